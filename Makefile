@@ -1,0 +1,39 @@
+# `make help` lists what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
+
+$(VENV)/.dev: requirements/dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.lock
+	$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.run: requirements/run.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements/run.lock
+	$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+test: $(VENV)/.dev  ## everything that must hold
+	$(BIN)/pytest
+
+check: $(VENV)/.dev  ## lint, types, layers, licences
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tests/house/licences.py
+
+lock:  ## resolve the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --extra drill --group dev --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements/dev.lock
+	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements/dev.lock -o requirements/run.lock
+
+deps:  ## Debian packages that some tests use
+	sh scripts/deps.sh
+
+.PHONY: help test check lock deps

@@ -1,0 +1,182 @@
+"""Keys, kept in files outside the database, and what is done with them.
+
+Layout under ``<home>/keys`` (directory 0700, files 0600)::
+
+    pseudonym.key   names people in events without naming them (HMAC-SHA256)
+    lookup.key      keyed hashes of high-entropy secrets (HMAC-SHA256)
+    pepper.key      server-side key over slow hashes of passwords and codes (HMAC-SHA256)
+    seal.key        seals what must be read back and lives long (AES-256-GCM)
+    sign.key        signs the audit chain's head (Ed25519)
+    hourly/<hour>.key   seals secret bodies that expire in that hour; destroyed when it has passed
+
+Deleting a row is not shredding: the log, free pages, replicas and backups keep it. What lies sealed
+under an hourly key is gone everywhere at once when that key's file is destroyed.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from .clock import HOUR, Instant
+
+_NONCE = 12
+
+
+class Unsealable(Exception):
+    """The sealed value cannot be opened: altered, of another purpose, or its key is destroyed."""
+
+
+class KeyRing:
+    """The keys of one process.
+
+    Args:
+        home: directory that holds ``keys/``; created with restrictive modes if it is missing.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._dir = home / "keys"
+        self._hourly = self._dir / "hourly"
+        self._hourly.mkdir(parents=True, exist_ok=True)
+        self._dir.chmod(0o700)
+        self._hourly.chmod(0o700)
+        self._pseudonym = self._load("pseudonym")
+        self._lookup = self._load("lookup")
+        self._pepper = self._load("pepper")
+        self._seal = AESGCM(self._load("seal"))
+        self._sign = Ed25519PrivateKey.from_private_bytes(self._load("sign"))
+        self._hours: dict[int, AESGCM] = {}
+
+    def __repr__(self) -> str:
+        return "KeyRing(…)"
+
+    def _load(self, name: str) -> bytes:
+        return _read_or_create(self._dir / f"{name}.key")
+
+    def pseudonym(self, kind: str, value: str) -> str:
+        """A stable name for a personal value (an address, a network) that does not show it.
+
+        The same value has the same name in every room, so that rooms can be joined without one of
+        them handing out addresses. 120 bits.
+        """
+        digest = hmac.digest(self._pseudonym, f"{kind}\0{value}".encode(), "sha256")
+        return f"{kind}_{digest[:15].hex()}"
+
+    def lookup_hash(self, purpose: str, secret: str) -> str:
+        """Keyed hash under which a secret of 128+ bits is stored and found again."""
+        return hmac.digest(self._lookup, f"{purpose}\0{secret}".encode(), "sha256").hex()
+
+    def pepper(self, purpose: str, secret: str) -> bytes:
+        """Key a low-entropy secret before a slow salted hash: a database dump alone is no use."""
+        return hmac.digest(self._pepper, f"{purpose}\0{secret}".encode(), "sha256")
+
+    def seal(self, purpose: str, plain: bytes) -> bytes:
+        """Seal something that must be read back (AES-256-GCM, the purpose is authenticated)."""
+        return _seal(self._seal, purpose, plain)
+
+    def unseal(self, purpose: str, sealed: bytes) -> bytes:
+        """Open what ``seal`` made. Raises ``Unsealable``."""
+        return _unseal(self._seal, purpose, sealed)
+
+    def seal_until(self, expires_at: Instant, purpose: str, plain: bytes) -> tuple[int, bytes]:
+        """Seal under the key of the hour in which ``expires_at`` lies; returns (hour, sealed)."""
+        hour = expires_at // HOUR
+        return hour, _seal(self._hour_key(hour, create=True), purpose, plain)
+
+    def unseal_hour(self, hour: int, purpose: str, sealed: bytes) -> bytes:
+        """Open what ``seal_until`` made. Raises ``Unsealable`` once the hour's key is gone."""
+        return _unseal(self._hour_key(hour, create=False), purpose, sealed)
+
+    def destroy_expired(self, now: Instant) -> list[int]:
+        """Destroy every hourly key whose hour has passed; returns the hours."""
+        gone = []
+        for path in sorted(self._hourly.glob("*.key")):
+            hour = int(path.stem)
+            if (hour + 1) * HOUR <= now:
+                self._hours.pop(hour, None)
+                _overwrite(path)
+                gone.append(hour)
+        return gone
+
+    def sign(self, data: bytes) -> str:
+        """Ed25519 signature, hex."""
+        return self._sign.sign(data).hex()
+
+    def public_key(self) -> str:
+        """The verifying key, hex, to be kept where this process cannot write."""
+        return self._sign.public_key().public_bytes_raw().hex()
+
+    def _hour_key(self, hour: int, *, create: bool) -> AESGCM:
+        if hour not in self._hours:
+            path = self._hourly / f"{hour}.key"
+            if not create and not path.exists():
+                raise Unsealable("the key of that hour has been destroyed")
+            self._hours[hour] = AESGCM(_read_or_create(path))
+        return self._hours[hour]
+
+
+def digest(data: bytes) -> str:
+    """SHA-256, hex: for chains and content comparison, never for secrets."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _seal(key: AESGCM, purpose: str, plain: bytes) -> bytes:
+    nonce = secrets.token_bytes(_NONCE)
+    return nonce + key.encrypt(nonce, plain, purpose.encode())
+
+
+def _unseal(key: AESGCM, purpose: str, sealed: bytes) -> bytes:
+    try:
+        return key.decrypt(sealed[:_NONCE], sealed[_NONCE:], purpose.encode())
+    except (InvalidTag, ValueError) as error:
+        raise Unsealable("altered, or sealed for another purpose") from error
+
+
+def _read_or_create(path: Path) -> bytes:
+    """The key in ``path``; made by whoever comes first, durable before it is used.
+
+    The key is written aside and linked into place, so that two processes that start together end
+    up with the same one and a kill leaves no half-written key.
+    """
+    try:
+        return bytes.fromhex(path.read_text())
+    except FileNotFoundError:
+        pass
+    aside = path.with_suffix(f".{secrets.token_hex(4)}")
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, secrets.token_bytes(32).hex().encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        pass
+    finally:
+        aside.unlink()
+    _sync_directory(path.parent)
+    return bytes.fromhex(path.read_text())
+
+
+def _overwrite(path: Path) -> None:
+    """Overwrite, sync, unlink: on media that write in place nothing readable remains."""
+    with path.open("r+b") as file:
+        file.write(secrets.token_bytes(path.stat().st_size))
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
