@@ -1,0 +1,65 @@
+"""The audit log: a hash chain of every operator's and every automatic act (ASVS 16.4.2).
+
+Each entry's hash covers the one before, so that nothing can be altered, inserted or removed without
+the head changing. The head is signed; kept where this system cannot write, it is the anchor.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+from sqlalchemy import func, insert, select, text
+
+from mailkeep.base.keys import KeyRing, digest
+from mailkeep.store.database import Tx
+
+from .tables import audit
+
+GENESIS = "0" * 64
+
+
+class AuditHead(msgspec.Struct, frozen=True):
+    """The chain's end: how many entries, the last one's hash, and our signature over both."""
+
+    number: int
+    hash: str
+    signature: str
+
+
+async def write(tx: Tx, actor: str, act: str, data: Mapping[str, object]) -> int:
+    """Append an entry in the transaction of the act; returns its number.
+
+    ``data`` carries pseudonymous ids only: the chain outlives every erasure.
+    """
+    if tx.is_postgresql:
+        # Two writers must not both continue from the same head.
+        await tx.run(text("LOCK TABLE audit IN SHARE ROW EXCLUSIVE MODE"))
+    last = await tx.one(select(audit).order_by(audit.c.number.desc()).limit(1))
+    number = 1 if last is None else last["number"] + 1
+    previous = GENESIS if last is None else last["hash"]
+    encoded = msgspec.json.encode(data, order="sorted").decode()
+    row = {"number": number, "at": tx.now, "actor": actor, "act": act, "data": encoded}
+    await tx.run(insert(audit).values(**row, previous=previous, hash=_hash(row, previous)))
+    return number
+
+
+async def verify(tx: Tx, limit: int = 1_000_000) -> int | None:
+    """The number of the first entry that does not fit the chain, or None when all do."""
+    previous, expected = GENESIS, 1
+    for row in await tx.all(select(audit).order_by(audit.c.number).limit(limit)):
+        fits = row["number"] == expected and row["previous"] == previous
+        if not fits or row["hash"] != _hash(dict(row), previous):
+            return expected
+        previous, expected = row["hash"], expected + 1
+    return None
+
+
+async def head(tx: Tx, keys: KeyRing) -> AuditHead:
+    """The signed head."""
+    number = await tx.value(select(func.max(audit.c.number))) or 0
+    last = await tx.value(select(audit.c.hash).where(audit.c.number == number)) or GENESIS
+    return AuditHead(number, last, keys.sign(f"{number}:{last}".encode()))
+
+
+def _hash(row: Mapping[str, object], previous: str) -> str:
+    fields = [row["number"], row["at"], row["actor"], row["act"], row["data"], previous]
+    return digest(msgspec.json.encode(fields))

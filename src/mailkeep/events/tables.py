@@ -1,0 +1,53 @@
+"""Tables of the event log."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
+
+from mailkeep.store.schema import Micros, metadata
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("kind", String(80), nullable=False),
+    Column("at", Micros, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("position", BigInteger, unique=True),
+    Column("placed_at", Micros),
+)
+# The relay looks only for what has no place yet; the index holds nothing else.
+Index(
+    "ix_events_unplaced",
+    events.c.id,
+    sqlite_where=events.c.position.is_(None),
+    postgresql_where=events.c.position.is_(None),
+)
+
+relay = Table(
+    "event_relay",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("holder", String(40), nullable=False),
+    Column("leased_until", Micros, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("placed_through", Micros, nullable=False),
+)
+
+checkpoints = Table(
+    "event_checkpoints",
+    metadata,
+    Column("subscriber", String(80), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("state", Text),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Micros, nullable=False),
+    Column("actor", String(80), nullable=False),
+    Column("act", String(80), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)

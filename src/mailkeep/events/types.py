@@ -1,0 +1,59 @@
+"""What a fact is, and how it is written down and read back."""
+
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
+
+import msgspec
+
+from mailkeep.base.clock import Instant
+
+F = TypeVar("F", bound="Fact")
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened. Subclasses are named in the past tense and live in a room's
+    ``events.py`` under ``@fact("<room>.<words>")``; a kind is never renamed once shipped."""
+
+    kind: ClassVar[str] = ""
+
+
+_KINDS: dict[str, type[Fact]] = {}
+
+
+def fact(kind: str) -> Callable[[type[F]], type[F]]:
+    """Class decorator that names a fact and makes it readable from the log."""
+
+    def name(cls: type[F]) -> type[F]:
+        if _KINDS.setdefault(kind, cls) is not cls:
+            raise ValueError(f"two facts are called {kind}")
+        cls.kind = kind
+        return cls
+
+    return name
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """A fact in its place in the log.
+
+    Attributes:
+        position: its place, dense and final once given.
+        placed_at: the relay's clock when it was placed; never decreases along the log, so
+            that a replay sees time pass as the first reading did.
+        at: when it happened.
+    """
+
+    position: int
+    placed_at: Instant
+    at: Instant
+    id: str
+    fact: Fact
+
+
+def encode(fact: Fact) -> str:
+    return msgspec.json.encode(fact).decode()
+
+
+def decode(kind: str, data: str) -> Fact | None:
+    """The fact, or None for a kind that this version does not know."""
+    known = _KINDS.get(kind)
+    return None if known is None else msgspec.json.decode(data, type=known)

@@ -1,0 +1,93 @@
+"""Facts of the mail room. Addresses appear as pseudonyms (``address_…``) only."""
+
+from mailkeep.events.types import Fact, fact
+
+
+@fact("mail.accepted")
+class MessageAccepted(Fact, frozen=True):
+    """A message was stored durably and acknowledged."""
+
+    message: str
+    stream: str
+    address: str
+
+
+@fact("mail.attempted")
+class AttemptFinished(Fact, frozen=True):
+    """A provider answered an attempt, or failed to.
+
+    ``outcome`` is a word of ``providers.types.OutcomeKind``: accepted, deferred, rejected,
+    suppressed_there, suspended, unauthorised, throttled, unavailable, ambiguous.
+    """
+
+    message: str
+    attempt: str
+    provider: str
+    stream: str
+    address: str
+    outcome: str
+    detail: str
+    seconds: float
+
+
+@fact("mail.failed_over")
+class FailedOver(Fact, frozen=True):
+    """A message goes to another provider than the last one tried. Never silent."""
+
+    message: str
+    stream: str
+    left: str
+    taken: str
+    because: str
+
+
+@fact("mail.given_up")
+class MessageGivenUp(Fact, frozen=True):
+    """A message will not be sent: expired, or refused for good. ``why`` says which."""
+
+    message: str
+    stream: str
+    address: str
+    why: str
+
+
+@fact("mail.reported")
+class DeliveryReported(Fact, frozen=True):
+    """A provider claims something about a message. It is a claim, not an observation.
+
+    ``message`` is None when the claim names no message of ours.
+    """
+
+    provider: str
+    claim: str
+    event: str
+    message: str | None
+    stream: str | None
+    address: str | None
+    at_provider: int | None
+
+
+@fact("mail.claim_refused")
+class ClaimRefused(Fact, frozen=True):
+    """A webhook was forged, malformed or stale; nothing of it was believed."""
+
+    provider: str
+    why: str
+
+
+@fact("mail.provider_cut")
+class ProviderCut(Fact, frozen=True):
+    """A provider was cut off: no request to it starts after this."""
+
+    provider: str
+    by: str
+    reason: str
+
+
+@fact("mail.provider_restored")
+class ProviderRestored(Fact, frozen=True):
+    """A provider that had been cut off may carry mail again."""
+
+    provider: str
+    by: str
+    reason: str

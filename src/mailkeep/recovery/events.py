@@ -1,0 +1,85 @@
+"""Facts of the recovery room. Accounts, addresses, networks and browsers are pseudonyms."""
+
+from mailkeep.events.types import Fact, fact
+
+
+@fact("recovery.requested")
+class RecoveryRequested(Fact, frozen=True):
+    """Somebody asked for a reset. ``account`` is None where no account has that address."""
+
+    recovery: str | None
+    account: str | None
+    address: str
+    network: str
+    browser: str
+
+
+@fact("recovery.proof_sent")
+class ProofSent(Fact, frozen=True):
+    """A proof was handed to the outbox; ``provider`` is the route drawn for it."""
+
+    recovery: str
+    account: str
+    proof: str  # "link" or "code"
+    message: str
+    provider: str
+
+
+@fact("recovery.proof_redeemed")
+class ProofRedeemed(Fact, frozen=True):
+    """A proof came back by POST. ``providers``: every party it was ever attempted through.
+
+    ``same_browser`` tells whether the browser that redeemed is the one that asked.
+    """
+
+    recovery: str
+    account: str
+    proof: str
+    providers: tuple[str, ...]
+    same_browser: bool
+    network: str
+
+
+@fact("recovery.proof_failed")
+class ProofFailed(Fact, frozen=True):
+    """A wrong, used or expired proof was presented. ``recovery`` is None where it fits none."""
+
+    recovery: str | None
+    proof: str
+    why: str
+
+
+@fact("recovery.stopped_by_factor")
+class StoppedByFactor(Fact, frozen=True):
+    """Both proofs came, the second factor did not."""
+
+    recovery: str
+    account: str
+
+
+@fact("recovery.completed")
+class RecoveryCompleted(Fact, frozen=True):
+    """A new password was written."""
+
+    recovery: str
+    account: str
+    factor: bool
+
+
+@fact("recovery.voided")
+class RecoveryVoided(Fact, frozen=True):
+    """A recovery can no longer be completed. ``why``: denied, expired, superseded, provider_cut,
+    tries_used_up, dependent_proofs, completed_another."""
+
+    recovery: str
+    account: str
+    why: str
+
+
+@fact("recovery.denied")
+class RecoveryDenied(Fact, frozen=True):
+    """The owner, or somebody who holds the mail, said: this was not me."""
+
+    recovery: str
+    account: str
+    after_completion: bool

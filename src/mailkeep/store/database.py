@@ -1,0 +1,214 @@
+"""The engine and its transactions.
+
+SQLite: WAL with full sync; one connection writes, so writers queue here and not in ``SQLITE_BUSY``.
+PostgreSQL: a pool; each transaction runs at READ COMMITTED, and what must be decided once locks its
+rows or uses a conditional UPDATE, which is right on both engines.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Executable, event, make_url
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import CursorResult, RowMapping
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.schema import Table
+
+from mailkeep.base.clock import Clock, Instant
+from mailkeep.base.errors import Unavailable
+
+T = TypeVar("T")
+
+
+class Tx:
+    """One transaction: statements in, rows out, and what to do once it is durable.
+
+    Attributes:
+        now: the instant at which the transaction began; all its writes share it.
+    """
+
+    def __init__(self, connection: AsyncConnection, now: Instant) -> None:
+        self._connection = connection
+        self.now = now
+        self.after_commit: list[Callable[[], None]] = []
+
+    @property
+    def is_postgresql(self) -> bool:
+        return self._connection.dialect.name == "postgresql"
+
+    async def run(self, statement: Executable, rows: list[dict[str, Any]] | None = None) -> int:
+        """Execute; returns the number of rows touched."""
+        result: CursorResult[Any] = await self._connection.execute(statement, rows)
+        return result.rowcount
+
+    async def all(self, statement: Executable) -> list[RowMapping]:
+        return list((await self._connection.execute(statement)).mappings())
+
+    async def one(self, statement: Executable) -> RowMapping | None:
+        return (await self._connection.execute(statement)).mappings().first()
+
+    async def value(self, statement: Executable) -> Any:
+        """The first column of the first row, or None."""
+        return (await self._connection.execute(statement)).scalar()
+
+    def upsert(self, table: Table) -> Any:
+        """An INSERT that knows ON CONFLICT, in this engine's dialect."""
+        return pg_insert(table) if self.is_postgresql else sqlite_insert(table)
+
+
+class Database:
+    """Opens transactions.
+
+    Args:
+        url: ``sqlite:///path`` or ``postgresql://…``; the async driver is chosen here.
+        clock: gives each transaction its ``now``.
+    """
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        parsed = make_url(url)
+        self.clock = clock
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            Path(parsed.database or "").touch(mode=0o600, exist_ok=True)
+            parsed = parsed.set(drivername="sqlite+aiosqlite")
+            self._engine = create_async_engine(parsed, pool_size=4, max_overflow=0)
+            event.listen(self._engine.sync_engine, "connect", _sqlite_connect)
+        else:
+            parsed = parsed.set(drivername="postgresql+asyncpg")
+            self._engine = create_async_engine(parsed, pool_size=10, pool_pre_ping=True)
+        self._writer = asyncio.Lock()
+        self.committed = asyncio.Event()  #: set after each commit that recorded events
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Tx]:
+        """A transaction that writes. Commits on leaving, rolls back on any error.
+
+        Raises:
+            Unavailable: the disk is full or the database away; nothing was stored.
+        """
+        if not self.is_sqlite:
+            async with self._transaction("BEGIN") as tx:
+                yield tx
+            return
+        async with self._writer, self._transaction("BEGIN IMMEDIATE") as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        """A transaction that only reads, on a snapshot where the engine has one."""
+        async with self._transaction("BEGIN") as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _transaction(self, begin: str) -> AsyncIterator[Tx]:
+        try:
+            async with self._engine.connect() as connection:
+                if self.is_sqlite:
+                    await connection.exec_driver_sql(begin)
+                tx = Tx(connection, self.clock.now())
+                try:
+                    yield tx
+                except BaseException:
+                    await connection.rollback()
+                    raise
+                await connection.commit()
+        except DBAPIError as error:
+            if _is_outage(error):
+                raise Unavailable("the database cannot take this now") from error
+            raise
+        for call in tx.after_commit:
+            call()
+
+    async def create_all(self) -> None:
+        """Create every table that is missing."""
+        from .schema import metadata
+
+        async with self._engine.begin() as connection:
+            await connection.run_sync(metadata.create_all)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    text = str(error.orig)
+    return error.connection_invalidated or any(
+        words in text for words in ("disk is full", "disk I/O error", "No space left", "is locked")
+    )
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",  # durable before acknowledged
+        "foreign_keys=ON",
+        "busy_timeout=5000",
+        "secure_delete=ON",
+        "temp_store=MEMORY",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+class SharedCommit:
+    """Many callers' small writes in one commit, the urgent ones first.
+
+    A commit costs a sync of the disk; requests that wait for it together share one. Lower ``lane``
+    numbers go first, and a lane above 0 never fills a batch so far that lane 0 waits for it.
+
+    Args:
+        database: where to write.
+        batch: the most jobs in one commit.
+    """
+
+    def __init__(self, database: Database, batch: int = 200) -> None:
+        self._database = database
+        self._batch = batch
+        self._waiting: asyncio.PriorityQueue[
+            tuple[int, int, Callable[[Tx], Awaitable[Any]], asyncio.Future[Any]]
+        ] = asyncio.PriorityQueue()
+        self._sequence = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def run(self, job: Callable[[Tx], Awaitable[T]], lane: int = 1) -> T:
+        """Run ``job`` in the next shared commit; returns once it is durable.
+
+        A job that raises spoils nobody else's: the batch is run again, each job for itself.
+        """
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._sequence += 1
+        self._waiting.put_nowait((lane, self._sequence, job, future))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._drain())
+        return await future
+
+    async def _drain(self) -> None:
+        while not self._waiting.empty():
+            jobs: list[tuple[Callable[[Tx], Awaitable[Any]], asyncio.Future[Any]]] = []
+            while len(jobs) < self._batch and not self._waiting.empty():
+                _, _, job, future = self._waiting.get_nowait()
+                if not future.done():
+                    jobs.append((job, future))
+            await self._commit(jobs)
+
+    async def _commit(self, jobs: list[tuple[Callable[[Tx], Awaitable[Any]], Any]]) -> None:
+        try:
+            async with self._database.write() as tx:
+                results = [await job(tx) for job, _ in jobs]
+        except Exception as error:
+            if len(jobs) > 1:
+                for one in jobs:
+                    await self._commit([one])
+            elif not jobs[0][1].done():
+                jobs[0][1].set_exception(error)
+            return
+        for (_, future), result in zip(jobs, results, strict=True):
+            if not future.done():
+                future.set_result(result)
