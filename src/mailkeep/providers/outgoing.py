@@ -1,0 +1,233 @@
+"""What must not leave: checks on messages and settings before a request is built.
+
+Every module calls `check` first. A text that ends a header line early adds a recipient, a comma in
+an address adds another, and a provider's control header adds a hidden copy or turns tracking on.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+from urllib.parse import urlsplit
+
+from mailkeep.base.secret import Secret
+
+from .errors import MisconfiguredProvider, UnbuildableMessage
+from .types import ATTEMPT_KEY, ID_HEADER, ID_KEY, Address, OutgoingMessage, ProviderConfig
+
+# C0, DEL and C1 controls, the Unicode line separators and lone surrogates. Wider than CR and LF:
+# some JSON back ends and mail readers treat VT, FF, NEL, LS and PS as line ends as well.
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# RFC 5322 section 3.4.1, dot-atom on both sides: no quoted local parts, comments or literals.
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_ADDRESS: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@({_LABEL}(?:\.{_LABEL})*)")
+_FIELD_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
+
+# Written by us, or trace fields that only a relay may write (RFC 5322 section 3.6).
+_RESERVED: Final = frozenset(
+    {
+        *("from", "sender", "reply-to", "to", "cc", "bcc", "subject", "date", "message-id"),
+        *("return-path", "received", "mime-version", "dkim-signature", "errors-to"),
+        *("authentication-results", "x-smtpapi", "x-msys-api"),
+    }
+)
+# The X- families are read by providers as commands: hidden copies, tracking, templates, metadata.
+_RESERVED_FAMILIES: Final = (
+    "content-",
+    "resent-",
+    "arc-",
+    "x-mailkeep-",
+    "x-mc-",
+    "x-mandrill-",
+    "x-pm-",
+    "x-postmark-",
+    "x-sg-",
+    "x-ses-",
+    "x-mailgun-",
+    "x-resend-",
+    "x-mailin-",
+    "x-sib-",
+    "x-mj-",
+    "x-mailjet-",
+)
+_YEAR_9999: Final = 253_370_764_800 * 1_000_000
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def check(message: OutgoingMessage) -> None:
+    """Refuse a message that cannot be written safely. The error names the field, never its value.
+
+    Raises:
+        UnbuildableMessage: a control character or lone surrogate, an address that is not a plain
+            ASCII addr-spec, a reserved or repeated header, no body, or an id that is not a token.
+    """
+    for field, token in (("id", message.id), ("attempt", message.attempt)):
+        if _TOKEN.fullmatch(token) is None:
+            raise _unbuildable(field)
+    _check_address("sender", message.sender)
+    _check_address("to", message.to)
+    if message.reply_to is not None:
+        _check_address("reply_to", message.reply_to)
+    if message.return_path and not is_address(message.return_path):
+        raise _unbuildable("return_path")
+    if message.date is not None and not 0 <= message.date < _YEAR_9999:
+        raise _unbuildable("date")
+    _check_line("subject", message.subject, 2000)
+    if message.text is None and message.html is None:
+        raise UnbuildableMessage("the message has no body", field="text")
+    _check_body("text", message.text)
+    _check_body("html", message.html)
+    _check_headers(message.headers)
+    for tag in message.tags:
+        _check_line("tags", tag, 200)
+    for key, value in message.metadata.items():
+        _check_line("metadata", key, 200)
+        _check_line("metadata", value, 2000)
+
+
+def is_address(text: str) -> bool:
+    """Whether ``text`` is one plain ASCII addr-spec, 254 characters at most (RFC 5321, 4.5.3.1)."""
+    match = _ADDRESS.fullmatch(text)
+    return (
+        match is not None
+        and len(text) <= 254
+        and match.start(1) <= 65
+        and not match[1].replace(".", "").isdigit()
+    )
+
+
+def _check_address(field: str, address: Address) -> None:
+    if not is_address(address.email):
+        raise _unbuildable(field)
+    _check_line(field, address.name, 200)
+
+
+def _check_line(field: str, text: str, limit: int) -> None:
+    if len(text) > limit or _CONTROL.search(text) is not None:
+        raise _unbuildable(field)
+
+
+def _check_body(field: str, text: str | None) -> None:
+    if text is None:
+        return
+    if "\0" in text:
+        raise _unbuildable(field)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise _unbuildable(field) from error
+
+
+def _check_headers(headers: tuple[tuple[str, str], ...]) -> None:
+    seen = set()
+    for name, value in headers:
+        lower = name.lower()
+        if (
+            _FIELD_NAME.fullmatch(name) is None
+            or lower in _RESERVED
+            or lower.startswith(_RESERVED_FAMILIES)
+            or lower in seen
+        ):
+            raise _unbuildable("headers")
+        seen.add(lower)
+        # RFC 5322 section 2.1.1: 998 characters a line; a value without spaces cannot be folded.
+        _check_line("headers", value, 4000)
+        if any(len(word) > 900 for word in value.split(" ")):
+            raise _unbuildable("headers")
+
+
+def _unbuildable(field: str) -> UnbuildableMessage:
+    return UnbuildableMessage(f"{field} cannot be put into a mail as it is", field=field)
+
+
+def metadata(message: OutgoingMessage, *, fields: int, key: int, value: int) -> dict[str, str]:
+    """Our two ids, then as many of the caller's fields as the provider's limits let in.
+
+    A field past a limit is left out rather than refused: no provider delivers by it, and a refusal
+    would lose the mail.
+    """
+    chosen = {ID_KEY: message.id, ATTEMPT_KEY: message.attempt}
+    for name, text in message.metadata.items():
+        if len(chosen) >= fields:
+            break
+        if name not in chosen and 0 < len(name) <= key and len(text) <= value:
+            chosen[name] = text
+    return chosen
+
+
+def our_headers(message: OutgoingMessage) -> dict[str, str]:
+    """The caller's headers and the one with our id."""
+    return {**dict(message.headers), ID_HEADER: message.id}
+
+
+def endpoint(config: ProviderConfig, default: str, path: str) -> str:
+    """The URL of ``path`` below the configured base, or below ``default`` where none is set.
+
+    Raises:
+        MisconfiguredProvider: not http(s), a user, query or fragment in it, or http to another
+            machine without ``cleartext = "accepted"``: the key would cross the network in clear.
+    """
+    cleartext = config.options.get("cleartext") == "accepted"
+    return _endpoint(config.base_url or default, path, cleartext)
+
+
+@lru_cache(maxsize=64)
+def _endpoint(base_url: str, path: str, cleartext: bool) -> str:
+    try:
+        url = urlsplit(base_url)
+        host, _ = url.hostname, url.port
+    except ValueError as error:
+        raise MisconfiguredProvider("base_url is not a URL", field="base_url") from error
+    if url.scheme not in {"http", "https"} or not host or "@" in url.netloc:
+        raise MisconfiguredProvider("base_url must be http(s), without user", field="base_url")
+    if url.query or url.fragment or _CONTROL.search(base_url) or " " in base_url:
+        raise MisconfiguredProvider("base_url has more than a path", field="base_url")
+    if url.scheme == "http" and not (cleartext or is_loopback(host)):
+        raise MisconfiguredProvider("base_url must be https", field="base_url")
+    return base_url.rstrip("/") + path
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine, so that nothing crosses a network."""
+    return host in _LOOPBACK
+
+
+def key_of(secret: Secret, field: str = "secret") -> str:
+    """The key, fit for a header.
+
+    Raises:
+        MisconfiguredProvider: empty, or with anything but visible ASCII in it.
+    """
+    value = secret.reveal()
+    if not value or not value.isascii() or not value.isprintable() or " " in value:
+        raise MisconfiguredProvider(f"{field} is empty or not plain ASCII", field=field)
+    return value
+
+
+def option(options: Mapping[str, str], name: str) -> str | None:
+    """A text option, or None where it is absent or empty.
+
+    Raises:
+        MisconfiguredProvider: a control character, or longer than 200 characters.
+    """
+    value = options.get(name)
+    if not value:
+        return None
+    if len(value) > 200 or _CONTROL.search(value) is not None:
+        raise MisconfiguredProvider(f"option {name} is not a short text", field=f"options.{name}")
+    return value
+
+
+def flag(options: Mapping[str, str], name: str) -> bool:
+    """A yes-or-no option; absent is no.
+
+    Raises:
+        MisconfiguredProvider: neither "true" nor "false".
+    """
+    value = options.get(name, "false")
+    if value not in {"true", "false"}:
+        raise MisconfiguredProvider(f'option {name} is "true" or "false"', field=f"options.{name}")
+    return value == "true"

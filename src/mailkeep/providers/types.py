@@ -1,0 +1,374 @@
+"""The port: what a provider module is given, what it answers, and the words for it.
+
+Security: whatever holds a body, an address or a key keeps it out of its repr, and out of rich's.
+"""
+
+import enum
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Literal, Protocol
+
+import msgspec
+
+from mailkeep.base.secret import Secret
+
+from .errors import ForgedWebhook
+
+ID_HEADER: Final = "X-Mailkeep-Id"  #: our message id, in every mail that leaves
+ID_KEY: Final = "mailkeep_id"  #: the same in the provider's metadata, which webhooks give back
+ATTEMPT_KEY: Final = "mailkeep_attempt"  #: the attempt's id, beside it
+DETAIL_LIMIT: Final = 200  #: characters in ``Outcome.detail`` and ``Claim.detail``
+MAX_REPLY: Final = 256 * 1024  #: bytes of a reply worth reading; a client may stop there
+MAX_WEBHOOK: Final = 1024 * 1024  #: bytes of a webhook, unless a module's capabilities say more
+
+WebhookAuth = Literal["signature", "shared_secret", "none"]
+
+
+class _Quiet(msgspec.Struct, frozen=True):
+    """A struct whose repr shows only the fields in ``_shown``."""
+
+    _shown: ClassVar[tuple[str, ...]] = ()
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._shown)
+        return f"{type(self).__name__}({shown})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [(name, getattr(self, name)) for name in self._shown]
+
+
+class Address(msgspec.Struct, frozen=True):
+    """A mailbox: an ASCII addr-spec (RFC 5322 section 3.4.1) and a display name in any script."""
+
+    email: str
+    name: str = ""
+
+
+class OutgoingMessage(_Quiet, frozen=True):
+    """One mail to one recipient, as it is to leave.
+
+    ``secret``: the body opens an account. Open and click tracking, link rewriting and the
+    provider's own copy of the content are switched off where the provider lets a message do so.
+    ``date``: instant for the ``Date`` header; None leaves it to the relay (RFC 6409 section 8.2).
+    ``return_path``: envelope sender for bounces; "" is the null reverse-path; None is ``sender``.
+    """
+
+    _shown = ("id", "attempt", "stream", "secret")
+
+    id: str
+    attempt: str
+    stream: str
+    sender: Address
+    to: Address
+    reply_to: Address | None
+    subject: str
+    text: str | None
+    html: str | None
+    headers: tuple[tuple[str, str], ...]
+    secret: bool
+    tags: tuple[str, ...]
+    metadata: Mapping[str, str]
+    return_path: str | None = None
+    date: int | None = None
+
+
+class ProviderConfig(msgspec.Struct, frozen=True):
+    """One provider account as the operator set it up.
+
+    ``name`` is the operator's word for the account, ``kind`` the module, ``party`` its owner in the
+    trust graph. ``webhook_url`` is the public URL given to the provider; it is what it signs. Each
+    module documents its ``options``; ``cleartext = "accepted"`` is one that all of them know.
+    """
+
+    name: str
+    kind: str
+    base_url: str
+    secret: Secret
+    webhook_secret: Secret | None
+    webhook_url: str | None
+    options: Mapping[str, str]
+    party: str
+
+
+class HttpRequest(_Quiet, frozen=True):
+    """One request to a provider's API. Redirects must not be followed: the key is in it."""
+
+    _shown = ("method", "url")
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class SmtpRequest(_Quiet, frozen=True):
+    """One SMTP transaction. ``data`` has CRLF line ends and is not dot-stuffed yet."""
+
+    _shown = ("host", "port", "tls")
+
+    host: str
+    port: int
+    tls: Literal["none", "starttls", "implicit"]
+    username: str | None
+    password: Secret | None
+    mail_from: str
+    rcpt_to: str
+    data: bytes
+
+
+class HttpReply(_Quiet, frozen=True):
+    """What the API answered. ``body`` may be cut after ``MAX_REPLY`` + 1 bytes."""
+
+    _shown = ("status",)
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class SmtpReply(_Quiet, frozen=True):
+    """The reply that ended the transaction, at whatever step; ``enhanced`` may be empty."""
+
+    _shown = ("code", "enhanced")
+
+    code: int
+    enhanced: str
+    text: str
+
+
+class TransportFailure(msgspec.Struct, frozen=True):
+    """No reply. ``_after_send``: the message had been handed over whole when it happened."""
+
+    kind: Literal["connect", "timeout_before_send", "timeout_after_send", "reset_after_send", "tls"]
+
+
+Request = HttpRequest | SmtpRequest
+Reply = HttpReply | SmtpReply | TransportFailure
+
+
+class OutcomeKind(enum.StrEnum):
+    """What came of one attempt. The four *refused* kinds are about the provider, not the mail."""
+
+    ACCEPTED = "accepted"  #: the provider took the message; it says nothing about delivery
+    DEFERRED = "deferred"  #: not now, for a reason about this message; worth another try later
+    REJECTED = "rejected"  #: this message or this recipient is refused for good, here or elsewhere
+    SUPPRESSED_THERE = "suppressed_there"  #: this provider's own list or rule holds it back
+    SENDER_REFUSED = "sender_refused"  #: this provider does not let us send as this sender
+    SUSPENDED = "suspended"  #: refused: our account there may not send, or has its mail held
+    UNAUTHORISED = "unauthorised"  #: refused: our credential or set-up is not accepted there
+    THROTTLED = "throttled"  #: refused: over a rate or quota of our account there
+    UNAVAILABLE = "unavailable"  #: refused or unreachable: an outage there or on the way
+    AMBIGUOUS = "ambiguous"  #: handed over, and no answer that tells; it may have been sent
+
+    @property
+    def blames_provider(self) -> bool:
+        """True when it counts against the health of the provider, or of our account there.
+
+        SENDER_REFUSED does not: else whoever may choose a sender could frame a provider.
+        """
+        return self in _BLAMES
+
+    @property
+    def retry_elsewhere(self) -> bool:
+        """True when another provider may well take this very message now.
+
+        After AMBIGUOUS that can deliver it twice; a mail lost is worse than a mail doubled.
+        """
+        return self not in _FINAL
+
+    @property
+    def final_for_message(self) -> bool:
+        """True when nothing remains to be tried for this message, at any provider."""
+        return self in _FINAL
+
+
+_FINAL: Final = frozenset({OutcomeKind.ACCEPTED, OutcomeKind.REJECTED})
+_BLAMES: Final = frozenset(
+    {
+        OutcomeKind.SUSPENDED,
+        OutcomeKind.UNAUTHORISED,
+        OutcomeKind.THROTTLED,
+        OutcomeKind.UNAVAILABLE,
+        OutcomeKind.AMBIGUOUS,
+    }
+)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How an attempt ended, as the provider tells it.
+
+    ``detail`` is made of our words, known error names and numbers, never of the provider's free
+    text: that quotes recipients. A ``provider_message_id`` on anything but ACCEPTED means that the
+    provider keeps a copy, and may send it later. ``retry_after`` is in seconds, an hour at most.
+    """
+
+    kind: OutcomeKind
+    detail: str
+    provider_message_id: str | None = None
+    retry_after: float | None = None
+
+
+class ClaimKind(enum.StrEnum):
+    """What a provider says happened. A claim is never more than that."""
+
+    SENT = "sent"  #: the provider has started to send it
+    DELIVERED = "delivered"  #: the receiving server accepted it
+    DEFERRED = "deferred"  #: the receiving server asked it to try again
+    BOUNCED = "bounced"  #: the receiving server refused it for good
+    SOFT_BOUNCED = "soft_bounced"  #: given up on this message; the address may still be good
+    COMPLAINED = "complained"  #: reported as spam
+    OPENED = "opened"  #: the tracking image was fetched, by a person or a scanner
+    CLICKED = "clicked"  #: a rewritten link was followed, by a person or a scanner
+    UNSUBSCRIBED = "unsubscribed"  #: the recipient asked this provider for no more mail
+    REJECTED = "rejected"  #: the provider did not send it
+    SUPPRESSED = "suppressed"  #: the address was put on the provider's list, by other than them
+    ACCOUNT_NOTICE = "account_notice"  #: about our account or its lists, not about one mail
+    UNKNOWN = "unknown"  #: a word we do not know, or one event of a batch that cannot be read
+
+
+class WebhookRequest(_Quiet, frozen=True):
+    """A request to a webhook address. ``url`` is the public one; ``received_at`` is in µs."""
+
+    _shown = ("received_at",)
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: int
+
+
+class VerifiedRequest:
+    """A webhook that proved where it comes from. Only `prove` makes one.
+
+    ``parse`` takes nothing else, so the type says that nobody parses what was not verified: forged
+    bounces could otherwise silence a customer's reset mail.
+    """
+
+    __slots__ = ("authenticated", "kind", "payload", "provider", "received_at")
+
+    provider: str
+    kind: str
+    payload: bytes
+    authenticated: WebhookAuth
+    received_at: int
+
+    def __init__(self) -> None:
+        raise TypeError("a VerifiedRequest comes from VerifiedRequest.prove only")
+
+    @classmethod
+    def prove(
+        cls,
+        config: ProviderConfig,
+        request: WebhookRequest,
+        *,
+        presented: bytes,
+        expected: bytes,
+        payload: bytes,
+        authenticated: Literal["signature", "shared_secret"],
+    ) -> "VerifiedRequest":
+        """Compare what the request presents with what it must be, in constant time.
+
+        Args:
+            presented: proof taken from the request.
+            expected: the proof computed or configured here; never empty.
+            payload: what the proof covers, or comes with; all that ``parse`` will see.
+
+        Raises:
+            ForgedWebhook: they differ.
+        """
+        # Hashed first, so that the time does not tell the length of the expected secret either.
+        same = hmac.compare_digest(
+            hashlib.sha256(presented).digest(), hashlib.sha256(expected).digest()
+        )
+        if not same or not expected:
+            raise ForgedWebhook("the webhook's proof does not match")
+        self = object.__new__(cls)
+        put = object.__setattr__
+        put(self, "provider", config.name)
+        put(self, "kind", config.kind)
+        put(self, "payload", payload)
+        put(self, "authenticated", authenticated)
+        put(self, "received_at", request.received_at)
+        return self
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a VerifiedRequest does not change")
+
+
+class Claim(_Quiet, frozen=True):
+    """One event as a provider tells it; to be deduplicated by (``provider``, ``claim_id``).
+
+    ``message_id`` and ``attempt`` are ours, given back; None when the mail was never ours, or the
+    provider does not say. ``detail`` is the provider's text with addresses, links and long codes
+    taken out. ``at`` is by the provider's clock, in µs: it can lie.
+    """
+
+    _shown = ("provider", "kind", "claim_id", "message_id")
+
+    provider: str
+    claim_id: str
+    kind: ClaimKind
+    provider_message_id: str | None
+    message_id: str | None
+    recipient: str | None
+    at: int | None
+    detail: str
+    authenticated: WebhookAuth
+    attempt: str | None = None
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What a provider offers, for routing, health and the operator's pages.
+
+    ``idempotency_key``: a repeated request is recognised. ``search_by_our_id``: it can be asked
+    whether it has a message of ours. ``reports_deliveries``: its webhooks tell of acceptance by the
+    receiving server. ``batch_size``: different messages to one request of its API (1: none).
+    ``revokes_keys``: its API can revoke our key. ``tracking_off``: "message" when a message can
+    switch tracking off, "relay" when that is the relay's own affair.
+    """
+
+    idempotency_key: bool
+    search_by_our_id: bool
+    webhook_auth: WebhookAuth
+    reports_deliveries: bool
+    batch_size: int
+    revokes_keys: bool
+    tracking_off: Literal["message", "relay"]
+    max_webhook: int = MAX_WEBHOOK
+
+
+class Provider(Protocol):
+    """The port. Stateless: every method is a function of its arguments."""
+
+    kind: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+
+    def build(self, config: ProviderConfig, message: OutgoingMessage) -> Request:
+        """Write the request that sends ``message``.
+
+        Raises:
+            UnbuildableMessage: it cannot be written safely (see `outgoing.check`).
+            MisconfiguredProvider: ``config`` cannot be used.
+        """
+        ...
+
+    def read(self, reply: Reply) -> Outcome:
+        """Say what came of it. Never raises, whatever the reply holds."""
+        ...
+
+    def verify(self, config: ProviderConfig, request: WebhookRequest) -> VerifiedRequest:
+        """Let a request through only if it proves to come from the provider.
+
+        Raises:
+            ForgedWebhook: it does not, or ``config`` has nothing to check it with.
+        """
+        ...
+
+    def parse(self, config: ProviderConfig, verified: VerifiedRequest) -> list[Claim]:
+        """Read the claims of a verified request; an unknown event is a claim of kind UNKNOWN.
+
+        Raises:
+            MalformedWebhook: it cannot be read, or is past a bound.
+        """
+        ...
