@@ -1,0 +1,119 @@
+"""What providers say about messages: verified, deduplicated, normalised, and still only claims."""
+
+import structlog
+from sqlalchemy import select, update
+
+from mailkeep.base.clock import SECOND
+from mailkeep.base.errors import NotFound
+from mailkeep.events.log import record
+from mailkeep.providers import registry
+from mailkeep.providers.errors import ForgedWebhook, MalformedWebhook
+from mailkeep.providers.types import Claim, ClaimKind, ProviderConfig, WebhookRequest
+from mailkeep.store.database import Database, Tx
+
+from . import tables
+from .events import ClaimRefused, DeliveryReported
+from .outbox import shred_body
+from .types import Status
+
+log = structlog.get_logger(__name__)
+
+_STATUS = {ClaimKind.DELIVERED: Status.DELIVERED, ClaimKind.BOUNCED: Status.BOUNCED}
+
+#: From where a claim may take a message. Delivered is final: a late bounce of another copy, or a
+#: forged one, must not turn a mail that arrived into one that did not.
+_FROM = {
+    Status.DELIVERED: (Status.SENDING, Status.ACCEPTED, Status.BOUNCED),
+    Status.BOUNCED: (Status.ACCEPTED,),
+}
+
+
+class Claims:
+    """The door for webhooks.
+
+    Args:
+        database: where claims go.
+        providers: by name.
+    """
+
+    def __init__(self, database: Database, providers: dict[str, ProviderConfig]) -> None:
+        self._database = database
+        self._providers = providers
+        self._refused_at: dict[str, int] = {}
+
+    async def receive(self, provider: str, request: WebhookRequest) -> int:
+        """Take a webhook in; returns how many claims were new.
+
+        Raises:
+            NotFound: no such provider.
+            ForgedWebhook, MalformedWebhook: nothing of it was believed.
+        """
+        config = self._providers.get(provider)
+        if config is None:
+            raise NotFound("no such provider")
+        module = registry.get(config.kind)
+        try:
+            found = module.parse(config, module.verify(config, request))
+        except (ForgedWebhook, MalformedWebhook) as error:
+            await self._refuse(provider, error.slug, request.received_at)
+            raise
+        async with self._database.write() as tx:
+            return sum([await self._take(tx, claim) for claim in found])
+
+    async def _take(self, tx: Tx, claim: Claim) -> bool:
+        new = await tx.run(
+            tx.upsert(tables.claims)
+            .values(provider=claim.provider, claim_id=claim.claim_id, received_at=tx.now)
+            .on_conflict_do_nothing()
+        )
+        if not new:
+            return False
+        message = await self._ours(tx, claim)
+        await record(
+            self._database,
+            tx,
+            DeliveryReported(
+                claim.provider,
+                claim.claim_id,
+                claim.kind.value,
+                None if message is None else message[0],
+                None if message is None else message[1],
+                None if message is None else message[2],
+                claim.at,
+            ),
+        )
+        status = _STATUS.get(claim.kind)
+        if message is not None and status is not None:
+            await tx.run(
+                update(tables.messages)
+                .where(
+                    tables.messages.c.id == message[0],
+                    tables.messages.c.status.in_([one.value for one in _FROM[status]]),
+                )
+                .values(status=status.value)
+            )
+            await shred_body(tx, message[0])
+        return True
+
+    async def _ours(self, tx: Tx, claim: Claim) -> tuple[str, str, str] | None:
+        """(message, stream, address) when this provider did have that message from us.
+
+        A provider's word about a message that it was never given is no word about that message.
+        """
+        if claim.message_id is None:
+            return None
+        m, a = tables.messages, tables.attempts
+        row = await tx.one(
+            select(m.c.id, m.c.stream, m.c.address_id)
+            .join(a, a.c.message_id == m.c.id)
+            .where(m.c.id == claim.message_id, a.c.provider == claim.provider)
+        )
+        return None if row is None else (row["id"], row["stream"], row["address_id"])
+
+    async def _refuse(self, provider: str, why: str, now: int) -> None:
+        """Record a refusal, one a second at most: a flood of forgeries must not fill the log."""
+        if now - self._refused_at.get(provider, 0) < SECOND:
+            return
+        self._refused_at[provider] = now
+        async with self._database.write() as tx:
+            await record(self._database, tx, ClaimRefused(provider, why))

@@ -1,0 +1,52 @@
+"""Circuit breaking for one provider and one stream (pure).
+
+A breaker shared between drivers blocks the healthy one; a breaker that nothing closes leaves a
+recovered provider unused. So: one for each provider and stream, and it probes by itself.
+"""
+
+import msgspec
+
+from mailkeep.base.clock import SECOND, Instant
+from mailkeep.providers.types import OutcomeKind
+
+TOLERATED = 3  #: failures in a row before a provider that fails without a reason is left
+FIRST_REST = 5 * SECOND
+LONGEST_REST = 120 * SECOND
+
+#: The provider said so itself: waiting for a second refusal would cost a second message its time.
+_AT_ONCE = frozenset({OutcomeKind.SUSPENDED, OutcomeKind.UNAUTHORISED, OutcomeKind.THROTTLED})
+
+
+class Breaker(msgspec.Struct, frozen=True):
+    """State of one breaker. ``open_until`` 0: closed; past: half open, a probe may go."""
+
+    failures: int = 0
+    rests: int = 0
+    open_until: Instant = 0
+
+    def closed(self) -> bool:
+        return self.open_until == 0
+
+    def may_probe(self, now: Instant) -> bool:
+        """Whether one message may be tried to see if the provider is back."""
+        return self.open_until != 0 and self.open_until <= now
+
+
+def after(
+    breaker: Breaker, outcome: OutcomeKind, now: Instant, retry_after: float | None = None
+) -> Breaker:
+    """The breaker after an outcome; ``retry_after`` in seconds is obeyed."""
+    if not outcome.blames_provider:
+        return Breaker()
+    failures = breaker.failures + 1
+    if failures < TOLERATED and outcome not in _AT_ONCE and breaker.closed():
+        return Breaker(failures, breaker.rests, 0)
+    rest = min(FIRST_REST * 2**breaker.rests, LONGEST_REST)
+    if retry_after is not None:
+        rest = max(rest, round(retry_after * SECOND))
+    return Breaker(failures, min(breaker.rests + 1, 10), now + rest)
+
+
+def probing(breaker: Breaker, now: Instant) -> Breaker:
+    """While a probe is under way no second one goes: rest again until it has answered."""
+    return Breaker(breaker.failures, breaker.rests, now + FIRST_REST)

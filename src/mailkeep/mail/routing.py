@@ -1,0 +1,100 @@
+"""Which provider carries a message now (pure)."""
+
+from collections.abc import Mapping, Set
+from typing import Literal
+
+import msgspec
+
+from mailkeep.base.clock import SECOND, Instant
+
+from .health import Breaker
+from .types import RouteSettings
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What a message asks of its route.
+
+    Attributes:
+        tried: providers that have had it, the last one last.
+        bound: it must not go to a provider that has not had it already (a secret whose last
+            attempt was ambiguous: another provider could then read it too).
+    """
+
+    only: tuple[str, ...]
+    avoid: tuple[str, ...]
+    tried: tuple[str, ...] = ()
+    bound: bool = False
+
+
+class Go(msgspec.Struct, frozen=True):
+    """Send it through ``provider``; ``probe`` when that provider's breaker is half open."""
+
+    provider: str
+    probe: bool
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """No route stands: look again at ``until``."""
+
+    until: Instant
+    why: Literal["no_route", "resting"]
+
+
+def choose(
+    routes: tuple[RouteSettings, ...],
+    breakers: Mapping[str, Breaker],
+    cut: Set[str],
+    wanted: Wanted,
+    draw: float,
+    now: Instant,
+) -> Go | Wait:
+    """Choose a route.
+
+    Args:
+        routes: the stream's ways out.
+        breakers: by provider; one that is missing is closed.
+        cut: providers that are cut off; none of them is ever chosen.
+        draw: a random number in [0, 1), passed in so that the choice can be replayed.
+
+    Closed breakers go before probes, providers that have not failed this message before those that
+    have, routes with weight before standbys; among equals by weight.
+    """
+    allowed = [
+        route
+        for route in routes
+        if route.provider not in cut
+        and route.provider not in wanted.avoid
+        and (not wanted.only or route.provider in wanted.only)
+        and (not wanted.bound or route.provider in wanted.tried)
+    ]
+    if not allowed:
+        return Wait(now + 5 * SECOND, "no_route")
+
+    def breaker(route: RouteSettings) -> Breaker:
+        return breakers.get(route.provider, Breaker())
+
+    standing = [route for route in allowed if breaker(route).closed()]
+    ready = standing or [route for route in allowed if breaker(route).may_probe(now)]
+    if not ready:
+        return Wait(min(breaker(route).open_until for route in allowed), "resting")
+    fresh = [route for route in ready if route.provider not in wanted.tried] or ready
+    best = [route for route in fresh if route.weight > 0] or fresh
+    chosen = _by_weight(best, draw)
+    return Go(chosen.provider, probe=not breaker(chosen).closed())
+
+
+def _by_weight(routes: list[RouteSettings], draw: float) -> RouteSettings:
+    total = sum(route.weight for route in routes)
+    mark = draw * total
+    for route in routes:
+        mark -= route.weight
+        if mark < 0:
+            return route
+    return routes[-1]
+
+
+def backoff(tries: int, draw: float) -> int:
+    """Microseconds to wait before try ``tries`` + 1: doubling from a second to five minutes, with
+    full jitter in the upper half, so that what failed together does not come back together."""
+    longest = min(1 << min(tries, 9), 300) * SECOND
+    return round(longest * (0.5 + draw / 2))

@@ -1,0 +1,111 @@
+"""What other rooms ask of the mail room: cut a provider off, restore it, keys, caught mail."""
+
+import secrets
+
+from sqlalchemy import delete, insert, select, update
+
+from mailkeep.base.clock import Instant
+from mailkeep.base.errors import NotAllowed, NotSignedIn
+from mailkeep.base.ids import new_id
+from mailkeep.base.keys import KeyRing
+from mailkeep.events import audit
+from mailkeep.events.log import record
+from mailkeep.store.database import Database, Tx
+
+from . import tables
+from .events import ProviderCut, ProviderRestored
+from .outbox import requeue_unconfirmed
+
+CAUGHT_KEPT = 1000  #: mails in the development mailbox
+
+_states = tables.provider_states
+
+
+async def cut_off(
+    database: Database, tx: Tx, provider: str, *, by: str, reason: str, since: Instant
+) -> int:
+    """Cut a provider off: no request to it starts once this has committed.
+
+    Args:
+        by: who did it, a pseudonymous id.
+        since: what it took from then on and nobody saw arrive is sent again elsewhere.
+
+    Returns how many messages are sent again.
+    """
+    values = {"cut_at": tx.now, "reason": reason[:200]}
+    await tx.run(
+        tx.upsert(_states)
+        .values(provider=provider, **values)
+        .on_conflict_do_update(index_elements=["provider"], set_=values)
+    )
+    again = await requeue_unconfirmed(tx, provider, since)
+    await audit.write(
+        tx, by, "cut_provider", {"provider": provider, "reason": reason, "sent_again": again}
+    )
+    await record(database, tx, ProviderCut(provider, by, reason))
+    return again
+
+
+async def restore(database: Database, tx: Tx, provider: str, *, by: str, reason: str) -> bool:
+    """Let a provider carry mail again; False when it was not cut off."""
+    changed = await tx.run(
+        update(_states)
+        .where(_states.c.provider == provider, _states.c.cut_at.is_not(None))
+        .values(cut_at=None, reason=reason[:200])
+    )
+    if changed:
+        await audit.write(tx, by, "restore_provider", {"provider": provider, "reason": reason})
+        await record(database, tx, ProviderRestored(provider, by, reason))
+    return bool(changed)
+
+
+async def create_key(
+    tx: Tx, keys: KeyRing, name: str, scopes: tuple[str, ...], streams: tuple[str, ...] = ()
+) -> str:
+    """A new API key, returned once and kept as a keyed hash; no streams means all of them."""
+    key = f"mk_{secrets.token_urlsafe(24)}"
+    await tx.run(
+        insert(tables.api_keys).values(
+            id=new_id("key", tx.now),
+            name=name,
+            hash=keys.lookup_hash("api key", key),
+            scopes=",".join(scopes),
+            streams=",".join(streams),
+            created_at=tx.now,
+        )
+    )
+    return key
+
+
+async def authorise(
+    tx: Tx, keys: KeyRing, presented: str, scope: str, streams: frozenset[str] = frozenset()
+) -> str:
+    """The id of the key that was presented, when it may do ``scope`` on ``streams``.
+
+    Raises:
+        NotSignedIn: no such key, or revoked.
+        NotAllowed: the key is good, and not for this.
+    """
+    k = tables.api_keys
+    row = await tx.one(
+        select(k).where(
+            k.c.hash == keys.lookup_hash("api key", presented), k.c.revoked_at.is_(None)
+        )
+    )
+    if row is None:
+        raise NotSignedIn("the API key is not known, or has been revoked")
+    if scope not in row["scopes"].split(","):
+        raise NotAllowed(f"this key may not {scope}")
+    if row["streams"] and not streams <= set(row["streams"].split(",")):
+        raise NotAllowed("this key may not use that stream")
+    return str(row["id"])
+
+
+async def catch(tx: Tx, recipient: str, raw: bytes) -> str:
+    """Keep a mail in the development mailbox, which holds the newest thousand."""
+    caught = tables.caught_mail
+    mail = new_id("cm", tx.now)
+    await tx.run(insert(caught).values(id=mail, at=tx.now, recipient=recipient, raw=raw))
+    oldest = select(caught.c.id).order_by(caught.c.id.desc()).offset(CAUGHT_KEPT).limit(1)
+    await tx.run(delete(caught).where(caught.c.id <= oldest.scalar_subquery()))
+    return mail

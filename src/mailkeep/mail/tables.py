@@ -1,0 +1,131 @@
+"""Tables of the mail room. Personal data stands in ``addresses`` and ``message_bodies`` only."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+)
+
+from mailkeep.store.schema import Micros, metadata
+
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("id", String(48), primary_key=True),  # pseudonym
+    Column("address", String(320), nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("stream", String(40), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("address_id", String(48), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("secret", Boolean, nullable=False),
+    Column("only", Text, nullable=False),
+    Column("avoid", Text, nullable=False),
+    Column("created_at", Micros, nullable=False),
+    Column("expires_at", Micros, nullable=False),
+    Column("next_at", Micros, nullable=False),
+    Column("lease_until", Micros),
+    Column("tries", Integer, nullable=False),
+    Column("provider", String(40)),
+    Column("attempt_id", String(40)),
+    Column("accepted_at", Micros),
+    Column("idempotency", String(64), unique=True),
+    Column("content_hash", String(64)),
+)
+# What a dispatcher looks for, in the order in which it takes it; done messages are not in it.
+_DUE = messages.c.status.in_(["queued", "sending"])
+Index(
+    "ix_messages_due",
+    messages.c.stream,
+    messages.c.next_at,
+    sqlite_where=_DUE,
+    postgresql_where=_DUE,
+)
+Index("ix_messages_address", messages.c.address_id)
+Index("ix_messages_provider", messages.c.provider, messages.c.accepted_at)
+
+message_bodies = Table(
+    "message_bodies",
+    metadata,
+    Column(
+        "message_id", String(40), ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("hour", BigInteger),  # the hourly key that seals it; NULL: not a secret
+    Column("data", LargeBinary, nullable=False),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("message_id", String(40), nullable=False, index=True),
+    Column("provider", String(40), nullable=False),
+    Column("started_at", Micros, nullable=False),
+    Column("seconds", Float),
+    Column("outcome", String(20)),  # NULL: under way, or cut short by a kill
+    Column("detail", String(200)),
+    Column("provider_message_id", String(200)),
+)
+
+exposures = Table(
+    "exposures",
+    metadata,
+    Column("address_id", String(48), primary_key=True),
+    Column("provider", String(40), primary_key=True),
+    Column("stream", String(40), primary_key=True),
+    Column("day", Integer, primary_key=True),  # days since the epoch
+    Column("first_at", Micros, nullable=False),
+    Column("last_at", Micros, nullable=False),
+    Column("count", Integer, nullable=False),
+)
+Index("ix_exposures_provider", exposures.c.provider, exposures.c.first_at)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("provider", String(40), primary_key=True),
+    Column("claim_id", String(200), primary_key=True),
+    Column("received_at", Micros, nullable=False),
+)
+
+provider_states = Table(
+    "provider_states",
+    metadata,
+    Column("provider", String(40), primary_key=True),
+    Column("cut_at", Micros),
+    Column("reason", String(200), nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(80), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("streams", Text, nullable=False),
+    Column("created_at", Micros, nullable=False),
+    Column("revoked_at", Micros),
+)
+
+caught_mail = Table(
+    "caught_mail",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("at", Micros, nullable=False),
+    Column("recipient", String(320), nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)

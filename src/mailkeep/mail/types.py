@@ -1,0 +1,97 @@
+"""Words and settings of the mail room."""
+
+import enum
+
+import msgspec
+
+from mailkeep.base.clock import Instant
+
+
+class Status(enum.StrEnum):
+    """Where a message stands. Ranks only rise: a late claim never takes a message back."""
+
+    QUEUED = "queued"  #: ours to send, now or later
+    SENDING = "sending"  #: handed to a worker under a lease
+    ACCEPTED = "accepted"  #: a provider took it; not known to have arrived
+    DELIVERED = "delivered"  #: a provider says that the receiving server took it
+    BOUNCED = "bounced"  #: a provider says that the receiving server refused it for good
+    GIVEN_UP = "given_up"  #: expired, or refused for good before any server took it
+
+
+class RouteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One way out of a stream. A route of weight 0 is used only when no other stands."""
+
+    provider: str
+    weight: float = 1.0
+
+
+class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A stream of mail with its rank and its ways out.
+
+    Attributes:
+        priority: lower goes first; recovery is 0.
+        secret: its bodies open accounts: sealed at rest, never tracked, shredded at handover.
+        concurrency: sends under way at once; each stream has its own, so that a hanging
+            connection of one never holds back another.
+        expires: seconds after which a message is not worth sending.
+    """
+
+    name: str
+    priority: int
+    routes: tuple[RouteSettings, ...]
+    secret: bool = False
+    concurrency: int = 20
+    expires: float = 86_400.0
+
+
+class Content(msgspec.Struct, frozen=True):
+    """What a mail says, and to whom: the part of a message that is erased."""
+
+    sender: str
+    to: str
+    subject: str
+    text: str | None = None
+    html: str | None = None
+    sender_name: str = ""
+    to_name: str = ""
+    reply_to: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return "Content(…)"
+
+
+class NewMessage(msgspec.Struct, frozen=True):
+    """A message to take in.
+
+    Attributes:
+        only: providers that may carry it; empty means every route of the stream.
+        avoid: providers that must never have it.
+        idempotency: ``(caller, key)``: the same pair with the same content is the same message.
+    """
+
+    stream: str
+    content: Content
+    only: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+    send_at: Instant | None = None
+    expires_at: Instant | None = None
+    idempotency: tuple[str, str] | None = None
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A claimed message, ready to be sent by the worker that holds its lease."""
+
+    message: str
+    attempt: str
+    provider: str
+    stream: str
+    address: str
+    secret: bool
+    tries: int
+    created_at: Instant
+    expires_at: Instant
+    hour: int | None
+    body: bytes
