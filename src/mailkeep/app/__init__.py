@@ -1,0 +1,6 @@
+"""App: puts the rooms together, starts them and stops them.
+
+Owns: the settings file. Publishes: nothing. Hears: nothing; ``wiring.py`` says who hears what.
+Security: reads the secrets of every role from the environment or from files, and hands each room
+only its own. In development everything listens on loopback.
+"""

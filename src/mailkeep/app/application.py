@@ -1,0 +1,115 @@
+"""One running Mailkeep: its rooms, the loops that keep them going, start and stop."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from mailkeep.base.clock import SystemClock
+from mailkeep.base.errors import Unavailable
+from mailkeep.base.ids import new_id
+from mailkeep.base.keys import KeyRing
+from mailkeep.events.log import Relay
+from mailkeep.mail import outbox, services
+from mailkeep.mail.claims import Claims
+from mailkeep.mail.dispatch import Dispatcher
+from mailkeep.mail.intake import Intake
+from mailkeep.store.database import Database, SharedCommit
+
+from .settings import Settings, provider_configs
+
+log = structlog.get_logger(__name__)
+
+RELAY_SECONDS = 0.5
+SWEEP_SECONDS = 60.0
+
+
+class Application:
+    """Everything of one process, as an async context manager.
+
+    Args:
+        settings: checked settings.
+        home: directory of the database and the keys; created if it is missing.
+        dev: development mode: the mailbox in the browser exists.
+        environ: where ``env:NAME`` secrets are looked up.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        home: Path,
+        *,
+        dev: bool = False,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.settings = settings
+        self.dev = dev
+        self.clock = SystemClock()
+        self.keys = KeyRing(home)
+        self.database = Database(settings.database_url(home), self.clock)
+        self.shared = SharedCommit(self.database)
+        self.streams = settings.streams()
+        self.providers = provider_configs(settings, environ)
+        self.intake = Intake(self.database, self.keys, self.streams)
+        self.claims = Claims(self.database, self.providers)
+        self.dispatcher = Dispatcher(
+            self.database, self.shared, self.keys, self.clock, self.streams, self.providers
+        )
+        self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        await self.database.create_all()
+        self._tasks = [
+            asyncio.create_task(self.dispatcher.run(), name="dispatch"),
+            asyncio.create_task(self._relay_loop(), name="relay"),
+            asyncio.create_task(self._sweep_loop(), name="sweep"),
+        ]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.database.close()
+
+    async def catch(self, recipients: list[str], raw: bytes) -> None:
+        """Keep a received mail in the development mailbox."""
+        async with self.database.write() as tx:
+            for recipient in recipients:
+                await services.catch(tx, recipient, raw)
+
+    async def _relay_loop(self) -> None:
+        while True:
+            self.database.committed.clear()
+            try:
+                placed = await self._relay.place()
+            except Unavailable as error:
+                log.warning("relay.unavailable", error=str(error))
+                placed = 0
+            if not placed:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.database.committed.wait(), RELAY_SECONDS)
+
+    async def _sweep_loop(self) -> None:
+        while True:
+            try:
+                async with self.database.write() as tx:
+                    dropped = await outbox.sweep(tx, self.settings.keep_unconfirmed)
+                destroyed = self.keys.destroy_expired(self.clock.now())
+                if dropped or destroyed:
+                    log.info("swept", bodies=dropped, hourly_keys=len(destroyed))
+            except Unavailable as error:
+                log.warning("sweep.unavailable", error=str(error))
+            await asyncio.sleep(SWEEP_SECONDS)

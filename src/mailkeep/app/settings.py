@@ -1,0 +1,161 @@
+"""Settings: ``mailkeep.toml``, with secrets from the environment or from files.
+
+A word that is not known is an error that names the nearest right one: a mistyped setting that is
+silently ignored is a protection that silently is not there.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from mailkeep.base.errors import BadSettings
+from mailkeep.base.secret import Secret
+from mailkeep.mail.types import StreamSettings
+from mailkeep.providers import registry
+from mailkeep.providers.errors import UnknownProvider
+from mailkeep.providers.types import ProviderConfig
+
+
+class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ``[[provider]]`` table.
+
+    ``secret`` and ``webhook_secret`` say where the secret is: ``env:NAME`` or ``file:PATH``. A
+    secret written into the file itself is refused (ASVS 13.3.1).
+    """
+
+    name: str
+    kind: str
+    party: str
+    secret: str | None = None
+    webhook_secret: str | None = None
+    webhook_url: str | None = None
+    base_url: str = ""
+    options: dict[str, str] = {}
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file.
+
+    Attributes:
+        public_url: under which people and providers reach the pages and webhooks.
+        database: ``sqlite:///…`` or ``postgresql://…``; empty means a file in the home directory.
+        keep_unconfirmed: seconds for which an ordinary body is kept until a delivery is reported.
+    """
+
+    public_url: str = "http://localhost:8025"
+    database: str = ""
+    keep_unconfirmed: float = 3600.0
+    provider: tuple[ProviderSettings, ...] = ()
+    stream: tuple[StreamSettings, ...] = ()
+    party: tuple[dict[str, str | list[str]], ...] = ()
+
+    def streams(self) -> dict[str, StreamSettings]:
+        return {stream.name: stream for stream in self.stream}
+
+    def database_url(self, home: Path) -> str:
+        return self.database or f"sqlite:///{home / 'mailkeep.db'}"
+
+
+def load(path: Path) -> Settings:
+    """Read and check a settings file.
+
+    Raises:
+        BadSettings: it cannot be read, or says something that cannot be.
+    """
+    try:
+        raw = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise BadSettings(f"{path}: {error}") from error
+    return parse(raw)
+
+
+def parse(raw: Mapping[str, object]) -> Settings:
+    """Check settings that were read from a file. Raises ``BadSettings``."""
+    try:
+        settings = msgspec.convert(raw, Settings)
+    except msgspec.ValidationError as error:
+        raise BadSettings(_nearest(str(error))) from error
+    _unique("provider", [one.name for one in settings.provider])
+    _unique("stream", [one.name for one in settings.stream])
+    names = {one.name for one in settings.provider}
+    for provider in settings.provider:
+        try:
+            registry.get(provider.kind)
+        except UnknownProvider as error:
+            raise BadSettings(f"provider {provider.name}: {error}") from error
+    for stream in settings.stream:
+        for route in stream.routes:
+            if route.provider not in names:
+                raise BadSettings(
+                    f"stream {stream.name}: no provider {route.provider!r}"
+                    + _hint(route.provider, names)
+                )
+        if stream.concurrency < 1 or stream.expires <= 0:
+            raise BadSettings(f"stream {stream.name}: concurrency and expires must be above 0")
+        if any(route.weight < 0 for route in stream.routes):
+            raise BadSettings(f"stream {stream.name}: a weight is below 0")
+    return settings
+
+
+def provider_configs(
+    settings: Settings, environ: Mapping[str, str] = os.environ
+) -> dict[str, ProviderConfig]:
+    """The providers with their secrets. Raises ``BadSettings`` for one that is not there."""
+    return {
+        one.name: ProviderConfig(
+            name=one.name,
+            kind=one.kind,
+            base_url=one.base_url,
+            secret=_secret(one.secret, f"provider {one.name}: secret", environ) or Secret(""),
+            webhook_secret=_secret(
+                one.webhook_secret, f"provider {one.name}: webhook_secret", environ
+            ),
+            webhook_url=one.webhook_url or f"{settings.public_url.rstrip('/')}/hooks/{one.name}",
+            options=one.options,
+            party=one.party,
+        )
+        for one in settings.provider
+    }
+
+
+def _secret(where: str | None, what: str, environ: Mapping[str, str]) -> Secret | None:
+    if where is None:
+        return None
+    source, _, name = where.partition(":")
+    if source == "env":
+        if name not in environ:
+            raise BadSettings(f"{what}: the environment has no {name}")
+        return Secret(environ[name])
+    if source == "file":
+        try:
+            return Secret(Path(name).read_text().strip())
+        except OSError as error:
+            raise BadSettings(f"{what}: {name} cannot be read") from error
+    raise BadSettings(f"{what}: say env:NAME or file:PATH, not the secret itself")
+
+
+_UNKNOWN_FIELD = re.compile(r"unknown field `(\w+)`(?: - at `\$\.?(\w*))?")
+
+
+def _nearest(text: str) -> str:
+    match = _UNKNOWN_FIELD.search(text)
+    if match is None:
+        return text
+    owner = {"provider": ProviderSettings, "stream": StreamSettings}.get(match[2] or "", Settings)
+    return text + _hint(match[1], set(owner.__struct_fields__))
+
+
+def _hint(word: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(sorted(known))}"
+
+
+def _unique(what: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise BadSettings(f"two tables of [[{what}]] are called {name!r}")

@@ -1,0 +1,68 @@
+"""What development mode is made of: its settings, and the words it greets with."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from .standins import StandIn
+
+KINDS = ("mandrill", "postmark")  #: two unrelated providers, so that a reset has two routes
+
+
+def settings(url: str, standins: list[StandIn]) -> dict[str, object]:
+    """Settings as a file would give them: every stream over both stand-ins."""
+    routes = [{"provider": one.kind} for one in standins]
+    return {
+        "public_url": url,
+        "provider": [
+            {
+                "name": one.kind,
+                "kind": one.kind,
+                "party": one.kind,
+                "base_url": one.api,
+                "secret": f"env:{one.kind}_SECRET",
+                "webhook_secret": f"env:{one.kind}_WEBHOOK",
+            }
+            for one in standins
+        ],
+        "party": [{"id": one.kind, "name": f"{one.kind} (stand-in)"} for one in standins],
+        "stream": [
+            {
+                "name": "recovery",
+                "priority": 0,
+                "secret": True,
+                "expires": 3600.0,
+                "routes": routes,
+            },
+            {"name": "confirmation", "priority": 1, "secret": True, "routes": routes},
+            {"name": "security", "priority": 1, "routes": routes},
+            {"name": "alert", "priority": 2, "routes": routes},
+            {"name": "bulk", "priority": 9, "concurrency": 10, "routes": routes},
+        ],
+    }
+
+
+def greet(out: Console, url: str, key: str, home: Path, standins: list[StandIn]) -> None:
+    """Say where everything is, and a line that works when pasted."""
+    body = (
+        '{"stream": "alert", "from": "hello@example.com", "to": "ada@example.net", '
+        '"subject": "It works", "text": "Carried by Mailkeep."}'
+    )
+    out.print()
+    out.print("[bold]Mailkeep is up[/], in development mode: loopback only, stand-in providers.")
+    out.print(f"  Mailbox      [link={url}/mailbox]{url}/mailbox[/link]")
+    out.print(f"  API          {url}/v1/messages")
+    for one in standins:
+        out.print(f"  {one.kind:<12} {one.api}   (faults: {one.control})")
+    out.print(f"  Data         {escape(str(home))}")
+    out.print()
+    out.print("Send a mail, and see it arrive in the mailbox:")
+    out.print()
+    line = (
+        f"curl -s {url}/v1/messages -H 'Authorization: Bearer {key}' "
+        f"-H 'Content-Type: application/json' -d '{body}'"
+    )
+    # Printed raw: a wrapped or coloured line would not work when pasted.
+    out.file.write(line + "\n\n")
+    out.print("Stop with Ctrl-C.", style="dim")

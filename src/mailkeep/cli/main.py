@@ -1,0 +1,155 @@
+"""``mailkeep``: the commands."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mailkeep import __version__
+from mailkeep.app import settings as app_settings
+from mailkeep.app.application import Application
+from mailkeep.base.errors import BadSettings, MailkeepError
+from mailkeep.mail import services
+
+from . import serve
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
+providers_app = typer.Typer(no_args_is_help=True, help="Providers: cut one off, restore it.")
+app.add_typer(keys_app, name="keys")
+app.add_typer(providers_app, name="providers")
+
+out = Console()
+err = Console(stderr=True)
+
+Home = Annotated[
+    Path,
+    typer.Option(envvar="MAILKEEP_HOME", help="Where the database and the keys are."),
+]
+DEFAULT_HOME = Path("mailkeep-data")
+
+
+def _application(home: Path) -> Application:
+    return Application(app_settings.load(home / "mailkeep.toml"), home)
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version")] = False) -> None:
+    """Mail that no fallen provider can lose, accounts that none can take."""
+    if version:
+        out.print(f"mailkeep {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def up(
+    home: Home = DEFAULT_HOME,
+    dev: Annotated[
+        bool, typer.Option(help="Stand-in providers, mailbox and a key, on loopback only.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8025,
+) -> None:
+    """Start Mailkeep."""
+    if dev and host not in {"127.0.0.1", "::1", "localhost"}:
+        raise BadSettings("development mode listens on loopback only")
+    if dev:
+        asyncio.run(serve.development(home, port, out))
+    else:
+        asyncio.run(serve.production(home, host, port, out))
+
+
+@keys_app.command("create")
+def keys_create(
+    name: Annotated[str, typer.Argument(help="What or whom it is for.")],
+    scope: Annotated[list[str], typer.Option(help="send or read; may be repeated.")],
+    stream: Annotated[list[str] | None, typer.Option(help="Only these streams.")] = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Make an API key and print it, once."""
+    unknown = set(scope) - {"send", "read"}
+    if unknown:
+        raise BadSettings(f"no scope {sorted(unknown)[0]!r}; there are read, send")
+
+    async def make() -> str:
+        running = _application(home)
+        await running.database.create_all()
+        async with running.database.write() as tx:
+            key = await services.create_key(
+                tx, running.keys, name, tuple(scope), tuple(stream or ())
+            )
+        await running.database.close()
+        return key
+
+    out.print(asyncio.run(make()), highlight=False)
+
+
+@providers_app.command("cut")
+def providers_cut(
+    provider: str,
+    reason: Annotated[str, typer.Option(help="Goes into the audit log.")],
+    minutes: Annotated[
+        float, typer.Option(help="Send again what it took in the last minutes, unconfirmed.")
+    ] = 60.0,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Cut a provider off: no request to it starts any more."""
+
+    async def cut() -> int:
+        running = _application(home)
+        if provider not in running.providers:
+            raise BadSettings(
+                f"no provider {provider!r}; there are {', '.join(sorted(running.providers))}"
+            )
+        async with running.database.write() as tx:
+            again = await services.cut_off(
+                running.database,
+                tx,
+                provider,
+                by=_operator(),
+                reason=reason,
+                since=tx.now - round(minutes * 60_000_000),
+            )
+        await running.database.close()
+        return again
+
+    out.print(f"{provider} is cut off; {asyncio.run(cut())} messages are sent again elsewhere.")
+
+
+@providers_app.command("restore")
+def providers_restore(
+    provider: str,
+    reason: Annotated[str, typer.Option(help="Goes into the audit log.")],
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Let a provider that was cut off carry mail again."""
+
+    async def restore() -> bool:
+        running = _application(home)
+        async with running.database.write() as tx:
+            changed = await services.restore(
+                running.database, tx, provider, by=_operator(), reason=reason
+            )
+        await running.database.close()
+        return changed
+
+    changed = asyncio.run(restore())
+    out.print(f"{provider} carries mail again." if changed else f"{provider} was not cut off.")
+
+
+def _operator() -> str:
+    """Who is at the keyboard, as the machine knows them: a number, not a name."""
+    return f"uid:{os.getuid()}"
+
+
+def main() -> None:
+    """Run a command; what the user can mend is said in one line, without a trace."""
+    try:
+        app()
+    except MailkeepError as error:
+        err.print(f"[bold red]mailkeep:[/] {error}", highlight=False)
+        sys.exit(2)

@@ -1,0 +1,101 @@
+"""Start the app, and in development everything that it needs around it."""
+
+import asyncio
+import contextlib
+import secrets
+from pathlib import Path
+
+import structlog
+import uvicorn
+from rich.console import Console
+
+from mailkeep.app import settings as app_settings
+from mailkeep.app.application import Application
+from mailkeep.http import server
+from mailkeep.mail import services
+from mailkeep.smtp import receiving
+
+from . import development as dev
+from .standins import StandIn
+
+GRACE_SECONDS = 2  #: how long open pages may hold up the stop
+
+
+async def production(home: Path, host: str, port: int, out: Console) -> None:
+    """Run on the settings in ``<home>/mailkeep.toml`` until stopped."""
+    settings = app_settings.load(home / "mailkeep.toml")
+    async with Application(settings, home) as running:
+        out.print(f"Mailkeep listens on http://{host}:{port}")
+        await _serve(running, host, port)
+
+
+async def development(home: Path, port: int, out: Console) -> None:
+    """Run on embedded defaults with two stand-in providers and the mailbox, on loopback."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(30)  # warnings and worse
+    )
+    port = port or _free_port()
+    url = f"http://localhost:{port}"
+    async with contextlib.AsyncExitStack() as stack:
+        catcher = _Catcher()
+        listener = await receiving.listen("127.0.0.1", 0, catcher.deliver)
+        stack.push_async_callback(_stop, listener)
+        mail_port = int(listener.sockets[0].getsockname()[1])
+        standins = []
+        for kind in dev.KINDS:
+            secret, webhook = secrets.token_urlsafe(18), secrets.token_urlsafe(18)
+            out.print(f"Starting the {kind} stand-in …", style="dim")
+            standins.append(
+                await stack.enter_async_context(
+                    StandIn(kind, mail_port, secret, webhook, f"{url}/hooks/{kind}")
+                )
+            )
+        settings = app_settings.parse(dev.settings(url, standins))
+        environ = {name: value for one in standins for name, value in one.secrets().items()}
+        running = await stack.enter_async_context(
+            Application(settings, home, dev=True, environ=environ)
+        )
+        catcher.running = running
+        async with running.database.write() as tx:
+            key = await services.create_key(tx, running.keys, "development", ("send", "read"))
+        dev.greet(out, url, key, home, standins)
+        await _serve(running, "127.0.0.1", port)
+
+
+class _Catcher:
+    """Hands received mail to the app, which starts after the listener."""
+
+    def __init__(self) -> None:
+        self.running: Application | None = None
+
+    async def deliver(self, recipients: list[str], raw: bytes) -> None:
+        if self.running is not None:
+            await self.running.catch(recipients, raw)
+
+
+async def _serve(running: Application, host: str, port: int) -> None:
+    config = uvicorn.Config(
+        server.create(running),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        lifespan="off",
+    )
+    await uvicorn.Server(config).serve()
+
+
+async def _stop(listener: asyncio.Server) -> None:
+    listener.close()
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

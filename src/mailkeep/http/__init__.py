@@ -1,0 +1,6 @@
+"""HTTP, the ways in: ``api/`` for applications, ``hooks/`` for providers, ``console/`` for people.
+
+Owns: nothing stored. Publishes: nothing. Hears: nothing.
+Security: reads hostile input. Every error is a problem document that holds no secret; GET and HEAD
+change no state; pages load nothing from elsewhere and send no referrer.
+"""

@@ -1,0 +1,1 @@
+"""The door for providers' webhooks: what comes in is a claim."""

@@ -1,0 +1,31 @@
+"""What the ways in need of a running Mailkeep; ``app.Application`` provides it."""
+
+from typing import Any, Protocol
+
+from litestar import Request
+from litestar.datastructures import State
+
+from mailkeep.base.keys import KeyRing
+from mailkeep.mail.claims import Claims
+from mailkeep.mail.dispatch import Dispatcher
+from mailkeep.mail.intake import Intake
+from mailkeep.mail.types import StreamSettings
+from mailkeep.providers.types import ProviderConfig
+from mailkeep.store.database import Database, SharedCommit
+
+#: A request as the framework hands it in; no user or session of the framework's own is used.
+Incoming = Request[Any, Any, State]
+
+
+class Running(Protocol):
+    """The services behind the doors."""
+
+    dev: bool
+    keys: KeyRing
+    database: Database
+    shared: SharedCommit
+    streams: dict[str, StreamSettings]
+    providers: dict[str, ProviderConfig]
+    intake: Intake
+    claims: Claims
+    dispatcher: Dispatcher

@@ -1,0 +1,82 @@
+"""The HTTP application: its doors, its limits and the headers of every answer."""
+
+from pathlib import Path
+
+from litestar import Litestar, get
+from litestar.config.allowed_hosts import AllowedHostsConfig
+from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.response import Redirect
+from litestar.static_files import create_static_files_router
+from litestar.template.config import TemplateConfig
+from litestar.types import ControllerRouterHandler
+
+from mailkeep import __version__
+from mailkeep.base.errors import MailkeepError
+
+from . import problems
+from .api.messages import Messages
+from .console.mailbox import Mailbox
+from .hooks.webhooks import receive
+from .port import Running
+
+HERE = Path(__file__).parent
+MAX_BODY = 50 * 1024 * 1024
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+def create(running: Running) -> Litestar:
+    """The application in front of a running Mailkeep.
+
+    In development only the machine itself is served, by name too: a page elsewhere that points a
+    name of its own at loopback would otherwise read the mailbox (DNS rebinding).
+    """
+
+    async def provide() -> Running:
+        return running
+
+    handlers: list[ControllerRouterHandler] = [Messages, receive, healthz]
+    if running.dev:
+        handlers += [
+            Mailbox,
+            to_mailbox,
+            create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
+        ]
+    return Litestar(
+        handlers,
+        dependencies={"running": Provide(provide)},
+        exception_handlers={
+            MailkeepError: problems.on_our_error,
+            HTTPException: problems.on_http_error,
+            Exception: problems.on_fault,
+        },
+        template_config=TemplateConfig(directory=HERE / "templates", engine=JinjaTemplateEngine),
+        openapi_config=OpenAPIConfig("Mailkeep", __version__, path="/v1/openapi"),
+        allowed_hosts=AllowedHostsConfig(["localhost", "127.0.0.1"]) if running.dev else None,
+        request_max_body_size=MAX_BODY,
+        response_headers=HEADERS,
+        logging_config=None,
+    )
+
+
+@get("/healthz", include_in_schema=False)
+async def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@get("/", include_in_schema=False)
+async def to_mailbox() -> Redirect:
+    return Redirect("/mailbox")

@@ -1,0 +1,6 @@
+"""SMTP, the way in for mail that is sent to us.
+
+Owns: nothing stored. Publishes: nothing. Hears: nothing.
+Security: reads hostile input from anyone who can connect; sizes, recipients and time are bounded.
+Holds no keys. In development it listens on loopback only.
+"""
