@@ -1,0 +1,150 @@
+"""The event log: nothing is skipped, nothing has its effect twice."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import select, update
+
+from mailkeep.base.clock import ManualClock
+from mailkeep.base.keys import KeyRing
+from mailkeep.events import audit, log, tables
+from mailkeep.events.subscribe import Subscriber
+from mailkeep.events.types import Recorded
+from mailkeep.mail.events import ClaimRefused, MessageAccepted
+from mailkeep.store.database import Database, Tx
+
+
+async def _placed(database: Database) -> list[Recorded]:
+    async with database.read() as tx:
+        return [one for _, one in await log.after(tx, 0) if one is not None]
+
+
+async def test_facts_get_dense_places_in_order(database: Database) -> None:
+    async with database.write() as tx:
+        await log.record(database, tx, *(ClaimRefused("a", str(n)) for n in range(5)))
+    relay = log.Relay(database, "one")
+    assert await relay.place() == 5
+    assert [one.position for one in await _placed(database)] == [1, 2, 3, 4, 5]
+
+
+async def test_a_rolled_back_fact_never_was(database: Database) -> None:
+    async def fail() -> None:
+        async with database.write() as tx:
+            await log.record(database, tx, ClaimRefused("a", "undone"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
+    assert await log.Relay(database, "one").place() == 0
+
+
+async def test_writers_that_commit_out_of_order_lose_nothing(
+    database: Database, clock: ManualClock
+) -> None:
+    """The writer that began first commits last; a reader that has passed must still see it."""
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer: commits cannot overtake each other")
+    relay = log.Relay(database, "one")
+    seen: list[str] = []
+
+    async def see(_tx: Tx, recorded: Recorded) -> None:
+        if isinstance(recorded.fact, ClaimRefused):
+            seen.append(recorded.fact.why)
+
+    reader = Subscriber("reader", {ClaimRefused: [see]})
+    async with database.write() as slow:
+        await log.record(database, slow, ClaimRefused("a", "first"))
+        clock.advance(0.01)
+        async with database.write() as quick:
+            await log.record(database, quick, ClaimRefused("a", "second"))
+        await relay.place()
+        await reader.step(database)
+        assert seen == ["second"]
+    await relay.place()
+    await reader.step(database)
+    assert seen == ["second", "first"]
+
+
+async def test_one_relay_leads_and_another_takes_over(
+    database: Database, clock: ManualClock
+) -> None:
+    first, second = log.Relay(database, "first"), log.Relay(database, "second")
+    async with database.write() as tx:
+        await log.record(database, tx, ClaimRefused("a", "x"))
+    assert await first.place() == 1
+    async with database.write() as tx:
+        await log.record(database, tx, ClaimRefused("a", "y"))
+    assert await second.place() == 0
+    clock.advance(11)
+    assert await second.place() == 1
+    assert [one.position for one in await _placed(database)] == [1, 2]
+
+
+async def test_many_writers_and_two_relays(database: Database) -> None:
+    async def write(number: int) -> None:
+        async with database.write() as tx:
+            await log.record(database, tx, ClaimRefused("a", str(number)))
+
+    relays = [log.Relay(database, "first"), log.Relay(database, "second")]
+    await asyncio.gather(*(write(n) for n in range(20)), *(one.place() for one in relays))
+    await relays[0].place()
+    await relays[1].place()
+    places = await _placed(database)
+    assert [one.position for one in places] == list(range(1, 21))
+    assert {one.fact.why for one in places if isinstance(one.fact, ClaimRefused)} == {
+        str(n) for n in range(20)
+    }
+
+
+async def test_a_handler_that_fails_leaves_the_place_where_it_was(database: Database) -> None:
+    async with database.write() as tx:
+        await log.record(database, tx, MessageAccepted("m", "s", "a"))
+    await log.Relay(database, "one").place()
+    calls = 0
+
+    async def handler(_tx: Tx, _recorded: Recorded) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise RuntimeError
+
+    reader = Subscriber("reader", {MessageAccepted: [handler]})
+    with pytest.raises(RuntimeError):
+        await reader.step(database)
+    assert await reader.step(database) == 1
+    assert await reader.step(database) == 0
+    assert calls == 2
+
+
+async def test_an_unknown_kind_is_passed_over(database: Database) -> None:
+    async with database.write() as tx:
+        await log.record(database, tx, ClaimRefused("a", "x"))
+        await tx.run(update(tables.events).values(kind="room.of_a_later_version"))
+    await log.Relay(database, "one").place()
+    assert await Subscriber("reader", {}).step(database) == 1
+
+
+async def test_the_audit_chain_shows_what_was_altered(database: Database, keys: KeyRing) -> None:
+    async with database.write() as tx:
+        for number in range(3):
+            await audit.write(tx, "operator", "look", {"at": number})
+    async with database.read() as tx:
+        assert await audit.verify(tx) is None
+        head = await audit.head(tx, keys)
+        assert head.number == 3
+        last = await tx.value(select(tables.audit.c.hash).where(tables.audit.c.number == 3))
+        assert head.hash == last
+    async with database.write() as tx:
+        await tx.run(update(tables.audit).where(tables.audit.c.number == 2).values(actor="nobody"))
+    async with database.read() as tx:
+        assert await audit.verify(tx) == 2
+
+
+async def test_concurrent_audit_entries_stay_one_chain(database: Database) -> None:
+    async def act(number: int) -> None:
+        async with database.write() as tx:
+            await audit.write(tx, "operator", "act", {"n": number})
+
+    await asyncio.gather(*(act(n) for n in range(8)))
+    async with database.read() as tx:
+        assert await audit.verify(tx) is None

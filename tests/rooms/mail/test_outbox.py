@@ -1,0 +1,268 @@
+"""The outbox: durable, leased, accounted for before it is sent, shredded after."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy import select, update
+
+from mailkeep.base.clock import DAY, HOUR, SECOND, ManualClock
+from mailkeep.base.errors import Conflict, Invalid
+from mailkeep.base.keys import KeyRing, Unsealable
+from mailkeep.mail import outbox, queries, services, tables
+from mailkeep.mail.health import Breaker
+from mailkeep.mail.intake import Intake
+from mailkeep.mail.types import Job, NewMessage, StreamSettings
+from mailkeep.providers.types import Outcome, OutcomeKind
+from mailkeep.store.database import Database, SharedCommit, Tx
+
+from .conftest import STREAMS, new
+
+Accept = Callable[[NewMessage], Awaitable[str]]
+
+
+async def _claim(database: Database, stream: str = "bulk", limit: int = 10) -> list[Job]:
+    async with database.write() as tx:
+        return await outbox.claim(database, tx, STREAMS[stream], {}, limit)
+
+
+async def _finish(database: Database, job: Job, kind: OutcomeKind, *, reports: bool = True) -> None:
+    async with database.write() as tx:
+        await outbox.finish(database, tx, job, Outcome(kind, ""), 0.1, reports=reports)
+
+
+async def _status(database: Database, message: str) -> str:
+    async with database.read() as tx:
+        return (await queries.message(tx, message)).status
+
+
+async def _has_body(database: Database, message: str) -> bool:
+    async with database.read() as tx:
+        bodies = tables.message_bodies
+        return await tx.one(select(bodies).where(bodies.c.message_id == message)) is not None
+
+
+async def test_the_claim_itself_writes_attempt_and_exposure(
+    database: Database, accept: Accept
+) -> None:
+    """A kill right after the claim must not hide that a provider may have had the message."""
+    message = await accept(new())
+    (job,) = await _claim(database)
+    async with database.read() as tx:
+        view = await queries.message(tx, message)
+        assert [(one.id, one.outcome) for one in view.attempts] == [(job.attempt, None)]
+        assert await queries.exposed(tx, job.provider, tx.now) == 1
+        assert await queries.attempted(tx, message) == {job.provider}
+
+
+async def test_two_dispatchers_never_claim_the_same(database: Database, accept: Accept) -> None:
+    for number in range(30):
+        await accept(new(to=f"user{number}@example.net"))
+    claims = await asyncio.gather(*(_claim(database, limit=10) for _ in range(4)))
+    claimed = [job.message for jobs in claims for job in jobs]
+    assert len(claimed) == len(set(claimed)) == 30
+
+
+async def test_a_lapsed_lease_brings_the_message_back_once(
+    database: Database, accept: Accept, clock: ManualClock
+) -> None:
+    message = await accept(new())
+    (dead,) = await _claim(database)
+    assert await _claim(database) == []
+    clock.advance(61)
+    (again,) = await _claim(database)
+    assert again.message == message
+    assert again.attempt != dead.attempt
+    await _finish(database, dead, OutcomeKind.UNAVAILABLE)  # the dead worker was only slow
+    assert await _status(database, message) == "sending"
+    await _finish(database, again, OutcomeKind.ACCEPTED)
+    assert await _status(database, message) == "accepted"
+
+
+async def test_an_ambiguous_secret_stays_with_its_reader(
+    database: Database, accept: Accept, clock: ManualClock
+) -> None:
+    await accept(new("recovery"))
+    (first,) = await _claim(database, "recovery")
+    for _ in range(3):
+        job = first
+        await _finish(database, job, OutcomeKind.AMBIGUOUS)
+        clock.advance(600)
+        (job,) = await _claim(database, "recovery")
+        assert job.provider == first.provider
+
+
+async def test_failover_is_an_event(database: Database, accept: Accept, clock: ManualClock) -> None:
+    await accept(new())
+    (first,) = await _claim(database)
+    await _finish(database, first, OutcomeKind.SUSPENDED)
+    (second,) = await _claim(database)
+    assert second.provider != first.provider
+    async with database.read() as tx:
+        from mailkeep.events.tables import events
+
+        kinds = [row["kind"] for row in await tx.all(select(events.c.kind))]
+    assert kinds.count("mail.failed_over") == 1
+
+
+async def test_rejected_and_expired_end_with_a_fact_and_without_a_body(
+    database: Database, accept: Accept, clock: ManualClock
+) -> None:
+    refused = await accept(new())
+    (job,) = await _claim(database)
+    await _finish(database, job, OutcomeKind.REJECTED)
+    late = await accept(new(expires_at=clock.now() + SECOND))
+    clock.advance(2)
+    assert await _claim(database) == []
+    for message in (refused, late):
+        assert await _status(database, message) == "given_up"
+        assert not await _has_body(database, message)
+
+
+async def test_nothing_goes_to_a_provider_that_is_cut(database: Database, accept: Accept) -> None:
+    async with database.write() as tx:
+        await services.cut_off(database, tx, "one", by="op", reason="test", since=0)
+    for number in range(10):
+        await accept(new(to=f"user{number}@example.net"))
+    assert {job.provider for job in await _claim(database)} == {"two"}
+    async with database.write() as tx:
+        await services.cut_off(database, tx, "two", by="op", reason="test", since=0)
+    await accept(new())
+    assert await _claim(database) == []
+
+
+async def test_a_cut_sends_again_what_nobody_saw_arrive(database: Database, accept: Accept) -> None:
+    """The suspended account said 200 and dropped the mail: it must still arrive."""
+    message = await accept(new())
+    (job,) = await _claim(database)
+    await _finish(database, job, OutcomeKind.ACCEPTED)
+    async with database.write() as tx:
+        again = await services.cut_off(database, tx, job.provider, by="op", reason="t", since=0)
+    assert again == 1
+    (second,) = await _claim(database)
+    assert second.message == message
+    assert second.provider != job.provider
+
+
+async def test_a_secret_is_sealed_at_rest_and_gone_once_handed_over(
+    database: Database, accept: Accept
+) -> None:
+    message = await accept(new("recovery"))
+    async with database.read() as tx:
+        stored = await tx.value(select(tables.message_bodies.c.data))
+    assert b"plain words" not in bytes(stored)
+    (job,) = await _claim(database, "recovery")
+    await _finish(database, job, OutcomeKind.ACCEPTED)
+    assert not await _has_body(database, message)
+
+
+async def test_a_secret_cannot_be_read_once_its_hour_has_passed(
+    database: Database, accept: Accept, keys: KeyRing, clock: ManualClock
+) -> None:
+    """Deleted rows stay in logs and backups; the destroyed key is what shreds them."""
+    message = await accept(new("recovery"))
+    async with database.read() as tx:
+        row = await tx.one(select(tables.message_bodies))
+    assert row is not None
+    assert b"plain words" in keys.unseal_hour(row["hour"], f"body {message}", bytes(row["data"]))
+    keys.destroy_expired(clock.now() + 3 * HOUR)
+    with pytest.raises(Unsealable):
+        keys.unseal_hour(row["hour"], f"body {message}", bytes(row["data"]))
+
+
+async def test_an_ordinary_body_is_kept_until_a_delivery_is_reported(
+    database: Database, accept: Accept, clock: ManualClock
+) -> None:
+    message = await accept(new())
+    (job,) = await _claim(database)
+    await _finish(database, job, OutcomeKind.ACCEPTED, reports=True)
+    assert await _has_body(database, message)
+    clock.advance(3700)
+    async with database.write() as tx:
+        await outbox.sweep(tx, 3600)
+    assert not await _has_body(database, message)
+
+
+async def test_the_same_idempotency_key_is_the_same_message(
+    database: Database, accept: Accept
+) -> None:
+    first = await accept(new(idempotency=("key_1", "order-7")))
+    assert await accept(new(idempotency=("key_1", "order-7"))) == first
+    assert await accept(new(idempotency=("key_2", "order-7"))) != first
+    with pytest.raises(Conflict):
+        await accept(new(to="eve@example.net", idempotency=("key_1", "order-7")))
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        (new("buk"), "stream"),
+        (new(to="ada@example.net\r\nBcc: eve@example.net"), "to"),
+        (new(to="ada"), "to"),
+        (new(to="ada@exa\0mple.net"), "to"),
+        (new(to="\ud800@example.net"), "to"),
+        (new(to="a" * 300 + "@example.net"), "to"),
+    ],
+)
+def test_bad_input_names_the_field(
+    keys: KeyRing, tmp_path: object, message: NewMessage, field: str
+) -> None:
+    intake = Intake(Database(f"sqlite:///{tmp_path}/x.db", ManualClock()), keys, STREAMS)
+    with pytest.raises(Invalid) as caught:
+        intake.check(message)
+    assert caught.value.field == field
+
+
+async def test_recovery_is_claimed_while_every_bulk_worker_hangs(
+    database: Database, accept: Accept
+) -> None:
+    for number in range(20):
+        await accept(new(to=f"user{number}@example.net"))
+    await _claim(database, "bulk", 20)
+    message = await accept(new("recovery"))
+    (job,) = await _claim(database, "recovery")
+    assert job.message == message
+
+
+async def test_one_bad_job_spoils_nobodys_commit(database: Database, intake: Intake) -> None:
+    shared = SharedCommit(database)
+
+    async def good(tx: Tx) -> str:
+        return await intake.accept(tx, new())
+
+    async def bad(_tx: Tx) -> str:
+        raise Conflict("no")
+
+    results = await asyncio.gather(
+        *(shared.run(good) for _ in range(5)),
+        shared.run(bad),
+        *(shared.run(good) for _ in range(5)),
+        return_exceptions=True,
+    )
+    assert isinstance(results[5], Conflict)
+    async with database.read() as tx:
+        assert (await queries.counts(tx))["queued"] == 10
+
+
+async def test_the_ledger_counts_by_day(
+    database: Database, accept: Accept, clock: ManualClock
+) -> None:
+    for _ in range(2):
+        await accept(new(only=("one",)))
+        await accept(new(only=("one",)))
+        await _claim(database)
+        clock.advance(DAY / SECOND)
+    async with database.read() as tx:
+        rows = await tx.all(select(tables.exposures).order_by(tables.exposures.c.day))
+    assert [row["count"] for row in rows] == [2, 2]
+
+
+async def test_breakers_are_the_lanes_own(database: Database, accept: Accept) -> None:
+    """A breaker shared by two streams would let one sender's throttling stop the resets."""
+    resting = {"one": Breaker(3, 1, 2**62), "two": Breaker(3, 1, 2**62)}
+    await accept(new())
+    stream: StreamSettings = STREAMS["bulk"]
+    async with database.write() as tx:
+        assert await outbox.claim(database, tx, stream, resting, 10) == []
+        await tx.run(update(tables.messages).values(next_at=0))
+        assert len(await outbox.claim(database, tx, stream, {}, 10)) == 1

@@ -1,0 +1,113 @@
+"""Routing and breakers, as pure functions."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailkeep.base.clock import SECOND
+from mailkeep.mail.health import FIRST_REST, LONGEST_REST, Breaker, after, probing
+from mailkeep.mail.routing import Go, Wait, Wanted, backoff, choose
+from mailkeep.mail.types import RouteSettings
+from mailkeep.providers.types import OutcomeKind
+
+A, B, C = RouteSettings("a"), RouteSettings("b"), RouteSettings("c", weight=0)
+ANY = Wanted((), ())
+NOW = 1_000 * SECOND
+OPEN = Breaker(3, 1, NOW + SECOND)
+HALF_OPEN = Breaker(3, 1, NOW - SECOND)
+
+
+def _choose(
+    wanted: Wanted = ANY, cut: frozenset[str] = frozenset(), draw: float = 0.0, **breakers: Breaker
+) -> Go | Wait:
+    return choose((A, B, C), breakers, cut, wanted, draw, NOW)
+
+
+def test_weights_share_the_mail_and_standbys_wait() -> None:
+    assert _choose(draw=0.1) == Go("a", probe=False)
+    assert _choose(draw=0.9) == Go("b", probe=False)
+    assert _choose(a=OPEN, b=OPEN) == Go("c", probe=False)
+
+
+def test_a_provider_that_failed_this_message_is_left() -> None:
+    assert _choose(Wanted((), (), tried=("a",))) == Go("b", probe=False)
+
+
+def test_all_tried_is_no_reason_to_stop() -> None:
+    assert isinstance(_choose(Wanted((), (), tried=("a", "b", "c"))), Go)
+
+
+def test_all_resting_waits_for_the_first_and_then_probes() -> None:
+    later = Breaker(3, 1, NOW + 9 * SECOND)
+    assert _choose(a=OPEN, b=later, c=later) == Wait(NOW + SECOND, "resting")
+    assert _choose(a=HALF_OPEN, b=OPEN, c=OPEN) == Go("a", probe=True)
+
+
+def test_an_ambiguous_secret_goes_to_no_second_reader() -> None:
+    bound = Wanted((), (), tried=("a",), bound=True)
+    assert _choose(bound) == Go("a", probe=False)
+    assert _choose(bound, a=OPEN) == Wait(OPEN.open_until, "resting")
+    assert _choose(bound, cut=frozenset("a")) == Wait(NOW + 5 * SECOND, "no_route")
+
+
+@given(
+    cut=st.frozensets(st.sampled_from("abc")),
+    only=st.lists(st.sampled_from("abc")).map(tuple),
+    avoid=st.lists(st.sampled_from("abc")).map(tuple),
+    tried=st.lists(st.sampled_from("abc")).map(tuple),
+    bound=st.booleans(),
+    draw=st.floats(0, 1, exclude_max=True),
+    states=st.dictionaries(st.sampled_from("abc"), st.sampled_from([Breaker(), OPEN, HALF_OPEN])),
+)
+def test_what_is_forbidden_is_never_chosen(
+    cut: frozenset[str],
+    only: tuple[str, ...],
+    avoid: tuple[str, ...],
+    tried: tuple[str, ...],
+    bound: bool,
+    draw: float,
+    states: dict[str, Breaker],
+) -> None:
+    choice = choose((A, B, C), states, cut, Wanted(only, avoid, tried, bound), draw, NOW)
+    if isinstance(choice, Wait):
+        assert choice.until > NOW
+        return
+    assert choice.provider not in cut
+    assert choice.provider not in avoid
+    assert not only or choice.provider in only
+    assert not bound or choice.provider in tried
+    assert states.get(choice.provider, Breaker()) != OPEN
+
+
+def test_a_suspended_account_is_left_at_once_an_outage_after_three() -> None:
+    assert not after(Breaker(), OutcomeKind.SUSPENDED, NOW).closed()
+    breaker = Breaker()
+    for _ in range(2):
+        breaker = after(breaker, OutcomeKind.UNAVAILABLE, NOW)
+        assert breaker.closed()
+    breaker = after(breaker, OutcomeKind.UNAVAILABLE, NOW)
+    assert breaker.open_until == NOW + FIRST_REST
+    assert after(breaker, OutcomeKind.ACCEPTED, NOW) == Breaker()
+
+
+def test_a_bad_message_says_nothing_against_the_provider() -> None:
+    for outcome in (OutcomeKind.REJECTED, OutcomeKind.DEFERRED, OutcomeKind.SENDER_REFUSED):
+        assert after(Breaker(2, 0, 0), outcome, NOW) == Breaker()
+
+
+def test_rests_grow_to_a_bound_and_retry_after_is_obeyed() -> None:
+    breaker = Breaker()
+    for _ in range(30):
+        breaker = after(breaker, OutcomeKind.SUSPENDED, NOW)
+    assert breaker.open_until == NOW + LONGEST_REST
+    throttled = after(Breaker(), OutcomeKind.THROTTLED, NOW, retry_after=300)
+    assert throttled.open_until == NOW + 300 * SECOND
+
+
+def test_one_probe_at_a_time() -> None:
+    assert HALF_OPEN.may_probe(NOW)
+    assert not probing(HALF_OPEN, NOW).may_probe(NOW)
+
+
+@given(tries=st.integers(0, 10_000), draw=st.floats(0, 1, exclude_max=True))
+def test_backoff_is_bounded(tries: int, draw: float) -> None:
+    assert SECOND / 2 <= backoff(tries, draw) <= 300 * SECOND
