@@ -5,10 +5,10 @@ import contextlib
 import secrets
 from pathlib import Path
 
-import structlog
 import uvicorn
 from rich.console import Console
 
+from mailkeep.app import logs
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.http import server
@@ -23,6 +23,7 @@ GRACE_SECONDS = 2  #: how long open pages may hold up the stop
 
 async def production(home: Path, host: str, port: int, out: Console) -> None:
     """Run on the settings in ``<home>/mailkeep.toml`` until stopped."""
+    logs.configure("info", people=False)
     settings = app_settings.load(home / "mailkeep.toml")
     async with Application(settings, home) as running:
         out.print(f"Mailkeep listens on http://{host}:{port}")
@@ -31,9 +32,7 @@ async def production(home: Path, host: str, port: int, out: Console) -> None:
 
 async def development(home: Path, port: int, out: Console) -> None:
     """Run on embedded defaults with two stand-in providers and the mailbox, on loopback."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(30)  # warnings and worse
-    )
+    logs.configure("warning", people=True)
     port = port or _free_port()
     url = f"http://localhost:{port}"
     async with contextlib.AsyncExitStack() as stack:
@@ -43,7 +42,7 @@ async def development(home: Path, port: int, out: Console) -> None:
         mail_port = int(listener.sockets[0].getsockname()[1])
         standins = []
         for kind in dev.KINDS:
-            secret, webhook = secrets.token_urlsafe(18), secrets.token_urlsafe(18)
+            secret, webhook = secrets.token_urlsafe(18), f"mailkeep:{secrets.token_urlsafe(18)}"
             out.print(f"Starting the {kind} stand-in …", style="dim")
             standins.append(
                 await stack.enter_async_context(
@@ -59,7 +58,8 @@ async def development(home: Path, port: int, out: Console) -> None:
         async with running.database.write() as tx:
             key = await services.create_key(tx, running.keys, "development", ("send", "read"))
         dev.greet(out, url, key, home, standins)
-        await _serve(running, "127.0.0.1", port)
+        hosts = (f"localhost:{port}", f"127.0.0.1:{port}")
+        await _serve(running, "127.0.0.1", port, hosts)
 
 
 class _Catcher:
@@ -73,9 +73,9 @@ class _Catcher:
             await self.running.catch(recipients, raw)
 
 
-async def _serve(running: Application, host: str, port: int) -> None:
+async def _serve(running: Application, host: str, port: int, hosts: tuple[str, ...] = ()) -> None:
     config = uvicorn.Config(
-        server.create(running),
+        server.create(running, hosts),
         host=host,
         port=port,
         log_level="warning",

@@ -1,6 +1,6 @@
 """What the ways in need of a running Mailkeep; ``app.Application`` provides it."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from litestar import Request
 from litestar.datastructures import State
@@ -17,6 +17,7 @@ from mailkeep.store.database import Database, SharedCommit
 Incoming = Request[Any, Any, State]
 
 
+@runtime_checkable  # the framework checks what it injects
 class Running(Protocol):
     """The services behind the doors."""
 

@@ -48,6 +48,8 @@ def on_our_error(_request: Incoming, error: MailkeepError) -> Response[bytes]:
 
 def on_http_error(_request: Incoming, error: HTTPException) -> Response[bytes]:
     """What the framework raises: no such path, wrong method, too large."""
+    if error.status_code >= 500:
+        log.error("request.failed", error=repr(error), exc_info=error)
     return _respond(Problem("about:blank", error.detail or "Error", error.status_code))
 
 

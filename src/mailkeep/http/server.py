@@ -37,11 +37,13 @@ HEADERS = {
 }
 
 
-def create(running: Running) -> Litestar:
+def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     """The application in front of a running Mailkeep.
 
-    In development only the machine itself is served, by name too: a page elsewhere that points a
-    name of its own at loopback would otherwise read the mailbox (DNS rebinding).
+    Args:
+        hosts: the ``Host`` headers (with port) to answer; empty answers every one. Development
+            names its own: a page elsewhere that points a name of its own at loopback would
+            otherwise read the mailbox (DNS rebinding).
     """
 
     async def provide() -> Running:
@@ -64,7 +66,7 @@ def create(running: Running) -> Litestar:
         },
         template_config=TemplateConfig(directory=HERE / "templates", engine=JinjaTemplateEngine),
         openapi_config=OpenAPIConfig("Mailkeep", __version__, path="/v1/openapi"),
-        allowed_hosts=AllowedHostsConfig(["localhost", "127.0.0.1"]) if running.dev else None,
+        allowed_hosts=AllowedHostsConfig(list(hosts)) if hosts else None,
         request_max_body_size=MAX_BODY,
         response_headers=HEADERS,
         logging_config=None,

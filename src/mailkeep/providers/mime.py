@@ -71,7 +71,8 @@ def write(message: OutgoingMessage, extra: Iterable[tuple[str, str]] = ()) -> by
     head = "\r\n".join(lines).encode("ascii") + b"\r\n"
     if len(parts) == 1:
         return head + parts[0]
-    # "=_" occurs neither in base64 nor in quoted-printable, so no body can hold the boundary.
+    # "=_" occurs neither in base64 nor in quoted-printable, and a body with "--=_" in it is never
+    # left as it is: no text can hold the boundary and add a part.
     token = hashlib.sha256(f"{message.id}\0{message.attempt}".encode()).hexdigest()[:24]
     boundary = f"=_{token}".encode()
     separator = b"--" + boundary + b"\r\n"
@@ -92,8 +93,11 @@ def _part(subtype: str, text: str) -> bytes:
     if not body.endswith("\n"):
         body += "\n"
     raw = body.replace("\n", "\r\n").encode()
-    # Quoted-printable stays readable; base64 is smaller once a sixth of the octets need escapes.
-    if text.isascii() or len(raw) - len(body) < len(raw) // 6:
+    escapes = len(raw) - len(body) - body.count("\n")  # octets beyond one a character
+    # RFC 2045 section 2.7: lines within 998 octets. "--=_" could be taken for a boundary.
+    if not escapes and "--=_" not in body and max(map(len, body.split("\n"))) <= 900:
+        cte, encoded = b"7bit", raw
+    elif escapes < len(raw) // 6:  # still readable; base64 is smaller from about there on
         cte, encoded = b"quoted-printable", binascii.b2a_qp(raw, istext=True)
     else:
         cte, encoded = b"base64", _base64_lines(raw)

@@ -39,6 +39,10 @@ _STATUS: Final = {
 }
 
 
+class NotJson(ValueError):
+    """Octets that are not JSON, or JSON that two readers could take for two things."""
+
+
 def of_transport(failure: TransportFailure) -> Outcome:
     """No reply at all: before the message was handed over an outage, after it nobody knows."""
     kind, detail = _TRANSPORT.get(failure.kind, (OutcomeKind.AMBIGUOUS, "no reply"))
@@ -85,7 +89,7 @@ def body_of(reply: HttpReply) -> object:
         return None
     try:
         return strict_json(reply.body)
-    except ValueError:
+    except NotJson:
         return None
 
 
@@ -96,15 +100,15 @@ def strict_json(data: bytes) -> object:
     accepted here and refused by whoever looks at the log.
 
     Raises:
-        ValueError: not UTF-8, not JSON, a repeated key, NaN or Infinity, a number of thousands of
+        NotJson: not UTF-8, not JSON, a repeated key, NaN or Infinity, a number of thousands of
             digits, or nesting deeper than the interpreter's stack.
     """
     try:
         return json.loads(
             data.decode(), object_pairs_hook=_unrepeated, parse_constant=_refuse_constant
         )
-    except RecursionError as error:
-        raise ValueError("nested too deep") from error
+    except (ValueError, RecursionError) as error:
+        raise NotJson("not strict JSON") from error
 
 
 def _unrepeated(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -34,8 +34,10 @@ from .types import (
 )
 
 _ENHANCED: Final = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?!\S)")
-_QUEUE_ID: Final = re.compile(
-    r"(?:queued as |\bid=|\bok:? )([A-Za-z0-9][A-Za-z0-9._@-]{5,79})(?![^\s>,;])", re.IGNORECASE
+# "queued as 4XyZ", "OK id=1abc-0000-00", "Ok 0100018c-000000": the word before it tells.
+_QUEUE_IDS: Final = tuple(
+    re.compile(rf"{word}([A-Za-z0-9][A-Za-z0-9._@-]{{5,79}})(?![^\s>,;])", re.IGNORECASE)
+    for word in (r"\bqueued as ", r"\bid=", r"\bok:? ")
 )
 _HEADER_LINE: Final = re.compile(r"(X-[A-Za-z0-9-]{1,70}): ([\x21-\x7e](?:[\x20-\x7e]{0,899}))")
 
@@ -177,11 +179,14 @@ class Smtp:
         shown = [str(reply.code if 0 < reply.code < 1000 else 0)]
         if enhanced is not None:
             shown.append(enhanced[0])
-        queue_id = _QUEUE_ID.search(text) if kind is OutcomeKind.ACCEPTED else None
+        queue_id = None
+        if kind is OutcomeKind.ACCEPTED:
+            found = (pattern.search(text) for pattern in _QUEUE_IDS)
+            queue_id = next((match[1] for match in found if match), None)
         return Outcome(
             kind,
             f"SMTP {' '.join(shown)}: {kind.value.replace('_', ' ')}",
-            provider_message_id=queue_id[1] if queue_id else None,
+            provider_message_id=queue_id,
         )
 
     def verify(self, config: ProviderConfig, request: WebhookRequest) -> VerifiedRequest:
@@ -202,9 +207,9 @@ def _kind(code: int, enhanced: re.Match[str] | None, text: str) -> OutcomeKind:
         return OutcomeKind.ACCEPTED
     if not 400 <= code <= 599:
         return OutcomeKind.AMBIGUOUS
-    if code in _BY_CODE:
-        return _BY_CODE[code]
     subject, detail = (int(enhanced[2]), int(enhanced[3])) if enhanced else (0, 0)
+    if code in _BY_CODE and subject != 1:  # 501 5.1.3 is about an address, not about our commands
+        return _BY_CODE[code]
     if (subject, detail) in _BY_ENHANCED:
         return _BY_ENHANCED[subject, detail]
     # A mailbox's own state (X.1, X.2) is never ours, though its text may say "disabled" or "quota".
@@ -252,7 +257,7 @@ def _relay(base_url: str, starttls: bool) -> _Relay:
 @lru_cache(maxsize=16)
 def _secret_headers(lines: str) -> tuple[tuple[str, str], ...]:
     headers = []
-    for line in lines.splitlines():
+    for line in lines.split("\n"):
         if not line.strip():
             continue
         match = _HEADER_LINE.fullmatch(line.strip())

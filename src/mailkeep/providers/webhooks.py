@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from .errors import ForgedWebhook, MalformedWebhook
-from .replies import header, strict_json
+from .replies import NotJson, header, strict_json
 from .types import (
     ATTEMPT_KEY,
     DETAIL_LIMIT,
@@ -90,7 +90,7 @@ def payload_of(config: ProviderConfig, verified: VerifiedRequest) -> object:
         raise MalformedWebhook("the webhook was verified for another provider")
     try:
         return strict_json(verified.payload)
-    except ValueError as error:
+    except NotJson as error:
         raise MalformedWebhook("the webhook is not strict JSON") from error
 
 
