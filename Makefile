@@ -19,6 +19,9 @@ $(VENV)/.run: requirements/run.lock pyproject.toml
 	$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@
 
+up: $(VENV)/.run  ## the main job, in development mode
+	$(BIN)/mailkeep up --dev
+
 test: $(VENV)/.dev  ## everything that must hold
 	$(BIN)/pytest
 
@@ -26,7 +29,7 @@ check: $(VENV)/.dev  ## lint, types, layers, licences
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tests/house/licences.py
 
 lock:  ## resolve the dependencies anew (needs uv)
@@ -36,4 +39,4 @@ lock:  ## resolve the dependencies anew (needs uv)
 deps:  ## Debian packages that some tests use
 	sh scripts/deps.sh
 
-.PHONY: help test check lock deps
+.PHONY: help up test check lock deps

@@ -1,0 +1,154 @@
+"""``mailkeep up --dev`` as a newcomer meets it, over HTTP and in a browser."""
+
+import asyncio
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from .conftest import Up, ready, start
+
+CHROMIUM = shutil.which("chromium")
+
+
+async def test_the_printed_line_works_and_the_mail_arrives(up: Up) -> None:
+    process = await asyncio.create_subprocess_exec(*up.command, stdout=asyncio.subprocess.PIPE)
+    answer, _ = await process.communicate()
+    message = json.loads(answer)["ids"][0]
+    life = await up.until(message, "delivered")
+    assert [one["outcome"] for one in life["attempts"]] == ["accepted"]
+    async with up.session.get(f"{up.url}/mailbox") as page:
+        assert "It works" in await page.text()
+        assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+
+
+async def test_a_suspended_account_is_left_for_the_other_provider(up: Up) -> None:
+    await up.fault("mandrill", suspend=True)
+    for number in range(6):
+        sent = await up.send(to=f"user{number}@example.net")
+        life = await up.until(sent["ids"][0], "delivered")
+        assert life["attempts"][-1]["provider"] == "postmark"
+
+
+async def test_a_forged_webhook_changes_nothing(up: Up) -> None:
+    """Anyone can post to the address; only the provider's secret makes it a claim."""
+    await up.fault("postmark", no_webhooks=True)
+    await up.fault("mandrill", suspend=True)
+    sent = await up.send()
+    message = sent["ids"][0]
+    await up.until(message, "accepted")
+    forged = {
+        "RecordType": "Bounce",
+        "ID": 1,
+        "Type": "HardBounce",
+        "Email": "ada@example.net",
+        "Metadata": {"mailkeep_id": message},
+    }
+    for headers in ({}, {"Authorization": "Basic bWFpbGtlZXA6Z3Vlc3M="}):
+        async with up.session.post(
+            f"{up.url}/hooks/postmark", json=forged, headers=headers
+        ) as reply:
+            assert reply.status == 401
+    assert (await up.message(message))["status"] == "accepted"
+
+
+BAD = [
+    ({"stream": "recovry"}, "stream"),
+    ({"to": "ada@example.net\r\nBcc: eve@example.net"}, "to"),
+    ({"subject": "Hello\nBcc: eve@example.net"}, "subject"),
+    ({"headers": {"Bcc": "eve@example.net"}}, "headers"),
+    ({"text": "nul \0 here"}, "text"),
+    ({"subject": 7}, "subject"),
+    ({"send_at": "2030-01-01T00:00:00"}, "send_at"),
+]
+
+
+async def test_bad_input_is_refused_by_name(up: Up) -> None:
+    for fields, field in BAD:
+        answer = await up.send(**fields)
+        assert (answer["http"], answer["field"]) == (422, field), fields
+
+
+async def test_a_batch_is_stored_whole_or_not_at_all(up: Up) -> None:
+    good = {"stream": "bulk", "from": "us@example.com", "subject": "x", "text": "x"}
+    batch = {"messages": [good | {"to": "a@example.net"}, good | {"to": "nobody"}]}
+    async with up.session.post(f"{up.url}/v1/messages", json=batch, headers=up.bearer()) as reply:
+        assert reply.status == 422
+        assert (await reply.json(content_type=None))["field"] == "messages[1].to"
+    async with up.session.get(f"{up.url}/mailbox") as page:
+        assert "a@example.net" not in await page.text()
+
+
+async def test_doors_that_need_a_key_and_names_that_are_not_ours(up: Up) -> None:
+    for headers in ({}, {"Authorization": "Bearer mk_guess"}):
+        async with up.session.post(
+            f"{up.url}/v1/messages", json={"stream": "alert"}, headers=headers
+        ) as reply:
+            assert reply.status in {401, 422}
+    async with up.session.get(f"{up.url}/mailbox", headers={"Host": "evil.example"}) as reply:
+        assert reply.status == 400
+
+
+async def test_what_was_acknowledged_survives_a_kill(up: Up, tmp_path: Path) -> None:
+    """Both providers hang; the process is killed; after a restart every mail arrives."""
+    for provider in ("mandrill", "postmark"):
+        await up.fault(provider, hang=True)
+    sent = [(await up.send(to=f"user{n}@example.net", stream="bulk"))["ids"][0] for n in range(10)]
+    up.process.kill()
+    await up.process.wait()
+    with sqlite3.connect(up.home / "mailkeep.db") as database:
+        # The worker is dead; do not wait for its lease to lapse by the clock.
+        database.execute("UPDATE messages SET lease_until = 0 WHERE status = 'sending'")
+    up.process, command, _ = await start(up.home)
+    url, key = command[2].removesuffix("/v1/messages"), command[4].split()[-1]
+    async with aiohttp.ClientSession() as session:
+        await ready(session, url)
+        up.url, up.key, up.session = url, key, session
+        for message in sent:
+            await up.until(message, "delivered")
+
+
+async def test_no_secret_body_is_left_in_the_files(up: Up) -> None:
+    planted = "PLANTED-7f3a9c"
+    sent = await up.send(stream="recovery", text=f"code {planted}")
+    await up.until(sent["ids"][0], "delivered")
+    files = [path for path in up.home.rglob("*") if path.is_file()]
+    assert files
+    # The mailbox is a stranger's: it holds what was delivered, and exists in development only.
+    with sqlite3.connect(up.home / "mailkeep.db") as database:
+        database.execute("DELETE FROM caught_mail")
+    with sqlite3.connect(up.home / "mailkeep.db") as database:
+        rows = [
+            str(row)
+            for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type='table'")
+            for row in database.execute(f'SELECT * FROM "{table}"')
+        ]
+    assert rows
+    assert not [row for row in rows if planted in row]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: make deps")
+async def test_mail_appears_by_itself_and_nothing_is_inaccessible(up: Up) -> None:
+    from axe_playwright_python.async_playwright import Axe
+    from playwright.async_api import async_playwright, expect
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = await browser.new_page(viewport={"width": 390, "height": 760})
+        await page.goto(f"{up.url}/mailbox")
+        await expect(page.get_by_text("Live: new mail appears by itself.")).to_be_visible()
+        await up.send(subject="Look", html="<p>hi<script>document.title='run'</script></p>")
+        await page.get_by_role("link", name="Look").click()
+        await expect(page.get_by_role("heading", name="Look")).to_be_visible()
+        assert await page.title() == "Look · Mailkeep"
+        for path in ("/mailbox", page.url.removeprefix(up.url)):
+            await page.goto(f"{up.url}{path}")
+            found = await Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+        await browser.close()
