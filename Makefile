@@ -26,8 +26,8 @@ test: $(VENV)/.dev  ## everything that must hold
 	$(BIN)/pytest
 
 check: $(VENV)/.dev  ## lint, types, layers, licences
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests scripts
+	$(BIN)/ruff format --check src tests scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tests/house/licences.py

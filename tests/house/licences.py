@@ -1,4 +1,4 @@
-"""Fail when an installed dependency has a licence that Apache-2.0 software cannot be shipped with."""
+"""Fail when a dependency has a licence that Apache-2.0 software cannot be shipped with."""
 
 import json
 import subprocess

@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 from mailkeep.base.clock import ManualClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.store.database import Database
+from mailkeep.store.migrate import upgrade
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +45,7 @@ async def database(
     else:
         url = await _new_postgresql_database(request.getfixturevalue("postgresql_url"))
     made = Database(url, clock)
-    await made.create_all()
+    await upgrade(made)
     yield made
     await made.close()
 

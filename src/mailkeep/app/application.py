@@ -20,6 +20,7 @@ from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.store.database import Database, SharedCommit
+from mailkeep.store.migrate import upgrade
 
 from .settings import Settings, provider_configs
 
@@ -65,7 +66,7 @@ class Application:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        await self.database.create_all()
+        await upgrade(self.database)
         self._tasks = [
             asyncio.create_task(self.dispatcher.run(), name="dispatch"),
             asyncio.create_task(self._relay_loop(), name="relay"),

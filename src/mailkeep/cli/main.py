@@ -14,6 +14,7 @@ from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.base.errors import BadSettings, MailkeepError
 from mailkeep.mail import services
+from mailkeep.store.migrate import upgrade
 
 from . import serve
 
@@ -77,7 +78,7 @@ def keys_create(
 
     async def make() -> str:
         running = _application(home)
-        await running.database.create_all()
+        await upgrade(running.database)
         async with running.database.write() as tx:
             key = await services.create_key(
                 tx, running.keys, name, tuple(scope), tuple(stream or ())

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Executable, event, make_url
+from sqlalchemy import Connection, Executable, event, make_url
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import CursorResult, RowMapping
@@ -55,6 +55,10 @@ class Tx:
     async def value(self, statement: Executable) -> Any:
         """The first column of the first row, or None."""
         return (await self._connection.execute(statement)).scalar()
+
+    async def on_connection(self, work: Callable[[Connection], None]) -> None:
+        """Run synchronous work, such as a migration, on this transaction's connection."""
+        await self._connection.run_sync(work)
 
     def upsert(self, table: Table) -> Any:
         """An INSERT that knows ON CONFLICT, in this engine's dialect."""
@@ -123,13 +127,6 @@ class Database:
             raise
         for call in tx.after_commit:
             call()
-
-    async def create_all(self) -> None:
-        """Create every table that is missing."""
-        from .schema import metadata
-
-        async with self._engine.begin() as connection:
-            await connection.run_sync(metadata.create_all)
 
     async def close(self) -> None:
         await self._engine.dispose()
