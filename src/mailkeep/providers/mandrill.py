@@ -16,6 +16,7 @@ import binascii
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from typing import ClassVar, Final
 
 import msgspec
@@ -62,6 +63,13 @@ _SUSPENDED_WORDS: Final = re.compile(
     r"\b(account|sending|user)\b.{0,60}\b(suspended|disabled|paused|under review|deactivated)",
     re.IGNORECASE | re.DOTALL,
 )
+_STATUSES: Final = {
+    "sent": OutcomeKind.ACCEPTED,
+    "queued": OutcomeKind.ACCEPTED,
+    "rejected": OutcomeKind.SUPPRESSED_THERE,
+    "invalid": OutcomeKind.REJECTED,
+    "scheduled": OutcomeKind.AMBIGUOUS,  # we never ask for a time, so someone else did
+}
 _REJECT_REASONS: Final = {
     "hard-bounce": OutcomeKind.SUPPRESSED_THERE,
     "soft-bounce": OutcomeKind.SUPPRESSED_THERE,
@@ -223,9 +231,9 @@ class Mandrill:
 
 
 def _read_error(reply: HttpReply, error: dict[str, object]) -> Outcome:
-    name, text = error.get("name"), error.get("message")
-    kind = _ERRORS.get(name) if isinstance(name, str) else None
-    words = str(name) if kind is not None else "an error of an unknown name"
+    name, text = _known(error.get("name"), _ERRORS), error.get("message")
+    kind = _ERRORS[name] if name else None
+    words = name or "an error of an unknown name"
     text = text[:500] if isinstance(text, str) else ""
     if kind is OutcomeKind.REJECTED and text.startswith("You must specify a key"):
         kind = OutcomeKind.UNAUTHORISED
@@ -239,34 +247,29 @@ def _read_error(reply: HttpReply, error: dict[str, object]) -> Outcome:
 
 
 def _read_status(reply: HttpReply, item: dict[str, object]) -> Outcome:
-    status, reason = item.get("status"), None
-    kind = OutcomeKind.AMBIGUOUS
-    if status == "sent":
-        kind = OutcomeKind.ACCEPTED
-    elif status == "invalid":
-        kind = OutcomeKind.REJECTED
-    elif status == "queued":
-        reason = item.get("queued_reason")
-        # A reason unknown to us still leaves the mail in their hands, and nobody says for how long.
-        known = _QUEUED_REASONS.get(reason) if isinstance(reason, str) else None
-        kind = known or (OutcomeKind.AMBIGUOUS if reason else OutcomeKind.ACCEPTED)
-        reason = reason if known else None
+    status = _known(item.get("status"), _STATUSES)
+    reason: str | None = None
+    if status == "queued" and item.get("queued_reason"):
+        # A reason unknown to us leaves the mail in their hands, and nobody says for how long.
+        reason = _known(item["queued_reason"], _QUEUED_REASONS)
+        kind = _QUEUED_REASONS[reason] if reason else OutcomeKind.AMBIGUOUS
     elif status == "rejected":
-        reason = item.get("reject_reason")
-        known = _REJECT_REASONS.get(reason) if isinstance(reason, str) else None
-        kind = known or OutcomeKind.SUPPRESSED_THERE
-        reason = reason if known else None
-    # "scheduled" stays ambiguous: we never ask for a time, so someone else did.
-    known_status = status in {"sent", "invalid", "queued", "rejected", "scheduled"}
-    words = str(status) if known_status else "an unknown status"
-    if reason:
-        words = f"{words}, {reason}"
+        reason = _known(item.get("reject_reason"), _REJECT_REASONS)
+        kind = _REJECT_REASONS[reason] if reason else OutcomeKind.SUPPRESSED_THERE
+    else:
+        kind = _STATUSES[status] if status else OutcomeKind.AMBIGUOUS
+    words = ", ".join(filter(None, (status or "an unknown status", reason)))
     message_id = replies.identifier(item.get("_id"))
     if kind is OutcomeKind.ACCEPTED and message_id is None:
         kind, words = OutcomeKind.AMBIGUOUS, f"{words}, without an id"
     if status in {"rejected", "invalid"}:
         message_id = None  # not kept, so nothing can leave later
     return replies.outcome(kind, reply, words, provider_message_id=message_id)
+
+
+def _known(word: object, words: Mapping[str, OutcomeKind]) -> str | None:
+    """``word`` if it is one of ``words``: only those may show in a detail."""
+    return word if isinstance(word, str) and word in words else None
 
 
 def _form(body: bytes) -> dict[bytes, bytes]:
