@@ -20,6 +20,7 @@ class Up:
 
     url: str
     key: str
+    smtp: int
     controls: dict[str, str]
     command: list[str]
     home: Path
@@ -71,6 +72,8 @@ async def start(home: Path) -> tuple[asyncio.subprocess.Process, list[str], str]
         "--dev",
         "--port",
         "0",
+        "--smtp-port",
+        "0",
         "--home",
         str(home),
         stdout=asyncio.subprocess.PIPE,
@@ -105,9 +108,10 @@ async def up(tmp_path: Path) -> AsyncIterator[Up]:
     url = command[2].removesuffix("/v1/messages")
     key = command[4].split()[-1]
     controls = dict(re.findall(r"^\s+(\w+)\s+http\S+\s+\(faults: (\S+)\)", printed, re.MULTILINE))
+    smtp = int(re.findall(r"SMTP\s+localhost:(\d+)", printed)[0])
     async with aiohttp.ClientSession() as session:
         await ready(session, url)
-        running = Up(url, key, controls, command, tmp_path / "home", process, session)
+        running = Up(url, key, smtp, controls, command, tmp_path / "home", process, session)
         yield running
     if running.process.returncode is None:
         running.process.terminate()

@@ -43,7 +43,7 @@ def settings(url: str, standins: list[StandIn]) -> dict[str, object]:
     }
 
 
-def greet(out: Console, url: str, key: str, home: Path, standins: list[StandIn]) -> None:
+def greet(out: Console, url: str, smtp: int, key: str, home: Path, standins: list[StandIn]) -> None:
     """Say where everything is, and a line that works when pasted."""
     body = (
         '{"stream": "alert", "from": "hello@example.com", "to": "ada@example.net", '
@@ -53,6 +53,7 @@ def greet(out: Console, url: str, key: str, home: Path, standins: list[StandIn])
     out.print("[bold]Mailkeep is up[/], in development mode: loopback only, stand-in providers.")
     out.print(f"  Mailbox      [link={url}/mailbox]{url}/mailbox[/link]")
     out.print(f"  API          {url}/v1/messages")
+    out.print(f"  SMTP         localhost:{smtp}, any user name, the key below as password")
     for one in standins:
         out.print(f"  {one.kind:<12} {one.api}   (faults: {one.control})")
     out.print(f"  Data         {escape(str(home))}")

@@ -54,12 +54,15 @@ def up(
     ] = False,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8025,
+    smtp_port: Annotated[
+        int, typer.Option(help="Port for SMTP submission, in development; 0 takes a free one.")
+    ] = 8026,
 ) -> None:
     """Start Mailkeep."""
     if dev and host not in {"127.0.0.1", "::1", "localhost"}:
         raise BadSettings("development mode listens on loopback only")
     if dev:
-        asyncio.run(serve.development(home, port, out))
+        asyncio.run(serve.development(home, port, smtp_port, out))
     else:
         asyncio.run(serve.production(home, host, port, out))
 

@@ -13,7 +13,7 @@ from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.http import server
 from mailkeep.mail import services
-from mailkeep.smtp import receiving
+from mailkeep.smtp import receiving, submission
 
 from . import development as dev
 from .standins import StandIn
@@ -30,7 +30,7 @@ async def production(home: Path, host: str, port: int, out: Console) -> None:
         await _serve(running, host, port)
 
 
-async def development(home: Path, port: int, out: Console) -> None:
+async def development(home: Path, port: int, smtp_port: int, out: Console) -> None:
     """Run on embedded defaults with two stand-in providers and the mailbox, on loopback."""
     logs.configure("warning", people=True)
     port = port or _free_port()
@@ -57,7 +57,10 @@ async def development(home: Path, port: int, out: Console) -> None:
         catcher.running = running
         async with running.database.write() as tx:
             key = await services.create_key(tx, running.keys, "development", ("send", "read"))
-        dev.greet(out, url, key, home, standins)
+        door = await submission.listen(running, "127.0.0.1", smtp_port)
+        stack.push_async_callback(_stop, door)
+        smtp = int(door.sockets[0].getsockname()[1])
+        dev.greet(out, url, smtp, key, home, standins)
         hosts = (f"localhost:{port}", f"127.0.0.1:{port}")
         await _serve(running, "127.0.0.1", port, hosts)
 

@@ -1,0 +1,140 @@
+"""Submission (RFC 6409): an application hands mail in, with an API key as its password.
+
+250 is said only after the commit. A message to several recipients becomes one message each, all
+stored in one commit or none.
+
+Security: reads hostile input. The key is asked for before any mail command; without TLS the
+listener stands on loopback only.
+"""
+
+import asyncio
+import binascii
+from base64 import b64decode
+from typing import Protocol
+
+import msgspec
+from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, Session
+
+from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotSignedIn, Unavailable
+from mailkeep.base.keys import KeyRing
+from mailkeep.mail import services
+from mailkeep.mail.dispatch import Dispatcher
+from mailkeep.mail.intake import Intake
+from mailkeep.mail.types import NewMessage, StreamSettings
+from mailkeep.store.database import Database, SharedCommit, Tx
+
+from .parsing import parse
+
+MAX_SIZE = 10 * 1024 * 1024
+MAX_RECIPIENTS = 100
+TIMEOUT_SECONDS = 60.0
+DEFAULT_STREAM = "alert"
+
+
+class Running(Protocol):
+    """The services behind this door."""
+
+    keys: KeyRing
+    database: Database
+    shared: SharedCommit
+    streams: dict[str, StreamSettings]
+    intake: Intake
+    dispatcher: Dispatcher
+
+
+class _Handler:
+    def __init__(self, running: Running) -> None:
+        self._running = running
+
+    async def auth_PLAIN(self, server: SMTP, args: list[str]) -> AuthResult:
+        """RFC 4616: ``authzid NUL authcid NUL password``; the user name is not looked at."""
+        given = args[1] if len(args) > 1 else await server.challenge_auth("")
+        if given is MISSING:
+            return AuthResult(success=False)
+        try:
+            decoded = given if isinstance(given, bytes) else b64decode(given, validate=True)
+            _, _, password = decoded.decode().split("\0")
+        except (binascii.Error, UnicodeDecodeError, ValueError):
+            return AuthResult(success=False, handled=False)
+        try:
+            async with self._running.database.read() as tx:
+                await services.authorise(tx, self._running.keys, password, "send")
+        except (NotSignedIn, NotAllowed):
+            return AuthResult(success=False, handled=False)
+        return AuthResult(success=True, auth_data=password)
+
+    async def handle_RCPT(
+        self,
+        _server: SMTP,
+        _session: Session,
+        envelope: Envelope,
+        address: str,
+        _options: list[str],
+    ) -> str:
+        if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
+            return "452 4.5.3 too many recipients"  # RFC 5321 section 4.5.3.1.10
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 ok"
+
+    async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:
+        content = envelope.content
+        if not isinstance(content, bytes) or not isinstance(session.auth_data, str):
+            return "554 5.5.1 no message, or nobody signed in"
+        try:
+            ids = await self._store(session.auth_data, content, envelope.rcpt_tos)
+        except (Invalid, Conflict) as error:
+            where = f" ({error.field})" if error.field else ""
+            return f"550 5.6.0 {error}{where}"
+        except (NotSignedIn, NotAllowed) as error:
+            return f"550 5.7.1 {error}"
+        except Unavailable:
+            return "452 4.3.1 cannot store it now, try again"
+        return f"250 2.0.0 {' '.join(ids[:5])}"
+
+    async def _store(self, key: str, raw: bytes, recipients: list[str]) -> list[str]:
+        running = self._running
+        content, asked = parse(raw)
+        stream = asked or DEFAULT_STREAM
+        async with running.database.read() as tx:
+            await services.authorise(tx, running.keys, key, "send", frozenset({stream}))
+        checked = [
+            running.intake.check(
+                NewMessage(stream=stream, content=msgspec.structs.replace(content, to=recipient))
+            )
+            for recipient in recipients
+        ]
+
+        async def store(tx: Tx) -> list[str]:
+            return [await running.intake.accept(tx, new) for new in checked]
+
+        ids = await running.shared.run(store, lane=running.streams[stream].priority)
+        running.dispatcher.wake(stream)
+        return ids
+
+
+async def listen(running: Running, host: str, port: int) -> asyncio.Server:
+    """Listen without TLS, which is for loopback only.
+
+    Raises:
+        Invalid: ``host`` is not loopback: keys would cross the network in clear.
+    """
+    if host not in {"127.0.0.1", "::1", "localhost"}:
+        raise Invalid("submission without TLS listens on loopback only")
+    loop = asyncio.get_running_loop()
+    handler = _Handler(running)
+
+    def connection() -> SMTP:
+        return SMTP(
+            handler,
+            data_size_limit=MAX_SIZE,
+            enable_SMTPUTF8=True,
+            auth_required=True,
+            auth_require_tls=False,
+            auth_exclude_mechanism=["LOGIN"],
+            timeout=TIMEOUT_SECONDS,
+            hostname="mailkeep",
+            ident="Mailkeep",
+            loop=loop,
+        )
+
+    return await loop.create_server(connection, host, port)
