@@ -1,5 +1,6 @@
 # `make help` lists what there is.
 PYTHON ?= python3
+KILLS ?= 100
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
@@ -25,6 +26,10 @@ up: $(VENV)/.run  ## the main job, in development mode
 test: $(VENV)/.dev  ## everything that must hold
 	$(BIN)/pytest
 
+prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs
+	$(BIN)/python tests/proofs/kills.py $(KILLS) > docs/proofs/kills.md.new
+	mv docs/proofs/kills.md.new docs/proofs/kills.md
+
 check: $(VENV)/.dev  ## lint, types, layers, licences
 	$(BIN)/ruff check src tests scripts
 	$(BIN)/ruff format --check src tests scripts
@@ -39,4 +44,4 @@ lock:  ## resolve the dependencies anew (needs uv)
 deps:  ## Debian packages that some tests use
 	sh scripts/deps.sh
 
-.PHONY: help up test check lock deps
+.PHONY: help up test check prove lock deps

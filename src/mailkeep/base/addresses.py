@@ -2,6 +2,8 @@
 
 import re
 
+import idna
+
 from .errors import Invalid
 
 # RFC 5321 4.5.3.1: 64 octets of local part, 255 of domain, 254 in all (RFC 3696 erratum 1690).
@@ -12,7 +14,8 @@ _ADDRESS = re.compile(
 
 
 def parse(text: str, *, field: str = "address") -> str:
-    """Check an address and return it with its domain in lower case (IDNA for other scripts).
+    """Check an address and return it with its domain in lower case (IDNA 2008 for other
+    scripts: the older rules turn one registered domain into another).
 
     Raises:
         Invalid: naming ``field``. Quoted local parts, literals, comments, control characters and
@@ -23,8 +26,8 @@ def parse(text: str, *, field: str = "address") -> str:
     if match is None or len(text) > 254 or ".." in text or text.startswith("."):
         raise Invalid("not a mail address", field=field)
     try:
-        domain = match["domain"].encode("idna").decode().lower()
-        match["local"].encode()
+        domain = idna.encode(match["domain"], uts46=True).decode().lower()
+        match["local"].encode("ascii")  # SMTPUTF8 is not offered by every route
     except UnicodeError as error:
         raise Invalid("not a mail address", field=field) from error
     return f"{match['local']}@{domain}"

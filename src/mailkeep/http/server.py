@@ -19,7 +19,7 @@ from mailkeep.base.errors import MailkeepError
 from . import problems
 from .api.messages import Messages
 from .console.mailbox import Mailbox
-from .hooks.webhooks import receive
+from .hooks.webhooks import probe, receive
 from .port import Running
 
 HERE = Path(__file__).parent
@@ -49,7 +49,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     async def provide() -> Running:
         return running
 
-    handlers: list[ControllerRouterHandler] = [Messages, receive, healthz]
+    handlers: list[ControllerRouterHandler] = [Messages, receive, probe, healthz]
     if running.dev:
         handlers += [
             Mailbox,

@@ -202,7 +202,8 @@ async def finish(
     elif outcome.kind is OutcomeKind.REJECTED:
         facts.append(await give_up(tx, job.message, job.stream, job.address, "rejected"))
     else:
-        elsewhere = outcome.kind.blames_provider or outcome.kind is OutcomeKind.SUPPRESSED_THERE
+        # A deferral is about the message: another provider meets the same receiving server.
+        elsewhere = outcome.kind.retry_elsewhere and outcome.kind is not OutcomeKind.DEFERRED
         quick = elsewhere and job.tries <= 3
         wait = 0 if quick else backoff(job.tries, _draw())
         await tx.run(

@@ -50,8 +50,12 @@ class Transport:
                 data=request.body,
                 allow_redirects=False,
             ) as reply:
-                body = await reply.content.read(MAX_REPLY + 1)
-                return HttpReply(reply.status, dict(reply.headers), body)
+                body = bytearray()
+                async for chunk in reply.content.iter_any():
+                    body += chunk
+                    if len(body) > MAX_REPLY:
+                        break
+                return HttpReply(reply.status, dict(reply.headers), bytes(body))
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError):
             return TransportFailure("tls")
         except aiohttp.ConnectionTimeoutError:

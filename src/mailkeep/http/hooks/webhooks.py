@@ -1,9 +1,10 @@
 """``/hooks/<provider>``: providers tell us what became of mail."""
 
-from litestar import post
+from litestar import head, post
 from litestar.exceptions import ClientException
 
 from mailkeep.http.port import Incoming, Running
+from mailkeep.providers.errors import MalformedWebhook
 from mailkeep.providers.types import MAX_WEBHOOK, WebhookRequest
 
 
@@ -15,17 +16,23 @@ async def receive(request: Incoming, running: Running, provider: str) -> dict[st
     request: that is the caller's to choose.
     """
     config = running.providers.get(provider)
-    body = await _bounded(request)
-    new = await running.claims.receive(
-        provider,
-        WebhookRequest(
-            url=(config.webhook_url or "") if config else "",
-            headers=dict(request.headers),
-            body=body,
-            received_at=running.database.clock.now(),
-        ),
+    webhook = WebhookRequest(
+        url=(config.webhook_url or "") if config else "",
+        headers=dict(request.headers),
+        body=await _bounded(request),
+        received_at=running.database.clock.now(),
     )
-    return {"new": new}
+    try:
+        return {"new": await running.claims.receive(provider, webhook)}
+    except MalformedWebhook:
+        # It is the provider's and it is on record. An error would have it sent again for a day,
+        # or the webhook switched off, and we blind.
+        return {"new": 0}
+
+
+@head("/hooks/{provider:str}", include_in_schema=False)
+async def probe(provider: str) -> None:
+    """Providers look whether the address answers before they accept it; the same for any name."""
 
 
 async def _bounded(request: Incoming) -> bytes:

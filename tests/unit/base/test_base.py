@@ -1,0 +1,109 @@
+"""Addresses, tokens, keys and clocks."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailkeep.base import addresses, tokens
+from mailkeep.base.clock import HOUR, ManualClock, SystemClock, iso
+from mailkeep.base.errors import Invalid
+from mailkeep.base.ids import new_id
+from mailkeep.base.keys import KeyRing, Unsealable
+from mailkeep.base.secret import Secret
+
+
+def test_a_domain_in_another_script_is_itself_and_no_neighbour() -> None:
+    """IDNA 2003 read straße.de as strasse.de, which belongs to somebody else."""
+    assert addresses.parse("ada@straße.de") == "ada@xn--strae-oqa.de"
+    assert addresses.parse("ada@EXAMPLE.net") == "ada@example.net"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ada",
+        "@example.net",
+        "ada@",
+        "a..b@example.net",
+        ".a@example.net",
+        '"quoted"@example.net',
+        "ada@[127.0.0.1]",
+        "ada@example.net,eve@example.net",
+        "ada@example.net\nBcc: eve@example.net",
+        "ada@example.net\0",
+        "jürgen@example.net",
+        "\ud800@example.net",
+        "a" * 65 + "@example.net",
+        "ada@" + "a" * 64 + ".net",
+    ],
+)
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(Invalid):
+        addresses.parse(text)
+
+
+@given(st.text(max_size=300))
+def test_parsing_raises_nothing_else(text: str) -> None:
+    try:
+        found = addresses.parse(text)
+    except Invalid:
+        return
+    assert found.isascii()
+    assert found.count("@") == 1
+    assert not set(found) & set("\r\n\0, ")
+
+
+def test_codes_survive_how_people_type() -> None:
+    code = tokens.code()
+    typed = f" {tokens.grouped(code).lower().replace('0', 'o').replace('1', 'l')} "
+    assert tokens.fold(typed) == code
+    assert len(tokens.link_secret()) * 5 >= 128  # ASVS 11.5.1
+
+
+def test_a_secret_never_shows() -> None:
+    secret = Secret("hunter2")
+    assert "hunter2" not in f"{secret} {secret!r} {[secret]}"
+    assert secret.matches("hunter2")
+    assert not secret.matches("hunter3")
+
+
+def test_keys_are_the_same_for_who_comes_second_and_private(tmp_path: Path) -> None:
+    first, second = KeyRing(tmp_path), KeyRing(tmp_path)
+    assert first.pseudonym("address", "ada") == second.pseudonym("address", "ada")
+    assert first.pseudonym("address", "ada") != first.pseudonym("network", "ada")
+    assert second.unseal("totp", first.seal("totp", b"seed")) == b"seed"
+    for path in (tmp_path / "keys").rglob("*.key"):
+        assert path.stat().st_mode & 0o077 == 0
+
+
+def test_what_is_sealed_opens_only_whole_and_for_its_purpose(tmp_path: Path) -> None:
+    keys = KeyRing(tmp_path)
+    sealed = keys.seal("totp", b"seed")
+    for wrong in (sealed[:-1], b"", bytes([sealed[0] ^ 1]) + sealed[1:]):
+        with pytest.raises(Unsealable):
+            keys.unseal("totp", wrong)
+    with pytest.raises(Unsealable):
+        keys.unseal("body", sealed)
+
+
+def test_a_destroyed_hour_is_gone_for_every_process(tmp_path: Path) -> None:
+    keys = KeyRing(tmp_path)
+    hour, sealed = keys.seal_until(7 * HOUR + 5, "body", b"code")
+    assert KeyRing(tmp_path).unseal_hour(hour, "body", sealed) == b"code"
+    assert keys.destroy_expired(8 * HOUR - 1) == []
+    assert keys.destroy_expired(8 * HOUR) == [7]
+    with pytest.raises(Unsealable):
+        KeyRing(tmp_path).unseal_hour(hour, "body", sealed)
+
+
+def test_time_and_ids_go_forward() -> None:
+    clock = SystemClock()
+    assert clock.now() <= clock.now()
+    manual = ManualClock(0)
+    with pytest.raises(ValueError, match="backwards"):
+        manual.advance(-1)
+    assert new_id("a", 1_000_000) < new_id("a", 2_000_000)
+    assert iso(1_500) == "1970-01-01T00:00:00.001Z"
