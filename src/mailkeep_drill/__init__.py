@@ -1,5 +1,9 @@
-"""The drill: stand-in providers and, around them, the attacks that Mailkeep must withstand.
+"""The drill: stand-in providers, the customers' mail server, scenarios and the adversary.
 
-It runs in processes of its own, imports nothing of ``mailkeep`` and touches it through HTTP, SMTP
-and the command line: a stand-in that shared code with a provider module would share its mistakes.
+Purpose: attack and break a running Mailkeep from outside, as a fallen provider would.
+Owns: processes of its own; nothing here is imported by the service, and nothing of the service is
+imported here: a stand-in that shared code with a provider module would share its mistakes. The
+two meet over HTTP, SMTP and the command line only.
+Security: holds attack code. Every listener is on loopback, and every address that mail, webhooks
+or forged messages go to must be on loopback too; anything else is refused at the start.
 """
