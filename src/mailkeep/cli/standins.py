@@ -32,15 +32,12 @@ class StandIn:
         self.control = ""
         self._secret = secret
         self._webhook_secret = webhook_secret
+        # With "=", so that a secret that begins with a dash is not taken for an option.
         self._arguments = [
-            "--deliver",
-            f"127.0.0.1:{deliver}",
-            "--webhook",
-            webhook_url,
-            "--key",
-            secret,
-            "--webhook-key",
-            webhook_secret,
+            f"--deliver=127.0.0.1:{deliver}",
+            f"--webhook={webhook_url}",
+            f"--key={secret}",
+            f"--webhook-key={webhook_secret}",
             "--exit-with-stdin",
         ]
         self._process: asyncio.subprocess.Process | None = None
