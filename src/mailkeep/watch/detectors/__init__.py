@@ -1,0 +1,1 @@
+"""Detectors: one pure module each; ``catalogue.py`` lists them."""

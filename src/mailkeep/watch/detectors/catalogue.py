@@ -1,0 +1,23 @@
+"""Every detector, one line each."""
+
+from mailkeep.watch.detector import Detects
+
+from . import (
+    delivery_silence,
+    denial,
+    half_proof,
+    honey_account,
+    provider_refusal,
+    reset_surge,
+    stranger_in_mail,
+)
+
+DETECTORS: tuple[Detects, ...] = (
+    delivery_silence.DETECTOR,  # mail goes out and no arrival is confirmed
+    provider_refusal.DETECTOR,  # suspended, unauthorised, or out of order
+    stranger_in_mail.DETECTOR,  # a canary came with a host that we never wrote
+    half_proof.DETECTOR,  # a strange browser had one proof and never the other
+    reset_surge.DETECTOR,  # many more resets than usual
+    denial.DETECTOR,  # owners say that it was not them
+    honey_account.DETECTOR,  # a reset for an address that one provider alone was given
+)

@@ -1,0 +1,242 @@
+"""Mail goes out through a provider, and no arrival is confirmed any more.
+
+Sees: attempts accepted and ``DeliveryReported`` delivered, for each provider; canaries sent and
+arrived. A provider that answers 200 and drops the mail is seen here and nowhere else.
+Method: for Poisson confirmations at rate λ, learned from the log, total loss is seen best by a gap
+alarm at ln(1 + λγ)/λ (Moustakides), γ the mean time between false alarms of the whole system, so
+multiplied by the providers watched. It needs half as many attempts accepted in the gap as
+confirmations were expected: where we send nothing, nothing is missing. Canaries are known one by
+one: each overdue adds -ln(chance of being so late), an arrival sets the sum to 0, and the alarm is
+at ln(1 + λγ) with λ the rate of canaries.
+Evidence: provider silent. By the provider's own reports: ln(1 + λγ) nats, at most 8 (measured on
+Poisson traffic; the cap is judged, for traffic that is not), halved while canaries arrive: then the
+reports fail, not the mail. By canaries: the sum, at most 9; our own observation. Compromised: 0.
+False alarms: bursts of mail to slow domains; our webhook door closed (all providers at once).
+Evasion: dropping part; confirming what was dropped, which canaries see unless they are spared.
+Who could forge it: a forged or lying report hides a silence from the first method until a canary is
+missed, and can raise λ and so bring a false alarm; its signals are therefore never our own.
+"""
+
+import math
+
+import msgspec
+
+from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.events.types import Recorded
+from mailkeep.mail.events import AttemptFinished, DeliveryReported
+from mailkeep.watch.detector import Detector
+from mailkeep.watch.events import CanaryArrived, CanarySent
+from mailkeep.watch.types import (
+    MOST_EVENTS,
+    NEVER,
+    Family,
+    Forger,
+    Hypothesis,
+    Signal,
+    SilenceSettings,
+    WatchSettings,
+    provider_subject,
+    seconds,
+)
+
+NAME = "delivery_silence"
+MOST = 64  #: providers watched
+MOST_CANARIES = 64  #: canaries under way for each provider
+HIGHEST_REPORTS, HIGHEST_CANARIES = 8.0, 9.0
+
+
+class Flow(msgspec.Struct, frozen=True):
+    """One provider. Gaps are mean seconds; ``said`` is when each method last spoke."""
+
+    confirmed: int = 0
+    gap: float = 0.0
+    last: Instant = 0
+    accepted: int = 0
+    ids: tuple[str, ...] = ()
+    reports_said: Instant = 0
+    canaries: dict[str, Instant] = {}
+    canary_sent: Instant = 0
+    canary_gap: float = 0.0
+    canary_arrived: Instant = 0
+    overdue: float = 0.0
+    canary_ids: tuple[str, ...] = ()
+    canary_said: Instant = 0
+
+
+class State(msgspec.Struct, frozen=True):
+    settings: SilenceSettings
+    flows: dict[str, Flow] = {}
+
+
+def start(settings: WatchSettings) -> State:
+    return State(settings.delivery_silence)
+
+
+def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
+    fact = recorded.fact
+    if isinstance(fact, AttemptFinished):
+        if fact.outcome != "accepted":
+            return state, []
+    elif isinstance(fact, DeliveryReported):
+        if fact.event != "delivered" or fact.message is None:
+            return state, []
+    elif not isinstance(fact, CanarySent | CanaryArrived):
+        return state, []
+    flow = state.flows.get(fact.provider, Flow())
+    if fact.provider not in state.flows and len(state.flows) >= MOST:
+        return state, []
+    at = min(recorded.at, recorded.placed_at)
+    if isinstance(fact, AttemptFinished):
+        ids = (*flow.ids, recorded.id)[-MOST_EVENTS:]
+        flow = msgspec.structs.replace(flow, accepted=flow.accepted + 1, ids=ids)
+    elif isinstance(fact, DeliveryReported):
+        flow = _confirmed(flow, at, state.settings.memory)
+    elif isinstance(fact, CanarySent):
+        flow = _canary_sent(flow, fact.message, at, recorded.id)
+    else:
+        left = {name: when for name, when in flow.canaries.items() if name != fact.message}
+        flow = msgspec.structs.replace(
+            flow, canaries=left, canary_arrived=at, overdue=0.0, canary_ids=(), canary_said=0
+        )
+    state = msgspec.structs.replace(state, flows={**state.flows, fact.provider: flow})
+    if isinstance(fact, AttemptFinished):
+        return _reports_silent(state, fact.provider, at)
+    return state, []
+
+
+def tick(state: State, now: Instant) -> tuple[State, list[Signal]]:
+    signals: list[Signal] = []
+    for provider in tuple(state.flows):
+        if _due(state, state.flows[provider]) > now:
+            continue
+        state, said = _reports_silent(state, provider, now)
+        signals += said
+        state, said = _canaries_silent(state, provider, now)
+        signals += said
+    return state, signals
+
+
+def due(state: State) -> Instant:
+    return min((_due(state, flow) for flow in state.flows.values()), default=NEVER)
+
+
+def _confirmed(flow: Flow, at: Instant, memory: int) -> Flow:
+    if not flow.last:
+        return msgspec.structs.replace(flow, last=at, accepted=0, ids=())
+    known = min(flow.confirmed + 1, memory)
+    gap = flow.gap + ((max(0, at - flow.last) / SECOND) - flow.gap) / known
+    return msgspec.structs.replace(
+        flow,
+        confirmed=known,
+        gap=gap,
+        last=max(at, flow.last),
+        accepted=0,
+        ids=(),
+        reports_said=0,
+    )
+
+
+def _canary_sent(flow: Flow, message: str, at: Instant, event: str) -> Flow:
+    gap = (at - flow.canary_sent) / SECOND if flow.canary_sent else 0.0
+    mean = flow.canary_gap + 0.1 * (gap - flow.canary_gap) if flow.canary_gap else max(gap, 0.0)
+    waiting = {**flow.canaries, message: at}
+    if len(waiting) > MOST_CANARIES:
+        waiting.pop(next(iter(waiting)))
+    ids = (*flow.canary_ids, event)[-MOST_EVENTS:]
+    return msgspec.structs.replace(
+        flow, canaries=waiting, canary_sent=at, canary_gap=mean, canary_ids=ids
+    )
+
+
+def limit(state: State, gap: float) -> float:
+    """ln(1 + λγ) in nats, for a mean gap in seconds."""
+    between = state.settings.between_false_alarms * DAY / SECOND * max(1, len(state.flows))
+    return math.log1p(between / max(gap, 1e-3))
+
+
+def _deadline(state: State, flow: Flow) -> Instant:
+    """When the gap since the last confirmation is an alarm, sent enough or not."""
+    if flow.confirmed < state.settings.learn_from:
+        return NEVER
+    silent = flow.last + seconds(max(flow.gap, 1e-3) * limit(state, flow.gap))
+    return max(silent, flow.reports_said + seconds(state.settings.repeat_after))
+
+
+def _due(state: State, flow: Flow) -> Instant:
+    enough = flow.accepted >= max(3.0, 0.5 * limit(state, flow.gap))
+    reports = _deadline(state, flow) if enough else NEVER
+    oldest = min(flow.canaries.values(), default=NEVER)
+    return min(reports, oldest + seconds(state.settings.canary_deadline))
+
+
+def _reports_silent(state: State, provider: str, now: Instant) -> tuple[State, list[Signal]]:
+    flow = state.flows[provider]
+    threshold = limit(state, flow.gap)
+    if now < _deadline(state, flow) or flow.accepted < max(3.0, 0.5 * threshold):
+        return state, []
+    arriving = flow.canary_arrived > flow.last
+    weight = min(HIGHEST_REPORTS, threshold) / (2 if arriving else 1)
+    quiet = (now - flow.last) / SECOND
+    signal = _signal(
+        provider,
+        weight,
+        now,
+        f"{provider} took {flow.accepted} mail(s) and reported none delivered for {quiet:.0f} s"
+        + ("; canaries do arrive" if arriving else ""),
+        flow.ids,
+        own=False,
+    )
+    # Accepted counts anew, so that a silence that goes on is said again only while we send.
+    said = msgspec.structs.replace(flow, reports_said=now, accepted=0)
+    return _with(state, provider, said), [signal]
+
+
+def _canaries_silent(state: State, provider: str, now: Instant) -> tuple[State, list[Signal]]:
+    flow = state.flows[provider]
+    before = now - seconds(state.settings.canary_deadline)
+    late = [name for name, at in flow.canaries.items() if at <= before]
+    if not late:
+        return state, []
+    left = {name: at for name, at in flow.canaries.items() if at > before}
+    # One that was sent before the latest arrival was overtaken, and says less than nothing new.
+    missed = sum(flow.canaries[name] > flow.canary_arrived for name in late)
+    overdue = min(flow.overdue - missed * math.log(state.settings.canary_late), 1000.0)
+    flow = msgspec.structs.replace(flow, canaries=left, overdue=overdue)
+    repeated = flow.canary_said and now - flow.canary_said < seconds(state.settings.repeat_after)
+    learned = flow.canary_gap > 0
+    if not learned or overdue < limit(state, flow.canary_gap) or repeated:
+        return _with(state, provider, flow), []
+    signal = _signal(
+        provider,
+        min(HIGHEST_CANARIES, overdue),
+        now,
+        f"canaries sent through {provider} do not arrive",
+        flow.canary_ids,
+        own=True,
+    )
+    return _with(state, provider, msgspec.structs.replace(flow, canary_said=now)), [signal]
+
+
+def _with(state: State, provider: str, flow: Flow) -> State:
+    return msgspec.structs.replace(state, flows={**state.flows, provider: flow})
+
+
+def _signal(
+    provider: str, weight: float, now: Instant, reason: str, ids: tuple[str, ...], *, own: bool
+) -> Signal:
+    return Signal(
+        detector=NAME,
+        family=Family.FLOW,
+        subject=provider_subject(provider),
+        evidence={Hypothesis.PROVIDER_SILENT: weight},
+        at=now,
+        reason=reason,
+        events=ids,
+        own_observation=own,
+        forger=Forger.NOBODY,
+        half_life=1800.0,
+        expires_at=now + seconds(86_400),
+    )
+
+
+DETECTOR = Detector(NAME, State, start, step, tick, due)

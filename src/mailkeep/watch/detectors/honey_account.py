@@ -1,0 +1,81 @@
+"""Somebody asked for a reset of an account that nobody uses, by an address that one provider knew.
+
+Sees: ``RecoveryRequested`` whose account or address is in the honey registry.
+Evidence: provider compromised, 8.0 nats (judged: an innocent touch about once in thirty years; one
+compromise in three uses the addresses it read); campaign, 3.0 nats (judged).
+False alarms: the registry leaks from our own house; an operator tries the form with it.
+Delay: none, once the attacker uses the address. Evasion: picking victims, not trying every address.
+Who could forge it: only who knows the address, which is unguessable: the provider and we.
+"""
+
+import msgspec
+
+from mailkeep.base.clock import Instant
+from mailkeep.events.types import Recorded
+from mailkeep.recovery.events import RecoveryRequested
+from mailkeep.watch.detector import Detector
+from mailkeep.watch.types import (
+    NEVER,
+    Family,
+    Forger,
+    HoneySettings,
+    Hypothesis,
+    Signal,
+    WatchSettings,
+    provider_subject,
+    seconds,
+)
+
+NAME = "honey_account"
+WEIGHT = 8.0
+CAMPAIGN = 3.0
+
+
+class State(msgspec.Struct, frozen=True):
+    """``said``: when each touched name was last said; it holds names of the registry only."""
+
+    settings: HoneySettings
+    said: dict[str, Instant] = {}
+
+
+def start(settings: WatchSettings) -> State:
+    return State(settings.honey_account)
+
+
+def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
+    fact = recorded.fact
+    if not isinstance(fact, RecoveryRequested):
+        return state, []
+    now = recorded.placed_at
+    for honey in state.settings.accounts:
+        if honey.name not in (fact.account, fact.address):
+            continue
+        last = state.said.get(honey.name)
+        if last is not None and now - last < seconds(state.settings.repeat_after):
+            return state, []
+        signal = Signal(
+            detector=NAME,
+            family=Family.BAIT,
+            subject=provider_subject(honey.provider),
+            evidence={Hypothesis.PROVIDER_COMPROMISED: WEIGHT, Hypothesis.CAMPAIGN: CAMPAIGN},
+            at=now,
+            reason=f"a reset was asked for an address that only {honey.provider} was given",
+            events=(recorded.id,),
+            own_observation=True,
+            forger=Forger.NOBODY,
+            half_life=86_400.0,
+            expires_at=now + seconds(7 * 86_400),
+        )
+        return msgspec.structs.replace(state, said={**state.said, honey.name: now}), [signal]
+    return state, []
+
+
+def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
+    return state, []
+
+
+def due(_state: State) -> Instant:
+    return NEVER
+
+
+DETECTOR = Detector(NAME, State, start, step, tick, due)

@@ -1,0 +1,138 @@
+"""A provider refuses our mail: suspended, unauthorised and out of order are kept apart.
+
+Sees: ``AttemptFinished.outcome``, refusals of one sort in a row for each provider.
+Evidence (judged): suspended: silent 8.0, compromised 1.5 nats (a suspension may follow an abuse of
+our account there); unauthorised: silent 6.0, compromised 1.0 (a stolen key is revoked); unavailable
+or ambiguous, five in a row within two minutes: silent 7.0, and nothing else: an outage stays one.
+False alarms: a key that we changed ourselves; a network fault of ours looks like an outage of all.
+Delay: the refusals counted. Evasion: answering 200 and dropping (see ``delivery_silence``).
+Who could forge it: the provider, against itself. A flood of complaints from outside may bring a
+suspension about; its weight for a compromise is small for that reason.
+"""
+
+import msgspec
+
+from mailkeep.base.clock import Instant
+from mailkeep.events.types import Recorded
+from mailkeep.mail.events import AttemptFinished
+from mailkeep.watch.detector import Detector
+from mailkeep.watch.types import (
+    MOST_EVENTS,
+    NEVER,
+    Family,
+    Forger,
+    Hypothesis,
+    RefusalSettings,
+    Signal,
+    WatchSettings,
+    provider_subject,
+    seconds,
+)
+
+NAME = "provider_refusal"
+MOST = 64  #: providers watched
+
+_SORTS = {
+    "suspended": "suspended",
+    "unauthorised": "unauthorised",
+    "unavailable": "outage",
+    "ambiguous": "outage",
+}
+_EVIDENCE = {
+    "suspended": {Hypothesis.PROVIDER_SILENT: 8.0, Hypothesis.PROVIDER_COMPROMISED: 1.5},
+    "unauthorised": {Hypothesis.PROVIDER_SILENT: 6.0, Hypothesis.PROVIDER_COMPROMISED: 1.0},
+    "outage": {Hypothesis.PROVIDER_SILENT: 7.0},
+}
+_REASON = {
+    "suspended": "{} says that our account there is suspended",
+    "unauthorised": "{} no longer accepts our credential",
+    "outage": "{} does not answer, or answers that it is out of order",
+}
+
+
+class Row(msgspec.Struct, frozen=True):
+    """Refusals of one sort in a row."""
+
+    sort: str
+    ids: tuple[str, ...]
+    times: tuple[Instant, ...]
+    count: int
+
+
+class State(msgspec.Struct, frozen=True):
+    """``rows``: by provider. ``said``: when ``provider/sort`` was last said."""
+
+    settings: RefusalSettings
+    rows: dict[str, Row] = {}
+    said: dict[str, Instant] = {}
+
+
+def start(settings: WatchSettings) -> State:
+    return State(settings.provider_refusal)
+
+
+def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
+    fact = recorded.fact
+    if not isinstance(fact, AttemptFinished):
+        return state, []
+    sort = _SORTS.get(fact.outcome)
+    row = state.rows.get(fact.provider)
+    if sort is None:
+        if row is None or fact.outcome != "accepted":
+            return state, []
+        rows = {name: one for name, one in state.rows.items() if name != fact.provider}
+        return msgspec.structs.replace(state, rows=rows), []
+    if row is None and len(state.rows) >= MOST:
+        return state, []
+    if row is None or row.sort != sort:
+        row = Row(sort, (), (), 0)
+    row = Row(
+        sort,
+        (*row.ids, recorded.id)[-MOST_EVENTS:],
+        (*row.times, recorded.at)[-MOST_EVENTS:],
+        row.count + 1,
+    )
+    state = msgspec.structs.replace(state, rows={**state.rows, fact.provider: row})
+    return _judge(state, fact.provider, row, recorded.placed_at)
+
+
+def _judge(state: State, provider: str, row: Row, now: Instant) -> tuple[State, list[Signal]]:
+    settings = state.settings
+    if row.sort == "outage":
+        within = seconds(settings.outage_within)
+        enough = sum(row.times[-1] - at <= within for at in row.times) >= settings.outage
+    else:
+        limit = settings.suspended if row.sort == "suspended" else settings.unauthorised
+        enough = row.count >= limit
+    key = f"{provider}/{row.sort}"
+    last = state.said.get(key)
+    if not enough or (last is not None and now - last < seconds(settings.repeat_after)):
+        return state, []
+    signal = Signal(
+        detector=NAME,
+        family=Family.FLOW,
+        subject=provider_subject(provider),
+        evidence=dict(_EVIDENCE[row.sort]),
+        at=now,
+        reason=_REASON[row.sort].format(provider),
+        events=row.ids,
+        own_observation=True,
+        forger=Forger.NOBODY,
+        half_life=1800.0,
+        expires_at=now + seconds(86_400),
+    )
+    said = {**state.said, key: now}
+    if len(said) > 3 * MOST:
+        said.pop(next(iter(said)))
+    return msgspec.structs.replace(state, said=said), [signal]
+
+
+def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
+    return state, []
+
+
+def due(_state: State) -> Instant:
+    return NEVER
+
+
+DETECTOR = Detector(NAME, State, start, step, tick, due)

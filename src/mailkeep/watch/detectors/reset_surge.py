@@ -1,0 +1,128 @@
+"""Many more resets than usual: a sequential Poisson CUSUM.
+
+Sees: ``RecoveryRequested``, each address once in ten minutes; known and unknown accounts alike.
+Method: the score gains ln(factor) with each request and loses (factor - 1) * base * time; never
+below 0; the alarm is at ln(1 + base * γ), γ the mean time between false alarms (measured: at ten
+times a base of one a minute it comes by the 9th attack reset). The base is an average over a day,
+fed only while the score is low, so that a surge does not teach itself to be normal.
+Evidence: campaign, 6.0 nats; any provider, 0.5 nats, which correlation counts only beside our own
+evidence about that provider (judged).
+False alarms: a newsletter or an outage of sign-in that sends everybody to the form.
+Evasion: staying below a few times the base, or raising it over days. Who could forge it: anyone.
+"""
+
+import math
+
+import msgspec
+
+from mailkeep.base.clock import MINUTE, SECOND, Instant
+from mailkeep.events.types import Recorded
+from mailkeep.recovery.events import RecoveryRequested
+from mailkeep.watch.detector import Detector
+from mailkeep.watch.types import (
+    MOST_EVENTS,
+    NEVER,
+    RESETS,
+    Family,
+    Forger,
+    Hypothesis,
+    Signal,
+    SurgeSettings,
+    WatchSettings,
+    seconds,
+)
+
+NAME = "reset_surge"
+MOST = 512  #: addresses remembered; past it the oldest counts anew, which only alarms sooner
+CAMPAIGN, PROVIDER = 6.0, 0.5
+
+
+class State(msgspec.Struct, frozen=True):
+    """``count`` requests were seen in ``watched`` seconds, both fading; ``score`` is the CUSUM."""
+
+    settings: SurgeSettings
+    count: float
+    watched: float
+    score: float = 0.0
+    last: Instant = 0
+    said: Instant = 0
+    ids: tuple[str, ...] = ()
+    recent: dict[str, Instant] = {}
+
+
+def start(settings: WatchSettings) -> State:
+    surge = settings.reset_surge
+    return State(
+        surge,
+        count=surge.base_per_minute * surge.base_known_for,
+        watched=surge.base_known_for * MINUTE / SECOND,
+    )
+
+
+def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
+    fact = recorded.fact
+    if not isinstance(fact, RecoveryRequested):
+        return state, []
+    settings = state.settings
+    at = max(state.last, min(recorded.at, recorded.placed_at))
+    since = at - seconds(settings.same_address)
+    if state.recent.get(fact.address, 0) > since:
+        return state, []
+    recent = {**state.recent, fact.address: at}
+    if len(recent) > MOST:
+        recent.pop(next(iter(recent)))
+    if at - next(iter(recent.values())) > 2 * seconds(settings.same_address):
+        recent = {name: when for name, when in recent.items() if when > since}
+
+    gap = (at - state.last) / SECOND if state.last else 0.0
+    base = max(state.count, 0.5) / state.watched
+    gain = math.log(settings.factor)
+    limit = alarm_at(settings, base)
+    drained = max(0.0, state.score - (settings.factor - 1) * base * gap)
+    score = min(drained + gain, limit + gain)
+    fade = math.exp(-gap / settings.memory)
+    learn = 1.0 if drained < limit / 3 else 0.0
+    state = State(
+        settings,
+        count=state.count * fade + learn,
+        watched=state.watched * fade + gap * learn,
+        score=score,
+        last=at,
+        said=state.said,
+        ids=((*state.ids, recorded.id) if drained > 0 else (recorded.id,))[-MOST_EVENTS:],
+        recent=recent,
+    )
+    now = recorded.placed_at
+    quiet = now - state.said < seconds(settings.repeat_after)
+    if score < limit or (state.said and quiet):
+        return state, []
+    signal = Signal(
+        detector=NAME,
+        family=Family.RECOVERY,
+        subject=RESETS,
+        evidence={Hypothesis.CAMPAIGN: CAMPAIGN, Hypothesis.PROVIDER_COMPROMISED: PROVIDER},
+        at=now,
+        reason=f"resets come far above the usual {base * 60:.2g} a minute",
+        events=state.ids,
+        own_observation=False,
+        forger=Forger.ANYONE,
+        half_life=3600.0,
+        expires_at=now + seconds(86_400),
+    )
+    return msgspec.structs.replace(state, said=now), [signal]
+
+
+def alarm_at(settings: SurgeSettings, base: float) -> float:
+    """The score of an alarm, in nats, at a base rate in requests a second."""
+    return math.log1p(base * settings.between_false_alarms * 86_400)
+
+
+def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
+    return state, []
+
+
+def due(_state: State) -> Instant:
+    return NEVER
+
+
+DETECTOR = Detector(NAME, State, start, step, tick, due)

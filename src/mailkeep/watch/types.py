@@ -1,0 +1,223 @@
+"""Words and settings of the watch room. Weights are natural logarithms (nats)."""
+
+import enum
+
+import msgspec
+
+from mailkeep.base.clock import SECOND, Instant
+
+NEVER: Instant = 2**62  #: later than any instant; nothing is due
+MOST_EVENTS = 8  #: event ids that a signal carries
+
+
+class Hypothesis(enum.StrEnum):
+    """What may be going on."""
+
+    PROVIDER_COMPROMISED = "provider_compromised"  #: somebody reads or alters our mail there
+    PROVIDER_SILENT = "provider_silent"  #: an outage or a suspension: our mail does not go out
+    CAMPAIGN = "campaign"  #: somebody attacks many accounts through their recovery
+
+
+class Forger(enum.StrEnum):
+    """Who outside our house could have staged what a detector saw."""
+
+    NOBODY = "nobody"  #: nobody but the provider itself, against itself
+    CUSTOMERS = "customers"  #: whoever has accounts of their own with us
+    ANYONE = "anyone"  #: whoever reaches our public pages, or the provider's word alone
+
+
+class Family(enum.StrEnum):
+    """Detectors that see the same matter from several sides; their weights are capped together."""
+
+    FLOW = "flow"  #: does the mail go out and arrive?
+    CONTENT = "content"  #: does it arrive unaltered?
+    RECOVERY = "recovery"  #: how do recoveries go?
+    BAIT = "bait"  #: did somebody touch what nobody honest knows?
+
+
+class Subject(msgspec.Struct, frozen=True, order=True):
+    """What a signal or an opinion is about: ``("provider", "a")``, ``("campaign", "resets")``."""
+
+    kind: str
+    id: str
+
+
+RESETS = Subject("campaign", "resets")
+
+
+def provider_subject(name: str) -> Subject:
+    return Subject("provider", name)
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """What one detector says about one subject.
+
+    Attributes:
+        evidence: log likelihood ratio for each hypothesis, in nats, at the instant ``at``.
+        events: ids of the facts it rests on, the newest ``MOST_EVENTS``.
+        own_observation: we saw it ourselves; it is not somebody's word.
+        half_life: seconds after which the evidence weighs half.
+        expires_at: when it weighs nothing any more.
+    """
+
+    detector: str
+    family: Family
+    subject: Subject
+    evidence: dict[Hypothesis, float]
+    at: Instant
+    reason: str
+    events: tuple[str, ...]
+    own_observation: bool
+    forger: Forger
+    half_life: float
+    expires_at: Instant
+
+    def weight(self, hypothesis: Hypothesis, now: Instant) -> float:
+        """What is left of the evidence at ``now``, in nats."""
+        if now >= self.expires_at:
+            return 0.0
+        age = max(0, now - self.at) / SECOND
+        return float(self.evidence.get(hypothesis, 0.0) * 2 ** (-age / self.half_life))
+
+
+class SilenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``delivery_silence``.
+
+    Attributes:
+        between_false_alarms: days, for the whole system.
+        learn_from: confirmations needed before a provider's rate is believed.
+        memory: confirmations over which the rate is averaged.
+        canary_deadline: seconds within which a canary is expected.
+        canary_late: chance that a canary of a healthy provider comes later than that.
+        repeat_after: seconds after which an ongoing silence is said again.
+    """
+
+    between_false_alarms: float = 30.0
+    learn_from: int = 30
+    memory: int = 500
+    canary_deadline: float = 5.0
+    canary_late: float = 0.01
+    repeat_after: float = 600.0
+
+
+class RefusalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``provider_refusal``: refusals in a row that make a signal; seconds to repeat."""
+
+    suspended: int = 1
+    unauthorised: int = 2
+    outage: int = 5
+    outage_within: float = 120.0
+    repeat_after: float = 300.0
+
+
+class StrangerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``stranger_in_mail``: seconds after which the same stranger is said again."""
+
+    repeat_after: float = 3600.0
+
+
+class HalfProofSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``half_proof``.
+
+    Attributes:
+        patience: seconds that the other proof may take.
+        remembers: seconds over which half proofs of one provider are counted together.
+    """
+
+    patience: float = 600.0
+    remembers: float = 86_400.0
+
+
+class SurgeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``reset_surge``.
+
+    Attributes:
+        base_per_minute: resets a minute that are expected before anything was learned.
+        base_known_for: minutes for which that guess counts as if it had been watched.
+        memory: seconds over which the base is averaged.
+        factor: the surge that is looked for, as a multiple of the base.
+        between_false_alarms: days.
+        same_address: seconds within which requests for one address count once.
+        repeat_after: seconds after which an ongoing surge is said again.
+    """
+
+    base_per_minute: float = 1.0
+    base_known_for: float = 240.0
+    memory: float = 86_400.0
+    factor: float = 10.0
+    between_false_alarms: float = 30.0
+    same_address: float = 600.0
+    repeat_after: float = 300.0
+
+
+class DenialSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``denial``: seconds over which denials of several accounts are counted."""
+
+    remembers: float = 3600.0
+
+
+class HoneyAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An account nobody uses, whose address only ``provider`` was ever given.
+
+    ``name`` is the pseudonym of its address, or of the account.
+    """
+
+    name: str
+    provider: str
+
+
+class HoneySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``honey_account``: the registry; seconds after which a touch is said again."""
+
+    accounts: tuple[HoneyAccount, ...] = ()
+    repeat_after: float = 3600.0
+
+
+def _prior() -> dict[Hypothesis, float]:
+    # Judged: odds that it is going on at a given moment, before anything was seen.
+    return {
+        Hypothesis.PROVIDER_COMPROMISED: -7.0,
+        Hypothesis.PROVIDER_SILENT: -5.0,
+        Hypothesis.CAMPAIGN: -4.0,
+    }
+
+
+def _caps() -> dict[Family, float]:
+    return {Family.FLOW: 9.0, Family.CONTENT: 7.0, Family.RECOVERY: 6.0, Family.BAIT: 8.5}
+
+
+class CorrelationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``correlation``, in nats.
+
+    Attributes:
+        prior: log odds before any evidence.
+        open_at: posterior log odds from which an opinion is open.
+        close_at: below which it closes again; lower, so that it does not flutter.
+        family_cap: the most that one family of detectors may add together.
+        backing: the least weight of our own specific evidence beside which evidence that
+            outsiders could stage counts against a provider.
+    """
+
+    prior: dict[Hypothesis, float] = msgspec.field(default_factory=_prior)
+    open_at: float = 1.0
+    close_at: float = -1.0
+    family_cap: dict[Family, float] = msgspec.field(default_factory=_caps)
+    backing: float = 0.75
+
+
+class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of the room."""
+
+    delivery_silence: SilenceSettings = SilenceSettings()
+    provider_refusal: RefusalSettings = RefusalSettings()
+    stranger_in_mail: StrangerSettings = StrangerSettings()
+    half_proof: HalfProofSettings = HalfProofSettings()
+    reset_surge: SurgeSettings = SurgeSettings()
+    denial: DenialSettings = DenialSettings()
+    honey_account: HoneySettings = HoneySettings()
+    correlation: CorrelationSettings = CorrelationSettings()
+
+
+def seconds(value: float) -> int:
+    """Seconds as microseconds."""
+    return round(value * SECOND)

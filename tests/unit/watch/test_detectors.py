@@ -1,0 +1,213 @@
+"""Each detector on a quiet log and on a loud one."""
+
+import math
+import random
+
+import pytest
+from watch_logs import START, attempt, delivered, denied, half, log, request, run
+
+from mailkeep.base.clock import SECOND
+from mailkeep.events.types import Fact
+from mailkeep.recovery.events import RecoveryCompleted, RecoveryVoided
+from mailkeep.watch.detector import Detects
+from mailkeep.watch.detectors import (
+    delivery_silence,
+    denial,
+    half_proof,
+    honey_account,
+    provider_refusal,
+    reset_surge,
+    stranger_in_mail,
+)
+from mailkeep.watch.detectors.catalogue import DETECTORS
+from mailkeep.watch.events import CanaryArrived, CanarySent
+from mailkeep.watch.types import (
+    RESETS,
+    Forger,
+    HoneyAccount,
+    HoneySettings,
+    Hypothesis,
+    WatchSettings,
+    provider_subject,
+)
+
+
+def _flow(until: float, stop: float, seed: int, rate: float = 1.0) -> list[tuple[float, Fact]]:
+    """Poisson sends to ``until``; each is confirmed, as long as that is before ``stop``."""
+    chance = random.Random(seed)
+    facts: list[tuple[float, Fact]] = []
+    when = 0.0
+    while (when := when + chance.expovariate(rate)) < until:
+        facts.append((when, attempt(number=len(facts))))
+        if when + 0.5 < stop:
+            facts.append((when + 0.5, delivered(number=len(facts))))
+    return facts
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_silence_alarms_at_the_limit(seed: int) -> None:
+    """λ = 1/s, one false alarm in 30 days: ln(1 + λγ)/λ = 14.8 s after the last confirmation."""
+    facts = log(*_flow(1100, 1000, seed))
+    last = max(one.at for one in facts if one.fact.kind == "mail.reported")
+    signals = run(delivery_silence.DETECTOR, facts)
+    assert len(signals) == 1
+    delay = (signals[0].at - last) / SECOND
+    assert delay == pytest.approx(math.log1p(30 * 86_400), rel=0.1, abs=1.0)
+    assert signals[0].evidence.keys() == {Hypothesis.PROVIDER_SILENT}
+    assert not signals[0].own_observation
+
+
+def test_no_silence_where_mail_arrives_or_none_is_sent() -> None:
+    busy = _flow(3600, 9999, 7)
+    assert run(delivery_silence.DETECTOR, log(*busy), through=90_000) == []
+
+
+def test_a_missing_canary_is_our_own_observation() -> None:
+    facts: list[tuple[float, Fact]] = [(n * 5.0, CanarySent("a", f"m{n}")) for n in range(100)]
+    facts += [(n * 5.0 + 1, CanaryArrived("a", f"m{n}", 1.0, ())) for n in range(60)]
+    facts += [(n * 1.0, delivered(number=n)) for n in range(500)]  # and the provider says: all well
+    signals = run(delivery_silence.DETECTOR, log(*facts))
+    assert len(signals) == 1
+    assert signals[0].own_observation
+    assert (signals[0].at - START) / SECOND - 296 <= 15 + 5
+
+
+def test_canaries_that_arrive_late_or_in_time_are_quiet() -> None:
+    facts: list[tuple[float, Fact]] = []
+    for n in range(200):
+        facts.append((n * 5.0, CanarySent("a", f"m{n}")))
+        facts.append((n * 5.0 + (12 if n % 20 == 0 else 1), CanaryArrived("a", f"m{n}", 1.0, ())))
+    assert run(delivery_silence.DETECTOR, log(*facts)) == []
+
+
+@pytest.mark.parametrize("outcome", ["suspended", "unauthorised", "unavailable", "ambiguous"])
+def test_refusals_are_kept_apart(outcome: str) -> None:
+    signals = run(provider_refusal.DETECTOR, log(*((n, attempt("b", outcome)) for n in range(6))))
+    assert len(signals) == 1
+    assert signals[0].subject == provider_subject("b")
+    compromise = signals[0].evidence.get(Hypothesis.PROVIDER_COMPROMISED, 0.0)
+    assert (compromise > 0) == (outcome in ("suspended", "unauthorised"))
+
+
+def test_single_failures_between_successes_are_no_refusal() -> None:
+    words = ["unavailable", "unavailable", "accepted", "rejected", "unauthorised", "accepted"] * 20
+    facts = log(*((n, attempt("b", word)) for n, word in enumerate(words)))
+    assert run(provider_refusal.DETECTOR, facts) == []
+
+
+def test_a_stranger_in_a_canary_names_the_provider_once() -> None:
+    facts = log(
+        (1, CanaryArrived("b", "m1", 1.0, ())),
+        (2, CanaryArrived("a", "m2", 1.0, ("arxxwalls.example",))),
+        (3, CanaryArrived("a", "m3", 1.0, ("ARXXwalls.example",))),
+    )
+    (signal,) = run(stranger_in_mail.DETECTOR, facts)
+    assert signal.subject == provider_subject("a")
+    assert signal.own_observation
+    assert "arxxwalls.example" in signal.reason
+
+
+def test_what_a_stranger_wrote_is_reduced_to_a_host_name() -> None:
+    facts = log((1, CanaryArrived("a", "m", 1.0, ("<b>x\n\u202e" + "y" * 500,))))
+    (signal,) = run(stranger_in_mail.DETECTOR, facts)
+    assert not set("<>\n\u202e") & set(signal.reason)
+    assert len(signal.reason) < 200
+
+
+def test_half_a_proof_names_its_route_when_the_other_does_not_come() -> None:
+    (signal,) = run(half_proof.DETECTOR, log((1, half("r1", "b"))), through=700)
+    assert signal.subject == provider_subject("b")
+    assert signal.at == START + 601 * SECOND
+    assert signal.forger is Forger.CUSTOMERS
+
+
+def test_half_proofs_of_several_accounts_weigh_more() -> None:
+    signals = run(half_proof.DETECTOR, log(*((n, half(f"r{n}")) for n in range(3))), through=700)
+    weights = [one.evidence[Hypothesis.PROVIDER_COMPROMISED] for one in signals]
+    assert weights == [2.5, 4.0, 5.5]
+
+
+def test_a_denied_half_proof_is_said_at_once() -> None:
+    voided = RecoveryVoided("r1", "account_r1", "denied")
+    (signal,) = run(half_proof.DETECTOR, log((1, half("r1")), (9, voided)), through=700)
+    assert signal.at == START + 9 * SECOND
+
+
+def test_whole_proofs_and_known_browsers_are_quiet() -> None:
+    facts = log(
+        (1, half("r1")),
+        (30, half("r1", "b", proof="code")),
+        (40, half("r2", same=True)),
+        (50, half("r3")),
+        (60, RecoveryCompleted("r3", "account_r3", False)),
+        (70, half("r4")),
+        (80, RecoveryVoided("r4", "account_r4", "superseded")),
+    )
+    assert run(half_proof.DETECTOR, facts, through=3000) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_surge_of_ten_times_the_base_is_seen_by_the_ninth(seed: int) -> None:
+    chance = random.Random(seed)
+    facts: list[tuple[float, Fact]] = []
+    when = 0.0
+    while (when := when + chance.expovariate(1 / 60)) < 20_000:
+        facts.append((when, request(len(facts))))
+    usual = len(facts)
+    facts += [(20_000 + n * 6.0, request(usual + n)) for n in range(1, 31)]
+    signals = run(reset_surge.DETECTOR, log(*facts))
+    assert len(signals) == 1
+    assert START + 20_000 * SECOND < signals[0].at <= START + (20_000 + 9 * 6) * SECOND
+    assert signals[0].subject == RESETS
+
+
+def test_one_person_pressing_often_is_no_surge() -> None:
+    facts = log(*((n * 2.0, request(1)) for n in range(100)))
+    assert run(reset_surge.DETECTOR, facts) == []
+
+
+def test_denials_are_said_at_each_doubling() -> None:
+    facts = log(*((n, denied(n % 9)) for n in range(18)))
+    signals = run(denial.DETECTOR, facts)
+    assert [one.reason.split()[0] for one in signals] == ["1", "2", "4", "8"]
+    assert {one.forger for one in signals} == {Forger.ANYONE}
+
+
+def test_no_denial_no_signal() -> None:
+    voided = RecoveryVoided("r4", "account_r4", "expired")
+    assert run(denial.DETECTOR, log((1, request(1)), (2, voided))) == []
+
+
+def test_a_honey_account_names_the_only_provider_that_knew_it() -> None:
+    honey = (HoneyAccount("address_7", "b"), HoneyAccount("account_8", "a"))
+    settings = WatchSettings(honey_account=HoneySettings(honey))
+    quiet = log(*((n, request(n)) for n in range(6)))
+    assert run(honey_account.DETECTOR, quiet, settings=settings) == []
+    loud = log((1, request(7)), (2, request(7)), (3, request(8, "account_8")))
+    signals = run(honey_account.DETECTOR, loud, settings=settings)
+    assert [one.subject for one in signals] == [provider_subject("b"), provider_subject("a")]
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda one: one.name)
+def test_made_up_names_do_not_fill_the_memory(detector: Detects) -> None:
+    running = detector.run(WatchSettings())
+    for fact in log(*_flood(3000)):
+        running.step(fact)
+    assert len(running.save()) < 400_000
+
+
+def _flood(count: int) -> list[tuple[float, Fact]]:
+    facts: list[tuple[float, Fact]] = []
+    for n in range(count):
+        name = f"made_up_{n}"
+        facts += [
+            (n * 0.01, attempt(name, "suspended")),
+            (n * 0.01, attempt(name)),
+            (n * 0.01, delivered(name)),
+            (n * 0.01, CanarySent("a", name)),
+            (n * 0.01, CanaryArrived(name, name, 1.0, (name,))),
+            (n * 0.01, half(name, name)),
+            (n * 0.01, request(n)),
+            (n * 0.01, denied(n)),
+        ]
+    return facts

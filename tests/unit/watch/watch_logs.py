@@ -1,0 +1,62 @@
+"""Logs of facts, written by hand."""
+
+from mailkeep.base.clock import SECOND
+from mailkeep.events.types import Fact, Recorded
+from mailkeep.mail.events import AttemptFinished, DeliveryReported
+from mailkeep.recovery.events import ProofRedeemed, RecoveryDenied, RecoveryRequested
+from mailkeep.watch.detector import Detects
+from mailkeep.watch.types import Signal, WatchSettings
+
+START = 1_700_000_000 * SECOND
+
+
+def log(*timed: tuple[float, Fact]) -> list[Recorded]:
+    """The facts in order of their seconds, placed when they happened."""
+    out = []
+    for position, (when, fact) in enumerate(sorted(timed, key=lambda one: one[0]), start=1):
+        at = START + round(when * SECOND)
+        out.append(Recorded(position, at, at, f"evt_{position}", fact))
+    return out
+
+
+def run(
+    detector: Detects,
+    facts: list[Recorded],
+    through: float = 0,
+    settings: WatchSettings | None = None,
+) -> list[Signal]:
+    """One detector over a log, ticked at every whole second, due or not."""
+    running = detector.run(settings or WatchSettings())
+    signals: list[Signal] = []
+    second = START
+    end = max([START + round(through * SECOND), *(one.placed_at for one in facts)])
+    for one in [*facts, None]:
+        until = end if one is None else one.placed_at
+        while second + SECOND <= until:
+            second += SECOND
+            signals += running.tick(second)
+        if one is not None:
+            signals += running.step(one)
+    return signals
+
+
+def attempt(provider: str = "a", outcome: str = "accepted", number: int = 0) -> Fact:
+    return AttemptFinished(
+        f"msg_{number}", f"att_{number}", provider, "bulk", "address_1", outcome, "", 0.1
+    )
+
+
+def delivered(provider: str = "a", number: int = 0, message: str | None = "msg_1") -> Fact:
+    return DeliveryReported(provider, f"c{number}", "delivered", message, "bulk", None, None)
+
+
+def request(number: int, account: str | None = None) -> Fact:
+    return RecoveryRequested(None, account, f"address_{number}", "network_1", "browser_1")
+
+
+def half(recovery: str, provider: str = "a", *, proof: str = "link", same: bool = False) -> Fact:
+    return ProofRedeemed(recovery, f"account_{recovery}", proof, (provider,), same, "network_2")
+
+
+def denied(number: int) -> Fact:
+    return RecoveryDenied(f"rec_{number}", f"account_{number}", False)
