@@ -21,6 +21,7 @@ from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.store.database import Database, SharedCommit
 from mailkeep.store.migrate import upgrade
+from mailkeep.watch.runner import Watch
 
 from .settings import Settings, provider_configs
 
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 RELAY_SECONDS = 0.5
 SWEEP_SECONDS = 60.0
+WATCH_SECONDS = 1.0
+WATCH_BATCH = 500
 
 
 class Application:
@@ -62,6 +65,7 @@ class Application:
         self.dispatcher = Dispatcher(
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
         )
+        self.watch = Watch(self.database)
         self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -71,6 +75,7 @@ class Application:
             asyncio.create_task(self.dispatcher.run(), name="dispatch"),
             asyncio.create_task(self._relay_loop(), name="relay"),
             asyncio.create_task(self._sweep_loop(), name="sweep"),
+            asyncio.create_task(self._watch_loop(), name="watch"),
         ]
         return self
 
@@ -102,6 +107,16 @@ class Application:
             if not placed:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.database.committed.wait(), RELAY_SECONDS)
+
+    async def _watch_loop(self) -> None:
+        while True:
+            try:
+                taken = await self.watch.step(WATCH_BATCH)
+            except Unavailable as error:
+                log.warning("watch.unavailable", error=str(error))
+                taken = 0
+            if taken < WATCH_BATCH:
+                await asyncio.sleep(WATCH_SECONDS)
 
     async def _sweep_loop(self) -> None:
         while True:

@@ -12,9 +12,14 @@ from rich.console import Console
 from mailkeep import __version__
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
+from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import BadSettings, MailkeepError
 from mailkeep.mail import services
+from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
+from mailkeep.watch import queries as watch_queries
+from mailkeep.watch.correlation import Opinion
+from mailkeep.watch.types import WatchSettings
 
 from . import serve
 
@@ -143,6 +148,34 @@ def providers_restore(
 
     changed = asyncio.run(restore())
     out.print(f"{provider} carries mail again." if changed else f"{provider} was not cut off.")
+
+
+@app.command("watch")
+def watch_opinions(home: Home = DEFAULT_HOME) -> None:
+    """Say what may be going on with our providers and customers, and why."""
+
+    async def read() -> list[Opinion]:
+        database = Database(_database_url(home), SystemClock())
+        async with database.read() as tx:
+            found = await watch_queries.opinions(tx, WatchSettings())
+        await database.close()
+        return found
+
+    found = asyncio.run(read())
+    if not found:
+        out.print("Nothing speaks for anything unusual.")
+    for opinion in found:
+        word = "OPEN" if opinion.open else "below the line"
+        out.print(f"[{word}] {opinion.explain()}", markup=False, highlight=False)
+
+
+def _database_url(home: Path) -> str:
+    """The database that the settings name; in development there are none, and it is the file."""
+    file = home / "mailkeep.toml"
+    settings = app_settings.load(file) if file.exists() else app_settings.Settings()
+    if not settings.database and not (home / "mailkeep.db").exists():
+        raise BadSettings(f"there is no Mailkeep in {home}")
+    return settings.database_url(home)
 
 
 def _operator() -> str:
