@@ -1,0 +1,84 @@
+"""The runner on both engines: what it records is what a replay of its log raises."""
+
+import asyncio
+
+import msgspec
+
+from mailkeep.base.clock import ManualClock
+from mailkeep.events import log
+from mailkeep.events.types import Recorded
+from mailkeep.mail.events import AttemptFinished
+from mailkeep.recovery.events import ProofRedeemed, RecoveryDenied
+from mailkeep.store.database import Database
+from mailkeep.watch.engine import replay
+from mailkeep.watch.events import CanaryArrived, SignalRaised
+from mailkeep.watch.runner import Watch
+from mailkeep.watch.types import Signal, provider_subject
+
+
+async def _log(database: Database) -> list[Recorded]:
+    async with database.read() as tx:
+        return [one for _, one in await log.after(tx, 0, 10_000) if one is not None]
+
+
+def _raised(facts: list[Recorded]) -> list[Signal]:
+    return [one.fact.signal for one in facts if isinstance(one.fact, SignalRaised)]
+
+
+def _order(signal: Signal) -> bytes:
+    return msgspec.json.encode(signal)
+
+
+async def _live(database: Database, clock: ManualClock) -> None:
+    """A little incident, watched by a fresh process at every step."""
+    relay = log.Relay(database, "one")
+    for n in range(8):
+        async with database.write() as tx:
+            await log.record(
+                database,
+                tx,
+                AttemptFinished(f"m{n}", f"t{n}", "a", "bulk", "address_1", "unavailable", "", 1.0),
+                ProofRedeemed(f"r{n}", f"account_{n}", "link", ("b",), False, "network_1"),
+                RecoveryDenied(f"q{n}", f"account_{n}", False),
+            )
+        clock.advance(0.7)
+        await relay.place()
+        await Watch(database).step(limit=2)
+    for _ in range(60):
+        clock.advance(20)
+        await relay.place()
+        await Watch(database).step()
+
+
+async def test_live_and_replayed_agree(database: Database, clock: ManualClock) -> None:
+    await _live(database, clock)
+    facts = await _log(database)
+    async with database.read() as tx:
+        through = await log.placed_through(tx)
+    raised = _raised(facts)
+    assert {one.detector for one in raised} == {"provider_refusal", "half_proof", "denial"}
+    # Facts of one transaction take their places in the log in no order that means anything.
+    assert sorted(raised, key=_order) == sorted(replay(facts, through=through), key=_order)
+
+
+async def test_two_runners_weigh_each_fact_once(database: Database, clock: ManualClock) -> None:
+    relay = log.Relay(database, "one")
+    async with database.write() as tx:
+        await log.record(
+            database, tx, *(CanaryArrived("a", "m", 1.0, (f"h{n}",)) for n in range(9))
+        )
+    await relay.place()
+    watches = [Watch(database), Watch(database)]
+    await asyncio.gather(*(one.step() for one in watches), *(one.step() for one in watches))
+    await relay.place()
+    raised = _raised(await _log(database))
+    assert len(raised) == 9
+    assert {one.subject for one in raised} == {provider_subject("a")}
+
+
+async def test_nothing_new_writes_nothing(database: Database, clock: ManualClock) -> None:
+    watch = Watch(database)
+    assert await watch.step() == 0
+    clock.advance(60)
+    assert await watch.step() == 0
+    assert await _log(database) == []

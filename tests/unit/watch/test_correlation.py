@@ -1,0 +1,168 @@
+"""What opens, what does not, and what may act by itself."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from watch_logs import START, attempt, denied, half, log, request
+
+from mailkeep.base.clock import HOUR, SECOND, Instant
+from mailkeep.events.types import Fact
+from mailkeep.watch.correlation import Beliefs, Opinion, hear, weigh
+from mailkeep.watch.engine import replay
+from mailkeep.watch.events import CanaryArrived
+from mailkeep.watch.types import (
+    CorrelationSettings,
+    Forger,
+    HoneyAccount,
+    HoneySettings,
+    Hypothesis,
+    Signal,
+    WatchSettings,
+    provider_subject,
+)
+
+SETTINGS = CorrelationSettings()
+COMPROMISED = Hypothesis.PROVIDER_COMPROMISED
+
+
+def _opinions(
+    signals: list[Signal], now: Instant | None = None
+) -> dict[tuple[Hypothesis, str], Opinion]:
+    beliefs = Beliefs()
+    for signal in signals:
+        beliefs = hear(beliefs, signal)
+    _, opinions = weigh(beliefs, now or max(one.at for one in signals), SETTINGS)
+    return {(one.hypothesis, one.subject.id): one for one in opinions}
+
+
+def _from(*timed: tuple[float, Fact], through: float = 700) -> list[Signal]:
+    return replay(log(*timed), through=START + round(through * SECOND))
+
+
+STRANGER = (5, CanaryArrived("a", "m1", 1.0, ("arxxwalls.example",)))
+
+
+def test_half_proof_and_stranger_together_name_the_provider() -> None:
+    opinions = _opinions(_from(STRANGER, (6, half("r1", "a")), (7, half("r2", "b"))))
+    named = opinions[COMPROMISED, "a"]
+    assert named.open
+    assert named.may_cut_automatically
+    assert not opinions[COMPROMISED, "b"].open
+    assert not opinions[COMPROMISED, "b"].may_cut_automatically
+
+
+def test_neither_alone_is_enough() -> None:
+    assert not _opinions(_from(STRANGER))[COMPROMISED, "a"].open
+    assert not _opinions(_from((6, half("r1"))))[COMPROMISED, "a"].open
+
+
+def test_an_opinion_adds_up_and_explains_itself() -> None:
+    opinion = _opinions(_from(STRANGER, (6, half("r1", "a")), (7, denied(1))))[COMPROMISED, "a"]
+    total = opinion.prior + sum(term.counted for term in opinion.terms)
+    assert opinion.log_odds == pytest.approx(total)
+    text = opinion.explain()
+    for term in opinion.terms:
+        assert term.reason in text
+    assert {"stranger_in_mail", "half_proof", "denial"} == {one.detector for one in opinion.terms}
+
+
+def test_a_honey_account_alone_opens_and_may_cut() -> None:
+    settings = WatchSettings(honey_account=HoneySettings((HoneyAccount("address_7", "b"),)))
+    opinion = _opinions(replay(log((1, request(7))), settings))[COMPROMISED, "b"]
+    assert opinion.open
+    assert opinion.may_cut_automatically
+
+
+@pytest.mark.parametrize("outcome", ["unavailable", "ambiguous"])
+def test_an_outage_stays_an_outage(outcome: str) -> None:
+    """Even while outsiders stage everything they can."""
+    facts: list[tuple[float, Fact]] = [(n * 5, attempt("a", outcome)) for n in range(140)]
+    facts += [(n, request(n)) for n in range(60)] + [(n, denied(n)) for n in range(40)]
+    facts += [(n, half(f"r{n}", "a")) for n in range(20)]
+    opinions = _opinions(_from(*facts))
+    assert opinions[Hypothesis.PROVIDER_SILENT, "a"].open
+    assert opinions[Hypothesis.CAMPAIGN, "resets"].open
+    assert not opinions[COMPROMISED, "a"].open
+
+
+_outside: st.SearchStrategy[Fact] = st.one_of(
+    st.builds(request, st.integers(0, 500)),
+    st.builds(denied, st.integers(0, 500)),
+    st.builds(lambda n, p: half(f"r{n}", p), st.integers(0, 500), st.sampled_from("ab")),
+)
+
+
+@given(st.lists(st.tuples(st.floats(0, 4000), _outside), max_size=300))
+def test_outsiders_alone_never_bring_a_provider_down(timed: list[tuple[float, Fact]]) -> None:
+    beliefs = Beliefs()
+    for signal in _from(*timed, through=6000):
+        beliefs = hear(beliefs, signal)
+        beliefs, opinions = weigh(beliefs, signal.at, SETTINGS)
+        for one in opinions:
+            assert not one.may_cut_automatically
+            assert one.hypothesis is Hypothesis.CAMPAIGN or not one.open
+
+
+def test_outsiders_with_a_suspension_do_not_make_a_compromise() -> None:
+    """A flood of complaints can bring a suspension about."""
+    facts: list[tuple[float, Fact]] = [(1, attempt("a", "suspended"))]
+    facts += [(n, request(n)) for n in range(60)] + [(n, denied(n)) for n in range(40)]
+    facts += [(n, half(f"r{n}", "a")) for n in range(20)]
+    assert not _opinions(_from(*facts))[COMPROMISED, "a"].open
+
+
+def test_the_same_evidence_counts_once() -> None:
+    first, second = _signal("one", 5.0, ("evt_1",)), _signal("two", 4.0, ("evt_1", "evt_2"))
+    assert _opinions([first, second])[COMPROMISED, "a"].log_odds == -7.0 + 5.0
+    assert _opinions([first] * 20)[COMPROMISED, "a"].log_odds == -7.0 + 5.0
+
+
+def test_one_family_is_capped() -> None:
+    alike = [_signal(f"d{n}", 5.0, (f"evt_{n}",)) for n in range(4)]
+    opinion = _opinions(alike)[COMPROMISED, "a"]
+    assert opinion.log_odds == -7.0 + SETTINGS.family_cap[alike[0].family]
+
+
+def test_it_closes_later_than_it_opened() -> None:
+    signals = _from(STRANGER, (6, half("r1", "a")))
+    beliefs = Beliefs()
+    for signal in signals:
+        beliefs = hear(beliefs, signal)
+    seen = []
+    now = signals[-1].at
+    for hours in range(48):
+        beliefs, opinions = weigh(beliefs, now + hours * HOUR, SETTINGS)
+        (opinion,) = [one for one in opinions if one.hypothesis is COMPROMISED]
+        seen.append((opinion.open, opinion.log_odds))
+    assert any(is_open and SETTINGS.close_at <= odds < SETTINGS.open_at for is_open, odds in seen)
+    assert not seen[-1][0]
+    states = [is_open for is_open, _ in seen]
+    assert states == sorted(states, reverse=True)
+
+
+def test_a_flood_of_staged_signals_drops_no_firm_one() -> None:
+    beliefs = hear(Beliefs(), _signal("firm", 3.0, ("evt_0",)))
+    for n in range(1000):
+        staged = _signal(f"staged_{n}", 9.0, (f"evt_{n}",), Forger.ANYONE)
+        beliefs = hear(beliefs, staged)
+    assert len(beliefs.signals) <= 256
+    assert "firm" in {one.detector for one in beliefs.signals}
+
+
+def _signal(
+    detector: str, weight: float, events: tuple[str, ...], forger: Forger = Forger.NOBODY
+) -> Signal:
+    (like,) = _from(STRANGER)
+    return Signal(
+        detector,
+        like.family,
+        provider_subject("a"),
+        {COMPROMISED: weight},
+        like.at,
+        "for a test",
+        events,
+        True,
+        forger,
+        like.half_life,
+        like.expires_at,
+    )
