@@ -1,6 +1,7 @@
 """``python -m mailkeep_drill.standins KIND ...``: one stand-in, until it is told to end."""
 
 import argparse
+import sys
 from collections.abc import Callable
 
 from .account import Settings
@@ -15,6 +16,7 @@ from .standin import StandIn
 
 BASE = {"mandrill": "/api/1.0", "postmark": "", "smtp": ""}
 """What stands before the provider's own paths in its base address."""
+_SECRETS = frozenset({"--key", "--account-key", "--webhook-key", "--user"})
 
 
 def _arguments() -> argparse.Namespace:
@@ -39,7 +41,18 @@ def _arguments() -> argparse.Namespace:
         "--hurry", type=float, default=500.0, help="how many times faster than real to try again"
     )
     parser.add_argument("--exit-with-stdin", action="store_true")
-    return parser.parse_args()
+    return parser.parse_args(values_joined(sys.argv[1:]))
+
+
+def values_joined(arguments: list[str]) -> list[str]:
+    """Write ``--key VALUE`` as ``--key=VALUE``: a random secret may begin with a dash."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] in _SECRETS:
+            joined[-1] = f"{joined[-1]}={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def main() -> None:

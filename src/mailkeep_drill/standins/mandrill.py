@@ -14,7 +14,6 @@ A wrong or revoked key: 401 since 23 February 2023 (release notes), all other er
 """
 
 import base64
-import binascii
 import json
 import re
 import secrets
@@ -30,6 +29,17 @@ from .account import Settings
 from .hooks import HookFormat
 from .mail import BOTH_PARTS, HTML_ONLY, NO_PARTS, Attachment, Mail, Mailbox, Part
 from .mandrill_account import AccountCalls, ApiError
+from .mandrill_calls import (
+    files,
+    invalid,
+    items,
+    kept,
+    mailbox,
+    mapping,
+    optional,
+    own_metadata,
+    without_commands,
+)
 from .mandrill_hooks import TEST_KEY, MandrillHooks, signed
 from .mime import body_of, crlf, fold, parse
 from .web import ApiStandIn, json_of, member, text
@@ -131,38 +141,38 @@ class Mandrill(ApiStandIn):
         message = member(call, "message")
         sender = text(member(message, "from_email"))
         if not isinstance(message, dict):
-            raise _invalid("message", "Please enter an array")
+            raise invalid("message", "Please enter an array")
         if not isinstance(message.get("to"), list) or not message["to"]:
-            raise _invalid("message", {"to": "Please enter an array"})
+            raise invalid("message", {"to": "Please enter an array"})
         if sender.count("@") != 1:
-            raise _invalid("message", {"from_email": "An email address must contain a single @"})
-        if any(text(tag).startswith("_") for tag in _list(message, "tags")):
-            raise _invalid("message", {"tags": "Tags starting with an underscore are reserved"})
+            raise invalid("message", {"from_email": "An email address must contain a single @"})
+        if any(text(tag).startswith("_") for tag in items(message, "tags")):
+            raise invalid("message", {"tags": "Tags starting with an underscore are reserved"})
         if subaccount := text(message.get("subaccount")):
             detail = f"No subaccount exists with the id '{subaccount}'"
             raise ApiError("Unknown_Subaccount", 12, detail)
         if member(call, "send_at"):
             detail = "Email scheduling is only available for accounts with a positive balance."
             raise ApiError("PaymentRequired", 10, detail)
-        boxes = [_mailbox(item) for item in message["to"]]
-        files = [*_files(message, "attachments"), *_files(message, "images", inline=True)]
+        boxes = [mailbox(item) for item in message["to"]]
+        attached = [*files(message, "attachments"), *files(message, "images", inline=True)]
         if bcc := text(message.get("bcc_address")):
             boxes.append(Mailbox(bcc, kind="bcc"))
         reason = ""
         if len(boxes) > _SYNCHRONOUS:
             reason = "multiple-recipients"
-        elif files:
+        elif attached:
             reason = "attachments"
         elif member(call, "async") is True:
             reason = "async"
-        return [self._one(self._mail(message, box, boxes, files), reason) for box in boxes]
+        return [self._one(self._mail(message, box, boxes, attached), reason) for box in boxes]
 
     def _mail(
         self,
         message: dict[str, object],
         box: Mailbox,
         boxes: Sequence[Mailbox],
-        files: Sequence[Attachment],
+        attached: Sequence[Attachment],
     ) -> Mail:
         headers = message.get("headers")
         pairs = headers.items() if isinstance(headers, dict) else ()
@@ -177,12 +187,12 @@ class Mandrill(ApiStandIn):
             shown=shown,
             at=time.time(),
             subject=text(message.get("subject")),
-            text=_optional(message, "text"),
-            html=_optional(message, "html"),
+            text=optional(message, "text"),
+            html=optional(message, "html"),
             headers=tuple((str(name), str(value)) for name, value in pairs),
-            attachments=tuple(files),
-            metadata={**_map(message.get("metadata")), **_own_metadata(message, box.email)},
-            tags=tuple(text(tag) for tag in _list(message, "tags")),
+            attachments=tuple(attached),
+            metadata={**mapping(message.get("metadata")), **own_metadata(message, box.email)},
+            tags=tuple(text(tag) for tag in items(message, "tags")),
             track_opens=opens if isinstance(opens, bool) else None,
             track_links=(HTML_ONLY if clicks else NO_PARTS) if isinstance(clicks, bool) else None,
             content_kept=message.get("view_content_link") is not False,
@@ -192,10 +202,10 @@ class Mandrill(ApiStandIn):
     def _send_raw(self, call: object) -> object:
         raw = text(member(call, "raw_message"))
         if not raw:
-            raise _invalid("raw_message", "Please enter a value")
+            raise invalid("raw_message", "Please enter a value")
         octets = crlf(raw.encode("utf-8", "surrogateescape"))
         message = parse(octets)
-        named = [text(address) for address in _list(call, "to")]
+        named = [text(address) for address in items(call, "to")]
         fields = ("To", "Cc", "Bcc")
         written = getaddresses(
             [str(value) for name in fields for value in message.get_all(name, [])]
@@ -212,7 +222,7 @@ class Mandrill(ApiStandIn):
             except ValueError:
                 metadata = None
         tags = tuple(tag.strip() for tag in str(message.get("X-MC-Tags", "")).split(",") if tag)
-        kept = str(message.get("X-MC-ViewContentLink", "")).lower() != "false"
+        logged = str(message.get("X-MC-ViewContentLink", "")).lower() != "false"
         results = []
         for name, address in boxes:
             mail = Mail(
@@ -223,14 +233,14 @@ class Mandrill(ApiStandIn):
                 subject=str(message.get("Subject", "")),
                 text=body_of(message, "plain"),
                 html=body_of(message, "html"),
-                headers=tuple((k, str(v)) for k, v in message.items() if _kept(k)),
-                metadata=_map(metadata),
+                headers=tuple((k, str(v)) for k, v in message.items() if kept(k)),
+                metadata=mapping(metadata),
                 tags=tags,
                 track_opens="opens" in tracks if tracks != {""} else None,
                 track_links=(known[0] if known else NO_PARTS) if tracks != {""} else None,
-                content_kept=kept,
+                content_kept=logged,
                 return_path=text(member(call, "return_path_domain")),
-                raw=_without_commands(octets),
+                raw=without_commands(octets),
             )
             results.append(self._one(mail, "async" if member(call, "async") is True else ""))
         return results
@@ -270,7 +280,7 @@ class Mandrill(ApiStandIn):
         named = [
             text(member(item, "email")) if isinstance(item, dict) else text(item)
             for source in (member(call, "message"), call)
-            for item in _list(source, "to")
+            for item in items(source, "to")
         ]
         return [address for address in named if address]
 
@@ -354,66 +364,3 @@ def _error(error: ApiError) -> web.Response:
         "message": error.message,
     }
     return web.json_response(body, status=error.status)
-
-
-def _invalid(name: str, detail: object) -> ApiError:
-    return ApiError("ValidationError", -2, f"Validation error: {json.dumps({name: detail})}")
-
-
-def _list(value: object, name: str) -> list[object]:
-    found = member(value, name)
-    return found if isinstance(found, list) else []
-
-
-def _map(value: object) -> dict[str, object]:
-    return {str(k): v for k, v in value.items()} if isinstance(value, dict) else {}
-
-
-def _optional(message: dict[str, object], name: str) -> str | None:
-    value = message.get(name)
-    return value if isinstance(value, str) and value else None
-
-
-def _own_metadata(message: dict[str, object], address: str) -> dict[str, object]:
-    for item in _list(message, "recipient_metadata"):
-        if text(member(item, "rcpt")).lower() == address.lower():
-            return _map(member(item, "values"))
-    return {}
-
-
-def _mailbox(item: object) -> Mailbox:
-    kind = text(member(item, "type"))
-    email = text(member(item, "email"))
-    name = text(member(item, "name"))
-    return Mailbox(email, name, "cc" if kind == "cc" else "bcc" if kind == "bcc" else "to")
-
-
-def _files(message: dict[str, object], name: str, *, inline: bool = False) -> list[Attachment]:
-    files = []
-    for item in _list(message, name):
-        try:
-            content = base64.b64decode(text(member(item, "content")))
-        except binascii.Error as error:
-            raise _invalid("message", {name: "not base64"}) from error
-        title = text(member(item, "name"))
-        files.append(
-            Attachment(title, text(member(item, "type")), content, title if inline else "")
-        )
-    return files
-
-
-def _kept(name: str) -> bool:
-    """Headers that are commands to the provider go no further."""
-    return not name.lower().startswith("x-mc-") and name.lower() != "bcc"
-
-
-def _without_commands(raw: bytes) -> bytes:
-    head, gap, body = raw.partition(b"\r\n\r\n")
-    kept: list[bytes] = []
-    keeping = True
-    for line in head.split(b"\r\n"):
-        if line[:1] not in {b" ", b"\t"}:
-            keeping = _kept(line.partition(b":")[0].decode("latin-1").strip())
-        if keeping:
-            kept.append(line)
-    return b"\r\n".join(kept) + gap + body
