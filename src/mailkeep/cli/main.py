@@ -97,6 +97,27 @@ def keys_create(
     out.print(asyncio.run(make()), highlight=False)
 
 
+@keys_app.command("revoke")
+def keys_revoke(
+    name: Annotated[str, typer.Argument(help="The name that it was made under.")],
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Revoke every API key of that name."""
+
+    async def revoke() -> int:
+        running = _application(home)
+        await upgrade(running.database)
+        async with running.database.write() as tx:
+            count = await services.revoke_keys(tx, name)
+        await running.database.close()
+        return count
+
+    count = asyncio.run(revoke())
+    if not count:
+        raise BadSettings(f"no key called {name!r} was in use")
+    out.print(f"{count} revoked.")
+
+
 @providers_app.command("cut")
 def providers_cut(
     provider: str,

@@ -77,6 +77,14 @@ async def create_key(
     return key
 
 
+async def revoke_keys(tx: Tx, name: str) -> int:
+    """Revoke every key of that name, at once and for good; returns how many."""
+    k = tables.api_keys
+    return await tx.run(
+        update(k).where(k.c.name == name, k.c.revoked_at.is_(None)).values(revoked_at=tx.now)
+    )
+
+
 async def authorise(
     tx: Tx, keys: KeyRing, presented: str, scope: str, streams: frozenset[str] = frozenset()
 ) -> str:
