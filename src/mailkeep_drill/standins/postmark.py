@@ -271,7 +271,8 @@ class Postmark(ApiStandIn):
         scheme, _, rest = url.partition("://")
         way = "3s" if scheme.lower() == "https" else "3"
         tail = secrets.token_urlsafe(6)
-        return f"https://click.pstmrk.it/{way}/{quote(rest, safe='')}/{mail.id[:8]}/{tail}/{tail[::-1]}"
+        link = quote(rest, safe="")
+        return f"https://click.pstmrk.it/{way}/{link}/{mail.id[:8]}/{tail}/{tail[::-1]}"
 
     def pixel(self, mail: Mail) -> str:
         """The image that reports an opening."""
