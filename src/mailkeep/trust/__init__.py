@@ -1,0 +1,7 @@
+"""Trust: who stands behind each provider, and whether two routes have a reader in common.
+
+Owns: no table; the register of parties is read from the settings. Publishes: nothing.
+Hears: nothing. Pure: knows nothing of accounts, mail or clocks.
+Security: answers decide whether two mailed proofs count as two, so what is not known counts as
+dependent, and a mistyped id is an error and never a party that nobody shares.
+"""

@@ -1,0 +1,76 @@
+"""Who can read what a party carries, and whether two routes count as two (pure)."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import networkx as nx
+
+from mailkeep.base.errors import NotFound
+
+from .types import Independence, Party
+
+#: Edges along which reading passes on; ``runs_on`` is not one of them.
+TIES = ("relays_via", "owned_by", "administered_by")
+
+#: Said here because the stubs of networkx leave it untyped.
+_reached: Callable[[nx.DiGraph, str], set[str]] = nx.descendants
+
+
+class TrustGraph:
+    """The parties and their ties.
+
+    Args:
+        parties: by id, as ``register.load`` gives them.
+    """
+
+    def __init__(self, parties: Mapping[str, Party]) -> None:
+        self._parties = frozenset(parties)
+        self._ties: nx.DiGraph = nx.DiGraph()
+        self._hosts: nx.DiGraph = nx.DiGraph()
+        for party in parties.values():
+            self._ties.add_node(party.id)
+            self._hosts.add_node(party.id)
+            self._hosts.add_edges_from((party.id, host) for host in party.runs_on)
+            for tie in TIES:
+                self._ties.add_edges_from((party.id, other) for other in getattr(party, tie))
+
+    def knows(self, party: str) -> bool:
+        return party in self._parties
+
+    def readers(self, party: str) -> frozenset[str]:
+        """Everybody who can read what ``party`` carries, itself included.
+
+        A relay's owner reads what is relayed, and so does the admin of that owner: the closure.
+
+        Raises:
+            NotFound: no such party.
+        """
+        if not self.knows(party):
+            raise NotFound(f"no party {party!r}")
+        return frozenset(_reached(self._ties, party)) | {party}
+
+    def independent(self, a: Iterable[str], b: Iterable[str]) -> Independence:
+        """Whether nobody can read both what went through ``a`` and what went through ``b``.
+
+        Args:
+            a: every party that the first thing was ever attempted through.
+            b: the same of the second.
+
+        An empty side is not independent of anything: that a proof went through nobody is not
+        something that is known, it is something that was not recorded.
+        """
+        first, second = frozenset(a), frozenset(b)
+        unknown = tuple(sorted(one for one in first | second if not self.knows(one)))
+        readers_a, readers_b = self._all_readers(first), self._all_readers(second)
+        # An id that the register lacks, on both sides, is one party all the same.
+        shared = tuple(sorted((readers_a | first) & (readers_b | second)))
+        hosts = tuple(sorted(self._all_hosts(readers_a) & self._all_hosts(readers_b)))
+        ok = bool(first and second) and not shared and not unknown
+        return Independence(ok, shared, unknown, hosts)
+
+    def _all_readers(self, parties: frozenset[str]) -> frozenset[str]:
+        return frozenset().union(*(self.readers(one) for one in parties if self.knows(one)))
+
+    def _all_hosts(self, parties: frozenset[str]) -> frozenset[str]:
+        return frozenset().union(
+            *(_reached(self._hosts, one) for one in parties if self.knows(one))
+        )
