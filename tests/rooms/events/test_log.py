@@ -24,7 +24,9 @@ async def test_facts_get_dense_places_in_order(database: Database) -> None:
         await log.record(database, tx, *(ClaimRefused("a", str(n)) for n in range(5)))
     relay = log.Relay(database, "one")
     assert await relay.place() == 5
-    assert [one.position for one in await _placed(database)] == [1, 2, 3, 4, 5]
+    placed = await _placed(database)
+    assert [one.position for one in placed] == [1, 2, 3, 4, 5]
+    assert [one.fact for one in placed] == [ClaimRefused("a", str(n)) for n in range(5)]
 
 
 async def test_a_rolled_back_fact_never_was(database: Database) -> None:
