@@ -55,6 +55,9 @@ party = "relay"
 base_url = "smtp://127.0.0.1:{relay}"
 options = {{ starttls = "off" }}
 
+[[party]]
+id = "relay"
+
 [[stream]]
 name = "alert"
 priority = 2

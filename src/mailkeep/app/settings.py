@@ -4,7 +4,6 @@ A word that is not known is an error that names the nearest right one: a mistype
 silently ignored is a protection that silently is not there.
 """
 
-import difflib
 import os
 import re
 import tomllib
@@ -19,6 +18,7 @@ from mailkeep.mail.types import StreamSettings
 from mailkeep.providers import registry
 from mailkeep.providers.errors import UnknownProvider
 from mailkeep.providers.types import ProviderConfig
+from mailkeep.trust import register
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,7 +83,9 @@ def parse(raw: Mapping[str, object]) -> Settings:
     _unique("provider", [one.name for one in settings.provider])
     _unique("stream", [one.name for one in settings.stream])
     names = {one.name for one in settings.provider}
+    parties = register.load(settings.party)
     for provider in settings.provider:
+        register.require(parties, provider.party, where=f"provider {provider.name}: party")
         try:
             registry.get(provider.kind)
         except UnknownProvider as error:
@@ -93,7 +95,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
             if route.provider not in names:
                 raise BadSettings(
                     f"stream {stream.name}: no provider {route.provider!r}"
-                    + _hint(route.provider, names)
+                    + register.nearest(route.provider, names)
                 )
         if stream.concurrency < 1 or stream.expires <= 0:
             raise BadSettings(f"stream {stream.name}: concurrency and expires must be above 0")
@@ -147,12 +149,7 @@ def _nearest(text: str) -> str:
     if match is None:
         return text
     owner = {"provider": ProviderSettings, "stream": StreamSettings}.get(match[2] or "", Settings)
-    return text + _hint(match[1], set(owner.__struct_fields__))
-
-
-def _hint(word: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(sorted(known))}"
+    return text + register.nearest(match[1], set(owner.__struct_fields__))
 
 
 def _unique(what: str, names: list[str]) -> None:
