@@ -1,0 +1,79 @@
+"""Facts of the accounts room. Accounts are ids; addresses, networks, browsers are pseudonyms."""
+
+from mailkeep.events.types import Fact, fact
+
+
+@fact("accounts.opened")
+class AccountOpened(Fact, frozen=True):
+    """An account's first address was confirmed: it can be signed in to from now on."""
+
+    account: str
+    address: str
+
+
+@fact("accounts.sign_up_on_taken")
+class SignUpOnTaken(Fact, frozen=True):
+    """Somebody signed up with an address that an account has already."""
+
+    account: str
+    address: str
+    network: str
+
+
+@fact("accounts.signed_in")
+class SignedInFact(Fact, frozen=True):
+    """A full session was made. ``factor``: a second factor was proved for it."""
+
+    account: str
+    session: str
+    network: str
+    browser: str
+    factor: bool
+    known_browser: bool
+
+
+@fact("accounts.sign_in_failed")
+class SignInFailed(Fact, frozen=True):
+    """A sign-in was refused. ``why``: password, frozen, throttled, factor, factor_throttled.
+
+    ``account`` is None where no account has that address.
+    """
+
+    account: str | None
+    address: str | None
+    network: str
+    why: str
+
+
+@fact("accounts.factor_bound")
+class FactorBound(Fact, frozen=True):
+    """A second factor was bound: every contact point is to be told."""
+
+    account: str
+    factor: str
+
+
+@fact("accounts.password_set")
+class PasswordSet(Fact, frozen=True):
+    """A password was written. ``by``: sign_up, change, recovery."""
+
+    account: str
+    by: str
+
+
+@fact("accounts.sessions_ended")
+class SessionsEnded(Fact, frozen=True):
+    """Sessions were ended before their time. ``why``: owner, recovery, denied, frozen."""
+
+    account: str
+    count: int
+    why: str
+
+
+@fact("accounts.frozen")
+class AccountFrozen(Fact, frozen=True):
+    """Nobody signs in and no password is written until ``until``."""
+
+    account: str
+    until: int
+    why: str

@@ -1,0 +1,94 @@
+"""Reads of the accounts room."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import RowMapping
+
+from mailkeep.base.errors import NotFound
+from mailkeep.store.database import Tx
+
+from . import tables
+from .types import AccountClass, AccountView, ContactPoint, SessionView, Stage
+
+_a, _c, _s = tables.accounts, tables.contact_points, tables.sessions
+
+
+async def account(tx: Tx, account_id: str, *, lock: bool = False) -> AccountView:
+    """An account. Raises ``NotFound``.
+
+    Args:
+        lock: hold its row to the end of the transaction, so that decisions about one account are
+            made one after the other.
+    """
+    query = select(_a).where(_a.c.id == account_id)
+    row = await tx.one(query.with_for_update() if lock else query)
+    if row is None:
+        raise NotFound("no such account")
+    return AccountView(
+        row["id"], AccountClass(row["class"]), row["created_at"], row["frozen_until"]
+    )
+
+
+async def by_address(tx: Tx, address_key: str) -> ContactPoint | None:
+    """The confirmed contact point with that pseudonym."""
+    row = await tx.one(
+        select(_c).where(_c.c.address_key == address_key, _c.c.confirmed_at.is_not(None))
+    )
+    return None if row is None else _contact(row)
+
+
+async def contact_points(tx: Tx, account_id: str) -> list[ContactPoint]:
+    """The confirmed addresses of an account: all of them are told what happens to it."""
+    rows = await tx.all(
+        select(_c)
+        .where(_c.c.account_id == account_id, _c.c.confirmed_at.is_not(None))
+        .order_by(_c.c.id)
+    )
+    return [_contact(row) for row in rows]
+
+
+async def password_hash(tx: Tx, account_id: str) -> str | None:
+    """The kept hash of the password."""
+    p = tables.passwords
+    found: str | None = await tx.value(select(p.c.hash).where(p.c.account_id == account_id))
+    return found
+
+
+async def has_factor(tx: Tx, account_id: str) -> bool:
+    """Whether a second factor is bound."""
+    t = tables.totp_factors
+    bound = select(t.c.id).where(t.c.account_id == account_id, t.c.confirmed_at.is_not(None))
+    return await tx.value(bound) is not None
+
+
+async def knows_browser(tx: Tx, account_id: str, browser: str) -> bool:
+    """Whether the account was fully signed in to from this browser before.
+
+    Sessions that were ended as not the owner's do not count: a thief's browser is no friend.
+    """
+    found = select(_s.c.id).where(
+        _s.c.account_id == account_id,
+        _s.c.browser == browser,
+        _s.c.stage == Stage.FULL.value,
+        _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(("denied", "recovery", "frozen")),
+    )
+    return await tx.value(found.limit(1)) is not None
+
+
+def session_view(row: RowMapping | dict[str, Any]) -> SessionView:
+    return SessionView(
+        row["id"],
+        row["account_id"],
+        Stage(row["stage"]),
+        row["created_at"],
+        row["seen_at"],
+        row["browser"],
+        row["network"],
+    )
+
+
+def _contact(row: RowMapping) -> ContactPoint:
+    return ContactPoint(
+        row["id"], row["account_id"], row["address"], row["confirmed_at"] is not None
+    )

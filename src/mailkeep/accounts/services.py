@@ -1,0 +1,360 @@
+"""Sign up, confirm, sign in, change the password, freeze.
+
+Attacks met here: finding out who has an account (same reply, same work), claiming an address
+before its owner does (code and browser must come together), guessing (tries are counted before
+they are made), and locking an owner out by guessing (known browsers are counted apart).
+"""
+
+import asyncio
+
+from sqlalchemy import insert, select, update
+
+from mailkeep.base import addresses, tokens
+from mailkeep.base.clock import Instant
+from mailkeep.base.errors import Conflict, Invalid, NotSignedIn, TooMany
+from mailkeep.base.ids import new_id
+from mailkeep.base.keys import KeyRing
+from mailkeep.base.secret import Secret
+from mailkeep.events.log import record
+from mailkeep.store.database import Database, Tx
+
+from . import policy, queries, tables, throttle, totp
+from .events import (
+    AccountFrozen,
+    AccountOpened,
+    PasswordSet,
+    SignedInFact,
+    SignInFailed,
+    SignUpOnTaken,
+)
+from .hashing import SlowHash
+from .sessions import Sessions
+from .types import AccountClass, AccountSettings, SignedIn, SignUp, Stage
+
+_WRONG = "the address or the password is wrong"
+_STRANGERS = "strangers"
+
+
+class Accounts:
+    """What may be done to accounts.
+
+    Args:
+        database: where they are kept.
+        keys: name addresses, hash handles, seal factors.
+        slow: hashes passwords and codes.
+        settings: lifetimes and limits.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyRing,
+        slow: SlowHash,
+        settings: AccountSettings | None = None,
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._slow = slow
+        self.settings = settings or AccountSettings()
+        self.sessions = Sessions(database, keys, self.settings)
+
+    def address_key(self, address: str) -> str:
+        """The pseudonym of a checked address, the same in every room."""
+        return self._keys.pseudonym("address", addresses.key(address))
+
+    async def sign_up(
+        self,
+        address: str,
+        password: str,
+        network: str,
+        account_class: AccountClass = AccountClass.CUSTOMER,
+    ) -> SignUp:
+        """Open an account that waits for its address to be confirmed.
+
+        The reply to the browser is ``confirmation`` alone, the same whether the address is taken
+        or not. An unconfirmed account holds nothing: the owner of the address can still sign up.
+
+        Raises:
+            Invalid: the address or the password cannot be used.
+        """
+        address = addresses.parse(address)
+        kept_password = await self.hash_password(password, has_factor=False, about=[address])
+        code, handle = tokens.code(), tokens.link_secret()
+        kept_code = await self._slow.make("confirmation", code)
+        key = self.address_key(address)
+        async with self._database.write() as tx:
+            may_mail = await throttle.take(
+                tx,
+                key,
+                "sign_up",
+                limit=self.settings.sign_ups,
+                window=self.settings.sign_up_window,
+            )
+            owner = await queries.by_address(tx, key)
+            point = None
+            if owner is None:
+                point = await self._open_account(tx, account_class, address, key, kept_password)
+            else:
+                await record(self._database, tx, SignUpOnTaken(owner.account, key, network))
+            await tx.run(
+                insert(tables.confirmations).values(
+                    id=new_id("cnf", tx.now),
+                    handle=self._keys.lookup_hash("confirmation", handle),
+                    contact_point_id=point,
+                    code=kept_code,
+                    expires_at=tx.now + self.settings.code_life,
+                    tries=0,
+                )
+            )
+        mailed = Secret(code) if owner is None and may_mail else None
+        return SignUp(handle, address, mailed, owner is not None, may_mail)
+
+    async def confirm(self, confirmation: str, code: str) -> str:
+        """Confirm an address, once; returns the account.
+
+        It takes the handle that the signing-up browser holds and the code that was mailed. With
+        the code alone a stranger could sign up in somebody's name, choose the password, and have
+        the owner confirm it for them.
+
+        Raises:
+            Conflict: wrong, used, expired, tries used up, or taken meanwhile: the same words.
+        """
+        c = tables.confirmations
+        handle = self._keys.lookup_hash("confirmation", tokens.fold(confirmation))
+        async with self._database.write() as tx:
+            open_still = (
+                c.c.handle == handle,
+                c.c.used_at.is_(None),
+                c.c.expires_at > tx.now,
+                c.c.tries < self.settings.code_tries,
+            )
+            taken = await tx.run(update(c).where(*open_still).values(tries=c.c.tries + 1))
+            row = await tx.one(select(c).where(c.c.handle == handle)) if taken else None
+        kept = None if row is None else row["code"]
+        right = await self._slow.check("confirmation", tokens.fold(code), kept)
+        account = None
+        if right and row is not None and row["contact_point_id"] is not None:
+            account = await self._confirmed(row["id"], row["contact_point_id"])
+        if account is None:
+            raise Conflict("this code is wrong, used or expired; sign up again for a new one")
+        return account
+
+    async def sign_in(self, address: str, password: str, *, browser: str, network: str) -> SignedIn:
+        """Check a password and make a session: full, or waiting for the second factor.
+
+        Args:
+            browser: pseudonym of the browser's own long-lived cookie.
+            network: pseudonym of where it comes from.
+
+        Raises:
+            NotSignedIn: wrong, unknown or frozen: the same words after the same work.
+            TooMany: too many tries from there; known browsers have their own count.
+        """
+        try:
+            key = self.address_key(addresses.parse(address))
+        except Invalid:
+            key = self._keys.pseudonym("address", addresses.key(address[:320]))
+        lane = f"network {network}"
+        async with self._database.write() as tx:
+            point = await queries.by_address(tx, key)
+            account = None if point is None else point.account
+            kept = None if account is None else await queries.password_hash(tx, account)
+            known = account is not None and await queries.knows_browser(tx, account, browser)
+            if known:
+                lane = f"browser {browser}"
+            allowed = await self._may_try(tx, key, lane, known=known)
+            if not allowed:
+                failed = SignInFailed(account, key, network, "throttled")
+                await record(self._database, tx, failed)
+        if not allowed:
+            raise TooMany(
+                "too many tries; wait a while, or recover the account",
+                retry_after=self.settings.window / 1_000_000,
+            )
+        right = await self._slow.check(
+            "password", policy.normalise(password[: policy.LONGEST + 1]), kept
+        )
+        async with self._database.write() as tx:
+            made = None
+            why = "password"
+            if right and account is not None:
+                made = await self._start(tx, account, kept, browser, network, known=known)
+                why = "frozen"
+            if made is None:
+                await record(self._database, tx, SignInFailed(account, key, network, why))
+            else:
+                await throttle.clear(tx, key, lane)
+        if made is None:
+            raise NotSignedIn(_WRONG)
+        return made
+
+    async def prove_factor(self, pending: str, code: str) -> SignedIn:
+        """Turn a session that waits for its factor into a full one, under a new secret.
+
+        Raises:
+            NotSignedIn: the code is wrong or used, or the password was too long ago.
+            TooMany: too many wrong codes in this window.
+        """
+        made: SignedIn | None = None
+        async with self._database.write() as tx:
+            waiting = await self.sessions.find(tx, pending, Stage.FACTOR)
+            proved: bool | None = False
+            if waiting is not None:
+                account = waiting.account
+                proved = await totp.prove(tx, self._keys, account, code, self.settings)
+                if proved and await self._end_pending(tx, waiting.id):
+                    made = await self._full(
+                        tx, account, waiting.browser, waiting.network, factor=True
+                    )
+                else:
+                    why = "factor_throttled" if proved is None else "factor"
+                    failed = SignInFailed(account, None, waiting.network, why)
+                    await record(self._database, tx, failed)
+        if proved is None:
+            raise TooMany("too many wrong codes", retry_after=self.settings.window / 1_000_000)
+        if made is None:
+            raise NotSignedIn("the code is wrong or used, or you waited too long")
+        return made
+
+    async def change_password(self, account: str, current: str, new: str) -> None:
+        """The signed-in owner chooses another password; every session ends.
+
+        Raises:
+            NotSignedIn: the current password is wrong.
+            Invalid: the new one cannot be used.
+            TooMany: too many wrong current passwords.
+        """
+        async with self._database.write() as tx:
+            allowed = await throttle.take(
+                tx, account, "change", limit=self.settings.tries, window=self.settings.window
+            )
+            kept = await queries.password_hash(tx, account)
+            factor = await queries.has_factor(tx, account)
+            about = [one.address for one in await queries.contact_points(tx, account)]
+        if not allowed:
+            raise TooMany("too many tries", retry_after=self.settings.window / 1_000_000)
+        if not await self._slow.check("password", policy.normalise(current), kept):
+            raise NotSignedIn("the current password is wrong")
+        made = await self.hash_password(new, has_factor=factor, about=about)
+        async with self._database.write() as tx:
+            await queries.account(tx, account, lock=True)
+            if await queries.password_hash(tx, account) != kept:
+                raise NotSignedIn("the current password is wrong")
+            await throttle.clear(tx, account, "change")
+            await self.write_password(tx, account, made, by="change")
+            await self.sessions.end_all(tx, account, "owner")
+
+    async def hash_password(self, password: str, *, has_factor: bool, about: list[str]) -> str:
+        """Check a new password and hash it. Raises ``Invalid``."""
+        password = await asyncio.to_thread(
+            policy.check_password, password, has_factor=has_factor, about=about
+        )
+        return await self._slow.make("password", password)
+
+    async def write_password(self, tx: Tx, account: str, kept: str, *, by: str) -> None:
+        """Write what ``hash_password`` made. The caller has seen every proof that is needed."""
+        values = {"hash": kept, "set_at": tx.now}
+        await tx.run(
+            tx.upsert(tables.passwords)
+            .values(account_id=account, **values)
+            .on_conflict_do_update(index_elements=["account_id"], set_=values)
+        )
+        await record(self._database, tx, PasswordSet(account, by))
+
+    async def freeze(self, tx: Tx, account: str, until: Instant, why: str) -> None:
+        """Nobody signs in before ``until``, and every session ends. Never shortens a freeze."""
+        a = tables.accounts
+        longer = a.c.frozen_until.is_(None) | (a.c.frozen_until < until)
+        changed = await tx.run(
+            update(a).where(a.c.id == account, longer).values(frozen_until=until)
+        )
+        await self.sessions.end_all(tx, account, "frozen")
+        if changed:
+            await record(self._database, tx, AccountFrozen(account, until, why))
+
+    async def _open_account(
+        self, tx: Tx, account_class: AccountClass, address: str, key: str, kept: str
+    ) -> str:
+        account, point = new_id("acc", tx.now), new_id("cpt", tx.now)
+        await tx.run(
+            insert(tables.accounts).values(
+                {"id": account, "class": account_class.value, "created_at": tx.now}
+            )
+        )
+        await tx.run(
+            insert(tables.contact_points).values(
+                id=point, account_id=account, address_key=key, address=address, created_at=tx.now
+            )
+        )
+        await self.write_password(tx, account, kept, by="sign_up")
+        return point
+
+    async def _confirmed(self, confirmation: str, point: str) -> str | None:
+        c, p = tables.confirmations, tables.contact_points
+        async with self._database.write() as tx:
+            used = await tx.run(
+                update(c)
+                .where(c.c.id == confirmation, c.c.used_at.is_(None), c.c.expires_at > tx.now)
+                .values(used_at=tx.now)
+            )
+            row = await tx.one(select(p).where(p.c.id == point))
+            if not used or row is None:
+                return None
+            # Two browsers may confirm one address at once: the index lets one of them win.
+            winner = (
+                tx.upsert(p)
+                .values({**row, "id": new_id("cpt", tx.now), "confirmed_at": tx.now})
+                .on_conflict_do_nothing()
+            )
+            if await tx.run(winner) != 1:
+                return None
+            await tx.run(p.delete().where(p.c.id == point))
+            opened = AccountOpened(row["account_id"], row["address_key"])
+            await record(self._database, tx, opened)
+            return str(row["account_id"])
+
+    async def _may_try(self, tx: Tx, key: str, lane: str, *, known: bool) -> bool:
+        window = self.settings.window
+        if not await throttle.take(tx, key, lane, limit=self.settings.tries, window=window):
+            return False
+        return known or await throttle.take(
+            tx, key, _STRANGERS, limit=self.settings.stranger_tries, window=window
+        )
+
+    async def _start(
+        self, tx: Tx, account: str, kept: str | None, browser: str, network: str, *, known: bool
+    ) -> SignedIn | None:
+        """A session after a right password; None when the account is frozen, or its password was
+        replaced while the old one was being checked."""
+        view = await queries.account(tx, account, lock=True)
+        if view.frozen(tx.now) or await queries.password_hash(tx, account) != kept:
+            return None
+        if await queries.has_factor(tx, account):
+            return await self.sessions.create(tx, account, browser, network, Stage.FACTOR)
+        return await self._full(tx, account, browser, network, factor=False, known=known)
+
+    async def _full(
+        self,
+        tx: Tx,
+        account: str,
+        browser: str,
+        network: str,
+        *,
+        factor: bool,
+        known: bool | None = None,
+    ) -> SignedIn:
+        if known is None:
+            known = await queries.knows_browser(tx, account, browser)
+        made = await self.sessions.create(tx, account, browser, network)
+        fact = SignedInFact(account, made.session, network, browser, factor, known)
+        await record(self._database, tx, fact)
+        return made
+
+    async def _end_pending(self, tx: Tx, session: str) -> bool:
+        s = tables.sessions
+        ended = await tx.run(
+            update(s)
+            .where(s.c.id == session, s.c.ended_at.is_(None))
+            .values(ended_at=tx.now, ended_why="proved")
+        )
+        return ended == 1

@@ -1,0 +1,121 @@
+"""The second factor: time-based codes (RFC 6238), each accepted once."""
+
+import pyotp
+from sqlalchemy import delete, insert, select, update
+
+from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.errors import Conflict, Invalid, NotFound
+from mailkeep.base.ids import new_id
+from mailkeep.base.keys import KeyRing
+from mailkeep.base.secret import Secret
+from mailkeep.events.log import record
+from mailkeep.store.database import Database, Tx
+
+from . import queries, tables, throttle
+from .events import FactorBound
+from .types import AccountSettings, Enrolment
+
+_t = tables.totp_factors
+STEP = 30 * SECOND  #: RFC 6238 section 5.2 recommends 30 seconds
+_PURPOSE = "totp secret of "
+
+
+def matching_step(secret: str, code: str, now: Instant, last_step: int) -> int | None:
+    """The time step whose code this is, when it is newer than ``last_step`` (pure).
+
+    One step either side of now is taken, for clocks that differ (RFC 6238 section 6). A step that
+    was used up counts no more, nor does one before it (section 5.2): whoever looks over a shoulder
+    cannot use the code again.
+    """
+    digits = "".join(c for c in code if c.isdigit() and c.isascii())
+    made = pyotp.TOTP(secret)
+    for step in (now // STEP - 1, now // STEP, now // STEP + 1):
+        if step > last_step and pyotp.utils.strings_equal(made.generate_otp(step), digits):
+            return step
+    return None
+
+
+async def enrol(tx: Tx, keys: KeyRing, account: str, *, name: str, issuer: str) -> Enrolment:
+    """Begin to bind a factor: nothing is asked for it until a code from it is shown.
+
+    Args:
+        name: the label in the owner's app, such as the address.
+        issuer: whose account it is.
+
+    Raises:
+        Conflict: a factor is bound. Replacing it here would let who stole one session take the
+            account for good.
+    """
+    await queries.account(tx, account, lock=True)
+    if await queries.has_factor(tx, account):
+        raise Conflict("a second factor is bound to this account already")
+    await tx.run(delete(_t).where(_t.c.account_id == account, _t.c.confirmed_at.is_(None)))
+    secret, factor = pyotp.random_base32(32), new_id("fac", tx.now)
+    await tx.run(
+        insert(_t).values(
+            id=factor,
+            account_id=account,
+            sealed=keys.seal(_PURPOSE + factor, secret.encode()),
+            created_at=tx.now,
+            last_step=0,
+        )
+    )
+    uri = pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=issuer)
+    return Enrolment(factor, Secret(secret), Secret(uri))
+
+
+async def confirm(
+    database: Database, tx: Tx, keys: KeyRing, account: str, factor: str, code: str
+) -> None:
+    """Bind the factor: its owner has shown a code from it.
+
+    Raises:
+        NotFound: no such enrolment.
+        Invalid: the code is wrong.
+        Conflict: another factor was bound meanwhile.
+    """
+    await queries.account(tx, account, lock=True)
+    row = await tx.one(
+        select(_t).where(_t.c.id == factor, _t.c.account_id == account, _t.c.confirmed_at.is_(None))
+    )
+    if row is None:
+        raise NotFound("no such enrolment")
+    if await queries.has_factor(tx, account):
+        raise Conflict("a second factor is bound to this account already")
+    step = matching_step(_open(keys, row["id"], row["sealed"]), code, tx.now, row["last_step"])
+    if step is None:
+        raise Invalid("the code is wrong", field="code")
+    await tx.run(update(_t).where(_t.c.id == factor).values(confirmed_at=tx.now, last_step=step))
+    await record(database, tx, FactorBound(account, factor))
+
+
+async def prove(
+    tx: Tx, keys: KeyRing, account: str, code: str, settings: AccountSettings
+) -> bool | None:
+    """Whether a code is right and unused; uses it up, and a try.
+
+    Returns None when the tries of this window are used up: nothing was looked at. Only somebody
+    who has passed the step before (the password, or both mailed proofs) gets here.
+    """
+    allowed = await throttle.take(
+        tx, account, "totp", limit=settings.factor_tries, window=settings.window
+    )
+    if not allowed:
+        return None
+    row = await tx.one(select(_t).where(_t.c.account_id == account, _t.c.confirmed_at.is_not(None)))
+    if row is None:
+        return False
+    step = matching_step(_open(keys, row["id"], row["sealed"]), code, tx.now, row["last_step"])
+    if step is None:
+        return False
+    # RFC 6238 section 5.2: a code is accepted once, whoever else presents it at the same time.
+    used = await tx.run(
+        update(_t).where(_t.c.id == row["id"], _t.c.last_step < step).values(last_step=step)
+    )
+    if used == 1:
+        await throttle.clear(tx, account, "totp")
+    return used == 1
+
+
+def _open(keys: KeyRing, factor: str, sealed: bytes) -> str:
+    return keys.unseal(_PURPOSE + factor, sealed).decode()

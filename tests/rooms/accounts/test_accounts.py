@@ -1,0 +1,282 @@
+"""Accounts on both engines: what is told, what counts once, and what cannot be locked."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pyotp
+import pytest
+from sqlalchemy import select
+
+from mailkeep.accounts import queries, totp
+from mailkeep.accounts.services import Accounts
+from mailkeep.accounts.types import SignedIn, Stage
+from mailkeep.base.clock import HOUR, ManualClock
+from mailkeep.base.errors import Conflict, Invalid, NotSignedIn, TooMany
+from mailkeep.base.keys import KeyRing
+from mailkeep.events.tables import events
+from mailkeep.store.database import Database
+
+from .conftest import PASSWORD
+
+Owner = Callable[..., Awaitable[str]]
+ADDRESS = "ada@example.net"
+
+
+async def kinds(database: Database) -> list[str]:
+    async with database.read() as tx:
+        return [row["kind"] for row in await tx.all(select(events.c.kind).order_by(events.c.id))]
+
+
+async def sign_in(
+    accounts: Accounts, password: str = PASSWORD, browser: str = "b1", network: str = "n1"
+) -> SignedIn:
+    return await accounts.sign_in(ADDRESS, password, browser=browser, network=network)
+
+
+async def bind(accounts: Accounts, database: Database, keys: KeyRing, account: str) -> pyotp.TOTP:
+    async with database.write() as tx:
+        made = await totp.enrol(tx, keys, account, name=ADDRESS, issuer="Example")
+    app = pyotp.TOTP(made.secret.reveal())
+    code = app.generate_otp(database.clock.now() // totp.STEP)
+    async with database.write() as tx:
+        await totp.confirm(database, tx, keys, account, made.factor, code)
+    return app
+
+
+async def test_sign_up_confirm_sign_in(
+    database: Database, accounts: Accounts, owner: Owner
+) -> None:
+    account = await owner()
+    made = await sign_in(accounts)
+    assert (made.account, made.stage) == (account, Stage.FULL)
+    assert (await accounts.sessions.lookup(made.secret.reveal())).account == account
+    assert "accounts.signed_in" in await kinds(database)
+    with pytest.raises(NotSignedIn):
+        await sign_in(accounts, "violet-harbour-undoes-kettle")
+
+
+async def test_a_code_confirms_once_even_at_the_same_time(accounts: Accounts) -> None:
+    made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
+    code = made.code.reveal()
+    results = await asyncio.gather(
+        *(accounts.confirm(made.confirmation, code) for _ in range(3)), return_exceptions=True
+    )
+    assert sum(isinstance(one, str) for one in results) == 1
+    assert sum(isinstance(one, Conflict) for one in results) == 2
+
+
+async def test_the_code_without_the_browser_confirms_nothing(accounts: Accounts) -> None:
+    stranger = await accounts.sign_up(ADDRESS, "the-password-of-a-stranger", "n1")
+    own = await accounts.sign_up(ADDRESS, PASSWORD, "n2")
+    with pytest.raises(Conflict):
+        await accounts.confirm(own.confirmation, stranger.code.reveal())
+    await accounts.confirm(own.confirmation, own.code.reveal())
+    with pytest.raises(Conflict):  # the address is taken meanwhile
+        await accounts.confirm(stranger.confirmation, stranger.code.reveal())
+    assert (await sign_in(accounts)).stage is Stage.FULL
+
+
+async def test_a_taken_address_looks_like_a_free_one(accounts: Accounts, owner: Owner) -> None:
+    await owner()
+    again = await accounts.sign_up("ADA@example.net", "another-password-entirely", "n")
+    assert again.taken
+    assert again.code is None
+    fresh = await accounts.sign_up("new@example.net", "another-password-entirely", "n")
+    assert len(again.confirmation) == len(fresh.confirmation)
+    errors = []
+    for one in (again, fresh):
+        with pytest.raises(Conflict) as error:
+            await accounts.confirm(one.confirmation, "WRONG234")
+        errors.append(str(error.value))
+    assert errors[0] == errors[1]
+    assert (await sign_in(accounts)).stage is Stage.FULL
+
+
+async def test_five_wrong_codes_end_a_confirmation(accounts: Accounts, clock: ManualClock) -> None:
+    made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
+    for code in ["WRONG234"] * 5 + [made.code.reveal()]:
+        with pytest.raises(Conflict):
+            await accounts.confirm(made.confirmation, code)
+    late = await accounts.sign_up(ADDRESS, PASSWORD, "n")
+    clock.advance(601)
+    with pytest.raises(Conflict):
+        await accounts.confirm(late.confirmation, late.code.reveal())
+
+
+async def test_sign_ups_cannot_bomb_an_address(accounts: Accounts) -> None:
+    mails = [(await accounts.sign_up(ADDRESS, PASSWORD, "n")).mail for _ in range(7)]
+    assert mails == [True] * 5 + [False] * 2
+
+
+async def test_an_unknown_account_is_refused_in_the_same_words(
+    accounts: Accounts, owner: Owner
+) -> None:
+    await owner()
+    words = []
+    for address in (ADDRESS, "nobody@example.net", "not an address"):
+        with pytest.raises(NotSignedIn) as error:
+            await accounts.sign_in(address, "wrong", browser="b", network="n")
+        words.append(str(error.value))
+    assert len(set(words)) == 1
+
+
+async def test_guessing_is_throttled_and_locks_no_owner_out(
+    accounts: Accounts, owner: Owner, clock: ManualClock
+) -> None:
+    await owner()
+    await sign_in(accounts, browser="own")
+    for network in range(11):
+        for _ in range(10):
+            with pytest.raises((NotSignedIn, TooMany)):
+                await sign_in(accounts, "wrong", browser="thief", network=f"t{network}")
+    with pytest.raises(TooMany):
+        await sign_in(accounts, browser="thief", network="t99")
+    # The owner's own browser is counted apart, even from the thief's network.
+    assert (await sign_in(accounts, browser="own", network="t0")).stage is Stage.FULL
+    clock.advance(901)
+    assert (await sign_in(accounts, browser="new")).stage is Stage.FULL
+
+
+async def test_unknown_accounts_are_throttled_alike(accounts: Accounts) -> None:
+    for _ in range(10):
+        with pytest.raises(NotSignedIn):
+            await accounts.sign_in("nobody@example.net", "wrong", browser="b", network="n")
+    with pytest.raises(TooMany):
+        await accounts.sign_in("nobody@example.net", "wrong", browser="b", network="n")
+
+
+async def test_guesses_sent_at_once_do_not_overrun_the_limit(
+    accounts: Accounts, owner: Owner
+) -> None:
+    await owner()
+    results = await asyncio.gather(
+        *(sign_in(accounts, "wrong") for _ in range(15)), return_exceptions=True
+    )
+    assert sum(isinstance(one, NotSignedIn) for one in results) == 10
+    assert sum(isinstance(one, TooMany) for one in results) == 5
+
+
+async def test_the_factor_is_asked_and_a_code_counts_once(
+    database: Database, accounts: Accounts, keys: KeyRing, owner: Owner, clock: ManualClock
+) -> None:
+    account = await owner()
+    app = await bind(accounts, database, keys, account)
+    clock.advance(90)
+    pending, other = await sign_in(accounts), await sign_in(accounts)
+    assert pending.stage is Stage.FACTOR
+    with pytest.raises(NotSignedIn):
+        await accounts.sessions.lookup(pending.secret.reveal())
+    code = app.generate_otp(clock.now() // totp.STEP)
+    results = await asyncio.gather(
+        accounts.prove_factor(pending.secret.reveal(), code),
+        accounts.prove_factor(other.secret.reveal(), code),
+        return_exceptions=True,
+    )
+    made = [one for one in results if isinstance(one, SignedIn)]
+    assert len(made) == 1
+    assert (await accounts.sessions.lookup(made[0].secret.reveal())).account == account
+    with pytest.raises(NotSignedIn):  # the pending secret opens nothing afterwards
+        await accounts.sessions.lookup(pending.secret.reveal())
+    async with database.write() as tx:
+        with pytest.raises(Conflict):
+            await totp.enrol(tx, keys, account, name=ADDRESS, issuer="Example")
+
+
+async def test_wrong_factors_are_counted(
+    database: Database, accounts: Accounts, keys: KeyRing, owner: Owner
+) -> None:
+    await bind(accounts, database, keys, await owner())
+    pending = (await sign_in(accounts)).secret.reveal()
+    for _ in range(5):
+        with pytest.raises(NotSignedIn):
+            await accounts.prove_factor(pending, "12345")
+    with pytest.raises(TooMany):
+        await accounts.prove_factor(pending, "12345")
+
+
+async def test_a_wrong_code_binds_no_factor(
+    database: Database, keys: KeyRing, owner: Owner, accounts: Accounts
+) -> None:
+    account = await owner()
+    async with database.write() as tx:
+        made = await totp.enrol(tx, keys, account, name=ADDRESS, issuer="Example")
+    with pytest.raises(Invalid):
+        async with database.write() as tx:
+            await totp.confirm(database, tx, keys, account, made.factor, "1")
+    assert (await sign_in(accounts)).stage is Stage.FULL
+
+
+async def test_sessions_end(
+    database: Database, accounts: Accounts, owner: Owner, clock: ManualClock
+) -> None:
+    account = await owner()
+    idle = (await sign_in(accounts)).secret.reveal()
+    clock.advance(3599)
+    await accounts.sessions.lookup(idle)
+    clock.advance(3599)
+    await accounts.sessions.lookup(idle)
+    clock.advance(3600)
+    with pytest.raises(NotSignedIn):
+        await accounts.sessions.lookup(idle)
+    used = (await sign_in(accounts)).secret.reveal()
+    for _ in range(47):
+        clock.advance(1800)
+        await accounts.sessions.lookup(used)
+    clock.advance(1800)
+    with pytest.raises(NotSignedIn):
+        await accounts.sessions.lookup(used)
+    one, two = await sign_in(accounts), await sign_in(accounts)
+    async with database.write() as tx:
+        assert [view.id for view in await accounts.sessions.of(tx, account)] == [
+            view.session for view in sorted((one, two), key=lambda it: it.session, reverse=True)
+        ]
+        assert await accounts.sessions.end(tx, account, one.session)
+        assert not await accounts.sessions.end(tx, "acc_other", two.session)
+    with pytest.raises(NotSignedIn):
+        await accounts.sessions.lookup(one.secret.reveal())
+    async with database.write() as tx:
+        await accounts.sessions.end_all(tx, account, "owner")
+    with pytest.raises(NotSignedIn):
+        await accounts.sessions.lookup(two.secret.reveal())
+
+
+async def test_a_freeze_holds_for_its_time(
+    database: Database, accounts: Accounts, owner: Owner, clock: ManualClock
+) -> None:
+    account = await owner()
+    session = (await sign_in(accounts, browser="thief")).secret.reveal()
+    async with database.write() as tx:
+        await accounts.freeze(tx, account, tx.now + HOUR, "denied")
+        await accounts.freeze(tx, account, tx.now + 1, "denied")
+        assert not await queries.knows_browser(tx, account, "thief")
+    for attempt in (accounts.sessions.lookup(session), sign_in(accounts)):
+        with pytest.raises(NotSignedIn):
+            await attempt
+    clock.advance(3600)
+    assert (await sign_in(accounts)).stage is Stage.FULL
+
+
+async def test_a_changed_password_ends_sessions(accounts: Accounts, owner: Owner) -> None:
+    account = await owner()
+    session = (await sign_in(accounts)).secret.reveal()
+    with pytest.raises(NotSignedIn):
+        await accounts.change_password(account, "wrong", "a-new-one-for-the-harbour")
+    with pytest.raises(Invalid):
+        await accounts.change_password(account, PASSWORD, "short")
+    await accounts.change_password(account, PASSWORD, "a-new-one-for-the-harbour")
+    with pytest.raises(NotSignedIn):
+        await accounts.sessions.lookup(session)
+    with pytest.raises(NotSignedIn):
+        await sign_in(accounts)
+    assert (await sign_in(accounts, "a-new-one-for-the-harbour")).stage is Stage.FULL
+
+
+async def test_nothing_personal_or_secret_is_in_the_log(
+    database: Database, accounts: Accounts, owner: Owner
+) -> None:
+    await owner()
+    await sign_in(accounts)
+    async with database.read() as tx:
+        data = "".join(row["data"] for row in await tx.all(select(events.c.data)))
+    assert "ada" not in data
+    assert PASSWORD not in data
