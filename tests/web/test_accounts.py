@@ -22,6 +22,7 @@ async def test_sign_up_sign_in_and_out(up: Up) -> None:
         assert await grace.enter(ADDRESS) == (303, "/account")
         status, page = await grace.get("/account")
         assert (status, ADDRESS in page, "(this one)" in page) == (200, True, True)
+        assert (await grace.post("/account/totp", current="not-the-password"))[0] == 401
         app = await grace.bind()
         assert await grace.post("/sign-out") == (303, "/sign-in")
         assert (await grace.get("/account"))[0] == 303
@@ -126,6 +127,7 @@ async def test_the_pages_in_a_browser(up: Up) -> None:
         await page.keyboard.press("Enter")
         await expect(page.get_by_text("(this one)")).to_be_visible()
         await quiet()
+        await page.locator("#totp-current").fill(PASSWORD)
         await page.get_by_role("button", name="Add an authenticator app").click()
         await quiet()
         await page.goto(f"{up.url}/recover")
