@@ -19,6 +19,9 @@ from mailkeep.providers import registry
 from mailkeep.providers.errors import UnknownProvider
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.trust import register
+from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
+
+from . import watching
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,6 +48,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         public_url: under which people and providers reach the pages and webhooks.
         database: ``sqlite:///…`` or ``postgresql://…``; empty means a file in the home directory.
         keep_unconfirmed: seconds for which an ordinary body is kept until a delivery is reported.
+        canary: mail of our own through every provider; none is sent without it.
+        honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
+            stream seed them.
+        watch: settings of the detectors and of the correlation, a table each.
     """
 
     public_url: str = "http://localhost:8025"
@@ -53,6 +60,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider: tuple[ProviderSettings, ...] = ()
     stream: tuple[StreamSettings, ...] = ()
     party: tuple[dict[str, str | list[str]], ...] = ()
+    canary: CanarySettings | None = None
+    honey: tuple[HoneyAddress, ...] = ()
+    watch: WatchSettings = WatchSettings()
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -101,7 +111,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
             raise BadSettings(f"stream {stream.name}: concurrency and expires must be above 0")
         if any(route.weight < 0 for route in stream.routes):
             raise BadSettings(f"stream {stream.name}: a weight is below 0")
-    return settings
+    return watching.check(settings)
 
 
 def provider_configs(
@@ -141,14 +151,21 @@ def _secret(where: str | None, what: str, environ: Mapping[str, str]) -> Secret 
     raise BadSettings(f"{what}: say env:NAME or file:PATH, not the secret itself")
 
 
-_UNKNOWN_FIELD = re.compile(r"unknown field `(\w+)`(?: - at `\$\.?(\w*))?")
+_UNKNOWN_FIELD = re.compile(r"unknown field `(\w+)`(?: - at `\$\.?([\w.]*))?")
+_OWNERS: Mapping[str, type[msgspec.Struct]] = {
+    "provider": ProviderSettings,
+    "stream": StreamSettings,
+    "canary": CanarySettings,
+    "honey": HoneyAddress,
+    **watching.TABLES,
+}
 
 
 def _nearest(text: str) -> str:
     match = _UNKNOWN_FIELD.search(text)
     if match is None:
         return text
-    owner = {"provider": ProviderSettings, "stream": StreamSettings}.get(match[2] or "", Settings)
+    owner = _OWNERS.get(match[2] or "", Settings)
     return text + register.nearest(match[1], set(owner.__struct_fields__))
 
 

@@ -19,7 +19,6 @@ from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 from mailkeep.watch import queries as watch_queries
 from mailkeep.watch.correlation import Opinion
-from mailkeep.watch.types import WatchSettings
 
 from . import serve
 
@@ -176,9 +175,10 @@ def watch_opinions(home: Home = DEFAULT_HOME) -> None:
     """Say what may be going on with our providers and customers, and why."""
 
     async def read() -> list[Opinion]:
-        database = Database(_database_url(home), SystemClock())
+        settings = _settings(home)
+        database = Database(settings.database_url(home), SystemClock())
         async with database.read() as tx:
-            found = await watch_queries.opinions(tx, WatchSettings())
+            found = await watch_queries.opinions(tx, settings.watch)
         await database.close()
         return found
 
@@ -190,13 +190,13 @@ def watch_opinions(home: Home = DEFAULT_HOME) -> None:
         out.print(f"[{word}] {opinion.explain()}", markup=False, highlight=False)
 
 
-def _database_url(home: Path) -> str:
-    """The database that the settings name; in development there are none, and it is the file."""
+def _settings(home: Path) -> app_settings.Settings:
+    """The settings of a home that has a database; in development there is no file of them."""
     file = home / "mailkeep.toml"
     settings = app_settings.load(file) if file.exists() else app_settings.Settings()
     if not settings.database and not (home / "mailkeep.db").exists():
         raise BadSettings(f"there is no Mailkeep in {home}")
-    return settings.database_url(home)
+    return settings
 
 
 def _operator() -> str:

@@ -1,5 +1,7 @@
 """Reads of the mail room."""
 
+from collections.abc import Iterable
+
 import msgspec
 from sqlalchemy import func, select
 
@@ -67,6 +69,18 @@ async def attempted(tx: Tx, message_id: str) -> frozenset[str]:
     a = tables.attempts
     rows = await tx.all(select(a.c.provider).where(a.c.message_id == message_id))
     return frozenset(row["provider"] for row in rows)
+
+
+async def standing(tx: Tx, among: Iterable[str]) -> frozenset[str]:
+    """Which of the providers ``among`` are neither cut off nor resting.
+
+    Asked with the names, since only the settings know every provider there is.
+    """
+    s = tables.provider_states
+    down = await tx.all(
+        select(s.c.provider).where(s.c.cut_at.is_not(None) | s.c.rested_at.is_not(None))
+    )
+    return frozenset(among) - {row["provider"] for row in down}
 
 
 async def counts(tx: Tx) -> dict[str, int]:

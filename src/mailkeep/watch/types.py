@@ -205,6 +205,34 @@ class CorrelationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     backing: float = 0.75
 
 
+class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Mail of our own through every provider, to mailboxes of our own.
+
+    Attributes:
+        domain: of the mailboxes; mail for it must reach ``listen``.
+        sender: from whom they come: an address that our ordinary mail comes from.
+        listen: ``host:port`` of the listener for it; empty where another hands its mail over.
+        interval: seconds between two canaries through one provider.
+        allow: hosts that may stand in our mail besides our own and what the providers add; one
+            that begins with a dot stands for every host below it.
+        stream: in which they go, so that they look like its mail.
+    """
+
+    domain: str
+    sender: str
+    listen: str = ""
+    interval: float = 5.0
+    allow: tuple[str, ...] = ()
+    stream: str = "alert"
+
+
+class HoneyAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An address of an account that nobody uses, which ``provider`` alone is ever given."""
+
+    address: str
+    provider: str
+
+
 class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the room."""
 
