@@ -71,16 +71,13 @@ async def attempted(tx: Tx, message_id: str) -> frozenset[str]:
     return frozenset(row["provider"] for row in rows)
 
 
-async def standing(tx: Tx, among: Iterable[str]) -> frozenset[str]:
-    """Which of the providers ``among`` are neither cut off nor resting.
-
-    Asked with the names, since only the settings know every provider there is.
-    """
+async def standing(tx: Tx, providers: Iterable[str]) -> frozenset[str]:
+    """Those of ``providers`` that are neither cut off nor resting."""
     s = tables.provider_states
     down = await tx.all(
         select(s.c.provider).where(s.c.cut_at.is_not(None) | s.c.rested_at.is_not(None))
     )
-    return frozenset(among) - {row["provider"] for row in down}
+    return frozenset(providers) - {row["provider"] for row in down}
 
 
 async def counts(tx: Tx) -> dict[str, int]:

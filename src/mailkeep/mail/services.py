@@ -14,7 +14,7 @@ from mailkeep.store.database import Database, Tx
 
 from . import tables
 from .events import ProviderCut, ProviderRested, ProviderRestored, ProviderUnrested
-from .outbox import requeue_unconfirmed
+from .outbox import give_up, requeue_unconfirmed
 from .types import Status
 
 CAUGHT_KEPT = 1000  #: mails in the development mailbox
@@ -117,6 +117,19 @@ async def forget_ours(tx: Tx, before: Instant) -> int:
     await tx.run(delete(a).where(a.c.message_id.in_(select(m.c.id).where(old))))
     await tx.run(delete(known).where(known.c.id.in_(select(m.c.address_id).where(old)), ~shared))
     return await tx.run(delete(m).where(old))
+
+
+async def cancel(database: Database, tx: Tx, message: str, why: str) -> bool:
+    """Give up a message that waits to be sent; False when it has left, or is leaving."""
+    m = tables.messages
+    row = await tx.one(
+        select(m).where(m.c.id == message, m.c.status == Status.QUEUED.value).with_for_update()
+    )
+    if row is None:
+        return False
+    fact = await give_up(tx, message, row["stream"], row["address_id"], why)
+    await record(database, tx, fact)
+    return True
 
 
 async def create_key(
