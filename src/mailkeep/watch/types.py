@@ -58,6 +58,8 @@ class Signal(msgspec.Struct, frozen=True):
         own_observation: we saw it ourselves; it is not somebody's word.
         half_life: seconds after which the evidence weighs half.
         expires_at: when it weighs nothing any more.
+        restates: it is all that the detector thinks of the subject now; what it said before about
+            it is void. Without evidence it only takes back.
     """
 
     detector: str
@@ -71,6 +73,7 @@ class Signal(msgspec.Struct, frozen=True):
     forger: Forger
     half_life: float
     expires_at: Instant
+    restates: bool = False
 
     def weight(self, hypothesis: Hypothesis, now: Instant) -> float:
         """What is left of the evidence at ``now``, in nats."""
@@ -90,6 +93,7 @@ class SilenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         canary_deadline: seconds within which a canary is expected.
         canary_late: chance that a canary of a healthy provider comes later than that.
         repeat_after: seconds after which an ongoing silence is said again.
+        returned: canaries that must arrive one after the other before a silence is taken back.
     """
 
     between_false_alarms: float = 30.0
@@ -98,6 +102,7 @@ class SilenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     canary_deadline: float = 5.0
     canary_late: float = 0.01
     repeat_after: float = 600.0
+    returned: int = 3
 
 
 class RefusalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,10 +125,12 @@ class HalfProofSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """Settings of ``half_proof``.
 
     Attributes:
-        patience: seconds that the other proof may take.
+        early: seconds after which a missing partner is a first, weaker sign.
+        patience: seconds after which it is a full one.
         remembers: seconds over which half proofs of one provider are counted together.
     """
 
+    early: float = 45.0
     patience: float = 600.0
     remembers: float = 86_400.0
 
