@@ -128,11 +128,19 @@ class HalfProofSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         early: seconds after which a missing partner is a first, weaker sign.
         patience: seconds after which it is a full one.
         remembers: seconds over which half proofs of one provider are counted together.
+        burst: seconds over which they are counted too, for those that come close together.
+        base_per_day: full ones a day that are expected of a provider before anything was learned.
+        base_known_for: seconds for which that guess counts as if it had been watched.
+        memory: seconds over which the base is averaged.
     """
 
     early: float = 45.0
     patience: float = 600.0
     remembers: float = 86_400.0
+    burst: float = 3600.0
+    base_per_day: float = 0.1
+    base_known_for: float = 86_400.0
+    memory: float = 604_800.0
 
 
 class SurgeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

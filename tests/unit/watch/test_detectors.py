@@ -29,6 +29,7 @@ from mailkeep.watch.types import (
     HoneySettings,
     Hypothesis,
     Signal,
+    SilenceSettings,
     WatchSettings,
     provider_subject,
 )
@@ -281,3 +282,23 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
             (n * 0.01, denied(n)),
         ]
     return facts
+
+
+def test_the_sum_of_canaries_and_reports_keeps_its_bound_on_false_alarms() -> None:
+    """Canaries late as judged, at a bound of one alarm in half an hour: at most that many."""
+    chance, facts, until = random.Random(1), _flow(36_000, 99_999, 1, rate=0.5), 36_000.0
+    facts += [(when, delivered("b")) for when, _ in facts]
+    for provider in "ab":
+        when = 0.0
+        while (when := when + chance.uniform(4, 6)) < until:
+            late, name = chance.expovariate(math.log(100) / 5), f"m{when}"
+            facts += [
+                (when, attempt(provider)),
+                (when, CanarySent(provider, name)),
+                (when + late, delivered(provider)),
+                (when + late, CanaryArrived(provider, name, late, ())),
+            ]
+    settings = WatchSettings(delivery_silence=SilenceSettings(between_false_alarms=1800 / 86_400))
+    signals = run(delivery_silence.DETECTOR, log(*facts), settings=settings)
+    alarms = [one for one in signals if one.evidence]
+    assert 0 < len(alarms) <= until / 1800
