@@ -18,6 +18,7 @@ from mailkeep.mail.types import StreamSettings
 from mailkeep.providers import registry
 from mailkeep.providers.errors import UnknownProvider
 from mailkeep.providers.types import ProviderConfig
+from mailkeep.recovery.types import RecoverySettings
 from mailkeep.trust import register
 from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
 
@@ -48,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         public_url: under which people and providers reach the pages and webhooks.
         database: ``sqlite:///…`` or ``postgresql://…``; empty means a file in the home directory.
         keep_unconfirmed: seconds for which an ordinary body is kept until a delivery is reported.
+        recovery: Mailkeep keeps the accounts: their pages exist when this table does.
         canary: mail of our own through every provider; none is sent without it.
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
@@ -60,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider: tuple[ProviderSettings, ...] = ()
     stream: tuple[StreamSettings, ...] = ()
     party: tuple[dict[str, str | list[str]], ...] = ()
+    recovery: RecoverySettings | None = None
     canary: CanarySettings | None = None
     honey: tuple[HoneyAddress, ...] = ()
     watch: WatchSettings = WatchSettings()
@@ -100,6 +103,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
             registry.get(provider.kind)
         except UnknownProvider as error:
             raise BadSettings(f"provider {provider.name}: {error}") from error
+    _check_recovery(settings)
     for stream in settings.stream:
         for route in stream.routes:
             if route.provider not in names:
@@ -112,6 +116,24 @@ def parse(raw: Mapping[str, object]) -> Settings:
         if any(route.weight < 0 for route in stream.routes):
             raise BadSettings(f"stream {stream.name}: a weight is below 0")
     return watching.check(settings)
+
+
+def _check_recovery(settings: Settings) -> None:
+    """The streams that recoveries use must be there, and the proofs' must be a secret one."""
+    if settings.recovery is None:
+        return
+    streams = settings.streams()
+    for field, name in (
+        ("stream", settings.recovery.stream),
+        ("notices", settings.recovery.notices),
+        ("confirmations", settings.recovery.confirmations),
+    ):
+        if name not in streams:
+            raise BadSettings(
+                f"recovery: {field}: no stream {name!r}{register.nearest(name, streams)}"
+            )
+        if field != "notices" and not streams[name].secret:
+            raise BadSettings(f"recovery: {field}: stream {name} must be secret = true")
 
 
 def provider_configs(
@@ -155,6 +177,7 @@ _UNKNOWN_FIELD = re.compile(r"unknown field `(\w+)`(?: - at `\$\.?([\w.]*))?")
 _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "provider": ProviderSettings,
     "stream": StreamSettings,
+    "recovery": RecoverySettings,
     "canary": CanarySettings,
     "honey": HoneyAddress,
     **watching.TABLES,
