@@ -85,3 +85,15 @@ class RecoveryDenied(Fact, frozen=True):
     recovery: str
     account: str
     after_completion: bool
+
+
+@fact("recovery.proof_voided")
+class ProofVoided(Fact, frozen=True):
+    """A proof was voided and is minted anew over another route. ``why``: rerouted (its provider
+    refused it) or provider_cut."""
+
+    recovery: str
+    account: str
+    proof: str
+    provider: str
+    why: str

@@ -22,6 +22,7 @@ recoveries = Table(
     Column("known_browser", Boolean, nullable=False),
     Column("asked_at", Micros, nullable=False),
     Column("expires_at", Micros, nullable=False),
+    Column("due", Boolean, nullable=False),  # the planner must look at it
     Column("factor_tries", Integer, nullable=False),
     Column("stopped_at", Micros),  # first wrong or missing second factor
     Column("denied_at", Micros),
@@ -29,8 +30,12 @@ recoveries = Table(
     Column("why", String(24)),
 )
 # What the planner looks for; everything else is not in it.
-_ASKED = recoveries.c.state == "asked"
-Index("ix_recoveries_asked", recoveries.c.id, sqlite_where=_ASKED, postgresql_where=_ASKED)
+Index(
+    "ix_recoveries_due",
+    recoveries.c.id,
+    sqlite_where=recoveries.c.due.is_(True),
+    postgresql_where=recoveries.c.due.is_(True),
+)
 
 proofs = Table(
     "recovery_proofs",

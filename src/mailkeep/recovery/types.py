@@ -36,11 +36,11 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         code_life: of a code; ASVS 6.5.5 allows ten minutes.
         code_tries: guesses at one code.
         factor_tries: wrong second factors in one recovery, which is void after them.
-        live: recoveries of one account that are open at once. As many again are kept for browsers
-            that the account knows, so that no stranger can use up the owner's.
-        burst: mailed recoveries of one account in ``window`` seconds, for strangers and for known
-            browsers each.
+        burst: mailed recoveries of one account in ``window`` seconds; browsers that the account
+            knows have as many of their own. Whoever asks, the owner gets the mails and may use
+            them, so a stranger who uses them up locks nobody out.
         daily: the same in a day.
+        asks: requests from one network in ``window`` seconds that are looked at.
         freeze: seconds for which an account rests after its owner denied a completed recovery.
     """
 
@@ -52,10 +52,10 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code_life: float = 10 * MINUTE / 1e6
     code_tries: int = 5
     factor_tries: int = 5
-    live: int = 3
     burst: int = 4
     window: float = 15 * MINUTE / 1e6
     daily: int = 40
+    asks: int = 30
     freeze: float = HOUR / 1e6
 
 

@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("known_browser", sa.Boolean(), nullable=False),
         sa.Column("asked_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("due", sa.Boolean(), nullable=False),
         sa.Column("factor_tries", sa.Integer(), nullable=False),
         sa.Column("stopped_at", sa.BigInteger(), nullable=True),
         sa.Column("denied_at", sa.BigInteger(), nullable=True),
@@ -37,14 +38,14 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("recoveries", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_recoveries_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_recoveries_asked_by"), ["asked_by"], unique=False)
         batch_op.create_index(
-            "ix_recoveries_asked",
+            "ix_recoveries_due",
             ["id"],
             unique=False,
-            sqlite_where=sa.text("state = 'asked'"),
-            postgresql_where=sa.text("state = 'asked'"),
+            sqlite_where=sa.text("due IS 1"),
+            postgresql_where=sa.text("due IS true"),
         )
-        batch_op.create_index(batch_op.f("ix_recoveries_asked_by"), ["asked_by"], unique=False)
 
     op.create_table(
         "recovery_denials",
