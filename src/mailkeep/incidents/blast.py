@@ -9,9 +9,7 @@ from .suspects import House
 from .types import BlastRadius, Incident, IncidentSettings
 
 
-def window(
-    incident: Incident, now: Instant, settings: IncidentSettings
-) -> tuple[Instant, Instant]:
+def window(incident: Incident, now: Instant, settings: IncidentSettings) -> tuple[Instant, Instant]:
     """From when to when (pure).
 
     It begins before the first sign: a proof that was under way then may have been read. It ends

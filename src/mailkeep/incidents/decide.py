@@ -6,7 +6,7 @@ was held stays held down to the closing line, and what a person closed does not 
 evidence that the person had seen, so that nothing flutters.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 import msgspec
 
@@ -86,7 +86,8 @@ def decide(
     for subject in sorted(about.keys() | {one.subject for one in live if one.subject != RESETS}):
         incident = standing.get(subject)
         before = () if incident is None else incident.opinions
-        merged = _merge(before, about.get(subject, []), close_at)
+        own = [one for one in before if one.hypothesis is not _CAMPAIGN]
+        merged = _merge(own, about.get(subject, []), close_at)
         if incident is not None or _opens(about[subject], merged, dismissed, now, settings):
             views[subject] = merged
     steps: list[Step] = _place_campaign(
@@ -112,23 +113,27 @@ def _place_campaign(
     close_at: float,
 ) -> list[Step]:
     """Put the campaign's opinion into ``views``, where it belongs."""
+    joined = {
+        subject: view
+        for subject, incident in standing.items()
+        for view in incident.opinions
+        if view.hypothesis is _CAMPAIGN
+    }
+    before = sorted(joined.values(), key=lambda one: not one.open)[:1]
     alone = standing.get(RESETS)
-    host = _host(views)
-    if host is not None:
-        before = [one for one in views[host] if one.hypothesis is _CAMPAIGN]
-        before += [] if alone is None else list(alone.opinions)
-        merged = _merge(before[:1], campaign, close_at)
-        others = tuple(one for one in views[host] if one.hypothesis is not _CAMPAIGN)
-        known = bool(before)
-        views[host] = others + tuple(one for one in merged if one.open or known)
-        return [] if alone is None else [Closing(alone.id, host)]
-    merged = _merge(() if alone is None else alone.opinions, campaign, close_at)
-    if alone is not None or _opens(campaign, merged, dismissed, now, settings):
-        views[RESETS] = merged
-    return []
+    host = _host(views, joined.keys())
+    if host is None:
+        merged = _merge(before, campaign, close_at)
+        if alone is not None or _opens(campaign, merged, dismissed, now, settings):
+            views[RESETS] = merged
+        return []
+    merged = _merge(before, campaign, close_at)
+    if before or any(one.open for one in merged):
+        views[host] += merged
+    return [] if alone is None else [Closing(alone.id, host)]
 
 
-def _host(views: dict[Subject, tuple[View, ...]]) -> Subject | None:
+def _host(views: dict[Subject, tuple[View, ...]], joined: Set[Subject]) -> Subject | None:
     """The provider's incident that a campaign belongs to: where it is already, then the likeliest.
 
     An incident in which nothing is held explains nothing any more.
@@ -136,14 +141,12 @@ def _host(views: dict[Subject, tuple[View, ...]]) -> Subject | None:
 
     def rank(subject: Subject) -> tuple[bool, float, float]:
         odds = {one.hypothesis: one.log_odds for one in views[subject]}
-        about_provider = [odds[one] for one in odds if one is not _CAMPAIGN]
-        return (_CAMPAIGN in odds, odds.get(_COMPROMISED, -99.0), max(about_provider))
+        return (subject in joined, odds.get(_COMPROMISED, -99.0), max(odds.values()))
 
     able = [
         subject
         for subject, held in views.items()
-        if any(one.open and one.hypothesis is not _CAMPAIGN for one in held)
-        or any(one.hypothesis is _CAMPAIGN for one in held)
+        if held and (subject in joined or any(one.open for one in held))
     ]
     return max(sorted(able), key=rank, default=None)
 
@@ -229,9 +232,7 @@ def _merge(
     )
 
 
-def _lines(
-    subject: Subject, before: Iterable[View], after: Iterable[View]
-) -> tuple[Line, ...]:
+def _lines(subject: Subject, before: Iterable[View], after: Iterable[View]) -> tuple[Line, ...]:
     """What is worth a line: a suspicion held or let go, and every new kind of sign."""
     earlier = {one.hypothesis: one for one in before}
     lines = []

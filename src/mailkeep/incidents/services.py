@@ -11,7 +11,7 @@ from mailkeep.events.log import record
 from mailkeep.events.tables import events
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import ProviderCut, ProviderRestored
-from mailkeep.recovery.events import RecoveryVoided
+from mailkeep.recovery.events import ProofVoided
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch import queries as watch
 from mailkeep.watch.types import Subject, WatchSettings, provider_subject
@@ -81,13 +81,14 @@ class Incidents:
                 await self.restore(tx, incident.id, by=fact.by, events=(recorded.id,))
 
     async def on_voided(self, tx: Tx, recorded: Recorded) -> None:
-        """Recoveries voided for the sake of an incident are a count in its timeline."""
+        """Proofs voided for the sake of an incident are a count in its timeline."""
         fact = recorded.fact
-        if not isinstance(fact, RecoveryVoided) or fact.why != "provider_cut":
+        if not isinstance(fact, ProofVoided) or fact.why != "provider_cut":
             return
         for incident in await queries.live(tx):
-            if incident.subject.kind == "provider":
-                await self._count(tx, incident.id, "voided", "open recoveries voided", recorded.id)
+            if fact.provider in self.house.suspects(incident.subject):
+                words = "proofs that went through the suspect are void"
+                await self._count(tx, incident.id, "voided", words, recorded.id)
                 return
 
     async def assess(self, tx: Tx) -> None:
@@ -119,7 +120,9 @@ class Incidents:
         self, tx: Tx, incident: str, *, by: str, events: tuple[str, ...] = ()
     ) -> None:
         """The suspect was cut off. Nothing changes when that is known already."""
-        await self._enter_state(tx, incident, State.CONTAINED, by, "the suspect was cut off", events)
+        await self._enter_state(
+            tx, incident, State.CONTAINED, by, "the suspect was cut off", events
+        )
 
     async def restore(
         self, tx: Tx, incident: str, *, by: str, events: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ import msgspec
 
 from mailkeep.base.clock import Instant
 from mailkeep.base.keys import digest
+from mailkeep.incidents.tracks import Item
 from mailkeep.incidents.types import BlastRadius, Entry, Incident
 from mailkeep.watch.types import Hypothesis
 
@@ -61,14 +62,6 @@ class Notice(msgspec.Struct, frozen=True):
     status: str
 
 
-class CheckItem(msgspec.Struct, frozen=True):
-    """A line of a checklist. ``done`` None: there is nothing to do."""
-
-    text: str
-    done: bool | None
-    detail: str = ""
-
-
 class CaseView(msgspec.Struct, frozen=True):
     """All that is known of an incident, for whoever looks."""
 
@@ -77,8 +70,8 @@ class CaseView(msgspec.Struct, frozen=True):
     blast: BlastRadius
     actions: list[ActionView]
     timeline: list[Entry]
-    mail: tuple[CheckItem, ...] = ()
-    security: tuple[CheckItem, ...] = ()
+    mail: tuple[Item, ...] = ()
+    security: tuple[Item, ...] = ()
 
 
 class PlaybookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

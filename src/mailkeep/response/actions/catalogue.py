@@ -1,12 +1,14 @@
 """Every action, in the order in which a person would take them."""
 
-from .cut_provider import CutProvider
-from .notify_owners import NotifyOwners
+from . import cut_provider, notify_owners, revoke_recoveries, secure_accounts
 from .port import Action
-from .revoke_recoveries import RevokeRecoveries
-from .secure_accounts import SecureAccounts
 
 ACTIONS: dict[str, Action] = {
     one.name: one
-    for one in (CutProvider(), RevokeRecoveries(), SecureAccounts(), NotifyOwners())
+    for one in (
+        cut_provider.ACTION,
+        revoke_recoveries.ACTION,
+        secure_accounts.ACTION,
+        notify_owners.ACTION,
+    )
 }

@@ -7,17 +7,14 @@ only one that hears. The mail has no secret and no link but to our own pages.
 from sqlalchemy import func, insert, select
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.base.clock import iso
-from mailkeep.base.errors import Conflict
+from mailkeep.base.clock import Instant, iso
 from mailkeep.mail import queries as mail
 from mailkeep.mail.types import Content, NewMessage, Status
 from mailkeep.recovery import queries as recovery
 from mailkeep.response import tables
 from mailkeep.response.types import Notice, Preview
-from mailkeep.store.database import Tx
-from mailkeep.watch.types import Subject
 
-from .port import Base, Case, Means, NoticeSettings, Progress
+from .port import Action, At, Case, NoticeSettings, Progress
 
 SHOWN = 200  #: owners that a result names one by one
 
@@ -35,101 +32,85 @@ WORDS = {
 _n = tables.notices
 
 
-class NotifyOwners(Base):
-    """Tell every owner whose account somebody tried to recover in the window."""
-
-    name = "notify_owners"
-    title = "Tell the owners"
-
-    def fits(self, subject: Subject) -> bool:
-        return subject.kind in {"provider", "campaign"}
-
-    async def preview(self, tx: Tx, means: Means, case: Case) -> Preview:
-        owners = await _accounts(tx, means, case, "requested")
-        told = await tx.value(
-            select(func.count(_n.c.account_id.distinct())).where(
-                _n.c.incident_id == case.incident.id
-            )
-        )
-        routes = await _routes(tx, means, case)
-        warnings: tuple[str, ...] = ()
-        if not routes:
-            warnings = (
-                f"no route of {means.notices.stream} is independent of the suspect: the notices "
-                "wait until one stands",
-            )
-        over = f" over {' or '.join(routes)}" if routes else ""
-        return Preview(
-            f"{len(owners)} owners are told by mail{over} what happened to their account, at every "
-            f"confirmed address; {told or 0} of them have been written to already.",
-            len(owners),
-            warnings,
-        )
-
-    async def step(self, tx: Tx, means: Means, case: Case, by: str, before: Progress) -> Progress:
-        waiting = [
-            one for one in await _accounts(tx, means, case, "requested") if one > before.cursor
-        ]
-        batch = waiting[: means.settings.batch]
-        for what in WORDS:
-            batch_of = set(await _accounts(tx, means, case, what)) & set(batch) if batch else set()
-            for account in sorted(batch_of):
-                await _tell(tx, means, case, account, what)
-        tx.after_commit.append(lambda: means.wake(means.notices.stream))
-        return Progress(
-            len(batch) == len(waiting), {}, batch[-1] if batch else before.cursor
-        )
-
-    async def look(
-        self, tx: Tx, means: Means, case: Case, result: dict[str, object]
-    ) -> dict[str, object]:
-        """Who has been told, as the mail stands now: told is who had one mail delivered."""
-        ours = _n.c.incident_id == case.incident.id
-        owners = len(await _accounts(tx, means, case, "requested"))
-        delivered = _n.c.message_id.in_(mail.having(Status.DELIVERED))
-        told = await tx.value(select(func.count(_n.c.account_id.distinct())).where(ours, delivered))
-        sent = await tx.value(select(func.count()).select_from(_n).where(ours))
-        rows = await tx.all(
-            select(_n).where(ours).order_by(_n.c.account_id, _n.c.contact_point_id).limit(SHOWN)
-        )
-        states = await mail.statuses(tx, [row["message_id"] for row in rows])
-        return {
-            "owners": owners,
-            "mails": sent or 0,
-            "told": told or 0,
-            "not_told": max(0, owners - (told or 0)),
-            "notices": [
-                Notice(row["account_id"], row["what"], states.get(row["message_id"], "unknown"))
-                for row in rows
-            ],
-        }
+async def preview(at: At) -> Preview:
+    owners = await _accounts(at, "requested")
+    ours = _n.c.incident_id == at.case.incident.id
+    written = await at.tx.value(select(func.count(_n.c.account_id.distinct())).where(ours))
+    routes = await _routes(at)
+    warnings: tuple[str, ...] = ()
+    if not routes:
+        words = f"{at.means.notices.stream}: no route is independent of the suspect; notices wait"
+        warnings = (words,)
+    over = f" over {' or '.join(routes)}" if routes else ""
+    return Preview(
+        f"Owners who are told by mail{over}, at every confirmed address, what happened to their "
+        f"account: {len(owners)}. Written to already: {written or 0}.",
+        len(owners),
+        warnings,
+    )
 
 
-async def _tell(tx: Tx, means: Means, case: Case, account: str, what: str) -> None:
-    told = {
-        row["contact_point_id"]
-        for row in await tx.all(
-            select(_n.c.contact_point_id).where(
-                _n.c.incident_id == case.incident.id, _n.c.account_id == account
-            )
-        )
+async def step(at: At) -> Progress:
+    waiting = [one for one in await _accounts(at, "requested") if one > at.before.cursor]
+    batch = waiting[: at.means.settings.batch]
+    before = at.before.result.get("mails") if at.before.cursor else 0
+    mails = before if isinstance(before, int) else 0
+    left = set(batch)
+    for what in WORDS if left else ():
+        worst = left.intersection(await _accounts(at, what))
+        left -= worst
+        for account in sorted(worst):
+            mails += await _tell(at, account, what)
+    stream = at.means.notices.stream
+    at.tx.after_commit.append(lambda: at.means.wake(stream))
+    done = len(batch) == len(waiting)
+    return Progress(done, {"mails": mails}, batch[-1] if batch else at.before.cursor)
+
+
+async def look(at: At) -> dict[str, object]:
+    """Who has been told, as the mail stands now: told is who had one mail delivered."""
+    tx, ours = at.tx, _n.c.incident_id == at.case.incident.id
+    owners = len(await _accounts(at, "requested"))
+    delivered = _n.c.message_id.in_(mail.having(Status.DELIVERED))
+    people = select(func.count(_n.c.account_id.distinct()))
+    told = int(await tx.value(people.where(ours, delivered)) or 0)
+    sent = int(await tx.value(select(func.count()).select_from(_n).where(ours)) or 0)
+    order = (_n.c.account_id, _n.c.contact_point_id)
+    rows = await tx.all(select(_n).where(ours).order_by(*order).limit(SHOWN))
+    states = await mail.statuses(tx, [row["message_id"] for row in rows])
+    return {
+        "owners": owners,
+        "mails": sent,
+        "told": told,
+        "not_told": max(0, owners - told),
+        "notices": [
+            Notice(row["account_id"], row["what"], states.get(row["message_id"], "unknown"))
+            for row in rows
+        ],
     }
-    for point in await accounts.contact_points(tx, account):
-        if point.id in told:
-            continue
-        new = NewMessage(
-            stream=means.notices.stream,
-            content=write(means.notices, case, point.address, what),
-            avoid=tuple(sorted(case.suspects)),
-            idempotency=("incident notice", f"{case.incident.id} {point.id}"),
+
+
+async def _tell(at: At, account: str, what: str) -> int:
+    """Write to every confirmed contact point that was not written to; returns how many."""
+    tx, incident = at.tx, at.case.incident.id
+    rows = await tx.all(
+        select(_n.c.contact_point_id).where(
+            _n.c.incident_id == incident, _n.c.account_id == account
         )
-        try:
-            message = await means.intake.accept(tx, means.intake.check(new))
-        except Conflict:
-            continue  # written to already, in other words
+    )
+    told = {row["contact_point_id"] for row in rows}
+    points = [one for one in await accounts.contact_points(tx, account) if one.id not in told]
+    for point in points:
+        new = NewMessage(
+            stream=at.means.notices.stream,
+            content=write(at.means.notices, at.case, point.address, what),
+            avoid=tuple(sorted(at.case.suspects)),
+            idempotency=("incident notice", f"{incident} {point.id}"),
+        )
+        message = await at.means.intake.accept(tx, at.means.intake.check(new))
         await tx.run(
             insert(_n).values(
-                incident_id=case.incident.id,
+                incident_id=incident,
                 contact_point_id=point.id,
                 account_id=account,
                 message_id=message,
@@ -137,78 +118,84 @@ async def _tell(tx: Tx, means: Means, case: Case, account: str, what: str) -> No
                 at=tx.now,
             )
         )
+    return len(points)
 
 
 def write(settings: NoticeSettings, case: Case, address: str, what: str) -> Content:
     """The mail (pure): what happened, what we did, what to do."""
     url = settings.public_url.rstrip("/")
-    reader = (
-        "one of the services that carry our mail"
-        if case.suspects
-        else "many accounts at once, by somebody who is not their owner"
-    )
-    happened = (
-        f"We believe that somebody could read mail at {reader}. While that was so, a password "
-        "reset of your account was asked for."
-        if case.suspects
-        else f"We believe that password resets were asked for {reader}. One was for your account."
-    )
-    did = (
-        "This mail comes another way, which that service cannot read."
-        if case.suspects
-        else "We watch for it, and no reset works without two mails that travel different ways."
-    )
+    if case.suspects:
+        happened = (
+            "We believe that somebody could read mail at one of the services that carry ours. "
+            "While that was so, somebody asked for a password reset of your account."
+        )
+        did = "This mail comes another way, which that service cannot read."
+    else:
+        happened = (
+            "We believe that somebody asks for password resets of many accounts that are not "
+            "theirs. One was asked for yours."
+        )
+        did = "No reset works without two mails that travel different ways."
     worst = what == "completed"
-    todo = (
-        [
-            f"If it was not you: recover the account at {url}/recover . While an account rests, "
-            "signing in and recovering wait until the rest is over.",
-            "Change the password wherever else you used it.",
-        ]
-        if worst
-        else ["There is nothing that you must do. If you did not ask for a reset, ignore its mail."]
-    )
-    lines = [
-        "Hello,",
-        "",
-        happened,
-        "",
-        f"What happened to this account: {WORDS[what]}",
-        "",
-        f"What we did: {did}",
-        "",
-        "What to do:",
-        *(f"- {one}" for one in todo),
-        "- A second factor stops whoever can read your mail. You can add one after signing in at "
-        f"{url}/sign-in .",
-        "",
-        f"When: between {_day(case.since)} and {_day(case.until)} (UTC). We will never ask for "
-        "your password or a code by mail.",
-    ]
-    subject = (
-        "Your password may have been replaced by somebody else"
-        if worst
-        else "Somebody asked to reset your password"
-    )
+    if worst:
+        did += " Until you have read this, the account may rest: then nobody can sign in to it."
+        todo = (
+            f"- If it was not you, recover the account at {url}/recover (after its rest)\n"
+            "- Change that password wherever else you used it"
+        )
+    else:
+        todo = "- Nothing, if you did not ask for it: ignore the mail of the reset"
+    start, end = _minute(case.since), _minute(case.until)
+    text = f"""\
+Hello,
+
+{happened}
+
+When: between {start} and {end}, UTC.
+
+What happened to this account: {WORDS[what]}
+
+What we did: {did}
+
+What to do:
+{todo}
+- A second factor stops whoever can read your mail: sign in at {url}/sign-in and add one
+
+We never ask for your password or for a code by mail.
+"""
+    subject = "Somebody asked to reset your password"
+    if worst:
+        subject = "Your password was reset, perhaps not by you"
     return Content(
         sender=settings.sender,
         sender_name=settings.sender_name,
         to=address,
         subject=subject,
-        text="\n".join(lines) + "\n",
+        text=text,
     )
 
 
-def _day(at: int) -> str:
+def _minute(at: Instant) -> str:
     return iso(at)[:16].replace("T", " ")
 
 
-async def _accounts(tx: Tx, means: Means, case: Case, outcome: str) -> list[str]:
-    providers = case.suspects or frozenset(means.house.parties)
-    return await recovery.accounts(tx, providers, case.since, case.until, outcome)
+async def _accounts(at: At, outcome: str) -> list[str]:
+    case = at.case
+    providers = case.suspects or frozenset(at.means.house.parties)
+    return await recovery.accounts(at.tx, providers, case.since, case.until, outcome)
 
 
-async def _routes(tx: Tx, means: Means, case: Case) -> list[str]:
-    stream = means.streams.get(means.notices.stream)
+async def _routes(at: At) -> list[str]:
+    stream = at.means.streams.get(at.means.notices.stream)
     names = {one.provider for one in stream.routes} if stream else set()
-    return sorted(names - case.suspects - (await mail.cut(tx)).keys())
+    return sorted(names - at.case.suspects - (await mail.cut(at.tx)).keys())
+
+
+ACTION = Action(
+    "notify_owners",
+    "Tell the owners",
+    preview,
+    step,
+    about=("provider", "campaign"),
+    look=look,
+)

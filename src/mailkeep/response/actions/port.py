@@ -1,6 +1,6 @@
 """The shape of an action, and what it may use."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,9 +21,7 @@ from mailkeep.watch.types import Subject
 class Voids(Protocol):
     """What the recovery room does for us."""
 
-    async def void_through(
-        self, tx: Tx, providers: frozenset[str], why: str = "provider_cut"
-    ) -> int: ...
+    async def void_through(self, tx: Tx, providers: Set[str], why: str) -> int: ...
 
 
 class NoticeSettings(msgspec.Struct, frozen=True):
@@ -37,7 +35,7 @@ class NoticeSettings(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Means:
-    """The services that actions use."""
+    """The services that actions use. ``recovery`` is None where no accounts are kept here."""
 
     database: Database
     house: House
@@ -45,7 +43,7 @@ class Means:
     streams: Mapping[str, StreamSettings]
     intake: Intake
     accounts: Accounts
-    recovery: Voids
+    recovery: Voids | None
     notices: NoticeSettings
     settings: ResponseSettings
     wake: Callable[[str], None] = lambda _stream: None
@@ -83,64 +81,50 @@ class Progress(msgspec.Struct, frozen=True):
     cursor: str = ""
 
 
-class Action(Protocol):
-    """One action.
+NOTHING = Progress(False, {})
 
-    ``preview`` only reads. ``step`` does the next part, in one transaction, and is idempotent: what
-    is done already is not done again. It refuses with an error before it writes anything.
-    ``undo`` is None where nothing can be taken back. ``look`` renews a result that goes on changing
-    after the action is done.
+
+@dataclass(frozen=True)
+class At:
+    """Where an action is asked or done.
+
+    Attributes:
+        by: who does it.
+        before: how far it had come.
     """
 
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def title(self) -> str: ...
-
-    @property
-    def dangerous(self) -> bool:
-        """Customers or mail may suffer if it was wrong: a person confirms it twice."""
-        ...
-
-    def fits(self, subject: Subject) -> bool: ...
-
-    async def preview(self, tx: Tx, means: Means, case: Case) -> Preview: ...
-
-    async def step(
-        self, tx: Tx, means: Means, case: Case, by: str, before: Progress
-    ) -> Progress: ...
-
-    @property
-    def undo(self) -> "Undo | None": ...
-
-    async def look(
-        self, tx: Tx, means: Means, case: Case, result: dict[str, object]
-    ) -> dict[str, object]: ...
+    tx: Tx
+    means: Means
+    case: Case
+    by: str = ""
+    before: Progress = NOTHING
 
 
-class Undo(Protocol):
-    """Takes an action back; says what it did, in a sentence. Raises ``Conflict``."""
+@dataclass(frozen=True)
+class Action:
+    """One action: the functions of its module.
 
-    async def __call__(self, tx: Tx, means: Means, case: Case, by: str) -> str: ...
+    Attributes:
+        title: what a person presses.
+        preview: what it would do; only reads.
+        step: does the next part in the caller's transaction. Idempotent: what is done is not done
+            again. It refuses with an error before it writes anything.
+        dangerous: customers or mail suffer if it was wrong; a person confirms it.
+        about: the kinds of subject that it fits.
+        holds: whether what it did still stands, so that doing it again would change nothing.
+        undo: takes it back and says what that did, or raises ``Conflict``.
+        look: the result as it stands now, where it goes on changing.
+    """
 
-
-class Base:
-    """What most actions have in common."""
-
-    name = ""
-    title = ""
-    dangerous = False
+    name: str
+    title: str
+    preview: Callable[[At], Awaitable[Preview]]
+    step: Callable[[At], Awaitable[Progress]]
+    dangerous: bool = False
+    about: tuple[str, ...] = ("provider",)
+    holds: Callable[[At], Awaitable[bool]] | None = None
+    undo: Callable[[At], Awaitable[str]] | None = None
+    look: Callable[[At], Awaitable[dict[str, object]]] | None = None
 
     def fits(self, subject: Subject) -> bool:
-        """Most actions are about a provider."""
-        return subject.kind == "provider"
-
-    @property
-    def undo(self) -> Undo | None:
-        return None
-
-    async def look(
-        self, tx: Tx, means: Means, case: Case, result: dict[str, object]
-    ) -> dict[str, object]:
-        return result
+        return subject.kind in self.about
