@@ -106,6 +106,18 @@ def stopped(house: House, to: str, denial: str) -> Content:
     )
 
 
+def changed(house: House, to: str, what: str) -> Content:
+    """The notice after somebody who was signed in changed what opens the account."""
+    return house.write(
+        to,
+        "Your account was changed",
+        [
+            f"In your account, {what}, by somebody who was signed in.",
+            f"This was not you? Reset the password now: {house.page('/recover')}",
+        ],
+    )
+
+
 def confirmation(house: House, to: str, code: str | None) -> Content:
     """The mail after a sign-up; without a code to an address that has an account already."""
     if code is None:

@@ -50,6 +50,8 @@ def plan(
         mark -= weight
         if mark < 0:
             return Pair(one.provider, other.provider)
+    if pairs:  # a draw so near to 1 that rounding passed the end
+        return Pair(pairs[-1][0].provider, pairs[-1][1].provider)
     return None
 
 

@@ -6,6 +6,7 @@ comes before the password is written), a thief with a session (every session end
 would turn denials on an owner (each takes power away once, for a bounded time).
 """
 
+import asyncio
 from collections.abc import Set
 
 from sqlalchemy import insert, select, update
@@ -21,12 +22,12 @@ from mailkeep.events.log import record
 from mailkeep.events.types import Recorded
 from mailkeep.mail import services as mail_services
 from mailkeep.mail.events import AttemptFinished
-from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Tx
 
-from . import mails, policy, tables
+from . import mails, tables
 from .context import REFUSED, Context
 from .events import ProofVoided, RecoveryCompleted, RecoveryDenied, StoppedByFactor
+from .notices import Notices
 from .planning import Planner
 from .proving import Proving
 from .types import State
@@ -46,8 +47,10 @@ class Recovery:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.settings = context.settings
+        self.awake = asyncio.Event()  #: set when the planner has something to look at
         self.planner = Planner(context)
         self.proving = Proving(context)
+        self.notices = Notices(context)
 
     async def ask(self, address: str, *, browser: str, network: str) -> None:
         """Somebody asks for a reset. The work and the reply are the same for every address.
@@ -76,6 +79,7 @@ class Recovery:
                     why=None if heard else "network_limit",
                 )
             )
+        self.awake.set()
 
     async def finish(self, password: str, factor: str | None, *, browser: str) -> None:
         """Write a new password for the recovery of which this browser gave both proofs.
@@ -101,7 +105,6 @@ class Recovery:
         error: Conflict | NotSignedIn | None = None
         async with context.database.write() as tx:
             error = await self._finish(tx, browser, kept, factor)
-        context.wake(self.settings.notices)
         if error is not None:
             raise error
 
@@ -143,7 +146,7 @@ class Recovery:
             await context.void(tx, other["id"], "completed_another")
         fact = RecoveryCompleted(recovery, account, progress.factor)
         await record(context.database, tx, fact)
-        await self._tell(tx, account, recovery, mails.completed)
+        await self.notices.tell(tx, account, recovery, mails.completed)
         return None
 
     async def _independent(self, tx: Tx, given: list[RowMapping]) -> bool:
@@ -168,7 +171,7 @@ class Recovery:
         )
         if row["stopped_at"] is None:
             await record(context.database, tx, StoppedByFactor(row["id"], account))
-            await self._tell(tx, account, row["id"], mails.stopped)
+            await self.notices.tell(tx, account, row["id"], mails.stopped)
         if tries >= self.settings.factor_tries:
             await context.void(tx, row["id"], "tries_used_up")
         return NotSignedIn("the code of your second factor is missing, wrong or used")
@@ -234,6 +237,7 @@ class Recovery:
             .where(_r.c.id.in_(touched), _r.c.state == State.OPEN.value, _r.c.expires_at > tx.now)
             .values(due=True)
         )
+        tx.after_commit.append(self.awake.set)
         return len(touched)
 
     async def on_attempt(self, tx: Tx, recorded: Recorded) -> None:
@@ -251,6 +255,7 @@ class Recovery:
         await tx.run(
             update(_r).where(_r.c.id.in_(of), _r.c.state == State.OPEN.value).values(due=True)
         )
+        tx.after_commit.append(self.awake.set)
 
     async def sweep(self, tx: Tx) -> int:
         """End recoveries whose time is over; returns how many."""
@@ -262,18 +267,3 @@ class Recovery:
         for row in rows:
             await self._context.void(tx, row["id"], "expired")
         return len(rows)
-
-    async def _tell(self, tx: Tx, account: str, recovery: str, write: mails.Notice) -> None:
-        """Tell every contact point, over two independent routes where two stand: the party that
-        the thief came through must not be the one that keeps the notice back."""
-        context, settings = self._context, self.settings
-        routes = context.notice_routes
-        standing = await context.standing(tx)
-        pair = policy.plan(routes, standing, context.independent, 0.0)
-        ways = ((),) if pair is None else ((pair.link,), (pair.code,))
-        for point in await accounts.contact_points(tx, account):
-            for only in ways:
-                denial = await context.denial(tx, recovery)
-                content: Content = write(context.house, point.address, denial)
-                new = NewMessage(settings.notices, content, only=only)
-                await context.intake.accept(tx, context.intake.check(new))

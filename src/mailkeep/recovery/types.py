@@ -32,6 +32,7 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         sender_name: the name beside it; the pages carry it too.
         stream: of links and codes; it must be a secret one.
         notices: stream in which owners are told what happened.
+        confirmations: stream of the codes that confirm an address; it must be a secret one.
         link_life: of a link; SP 800-63B-4 section 4.2.1.2 allows a day for mail.
         code_life: of a code; ASVS 6.5.5 allows ten minutes.
         code_tries: guesses at one code.
@@ -48,6 +49,7 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sender_name: str = "Accounts"
     stream: str = "recovery"
     notices: str = "security"
+    confirmations: str = "confirmation"
     link_life: float = HOUR / 1e6
     code_life: float = 10 * MINUTE / 1e6
     code_tries: int = 5
