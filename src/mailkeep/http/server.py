@@ -17,6 +17,7 @@ from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
 from . import problems
+from .api.incidents import IncidentsApi
 from .api.messages import Messages
 from .console.mailbox import Mailbox
 from .hooks.webhooks import probe, receive
@@ -56,7 +57,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(Messages, receive, probe, healthz),
+        *(Messages, IncidentsApi, receive, probe, healthz),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     if running.recovery is not None:

@@ -116,6 +116,11 @@ class Incidents:
                 case Closing(incident, Subject() as subject):
                     await self._close(tx, incident, "joined", f"goes on as part of {subject.id}")
 
+    async def tick(self) -> None:
+        """Assess as time passes: what nothing speaks for any more is let go, and closes."""
+        async with self._database.write() as tx:
+            await self.assess(tx)
+
     async def contain(
         self, tx: Tx, incident: str, *, by: str, events: tuple[str, ...] = ()
     ) -> None:
@@ -179,7 +184,7 @@ class Incidents:
         return next((one for one in await queries.live(tx) if one.subject == subject), None)
 
     async def _open(self, tx: Tx, step: Opening) -> None:
-        incident = new_id("inc", tx.now)
+        incident = new_id("inc", tx.now, tx.order.next())
         first = (
             tx.upsert(_i)
             .values(

@@ -19,6 +19,8 @@ from .types import Status
 
 CAUGHT_KEPT = 1000  #: mails in the development mailbox
 
+SCOPES = frozenset({"send", "read", "operate"})  #: operate: act on incidents
+
 _states = tables.provider_states
 
 
@@ -121,6 +123,13 @@ async def authorise(
     if row["streams"] and not streams <= set(row["streams"].split(",")):
         raise NotAllowed("this key may not use that stream")
     return str(row["id"])
+
+
+async def still_may(tx: Tx, key_id: str, scope: str) -> bool:
+    """Whether a key that was presented earlier is not revoked and may do ``scope``."""
+    k = tables.api_keys
+    scopes = await tx.value(select(k.c.scopes).where(k.c.id == key_id, k.c.revoked_at.is_(None)))
+    return scopes is not None and scope in scopes.split(",")
 
 
 async def catch(tx: Tx, recipient: str, raw: bytes) -> str:
