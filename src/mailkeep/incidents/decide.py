@@ -225,6 +225,7 @@ def _merge(
                 Reason(term.detector, round(term.counted, 2), term.reason, term.note, term.events)
                 for term in opinion.terms
             ),
+            opinion.prior,
         )
     return tuple(
         msgspec.structs.replace(one, alone=one.alone and one.open)

@@ -31,6 +31,7 @@ class View(msgspec.Struct, frozen=True):
     """An opinion as an incident keeps it.
 
     Attributes:
+        prior: its log odds before any evidence.
         open: it is held; an opinion that was held stays so until it falls below the closing line.
         alone: an action may rest on it without a person: we saw it ourselves, and nobody outside
             could have staged it.
@@ -41,6 +42,7 @@ class View(msgspec.Struct, frozen=True):
     open: bool
     alone: bool
     reasons: tuple[Reason, ...]
+    prior: float = 0.0
 
 
 class Incident(msgspec.Struct, frozen=True):

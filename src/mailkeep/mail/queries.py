@@ -154,6 +154,12 @@ async def exposed(tx: Tx, providers: str | Set[str], until: Instant) -> int:
     return int(found or 0)
 
 
+async def key_names(tx: Tx) -> dict[str, str]:
+    """What the API keys are called, by their ids."""
+    k = tables.api_keys
+    return {row["id"]: row["name"] for row in await tx.all(select(k.c.id, k.c.name))}
+
+
 async def caught(tx: Tx, limit: int = 100, search: str = "") -> list[CaughtMail]:
     """The development mailbox, newest first; ``search`` looks in recipients."""
     c = tables.caught_mail

@@ -125,11 +125,12 @@ async def authorise(
     return str(row["id"])
 
 
-async def still_may(tx: Tx, key_id: str, scope: str) -> bool:
-    """Whether a key that was presented earlier is not revoked and may do ``scope``."""
+async def still_may(tx: Tx, key_id: str, scope: str) -> str | None:
+    """The name of a key that was presented earlier; None when it was revoked, or may not do
+    ``scope``."""
     k = tables.api_keys
-    scopes = await tx.value(select(k.c.scopes).where(k.c.id == key_id, k.c.revoked_at.is_(None)))
-    return scopes is not None and scope in scopes.split(",")
+    row = await tx.one(select(k).where(k.c.id == key_id, k.c.revoked_at.is_(None)))
+    return str(row["name"]) if row is not None and scope in row["scopes"].split(",") else None
 
 
 async def catch(tx: Tx, recipient: str, raw: bytes) -> str:

@@ -5,6 +5,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import MINUTE
+from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.incidents import blast
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.tracks import Seen, mail_track, security_track
@@ -63,6 +64,16 @@ async def of(tx: Tx, means: Means, found: Incident) -> CaseView:
         mail_track(found, seen),
         security_track(found, seen, radius),
     )
+
+
+async def preview(tx: Tx, means: Means, incident: str, name: str) -> Preview:
+    """What an action would do now; nothing is kept. Raises ``NotFound``, ``Invalid``."""
+    if name not in ACTIONS:
+        raise NotFound(f"no action {name!r}; there are {', '.join(ACTIONS)}")
+    found = await incidents.one(tx, incident)
+    if not ACTIONS[name].fits(found.subject):
+        raise Invalid(f"{name} does not fit an incident about a {found.subject.kind}")
+    return await ACTIONS[name].preview(At(tx, means, case_of(tx, means, found)))
 
 
 async def _seen(tx: Tx, means: Means, about: Case, kept: dict[str, ActionView]) -> Seen:

@@ -39,6 +39,7 @@ class OpinionOut(msgspec.Struct):
     """``open``: it is held. ``automatic``: an action may rest on it without a person."""
 
     hypothesis: str
+    prior: float
     log_odds: float
     open: bool
     automatic: bool
@@ -215,7 +216,9 @@ def _opinion(view: View) -> OpinionOut:
     reasons = [
         ReasonOut(one.detector, one.nats, one.text, one.note, one.events) for one in view.reasons
     ]
-    return OpinionOut(view.hypothesis.value, view.log_odds, view.open, view.alone, reasons)
+    return OpinionOut(
+        view.hypothesis.value, view.prior, view.log_odds, view.open, view.alone, reasons
+    )
 
 
 def _blast(blast: BlastRadius) -> BlastOut:
