@@ -1,10 +1,14 @@
 """Customers at the account pages of a real process, over HTTP and the mail that arrives."""
 
+import shutil
 import time
+
+import pytest
 
 from .conftest import Up
 from .visitor import PASSWORD, Visitor
 
+CHROMIUM = shutil.which("chromium")
 ADDRESS = "grace@example.net"
 NEW = "a-lantern-for-the-quiet-moor"
 
@@ -18,6 +22,7 @@ async def test_sign_up_sign_in_and_out(up: Up) -> None:
         assert await grace.enter(ADDRESS) == (303, "/account")
         status, page = await grace.get("/account")
         assert (status, ADDRESS in page, "(this one)" in page) == (200, True, True)
+        assert (await grace.post("/account/totp", current="not-the-password"))[0] == 401
         app = await grace.bind()
         assert await grace.post("/sign-out") == (303, "/sign-in")
         assert (await grace.get("/account"))[0] == 303
@@ -89,3 +94,62 @@ async def test_unknown_addresses_get_the_same_answer_and_no_mail(up: Up) -> None
         await grace.proofs(ADDRESS)
         assert not await grace.mails("nobody@example.net")
         assert (await grace.post("/recover", address="no address"))[0] == 422
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: make deps")
+async def test_the_pages_in_a_browser(up: Up) -> None:
+    """A link fills the form and tells no server; opening it redeems nothing; axe is quiet."""
+    from axe_playwright_python.async_playwright import Axe
+    from playwright.async_api import async_playwright, expect
+
+    async with Visitor(up.url) as eyes, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = await browser.new_page(viewport={"width": 390, "height": 760})
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+
+        async def quiet() -> None:
+            found = await Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+
+        await page.goto(f"{up.url}/sign-up")
+        await quiet()
+        await page.get_by_label("Mail address").fill(ADDRESS)
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.keyboard.press("Enter")
+        await page.get_by_label("Code").fill(await eyes.find(ADDRESS, r"^Code: (\S{9})"))
+        await page.keyboard.press("Enter")
+        await page.get_by_label("Mail address").fill(ADDRESS)
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("(this one)")).to_be_visible()
+        await quiet()
+        await page.locator("#totp-current").fill(PASSWORD)
+        await page.get_by_role("button", name="Add an authenticator app").click()
+        await quiet()
+        await page.goto(f"{up.url}/recover")
+        await page.get_by_label("Mail address").fill(ADDRESS)
+        await page.keyboard.press("Enter")
+        link, code = await eyes.proofs(ADDRESS)
+        # As a mail gateway's scanner does: open it in a full browser, scripts and all.
+        scanner = await browser.new_page()
+        await scanner.goto(f"{up.url}/recover/proof#{link}")
+        await expect(scanner.get_by_text("Taken from the link")).to_be_visible()
+        await scanner.close()
+        await page.goto("about:blank")
+        await page.goto(f"{up.url}/recover/proof#{link}")
+        await expect(page.get_by_text("Taken from the link")).to_be_visible()
+        assert link not in page.url
+        await quiet()
+        await page.get_by_label("Short code").fill(code)
+        await page.get_by_role("button", name="Go on").click()
+        await page.get_by_label("New password").fill(NEW)
+        await quiet()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name="The password is set")).to_be_visible()
+        assert asked
+        assert not [url for url in asked if link in url.partition("#")[0]]
+        await browser.close()

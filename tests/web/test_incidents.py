@@ -84,7 +84,9 @@ async def test_the_doors_of_the_api(up: Up) -> None:
     for headers, status in (({}, 401), ({"Authorization": "Bearer mk_guess"}, 401)):
         async with up.session.get(f"{up.url}/v1/incidents", headers=headers) as reply:
             assert reply.status == status
-    for path in ("/v1/incidents/inc_none/close", "/v1/incidents/inc_none/actions/cut_provider"):
-        assert (await _post(up, path, {"step": "apply"}))[0] == 404
+    nowhere = "/v1/incidents/inc_none"
+    assert (await _post(up, f"{nowhere}/actions/cut_provider", {"step": "apply"}))[0] == 404
+    assert (await _post(up, f"{nowhere}/notes", {"text": "x"}))[0] == 404
+    assert (await _post(up, f"{nowhere}/close", {"text": "x"}))[0] == 404
     status, problem = await _post(up, "/v1/incidents/inc_none/actions/x", {"step": "explode"})
     assert (status, problem["field"]) == (422, "step")

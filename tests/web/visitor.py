@@ -83,9 +83,9 @@ class Visitor:
     async def enter(self, address: str, password: str = PASSWORD) -> tuple[int, str]:
         return await self.post("/sign-in", address=address, password=password)
 
-    async def bind(self) -> pyotp.TOTP:
+    async def bind(self, password: str = PASSWORD) -> pyotp.TOTP:
         """Add an authenticator app to the account that is signed in."""
-        status, page = await self.post("/account/totp")
+        status, page = await self.post("/account/totp", current=password)
         assert status == 200, page
         secret = re.search(r'id="secret"[^>]*>([A-Z2-7]+)<', page)
         factor = re.search(r'name="factor" value="(\w+)"', page)

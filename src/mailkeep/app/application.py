@@ -30,6 +30,7 @@ from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.runner import Watch
 
 from . import defence
+from .alone import Alone
 from .loops import keep
 from .settings import Settings, provider_configs
 from .wiring import subscribers
@@ -86,6 +87,7 @@ class Application:
         self.incidents = defence.incidents(settings, self.database)
         self.response = defence.response(self)
         self._subscribers = subscribers(self.recovery, self.incidents, self.response)
+        self._alone = Alone(home)
         self._placed = asyncio.Event()
         self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
         self._tasks: list[asyncio.Task[None]] = []
@@ -112,7 +114,13 @@ class Application:
         )
 
     async def __aenter__(self) -> Self:
+        if self.database.is_sqlite:
+            self._alone.take()
         await upgrade(self.database)
+        if self.database.is_sqlite:
+            async with self.database.write() as tx:
+                await outbox.release_leases(tx)
+        self._warn()
         loops = {
             "dispatch": self.dispatcher.run(),
             "relay": keep("relay", self._place, RELAY_SECONDS, self.database.committed),
@@ -143,6 +151,15 @@ class Application:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.database.close()
+        self._alone.leave()
+
+    def _warn(self) -> None:
+        """Say at the start what would only be noticed when somebody needs it."""
+        if self.recovery is not None and not self.recovery.possible():
+            log.warning(
+                "recovery.no_two_routes",
+                meaning="no two routes of the recovery stream are independent: nobody can recover",
+            )
 
     async def catch(self, recipients: list[str], raw: bytes) -> None:
         """Keep a received mail in the development mailbox."""

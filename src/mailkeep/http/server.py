@@ -23,6 +23,7 @@ from .console import operator as console_operator
 from .console.incidents import Console
 from .console.mailbox import Mailbox
 from .hooks.webhooks import probe, receive
+from .openapi import Document
 from .pages.account import AccountPages
 from .pages.recover import RecoverPages
 from .pages.sign_in import SignInPages
@@ -84,7 +85,9 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
             Exception: problems.on_fault,
         },
         template_config=TemplateConfig(directory=HERE / "templates", engine=JinjaTemplateEngine),
-        openapi_config=OpenAPIConfig("Mailkeep", __version__, path="/v1/openapi"),
+        openapi_config=OpenAPIConfig(
+            "Mailkeep", __version__, path="/v1", render_plugins=[Document()]
+        ),
         allowed_hosts=AllowedHostsConfig(list(hosts)) if hosts else None,
         request_max_body_size=MAX_BODY,
         response_headers=HEADERS,

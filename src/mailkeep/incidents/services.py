@@ -172,11 +172,13 @@ class Incidents:
         # The words stay out of the audit chain: it outlives every erasure.
         await audit.write(tx, by, "note_incident", {"incident": incident})
 
-    async def close(self, tx: Tx, incident: str, *, by: str) -> None:
-        """A person ends it. Raises ``NotFound``; ``Conflict`` when it is closed already."""
+    async def close(self, tx: Tx, incident: str, why: str, *, by: str) -> None:
+        """A person ends it, and says why. Raises as ``note`` does; ``Conflict`` when it is closed
+        already."""
         found = await queries.one(tx, incident, lock=True)
         if found.state is State.CLOSED:
             raise Conflict("this incident is closed already")
+        await self.note(tx, incident, why, by=by)
         await self._close(tx, incident, by, "closed by a person")
         await audit.write(tx, by, "close_incident", {"incident": incident})
 

@@ -24,7 +24,7 @@ from mailkeep.mail import services as mail_services
 from mailkeep.mail.events import AttemptFinished
 from mailkeep.store.database import Tx
 
-from . import mails, tables
+from . import mails, policy, tables
 from .context import REFUSED, Context
 from .events import ProofVoided, RecoveryCompleted, RecoveryDenied, StoppedByFactor
 from .notices import Notices
@@ -51,6 +51,12 @@ class Recovery:
         self.planner = Planner(context)
         self.proving = Proving(context)
         self.notices = Notices(context)
+
+    def possible(self) -> bool:
+        """Whether the settings have two independent routes at all, be they standing or not."""
+        context = self._context
+        names = [route.provider for route in context.routes]
+        return policy.plan(context.routes, names, context.independent, 0.0) is not None
 
     async def ask(self, address: str, *, browser: str, network: str) -> None:
         """Somebody asks for a reset. The work and the reply are the same for every address.

@@ -354,7 +354,7 @@ async def test_what_cannot_be_is_refused(stage: Stage) -> None:
         with pytest.raises(Conflict):
             await stage.response.undo(tx, incident, "notify_owners", by=BY)
     async with stage.database.write() as tx:
-        await stage.incidents.close(tx, incident, by=BY)
+        await stage.incidents.close(tx, incident, "known", by=BY)
     with pytest.raises(Conflict, match="closed"):
         await stage.response.apply(incident, "notify_owners", by=BY)
 

@@ -106,10 +106,10 @@ async def test_what_a_person_closed_stays_closed_until_there_is_more(
     await stage.signal({SILENT: 8.0})
     incident = await stage.only()
     async with database.write() as tx:
-        await stage.incidents.close(tx, incident.id, by="key_1")
+        await stage.incidents.close(tx, incident.id, "known", by="key_1")
     with pytest.raises(Conflict):
         async with database.write() as tx:
-            await stage.incidents.close(tx, incident.id, by="key_1")
+            await stage.incidents.close(tx, incident.id, "known", by="key_1")
     await stage.signal({SILENT: 8.0})
     assert len(await stage.all()) == 1
     await stage.signal({COMPROMISED: 8.5}, detector="honey")

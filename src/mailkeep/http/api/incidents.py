@@ -122,6 +122,8 @@ class ActionIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NoteIn(msgspec.Struct, forbid_unknown_fields=True):
+    """What a person has to say: a note, or why an incident is closed."""
+
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
 
 
@@ -166,9 +168,10 @@ class IncidentsApi(Controller):
 
     @post("/{incident:str}/close", status_code=200, summary="Close an incident")
     async def close(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
+        wanted = _decode(await request.body(), NoteIn)
         by = await _operator(request, running)
         async with running.database.write() as tx:
-            await running.incidents.close(tx, incident, by=by)
+            await running.incidents.close(tx, incident, wanted.text, by=by)
             return _out(await queries.case(tx, running.response.means, incident))
 
 

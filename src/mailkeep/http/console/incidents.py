@@ -127,8 +127,9 @@ class Console(Controller):
             async with running.database.read() as tx:
                 case = await queries.case(tx, running.response.means, incident)
             return _page(operator, "close", case=case)
+        why = operator.form.get("text", "")
         async with running.database.write() as tx:
-            await running.incidents.close(tx, incident, by=operator.key)
+            await running.incidents.close(tx, incident, why, by=operator.key)
         return _to(incident)
 
 

@@ -34,8 +34,16 @@ class AccountPages(Controller):
 
     @post("/totp", status_code=200)
     async def enrol(self, visit: Visit, house: House) -> Template:
-        """Show a new secret; nothing is bound before a code from it was typed."""
+        """Show a new secret; nothing is bound before a code from it was typed.
+
+        The password is asked again: whoever stole a session would otherwise bind a factor of their
+        own, and the owner could not sign in any more.
+        """
         session = await visit.session()
+        try:
+            await house.accounts.prove_password(session.account, visit.form.get("current", ""))
+        except (NotSignedIn, TooMany) as error:
+            return await _account(visit, house, error)
         async with house.database.write() as tx:
             points = await queries.contact_points(tx, session.account)
             made = await totp.enrol(
