@@ -203,9 +203,7 @@ async def _through(stage: Stage, address: str, provider: str = "a") -> str:
             .values(provider=provider)
         )
         await tx.run(
-            update(p)
-            .where(p.c.recovery_id == recovery, p.c.kind == "code", p.c.provider == provider)
-            .values(provider="b")
+            update(p).where(p.c.recovery_id == recovery, p.c.kind == "code").values(provider="b")
         )
     return str(recovery)
 
