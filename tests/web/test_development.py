@@ -4,12 +4,13 @@ import asyncio
 import json
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from .conftest import Up, ready, start
+from .conftest import READY_SECONDS, Up, ready, start
 
 CHROMIUM = shutil.which("chromium")
 
@@ -99,9 +100,6 @@ async def test_what_was_acknowledged_survives_a_kill(up: Up, tmp_path: Path) -> 
     sent = [(await up.send(to=f"user{n}@example.net", stream="bulk"))["ids"][0] for n in range(10)]
     up.process.kill()
     await up.process.wait()
-    with sqlite3.connect(up.home / "mailkeep.db") as database:
-        # The worker is dead; do not wait for its lease to lapse by the clock.
-        database.execute("UPDATE messages SET lease_until = 0 WHERE status = 'sending'")
     up.process, command, _ = await start(up.home)
     url, key = command[2].removesuffix("/v1/messages"), command[4].split()[-1]
     async with aiohttp.ClientSession() as session:
@@ -109,6 +107,18 @@ async def test_what_was_acknowledged_survives_a_kill(up: Up, tmp_path: Path) -> 
         up.url, up.key, up.session = url, key, session
         for message in sent:
             await up.until(message, "delivered")
+
+
+async def test_a_second_process_on_one_home_is_refused(up: Up) -> None:
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("mailkeep")),
+        *("up", "--dev", "--port", "0", "--smtp-port", "0", "--home", str(up.home)),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await asyncio.wait_for(process.communicate(), READY_SECONDS)
+    assert process.returncode == 2
+    assert b"another Mailkeep runs" in said
 
 
 async def test_no_secret_body_is_left_in_the_files(up: Up) -> None:

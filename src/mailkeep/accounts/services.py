@@ -224,25 +224,39 @@ class Accounts:
             Invalid: the new one cannot be used.
             TooMany: too many wrong current passwords.
         """
-        async with self._database.write() as tx:
-            allowed = await throttle.take(
-                tx, account, "change", limit=self.settings.tries, window=self.settings.window
-            )
-            kept = await queries.password_hash(tx, account)
+        kept = await self.prove_password(account, current)
+        async with self._database.read() as tx:
             factor = await queries.has_factor(tx, account)
             about = [one.address for one in await queries.contact_points(tx, account)]
-        if not allowed:
-            raise TooMany("too many tries", retry_after=self.settings.window / 1_000_000)
-        if not await self._slow.check("password", policy.normalise(current), kept):
-            raise NotSignedIn("the current password is wrong")
         made = await self.hash_password(new, has_factor=factor, about=about)
         async with self._database.write() as tx:
             await queries.account(tx, account, lock=True)
             if await queries.password_hash(tx, account) != kept:
                 raise NotSignedIn("the current password is wrong")
-            await throttle.clear(tx, account, "change")
             await self.write_password(tx, account, made, by="change")
             await self.sessions.end_all(tx, account, "owner")
+
+    async def prove_password(self, account: str, current: str) -> str | None:
+        """Who is signed in shows the password again, before what opens the account is changed
+        (ASVS 7.5.1): a stolen session must not become a stolen account. Returns the kept hash.
+
+        Raises:
+            NotSignedIn: it is wrong.
+            TooMany: too many wrong ones.
+        """
+        async with self._database.write() as tx:
+            allowed = await throttle.take(
+                tx, account, "change", limit=self.settings.tries, window=self.settings.window
+            )
+            kept = await queries.password_hash(tx, account)
+        if not allowed:
+            raise TooMany("too many tries", retry_after=self.settings.window / 1_000_000)
+        typed = policy.normalise(current[: policy.LONGEST + 1])
+        if not await self._slow.check("password", typed, kept):
+            raise NotSignedIn("the current password is wrong", field="current")
+        async with self._database.write() as tx:
+            await throttle.clear(tx, account, "change")
+        return kept
 
     async def hash_password(self, password: str, *, has_factor: bool, about: list[str]) -> str:
         """Check a new password and hash it. Raises ``Invalid``."""

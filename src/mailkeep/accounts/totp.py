@@ -90,15 +90,17 @@ async def confirm(
 
 
 async def prove(
-    tx: Tx, keys: KeyRing, account: str, code: str, settings: AccountSettings
+    tx: Tx, keys: KeyRing, account: str, code: str, settings: AccountSettings, lane: str = "totp"
 ) -> bool | None:
     """Whether a code is right and unused; uses it up, and a try.
 
     Returns None when the tries of this window are used up: nothing was looked at. Only somebody
-    who has passed the step before (the password, or both mailed proofs) gets here.
+    who has passed the step before (the password, or both mailed proofs) gets here. Each way in
+    has its own ``lane``, so that who reads the owner's mailbox cannot use up the tries of who
+    knows the password.
     """
     allowed = await throttle.take(
-        tx, account, "totp", limit=settings.factor_tries, window=settings.window
+        tx, account, lane, limit=settings.factor_tries, window=settings.window
     )
     if not allowed:
         return None
@@ -113,7 +115,7 @@ async def prove(
         update(_t).where(_t.c.id == row["id"], _t.c.last_step < step).values(last_step=step)
     )
     if used == 1:
-        await throttle.clear(tx, account, "totp")
+        await throttle.clear(tx, account, lane)
     return used == 1
 
 

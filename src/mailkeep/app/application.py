@@ -1,7 +1,6 @@
 """One running Mailkeep: its rooms, the loops that keep them going, start and stop."""
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Self
 
 import structlog
 
+from mailkeep.accounts.hashing import SlowHash
+from mailkeep.accounts.services import Accounts
 from mailkeep.base.clock import SystemClock
-from mailkeep.base.errors import Unavailable
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import Relay
@@ -19,11 +19,18 @@ from mailkeep.mail import outbox, services
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
+from mailkeep.recovery.context import Context
+from mailkeep.recovery.services import Recovery
 from mailkeep.store.database import Database, SharedCommit
 from mailkeep.store.migrate import upgrade
+from mailkeep.trust import register
+from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.runner import Watch
 
+from .alone import Alone
+from .loops import keep
 from .settings import Settings, provider_configs
+from .wiring import subscribers
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +38,8 @@ RELAY_SECONDS = 0.5
 SWEEP_SECONDS = 60.0
 WATCH_SECONDS = 1.0
 WATCH_BATCH = 500
+PLAN_SECONDS = 0.5
+SUBSCRIBE_BATCH = 200
 
 
 class Application:
@@ -54,29 +63,71 @@ class Application:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.settings = settings
         self.dev = dev
+        self.public_url = settings.public_url
         self.clock = SystemClock()
         self.keys = KeyRing(home)
         self.database = Database(settings.database_url(home), self.clock)
         self.shared = SharedCommit(self.database)
         self.streams = settings.streams()
         self.providers = provider_configs(settings, environ)
+        self.graph = TrustGraph(register.load(settings.party))
         self.intake = Intake(self.database, self.keys, self.streams)
         self.claims = Claims(self.database, self.providers)
         self.dispatcher = Dispatcher(
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
         )
+        slow = SlowHash(self.keys)
+        self.accounts = Accounts(self.database, self.keys, slow)
+        self.recovery = self._recovery(slow)
         self.watch = Watch(self.database)
+        self._subscribers = subscribers(self.recovery)
+        self._alone = Alone(home)
+        self._placed = asyncio.Event()
         self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
         self._tasks: list[asyncio.Task[None]] = []
 
+    def _recovery(self, slow: SlowHash) -> Recovery | None:
+        settings = self.settings.recovery
+        if settings is None:
+            return None
+        return Recovery(
+            Context(
+                self.database,
+                self.keys,
+                self.accounts,
+                slow,
+                self.intake,
+                self.streams,
+                {one.name: one.party for one in self.providers.values()},
+                self.graph,
+                self.settings.public_url,
+                settings,
+                lambda: self.dispatcher.ailing(settings.stream),
+                self.dispatcher.wake,
+            )
+        )
+
     async def __aenter__(self) -> Self:
+        if self.database.is_sqlite:
+            self._alone.take()
         await upgrade(self.database)
-        self._tasks = [
-            asyncio.create_task(self.dispatcher.run(), name="dispatch"),
-            asyncio.create_task(self._relay_loop(), name="relay"),
-            asyncio.create_task(self._sweep_loop(), name="sweep"),
-            asyncio.create_task(self._watch_loop(), name="watch"),
-        ]
+        if self.database.is_sqlite:
+            async with self.database.write() as tx:
+                await outbox.release_leases(tx)
+        self._warn()
+        loops = {
+            "dispatch": self.dispatcher.run(),
+            "relay": keep("relay", self._place, RELAY_SECONDS, self.database.committed),
+            "subscribers": keep("subscribers", self._hear, RELAY_SECONDS, self._placed),
+            "sweep": keep("sweep", self._sweep, SWEEP_SECONDS),
+            "watch": keep("watch", self._watch, WATCH_SECONDS),
+        }
+        if self.recovery is not None:
+            recovery = self.recovery
+            loops["recovery"] = keep(
+                "recovery", recovery.planner.step, PLAN_SECONDS, recovery.awake
+            )
+        self._tasks = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
         return self
 
     async def __aexit__(
@@ -89,6 +140,15 @@ class Application:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.database.close()
+        self._alone.leave()
+
+    def _warn(self) -> None:
+        """Say at the start what would only be noticed when somebody needs it."""
+        if self.recovery is not None and not self.recovery.possible():
+            log.warning(
+                "recovery.no_two_routes",
+                meaning="no two routes of the recovery stream are independent: nobody can recover",
+            )
 
     async def catch(self, recipients: list[str], raw: bytes) -> None:
         """Keep a received mail in the development mailbox."""
@@ -96,36 +156,24 @@ class Application:
             for recipient in recipients:
                 await services.catch(tx, recipient, raw)
 
-    async def _relay_loop(self) -> None:
-        while True:
-            self.database.committed.clear()
-            try:
-                placed = await self._relay.place()
-            except Unavailable as error:
-                log.warning("relay.unavailable", error=str(error))
-                placed = 0
-            if not placed:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.database.committed.wait(), RELAY_SECONDS)
+    async def _place(self) -> int:
+        placed = await self._relay.place()
+        if placed:
+            self._placed.set()
+        return placed
 
-    async def _watch_loop(self) -> None:
-        while True:
-            try:
-                taken = await self.watch.step(WATCH_BATCH)
-            except Unavailable as error:
-                log.warning("watch.unavailable", error=str(error))
-                taken = 0
-            if taken < WATCH_BATCH:
-                await asyncio.sleep(WATCH_SECONDS)
+    async def _hear(self) -> bool:
+        heard = [await one.step(self.database, SUBSCRIBE_BATCH) for one in self._subscribers]
+        return SUBSCRIBE_BATCH in heard
 
-    async def _sweep_loop(self) -> None:
-        while True:
-            try:
-                async with self.database.write() as tx:
-                    dropped = await outbox.sweep(tx, self.settings.keep_unconfirmed)
-                destroyed = self.keys.destroy_expired(self.clock.now())
-                if dropped or destroyed:
-                    log.info("swept", bodies=dropped, hourly_keys=len(destroyed))
-            except Unavailable as error:
-                log.warning("sweep.unavailable", error=str(error))
-            await asyncio.sleep(SWEEP_SECONDS)
+    async def _watch(self) -> bool:
+        return await self.watch.step(WATCH_BATCH) == WATCH_BATCH
+
+    async def _sweep(self) -> None:
+        async with self.database.write() as tx:
+            dropped = await outbox.sweep(tx, self.settings.keep_unconfirmed)
+            if self.recovery is not None:
+                await self.recovery.sweep(tx)
+        destroyed = self.keys.destroy_expired(self.clock.now())
+        if dropped or destroyed:
+            log.info("swept", bodies=dropped, hourly_keys=len(destroyed))

@@ -18,6 +18,7 @@ from mailkeep.mail.types import StreamSettings
 from mailkeep.providers import registry
 from mailkeep.providers.errors import UnknownProvider
 from mailkeep.providers.types import ProviderConfig
+from mailkeep.recovery.types import RecoverySettings
 from mailkeep.trust import register
 
 
@@ -45,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         public_url: under which people and providers reach the pages and webhooks.
         database: ``sqlite:///…`` or ``postgresql://…``; empty means a file in the home directory.
         keep_unconfirmed: seconds for which an ordinary body is kept until a delivery is reported.
+        recovery: Mailkeep keeps the accounts: their pages exist when this table does.
     """
 
     public_url: str = "http://localhost:8025"
@@ -53,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider: tuple[ProviderSettings, ...] = ()
     stream: tuple[StreamSettings, ...] = ()
     party: tuple[dict[str, str | list[str]], ...] = ()
+    recovery: RecoverySettings | None = None
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -90,6 +93,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
             registry.get(provider.kind)
         except UnknownProvider as error:
             raise BadSettings(f"provider {provider.name}: {error}") from error
+    _check_recovery(settings)
     for stream in settings.stream:
         for route in stream.routes:
             if route.provider not in names:
@@ -102,6 +106,24 @@ def parse(raw: Mapping[str, object]) -> Settings:
         if any(route.weight < 0 for route in stream.routes):
             raise BadSettings(f"stream {stream.name}: a weight is below 0")
     return settings
+
+
+def _check_recovery(settings: Settings) -> None:
+    """The streams that recoveries use must be there, and the proofs' must be a secret one."""
+    if settings.recovery is None:
+        return
+    streams = settings.streams()
+    for field, name in (
+        ("stream", settings.recovery.stream),
+        ("notices", settings.recovery.notices),
+        ("confirmations", settings.recovery.confirmations),
+    ):
+        if name not in streams:
+            raise BadSettings(
+                f"recovery: {field}: no stream {name!r}{register.nearest(name, streams)}"
+            )
+        if field != "notices" and not streams[name].secret:
+            raise BadSettings(f"recovery: {field}: stream {name} must be secret = true")
 
 
 def provider_configs(
@@ -148,7 +170,12 @@ def _nearest(text: str) -> str:
     match = _UNKNOWN_FIELD.search(text)
     if match is None:
         return text
-    owner = {"provider": ProviderSettings, "stream": StreamSettings}.get(match[2] or "", Settings)
+    tables: dict[str, type[msgspec.Struct]] = {
+        "provider": ProviderSettings,
+        "stream": StreamSettings,
+        "recovery": RecoverySettings,
+    }
+    owner = tables.get(match[2] or "", Settings)
     return text + register.nearest(match[1], set(owner.__struct_fields__))
 
 

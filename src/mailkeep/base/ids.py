@@ -20,6 +20,33 @@ def _base32(value: int, length: int) -> str:
     return "".join(reversed(out))
 
 
-def new_id(prefix: str, at: Instant) -> str:
-    """A fresh id for something that came to be at ``at``."""
-    return f"{prefix}_{_base32(at // 1000, 10)}{_base32(secrets.randbits(80), 16)}"
+def new_id(prefix: str, at: Instant, tail: int | None = None) -> str:
+    """A fresh id for something that came to be at ``at``.
+
+    Args:
+        tail: the lower 80 bits, as ``Order`` gives them, where the order within a millisecond
+            matters; else they are random.
+    """
+    low = secrets.randbits(80) if tail is None else tail
+    return f"{prefix}_{_base32(at // 1000, 10)}{_base32(low, 16)}"
+
+
+class Order:
+    """Tails that rise: ids made with them sort as they were made, also within a millisecond.
+
+    One for each transaction, and each begins above the last of the same millisecond, so that what
+    one process does in a row stays in a row.
+    """
+
+    _latest: tuple[Instant, int] = (0, 0)
+
+    def __init__(self, at: Instant) -> None:
+        self._millisecond = at // 1000
+        millisecond, tail = Order._latest
+        same = millisecond == self._millisecond
+        self._tail = tail + secrets.randbits(40) if same else secrets.randbits(79)
+
+    def next(self) -> int:
+        self._tail += 1
+        Order._latest = (self._millisecond, self._tail)
+        return self._tail

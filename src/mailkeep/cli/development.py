@@ -26,6 +26,7 @@ def settings(url: str, standins: list[StandIn]) -> dict[str, object]:
             }
             for one in standins
         ],
+        "recovery": {"sender": "accounts@example.com"},
         "party": [{"id": one.kind, "name": f"{one.kind} (stand-in)"} for one in standins],
         "stream": [
             {
@@ -52,6 +53,7 @@ def greet(out: Console, url: str, smtp: int, key: str, home: Path, standins: lis
     out.print()
     out.print("[bold]Mailkeep is up[/], in development mode: loopback only, stand-in providers.")
     out.print(f"  Mailbox      [link={url}/mailbox]{url}/mailbox[/link]")
+    out.print(f"  Accounts     {url}/sign-up, {url}/recover")
     out.print(f"  API          {url}/v1/messages")
     out.print(f"  SMTP         localhost:{smtp}, any user name, the key below as password")
     for one in standins:

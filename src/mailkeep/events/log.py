@@ -21,11 +21,15 @@ async def record(database: Database, tx: Tx, *facts: Fact) -> None:
     """Append facts, in their order; they become part of the log if and when ``tx`` commits."""
     if not facts:
         return
-    # Ids of one millisecond are in no order of their own, and the relay goes by them.
-    ids = sorted(new_id("evt", tx.now) for _ in facts)
+    # The relay places facts by their ids, so these rise within the transaction.
     rows = [
-        {"id": event_id, "kind": fact.kind, "at": tx.now, "data": encode(fact)}
-        for event_id, fact in zip(ids, facts, strict=True)
+        {
+            "id": new_id("evt", tx.now, tx.order.next()),
+            "kind": fact.kind,
+            "at": tx.now,
+            "data": encode(fact),
+        }
+        for fact in facts
     ]
     await tx.run(insert(events), rows)
     tx.after_commit.append(database.committed.set)

@@ -5,12 +5,14 @@ from typing import Any, Protocol, runtime_checkable
 from litestar import Request
 from litestar.datastructures import State
 
+from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.types import ProviderConfig
+from mailkeep.recovery.services import Recovery
 from mailkeep.store.database import Database, SharedCommit
 
 #: A request as the framework hands it in; no user or session of the framework's own is used.
@@ -22,6 +24,7 @@ class Running(Protocol):
     """The services behind the doors."""
 
     dev: bool
+    public_url: str
     keys: KeyRing
     database: Database
     shared: SharedCommit
@@ -30,3 +33,5 @@ class Running(Protocol):
     intake: Intake
     claims: Claims
     dispatcher: Dispatcher
+    accounts: Accounts
+    recovery: Recovery | None

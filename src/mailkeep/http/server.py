@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from litestar import Litestar, get
+from litestar import Litestar, Router, get
 from litestar.config.allowed_hosts import AllowedHostsConfig
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -20,10 +20,17 @@ from . import problems
 from .api.messages import Messages
 from .console.mailbox import Mailbox
 from .hooks.webhooks import probe, receive
+from .openapi import Document
+from .pages.account import AccountPages
+from .pages.recover import RecoverPages
+from .pages.sign_in import SignInPages
+from .pages.sign_up import SignUpPages
+from .pages.visit import House, on_error, visit
 from .port import Running
 
 HERE = Path(__file__).parent
 MAX_BODY = 50 * 1024 * 1024
+MAX_FORM = 64 * 1024
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -49,13 +56,14 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     async def provide() -> Running:
         return running
 
-    handlers: list[ControllerRouterHandler] = [Messages, receive, probe, healthz]
+    handlers: list[ControllerRouterHandler] = [
+        *(Messages, receive, probe, healthz),
+        create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
+    ]
+    if running.recovery is not None:
+        handlers.append(accounts_router(running))
     if running.dev:
-        handlers += [
-            Mailbox,
-            to_mailbox,
-            create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
-        ]
+        handlers += [Mailbox, to_mailbox]
     return Litestar(
         handlers,
         dependencies={"running": Provide(provide)},
@@ -65,11 +73,28 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
             Exception: problems.on_fault,
         },
         template_config=TemplateConfig(directory=HERE / "templates", engine=JinjaTemplateEngine),
-        openapi_config=OpenAPIConfig("Mailkeep", __version__, path="/v1/openapi"),
+        openapi_config=OpenAPIConfig(
+            "Mailkeep", __version__, path="/v1", render_plugins=[Document()]
+        ),
         allowed_hosts=AllowedHostsConfig(list(hosts)) if hosts else None,
         request_max_body_size=MAX_BODY,
         response_headers=HEADERS,
         logging_config=None,
+    )
+
+
+def accounts_router(house: House) -> Router:
+    """The account pages: small forms, errors as pages."""
+
+    async def provide() -> House:
+        return house
+
+    return Router(
+        "/",
+        route_handlers=[SignUpPages, SignInPages, AccountPages, RecoverPages],
+        dependencies={"house": Provide(provide), "visit": Provide(visit)},
+        exception_handlers={MailkeepError: on_error},
+        request_max_body_size=MAX_FORM,
     )
 
 

@@ -80,6 +80,15 @@ class Dispatcher:
             for provider, breaker in lane.breakers.items()
         }
 
+    def ailing(self, stream: str) -> frozenset[str]:
+        """Providers that a stream's breakers keep out just now: open, and not due for a probe."""
+        now = self._clock.now()
+        return frozenset(
+            provider
+            for (name, provider), breaker in self.breakers().items()
+            if name == stream and not breaker.closed() and not breaker.may_probe(now)
+        )
+
     async def send(self, job: Job, stream: StreamSettings) -> tuple[Outcome, float] | None:
         """Look at the cut-offs once more, then send; None when the provider was cut meanwhile."""
         async with self._database.read() as tx:

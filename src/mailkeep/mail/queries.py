@@ -1,5 +1,7 @@
 """Reads of the mail room."""
 
+from collections.abc import Iterable
+
 import msgspec
 from sqlalchemy import func, select
 
@@ -67,6 +69,13 @@ async def attempted(tx: Tx, message_id: str) -> frozenset[str]:
     a = tables.attempts
     rows = await tx.all(select(a.c.provider).where(a.c.message_id == message_id))
     return frozenset(row["provider"] for row in rows)
+
+
+async def standing(tx: Tx, providers: Iterable[str]) -> frozenset[str]:
+    """Those of ``providers`` that are not cut off."""
+    s = tables.provider_states
+    cut = await tx.all(select(s.c.provider).where(s.c.cut_at.is_not(None)))
+    return frozenset(providers) - {row["provider"] for row in cut}
 
 
 async def counts(tx: Tx) -> dict[str, int]:

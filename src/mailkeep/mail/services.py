@@ -14,7 +14,8 @@ from mailkeep.store.database import Database, Tx
 
 from . import tables
 from .events import ProviderCut, ProviderRestored
-from .outbox import requeue_unconfirmed
+from .outbox import give_up, requeue_unconfirmed
+from .types import Status
 
 CAUGHT_KEPT = 1000  #: mails in the development mailbox
 
@@ -57,6 +58,19 @@ async def restore(database: Database, tx: Tx, provider: str, *, by: str, reason:
         await audit.write(tx, by, "restore_provider", {"provider": provider, "reason": reason})
         await record(database, tx, ProviderRestored(provider, by, reason))
     return bool(changed)
+
+
+async def cancel(database: Database, tx: Tx, message: str, why: str) -> bool:
+    """Give up a message that waits to be sent; False when it has left, or is leaving."""
+    m = tables.messages
+    row = await tx.one(
+        select(m).where(m.c.id == message, m.c.status == Status.QUEUED.value).with_for_update()
+    )
+    if row is None:
+        return False
+    fact = await give_up(tx, message, row["stream"], row["address_id"], why)
+    await record(database, tx, fact)
+    return True
 
 
 async def create_key(

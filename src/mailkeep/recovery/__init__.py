@@ -1,5 +1,12 @@
-"""Recovery: how an account is taken back by its owner, and by nobody else. So far its facts.
+"""Recovery: how an account is taken back by its owner, and by nobody else.
 
-Owns: nothing yet. Publishes: ``recovery.events``. Hears: nothing yet.
-Security: will hold proofs, as keyed or slow hashes only.
+``policy`` (pure) draws the routes, ``planning`` mints and mails the proofs, ``proving`` takes them
+back, ``services`` finishes and denies, ``notices`` tells the owner, ``mails`` (pure) is what they
+read, ``context`` what all of these need.
+
+Owns: ``recoveries``, ``recovery_proofs``, ``recovery_denials``. Publishes: ``recovery.events``.
+Hears: ``mail.attempted`` (a proof that was refused is minted anew), ``accounts.factor_bound`` and
+``accounts.password_set`` (owners are told).
+Security: reads hostile input (addresses, proofs, denials). Links are kept as keyed hashes, codes
+under argon2id with a pepper; nothing that can be redeemed is ever read back.
 """

@@ -29,7 +29,8 @@ class ProofSent(Fact, frozen=True):
 class ProofRedeemed(Fact, frozen=True):
     """A proof came back by POST. ``providers``: every party it was ever attempted through.
 
-    ``same_browser`` tells whether the browser that redeemed is the one that asked.
+    ``same_browser``: the browser that redeemed is the one that asked; that earns it nothing.
+    ``known_browser``: the account was fully signed in to from it before.
     """
 
     recovery: str
@@ -37,6 +38,7 @@ class ProofRedeemed(Fact, frozen=True):
     proof: str
     providers: tuple[str, ...]
     same_browser: bool
+    known_browser: bool
     network: str
 
 
@@ -83,3 +85,15 @@ class RecoveryDenied(Fact, frozen=True):
     recovery: str
     account: str
     after_completion: bool
+
+
+@fact("recovery.proof_voided")
+class ProofVoided(Fact, frozen=True):
+    """A proof was voided and is minted anew over another route. ``why``: rerouted (its provider
+    refused it) or provider_cut."""
+
+    recovery: str
+    account: str
+    proof: str
+    provider: str
+    why: str

@@ -21,6 +21,7 @@ from sqlalchemy.schema import Table
 
 from mailkeep.base.clock import Clock, Instant
 from mailkeep.base.errors import Unavailable
+from mailkeep.base.ids import Order
 
 T = TypeVar("T")
 
@@ -30,11 +31,13 @@ class Tx:
 
     Attributes:
         now: the instant at which the transaction began; all its writes share it.
+        order: keeps what the transaction records in its order.
     """
 
     def __init__(self, connection: AsyncConnection, now: Instant) -> None:
         self._connection = connection
         self.now = now
+        self.order = Order(now)
         self.after_commit: list[Callable[[], None]] = []
 
     @property

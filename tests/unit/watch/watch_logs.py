@@ -55,7 +55,9 @@ def request(number: int, account: str | None = None) -> Fact:
 
 
 def half(recovery: str, provider: str = "a", *, proof: str = "link", same: bool = False) -> Fact:
-    return ProofRedeemed(recovery, f"account_{recovery}", proof, (provider,), same, "network_2")
+    return ProofRedeemed(
+        recovery, f"account_{recovery}", proof, (provider,), same, False, "network_2"
+    )
 
 
 def denied(number: int) -> Fact:

@@ -1,0 +1,1 @@
+"""Account pages: sign-up, sign-in, the account, recovery. Forms that work without scripts."""

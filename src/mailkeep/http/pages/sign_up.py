@@ -1,0 +1,60 @@
+"""Sign-up: the same answer and the same work whether or not the address has an account."""
+
+from litestar import Controller, get, post
+from litestar.response import Redirect, Template
+
+from mailkeep.accounts.types import SignUp
+from mailkeep.base.errors import Conflict, Invalid
+from mailkeep.mail.types import NewMessage
+from mailkeep.recovery import mails
+
+from .visit import CONFIRMATION, House, Visit
+
+
+class SignUpPages(Controller):
+    """An address and a password, then the code that was mailed."""
+
+    path = "/sign-up"
+    include_in_schema = False
+
+    @get("/")
+    async def form(self, visit: Visit) -> Template:
+        return visit.page("sign_up")
+
+    @post("/", status_code=200)
+    async def sign_up(self, visit: Visit, house: House) -> Template | Redirect:
+        try:
+            made = await house.accounts.sign_up(
+                visit.form.get("address", ""), visit.form.get("password", ""), visit.network
+            )
+        except Invalid as error:
+            return visit.page("sign_up", error=error)
+        await _mail(house, made)
+        visit.keep(CONFIRMATION, made.confirmation)
+        return visit.go("/sign-up/confirm")
+
+    @get("/confirm")
+    async def confirm_form(self, visit: Visit) -> Template:
+        return visit.page("confirm")
+
+    @post("/confirm", status_code=200)
+    async def confirm(self, visit: Visit, house: House) -> Template | Redirect:
+        try:
+            await house.accounts.confirm(visit.cookie(CONFIRMATION), visit.form.get("code", ""))
+        except Conflict as error:
+            return visit.page("confirm", error=error)
+        visit.forget(CONFIRMATION)
+        return visit.go("/sign-in")
+
+
+async def _mail(house: House, made: SignUp) -> None:
+    """Mail the code; to an address that is taken, a word about that instead."""
+    if not made.mail or house.recovery is None:
+        return
+    settings = house.recovery.settings
+    code = None if made.code is None else made.code.reveal()
+    content = mails.confirmation(mails.House(settings, house.public_url), made.address, code)
+    new = house.intake.check(NewMessage(settings.confirmations, content))
+    async with house.database.write() as tx:
+        await house.intake.accept(tx, new)
+    house.dispatcher.wake(settings.confirmations)

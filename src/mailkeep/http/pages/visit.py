@@ -1,0 +1,149 @@
+"""One visit of a browser: its cookies, its form, and the answers.
+
+Security: cookies are ``__Host-``, so that no other host and no plain connection can set them
+(loopback, in development, counts as a safe place for browsers). What names a browser or a network
+in the rooms below is a pseudonym.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from litestar import Response
+from litestar.datastructures import Cookie
+from litestar.response import Redirect, Template
+
+from mailkeep.accounts.services import Accounts
+from mailkeep.accounts.types import SessionView
+from mailkeep.base import tokens
+from mailkeep.base.clock import DAY, SECOND
+from mailkeep.base.errors import MailkeepError, NotSignedIn
+from mailkeep.base.keys import KeyRing
+from mailkeep.http import origin
+from mailkeep.http.port import Incoming
+from mailkeep.mail.dispatch import Dispatcher
+from mailkeep.mail.intake import Intake
+from mailkeep.recovery.services import Recovery
+from mailkeep.store.database import Database
+
+BROWSER = "__Host-browser"
+SESSION = "__Host-session"
+PENDING = "__Host-pending"  #: a right password that waits for its second factor
+CONFIRMATION = "__Host-confirmation"
+_YEAR = 365 * DAY // SECOND
+
+
+@runtime_checkable
+class House(Protocol):
+    """The services behind the account pages."""
+
+    public_url: str
+    keys: KeyRing
+    database: Database
+    intake: Intake
+    dispatcher: Dispatcher
+    accounts: Accounts
+    recovery: Recovery | None
+
+
+class Visit:
+    """One request to an account page.
+
+    Args:
+        request: of the browser.
+        house: the services.
+        form: the fields that were posted; empty for a GET.
+    """
+
+    def __init__(self, request: Incoming, house: House, form: Mapping[str, str]) -> None:
+        self._request = request
+        self._house = house
+        self.form = form
+        known = request.cookies.get(BROWSER, "")
+        self._new_browser = tokens.fold(known) != known or len(known) != tokens.LINK_LENGTH
+        self._browser_secret = tokens.link_secret() if self._new_browser else known
+        self._cookies: list[Cookie] = []
+        if self._new_browser:
+            self.keep(BROWSER, self._browser_secret, max_age=_YEAR)
+
+    @property
+    def browser(self) -> str:
+        """Pseudonym of the browser: of a secret that it has held since its first visit."""
+        return self._house.keys.pseudonym("browser", self._browser_secret)
+
+    @property
+    def network(self) -> str:
+        """Pseudonym of where it comes from: the /24 or /48 of its address."""
+        client = self._request.client
+        host = client.host if client else "unknown"
+        try:
+            size = 24 if ipaddress.ip_address(host).version == 4 else 48
+            host = str(ipaddress.ip_network(f"{host}/{size}", strict=False))
+        except ValueError:
+            pass
+        return self._house.keys.pseudonym("network", host)
+
+    def cookie(self, name: str) -> str:
+        return self._request.cookies.get(name, "")
+
+    def keep(self, name: str, value: str, *, max_age: int | None = None) -> None:
+        """Have the browser keep a cookie, to the end of its session unless ``max_age`` is given."""
+        self._cookies.append(
+            Cookie(
+                key=name,
+                value=value,
+                path="/",
+                max_age=max_age,
+                secure=True,
+                httponly=True,
+                samesite="lax",
+            )
+        )
+
+    def forget(self, *names: str) -> None:
+        for name in names:
+            self.keep(name, "", max_age=0)
+
+    async def session(self) -> SessionView:
+        """Who is signed in. Raises ``NotSignedIn``."""
+        return await self._house.accounts.sessions.lookup(self.cookie(SESSION))
+
+    async def maybe_session(self) -> SessionView | None:
+        try:
+            return await self.session()
+        except NotSignedIn:
+            return None
+
+    def page(
+        self, name: str, *, error: MailkeepError | None = None, status: int = 200, **context: Any
+    ) -> Template:
+        """A page; with an error it says so, beside the field at fault, and has its status."""
+        given = {key: value for key, value in self.form.items() if key in {"address"}}
+        return Template(
+            f"pages/{name}.html",
+            context={"error": error, "given": given, **context},
+            status_code=status if error is None else error.status,
+            cookies=self._cookies,
+        )
+
+    def go(self, path: str) -> Redirect:
+        """Send the browser on with a GET."""
+        return Redirect(path, status_code=303, cookies=self._cookies)
+
+
+async def visit(request: Incoming, house: House) -> Visit:
+    """The visit of a request; a POST from another site is refused before it is read."""
+    if request.method != "POST":
+        return Visit(request, house, {})
+    origin.check({name.lower(): value for name, value in request.headers.items()})
+    fields = await request.form()
+    return Visit(
+        request, house, {name: one for name, one in fields.items() if isinstance(one, str)}
+    )
+
+
+def on_error(_request: Incoming, error: MailkeepError) -> Response[Any]:
+    """A page that says what is wrong, where no form is there to say it in."""
+    if isinstance(error, NotSignedIn):
+        return Redirect("/sign-in", status_code=303)
+    return Template("pages/error.html", context={"error": error}, status_code=error.status)

@@ -1,0 +1,149 @@
+"""What every part of a recovery needs: routes, independence, who tried what, voiding."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.engine import RowMapping
+
+from mailkeep.accounts.hashing import SlowHash
+from mailkeep.accounts.services import Accounts
+from mailkeep.base import tokens
+from mailkeep.base.keys import KeyRing
+from mailkeep.events.log import record
+from mailkeep.mail import queries as mail_queries
+from mailkeep.mail import services as mail_services
+from mailkeep.mail.intake import Intake
+from mailkeep.mail.types import RouteSettings, StreamSettings
+from mailkeep.store.database import Database, Tx
+from mailkeep.trust.graph import TrustGraph
+
+from . import tables
+from .events import RecoveryVoided
+from .mails import House
+from .types import RecoverySettings, State
+
+#: Outcomes after which a proof is minted for another route, if one stands.
+REFUSED = frozenset(
+    {
+        *("suspended", "unauthorised", "throttled", "unavailable", "ambiguous"),
+        *("suppressed_there", "sender_refused"),
+    }
+)
+
+#: A row as it was read, or as it was just written.
+Row = RowMapping | dict[str, Any]
+
+_r, _p = tables.recoveries, tables.proofs
+
+
+class Context:
+    """The services behind a recovery.
+
+    Args:
+        accounts, slow: whose accounts, and the slow hash of codes.
+        intake: takes the mails.
+        streams: by name; the recovery stream's routes are what proofs may take.
+        parties: the party of the trust graph behind each provider's name.
+        ailing: providers that the recovery stream's breakers keep out just now.
+        wake: tells the dispatcher that a stream has mail.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyRing,
+        accounts: Accounts,
+        slow: SlowHash,
+        intake: Intake,
+        streams: Mapping[str, StreamSettings],
+        parties: Mapping[str, str],
+        graph: TrustGraph,
+        public_url: str,
+        settings: RecoverySettings,
+        ailing: Callable[[], frozenset[str]],
+        wake: Callable[[str], None],
+    ) -> None:
+        self.database = database
+        self.keys = keys
+        self.accounts = accounts
+        self.slow = slow
+        self.intake = intake
+        self.settings = settings
+        self.house = House(settings, public_url)
+        self.wake = wake
+        self._streams = streams
+        self._parties = parties
+        self._graph = graph
+        self._ailing = ailing
+
+    @property
+    def routes(self) -> tuple[RouteSettings, ...]:
+        return self._routes(self.settings.stream)
+
+    @property
+    def notice_routes(self) -> tuple[RouteSettings, ...]:
+        return self._routes(self.settings.notices)
+
+    def _routes(self, stream: str) -> tuple[RouteSettings, ...]:
+        found = self._streams.get(stream)
+        return () if found is None else found.routes
+
+    async def standing(self, tx: Tx) -> frozenset[str]:
+        """Providers that may carry a proof now."""
+        return await mail_queries.standing(tx, self._parties) - self._ailing()
+
+    def independent(self, one: Collection[str], other: Collection[str]) -> bool:
+        """Whether no party can read both what went through ``one`` and through ``other``.
+
+        A provider that no party stands behind is unknown, and the unknown counts as dependent.
+        """
+        return self._graph.independent(
+            [self._parties.get(name, name) for name in one],
+            [self._parties.get(name, name) for name in other],
+        ).ok
+
+    async def attempted(self, tx: Tx, proof: Row) -> set[str]:
+        """Every provider that a proof was ever given to, or may yet be given to."""
+        tried = await mail_queries.attempted(tx, str(proof["message_id"]))
+        return {*tried, str(proof["provider"])}
+
+    async def refused(self, tx: Tx, message: str) -> bool:
+        """Whether the newest attempt of a mail was refused, and nothing has taken it since."""
+        attempts = (await mail_queries.message(tx, message)).attempts
+        outcomes = [one.outcome for one in attempts if one.outcome != "withheld"]
+        return bool(outcomes) and outcomes[-1] in REFUSED
+
+    def link_hash(self, secret: str) -> str:
+        return self.keys.lookup_hash("recovery link", tokens.fold(secret))
+
+    def denial_hash(self, secret: str) -> str:
+        return self.keys.lookup_hash("denial", tokens.fold(secret))
+
+    async def denial(self, tx: Tx, recovery: str) -> str:
+        """A secret with which whoever holds the mail can say: this was not me."""
+        secret = tokens.link_secret()
+        await tx.run(
+            insert(tables.denials).values(
+                hash=self.denial_hash(secret), recovery_id=recovery, made_at=tx.now
+            )
+        )
+        return secret
+
+    async def void(self, tx: Tx, recovery: str, why: str) -> bool:
+        """End a recovery that has not been completed; False when it had ended already."""
+        ended = await tx.run(
+            update(_r)
+            .where(_r.c.id == recovery, _r.c.state.in_([State.ASKED.value, State.OPEN.value]))
+            .values(state=State.VOID.value, why=why, ended_at=tx.now, due=False)
+        )
+        if not ended:
+            return False
+        live = (_p.c.recovery_id == recovery, _p.c.voided_at.is_(None))
+        for row in await tx.all(select(_p.c.message_id).where(*live)):
+            await mail_services.cancel(self.database, tx, row["message_id"], why)
+        await tx.run(update(_p).where(*live).values(voided_at=tx.now))
+        account = await tx.value(select(_r.c.account_id).where(_r.c.id == recovery))
+        if account is not None:
+            await record(self.database, tx, RecoveryVoided(recovery, account, why))
+        return True

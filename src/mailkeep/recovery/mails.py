@@ -1,0 +1,165 @@
+"""What the owner reads (pure). Secrets stand in the fragment of a link, which no server sees, and
+beside it to be typed, for gateways that rewrite links."""
+
+from collections.abc import Callable
+from html import escape
+
+import msgspec
+
+from mailkeep.base import tokens
+from mailkeep.mail.types import Content
+
+from .types import ProofKind, RecoverySettings
+
+
+class House(msgspec.Struct, frozen=True):
+    """Who writes, and where the pages are."""
+
+    settings: RecoverySettings
+    public_url: str
+
+    def page(self, path: str, secret: str = "") -> str:
+        """The address of a page, with a secret in its fragment."""
+        return f"{self.public_url.rstrip('/')}{path}" + (f"#{secret}" if secret else "")
+
+    def write(self, to: str, subject: str, lines: list[str]) -> Content:
+        """A mail of paragraphs; the HTML says the same, with links that can be pressed."""
+        body = "".join(f"<p>{_linked(line)}</p>" for line in lines)
+        return Content(
+            sender=self.settings.sender,
+            sender_name=self.settings.sender_name,
+            to=to,
+            subject=subject,
+            text="\n\n".join(lines) + "\n",
+            html=f'<!doctype html><html lang="en"><body>{body}</body></html>',
+        )
+
+
+#: Writes a notice: (house, address, denial secret) to what the owner reads.
+Notice = Callable[[House, str, str], Content]
+
+
+def proof(house: House, to: str, kind: ProofKind, secret: str, denial: str) -> Content:
+    """One of the two mails of a recovery."""
+    page = house.page("/recover/proof")
+    asked = "Somebody, perhaps you, asked to reset the password of your account."
+    if kind is ProofKind.LINK:
+        subject = "Reset your password: the link"
+        lines = [
+            (
+                f"{asked} Two mails are on their way, by two carriers: this one has a link, "
+                "the other one a short code. You need both."
+            ),
+            f"Open this link: {house.page('/recover/proof', secret)}",
+            f"Or go to {page} and type the long code.\nLong code: {tokens.grouped(secret)}",
+        ]
+    else:
+        subject = "Reset your password: the code"
+        lines = [
+            (
+                f"{asked} Two mails are on their way, by two carriers: this one has a short "
+                "code, the other one a link. You need both."
+            ),
+            (
+                f"Open the link of the other mail first, or go to {page} in the browser that "
+                f"asked, and type the code.\nCode: {tokens.grouped(secret)}"
+            ),
+        ]
+    lines.append(_denial(house, denial))
+    return house.write(to, subject, lines)
+
+
+def completed(house: House, to: str, denial: str) -> Content:
+    """The notice after a new password was written (SP 800-63B-4 section 4.2.3)."""
+    return house.write(
+        to,
+        "Your password was changed",
+        [
+            (
+                "The password of your account was reset with a link and a code from two mails. "
+                "Everybody who was signed in has been signed out."
+            ),
+            (
+                f"This was not you? Say so: {house.page('/deny', denial)}\nThe account is then "
+                "closed to everybody for an hour, and we look into it."
+            ),
+        ],
+    )
+
+
+def stopped(house: House, to: str, denial: str) -> Content:
+    """The notice when both proofs came, and the second factor did not (ASVS 6.3.5)."""
+    return house.write(
+        to,
+        "Somebody could not reset your password",
+        [
+            (
+                "Somebody had the link and the code to reset the password of your account, and did "
+                "not have your second factor. The password is unchanged."
+            ),
+            (
+                "If this was you, try again with your authenticator app at hand. If not, somebody "
+                f"reads your mail: change the password of your mailbox, and tell us: "
+                f"{house.page('/deny', denial)}"
+            ),
+        ],
+    )
+
+
+def changed(house: House, to: str, what: str) -> Content:
+    """The notice after somebody who was signed in changed what opens the account."""
+    return house.write(
+        to,
+        "Your account was changed",
+        [
+            f"In your account, {what}, by somebody who was signed in.",
+            f"This was not you? Reset the password now: {house.page('/recover')}",
+        ],
+    )
+
+
+def confirmation(house: House, to: str, code: str | None) -> Content:
+    """The mail after a sign-up; without a code to an address that has an account already."""
+    if code is None:
+        return house.write(
+            to,
+            "You have an account already",
+            [
+                (
+                    "Somebody, perhaps you, signed up with this address. It has an account "
+                    "already, and nothing was changed."
+                ),
+                (
+                    f"Sign in: {house.page('/sign-in')}\nForgotten the password? "
+                    f"{house.page('/recover')}"
+                ),
+            ],
+        )
+    return house.write(
+        to,
+        "Confirm your address",
+        [
+            f"Type this code in the browser in which you signed up.\nCode: {tokens.grouped(code)}",
+            "You did not sign up? Then do nothing: without the code there is no account.",
+        ],
+    )
+
+
+def _denial(house: House, denial: str) -> str:
+    return (
+        "This was not you? Nothing happens unless somebody has both mails. "
+        f"To stop it and tell us: {house.page('/deny', denial)}"
+    )
+
+
+def _linked(line: str) -> str:
+    out = []
+    for part in line.split("\n"):
+        words = [
+            f'<a href="{escape(word)}">{escape(word.partition("#")[0])}</a>'
+            if word.startswith(("https://", "http://"))
+            else escape(word)
+            for word in part.split(" ")
+        ]
+        out.append(" ".join(words))
+    return "<br>".join(out)

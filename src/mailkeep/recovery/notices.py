@@ -1,0 +1,57 @@
+"""Owners are told what happened to their accounts, at every address (SP 800-63B-4 section 4.6)."""
+
+from mailkeep.accounts import queries as accounts
+from mailkeep.accounts.events import FactorBound, PasswordSet
+from mailkeep.events.types import Recorded
+from mailkeep.mail.types import Content, NewMessage
+from mailkeep.store.database import Tx
+
+from . import mails, policy
+from .context import Context
+
+
+class Notices:
+    """Writes notices into the outbox.
+
+    Args:
+        context: the services of the room.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def tell(self, tx: Tx, account: str, recovery: str, write: mails.Notice) -> None:
+        """Tell of a recovery; each mail carries a way to say: this was not me."""
+        for point in await accounts.contact_points(tx, account):
+            for only in await self._ways(tx):
+                denial = await self._context.denial(tx, recovery)
+                await self._mail(tx, write(self._context.house, point.address, denial), only)
+
+    async def on_credential(self, tx: Tx, recorded: Recorded) -> None:
+        """A password or a factor was changed by who was signed in (ASVS 6.3.7)."""
+        fact = recorded.fact
+        if isinstance(fact, PasswordSet) and fact.by == "change":
+            what = "the password was changed"
+        elif isinstance(fact, FactorBound):
+            what = "a second factor was added"
+        else:
+            return
+        for point in await accounts.contact_points(tx, fact.account):
+            content = mails.changed(self._context.house, point.address, what)
+            for only in await self._ways(tx):
+                await self._mail(tx, content, only)
+
+    async def _ways(self, tx: Tx) -> tuple[tuple[str, ...], ...]:
+        """Two independent routes where two stand: the party that a thief came through must not be
+        the one that can keep the notice back."""
+        context = self._context
+        pair = policy.plan(
+            context.notice_routes, await context.standing(tx), context.independent, 0.0
+        )
+        return ((),) if pair is None else ((pair.link,), (pair.code,))
+
+    async def _mail(self, tx: Tx, content: Content, only: tuple[str, ...]) -> None:
+        context = self._context
+        new = NewMessage(context.settings.notices, content, only=only)
+        await context.intake.accept(tx, context.intake.check(new))
+        tx.after_commit.append(lambda: context.wake(context.settings.notices))

@@ -1,0 +1,262 @@
+"""The planner: looks up who asked, draws the routes, mints the proofs and mails them.
+
+It works after the reply has gone out, so that the reply takes the same time whether there is an
+account or not. It also mints a proof anew when its route refused it or was cut off.
+
+Attacks met here: flooding an owner with mail (counted for each account, strangers apart from
+browsers that the account knows), and steering both proofs to one reader (every route is asked
+about in the trust graph, also the one that replaces another).
+"""
+
+import secrets
+
+import msgspec
+from sqlalchemy import insert, select, update
+
+from mailkeep.accounts import queries as accounts
+from mailkeep.accounts import throttle
+from mailkeep.accounts.types import AccountClass, ContactPoint
+from mailkeep.base import tokens
+from mailkeep.base.clock import DAY, SECOND
+from mailkeep.base.ids import new_id
+from mailkeep.events.log import record
+from mailkeep.mail import services as mail_services
+from mailkeep.mail.types import NewMessage
+from mailkeep.store.database import Tx
+
+from . import mails, policy, tables
+from .context import Context, Row
+from .events import ProofSent, ProofVoided, RecoveryRequested
+from .types import ProofKind, State
+
+BATCH = 20
+KINDS = (ProofKind.LINK, ProofKind.CODE)
+
+_r, _p = tables.recoveries, tables.proofs
+#: Not guessable: which of two routes a secret takes must not be foreseen by either.
+_draw = secrets.SystemRandom().random
+
+
+class Minted(msgspec.Struct, frozen=True):
+    """Secrets for one proof, made before the transaction: a slow hash must not hold up writers."""
+
+    secret: str
+    slow: str | None
+
+    def __repr__(self) -> str:
+        return "Minted(…)"
+
+
+class Planner:
+    """Takes up what is due.
+
+    Args:
+        context: the services of the room.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def step(self) -> int:
+        """Look at the recoveries that are due; returns how many were settled.
+
+        While no two independent routes stand, those who asked wait: a mail over one route alone
+        would let its reader take the account.
+        """
+        context = self._context
+        async with context.database.read() as tx:
+            due = await tx.all(
+                select(_r.c.id, _r.c.state, _r.c.address_key)
+                .where(_r.c.due.is_(True))
+                .order_by(_r.c.id)
+                .limit(BATCH)
+            )
+            standing = await context.standing(tx)
+            known = {
+                row["id"]
+                for row in due
+                if await accounts.by_address(tx, row["address_key"]) is not None
+            }
+        possible = policy.plan(context.routes, standing, context.independent, 0.0) is not None
+        settled = 0
+        for row in due:
+            if row["state"] == State.ASKED and not possible and not await self._too_late(row["id"]):
+                continue
+            minted = {kind: await self._mint(kind) for kind in KINDS} if row["id"] in known else {}
+            settled += await self._settle(row["id"], minted)
+        if settled:
+            context.wake(context.settings.stream)
+        return settled
+
+    async def _mint(self, kind: ProofKind) -> Minted:
+        if kind is ProofKind.LINK:
+            return Minted(tokens.link_secret(), None)
+        code = tokens.code()
+        return Minted(code, await self._context.slow.make("recovery code", code))
+
+    async def _too_late(self, recovery: str) -> bool:
+        async with self._context.database.read() as tx:
+            expires: int = await tx.value(select(_r.c.expires_at).where(_r.c.id == recovery))
+            return expires <= tx.now
+
+    async def _settle(self, recovery: str, minted: dict[ProofKind, Minted]) -> bool:
+        context = self._context
+        async with context.database.write() as tx:
+            row = await tx.one(
+                select(_r).where(_r.c.id == recovery, _r.c.due.is_(True)).with_for_update()
+            )
+            if row is None:
+                return False
+            await tx.run(update(_r).where(_r.c.id == recovery).values(due=False))
+            if row["state"] == State.OPEN:
+                await self._replace(tx, recovery, row["account_id"], minted)
+            elif row["state"] == State.ASKED:
+                await self._open(tx, row, minted)
+            return True
+
+    async def _open(self, tx: Tx, row: Row, minted: dict[ProofKind, Minted]) -> None:
+        """Settle a fresh request: proofs on their way, or nothing."""
+        context, recovery = self._context, row["id"]
+        point = await accounts.by_address(tx, row["address_key"])
+        account = None if point is None else point.account
+        fact = RecoveryRequested(
+            recovery, account, row["address_key"], row["network"], row["asked_by"]
+        )
+        await record(context.database, tx, fact)
+        known = account is not None and await accounts.knows_browser(tx, account, row["asked_by"])
+        pair = None
+        why = await self._refusal(tx, account, known=known)
+        if why is None:
+            standing = await context.standing(tx)
+            pair = policy.plan(context.routes, standing, context.independent, _draw())
+            why = None if pair is not None and minted else "no_routes"
+        state = State.NOTHING if why is not None else State.OPEN
+        await tx.run(
+            update(_r)
+            .where(_r.c.id == recovery)
+            .values(
+                state=state.value,
+                why=why,
+                account_id=account,
+                known_browser=known,
+                ended_at=None if why is None else tx.now,
+            )
+        )
+        if why is not None or point is None or pair is None:
+            return
+        await self._void_same_browser(tx, recovery, point.account, row["asked_by"])
+        for kind, provider in ((ProofKind.LINK, pair.link), (ProofKind.CODE, pair.code)):
+            await self._send(tx, recovery, point, kind, provider, minted[kind])
+
+    async def _refusal(self, tx: Tx, account: str | None, *, known: bool) -> str | None:
+        """Why nothing is mailed, or None when it may be."""
+        settings = self._context.settings
+        if account is None:
+            return "no_account"
+        view = await accounts.account(tx, account)
+        if view.account_class is AccountClass.OPERATOR:
+            return "operator"  # who runs this house never recovers by mail
+        lane = "recover known" if known else "recover stranger"
+        for name, limit, window in (
+            (lane, settings.burst, round(settings.window * SECOND)),
+            (f"{lane} daily", settings.daily, DAY),
+        ):
+            if not await throttle.take(tx, account, name, limit=limit, window=window):
+                return "limit"
+        return None
+
+    async def _void_same_browser(self, tx: Tx, recovery: str, account: str, browser: str) -> None:
+        """Who asks again in one browser means the newest; others' recoveries are left alone."""
+        rows = await tx.all(
+            select(_r.c.id).where(
+                _r.c.account_id == account,
+                _r.c.asked_by == browser,
+                _r.c.state == State.OPEN.value,
+                _r.c.id != recovery,
+                _r.c.id.not_in(select(_p.c.recovery_id).where(_p.c.redeemed_at.is_not(None))),
+            )
+        )
+        for row in rows:
+            await self._context.void(tx, row["id"], "superseded")
+
+    async def _replace(
+        self, tx: Tx, recovery: str, account: str, minted: dict[ProofKind, Minted]
+    ) -> None:
+        """Mint anew what a route refused, or what was voided with a provider that was cut."""
+        context = self._context
+        points = await accounts.contact_points(tx, account)
+        rows = await tx.all(select(_p).where(_p.c.recovery_id == recovery).order_by(_p.c.id))
+        live: dict[str, Row] = {row["kind"]: row for row in rows if row["voided_at"] is None}
+        refused = {row["provider"] for row in rows if row["voided_at"] is not None}
+        standing = await context.standing(tx)
+        for kind in KINDS:
+            row = live.get(kind.value)
+            gone = (
+                row is not None
+                and row["redeemed_at"] is None
+                and (await context.refused(tx, row["message_id"]))
+            )
+            if (row is not None and not gone) or not minted or not points:
+                continue
+            partner = live.get((ProofKind.CODE if kind is ProofKind.LINK else ProofKind.LINK).value)
+            other = set() if partner is None else await context.attempted(tx, partner)
+            avoid = refused | ({row["provider"]} if row is not None else set())
+            if not other:
+                # Both are gone: one of a fresh pair, the other of which comes in the next round.
+                pair = policy.plan(context.routes, standing - avoid, context.independent, _draw())
+                provider = None if pair is None else pair.link
+            else:
+                provider = policy.replacement(
+                    context.routes, standing, context.independent, other=other, avoid=avoid
+                )
+            if provider is None:
+                continue  # it stays with the outbox, which tries the old route until it expires
+            if row is not None:
+                await self._void(tx, recovery, account, row["id"], kind, row["provider"])
+                await mail_services.cancel(context.database, tx, row["message_id"], "rerouted")
+            proof = await self._send(tx, recovery, points[0], kind, provider, minted[kind])
+            live[kind.value] = proof
+
+    async def _void(
+        self, tx: Tx, recovery: str, account: str, proof: str, kind: ProofKind, provider: str
+    ) -> None:
+        await tx.run(update(_p).where(_p.c.id == proof).values(voided_at=tx.now))
+        fact = ProofVoided(recovery, account, kind.value, provider, "rerouted")
+        await record(self._context.database, tx, fact)
+
+    async def _send(
+        self,
+        tx: Tx,
+        recovery: str,
+        point: ContactPoint,
+        kind: ProofKind,
+        provider: str,
+        minted: Minted,
+    ) -> Row:
+        context, settings = self._context, self._context.settings
+        life = settings.link_life if kind is ProofKind.LINK else settings.code_life
+        expires_at = tx.now + round(life * SECOND)
+        denial = await context.denial(tx, recovery)
+        content = mails.proof(context.house, point.address, kind, minted.secret, denial)
+        message = await context.intake.accept(
+            tx,
+            context.intake.check(
+                NewMessage(settings.stream, content, only=(provider,), expires_at=expires_at)
+            ),
+        )
+        row = {
+            "id": new_id("prf", tx.now),
+            "recovery_id": recovery,
+            "kind": kind.value,
+            "lookup": context.link_hash(minted.secret) if kind is ProofKind.LINK else None,
+            "slow": minted.slow,
+            "message_id": message,
+            "provider": provider,
+            "minted_at": tx.now,
+            "expires_at": expires_at,
+            "tries": 0,
+        }
+        await tx.run(insert(_p).values(**row))
+        fact = ProofSent(recovery, point.account, kind.value, message, provider)
+        await record(context.database, tx, fact)
+        return row | {"redeemed_at": None}

@@ -1,0 +1,59 @@
+"""Reads of the recovery room."""
+
+from collections.abc import Set
+
+from sqlalchemy import ColumnElement, and_, func, select
+
+from mailkeep.base.clock import Instant
+from mailkeep.store.database import Tx
+
+from . import tables
+from .types import Outcomes
+
+_r, _p = tables.recoveries, tables.proofs
+
+#: What can be asked of ``accounts``: each word picks recoveries.
+_PICKS: dict[str, ColumnElement[bool]] = {
+    "requested": _r.c.account_id.is_not(None),
+    "half_proven": _p.c.redeemed_at.is_not(None),
+    "stopped_by_factor": _r.c.stopped_at.is_not(None),
+    "completed": _r.c.state == "completed",
+    "denied": _r.c.denied_at.is_not(None),
+}
+
+
+def _through(providers: Set[str], since: Instant, until: Instant) -> ColumnElement[bool]:
+    return and_(
+        _p.c.provider.in_(sorted(providers)), _p.c.minted_at >= since, _p.c.minted_at <= until
+    )
+
+
+async def outcomes(tx: Tx, providers: Set[str], since: Instant, until: Instant) -> Outcomes:
+    """What became of recoveries of which a proof went through ``providers`` in a window.
+
+    ``half_proven``: a proof that went through them came back, whether or not the other did.
+    """
+    columns = [
+        func.count(_r.c.account_id.distinct()).filter(pick).label(word)
+        for word, pick in _PICKS.items()
+    ]
+    row = await tx.one(
+        select(*columns)
+        .select_from(_p.join(_r, _r.c.id == _p.c.recovery_id))
+        .where(_through(providers, since, until))
+    )
+    return Outcomes(*((row[word] if row else 0) for word in _PICKS))
+
+
+async def accounts(
+    tx: Tx, providers: Set[str], since: Instant, until: Instant, outcome: str
+) -> list[str]:
+    """The accounts behind one count of ``outcomes`` (a field of ``Outcomes``), sorted."""
+    rows = await tx.all(
+        select(_r.c.account_id)
+        .select_from(_p.join(_r, _r.c.id == _p.c.recovery_id))
+        .where(_through(providers, since, until), _PICKS[outcome])
+        .distinct()
+        .order_by(_r.c.account_id)
+    )
+    return [row["account_id"] for row in rows if row["account_id"] is not None]

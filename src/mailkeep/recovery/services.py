@@ -1,0 +1,275 @@
+"""Ask, prove, finish, deny: how an owner takes an account back.
+
+Attacks met here: a reader of one provider (two proofs over parties that the trust graph shows to be
+independent, judged again when they are used), a reader of the owner's mailbox (the second factor
+comes before the password is written), a thief with a session (every session ends), and whoever
+would turn denials on an owner (each takes power away once, for a bounded time).
+"""
+
+import asyncio
+from collections.abc import Set
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.engine import RowMapping
+
+from mailkeep.accounts import queries as accounts
+from mailkeep.accounts import throttle, totp
+from mailkeep.base import addresses
+from mailkeep.base.clock import SECOND
+from mailkeep.base.errors import Conflict, NotSignedIn
+from mailkeep.base.ids import new_id
+from mailkeep.events.log import record
+from mailkeep.events.types import Recorded
+from mailkeep.mail import services as mail_services
+from mailkeep.mail.events import AttemptFinished
+from mailkeep.store.database import Tx
+
+from . import mails, policy, tables
+from .context import REFUSED, Context
+from .events import ProofVoided, RecoveryCompleted, RecoveryDenied, StoppedByFactor
+from .notices import Notices
+from .planning import Planner
+from .proving import Proving
+from .types import State
+
+_r, _p, _d = tables.recoveries, tables.proofs, tables.denials
+
+SWEEP = 200  #: expired recoveries that one sweep ends
+
+
+class Recovery:
+    """What may be done with recoveries.
+
+    Args:
+        context: the services of the room.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.settings = context.settings
+        self.awake = asyncio.Event()  #: set when the planner has something to look at
+        self.planner = Planner(context)
+        self.proving = Proving(context)
+        self.notices = Notices(context)
+
+    def possible(self) -> bool:
+        """Whether the settings have two independent routes at all, be they standing or not."""
+        context = self._context
+        names = [route.provider for route in context.routes]
+        return policy.plan(context.routes, names, context.independent, 0.0) is not None
+
+    async def ask(self, address: str, *, browser: str, network: str) -> None:
+        """Somebody asks for a reset. The work and the reply are the same for every address.
+
+        Raises:
+            Invalid: it is no address; that tells nothing about accounts.
+        """
+        context, settings = self._context, self.settings
+        key = context.accounts.address_key(addresses.parse(address))
+        window = round(settings.window * SECOND)
+        async with context.database.write() as tx:
+            # Over the limit the reply is the same, and the row is not looked at.
+            heard = await throttle.take(tx, network, "recover", limit=settings.asks, window=window)
+            await tx.run(
+                insert(_r).values(
+                    id=new_id("rec", tx.now),
+                    state=(State.ASKED if heard else State.NOTHING).value,
+                    address_key=key,
+                    asked_by=browser,
+                    network=network,
+                    known_browser=False,
+                    asked_at=tx.now,
+                    expires_at=tx.now + round(settings.link_life * SECOND),
+                    due=heard,
+                    factor_tries=0,
+                    why=None if heard else "network_limit",
+                )
+            )
+        self.awake.set()
+
+    async def finish(self, password: str, factor: str | None, *, browser: str) -> None:
+        """Write a new password for the recovery of which this browser gave both proofs.
+
+        Raises:
+            Conflict: not both proofs, or they no longer count.
+            NotSignedIn: the second factor is missing, wrong or used.
+            Invalid: the password cannot be used.
+        """
+        context = self._context
+        async with context.database.read() as tx:
+            progress, given = await self.proving.state(tx, browser)
+            about = [
+                point.address
+                for row in given[:1]
+                for point in await accounts.contact_points(tx, row["account_id"])
+            ]
+        if progress.word != "both":
+            raise Conflict("give the link and the code of the two mails first")
+        kept = await context.accounts.hash_password(
+            password, has_factor=progress.factor, about=about
+        )
+        error: Conflict | NotSignedIn | None = None
+        async with context.database.write() as tx:
+            error = await self._finish(tx, browser, kept, factor)
+        if error is not None:
+            raise error
+
+    async def _finish(
+        self, tx: Tx, browser: str, kept: str, factor: str | None
+    ) -> Conflict | NotSignedIn | None:
+        """One act: judge the proofs, prove the factor, then write. Returns what went wrong, so
+        that what was recorded about it is committed."""
+        context = self._context
+        progress, given = await self.proving.state(tx, browser)
+        if progress.word != "both" or progress.recovery is None:
+            return Conflict("the proofs no longer count; ask again")
+        recovery, account = progress.recovery, str(given[0]["account_id"])
+        view = await accounts.account(tx, account, lock=True)
+        # Held to the end: a cut or a denial that comes at this moment waits, or is seen here.
+        row = await tx.one(
+            select(_r).where(_r.c.id == recovery, _r.c.state == State.OPEN.value).with_for_update()
+        )
+        if row is None or view.frozen(tx.now):
+            return Conflict("the proofs no longer count; ask again")
+        if not await self._independent(tx, given):
+            await context.void(tx, recovery, "dependent_proofs")
+            return Conflict("the two mails went through hands that are not independent; ask again")
+        if await accounts.has_factor(tx, account):
+            refusal = await self._factor(tx, row, account, factor)
+            if refusal is not None:
+                return refusal
+        await context.accounts.write_password(tx, account, kept, by="recovery")
+        await context.accounts.sessions.end_all(tx, account, "recovery")
+        await tx.run(
+            update(_r)
+            .where(_r.c.id == recovery)
+            .values(state=State.COMPLETED.value, ended_at=tx.now, due=False)
+        )
+        others = await tx.all(
+            select(_r.c.id).where(_r.c.account_id == account, _r.c.state == State.OPEN.value)
+        )
+        for other in others:
+            await context.void(tx, other["id"], "completed_another")
+        fact = RecoveryCompleted(recovery, account, progress.factor)
+        await record(context.database, tx, fact)
+        await self.notices.tell(tx, account, recovery, mails.completed)
+        return None
+
+    async def _independent(self, tx: Tx, given: list[RowMapping]) -> bool:
+        """Whether no party can read both, over every provider that either was attempted through."""
+        one, other = [await self._context.attempted(tx, row) for row in given]
+        return self._context.independent(one, other)
+
+    async def _factor(
+        self, tx: Tx, row: RowMapping, account: str, code: str | None
+    ) -> NotSignedIn | None:
+        context = self._context
+        proved = code is not None and await totp.prove(
+            tx, context.keys, account, code, context.accounts.settings, lane="totp recovery"
+        )
+        if proved:
+            return None
+        tries = row["factor_tries"] + 1
+        await tx.run(
+            update(_r)
+            .where(_r.c.id == row["id"])
+            .values(factor_tries=tries, stopped_at=row["stopped_at"] or tx.now)
+        )
+        if row["stopped_at"] is None:
+            await record(context.database, tx, StoppedByFactor(row["id"], account))
+            await self.notices.tell(tx, account, row["id"], mails.stopped)
+        if tries >= self.settings.factor_tries:
+            await context.void(tx, row["id"], "tries_used_up")
+        return NotSignedIn("the code of your second factor is missing, wrong or used")
+
+    async def deny(self, secret: str) -> None:
+        """Whoever holds one of our mails says: this was not me. It only ever takes power away.
+
+        Before completion the recovery is void. After it every session ends and the account rests
+        for ``freeze`` seconds, once for each completed recovery: whoever reads the notices cannot
+        keep the owner out by saying it again. An unknown secret does nothing, and is told the same.
+        """
+        context = self._context
+        hashed = context.denial_hash(secret)
+        async with context.database.write() as tx:
+            used = await tx.run(
+                update(_d).where(_d.c.hash == hashed, _d.c.used_at.is_(None)).values(used_at=tx.now)
+            )
+            row = await tx.one(
+                select(_r)
+                .join(_d, _d.c.recovery_id == _r.c.id)
+                .where(_d.c.hash == hashed)
+                .with_for_update()
+            )
+            if not used or row is None or row["account_id"] is None:
+                return
+            if row["denied_at"] is not None:
+                return
+            await tx.run(update(_r).where(_r.c.id == row["id"]).values(denied_at=tx.now))
+            completed = row["state"] == State.COMPLETED
+            # The denial goes first on the log: who hears of the void must know why.
+            fact = RecoveryDenied(row["id"], row["account_id"], completed)
+            await record(context.database, tx, fact)
+            if completed:
+                until = tx.now + round(self.settings.freeze * SECOND)
+                await context.accounts.sessions.end_all(tx, row["account_id"], "denied")
+                await context.accounts.freeze(tx, row["account_id"], until, "denied")
+            else:
+                await context.void(tx, row["id"], "denied")
+
+    async def void_through(self, tx: Tx, providers: Set[str], why: str) -> int:
+        """Void every proof that went through ``providers``, redeemed or not, of every recovery
+        that is open; each is minted anew over a route that stands. Returns how many recoveries."""
+        context = self._context
+        rows = await tx.all(
+            select(_p, _r.c.account_id)
+            .join(_r, _r.c.id == _p.c.recovery_id)
+            .where(
+                _p.c.provider.in_(sorted(providers)),
+                _p.c.voided_at.is_(None),
+                _r.c.state == State.OPEN.value,
+            )
+        )
+        for row in rows:
+            await tx.run(update(_p).where(_p.c.id == row["id"]).values(voided_at=tx.now))
+            await mail_services.cancel(context.database, tx, row["message_id"], why)
+            fact = ProofVoided(
+                row["recovery_id"], row["account_id"], row["kind"], row["provider"], why
+            )
+            await record(context.database, tx, fact)
+        touched = sorted({row["recovery_id"] for row in rows})
+        await tx.run(
+            update(_r)
+            .where(_r.c.id.in_(touched), _r.c.state == State.OPEN.value, _r.c.expires_at > tx.now)
+            .values(due=True)
+        )
+        tx.after_commit.append(self.awake.set)
+        return len(touched)
+
+    async def on_attempt(self, tx: Tx, recorded: Recorded) -> None:
+        """A route refused a proof: have it minted anew over another one."""
+        fact = recorded.fact
+        if not isinstance(fact, AttemptFinished) or fact.stream != self.settings.stream:
+            return
+        if fact.outcome not in REFUSED:
+            return
+        of = select(_p.c.recovery_id).where(
+            _p.c.message_id == fact.message,
+            _p.c.redeemed_at.is_(None),
+            _p.c.voided_at.is_(None),
+        )
+        await tx.run(
+            update(_r).where(_r.c.id.in_(of), _r.c.state == State.OPEN.value).values(due=True)
+        )
+        tx.after_commit.append(self.awake.set)
+
+    async def sweep(self, tx: Tx) -> int:
+        """End recoveries whose time is over; returns how many."""
+        rows = await tx.all(
+            select(_r.c.id)
+            .where(_r.c.state.in_([State.ASKED.value, State.OPEN.value]), _r.c.expires_at <= tx.now)
+            .limit(SWEEP)
+        )
+        for row in rows:
+            await self._context.void(tx, row["id"], "expired")
+        return len(rows)

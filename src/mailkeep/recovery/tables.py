@@ -1,0 +1,78 @@
+"""Tables of the recovery room. No address stands here: the account's contact points have it."""
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table
+
+from mailkeep.store.schema import Micros, metadata
+
+recoveries = Table(
+    "recoveries",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("state", String(12), nullable=False),
+    Column("address_key", String(48), nullable=False),  # pseudonym of what was typed
+    Column(
+        "account_id",
+        String(40),
+        ForeignKey("accounts.id", ondelete="CASCADE"),
+        nullable=True,
+        index=True,
+    ),
+    Column("asked_by", String(48), nullable=False, index=True),  # pseudonym of the browser
+    Column("network", String(48), nullable=False),
+    Column("known_browser", Boolean, nullable=False),
+    Column("asked_at", Micros, nullable=False),
+    Column("expires_at", Micros, nullable=False),
+    Column("due", Boolean, nullable=False),  # the planner must look at it
+    Column("factor_tries", Integer, nullable=False),
+    Column("stopped_at", Micros),  # first wrong or missing second factor
+    Column("denied_at", Micros),
+    Column("ended_at", Micros),
+    Column("why", String(24)),
+)
+# What the planner looks for; everything else is not in it.
+Index(
+    "ix_recoveries_due",
+    recoveries.c.id,
+    sqlite_where=recoveries.c.due.is_(True),
+    postgresql_where=recoveries.c.due.is_(True),
+)
+
+proofs = Table(
+    "recovery_proofs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column(
+        "recovery_id",
+        String(40),
+        ForeignKey("recoveries.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("kind", String(4), nullable=False),
+    Column("lookup", String(64), unique=True),  # keyed hash of a link's secret
+    Column("slow", String(200)),  # slow salted hash of a code
+    Column("message_id", String(40), nullable=False, index=True),
+    Column("provider", String(40), nullable=False),  # the only one that may carry it
+    Column("minted_at", Micros, nullable=False),
+    Column("expires_at", Micros, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("redeemed_at", Micros),
+    Column("redeemed_by", String(48), index=True),
+    Column("voided_at", Micros),
+)
+Index("ix_recovery_proofs_provider", proofs.c.provider, proofs.c.minted_at)
+
+denials = Table(
+    "recovery_denials",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column(
+        "recovery_id",
+        String(40),
+        ForeignKey("recoveries.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("made_at", Micros, nullable=False),
+    Column("used_at", Micros),
+)

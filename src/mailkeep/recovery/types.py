@@ -1,0 +1,100 @@
+"""Words and settings of the recovery room."""
+
+import enum
+
+import msgspec
+
+from mailkeep.base.clock import DAY, HOUR, MINUTE, Instant
+
+
+class State(enum.StrEnum):
+    """Where a recovery stands."""
+
+    ASKED = "asked"  #: somebody asked; nobody has looked yet whether there is an account
+    OPEN = "open"  #: its proofs are on their way, or back
+    NOTHING = "nothing"  #: no account, or a limit was reached: nothing was mailed
+    COMPLETED = "completed"  #: a new password was written
+    VOID = "void"  #: it can no longer be completed
+
+
+class ProofKind(enum.StrEnum):
+    """What is mailed to show that the owner holds the mailbox."""
+
+    LINK = "link"  #: 130 bits in a link's fragment, also typeable
+    CODE = "code"  #: 40 bits to type, good only where its recovery is known already
+
+
+class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The ``[recovery]`` table. Lifetimes are seconds.
+
+    Attributes:
+        sender: from whom the mails come.
+        sender_name: the name beside it; the pages carry it too.
+        stream: of links and codes; it must be a secret one.
+        notices: stream in which owners are told what happened.
+        confirmations: stream of the codes that confirm an address; it must be a secret one.
+        link_life: of a link; SP 800-63B-4 section 4.2.1.2 allows a day for mail.
+        code_life: of a code; ASVS 6.5.5 allows ten minutes.
+        code_tries: guesses at one code.
+        factor_tries: wrong second factors in one recovery, which is void after them.
+        burst: mailed recoveries of one account in ``window`` seconds; browsers that the account
+            knows have as many of their own. Whoever asks, the owner gets the mails and may use
+            them, so a stranger who uses them up locks nobody out.
+        daily: the same in a day.
+        asks: requests from one network in ``window`` seconds that are looked at.
+        freeze: seconds for which an account rests after its owner denied a completed recovery.
+    """
+
+    sender: str = "no-reply@example.com"
+    sender_name: str = "Accounts"
+    stream: str = "recovery"
+    notices: str = "security"
+    confirmations: str = "confirmation"
+    link_life: float = HOUR / 1e6
+    code_life: float = 10 * MINUTE / 1e6
+    code_tries: int = 5
+    factor_tries: int = 5
+    burst: int = 4
+    window: float = 15 * MINUTE / 1e6
+    daily: int = 40
+    asks: int = 30
+    freeze: float = HOUR / 1e6
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far one browser has come with one recovery.
+
+    Attributes:
+        link, code: this browser gave that proof.
+        factor: the account has a second factor, which is asked before a password is written.
+            Only said when both proofs are given: before that it would tell who has an account.
+    """
+
+    recovery: str | None = None
+    link: bool = False
+    code: bool = False
+    factor: bool = False
+
+    @property
+    def word(self) -> str:
+        """``none``, ``link``, ``code`` or ``both``."""
+        if self.link and self.code:
+            return "both"
+        return "link" if self.link else "code" if self.code else "none"
+
+
+class Outcomes(msgspec.Struct, frozen=True):
+    """What became of the recoveries whose proofs went through a party, as counts of accounts.
+
+    One account counts once in each.
+    """
+
+    requested: int
+    half_proven: int
+    stopped_by_factor: int
+    completed: int
+    denied: int
+
+
+#: How long rows are kept after a recovery has ended: detectors and blast radius look back.
+KEPT: Instant = 90 * DAY

@@ -1,0 +1,347 @@
+"""Recoveries on both engines: who gets an account back, and who does not."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pyotp
+import pytest
+
+from mailkeep.accounts import totp
+from mailkeep.base.clock import ManualClock
+from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotSignedIn
+from mailkeep.events.types import Recorded
+from mailkeep.mail import services as mail_services
+from mailkeep.mail.events import AttemptFinished
+from mailkeep.recovery import queries
+
+from .conftest import ADDRESS, NEW, PASSWORD, Room
+
+Owner = Callable[[], Awaitable[str]]
+
+
+async def finish(room: Room, browser: str, factor: str | None = None) -> None:
+    await room.recovery.finish(NEW, factor, browser=browser)
+
+
+async def give(room: Room, browser: str, *, link: object = None, code: object = None) -> None:
+    if link is not None:
+        await room.recovery.proving.link(browser, "n", str(link))
+    if code is not None:
+        await room.recovery.proving.code(browser, "n", str(code))
+
+
+async def signs_in(room: Room, password: str) -> bool:
+    try:
+        await room.accounts.sign_in(ADDRESS, password, browser="other", network="elsewhere")
+    except NotSignedIn:
+        return False
+    return True
+
+
+async def bind(room: Room, account: str) -> pyotp.TOTP:
+    async with room.database.write() as tx:
+        made = await totp.enrol(tx, room.keys, account, name=ADDRESS, issuer="Example")
+    app = pyotp.TOTP(made.secret.reveal())
+    async with room.database.write() as tx:
+        code = app.generate_otp(tx.now // totp.STEP)
+        await totp.confirm(room.database, tx, room.keys, account, made.factor, code)
+    return app
+
+
+async def test_link_and_code_over_two_routes_reset_the_password(room: Room, owner: Owner) -> None:
+    account = await owner()
+    session = await room.accounts.sign_in(ADDRESS, PASSWORD, browser="own", network="n")
+    await room.ask("own")
+    link, code = await room.proofs()
+    assert link["provider"] != code["provider"]
+    assert {link["provider"], code["provider"]} == {"a", "b"}  # the standby is kept back
+    await give(room, "phone", link=link["link"], code=code["code"])
+    assert (await room.recovery.proving.progress("phone")).word == "both"
+    await finish(room, "phone")
+    assert await signs_in(room, NEW)
+    assert not await signs_in(room, PASSWORD)
+    with pytest.raises(NotSignedIn):
+        await room.accounts.sessions.lookup(session.secret.reveal())
+    notices = await room.mails("security")
+    assert len({one["provider"] for one in notices}) == 2  # over two independent routes
+    assert all(one["denial"] for one in notices)
+    kinds = [kind for kind, _ in await room.facts()]
+    assert kinds == [
+        *("requested", "proof_sent", "proof_sent", "proof_redeemed", "proof_redeemed"),
+        "completed",
+    ]
+    assert (await room.facts())[0][1]["account"] == account
+    with pytest.raises(Conflict):
+        await finish(room, "phone")
+
+
+async def test_either_proof_alone_opens_nothing(room: Room, owner: Owner) -> None:
+    await owner()
+    await room.ask("thief")
+    link, code = await room.proofs()
+    await give(room, "thief", link=link["link"])
+    with pytest.raises(Conflict):
+        await finish(room, "thief")
+    # The code in another browser does not add up with the thief's link.
+    with pytest.raises(Conflict):
+        await give(room, "elsewhere", code=code["code"])
+    await room.ask("second")
+    _, second = await room.proofs(skip=2)
+    await give(room, "second", code=second["code"])
+    with pytest.raises(Conflict):
+        await finish(room, "second")
+    assert await signs_in(room, PASSWORD)
+
+
+async def test_the_asking_browser_with_the_code_does_not_profit_from_the_owners_link(
+    room: Room, owner: Owner
+) -> None:
+    await owner()
+    await room.ask("thief")
+    link, code = await room.proofs()
+    await give(room, "thief", code=code["code"])
+    await give(room, "owner", link=link["link"])
+    for browser in ("thief", "owner"):
+        with pytest.raises(Conflict):
+            await finish(room, browser)
+    # The owner asks for mails of their own and is not kept out by what the thief has used.
+    await room.ask("owner")
+    link, code = await room.proofs(skip=2)
+    await give(room, "owner", link=link["link"], code=code["code"])
+    await finish(room, "owner")
+    assert await signs_in(room, NEW)
+
+
+async def test_an_owner_may_use_the_mails_that_a_stranger_asked_for(
+    room: Room, owner: Owner
+) -> None:
+    await owner()
+    for n in range(10):
+        await room.ask(f"stranger{n}")
+    link, code = await room.proofs()
+    assert len(await room.mails()) == 8  # four in a quarter of an hour, each of two mails
+    await give(room, "owner", link=link["link"], code=code["code"])
+    await finish(room, "owner")
+    assert await signs_in(room, NEW)
+
+
+async def test_a_proof_counts_once_and_in_its_time(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    await owner()
+    await room.ask("own")
+    link, code = await room.proofs()
+    results = await asyncio.gather(
+        *(give(room, f"b{n}", link=link["link"]) for n in range(3)), return_exceptions=True
+    )
+    assert sum(one is None for one in results) == 1
+    clock.advance(601)
+    with pytest.raises(Conflict):
+        await give(room, "own", code=code["code"])
+    await room.ask("own")
+    link, _ = await room.proofs(skip=2)
+    clock.advance(3601)
+    with pytest.raises(Conflict):
+        await give(room, "own", link=link["link"])
+    async with room.database.write() as tx:
+        assert await room.recovery.sweep(tx) == 2
+
+
+async def test_five_wrong_codes_end_a_code(room: Room, owner: Owner) -> None:
+    await owner()
+    await room.ask("own")
+    _, code = await room.proofs()
+    for _ in range(5):
+        with pytest.raises(Conflict):
+            await give(room, "own", code="WRNG-2345")
+    with pytest.raises(Conflict):
+        await give(room, "own", code=code["code"])
+
+
+async def test_the_factor_comes_before_the_password(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    account = await owner()
+    app = await bind(room, account)
+    clock.advance(90)
+    await room.ask("thief")
+    link, code = await room.proofs()
+    await give(room, "thief", link=link["link"])
+    assert not (await room.recovery.proving.progress("thief")).factor
+    await give(room, "thief", code=code["code"])
+    assert (await room.recovery.proving.progress("thief")).factor
+    for guess in (None, "123456"):
+        with pytest.raises(NotSignedIn):
+            await finish(room, "thief", guess)
+    # The old password still leads to the factor: nothing was written.
+    assert (await room.accounts.sign_in(ADDRESS, PASSWORD, browser="x", network="y")).session
+    assert [kind for kind, _ in await room.facts()].count("stopped_by_factor") == 1
+    assert "could not reset" not in str(await room.mails("recovery"))
+    assert len(await room.mails("security")) == 2
+    for _ in range(3):
+        with pytest.raises(NotSignedIn):
+            await finish(room, "thief", "123456")
+    with pytest.raises(Conflict):  # five tries, and it is over
+        await finish(room, "thief", app.generate_otp(clock.now() // totp.STEP))
+    await room.ask("owner")
+    link, code = await room.proofs()
+    await give(room, "owner", link=link["link"], code=code["code"])
+    # The thief's tries are counted by recovery and in a lane of their own.
+    clock.advance(901)
+    with pytest.raises(Conflict):
+        await finish(room, "thief", app.generate_otp(clock.now() // totp.STEP))
+    await finish(room, "owner", app.generate_otp(clock.now() // totp.STEP))
+
+
+async def test_a_denial_voids_and_says_nothing(room: Room, owner: Owner) -> None:
+    await owner()
+    await room.ask("thief")
+    link, code = await room.proofs()
+    await give(room, "thief", link=link["link"], code=code["code"])
+    await room.recovery.deny("nothing that was ever mailed")
+    await room.recovery.deny(str(link["denial"]))
+    await room.recovery.deny(str(code["denial"]))
+    with pytest.raises(Conflict):
+        await finish(room, "thief")
+    kinds = [kind for kind, _ in await room.facts()]
+    assert kinds.count("denied") == 1
+    assert kinds.index("denied") < kinds.index("voided")
+    assert await signs_in(room, PASSWORD)
+
+
+async def test_a_denial_after_completion_closes_the_account_once(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    await owner()
+    await room.ask("thief")
+    link, code = await room.proofs()
+    await give(room, "thief", link=link["link"], code=code["code"])
+    await finish(room, "thief")
+    made = await room.accounts.sign_in(ADDRESS, NEW, browser="thief", network="n")
+    first, second = await room.mails("security")
+    await room.recovery.deny(str(first["denial"]))
+    assert not await signs_in(room, NEW)
+    with pytest.raises(NotSignedIn):
+        await room.accounts.sessions.lookup(made.secret.reveal())
+    clock.advance(3600)
+    await room.recovery.deny(str(second["denial"]))
+    await room.recovery.deny(str(first["denial"]))
+    assert await signs_in(room, NEW)  # not closed again by saying it again
+
+
+async def test_dependent_routes_are_not_two(room: Room, owner: Owner) -> None:
+    await owner()
+    room.graph(
+        [
+            {"id": "house_a", "owned_by": ["holding"]},
+            {"id": "house_b", "owned_by": ["holding"]},
+            {"id": "house_c"},
+            {"id": "holding"},
+        ]
+    )
+    await room.ask("own")
+    link, code = await room.proofs()
+    assert "c" in {link["provider"], code["provider"]}
+    room.graph(
+        [{"id": one, "owned_by": ["x"]} for one in ("house_a", "house_b", "house_c")]
+        + [{"id": "x"}]
+    )
+    await give(room, "own", link=link["link"], code=code["code"])
+    with pytest.raises(Conflict, match="not independent"):
+        await finish(room, "own")
+    assert await signs_in(room, PASSWORD)
+    await room.ask("later")
+    assert not await room.mails()  # who asks now waits: one route alone is no proof
+
+
+async def test_what_one_party_may_have_had_twice_does_not_count(room: Room, owner: Owner) -> None:
+    await owner()
+    await room.ask("own")
+    link, code = await room.proofs()
+    # An ambiguous send of the link through the code's provider: it may have read both.
+    await room.attempt(link, str(code["provider"]), "ambiguous")
+    await give(room, "own", link=link["link"], code=code["code"])
+    with pytest.raises(Conflict, match="not independent"):
+        await finish(room, "own")
+
+
+async def test_a_refused_route_is_replaced_and_its_proof_void(room: Room, owner: Owner) -> None:
+    await owner()
+    await room.ask("own")
+    link, code = await room.proofs()
+    await room.attempt(link, str(link["provider"]), "suspended")
+    fact = AttemptFinished(
+        str(link["id"]), "att", str(link["provider"]), "recovery", "ad", "suspended", "", 0.1
+    )
+    async with room.database.write() as tx:
+        await room.recovery.on_attempt(tx, Recorded(1, tx.now, tx.now, "evt", fact))
+    await room.recovery.planner.step()
+    mails = await room.mails()
+    assert [one["provider"] for one in mails if one["link"]] == ["c"]
+    with pytest.raises(Conflict):
+        await give(room, "own", link=link["link"])
+    new, _ = await room.proofs()
+    await give(room, "own", link=new["link"], code=code["code"])
+    await finish(room, "own")
+    assert await signs_in(room, NEW)
+
+
+async def test_a_cut_voids_what_went_through_it_also_what_was_redeemed(
+    room: Room, owner: Owner
+) -> None:
+    await owner()
+    await room.ask("thief")
+    link, code = await room.proofs()
+    reader = str(link["provider"])
+    await give(room, "thief", link=link["link"])
+    async with room.database.write() as tx:
+        await mail_services.cut_off(room.database, tx, reader, by="t", reason="read", since=0)
+        assert await room.recovery.void_through(tx, {reader}, "provider_cut") == 1
+    await room.recovery.planner.step()
+    assert (await room.recovery.proving.progress("thief")).word == "none"
+    new, _ = await room.proofs()
+    assert new["provider"] == "c"
+    await give(room, "owner", link=new["link"], code=code["code"])
+    await finish(room, "owner")
+    async with room.database.read() as tx:
+        found = await queries.outcomes(tx, {reader}, 0, tx.now)
+        assert (found.requested, found.half_proven, found.completed) == (1, 1, 1)
+        assert len(await queries.accounts(tx, {reader}, 0, tx.now, "half_proven")) == 1
+
+
+async def test_nobody_learns_whether_there_is_an_account(room: Room, owner: Owner) -> None:
+    await owner()
+    for address in (ADDRESS, "nobody@example.net"):
+        await room.recovery.ask(address, browser=f"b {address}", network="n")
+    await room.recovery.planner.step()
+    assert {one["to"] for one in await room.mails()} == {ADDRESS}
+    words = []
+    for address in (ADDRESS, "nobody@example.net"):
+        assert (await room.recovery.proving.progress(f"b {address}")).word == "none"
+        with pytest.raises(MailkeepError) as error:
+            await give(room, f"b {address}", code="WRNG-2345")
+        words.append((type(error.value), str(error.value)))
+    assert words[0] == words[1]
+    with pytest.raises(Invalid):
+        await room.recovery.ask("no address", browser="b", network="n")
+
+
+async def test_one_network_cannot_ask_without_end(room: Room, owner: Owner) -> None:
+    await owner()
+    for n in range(40):
+        await room.recovery.ask(f"u{n}@example.net", browser="b", network="n")
+    await room.recovery.planner.step()
+    await room.recovery.planner.step()
+    assert [kind for kind, _ in await room.facts()].count("requested") == 30
+
+
+async def test_no_secret_and_no_address_on_the_log(room: Room, owner: Owner) -> None:
+    await owner()
+    await room.ask("own")
+    link, code = await room.proofs()
+    await give(room, "own", link=link["link"], code=code["code"])
+    await finish(room, "own")
+    log = str(await room.facts(""))
+    for secret in (link["link"], code["code"], link["denial"], ADDRESS, NEW):
+        assert str(secret) not in log
+        assert str(secret).replace("-", "") not in log

@@ -1,0 +1,155 @@
+"""Customers at the account pages of a real process, over HTTP and the mail that arrives."""
+
+import shutil
+import time
+
+import pytest
+
+from .conftest import Up
+from .visitor import PASSWORD, Visitor
+
+CHROMIUM = shutil.which("chromium")
+ADDRESS = "grace@example.net"
+NEW = "a-lantern-for-the-quiet-moor"
+
+
+async def test_sign_up_sign_in_and_out(up: Up) -> None:
+    async with Visitor(up.url) as grace:
+        assert (await grace.get("/account"))[0] == 303
+        await grace.join(ADDRESS)
+        status, page = await grace.enter(ADDRESS, "not-the-password-at-all")
+        assert (status, "is wrong" in page) == (401, True)
+        assert await grace.enter(ADDRESS) == (303, "/account")
+        status, page = await grace.get("/account")
+        assert (status, ADDRESS in page, "(this one)" in page) == (200, True, True)
+        assert (await grace.post("/account/totp", current="not-the-password"))[0] == 401
+        app = await grace.bind()
+        assert await grace.post("/sign-out") == (303, "/sign-in")
+        assert (await grace.get("/account"))[0] == 303
+        assert await grace.enter(ADDRESS) == (303, "/sign-in/factor")
+        assert (await grace.get("/account"))[0] == 303
+        assert (await grace.post("/sign-in/factor", code="000000"))[0] == 401
+        # The code that bound the app is used up, so this one is of the next step.
+        code = app.at(int(time.time()) + 30)
+        assert await grace.post("/sign-in/factor", code=code) == (303, "/account")
+        await grace.find(ADDRESS, r"(a second factor was added)")
+
+
+async def test_a_link_and_a_code_reset_the_password(up: Up) -> None:
+    async with Visitor(up.url) as grace, Visitor(up.url) as thief:
+        await grace.join(ADDRESS)
+        assert await grace.enter(ADDRESS) == (303, "/account")
+        assert await thief.post("/recover", address=ADDRESS) == (303, "/recover/proof")
+        link, code = await thief.proofs(ADDRESS)
+        # The reader of one carrier, in the browser that asked: half is nothing.
+        assert await thief.post("/recover/proof", code=code) == (303, "/recover/proof")
+        assert 'data-state="code"' in (await thief.get("/recover/proof"))[1]
+        assert (await thief.post("/recover/finish", password=NEW))[0] == 409
+        assert (await thief.post("/recover/proof", long="0" * 26))[0] == 409
+        # The owner, in another browser, is not kept out.
+        assert await grace.post("/recover", address=ADDRESS) == (303, "/recover/proof")
+        link, code = await grace.proofs(ADDRESS, skip=1)
+        assert await grace.post("/recover/proof", long=link, code=code) == (303, "/recover/proof")
+        assert 'data-state="both"' in (await grace.get("/recover/proof"))[1]
+        assert (await grace.post("/recover/finish", password="short"))[0] == 422
+        assert await grace.post("/recover/finish", password=NEW) == (303, "/recover/done")
+        assert (await grace.get("/account"))[0] == 303  # every session ended
+        assert (await grace.enter(ADDRESS, PASSWORD))[0] == 401
+        assert await grace.enter(ADDRESS, NEW) == (303, "/account")
+        await grace.find(ADDRESS, r"^Subject: (Your password was changed)", skip=1)
+
+
+async def test_a_denial_stops_a_reset_and_answers_the_same(up: Up) -> None:
+    async with Visitor(up.url) as grace, Visitor(up.url) as thief:
+        await grace.join(ADDRESS)
+        await thief.post("/recover", address=ADDRESS)
+        link, code = await grace.proofs(ADDRESS)
+        denial = await grace.find(ADDRESS, r"/deny#([0-9A-Z]{26})")
+        assert await thief.post("/recover/proof", long=link, code=code) == (303, "/recover/proof")
+        right = await grace.post("/deny", secret=denial)
+        wrong = await grace.post("/deny", secret="0" * 26)
+        assert right == wrong
+        assert right[0] == 200
+        assert (await thief.post("/recover/finish", password=NEW))[0] == 409
+
+
+async def test_posts_from_other_sites_are_refused(up: Up) -> None:
+    async with Visitor(up.url) as grace:
+        for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+            status, page = await grace.post("/recover", headers=headers, address=ADDRESS)
+            assert status == 403
+            assert "another site" in page
+        good = {"Sec-Fetch-Site": "same-origin", "Origin": up.url}
+        assert (await grace.post("/recover", headers=good, address=ADDRESS))[0] == 303
+
+
+async def test_unknown_addresses_get_the_same_answer_and_no_mail(up: Up) -> None:
+    async with Visitor(up.url) as grace, Visitor(up.url) as stranger:
+        await grace.join(ADDRESS)
+        answers = []
+        for visitor, address in ((grace, ADDRESS), (stranger, "nobody@example.net")):
+            asked = await visitor.post("/recover", address=address)
+            answers.append((asked, await visitor.get("/recover/proof")))
+        assert answers[0] == answers[1]
+        await grace.proofs(ADDRESS)
+        assert not await grace.mails("nobody@example.net")
+        assert (await grace.post("/recover", address="no address"))[0] == 422
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: make deps")
+async def test_the_pages_in_a_browser(up: Up) -> None:
+    """A link fills the form and tells no server; opening it redeems nothing; axe is quiet."""
+    from axe_playwright_python.async_playwright import Axe
+    from playwright.async_api import async_playwright, expect
+
+    async with Visitor(up.url) as eyes, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = await browser.new_page(viewport={"width": 390, "height": 760})
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+
+        async def quiet() -> None:
+            found = await Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+
+        await page.goto(f"{up.url}/sign-up")
+        await quiet()
+        await page.get_by_label("Mail address").fill(ADDRESS)
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.keyboard.press("Enter")
+        await page.get_by_label("Code").fill(await eyes.find(ADDRESS, r"^Code: (\S{9})"))
+        await page.keyboard.press("Enter")
+        await page.get_by_label("Mail address").fill(ADDRESS)
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("(this one)")).to_be_visible()
+        await quiet()
+        await page.locator("#totp-current").fill(PASSWORD)
+        await page.get_by_role("button", name="Add an authenticator app").click()
+        await quiet()
+        await page.goto(f"{up.url}/recover")
+        await page.get_by_label("Mail address").fill(ADDRESS)
+        await page.keyboard.press("Enter")
+        link, code = await eyes.proofs(ADDRESS)
+        # As a mail gateway's scanner does: open it in a full browser, scripts and all.
+        scanner = await browser.new_page()
+        await scanner.goto(f"{up.url}/recover/proof#{link}")
+        await expect(scanner.get_by_text("Taken from the link")).to_be_visible()
+        await scanner.close()
+        await page.goto("about:blank")
+        await page.goto(f"{up.url}/recover/proof#{link}")
+        await expect(page.get_by_text("Taken from the link")).to_be_visible()
+        assert link not in page.url
+        await quiet()
+        await page.get_by_label("Short code").fill(code)
+        await page.get_by_role("button", name="Go on").click()
+        await page.get_by_label("New password").fill(NEW)
+        await quiet()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name="The password is set")).to_be_visible()
+        assert asked
+        assert not [url for url in asked if link in url.partition("#")[0]]
+        await browser.close()

@@ -1,0 +1,28 @@
+"""The API's description is whole: every reference leads somewhere, every body is described."""
+
+from typing import Any
+
+from .conftest import Up
+
+
+def _references(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*(_references(one) for one in node.values()))
+    return set().union(*(_references(one) for one in node)) if isinstance(node, list) else set()
+
+
+async def test_the_description_is_whole(up: Up) -> None:
+    async with up.session.get(f"{up.url}/v1/openapi.json") as reply:
+        assert reply.status == 200
+        document = await reply.json(content_type=None)
+    schemas = document["components"]["schemas"]
+    assert _references(document)
+    assert {one.rpartition("/")[2] for one in _references(document)} <= set(schemas)
+    assert {"stream", "from", "to", "subject"} <= set(schemas["MessageIn"]["properties"])
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert "default" in operation["responses"], path
+            assert ("requestBody" in operation) is (method == "post"), path
+            names = {one["name"] for one in operation.get("parameters", [])}
+            assert not names & {"running", "house", "visit"}
