@@ -8,8 +8,6 @@ import html
 import re
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
-from types import TracebackType
-from typing import Self
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -58,7 +56,6 @@ class Browser:
         self.base = base
         self.source = source
         self.cookies: dict[str, str] = {}
-        self._http: aiohttp.ClientSession | None = None
 
     async def get(self, path: str) -> Page:
         """GET a page."""
@@ -76,38 +73,20 @@ class Browser:
             page = await self.get(page.location)
         return page
 
-    async def close(self) -> None:
-        """Close the window; the cookies stay."""
-        if self._http is not None:
-            await self._http.close()
-            self._http = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
-
     async def _request(self, method: str, path: str, form: dict[str, str] | None) -> Page:
-        if self._http is None:
-            # No kept connections: hundreds of browsers would hold a descriptor each.
-            self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(local_addr=(self.source, 0), force_close=True),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=_TIMEOUT,
-            )
         url = urljoin(self.base, path.partition("#")[0])
         headers = {"Referer": url}
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        async with self._http.request(
-            method, url, data=form, headers=headers, allow_redirects=False
-        ) as reply:
+        # A connection each time: hundreds of browsers would hold a descriptor each.
+        async with (
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(local_addr=(self.source, 0)),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=_TIMEOUT,
+            ) as http,
+            http.request(method, url, data=form, headers=headers, allow_redirects=False) as reply,
+        ):
             self._keep(reply.cookies)
             location = reply.headers.get("Location", "")
             return Page(

@@ -38,10 +38,10 @@ class Mailboxes:
         )
 
     async def find(
-        self, address: str, wanted: Callable[[Letter], bool], patience: float
+        self, address: str, wanted: Callable[[Letter], bool], patience: float, after: int = 0
     ) -> Letter | None:
-        """The first mail of an address that is wanted; waits for it up to `patience` seconds."""
-        after, until = 0, time.monotonic() + patience
+        """The first mail after a number that is wanted; waits up to `patience` seconds for it."""
+        until = time.monotonic() + patience
         while True:
             left = until - time.monotonic()
             letters = await self.read(address, after, max(0.0, min(_POLL, left)))
@@ -60,6 +60,11 @@ class Mailboxes:
         async with self._http.get(url, params=params) as reply:
             answer: dict[str, Any] = await reply.json()
         return [_letter(mail) for mail in answer["mails"]]
+
+    async def last(self, address: str) -> int:
+        """The number of the newest mail of an address; 0 where there is none."""
+        letters = await self.read(address)
+        return letters[-1].n if letters else 0
 
     async def addresses(self) -> dict[str, int]:
         """Every address that got mail, with how many."""

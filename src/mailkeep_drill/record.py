@@ -129,14 +129,17 @@ class Exposure(msgspec.Struct):
     """Customers whose mail the thief could read.
 
     Attributes:
-        true: how many there were, by what the fallen provider held of them.
+        true: addresses that the fallen provider was given, by its own records, in the window that
+            the system names, else since the thief reads there.
         found: how many the system named; None: it keeps no such list.
-        told: how many found a notice in their mailbox.
+        due: accounts whose reset mails went through the fallen provider in that window.
+        told: how many of those found a notice in their mailbox.
         over_fallen: notices that went over the fallen provider.
     """
 
     true: int = 0
     found: int | None = None
+    due: int = 0
     told: int = 0
     over_fallen: int = 0
 

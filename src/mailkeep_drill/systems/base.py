@@ -2,15 +2,17 @@
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 from mailkeep_drill.browser import Browser
 from mailkeep_drill.cast import Authenticator, Customer
-from mailkeep_drill.mailboxes import Mailboxes
+from mailkeep_drill.mailboxes import Letter, Mailboxes
 from mailkeep_drill.record import Attempt
 
 from .providers import Provider
+
+READING = 2.0  #: seconds that a customer takes from the arrival of a mail to the click
 
 
 class SignIn(enum.Enum):
@@ -100,6 +102,19 @@ class System(ABC):
         """A new window of a customer's browser: signed in nowhere."""
         return Browser(self.url, customer.person.source)
 
+    def bait(self) -> list[str]:
+        """Addresses that need an account nobody uses."""
+        return []
+
+    def is_notice(self, letter: Letter) -> bool:
+        """Whether a mail tells an owner of an incident."""
+        del letter
+        return False
+
+    async def kill(self) -> None:
+        """SIGKILL the system, and start it again on what it left."""
+        raise NotImplementedError
+
     # What customers do.
 
     @abstractmethod
@@ -148,6 +163,3 @@ class System(ABC):
         """Apply a proposed action, as its operator; whether it was taken."""
         del incident, action
         return False
-
-
-Step = Callable[[], Awaitable[None]]

@@ -1,5 +1,6 @@
 """The ordinary set-up: a stock django-allauth site with one mail provider."""
 
+import asyncio
 import re
 import secrets
 from contextlib import AsyncExitStack
@@ -14,7 +15,7 @@ from mailkeep_drill.mailboxes import Mailboxes
 from mailkeep_drill.processes import Child
 from mailkeep_drill.record import Attempt
 
-from .base import Clock, Failed, Robbery, Said, SignIn, System
+from .base import READING, Clock, Failed, Robbery, Said, SignIn, System
 from .providers import Provider
 
 _SIGN_UP = "/accounts/signup/"
@@ -98,7 +99,9 @@ class Ordinary(System):
             page = await browser.get(_TOTP)
         found = _SECRET.search(page.text) or _SECRET_BEFORE.search(page.text)
         if found is None:
-            raise Failed(f"no authenticator secret for {customer.address}: {page.status} {page.path}")
+            raise Failed(
+                f"no authenticator secret for {customer.address}: {page.status} {page.path}"
+            )
         customer.authenticator = Authenticator(found[1])
         for _ in range(2):
             form = {**page.hidden, "code": await customer.authenticator.code()}
@@ -129,18 +132,18 @@ class Ordinary(System):
     async def reset(self, customer: Customer, password: str, patience: float) -> bool:
         """See `System.reset`."""
         address, browser = customer.address, self.window(customer)
-        async with browser:
-            seen = {letter.n for letter in await self.mailboxes.read(address)}
-            if (await _submit(browser, _RESET, {"email": address})).status != 302:
-                return False
-            letter = await self.mailboxes.find(
-                address,
-                lambda mail: mail.n not in seen and _RESET_LINK.search(mail.text) is not None,
-                patience,
-            )
-            found = _RESET_LINK.search(letter.text) if letter else None
-            if found is None or not await set_password(browser, found[1], password):
-                return False
+        seen = await self.mailboxes.last(address)
+        if (await _submit(browser, _RESET, {"email": address})).status != 302:
+            return False
+        letter = await self.mailboxes.find(
+            address, lambda mail: _RESET_LINK.search(mail.text) is not None, patience, seen
+        )
+        found = _RESET_LINK.search(letter.text) if letter else None
+        if found is None:
+            return False
+        await asyncio.sleep(READING)
+        if not await set_password(browser, found[1], password):
+            return False
         customer.password = password
         return True
 
