@@ -21,14 +21,17 @@ from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
+from mailkeep.smtp import receiving
 from mailkeep.store.database import Database, SharedCommit
 from mailkeep.store.migrate import upgrade
 from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
+from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.runner import Watch
 
+from . import watching
 from .alone import Alone
-from .loops import keep
+from .loops import PAUSE_SECONDS, keep
 from .settings import Settings, provider_configs
 from .wiring import subscribers
 
@@ -36,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 RELAY_SECONDS = 0.5
 SWEEP_SECONDS = 60.0
-WATCH_SECONDS = 1.0
+WATCH_SECONDS = 0.5  #: detectors think in whole seconds; half of one is the most we add to that
 WATCH_BATCH = 500
 PLAN_SECONDS = 0.5
 SUBSCRIBE_BATCH = 200
@@ -71,7 +74,9 @@ class Application:
         self.streams = settings.streams()
         self.providers = provider_configs(settings, environ)
         self.graph = TrustGraph(register.load(settings.party))
-        self.intake = Intake(self.database, self.keys, self.streams)
+        self.intake = Intake(
+            self.database, self.keys, self.streams, honey=watching.reserved(settings)
+        )
         self.claims = Claims(self.database, self.providers)
         self.dispatcher = Dispatcher(
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
@@ -79,8 +84,10 @@ class Application:
         slow = SlowHash(self.keys)
         self.accounts = Accounts(self.database, self.keys, slow)
         self.recovery = self._recovery(slow)
-        self.watch = Watch(self.database)
-        self._subscribers = subscribers(self.recovery)
+        self.watch = Watch(self.database, watching.detectors(settings, self.keys))
+        self.canaries = self._canaries()
+        self._listener: asyncio.Server | None = None
+        self._subscribers = subscribers(self.recovery, self.canaries)
         self._alone = Alone(home)
         self._placed = asyncio.Event()
         self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
@@ -127,6 +134,9 @@ class Application:
             loops["recovery"] = keep(
                 "recovery", recovery.planner.step, PLAN_SECONDS, recovery.awake
             )
+        if self.canaries is not None:
+            loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
+            await self._listen()
         self._tasks = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
         return self
 
@@ -136,6 +146,8 @@ class Application:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._listener is not None:
+            self._listener.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -150,11 +162,40 @@ class Application:
                 meaning="no two routes of the recovery stream are independent: nobody can recover",
             )
 
-    async def catch(self, recipients: list[str], raw: bytes) -> None:
-        """Keep a received mail in the development mailbox."""
-        async with self.database.write() as tx:
-            for recipient in recipients:
-                await services.catch(tx, recipient, raw)
+    async def receive(self, recipients: list[str], raw: bytes) -> None:
+        """Take a received mail in: canaries to the canaries; in development, all other mail to the
+        mailbox."""
+        canaries = self.canaries
+        others = [one for one in recipients if canaries is None or not canaries.ours(one)]
+        if canaries is not None and len(others) < len(recipients):
+            await canaries.receive(recipients, raw)
+        if self.dev and others:
+            async with self.database.write() as tx:
+                for recipient in others:
+                    await services.catch(tx, recipient, raw)
+
+    def _canaries(self) -> Canaries | None:
+        settings = self.settings
+        if settings.canary is None:
+            return None
+        carriers = watching.carriers(settings)
+        return Canaries(
+            self.database,
+            self.keys,
+            self.intake,
+            settings.canary,
+            honey=settings.honey,
+            public_url=settings.public_url,
+            providers={name: one for name, one in self.providers.items() if name in carriers},
+            sent=self.dispatcher.wake,
+        )
+
+    async def _listen(self) -> None:
+        """Open the door for canaries, where no other hands them over."""
+        canary = self.settings.canary
+        if canary is not None and canary.listen:
+            host, port = watching.address(canary.listen)
+            self._listener = await receiving.listen(host, port, self.receive)
 
     async def _place(self) -> int:
         placed = await self._relay.place()

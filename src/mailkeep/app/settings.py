@@ -20,6 +20,9 @@ from mailkeep.providers.errors import UnknownProvider
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.trust import register
+from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
+
+from . import watching
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +50,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         database: ``sqlite:///…`` or ``postgresql://…``; empty means a file in the home directory.
         keep_unconfirmed: seconds for which an ordinary body is kept until a delivery is reported.
         recovery: Mailkeep keeps the accounts: their pages exist when this table does.
+        canary: mail of our own through every provider; none is sent without it.
+        honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
+            stream seed them.
+        watch: settings of the detectors and of the correlation, a table each.
     """
 
     public_url: str = "http://localhost:8025"
@@ -56,6 +63,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stream: tuple[StreamSettings, ...] = ()
     party: tuple[dict[str, str | list[str]], ...] = ()
     recovery: RecoverySettings | None = None
+    canary: CanarySettings | None = None
+    honey: tuple[HoneyAddress, ...] = ()
+    watch: WatchSettings = WatchSettings()
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -105,7 +115,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
             raise BadSettings(f"stream {stream.name}: concurrency and expires must be above 0")
         if any(route.weight < 0 for route in stream.routes):
             raise BadSettings(f"stream {stream.name}: a weight is below 0")
-    return settings
+    return watching.check(settings)
 
 
 def _check_recovery(settings: Settings) -> None:
@@ -163,19 +173,22 @@ def _secret(where: str | None, what: str, environ: Mapping[str, str]) -> Secret 
     raise BadSettings(f"{what}: say env:NAME or file:PATH, not the secret itself")
 
 
-_UNKNOWN_FIELD = re.compile(r"unknown field `(\w+)`(?: - at `\$\.?(\w*))?")
+_UNKNOWN_FIELD = re.compile(r"unknown field `(\w+)`(?: - at `\$\.?([\w.]*))?")
+_OWNERS: Mapping[str, type[msgspec.Struct]] = {
+    "provider": ProviderSettings,
+    "stream": StreamSettings,
+    "recovery": RecoverySettings,
+    "canary": CanarySettings,
+    "honey": HoneyAddress,
+    **watching.TABLES,
+}
 
 
 def _nearest(text: str) -> str:
     match = _UNKNOWN_FIELD.search(text)
     if match is None:
         return text
-    tables: dict[str, type[msgspec.Struct]] = {
-        "provider": ProviderSettings,
-        "stream": StreamSettings,
-        "recovery": RecoverySettings,
-    }
-    owner = tables.get(match[2] or "", Settings)
+    owner = _OWNERS.get(match[2] or "", Settings)
     return text + register.nearest(match[1], set(owner.__struct_fields__))
 
 

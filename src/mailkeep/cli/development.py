@@ -8,6 +8,7 @@ from rich.markup import escape
 from .standins import StandIn
 
 KINDS = ("mandrill", "postmark")  #: two unrelated providers, so that a reset has two routes
+CANARY_DOMAIN = "post.example.org"  #: mail to it is our own, and does not fill the mailbox
 
 
 def settings(url: str, standins: list[StandIn]) -> dict[str, object]:
@@ -28,6 +29,7 @@ def settings(url: str, standins: list[StandIn]) -> dict[str, object]:
         ],
         "recovery": {"sender": "accounts@example.com"},
         "party": [{"id": one.kind, "name": f"{one.kind} (stand-in)"} for one in standins],
+        "canary": {"domain": CANARY_DOMAIN, "sender": "hello@example.com"},
         "stream": [
             {
                 "name": "recovery",

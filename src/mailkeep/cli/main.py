@@ -19,7 +19,6 @@ from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 from mailkeep.watch import queries as watch_queries
 from mailkeep.watch.correlation import Opinion
-from mailkeep.watch.types import WatchSettings
 
 from . import serve
 
@@ -171,14 +170,70 @@ def providers_restore(
     out.print(f"{provider} carries mail again." if changed else f"{provider} was not cut off.")
 
 
+@providers_app.command("rest")
+def providers_rest(
+    provider: str,
+    reason: Annotated[str, typer.Option(help="Goes into the audit log.")],
+    minutes: Annotated[
+        float, typer.Option(help="Send again what it took in the last minutes, unconfirmed.")
+    ] = 5.0,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Leave a silent provider alone: canaries go through it, other mail only if nothing stands."""
+
+    async def rest() -> int:
+        running = _application(home)
+        if provider not in running.providers:
+            raise BadSettings(
+                f"no provider {provider!r}; there are {', '.join(sorted(running.providers))}"
+            )
+        await upgrade(running.database)
+        async with running.database.write() as tx:
+            again = await services.rest_provider(
+                running.database,
+                tx,
+                provider,
+                by=_operator(),
+                reason=reason,
+                since=tx.now - round(minutes * 60_000_000),
+            )
+        await running.database.close()
+        return again
+
+    out.print(f"{provider} rests; {asyncio.run(rest())} messages are sent again elsewhere.")
+
+
+@providers_app.command("unrest")
+def providers_unrest(
+    provider: str,
+    reason: Annotated[str, typer.Option(help="Goes into the audit log.")],
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Let a provider that rests carry ordinary mail again."""
+
+    async def unrest() -> bool:
+        running = _application(home)
+        await upgrade(running.database)
+        async with running.database.write() as tx:
+            changed = await services.unrest_provider(
+                running.database, tx, provider, by=_operator(), reason=reason
+            )
+        await running.database.close()
+        return changed
+
+    changed = asyncio.run(unrest())
+    out.print(f"{provider} carries mail again." if changed else f"{provider} did not rest.")
+
+
 @app.command("watch")
 def watch_opinions(home: Home = DEFAULT_HOME) -> None:
     """Say what may be going on with our providers and customers, and why."""
 
     async def read() -> list[Opinion]:
-        database = Database(_database_url(home), SystemClock())
+        settings = _settings(home)
+        database = Database(settings.database_url(home), SystemClock())
         async with database.read() as tx:
-            found = await watch_queries.opinions(tx, WatchSettings())
+            found = await watch_queries.opinions(tx, settings.watch)
         await database.close()
         return found
 
@@ -190,13 +245,13 @@ def watch_opinions(home: Home = DEFAULT_HOME) -> None:
         out.print(f"[{word}] {opinion.explain()}", markup=False, highlight=False)
 
 
-def _database_url(home: Path) -> str:
-    """The database that the settings name; in development there are none, and it is the file."""
+def _settings(home: Path) -> app_settings.Settings:
+    """The settings of a home that has a database; in development there is no file of them."""
     file = home / "mailkeep.toml"
     settings = app_settings.load(file) if file.exists() else app_settings.Settings()
     if not settings.database and not (home / "mailkeep.db").exists():
         raise BadSettings(f"there is no Mailkeep in {home}")
-    return settings.database_url(home)
+    return settings
 
 
 def _operator() -> str:

@@ -75,7 +75,7 @@ class _Catcher:
 
     async def deliver(self, recipients: list[str], raw: bytes) -> None:
         if self.running is not None:
-            await self.running.catch(recipients, raw)
+            await self.running.receive(recipients, raw)
 
 
 async def _serve(running: Application, host: str, port: int, hosts: tuple[str, ...] = ()) -> None:

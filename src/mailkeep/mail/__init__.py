@@ -4,5 +4,6 @@ Owns: ``messages``, ``message_bodies``, ``attempts``, ``exposures``, ``addresses
 ``suppressions``, ``provider_states``, ``api_keys``, ``caught_mail``.
 Publishes: ``mail.events``. Hears: nothing; other rooms call its services.
 Security: reads hostile input (messages, webhooks). The dispatcher alone holds sending keys. Secret
-bodies are sealed under hourly keys and gone once handed over.
+bodies are sealed under hourly keys and gone once handed over. A honey address is given to its own
+provider only, whoever writes to it.
 """

@@ -84,6 +84,24 @@ class ProviderCut(Fact, frozen=True):
     reason: str
 
 
+@fact("mail.provider_rested")
+class ProviderRested(Fact, frozen=True):
+    """A provider is left alone: no ordinary mail while another stands, canaries still."""
+
+    provider: str
+    by: str
+    reason: str
+
+
+@fact("mail.provider_unrested")
+class ProviderUnrested(Fact, frozen=True):
+    """A provider that rested carries ordinary mail again."""
+
+    provider: str
+    by: str
+    reason: str
+
+
 @fact("mail.provider_restored")
 class ProviderRestored(Fact, frozen=True):
     """A provider that had been cut off may carry mail again."""

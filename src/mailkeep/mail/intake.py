@@ -1,5 +1,7 @@
 """Intake: check a message, store it durably, then acknowledge it."""
 
+from collections.abc import Mapping
+
 import msgspec
 from sqlalchemy import insert, select
 
@@ -15,7 +17,7 @@ from mailkeep.providers.types import Address, OutgoingMessage
 from mailkeep.store.database import Database, Tx
 
 from . import tables
-from .events import MessageAccepted
+from .events import MessageAccepted, MessageGivenUp
 from .types import Content, NewMessage, Status, StreamSettings
 
 
@@ -48,14 +50,21 @@ class Intake:
         database: where they are stored.
         keys: name addresses, seal secret bodies.
         streams: by name.
+        honey: the one provider that may ever be given an address, by the address's canonical
+            form. Whoever else uses such an address has it from that provider.
     """
 
     def __init__(
-        self, database: Database, keys: KeyRing, streams: dict[str, StreamSettings]
+        self,
+        database: Database,
+        keys: KeyRing,
+        streams: dict[str, StreamSettings],
+        honey: Mapping[str, str] | None = None,
     ) -> None:
         self._database = database
         self._keys = keys
         self._streams = streams
+        self._honey = honey or {}
 
     def check(self, new: NewMessage, *, field: str = "") -> NewMessage:
         """Refuse now what no provider could carry later.
@@ -86,6 +95,10 @@ class Intake:
     async def accept(self, tx: Tx, new: NewMessage) -> str:
         """Store a checked message in the caller's transaction; returns its id.
 
+        Mail to a honey address goes through its own provider only; where that is not among the
+        routes that the message may take, it is given up at once and in silence: a refusal would
+        tell whoever asked for it that this address is bait.
+
         Raises:
             Conflict: the idempotency key was used for other content.
         """
@@ -104,6 +117,8 @@ class Intake:
                 if before["content_hash"] != content_hash:
                     raise Conflict("this idempotency key was used for another message")
                 return str(before["id"])
+        bait = self._honey.get(address_rules.key(new.content.to))
+        leaks = bait is not None and not _may_carry(new, stream, bait)
         message = new_id("msg", tx.now)
         address = self._keys.pseudonym("address", address_rules.key(new.content.to))
         longest = tx.now + round(stream.expires * SECOND)
@@ -119,9 +134,9 @@ class Intake:
                 stream=stream.name,
                 priority=stream.priority,
                 address_id=address,
-                status=Status.QUEUED.value,
+                status=(Status.GIVEN_UP if leaks else Status.QUEUED).value,
                 secret=stream.secret,
-                only=",".join(new.only),
+                only=",".join(new.only if bait is None else (bait,)),
                 avoid=",".join(new.avoid),
                 created_at=tx.now,
                 expires_at=expires_at,
@@ -129,11 +144,23 @@ class Intake:
                 tries=0,
                 idempotency=idempotency,
                 content_hash=content_hash,
+                ours=new.ours,
             )
         )
+        await record(self._database, tx, MessageAccepted(message, stream.name, address))
+        if leaks:
+            await record(self._database, tx, MessageGivenUp(message, stream.name, address, "honey"))
+            return message
         hour, data = None, content
         if stream.secret:
             hour, data = self._keys.seal_until(expires_at, f"body {message}", content)
         await tx.run(insert(tables.message_bodies).values(message_id=message, hour=hour, data=data))
-        await record(self._database, tx, MessageAccepted(message, stream.name, address))
         return message
+
+
+def _may_carry(new: NewMessage, stream: StreamSettings, provider: str) -> bool:
+    return (
+        provider in {route.provider for route in stream.routes}
+        and provider not in new.avoid
+        and (not new.only or provider in new.only)
+    )

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping
 
 from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.ids import new_id
@@ -58,7 +59,7 @@ async def claim(
     )
     if not due:
         return []
-    cut = await cut_providers(tx)
+    cut, resting = await cut_providers(tx), await resting_providers(tx)
     tried = await _tried(tx, [row["id"] for row in due if row["tries"] > 0])
     jobs: list[Job] = []
     facts: list[Fact] = []
@@ -79,7 +80,7 @@ async def claim(
             tried=tuple(provider for provider, _ in before),
             bound=row["secret"] and bool(before) and before[-1][1] in (None, "ambiguous"),
         )
-        choice = choose(stream.routes, breakers, cut, wanted, _draw(), tx.now)
+        choice = choose(stream.routes, breakers, cut, wanted, _draw(), tx.now, resting)
         if not isinstance(choice, Go):
             await tx.run(
                 update(_m)
@@ -98,7 +99,7 @@ async def claim(
                 FailedOver(row["id"], stream.name, left, choice.provider, outcome or "cut short")
             )
         attempt = new_id("att", tx.now)
-        await _start(tx, row["id"], attempt, choice.provider, row["address_id"], stream.name)
+        await _start(tx, row, attempt, choice.provider)
         jobs.append(
             Job(
                 message=row["id"],
@@ -118,15 +119,15 @@ async def claim(
     return jobs
 
 
-async def _start(
-    tx: Tx, message: str, attempt: str, provider: str, address: str, stream: str
-) -> None:
+async def _start(tx: Tx, message: RowMapping, attempt: str, provider: str) -> None:
     await tx.run(
-        insert(_a).values(id=attempt, message_id=message, provider=provider, started_at=tx.now)
+        insert(_a).values(
+            id=attempt, message_id=message["id"], provider=provider, started_at=tx.now
+        )
     )
     await tx.run(
         update(_m)
-        .where(_m.c.id == message)
+        .where(_m.c.id == message["id"])
         .values(
             status=Status.SENDING.value,
             lease_until=tx.now + LEASE,
@@ -135,13 +136,15 @@ async def _start(
             attempt_id=attempt,
         )
     )
+    if message["ours"]:
+        return
     ledger = tables.exposures
     await tx.run(
         tx.upsert(ledger)
         .values(
-            address_id=address,
+            address_id=message["address_id"],
             provider=provider,
-            stream=stream,
+            stream=message["stream"],
             day=tx.now // DAY,
             first_at=tx.now,
             last_at=tx.now,
@@ -244,10 +247,18 @@ async def cut_providers(tx: Tx) -> frozenset[str]:
     return frozenset(row["provider"] for row in rows)
 
 
+async def resting_providers(tx: Tx) -> frozenset[str]:
+    """Providers that carry ordinary mail only where no other may."""
+    states = tables.provider_states
+    rows = await tx.all(select(states.c.provider).where(states.c.rested_at.is_not(None)))
+    return frozenset(row["provider"] for row in rows)
+
+
 async def requeue_unconfirmed(tx: Tx, provider: str, since: Instant) -> int:
     """Send again, elsewhere, what ``provider`` took since an instant and nobody saw arrive.
 
     Only messages whose body we still have; secret ones are minted anew by those who sent them.
+    What only this provider may carry (a canary, mail to a honey address) has no elsewhere.
     Returns how many.
     """
     have = select(tables.message_bodies.c.message_id)
@@ -257,6 +268,7 @@ async def requeue_unconfirmed(tx: Tx, provider: str, since: Instant) -> int:
             _m.c.provider == provider,
             _m.c.status == Status.ACCEPTED.value,
             _m.c.accepted_at >= since,
+            _m.c.only != provider,
             _m.c.id.in_(have),
         )
         .values(status=Status.QUEUED.value, next_at=tx.now)

@@ -72,10 +72,12 @@ async def attempted(tx: Tx, message_id: str) -> frozenset[str]:
 
 
 async def standing(tx: Tx, providers: Iterable[str]) -> frozenset[str]:
-    """Those of ``providers`` that are not cut off."""
+    """Those of ``providers`` that are neither cut off nor resting."""
     s = tables.provider_states
-    cut = await tx.all(select(s.c.provider).where(s.c.cut_at.is_not(None)))
-    return frozenset(providers) - {row["provider"] for row in cut}
+    down = await tx.all(
+        select(s.c.provider).where(s.c.cut_at.is_not(None) | s.c.rested_at.is_not(None))
+    )
+    return frozenset(providers) - {row["provider"] for row in down}
 
 
 async def counts(tx: Tx) -> dict[str, int]:

@@ -47,6 +47,7 @@ def choose(
     wanted: Wanted,
     draw: float,
     now: Instant,
+    resting: Set[str] = frozenset(),
 ) -> Go | Wait:
     """Choose a route.
 
@@ -55,6 +56,10 @@ def choose(
         breakers: by provider; one that is missing is closed.
         cut: providers that are cut off; none of them is ever chosen.
         draw: a random number in [0, 1), passed in so that the choice can be replayed.
+        resting: providers that carry only what no other route of the message may. A rest is a
+            suspicion, so it never stops mail: if it is false for all of them at once (our own
+            webhook door is shut), everything goes on; and what is for one provider only, as a
+            canary is, still goes through it.
 
     Closed breakers go before probes, providers that have not failed this message before those that
     have, routes with weight before standbys; among equals by weight.
@@ -69,6 +74,7 @@ def choose(
     ]
     if not allowed:
         return Wait(now + 5 * SECOND, "no_route")
+    allowed = [route for route in allowed if route.provider not in resting] or allowed
 
     def breaker(route: RouteSettings) -> Breaker:
         return breakers.get(route.provider, Breaker())

@@ -1,8 +1,8 @@
-"""What other rooms ask of the mail room: cut a provider off, restore it, keys, caught mail."""
+"""What other rooms ask of the mail room: cut off, rest, restore a provider; keys, caught mail."""
 
 import secrets
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, exists, insert, select, update
 
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import NotAllowed, NotSignedIn
@@ -13,7 +13,7 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import tables
-from .events import ProviderCut, ProviderRestored
+from .events import ProviderCut, ProviderRested, ProviderRestored, ProviderUnrested
 from .outbox import give_up, requeue_unconfirmed
 from .types import Status
 
@@ -58,6 +58,65 @@ async def restore(database: Database, tx: Tx, provider: str, *, by: str, reason:
         await audit.write(tx, by, "restore_provider", {"provider": provider, "reason": reason})
         await record(database, tx, ProviderRestored(provider, by, reason))
     return bool(changed)
+
+
+async def rest_provider(
+    database: Database, tx: Tx, provider: str, *, by: str, reason: str, since: Instant
+) -> int:
+    """Leave a provider that seems silent alone, without cutting it off.
+
+    No ordinary mail goes to it while another route stands; canaries still do, and show when it is
+    back. Nothing is distrusted: for a provider in an attacker's hands see ``cut_off``.
+
+    Args:
+        by: who did it, a pseudonymous id.
+        since: what it took from then on and nobody saw arrive is sent again elsewhere; shortly
+            before the silence began.
+
+    Returns how many messages are sent again; 0 too when it rested already.
+    """
+    first = tx.upsert(_states).values(provider=provider, reason="").on_conflict_do_nothing()
+    await tx.run(first)
+    changed = await tx.run(
+        update(_states)
+        .where(_states.c.provider == provider, _states.c.rested_at.is_(None))
+        .values(rested_at=tx.now, rest_reason=reason[:200])
+    )
+    if not changed:
+        return 0
+    again = await requeue_unconfirmed(tx, provider, since)
+    await audit.write(
+        tx, by, "rest_provider", {"provider": provider, "reason": reason, "sent_again": again}
+    )
+    await record(database, tx, ProviderRested(provider, by, reason))
+    return again
+
+
+async def unrest_provider(
+    database: Database, tx: Tx, provider: str, *, by: str, reason: str
+) -> bool:
+    """Let a provider that rested carry ordinary mail again; False when it did not rest."""
+    changed = await tx.run(
+        update(_states)
+        .where(_states.c.provider == provider, _states.c.rested_at.is_not(None))
+        .values(rested_at=None, rest_reason=reason[:200])
+    )
+    if changed:
+        await audit.write(tx, by, "unrest_provider", {"provider": provider, "reason": reason})
+        await record(database, tx, ProviderUnrested(provider, by, reason))
+    return bool(changed)
+
+
+async def forget_ours(tx: Tx, before: Instant) -> int:
+    """Forget mail to mailboxes of our own that was taken in before an instant; returns how many."""
+    m, a, known = tables.messages, tables.attempts, tables.addresses
+    done = m.c.status.not_in([Status.QUEUED.value, Status.SENDING.value])
+    old = and_(m.c.ours, m.c.created_at < before, done)
+    other = m.alias()
+    shared = exists().where(other.c.address_id == known.c.id, ~other.c.ours)
+    await tx.run(delete(a).where(a.c.message_id.in_(select(m.c.id).where(old))))
+    await tx.run(delete(known).where(known.c.id.in_(select(m.c.address_id).where(old)), ~shared))
+    return await tx.run(delete(m).where(old))
 
 
 async def cancel(database: Database, tx: Tx, message: str, why: str) -> bool:

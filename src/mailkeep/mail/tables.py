@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 from mailkeep.store.schema import Micros, metadata
@@ -44,6 +45,7 @@ messages = Table(
     Column("accepted_at", Micros),
     Column("idempotency", String(64), unique=True),
     Column("content_hash", String(64)),
+    Column("ours", Boolean, nullable=False, server_default=false()),  # to a mailbox of our own
 )
 # What a dispatcher looks for, in the order in which it takes it; done messages are not in it.
 _DUE = messages.c.status.in_(["queued", "sending"])
@@ -55,6 +57,12 @@ Index(
     postgresql_where=_DUE,
 )
 Index("ix_messages_address", messages.c.address_id)
+Index(
+    "ix_messages_ours",
+    messages.c.created_at,
+    sqlite_where=messages.c.ours,
+    postgresql_where=messages.c.ours,
+)
 Index("ix_messages_provider", messages.c.provider, messages.c.accepted_at)
 
 message_bodies = Table(
@@ -107,6 +115,8 @@ provider_states = Table(
     Column("provider", String(40), primary_key=True),
     Column("cut_at", Micros),
     Column("reason", String(200), nullable=False),
+    Column("rested_at", Micros),  # no ordinary mail while another stands; canaries still go
+    Column("rest_reason", String(200)),
 )
 
 api_keys = Table(

@@ -70,6 +70,8 @@ class NewMessage(msgspec.Struct, frozen=True):
         only: providers that may carry it; empty means every route of the stream.
         avoid: providers that must never have it.
         idempotency: ``(caller, key)``: the same pair with the same content is the same message.
+        ours: to a mailbox of our own, so nobody is exposed by it: it stays out of the ledger, and
+            is forgotten soon.
     """
 
     stream: str
@@ -79,6 +81,7 @@ class NewMessage(msgspec.Struct, frozen=True):
     send_at: Instant | None = None
     expires_at: Instant | None = None
     idempotency: tuple[str, str] | None = None
+    ours: bool = False
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -123,6 +123,9 @@ class Mandrill:
         tracking_off="message",
         # A thousand events, percent-encoded, take about one MiB; bounces with long replies more.
         max_webhook=2 * 1024 * 1024,
+        # The return path bounce-md_…@mandrillapp.com, its own signature beside ours, tracked links.
+        marks=("mandrillapp.com", ".mandrillapp.com"),
+        mark_options=("return_path_domain", "signing_domain"),
     )
 
     def build(self, config: ProviderConfig, message: OutgoingMessage) -> HttpRequest:

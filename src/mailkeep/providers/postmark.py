@@ -104,6 +104,8 @@ class Postmark:
         batch_size=500,
         revokes_keys=False,
         tracking_off="message",
+        # The return path pm_bounces@pm.mtasv.net and its signature; tracked links and openings.
+        marks=("pm.mtasv.net", ".pstmrk.it"),
     )
 
     def build(self, config: ProviderConfig, message: OutgoingMessage) -> HttpRequest:

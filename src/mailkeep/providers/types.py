@@ -325,7 +325,9 @@ class Capabilities(msgspec.Struct, frozen=True):
     whether it has a message of ours. ``reports_deliveries``: its webhooks tell of acceptance by the
     receiving server. ``batch_size``: different messages to one request of its API (1: none).
     ``revokes_keys``: its API can revoke our key. ``tracking_off``: "message" when a message can
-    switch tracking off, "relay" when that is the relay's own affair.
+    switch tracking off, "relay" when that is the relay's own affair. ``marks``: hosts that it puts
+    into mail of ours by itself (return path, signature, tracking); one that begins with a dot
+    stands for every host below it. ``mark_options``: its options that name further ones.
     """
 
     idempotency_key: bool
@@ -336,6 +338,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     revokes_keys: bool
     tracking_off: Literal["message", "relay"]
     max_webhook: int = MAX_WEBHOOK
+    marks: tuple[str, ...] = ()
+    mark_options: tuple[str, ...] = ()
 
 
 class Provider(Protocol):

@@ -36,10 +36,18 @@ class _Handler:
         if not isinstance(content, bytes):
             return "554 5.6.0 no content"
         try:
-            await self._deliver(list(envelope.rcpt_tos), content)
+            await self._deliver(list(envelope.rcpt_tos), _return_path(envelope) + content)
         except Unavailable:
             return "452 4.3.1 cannot store it now, try again"
         return "250 2.0.0 stored"
+
+
+def _return_path(envelope: Envelope) -> bytes:
+    """The envelope sender, as the server that delivers finally writes it (RFC 5321 section 4.4)."""
+    sender = envelope.mail_from or ""
+    if len(sender) > 320 or not sender.isprintable():
+        sender = ""
+    return f"Return-Path: <{sender}>\r\n".encode()
 
 
 async def listen(host: str, port: int, deliver: Deliver) -> asyncio.Server:

@@ -46,7 +46,16 @@ class Term(msgspec.Struct, frozen=True):
 
 
 class Opinion(msgspec.Struct, frozen=True):
-    """How likely a hypothesis about a subject is, and why."""
+    """How likely a hypothesis about a subject is, and why.
+
+    Attributes:
+        hypothesis: what is likely decides what may be done. A compromised provider is cut off. A
+            silent one is left by routing (``mail.services.rest_provider``) and never cut for it:
+            a cut distrusts its reports and voids what went through it, which an outage does not
+            deserve, and ends the canaries that would show it coming back.
+        may_cut_automatically: an open opinion that the provider is compromised, with a sign that
+            we observed ourselves and that nobody outside could have staged. Never for silence.
+    """
 
     hypothesis: Hypothesis
     subject: Subject
@@ -80,6 +89,10 @@ class Beliefs(msgspec.Struct, frozen=True):
 def hear(beliefs: Beliefs, signal: Signal) -> Beliefs:
     """The beliefs with one more signal. Bounded: what outsiders can stage is dropped first."""
     kept = [one for one in beliefs.signals if one.expires_at > signal.at]
+    if signal.restates:
+        kept = [one for one in kept if not _same(one, signal)]
+        if not signal.evidence:
+            return msgspec.structs.replace(beliefs, signals=tuple(kept))
     alike = [one for one in kept if _same(one, signal)]
     if len(alike) >= MOST_ALIKE:
         kept.remove(min(alike, key=lambda one: _strength(one, signal.at)))
@@ -141,7 +154,7 @@ def _opinion(
         prior,
         total,
         is_open,
-        is_open and about_provider and observed,
+        is_open and hypothesis is Hypothesis.PROVIDER_COMPROMISED and observed,
         terms,
     )
 

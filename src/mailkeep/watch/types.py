@@ -58,6 +58,8 @@ class Signal(msgspec.Struct, frozen=True):
         own_observation: we saw it ourselves; it is not somebody's word.
         half_life: seconds after which the evidence weighs half.
         expires_at: when it weighs nothing any more.
+        restates: it is all that the detector thinks of the subject now; what it said before about
+            it is void. Without evidence it only takes back.
     """
 
     detector: str
@@ -71,6 +73,7 @@ class Signal(msgspec.Struct, frozen=True):
     forger: Forger
     half_life: float
     expires_at: Instant
+    restates: bool = False
 
     def weight(self, hypothesis: Hypothesis, now: Instant) -> float:
         """What is left of the evidence at ``now``, in nats."""
@@ -90,6 +93,7 @@ class SilenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         canary_deadline: seconds within which a canary is expected.
         canary_late: chance that a canary of a healthy provider comes later than that.
         repeat_after: seconds after which an ongoing silence is said again.
+        returned: canaries that must arrive one after the other before a silence is taken back.
     """
 
     between_false_alarms: float = 30.0
@@ -98,6 +102,7 @@ class SilenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     canary_deadline: float = 5.0
     canary_late: float = 0.01
     repeat_after: float = 600.0
+    returned: int = 3
 
 
 class RefusalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,12 +125,22 @@ class HalfProofSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """Settings of ``half_proof``.
 
     Attributes:
-        patience: seconds that the other proof may take.
+        early: seconds after which a missing partner is a first, weaker sign.
+        patience: seconds after which it is a full one.
         remembers: seconds over which half proofs of one provider are counted together.
+        burst: seconds over which they are counted too, for those that come close together.
+        base_per_day: full ones a day that are expected of a provider before anything was learned.
+        base_known_for: seconds for which that guess counts as if it had been watched.
+        memory: seconds over which the base is averaged.
     """
 
+    early: float = 45.0
     patience: float = 600.0
     remembers: float = 86_400.0
+    burst: float = 3600.0
+    base_per_day: float = 0.1
+    base_known_for: float = 86_400.0
+    memory: float = 604_800.0
 
 
 class SurgeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -203,6 +218,34 @@ class CorrelationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     close_at: float = -1.0
     family_cap: dict[Family, float] = msgspec.field(default_factory=_caps)
     backing: float = 0.75
+
+
+class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Mail of our own through every provider, to mailboxes of our own.
+
+    Attributes:
+        domain: of the mailboxes; mail for it must reach ``listen``.
+        sender: from whom they come: an address that our ordinary mail comes from.
+        listen: ``host:port`` of the listener for it; empty where another hands its mail over.
+        interval: seconds between two canaries through one provider.
+        allow: hosts that may stand in our mail besides our own and what the providers add; one
+            that begins with a dot stands for every host below it.
+        stream: in which they go, so that they look like its mail.
+    """
+
+    domain: str
+    sender: str
+    listen: str = ""
+    interval: float = 5.0
+    allow: tuple[str, ...] = ()
+    stream: str = "alert"
+
+
+class HoneyAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An address of an account that nobody uses, which ``provider`` alone is ever given."""
+
+    address: str
+    provider: str
 
 
 class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,9 +1,14 @@
 """Settings: a mistyped word is an error that names the nearest right one."""
 
+from pathlib import Path
+
 import pytest
 
+from mailkeep.app import watching
 from mailkeep.app.settings import parse, provider_configs
 from mailkeep.base.errors import BadSettings
+from mailkeep.base.keys import KeyRing
+from mailkeep.watch.types import HoneyAccount
 
 PROVIDER = {"name": "a", "kind": "postmark", "party": "p", "secret": "env:A"}
 STREAM = {"name": "alert", "priority": 2, "routes": [{"provider": "a"}]}
@@ -41,3 +46,55 @@ def test_a_secret_in_the_file_or_missing_is_refused_unshown(secret: str) -> None
     with pytest.raises(BadSettings) as caught:
         provider_configs(settings, {})
     assert "token-in-the-file" not in str(caught.value)
+
+
+CANARY = {"domain": "Post.Example.org", "sender": "us@example.com"}
+HONEY = {"address": "Iris@Example.org", "provider": "a"}
+BULK = {"name": "secret", "priority": 0, "secret": True, "routes": [{"provider": "a"}]}
+WATCHED = GOOD | {"canary": CANARY, "honey": [HONEY], "stream": [STREAM, BULK]}
+
+
+def test_what_is_watched_comes_in_canonical_form(tmp_path: Path) -> None:
+    settings = parse(WATCHED | {"watch": {"half_proof": {"early": 30}}})
+    assert settings.canary is not None
+    assert settings.canary.domain == "post.example.org"
+    assert watching.reserved(settings) == {"iris@example.org": "a"}
+    assert watching.carriers(settings) == {"a"}
+    keys = KeyRing(tmp_path)
+    watch = watching.detectors(settings, keys)
+    assert watch.half_proof.early == 30
+    name = keys.pseudonym("address", "iris@example.org")
+    assert watch.honey_account.accounts == (HoneyAccount(name, "a"),)
+
+
+def _table(name: str, **fields: object) -> dict[str, object]:
+    return WATCHED | {"watch": {name: fields}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (WATCHED | {"canary": CANARY | {"domian": "x"}}, "did you mean domain?"),
+        (WATCHED | {"canary": {"domain": "x.example"}}, "sender"),
+        (WATCHED | {"canary": CANARY | {"domain": "a b"}}, "cannot be in an address"),
+        (WATCHED | {"canary": CANARY | {"stream": "alrt"}}, "did you mean alert?"),
+        (WATCHED | {"canary": CANARY | {"stream": "secret"}}, "must not be a secret one"),
+        (WATCHED | {"canary": CANARY | {"interval": 0.1}}, "1 second at least"),
+        (WATCHED | {"canary": CANARY | {"listen": "2525"}}, "host:port"),
+        (WATCHED | {"honey": [HONEY | {"providr": "a"}]}, "did you mean provider?"),
+        (WATCHED | {"honey": [HONEY | {"provider": "aa"}]}, "did you mean a?"),
+        (WATCHED | {"honey": [HONEY | {"address": "nobody"}]}, "not a mail address"),
+        (WATCHED | {"honey": [HONEY, HONEY | {"address": "iris@example.org"}]}, "twice"),
+        (WATCHED | {"honey": [HONEY | {"address": "x@post.example.org"}]}, "no account"),
+        (GOOD | {"honey": [HONEY]}, "[canary] is missing"),
+        (WATCHED | {"watch": {"half_prof": {}}}, "did you mean half_proof?"),
+        (_table("half_proof", patience_s=1), "did you mean patience?"),
+        (_table("correlation", open_att=1), "did you mean open_at?"),
+        (_table("delivery_silence", canary_deadline=0), "above 0"),
+        (_table("correlation", prior={"provider_compromisd": 1}), "provider_compromisd"),
+    ],
+)
+def test_what_is_wrong_about_watching_is_said(raw: dict[str, object], words: str) -> None:
+    with pytest.raises(BadSettings) as caught:
+        parse(raw)
+    assert words in str(caught.value)

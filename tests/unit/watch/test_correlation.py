@@ -43,12 +43,40 @@ STRANGER = (5, CanaryArrived("a", "m1", 1.0, ("arxxwalls.example",)))
 
 
 def test_half_proof_and_stranger_together_name_the_provider() -> None:
-    opinions = _opinions(_from(STRANGER, (6, half("r1", "a")), (7, half("r2", "b"))))
+    opinions = _opinions(_from(STRANGER, (6, half("r1", "a"))))
     named = opinions[COMPROMISED, "a"]
     assert named.open
     assert named.may_cut_automatically
-    assert not opinions[COMPROMISED, "b"].open
-    assert not opinions[COMPROMISED, "b"].may_cut_automatically
+
+
+def test_half_proofs_that_fall_on_all_alike_name_none() -> None:
+    """Routes are drawn at random: what falls as drawn is people who gave up."""
+    opinions = _opinions(_from(STRANGER, (6, half("r1", "a")), (7, half("r2", "b"))))
+    assert not opinions[COMPROMISED, "a"].open
+    assert (COMPROMISED, "b") not in opinions
+    several = [(6.0 + n, half(f"r{n}", "a")) for n in range(4)]
+    opinions = _opinions(_from(STRANGER, *several, (12, half("r9", "b"))))
+    assert opinions[COMPROMISED, "a"].open
+    assert not opinions[COMPROMISED, "b"].open if (COMPROMISED, "b") in opinions else True
+
+
+def test_what_is_restated_counts_once_and_what_is_taken_back_not_at_all() -> None:
+    partner = half("r1", "b", proof="code")
+    early = _opinions(_from(STRANGER, (6, half("r1", "a")), through=60))[COMPROMISED, "a"]
+    full = _opinions(_from(STRANGER, (6, half("r1", "a"))))[COMPROMISED, "a"]
+    back = _opinions(_from(STRANGER, (6, half("r1", "a")), (99, partner)))[COMPROMISED, "a"]
+    late = _opinions(_from(STRANGER, (6, half("r1", "a")), (650, partner)))[COMPROMISED, "a"]
+    assert [one.detector for one in full.terms] == ["stranger_in_mail", "half_proof"]
+    assert back.log_odds == pytest.approx(-1.0, abs=0.1)
+    assert back.log_odds < early.log_odds < full.log_odds
+    assert late.log_odds == pytest.approx(back.log_odds, abs=0.1)
+
+
+def test_a_silent_provider_is_never_cut_for_it() -> None:
+    opinion = _opinions(_from((1, attempt("a", "suspended"))))[Hypothesis.PROVIDER_SILENT, "a"]
+    assert opinion.open
+    assert any(term.own_observation for term in opinion.terms)
+    assert not opinion.may_cut_automatically
 
 
 def test_neither_alone_is_enough() -> None:

@@ -3,6 +3,7 @@
 import math
 import random
 
+import msgspec
 import pytest
 from watch_logs import START, attempt, delivered, denied, half, log, request, run
 
@@ -27,6 +28,8 @@ from mailkeep.watch.types import (
     HoneyAccount,
     HoneySettings,
     Hypothesis,
+    Signal,
+    SilenceSettings,
     WatchSettings,
     provider_subject,
 )
@@ -72,6 +75,42 @@ def test_a_missing_canary_is_our_own_observation() -> None:
     assert (signals[0].at - START) / SECOND - 296 <= 15 + 5
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_canaries_and_reports_together_see_a_silence_in_fifteen_seconds(seed: int) -> None:
+    """Half a mail a second through each of two providers, canaries every five, then nothing."""
+    chance = random.Random(seed)
+    facts: list[tuple[float, Fact]] = [*_flow(600, 500, seed, rate=0.5)]
+    facts += [(n * 0.9, delivered("b", n)) for n in range(600)]
+    when = chance.uniform(0, 5)
+    while (when := when + chance.uniform(4, 6)) < 600:
+        facts += [(when, attempt(number=round(when))), (when, CanarySent("a", f"m{when}"))]
+        if when < 500:
+            facts += [
+                (when + 0.5, delivered(number=round(when * 10))),
+                (when + 0.5, CanaryArrived("a", f"m{when}", 0.5, ())),
+            ]
+    signals = run(delivery_silence.DETECTOR, log(*facts))
+    last = max(when for when, one in facts if one.kind == "mail.reported" and one.provider == "a")
+    first = signals[0]
+    assert first.subject == provider_subject("a")
+    assert first.own_observation
+    assert first.evidence[Hypothesis.PROVIDER_SILENT] >= 6.0
+    assert (first.at - START) / SECOND - last <= 15
+
+
+def test_three_canaries_in_a_row_take_a_silence_back() -> None:
+    facts: list[tuple[float, Fact]] = [(n * 5.0, CanarySent("a", f"m{n}")) for n in range(60)]
+    facts += [
+        (n * 5.0 + 1, CanaryArrived("a", f"m{n}", 1.0, ()))
+        for n in range(60)
+        if n < 20 or n in (35, 36) or n >= 40
+    ]
+    first, back = run(delivery_silence.DETECTOR, log(*facts))
+    assert first.evidence[Hypothesis.PROVIDER_SILENT] >= 6.0
+    assert (back.evidence, back.restates) == ({}, True)
+    assert (back.at - START) / SECOND == 42 * 5 + 1
+
+
 def test_canaries_that_arrive_late_or_in_time_are_quiet() -> None:
     facts: list[tuple[float, Fact]] = []
     for n in range(200):
@@ -115,21 +154,52 @@ def test_what_a_stranger_wrote_is_reduced_to_a_host_name() -> None:
 
 
 def test_half_a_proof_names_its_route_when_the_other_does_not_come() -> None:
-    (signal,) = run(half_proof.DETECTOR, log((1, half("r1", "b"))), through=700)
-    assert signal.subject == provider_subject("b")
-    assert signal.at == START + 601 * SECOND
-    assert signal.forger is Forger.CUSTOMERS
+    early, full = run(half_proof.DETECTOR, log((1, half("r1", "b"))), through=700)
+    assert early.subject == full.subject == provider_subject("b")
+    assert (early.at, full.at) == (START + 46 * SECOND, START + 601 * SECOND)
+    assert (_compromised(early), _compromised(full)) == (1.0, 2.5)
+    assert full.restates
+    assert full.forger is Forger.CUSTOMERS
+
+
+def _compromised(signal: Signal) -> float:
+    return round(signal.evidence.get(Hypothesis.PROVIDER_COMPROMISED, 0.0), 3)
+
+
+def test_that_the_same_browser_asked_excuses_little() -> None:
+    """On 8 August the attackers asked for the resets themselves."""
+    signals = run(half_proof.DETECTOR, log((1, half("r1", "b", asked=True))), through=700)
+    assert [_compromised(one) for one in signals] == [0.8, 2.0]
+
+
+def test_a_partner_takes_the_case_back_unless_the_owner_brings_it() -> None:
+    partner, owners = half("r1", "b", proof="code"), half("r1", "b", proof="code", known=True)
+    taken = run(half_proof.DETECTOR, log((1, half("r1")), (99, partner)), through=700)
+    assert [_compromised(one) for one in taken] == [1.0, 0.0]
+    assert taken[-1].evidence == {}
+    kept = run(half_proof.DETECTOR, log((1, half("r1")), (99, owners)), through=700)
+    assert [_compromised(one) for one in kept] == [1.0, 2.5]
+
+
+def test_one_account_counts_once_however_often_it_is_staged() -> None:
+    facts = [
+        (n * 700.0, msgspec.structs.replace(half(f"r{n}"), account="account_1")) for n in range(5)
+    ]
+    signals = run(half_proof.DETECTOR, log(*facts), through=4000)
+    assert max(_compromised(one) for one in signals) == 2.5
 
 
 def test_half_proofs_of_several_accounts_weigh_more() -> None:
     signals = run(half_proof.DETECTOR, log(*((n, half(f"r{n}")) for n in range(3))), through=700)
-    weights = [one.evidence[Hypothesis.PROVIDER_COMPROMISED] for one in signals]
-    assert weights == [2.5, 4.0, 5.5]
+    weights = [_compromised(one) for one in signals]
+    assert weights == [1.0, 2.0, 2.8, 3.7, 4.6, 5.5]
+    assert "3 account(s), 3 of them for long" in signals[-1].reason
 
 
 def test_a_denied_half_proof_is_said_at_once() -> None:
     voided = RecoveryVoided("r1", "account_r1", "denied")
     (signal,) = run(half_proof.DETECTOR, log((1, half("r1")), (9, voided)), through=700)
+    assert _compromised(signal) == 2.5
     assert signal.at == START + 9 * SECOND
 
 
@@ -137,7 +207,8 @@ def test_whole_proofs_and_known_browsers_are_quiet() -> None:
     facts = log(
         (1, half("r1")),
         (30, half("r1", "b", proof="code")),
-        (40, half("r2", same=True)),
+        (40, half("r2", known=True)),
+        (45, half("r2", asked=True, known=True)),
         (50, half("r3")),
         (60, RecoveryCompleted("r3", "account_r3", False)),
         (70, half("r4")),
@@ -211,3 +282,23 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
             (n * 0.01, denied(n)),
         ]
     return facts
+
+
+def test_the_sum_of_canaries_and_reports_keeps_its_bound_on_false_alarms() -> None:
+    """Canaries late as judged, at a bound of one alarm in half an hour: at most that many."""
+    chance, facts, until = random.Random(1), _flow(36_000, 99_999, 1, rate=0.5), 36_000.0
+    facts += [(when, delivered("b")) for when, _ in facts]
+    for provider in "ab":
+        when = 0.0
+        while (when := when + chance.uniform(4, 6)) < until:
+            late, name = chance.expovariate(math.log(100) / 5), f"m{when}"
+            facts += [
+                (when, attempt(provider)),
+                (when, CanarySent(provider, name)),
+                (when + late, delivered(provider)),
+                (when + late, CanaryArrived(provider, name, late, ())),
+            ]
+    settings = WatchSettings(delivery_silence=SilenceSettings(between_false_alarms=1800 / 86_400))
+    signals = run(delivery_silence.DETECTOR, log(*facts), settings=settings)
+    alarms = [one for one in signals if one.evidence]
+    assert 0 < len(alarms) <= until / 1800

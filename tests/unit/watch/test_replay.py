@@ -20,7 +20,7 @@ from mailkeep.watch.types import (
 
 SETTINGS = WatchSettings(
     delivery_silence=SilenceSettings(learn_from=3, between_false_alarms=0.001, canary_deadline=2.0),
-    half_proof=HalfProofSettings(patience=7.0),
+    half_proof=HalfProofSettings(early=2.0, patience=7.0),
     honey_account=HoneySettings((HoneyAccount("address_3", "b"),)),
 )
 
@@ -36,7 +36,7 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
     st.builds(lambda p, n: CanaryArrived(p, f"m{n}", 1.0, ()), _provider, _small),
     st.builds(lambda p, n: CanaryArrived(p, f"m{n}", 1.0, (f"s{n}",)), _provider, _small),
     st.builds(lambda n, p: half(f"r{n}", p), _small, _provider),
-    st.builds(lambda n: half(f"r{n}", proof="code", same=True), _small),
+    st.builds(lambda n: half(f"r{n}", proof="code", asked=True), _small),
     st.builds(request, _small),
     st.builds(denied, _small),
 )
@@ -86,4 +86,4 @@ def test_a_state_of_another_version_is_left_and_learned_anew() -> None:
     saved = msgspec.json.encode({"clock": START, "states": {"half_proof": {"what": "else"}}})
     engine = Engine(SETTINGS, saved)
     engine.step(log((1, half("r1")))[0])
-    assert len(engine.pass_time(START + 60 * SECOND)) == 1
+    assert len(engine.pass_time(START + 60 * SECOND)) == 2

@@ -54,10 +54,17 @@ def request(number: int, account: str | None = None) -> Fact:
     return RecoveryRequested(None, account, f"address_{number}", "network_1", "browser_1")
 
 
-def half(recovery: str, provider: str = "a", *, proof: str = "link", same: bool = False) -> Fact:
-    return ProofRedeemed(
-        recovery, f"account_{recovery}", proof, (provider,), same, False, "network_2"
-    )
+def half(
+    recovery: str,
+    provider: str = "a",
+    *,
+    proof: str = "link",
+    asked: bool = False,
+    known: bool = False,
+) -> Fact:
+    """A proof redeemed by a browser that ``asked`` for the recovery, or that is ``known``."""
+    account = f"account_{recovery}"
+    return ProofRedeemed(recovery, account, proof, (provider,), asked, known, "network_2")
 
 
 def denied(number: int) -> Fact:

@@ -6,11 +6,17 @@ Method: for Poisson confirmations at rate λ, learned from the log, total loss i
 alarm at ln(1 + λγ)/λ (Moustakides), γ the mean time between false alarms of the whole system, so
 multiplied by the providers watched. It needs half as many attempts accepted in the gap as
 confirmations were expected: where we send nothing, nothing is missing. Canaries are known one by
-one: each overdue adds -ln(chance of being so late), an arrival sets the sum to 0, and the alarm is
-at ln(1 + λγ) with λ the rate of canaries.
+one: the chance of one being late falls exponentially to ``canary_late`` at the deadline (judged)
+and no further, so each adds up to -ln(canary_late) nats in step with its waiting, and an arrival
+sets the sum to 0. Once one is past its deadline, the gap since the last report adds the nats of the
+ordinary mail missing in it: the rate of reports less that of the canaries, which would count
+twice; never more than one for each mail taken. The alarm is at ln(1 + λγ), λ the
+rate of canaries: without an overdue one there is no sum.
 Evidence: provider silent. By the provider's own reports: ln(1 + λγ) nats, at most 8 (measured on
 Poisson traffic; the cap is judged, for traffic that is not), halved while canaries arrive: then the
 reports fail, not the mail. By canaries: the sum, at most 9; our own observation. Compromised: 0.
+Taken back: when three canaries arrive one after the other, all that was said is void. Reports alone
+take nothing back: no claim clears a provider.
 False alarms: bursts of mail to slow domains; our webhook door closed (all providers at once).
 Evasion: dropping part; confirming what was dropped, which canaries see unless they are spared.
 Who could forge it: a forged or lying report hides a silence from the first method until a canary is
@@ -46,7 +52,8 @@ HIGHEST_REPORTS, HIGHEST_CANARIES = 8.0, 9.0
 
 
 class Flow(msgspec.Struct, frozen=True):
-    """One provider. Gaps are mean seconds; ``said`` is when each method last spoke."""
+    """One provider. Gaps are mean seconds; ``said`` is when each method last spoke; ``silent``:
+    what was said stands; ``returned``: canaries that arrived in a row since."""
 
     confirmed: int = 0
     gap: float = 0.0
@@ -59,6 +66,8 @@ class Flow(msgspec.Struct, frozen=True):
     canary_gap: float = 0.0
     canary_arrived: Instant = 0
     overdue: float = 0.0
+    silent: bool = False
+    returned: int = 0
     canary_ids: tuple[str, ...] = ()
     canary_said: Instant = 0
 
@@ -94,10 +103,8 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     elif isinstance(fact, CanarySent):
         flow = _canary_sent(flow, fact.message, at, recorded.id)
     else:
-        left = {name: when for name, when in flow.canaries.items() if name != fact.message}
-        flow = msgspec.structs.replace(
-            flow, canaries=left, canary_arrived=at, overdue=0.0, canary_ids=(), canary_said=0
-        )
+        flow, signals = _canary_arrived(state, flow, fact, at, recorded)
+        return _with(state, fact.provider, flow), signals
     state = msgspec.structs.replace(state, flows={**state.flows, fact.provider: flow})
     if isinstance(fact, AttemptFinished):
         return _reports_silent(state, fact.provider, at)
@@ -165,8 +172,9 @@ def _deadline(state: State, flow: Flow) -> Instant:
 def _due(state: State, flow: Flow) -> Instant:
     enough = flow.accepted >= max(3.0, 0.5 * limit(state, flow.gap))
     reports = _deadline(state, flow) if enough else NEVER
+    # A canary that waits weighs more with every second.
     oldest = min(flow.canaries.values(), default=NEVER)
-    return min(reports, oldest + seconds(state.settings.canary_deadline))
+    return min(reports, oldest)
 
 
 def _reports_silent(state: State, provider: str, now: Instant) -> tuple[State, list[Signal]]:
@@ -188,33 +196,72 @@ def _reports_silent(state: State, provider: str, now: Instant) -> tuple[State, l
     )
     # Accepted counts anew, so that a silence that goes on is said again only while we send.
     said = msgspec.structs.replace(flow, reports_said=now, accepted=0)
+    if not arriving:
+        said = msgspec.structs.replace(said, silent=True, returned=0)
     return _with(state, provider, said), [signal]
 
 
 def _canaries_silent(state: State, provider: str, now: Instant) -> tuple[State, list[Signal]]:
     flow = state.flows[provider]
-    before = now - seconds(state.settings.canary_deadline)
-    late = [name for name, at in flow.canaries.items() if at <= before]
-    if not late:
+    if not flow.canaries:
         return state, []
-    left = {name: at for name, at in flow.canaries.items() if at > before}
+    settings = state.settings
+    each = -math.log(settings.canary_late)
+    before = now - seconds(settings.canary_deadline)
     # One that was sent before the latest arrival was overtaken, and says less than nothing new.
-    missed = sum(flow.canaries[name] > flow.canary_arrived for name in late)
-    overdue = min(flow.overdue - missed * math.log(state.settings.canary_late), 1000.0)
-    flow = msgspec.structs.replace(flow, canaries=left, overdue=overdue)
-    repeated = flow.canary_said and now - flow.canary_said < seconds(state.settings.repeat_after)
-    learned = flow.canary_gap > 0
-    if not learned or overdue < limit(state, flow.canary_gap) or repeated:
+    fresh = {name: at for name, at in flow.canaries.items() if at > flow.canary_arrived}
+    missed = sum(at <= before for at in fresh.values())
+    left = {name: at for name, at in flow.canaries.items() if at > before}
+    overdue = min(flow.overdue + missed * each, 1000.0)
+    returned = 0 if missed else flow.returned
+    flow = msgspec.structs.replace(flow, canaries=left, overdue=overdue, returned=returned)
+    repeated = flow.canary_said and now - flow.canary_said < seconds(settings.repeat_after)
+    if flow.canary_gap <= 0 or overdue < each or repeated:
+        return _with(state, provider, flow), []
+    waiting = sum((now - at) / SECOND for at in fresh.values() if at > before)
+    total = overdue + each * waiting / settings.canary_deadline + _missing(state, flow, now)
+    if total < limit(state, flow.canary_gap):
         return _with(state, provider, flow), []
     signal = _signal(
         provider,
-        min(HIGHEST_CANARIES, overdue),
+        min(HIGHEST_CANARIES, total),
         now,
         f"canaries sent through {provider} do not arrive",
         flow.canary_ids,
         own=True,
     )
-    return _with(state, provider, msgspec.structs.replace(flow, canary_said=now)), [signal]
+    flow = msgspec.structs.replace(flow, canary_said=now, silent=True, returned=0)
+    return _with(state, provider, flow), [signal]
+
+
+def _canary_arrived(
+    state: State, flow: Flow, fact: CanaryArrived, at: Instant, recorded: Recorded
+) -> tuple[Flow, list[Signal]]:
+    left = {name: when for name, when in flow.canaries.items() if name != fact.message}
+    returned = min(flow.returned + 1, state.settings.returned)
+    flow = msgspec.structs.replace(
+        flow, canaries=left, canary_arrived=at, overdue=0.0, canary_ids=(), returned=returned
+    )
+    if returned < state.settings.returned or not flow.silent:
+        return flow, []
+    signal = _signal(
+        fact.provider,
+        0.0,
+        recorded.placed_at,
+        f"canaries sent through {fact.provider} arrive again",
+        (recorded.id,),
+        own=True,
+    )
+    taken_back = msgspec.structs.replace(signal, evidence={}, restates=True)
+    return msgspec.structs.replace(flow, canary_said=0, silent=False), [taken_back]
+
+
+def _missing(state: State, flow: Flow, now: Instant) -> float:
+    """Nats of the ordinary mail that nobody reported since the last report."""
+    if flow.confirmed < state.settings.learn_from:
+        return 0.0
+    rate = 1 / max(flow.gap, 1e-3) - 1 / max(flow.canary_gap, 1e-3)
+    return min(max(0.0, rate) * (now - flow.last) / SECOND, float(flow.accepted))
 
 
 def _with(state: State, provider: str, flow: Flow) -> State:

@@ -1,0 +1,124 @@
+"""The part of the settings that is about watching: checked, and handed to those it concerns.
+
+``[canary]``, ``[[honey]]`` and ``[watch.…]`` of ``mailkeep.toml``.
+"""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mailkeep.base import addresses
+from mailkeep.base.errors import BadSettings, Invalid
+from mailkeep.base.keys import KeyRing
+from mailkeep.trust import register
+from mailkeep.watch.types import CanarySettings, HoneyAccount, HoneyAddress, WatchSettings
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+#: The tables of ``[watch]`` by the path at which an error names them.
+TABLES: Mapping[str, type[msgspec.Struct]] = {
+    "watch": WatchSettings,
+    **{
+        f"watch.{name}": type(getattr(WatchSettings(), name))
+        for name in WatchSettings.__struct_fields__
+    },
+}
+
+
+def check(settings: "Settings") -> "Settings":
+    """The settings with their addresses in canonical form. Raises ``BadSettings``."""
+    for name in WatchSettings.__struct_fields__:
+        _positive(getattr(settings.watch, name), f"watch.{name}")
+    honey = tuple(_honey(one, settings) for one in settings.honey)
+    known = [one.address for one in honey]
+    for address in known:
+        if known.count(address) > 1:
+            # Two providers would know it, and a touch would name neither.
+            raise BadSettings("honey: an address stands there twice")
+    if honey and settings.canary is None:
+        raise BadSettings("honey: [canary] is missing, whose sender and stream seed the addresses")
+    canary = None if settings.canary is None else _canary(settings.canary, settings)
+    return msgspec.structs.replace(settings, honey=honey, canary=canary)
+
+
+def carriers(settings: "Settings") -> frozenset[str]:
+    """Providers through which canaries can go: those of their stream."""
+    if settings.canary is None:
+        return frozenset()
+    stream = settings.streams()[settings.canary.stream]
+    return frozenset(route.provider for route in stream.routes)
+
+
+def reserved(settings: "Settings") -> dict[str, str]:
+    """Honey addresses and the one provider that each may be given to."""
+    return {one.address: one.provider for one in settings.honey}
+
+
+def detectors(settings: "Settings", keys: KeyRing) -> WatchSettings:
+    """The detectors' settings, with the honey addresses under the names that facts have."""
+    accounts = tuple(
+        HoneyAccount(keys.pseudonym("address", one.address), one.provider) for one in settings.honey
+    )
+    honey = settings.watch.honey_account
+    named = msgspec.structs.replace(honey, accounts=(*honey.accounts, *accounts))
+    return msgspec.structs.replace(settings.watch, honey_account=named)
+
+
+def address(listen: str) -> tuple[str, int]:
+    """(host, port) of ``host:port``. Raises ``BadSettings``."""
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise BadSettings(f"canary: listen must be host:port, not {listen!r}")
+    return host.strip("[]"), int(port)
+
+
+def _canary(canary: CanarySettings, settings: "Settings") -> CanarySettings:
+    try:
+        domain = addresses.domain(addresses.parse(f"x@{canary.domain}"))
+        sender = addresses.parse(canary.sender)
+    except Invalid as error:
+        raise BadSettings("canary: domain or sender cannot be in an address") from error
+    stream = settings.streams().get(canary.stream)
+    if stream is None:
+        known = {one.name for one in settings.stream}
+        raise BadSettings(
+            f"canary: no stream {canary.stream!r}" + register.nearest(canary.stream, known)
+        )
+    if stream.secret:
+        raise BadSettings("canary: its stream must not be a secret one; nothing in it is secret")
+    if canary.interval < 1:
+        raise BadSettings("canary: interval must be 1 second at least")
+    if canary.listen:
+        address(canary.listen)
+    for one in settings.honey:
+        if addresses.domain(one.address.lower()) == domain:
+            raise BadSettings("honey: an address at the canaries' domain is no account's")
+        if one.provider not in {route.provider for route in stream.routes}:
+            raise BadSettings(f"honey: {one.provider} is no route of the stream {stream.name}")
+    allow = tuple(one.lower() for one in canary.allow)
+    return msgspec.structs.replace(canary, domain=domain, sender=sender, allow=allow)
+
+
+def _honey(honey: HoneyAddress, settings: "Settings") -> HoneyAddress:
+    names = {one.name for one in settings.provider}
+    if honey.provider not in names:
+        raise BadSettings(
+            f"honey: no provider {honey.provider!r}" + register.nearest(honey.provider, names)
+        )
+    try:
+        parsed = addresses.parse(honey.address)
+    except Invalid as error:
+        raise BadSettings("honey: not a mail address") from error
+    return msgspec.structs.replace(honey, address=addresses.key(parsed))
+
+
+def _positive(table: msgspec.Struct, where: str) -> None:
+    if where == "watch.correlation":  # log odds may be below 0
+        return
+    for name in table.__struct_fields__:
+        value = getattr(table, name)
+        if isinstance(value, int | float) and not (isfinite(value) and value > 0):
+            raise BadSettings(f"{where}: {name} must be above 0")

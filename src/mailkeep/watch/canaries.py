@@ -1,0 +1,266 @@
+"""Canaries: mail of our own through every provider to mailboxes of ours, and the honey seeds.
+
+A provider that drops or alters our mail cannot see from outside that it is watched, and cannot
+vouch for itself: we see what arrives. A canary counts once, and only with the secret that it alone
+carries, so that nobody can forge an arrival.
+
+A provider that is cut off gets none: a cut means that no request to it starts, its key may have
+been revoked, and one that is in an attacker's hands must not be told that we still look. To find
+out whether a provider is back, restore it into a rest (``mail.services.rest_provider``): then
+canaries go through it and ordinary mail does not.
+
+Security: reads hostile input. A mail is looked into only when it came to the address of a canary
+under way. What a stranger wrote into a canary leaves here as host names only.
+"""
+
+import asyncio
+import hmac
+import random
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+import structlog
+from sqlalchemy import delete, func, insert, select, update
+
+from mailkeep.base import addresses
+from mailkeep.base.clock import DAY, HOUR, SECOND
+from mailkeep.base.errors import MailkeepError
+from mailkeep.base.ids import new_id
+from mailkeep.base.keys import KeyRing
+from mailkeep.base.tokens import link_secret
+from mailkeep.events.log import record
+from mailkeep.events.types import Recorded
+from mailkeep.mail import outbox, services
+from mailkeep.mail.events import AttemptFinished
+from mailkeep.mail.intake import Intake
+from mailkeep.mail.types import NewMessage
+from mailkeep.providers import registry
+from mailkeep.providers.types import ProviderConfig
+from mailkeep.store.database import Database, Tx
+
+from . import letters, reading
+from .events import CanaryArrived, CanarySent
+from .tables import canaries
+from .types import CanarySettings, HoneyAddress
+
+log = structlog.get_logger(__name__)
+
+WORTH = 60 * SECOND  #: a canary not taken by then is not sent any more: it would tell of the past
+KEPT = DAY  #: how long one may take to arrive
+MAIL_KEPT = HOUR  #: how long the mail room remembers one
+MOST_STRANGERS = 16
+SEED_CHECK_SECONDS = 600.0
+SEED_AGAIN = (7 * DAY, 21 * DAY)  #: a honey address hears from us again after a time between these
+
+_c = canaries
+
+
+class Canaries:
+    """Sends them, knows them again.
+
+    Args:
+        settings: of the canaries.
+        honey: addresses to seed, each through its own provider.
+        public_url: our own pages, to which the canaries link.
+        providers: those through which the stream's mail may go, by name.
+        sent: called with the stream's name once something is to be sent.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyRing,
+        intake: Intake,
+        settings: CanarySettings,
+        *,
+        honey: tuple[HoneyAddress, ...] = (),
+        public_url: str,
+        providers: Mapping[str, ProviderConfig],
+        sent: Callable[[str], None],
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._intake = intake
+        self._settings = settings
+        self._honey = honey
+        self._url = public_url.rstrip("/")
+        self._sent = sent
+        self._chance = random.SystemRandom()
+        self._allowed = {
+            name: self._may_stand_in_mail(config) for name, config in providers.items()
+        }
+
+    async def run(self) -> None:
+        """Send for ever, each provider at its own pace."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._seed_loop())
+            for provider in self._allowed:
+                group.create_task(self._loop(provider))
+
+    async def send(self, provider: str) -> str | None:
+        """Send one through ``provider``; the message's id, or None while it is cut off."""
+        local = letters.local_part(self._chance)
+        to = f"{local}@{self._settings.domain}"
+        async with self._database.write() as tx:
+            if provider in await outbox.cut_providers(tx):
+                return None
+            message = await self._hand_in(tx, provider, to, honey=False)
+        self._sent(self._settings.stream)
+        return message
+
+    async def seed(self) -> int:
+        """Write to each honey address that never heard from us, or not for long; how many."""
+        count = 0
+        for one in self._honey:
+            async with self._database.write() as tx:
+                last = await tx.value(
+                    select(func.max(_c.c.created_at)).where(
+                        _c.c.honey,
+                        _c.c.address_hash == self._hash(one.address),
+                        _c.c.provider == one.provider,
+                    )
+                )
+                again = self._chance.uniform(*SEED_AGAIN)
+                if (last is not None and tx.now < last + again) or (
+                    one.provider in await outbox.cut_providers(tx)
+                ):
+                    continue
+                await self._hand_in(tx, one.provider, one.address, honey=True)
+            count += 1
+        if count:
+            self._sent(self._settings.stream)
+        return count
+
+    async def receive(self, recipients: list[str], raw: bytes) -> int:
+        """Take received mail in; how many canaries of it arrived. Anything else is dropped."""
+        wanted = {self._hash(one): None for one in recipients if self.ours(one)}
+        if not wanted:
+            return 0
+        async with self._database.read() as tx:
+            waiting = await tx.all(
+                select(_c.c.id, _c.c.marker_hash).where(
+                    _c.c.address_hash.in_(wanted), _c.c.arrived_at.is_(None), ~_c.c.honey
+                )
+            )
+        if not waiting:
+            return 0
+        found = await asyncio.to_thread(reading.read, raw)
+        hashes = [self._keys.lookup_hash("canary marker", one) for one in found.markers]
+        known = [
+            row["id"]
+            for row in waiting
+            if any(hmac.compare_digest(row["marker_hash"], one) for one in hashes)
+        ]
+        if not known:
+            log.warning("canary.unknown_mail")
+            return 0
+        async with self._database.write() as tx:
+            return sum([await self._arrived(tx, one, found.hosts) for one in known])
+
+    def ours(self, address: str) -> bool:
+        """Whether an address is at the canaries' domain."""
+        return addresses.domain(addresses.key(address)) == self._settings.domain
+
+    async def on_attempt(self, tx: Tx, recorded: Recorded) -> None:
+        """Subscriber: a provider took a canary."""
+        fact = recorded.fact
+        if isinstance(fact, AttemptFinished) and fact.outcome == "accepted":
+            await self._taken(tx, fact.message)
+
+    async def sweep(self) -> None:
+        """Forget what can arrive no more, and what the mail room knows of it."""
+        async with self._database.write() as tx:
+            await services.forget_ours(tx, tx.now - MAIL_KEPT)
+            await tx.run(delete(_c).where(_c.c.created_at < tx.now - KEPT, ~_c.c.honey))
+
+    async def _loop(self, provider: str) -> None:
+        interval = self._settings.interval
+        await asyncio.sleep(self._chance.uniform(0, interval))
+        while True:
+            try:
+                await self.send(provider)
+            except MailkeepError as error:
+                log.warning("canary.not_sent", provider=provider, error=str(error))
+            await asyncio.sleep(interval * self._chance.uniform(0.8, 1.2))
+
+    async def _seed_loop(self) -> None:
+        while True:
+            try:
+                await self.seed()
+                await self.sweep()
+            except MailkeepError as error:
+                log.warning("canary.not_seeded", error=str(error))
+            await asyncio.sleep(SEED_CHECK_SECONDS)
+
+    async def _hand_in(self, tx: Tx, provider: str, to: str, *, honey: bool) -> str:
+        settings, secret = self._settings, link_secret()
+        content = letters.compose(settings.sender, to, self._url, secret, self._chance)
+        new = NewMessage(
+            stream=settings.stream,
+            content=content,
+            only=(provider,),
+            expires_at=None if honey else tx.now + WORTH,
+            ours=True,
+        )
+        message = await self._intake.accept(tx, self._intake.check(new))
+        await tx.run(
+            insert(_c).values(
+                id=new_id("can", tx.now),
+                provider=provider,
+                message_id=message,
+                address_hash=self._hash(to),
+                marker_hash=self._keys.lookup_hash("canary marker", secret),
+                honey=honey,
+                created_at=tx.now,
+            )
+        )
+        return message
+
+    async def _taken(self, tx: Tx, message: str) -> None:
+        """Record once that a canary was taken; before its arrival, whichever is seen first."""
+        changed = await tx.run(
+            update(_c)
+            .where(_c.c.message_id == message, _c.c.sent_at.is_(None), ~_c.c.honey)
+            .values(sent_at=tx.now)
+        )
+        if changed:
+            provider = await tx.value(select(_c.c.provider).where(_c.c.message_id == message))
+            await record(self._database, tx, CanarySent(provider, message))
+
+    async def _arrived(self, tx: Tx, canary: str, hosts: tuple[str, ...]) -> bool:
+        changed = await tx.run(
+            update(_c).where(_c.c.id == canary, _c.c.arrived_at.is_(None)).values(arrived_at=tx.now)
+        )
+        if not changed:
+            return False
+        row = await tx.one(select(_c).where(_c.c.id == canary))
+        if row is None:
+            return False
+        message, provider = row["message_id"], row["provider"]
+        await self._taken(tx, message)
+        strangers = reading.strangers(hosts, self._allowed.get(provider, self._own()))
+        since = row["created_at"] if row["sent_at"] is None else row["sent_at"]
+        taken = (tx.now - since) / SECOND
+        await record(
+            self._database,
+            tx,
+            CanaryArrived(provider, message, max(0.0, taken), strangers[:MOST_STRANGERS]),
+        )
+        return True
+
+    def _hash(self, address: str) -> str:
+        return self._keys.lookup_hash("canary address", addresses.key(address))
+
+    def _own(self) -> frozenset[str]:
+        """Hosts that stand in our mail because we put them there."""
+        settings = self._settings
+        host = urlsplit(self._url).hostname or ""
+        return frozenset(
+            {host, addresses.domain(settings.sender), settings.domain, *settings.allow}
+        )
+
+    def _may_stand_in_mail(self, config: ProviderConfig) -> frozenset[str]:
+        """Our own hosts, and those that this provider is known to add."""
+        capabilities = registry.get(config.kind).capabilities
+        named = (config.options.get(name, "") for name in capabilities.mark_options)
+        return self._own() | {*capabilities.marks, *(one.lower() for one in named if one)}

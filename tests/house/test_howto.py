@@ -1,0 +1,47 @@
+"""The how-to pages do what they say."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from mailkeep.providers.types import Capabilities, Provider
+from mailkeep.watch.types import WatchSettings
+
+ROOT = Path(__file__).parents[2]
+HOW_TO = ROOT / "docs" / "how-to"
+REFERENCE = (ROOT / "docs" / "reference.md").read_text()
+
+
+def test_the_detector_of_the_page_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "unit" / "watch"))
+    page = (HOW_TO / "add-a-detector.md").read_text()
+    module, logs = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, object] = {"__name__": "a_detector_of_the_page"}
+    monkeypatch.setitem(sys.modules, "a_detector_of_the_page", type(sys)("a_detector_of_the_page"))
+    exec(compile(module, "add-a-detector.md", "exec"), names)
+    exec(compile(logs, "add-a-detector.md", "exec"), names)
+    assert names["DETECTOR"].name == "claims_refused"
+
+
+def test_all_that_a_provider_must_have_stands_on_its_page() -> None:
+    page = (HOW_TO / "add-a-provider.md").read_text()
+    methods = {name for name in vars(Provider) if not name.startswith("_")}
+    for name in {*methods, *Capabilities.__struct_fields__}:
+        assert f"`{name}`" in page, name
+
+
+@pytest.mark.parametrize("page", sorted(HOW_TO.glob("*.md")), ids=lambda page: page.stem)
+def test_the_files_that_a_page_names_exist(page: Path) -> None:
+    named = re.findall(r"`((?:src|tests)/[\w./]+)`", page.read_text())
+    assert named
+    assert [one for one in named if not (ROOT / one).exists()] == []
+
+
+def test_every_setting_of_a_detector_is_in_the_reference() -> None:
+    settings = WatchSettings()
+    for table in WatchSettings.__struct_fields__:
+        assert f"`[watch.{table}]`" in REFERENCE
+        for name in getattr(settings, table).__struct_fields__:
+            assert f"`{name}`" in REFERENCE, f"{table}.{name}"

@@ -1,0 +1,229 @@
+"""Canaries on both engines: sent through one provider, known again once, forged by nobody."""
+
+import asyncio
+from email.message import EmailMessage
+
+import msgspec
+import pytest
+from sqlalchemy import select, update
+
+from mailkeep.base.clock import DAY, ManualClock
+from mailkeep.base.keys import KeyRing
+from mailkeep.base.secret import Secret
+from mailkeep.events import log
+from mailkeep.events import tables as event_tables
+from mailkeep.events.subscribe import Subscriber
+from mailkeep.events.types import Fact, decode
+from mailkeep.mail import outbox, services
+from mailkeep.mail.events import AttemptFinished
+from mailkeep.mail.intake import Intake
+from mailkeep.mail.tables import message_bodies, messages
+from mailkeep.mail.types import Content, Job, RouteSettings, StreamSettings
+from mailkeep.providers.types import Outcome, OutcomeKind, ProviderConfig
+from mailkeep.store.database import Database
+from mailkeep.watch.canaries import Canaries
+from mailkeep.watch.events import CanaryArrived, CanarySent
+from mailkeep.watch.tables import canaries as table
+from mailkeep.watch.types import CanarySettings, HoneyAddress
+
+STREAM = StreamSettings("alert", 2, (RouteSettings("one"), RouteSettings("two")))
+SETTINGS = CanarySettings("post.example", "us@example.com", allow=("cdn.example",))
+HONEY = (HoneyAddress("iris@example.org", "one"), HoneyAddress("vera@example.org", "two"))
+
+
+def _provider(name: str, kind: str, **options: str) -> ProviderConfig:
+    return ProviderConfig(
+        name, kind, "http://127.0.0.1:9", Secret("key"), None, None, options, name
+    )
+
+
+PROVIDERS = {
+    "one": _provider("one", "mandrill", return_path_domain="bounce.example.com"),
+    "two": _provider("two", "postmark"),
+}
+
+
+class House:
+    """Canaries, the outbox that carries them, and the facts that come of it."""
+
+    def __init__(self, database: Database, keys: KeyRing) -> None:
+        self.database = database
+        honey = {one.address: one.provider for one in HONEY}
+        self.woken: list[str] = []
+        self.canaries = Canaries(
+            database,
+            keys,
+            Intake(database, keys, {"alert": STREAM}, honey=honey),
+            SETTINGS,
+            honey=HONEY,
+            public_url="https://ours.example",
+            providers=PROVIDERS,
+            sent=self.woken.append,
+        )
+
+    async def claim(self) -> list[Job]:
+        async with self.database.write() as tx:
+            return await outbox.claim(self.database, tx, STREAM, {}, 50)
+
+    async def accept(self, job: Job) -> None:
+        async with self.database.write() as tx:
+            await outbox.finish(
+                self.database, tx, job, Outcome(OutcomeKind.ACCEPTED, ""), 0.1, reports=True
+            )
+
+    async def note(self) -> None:
+        """What the subscriber does once the log has its places."""
+        await log.Relay(self.database, "test").place()
+        reader = Subscriber("canaries", {AttemptFinished: [self.canaries.on_attempt]})
+        while await reader.step(self.database):
+            pass
+
+    async def canary(self, provider: str = "one") -> Content:
+        """Send one, have it taken; its content."""
+        message = await self.canaries.send(provider)
+        assert message is not None
+        (job,) = [one for one in await self.claim() if one.message == message]
+        assert job.provider == provider
+        await self.accept(job)
+        return msgspec.json.decode(job.body, type=Content)
+
+    async def facts(self) -> list[Fact]:
+        async with self.database.read() as tx:
+            rows = await tx.all(select(event_tables.events).order_by(event_tables.events.c.id))
+        found = [decode(row["kind"], row["data"]) for row in rows]
+        return [one for one in found if isinstance(one, CanarySent | CanaryArrived)]
+
+
+@pytest.fixture
+def house(database: Database, keys: KeyRing) -> House:
+    return House(database, keys)
+
+
+def _raw(content: Content, *, html: str = "", **headers: str) -> bytes:
+    message = EmailMessage()
+    message["From"] = content.sender
+    message["To"] = content.to
+    message["Subject"] = content.subject
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    message.set_content(content.text or "")
+    message.add_alternative((content.html or "") + html, subtype="html")
+    return message.as_bytes()
+
+
+async def test_a_canary_is_sent_taken_and_comes_in_once(house: House, clock: ManualClock) -> None:
+    content = await house.canary()
+    await house.note()
+    clock.advance(3)
+    raw = _raw(content, Return_Path="<b@bounce.example.com>", DKIM_Signature="d=mandrillapp.com")
+    arrived = await asyncio.gather(*(house.canaries.receive([content.to], raw) for _ in range(3)))
+    await house.note()
+    assert sum(arrived) == 1
+    sent, came = await house.facts()
+    assert isinstance(sent, CanarySent)
+    assert isinstance(came, CanaryArrived)
+    assert (sent.provider, sent.message) == (came.provider, came.message) == ("one", sent.message)
+    assert (came.seconds, came.strangers) == (3.0, ())
+
+
+async def test_one_that_arrives_before_we_know_that_it_was_taken_is_no_loss(house: House) -> None:
+    """An arrival that stood before its sending in the log would look overdue for ever."""
+    content = await house.canary()
+    assert await house.canaries.receive([content.to.upper()], _raw(content)) == 1
+    await house.note()
+    assert [type(one) for one in await house.facts()] == [CanarySent, CanaryArrived]
+
+
+async def test_a_stranger_is_named_and_what_this_provider_adds_is_not(house: House) -> None:
+    for provider, strangers in (("one", ("click.pstmrk.it",)), ("two", ("mandrillapp.com",))):
+        content = await house.canary(provider)
+        html = (
+            '<img src="https://cdn.example/x"><a href="https://click.pstmrk.it/x">x</a>'
+            '<a href="https://mandrillapp.com/x">x</a>'
+        )
+        raw = _raw(content, html=html, Reply_To="support@arxxwalls.example")
+        assert await house.canaries.receive([content.to], raw) == 1
+        came = (await house.facts())[-1]
+        assert isinstance(came, CanaryArrived)
+        assert came.strangers == tuple(sorted(("arxxwalls.example", *strangers)))
+
+
+async def test_what_an_outsider_forges_does_not_count(house: House) -> None:
+    content = await house.canary()
+    other = await house.canary()
+    without = msgspec.structs.replace(content, text="Hello", html="<p>Hello</p>")
+    mixed = msgspec.structs.replace(content, text=other.text, html=other.html)
+    for recipients, raw in (
+        ([content.to], _raw(without)),  # the address alone
+        ([content.to], _raw(mixed)),  # the secret of another one
+        (["someone@post.example"], _raw(content)),  # the secret at another address
+        ([HONEY[0].address], _raw(content)),
+        ([], b""),
+    ):
+        assert await house.canaries.receive(recipients, raw) == 0
+    assert await house.canaries.receive([content.to], _raw(content)) == 1
+
+
+async def test_a_cut_provider_gets_none_and_a_resting_one_does(house: House) -> None:
+    async with house.database.write() as tx:
+        await services.cut_off(house.database, tx, "one", by="op", reason="x", since=0)
+        await services.rest_provider(house.database, tx, "two", by="op", reason="x", since=0)
+    assert await house.canaries.send("one") is None
+    assert await house.canaries.send("two") is not None
+    assert [job.provider for job in await house.claim()] == ["two"]
+
+
+async def test_nothing_of_a_canary_tells_it_from_other_mail_or_from_the_table(
+    house: House,
+) -> None:
+    content = await house.canary()
+    seen = str(msgspec.to_builtins(content)).lower()
+    assert not [word for word in ("canary", "mailkeep", "test") if word in seen]
+    async with house.database.read() as tx:
+        (row,) = await tx.all(select(table))
+    kept = " ".join(str(value) for value in row.values())
+    assert content.to not in kept
+    assert content.to.partition("@")[0] not in kept
+
+
+async def test_a_honey_address_hears_through_its_provider_once_and_now_and_then(
+    house: House, clock: ManualClock
+) -> None:
+    assert await house.canaries.seed() == 2
+    assert await house.canaries.seed() == 0
+    jobs = await house.claim()
+    to = {msgspec.json.decode(one.body, type=Content).to: one.provider for one in jobs}
+    assert to == {"iris@example.org": "one", "vera@example.org": "two"}
+    for job in jobs:
+        await house.accept(job)
+    await house.note()
+    assert await house.facts() == []  # nobody waits for one, so none can be overdue
+    clock.advance(22 * DAY / 1_000_000)
+    assert await house.canaries.seed() == 2
+
+
+async def test_what_can_arrive_no_more_is_forgotten_and_a_seed_is_not(
+    house: House, clock: ManualClock
+) -> None:
+    content = await house.canary()
+    await house.canaries.seed()
+    for job in await house.claim():
+        await house.accept(job)
+    clock.advance(DAY / 1_000_000 + 1)
+    await house.canaries.sweep()
+    async with house.database.read() as tx:
+        assert [row["honey"] for row in await tx.all(select(table.c.honey))] == [True, True]
+        assert await tx.all(select(messages.c.id)) == []
+        assert await tx.all(select(message_bodies.c.message_id)) == []
+    assert await house.canaries.receive([content.to], _raw(content)) == 0
+    assert await house.canaries.seed() == 0
+
+
+async def test_one_that_nobody_took_in_time_is_not_sent_late(
+    house: House, clock: ManualClock
+) -> None:
+    await house.canaries.send("one")
+    async with house.database.write() as tx:
+        await tx.run(update(messages).values(next_at=tx.now))
+    clock.advance(61)
+    assert await house.claim() == []
