@@ -116,8 +116,6 @@ class Marks(msgspec.Struct):
     foreign: float | None = None
     foreign_seen_by_canary: float | None = None
     leak: float | None = None
-    first_half_proof: float | None = None
-    first_theft: float | None = None
     denial: float | None = None
     suspended: float | None = None
     last_delivery_before: float | None = None
@@ -129,12 +127,13 @@ class Exposure(msgspec.Struct):
     """Customers whose mail the thief could read.
 
     Attributes:
-        true: addresses that the fallen provider was given, by its own records, in the window that
-            the system names, else since the thief reads there.
+        true: customers whose mail the fallen provider was given, by its own records, in the window
+            that the system names, else since the thief reads there.
         found: how many the system named; None: it keeps no such list.
         due: accounts whose reset mails went through the fallen provider in that window.
-        told: how many of those found a notice in their mailbox.
-        over_fallen: notices that went over the fallen provider.
+        told: how many of those found, once the provider was named, a notice in their mailbox that
+            came another way.
+        over_fallen: such notices that went over the fallen provider all the same.
     """
 
     true: int = 0

@@ -1,30 +1,27 @@
-"""The 8th of August against one system: set up, play, then look who can still get in."""
+"""The 8th of August against one system: set up, then play."""
 
 import asyncio
 import random
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
 import aiohttp
 
-from .background import Background, count_arrivals, honest_reset, watch_arrivals
+from .background import Background, honest_reset, watch_arrivals
 from .browser import Browser
 from .cast import Customer, Person, passwords
-from .mailboxes import Letter
 from .plan import Plan
-from .record import End, Ending, Facts, HonestReset, Marks, Note, NoteKind, Step, Suspicion
-from .systems.base import SignIn, System
+from .record import Facts, HonestReset, Marks, Note, NoteKind, Step, Suspicion
+from .systems.base import System
 from .thief import Thief
 
-_TOGETHER = 8  # customers who sign up at once
+TOGETHER = 8  # customers who sign up at once
 _POLL = 0.5  # seconds between looks at the incidents
-_RESET_PATIENCE = 20.0
+RESET_PATIENCE = 20.0
 OPERATOR_SECONDS = 4.0  #: what a person takes to read a proposal and press the button
 FOREIGN = "arxxwalls.com"
-_TOLD_BY = {"mandrill": "x-mandrill-user", "postmark": "x-pm-message-id"}
 
 
 class Run:
@@ -70,7 +67,7 @@ class Run:
         self.phase = "starting"
         self._persons = persons
         self._chance = random.Random(seed)
-        self._password = passwords(random.Random(seed + 1))
+        self.password = passwords(random.Random(seed + 1))
         self.customers: list[Customer] = []
         self.victims: list[Customer] = []
         self._honest: list[Customer] = []
@@ -103,10 +100,10 @@ class Run:
         for person in self._persons:
             browser = Browser(self.system.url, person.source)
             address = f"{person.name}@{domain}"
-            self.customers.append(Customer(person, address, self._password(), browser))
+            self.customers.append(Customer(person, address, self.password(), browser))
         self._cast_parts()
         self.phase = "signing up"
-        places = asyncio.Semaphore(_TOGETHER)
+        places = asyncio.Semaphore(TOGETHER)
 
         async def one(customer: Customer) -> None:
             async with places:
@@ -116,7 +113,7 @@ class Run:
         for i, address in enumerate(self.system.bait()):
             person = Person(1000 + i, address.partition("@")[0], f"127.90.{i + 1}.7", totp=False)
             browser = Browser(self.system.url, person.source)
-            await self.system.sign_up(Customer(person, address, self._password(), browser))
+            await self.system.sign_up(Customer(person, address, self.password(), browser))
         async with asyncio.TaskGroup() as group:
             for customer in self.customers:
                 group.create_task(one(customer))
@@ -245,9 +242,7 @@ class Run:
         record = HonestReset(customer.address, customer.person.totp, moment, self.clock())
         self.facts.resets.append(record)
         await self._steadily(
-            honest_reset(
-                self.system, customer, self._password(), record, self.clock, _RESET_PATIENCE
-            )
+            honest_reset(self.system, customer, self.password(), record, self.clock, RESET_PATIENCE)
         )
         done = "never came through" if record.done is None else "completed"
         self.note("customer", f"a reset that a customer wanted ({moment}) {done}")
@@ -318,106 +313,3 @@ class Run:
             if self.clock() - first > OPERATOR_SECONDS:
                 self._steps_seen.add((incident["id"], action["name"], "operator"))
                 await self.system.act(incident["id"], action["name"])
-
-    # After.
-
-    async def check(self) -> None:
-        """Everybody signs in; who cannot asks for a reset; then the mailboxes are counted."""
-        self.phase = "everybody signs in"
-        places = asyncio.Semaphore(_TOGETHER)
-        stolen = {one.address for one in self.facts.attempts if one.signed_in is not None}
-        victims = {one.address for one in self.victims}
-
-        async def one(customer: Customer) -> None:
-            async with places:
-                ending = await self._ending(customer)
-            if customer.address in stolen:
-                ending = "lost"
-            person = customer.person
-            attacked = customer.address in victims
-            self.facts.ends.append(End(customer.address, person.totp, attacked, ending))
-            self.checked += 1
-
-        async with asyncio.TaskGroup() as group:
-            for customer in self.customers:
-                group.create_task(one(customer))
-        self.phase = "counting the mail"
-        await self._count()
-        self.phase = "done"
-
-    async def _ending(self, customer: Customer) -> Ending:
-        system = self.system
-        try:
-            outcome = await system.sign_in(
-                system.window(customer),
-                customer.address,
-                customer.password,
-                customer.authenticator,
-            )
-            if outcome is SignIn.IN:
-                return "kept"
-            self.facts.errors.append(f"sign-in of {customer.address}: {outcome.value}")
-            password = self._password()
-            if not await system.reset(customer, password, _RESET_PATIENCE):
-                return "locked_out"
-            outcome = await system.sign_in(
-                system.window(customer), customer.address, password, customer.authenticator
-            )
-        except (aiohttp.ClientError, TimeoutError) as error:
-            self.facts.errors.append(f"{customer.address}: {type(error).__name__}")
-            return "locked_out"
-        return "reset" if outcome is SignIn.IN else "locked_out"
-
-    async def _count(self) -> None:
-        """Read every mailbox: what arrived, what twice, who was told, what the canary saw."""
-        facts, system = self.facts, self.system
-        letters: dict[str, list[Letter]] = {}
-        for customer in self.customers:
-            letters[customer.address] = await system.mailboxes.read(customer.address)
-        for mails in letters.values():
-            copies = count_arrivals(facts, mails, self.t0)
-            facts.duplicates += sum(count - 1 for count in copies.values())
-        provider = system.providers[facts.fallen]
-        records = await provider.sent()
-        canary = getattr(system, "canary", "")
-        if canary and self.marks.foreign is not None:
-            after = self.t0 + self.marks.foreign
-            seen = [
-                mail["at"]
-                for mail in records
-                if mail["at"] >= after and any(to.endswith(f"@{canary}") for to in mail["to"])
-            ]
-            if seen:
-                self.marks.foreign_seen_by_canary = min(seen) - self.t0
-        await self._exposure(records, letters, _TOLD_BY.get(provider.kind, ""))
-
-    async def _exposure(
-        self, records: list[dict[str, Any]], letters: dict[str, list[Letter]], own: str
-    ) -> None:
-        facts, exposure = self.facts, self.facts.exposure
-        since, until = self.t0 + (self.marks.leak or 0.0), self.t0 + self.marks.end
-        for incident in await self.system.incidents():
-            subject = incident["subject"]
-            if subject["kind"] == "provider" and subject["id"] == facts.fallen.lower():
-                blast = incident["blast_radius"]
-                exposure.found = blast["exposed"]
-                since = _epoch(blast["since"])
-                until = _epoch(blast["until"]) if blast.get("until") else until
-        window = [mail for mail in records if since <= mail["at"] <= until]
-        exposure.true = len({to for mail in window for to in mail["to"]})
-        due = {
-            to
-            for mail in window
-            if "reset" in mail["subject"].lower()
-            for to in mail["to"]
-            if to in letters
-        }
-        exposure.due = len(due)
-        for address in due:
-            notices = [one for one in letters[address] if self.system.is_notice(one)]
-            exposure.told += bool(notices)
-            exposure.over_fallen += sum(own in one.headers for one in notices)
-
-
-def _epoch(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()

@@ -11,6 +11,10 @@ from .base import Clock, Robbery, Said, SignIn, System
 LINK = re.compile(r"/recover/proof#([0-9A-Za-z-]{26,})")
 SHORT = re.compile(r"^Code: (\S{9})\s*$", re.MULTILINE)
 _STATE = re.compile(r'data-state="(\w+)"')
+_LACKS = {
+    "link": "he had the link, the code went another way",
+    "code": "he had the code, the link went another way",
+}
 _ASKS = 2  # times; the second may send the other proof through his provider
 
 
@@ -79,11 +83,10 @@ class MailkeepRobbery(Robbery):
             self.say(f"password of {attempt.address} replaced by the thief")
         elif page.status == 401:
             attempt.stopped_by = "the second factor, before any password was written"
-        else:
-            attempt.stopped_by = {
-                "link": "he had the link, the code went another way",
-                "code": "he had the code, the link went another way",
-            }.get(state, "no proof of his was taken")
+        elif state in _LACKS:
+            attempt.stopped_by = _LACKS[state]
+        elif not attempt.stopped_by:
+            attempt.stopped_by = "no proof of his was taken"
         await self._sign_in()
 
     async def _sign_in(self) -> None:

@@ -19,9 +19,11 @@ STREAMS = (
 HONEYED = ("A", "B")  #: providers that have a honey account
 SENDER = "no-reply@shop.example"
 CHANGED = {
-    "playbook": "what is proposed for a compromised provider is also done, without waiting for a "
-    "person, where the evidence is our own; the default waits for a person",
-    "canary": "on: one every 5 seconds through each provider, to a domain of its own",
+    "playbook": "a compromised provider is cut off, open recoveries are revoked and owners are told "
+    "without waiting for a person, where the evidence is our own; the default waits. Freezing "
+    "accounts still waits: it would freeze honest ones too",
+    "canary": "on: one every 5 seconds through each provider, to a domain of its own; the relay's "
+    "own host is allowed in it",
     "honey": "one account for each of the two main providers that nobody uses",
 }
 """Every setting of Mailkeep that is not the default, and why."""
@@ -59,11 +61,12 @@ def settings(
         f'sender = "{SENDER}"',
         f'listen = "127.0.0.1:{listen}"',
         "interval = 5.0",
+        'allow = ["smtp.example", ".smtp.example"]',
         "",
         "[[playbook]]",
         'hypothesis = "provider_compromised"',
         'actions = ["cut_provider", "revoke_recoveries", "secure_accounts", "notify_owners"]',
-        'automatic = ["cut_provider", "revoke_recoveries", "secure_accounts", "notify_owners"]',
+        'automatic = ["cut_provider", "revoke_recoveries", "notify_owners"]',
         "",
     ]
     for letter in HONEYED:
