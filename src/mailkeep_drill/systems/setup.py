@@ -19,7 +19,7 @@ STREAMS = (
 HONEYED = ("A", "B")  #: providers that have a honey account
 SENDER = "no-reply@shop.example"
 CHANGED = {
-    "playbook": "a compromised provider is cut off, open recoveries are revoked and owners are told "
+    "playbook": "a compromised provider is cut off, open recoveries are revoked and owners told "
     "without waiting for a person, where the evidence is our own; the default waits. Freezing "
     "accounts still waits: it would freeze honest ones too",
     "canary": "on: one every 5 seconds through each provider, to a domain of its own; the relay's "
