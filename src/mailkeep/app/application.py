@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,6 +16,7 @@ from mailkeep.base.clock import SystemClock
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import Relay
+from mailkeep.events.subscribe import Subscriber
 from mailkeep.mail import outbox, services
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
@@ -29,7 +31,7 @@ from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.runner import Watch
 
-from . import watching
+from . import defence, watching
 from .alone import Alone
 from .loops import PAUSE_SECONDS, keep
 from .settings import Settings, provider_configs
@@ -43,6 +45,7 @@ WATCH_SECONDS = 0.5  #: detectors think in whole seconds; half of one is the mos
 WATCH_BATCH = 500
 PLAN_SECONDS = 0.5
 SUBSCRIBE_BATCH = 200
+TICK_SECONDS = 20.0  #: how often incidents are looked at when nothing new is said
 
 
 class Application:
@@ -87,7 +90,9 @@ class Application:
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()
         self._listener: asyncio.Server | None = None
-        self._subscribers = subscribers(self.recovery, self.canaries)
+        self.incidents = defence.incidents(settings, self.database)
+        self.response = defence.response(self)
+        self._subscribers = subscribers(self.recovery, self.canaries, self.incidents, self.response)
         self._alone = Alone(home)
         self._placed = asyncio.Event()
         self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
@@ -125,10 +130,15 @@ class Application:
         loops = {
             "dispatch": self.dispatcher.run(),
             "relay": keep("relay", self._place, RELAY_SECONDS, self.database.committed),
-            "subscribers": keep("subscribers", self._hear, RELAY_SECONDS, self._placed),
+            "incidents": keep("incidents", self.incidents.tick, TICK_SECONDS),
+            "response": keep("response", self.response.work, RELAY_SECONDS, self.response.awake),
             "sweep": keep("sweep", self._sweep, SWEEP_SECONDS),
             "watch": keep("watch", self._watch, WATCH_SECONDS),
         }
+        # One loop each: a subscriber that fails holds back nobody else's facts.
+        for one in self._subscribers:
+            name = f"hear {one.name}"
+            loops[name] = keep(name, partial(self._hear, one), RELAY_SECONDS, self._placed)
         if self.recovery is not None:
             recovery = self.recovery
             loops["recovery"] = keep(
@@ -203,9 +213,8 @@ class Application:
             self._placed.set()
         return placed
 
-    async def _hear(self) -> bool:
-        heard = [await one.step(self.database, SUBSCRIBE_BATCH) for one in self._subscribers]
-        return SUBSCRIBE_BATCH in heard
+    async def _hear(self, subscriber: Subscriber) -> bool:
+        return await subscriber.step(self.database, SUBSCRIBE_BATCH) == SUBSCRIBE_BATCH
 
     async def _watch(self) -> bool:
         return await self.watch.step(WATCH_BATCH) == WATCH_BATCH

@@ -14,11 +14,14 @@ import msgspec
 
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.secret import Secret
+from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail.types import StreamSettings
 from mailkeep.providers import registry
 from mailkeep.providers.errors import UnknownProvider
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import RecoverySettings
+from mailkeep.response.actions.catalogue import ACTIONS
+from mailkeep.response.types import PlaybookSettings, ResponseSettings
 from mailkeep.trust import register
 from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
 
@@ -54,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
         watch: settings of the detectors and of the correlation, a table each.
+        playbook: what to do about a hypothesis; replaces the default for it.
     """
 
     public_url: str = "http://localhost:8025"
@@ -66,6 +70,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     canary: CanarySettings | None = None
     honey: tuple[HoneyAddress, ...] = ()
     watch: WatchSettings = WatchSettings()
+    incidents: IncidentSettings = IncidentSettings()
+    response: ResponseSettings = ResponseSettings()
+    playbook: tuple[PlaybookSettings, ...] = ()
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -104,6 +111,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
         except UnknownProvider as error:
             raise BadSettings(f"provider {provider.name}: {error}") from error
     _check_recovery(settings)
+    _check_playbooks(settings)
     for stream in settings.stream:
         for route in stream.routes:
             if route.provider not in names:
@@ -134,6 +142,20 @@ def _check_recovery(settings: Settings) -> None:
             )
         if field != "notices" and not streams[name].secret:
             raise BadSettings(f"recovery: {field}: stream {name} must be secret = true")
+
+
+def _check_playbooks(settings: Settings) -> None:
+    _unique("playbook", [one.hypothesis.value for one in settings.playbook])
+    for book in settings.playbook:
+        where = f"playbook {book.hypothesis}"
+        for name in (*book.actions, *book.automatic):
+            if name not in ACTIONS:
+                raise BadSettings(f"{where}: no action {name!r}{register.nearest(name, ACTIONS)}")
+        for name in book.automatic:
+            if name not in book.actions:
+                raise BadSettings(f"{where}: automatic {name!r} is not among its actions")
+    if settings.response.batch < 1 or settings.response.freeze <= 0:
+        raise BadSettings("response: batch and freeze must be above 0")
 
 
 def provider_configs(
@@ -180,6 +202,9 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "recovery": RecoverySettings,
     "canary": CanarySettings,
     "honey": HoneyAddress,
+    "incidents": IncidentSettings,
+    "response": ResponseSettings,
+    "playbook": PlaybookSettings,
     **watching.TABLES,
 }
 

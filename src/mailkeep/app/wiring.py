@@ -6,14 +6,32 @@ Each subscriber reads the log at its own pace, under a name that is never reused
 from mailkeep.accounts.events import FactorBound, PasswordSet
 from mailkeep.events.subscribe import Handler, Subscriber
 from mailkeep.events.types import Fact
-from mailkeep.mail.events import AttemptFinished
+from mailkeep.incidents.events import IncidentOpened, IncidentUpdated
+from mailkeep.incidents.services import Incidents
+from mailkeep.mail.events import AttemptFinished, ProviderCut, ProviderRestored
+from mailkeep.recovery.events import ProofVoided
 from mailkeep.recovery.services import Recovery
+from mailkeep.response.services import Response
 from mailkeep.watch.canaries import Canaries
+from mailkeep.watch.events import SignalRaised
 
 
-def subscribers(recovery: Recovery | None, canaries: Canaries | None) -> list[Subscriber]:
+def subscribers(
+    recovery: Recovery | None, canaries: Canaries | None, incidents: Incidents, response: Response
+) -> list[Subscriber]:
     """The subscribers of a running Mailkeep, beside the watch, which reads every fact."""
-    table: dict[str, dict[type[Fact], list[Handler]]] = {}
+    table: dict[str, dict[type[Fact], list[Handler]]] = {
+        "incidents": {
+            SignalRaised: [incidents.on_signal],
+            ProviderCut: [incidents.on_cut],
+            ProviderRestored: [incidents.on_restored],
+            ProofVoided: [incidents.on_voided],
+        },
+        "response": {
+            IncidentOpened: [response.on_incident],
+            IncidentUpdated: [response.on_incident],
+        },
+    }
     if recovery is not None:
         table["recovery"] = {
             AttemptFinished: [recovery.on_attempt],

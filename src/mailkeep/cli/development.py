@@ -56,6 +56,7 @@ def greet(out: Console, url: str, smtp: int, key: str, home: Path, standins: lis
     out.print("[bold]Mailkeep is up[/], in development mode: loopback only, stand-in providers.")
     out.print(f"  Mailbox      [link={url}/mailbox]{url}/mailbox[/link]")
     out.print(f"  Accounts     {url}/sign-up, {url}/recover")
+    out.print(f"  Console      {url}/console, the key below signs in")
     out.print(f"  API          {url}/v1/messages")
     out.print(f"  SMTP         localhost:{smtp}, any user name, the key below as password")
     for one in standins:

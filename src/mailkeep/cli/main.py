@@ -74,14 +74,15 @@ def up(
 @keys_app.command("create")
 def keys_create(
     name: Annotated[str, typer.Argument(help="What or whom it is for.")],
-    scope: Annotated[list[str], typer.Option(help="send or read; may be repeated.")],
+    scope: Annotated[list[str], typer.Option(help="send, read or operate; may be repeated.")],
     stream: Annotated[list[str] | None, typer.Option(help="Only these streams.")] = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Make an API key and print it, once."""
-    unknown = set(scope) - {"send", "read"}
+    unknown = set(scope) - services.SCOPES
     if unknown:
-        raise BadSettings(f"no scope {sorted(unknown)[0]!r}; there are read, send")
+        known = ", ".join(sorted(services.SCOPES))
+        raise BadSettings(f"no scope {sorted(unknown)[0]!r}; there are {known}")
 
     async def make() -> str:
         running = _application(home)

@@ -58,7 +58,9 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
         async with running.database.write() as tx:
             # One printed key is good at a time: an old terminal's scrollback opens nothing.
             await services.revoke_keys(tx, "development")
-            key = await services.create_key(tx, running.keys, "development", ("send", "read"))
+            key = await services.create_key(
+                tx, running.keys, "development", ("send", "read", "operate")
+            )
         door = await submission.listen(running, "127.0.0.1", smtp_port)
         stack.push_async_callback(_stop, door)
         smtp = int(door.sockets[0].getsockname()[1])

@@ -10,6 +10,7 @@ import msgspec
 from litestar import Request
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
+from .api.incidents import ActionIn, NoteIn
 from .api.messages import BatchIn, MessageIn
 from .problems import MEDIA_TYPE, Problem
 
@@ -18,6 +19,9 @@ REFERENCE = "#/components/schemas/{name}"
 #: What the handlers of a path and method decode from the body: one of these types.
 BODIES: dict[tuple[str, str], tuple[type[msgspec.Struct], ...]] = {
     ("/v1/messages", "post"): (MessageIn, BatchIn),
+    ("/v1/incidents/{incident}/actions/{name}", "post"): (ActionIn,),
+    ("/v1/incidents/{incident}/notes", "post"): (NoteIn,),
+    ("/v1/incidents/{incident}/close", "post"): (NoteIn,),
 }
 
 

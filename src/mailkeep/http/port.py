@@ -7,12 +7,14 @@ from litestar.datastructures import State
 
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
+from mailkeep.incidents.services import Incidents
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.services import Recovery
+from mailkeep.response.services import Response
 from mailkeep.store.database import Database, SharedCommit
 
 #: A request as the framework hands it in; no user or session of the framework's own is used.
@@ -35,3 +37,5 @@ class Running(Protocol):
     dispatcher: Dispatcher
     accounts: Accounts
     recovery: Recovery | None
+    incidents: Incidents
+    response: Response

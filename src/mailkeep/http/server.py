@@ -17,7 +17,10 @@ from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
 from . import problems
+from .api.incidents import IncidentsApi
 from .api.messages import Messages
+from .console import operator as console_operator
+from .console.incidents import Console
 from .console.mailbox import Mailbox
 from .hooks.webhooks import probe, receive
 from .openapi import Document
@@ -57,9 +60,18 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(Messages, receive, probe, healthz),
+        *(Messages, IncidentsApi, receive, probe, healthz),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
+    handlers.append(
+        Router(
+            "/",
+            route_handlers=[console_operator.SignIn, Console],
+            dependencies={"operator": Provide(console_operator.operator)},
+            exception_handlers={MailkeepError: console_operator.on_error},
+            request_max_body_size=MAX_FORM,
+        )
+    )
     if running.recovery is not None:
         handlers.append(accounts_router(running))
     if running.dev:

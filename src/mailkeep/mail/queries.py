@@ -1,15 +1,16 @@
 """Reads of the mail room."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.store.database import Tx
 
 from . import tables
+from .types import Status
 
 
 class AttemptView(msgspec.Struct, frozen=True):
@@ -87,15 +88,78 @@ async def counts(tx: Tx) -> dict[str, int]:
     return {row["status"]: row["n"] for row in rows}
 
 
-async def exposed(tx: Tx, provider: str, until: Instant) -> int:
-    """How many addresses a provider had been given by ``until``."""
-    e = tables.exposures
+async def statuses(tx: Tx, messages: Sequence[str]) -> dict[str, str]:
+    """The status of each of a few messages, by id."""
+    m = tables.messages
+    rows = await tx.all(select(m.c.id, m.c.status).where(m.c.id.in_(messages)))
+    return {row["id"]: row["status"] for row in rows}
+
+
+def having(status: Status) -> Select[tuple[str]]:
+    """The ids of messages with that status, for use inside another query."""
+    m = tables.messages
+    return select(m.c.id).where(m.c.status == status.value)
+
+
+async def carried(tx: Tx, providers: Set[str], since: Instant) -> int:
+    """How many attempts ``providers`` accepted since an instant."""
+    a = tables.attempts
     found = await tx.value(
-        select(func.count(e.c.address_id.distinct())).where(
-            e.c.provider == provider, e.c.first_at <= until
+        select(func.count()).where(
+            a.c.provider.in_(sorted(providers)), a.c.started_at >= since, a.c.outcome == "accepted"
         )
     )
     return int(found or 0)
+
+
+async def overdue(tx: Tx, before: Instant) -> int:
+    """How many messages that were due before an instant still wait to be sent."""
+    m = tables.messages
+    found = await tx.value(
+        select(func.count()).where(
+            m.c.status.in_([Status.QUEUED.value, Status.SENDING.value]), m.c.next_at < before
+        )
+    )
+    return int(found or 0)
+
+
+async def unconfirmed(tx: Tx, provider: str, since: Instant) -> int:
+    """How many messages would be sent again if a provider were cut off (``services.cut_off``)."""
+    m = tables.messages
+    found = await tx.value(
+        select(func.count()).where(
+            m.c.provider == provider,
+            m.c.status == Status.ACCEPTED.value,
+            m.c.accepted_at >= since,
+            m.c.id.in_(select(tables.message_bodies.c.message_id)),
+        )
+    )
+    return int(found or 0)
+
+
+async def cut(tx: Tx) -> dict[str, Instant]:
+    """The providers that are cut off, and since when."""
+    s = tables.provider_states
+    rows = await tx.all(select(s.c.provider, s.c.cut_at).where(s.c.cut_at.is_not(None)))
+    return {row["provider"]: row["cut_at"] for row in rows}
+
+
+async def exposed(tx: Tx, providers: str | Set[str], until: Instant) -> int:
+    """How many addresses a provider, or any of several, had been given by ``until``."""
+    e = tables.exposures
+    names = [providers] if isinstance(providers, str) else sorted(providers)
+    found = await tx.value(
+        select(func.count(e.c.address_id.distinct())).where(
+            e.c.provider.in_(names), e.c.first_at <= until
+        )
+    )
+    return int(found or 0)
+
+
+async def key_names(tx: Tx) -> dict[str, str]:
+    """What the API keys are called, by their ids."""
+    k = tables.api_keys
+    return {row["id"]: row["name"] for row in await tx.all(select(k.c.id, k.c.name))}
 
 
 async def caught(tx: Tx, limit: int = 100, search: str = "") -> list[CaughtMail]:

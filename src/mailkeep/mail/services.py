@@ -19,6 +19,8 @@ from .types import Status
 
 CAUGHT_KEPT = 1000  #: mails in the development mailbox
 
+SCOPES = frozenset({"send", "read", "operate"})  #: operate: act on incidents
+
 _states = tables.provider_states
 
 
@@ -180,6 +182,14 @@ async def authorise(
     if row["streams"] and not streams <= set(row["streams"].split(",")):
         raise NotAllowed("this key may not use that stream")
     return str(row["id"])
+
+
+async def still_may(tx: Tx, key_id: str, scope: str) -> str | None:
+    """The name of a key that was presented earlier; None when it was revoked, or may not do
+    ``scope``."""
+    k = tables.api_keys
+    row = await tx.one(select(k).where(k.c.id == key_id, k.c.revoked_at.is_(None)))
+    return str(row["name"]) if row is not None and scope in row["scopes"].split(",") else None
 
 
 async def catch(tx: Tx, recipient: str, raw: bytes) -> str:

@@ -8,7 +8,7 @@ from mailkeep.base.clock import Instant
 from mailkeep.store.database import Tx
 
 from . import tables
-from .types import Outcomes
+from .types import Outcomes, State
 
 _r, _p = tables.recoveries, tables.proofs
 
@@ -57,3 +57,18 @@ async def accounts(
         .order_by(_r.c.account_id)
     )
     return [row["account_id"] for row in rows if row["account_id"] is not None]
+
+
+async def open_through(tx: Tx, providers: Set[str]) -> int:
+    """How many recoveries that can still be completed have a proof through ``providers``."""
+    found = await tx.value(
+        select(func.count(_r.c.id.distinct()))
+        .select_from(_p.join(_r, _r.c.id == _p.c.recovery_id))
+        .where(
+            _r.c.state == State.OPEN.value,
+            _r.c.expires_at > tx.now,
+            _p.c.provider.in_(sorted(providers)),
+            _p.c.voided_at.is_(None),
+        )
+    )
+    return int(found or 0)

@@ -7,7 +7,8 @@ import msgspec
 from litestar import Controller, get, post
 
 from mailkeep.base.clock import SECOND, Instant, iso
-from mailkeep.base.errors import Invalid, NotSignedIn
+from mailkeep.base.errors import Invalid
+from mailkeep.http.bearer import key_of
 from mailkeep.http.port import Incoming, Running
 from mailkeep.mail import queries, services
 from mailkeep.mail.types import Content, NewMessage
@@ -82,7 +83,7 @@ class Messages(Controller):
     @post("/", status_code=202, summary="Accept one message, or up to 1,000")
     async def accept(self, request: Incoming, running: Running) -> Accepted:
         """Durable before it is acknowledged: after 202 the messages survive a kill."""
-        key = _key(request)
+        key = key_of(request)
         single, messages = _decode(await request.body())
         async with running.database.read() as tx:
             key_id = await services.authorise(
@@ -108,7 +109,7 @@ class Messages(Controller):
     @get("/{message_id:str}", summary="One message with its attempts")
     async def show(self, request: Incoming, running: Running, message_id: str) -> MessageOut:
         async with running.database.read() as tx:
-            await services.authorise(tx, running.keys, _key(request), "read")
+            await services.authorise(tx, running.keys, key_of(request), "read")
             found = await queries.message(tx, message_id)
         return MessageOut(
             found.id,
@@ -122,13 +123,6 @@ class Messages(Controller):
                 for a in found.attempts
             ],
         )
-
-
-def _key(request: Incoming) -> str:
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key:
-        raise NotSignedIn("send the API key as 'Authorization: Bearer …'")
-    return key.strip()
 
 
 def _decode(body: bytes) -> tuple[bool, list[MessageIn]]:

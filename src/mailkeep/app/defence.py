@@ -1,0 +1,59 @@
+"""Puts together what watches over incidents and acts on them."""
+
+from typing import Protocol
+
+from mailkeep.accounts.services import Accounts
+from mailkeep.incidents.services import Incidents
+from mailkeep.incidents.suspects import House
+from mailkeep.mail.dispatch import Dispatcher
+from mailkeep.mail.intake import Intake
+from mailkeep.mail.types import StreamSettings
+from mailkeep.recovery.services import Recovery
+from mailkeep.recovery.types import RecoverySettings
+from mailkeep.response.actions.port import Means, NoticeSettings
+from mailkeep.response.services import Response
+from mailkeep.store.database import Database
+from mailkeep.trust import register
+from mailkeep.trust.graph import TrustGraph
+
+from .settings import Settings
+
+
+class Rooms(Protocol):
+    """The rooms below, as the application has them."""
+
+    settings: Settings
+    database: Database
+    streams: dict[str, StreamSettings]
+    graph: TrustGraph
+    intake: Intake
+    accounts: Accounts
+    recovery: Recovery | None
+    dispatcher: Dispatcher
+    incidents: Incidents
+
+
+def incidents(settings: Settings, database: Database) -> Incidents:
+    """The incidents room, from the settings alone: who only reads needs no keys."""
+    parties = {one.name: one.party for one in settings.provider}
+    house = House(parties, TrustGraph(register.load(settings.party)))
+    return Incidents(database, house, settings.watch, settings.incidents)
+
+
+def response(rooms: Rooms) -> Response:
+    """The response room over the rooms that it acts through."""
+    settings = rooms.settings
+    mails = settings.recovery or RecoverySettings()
+    means = Means(
+        rooms.database,
+        rooms.incidents.house,
+        rooms.incidents,
+        rooms.streams,
+        rooms.intake,
+        rooms.accounts,
+        rooms.recovery,
+        NoticeSettings(mails.sender, mails.sender_name, mails.notices, settings.public_url),
+        settings.response,
+        rooms.dispatcher.wake,
+    )
+    return Response(means, settings.playbook)

@@ -1,0 +1,244 @@
+"""``/v1/incidents``: what may be going on, whom it touches, and what is done about it."""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from litestar import Controller, get, post
+
+from mailkeep.base.clock import Instant, iso
+from mailkeep.base.errors import Invalid
+from mailkeep.http.bearer import key_of
+from mailkeep.http.port import Incoming, Running
+from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.types import BlastRadius, Entry, View
+from mailkeep.incidents.words import headline
+from mailkeep.mail import services as mail
+from mailkeep.response import queries
+from mailkeep.response.types import ActionView, CaseView
+
+T = TypeVar("T")
+MOST = 50  #: incidents in the list
+
+
+class SubjectOut(msgspec.Struct):
+    kind: str
+    id: str
+
+
+class ReasonOut(msgspec.Struct):
+    """One term of the sum; ``note`` says why it counts less than it could."""
+
+    detector: str
+    nats: float
+    text: str
+    note: str
+    events: tuple[str, ...]
+
+
+class OpinionOut(msgspec.Struct):
+    """``open``: it is held. ``automatic``: an action may rest on it without a person."""
+
+    hypothesis: str
+    prior: float
+    log_odds: float
+    open: bool
+    automatic: bool
+    reasons: list[ReasonOut]
+
+
+class BlastOut(msgspec.Struct):
+    """Addresses that the suspect was given, and accounts by what happened to them."""
+
+    since: str
+    until: str
+    exposed: int
+    requested: int
+    half_proven: int
+    stopped_by_factor: int
+    completed: int
+    denied: int
+
+
+class PreviewOut(msgspec.Struct):
+    summary: str
+    count: int
+    warnings: tuple[str, ...]
+    needs_person: bool
+
+
+class ActionOut(msgspec.Struct):
+    name: str
+    state: str
+    by: str
+    at: str
+    preview: PreviewOut
+    result: dict[str, Any] | None
+
+
+class EntryOut(msgspec.Struct):
+    at: str
+    kind: str
+    text: str
+    by: str
+    events: tuple[str, ...]
+
+
+class CheckOut(msgspec.Struct):
+    """``done`` null: nothing is to be done."""
+
+    text: str
+    done: bool | None
+    detail: str
+
+
+class IncidentOut(msgspec.Struct):
+    """An incident with everything that is known of it."""
+
+    id: str
+    subject: SubjectOut
+    state: str
+    headline: str
+    opened_at: str
+    since: str
+    contained_at: str | None
+    restored_at: str | None
+    closed_at: str | None
+    suspects: tuple[str, ...]
+    opinions: list[OpinionOut]
+    blast_radius: BlastOut
+    actions: list[ActionOut]
+    timeline: list[EntryOut]
+    tracks: dict[str, list[CheckOut]]
+
+
+class IncidentsOut(msgspec.Struct):
+    incidents: list[IncidentOut]
+
+
+class ActionIn(msgspec.Struct, forbid_unknown_fields=True):
+    """``preview`` keeps what it would do as what you were told; ``apply`` does it."""
+
+    step: Literal["preview", "apply", "undo"]
+
+
+class NoteIn(msgspec.Struct, forbid_unknown_fields=True):
+    """What a person has to say: a note, or why an incident is closed."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
+
+
+class IncidentsApi(Controller):
+    """Reading needs a key with the scope ``read``, acting one with ``operate``."""
+
+    path = "/v1/incidents"
+    tags = ("incidents",)
+
+    @get("/", summary="The newest incidents first")
+    async def index(self, request: Incoming, running: Running) -> IncidentsOut:
+        async with running.database.read() as tx:
+            await mail.authorise(tx, running.keys, key_of(request), "read")
+            found = await incidents.recent(tx, MOST)
+            means = running.response.means
+            return IncidentsOut([_out(await queries.of(tx, means, one)) for one in found])
+
+    @get("/{incident:str}", summary="One incident")
+    async def show(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
+        async with running.database.read() as tx:
+            await mail.authorise(tx, running.keys, key_of(request), "read")
+            return _out(await queries.case(tx, running.response.means, incident))
+
+    @post("/{incident:str}/actions/{name:str}", status_code=200, summary="Preview, apply, undo")
+    async def act(self, request: Incoming, running: Running, incident: str, name: str) -> ActionOut:
+        """409 with the warnings, where an action needs a person who has seen them: they are kept
+        as its preview then, and applying it again does it."""
+        wanted = _decode(await request.body(), ActionIn)
+        by = await _operator(request, running)
+        if wanted.step == "apply":
+            return _action(await running.response.apply(incident, name, by=by))
+        do = running.response.preview if wanted.step == "preview" else running.response.undo
+        async with running.database.write() as tx:
+            return _action(await do(tx, incident, name, by=by))
+
+    @post("/{incident:str}/notes", status_code=201, summary="Add a note to the timeline")
+    async def note(self, request: Incoming, running: Running, incident: str) -> None:
+        wanted = _decode(await request.body(), NoteIn)
+        by = await _operator(request, running)
+        async with running.database.write() as tx:
+            await running.incidents.note(tx, incident, wanted.text, by=by)
+
+    @post("/{incident:str}/close", status_code=200, summary="Close an incident")
+    async def close(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
+        wanted = _decode(await request.body(), NoteIn)
+        by = await _operator(request, running)
+        async with running.database.write() as tx:
+            await running.incidents.close(tx, incident, wanted.text, by=by)
+            return _out(await queries.case(tx, running.response.means, incident))
+
+
+async def _operator(request: Incoming, running: Running) -> str:
+    async with running.database.read() as tx:
+        return await mail.authorise(tx, running.keys, key_of(request), "operate")
+
+
+def _decode(body: bytes, kind: type[T]) -> T:
+    """Raises ``Invalid`` naming the field."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        text, _, place = str(error).partition(" - at `$")
+        raise Invalid(text, field=place.strip(".`") or None) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Invalid("the body is not JSON in UTF-8") from error
+
+
+def _out(case: CaseView) -> IncidentOut:
+    one = case.incident
+    return IncidentOut(
+        one.id,
+        SubjectOut(one.subject.kind, one.subject.id),
+        one.state.value,
+        headline(one),
+        iso(one.opened_at),
+        iso(one.since),
+        _maybe(one.contained_at),
+        _maybe(one.restored_at),
+        _maybe(one.closed_at),
+        case.suspects,
+        [_opinion(view) for view in one.opinions],
+        _blast(case.blast),
+        [_action(action) for action in case.actions],
+        [_entry(entry) for entry in case.timeline],
+        {
+            name: [CheckOut(item.text, item.done, item.detail) for item in track]
+            for name, track in (("mail", case.mail), ("security", case.security))
+        },
+    )
+
+
+def _opinion(view: View) -> OpinionOut:
+    reasons = [
+        ReasonOut(one.detector, one.nats, one.text, one.note, one.events) for one in view.reasons
+    ]
+    return OpinionOut(
+        view.hypothesis.value, view.prior, view.log_odds, view.open, view.alone, reasons
+    )
+
+
+def _blast(blast: BlastRadius) -> BlastOut:
+    counts = msgspec.structs.asdict(blast)
+    return BlastOut(**{**counts, "since": iso(blast.since), "until": iso(blast.until)})
+
+
+def _action(one: ActionView) -> ActionOut:
+    shown = one.preview
+    preview = PreviewOut(shown.summary, shown.count, shown.warnings, shown.needs_person)
+    return ActionOut(one.name, one.state.value, one.by, iso(one.at), preview, one.result)
+
+
+def _entry(one: Entry) -> EntryOut:
+    text = f"{one.text}: {one.count}" if one.count else one.text
+    return EntryOut(iso(one.at), one.kind, text, one.by, one.events)
+
+
+def _maybe(at: Instant | None) -> str | None:
+    return None if at is None else iso(at)

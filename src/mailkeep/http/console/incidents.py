@@ -1,0 +1,217 @@
+"""The console: every incident, and one in full, live. Made for who is woken at three.
+
+A GET shows and changes nothing, previews included; what is done is done by POST, and what could
+hurt customers is asked about twice.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.response import Redirect, ServerSentEvent, Template
+
+from mailkeep.base.errors import Invalid, NotFound
+from mailkeep.base.keys import digest
+from mailkeep.http.console.operator import Operator, still
+from mailkeep.http.port import Running
+from mailkeep.incidents import queries as incidents
+from mailkeep.incidents import words
+from mailkeep.mail import queries as mail
+from mailkeep.response import queries
+from mailkeep.response.actions.catalogue import ACTIONS
+from mailkeep.response.actions.port import Action
+from mailkeep.response.services import NotShown
+from mailkeep.response.types import ActionView, CaseView
+from mailkeep.store.database import Tx
+
+LOOK_SECONDS = 1.0
+MOST = 100
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """An action as the page offers it; ``kept`` None: nobody has proposed it."""
+
+    name: str
+    title: str
+    dangerous: bool
+    undoable: bool
+    kept: ActionView | None
+
+
+class Console(Controller):
+    """The list, an incident, and what is done about it."""
+
+    path = "/console"
+    include_in_schema = False
+
+    @get("/")
+    async def index(self, running: Running, operator: Operator) -> Template:
+        async with running.database.read() as tx:
+            found = await incidents.recent(tx, MOST)
+        return _page(operator, "incidents", found=found)
+
+    @get("/news", media_type="text/event-stream")
+    async def news(self, running: Running, operator: Operator) -> ServerSentEvent:
+        async def version(tx: Tx) -> str:
+            found = await incidents.recent(tx, MOST)
+            return digest(msgspec.json.encode([(one.id, one.state, one.opinions) for one in found]))
+
+        return _news(running, operator, version)
+
+    @get("/incidents/{incident:str}")
+    async def show(self, running: Running, operator: Operator, incident: str) -> Template:
+        async with running.database.read() as tx:
+            case = await queries.case(tx, running.response.means, incident)
+            names = await mail.key_names(tx)
+        return _page(
+            operator, "incident", case=case, offers=_offers(case), names=names, most=_most(case)
+        )
+
+    @get("/incidents/{incident:str}/news", media_type="text/event-stream")
+    async def incident_news(
+        self, running: Running, operator: Operator, incident: str
+    ) -> ServerSentEvent:
+        async def version(tx: Tx) -> str:
+            case = await queries.case(tx, running.response.means, incident)
+            # The window of an open incident ends now, which is no news.
+            still_there = msgspec.structs.replace(case.blast, until=0)
+            return digest(msgspec.json.encode(msgspec.structs.replace(case, blast=still_there)))
+
+        return _news(running, operator, version)
+
+    @get("/incidents/{incident:str}/actions/{name:str}")
+    async def preview(
+        self,
+        running: Running,
+        operator: Operator,
+        incident: str,
+        name: str,
+    ) -> Template:
+        """What it would do now. Nothing is kept: opening a page does nothing."""
+        return await _action_page(running, operator, incident, name)
+
+    @post("/incidents/{incident:str}/actions/{name:str}")
+    async def act(
+        self, running: Running, operator: Operator, incident: str, name: str
+    ) -> Response[Any]:
+        action = _find(name)
+        step, sure = operator.form.get("step"), operator.form.get("sure") == "yes"
+        if step not in {"apply", "undo"}:
+            raise Invalid("say apply or undo", field="step")
+        if action.dangerous and not sure:
+            return await _action_page(running, operator, incident, name, asked=step)
+        if step == "undo":
+            async with running.database.write() as tx:
+                await running.response.undo(tx, incident, name, by=operator.key)
+            return _to(incident)
+        seen = operator.form.get("seen", "")
+        try:
+            await running.response.apply(incident, name, by=operator.key, seen=seen)
+        except NotShown as error:
+            # What it would do has changed since the page was made: show that, and ask again.
+            return await _action_page(running, operator, incident, name, error=error)
+        return _to(incident)
+
+    @post("/incidents/{incident:str}/notes")
+    async def note(self, running: Running, operator: Operator, incident: str) -> Redirect:
+        async with running.database.write() as tx:
+            text = operator.form.get("text", "")
+            await running.incidents.note(tx, incident, text, by=operator.key)
+        return _to(incident)
+
+    @post("/incidents/{incident:str}/close")
+    async def close(self, running: Running, operator: Operator, incident: str) -> Response[Any]:
+        if operator.form.get("sure") != "yes":
+            async with running.database.read() as tx:
+                case = await queries.case(tx, running.response.means, incident)
+            return _page(operator, "close", case=case)
+        why = operator.form.get("text", "")
+        async with running.database.write() as tx:
+            await running.incidents.close(tx, incident, why, by=operator.key)
+        return _to(incident)
+
+
+def _page(operator: Operator, name: str, *, status: int = 200, **context: Any) -> Template:
+    return Template(
+        f"console/{name}.html",
+        context={"words": words, "operator": operator, **context},
+        status_code=status,
+    )
+
+
+def _to(incident: str) -> Redirect:
+    return Redirect(f"/console/incidents/{incident}", status_code=303)
+
+
+def _find(name: str) -> Action:
+    if name not in ACTIONS:
+        raise NotFound(f"no action {name!r}; there are {', '.join(ACTIONS)}")
+    return ACTIONS[name]
+
+
+async def _action_page(
+    running: Running,
+    operator: Operator,
+    incident: str,
+    name: str,
+    *,
+    asked: str | None = None,
+    error: NotShown | None = None,
+) -> Template:
+    """What an action would do; ``asked``: and whether that is really wanted."""
+    means = running.response.means
+    async with running.database.read() as tx:
+        preview = await queries.preview(tx, means, incident, name)
+        case = await queries.case(tx, means, incident)
+    (offer,) = [one for one in _offers(case) if one.name == name]
+    status = 200 if error is None else error.status
+    return _page(
+        operator,
+        "action",
+        status=status,
+        case=case,
+        preview=preview,
+        offer=offer,
+        asked=asked,
+        error=error,
+    )
+
+
+def _offers(case: CaseView) -> list[Offer]:
+    """Every action that fits, those that somebody proposed or did first."""
+    kept = {one.name: one for one in case.actions}
+    offers = [
+        Offer(name, one.title, one.dangerous, one.undo is not None, kept.get(name))
+        for name, one in ACTIONS.items()
+        if one.fits(case.incident.subject)
+    ]
+    return sorted(offers, key=lambda one: one.kept is None)
+
+
+def _most(case: CaseView) -> float:
+    """The longest bar, in nats."""
+    views = case.incident.opinions
+    sizes = [abs(one.prior) for one in views]
+    return max(sizes + [abs(one.nats) for view in views for one in view.reasons], default=1.0)
+
+
+def _news(
+    running: Running, operator: Operator, version: Callable[[Tx], Awaitable[str]]
+) -> ServerSentEvent:
+    """One event for each change; ends when who listens may look no longer."""
+
+    async def look() -> AsyncIterator[str]:
+        last: str | None = None
+        while True:
+            async with running.database.read() as tx:
+                if not await still(tx, operator.signed):
+                    return
+                current = await version(tx)
+            if last is not None and current != last:
+                yield current[:16]
+            last = current
+            await asyncio.sleep(LOOK_SECONDS)
+
+    return ServerSentEvent(look())

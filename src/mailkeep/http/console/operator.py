@@ -1,0 +1,141 @@
+"""Operators at the console: an API key with the scope ``operate`` signs in, for eight hours.
+
+Security: the cookie is sealed and names the key, never holds it; each request asks whether that
+key is still good, so that revoking it ends every session. It is ``SameSite=Strict``, and a POST
+that a browser says comes from another site is refused. Nobody signs in here by mail.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.datastructures import Cookie
+from litestar.response import Redirect, Template
+
+from mailkeep.base.clock import HOUR, SECOND, Instant
+from mailkeep.base.errors import MailkeepError, NotSignedIn
+from mailkeep.base.keys import KeyRing, Unsealable
+from mailkeep.http import origin
+from mailkeep.http.port import Incoming, Running
+from mailkeep.mail import services
+from mailkeep.store.database import Tx
+
+COOKIE = "__Host-operator"
+LIFE = 8 * HOUR
+SCOPE = "operate"
+_PURPOSE = "operator cookie"
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """What the cookie says: which key signed in, and until when that counts."""
+
+    key: str
+    until: Instant
+
+
+class Operator(msgspec.Struct, frozen=True):
+    """Who is at the console, and what they posted."""
+
+    signed: Signed
+    name: str
+    form: dict[str, str]
+
+    @property
+    def key(self) -> str:
+        return self.signed.key
+
+
+def seal(keys: KeyRing, signed: Signed) -> str:
+    """The cookie's value."""
+    sealed = keys.seal(_PURPOSE, msgspec.json.encode(signed))
+    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+
+def unseal(keys: KeyRing, value: str) -> Signed:
+    """What ``seal`` made. Raises ``NotSignedIn``."""
+    try:
+        sealed = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+        return msgspec.json.decode(keys.unseal(_PURPOSE, sealed), type=Signed)
+    except (Unsealable, binascii.Error, ValueError) as error:
+        raise NotSignedIn("sign in first") from error
+
+
+async def still(tx: Tx, signed: Signed) -> str | None:
+    """The name of the key that signed in, while it may act; else None."""
+    if tx.now >= signed.until:
+        return None
+    return await services.still_may(tx, signed.key, SCOPE)
+
+
+async def operator(request: Incoming, running: Running) -> Operator:
+    """Who is signed in. Raises ``NotSignedIn``; ``NotAllowed`` for a POST from another site."""
+    form: Mapping[str, Any] = {}
+    if request.method == "POST":
+        check_origin(request)
+    signed = unseal(running.keys, request.cookies.get(COOKIE, ""))
+    async with running.database.read() as tx:
+        name = await still(tx, signed)
+    if name is None:
+        raise NotSignedIn("sign in again")
+    if request.method == "POST":
+        form = await request.form()
+    fields = {field: one for field, one in form.items() if isinstance(one, str)}
+    return Operator(signed, name, fields)
+
+
+def check_origin(request: Incoming) -> None:
+    origin.check({name.lower(): value for name, value in request.headers.items()})
+
+
+class SignIn(Controller):
+    """In and out."""
+
+    path = "/console"
+    include_in_schema = False
+
+    @get("/sign-in")
+    async def ask(self) -> Template:
+        return Template("console/sign_in.html", context={"error": None})
+
+    @post("/sign-in")
+    async def enter(self, request: Incoming, running: Running) -> Response[Any]:
+        check_origin(request)
+        form = await request.form()
+        presented = str(form.get("key", "")).strip()
+        try:
+            async with running.database.read() as tx:
+                key = await services.authorise(tx, running.keys, presented[:200], SCOPE)
+                until = tx.now + LIFE
+        except MailkeepError as error:
+            return Template(
+                "console/sign_in.html", context={"error": error}, status_code=error.status
+            )
+        value = seal(running.keys, Signed(key, until))
+        return Redirect("/console", status_code=303, cookies=[_cookie(value, LIFE // SECOND)])
+
+    @post("/sign-out")
+    async def leave(self, request: Incoming) -> Redirect:
+        check_origin(request)
+        return Redirect("/console/sign-in", status_code=303, cookies=[_cookie("", 0)])
+
+
+def on_error(_request: Incoming, error: MailkeepError) -> Response[Any]:
+    """A page that says what is wrong; who is not signed in is asked to."""
+    if isinstance(error, NotSignedIn):
+        return Redirect("/console/sign-in", status_code=303)
+    return Template("console/error.html", context={"error": error}, status_code=error.status)
+
+
+def _cookie(value: str, seconds: int) -> Cookie:
+    return Cookie(
+        key=COOKIE,
+        value=value,
+        path="/",
+        max_age=seconds,
+        secure=True,
+        httponly=True,
+        samesite="strict",
+    )

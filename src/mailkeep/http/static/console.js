@@ -1,0 +1,28 @@
+// Bring what changed onto the page. Without this script the page is the same, and is reloaded by hand.
+const news = document.getElementById("news");
+const source = new EventSource(news.dataset.news);
+
+const newest = () => document.querySelector("#timeline .what")?.textContent.trim();
+
+async function refresh() {
+  const reply = await fetch(location.href);
+  if (!reply.ok || reply.redirected) return;
+  const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+  const before = newest();
+  const focused = document.activeElement?.getAttribute("href");
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const fresh = page.getElementById(part.id);
+    if (!fresh || fresh.isEqualNode(part)) continue;
+    const open = [...part.querySelectorAll("details[open]")].map((one) => one.textContent);
+    for (const one of fresh.querySelectorAll("details")) one.open = open.includes(one.textContent);
+    part.replaceWith(fresh);
+  }
+  if (focused) document.querySelector(`[data-live] a[href="${CSS.escape(focused)}"]`)?.focus();
+  // Only what is new in words is said aloud: counts change all the time.
+  const now = newest();
+  if (now && now !== before) news.textContent = `New: ${now.replace(/\s+/g, " ")}`;
+}
+
+source.onopen = () => { news.textContent = "Live: this page keeps itself up to date."; };
+source.onerror = () => { news.textContent = "Not connected; trying again. Reload to be sure."; };
+source.onmessage = refresh;

@@ -1,0 +1,12 @@
+"""Incidents: one record for each thing that may be going on, from its first sign to its end.
+
+Opinions of the watch become incidents by a pure decision (``decide``): one for each provider,
+whatever is suspected of it, and one for a campaign that no provider explains. Blast radius, both
+tracks' checklists and the headline are worked out from state when somebody looks.
+
+Owns: ``incidents``, ``incident_entries``.
+Publishes: ``incidents.events``. Hears: ``SignalRaised``, ``ProviderCut``, ``ProviderRestored``,
+``ProofVoided``; response calls its services.
+Security: opens on evidence that outsiders can stage, which is why it acts on nothing itself. Its
+texts are pseudonymous; what people write in notes is kept here and in no event.
+"""

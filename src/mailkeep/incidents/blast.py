@@ -1,0 +1,44 @@
+"""Whom an incident may have touched, counted from the ledger and the recoveries."""
+
+from mailkeep.base.clock import SECOND, Instant
+from mailkeep.mail import queries as mail
+from mailkeep.recovery import queries as recovery
+from mailkeep.store.database import Tx
+
+from .suspects import House
+from .types import BlastRadius, Incident, IncidentSettings
+
+
+def window(incident: Incident, now: Instant, settings: IncidentSettings) -> tuple[Instant, Instant]:
+    """From when to when (pure).
+
+    It begins before the first sign: a proof that was under way then may have been read. It ends
+    when the suspect was cut off: nothing was given to it after that.
+    """
+    ends = [one for one in (incident.contained_at, incident.closed_at) if one is not None]
+    return incident.since - round(settings.lead * SECOND), min(ends, default=now)
+
+
+async def radius(
+    tx: Tx, house: House, incident: Incident, settings: IncidentSettings
+) -> BlastRadius:
+    """The counts as they stand now.
+
+    ``exposed``: addresses that the suspects had been given by the end of the window, ever. The
+    others: accounts of which a proof went through the suspects in the window; for a campaign,
+    through anybody.
+    """
+    since, until = window(incident, tx.now, settings)
+    suspects = house.suspects(incident.subject)
+    exposed = await mail.exposed(tx, suspects, until) if suspects else 0
+    found = await recovery.outcomes(tx, suspects or frozenset(house.parties), since, until)
+    return BlastRadius(
+        since,
+        until,
+        exposed,
+        found.requested,
+        found.half_proven,
+        found.stopped_by_factor,
+        found.completed,
+        found.denied,
+    )

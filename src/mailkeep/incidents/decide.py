@@ -1,0 +1,272 @@
+"""From opinions to incidents (pure): what opens, what changes, what ends.
+
+One provider has one incident, whatever is suspected of it: whoever is woken reads one page. A
+campaign joins the provider that explains it best, and stands alone where none does. An opinion that
+was held stays held down to the closing line, and what a person closed does not come back on the
+evidence that the person had seen, so that nothing flutters.
+"""
+
+from collections.abc import Iterable, Sequence, Set
+
+import msgspec
+
+from mailkeep.base.clock import SECOND, Instant
+from mailkeep.watch.correlation import Opinion
+from mailkeep.watch.types import RESETS, Hypothesis, Subject
+
+from .types import Incident, IncidentSettings, Reason, State, View
+
+MATERIAL = 0.25  #: nats; a smaller drift is not written down
+
+_COMPROMISED, _CAMPAIGN = Hypothesis.PROVIDER_COMPROMISED, Hypothesis.CAMPAIGN
+
+_HELD = {
+    Hypothesis.PROVIDER_COMPROMISED: "{} may be compromised",
+    Hypothesis.PROVIDER_SILENT: "{} may not carry our mail",
+    Hypothesis.CAMPAIGN: "somebody may be attacking many accounts",
+}
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line for the timeline, with the facts that it rests on."""
+
+    kind: str
+    text: str
+    events: tuple[str, ...]
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """Open an incident about ``subject``."""
+
+    subject: Subject
+    opinions: tuple[View, ...]
+    lines: tuple[Line, ...]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Write down what an incident's opinions have become. Without lines it is only drift."""
+
+    incident: str
+    opinions: tuple[View, ...]
+    quiet_since: Instant | None
+    lines: tuple[Line, ...]
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """End an incident. ``joined``: the subject whose incident goes on with it."""
+
+    incident: str
+    joined: Subject | None = None
+
+
+Step = Opening | Change | Closing
+
+
+def decide(
+    opinions: Sequence[Opinion],
+    live: Sequence[Incident],
+    dismissed: Sequence[Incident],
+    now: Instant,
+    settings: IncidentSettings,
+    close_at: float,
+) -> list[Step]:
+    """What to do, openings first.
+
+    Args:
+        live: incidents that are not closed.
+        dismissed: incidents that a person closed not long ago.
+        close_at: log odds below which a held opinion is let go.
+    """
+    standing = {one.subject: one for one in live}
+    about: dict[Subject, list[Opinion]] = {}
+    for opinion in opinions:
+        about.setdefault(opinion.subject, []).append(opinion)
+    campaign = about.pop(RESETS, [])
+    views: dict[Subject, tuple[View, ...]] = {}
+    for subject in sorted(about.keys() | {one.subject for one in live if one.subject != RESETS}):
+        incident = standing.get(subject)
+        before = () if incident is None else incident.opinions
+        own = [one for one in before if one.hypothesis is not _CAMPAIGN]
+        merged = _merge(own, about.get(subject, []), close_at)
+        if incident is not None or _opens(about[subject], merged, dismissed, now, settings):
+            views[subject] = merged
+    steps: list[Step] = _place_campaign(
+        campaign, views, standing, dismissed, now, settings, close_at
+    )
+    for subject, merged in views.items():
+        incident = standing.get(subject)
+        if incident is None:
+            steps.append(Opening(subject, merged, _lines(subject, (), merged)))
+        else:
+            steps += _go_on(incident, merged, now, settings)
+    # An incident must be there before another one joins it.
+    return sorted(steps, key=lambda one: not isinstance(one, Opening))
+
+
+def _place_campaign(
+    campaign: list[Opinion],
+    views: dict[Subject, tuple[View, ...]],
+    standing: dict[Subject, Incident],
+    dismissed: Sequence[Incident],
+    now: Instant,
+    settings: IncidentSettings,
+    close_at: float,
+) -> list[Step]:
+    """Put the campaign's opinion into ``views``, where it belongs."""
+    joined = {
+        subject: view
+        for subject, incident in standing.items()
+        for view in incident.opinions
+        if view.hypothesis is _CAMPAIGN
+    }
+    before = sorted(joined.values(), key=lambda one: not one.open)[:1]
+    alone = standing.get(RESETS)
+    host = _host(views, joined.keys())
+    if host is None:
+        merged = _merge(before, campaign, close_at)
+        if alone is not None or _opens(campaign, merged, dismissed, now, settings):
+            views[RESETS] = merged
+        return []
+    merged = _merge(before, campaign, close_at)
+    if before or any(one.open for one in merged):
+        views[host] += merged
+    return [] if alone is None else [Closing(alone.id, host)]
+
+
+def _host(views: dict[Subject, tuple[View, ...]], joined: Set[Subject]) -> Subject | None:
+    """The provider's incident that a campaign belongs to: where it is already, then the likeliest.
+
+    An incident in which nothing is held explains nothing any more.
+    """
+
+    def rank(subject: Subject) -> tuple[bool, float, float]:
+        odds = {one.hypothesis: one.log_odds for one in views[subject]}
+        return (subject in joined, odds.get(_COMPROMISED, -99.0), max(odds.values()))
+
+    able = [
+        subject
+        for subject, held in views.items()
+        if held and (subject in joined or any(one.open for one in held))
+    ]
+    return max(sorted(able), key=rank, default=None)
+
+
+def _opens(
+    opinions: Iterable[Opinion],
+    merged: Iterable[View],
+    dismissed: Sequence[Incident],
+    now: Instant,
+    settings: IncidentSettings,
+) -> bool:
+    held = {one.hypothesis for one in merged if one.open}
+    return any(
+        opinion.hypothesis in held and not _seen(opinion, dismissed, now, settings)
+        for opinion in opinions
+    )
+
+
+def _seen(
+    opinion: Opinion, dismissed: Sequence[Incident], now: Instant, settings: IncidentSettings
+) -> bool:
+    """Whether a person had all of this on the table when they closed an incident."""
+    for incident in dismissed:
+        if incident.subject != opinion.subject and opinion.hypothesis is not _CAMPAIGN:
+            continue
+        reasons = [
+            reason
+            for view in incident.opinions
+            if view.hypothesis is opinion.hypothesis
+            for reason in view.reasons
+        ]
+        if not reasons:
+            continue
+        recent = now - (incident.closed_at or 0) < round(settings.reopen_after * SECOND)
+        detectors = {one.detector for one in reasons}
+        events = {event for one in reasons for event in one.events}
+        counted = [one for one in opinion.terms if one.counted > 0]
+        if recent and all(one.detector in detectors for one in counted):
+            return True
+        if all(events.issuperset(one.events) for one in counted):
+            return True
+    return False
+
+
+def _go_on(
+    incident: Incident, merged: tuple[View, ...], now: Instant, settings: IncidentSettings
+) -> list[Step]:
+    quiet = None
+    if not any(one.open for one in merged):
+        quiet = now if incident.quiet_since is None else incident.quiet_since
+    lines = _lines(incident.subject, incident.opinions, merged)
+    steps: list[Step] = []
+    if lines or quiet != incident.quiet_since or _drifted(incident.opinions, merged):
+        steps.append(Change(incident.id, merged, quiet, lines))
+    long = quiet is not None and now - quiet >= round(settings.close_after * SECOND)
+    # What was cut off waits for a person, however quiet it is: a cut provider shows no signs.
+    if long and incident.state is not State.CONTAINED:
+        steps.append(Closing(incident.id))
+    return steps
+
+
+def _merge(
+    before: Iterable[View], opinions: Iterable[Opinion], close_at: float
+) -> tuple[View, ...]:
+    """Today's opinions over those of before; what nothing speaks for any more is let go."""
+    kept = {one.hypothesis: msgspec.structs.replace(one, open=False) for one in before}
+    held = {one.hypothesis for one in before if one.open}
+    for opinion in opinions:
+        still = opinion.hypothesis in held and opinion.log_odds >= close_at
+        kept[opinion.hypothesis] = View(
+            opinion.hypothesis,
+            round(opinion.log_odds, 2),
+            opinion.open or still,
+            opinion.may_cut_automatically,
+            tuple(
+                Reason(term.detector, round(term.counted, 2), term.reason, term.note, term.events)
+                for term in opinion.terms
+            ),
+            opinion.prior,
+        )
+    return tuple(
+        msgspec.structs.replace(one, alone=one.alone and one.open)
+        for one in sorted(kept.values(), key=lambda one: (-one.open, -one.log_odds))
+    )
+
+
+def _lines(subject: Subject, before: Iterable[View], after: Iterable[View]) -> tuple[Line, ...]:
+    """What is worth a line: a suspicion held or let go, and every new kind of sign."""
+    earlier = {one.hypothesis: one for one in before}
+    lines = []
+    for view in after:
+        old = earlier.get(view.hypothesis)
+        was_open = old is not None and old.open
+        words = _HELD[view.hypothesis].format(subject.id)
+        events = tuple(dict.fromkeys(e for one in view.reasons for e in one.events))
+        if view.open and not was_open:
+            lines.append(Line("raised", f"{words} ({view.log_odds:+.1f} nats)", events))
+        elif was_open and not view.open:
+            lines.append(Line("lowered", f"no longer held: {words}", events))
+        if not view.open:
+            continue
+        known = set() if old is None else {one.detector for one in old.reasons}
+        lines += [
+            Line("evidence", f"{one.text} ({one.nats:+.1f} nats)", one.events)
+            for one in view.reasons
+            if one.detector not in known and one.nats > 0
+        ]
+    return tuple(lines)
+
+
+def _drifted(before: tuple[View, ...], after: tuple[View, ...]) -> bool:
+    if len(before) != len(after):
+        return True
+    earlier = {one.hypothesis: one for one in before}
+    for view in after:
+        old = earlier.get(view.hypothesis)
+        if old is None or old.open != view.open or old.alone != view.alone:
+            return True
+        if abs(old.log_odds - view.log_odds) >= MATERIAL:
+            return True
+        if [one.events for one in old.reasons] != [one.events for one in view.reasons]:
+            return True
+    return False

@@ -1,0 +1,45 @@
+"""Facts of the incidents room."""
+
+from mailkeep.events.types import Fact, fact
+
+
+@fact("incidents.opened")
+class IncidentOpened(Fact, frozen=True):
+    """Something may be going on. ``hypotheses``: what is held about the subject."""
+
+    incident: str
+    subject_kind: str
+    subject_id: str
+    hypotheses: tuple[str, ...]
+
+
+@fact("incidents.updated")
+class IncidentUpdated(Fact, frozen=True):
+    """What is held about the subject changed, or its evidence did."""
+
+    incident: str
+    hypotheses: tuple[str, ...]
+
+
+@fact("incidents.contained")
+class IncidentContained(Fact, frozen=True):
+    """The suspect was cut off."""
+
+    incident: str
+    by: str
+
+
+@fact("incidents.restored")
+class IncidentRestored(Fact, frozen=True):
+    """The suspect carries mail again."""
+
+    incident: str
+    by: str
+
+
+@fact("incidents.closed")
+class IncidentClosed(Fact, frozen=True):
+    """An incident ended. ``by``: a person's id, ``quiet``, or ``joined`` with another incident."""
+
+    incident: str
+    by: str

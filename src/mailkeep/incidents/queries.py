@@ -1,0 +1,102 @@
+"""Reads of the incidents room."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Select, select
+from sqlalchemy.engine import RowMapping
+
+from mailkeep.base.clock import DAY
+from mailkeep.base.errors import NotFound
+from mailkeep.store.database import Tx
+from mailkeep.watch.types import Subject
+
+from . import blast
+from .suspects import House
+from .tables import incident_entries, incidents
+from .types import BlastRadius, Entry, Incident, IncidentSettings, State, View
+
+LOOK_BACK = 30 * DAY  #: no signal weighs longer, so nothing that was dismissed earlier matters
+
+_i, _e = incidents, incident_entries
+
+
+async def recent(tx: Tx, limit: int = 200) -> list[Incident]:
+    """The newest incidents first."""
+    return [_incident(row) for row in await tx.all(_newest().limit(limit))]
+
+
+async def one(tx: Tx, incident: str, *, lock: bool = False) -> Incident:
+    """An incident. Raises ``NotFound``.
+
+    Args:
+        lock: hold its row to the end of the transaction.
+    """
+    query = select(_i).where(_i.c.id == incident)
+    row = await tx.one(query.with_for_update() if lock else query)
+    if row is None:
+        raise NotFound("no such incident")
+    return _incident(row)
+
+
+async def live(tx: Tx, *, lock: bool = False) -> list[Incident]:
+    """Every incident that is not closed, the newest first."""
+    query = _newest().where(_i.c.state != State.CLOSED.value)
+    return [_incident(row) for row in await tx.all(query.with_for_update() if lock else query)]
+
+
+async def dismissed(tx: Tx) -> list[Incident]:
+    """Incidents that a person closed and whose evidence may still weigh."""
+    query = _newest().where(
+        _i.c.closed_at >= tx.now - LOOK_BACK, _i.c.closed_by.not_in(("quiet", "joined"))
+    )
+    return [_incident(row) for row in await tx.all(query)]
+
+
+async def timeline(tx: Tx, incident: str, limit: int = 1000) -> list[Entry]:
+    """The newest lines of an incident's timeline, in order."""
+    rows = await tx.all(
+        select(_e).where(_e.c.incident_id == incident).order_by(_e.c.line.desc()).limit(limit)
+    )
+    return [
+        Entry(
+            row["line"],
+            row["at"],
+            row["kind"],
+            row["text"],
+            row["by"],
+            tuple(msgspec.json.decode(row["events"], type=list[str])),
+            row["count"],
+        )
+        for row in reversed(rows)
+    ]
+
+
+async def blast_radius(
+    tx: Tx, house: House, incident: Incident, settings: IncidentSettings
+) -> BlastRadius:
+    """Worked out anew while it is open; afterwards as it stood at the end."""
+    kept = await tx.value(select(_i.c.blast).where(_i.c.id == incident.id))
+    if kept is not None:
+        return msgspec.json.decode(kept, type=BlastRadius)
+    return await blast.radius(tx, house, incident, settings)
+
+
+def _newest() -> Select[Any]:
+    return select(_i).order_by(_i.c.id.desc())
+
+
+def _incident(row: RowMapping) -> Incident:
+    return Incident(
+        row["id"],
+        Subject(row["subject_kind"], row["subject_id"]),
+        State(row["state"]),
+        row["opened_at"],
+        row["since"],
+        tuple(msgspec.json.decode(row["opinions"], type=list[View])),
+        row["contained_at"],
+        row["restored_at"],
+        row["closed_at"],
+        row["closed_by"],
+        row["quiet_since"],
+    )

@@ -1,0 +1,299 @@
+"""What becomes of incidents: opened, changed, contained, restored, noted, closed."""
+
+import msgspec
+from sqlalchemy import func, insert, select, update
+
+from mailkeep.base.clock import MINUTE, Instant
+from mailkeep.base.errors import Conflict, Invalid
+from mailkeep.base.ids import new_id
+from mailkeep.events import audit
+from mailkeep.events.log import record
+from mailkeep.events.tables import events
+from mailkeep.events.types import Recorded
+from mailkeep.mail.events import ProviderCut, ProviderRestored
+from mailkeep.recovery.events import ProofVoided
+from mailkeep.store.database import Database, Tx
+from mailkeep.watch import queries as watch
+from mailkeep.watch.types import Subject, WatchSettings, provider_subject
+
+from . import blast, queries
+from .decide import Change, Closing, Line, Opening, decide
+from .events import (
+    IncidentClosed,
+    IncidentContained,
+    IncidentOpened,
+    IncidentRestored,
+    IncidentUpdated,
+)
+from .suspects import House
+from .tables import incident_entries, incidents
+from .types import Incident, IncidentSettings, State, View
+
+SYSTEM = "mailkeep"  #: who wrote a line that no person wrote
+LONGEST_NOTE = 4000
+
+_i, _e = incidents, incident_entries
+
+
+class Incidents:
+    """The incidents of one house.
+
+    Args:
+        database: where they are kept.
+        house: our providers and who stands behind them.
+        watch_settings: how opinions are weighed.
+        settings: when incidents end.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        house: House,
+        watch_settings: WatchSettings | None = None,
+        settings: IncidentSettings | None = None,
+    ) -> None:
+        self._database = database
+        self.house = house
+        self._watch = watch_settings or WatchSettings()
+        self.settings = settings or IncidentSettings()
+        self._assessed: Tx | None = None
+
+    async def on_signal(self, tx: Tx, _recorded: Recorded) -> None:
+        """Assess, once in a transaction: what is on the log already is weighed together."""
+        if self._assessed is not tx:
+            self._assessed = tx
+            await self.assess(tx)
+
+    async def on_cut(self, tx: Tx, recorded: Recorded) -> None:
+        """A provider was cut off, by whatever means: its incident is contained."""
+        if isinstance(recorded.fact, ProviderCut):
+            fact = recorded.fact
+            incident = await self._about(tx, provider_subject(fact.provider))
+            if incident is not None:
+                await self.contain(tx, incident.id, by=fact.by, events=(recorded.id,))
+
+    async def on_restored(self, tx: Tx, recorded: Recorded) -> None:
+        """A provider carries mail again."""
+        if isinstance(recorded.fact, ProviderRestored):
+            fact = recorded.fact
+            incident = await self._about(tx, provider_subject(fact.provider))
+            if incident is not None:
+                await self.restore(tx, incident.id, by=fact.by, events=(recorded.id,))
+
+    async def on_voided(self, tx: Tx, recorded: Recorded) -> None:
+        """Proofs voided for the sake of an incident are a count in its timeline."""
+        fact = recorded.fact
+        if not isinstance(fact, ProofVoided) or fact.why != "provider_cut":
+            return
+        for incident in await queries.live(tx):
+            if fact.provider in self.house.suspects(incident.subject):
+                words = "proofs that went through the suspect are void"
+                await self._count(tx, incident.id, "voided", words, recorded.id)
+                return
+
+    async def assess(self, tx: Tx) -> None:
+        """Weigh what is known now, and write down what follows."""
+        opinions = await watch.opinions(tx, self._watch)
+        live = await queries.live(tx, lock=True)
+        if not opinions and not live:
+            return
+        steps = decide(
+            opinions,
+            live,
+            await queries.dismissed(tx),
+            tx.now,
+            self.settings,
+            self._watch.correlation.close_at,
+        )
+        for step in steps:
+            match step:
+                case Opening():
+                    await self._open(tx, step)
+                case Change():
+                    await self._change(tx, step)
+                case Closing(incident, None):
+                    await self._close(tx, incident, "quiet", "nothing is held any more")
+                case Closing(incident, Subject() as subject):
+                    await self._close(tx, incident, "joined", f"goes on as part of {subject.id}")
+
+    async def tick(self) -> None:
+        """Assess as time passes: what nothing speaks for any more is let go, and closes."""
+        async with self._database.write() as tx:
+            await self.assess(tx)
+
+    async def contain(
+        self, tx: Tx, incident: str, *, by: str, events: tuple[str, ...] = ()
+    ) -> None:
+        """The suspect was cut off. Nothing changes when that is known already."""
+        await self._enter_state(
+            tx, incident, State.CONTAINED, by, "the suspect was cut off", events
+        )
+
+    async def restore(
+        self, tx: Tx, incident: str, *, by: str, events: tuple[str, ...] = ()
+    ) -> None:
+        """The suspect carries mail again."""
+        words = "the suspect carries mail again"
+        await self._enter_state(tx, incident, State.RESTORED, by, words, events)
+
+    async def enter(
+        self,
+        tx: Tx,
+        incident: str,
+        kind: str,
+        text: str,
+        *,
+        by: str = SYSTEM,
+        events: tuple[str, ...] = (),
+        count: int = 0,
+    ) -> None:
+        """Add a line to the timeline. Raises ``NotFound``."""
+        await queries.one(tx, incident, lock=True)  # lines are numbered one after the other
+        last = await tx.value(select(func.max(_e.c.line)).where(_e.c.incident_id == incident))
+        await tx.run(
+            insert(_e).values(
+                incident_id=incident,
+                line=(last or 0) + 1,
+                at=tx.now,
+                kind=kind,
+                text=text,
+                by=by,
+                events=msgspec.json.encode(events).decode(),
+                count=count,
+            )
+        )
+
+    async def note(self, tx: Tx, incident: str, text: str, *, by: str) -> None:
+        """What a person has to say. Raises ``Invalid``, ``NotFound``."""
+        text = text.strip()
+        if not text or len(text) > LONGEST_NOTE:
+            raise Invalid(f"a note has 1 to {LONGEST_NOTE} characters", field="text")
+        await self.enter(tx, incident, "note", text, by=by)
+        # The words stay out of the audit chain: it outlives every erasure.
+        await audit.write(tx, by, "note_incident", {"incident": incident})
+
+    async def close(self, tx: Tx, incident: str, why: str, *, by: str) -> None:
+        """A person ends it, and says why. Raises as ``note`` does; ``Conflict`` when it is closed
+        already."""
+        found = await queries.one(tx, incident, lock=True)
+        if found.state is State.CLOSED:
+            raise Conflict("this incident is closed already")
+        await self.note(tx, incident, why, by=by)
+        await self._close(tx, incident, by, "closed by a person")
+        await audit.write(tx, by, "close_incident", {"incident": incident})
+
+    async def _about(self, tx: Tx, subject: Subject) -> Incident | None:
+        return next((one for one in await queries.live(tx) if one.subject == subject), None)
+
+    async def _open(self, tx: Tx, step: Opening) -> None:
+        incident = new_id("inc", tx.now, tx.order.next())
+        first = (
+            tx.upsert(_i)
+            .values(
+                id=incident,
+                subject_kind=step.subject.kind,
+                subject_id=step.subject.id,
+                state=State.OPEN.value,
+                opened_at=tx.now,
+                since=await self._oldest(tx, step.opinions, tx.now),
+                opinions=_encode(step.opinions),
+            )
+            .on_conflict_do_nothing()
+        )
+        if await tx.run(first) != 1:
+            return  # another process opened it in this moment
+        await self.enter(tx, incident, "opened", "the incident opened")
+        await self._write_lines(tx, incident, step.lines)
+        subject = step.subject
+        opened = IncidentOpened(incident, subject.kind, subject.id, _held(step.opinions))
+        await record(self._database, tx, opened)
+
+    async def _change(self, tx: Tx, step: Change) -> None:
+        before = await queries.one(tx, step.incident)
+        await tx.run(
+            update(_i)
+            .where(_i.c.id == step.incident)
+            .values(
+                opinions=_encode(step.opinions),
+                quiet_since=step.quiet_since,
+                since=await self._oldest(tx, step.opinions, before.since),
+            )
+        )
+        await self._write_lines(tx, step.incident, step.lines)
+        if step.lines or _alone(before.opinions) != _alone(step.opinions):
+            updated = IncidentUpdated(step.incident, _held(step.opinions))
+            await record(self._database, tx, updated)
+
+    async def _close(self, tx: Tx, incident: str, by: str, words: str) -> None:
+        found = await queries.one(tx, incident)
+        last = await blast.radius(tx, self.house, found, self.settings)
+        await tx.run(
+            update(_i)
+            .where(_i.c.id == incident)
+            .values(
+                state=State.CLOSED.value,
+                closed_at=tx.now,
+                closed_by=by,
+                blast=msgspec.json.encode(last).decode(),
+            )
+        )
+        writer = SYSTEM if by in {"quiet", "joined"} else by
+        await self.enter(tx, incident, "closed", words, by=writer)
+        await record(self._database, tx, IncidentClosed(incident, by))
+
+    async def _enter_state(
+        self, tx: Tx, incident: str, state: State, by: str, words: str, events: tuple[str, ...]
+    ) -> None:
+        found = await queries.one(tx, incident, lock=True)
+        leaves = {
+            State.CONTAINED: (State.OPEN, State.RESTORED),
+            State.RESTORED: (State.CONTAINED,),
+        }
+        if found.state not in leaves[state]:
+            return
+        values: dict[str, object] = {"state": state.value}
+        if state is State.RESTORED:
+            values["restored_at"] = tx.now
+        elif found.contained_at is None:
+            values["contained_at"] = tx.now
+        await tx.run(update(_i).where(_i.c.id == incident).values(values))
+        await self.enter(tx, incident, state.value, words, by=by, events=events)
+        contained = state is State.CONTAINED
+        fact = IncidentContained(incident, by) if contained else IncidentRestored(incident, by)
+        await record(self._database, tx, fact)
+
+    async def _count(self, tx: Tx, incident: str, kind: str, text: str, event: str) -> None:
+        """Count up in the line of this minute: a flood of facts is one line."""
+        row = await tx.one(
+            select(_e)
+            .where(_e.c.incident_id == incident, _e.c.kind == kind, _e.c.at > tx.now - MINUTE)
+            .order_by(_e.c.line.desc())
+            .limit(1)
+        )
+        if row is None:
+            await self.enter(tx, incident, kind, text, events=(event,), count=1)
+            return
+        same = (_e.c.incident_id == incident) & (_e.c.line == row["line"])
+        await tx.run(update(_e).where(same).values(count=row["count"] + 1))
+
+    async def _write_lines(self, tx: Tx, incident: str, lines: tuple[Line, ...]) -> None:
+        for line in lines:
+            await self.enter(tx, incident, line.kind, line.text, events=line.events)
+
+    async def _oldest(self, tx: Tx, opinions: tuple[View, ...], default: Instant) -> Instant:
+        """When the oldest fact of what is held happened."""
+        ids = {e for view in opinions if view.open for one in view.reasons for e in one.events}
+        found = await tx.value(select(func.min(events.c.at)).where(events.c.id.in_(ids)))
+        return default if found is None else min(default, int(found))
+
+
+def _encode(opinions: tuple[View, ...]) -> str:
+    return msgspec.json.encode(opinions).decode()
+
+
+def _held(opinions: tuple[View, ...]) -> tuple[str, ...]:
+    return tuple(one.hypothesis.value for one in opinions if one.open)
+
+
+def _alone(opinions: tuple[View, ...]) -> set[str]:
+    return {one.hypothesis.value for one in opinions if one.alone}

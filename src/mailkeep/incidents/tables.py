@@ -1,0 +1,51 @@
+"""Tables of the incidents room."""
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
+
+from mailkeep.store.schema import Micros, metadata
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("subject_kind", String(12), nullable=False),
+    Column("subject_id", String(40), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("opened_at", Micros, nullable=False),
+    Column("since", Micros, nullable=False),
+    Column("contained_at", Micros),
+    Column("restored_at", Micros),
+    Column("closed_at", Micros),
+    Column("closed_by", String(80)),
+    Column("quiet_since", Micros),
+    Column("opinions", Text, nullable=False),
+    Column("blast", Text),  # as it stood at the end; NULL while it is worked out anew
+)
+# Whoever assesses at the same time as another: one subject has one incident that is not closed.
+_LIVE = incidents.c.state != "closed"
+Index(
+    "ix_incidents_live",
+    incidents.c.subject_kind,
+    incidents.c.subject_id,
+    unique=True,
+    sqlite_where=_LIVE,
+    postgresql_where=_LIVE,
+)
+
+incident_entries = Table(
+    "incident_entries",
+    metadata,
+    Column(
+        "incident_id",
+        String(40),
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("line", Integer, primary_key=True, autoincrement=False),  # 1, 2, 3 … in each incident
+    Column("at", Micros, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("events", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+)

@@ -1,0 +1,109 @@
+"""Words and settings of the incidents room."""
+
+import enum
+
+import msgspec
+
+from mailkeep.base.clock import Instant
+from mailkeep.watch.types import Hypothesis, Subject
+
+
+class State(enum.StrEnum):
+    """Where an incident stands."""
+
+    OPEN = "open"  #: something may be going on, and nothing contains it yet
+    CONTAINED = "contained"  #: the suspect was cut off; only people end that
+    RESTORED = "restored"  #: the suspect carries mail again
+    CLOSED = "closed"  #: ended by a person, or quiet for long, or joined with another
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One term of an opinion: what it counts, in nats, in plain words, and on what it rests."""
+
+    detector: str
+    nats: float
+    text: str
+    note: str
+    events: tuple[str, ...]
+
+
+class View(msgspec.Struct, frozen=True):
+    """An opinion as an incident keeps it.
+
+    Attributes:
+        prior: its log odds before any evidence.
+        open: it is held; an opinion that was held stays so until it falls below the closing line.
+        alone: an action may rest on it without a person: we saw it ourselves, and nobody outside
+            could have staged it.
+    """
+
+    hypothesis: Hypothesis
+    log_odds: float
+    open: bool
+    alone: bool
+    reasons: tuple[Reason, ...]
+    prior: float = 0.0
+
+
+class Incident(msgspec.Struct, frozen=True):
+    """An incident.
+
+    Attributes:
+        since: when the oldest fact of its evidence happened: the first act that can be seen.
+        quiet_since: since when no opinion has been held.
+        closed_by: who closed it: a person's id, or ``quiet``, ``joined``.
+    """
+
+    id: str
+    subject: Subject
+    state: State
+    opened_at: Instant
+    since: Instant
+    opinions: tuple[View, ...] = ()
+    contained_at: Instant | None = None
+    restored_at: Instant | None = None
+    closed_at: Instant | None = None
+    closed_by: str | None = None
+    quiet_since: Instant | None = None
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A line of the timeline. ``count`` is 0 where nothing is counted."""
+
+    line: int
+    at: Instant
+    kind: str
+    text: str
+    by: str
+    events: tuple[str, ...]
+    count: int
+
+
+class BlastRadius(msgspec.Struct, frozen=True):
+    """What the suspect could reach; see ``blast``. Addresses, then accounts by what happened."""
+
+    since: Instant
+    until: Instant
+    exposed: int
+    requested: int
+    half_proven: int
+    stopped_by_factor: int
+    completed: int
+    denied: int
+
+
+class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The ``[incidents]`` table. Seconds.
+
+    Attributes:
+        close_after: an incident that is not contained closes itself when nothing has been held
+            for so long.
+        reopen_after: for so long after a person closed an incident, only a detector that had no
+            part in it opens another about the same subject.
+        lead: recoveries begun so long before the first sign count too: their mail was under way,
+            and a link lives an hour.
+    """
+
+    close_after: float = 6 * 3600.0
+    reopen_after: float = 3600.0
+    lead: float = 3600.0

@@ -1,0 +1,70 @@
+"""An incident in one sentence (pure): what may be going on, how sure we are, where it stands."""
+
+import math
+
+from mailkeep.base.clock import MINUTE, Instant, iso
+from mailkeep.watch.types import Hypothesis
+
+from .types import Incident, State, View
+
+#: From which probability on a word is used; the words of intelligence analysis, roughly.
+_SURE = ((0.99, "almost certainly"), (0.9, "very probably"), (0.7, "probably"), (0.0, "perhaps"))
+
+_SAYS = {
+    Hypothesis.PROVIDER_COMPROMISED: "somebody {sure} reads or alters our mail at {name}",
+    Hypothesis.PROVIDER_SILENT: "{name} {sure} does not carry our mail",
+    Hypothesis.CAMPAIGN: "somebody {sure} attacks many accounts through their recovery",
+}
+
+TITLES = {
+    Hypothesis.PROVIDER_COMPROMISED: "Compromised",
+    Hypothesis.PROVIDER_SILENT: "Silent",
+    Hypothesis.CAMPAIGN: "Campaign against accounts",
+}
+
+_STANDS = {
+    State.OPEN: "nothing contains it yet",
+    State.CONTAINED: "the provider is cut off",
+    State.RESTORED: "the provider carries mail again",
+    State.CLOSED: "this is closed",
+}
+
+
+def probability(view: View) -> float:
+    return 1 / (1 + math.exp(-view.log_odds))
+
+
+def percent(view: View) -> str:
+    """A probability as people read it; never a hundred."""
+    value = 100 * probability(view)
+    return f"{min(value, 99.9):.1f} %" if value >= 99 else f"{value:.0f} %"
+
+
+def headline(incident: Incident) -> str:
+    """The sentence on top."""
+    held = [one for one in incident.opinions if one.open]
+    if not held:
+        quiet = f"Nothing is held about {incident.subject.id} any more"
+        return f"{quiet}; {_STANDS[incident.state]}."
+    parts = []
+    for view in held:
+        sure = next(word for line, word in _SURE if probability(view) >= line)
+        said = _SAYS[view.hypothesis].format(sure=sure, name=incident.subject.id)
+        parts.append(f"{said} ({percent(view)})")
+    text = ", and ".join(parts)
+    return f"{text[0].upper()}{text[1:]}; {_STANDS[incident.state]}."
+
+
+def clock(at: Instant) -> str:
+    """An instant as people read it, in UTC."""
+    return f"{iso(at)[:10]} {iso(at)[11:19]} UTC"
+
+
+def span(start: Instant, end: Instant) -> str:
+    """How long, roughly."""
+    minutes = max(0, end - start) // MINUTE
+    if minutes < 1:
+        return "under a minute"
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"

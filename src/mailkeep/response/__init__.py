@@ -1,0 +1,12 @@
+"""Response: what is done about an incident; previewed, applied, undone where that is possible.
+
+``actions/`` has one module an action, ``playbooks`` says which are proposed and which may act
+alone (pure), ``services`` keeps their state. An action that takes long goes on where it stood
+after a kill.
+
+Owns: ``actions``, ``notices``.
+Publishes: ``response.events``. Hears: ``IncidentOpened``, ``IncidentUpdated``.
+Security: the only room that acts on suspicion. Everything is audited in the transaction of the
+act; nothing acts alone on a claim, and no automatic act leaves fewer than two independent routes.
+Reads contact points to tell owners; writes no address anywhere but into the mail itself.
+"""

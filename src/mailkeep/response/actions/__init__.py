@@ -1,0 +1,1 @@
+"""The actions: one module each, all of one shape (``port.Action``)."""

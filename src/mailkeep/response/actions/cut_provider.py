@@ -1,0 +1,70 @@
+"""No request to the suspect starts any more; what nobody saw arrive goes another way."""
+
+from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.errors import Conflict
+from mailkeep.mail import queries as mail
+from mailkeep.mail import services
+from mailkeep.response.standing import say, thin
+from mailkeep.response.types import Preview
+
+from .port import Action, At, Progress
+
+
+async def preview(at: At) -> Preview:
+    name, cut = at.case.provider, await mail.cut(at.tx)
+    if name in cut:
+        return Preview(f"{name} is cut off already; nothing changes.", 0)
+    again = await mail.unconfirmed(at.tx, name, _since(at))
+    means = at.means
+    left = thin(means.streams.values(), means.house, cut.keys(), at.case.suspects)
+    warnings = [say(one) for one in left]
+    tied = sorted(at.case.suspects - {name} - cut.keys())
+    if tied:
+        warnings.append(f"{', '.join(tied)}: the same party can read it, and this does not cut it")
+    return Preview(
+        f"No mail goes to {name} any more. Messages that it took and nobody saw arrive are sent "
+        f"again elsewhere: {again}; some may come twice.",
+        again,
+        tuple(warnings),
+        needs_person=bool(left),
+    )
+
+
+async def step(at: At) -> Progress:
+    name = at.case.provider
+    if await holds(at):
+        return Progress(True, {"sent_again": 0})
+    reason = f"incident {at.case.incident.id}"
+    again = await services.cut_off(
+        at.means.database, at.tx, name, by=at.by, reason=reason, since=_since(at)
+    )
+    await at.means.incidents.contain(at.tx, at.case.incident.id, by=at.by)
+    return Progress(True, {"sent_again": again})
+
+
+async def holds(at: At) -> bool:
+    return at.case.provider in await mail.cut(at.tx)
+
+
+async def undo(at: At) -> str:
+    name, reason = at.case.provider, f"incident {at.case.incident.id}"
+    if not await services.restore(at.means.database, at.tx, name, by=at.by, reason=reason):
+        raise Conflict(f"{name} is not cut off")
+    await at.means.incidents.restore(at.tx, at.case.incident.id, by=at.by)
+    return f"{name} carries mail again"
+
+
+def _since(at: At) -> Instant:
+    """From the first sign on, and not more than the settings allow: old mail is stale mail."""
+    return max(at.case.incident.since, at.tx.now - round(at.means.settings.resend * SECOND))
+
+
+ACTION = Action(
+    "cut_provider",
+    "Cut the provider off",
+    preview,
+    step,
+    dangerous=True,
+    holds=holds,
+    undo=undo,
+)

@@ -1,0 +1,201 @@
+"""Owners are told what happened to their account, over a route that the suspects cannot read.
+
+Told is who is told at every confirmed contact point; an address that a thief added must not be the
+only one that hears. The mail has no secret and no link but to our own pages.
+"""
+
+from sqlalchemy import func, insert, select
+
+from mailkeep.accounts import queries as accounts
+from mailkeep.base.clock import Instant, iso
+from mailkeep.mail import queries as mail
+from mailkeep.mail.types import Content, NewMessage, Status
+from mailkeep.recovery import queries as recovery
+from mailkeep.response import tables
+from mailkeep.response.types import Notice, Preview
+
+from .port import Action, At, Case, NoticeSettings, Progress
+
+SHOWN = 200  #: owners that a result names one by one
+
+#: What may have happened to an account, the worst first, with the words for its owner.
+WORDS = {
+    "completed": "The password was replaced with the help of that mail. If that was not you, "
+    "somebody else has replaced it.",
+    "stopped_by_factor": "Somebody had the mail that was needed and was stopped by your second "
+    "factor. Your password was not changed.",
+    "half_proven": "Somebody used one of the two mails that are needed, and not the other. Your "
+    "password was not changed.",
+    "requested": "Nobody completed it. Your password was not changed.",
+}
+
+_n = tables.notices
+
+
+async def preview(at: At) -> Preview:
+    owners = await _accounts(at, "requested")
+    ours = _n.c.incident_id == at.case.incident.id
+    written = await at.tx.value(select(func.count(_n.c.account_id.distinct())).where(ours))
+    routes = await _routes(at)
+    warnings: tuple[str, ...] = ()
+    if not routes:
+        words = f"{at.means.notices.stream}: no route is independent of the suspect; notices wait"
+        warnings = (words,)
+    over = f" over {' or '.join(routes)}" if routes else ""
+    return Preview(
+        f"Owners who are told by mail{over}, at every confirmed address, what happened to their "
+        f"account: {len(owners)}. Written to already: {written or 0}.",
+        len(owners),
+        warnings,
+    )
+
+
+async def step(at: At) -> Progress:
+    waiting = [one for one in await _accounts(at, "requested") if one > at.before.cursor]
+    batch = waiting[: at.means.settings.batch]
+    before = at.before.result.get("mails") if at.before.cursor else 0
+    mails = before if isinstance(before, int) else 0
+    left = set(batch)
+    for what in WORDS if left else ():
+        worst = left.intersection(await _accounts(at, what))
+        left -= worst
+        for account in sorted(worst):
+            mails += await _tell(at, account, what)
+    stream = at.means.notices.stream
+    at.tx.after_commit.append(lambda: at.means.wake(stream))
+    done = len(batch) == len(waiting)
+    return Progress(done, {"mails": mails}, batch[-1] if batch else at.before.cursor)
+
+
+async def look(at: At) -> dict[str, object]:
+    """Who has been told, as the mail stands now: told is who had one mail delivered."""
+    tx, ours = at.tx, _n.c.incident_id == at.case.incident.id
+    owners = len(await _accounts(at, "requested"))
+    delivered = _n.c.message_id.in_(mail.having(Status.DELIVERED))
+    people = select(func.count(_n.c.account_id.distinct()))
+    told = int(await tx.value(people.where(ours, delivered)) or 0)
+    sent = int(await tx.value(select(func.count()).select_from(_n).where(ours)) or 0)
+    order = (_n.c.account_id, _n.c.contact_point_id)
+    rows = await tx.all(select(_n).where(ours).order_by(*order).limit(SHOWN))
+    states = await mail.statuses(tx, [row["message_id"] for row in rows])
+    return {
+        "owners": owners,
+        "mails": sent,
+        "told": told,
+        "not_told": max(0, owners - told),
+        "notices": [
+            Notice(row["account_id"], row["what"], states.get(row["message_id"], "unknown"))
+            for row in rows
+        ],
+    }
+
+
+async def _tell(at: At, account: str, what: str) -> int:
+    """Write to every confirmed contact point that was not written to; returns how many."""
+    tx, incident = at.tx, at.case.incident.id
+    rows = await tx.all(
+        select(_n.c.contact_point_id).where(
+            _n.c.incident_id == incident, _n.c.account_id == account
+        )
+    )
+    told = {row["contact_point_id"] for row in rows}
+    points = [one for one in await accounts.contact_points(tx, account) if one.id not in told]
+    for point in points:
+        new = NewMessage(
+            stream=at.means.notices.stream,
+            content=write(at.means.notices, at.case, point.address, what),
+            avoid=tuple(sorted(at.case.suspects)),
+            idempotency=("incident notice", f"{incident} {point.id}"),
+        )
+        message = await at.means.intake.accept(tx, at.means.intake.check(new))
+        await tx.run(
+            insert(_n).values(
+                incident_id=incident,
+                contact_point_id=point.id,
+                account_id=account,
+                message_id=message,
+                what=what,
+                at=tx.now,
+            )
+        )
+    return len(points)
+
+
+def write(settings: NoticeSettings, case: Case, address: str, what: str) -> Content:
+    """The mail (pure): what happened, what we did, what to do."""
+    url = settings.public_url.rstrip("/")
+    if case.suspects:
+        happened = (
+            "We believe that somebody could read mail at one of the services that carry ours. "
+            "While that was so, somebody asked for a password reset of your account."
+        )
+        did = "This mail comes another way, which that service cannot read."
+    else:
+        happened = (
+            "We believe that somebody asks for password resets of many accounts that are not "
+            "theirs. One was asked for yours."
+        )
+        did = "No reset works without two mails that travel different ways."
+    worst = what == "completed"
+    if worst:
+        did += " Until you have read this, the account may rest: then nobody can sign in to it."
+        todo = (
+            f"- If it was not you, recover the account at {url}/recover (after its rest)\n"
+            "- Change that password wherever else you used it"
+        )
+    else:
+        todo = "- Nothing, if you did not ask for it: ignore the mail of the reset"
+    start, end = _minute(case.since), _minute(case.until)
+    text = f"""\
+Hello,
+
+{happened}
+
+When: between {start} and {end}, UTC.
+
+What happened to this account: {WORDS[what]}
+
+What we did: {did}
+
+What to do:
+{todo}
+- A second factor stops whoever can read your mail: sign in at {url}/sign-in and add one
+
+We never ask for your password or for a code by mail.
+"""
+    subject = "Somebody asked to reset your password"
+    if worst:
+        subject = "Your password was reset, perhaps not by you"
+    return Content(
+        sender=settings.sender,
+        sender_name=settings.sender_name,
+        to=address,
+        subject=subject,
+        text=text,
+    )
+
+
+def _minute(at: Instant) -> str:
+    return iso(at)[:16].replace("T", " ")
+
+
+async def _accounts(at: At, outcome: str) -> list[str]:
+    case = at.case
+    providers = case.suspects or frozenset(at.means.house.parties)
+    return await recovery.accounts(at.tx, providers, case.since, case.until, outcome)
+
+
+async def _routes(at: At) -> list[str]:
+    stream = at.means.streams.get(at.means.notices.stream)
+    names = {one.provider for one in stream.routes} if stream else set()
+    return sorted(names - at.case.suspects - (await mail.cut(at.tx)).keys())
+
+
+ACTION = Action(
+    "notify_owners",
+    "Tell the owners",
+    preview,
+    step,
+    about=("provider", "campaign"),
+    look=look,
+)

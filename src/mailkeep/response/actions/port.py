@@ -1,0 +1,130 @@
+"""The shape of an action, and what it may use."""
+
+from collections.abc import Awaitable, Callable, Mapping, Set
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from mailkeep.accounts.services import Accounts
+from mailkeep.base.clock import Instant
+from mailkeep.incidents.services import Incidents
+from mailkeep.incidents.suspects import House
+from mailkeep.incidents.types import Incident
+from mailkeep.mail.intake import Intake
+from mailkeep.mail.types import StreamSettings
+from mailkeep.response.types import Preview, ResponseSettings
+from mailkeep.store.database import Database, Tx
+from mailkeep.watch.types import Subject
+
+
+class Voids(Protocol):
+    """What the recovery room does for us."""
+
+    async def void_through(self, tx: Tx, providers: Set[str], why: str) -> int: ...
+
+
+class NoticeSettings(msgspec.Struct, frozen=True):
+    """From whom owners hear, in which stream, and where they find us."""
+
+    sender: str
+    sender_name: str
+    stream: str
+    public_url: str
+
+
+@dataclass(frozen=True)
+class Means:
+    """The services that actions use. ``recovery`` is None where no accounts are kept here."""
+
+    database: Database
+    house: House
+    incidents: Incidents
+    streams: Mapping[str, StreamSettings]
+    intake: Intake
+    accounts: Accounts
+    recovery: Voids | None
+    notices: NoticeSettings
+    settings: ResponseSettings
+    wake: Callable[[str], None] = lambda _stream: None
+
+
+class Case(msgspec.Struct, frozen=True):
+    """What an action is about.
+
+    Attributes:
+        suspects: the suspect provider and whoever is tied to it; nobody for a campaign.
+        since, until: the window, as the blast radius has it.
+    """
+
+    incident: Incident
+    suspects: frozenset[str]
+    since: Instant
+    until: Instant
+
+    @property
+    def provider(self) -> str:
+        return self.incident.subject.id
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far an action has come.
+
+    Attributes:
+        done: nothing is left to do.
+        result: what was done so far.
+        cursor: where the next step begins.
+    """
+
+    done: bool
+    result: dict[str, object]
+    cursor: str = ""
+
+
+NOTHING = Progress(False, {})
+
+
+@dataclass(frozen=True)
+class At:
+    """Where an action is asked or done.
+
+    Attributes:
+        by: who does it.
+        before: how far it had come.
+    """
+
+    tx: Tx
+    means: Means
+    case: Case
+    by: str = ""
+    before: Progress = NOTHING
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action: the functions of its module.
+
+    Attributes:
+        title: what a person presses.
+        preview: what it would do; only reads.
+        step: does the next part in the caller's transaction. Idempotent: what is done is not done
+            again. It refuses with an error before it writes anything.
+        dangerous: customers or mail suffer if it was wrong; a person confirms it.
+        about: the kinds of subject that it fits.
+        holds: whether what it did still stands, so that doing it again would change nothing.
+        undo: takes it back and says what that did, or raises ``Conflict``.
+        look: the result as it stands now, where it goes on changing.
+    """
+
+    name: str
+    title: str
+    preview: Callable[[At], Awaitable[Preview]]
+    step: Callable[[At], Awaitable[Progress]]
+    dangerous: bool = False
+    about: tuple[str, ...] = ("provider",)
+    holds: Callable[[At], Awaitable[bool]] | None = None
+    undo: Callable[[At], Awaitable[str]] | None = None
+    look: Callable[[At], Awaitable[dict[str, object]]] | None = None
+
+    def fits(self, subject: Subject) -> bool:
+        return subject.kind in self.about

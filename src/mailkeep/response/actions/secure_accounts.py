@@ -1,0 +1,52 @@
+"""Accounts whose password was replaced with the help of a proof through the suspects rest.
+
+Whoever replaced it may not have been the owner. Sessions end, and nobody signs in until the freeze
+is over; it ends by itself, so that a wrong suspicion locks nobody out for good.
+"""
+
+from mailkeep.base.clock import SECOND, iso
+from mailkeep.recovery import queries as recovery
+from mailkeep.response.types import Preview
+
+from .port import Action, At, Progress
+
+
+async def preview(at: At) -> Preview:
+    found = await _accounts(at)
+    until = iso(at.tx.now + round(at.means.settings.freeze * SECOND))
+    warnings: tuple[str, ...] = ()
+    if found:
+        warnings = (f"owners who recovered these accounts themselves cannot sign in until {until}",)
+    return Preview(
+        f"Accounts recovered with a proof through the suspect: {len(found)}. Their sessions end, "
+        f"and nobody signs in to them until {until}.",
+        len(found),
+        warnings,
+    )
+
+
+async def step(at: At) -> Progress:
+    waiting = [one for one in await _accounts(at) if one > at.before.cursor]
+    batch = waiting[: at.means.settings.batch]
+    until = at.tx.now + round(at.means.settings.freeze * SECOND)
+    for account in batch:
+        await at.means.accounts.freeze(at.tx, account, until, "incident")
+    before = at.before.result.get("frozen") if at.before.cursor else 0
+    frozen = (before if isinstance(before, int) else 0) + len(batch)
+    done = len(batch) == len(waiting)
+    cursor = batch[-1] if batch else at.before.cursor
+    return Progress(done, {"frozen": frozen, "until": iso(until)}, cursor)
+
+
+async def _accounts(at: At) -> list[str]:
+    case = at.case
+    return await recovery.accounts(at.tx, case.suspects, case.since, case.until, "completed")
+
+
+ACTION = Action(
+    "secure_accounts",
+    "Freeze the accounts that were recovered through it",
+    preview,
+    step,
+    dangerous=True,
+)

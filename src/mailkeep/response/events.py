@@ -1,0 +1,47 @@
+"""Facts of the response room."""
+
+from mailkeep.events.types import Fact, fact
+
+
+@fact("response.proposed")
+class ActionProposed(Fact, frozen=True):
+    """A playbook suggests an action."""
+
+    incident: str
+    action: str
+
+
+@fact("response.started")
+class ActionStarted(Fact, frozen=True):
+    """An action began. ``by``: a person's id, or ``playbook``."""
+
+    incident: str
+    action: str
+    by: str
+
+
+@fact("response.applied")
+class ActionApplied(Fact, frozen=True):
+    """An action is done."""
+
+    incident: str
+    action: str
+    by: str
+
+
+@fact("response.failed")
+class ActionFailed(Fact, frozen=True):
+    """An action could not be done."""
+
+    incident: str
+    action: str
+    by: str
+
+
+@fact("response.undone")
+class ActionUndone(Fact, frozen=True):
+    """An action was taken back."""
+
+    incident: str
+    action: str
+    by: str

@@ -1,0 +1,60 @@
+"""What to do about what is held (pure): which actions, in which order, and which without a person.
+
+By default everything that cuts or freezes is proposed and waits for a person. Only resting a
+provider that has fallen silent acts alone: it loses nothing, since the mail goes another way, and
+it ends by itself.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from mailkeep.incidents.types import View
+from mailkeep.watch.types import Hypothesis
+
+from .types import PlaybookSettings
+
+DEFAULTS = (
+    PlaybookSettings(
+        Hypothesis.PROVIDER_COMPROMISED,
+        ("cut_provider", "revoke_recoveries", "secure_accounts", "notify_owners"),
+    ),
+    PlaybookSettings(Hypothesis.CAMPAIGN, ("notify_owners",)),
+)
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """One action of the plan. ``hypothesis``: what it answers."""
+
+    name: str
+    automatic: bool
+    hypothesis: Hypothesis
+
+
+def books(settings: Iterable[PlaybookSettings]) -> tuple[PlaybookSettings, ...]:
+    """The playbooks in force: a table of the settings replaces the default for its hypothesis."""
+    written = tuple(settings)
+    named = {one.hypothesis for one in written}
+    return written + tuple(one for one in DEFAULTS if one.hypothesis not in named)
+
+
+def plan(opinions: Sequence[View], playbooks: Sequence[PlaybookSettings]) -> tuple[Planned, ...]:
+    """The actions for what is held, the gravest hypothesis first, each action once.
+
+    An action is automatic only where its playbook lists it and the opinion may act alone: at least
+    one sign is our own observation, and nobody outside could have staged it.
+    """
+    order = {one: rank for rank, one in enumerate(Hypothesis)}
+    out: dict[str, Planned] = {}
+    for view in sorted(opinions, key=lambda one: order[one.hypothesis]):
+        if not view.open:
+            continue
+        for book in playbooks:
+            if book.hypothesis is not view.hypothesis:
+                continue
+            for name in book.actions:
+                alone = name in book.automatic and view.alone
+                before = out.get(name)
+                if before is None or (alone and not before.automatic):
+                    out[name] = Planned(name, alone, view.hypothesis)
+    return tuple(out.values())

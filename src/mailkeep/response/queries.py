@@ -1,0 +1,119 @@
+"""Reads of the response room: an incident with all that is known and all that was done."""
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.engine import RowMapping
+
+from mailkeep.base.clock import MINUTE
+from mailkeep.base.errors import Invalid, NotFound
+from mailkeep.incidents import blast
+from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.tracks import Seen, mail_track, security_track
+from mailkeep.incidents.types import Incident
+from mailkeep.mail import queries as mail
+from mailkeep.store.database import Tx
+
+from . import tables
+from .actions import notify_owners
+from .actions.catalogue import ACTIONS
+from .actions.port import At, Case, Means
+from .types import ActionState, ActionView, CaseView, Preview
+
+_a = tables.actions
+
+
+def case_of(tx: Tx, means: Means, incident: Incident) -> Case:
+    """What an action needs to know of an incident."""
+    since, until = blast.window(incident, tx.now, means.incidents.settings)
+    return Case(incident, means.house.suspects(incident.subject), since, until)
+
+
+async def action(tx: Tx, incident: str, name: str) -> ActionView | None:
+    """An action as it is kept."""
+    row = await tx.one(select(_a).where(_a.c.incident_id == incident, _a.c.name == name))
+    return None if row is None else _view(row)
+
+
+async def shown(tx: Tx, means: Means, case: Case, name: str) -> ActionView:
+    """An action with its result as it stands now."""
+    row = await action(tx, case.incident.id, name)
+    if row is None:
+        raise LookupError(name)
+    return await _renewed(tx, means, case, row)
+
+
+async def case(tx: Tx, means: Means, incident: str) -> CaseView:
+    """Everything about an incident. Raises ``NotFound``."""
+    return await of(tx, means, await incidents.one(tx, incident))
+
+
+async def of(tx: Tx, means: Means, found: Incident) -> CaseView:
+    """The same of an incident that was read already."""
+    about = case_of(tx, means, found)
+    rows = await tx.all(select(_a).where(_a.c.incident_id == found.id).order_by(_a.c.id))
+    kept = {row["name"]: _view(row) for row in rows}
+    actions = [await _renewed(tx, means, about, kept[name]) for name in ACTIONS if name in kept]
+    radius = await incidents.blast_radius(tx, means.house, found, means.incidents.settings)
+    seen = await _seen(tx, means, about, kept)
+    return CaseView(
+        found,
+        tuple(sorted(about.suspects)),
+        radius,
+        actions,
+        await incidents.timeline(tx, found.id),
+        mail_track(found, seen),
+        security_track(found, seen, radius),
+    )
+
+
+async def preview(tx: Tx, means: Means, incident: str, name: str) -> Preview:
+    """What an action would do now; nothing is kept. Raises ``NotFound``, ``Invalid``."""
+    if name not in ACTIONS:
+        raise NotFound(f"no action {name!r}; there are {', '.join(ACTIONS)}")
+    found = await incidents.one(tx, incident)
+    if not ACTIONS[name].fits(found.subject):
+        raise Invalid(f"{name} does not fit an incident about a {found.subject.kind}")
+    return await ACTIONS[name].preview(At(tx, means, case_of(tx, means, found)))
+
+
+async def _seen(tx: Tx, means: Means, about: Case, kept: dict[str, ActionView]) -> Seen:
+    cut = await mail.cut(tx)
+    others = frozenset(means.house.parties) - about.suspects
+    applied = {name for name, one in kept.items() if one.state is ActionState.APPLIED}
+    notices = await _told(tx, means, about) if "notify_owners" in applied else (0, 0)
+    return Seen(
+        cut=about.provider in cut,
+        standing=tuple(sorted(others - cut.keys())),
+        carried=await mail.carried(tx, others - cut.keys(), about.incident.opened_at),
+        overdue=await mail.overdue(tx, tx.now - 2 * MINUTE),
+        applied=frozenset(applied),
+        told=notices[0],
+        not_told=notices[1],
+    )
+
+
+async def _told(tx: Tx, means: Means, about: Case) -> tuple[int, int]:
+    result = await notify_owners.look(At(tx, means, about))
+    told, waiting = result["told"], result["not_told"]
+    return (told if isinstance(told, int) else 0, waiting if isinstance(waiting, int) else 0)
+
+
+async def _renewed(tx: Tx, means: Means, about: Case, row: ActionView) -> ActionView:
+    look = ACTIONS[row.name].look
+    if look is None or row.result is None or row.state is ActionState.FAILED:
+        return row
+    result = await look(At(tx, means, about))
+    return msgspec.structs.replace(row, result=result)
+
+
+def _view(row: RowMapping) -> ActionView:
+    result = row["result"]
+    return ActionView(
+        row["id"],
+        row["name"],
+        ActionState(row["state"]),
+        row["by"],
+        row["at"],
+        msgspec.json.decode(row["preview"], type=Preview),
+        None if result is None else msgspec.json.decode(result, type=dict[str, object]),
+    )

@@ -1,0 +1,45 @@
+"""Tables of the response room. No address stands here: the account's contact points have it."""
+
+from sqlalchemy import Column, ForeignKey, Index, String, Table, Text
+
+from mailkeep.store.schema import Micros, metadata
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column(
+        "incident_id",
+        String(40),
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("name", String(40), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("at", Micros, nullable=False),
+    Column("preview", Text, nullable=False),
+    Column("result", Text),
+    # Where a long action goes on after a kill, and until when somebody is at it.
+    Column("cursor", String(80), nullable=False),
+    Column("lease_until", Micros),
+)
+Index("ix_actions_one", actions.c.incident_id, actions.c.name, unique=True)
+_RUNNING = actions.c.state == "running"
+Index("ix_actions_running", actions.c.id, sqlite_where=_RUNNING, postgresql_where=_RUNNING)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column(
+        "incident_id",
+        String(40),
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("contact_point_id", String(40), primary_key=True),
+    Column("account_id", String(40), nullable=False),
+    Column("message_id", String(40), nullable=False, index=True),
+    Column("what", String(20), nullable=False),
+    Column("at", Micros, nullable=False),
+)

@@ -1,0 +1,101 @@
+"""Words and settings of the response room."""
+
+import enum
+
+import msgspec
+
+from mailkeep.base.clock import Instant
+from mailkeep.base.keys import digest
+from mailkeep.incidents.tracks import Item
+from mailkeep.incidents.types import BlastRadius, Entry, Incident
+from mailkeep.watch.types import Hypothesis
+
+
+class ActionState(enum.StrEnum):
+    """Where an action of an incident stands."""
+
+    PROPOSED = "proposed"  #: somebody, or a playbook, suggests it; nothing was done
+    RUNNING = "running"  #: begun; goes on by itself, after a kill too
+    APPLIED = "applied"  #: done
+    FAILED = "failed"  #: it could not be done; nothing, or only a part, was
+    UNDONE = "undone"  #: done, and taken back
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """What an action would do.
+
+    Attributes:
+        summary: what changes, in a sentence.
+        count: how many it touches.
+        warnings: what could go wrong.
+        needs_person: one of the warnings is such that nothing but a person may go on.
+    """
+
+    summary: str
+    count: int
+    warnings: tuple[str, ...] = ()
+    needs_person: bool = False
+
+    @property
+    def mark(self) -> str:
+        """Stands for the warnings: who saw them is known by having this."""
+        return digest(msgspec.json.encode(self.warnings))[:16]
+
+
+class ActionView(msgspec.Struct, frozen=True):
+    """An action of an incident."""
+
+    id: str
+    name: str
+    state: ActionState
+    by: str
+    at: Instant
+    preview: Preview
+    result: dict[str, object] | None
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """One mail to an owner: ``what`` happened to the account, and the mail's own status."""
+
+    account: str
+    what: str
+    status: str
+
+
+class CaseView(msgspec.Struct, frozen=True):
+    """All that is known of an incident, for whoever looks."""
+
+    incident: Incident
+    suspects: tuple[str, ...]
+    blast: BlastRadius
+    actions: list[ActionView]
+    timeline: list[Entry]
+    mail: tuple[Item, ...] = ()
+    security: tuple[Item, ...] = ()
+
+
+class PlaybookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ``[[playbook]]`` table: what to do about a hypothesis that is held.
+
+    Attributes:
+        actions: proposed, in this order.
+        automatic: of those, the ones that need no person, where the evidence is our own.
+    """
+
+    hypothesis: Hypothesis
+    actions: tuple[str, ...]
+    automatic: tuple[str, ...] = ()
+
+
+class ResponseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The ``[response]`` table.
+
+    Attributes:
+        freeze: seconds for which ``secure_accounts`` lets nobody sign in.
+        resend: seconds of mail, at most, that ``cut_provider`` sends again.
+        batch: accounts that a long action handles in one transaction.
+    """
+
+    freeze: float = 24 * 3600.0
+    resend: float = 3600.0
+    batch: int = 100

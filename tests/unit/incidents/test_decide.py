@@ -1,0 +1,222 @@
+"""What opens an incident, what joins one, what ends one, and what must not flutter."""
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND
+from mailkeep.incidents.decide import Change, Closing, Opening, Step, decide
+from mailkeep.incidents.types import Incident, IncidentSettings, State
+from mailkeep.watch.correlation import Opinion, Term
+from mailkeep.watch.types import (
+    RESETS,
+    Family,
+    Forger,
+    Hypothesis,
+    Subject,
+    provider_subject,
+)
+
+NOW = 1_700_000_000 * SECOND
+SETTINGS = IncidentSettings()
+COMPROMISED, SILENT, CAMPAIGN = (
+    Hypothesis.PROVIDER_COMPROMISED,
+    Hypothesis.PROVIDER_SILENT,
+    Hypothesis.CAMPAIGN,
+)
+A, B = provider_subject("a"), provider_subject("b")
+CLOSE_AT = -1.0
+
+
+def opinion(
+    hypothesis: Hypothesis,
+    subject: Subject = A,
+    odds: float = 3.0,
+    *terms: tuple[str, tuple[str, ...]],
+) -> Opinion:
+    """An opinion that rests on what ``terms`` say: (detector, events)."""
+    made = tuple(
+        Term(name, Family.FLOW, 4.0, 4.0, "", f"{name} says so", events, True, Forger.NOBODY)
+        for name, events in terms or (("refusal", ("evt_1",)),)
+    )
+    return Opinion(hypothesis, subject, -5.0, odds, odds >= 1.0, odds >= 1.0, made)
+
+
+class House:
+    """Applies the steps as the services do."""
+
+    def __init__(self) -> None:
+        self.incidents: list[Incident] = []
+        self.steps: list[Step] = []
+
+    def hear(self, *opinions: Opinion, now: int = NOW) -> list[Step]:
+        live = [one for one in self.incidents if one.state is not State.CLOSED]
+        dismissed = [one for one in self.incidents if one.closed_by == "key_1"]
+        steps = decide(opinions, live, dismissed, now, SETTINGS, CLOSE_AT)
+        for step in steps:
+            if isinstance(step, Opening):
+                number = f"inc_{len(self.incidents)}"
+                new = Incident(number, step.subject, State.OPEN, now, now, step.opinions)
+                self.incidents.append(new)
+            elif isinstance(step, Change):
+                self.set(step.incident, opinions=step.opinions, quiet_since=step.quiet_since)
+            else:
+                by = "joined" if step.joined else "quiet"
+                self.set(step.incident, state=State.CLOSED, closed_at=now, closed_by=by)
+        return steps
+
+    def set(self, incident: str, **values: object) -> None:
+        self.incidents = [
+            msgspec.structs.replace(one, **values) if one.id == incident else one
+            for one in self.incidents
+        ]
+
+    def close(self, incident: str, now: int) -> None:
+        self.set(incident, state=State.CLOSED, closed_at=now, closed_by="key_1")
+
+
+def _kinds(steps: list[Step]) -> list[str]:
+    return [type(one).__name__ for one in steps]
+
+
+def test_one_provider_has_one_incident_whatever_is_suspected_of_it() -> None:
+    house = House()
+    house.hear(opinion(SILENT))
+    house.hear(opinion(SILENT), opinion(COMPROMISED), opinion(SILENT, B))
+    assert [one.subject for one in house.incidents] == [A, B]
+    assert {one.hypothesis for one in house.incidents[0].opinions} == {SILENT, COMPROMISED}
+
+
+def test_an_opinion_below_the_line_opens_nothing() -> None:
+    assert House().hear(opinion(COMPROMISED, odds=0.9)) == []
+
+
+def test_the_same_again_changes_nothing() -> None:
+    house = House()
+    house.hear(opinion(SILENT))
+    assert house.hear(opinion(SILENT, odds=2.9)) == []
+    assert _kinds(house.hear(opinion(SILENT, odds=2.5))) == ["Change"]
+
+
+def test_drift_is_written_down_without_a_line_and_a_new_sign_with_one() -> None:
+    house = House()
+    house.hear(opinion(SILENT))
+    (drift,) = house.hear(opinion(SILENT, odds=2.0))
+    assert isinstance(drift, Change)
+    assert drift.lines == ()
+    signs = (("refusal", ("evt_1",)), ("canary", ("evt_2", "evt_3")))
+    (change,) = house.hear(opinion(SILENT, A, 5.0, *signs))
+    assert isinstance(change, Change)
+    assert [(one.kind, one.events) for one in change.lines] == [("evidence", ("evt_2", "evt_3"))]
+
+
+def test_what_is_held_stays_held_down_to_the_closing_line() -> None:
+    house = House()
+    house.hear(opinion(SILENT))
+    house.hear(opinion(SILENT, odds=-0.9))
+    assert house.incidents[0].opinions[0].open
+    assert not house.incidents[0].opinions[0].alone
+    house.hear(opinion(SILENT, odds=-1.1))
+    assert not house.incidents[0].opinions[0].open
+    house.hear(opinion(SILENT, odds=-0.5))
+    assert not house.incidents[0].opinions[0].open
+
+
+def test_a_campaign_joins_the_provider_that_explains_it() -> None:
+    house = House()
+    house.hear(opinion(SILENT, B, 8.0), opinion(COMPROMISED, A, 2.0), opinion(CAMPAIGN, RESETS))
+    by = {one.subject: {view.hypothesis for view in one.opinions} for one in house.incidents}
+    assert by == {A: {COMPROMISED, CAMPAIGN}, B: {SILENT}}
+    # It stays where it is, also when another provider becomes likelier.
+    house.hear(
+        opinion(COMPROMISED, B, 9.0), opinion(COMPROMISED, A, 2.0), opinion(CAMPAIGN, RESETS)
+    )
+    assert [one.subject for one in house.incidents] == [A, B]
+    assert CAMPAIGN not in {view.hypothesis for view in house.incidents[1].opinions}
+
+
+def test_a_campaign_alone_has_its_own_and_goes_on_in_a_providers() -> None:
+    house = House()
+    house.hear(opinion(CAMPAIGN, RESETS))
+    assert [one.subject for one in house.incidents] == [RESETS]
+    steps = house.hear(opinion(CAMPAIGN, RESETS), opinion(COMPROMISED))
+    assert _kinds(steps) == ["Opening", "Closing"]
+    alone, provider = house.incidents
+    assert (alone.state, alone.closed_by) == (State.CLOSED, "joined")
+    assert {one.hypothesis for one in provider.opinions} == {COMPROMISED, CAMPAIGN}
+    assert house.hear(opinion(CAMPAIGN, RESETS), opinion(COMPROMISED)) == []
+
+
+def test_quiet_for_long_closes_and_a_cut_provider_waits_for_a_person() -> None:
+    house = House()
+    house.hear(opinion(SILENT), opinion(COMPROMISED, B))
+    house.set("inc_1", state=State.CONTAINED)
+    house.hear(now=NOW + HOUR)
+    assert all(one.quiet_since == NOW + HOUR for one in house.incidents)
+    assert house.hear(now=NOW + 6 * HOUR) == []
+    steps = house.hear(now=NOW + 7 * HOUR)
+    assert steps == [Closing("inc_0")]
+    assert house.hear(now=NOW + 30 * DAY) == []
+
+
+def test_signs_that_come_back_end_the_quiet() -> None:
+    house = House()
+    house.hear(opinion(SILENT))
+    house.hear(now=NOW + HOUR)
+    house.hear(opinion(SILENT), now=NOW + 2 * HOUR)
+    assert house.incidents[0].quiet_since is None
+    house.hear(now=NOW + 8 * HOUR)
+    assert house.incidents[0].state is State.OPEN
+
+
+def test_what_a_person_closed_does_not_come_back_on_what_they_saw() -> None:
+    house = House()
+    house.hear(opinion(SILENT))
+    house.close("inc_0", NOW)
+    assert house.hear(opinion(SILENT), now=NOW + DAY) == []
+    more = opinion(SILENT, A, 3.0, ("refusal", ("evt_1", "evt_9")))
+    assert house.hear(more, now=NOW + MINUTE) == []
+    other = opinion(SILENT, A, 3.0, ("refusal", ("evt_1",)), ("canary", ("evt_9",)))
+    assert _kinds(house.hear(other, now=NOW + MINUTE)) == ["Opening"]
+
+
+def test_new_evidence_opens_again_once_the_rest_is_over() -> None:
+    house = House()
+    house.hear(opinion(SILENT))
+    house.close("inc_0", NOW)
+    more = opinion(SILENT, A, 3.0, ("refusal", ("evt_9",)))
+    assert _kinds(house.hear(more, now=NOW + 2 * HOUR)) == ["Opening"]
+
+
+_opinions = st.lists(
+    st.builds(
+        lambda what, odds, event: opinion(what[0], what[1], odds, ("d", (f"evt_{event}",))),
+        st.sampled_from(
+            [(COMPROMISED, A), (SILENT, A), (COMPROMISED, B), (SILENT, B), (CAMPAIGN, RESETS)]
+        ),
+        st.floats(-8, 12),
+        st.integers(0, 3),
+    ),
+    max_size=5,
+    unique_by=lambda one: (one.hypothesis, one.subject),
+)
+
+
+@given(st.lists(st.tuples(_opinions, st.integers(0, 9), st.booleans()), max_size=12))
+def test_never_two_at_once_and_always_settled(
+    story: list[tuple[list[Opinion], int, bool]],
+) -> None:
+    """Whatever is heard in whatever order: one live incident a subject, and hearing the same twice
+    changes nothing the second time."""
+    house, now = House(), NOW
+    for opinions, hours, closes in story:
+        now += hours * HOUR
+        house.hear(*opinions, now=now)
+        live = [one for one in house.incidents if one.state is not State.CLOSED]
+        assert len({one.subject for one in live}) == len(live)
+        for one in live:
+            held = [view.hypothesis for view in one.opinions]
+            assert len(held) == len(set(held))
+        assert house.hear(*opinions, now=now) == []
+        if closes and live:
+            house.close(live[0].id, now)
