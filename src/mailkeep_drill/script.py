@@ -301,7 +301,11 @@ class Run:
                 self.marks.cut_off = self.marks.cut_off or self.clock()
 
     async def _operate(self, incident: dict[str, Any]) -> None:
-        """The operator of the drill applies what is proposed and needs nobody to think twice."""
+        """The operator of the drill applies what is proposed and needs nobody to think twice.
+
+        Where a silent provider has no action proposed, the operator lets it rest by the command.
+        """
+        await self._rest(incident)
         for action in incident["actions"]:
             if action["state"] != "proposed" or action["preview"].get("needs_person"):
                 continue
@@ -313,3 +317,20 @@ class Run:
             if self.clock() - first > OPERATOR_SECONDS:
                 self._steps_seen.add((incident["id"], action["name"], "operator"))
                 await self.system.act(incident["id"], action["name"])
+
+    async def _rest(self, incident: dict[str, Any]) -> None:
+        key = (incident["id"], "rest_provider", "operator")
+        silent = [
+            one.at
+            for one in self.facts.suspicions
+            if one.incident == incident["id"] and one.hypothesis == "provider_silent"
+        ]
+        names = {one["name"] for one in incident["actions"]}
+        if not silent or names & {"rest_provider", "cut_provider"} or key in self._steps_seen:
+            return
+        if self.clock() - min(silent) > OPERATOR_SECONDS:
+            self._steps_seen.add(key)
+            told = await self.system.rest(incident["subject"]["id"])
+            step = Step(self.clock(), incident["id"], "rest_provider", "applied", "key: by command")
+            self.facts.steps.append(step)
+            self.note("action", f"the operator lets the provider rest: {told}")

@@ -163,3 +163,7 @@ class System(ABC):
         """Apply a proposed action, as its operator; whether it was taken."""
         del incident, action
         return False
+
+    async def rest(self, provider: str) -> str:
+        """Let a silent provider rest, as its operator at the keyboard; what that printed."""
+        raise NotImplementedError

@@ -55,6 +55,7 @@ class Mailkeep(System):
         self.canary = canary
         self._listen = listen
         self._key = ""
+        self._command = str(Path(sys.executable).with_name("mailkeep"))
         self._stack = AsyncExitStack()
         self._http: aiohttp.ClientSession | None = None
         self._server: Server | None = None
@@ -77,7 +78,7 @@ class Mailkeep(System):
             self.key, self.url, self.providers, secrets, self.canary, self._listen
         )
         (home / "mailkeep.toml").write_text(text)
-        command = str(Path(sys.executable).with_name("mailkeep"))
+        command = self._command
         scopes = [f"--scope={scope}" for scope in ("send", "read", "operate")]
         at = f"--home={home}"
         self._key = (await output([command, "keys", "create", "drill", *scopes, at])).strip()
@@ -275,6 +276,13 @@ class Mailkeep(System):
                 return False
         async with self._http.post(url, json={"step": "apply"}) as reply:
             return reply.status == 200
+
+    async def rest(self, provider: str) -> str:
+        """``mailkeep providers rest``."""
+        reason = "--reason=nothing arrives (drill)"
+        at = f"--home={self._home / 'home'}"
+        told = await output([self._command, "providers", "rest", provider, reason, at])
+        return " ".join(told.split())
 
 
 def _proof(letter: Letter) -> dict[str, str] | None:
