@@ -25,8 +25,7 @@ async def check(run: Run) -> None:
     victims = {one.address for one in run.victims}
 
     async def one(customer: Customer) -> None:
-        async with places:
-            ending = await _ending(run, customer)
+        ending = await _ending(run, customer, places)
         if customer.address in stolen:
             ending = "lost"
         person = customer.person
@@ -42,19 +41,21 @@ async def check(run: Run) -> None:
     run.phase = "done"
 
 
-async def _ending(run: Run, customer: Customer) -> Ending:
+async def _ending(run: Run, customer: Customer, places: asyncio.Semaphore) -> Ending:
     system = run.system
     try:
-        outcome = await system.sign_in(
-            system.window(customer),
-            customer.address,
-            customer.password,
-            customer.authenticator,
-        )
+        async with places:
+            outcome = await system.sign_in(
+                system.window(customer),
+                customer.address,
+                customer.password,
+                customer.authenticator,
+            )
         if outcome is SignIn.IN:
             return "kept"
         run.facts.errors.append(f"sign-in of {customer.address}: {outcome.value}")
         password = run.password()
+        # Not in the queue of those who sign in: these mostly wait for mail that does not come.
         if not await system.reset(customer, password, RESET_PATIENCE):
             return "locked_out"
         outcome = await system.sign_in(
@@ -77,7 +78,7 @@ async def _count(run: Run) -> None:
         facts.duplicates += sum(count - 1 for count in copies.values())
     provider = system.providers[facts.fallen]
     records = await provider.sent()
-    canary = getattr(system, "canary", "")
+    canary = system.canary
     if canary and run.marks.foreign is not None:
         after = run.t0 + run.marks.foreign
         seen = [
@@ -104,7 +105,8 @@ async def _exposure(
             since, until = _epoch(blast["since"]), _epoch(blast["until"])
             named_at = _epoch(incident["opened_at"])
     window = [mail for mail in records if since <= mail["at"] <= until]
-    exposure.true = len({to for mail in window for to in mail["to"] if to in letters})
+    holders = letters.keys() | set(run.system.bait())
+    exposure.true = len({to for mail in window for to in mail["to"] if to in holders})
     resets = [mail for mail in window if "reset" in mail["subject"].lower()]
     due = {to for mail in resets for to in mail["to"] if to in letters}
     exposure.due = len(due)

@@ -127,8 +127,8 @@ class Exposure(msgspec.Struct):
     """Customers whose mail the thief could read.
 
     Attributes:
-        true: customers whose mail the fallen provider was given, by its own records, in the window
-            that the system names, else since the thief reads there.
+        true: addresses with an account whose mail the fallen provider was given, by its own
+            records, in the window that the system names, else since the thief reads there.
         found: how many the system named; None: it keeps no such list.
         due: accounts whose reset mails went through the fallen provider in that window.
         told: how many of those found, once the provider was named, a notice in their mailbox that

@@ -44,7 +44,7 @@ async def watch(stage: Stage, console: Console) -> None:
                 phases[i] = run.phase
                 console.print(Text(f"[{run.facts.title}] {run.phase} …", style="bold"))
             for note in run.facts.notes[printed[i] :]:
-                console.print(_line(note, f"[{run.facts.title}] "))
+                console.print(_line(note, f"[{run.facts.title}] "), soft_wrap=True)
             printed[i] = len(run.facts.notes)
         await asyncio.sleep(_EVERY)
 

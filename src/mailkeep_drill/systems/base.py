@@ -76,6 +76,7 @@ class System(ABC):
     Attributes:
         key: short, used in file names and addresses.
         title: for people.
+        canary: domain of its canaries' mailboxes; "": it sends none.
         versions, changed: of its parts; settings that are not their defaults, and why.
     """
 
@@ -86,6 +87,7 @@ class System(ABC):
         self.title = title
         self.mailboxes = mailboxes
         self.url = ""
+        self.canary = ""
         self.providers: dict[str, Provider] = {}
         self.versions: dict[str, str] = {}
         self.changed: dict[str, str] = {}
