@@ -9,7 +9,8 @@ and one-time codes; each customer and the thief come from networks of their own.
 
 The fallen provider is played after 8 August 2022: a foreign address appears in the mail, somebody
 reads along, asks for resets and uses what is mailed; then the account is suspended while the API
-goes on saying that all is well. The thief knows the systems and tries everything that the mails
+goes on saying that all is well. The thief picks most of his victims among the customers, and some by
+chance from the provider's records, where honey and canary addresses stand too. He knows the systems and tries everything that the mails
 of one provider are good for; he has no customer's mailbox and no second provider.
 """
 COMPRESSED = """
@@ -26,8 +27,8 @@ when neither the password they believe in, with their authenticator, nor a reset
 them in at the end.
 
 A mail is lost when the system said that it has it and it is not in the mailbox at the end; it is
-late after {LATE:.0f} s. Mail flows again from the first mail on after which every one arrives
-within {SLOW:.0f} s.
+late after {LATE:.0f} s. Mail flows again once all that was held up has arrived and every new one
+arrives within {SLOW:.0f} s.
 
 Targets, for Mailkeep only: no account lost, nobody locked out, no mail lost, silence noticed within
 {NOTICED:.0f} s at one delivery a second, mail flowing within {FLOWING:.0f} s, an incident that

@@ -50,7 +50,7 @@ class Card(msgspec.Struct, frozen=True):
         replaced: passwords that the thief wrote.
         silence_noticed: from the last delivery before the suspension to a notice of it.
         cut_before: how long before the suspension the provider had been cut off.
-        flowing: from the suspension until all mail arrived within `SLOW` again.
+        flowing: from the suspension until all mail flowed again; see `flowing_again`.
         named_after_foreign: from the first canary with a foreign address to an incident that says
             the provider is compromised.
         named_after_half: the same from the first half proof.
@@ -129,10 +129,11 @@ def score(facts: Facts) -> Card:
 
 
 def flowing_again(mail: list[Alert], suspended: float | None) -> float | None:
-    """Seconds from the suspension until every mail handed over arrives within `SLOW` again.
+    """Seconds from the suspension until all mail flows: what was held up has arrived, what is new
+    arrives within `SLOW`.
 
     Returns:
-        0.0 when no mail was slow; None when the last mail was slow, or lost, or there was none.
+        0.0 when no mail was slow; None when the last was slow or lost, or there was none.
     """
     if suspended is None:
         return None
@@ -147,7 +148,9 @@ def flowing_again(mail: list[Alert], suspended: float | None) -> float | None:
         return 0.0
     if bad[-1] == len(after) - 1:
         return None
-    return (after[bad[-1] + 1].acknowledged or 0.0) - suspended
+    instants = [after[bad[-1] + 1].acknowledged or 0.0]
+    instants += [after[i].arrived or 0.0 for i in bad]
+    return max(instants) - suspended
 
 
 def actions(facts: Facts) -> list[str]:

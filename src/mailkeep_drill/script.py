@@ -210,7 +210,8 @@ class Run:
         known = {one.address for one in self.customers}
         records = {name for mail in await provider.sent() for name in mail["to"]}
         share = len(self.victims) / max(1, len(self.customers))
-        others = [one for one in sorted(records - known) if self._chance.random() < share][:3]
+        others = [one for one in sorted(records - known) if self._chance.random() < share]
+        others = self._chance.sample(others, min(3, len(others)))
         self.note(
             "attack",
             f"the thief has the provider's records: {len(records)} addresses to choose from",

@@ -117,13 +117,14 @@ def test_mail_that_was_never_acknowledged_is_not_lost() -> None:
     ("delays", "expected"),
     [
         ([1, 1, 1, 1], 0.0),
-        ([1, 20, None, 1], 3.0),
+        ([1, 20, None, 1], 21.0),
+        ([1, None, 1, 1], 2.0),
         ([20, 1, 1, None], None),
         ([None, None], None),
         ([], None),
     ],
 )
-def test_mail_flows_again_from_the_first_after_the_last_bad_one(
+def test_mail_flows_again_when_the_backlog_came_and_the_new_comes_in_time(
     delays: list[float | None], expected: float | None
 ) -> None:
     mail = [
