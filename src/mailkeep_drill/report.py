@@ -6,7 +6,7 @@ from html import escape
 from .record import Facts
 from .report_style import LEGEND, STYLE
 from .report_words import COMPRESSED, JUDGED, SIMULATED, paragraphs
-from .scorecard import Card, Split
+from .scorecard import Card, Split, Target
 from .timeline import draw
 
 Row = tuple[str, str, Callable[[Card], str]]
@@ -51,23 +51,30 @@ def _headline(cards: list[Card]) -> str:
 
 
 def _targets(cards: list[Card]) -> str:
-    rows = []
-    for card in cards:
-        for target in card.targets:
-            word = {True: "met", False: "missed", None: "no occasion"}[target.met]
-            limit = f"at most {target.limit:.0f} {target.unit}".strip()
-            value = "never" if target.value is None else f"{target.value:.1f}".removesuffix(".0")
-            value = "" if target.met is None else f"{value} {target.unit}".strip()
-            mark = {True: "✓", False: "✗", None: "–"}[target.met]
-            rows.append(
-                f'<tr><th scope="row">{escape(card.title)}</th><td>{escape(target.name)}</td>'
-                f"<td>{limit}</td><td>{escape(value or target.note)}</td>"
-                f'<td class="{word.split()[0]}">{mark} {word}</td></tr>'
-            )
-    head = "".join(
-        f'<th scope="col">{name}</th>' for name in ("Run", "Target", "Limit", "Reached", "")
+    ours = [card for card in cards if card.targets]
+    names = list(dict.fromkeys(one.name for card in ours for one in card.targets))
+    head = '<th scope="col">Target</th>' + "".join(
+        f'<th scope="col">{escape(card.title)}</th>' for card in ours
     )
+    rows = []
+    for name in names:
+        found = [next((t for t in card.targets if t.name == name), None) for card in ours]
+        one = next(target for target in found if target is not None)
+        limit = f"at most {one.limit:.0f} {one.unit}".strip()
+        cells = "".join(map(_reached, found))
+        rows.append(f'<tr><th scope="row">{escape(name)} <small>{limit}</small></th>{cells}</tr>')
     return _scroll("Targets", head, rows)
+
+
+def _reached(target: Target | None) -> str:
+    if target is None:
+        return '<td class="none">– not asked</td>'
+    if target.met is None:
+        return f'<td class="none">– {escape(target.note)}</td>'
+    value = "never" if target.value is None else f"{target.value:.1f}".removesuffix(".0")
+    value = value if value == "never" else f"{value} {target.unit}".strip()
+    word, mark = ("met", "✓") if target.met else ("missed", "✗")
+    return f'<td class="{word}">{mark} {word}: {value}</td>'
 
 
 def _seconds(value: float | None) -> str:

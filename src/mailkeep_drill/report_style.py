@@ -12,7 +12,7 @@ main{max-width:70rem;margin:0 auto;padding:1rem}
 h1{font-size:1.6rem;line-height:1.2;margin:.5rem 0}h2{font-size:1.2rem;margin:2rem 0 .5rem}
 h3{font-size:1rem;margin:1.2rem 0 .3rem}p{margin:.4rem 0;max-width:46rem}
 .verdict{font-weight:600}.pass,.met{color:var(--good)}.miss,.missed{color:var(--bad)}
-.no{color:var(--dim)}small{color:var(--dim);font-weight:400}
+.none{color:var(--dim)}small{color:var(--dim);font-weight:400}
 .cards{display:grid;gap:.8rem;grid-template-columns:repeat(auto-fit,minmax(14rem,1fr))}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.8rem}
 .card h2{margin:0;font-size:1rem}.card p{color:var(--dim);margin:0;font-size:.9rem}

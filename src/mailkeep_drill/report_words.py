@@ -9,9 +9,10 @@ and one-time codes; each customer and the thief come from networks of their own.
 
 The fallen provider is played after 8 August 2022: a foreign address appears in the mail, somebody
 reads along, asks for resets and uses what is mailed; then the account is suspended while the API
-goes on saying that all is well. The thief picks most of his victims among the customers, and some by
-chance from the provider's records, where honey and canary addresses stand too. He knows the systems and tries everything that the mails
-of one provider are good for; he has no customer's mailbox and no second provider.
+goes on saying that all is well. The thief picks most of his victims among the customers, and some
+by chance from the provider's records, where honey and canary addresses stand too. He knows the
+systems and tries everything that the mails of one provider are good for; he has no customer's
+mailbox and no second provider.
 """
 COMPRESSED = """
 Three days are played in minutes. The thief works through his list in seconds. How long the systems

@@ -11,7 +11,7 @@ from .scorecard import SLOW
 
 WIDTH = 1000.0
 _LEFT = 20.0
-_LANE = 150.0
+_LANE = 162.0
 _TOP = 34.0
 _BIN = 2.0  #: seconds of mail in one bar
 _LINES = (
@@ -73,14 +73,14 @@ def _lane(facts: Facts, top: float, end: float) -> str:
         at = getattr(marks, name)
         if at is None:
             continue
-        x, y = _x(at, end), top + 28 + 11 * (i % 2)
+        x, y = _x(at, end), top + 28 + 11 * (i % 3)
         out.append(
             f'<line class="event" x1="{x:.1f}" y1="{top + 22:.0f}" x2="{x:.1f}"'
-            f' y2="{top + 138:.0f}"/><text class="note" x="{x + 3:.1f}" y="{y:.0f}">'
+            f' y2="{top + 150:.0f}"/><text class="note" x="{x + 3:.1f}" y="{y:.0f}">'
             f"{escape(label)}</text>"
         )
-    out += [_thefts(facts, top + 60, end), _notices(facts, top + 82, end)]
-    out.append(_mail(facts, top + 136, end))
+    out += [_thefts(facts, top + 70, end), _notices(facts, top + 92, end)]
+    out.append(_mail(facts, top + 148, end))
     return "".join(out) + "</g>"
 
 
