@@ -60,6 +60,7 @@ MOST_CASES = 32  #: of each provider, the newest
 FIRST, MORE, HIGHEST = 2.5, 1.5, 6.0
 CAMPAIGN, CAMPAIGN_EARLY = 1.5, 0.5
 ASKED, EARLY = 0.8, 0.4
+CHANGED = 0.25  #: nats
 ALONE = 0.99  #: the share from which a provider is the only one
 ENOUGH_SENT = 1000.0  #: the proofs over which a provider's share is averaged
 #: A recovery that ended for these reasons says nothing about who held the proof.
@@ -93,7 +94,7 @@ class Case(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True):
     """``waiting``: by recovery, the oldest first. ``cases``: by provider, the newest last.
     ``sent``: proofs sent through each provider. ``full``: full cases of each, in ``watched``
-    seconds up to ``last``; all three fading."""
+    seconds up to ``last``; all three fading. ``said``: nats of each provider, last said."""
 
     settings: HalfProofSettings
     watched: float
@@ -102,6 +103,7 @@ class State(msgspec.Struct, frozen=True):
     sent: dict[str, float] = {}
     full: dict[str, float] = {}
     last: Instant = 0
+    said: dict[str, tuple[float, float]] = {}
 
 
 def start(settings: WatchSettings) -> State:
@@ -220,7 +222,7 @@ def _take_back(state: State, recovery: str, now: Instant) -> tuple[State, list[S
         for name, cases in state.cases.items()
     }
     state = msgspec.structs.replace(state, cases=left)
-    return state, [_signal(state, provider, now) for provider in named]
+    return _restate(state, named, now)
 
 
 def _say(
@@ -246,7 +248,21 @@ def _say(
             state = msgspec.structs.replace(state, full=counted)
     # What one provider shows changes what the cases of the others weigh.
     named = [name for name, cases in state.cases.items() if cases and cases[-1].at > since]
-    return state, [_signal(state, provider, now) for provider in named]
+    return _restate(state, named, now)
+
+
+def _restate(state: State, named: list[str], now: Instant) -> tuple[State, list[Signal]]:
+    """What is to be said anew of the providers: what has not changed would only fill the log."""
+    signals, said = [], dict(state.said)
+    for provider in named:
+        signal = _signal(state, provider, now)
+        weight = signal.evidence.get(Hypothesis.PROVIDER_COMPROMISED, 0.0)
+        campaign = signal.evidence.get(Hypothesis.CAMPAIGN, 0.0)
+        before = said.get(provider, (0.0, 0.0))
+        if abs(weight - before[0]) >= CHANGED or campaign != before[1]:
+            said[provider] = (weight, campaign)
+            signals.append(signal)
+    return msgspec.structs.replace(state, said=said), signals
 
 
 def share(state: State, provider: str) -> float:
