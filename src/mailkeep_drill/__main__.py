@@ -97,6 +97,8 @@ def main(arguments: list[str] | None = None) -> int:
     except* (NotStarted, Failed) as broken:
         for error in broken.exceptions:
             console.print(f"The drill broke off: {error}", markup=False)
+    except* KeyboardInterrupt:
+        console.print("Stopped.")
     if not runs:
         console.print(f"Logs: {home}", highlight=False)
         return _BROKEN
