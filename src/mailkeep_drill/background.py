@@ -98,9 +98,12 @@ async def honest_reset(
     async with customer.lock:
         for _ in range(_TRIES):
             record.asked_times += 1
-            if await system.reset(customer, password, patience):
-                record.done = clock()
-                break
+            try:
+                if await system.reset(customer, password, patience):
+                    record.done = clock()
+                    break
+            except (aiohttp.ClientError, TimeoutError):
+                await asyncio.sleep(1.0)  # the site is down for a moment; people try again
         else:
             return
         outcome = await system.sign_in(

@@ -222,7 +222,7 @@ class Run:
         self.note("attack", f"the thief asks for resets of {len(victims)} accounts")
         attack = asyncio.create_task(thief.attack(victims, self.plan.attack_for))
         await self._at(self.plan.denial)
-        await self._deny()
+        await self._steadily(self._deny())
         await attack
         await self._at(self.plan.end)
         await thief.give_up()
