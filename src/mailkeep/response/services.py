@@ -308,7 +308,7 @@ class Response:
         await tx.run(
             tx.upsert(_a)
             .values(
-                id=new_id("act", tx.now),
+                id=new_id("act", tx.now, tx.order.next()),  # done in the order of the playbook
                 incident_id=case.incident.id,
                 name=action.name,
                 state=ActionState.PROPOSED.value,
