@@ -8,6 +8,7 @@ from mailkeep.base.clock import HOUR, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, NotFound
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit as audit_log
+from mailkeep.events.tables import audit as audit_table
 from mailkeep.incidents.types import State
 from mailkeep.mail import queries as mail
 from mailkeep.mail import tables as mail_tables
@@ -433,3 +434,37 @@ async def test_silence_cuts_nobody_whatever_the_playbook_says(
     await stage.signal({SILENT: 9.0})
     await _work(stage)
     assert await _cut(stage) == set()
+
+
+async def test_owners_who_come_up_before_the_cut_are_told_by_the_playbook_too(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    book = PlaybookSettings(COMPROMISED, ("cut_provider", "notify_owners"), ("notify_owners",))
+    stage = Stage(database, keys, playbooks=(book,))
+    for name in ("ada", "bob"):
+        await stage.owner(f"{name}@example.net")
+        clock.advance(1)
+    await _through(stage, "ada@example.net")
+    await stage.signal({COMPROMISED: 8.5})
+    await _work(stage)
+    assert (await _result(stage))["mails"] == 1
+    clock.advance(60)
+    await _through(stage, "bob@example.net")
+    clock.advance(60)
+    await _apply(stage, "cut_provider")
+    await stage.hear()
+    await _work(stage)
+    result = await _result(stage)
+    assert (result["owners"], result["mails"]) == (2, 2)
+
+
+async def test_a_playbook_acts_in_its_order(database: Database, keys: KeyRing) -> None:
+    names = ("cut_provider", "revoke_recoveries", "notify_owners")
+    stage = Stage(database, keys, playbooks=(PlaybookSettings(COMPROMISED, names, names),))
+    await stage.signal({COMPROMISED: 8.5})
+    while await stage.response.work():
+        pass
+    async with database.read() as tx:
+        rows = await tx.all(select(audit_table).where(audit_table.c.act == "action_applied"))
+    done = [msgspec.json.decode(row["data"])["action"] for row in rows]
+    assert done == list(names)
