@@ -83,7 +83,7 @@ class Response:
             else:
                 kept = row
                 await self._set(tx, kept.id, preview=_encode(preview))
-            if not planned.automatic:
+            if not planned.automatic or preview.idle:
                 continue
             if not preview.needs_person:
                 await self._begin(tx, case, action, kept.id, PLAYBOOK, preview)

@@ -426,6 +426,18 @@ async def test_no_rest_by_itself_where_a_reset_would_lose_its_second_route(
     assert (await _apply(stage, "rest_provider")).state is ActionState.APPLIED
 
 
+async def test_what_is_cut_off_is_not_left_alone_as_well(database: Database, keys: KeyRing) -> None:
+    stage = Stage(database, keys, "ab")
+    await stage.signal({SILENT: 8.0, COMPROMISED: 8.5})
+    await _work(stage)
+    await _apply(stage, "cut_provider")
+    await stage.hear()
+    await _work(stage)
+    assert (await _cut(stage), await _resting(stage)) == ({"a"}, set())
+    (rest,) = [one for one in (await _case(stage)).actions if one.name == "rest_provider"]
+    assert (rest.state, rest.preview.idle) == (ActionState.PROPOSED, True)
+
+
 async def test_silence_cuts_nobody_whatever_the_playbook_says(
     database: Database, keys: KeyRing
 ) -> None:
