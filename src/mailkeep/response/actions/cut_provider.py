@@ -13,7 +13,7 @@ from .resend import since
 async def preview(at: At) -> Preview:
     name, cut = at.case.provider, await mail.cut(at.tx)
     if name in cut:
-        return Preview(f"{name} is cut off already; nothing changes.", 0)
+        return Preview(f"{name} is cut off already; nothing changes.", 0, idle=True)
     again = await mail.unconfirmed(at.tx, name, since(at))
     means = at.means
     out = cut.keys() | (await mail.resting(at.tx)).keys()

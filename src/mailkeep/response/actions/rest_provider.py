@@ -21,7 +21,7 @@ async def preview(at: At) -> Preview:
     name = at.case.provider
     out = (await mail.cut(at.tx)).keys() | (await mail.resting(at.tx)).keys()
     if name in out:
-        return Preview(f"{name} rests or is cut off already; nothing changes.", 0)
+        return Preview(f"{name} rests or is cut off already; nothing changes.", 0, idle=True)
     again = await mail.unconfirmed(at.tx, name, since(at))
     left = [
         one
