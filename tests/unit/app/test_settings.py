@@ -32,6 +32,8 @@ def test_good_settings_take_secrets_from_the_environment() -> None:
         (GOOD | {"provider": [PROVIDER, PROVIDER]}, "two tables of [[provider]]"),
         (GOOD | {"stream": [STREAM | {"routes": [{"provider": "aa"}]}]}, "did you mean a?"),
         (GOOD | {"stream": [STREAM | {"concurrency": 0}]}, "above 0"),
+        (GOOD | {"trusted_proxies": ["proxy.local"]}, "trusted_proxies: 'proxy.local'"),
+        (GOOD | {"trusted_proxies": ["0.0.0.0/0"]}, "everyone"),
     ],
 )
 def test_what_is_wrong_is_said(raw: dict[str, object], words: str) -> None:
