@@ -15,10 +15,10 @@ ACCOUNTS = {
         {
             "name": name,
             "priority": 0,
-            "secret": name == "recovery",
+            "secret": name != "security",
             "routes": [{"provider": "a"}, {"provider": "b"}],
         }
-        for name in ("recovery", "security")
+        for name in ("recovery", "confirmation", "security")
     ],
     "recovery": {"sender": "us@example.com"},
 }
