@@ -23,6 +23,9 @@ $(VENV)/.run: requirements/run.lock pyproject.toml
 up: $(VENV)/.run  ## the main job, in development mode
 	$(BIN)/mailkeep up --dev
 
+drill: $(VENV)/.dev  ## 8 August 2022, played against an ordinary set-up and Mailkeep; DRILL="--fast"
+	$(BIN)/python -m mailkeep_drill $(DRILL)
+
 test: $(VENV)/.dev  ## everything that must hold
 	$(BIN)/pytest
 
@@ -44,4 +47,4 @@ lock:  ## resolve the dependencies anew (needs uv)
 deps:  ## Debian packages that some tests use
 	sh scripts/deps.sh
 
-.PHONY: help up test check prove lock deps
+.PHONY: help up drill test check prove lock deps

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.engine import RowMapping
 
+from mailkeep.base.clock import Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.store.database import Tx
 
@@ -53,6 +54,12 @@ async def password_hash(tx: Tx, account_id: str) -> str | None:
     p = tables.passwords
     found: str | None = await tx.value(select(p.c.hash).where(p.c.account_id == account_id))
     return found
+
+
+async def password_set_at(tx: Tx, account_id: str) -> Instant:
+    """When the password was written; 0 when there is none."""
+    p = tables.passwords
+    return await tx.value(select(p.c.set_at).where(p.c.account_id == account_id)) or 0
 
 
 async def has_factor(tx: Tx, account_id: str) -> bool:

@@ -5,8 +5,6 @@ before its owner does (code and browser must come together), guessing (tries are
 they are made), and locking an owner out by guessing (known browsers are counted apart).
 """
 
-import asyncio
-
 from sqlalchemy import insert, select, update
 
 from mailkeep.base import addresses, tokens
@@ -22,12 +20,12 @@ from . import policy, queries, tables, throttle, totp
 from .events import (
     AccountFrozen,
     AccountOpened,
-    PasswordSet,
     SignedInFact,
     SignInFailed,
     SignUpOnTaken,
 )
 from .hashing import SlowHash
+from .passwords import Passwords
 from .sessions import Sessions
 from .types import AccountClass, AccountSettings, SignedIn, SignUp, Stage
 
@@ -57,6 +55,7 @@ class Accounts:
         self._slow = slow
         self.settings = settings or AccountSettings()
         self.sessions = Sessions(database, keys, self.settings)
+        self.passwords = Passwords(database, slow, self.settings)
 
     def address_key(self, address: str) -> str:
         """The pseudonym of a checked address, the same in every room."""
@@ -78,18 +77,26 @@ class Accounts:
             Invalid: the address or the password cannot be used.
         """
         address = addresses.parse(address)
-        kept_password = await self.hash_password(password, has_factor=False, about=[address])
+        kept_password = await self.passwords.make(password, has_factor=False, about=[address])
         code, handle = tokens.code(), tokens.link_secret()
         kept_code = await self._slow.make("confirmation", code)
         key = self.address_key(address)
+        window, day = self.settings.window, self.settings.sign_up_window
         async with self._database.write() as tx:
-            may_mail = await throttle.take(
-                tx,
-                key,
-                "sign_up",
-                limit=self.settings.sign_ups,
-                window=self.settings.sign_up_window,
-            )
+            if not await throttle.take(
+                tx, network, "sign_up", limit=self.settings.network_sign_ups, window=window
+            ):
+                may_mail = False
+            else:
+                # A network that uses up its own share keeps nobody elsewhere from signing up.
+                shares = [
+                    await throttle.take(tx, key, lane, limit=limit, window=day)
+                    for lane, limit in (
+                        (f"sign_up {network}", self.settings.sign_ups),
+                        ("sign_up", self.settings.sign_ups_in_all),
+                    )
+                ]
+                may_mail = all(shares)
             owner = await queries.by_address(tx, key)
             point = None
             if owner is None:
@@ -198,10 +205,17 @@ class Accounts:
         made: SignedIn | None = None
         async with self._database.write() as tx:
             waiting = await self.sessions.find(tx, pending, Stage.FACTOR)
+            if waiting is not None:
+                # First the account, as everywhere; a recovery meanwhile has ended this session.
+                await queries.account(tx, waiting.account, lock=True)
+                waiting = await self.sessions.find(tx, pending, Stage.FACTOR)
             proved: bool | None = False
             if waiting is not None:
                 account = waiting.account
-                proved = await totp.prove(tx, self._keys, account, code, self.settings)
+                known = await queries.knows_browser(tx, account, waiting.browser)
+                # Who has stolen the password must not use up the tries of the owner's browser.
+                lane = f"totp {waiting.browser}" if known else "totp"
+                proved = await totp.prove(tx, self._keys, account, code, self.settings, lane=lane)
                 if proved and await self._end_pending(tx, waiting.id):
                     made = await self._full(
                         tx, account, waiting.browser, waiting.network, factor=True
@@ -224,56 +238,24 @@ class Accounts:
             Invalid: the new one cannot be used.
             TooMany: too many wrong current passwords.
         """
-        kept = await self.prove_password(account, current)
+        kept = await self.passwords.prove(account, current)
         async with self._database.read() as tx:
             factor = await queries.has_factor(tx, account)
             about = [one.address for one in await queries.contact_points(tx, account)]
-        made = await self.hash_password(new, has_factor=factor, about=about)
+        made = await self.passwords.make(new, has_factor=factor, about=about)
         async with self._database.write() as tx:
             await queries.account(tx, account, lock=True)
             if await queries.password_hash(tx, account) != kept:
                 raise NotSignedIn("the current password is wrong")
-            await self.write_password(tx, account, made, by="change")
+            await self.passwords.write(tx, account, made, by="change")
             await self.sessions.end_all(tx, account, "owner")
 
-    async def prove_password(self, account: str, current: str) -> str | None:
-        """Who is signed in shows the password again, before what opens the account is changed
-        (ASVS 7.5.1): a stolen session must not become a stolen account. Returns the kept hash.
-
-        Raises:
-            NotSignedIn: it is wrong.
-            TooMany: too many wrong ones.
-        """
-        async with self._database.write() as tx:
-            allowed = await throttle.take(
-                tx, account, "change", limit=self.settings.tries, window=self.settings.window
-            )
-            kept = await queries.password_hash(tx, account)
-        if not allowed:
-            raise TooMany("too many tries", retry_after=self.settings.window / 1_000_000)
-        typed = policy.normalise(current[: policy.LONGEST + 1])
-        if not await self._slow.check("password", typed, kept):
-            raise NotSignedIn("the current password is wrong", field="current")
-        async with self._database.write() as tx:
-            await throttle.clear(tx, account, "change")
-        return kept
-
-    async def hash_password(self, password: str, *, has_factor: bool, about: list[str]) -> str:
-        """Check a new password and hash it. Raises ``Invalid``."""
-        password = await asyncio.to_thread(
-            policy.check_password, password, has_factor=has_factor, about=about
-        )
-        return await self._slow.make("password", password)
-
-    async def write_password(self, tx: Tx, account: str, kept: str, *, by: str) -> None:
-        """Write what ``hash_password`` made. The caller has seen every proof that is needed."""
-        values = {"hash": kept, "set_at": tx.now}
-        await tx.run(
-            tx.upsert(tables.passwords)
-            .values(account_id=account, **values)
-            .on_conflict_do_update(index_elements=["account_id"], set_=values)
-        )
-        await record(self._database, tx, PasswordSet(account, by))
+    async def welcome(self, tx: Tx, account: str, browser: str, network: str) -> None:
+        """The owner came back through this browser: it is known, and what strangers have used up
+        of the account's tries counts no more."""
+        await self.sessions.remember(tx, account, browser, network)
+        for point in await queries.contact_points(tx, account):
+            await throttle.clear(tx, self.address_key(point.address), _STRANGERS)
 
     async def freeze(self, tx: Tx, account: str, until: Instant, why: str) -> None:
         """Nobody signs in before ``until``, and every session ends. Never shortens a freeze."""
@@ -300,7 +282,7 @@ class Accounts:
                 id=point, account_id=account, address_key=key, address=address, created_at=tx.now
             )
         )
-        await self.write_password(tx, account, kept, by="sign_up")
+        await self.passwords.write(tx, account, kept, by="sign_up")
         return point
 
     async def _confirmed(self, confirmation: str, point: str) -> str | None:

@@ -59,6 +59,21 @@ class Sessions:
         )
         return SignedIn(session, account, stage, Secret(secret))
 
+    async def remember(self, tx: Tx, account: str, browser: str, network: str) -> None:
+        """Make a browser known without letting it in: a session that has ended already."""
+        made = await self.create(tx, account, browser, network)
+        await tx.run(
+            update(_s).where(_s.c.id == made.session).values(ended_at=tx.now, ended_why="known")
+        )
+
+    async def disown(self, tx: Tx, account: str, since: Instant) -> None:
+        """Take back what ``remember`` did from an instant on."""
+        await tx.run(
+            update(_s)
+            .where(_s.c.account_id == account, _s.c.created_at >= since, _s.c.ended_why == "known")
+            .values(ended_why="denied")
+        )
+
     async def lookup(self, secret: str, stage: Stage = Stage.FULL) -> SessionView:
         """The live session of a secret; notes that it was used.
 

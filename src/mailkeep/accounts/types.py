@@ -36,7 +36,9 @@ class AccountSettings(msgspec.Struct, frozen=True):
         stranger_tries: the same from all unknown browsers together (SP 800-63B asks for a limit
             of 100). Known browsers have counts of their own, so that this locks no owner out.
         factor_tries: wrong second factors in a window; only who holds the password can use them up.
-        sign_ups: confirmation mails to one address in a day.
+        sign_ups: confirmation mails to one address in a day, asked for from one network.
+        sign_ups_in_all: the same from everywhere.
+        network_sign_ups: confirmation mails in a window that one network asks for.
     """
 
     session_life: Instant = 24 * HOUR
@@ -49,6 +51,8 @@ class AccountSettings(msgspec.Struct, frozen=True):
     stranger_tries: int = 100
     factor_tries: int = 5
     sign_ups: int = 5
+    sign_ups_in_all: int = 50
+    network_sign_ups: int = 30
     sign_up_window: Instant = DAY
 
 

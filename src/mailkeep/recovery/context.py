@@ -120,12 +120,19 @@ class Context:
     def denial_hash(self, secret: str) -> str:
         return self.keys.lookup_hash("denial", tokens.fold(secret))
 
-    async def denial(self, tx: Tx, recovery: str) -> str:
-        """A secret with which whoever holds the mail can say: this was not me."""
+    async def denial(self, tx: Tx, recovery: str, provider: str) -> str:
+        """A secret with which whoever holds the mail can say: this was not me.
+
+        Args:
+            provider: the only one that carries that mail; "" when any may.
+        """
         secret = tokens.link_secret()
         await tx.run(
             insert(tables.denials).values(
-                hash=self.denial_hash(secret), recovery_id=recovery, made_at=tx.now
+                hash=self.denial_hash(secret),
+                recovery_id=recovery,
+                provider=provider,
+                made_at=tx.now,
             )
         )
         return secret
@@ -135,7 +142,7 @@ class Context:
         ended = await tx.run(
             update(_r)
             .where(_r.c.id == recovery, _r.c.state.in_([State.ASKED.value, State.OPEN.value]))
-            .values(state=State.VOID.value, why=why, ended_at=tx.now, due=False)
+            .values(state=State.VOID.value, why=why, ended_at=tx.now, due_at=None)
         )
         if not ended:
             return False

@@ -27,7 +27,9 @@ class ProofSent(Fact, frozen=True):
 
 @fact("recovery.proof_redeemed")
 class ProofRedeemed(Fact, frozen=True):
-    """A proof came back by POST. ``providers``: every party it was ever attempted through.
+    """A browser showed a proof, by POST; once for each browser and proof.
+
+    ``providers``: every party that it was ever attempted through.
 
     ``same_browser``: the browser that redeemed is the one that asked; that earns it nothing.
     ``known_browser``: the account was fully signed in to from it before.
@@ -40,6 +42,7 @@ class ProofRedeemed(Fact, frozen=True):
     same_browser: bool
     known_browser: bool
     network: str
+    browser: str
 
 
 @fact("recovery.proof_failed")
@@ -61,11 +64,12 @@ class StoppedByFactor(Fact, frozen=True):
 
 @fact("recovery.completed")
 class RecoveryCompleted(Fact, frozen=True):
-    """A new password was written."""
+    """A new password was written, by ``browser``."""
 
     recovery: str
     account: str
     factor: bool
+    browser: str
 
 
 @fact("recovery.voided")
@@ -80,11 +84,17 @@ class RecoveryVoided(Fact, frozen=True):
 
 @fact("recovery.denied")
 class RecoveryDenied(Fact, frozen=True):
-    """The owner, or somebody who holds the mail, said: this was not me."""
+    """The owner, or somebody who holds the mail, said: this was not me.
+
+    ``provider`` carried the mail that it was said with. ``acted``: something was stopped by it;
+    denials over one route beyond the day's share stop nothing.
+    """
 
     recovery: str
     account: str
     after_completion: bool
+    provider: str
+    acted: bool
 
 
 @fact("recovery.proof_voided")

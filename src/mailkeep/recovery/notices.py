@@ -24,7 +24,7 @@ class Notices:
         """Tell of a recovery; each mail carries a way to say: this was not me."""
         for point in await accounts.contact_points(tx, account):
             for only in await self._ways(tx):
-                denial = await self._context.denial(tx, recovery)
+                denial = await self._context.denial(tx, recovery, "".join(only))
                 await self._mail(tx, write(self._context.house, point.address, denial), only)
 
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:

@@ -11,13 +11,15 @@ about in the trust graph, also the one that replaces another).
 import secrets
 
 import msgspec
-from sqlalchemy import insert, select, update
+import structlog
+from sqlalchemy import func, insert, select, update
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle
 from mailkeep.accounts.types import AccountClass, ContactPoint
 from mailkeep.base import tokens
-from mailkeep.base.clock import DAY, SECOND
+from mailkeep.base.clock import DAY, MINUTE, SECOND, Instant
+from mailkeep.base.errors import Unavailable
 from mailkeep.base.ids import new_id
 from mailkeep.events.log import record
 from mailkeep.mail import services as mail_services
@@ -29,7 +31,12 @@ from .context import Context, Row
 from .events import ProofSent, ProofVoided, RecoveryRequested
 from .types import ProofKind, State
 
+log = structlog.get_logger(__name__)
+
 BATCH = 20
+WAIT = 2 * SECOND  #: before who asked is looked at again, while no two routes stand
+AFTER_ERROR = 30 * SECOND
+ENOUGH = 2 * MINUTE  #: an owner needs so long to use a pair of mails
 KINDS = (ProofKind.LINK, ProofKind.CODE)
 
 _r, _p = tables.recoveries, tables.proofs
@@ -61,32 +68,44 @@ class Planner:
         """Look at the recoveries that are due; returns how many were settled.
 
         While no two independent routes stand, those who asked wait: a mail over one route alone
-        would let its reader take the account.
+        would let its reader take the account. One that fails is put back and holds up no other.
         """
         context = self._context
         async with context.database.read() as tx:
             due = await tx.all(
-                select(_r.c.id, _r.c.state, _r.c.address_key)
-                .where(_r.c.due.is_(True))
-                .order_by(_r.c.id)
+                select(_r.c.id, _r.c.state, _r.c.expires_at)
+                .where(_r.c.due_at <= tx.now)
+                .order_by(_r.c.due_at, _r.c.id)
                 .limit(BATCH)
             )
             standing = await context.standing(tx)
-            known = {
-                row["id"]
-                for row in due
-                if await accounts.by_address(tx, row["address_key"]) is not None
-            }
+            now = tx.now
         possible = policy.plan(context.routes, standing, context.independent, 0.0) is not None
         settled = 0
         for row in due:
-            if row["state"] == State.ASKED and not possible and not await self._too_late(row["id"]):
+            if row["state"] == State.ASKED and not possible and row["expires_at"] > now:
+                await self._put_back(row["id"], WAIT)
                 continue
-            minted = {kind: await self._mint(kind) for kind in KINDS} if row["id"] in known else {}
-            settled += await self._settle(row["id"], minted)
+            try:
+                # Minted for everybody: the work must not tell whether there is an account.
+                minted = {kind: await self._mint(kind) for kind in KINDS}
+                settled += await self._settle(row["id"], minted)
+            except Unavailable:
+                raise
+            except Exception as error:
+                log.exception("recovery.failed", recovery=row["id"], error=type(error).__name__)
+                await self._put_back(row["id"], AFTER_ERROR)
         if settled:
             context.wake(context.settings.stream)
         return settled
+
+    async def _put_back(self, recovery: str, wait: int) -> None:
+        async with self._context.database.write() as tx:
+            await tx.run(
+                update(_r)
+                .where(_r.c.id == recovery, _r.c.due_at.is_not(None))
+                .values(due_at=tx.now + wait)
+            )
 
     async def _mint(self, kind: ProofKind) -> Minted:
         if kind is ProofKind.LINK:
@@ -94,22 +113,17 @@ class Planner:
         code = tokens.code()
         return Minted(code, await self._context.slow.make("recovery code", code))
 
-    async def _too_late(self, recovery: str) -> bool:
-        async with self._context.database.read() as tx:
-            expires: int = await tx.value(select(_r.c.expires_at).where(_r.c.id == recovery))
-            return expires <= tx.now
-
     async def _settle(self, recovery: str, minted: dict[ProofKind, Minted]) -> bool:
         context = self._context
         async with context.database.write() as tx:
             row = await tx.one(
-                select(_r).where(_r.c.id == recovery, _r.c.due.is_(True)).with_for_update()
+                select(_r).where(_r.c.id == recovery, _r.c.due_at <= tx.now).with_for_update()
             )
             if row is None:
                 return False
-            await tx.run(update(_r).where(_r.c.id == recovery).values(due=False))
+            await tx.run(update(_r).where(_r.c.id == recovery).values(due_at=None))
             if row["state"] == State.OPEN:
-                await self._replace(tx, recovery, row["account_id"], minted)
+                await self._replace(tx, row, minted)
             elif row["state"] == State.ASKED:
                 await self._open(tx, row, minted)
             return True
@@ -125,11 +139,11 @@ class Planner:
         await record(context.database, tx, fact)
         known = account is not None and await accounts.knows_browser(tx, account, row["asked_by"])
         pair = None
-        why = await self._refusal(tx, account, known=known)
+        why = await self._refusal(tx, account, row["expires_at"], known=known)
         if why is None:
             standing = await context.standing(tx)
             pair = policy.plan(context.routes, standing, context.independent, _draw())
-            why = None if pair is not None and minted else "no_routes"
+            why = None if pair is not None else "no_routes"
         state = State.NOTHING if why is not None else State.OPEN
         await tx.run(
             update(_r)
@@ -148,22 +162,44 @@ class Planner:
         for kind, provider in ((ProofKind.LINK, pair.link), (ProofKind.CODE, pair.code)):
             await self._send(tx, recovery, point, kind, provider, minted[kind])
 
-    async def _refusal(self, tx: Tx, account: str | None, *, known: bool) -> str | None:
+    async def _refusal(
+        self, tx: Tx, account: str | None, expires_at: Instant, *, known: bool
+    ) -> str | None:
         """Why nothing is mailed, or None when it may be."""
         settings = self._context.settings
+        if expires_at <= tx.now:
+            return "expired"
         if account is None:
             return "no_account"
         view = await accounts.account(tx, account)
         if view.account_class is AccountClass.OPERATOR:
             return "operator"  # who runs this house never recovers by mail
         lane = "recover known" if known else "recover stranger"
-        for name, limit, window in (
-            (lane, settings.burst, round(settings.window * SECOND)),
-            (f"{lane} daily", settings.daily, DAY),
-        ):
-            if not await throttle.take(tx, account, name, limit=limit, window=window):
-                return "limit"
-        return None
+        within = [
+            await throttle.take(tx, account, name, limit=limit, window=window)
+            for name, limit, window in (
+                (lane, settings.burst, round(settings.window * SECOND)),
+                (f"{lane} daily", settings.daily, DAY),
+            )
+        ]
+        return "limit" if not all(within) and await self._usable(tx, account) else None
+
+    async def _usable(self, tx: Tx, account: str) -> bool:
+        """Whether the owner has mails in hand that still do: both proofs live, with time to use
+        them. While there are none, no limit may keep the next ones back."""
+        live = (
+            select(_p.c.recovery_id)
+            .join(_r, _r.c.id == _p.c.recovery_id)
+            .where(
+                _r.c.account_id == account,
+                _r.c.state == State.OPEN.value,
+                _p.c.voided_at.is_(None),
+                _p.c.expires_at > tx.now + ENOUGH,
+            )
+            .group_by(_p.c.recovery_id)
+            .having(func.count(_p.c.kind.distinct()) == len(KINDS))
+        )
+        return await tx.value(live.limit(1)) is not None
 
     async def _void_same_browser(self, tx: Tx, recovery: str, account: str, browser: str) -> None:
         """Who asks again in one browser means the newest; others' recoveries are left alone."""
@@ -173,30 +209,31 @@ class Planner:
                 _r.c.asked_by == browser,
                 _r.c.state == State.OPEN.value,
                 _r.c.id != recovery,
-                _r.c.id.not_in(select(_p.c.recovery_id).where(_p.c.redeemed_at.is_not(None))),
+                _r.c.id.not_in(
+                    select(_p.c.recovery_id).join(
+                        tables.redemptions, tables.redemptions.c.proof_id == _p.c.id
+                    )
+                ),
             )
         )
         for row in rows:
             await self._context.void(tx, row["id"], "superseded")
 
-    async def _replace(
-        self, tx: Tx, recovery: str, account: str, minted: dict[ProofKind, Minted]
-    ) -> None:
+    async def _replace(self, tx: Tx, of: Row, minted: dict[ProofKind, Minted]) -> None:
         """Mint anew what a route refused, or what was voided with a provider that was cut."""
-        context = self._context
-        points = await accounts.contact_points(tx, account)
+        context, recovery = self._context, of["id"]
+        point = await accounts.by_address(tx, of["address_key"])
+        if point is None or point.account != of["account_id"]:
+            return
         rows = await tx.all(select(_p).where(_p.c.recovery_id == recovery).order_by(_p.c.id))
         live: dict[str, Row] = {row["kind"]: row for row in rows if row["voided_at"] is None}
         refused = {row["provider"] for row in rows if row["voided_at"] is not None}
         standing = await context.standing(tx)
         for kind in KINDS:
             row = live.get(kind.value)
-            gone = (
-                row is not None
-                and row["redeemed_at"] is None
-                and (await context.refused(tx, row["message_id"]))
-            )
-            if (row is not None and not gone) or not minted or not points:
+            if row is not None and (
+                not await context.refused(tx, row["message_id"]) or await _shown(tx, row["id"])
+            ):
                 continue
             partner = live.get((ProofKind.CODE if kind is ProofKind.LINK else ProofKind.LINK).value)
             other = set() if partner is None else await context.attempted(tx, partner)
@@ -212,9 +249,9 @@ class Planner:
             if provider is None:
                 continue  # it stays with the outbox, which tries the old route until it expires
             if row is not None:
-                await self._void(tx, recovery, account, row["id"], kind, row["provider"])
+                await self._void(tx, recovery, point.account, row["id"], kind, row["provider"])
                 await mail_services.cancel(context.database, tx, row["message_id"], "rerouted")
-            proof = await self._send(tx, recovery, points[0], kind, provider, minted[kind])
+            proof = await self._send(tx, recovery, point, kind, provider, minted[kind])
             live[kind.value] = proof
 
     async def _void(
@@ -236,7 +273,7 @@ class Planner:
         context, settings = self._context, self._context.settings
         life = settings.link_life if kind is ProofKind.LINK else settings.code_life
         expires_at = tx.now + round(life * SECOND)
-        denial = await context.denial(tx, recovery)
+        denial = await context.denial(tx, recovery, provider)
         content = mails.proof(context.house, point.address, kind, minted.secret, denial)
         message = await context.intake.accept(
             tx,
@@ -254,9 +291,14 @@ class Planner:
             "provider": provider,
             "minted_at": tx.now,
             "expires_at": expires_at,
-            "tries": 0,
         }
         await tx.run(insert(_p).values(**row))
         fact = ProofSent(recovery, point.account, kind.value, message, provider)
         await record(context.database, tx, fact)
-        return row | {"redeemed_at": None}
+        return row
+
+
+async def _shown(tx: Tx, proof: str) -> bool:
+    """Whether some browser has shown a proof: whatever its provider says, it arrived."""
+    x = tables.redemptions
+    return await tx.value(select(x.c.at).where(x.c.proof_id == proof).limit(1)) is not None

@@ -1,19 +1,23 @@
-"""Proofs come back: each by a POST, each once, both in one browser.
+"""Proofs come back: each by a POST, both in one browser.
 
 Attacks met here: the browser that asked earns nothing by it, since on 8 August that was the thief;
-a code counts only where its recovery is known already, so 40 bits are never searched across
-accounts; tries are counted before a code is compared, so that guesses sent at once do not
-overrun the limit; a proof that a thief has redeemed is of no use to his other browser.
+a proof counts for each browser that shows it, so that who reads at one provider cannot use up
+every owner's, and gains nothing, since each browser needs both; a code counts only where its
+recovery is known already, so 40 bits are never searched across accounts; tries are counted before
+a code is compared, for each browser apart; a wrong code costs the same time and writes the same
+rows whether there is an account or not.
 """
 
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts import queries as accounts
+from mailkeep.accounts import throttle
 from mailkeep.base import tokens
-from mailkeep.base.errors import Conflict
+from mailkeep.base.clock import SECOND
+from mailkeep.base.errors import Conflict, TooMany
 from mailkeep.events.log import record
 from mailkeep.store.database import Tx
 
@@ -22,10 +26,13 @@ from .context import Context
 from .events import ProofFailed, ProofRedeemed
 from .types import Progress, ProofKind, State
 
-_r, _p = tables.recoveries, tables.proofs
+_r, _p, _x = tables.recoveries, tables.proofs, tables.redemptions
 
-CANDIDATES = 3  #: recoveries of one browser that a typed code is compared with
-_WRONG = "this is wrong, used or expired; ask for a new mail, or try again"
+#: Recoveries of one browser that a typed code is compared with. Always as many comparisons are
+#: made: the time must not tell how many there are, and so not whether an account is among them.
+CANDIDATES = 2
+MOST_BROWSERS = 50  #: that may show one proof
+_WRONG = "this is wrong, void or expired; ask for a new mail, or try again"
 
 
 class Proving:
@@ -42,7 +49,7 @@ class Proving:
         """Redeem a link's secret in this browser.
 
         Raises:
-            Conflict: unknown, used in another browser, expired or void: the same words.
+            Conflict: unknown, expired or void: the same words.
         """
         context = self._context
         lookup = context.link_hash(secret)
@@ -50,7 +57,7 @@ class Proving:
             row = await tx.one(_proof_and_recovery().where(_p.c.lookup == lookup))
             taken = row is not None and await self._redeem(tx, row, browser, network)
             if row is not None and not taken:
-                why = "voided" if row["voided_at"] is not None else "used or expired"
+                why = "voided" if row["voided_at"] is not None else "expired"
                 fact = ProofFailed(row["recovery_id"], ProofKind.LINK.value, why)
                 await record(context.database, tx, fact)
         if not taken:
@@ -60,28 +67,27 @@ class Proving:
         """Redeem a typed code in this browser, which asked for it or has given the link.
 
         Raises:
-            Conflict: no such recovery here, wrong, used, expired, tries used up: the same words.
+            Conflict: no such recovery here, wrong, expired, tries used up: the same words.
+            TooMany: too many codes from this network, right or wrong.
         """
         context = self._context
         typed = tokens.fold(typed)
-        rows = await self._candidates(browser)
+        rows = await self._candidates(browser, network)
         found: RowMapping | None = None
-        for row in rows:
-            if await context.slow.check("recovery code", typed, row["slow"]) and found is None:
+        for place in range(CANDIDATES):
+            row = rows[place] if place < len(rows) else None
+            kept = None if row is None else row["slow"]
+            if await context.slow.check("recovery code", typed, kept) and found is None:
                 found = row
-        if not rows:
-            await context.slow.check("recovery code", typed, None)
         async with context.database.write() as tx:
             taken = False
             if found is not None:
                 fresh = await tx.one(_proof_and_recovery().where(_p.c.id == found["id"]))
                 taken = fresh is not None and await self._redeem(tx, fresh, browser, network)
-            elif rows:
-                await record(
-                    context.database,
-                    tx,
-                    ProofFailed(rows[0]["recovery_id"], ProofKind.CODE.value, "wrong"),
-                )
+            if not taken:
+                recovery = rows[0]["recovery_id"] if rows else None
+                fact = ProofFailed(recovery, ProofKind.CODE.value, "wrong")
+                await record(context.database, tx, fact)
         if not taken:
             raise Conflict(_WRONG, field="code")
 
@@ -92,15 +98,17 @@ class Proving:
 
     async def state(self, tx: Tx, browser: str) -> tuple[Progress, list[RowMapping]]:
         """The progress, and the proofs that it rests on."""
+        since = tx.now - round(self._context.settings.finish_within * SECOND)
         rows = await tx.all(
             _proof_and_recovery()
+            .join(_x, (_x.c.proof_id == _p.c.id) & (_x.c.browser == browser))
             .where(
-                _p.c.redeemed_by == browser,
+                _x.c.at > since,
                 _p.c.voided_at.is_(None),
                 _r.c.state == State.OPEN.value,
                 _r.c.expires_at > tx.now,
             )
-            .order_by(_p.c.redeemed_at.desc())
+            .order_by(_x.c.at.desc())
             .limit(20)
         )
         given: dict[str, dict[str, RowMapping]] = {}
@@ -118,19 +126,22 @@ class Proving:
         )
         return progress, list(kinds.values())
 
-    async def _candidates(self, browser: str) -> list[RowMapping]:
+    async def _candidates(self, browser: str, network: str) -> list[RowMapping]:
         """Codes that this browser may mean, each with one try taken."""
-        context = self._context
-        linked = select(_p.c.recovery_id).where(
-            _p.c.redeemed_by == browser, _p.c.kind == ProofKind.LINK.value
+        context, settings = self._context, self._context.settings
+        window = round(settings.window * SECOND)
+        linked = (
+            select(_p.c.recovery_id)
+            .join(_x, _x.c.proof_id == _p.c.id)
+            .where(_x.c.browser == browser, _p.c.kind == ProofKind.LINK.value)
         )
         async with context.database.write() as tx:
+            allowed = await throttle.take(tx, network, "prove", limit=settings.asks, window=window)
             rows = await tx.all(
                 _proof_and_recovery()
                 .where(
                     _p.c.kind == ProofKind.CODE.value,
                     _p.c.voided_at.is_(None),
-                    _p.c.redeemed_at.is_(None),
                     _p.c.expires_at > tx.now,
                     _r.c.state == State.OPEN.value,
                     (_r.c.asked_by == browser) | _r.c.id.in_(linked),
@@ -138,45 +149,59 @@ class Proving:
                 .order_by(_p.c.id.desc())
                 .limit(CANDIDATES)
             )
-            return [row for row in rows if await self._take_try(tx, row["id"])]
-
-    async def _take_try(self, tx: Tx, proof: str) -> bool:
-        limit = self._context.settings.code_tries
-        taken = await tx.run(
-            update(_p).where(_p.c.id == proof, _p.c.tries < limit).values(tries=_p.c.tries + 1)
-        )
-        return taken == 1
+            kept = []
+            for place in range(CANDIDATES):
+                # Counted for a browser that has none, too: the same rows are written.
+                row = rows[place] if place < len(rows) else None
+                of = browser if row is None else row["id"]
+                own = await throttle.take(
+                    tx, of, f"code {browser}", limit=settings.code_tries, window=window
+                )
+                total = await throttle.take(
+                    tx, of, "code", limit=settings.code_tries_in_all, window=window
+                )
+                if row is not None and own and total:
+                    kept.append(row)
+        if not allowed:
+            raise TooMany("too many codes; wait a while", retry_after=settings.window)
+        return kept
 
     async def _redeem(self, tx: Tx, row: RowMapping, browser: str, network: str) -> bool:
-        """Check and consume in one act (ASVS 15.4.2); again in the same browser is no error."""
+        """Check and note in one act (ASVS 15.4.2); again in the same browser is no error."""
         context = self._context
-        stands = row["state"] == State.OPEN and row["voided_at"] is None
-        if stands and row["redeemed_by"] == browser:
-            return True
-        if not stands or row["account_id"] is None:
+        if row["account_id"] is None:
             return False
-        used = await tx.run(
-            update(_p)
-            .where(
-                _p.c.id == row["id"],
-                _p.c.redeemed_at.is_(None),
-                _p.c.voided_at.is_(None),
-                _p.c.expires_at > tx.now,
+        # Held, so that nothing voids the recovery between the look and the note.
+        state = await tx.value(
+            select(_r.c.state).where(_r.c.id == row["recovery_id"]).with_for_update()
+        )
+        live = await tx.value(
+            select(_p.c.id).where(
+                _p.c.id == row["id"], _p.c.voided_at.is_(None), _p.c.expires_at > tx.now
             )
-            .values(redeemed_at=tx.now, redeemed_by=browser)
         )
-        if used != 1:
+        if state != State.OPEN or live is None:
             return False
-        fact = ProofRedeemed(
-            row["recovery_id"],
-            row["account_id"],
-            row["kind"],
-            tuple(sorted(await context.attempted(tx, row))),
-            browser == row["asked_by"],
-            await accounts.knows_browser(tx, row["account_id"], browser),
-            network,
+        shown = select(func.count()).where(_x.c.proof_id == row["id"])
+        if (await tx.value(shown) or 0) >= MOST_BROWSERS:
+            return False
+        new = await tx.run(
+            tx.upsert(_x)
+            .values(proof_id=row["id"], browser=browser, at=tx.now)
+            .on_conflict_do_nothing()
         )
-        await record(context.database, tx, fact)
+        if new:
+            fact = ProofRedeemed(
+                row["recovery_id"],
+                row["account_id"],
+                row["kind"],
+                tuple(sorted(await context.attempted(tx, row))),
+                browser == row["asked_by"],
+                await accounts.knows_browser(tx, row["account_id"], browser),
+                network,
+                browser,
+            )
+            await record(context.database, tx, fact)
         return True
 
 

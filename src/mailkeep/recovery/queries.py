@@ -15,7 +15,7 @@ _r, _p = tables.recoveries, tables.proofs
 #: What can be asked of ``accounts``: each word picks recoveries.
 _PICKS: dict[str, ColumnElement[bool]] = {
     "requested": _r.c.account_id.is_not(None),
-    "half_proven": _p.c.redeemed_at.is_not(None),
+    "half_proven": _p.c.id.in_(select(tables.redemptions.c.proof_id)),
     "stopped_by_factor": _r.c.stopped_at.is_not(None),
     "completed": _r.c.state == "completed",
     "denied": _r.c.denied_at.is_not(None),

@@ -15,8 +15,8 @@ from sqlalchemy.engine import RowMapping
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle, totp
 from mailkeep.base import addresses
-from mailkeep.base.clock import SECOND
-from mailkeep.base.errors import Conflict, NotSignedIn
+from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.base.errors import Conflict, MailkeepError, NotSignedIn, TooMany
 from mailkeep.base.ids import new_id
 from mailkeep.events.log import record
 from mailkeep.events.types import Recorded
@@ -34,6 +34,7 @@ from .types import State
 
 _r, _p, _d = tables.recoveries, tables.proofs, tables.denials
 
+DENIAL_LIFE = 7 * DAY  #: after which a notice stops nothing any more
 SWEEP = 200  #: expired recoveries that one sweep ends
 
 
@@ -80,7 +81,7 @@ class Recovery:
                     known_browser=False,
                     asked_at=tx.now,
                     expires_at=tx.now + round(settings.link_life * SECOND),
-                    due=heard,
+                    due_at=tx.now if heard else None,
                     factor_tries=0,
                     why=None if heard else "network_limit",
                 )
@@ -93,6 +94,7 @@ class Recovery:
         Raises:
             Conflict: not both proofs, or they no longer count.
             NotSignedIn: the second factor is missing, wrong or used.
+            TooMany: too many wrong second factors of late.
             Invalid: the password cannot be used.
         """
         context = self._context
@@ -105,10 +107,10 @@ class Recovery:
             ]
         if progress.word != "both":
             raise Conflict("give the link and the code of the two mails first")
-        kept = await context.accounts.hash_password(
+        kept = await context.accounts.passwords.make(
             password, has_factor=progress.factor, about=about
         )
-        error: Conflict | NotSignedIn | None = None
+        error: MailkeepError | None = None
         async with context.database.write() as tx:
             error = await self._finish(tx, browser, kept, factor)
         if error is not None:
@@ -116,7 +118,7 @@ class Recovery:
 
     async def _finish(
         self, tx: Tx, browser: str, kept: str, factor: str | None
-    ) -> Conflict | NotSignedIn | None:
+    ) -> MailkeepError | None:
         """One act: judge the proofs, prove the factor, then write. Returns what went wrong, so
         that what was recorded about it is committed."""
         context = self._context
@@ -124,13 +126,16 @@ class Recovery:
         if progress.word != "both" or progress.recovery is None:
             return Conflict("the proofs no longer count; ask again")
         recovery, account = progress.recovery, str(given[0]["account_id"])
-        view = await accounts.account(tx, account, lock=True)
-        # Held to the end: a cut or a denial that comes at this moment waits, or is seen here.
-        row = await tx.one(
-            select(_r).where(_r.c.id == recovery, _r.c.state == State.OPEN.value).with_for_update()
-        )
-        if row is None or view.frozen(tx.now):
+        # Held to the end, in the order account, recovery, proofs, sessions that everything here
+        # keeps: a cut or a denial that comes at this moment waits, or is seen by the second look.
+        await accounts.account(tx, account, lock=True)
+        row = await tx.one(select(_r).where(_r.c.id == recovery).with_for_update())
+        progress, given = await self.proving.state(tx, browser)
+        if row is None or progress.word != "both" or progress.recovery != recovery:
             return Conflict("the proofs no longer count; ask again")
+        if await accounts.password_set_at(tx, account) > row["asked_at"]:
+            await context.void(tx, recovery, "password_changed")
+            return Conflict("the password was changed since this was asked for; ask again")
         if not await self._independent(tx, given):
             await context.void(tx, recovery, "dependent_proofs")
             return Conflict("the two mails went through hands that are not independent; ask again")
@@ -138,19 +143,21 @@ class Recovery:
             refusal = await self._factor(tx, row, account, factor)
             if refusal is not None:
                 return refusal
-        await context.accounts.write_password(tx, account, kept, by="recovery")
+        await context.accounts.passwords.write(tx, account, kept, by="recovery")
         await context.accounts.sessions.end_all(tx, account, "recovery")
+        # Who has shown all this is known from now on, and is not kept out by others' guesses.
+        await context.accounts.welcome(tx, account, browser, row["network"])
         await tx.run(
             update(_r)
             .where(_r.c.id == recovery)
-            .values(state=State.COMPLETED.value, ended_at=tx.now, due=False)
+            .values(state=State.COMPLETED.value, ended_at=tx.now, due_at=None)
         )
         others = await tx.all(
             select(_r.c.id).where(_r.c.account_id == account, _r.c.state == State.OPEN.value)
         )
         for other in others:
             await context.void(tx, other["id"], "completed_another")
-        fact = RecoveryCompleted(recovery, account, progress.factor)
+        fact = RecoveryCompleted(recovery, account, progress.factor, browser)
         await record(context.database, tx, fact)
         await self.notices.tell(tx, account, recovery, mails.completed)
         return None
@@ -162,13 +169,18 @@ class Recovery:
 
     async def _factor(
         self, tx: Tx, row: RowMapping, account: str, code: str | None
-    ) -> NotSignedIn | None:
+    ) -> NotSignedIn | TooMany | None:
         context = self._context
-        proved = code is not None and await totp.prove(
-            tx, context.keys, account, code, context.accounts.settings, lane="totp recovery"
-        )
+        proved: bool | None = False
+        if code is not None:
+            proved = await totp.prove(
+                tx, context.keys, account, code, context.accounts.settings, lane="totp recovery"
+            )
         if proved:
             return None
+        if proved is None:  # nothing was looked at, so nothing counts as wrong
+            wait = context.accounts.settings.window / SECOND
+            return TooMany("too many wrong codes; wait a while", retry_after=wait)
         tries = row["factor_tries"] + 1
         await tx.run(
             update(_r)
@@ -185,50 +197,85 @@ class Recovery:
     async def deny(self, secret: str) -> None:
         """Whoever holds one of our mails says: this was not me. It only ever takes power away.
 
-        Before completion the recovery is void. After it every session ends and the account rests
-        for ``freeze`` seconds, once for each completed recovery: whoever reads the notices cannot
-        keep the owner out by saying it again. An unknown secret does nothing, and is told the same.
+        Before completion the recovery is void. After it the password that it wrote opens nothing
+        any more, every session ends, and the account rests for ``freeze`` seconds. Denials over one
+        provider stop so much in a day and no more: who reads there could otherwise stop every
+        recovery of every owner. An unknown secret does nothing, and is told the same.
         """
         context = self._context
         hashed = context.denial_hash(secret)
-        async with context.database.write() as tx:
-            used = await tx.run(
-                update(_d).where(_d.c.hash == hashed, _d.c.used_at.is_(None)).values(used_at=tx.now)
+        async with context.database.read() as tx:
+            account = await tx.value(
+                select(_r.c.account_id)
+                .join(_d, _d.c.recovery_id == _r.c.id)
+                .where(_d.c.hash == hashed, _d.c.used_at.is_(None))
             )
+        if account is None:
+            return
+        async with context.database.write() as tx:
+            await accounts.account(tx, account, lock=True)
             row = await tx.one(
-                select(_r)
+                select(_r, _d.c.provider, _d.c.made_at, _d.c.used_at)
                 .join(_d, _d.c.recovery_id == _r.c.id)
                 .where(_d.c.hash == hashed)
                 .with_for_update()
             )
-            if not used or row is None or row["account_id"] is None:
+            if row is None or row["used_at"] is not None or row["denied_at"] is not None:
                 return
-            if row["denied_at"] is not None:
-                return
-            await tx.run(update(_r).where(_r.c.id == row["id"]).values(denied_at=tx.now))
+            await tx.run(update(_d).where(_d.c.hash == hashed).values(used_at=tx.now))
             completed = row["state"] == State.COMPLETED
+            if not completed and row["state"] != State.OPEN:
+                return  # there is nothing to stop, and a hoard of old mails is no evidence
+            if tx.now - row["made_at"] > DENIAL_LIFE:
+                return
+            acted = await throttle.take(
+                tx,
+                account,
+                f"deny {row['provider']}",
+                limit=self.settings.denials,
+                window=DAY,
+            )
+            await tx.run(update(_r).where(_r.c.id == row["id"]).values(denied_at=tx.now))
             # The denial goes first on the log: who hears of the void must know why.
-            fact = RecoveryDenied(row["id"], row["account_id"], completed)
+            fact = RecoveryDenied(row["id"], account, completed, row["provider"], acted)
             await record(context.database, tx, fact)
-            if completed:
-                until = tx.now + round(self.settings.freeze * SECOND)
-                await context.accounts.sessions.end_all(tx, row["account_id"], "denied")
-                await context.accounts.freeze(tx, row["account_id"], until, "denied")
-            else:
+            if acted and completed:
+                await self._take_back(tx, account, row["ended_at"])
+            elif acted:
                 await context.void(tx, row["id"], "denied")
+
+    async def _take_back(self, tx: Tx, account: str, written_at: Instant) -> None:
+        """Undo what a denied recovery gave: its password, its sessions, its browser's standing."""
+        rooms = self._context.accounts
+        await rooms.passwords.disable(tx, account, written_at)
+        await rooms.sessions.disown(tx, account, written_at)
+        await rooms.sessions.end_all(tx, account, "denied")
+        await rooms.freeze(tx, account, tx.now + round(self.settings.freeze * SECOND), "denied")
 
     async def void_through(self, tx: Tx, providers: Set[str], why: str) -> int:
         """Void every proof that went through ``providers``, redeemed or not, of every recovery
         that is open; each is minted anew over a route that stands. Returns how many recoveries."""
         context = self._context
+        of = select(_p.c.recovery_id).where(
+            _p.c.provider.in_(sorted(providers)), _p.c.voided_at.is_(None)
+        )
+        # Recoveries before proofs, in the order that ``finish`` locks them.
+        touched = await tx.all(
+            select(_r.c.id)
+            .where(_r.c.id.in_(of), _r.c.state == State.OPEN.value)
+            .order_by(_r.c.id)
+            .with_for_update()
+        )
+        ids = [row["id"] for row in touched]
         rows = await tx.all(
             select(_p, _r.c.account_id)
             .join(_r, _r.c.id == _p.c.recovery_id)
             .where(
+                _r.c.id.in_(ids),
                 _p.c.provider.in_(sorted(providers)),
                 _p.c.voided_at.is_(None),
-                _r.c.state == State.OPEN.value,
             )
+            .order_by(_p.c.id)
         )
         for row in rows:
             await tx.run(update(_p).where(_p.c.id == row["id"]).values(voided_at=tx.now))
@@ -237,14 +284,11 @@ class Recovery:
                 row["recovery_id"], row["account_id"], row["kind"], row["provider"], why
             )
             await record(context.database, tx, fact)
-        touched = sorted({row["recovery_id"] for row in rows})
         await tx.run(
-            update(_r)
-            .where(_r.c.id.in_(touched), _r.c.state == State.OPEN.value, _r.c.expires_at > tx.now)
-            .values(due=True)
+            update(_r).where(_r.c.id.in_(ids), _r.c.expires_at > tx.now).values(due_at=tx.now)
         )
         tx.after_commit.append(self.awake.set)
-        return len(touched)
+        return len(ids)
 
     async def on_attempt(self, tx: Tx, recorded: Recorded) -> None:
         """A route refused a proof: have it minted anew over another one."""
@@ -254,12 +298,10 @@ class Recovery:
         if fact.outcome not in REFUSED:
             return
         of = select(_p.c.recovery_id).where(
-            _p.c.message_id == fact.message,
-            _p.c.redeemed_at.is_(None),
-            _p.c.voided_at.is_(None),
+            _p.c.message_id == fact.message, _p.c.voided_at.is_(None)
         )
         await tx.run(
-            update(_r).where(_r.c.id.in_(of), _r.c.state == State.OPEN.value).values(due=True)
+            update(_r).where(_r.c.id.in_(of), _r.c.state == State.OPEN.value).values(due_at=tx.now)
         )
         tx.after_commit.append(self.awake.set)
 

@@ -22,7 +22,7 @@ recoveries = Table(
     Column("known_browser", Boolean, nullable=False),
     Column("asked_at", Micros, nullable=False),
     Column("expires_at", Micros, nullable=False),
-    Column("due", Boolean, nullable=False),  # the planner must look at it
+    Column("due_at", Micros),  # when the planner must look at it
     Column("factor_tries", Integer, nullable=False),
     Column("stopped_at", Micros),  # first wrong or missing second factor
     Column("denied_at", Micros),
@@ -32,9 +32,9 @@ recoveries = Table(
 # What the planner looks for; everything else is not in it.
 Index(
     "ix_recoveries_due",
-    recoveries.c.id,
-    sqlite_where=recoveries.c.due.is_(True),
-    postgresql_where=recoveries.c.due.is_(True),
+    recoveries.c.due_at,
+    sqlite_where=recoveries.c.due_at.is_not(None),
+    postgresql_where=recoveries.c.due_at.is_not(None),
 )
 
 proofs = Table(
@@ -55,12 +55,25 @@ proofs = Table(
     Column("provider", String(40), nullable=False),  # the only one that may carry it
     Column("minted_at", Micros, nullable=False),
     Column("expires_at", Micros, nullable=False),
-    Column("tries", Integer, nullable=False),
-    Column("redeemed_at", Micros),
-    Column("redeemed_by", String(48), index=True),
     Column("voided_at", Micros),
 )
 Index("ix_recovery_proofs_provider", proofs.c.provider, proofs.c.minted_at)
+
+# A proof counts for each browser that shows it: were it the first one's alone, who reads at one
+# provider would use up every owner's. A browser needs both proofs, so it gains nothing by one.
+redemptions = Table(
+    "recovery_redemptions",
+    metadata,
+    Column(
+        "proof_id",
+        String(40),
+        ForeignKey("recovery_proofs.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("browser", String(48), primary_key=True),
+    Column("at", Micros, nullable=False),
+)
+Index("ix_recovery_redemptions_browser", redemptions.c.browser)
 
 denials = Table(
     "recovery_denials",
@@ -73,6 +86,7 @@ denials = Table(
         nullable=False,
         index=True,
     ),
+    Column("provider", String(40), nullable=False),  # "": any route might have carried it
     Column("made_at", Micros, nullable=False),
     Column("used_at", Micros),
 )

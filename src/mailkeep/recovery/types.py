@@ -35,13 +35,18 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         confirmations: stream of the codes that confirm an address; it must be a secret one.
         link_life: of a link; SP 800-63B-4 section 4.2.1.2 allows a day for mail.
         code_life: of a code; ASVS 6.5.5 allows ten minutes.
-        code_tries: guesses at one code.
+        code_tries: guesses at one code by one browser.
+        code_tries_in_all: the same by all browsers together.
+        finish_within: both proofs must have been shown within so long before the password is set.
         factor_tries: wrong second factors in one recovery, which is void after them.
         burst: mailed recoveries of one account in ``window`` seconds; browsers that the account
-            knows have as many of their own. Whoever asks, the owner gets the mails and may use
-            them, so a stranger who uses them up locks nobody out.
+            knows have as many of their own. Beyond it one is mailed only while no earlier one can
+            be used any more: whoever asks, the owner gets the mails and may use them, so a
+            stranger who uses the limit up locks nobody out.
         daily: the same in a day.
-        asks: requests from one network in ``window`` seconds that are looked at.
+        asks: requests from one network in ``window`` seconds that are looked at; codes likewise.
+        denials: recoveries of one account that denials over one provider stop in a day: who reads
+            there must not be able to stop every one.
         freeze: seconds for which an account rests after its owner denied a completed recovery.
     """
 
@@ -53,11 +58,14 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     link_life: float = HOUR / 1e6
     code_life: float = 10 * MINUTE / 1e6
     code_tries: int = 5
+    code_tries_in_all: int = 100
+    finish_within: float = 15 * MINUTE / 1e6
     factor_tries: int = 5
     burst: int = 4
     window: float = 15 * MINUTE / 1e6
     daily: int = 40
     asks: int = 30
+    denials: int = 2
     freeze: float = HOUR / 1e6
 
 

@@ -29,7 +29,7 @@ class _Handler(door.Door):
 
 def _return_path(envelope: Envelope) -> bytes:
     """The envelope sender, as the server that delivers finally writes it (RFC 5321 section 4.4)."""
-    sender = envelope.mail_from or ""
+    sender = (envelope.mail_from or "").strip("<>")
     if len(sender) > 320 or not sender.isprintable():
         sender = ""
     return f"Return-Path: <{sender}>\r\n".encode()

@@ -9,9 +9,10 @@ from mailkeep.store.database import Tx
 
 from .correlation import MOST_SIGNALS, Beliefs, Opinion, hear, weigh
 from .events import SignalRaised
-from .types import WatchSettings
+from .types import Forger, WatchSettings
 
 LOOK_BACK = 30 * DAY  #: no signal weighs longer
+_FIRM = f'"forger":"{Forger.NOBODY}"'  #: as it is written; within a text the quotes are escaped
 
 
 async def opinions(tx: Tx, settings: WatchSettings) -> list[Opinion]:
@@ -19,14 +20,18 @@ async def opinions(tx: Tx, settings: WatchSettings) -> list[Opinion]:
 
     Worked out anew from the log at every call, so that the answer is the one a replay gives.
     """
-    rows = await tx.all(
-        select(events.c.kind, events.c.data)
-        .where(events.c.kind == SignalRaised.kind, events.c.at >= tx.now - LOOK_BACK)
-        .order_by(events.c.id.desc())
-        .limit(MOST_SIGNALS)
-    )
+    rows = []
+    # Read apart: what outsiders can stage, in whatever numbers, pushes no firm signal out.
+    firm = events.c.data.contains(_FIRM, autoescape=True)
+    for which in (firm, ~firm):
+        rows += await tx.all(
+            select(events.c.id, events.c.kind, events.c.data)
+            .where(events.c.kind == SignalRaised.kind, events.c.at >= tx.now - LOOK_BACK, which)
+            .order_by(events.c.id.desc())
+            .limit(MOST_SIGNALS)
+        )
     beliefs = Beliefs()
-    for row in reversed(rows):
+    for row in sorted(rows, key=lambda one: one["id"]):
         fact = decode(row["kind"], row["data"])
         if isinstance(fact, SignalRaised):
             beliefs = hear(beliefs, fact.signal)

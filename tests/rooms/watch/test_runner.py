@@ -10,10 +10,11 @@ from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished
 from mailkeep.recovery.events import ProofRedeemed, RecoveryDenied
 from mailkeep.store.database import Database
+from mailkeep.watch import queries
 from mailkeep.watch.engine import replay
 from mailkeep.watch.events import CanaryArrived, SignalRaised
 from mailkeep.watch.runner import Watch
-from mailkeep.watch.types import Signal, provider_subject
+from mailkeep.watch.types import Forger, Signal, WatchSettings, provider_subject
 
 
 async def _log(database: Database) -> list[Recorded]:
@@ -38,8 +39,10 @@ async def _live(database: Database, clock: ManualClock) -> None:
                 database,
                 tx,
                 AttemptFinished(f"m{n}", f"t{n}", "a", "bulk", "address_1", "unavailable", "", 1.0),
-                ProofRedeemed(f"r{n}", f"account_{n}", "link", ("b",), False, False, "network_1"),
-                RecoveryDenied(f"q{n}", f"account_{n}", False),
+                ProofRedeemed(
+                    f"r{n}", f"account_{n}", "link", ("b",), False, False, "network_1", "b1"
+                ),
+                RecoveryDenied(f"q{n}", f"account_{n}", False, "b", True),
             )
         clock.advance(0.7)
         await relay.place()
@@ -82,3 +85,29 @@ async def test_nothing_new_writes_nothing(database: Database, clock: ManualClock
     clock.advance(60)
     assert await watch.step() == 0
     assert await _log(database) == []
+
+
+async def test_staged_signals_push_no_firm_one_out_of_the_opinions(
+    database: Database, clock: ManualClock
+) -> None:
+    relay = log.Relay(database, "one")
+    async with database.write() as tx:
+        await log.record(database, tx, CanaryArrived("a", "m", 1.0, ("evil.example",)))
+    await relay.place()
+    await Watch(database).step()
+    (firm,) = _raised(await _log_with_unplaced(database, relay))
+    reason = 'says "forger":"nobody"'
+    staged = msgspec.structs.replace(firm, detector="x", forger=Forger.ANYONE, reason=reason)
+    for _ in range(3):
+        clock.advance(1)
+        async with database.write() as tx:
+            await log.record(database, tx, *[SignalRaised(staged)] * 200)
+    async with database.read() as tx:
+        found = await queries.opinions(tx, WatchSettings())
+    terms = {term.detector for one in found for term in one.terms if term.counted}
+    assert "stranger_in_mail" in terms
+
+
+async def _log_with_unplaced(database: Database, relay: log.Relay) -> list[Recorded]:
+    await relay.place()
+    return await _log(database)

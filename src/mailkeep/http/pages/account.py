@@ -41,7 +41,7 @@ class AccountPages(Controller):
         """
         session = await visit.session()
         try:
-            await house.accounts.prove_password(session.account, visit.form.get("current", ""))
+            await house.accounts.passwords.prove(session.account, visit.form.get("current", ""))
         except (NotSignedIn, TooMany) as error:
             return await _account(visit, house, error)
         async with house.database.write() as tx:

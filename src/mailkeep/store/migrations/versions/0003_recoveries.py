@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("known_browser", sa.Boolean(), nullable=False),
         sa.Column("asked_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
-        sa.Column("due", sa.Boolean(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("factor_tries", sa.Integer(), nullable=False),
         sa.Column("stopped_at", sa.BigInteger(), nullable=True),
         sa.Column("denied_at", sa.BigInteger(), nullable=True),
@@ -41,16 +41,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_recoveries_asked_by"), ["asked_by"], unique=False)
         batch_op.create_index(
             "ix_recoveries_due",
-            ["id"],
+            ["due_at"],
             unique=False,
-            sqlite_where=sa.text("due IS 1"),
-            postgresql_where=sa.text("due IS true"),
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
         )
 
     op.create_table(
         "recovery_denials",
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("recovery_id", sa.String(length=40), nullable=False),
+        sa.Column("provider", sa.String(length=40), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.Column("used_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -77,9 +78,6 @@ def upgrade() -> None:
         sa.Column("provider", sa.String(length=40), nullable=False),
         sa.Column("minted_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.Column("redeemed_at", sa.BigInteger(), nullable=True),
-        sa.Column("redeemed_by", sa.String(length=48), nullable=True),
         sa.Column("voided_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["recovery_id"],
@@ -100,6 +98,19 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_recovery_proofs_recovery_id"), ["recovery_id"], unique=False
         )
-        batch_op.create_index(
-            batch_op.f("ix_recovery_proofs_redeemed_by"), ["redeemed_by"], unique=False
-        )
+
+    op.create_table(
+        "recovery_redemptions",
+        sa.Column("proof_id", sa.String(length=40), nullable=False),
+        sa.Column("browser", sa.String(length=48), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["proof_id"],
+            ["recovery_proofs.id"],
+            name=op.f("fk_recovery_redemptions_proof_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("proof_id", "browser", name=op.f("pk_recovery_redemptions")),
+    )
+    with op.batch_alter_table("recovery_redemptions", schema=None) as batch_op:
+        batch_op.create_index("ix_recovery_redemptions_browser", ["browser"], unique=False)

@@ -1,0 +1,80 @@
+"""Passwords: checked, hashed, written, shown again, and taken back."""
+
+import asyncio
+
+from sqlalchemy import update
+
+from mailkeep.base.clock import Instant
+from mailkeep.base.errors import NotSignedIn, TooMany
+from mailkeep.events.log import record
+from mailkeep.store.database import Database, Tx
+
+from . import policy, queries, tables, throttle
+from .events import PasswordSet
+from .hashing import SlowHash
+from .types import AccountSettings
+
+_NO_HASH = "!"  #: no hash looks like it, so no password fits
+
+
+class Passwords:
+    """The passwords of all accounts.
+
+    Args:
+        database: where their hashes are.
+        slow: hashes them.
+        settings: limits.
+    """
+
+    def __init__(self, database: Database, slow: SlowHash, settings: AccountSettings) -> None:
+        self._database = database
+        self._slow = slow
+        self.settings = settings
+
+    async def prove(self, account: str, current: str) -> str | None:
+        """Who is signed in shows the password again, before what opens the account is changed
+        (ASVS 7.5.1): a stolen session must not become a stolen account. Returns the kept hash.
+
+        Raises:
+            NotSignedIn: it is wrong.
+            TooMany: too many wrong ones.
+        """
+        async with self._database.write() as tx:
+            allowed = await throttle.take(
+                tx, account, "change", limit=self.settings.tries, window=self.settings.window
+            )
+            kept = await queries.password_hash(tx, account)
+        if not allowed:
+            raise TooMany("too many tries", retry_after=self.settings.window / 1_000_000)
+        typed = policy.normalise(current[: policy.LONGEST + 1])
+        if not await self._slow.check("password", typed, kept):
+            raise NotSignedIn("the current password is wrong", field="current")
+        async with self._database.write() as tx:
+            await throttle.clear(tx, account, "change")
+        return kept
+
+    async def make(self, password: str, *, has_factor: bool, about: list[str]) -> str:
+        """Check a new password and hash it. Raises ``Invalid``."""
+        password = await asyncio.to_thread(
+            policy.check_password, password, has_factor=has_factor, about=about
+        )
+        return await self._slow.make("password", password)
+
+    async def write(self, tx: Tx, account: str, kept: str, *, by: str) -> None:
+        """Write what ``make`` made. The caller has seen every proof that is needed."""
+        values = {"hash": kept, "set_at": tx.now}
+        await tx.run(
+            tx.upsert(tables.passwords)
+            .values(account_id=account, **values)
+            .on_conflict_do_update(index_elements=["account_id"], set_=values)
+        )
+        await record(self._database, tx, PasswordSet(account, by))
+
+    async def disable(self, tx: Tx, account: str, written_at: Instant) -> None:
+        """Make a password that was written at an instant open nothing; a later one stands."""
+        p = tables.passwords
+        await tx.run(
+            update(p)
+            .where(p.c.account_id == account, p.c.set_at == written_at)
+            .values(hash=_NO_HASH)
+        )

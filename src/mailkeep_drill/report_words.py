@@ -1,0 +1,45 @@
+"""What the report says plainly of itself: simulated, compressed, judged."""
+
+from .scorecard import FLOWING, LATE, NAMED, NOTICED, SLOW
+
+SIMULATED = """
+The providers, the customers' mail server, the customers and the thief are programs of this drill on
+this machine. What they speak is real: HTTP, SMTP, signed webhooks, the systems' own pages, cookies
+and one-time codes; each customer and the thief come from networks of their own.
+
+The fallen provider is played after 8 August 2022: a foreign address appears in the mail, somebody
+reads along, asks for resets and uses what is mailed; then the account is suspended while the API
+goes on saying that all is well. The thief picks most of his victims among the customers, and some
+by chance from the provider's records, where honey and canary addresses stand too. He knows the
+systems and tries everything that the mails of one provider are good for; he has no customer's
+mailbox and no second provider.
+"""
+COMPRESSED = """
+Three days are played in minutes. The thief works through his list in seconds. How long the systems
+take to notice is not compressed: it is measured on the clock, from the same script.
+
+The ordinary set-up stays as it is to the end. In 2022 people moved the mail to another provider
+within a day; until then its customers stood where they stand here. A site with a bounce monitor or
+a second provider of its own would lose fewer mails; no account of its would fare better.
+"""
+JUDGED = f"""
+An account is lost when the thief really signed in with a password of his. A customer is locked out
+when neither the password they believe in, with their authenticator, nor a reset of their own lets
+them in at the end.
+
+A mail is lost when the system said that it has it and it is not in the mailbox at the end; it is
+late after {LATE:.0f} s. Mail flows again once all that was held up has arrived and every new one
+arrives within {SLOW:.0f} s.
+
+Targets, for Mailkeep only: no account lost, nobody locked out, no mail lost, silence noticed within
+{NOTICED:.0f} s at one delivery a second, mail flowing within {FLOWING:.0f} s, an incident that
+names the provider within {NAMED:.0f} s of the first half proof.
+
+The operator of the drill applies an action that is proposed after 4 s, except freezing accounts:
+that would freeze honest ones too.
+"""
+
+
+def paragraphs(text: str) -> list[str]:
+    """The paragraphs of a text, each on one line."""
+    return [" ".join(part.split()) for part in text.strip().split("\n\n")]

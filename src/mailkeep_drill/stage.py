@@ -1,0 +1,134 @@
+"""Puts the drill on: the mail server, the systems side by side, one clock for all."""
+
+import asyncio
+import random
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from .cast import people
+from .ending import check
+from .mailboxes import Mailboxes
+from .plan import FAST, USUAL, Plan
+from .processes import Child, free_port
+from .record import Facts
+from .script import Run
+from .systems.base import System
+from .systems.mailkeep import Mailkeep
+from .systems.ordinary import Ordinary
+
+_FEW = 12  # customers of the run that only falls silent: nobody attacks them
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    customers: int = 200
+    attacked: int = 40
+    reader: str = "both"
+    rate: float = 2.0
+    fast: bool = False
+    seed: int = 8
+    kills: int = 0
+    ordinary: bool = True
+
+    @property
+    def plan(self) -> Plan:
+        """The script's instants."""
+        return FAST if self.fast else USUAL
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    key: str
+    title: str
+    fallen: str
+    thief: bool
+    system: str
+
+
+def parts(options: Options) -> list[_Part]:
+    """The runs: the ordinary set-up, ours for each reader, ours with a provider fallen silent."""
+    chosen = [_Part("ordinary", "Ordinary set-up", "A", True, "ordinary")]
+    if not options.ordinary:
+        chosen = []
+    for letter in ("a", "b") if options.reader == "both" else (options.reader,):
+        title = f"Mailkeep, thief at {letter.upper()}"
+        chosen.append(_Part(f"mailkeep-{letter}", title, letter.upper(), True, "mailkeep"))
+    chosen.append(_Part("mailkeep-silent", "Mailkeep, A falls silent", "A", False, "mailkeep"))
+    return chosen
+
+
+class Stage:
+    """Everything that runs during a drill.
+
+    Args:
+        home: a directory for databases and logs.
+    """
+
+    def __init__(self, options: Options, home: Path) -> None:
+        self.options = options
+        self.home = home
+        self.runs: list[Run] = []
+        self.t0 = 0.0
+        self._stack = AsyncExitStack()
+
+    async def open(self) -> None:
+        """Start the mail server and cast the runs; no system is up yet."""
+        chosen = parts(self.options)
+        listeners = {part.key: free_port() for part in chosen if part.system == "mailkeep"}
+        forward = [f"--forward={_canary(key)}=127.0.0.1:{port}" for key, port in listeners.items()]
+        host = await self._stack.enter_async_context(
+            Child("mailkeep_drill.mailhost", *forward, log=self.home / "mailhost.log")
+        )
+        mailboxes = await self._stack.enter_async_context(Mailboxes(host.ready["http"]))
+        persons = people(self.options.customers, random.Random(self.options.seed))
+        for part in chosen:
+            home = self.home / part.key
+            home.mkdir()
+            deliver = host.ready["smtp"]
+            system: System
+            if part.system == "ordinary":
+                system = Ordinary(part.key, part.title, mailboxes, deliver, home)
+            else:
+                listen = listeners[part.key]
+                canary = _canary(part.key)
+                system = Mailkeep(part.key, part.title, mailboxes, deliver, home, canary, listen)
+            self._stack.push_async_callback(system.stop)
+            self.runs.append(
+                Run(
+                    system,
+                    persons if part.thief else persons[:_FEW],
+                    self.options.plan,
+                    fallen=part.fallen,
+                    thief=part.thief,
+                    attacked=self.options.attacked,
+                    rate=self.options.rate,
+                    kills=self.options.kills if part.system == "mailkeep" else 0,
+                    seed=self.options.seed,
+                )
+            )
+
+    async def play(self) -> list[Facts]:
+        """Set everything up, play all runs on one clock, check all; returns what happened."""
+        async with asyncio.TaskGroup() as group:
+            for run in self.runs:
+                group.create_task(run.prepare())
+        self.t0 = time.time() + 2.0
+        async with asyncio.TaskGroup() as group:
+            for run in self.runs:
+                group.create_task(run.play(self.t0))
+        async with asyncio.TaskGroup() as group:
+            for run in self.runs:
+                group.create_task(check(run))
+        return [run.facts for run in self.runs]
+
+    async def close(self) -> None:
+        """End every process."""
+        await self._stack.aclose()
+
+
+def _canary(key: str) -> str:
+    return f"canary-{key}.example"

@@ -1,0 +1,1 @@
+"""The systems that are attacked: how to start them, use them honestly, and rob them."""

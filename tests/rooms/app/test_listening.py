@@ -1,0 +1,87 @@
+"""The listener that production opens for canaries: with the envelope sender, and nothing else."""
+
+import asyncio
+import smtplib
+import socket
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from mailkeep.app import settings as app_settings
+from mailkeep.app.application import Application
+from mailkeep.mail import tables as mail_tables
+from mailkeep.smtp import receiving
+from mailkeep.watch.tables import canaries
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _settings(port: int) -> app_settings.Settings:
+    return app_settings.parse(
+        {
+            "provider": [
+                {
+                    "name": "a",
+                    "kind": "postmark",
+                    "party": "a",
+                    "secret": "env:A",
+                    "base_url": "http://127.0.0.1:9",
+                }
+            ],
+            "party": [{"id": "a"}],
+            "stream": [{"name": "alert", "priority": 2, "routes": [{"provider": "a"}]}],
+            "canary": {
+                "domain": "post.example",
+                "sender": "us@example.com",
+                "listen": f"127.0.0.1:{port}",
+                "interval": 1,
+            },
+        }
+    )
+
+
+def _send(port: int, sender: str, to: str) -> int:
+    with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
+        client.ehlo()
+        client.mail(sender)
+        client.rcpt(to)
+        return client.data(b"From: x@y.example\r\n\r\nHello\r\n")[0]
+
+
+async def test_it_listens_sends_and_keeps_nothing_of_a_stranger(tmp_path: Path) -> None:
+    port = _free_port()
+    async with Application(_settings(port), tmp_path, environ={"A": "key"}) as running:
+        for to in ("someone@post.example", "ada@example.net"):
+            assert await asyncio.to_thread(_send, port, "eve@evil.example", to) == 250
+        async with asyncio.timeout(20):
+            count = 0
+            while count < 2:
+                await asyncio.sleep(0.1)
+                async with running.database.read() as tx:
+                    count = await tx.value(select(func.count()).select_from(canaries))
+        async with running.database.read() as tx:
+            assert await tx.all(select(mail_tables.caught_mail)) == []
+            assert await tx.all(select(canaries).where(canaries.c.arrived_at.is_not(None))) == []
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.to_thread(_send, port, "eve@evil.example", "someone@post.example")
+
+
+@pytest.mark.parametrize("sender", ["eve@evil.example", ""])
+async def test_the_envelope_sender_comes_with_the_mail(sender: str) -> None:
+    got: list[tuple[list[str], bytes]] = []
+
+    async def deliver(recipients: list[str], raw: bytes) -> None:
+        got.append((recipients, raw))
+
+    server = await receiving.listen("127.0.0.1", 0, deliver)
+    port = server.sockets[0].getsockname()[1]
+    assert await asyncio.to_thread(_send, port, sender, "ada@example.net") == 250
+    server.close()
+    ((recipients, raw),) = got
+    assert recipients == ["ada@example.net"]
+    assert raw.startswith(f"Return-Path: <{sender}>\r\nFrom:".encode())
