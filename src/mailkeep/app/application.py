@@ -31,7 +31,7 @@ from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.runner import Watch
 
-from . import defence, watching
+from . import defence, retention, watching
 from .alone import Alone
 from .loops import PAUSE_SECONDS, keep
 from .settings import Settings, provider_configs
@@ -229,7 +229,7 @@ class Application:
     async def _watch(self) -> bool:
         return await self.watch.step(WATCH_BATCH) == WATCH_BATCH
 
-    async def _sweep(self) -> None:
+    async def _sweep(self) -> bool:
         async with self.database.write() as tx:
             dropped = await outbox.sweep(tx, self.settings.keep_unconfirmed)
             if self.recovery is not None:
@@ -237,3 +237,7 @@ class Application:
         destroyed = self.keys.destroy_expired(self.clock.now())
         if dropped or destroyed:
             log.info("swept", bodies=dropped, hourly_keys=len(destroyed))
+        forgotten = await retention.sweep(self.database, self.settings.retention, retention.BATCH)
+        if forgotten:
+            log.info("forgotten", **forgotten)
+        return max(forgotten.values(), default=0) >= retention.BATCH

@@ -26,7 +26,8 @@ from mailkeep.response.types import PlaybookSettings, ResponseSettings
 from mailkeep.trust import register
 from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
 
-from . import watching
+from . import retention, watching
+from .retention import RetentionSettings
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         canary: mail of our own through every provider; none is sent without it.
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
+        retention: days for which each class of rows is kept.
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
     """
@@ -73,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     canary: CanarySettings | None = None
     honey: tuple[HoneyAddress, ...] = ()
     watch: WatchSettings = WatchSettings()
+    retention: RetentionSettings = RetentionSettings()
     incidents: IncidentSettings = IncidentSettings()
     response: ResponseSettings = ResponseSettings()
     playbook: tuple[PlaybookSettings, ...] = ()
@@ -113,6 +116,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     _unique("provider", [one.name for one in settings.provider])
     _unique("stream", [one.name for one in settings.stream])
     settings.proxies()
+    retention.check(settings.retention)
     names = {one.name for one in settings.provider}
     parties = register.load(settings.party)
     for provider in settings.provider:
@@ -215,6 +219,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "recovery": RecoverySettings,
     "canary": CanarySettings,
     "honey": HoneyAddress,
+    "retention": RetentionSettings,
     "incidents": IncidentSettings,
     "response": ResponseSettings,
     "playbook": PlaybookSettings,
