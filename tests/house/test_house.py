@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from mailkeep.app.retention import RetentionSettings
 from mailkeep.app.settings import ProviderSettings, Settings
 from mailkeep.cli.main import app
 from mailkeep.incidents.types import IncidentSettings, State
@@ -46,6 +47,7 @@ def test_files_stay_under_four_hundred_lines() -> None:
         *ProviderSettings.__struct_fields__,
         *StreamSettings.__struct_fields__,
         *RouteSettings.__struct_fields__,
+        *RetentionSettings.__struct_fields__,
         *REGISTRY,
         *ACTIONS,
         *IncidentSettings.__struct_fields__,

@@ -195,7 +195,7 @@ async def _accepted(stage: Stage, provider: str, to: str = "ada@example.net") ->
 
 
 async def _through(stage: Stage, address: str, provider: str = "a") -> str:
-    """A recovery of an owner: the link went through ``provider``, the code through b."""
+    """An owner's recovery: its link went through ``provider``, its code through b."""
     p = recovery_tables.proofs
     await stage.ask(address)
     async with stage.database.write() as tx:

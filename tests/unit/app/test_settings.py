@@ -32,6 +32,12 @@ def test_good_settings_take_secrets_from_the_environment() -> None:
         (GOOD | {"provider": [PROVIDER, PROVIDER]}, "two tables of [[provider]]"),
         (GOOD | {"stream": [STREAM | {"routes": [{"provider": "aa"}]}]}, "did you mean a?"),
         (GOOD | {"stream": [STREAM | {"concurrency": 0}]}, "above 0"),
+        (GOOD | {"trusted_proxies": ["proxy.local"]}, "trusted_proxies: 'proxy.local'"),
+        (GOOD | {"retention": {"trise": 2}}, "did you mean tries?"),
+        (GOOD | {"retention": {"tries": 0.5}}, "tries must be 1 days"),
+        (GOOD | {"retention": {"messages": float("nan")}}, "messages must be 7 days"),
+        (GOOD | {"retention": {"claims": 30}}, "as long as messages"),
+        (GOOD | {"trusted_proxies": ["0.0.0.0/0"]}, "everyone"),
     ],
 )
 def test_what_is_wrong_is_said(raw: dict[str, object], words: str) -> None:
