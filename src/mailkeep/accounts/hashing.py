@@ -1,50 +1,140 @@
-"""Slow hashes of what people remember or type, away from the event loop.
+"""Slow work on what people remember or type, away from the event loop.
 
 argon2id over a peppered digest: a stolen database without the pepper's key file is no use, and the
 digest bounds what argon2 is given to read.
+
+Security: anyone may have us hash and judge. Threads are our own, so that a flood of sign-ins takes
+none from the rest of the process; who comes when too many wait is turned away, and the proofs of
+recoveries are hashed in threads that no sign-in can take.
 """
 
 import asyncio
 import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing
+
+from .policy import check_password
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+WAITING = 48  #: callers that wait for a thread, beside those at work
+
+
+class Threads:
+    """A few threads with a short queue.
+
+    Args:
+        name: of the threads.
+        threads: how many.
+        waiting: how many callers may wait.
+    """
+
+    def __init__(self, name: str, threads: int, waiting: int = WAITING) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._room = threading.Semaphore(threads + waiting)
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call ``work`` in a thread.
+
+        Raises:
+            Unavailable: too many wait already.
+        """
+        if not self._room.acquire(blocking=False):
+            raise Unavailable("too busy just now; try again in a moment")
+        future = self._pool.submit(partial(work, *args, **kwargs))
+        # Not when the caller goes away: the thread is taken until the work is done.
+        future.add_done_callback(self._leave)
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        """Drop what waits, and wait for what is at work: a hash takes a tenth of a second."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _leave(self, _future: Future[T]) -> None:
+        self._room.release()
 
 
 class SlowHash:
-    """Makes and checks slow hashes.
+    """Makes and checks slow hashes, and judges new passwords.
 
     Args:
         keys: give the pepper.
         memory_kib: argon2's memory; the default and ``passes`` follow OWASP's first choice.
         at_once: hashes under way together: each holds its memory, and a flood of sign-ins must
             not take all of it.
+        reserved: how many of these are for urgent work only.
+        waiting: callers of each kind that may wait.
     """
 
     def __init__(
-        self, keys: KeyRing, *, memory_kib: int = 47_104, passes: int = 1, at_once: int = 4
+        self,
+        keys: KeyRing,
+        *,
+        memory_kib: int = 47_104,
+        passes: int = 1,
+        at_once: int = 4,
+        reserved: int = 1,
+        waiting: int = WAITING,
     ) -> None:
         self._keys = keys
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
-        self._turns = asyncio.Semaphore(at_once)
+        self._ordinary = Threads("hash", max(1, at_once - reserved), waiting)
+        self._urgent = Threads("urgent hash", reserved, waiting) if reserved else self._ordinary
+        # One thread: the judge is written in Python, and keeps what it is told in shared tables.
+        self._judging = Threads("judge", 1, waiting)
         self._nobody: str | None = None
 
-    async def make(self, purpose: str, secret: str) -> str:
-        """A salted hash of ``secret``, good for ``purpose`` only."""
-        async with self._turns:
-            return await asyncio.to_thread(self._hasher.hash, self._keys.pepper(purpose, secret))
+    async def make(self, purpose: str, secret: str, *, urgent: bool = False) -> str:
+        """A salted hash of ``secret``, good for ``purpose`` only.
 
-    async def check(self, purpose: str, secret: str, kept: str | None) -> bool:
+        Args:
+            urgent: in a reserved thread; for what recovery mints, never for what a visitor can
+                have hashed at will.
+
+        Raises:
+            Unavailable: too many wait already.
+        """
+        threads = self._urgent if urgent else self._ordinary
+        return await threads.run(self._hasher.hash, self._keys.pepper(purpose, secret))
+
+    async def check(
+        self, purpose: str, secret: str, kept: str | None, *, urgent: bool = False
+    ) -> bool:
         """Whether ``kept`` was made from ``secret``. With None the answer is no, after as much
-        work: the time must not tell whether there is an account."""
+        work: the time must not tell whether there is an account. ``urgent`` and what is raised:
+        as for ``make``."""
         if kept is None and self._nobody is None:
-            self._nobody = await self.make("nobody", "nobody")
+            self._nobody = await self.make("nobody", "nobody", urgent=urgent)
         against = kept or self._nobody or ""
-        async with self._turns:
-            same = await asyncio.to_thread(self._same, against, self._keys.pepper(purpose, secret))
+        threads = self._urgent if urgent else self._ordinary
+        same = await threads.run(self._same, against, self._keys.pepper(purpose, secret))
         return same and kept is not None
+
+    async def judge(self, password: str, *, has_factor: bool, about: Sequence[str] = ()) -> str:
+        """``policy.check_password``, off the event loop.
+
+        Raises:
+            Invalid: it cannot be used.
+            Unavailable: too many wait already.
+        """
+        return await self._judging.run(
+            check_password, password, has_factor=has_factor, about=tuple(about)
+        )
+
+    def close(self) -> None:
+        """End the threads."""
+        for threads in (self._ordinary, self._urgent, self._judging):
+            threads.close()
 
     def _same(self, kept: str, peppered: bytes) -> bool:
         with contextlib.suppress(VerificationError, InvalidHashError):

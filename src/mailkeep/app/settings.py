@@ -152,6 +152,8 @@ def _check_playbooks(settings: Settings) -> None:
             if name not in ACTIONS:
                 raise BadSettings(f"{where}: no action {name!r}{register.nearest(name, ACTIONS)}")
         for name in book.automatic:
+            if book.hypothesis not in ACTIONS[name].alone_for:
+                raise BadSettings(f"{where}: {name} is never automatic for this hypothesis")
             if name not in book.actions:
                 raise BadSettings(f"{where}: automatic {name!r} is not among its actions")
     if settings.response.batch < 1 or settings.response.freeze <= 0:

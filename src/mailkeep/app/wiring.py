@@ -8,7 +8,13 @@ from mailkeep.events.subscribe import Handler, Subscriber
 from mailkeep.events.types import Fact
 from mailkeep.incidents.events import IncidentOpened, IncidentUpdated
 from mailkeep.incidents.services import Incidents
-from mailkeep.mail.events import AttemptFinished, ProviderCut, ProviderRestored
+from mailkeep.mail.events import (
+    AttemptFinished,
+    ProviderCut,
+    ProviderRested,
+    ProviderRestored,
+    ProviderUnrested,
+)
 from mailkeep.recovery.events import ProofVoided
 from mailkeep.recovery.services import Recovery
 from mailkeep.response.services import Response
@@ -25,6 +31,8 @@ def subscribers(
             SignalRaised: [incidents.on_signal],
             ProviderCut: [incidents.on_cut],
             ProviderRestored: [incidents.on_restored],
+            ProviderRested: [incidents.on_rested],
+            ProviderUnrested: [incidents.on_rested],
             ProofVoided: [incidents.on_voided],
         },
         "response": {

@@ -6,31 +6,46 @@ import idna
 
 from .errors import Invalid
 
-# RFC 5321 4.5.3.1: 64 octets of local part, 255 of domain, 254 in all (RFC 3696 erratum 1690).
-_ADDRESS = re.compile(
-    r"(?P<local>[^\s@\"(),:;<>\[\\\]\x00-\x20\x7f]{1,64})"
-    r"@(?P<domain>(?:[^\s@.\"(),:;<>\[\\\]\x00-\x20\x7f]{1,63}\.)*[^\s@.\"(),:;<>\[\\\]\x00-\x20\x7f]{1,63})"
-)
+# RFC 5322 section 3.4.1, dot-atom on both sides: no quoted local parts, comments or literals.
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_ADDRESS = re.compile(rf"(?P<local>{_ATOM}(?:\.{_ATOM})*)@(?P<domain>{_LABEL}(?:\.{_LABEL})*)")
+#: RFC 5321 section 4.5.3.1: octets of the local part; of all (RFC 3696 erratum 1690).
+_LOCAL, _WHOLE = 64, 254
+
+
+def is_plain(text: str) -> bool:
+    """Whether ``text`` is one plain ASCII addr-spec whose domain is a name, not a number."""
+    match = _ADDRESS.fullmatch(text)
+    return (
+        match is not None
+        and len(text) <= _WHOLE
+        and len(match["local"]) <= _LOCAL
+        and not match["domain"].replace(".", "").isdigit()
+    )
 
 
 def parse(text: str, *, field: str = "address") -> str:
     """Check an address and return it with its domain in lower case (IDNA 2008 for other
     scripts: the older rules turn one registered domain into another).
 
+    What comes back is plain (``is_plain``), so that no provider refuses it later.
+
     Raises:
         Invalid: naming ``field``. Quoted local parts, literals, comments, control characters and
             lone surrogates are refused: no mailbox of a person has them, and header injection does.
     """
     text = text.strip()
-    match = _ADDRESS.fullmatch(text)
-    if match is None or len(text) > 254 or ".." in text or text.startswith("."):
+    local, at, domain = text.rpartition("@")
+    if not at or len(text) > _WHOLE:
         raise Invalid("not a mail address", field=field)
     try:
-        domain = idna.encode(match["domain"], uts46=True).decode().lower()
-        match["local"].encode("ascii")  # SMTPUTF8 is not offered by every route
+        found = f"{local}@{idna.encode(domain, uts46=True).decode().lower()}"
     except UnicodeError as error:
         raise Invalid("not a mail address", field=field) from error
-    return f"{match['local']}@{domain}"
+    if not is_plain(found):  # SMTPUTF8 is not offered by every route
+        raise Invalid("not a mail address", field=field)
+    return found
 
 
 def key(address: str) -> str:

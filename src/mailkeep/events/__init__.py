@@ -1,7 +1,8 @@
 """Events: the log of facts, the truth of the system; append, place, subscribe, replay.
 
 Owns: ``events``, ``event_relay``, ``event_checkpoints``, ``audit``.
-Publishes: every room's facts, to whoever subscribes in ``app/wiring.py``. Hears: nothing.
+Publishes: every room's facts, to whoever subscribes in ``app/wiring.py``, and ``events.events``.
+Hears: nothing.
 Security: facts carry pseudonymous ids only, never an address, a body or a secret; audit entries
 form a hash chain whose signed head can be kept elsewhere.
 """

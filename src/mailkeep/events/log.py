@@ -5,6 +5,8 @@ later, so a reader that remembers "up to 17" would skip 16 for ever (PostgreSQL)
 therefore given after the commit, by one relay that holds a lease.
 """
 
+import msgspec
+import structlog
 from sqlalchemy import bindparam, insert, select, update
 
 from mailkeep.base.clock import SECOND, Instant
@@ -13,6 +15,8 @@ from mailkeep.store.database import Database, Tx
 
 from .tables import events, relay
 from .types import Fact, Recorded, decode, encode
+
+log = structlog.get_logger(__name__)
 
 LEASE = 10 * SECOND
 
@@ -105,13 +109,18 @@ class Relay:
 
 
 async def after(tx: Tx, position: int, limit: int = 500) -> list[tuple[int, Recorded | None]]:
-    """Placed facts after ``position`` in order; None stands for a kind unknown to this version."""
+    """Placed facts after ``position`` in order; None stands for one that this version does not
+    know, or cannot read: it must not stop every reader for ever."""
     rows = await tx.all(
         select(events).where(events.c.position > position).order_by(events.c.position).limit(limit)
     )
     out: list[tuple[int, Recorded | None]] = []
     for row in rows:
-        fact = decode(row["kind"], row["data"])
+        fact = None
+        try:
+            fact = decode(row["kind"], row["data"])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            log.error("fact.unreadable", fact=row["id"], kind=row["kind"], error=str(error))
         out.append(
             (
                 row["position"],

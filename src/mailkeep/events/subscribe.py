@@ -1,20 +1,29 @@
 """Subscribers: each reads the log at its own pace and stores its place with its effect.
 
 Because the place is written in the transaction of the effect, a fact has its effect exactly once,
-whatever is killed when.
+whatever is killed when. A fact that a handler cannot bear is tried again a few times and then set
+aside, on the record: what follows it must not wait for ever.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+import structlog
 from sqlalchemy import select
 
+from mailkeep.base.errors import Unavailable
 from mailkeep.store.database import Database, Tx
+from mailkeep.store.errors import passes
 
-from .log import after
+from .events import FactSetAside
+from .log import after, record
 from .tables import checkpoints
 from .types import Fact, Recorded
 
+log = structlog.get_logger(__name__)
+
 Handler = Callable[[Tx, Recorded], Awaitable[None]]
+
+TRIES = 5  #: how often a fact is handed to handlers that raise, about a second apart
 
 
 class Subscriber:
@@ -23,27 +32,92 @@ class Subscriber:
     Args:
         name: under which its place is kept; renaming it reads the log from the beginning.
         handlers: what to call for each kind of fact.
+
+    Attributes:
+        set_aside: facts that were given up since the start; each is on the log as well.
     """
 
     def __init__(self, name: str, handlers: Mapping[type[Fact], Sequence[Handler]]) -> None:
         self.name = name
+        self.set_aside = 0
         self._handlers = {fact: tuple(calls) for fact, calls in handlers.items()}
+        self._failed = (0, 0)  # the fact that failed last, by its place, and how often
 
     async def step(self, database: Database, limit: int = 200) -> int:
-        """Handle the next facts in one transaction; returns how many the log had for us."""
+        """Handle the next facts in one transaction; returns how many the log had for us.
+
+        Raises:
+            Unavailable: the database is away; nothing was handled.
+            Exception: what a handler raised. What came before it is handled and stays so; the
+                fact itself is tried again by the next step.
+        """
+        failure: Exception | None = None
         async with database.write() as tx:
-            place = await tx.value(
-                select(checkpoints.c.position).where(checkpoints.c.subscriber == self.name)
-            )
-            batch = await after(tx, place or 0, limit)
-            if not batch:
-                return 0
-            for _, recorded in batch:
+            place = done = await take_place(tx, self.name)
+            batch = await after(tx, place, limit)
+            for position, recorded in batch:
                 if recorded is not None:
-                    for handler in self._handlers.get(type(recorded.fact), ()):
-                        await handler(tx, recorded)
-            await save_place(tx, self.name, batch[-1][0])
-            return len(batch)
+                    failure = await self._handle(database, tx, recorded)
+                if failure is not None:
+                    break
+                done = position
+            if done > place:
+                await save_place(tx, self.name, done)
+        if failure is not None:
+            raise failure
+        return len(batch)
+
+    async def _handle(self, database: Database, tx: Tx, recorded: Recorded) -> Exception | None:
+        """Have the effects of a fact, all or none; returns what is in the way of them for now."""
+        calls = self._handlers.get(type(recorded.fact), ())
+        if not calls:
+            return None
+        try:
+            async with tx.savepoint():
+                for call in calls:
+                    await call(tx, recorded)
+        except Unavailable:
+            raise
+        except Exception as error:
+            if passes(error):
+                raise
+            position, times = self._failed
+            times = times + 1 if position == recorded.position else 1
+            self._failed = (recorded.position, times)
+            if times < TRIES:
+                return error
+            await self._give_up(database, tx, recorded, error)
+        return None
+
+    async def _give_up(
+        self, database: Database, tx: Tx, recorded: Recorded, error: Exception
+    ) -> None:
+        kind, why = recorded.fact.kind, type(error).__name__
+        log.error(
+            "fact.set_aside", subscriber=self.name, fact=recorded.id, kind=kind, exc_info=error
+        )
+        await record(database, tx, FactSetAside(self.name, recorded.id, kind, why))
+        tx.after_commit.append(self._count)
+
+    def _count(self) -> None:
+        self.set_aside += 1
+
+
+async def take_place(tx: Tx, subscriber: str) -> int:
+    """Where a subscriber stands. Its row is held to the end of the transaction: of two processes
+    that run it, one waits for the effects of the other."""
+    first = (
+        tx.upsert(checkpoints)
+        .values(subscriber=subscriber, position=0, state=None)
+        .on_conflict_do_nothing()
+    )
+    await tx.run(first)
+    place = await tx.value(
+        select(checkpoints.c.position)
+        .where(checkpoints.c.subscriber == subscriber)
+        .with_for_update()
+    )
+    return int(place)
 
 
 async def save_place(tx: Tx, subscriber: str, position: int, state: str | None = None) -> None:

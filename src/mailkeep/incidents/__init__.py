@@ -6,7 +6,7 @@ tracks' checklists and the headline are worked out from state when somebody look
 
 Owns: ``incidents``, ``incident_entries``.
 Publishes: ``incidents.events``. Hears: ``SignalRaised``, ``ProviderCut``, ``ProviderRestored``,
-``ProofVoided``; response calls its services.
+``ProviderRested``, ``ProviderUnrested``, ``ProofVoided``; response calls its services.
 Security: opens on evidence that outsiders can stage, which is why it acts on nothing itself. Its
 texts are pseudonymous; what people write in notes is kept here and in no event.
 """

@@ -12,13 +12,16 @@ import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.watch.correlation import Opinion
-from mailkeep.watch.types import RESETS, Hypothesis, Subject
+from mailkeep.watch.types import RESETS, CorrelationSettings, Forger, Hypothesis, Subject
 
 from .types import Incident, IncidentSettings, Reason, State, View
 
 MATERIAL = 0.25  #: nats; a smaller drift is not written down
 
 _COMPROMISED, _CAMPAIGN = Hypothesis.PROVIDER_COMPROMISED, Hypothesis.CAMPAIGN
+
+#: The gravest first.
+_GRAVITY = {one: rank for rank, one in enumerate(Hypothesis)}
 
 _HELD = {
     Hypothesis.PROVIDER_COMPROMISED: "{} may be compromised",
@@ -68,14 +71,14 @@ def decide(
     dismissed: Sequence[Incident],
     now: Instant,
     settings: IncidentSettings,
-    close_at: float,
+    weights: CorrelationSettings,
 ) -> list[Step]:
     """What to do, openings first.
 
     Args:
         live: incidents that are not closed.
         dismissed: incidents that a person closed not long ago.
-        close_at: log odds below which a held opinion is let go.
+        weights: where a held opinion is let go, and what counts as a sign.
     """
     standing = {one.subject: one for one in live}
     about: dict[Subject, list[Opinion]] = {}
@@ -87,11 +90,11 @@ def decide(
         incident = standing.get(subject)
         before = () if incident is None else incident.opinions
         own = [one for one in before if one.hypothesis is not _CAMPAIGN]
-        merged = _merge(own, about.get(subject, []), close_at)
+        merged = _merge(own, about.get(subject, []), weights)
         if incident is not None or _opens(about[subject], merged, dismissed, now, settings):
             views[subject] = merged
     steps: list[Step] = _place_campaign(
-        campaign, views, standing, dismissed, now, settings, close_at
+        campaign, views, standing, dismissed, now, settings, weights
     )
     for subject, merged in views.items():
         incident = standing.get(subject)
@@ -110,7 +113,7 @@ def _place_campaign(
     dismissed: Sequence[Incident],
     now: Instant,
     settings: IncidentSettings,
-    close_at: float,
+    weights: CorrelationSettings,
 ) -> list[Step]:
     """Put the campaign's opinion into ``views``, where it belongs."""
     joined = {
@@ -123,11 +126,11 @@ def _place_campaign(
     alone = standing.get(RESETS)
     host = _host(views, joined.keys())
     if host is None:
-        merged = _merge(before, campaign, close_at)
+        merged = _merge(before, campaign, weights)
         if alone is not None or _opens(campaign, merged, dismissed, now, settings):
             views[RESETS] = merged
         return []
-    merged = _merge(before, campaign, close_at)
+    merged = _merge(before, campaign, weights)
     if before or any(one.open for one in merged):
         views[host] += merged
     return [] if alone is None else [Closing(alone.id, host)]
@@ -209,18 +212,18 @@ def _go_on(
 
 
 def _merge(
-    before: Iterable[View], opinions: Iterable[Opinion], close_at: float
+    before: Iterable[View], opinions: Iterable[Opinion], weights: CorrelationSettings
 ) -> tuple[View, ...]:
     """Today's opinions over those of before; what nothing speaks for any more is let go."""
     kept = {one.hypothesis: msgspec.structs.replace(one, open=False) for one in before}
     held = {one.hypothesis for one in before if one.open}
     for opinion in opinions:
-        still = opinion.hypothesis in held and opinion.log_odds >= close_at
+        still = opinion.hypothesis in held and opinion.log_odds >= weights.close_at
         kept[opinion.hypothesis] = View(
             opinion.hypothesis,
             round(opinion.log_odds, 2),
             opinion.open or still,
-            opinion.may_cut_automatically,
+            _observed(opinion, weights),
             tuple(
                 Reason(term.detector, round(term.counted, 2), term.reason, term.note, term.events)
                 for term in opinion.terms
@@ -229,7 +232,18 @@ def _merge(
         )
     return tuple(
         msgspec.structs.replace(one, alone=one.alone and one.open)
-        for one in sorted(kept.values(), key=lambda one: (-one.open, -one.log_odds))
+        for one in sorted(kept.values(), key=lambda one: (not one.open, _GRAVITY[one.hypothesis]))
+    )
+
+
+def _observed(opinion: Opinion, weights: CorrelationSettings) -> bool:
+    """Whether an act may rest on it alone: a sign that we saw ourselves and that nobody outside
+    could have staged."""
+    if opinion.hypothesis is not Hypothesis.PROVIDER_SILENT:
+        return opinion.may_cut_automatically
+    return opinion.open and any(
+        one.own_observation and one.forger is Forger.NOBODY and one.counted >= weights.backing
+        for one in opinion.terms
     )
 
 
@@ -248,7 +262,7 @@ def _lines(subject: Subject, before: Iterable[View], after: Iterable[View]) -> t
             lines.append(Line("lowered", f"no longer held: {words}", events))
         if not view.open:
             continue
-        known = set() if old is None else {one.detector for one in old.reasons}
+        known = set() if old is None or not was_open else {one.detector for one in old.reasons}
         lines += [
             Line("evidence", f"{one.text} ({one.nats:+.1f} nats)", one.events)
             for one in view.reasons

@@ -10,7 +10,7 @@ from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.events.tables import events
 from mailkeep.events.types import Recorded
-from mailkeep.mail.events import ProviderCut, ProviderRestored
+from mailkeep.mail.events import ProviderCut, ProviderRested, ProviderRestored, ProviderUnrested
 from mailkeep.recovery.events import ProofVoided
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch import queries as watch
@@ -80,6 +80,17 @@ class Incidents:
             if incident is not None:
                 await self.restore(tx, incident.id, by=fact.by, events=(recorded.id,))
 
+    async def on_rested(self, tx: Tx, recorded: Recorded) -> None:
+        """A provider was left alone, or is so no more, by hand: a line, and no other state."""
+        fact = recorded.fact
+        if not isinstance(fact, ProviderRested | ProviderUnrested):
+            return
+        incident = await self._about(tx, provider_subject(fact.provider))
+        if incident is None or fact.reason == f"incident {incident.id}":
+            return
+        words = "the provider rests" if isinstance(fact, ProviderRested) else "the rest is over"
+        await self.enter(tx, incident.id, "rest", words, by=fact.by, events=(recorded.id,))
+
     async def on_voided(self, tx: Tx, recorded: Recorded) -> None:
         """Proofs voided for the sake of an incident are a count in its timeline."""
         fact = recorded.fact
@@ -103,7 +114,7 @@ class Incidents:
             await queries.dismissed(tx),
             tx.now,
             self.settings,
-            self._watch.correlation.close_at,
+            self._watch.correlation,
         )
         for step in steps:
             match step:

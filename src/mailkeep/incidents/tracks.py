@@ -23,7 +23,7 @@ class Seen(msgspec.Struct, frozen=True):
     """What the other rooms say just now.
 
     Attributes:
-        cut: the suspect is cut off.
+        cut, resting: the suspect is cut off, or left alone.
         standing: providers that are neither suspect nor cut off.
         carried: attempts that those accepted since the incident opened.
         overdue: messages that should have left two minutes ago.
@@ -32,6 +32,7 @@ class Seen(msgspec.Struct, frozen=True):
     """
 
     cut: bool = False
+    resting: bool = False
     standing: tuple[str, ...] = ()
     carried: int = 0
     overdue: int = 0
@@ -58,7 +59,7 @@ def mail_track(incident: Incident, seen: Seen) -> tuple[Item, ...]:
             Item(
                 f"{name} carries mail again, or was replaced",
                 incident.state in {State.RESTORED, State.CLOSED},
-                "cut off" if seen.cut else "",
+                "cut off" if seen.cut else "at rest" if seen.resting else "",
             )
         )
     return tuple(items)

@@ -144,6 +144,13 @@ async def cut(tx: Tx) -> dict[str, Instant]:
     return {row["provider"]: row["cut_at"] for row in rows}
 
 
+async def resting(tx: Tx) -> dict[str, Instant]:
+    """The providers at rest, and since when."""
+    s = tables.provider_states
+    rows = await tx.all(select(s.c.provider, s.c.rested_at).where(s.c.rested_at.is_not(None)))
+    return {row["provider"]: row["rested_at"] for row in rows}
+
+
 async def exposed(tx: Tx, providers: str | Set[str], until: Instant) -> int:
     """How many addresses a provider, or any of several, had been given by ``until``."""
     e = tables.exposures

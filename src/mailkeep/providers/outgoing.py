@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
+from mailkeep.base import addresses
 from mailkeep.base.secret import Secret
 
 from .errors import MisconfiguredProvider, UnbuildableMessage
@@ -19,10 +20,6 @@ from .types import ATTEMPT_KEY, ID_HEADER, ID_KEY, Address, OutgoingMessage, Pro
 # some JSON back ends and mail readers treat VT, FF, NEL, LS and PS as line ends as well.
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# RFC 5322 section 3.4.1, dot-atom on both sides: no quoted local parts, comments or literals.
-_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
-_ADDRESS: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@({_LABEL}(?:\.{_LABEL})*)")
 _FIELD_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
 
 # Written by us, or trace fields that only a relay may write (RFC 5322 section 3.6).
@@ -70,7 +67,7 @@ def check(message: OutgoingMessage) -> None:
     _check_address("to", message.to)
     if message.reply_to is not None:
         _check_address("reply_to", message.reply_to)
-    if message.return_path and not is_address(message.return_path):
+    if message.return_path and not addresses.is_plain(message.return_path):
         raise _unbuildable("return_path")
     if message.date is not None and not 0 <= message.date < _YEAR_9999:
         raise _unbuildable("date")
@@ -87,19 +84,8 @@ def check(message: OutgoingMessage) -> None:
         _check_line("metadata", value, 2000)
 
 
-def is_address(text: str) -> bool:
-    """Whether ``text`` is one plain ASCII addr-spec, 254 characters at most (RFC 5321, 4.5.3.1)."""
-    match = _ADDRESS.fullmatch(text)
-    return (
-        match is not None
-        and len(text) <= 254
-        and match.start(1) <= 65
-        and not match[1].replace(".", "").isdigit()
-    )
-
-
 def _check_address(field: str, address: Address) -> None:
-    if not is_address(address.email):
+    if not addresses.is_plain(address.email):
         raise _unbuildable(field)
     _check_line(field, address.name, 200)
 

@@ -2,7 +2,7 @@
 
 By default everything that cuts or freezes is proposed and waits for a person. Only resting a
 provider that has fallen silent acts alone: it loses nothing, since the mail goes another way, and
-it ends by itself.
+what a playbook began ends when the silence does.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,6 +12,7 @@ import msgspec
 from mailkeep.incidents.types import View
 from mailkeep.watch.types import Hypothesis
 
+from .actions.catalogue import ACTIONS
 from .types import PlaybookSettings
 
 DEFAULTS = (
@@ -19,6 +20,7 @@ DEFAULTS = (
         Hypothesis.PROVIDER_COMPROMISED,
         ("cut_provider", "revoke_recoveries", "secure_accounts", "notify_owners"),
     ),
+    PlaybookSettings(Hypothesis.PROVIDER_SILENT, ("rest_provider",), ("rest_provider",)),
     PlaybookSettings(Hypothesis.CAMPAIGN, ("notify_owners",)),
 )
 
@@ -42,7 +44,8 @@ def plan(opinions: Sequence[View], playbooks: Sequence[PlaybookSettings]) -> tup
     """The actions for what is held, the gravest hypothesis first, each action once.
 
     An action is automatic only where its playbook lists it and the opinion may act alone: at least
-    one sign is our own observation, and nobody outside could have staged it.
+    one sign is our own observation, and nobody outside could have staged it. Some actions are
+    never automatic for some hypotheses, whatever is written: silence cuts nobody.
     """
     order = {one: rank for rank, one in enumerate(Hypothesis)}
     out: dict[str, Planned] = {}
@@ -53,7 +56,8 @@ def plan(opinions: Sequence[View], playbooks: Sequence[PlaybookSettings]) -> tup
             if book.hypothesis is not view.hypothesis:
                 continue
             for name in book.actions:
-                alone = name in book.automatic and view.alone
+                able = view.hypothesis in ACTIONS[name].alone_for
+                alone = able and name in book.automatic and view.alone
                 before = out.get(name)
                 if before is None or (alone and not before.automatic):
                     out[name] = Planned(name, alone, view.hypothesis)

@@ -78,13 +78,15 @@ async def preview(tx: Tx, means: Means, incident: str, name: str) -> Preview:
 
 async def _seen(tx: Tx, means: Means, about: Case, kept: dict[str, ActionView]) -> Seen:
     cut = await mail.cut(tx)
-    others = frozenset(means.house.parties) - about.suspects
+    resting = await mail.resting(tx)
+    standing = frozenset(means.house.parties) - about.suspects - cut.keys() - resting.keys()
     applied = {name for name, one in kept.items() if one.state is ActionState.APPLIED}
     notices = await _told(tx, means, about) if "notify_owners" in applied else (0, 0)
     return Seen(
         cut=about.provider in cut,
-        standing=tuple(sorted(others - cut.keys())),
-        carried=await mail.carried(tx, others - cut.keys(), about.incident.opened_at),
+        resting=about.provider in resting,
+        standing=tuple(sorted(standing)),
+        carried=await mail.carried(tx, standing, about.incident.opened_at),
         overdue=await mail.overdue(tx, tx.now - 2 * MINUTE),
         applied=frozenset(applied),
         told=notices[0],

@@ -17,8 +17,10 @@ from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.events import IncidentOpened, IncidentUpdated
 from mailkeep.incidents.types import State
 from mailkeep.store.database import Tx
+from mailkeep.watch.types import Hypothesis
 
 from . import queries, tables
+from .actions import rest_provider
 from .actions.catalogue import ACTIONS
 from .actions.port import Action, At, Case, Means, Progress
 from .events import ActionApplied, ActionFailed, ActionProposed, ActionStarted, ActionUndone
@@ -56,12 +58,15 @@ class Response:
         if incident.state is State.CLOSED:
             return
         case = queries.case_of(tx, self.means, incident)
+        await self._end_rest(tx, case)
         for planned in plan(incident.opinions, self.playbooks):
             action = ACTIONS[planned.name]
             if not action.fits(incident.subject):
                 continue
             row = await queries.action(tx, incident.id, planned.name)
-            if row is not None and row.state is not ActionState.PROPOSED:
+            ours = row is not None and row.by == PLAYBOOK
+            again = ours and row is not None and row.state is ActionState.UNDONE
+            if row is not None and row.state is not ActionState.PROPOSED and not again:
                 continue
             preview = await action.preview(At(tx, self.means, case))
             if row is None:
@@ -151,10 +156,15 @@ class Response:
         """Take an action back. Raises ``Conflict`` where that cannot be."""
         case, action = await self._case(tx, incident, name, closed=True)
         row = await queries.action(tx, incident, name)
-        if action.undo is None:
-            raise Conflict(f"{name} cannot be taken back")
         if row is None or row.state is not ActionState.APPLIED:
             raise Conflict(f"{name} was not applied")
+        await self._undo(tx, case, action, row, by)
+        return await queries.shown(tx, self.means, case, name)
+
+    async def _undo(self, tx: Tx, case: Case, action: Action, row: ActionView, by: str) -> None:
+        if action.undo is None:
+            raise Conflict(f"{action.name} cannot be taken back")
+        incident, name = case.incident.id, action.name
         words = await action.undo(At(tx, self.means, case, by))
         await self._set(tx, row.id, state=ActionState.UNDONE.value, by=by, at=tx.now)
         await audit.write(tx, by, "undo_action", _entry(case, name, None))
@@ -162,7 +172,6 @@ class Response:
             tx, incident, "action", f"{action.title}: taken back; {words}", by=by
         )
         await record(self.means.database, tx, ActionUndone(incident, name, by))
-        return await queries.shown(tx, self.means, case, name)
 
     async def work(self) -> bool:
         """Go on with one action that is running and that nobody is at; False: there is none."""
@@ -191,6 +200,16 @@ class Response:
             async with self.means.database.write() as tx:
                 await self._fail(tx, incident, name, by, words)
         return True
+
+    async def _end_rest(self, tx: Tx, case: Case) -> None:
+        """What a playbook began for a silence ends with it; what a person began is theirs."""
+        held = {one.hypothesis for one in case.incident.opinions if one.open}
+        row = await queries.action(tx, case.incident.id, rest_provider.ACTION.name)
+        if row is None or row.by != PLAYBOOK or row.state is not ActionState.APPLIED:
+            return
+        action = rest_provider.ACTION
+        if Hypothesis.PROVIDER_SILENT not in held and await self._holds(tx, case, action):
+            await self._undo(tx, case, action, row, PLAYBOOK)
 
     async def _begin(
         self, tx: Tx, case: Case, action: Action, row: str, by: str, preview: Preview

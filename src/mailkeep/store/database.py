@@ -23,7 +23,11 @@ from mailkeep.base.clock import Clock, Instant
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.ids import Order
 
+from .errors import is_outage, lost, without_values
+
 T = TypeVar("T")
+
+RETRIES = 2  #: how often a transaction that lost to another one is run again
 
 
 class Tx:
@@ -59,6 +63,17 @@ class Tx:
         """The first column of the first row, or None."""
         return (await self._connection.execute(statement)).scalar()
 
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A part of the transaction that is undone alone when it raises."""
+        before = len(self.after_commit)
+        try:
+            async with self._connection.begin_nested():
+                yield
+        except BaseException:
+            del self.after_commit[before:]
+            raise
+
     async def on_connection(self, work: Callable[[Connection], None]) -> None:
         """Run synchronous work, such as a migration, on this transaction's connection."""
         await self._connection.run_sync(work)
@@ -83,11 +98,16 @@ class Database:
         if self.is_sqlite:
             Path(parsed.database or "").touch(mode=0o600, exist_ok=True)
             parsed = parsed.set(drivername="sqlite+aiosqlite")
-            self._engine = create_async_engine(parsed, pool_size=4, max_overflow=0)
+            self._engine = create_async_engine(
+                parsed, pool_size=4, max_overflow=0, hide_parameters=True
+            )
             event.listen(self._engine.sync_engine, "connect", _sqlite_connect)
         else:
             parsed = parsed.set(drivername="postgresql+asyncpg")
-            self._engine = create_async_engine(parsed, pool_size=10, pool_pre_ping=True)
+            self._engine = create_async_engine(
+                parsed, pool_size=10, pool_pre_ping=True, hide_parameters=True
+            )
+        event.listen(self._engine.sync_engine, "handle_error", without_values)
         self._writer = asyncio.Lock()
         self.committed = asyncio.Event()  #: set after each commit that recorded events
 
@@ -111,6 +131,26 @@ class Database:
         async with self._transaction("BEGIN") as tx:
             yield tx
 
+    async def retrying(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run ``work`` in a writing transaction, and again when PostgreSQL undid it because of
+        another one (deadlock, serialization failure): whoever asked cannot help it.
+
+        Args:
+            work: may be called several times; only what it does in its transaction is undone.
+
+        Raises:
+            Unavailable: see ``write``.
+        """
+        for _ in range(RETRIES):
+            try:
+                async with self.write() as tx:
+                    return await work(tx)
+            except DBAPIError as error:
+                if not lost(error):
+                    raise
+        async with self.write() as tx:
+            return await work(tx)
+
     @asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[Tx]:
         try:
@@ -125,7 +165,7 @@ class Database:
                     raise
                 await connection.commit()
         except DBAPIError as error:
-            if _is_outage(error):
+            if is_outage(error):
                 raise Unavailable("the database cannot take this now") from error
             raise
         for call in tx.after_commit:
@@ -133,13 +173,6 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
-
-
-def _is_outage(error: DBAPIError) -> bool:
-    text = str(error.orig)
-    return error.connection_invalidated or any(
-        words in text for words in ("disk is full", "disk I/O error", "No space left", "is locked")
-    )
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:
@@ -199,9 +232,11 @@ class SharedCommit:
             await self._commit(jobs)
 
     async def _commit(self, jobs: list[tuple[Callable[[Tx], Awaitable[Any]], Any]]) -> None:
+        async def work(tx: Tx) -> list[Any]:
+            return [await job(tx) for job, _ in jobs]
+
         try:
-            async with self._database.write() as tx:
-                results = [await job(tx) for job, _ in jobs]
+            results = await self._database.retrying(work)
         except Exception as error:
             if len(jobs) > 1:
                 for one in jobs:

@@ -3,13 +3,15 @@
 import asyncio
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from mailkeep.base.clock import ManualClock
+from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit, log, tables
-from mailkeep.events.subscribe import Subscriber
-from mailkeep.events.types import Recorded
+from mailkeep.events.events import FactSetAside
+from mailkeep.events.subscribe import TRIES, Subscriber
+from mailkeep.events.types import Fact, Recorded
 from mailkeep.mail.events import ClaimRefused, MessageAccepted
 from mailkeep.store.database import Database, Tx
 
@@ -116,6 +118,101 @@ async def test_a_handler_that_fails_leaves_the_place_where_it_was(database: Data
     assert await reader.step(database) == 1
     assert await reader.step(database) == 0
     assert calls == 2
+
+
+async def _tell(database: Database, *facts: Fact) -> None:
+    async with database.write() as tx:
+        await log.record(database, tx, *facts)
+    await log.Relay(database, "one").place()
+
+
+async def _steps(reader: Subscriber, database: Database, times: int) -> list[str]:
+    """Step as the app's loop does: an error is noted, and the next step comes."""
+    out = []
+    for _ in range(times):
+        try:
+            await reader.step(database)
+            out.append("")
+        except Exception as error:
+            out.append(type(error).__name__)
+    return out
+
+
+async def test_a_fact_that_no_handler_can_bear_is_set_aside(database: Database) -> None:
+    """It is tried a few times; then what follows it goes on, and the log says what was left out."""
+    effects: list[str] = []
+
+    async def handler(tx: Tx, recorded: Recorded) -> None:
+        fact = recorded.fact
+        assert isinstance(fact, MessageAccepted)
+        await log.record(database, tx, ClaimRefused("effect", fact.message))
+        tx.after_commit.append(lambda: effects.append(fact.message))
+        if fact.message == "bad":
+            await tx.run(text("SELECT 1 FROM nowhere"))  # ends a transaction on PostgreSQL
+
+    reader = Subscriber("reader", {MessageAccepted: [handler]})
+    await _tell(database, *(MessageAccepted(one, "s", "a") for one in ("a", "bad", "b")))
+    assert set(await _steps(reader, database, TRIES - 1)) <= {
+        "OperationalError",
+        "ProgrammingError",
+    }
+    assert effects == ["a"]
+    assert await _steps(reader, database, 2) == ["", ""]
+    assert effects == ["a", "b"]
+    assert reader.set_aside == 1
+    await log.Relay(database, "one").place()
+    facts = [one.fact for one in await _placed(database)]
+    assert [one.why for one in facts if isinstance(one, ClaimRefused)] == ["a", "b"]
+    [aside] = [one for one in facts if isinstance(one, FactSetAside)]
+    assert (aside.subscriber, aside.of) == ("reader", "mail.accepted")
+    assert aside.error in {"OperationalError", "ProgrammingError"}
+
+
+async def test_a_database_that_is_away_sets_no_fact_aside(database: Database) -> None:
+    seen: list[str] = []
+    away = True
+
+    async def handler(_tx: Tx, recorded: Recorded) -> None:
+        if away:
+            raise Unavailable("the database cannot take this now")
+        seen.append(recorded.id)
+
+    reader = Subscriber("reader", {MessageAccepted: [handler]})
+    await _tell(database, MessageAccepted("m", "s", "a"))
+    assert await _steps(reader, database, TRIES + 2) == ["Unavailable"] * (TRIES + 2)
+    away = False
+    assert await _steps(reader, database, 2) == ["", ""]
+    assert len(seen) == 1
+    assert reader.set_aside == 0
+
+
+async def test_two_processes_that_run_one_subscriber_have_each_effect_once(
+    database: Database,
+) -> None:
+    seen: list[str] = []
+
+    async def handler(_tx: Tx, recorded: Recorded) -> None:
+        await asyncio.sleep(0.02)
+        seen.append(recorded.id)
+
+    await _tell(database, *(MessageAccepted(str(n), "s", "a") for n in range(5)))
+    readers = [Subscriber("reader", {MessageAccepted: [handler]}) for _ in range(2)]
+    await asyncio.gather(*(one.step(database) for one in readers))
+    assert len(seen) == len(set(seen)) == 5
+
+
+async def test_a_fact_that_cannot_be_read_stops_no_reader(database: Database) -> None:
+    seen: list[str] = []
+
+    async def handler(_tx: Tx, recorded: Recorded) -> None:
+        assert isinstance(recorded.fact, ClaimRefused)
+        seen.append(recorded.fact.why)
+
+    await _tell(database, ClaimRefused("a", "x"), ClaimRefused("a", "y"))
+    async with database.write() as tx:
+        await tx.run(update(tables.events).where(tables.events.c.position == 1).values(data="{}"))
+    await Subscriber("reader", {ClaimRefused: [handler]}).step(database)
+    assert seen == ["y"]
 
 
 async def test_an_unknown_kind_is_passed_over(database: Database) -> None:

@@ -39,8 +39,10 @@ async def _live(database: Database, clock: ManualClock) -> None:
                 database,
                 tx,
                 AttemptFinished(f"m{n}", f"t{n}", "a", "bulk", "address_1", "unavailable", "", 1.0),
-                ProofRedeemed(f"r{n}", f"account_{n}", "link", ("b",), False, False, "network_1"),
-                RecoveryDenied(f"q{n}", f"account_{n}", False),
+                ProofRedeemed(
+                    f"r{n}", f"account_{n}", "link", ("b",), False, False, "network_1", "b1"
+                ),
+                RecoveryDenied(f"q{n}", f"account_{n}", False, "b", True),
             )
         clock.advance(0.7)
         await relay.place()

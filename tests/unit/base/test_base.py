@@ -38,11 +38,37 @@ def test_a_domain_in_another_script_is_itself_and_no_neighbour() -> None:
         "\ud800@example.net",
         "a" * 65 + "@example.net",
         "ada@" + "a" * 64 + ".net",
+        "ada.@example.net",
+        "ada@1.2.3.4",
+        "ada@127",
+        "ada@-example.net",
+        "ada@example..net",
+        "ada@" + "ü" * 60 + ".net",
+        "ada@" + ".".join(["ü" * 20] * 10),
     ],
 )
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(Invalid):
         addresses.parse(text)
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["a@b", "a.b+c@sub.example.com", "o'neil@example.com", "a_b@xn--bcher-kva.example"],
+)
+def test_plain_addresses(email: str) -> None:
+    assert addresses.is_plain(email)
+    assert addresses.parse(email) == email
+
+
+@given(st.from_regex(r"[a-z.ü0-9]{1,8}@[-a-z.ü0-9_]{1,12}", fullmatch=True))
+def test_what_is_taken_in_can_be_sent(text: str) -> None:
+    """One rule for both ends: an account must not wait for mail that no provider takes."""
+    try:
+        found = addresses.parse(text)
+    except Invalid:
+        return
+    assert addresses.is_plain(found)
 
 
 @given(st.text(max_size=300))

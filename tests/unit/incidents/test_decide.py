@@ -10,6 +10,7 @@ from mailkeep.incidents.types import Incident, IncidentSettings, State
 from mailkeep.watch.correlation import Opinion, Term
 from mailkeep.watch.types import (
     RESETS,
+    CorrelationSettings,
     Family,
     Forger,
     Hypothesis,
@@ -25,7 +26,6 @@ COMPROMISED, SILENT, CAMPAIGN = (
     Hypothesis.CAMPAIGN,
 )
 A, B = provider_subject("a"), provider_subject("b")
-CLOSE_AT = -1.0
 
 
 def opinion(
@@ -52,7 +52,7 @@ class House:
     def hear(self, *opinions: Opinion, now: int = NOW) -> list[Step]:
         live = [one for one in self.incidents if one.state is not State.CLOSED]
         dismissed = [one for one in self.incidents if one.closed_by == "key_1"]
-        steps = decide(opinions, live, dismissed, now, SETTINGS, CLOSE_AT)
+        steps = decide(opinions, live, dismissed, now, SETTINGS, CorrelationSettings())
         for step in steps:
             if isinstance(step, Opening):
                 number = f"inc_{len(self.incidents)}"

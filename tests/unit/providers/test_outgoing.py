@@ -101,11 +101,3 @@ def test_options() -> None:
 def test_a_date_beyond_reason_is_refused(date: int) -> None:
     with pytest.raises(UnbuildableMessage):
         outgoing.check(msgspec.structs.replace(MESSAGE, date=date))
-
-
-@pytest.mark.parametrize(
-    "email",
-    ["a@b", "a.b+c@sub.example.com", "o'neil@example.com", "a_b@xn--bcher-kva.example"],
-)
-def test_plain_addresses(email: str) -> None:
-    assert outgoing.is_address(email)

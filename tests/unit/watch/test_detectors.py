@@ -210,7 +210,7 @@ def test_whole_proofs_and_known_browsers_are_quiet() -> None:
         (40, half("r2", known=True)),
         (45, half("r2", asked=True, known=True)),
         (50, half("r3")),
-        (60, RecoveryCompleted("r3", "account_r3", False)),
+        (60, RecoveryCompleted("r3", "account_r3", False, "b2")),
         (70, half("r4")),
         (80, RecoveryVoided("r4", "account_r4", "superseded")),
     )

@@ -55,13 +55,13 @@ def _honest(name: str, at: float, chance: random.Random) -> Timed:
     asked = chance.random() < 0.7
     first, other = chance.sample(["link", "code"], 2)
     when = at + chance.lognormvariate(4, 0.8)
-    facts.append((when, ProofRedeemed(name, name, first, (routes[first],), asked, known, "n")))
+    facts.append((when, ProofRedeemed(name, name, first, (routes[first],), asked, known, "n", "b")))
     if chance.random() < 0.1:
         facts.append((at + 3600, RecoveryVoided(name, name, "expired")))
         return facts
     when += chance.lognormvariate(3.4, 1.0)
-    facts.append((when, ProofRedeemed(name, name, other, (routes[other],), asked, known, "n")))
-    facts.append((when + 60, RecoveryCompleted(name, name, False)))
+    facts.append((when, ProofRedeemed(name, name, other, (routes[other],), asked, known, "n", "b")))
+    facts.append((when + 60, RecoveryCompleted(name, name, False, "b")))
     return facts
 
 
@@ -117,7 +117,7 @@ def test_a_reader_of_one_provider_shows_among_them(seed: int) -> None:
         name, at = f"victim{number}", start + number * 20
         facts, routes = _recovery(name, at, chance)
         proof = next(kind for kind, provider in routes.items() if provider == "a")
-        redeemed = ProofRedeemed(name, name, proof, ("a",), True, False, "n")
+        redeemed = ProofRedeemed(name, name, proof, ("a",), True, False, "n", "b")
         attack += [*facts, (at + 5, redeemed)]
     through = START + round((start + 900) * SECOND)
     facts = [one for one in _month(seed) if one[0] < start + 900]

@@ -61,11 +61,13 @@ def half(
     proof: str = "link",
     asked: bool = False,
     known: bool = False,
+    browser: str = "",
 ) -> Fact:
     """A proof redeemed by a browser that ``asked`` for the recovery, or that is ``known``."""
     account = f"account_{recovery}"
-    return ProofRedeemed(recovery, account, proof, (provider,), asked, known, "network_2")
+    browser = browser or ("own" if known else "strange")
+    return ProofRedeemed(recovery, account, proof, (provider,), asked, known, "network_2", browser)
 
 
 def denied(number: int) -> Fact:
-    return RecoveryDenied(f"rec_{number}", f"account_{number}", False)
+    return RecoveryDenied(f"rec_{number}", f"account_{number}", False, "b", True)

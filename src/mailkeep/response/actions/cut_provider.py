@@ -16,7 +16,8 @@ async def preview(at: At) -> Preview:
         return Preview(f"{name} is cut off already; nothing changes.", 0)
     again = await mail.unconfirmed(at.tx, name, _since(at))
     means = at.means
-    left = thin(means.streams.values(), means.house, cut.keys(), at.case.suspects)
+    out = cut.keys() | (await mail.resting(at.tx)).keys()
+    left = thin(means.streams.values(), means.house, out, at.case.suspects)
     warnings = [say(one) for one in left]
     tied = sorted(at.case.suspects - {name} - cut.keys())
     if tied:

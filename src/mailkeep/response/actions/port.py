@@ -15,7 +15,7 @@ from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import StreamSettings
 from mailkeep.response.types import Preview, ResponseSettings
 from mailkeep.store.database import Database, Tx
-from mailkeep.watch.types import Subject
+from mailkeep.watch.types import Hypothesis, Subject
 
 
 class Voids(Protocol):
@@ -113,6 +113,7 @@ class Action:
         about: the kinds of subject that it fits.
         holds: whether what it did still stands, so that doing it again would change nothing.
         undo: takes it back and says what that did, or raises ``Conflict``.
+        alone_for: the hypotheses for which a playbook may do it without a person.
         look: the result as it stands now, where it goes on changing.
     """
 
@@ -125,6 +126,7 @@ class Action:
     holds: Callable[[At], Awaitable[bool]] | None = None
     undo: Callable[[At], Awaitable[str]] | None = None
     look: Callable[[At], Awaitable[dict[str, object]]] | None = None
+    alone_for: frozenset[Hypothesis] = frozenset({Hypothesis.PROVIDER_COMPROMISED})
 
     def fits(self, subject: Subject) -> bool:
         return subject.kind in self.about

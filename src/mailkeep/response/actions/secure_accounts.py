@@ -5,6 +5,7 @@ is over; it ends by itself, so that a wrong suspicion locks nobody out for good.
 """
 
 from mailkeep.base.clock import SECOND, iso
+from mailkeep.incidents.words import clock
 from mailkeep.recovery import queries as recovery
 from mailkeep.response.types import Preview
 
@@ -13,7 +14,7 @@ from .port import Action, At, Progress
 
 async def preview(at: At) -> Preview:
     found = await _accounts(at)
-    until = iso(at.tx.now + round(at.means.settings.freeze * SECOND))
+    until = clock(at.tx.now + round(at.means.settings.freeze * SECOND))
     warnings: tuple[str, ...] = ()
     if found:
         warnings = (f"owners who recovered these accounts themselves cannot sign in until {until}",)

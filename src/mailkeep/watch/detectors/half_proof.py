@@ -18,9 +18,9 @@ when all are this provider's, 0 when they are spread as drawn, as in a rush. Bot
 hour and over a day, and the stronger answer is taken. A provider's own cases raise its E never;
 whoever would raise it for a reader must stage cases of the others, which shows (simulated: 30 days
 of 200 honest recoveries a day, in the tests).
-Taken back: when the partner comes from a browser that is not known either, or the recovery is
-completed, the case no longer counts and what was said is restated without it. A partner from a
-browser of the owner's own takes nothing back: that is somebody else than who had the first.
+Taken back: when the same browser shows the partner, or the recovery is completed, the case no
+longer counts and what was said is restated without it. A partner from another browser takes nothing
+back: that is somebody else than who had the first.
 False alarms: people on a new device who give up. Delay: 45 seconds, ten minutes. Evasion: redeeming
 nothing until both are in hand. Who could forge it: anyone with accounts can stage it against a
 provider; so alone it never makes one compromised.
@@ -37,7 +37,6 @@ from mailkeep.recovery.events import (
     ProofSent,
     RecoveryCompleted,
     RecoveryVoided,
-    StoppedByFactor,
 )
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.types import (
@@ -84,7 +83,7 @@ class Case(msgspec.Struct, frozen=True):
     """One account's half proof through one provider, and what it counts (1: a full one)."""
 
     account: str
-    recovery: str
+    way: str
     at: Instant
     id: str
     counts: float
@@ -92,7 +91,8 @@ class Case(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """``waiting``: by recovery, the oldest first. ``cases``: by provider, the newest last.
+    """``waiting``: by recovery and browser (``_way``), the oldest first.
+    ``cases``: by provider, the newest last.
     ``sent``: proofs sent through each provider. ``full``: full cases of each, in ``watched``
     seconds up to ``last``; all three fading. ``said``: nats of each provider, last said."""
 
@@ -117,27 +117,21 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     if isinstance(fact, ProofRedeemed):
         return _redeemed(state, fact, recorded)
     if isinstance(fact, RecoveryCompleted):
-        return _take_back(state, fact.recovery, now)
-    if isinstance(fact, StoppedByFactor):
-        return _forget(state, fact.recovery), []
+        return _take_back(state, _ways(state, fact.recovery), now)
     if isinstance(fact, RecoveryVoided):
-        if fact.why in _INNOCENT:
-            return _forget(state, fact.recovery), []
-        half = state.waiting.get(fact.recovery)
-        if half is not None and fact.why == "denied":
-            return _say(_forget(state, fact.recovery), fact.recovery, half, now, full=True)
+        return _voided(state, fact, now)
     return state, []
 
 
 def tick(state: State, now: Instant) -> tuple[State, list[Signal]]:
     signals: list[Signal] = []
-    for recovery, half in tuple(state.waiting.items()):
+    for way, half in tuple(state.waiting.items()):
         if half.until <= now:
-            state, said = _say(_forget(state, recovery), recovery, half, now, full=True)
+            state, said = _say(_forget(state, {way}), way, half, now, full=True)
         elif not half.said and half.early <= now:
             noted = msgspec.structs.replace(half, said=True)
-            state = msgspec.structs.replace(state, waiting={**state.waiting, recovery: noted})
-            state, said = _say(state, recovery, half, now, full=False)
+            state = msgspec.structs.replace(state, waiting={**state.waiting, way: noted})
+            state, said = _say(state, way, half, now, full=False)
         else:
             continue
         signals += said
@@ -177,13 +171,24 @@ def _sent(state: State, provider: str) -> State:
     return msgspec.structs.replace(state, sent=sent)
 
 
+def _way(recovery: str, browser: str) -> str:
+    """One browser's way through one recovery: each must show both proofs itself."""
+    return f"{recovery} {browser}"
+
+
+def _ways(state: State, recovery: str) -> set[str]:
+    """The ways through a recovery that wait or count."""
+    cases = [one.way for of in state.cases.values() for one in of]
+    return {way for way in (*state.waiting, *cases) if way.partition(" ")[0] == recovery}
+
+
 def _redeemed(state: State, fact: ProofRedeemed, recorded: Recorded) -> tuple[State, list[Signal]]:
-    half = state.waiting.get(fact.recovery)
-    before = None if half is None else half.proof
-    if fact.known_browser or before == fact.proof:
+    way = _way(fact.recovery, fact.browser)
+    half = state.waiting.get(way)
+    if fact.known_browser or (half is not None and half.proof == fact.proof):
         return state, []
-    if half is not None or _has_case(state, fact.recovery):
-        return _take_back(state, fact.recovery, recorded.placed_at)
+    if half is not None or way in _ways(state, fact.recovery):
+        return _take_back(state, {way}, recorded.placed_at)
     settings, now = state.settings, recorded.placed_at
     new = Half(
         fact.proof,
@@ -194,31 +199,38 @@ def _redeemed(state: State, fact: ProofRedeemed, recorded: Recorded) -> tuple[St
         now + seconds(settings.patience),
         recorded.id,
     )
-    waiting = {**state.waiting, fact.recovery: new}
+    waiting = {**state.waiting, way: new}
     if len(waiting) > MOST_WAITING:
         waiting.pop(next(iter(waiting)))
     return msgspec.structs.replace(state, waiting=waiting), []
 
 
-def _has_case(state: State, recovery: str) -> bool:
-    return any(one.recovery == recovery for cases in state.cases.values() for one in cases)
+def _voided(state: State, fact: RecoveryVoided, now: Instant) -> tuple[State, list[Signal]]:
+    ways = {way for way in _ways(state, fact.recovery) if way in state.waiting}
+    if fact.why in _INNOCENT:
+        return _forget(state, ways), []
+    signals: list[Signal] = []
+    if fact.why == "denied":
+        for way in sorted(ways):
+            half = state.waiting[way]
+            state, said = _say(_forget(state, {way}), way, half, now, full=True)
+            signals += said
+    return state, signals
 
 
-def _forget(state: State, recovery: str) -> State:
-    if recovery not in state.waiting:
-        return state
-    waiting = {name: half for name, half in state.waiting.items() if name != recovery}
+def _forget(state: State, ways: set[str]) -> State:
+    waiting = {name: half for name, half in state.waiting.items() if name not in ways}
     return msgspec.structs.replace(state, waiting=waiting)
 
 
-def _take_back(state: State, recovery: str, now: Instant) -> tuple[State, list[Signal]]:
-    """The partner came: this recovery's case no longer counts, and what was said is restated."""
-    state = _forget(state, recovery)
-    if not _has_case(state, recovery):
+def _take_back(state: State, ways: set[str], now: Instant) -> tuple[State, list[Signal]]:
+    """The partner came: these cases no longer count, and what was said is restated."""
+    state = _forget(state, ways)
+    if not any(one.way in ways for cases in state.cases.values() for one in cases):
         return state, []
     named = [name for name, cases in state.cases.items() if cases]
     left = {
-        name: tuple(one for one in cases if one.recovery != recovery)
+        name: tuple(one for one in cases if one.way not in ways)
         for name, cases in state.cases.items()
     }
     state = msgspec.structs.replace(state, cases=left)
@@ -226,7 +238,7 @@ def _take_back(state: State, recovery: str, now: Instant) -> tuple[State, list[S
 
 
 def _say(
-    state: State, recovery: str, half: Half, now: Instant, *, full: bool
+    state: State, way: str, half: Half, now: Instant, *, full: bool
 ) -> tuple[State, list[Signal]]:
     counts = (ASKED if half.asked else 1.0) * (1.0 if full else EARLY) / max(1, len(half.providers))
     since = now - seconds(state.settings.remembers)
@@ -240,7 +252,7 @@ def _say(
             for one in state.cases.get(provider, ())
             if one.at > since and one.account != half.account
         ]
-        new = Case(half.account, recovery, now, half.id, counts, full)
+        new = Case(half.account, way, now, half.id, counts, full)
         cases = (*others, new)[-MOST_CASES:]
         state = msgspec.structs.replace(state, cases={**state.cases, provider: cases})
         if full:

@@ -1,0 +1,16 @@
+"""Facts of the log about itself."""
+
+from .types import Fact, fact
+
+
+@fact("events.set_aside")
+class FactSetAside(Fact, frozen=True):
+    """A subscriber's handlers raised on a fact again and again: it has no effect there.
+
+    ``error`` is the name of the exception's type; the log of the process has the trace.
+    """
+
+    subscriber: str
+    fact: str
+    of: str
+    error: str

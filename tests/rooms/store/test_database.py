@@ -1,0 +1,122 @@
+"""Transactions: what an error may say, parts that are undone alone, and trying again."""
+
+import asyncio
+import contextlib
+import traceback
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from mailkeep.store.database import Database, SharedCommit, Tx
+
+SECRET = "ada@example.net"
+
+metadata = MetaData()
+people = Table(
+    "people",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("address", String(40), nullable=False),
+    Column("name", String(40), nullable=False),
+    Column("count", Integer),
+)
+
+
+@pytest.fixture
+async def database(database: Database) -> Database:
+    async with database.write() as tx:
+        await tx.on_connection(metadata.create_all)
+        await tx.run(insert(people).values(id=1, address=SECRET, name="Ada", count=0))
+        await tx.run(insert(people).values(id=2, address="eve@example.net", name="Eve", count=0))
+    return database
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"id": 1, "address": SECRET, "name": "x"},
+        {"id": 3, "address": SECRET, "name": None},
+        {"id": 3, "address": SECRET, "name": ["x", SECRET]},
+        {"id": 3, "address": SECRET + "\udcff", "name": "x"},
+        {"id": 3, "address": SECRET * 40, "name": SECRET, "count": 2**80},
+    ],
+)
+async def test_an_error_says_nothing_of_what_was_bound(
+    database: Database, values: dict[str, object]
+) -> None:
+    """PostgreSQL's own words show the row at fault, and its driver the argument."""
+    with pytest.raises((DBAPIError, UnicodeEncodeError, OverflowError)) as caught:
+        async with database.write() as tx:
+            await tx.run(insert(people).values(**values))
+    logged = "".join(traceback.format_exception(caught.value)) + str(caught.value)
+    assert SECRET not in logged
+    assert "INSERT INTO people" in logged or not isinstance(caught.value, DBAPIError)
+
+
+async def test_an_error_still_says_what_is_wrong(database: Database) -> None:
+    with pytest.raises(DBAPIError, match=r"people"):
+        async with database.write() as tx:
+            await tx.run(insert(people).values(id=1, address=SECRET, name="x"))
+    with pytest.raises(DBAPIError, match=r"nowhere"):
+        async with database.read() as tx:
+            await tx.run(text("SELECT 1 FROM nowhere"))
+
+
+async def test_a_part_is_undone_alone(database: Database) -> None:
+    called: list[str] = []
+    async with database.write() as tx:
+        async with tx.savepoint():
+            await tx.run(update(people).where(people.c.id == 1).values(count=5))
+            tx.after_commit.append(lambda: called.append("kept"))
+        with contextlib.suppress(DBAPIError):
+            async with tx.savepoint():
+                await tx.run(update(people).where(people.c.id == 2).values(count=7))
+                tx.after_commit.append(lambda: called.append("undone"))
+                await tx.run(insert(people).values(id=1, address="x", name="x"))
+    async with database.read() as tx:
+        rows = await tx.all(select(people).order_by(people.c.id))
+    assert [row["count"] for row in rows] == [5, 0]
+    assert called == ["kept"]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+async def test_who_loses_to_another_transaction_is_run_again(
+    database: Database, shared: bool
+) -> None:
+    """Two that lock the same rows in turn: PostgreSQL ends one of them."""
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer: nobody waits inside a transaction")
+    met, calls = asyncio.Barrier(2), 0
+
+    async def add(tx: Tx, first: int, second: int) -> None:
+        nonlocal calls
+        calls += 1
+        await tx.run(update(people).where(people.c.id == first).values(count=people.c.count + 1))
+        if calls <= 2:
+            await met.wait()
+        await tx.run(update(people).where(people.c.id == second).values(count=people.c.count + 1))
+
+    def run(first: int, second: int) -> object:
+        if shared:
+            return SharedCommit(database).run(lambda tx: add(tx, first, second))
+        return database.retrying(lambda tx: add(tx, first, second))
+
+    await asyncio.gather(run(1, 2), run(2, 1))
+    async with database.read() as tx:
+        counts = [row["count"] for row in await tx.all(select(people.c.count))]
+    assert counts == [2, 2]
+    assert calls == 3
+
+
+async def test_what_is_wrong_for_good_is_not_run_again(database: Database) -> None:
+    calls = 0
+
+    async def work(tx: Tx) -> None:
+        nonlocal calls
+        calls += 1
+        await tx.run(insert(people).values(id=1, address="x", name="x"))
+
+    with pytest.raises(DBAPIError):
+        await database.retrying(work)
+    assert calls == 1

@@ -1,0 +1,109 @@
+"""Slow work has its own threads, a short queue, and a place that sign-ins cannot take."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from mailkeep.accounts.hashing import SlowHash, Threads
+from mailkeep.base.errors import Invalid, Unavailable
+from mailkeep.base.keys import KeyRing
+
+QUICK = {"memory_kib": 64, "passes": 1}
+
+
+async def test_a_hash_is_good_for_its_secret_and_its_purpose(tmp_path: Path) -> None:
+    slow = SlowHash(KeyRing(tmp_path), **QUICK)
+    kept = await slow.make("password", "violet")
+    assert await slow.check("password", "violet", kept)
+    assert not await slow.check("password", "velvet", kept)
+    assert not await slow.check("confirmation", "violet", kept)
+    assert not await slow.check("password", "nobody", None)
+    slow.close()
+
+
+async def test_who_comes_when_too_many_wait_is_turned_away() -> None:
+    threads, go = Threads("test", 1, waiting=2), threading.Event()
+    held = [asyncio.create_task(threads.run(go.wait, 10)) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await threads.run(int)
+    go.set()
+    assert await asyncio.gather(*held) == [True] * 3
+    assert await threads.run(int, "7") == 7
+    threads.close()
+
+
+async def test_a_visitor_who_leaves_frees_no_thread_that_is_at_work() -> None:
+    threads, go, began = Threads("test", 1, waiting=0), threading.Event(), threading.Event()
+
+    def work() -> None:
+        began.set()
+        go.wait(10)
+
+    task = asyncio.create_task(threads.run(work))
+    await asyncio.to_thread(began.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    with pytest.raises(Unavailable):
+        await threads.run(int)
+    go.set()
+    threads.close()
+
+
+async def test_a_flood_of_sign_ins_holds_up_no_recovery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every ordinary thread is taken and as many wait as may: a code is minted all the same."""
+    slow, go = (
+        SlowHash(KeyRing(tmp_path), **QUICK, at_once=2, reserved=1, waiting=3),
+        (threading.Event()),
+    )
+    monkeypatch.setattr(slow, "_same", lambda _kept, _peppered: go.wait(10))
+    flood = [asyncio.create_task(slow.check("password", "x", "kept")) for _ in range(4)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await slow.make("password", "x")
+    kept = await asyncio.wait_for(slow.make("recovery code", "CODE", urgent=True), 5)
+    assert kept.startswith("$argon2id$")
+    go.set()
+    await asyncio.gather(*flood)
+    slow.close()
+
+
+async def test_slow_work_takes_no_thread_of_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the rest of the process runs in threads (names, files) does not wait for hashes."""
+    slow, names = SlowHash(KeyRing(tmp_path), **QUICK), []
+
+    def same(_kept: str, _peppered: bytes) -> bool:
+        names.append(threading.current_thread().name)
+        return True
+
+    monkeypatch.setattr(slow, "_same", same)
+    await slow.check("password", "x", "kept")
+    assert names[0].startswith("hash")
+    slow.close()
+
+
+async def test_passwords_are_judged_with_what_is_known_of_their_own_owner(tmp_path: Path) -> None:
+    """The judge keeps that in a table that all calls share."""
+    slow = SlowHash(KeyRing(tmp_path), **QUICK)
+    names = [f"violet{number}harbour{number}kettles" for number in range(8)]
+
+    async def judge(password: str, about: str) -> bool:
+        try:
+            await slow.judge(password, has_factor=False, about=[f"{about}@example.net"])
+        except Invalid:
+            return False
+        return True
+
+    others = names[1:] + names[:1]
+    assert not any(await asyncio.gather(*(judge(one, one) for one in names)))
+    assert all(
+        await asyncio.gather(*(judge(one, other) for one, other in zip(names, others, strict=True)))
+    )
+    slow.close()
