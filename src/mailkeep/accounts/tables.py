@@ -44,6 +44,14 @@ Index(
     postgresql_where=contact_points.c.confirmed_at.is_not(None),
 )
 
+# What is forgotten when nobody confirms it.
+Index(
+    "ix_contact_points_unconfirmed",
+    contact_points.c.id,
+    sqlite_where=contact_points.c.confirmed_at.is_(None),
+    postgresql_where=contact_points.c.confirmed_at.is_(None),
+)
+
 passwords = Table(
     "passwords",
     metadata,
@@ -103,6 +111,6 @@ tries = Table(
     metadata,
     Column("of", String(48), primary_key=True),  # pseudonym of an address, or an account's id
     Column("lane", String(80), primary_key=True),
-    Column("since", Micros, nullable=False),
+    Column("since", Micros, nullable=False, index=True),
     Column("count", Integer, nullable=False),
 )

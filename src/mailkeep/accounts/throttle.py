@@ -1,6 +1,6 @@
 """Counts tries before they are made, so that guesses sent at once cannot overrun a limit."""
 
-from sqlalchemy import case, delete, select
+from sqlalchemy import case, delete, select, tuple_
 
 from mailkeep.base.clock import Instant
 from mailkeep.store.database import Tx
@@ -39,6 +39,9 @@ async def clear(tx: Tx, of: str, *lanes: str) -> None:
     await tx.run(delete(_t).where(_t.c.of == of, _t.c.lane.in_(lanes)))
 
 
-async def forget(tx: Tx, before: Instant) -> int:
-    """Delete counts that began before an instant; returns how many."""
-    return await tx.run(delete(_t).where(_t.c.since < before))
+async def forget(tx: Tx, before: Instant, limit: int) -> int:
+    """Delete up to ``limit`` counts that began before an instant; returns how many."""
+    key = (_t.c.of, _t.c.lane)
+    old = select(*key).where(_t.c.since < before).order_by(_t.c.since).limit(limit)
+    # Asked again of the row itself: a count may begin anew meanwhile.
+    return await tx.run(delete(_t).where(tuple_(*key).in_(old), _t.c.since < before))

@@ -31,7 +31,7 @@ from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.runner import Watch
 
-from . import defence, watching
+from . import defence, retention, watching
 from .alone import Alone
 from .loops import PAUSE_SECONDS, keep
 from .settings import Settings, provider_configs
@@ -70,6 +70,7 @@ class Application:
         self.settings = settings
         self.dev = dev
         self.public_url = settings.public_url
+        self.trusted_proxies = settings.proxies()
         self.clock = SystemClock()
         self.keys = KeyRing(home)
         self.database = Database(settings.database_url(home), self.clock)
@@ -84,9 +85,9 @@ class Application:
         self.dispatcher = Dispatcher(
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
         )
-        slow = SlowHash(self.keys)
-        self.accounts = Accounts(self.database, self.keys, slow)
-        self.recovery = self._recovery(slow)
+        self._slow = SlowHash(self.keys)
+        self.accounts = Accounts(self.database, self.keys, self._slow)
+        self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()
         self._listener: asyncio.Server | None = None
@@ -161,6 +162,7 @@ class Application:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._slow.close()
         await self.database.close()
         self._alone.leave()
 
@@ -170,6 +172,14 @@ class Application:
             log.warning(
                 "recovery.no_two_routes",
                 meaning="no two routes of the recovery stream are independent: nobody can recover",
+            )
+
+        https = self.public_url.startswith("https:")
+        if self.recovery is not None and https and not self.trusted_proxies:
+            log.warning(
+                "trusted_proxies.missing",
+                meaning="public_url is https, which a proxy must speak for us: without"
+                " trusted_proxies the whole world is one network, and shares one network's limits",
             )
 
     async def receive(self, recipients: list[str], raw: bytes) -> None:
@@ -219,7 +229,7 @@ class Application:
     async def _watch(self) -> bool:
         return await self.watch.step(WATCH_BATCH) == WATCH_BATCH
 
-    async def _sweep(self) -> None:
+    async def _sweep(self) -> bool:
         async with self.database.write() as tx:
             dropped = await outbox.sweep(tx, self.settings.keep_unconfirmed)
             if self.recovery is not None:
@@ -227,3 +237,7 @@ class Application:
         destroyed = self.keys.destroy_expired(self.clock.now())
         if dropped or destroyed:
             log.info("swept", bodies=dropped, hourly_keys=len(destroyed))
+        forgotten = await retention.sweep(self.database, self.settings.retention, retention.BATCH)
+        if forgotten:
+            log.info("forgotten", **forgotten)
+        return max(forgotten.values(), default=0) >= retention.BATCH

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from mailkeep.base.errors import BadSettings
+from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.secret import Secret
+from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail.types import StreamSettings
 from mailkeep.providers import registry
@@ -25,7 +26,8 @@ from mailkeep.response.types import PlaybookSettings, ResponseSettings
 from mailkeep.trust import register
 from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
 
-from . import watching
+from . import retention, watching
+from .retention import RetentionSettings
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,17 +52,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         public_url: under which people and providers reach the pages and webhooks.
+        trusted_proxies: networks of our own reverse proxies, whose ``X-Forwarded-For`` is believed.
         database: ``sqlite:///…`` or ``postgresql://…``; empty means a file in the home directory.
         keep_unconfirmed: seconds for which an ordinary body is kept until a delivery is reported.
         recovery: Mailkeep keeps the accounts: their pages exist when this table does.
         canary: mail of our own through every provider; none is sent without it.
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
+        retention: days for which each class of rows is kept.
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
     """
 
     public_url: str = "http://localhost:8025"
+    trusted_proxies: tuple[str, ...] = ()
     database: str = ""
     keep_unconfirmed: float = 3600.0
     provider: tuple[ProviderSettings, ...] = ()
@@ -70,12 +75,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     canary: CanarySettings | None = None
     honey: tuple[HoneyAddress, ...] = ()
     watch: WatchSettings = WatchSettings()
+    retention: RetentionSettings = RetentionSettings()
     incidents: IncidentSettings = IncidentSettings()
     response: ResponseSettings = ResponseSettings()
     playbook: tuple[PlaybookSettings, ...] = ()
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
+
+    def proxies(self) -> tuple[client.Network, ...]:
+        """The networks of ``trusted_proxies``. Raises ``BadSettings``."""
+        try:
+            return client.networks(self.trusted_proxies)
+        except Invalid as error:
+            raise BadSettings(f"trusted_proxies: {error}") from error
 
     def database_url(self, home: Path) -> str:
         return self.database or f"sqlite:///{home / 'mailkeep.db'}"
@@ -102,6 +115,8 @@ def parse(raw: Mapping[str, object]) -> Settings:
         raise BadSettings(_nearest(str(error))) from error
     _unique("provider", [one.name for one in settings.provider])
     _unique("stream", [one.name for one in settings.stream])
+    settings.proxies()
+    retention.check(settings.retention)
     names = {one.name for one in settings.provider}
     parties = register.load(settings.party)
     for provider in settings.provider:
@@ -204,6 +219,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "recovery": RecoverySettings,
     "canary": CanarySettings,
     "honey": HoneyAddress,
+    "retention": RetentionSettings,
     "incidents": IncidentSettings,
     "response": ResponseSettings,
     "playbook": PlaybookSettings,

@@ -31,6 +31,12 @@ def new_id(prefix: str, at: Instant, tail: int | None = None) -> str:
     return f"{prefix}_{_base32(at // 1000, 10)}{_base32(low, 16)}"
 
 
+def earliest(prefix: str, at: Instant) -> str:
+    """What sorts before every id of something that came to be at ``at`` or later, and after all
+    before it (to the millisecond). It names nothing."""
+    return f"{prefix}_{_base32(at // 1000, 10)}"
+
+
 class Order:
     """Tails that rise: ids made with them sort as they were made, also within a millisecond.
 

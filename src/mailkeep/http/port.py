@@ -17,6 +17,8 @@ from mailkeep.recovery.services import Recovery
 from mailkeep.response.services import Response
 from mailkeep.store.database import Database, SharedCommit
 
+from .client import Network
+
 #: A request as the framework hands it in; no user or session of the framework's own is used.
 Incoming = Request[Any, Any, State]
 
@@ -27,6 +29,7 @@ class Running(Protocol):
 
     dev: bool
     public_url: str
+    trusted_proxies: tuple[Network, ...]
     keys: KeyRing
     database: Database
     shared: SharedCommit

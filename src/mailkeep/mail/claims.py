@@ -1,7 +1,12 @@
-"""What providers say about messages: verified, deduplicated, normalised, and still only claims."""
+"""What providers say about messages: verified, deduplicated, normalised, and still only claims.
+
+Security: a provider in an attacker's hands says what it likes. Its word moves a message only while
+it is the one that holds it: of mail that it refused, and that waits for another provider or is with
+one, it can neither end the way nor destroy our copy.
+"""
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import NotFound
@@ -84,15 +89,19 @@ class Claims:
         )
         status = _STATUS.get(claim.kind)
         if message is not None and status is not None:
-            await tx.run(
-                update(tables.messages)
+            m = tables.messages
+            moved = await tx.run(
+                update(m)
                 .where(
-                    tables.messages.c.id == message[0],
-                    tables.messages.c.status.in_([one.value for one in _FROM[status]]),
+                    m.c.id == message[0],
+                    # The provider of the newest attempt: set where a claim on the outbox is.
+                    m.c.provider == claim.provider,
+                    m.c.status.in_([one.value for one in _FROM[status]]),
                 )
                 .values(status=status.value)
             )
-            await shred_body(tx, message[0])
+            if moved:
+                await shred_body(tx, message[0])
         return True
 
     async def _ours(self, tx: Tx, claim: Claim) -> tuple[str, str, str] | None:
@@ -106,7 +115,11 @@ class Claims:
         row = await tx.one(
             select(m.c.id, m.c.stream, m.c.address_id)
             .join(a, a.c.message_id == m.c.id)
-            .where(m.c.id == claim.message_id, a.c.provider == claim.provider)
+            .where(
+                m.c.id == claim.message_id,
+                a.c.provider == claim.provider,
+                or_(a.c.outcome.is_(None), a.c.outcome != "withheld"),  # cut before it left
+            )
         )
         return None if row is None else (row["id"], row["stream"], row["address_id"])
 

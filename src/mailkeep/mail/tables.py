@@ -106,7 +106,7 @@ claims = Table(
     metadata,
     Column("provider", String(40), primary_key=True),
     Column("claim_id", String(200), primary_key=True),
-    Column("received_at", Micros, nullable=False),
+    Column("received_at", Micros, nullable=False, index=True),
 )
 
 provider_states = Table(

@@ -7,29 +7,14 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailkeep.base.errors import Unavailable
 
-MAX_SIZE = 10 * 1024 * 1024
-MAX_RECIPIENTS = 100
-TIMEOUT_SECONDS = 60.0
+from . import door
 
 Deliver = Callable[[list[str], bytes], Awaitable[None]]  # (recipients, raw message)
 
 
-class _Handler:
+class _Handler(door.Door):
     def __init__(self, deliver: Deliver) -> None:
         self._deliver = deliver
-
-    async def handle_RCPT(
-        self,
-        _server: SMTP,
-        _session: Session,
-        envelope: Envelope,
-        address: str,
-        _options: list[str],
-    ) -> str:
-        if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
-            return "452 4.5.3 too many recipients"  # RFC 5321 section 4.5.3.1.10
-        envelope.rcpt_tos.append(address)
-        return "250 2.1.5 ok"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         content = envelope.content
@@ -38,7 +23,7 @@ class _Handler:
         try:
             await self._deliver(list(envelope.rcpt_tos), _return_path(envelope) + content)
         except Unavailable:
-            return "452 4.3.1 cannot store it now, try again"
+            return door.NOT_NOW
         return "250 2.0.0 stored"
 
 
@@ -52,18 +37,4 @@ def _return_path(envelope: Envelope) -> bytes:
 
 async def listen(host: str, port: int, deliver: Deliver) -> asyncio.Server:
     """Listen; the server's sockets tell the port when ``port`` was 0."""
-    loop = asyncio.get_running_loop()
-    handler = _Handler(deliver)
-
-    def connection() -> SMTP:
-        return SMTP(
-            handler,
-            data_size_limit=MAX_SIZE,
-            enable_SMTPUTF8=True,
-            timeout=TIMEOUT_SECONDS,
-            hostname="mailkeep",
-            ident="Mailkeep",
-            loop=loop,
-        )
-
-    return await loop.create_server(connection, host, port)
+    return await door.listen(_Handler(deliver), host, port)

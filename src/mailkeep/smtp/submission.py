@@ -23,11 +23,9 @@ from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import NewMessage, StreamSettings
 from mailkeep.store.database import Database, SharedCommit, Tx
 
+from . import door
 from .parsing import parse
 
-MAX_SIZE = 10 * 1024 * 1024
-MAX_RECIPIENTS = 100
-TIMEOUT_SECONDS = 60.0
 DEFAULT_STREAM = "alert"
 
 
@@ -42,7 +40,7 @@ class Running(Protocol):
     dispatcher: Dispatcher
 
 
-class _Handler:
+class _Handler(door.Door):
     def __init__(self, running: Running) -> None:
         self._running = running
 
@@ -63,19 +61,6 @@ class _Handler:
             return AuthResult(success=False, handled=False)
         return AuthResult(success=True, auth_data=password)
 
-    async def handle_RCPT(
-        self,
-        _server: SMTP,
-        _session: Session,
-        envelope: Envelope,
-        address: str,
-        _options: list[str],
-    ) -> str:
-        if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
-            return "452 4.5.3 too many recipients"  # RFC 5321 section 4.5.3.1.10
-        envelope.rcpt_tos.append(address)
-        return "250 2.1.5 ok"
-
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content
         if not isinstance(content, bytes) or not isinstance(session.auth_data, str):
@@ -88,7 +73,7 @@ class _Handler:
         except (NotSignedIn, NotAllowed) as error:
             return f"550 5.7.1 {error}"
         except Unavailable:
-            return "452 4.3.1 cannot store it now, try again"
+            return door.NOT_NOW
         return f"250 2.0.0 {' '.join(ids[:5])}"
 
     async def _store(self, key: str, raw: bytes, recipients: list[str]) -> list[str]:
@@ -120,21 +105,11 @@ async def listen(running: Running, host: str, port: int) -> asyncio.Server:
     """
     if host not in {"127.0.0.1", "::1", "localhost"}:
         raise Invalid("submission without TLS listens on loopback only")
-    loop = asyncio.get_running_loop()
-    handler = _Handler(running)
-
-    def connection() -> SMTP:
-        return SMTP(
-            handler,
-            data_size_limit=MAX_SIZE,
-            enable_SMTPUTF8=True,
-            auth_required=True,
-            auth_require_tls=False,
-            auth_exclude_mechanism=["LOGIN"],
-            timeout=TIMEOUT_SECONDS,
-            hostname="mailkeep",
-            ident="Mailkeep",
-            loop=loop,
-        )
-
-    return await loop.create_server(connection, host, port)
+    return await door.listen(
+        _Handler(running),
+        host,
+        port,
+        auth_required=True,
+        auth_require_tls=False,
+        auth_exclude_mechanism=["LOGIN"],
+    )

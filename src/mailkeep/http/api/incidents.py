@@ -7,12 +7,11 @@ from litestar import Controller, get, post
 
 from mailkeep.base.clock import Instant, iso
 from mailkeep.base.errors import Invalid
-from mailkeep.http.bearer import key_of
+from mailkeep.http.bearer import authorise
 from mailkeep.http.port import Incoming, Running
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.types import BlastRadius, Entry, View
 from mailkeep.incidents.words import headline
-from mailkeep.mail import services as mail
 from mailkeep.response import queries
 from mailkeep.response.types import ActionView, CaseView
 
@@ -135,24 +134,24 @@ class IncidentsApi(Controller):
 
     @get("/", summary="The newest incidents first")
     async def index(self, request: Incoming, running: Running) -> IncidentsOut:
+        await authorise(request, running, "read")
         async with running.database.read() as tx:
-            await mail.authorise(tx, running.keys, key_of(request), "read")
             found = await incidents.recent(tx, MOST)
             means = running.response.means
             return IncidentsOut([_out(await queries.of(tx, means, one)) for one in found])
 
     @get("/{incident:str}", summary="One incident")
     async def show(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
+        await authorise(request, running, "read")
         async with running.database.read() as tx:
-            await mail.authorise(tx, running.keys, key_of(request), "read")
             return _out(await queries.case(tx, running.response.means, incident))
 
     @post("/{incident:str}/actions/{name:str}", status_code=200, summary="Preview, apply, undo")
     async def act(self, request: Incoming, running: Running, incident: str, name: str) -> ActionOut:
         """409 with the warnings, where an action needs a person who has seen them: they are kept
         as its preview then, and applying it again does it."""
+        by = await authorise(request, running, "operate")
         wanted = _decode(await request.body(), ActionIn)
-        by = await _operator(request, running)
         if wanted.step == "apply":
             return _action(await running.response.apply(incident, name, by=by))
         do = running.response.preview if wanted.step == "preview" else running.response.undo
@@ -161,23 +160,18 @@ class IncidentsApi(Controller):
 
     @post("/{incident:str}/notes", status_code=201, summary="Add a note to the timeline")
     async def note(self, request: Incoming, running: Running, incident: str) -> None:
+        by = await authorise(request, running, "operate")
         wanted = _decode(await request.body(), NoteIn)
-        by = await _operator(request, running)
         async with running.database.write() as tx:
             await running.incidents.note(tx, incident, wanted.text, by=by)
 
     @post("/{incident:str}/close", status_code=200, summary="Close an incident")
     async def close(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
+        by = await authorise(request, running, "operate")
         wanted = _decode(await request.body(), NoteIn)
-        by = await _operator(request, running)
         async with running.database.write() as tx:
             await running.incidents.close(tx, incident, wanted.text, by=by)
             return _out(await queries.case(tx, running.response.means, incident))
-
-
-async def _operator(request: Incoming, running: Running) -> str:
-    async with running.database.read() as tx:
-        return await mail.authorise(tx, running.keys, key_of(request), "operate")
 
 
 def _decode(body: bytes, kind: type[T]) -> T:

@@ -7,7 +7,6 @@ that a browser says comes from another site is refused. Nobody signs in here by 
 
 import base64
 import binascii
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -18,7 +17,7 @@ from litestar.response import Redirect, Template
 from mailkeep.base.clock import HOUR, SECOND, Instant
 from mailkeep.base.errors import MailkeepError, NotSignedIn
 from mailkeep.base.keys import KeyRing, Unsealable
-from mailkeep.http import origin
+from mailkeep.http import forms
 from mailkeep.http.port import Incoming, Running
 from mailkeep.mail import services
 from mailkeep.store.database import Tx
@@ -72,22 +71,17 @@ async def still(tx: Tx, signed: Signed) -> str | None:
 
 async def operator(request: Incoming, running: Running) -> Operator:
     """Who is signed in. Raises ``NotSignedIn``; ``NotAllowed`` for a POST from another site."""
-    form: Mapping[str, Any] = {}
+    posted: dict[str, str] = {}
     if request.method == "POST":
-        check_origin(request)
+        forms.check_origin(request, running.public_url)
     signed = unseal(running.keys, request.cookies.get(COOKIE, ""))
     async with running.database.read() as tx:
         name = await still(tx, signed)
     if name is None:
         raise NotSignedIn("sign in again")
     if request.method == "POST":
-        form = await request.form()
-    fields = {field: one for field, one in form.items() if isinstance(one, str)}
-    return Operator(signed, name, fields)
-
-
-def check_origin(request: Incoming) -> None:
-    origin.check({name.lower(): value for name, value in request.headers.items()})
+        posted = await forms.fields(request)
+    return Operator(signed, name, posted)
 
 
 class SignIn(Controller):
@@ -102,9 +96,8 @@ class SignIn(Controller):
 
     @post("/sign-in")
     async def enter(self, request: Incoming, running: Running) -> Response[Any]:
-        check_origin(request)
-        form = await request.form()
-        presented = str(form.get("key", "")).strip()
+        forms.check_origin(request, running.public_url)
+        presented = (await forms.fields(request)).get("key", "").strip()
         try:
             async with running.database.read() as tx:
                 key = await services.authorise(tx, running.keys, presented[:200], SCOPE)
@@ -117,8 +110,8 @@ class SignIn(Controller):
         return Redirect("/console", status_code=303, cookies=[_cookie(value, LIFE // SECOND)])
 
     @post("/sign-out")
-    async def leave(self, request: Incoming) -> Redirect:
-        check_origin(request)
+    async def leave(self, request: Incoming, running: Running) -> Redirect:
+        forms.check_origin(request, running.public_url)
         return Redirect("/console/sign-in", status_code=303, cookies=[_cookie("", 0)])
 
 

@@ -5,7 +5,6 @@ Security: cookies are ``__Host-``, so that no other host and no plain connection
 in the rooms below is a pseudonym.
 """
 
-import ipaddress
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,7 +18,8 @@ from mailkeep.base import tokens
 from mailkeep.base.clock import DAY, SECOND
 from mailkeep.base.errors import MailkeepError, NotSignedIn
 from mailkeep.base.keys import KeyRing
-from mailkeep.http import origin
+from mailkeep.http import client, forms
+from mailkeep.http.client import Network
 from mailkeep.http.port import Incoming
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
@@ -38,6 +38,7 @@ class House(Protocol):
     """The services behind the account pages."""
 
     public_url: str
+    trusted_proxies: tuple[Network, ...]
     keys: KeyRing
     database: Database
     intake: Intake
@@ -74,14 +75,10 @@ class Visit:
     @property
     def network(self) -> str:
         """Pseudonym of where it comes from: the /24 or /48 of its address."""
-        client = self._request.client
-        host = client.host if client else "unknown"
-        try:
-            size = 24 if ipaddress.ip_address(host).version == 4 else 48
-            host = str(ipaddress.ip_network(f"{host}/{size}", strict=False))
-        except ValueError:
-            pass
-        return self._house.keys.pseudonym("network", host)
+        peer = self._request.client
+        forwarded = self._request.headers.getall("x-forwarded-for", [])
+        address = client.address(peer.host if peer else "", forwarded, self._house.trusted_proxies)
+        return self._house.keys.pseudonym("network", client.network(address))
 
     def cookie(self, name: str) -> str:
         return self._request.cookies.get(name, "")
@@ -135,11 +132,8 @@ async def visit(request: Incoming, house: House) -> Visit:
     """The visit of a request; a POST from another site is refused before it is read."""
     if request.method != "POST":
         return Visit(request, house, {})
-    origin.check({name.lower(): value for name, value in request.headers.items()})
-    fields = await request.form()
-    return Visit(
-        request, house, {name: one for name, one in fields.items() if isinstance(one, str)}
-    )
+    forms.check_origin(request, house.public_url)
+    return Visit(request, house, await forms.fields(request))
 
 
 def on_error(_request: Incoming, error: MailkeepError) -> Response[Any]:

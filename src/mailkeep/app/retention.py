@@ -1,0 +1,72 @@
+"""How long rows are kept, and who forgets them: ``[retention]`` of ``mailkeep.toml``, in days."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from mailkeep.accounts import retention as accounts
+from mailkeep.accounts import throttle
+from mailkeep.base.clock import DAY, Instant
+from mailkeep.base.errors import BadSettings
+from mailkeep.mail import retention as mail
+from mailkeep.store.database import Database, Tx
+
+BATCH = 500  #: rows of one class in one transaction: nothing else waits long for it
+
+Forget = Callable[[Tx, Instant, int], Awaitable[int]]
+
+
+class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Days for which each class of rows is kept.
+
+    Attributes:
+        unconfirmed: addresses that nobody confirmed, with their accounts and codes.
+        tries: counts of tries; longer than any window over which they are counted.
+        sessions: after their last use: for so long an account knows a browser.
+        messages: messages that are done with, their attempts and addresses.
+        claims: which webhooks were seen already.
+    """
+
+    unconfirmed: float = 2.0
+    tries: float = 2.0
+    sessions: float = 90.0
+    messages: float = 90.0
+    claims: float = 100.0
+
+
+#: What must still be there while something is decided by it.
+_LEAST = {"unconfirmed": 1.0, "tries": 1.0, "sessions": 1.0, "messages": 7.0, "claims": 7.0}
+
+#: What is forgotten, under which setting.
+_CLASSES: tuple[tuple[str, str, Forget], ...] = (
+    ("confirmations", "unconfirmed", accounts.forget_confirmations),
+    ("unconfirmed", "unconfirmed", accounts.forget_unconfirmed),
+    ("tries", "tries", throttle.forget),
+    ("sessions", "sessions", accounts.forget_sessions),
+    ("messages", "messages", mail.forget_messages),
+    ("claims", "claims", mail.forget_claims),
+)
+
+
+def check(settings: RetentionSettings) -> None:
+    """Raises ``BadSettings``."""
+    for name, least in _LEAST.items():
+        if not getattr(settings, name) >= least:
+            raise BadSettings(f"retention: {name} must be {least:g} days at least")
+    if settings.claims < settings.messages:
+        raise BadSettings("retention: claims must be kept as long as messages")
+
+
+async def sweep(database: Database, settings: RetentionSettings, batch: int) -> dict[str, int]:
+    """Forget a batch of each class; returns how many rows of each, 0 left out."""
+    out: dict[str, int] = {}
+    for name, setting, forget in _CLASSES:
+        days: float = getattr(settings, setting)
+
+        async def work(tx: Tx, forget: Forget = forget, days: float = days) -> int:
+            return await forget(tx, tx.now - round(days * DAY), batch)
+
+        count = await database.retrying(work)
+        if count:
+            out[name] = count
+    return out

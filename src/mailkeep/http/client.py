@@ -1,0 +1,96 @@
+"""Where a request comes from (pure): the peer, or behind our own proxies whoever they name.
+
+Limits are counted by network. Behind a proxy every peer is the proxy, and a stranger could use up
+the share of the whole world; and whoever believes a header from just anyone gives every stranger
+as many networks as they care to name. So the header is read from its right end, where our own
+proxies write, and no further than they vouch for.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+
+from mailkeep.base.errors import Invalid
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MOST_HOPS = 16  #: entries of the header that are looked at, from the right
+_LONGEST = 64  #: characters of one entry
+
+
+def networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Networks of proxies, in CIDR notation or as single addresses.
+
+    Raises:
+        Invalid: one is no network, or is everyone's.
+    """
+    out = []
+    for text in texts:
+        try:
+            found = ipaddress.ip_network(text)
+        except ValueError as error:
+            raise Invalid(f"{text!r} is not a network") from error
+        if found.prefixlen == 0:
+            raise Invalid(f"{text} is everyone: no proxy's word would be worth anything")
+        out.append(found)
+    return tuple(out)
+
+
+def address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
+    """The address of whoever sent the request.
+
+    Args:
+        peer: the other end of the connection.
+        forwarded: the values of the ``X-Forwarded-For`` headers, in order.
+        trusted: networks of our own proxies; what they append is true.
+
+    Returns the right-most address that is no trusted proxy's; where an entry cannot be read, the
+    proxy that handed it on; ``unknown`` when the peer itself is none.
+    """
+    found = _read(peer)
+    if found is None:
+        return "unknown"
+    for hop in _hops(forwarded):
+        if not any(found in network for network in trusted):
+            break
+        before = _read(hop)
+        if before is None:
+            break
+        found = before
+    return str(found)
+
+
+def network(host: str) -> str:
+    """The network of an address, as it is counted: its /24, or its /48."""
+    found = _read(host)
+    if found is None:
+        return host
+    size = 24 if found.version == 4 else 48
+    return str(ipaddress.ip_network((found, size), strict=False))
+
+
+def _hops(forwarded: Sequence[str]) -> list[str]:
+    """The last entries, the last one first."""
+    out: list[str] = []
+    for value in reversed(forwarded):
+        out += reversed(value.rsplit(",", MOST_HOPS)[-MOST_HOPS:])
+        if len(out) >= MOST_HOPS:
+            break
+    return out[:MOST_HOPS]
+
+
+def _read(text: str) -> Address | None:
+    """An address, with or without a port and brackets (some proxies write them)."""
+    text = text.strip()
+    if len(text) > _LONGEST or "%" in text:
+        return None
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    # A listener on both families sees IPv4 in IPv6 clothes; all of it is one /48.
+    return getattr(found, "ipv4_mapped", None) or found

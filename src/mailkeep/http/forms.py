@@ -1,0 +1,25 @@
+"""The form that a browser posts: from a page of ours, and readable."""
+
+from litestar.exceptions import ClientException
+
+from mailkeep.http import origin
+
+from .port import Incoming
+
+
+def check_origin(request: Incoming, public_url: str) -> None:
+    """Raises ``NotAllowed`` when a browser says that another site sends this."""
+    origin.check({name.lower(): value for name, value in request.headers.items()}, public_url)
+
+
+async def fields(request: Incoming) -> dict[str, str]:
+    """The text fields of a form; files are left out.
+
+    Raises:
+        ClientException: 400, it cannot be read.
+    """
+    try:
+        form = await request.form()
+    except (LookupError, ValueError) as error:  # a character set that nobody knows, or bad bytes
+        raise ClientException("the form cannot be read") from error
+    return {name: one for name, one in form.items() if isinstance(one, str)}

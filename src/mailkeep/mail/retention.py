@@ -1,0 +1,55 @@
+"""What the mail room forgets, and when: a bounded batch at a time.
+
+Rows are erased, facts and the exposure ledger stay: they hold pseudonyms only.
+"""
+
+from sqlalchemy import delete, exists, select, tuple_
+
+from mailkeep.base.clock import Instant
+from mailkeep.base.ids import earliest
+from mailkeep.store.database import Tx
+
+from . import tables
+from .types import Status
+
+
+async def forget_messages(tx: Tx, before: Instant, limit: int) -> int:
+    """Forget messages that were taken in before an instant and are done with, their attempts, and
+    the addresses that no other message goes to; returns how many messages.
+
+    With a message goes its idempotency key: it counts for as long as messages are kept.
+    """
+    m, a, known = tables.messages, tables.attempts, tables.addresses
+    body = tables.message_bodies
+    old = await tx.all(
+        select(m.c.id, m.c.address_id)
+        .where(
+            m.c.id < earliest("msg", before),
+            m.c.status.not_in([Status.QUEUED.value, Status.SENDING.value]),
+            ~exists().where(body.c.message_id == m.c.id),  # may yet be sent again
+        )
+        .order_by(m.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    if not old:
+        return 0
+    ids = [row["id"] for row in old]
+    await tx.run(delete(a).where(a.c.message_id.in_(ids)))
+    await tx.run(delete(m).where(m.c.id.in_(ids)))
+    needed = exists().where(m.c.address_id == known.c.id)
+    addresses = sorted({row["address_id"] for row in old})
+    await tx.run(delete(known).where(known.c.id.in_(addresses), ~needed))
+    return len(old)
+
+
+async def forget_claims(tx: Tx, before: Instant, limit: int) -> int:
+    """Forget which claims of providers were received before an instant; returns how many.
+
+    One that comes again after that counts as new: keep them longer than messages, so that it is
+    about no message of ours any more.
+    """
+    c = tables.claims
+    key = (c.c.provider, c.c.claim_id)
+    old = select(*key).where(c.c.received_at < before).order_by(c.c.received_at).limit(limit)
+    return await tx.run(delete(c).where(tuple_(*key).in_(old)))

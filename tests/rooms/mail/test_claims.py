@@ -1,0 +1,157 @@
+"""What a provider's word can do: with mail that it holds, and with mail that it does not."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy import func, select
+
+from mailkeep.base.clock import HOUR, ManualClock
+from mailkeep.events.tables import events
+from mailkeep.mail import outbox, tables
+from mailkeep.mail.claims import Claims
+from mailkeep.mail.types import Job, NewMessage
+from mailkeep.providers import registry
+from mailkeep.providers.types import Claim, ClaimKind, Outcome, OutcomeKind, WebhookRequest
+from mailkeep.store.database import Database
+
+from .conftest import STREAMS, new, provider
+
+Accept = Callable[[NewMessage], Awaitable[str]]
+
+
+class Room:
+    """The door for webhooks, behind a provider module that says what the test says."""
+
+    def __init__(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._database = database
+        self._claims = Claims(database, {name: provider(name, 1) for name in ("one", "two")})
+        self._said: list[Claim] = []
+        self._count = 0
+        module = registry.get("mandrill")
+        monkeypatch.setattr(module, "verify", lambda _config, request: request)
+        monkeypatch.setattr(module, "parse", lambda _config, _verified: self._said)
+
+    async def say(self, name: str, message: str, kind: ClaimKind = ClaimKind.DELIVERED) -> None:
+        """A webhook of a provider; a new one each time."""
+        self._count += 1
+        self._said = [
+            Claim(name, f"claim_{self._count}", kind, None, message, None, None, "", "signature")
+        ]
+        request = WebhookRequest("", {}, b"", self._database.clock.now())
+        assert await self._claims.receive(name, request) == 1
+
+    async def claim(self) -> Job:
+        async with self._database.write() as tx:
+            [job] = await outbox.claim(self._database, tx, STREAMS["bulk"], {}, 5)
+        return job
+
+    async def finish(self, job: Job, kind: OutcomeKind) -> None:
+        async with self._database.write() as tx:
+            await outbox.finish(self._database, tx, job, Outcome(kind, ""), 0.1, reports=True)
+
+    async def sent(self, accept: Accept, kind: OutcomeKind) -> Job:
+        """A message after its first attempt."""
+        await accept(new())
+        job = await self.claim()
+        await self.finish(job, kind)
+        return job
+
+    async def state(self) -> tuple[str, int]:
+        """(status of the only message, how many bodies are kept)."""
+        async with self._database.read() as tx:
+            status = await tx.value(select(tables.messages.c.status))
+            return status, await tx.value(select(func.count()).select_from(tables.message_bodies))
+
+    async def reports(self) -> int:
+        async with self._database.read() as tx:
+            kinds = await tx.all(select(events.c.kind).where(events.c.kind == "mail.reported"))
+        return len(kinds)
+
+
+@pytest.fixture
+def room(database: Database, monkeypatch: pytest.MonkeyPatch) -> Room:
+    return Room(database, monkeypatch)
+
+
+OTHER = {"one": "two", "two": "one"}
+
+
+async def test_who_holds_a_message_may_say_what_became_of_it(room: Room, accept: Accept) -> None:
+    job = await room.sent(accept, OutcomeKind.ACCEPTED)
+    assert await room.state() == ("accepted", 1)
+    await room.say(job.provider, job.message)
+    assert await room.state() == ("delivered", 0)
+
+
+async def test_a_delivery_may_be_told_before_the_answer_is_written_down(
+    room: Room, accept: Accept
+) -> None:
+    await accept(new())
+    job = await room.claim()
+    await room.say(job.provider, job.message)
+    assert await room.state() == ("delivered", 0)
+    await room.finish(job, OutcomeKind.ACCEPTED)
+    assert await room.state() == ("delivered", 0)
+
+
+@pytest.mark.parametrize("kind", [ClaimKind.DELIVERED, ClaimKind.BOUNCED])
+async def test_who_refused_a_message_cannot_end_it(
+    room: Room, accept: Accept, kind: ClaimKind
+) -> None:
+    """It waits for another provider; that one must still find its body, and send it."""
+    job = await room.sent(accept, OutcomeKind.SUSPENDED)
+    await room.say(job.provider, job.message, kind)
+    assert await room.state() == ("queued", 1)
+    assert await room.reports() == 1
+    again = await room.claim()
+    assert again.provider == OTHER[job.provider]
+
+
+@pytest.mark.parametrize("kind", [ClaimKind.DELIVERED, ClaimKind.BOUNCED])
+async def test_who_had_a_message_before_cannot_end_it_while_another_sends(
+    room: Room, accept: Accept, kind: ClaimKind
+) -> None:
+    first = await room.sent(accept, OutcomeKind.SUSPENDED)
+    second = await room.claim()
+    await room.say(first.provider, first.message, kind)
+    assert await room.state() == ("sending", 1)
+    await room.finish(second, OutcomeKind.UNAVAILABLE)
+    assert await room.state() == ("queued", 1)
+
+
+async def test_a_late_word_about_an_ambiguous_send_is_on_record_and_no_more(
+    room: Room, accept: Accept, clock: ManualClock
+) -> None:
+    """It may well be true; our copy stays until who holds the message says so too."""
+    first = await room.sent(accept, OutcomeKind.AMBIGUOUS)
+    clock.advance(HOUR // 1_000_000)
+    second = await room.claim()
+    assert second.provider == OTHER[first.provider]
+    await room.finish(second, OutcomeKind.ACCEPTED)
+    await room.say(first.provider, first.message, ClaimKind.BOUNCED)
+    await room.say(first.provider, first.message)
+    assert await room.state() == ("accepted", 1)
+    assert await room.reports() == 2
+    await room.say(second.provider, second.message)
+    assert await room.state() == ("delivered", 0)
+
+
+async def test_a_bounce_after_a_delivery_changes_nothing(room: Room, accept: Accept) -> None:
+    job = await room.sent(accept, OutcomeKind.ACCEPTED)
+    await room.say(job.provider, job.message)
+    await room.say(job.provider, job.message, ClaimKind.BOUNCED)
+    assert await room.state() == ("delivered", 0)
+
+
+async def test_a_provider_from_which_a_message_was_withheld_never_had_it(
+    room: Room, database: Database, accept: Accept
+) -> None:
+    await accept(new())
+    job = await room.claim()
+    async with database.write() as tx:
+        await outbox.withhold(tx, job)
+    await room.say(job.provider, job.message)
+    assert await room.state() == ("queued", 1)
+    async with database.read() as tx:
+        data = await tx.value(select(events.c.data).where(events.c.kind == "mail.reported"))
+    assert '"message":null' in data

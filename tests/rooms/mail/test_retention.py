@@ -1,0 +1,103 @@
+"""Messages that are done with are forgotten, with what only they needed."""
+
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy import Table, func, insert, select
+
+from mailkeep.base.clock import DAY, SECOND, ManualClock
+from mailkeep.base.errors import NotFound
+from mailkeep.mail import outbox, queries, retention, tables
+from mailkeep.mail.types import NewMessage
+from mailkeep.providers.types import Outcome, OutcomeKind
+from mailkeep.store.database import Database
+
+from .conftest import STREAMS, new
+
+Accept = Callable[[NewMessage], Awaitable[str]]
+KEPT = 90 * DAY
+
+
+async def _count(database: Database, table: Table) -> int:
+    async with database.read() as tx:
+        return int(await tx.value(select(func.count()).select_from(table)))
+
+
+async def _send(database: Database, *, reports: bool) -> None:
+    """Send what is due."""
+    async with database.write() as tx:
+        for job in await outbox.claim(database, tx, STREAMS["bulk"], {}, 50):
+            outcome = Outcome(OutcomeKind.ACCEPTED, "")
+            await outbox.finish(database, tx, job, outcome, 0.1, reports=reports)
+
+
+async def _forget(database: Database, limit: int = 100) -> int:
+    async with database.write() as tx:
+        return await retention.forget_messages(tx, tx.now - KEPT, limit)
+
+
+async def test_messages_go_with_their_attempts_and_addresses(
+    database: Database, accept: Accept, clock: ManualClock
+) -> None:
+    for number in range(5):
+        await accept(new(to=f"u{number}@example.net"))
+    await _send(database, reports=False)
+    exposed = await _count(database, tables.exposures)
+    clock.advance((KEPT + SECOND) // SECOND)
+    young = await accept(new(to="u0@example.net"))
+    assert [await _forget(database, 3) for _ in range(3)] == [3, 2, 0]
+    assert await _count(database, tables.messages) == 1
+    assert await _count(database, tables.attempts) == 0
+    assert await _count(database, tables.exposures) == exposed == 5
+    async with database.read() as tx:
+        kept = [row["address"] for row in await tx.all(select(tables.addresses))]
+        assert (await queries.message(tx, young)).status == "queued"
+    assert kept == ["u0@example.net"]  # a message that is not done with still goes there
+
+
+async def test_what_may_yet_be_sent_is_kept_however_old(
+    database: Database, accept: Accept, clock: ManualClock
+) -> None:
+    unconfirmed = await accept(new())
+    await _send(database, reports=True)
+    later = await accept(new(send_at=clock.now() + 2 * KEPT, expires_at=clock.now() + 3 * KEPT))
+    clock.advance((KEPT + SECOND) // SECOND)
+    assert await _forget(database) == 0
+    async with database.write() as tx:
+        assert (await queries.message(tx, later)).status == "queued"
+        await outbox.sweep(tx, 3600)
+    assert await _forget(database) == 1
+    async with database.read() as tx:
+        try:
+            await queries.message(tx, unconfirmed)
+        except NotFound:
+            return
+    raise AssertionError
+
+
+async def test_an_idempotency_key_counts_as_long_as_its_message_is_kept(
+    database: Database, accept: Accept, clock: ManualClock
+) -> None:
+    first = await accept(new(idempotency=("key", "k")))
+    await _send(database, reports=False)
+    clock.advance((KEPT - SECOND) // SECOND)
+    assert await _forget(database) == 0
+    assert await accept(new(idempotency=("key", "k"))) == first
+    clock.advance(2)
+    assert await _forget(database) == 1
+    assert await accept(new(idempotency=("key", "k"))) != first
+
+
+async def test_claims_are_forgotten_oldest_first(database: Database, clock: ManualClock) -> None:
+    async with database.write() as tx:
+        rows = [
+            {"provider": name, "claim_id": str(n), "received_at": tx.now - n * DAY}
+            for n in range(6)
+            for name in ("one", "two")
+        ]
+        await tx.run(insert(tables.claims), rows)
+    counts = []
+    for _ in range(3):
+        async with database.write() as tx:
+            counts.append(await retention.forget_claims(tx, tx.now - 3 * DAY, 3))
+    assert counts == [3, 1, 0]
+    assert await _count(database, tables.claims) == 8
