@@ -44,6 +44,7 @@ def subscribers(
     if recovery is not None:
         table["recovery"] = {
             AttemptFinished: [recovery.on_attempt],
+            ProviderRested: [recovery.on_rested],
             FactorBound: [recovery.notices.on_credential],
             PasswordSet: [recovery.notices.on_credential],
         }

@@ -202,6 +202,18 @@ async def finish(
         )
         if job.secret or not reports:
             await shred_body(tx, job.message)
+        elif await _left_meanwhile(tx, job):
+            # Whoever left the provider sent again what was accepted by then; this was on its way.
+            await tx.run(
+                update(_m)
+                .where(
+                    _m.c.id == job.message,
+                    _m.c.attempt_id == job.attempt,
+                    _m.c.status == Status.ACCEPTED.value,
+                    _m.c.only != job.provider,
+                )
+                .values(status=Status.QUEUED.value, next_at=tx.now)
+            )
     elif outcome.kind is OutcomeKind.REJECTED:
         facts.append(await give_up(tx, job.message, job.stream, job.address, "rejected"))
     else:
@@ -213,6 +225,15 @@ async def finish(
             update(_m).where(ours).values(status=Status.QUEUED.value, next_at=tx.now + wait)
         )
     await record(database, tx, *facts)
+
+
+async def _left_meanwhile(tx: Tx, job: Job) -> bool:
+    """Whether the provider was cut off, or went to rest, while this attempt was under way."""
+    states = tables.provider_states
+    started = select(_a.c.started_at).where(_a.c.id == job.attempt).scalar_subquery()
+    left = (states.c.cut_at >= started) | (states.c.rested_at >= started)
+    query = select(states.c.provider).where(states.c.provider == job.provider, left)
+    return await tx.value(query) is not None
 
 
 async def withhold(tx: Tx, job: Job) -> None:

@@ -21,7 +21,7 @@ from mailkeep.base.ids import new_id
 from mailkeep.events.log import record
 from mailkeep.events.types import Recorded
 from mailkeep.mail import services as mail_services
-from mailkeep.mail.events import AttemptFinished
+from mailkeep.mail.events import AttemptFinished, ProviderRested
 from mailkeep.store.database import Tx
 
 from . import mails, policy, tables
@@ -110,9 +110,7 @@ class Recovery:
         kept = await context.accounts.passwords.make(
             password, has_factor=progress.factor, about=about
         )
-        error: MailkeepError | None = None
-        async with context.database.write() as tx:
-            error = await self._finish(tx, browser, kept, factor)
+        error = await context.database.retrying(lambda tx: self._finish(tx, browser, kept, factor))
         if error is not None:
             raise error
 
@@ -212,37 +210,40 @@ class Recovery:
             )
         if account is None:
             return
-        async with context.database.write() as tx:
-            await accounts.account(tx, account, lock=True)
-            row = await tx.one(
-                select(_r, _d.c.provider, _d.c.made_at, _d.c.used_at)
-                .join(_d, _d.c.recovery_id == _r.c.id)
-                .where(_d.c.hash == hashed)
-                .with_for_update()
-            )
-            if row is None or row["used_at"] is not None or row["denied_at"] is not None:
-                return
-            await tx.run(update(_d).where(_d.c.hash == hashed).values(used_at=tx.now))
-            completed = row["state"] == State.COMPLETED
-            if not completed and row["state"] != State.OPEN:
-                return  # there is nothing to stop, and a hoard of old mails is no evidence
-            if tx.now - row["made_at"] > DENIAL_LIFE:
-                return
-            acted = await throttle.take(
-                tx,
-                account,
-                f"deny {row['provider']}",
-                limit=self.settings.denials,
-                window=DAY,
-            )
-            await tx.run(update(_r).where(_r.c.id == row["id"]).values(denied_at=tx.now))
-            # The denial goes first on the log: who hears of the void must know why.
-            fact = RecoveryDenied(row["id"], account, completed, row["provider"], acted)
-            await record(context.database, tx, fact)
-            if acted and completed:
-                await self._take_back(tx, account, row["ended_at"])
-            elif acted:
-                await context.void(tx, row["id"], "denied")
+        await context.database.retrying(lambda tx: self._deny(tx, account, hashed))
+
+    async def _deny(self, tx: Tx, account: str, hashed: str) -> None:
+        context = self._context
+        await accounts.account(tx, account, lock=True)
+        row = await tx.one(
+            select(_r, _d.c.provider, _d.c.made_at, _d.c.used_at)
+            .join(_d, _d.c.recovery_id == _r.c.id)
+            .where(_d.c.hash == hashed)
+            .with_for_update()
+        )
+        if row is None or row["used_at"] is not None or row["denied_at"] is not None:
+            return
+        await tx.run(update(_d).where(_d.c.hash == hashed).values(used_at=tx.now))
+        completed = row["state"] == State.COMPLETED
+        if not completed and row["state"] != State.OPEN:
+            return  # there is nothing to stop, and a hoard of old mails is no evidence
+        if tx.now - row["made_at"] > DENIAL_LIFE:
+            return
+        acted = await throttle.take(
+            tx,
+            account,
+            f"deny {row['provider']}",
+            limit=self.settings.denials,
+            window=DAY,
+        )
+        await tx.run(update(_r).where(_r.c.id == row["id"]).values(denied_at=tx.now))
+        # The denial goes first on the log: who hears of the void must know why.
+        fact = RecoveryDenied(row["id"], account, completed, row["provider"], acted)
+        await record(context.database, tx, fact)
+        if acted and completed:
+            await self._take_back(tx, account, row["ended_at"])
+        elif acted:
+            await context.void(tx, row["id"], "denied")
 
     async def _take_back(self, tx: Tx, account: str, written_at: Instant) -> None:
         """Undo what a denied recovery gave: its password, its sessions, its browser's standing."""
@@ -252,9 +253,20 @@ class Recovery:
         await rooms.sessions.end_all(tx, account, "denied")
         await rooms.freeze(tx, account, tx.now + round(self.settings.freeze * SECOND), "denied")
 
-    async def void_through(self, tx: Tx, providers: Set[str], why: str) -> int:
-        """Void every proof that went through ``providers``, redeemed or not, of every recovery
-        that is open; each is minted anew over a route that stands. Returns how many recoveries."""
+    async def on_rested(self, tx: Tx, recorded: Recorded) -> None:
+        """A provider seems silent: what went through it may never arrive, and is minted anew."""
+        if isinstance(recorded.fact, ProviderRested):
+            await self.void_through(tx, {recorded.fact.provider}, "rerouted", shown=False)
+
+    async def void_through(
+        self, tx: Tx, providers: Set[str], why: str, *, shown: bool = True
+    ) -> int:
+        """Void every proof that went through ``providers`` of every recovery that is open; each is
+        minted anew over a route that stands. Returns how many recoveries.
+
+        Args:
+            shown: also those that a browser has shown; without it they stand, since they arrived.
+        """
         context = self._context
         of = select(_p.c.recovery_id).where(
             _p.c.provider.in_(sorted(providers)), _p.c.voided_at.is_(None)
@@ -274,6 +286,7 @@ class Recovery:
                 _r.c.id.in_(ids),
                 _p.c.provider.in_(sorted(providers)),
                 _p.c.voided_at.is_(None),
+                *([] if shown else [_p.c.id.not_in(select(tables.redemptions.c.proof_id))]),
             )
             .order_by(_p.c.id)
         )

@@ -158,3 +158,38 @@ async def test_no_route_but_its_own_carries_mail_to_a_honey_address(
         body = tables.message_bodies
         kept = await tx.one(select(body).where(body.c.message_id == message))
     assert (kept is None) == (not carried)
+
+
+@pytest.mark.parametrize("leave", ["rest", "cut"])
+async def test_what_was_on_its_way_when_a_provider_was_left_is_sent_again(
+    database: Database, accept: Accept, clock: ManualClock, leave: str
+) -> None:
+    messages = [await accept(new(to=f"user{number}@example.net")) for number in range(8)]
+    jobs = [job for job in await _claim(database) if job.provider == "one"]
+    assert jobs
+    clock.advance(1)
+    if leave == "rest":
+        await _rest(database, "one")
+    else:
+        async with database.write() as tx:
+            await services.cut_off(database, tx, "one", by="op", reason="r", since=0)
+    clock.advance(1)
+    for job in jobs:
+        async with database.write() as tx:
+            taken = Outcome(OutcomeKind.ACCEPTED, "200")
+            await outbox.finish(database, tx, job, taken, 0.1, reports=True)
+    again = await _claim(database)
+    assert {job.message for job in again} == {job.message for job in jobs} <= set(messages)
+    assert {job.provider for job in again} == {"two"}
+    # What a provider takes after it was left, since nothing else may carry it, stays there.
+    async with database.write() as tx:
+        await services.rest_provider(database, tx, "two", by="op", reason="r", since=tx.now)
+    clock.advance(1)
+    if leave == "rest":
+        late = await accept(new(to="late@example.net"))
+        (job,) = await _claim(database)
+        async with database.write() as tx:
+            await outbox.finish(
+                database, tx, job, Outcome(OutcomeKind.ACCEPTED, "200"), 0.1, reports=True
+            )
+            assert (await queries.message(tx, late)).status == "accepted"

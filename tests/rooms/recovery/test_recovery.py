@@ -12,7 +12,7 @@ from mailkeep.base.clock import ManualClock
 from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotSignedIn, TooMany
 from mailkeep.events.types import Recorded
 from mailkeep.mail import services as mail_services
-from mailkeep.mail.events import AttemptFinished
+from mailkeep.mail.events import AttemptFinished, ProviderRested
 from mailkeep.recovery import queries
 from mailkeep.store.database import Tx
 
@@ -548,3 +548,26 @@ async def test_no_secret_and_no_address_on_the_log(room: Room, owner: Owner) -> 
     for secret in (link["link"], code["code"], link["denial"], ADDRESS, NEW):
         assert str(secret) not in log
         assert str(secret).replace("-", "") not in log
+
+
+async def test_what_a_silent_route_took_is_minted_anew_and_what_arrived_stands(
+    room: Room, owner: Owner
+) -> None:
+    await owner()
+    await room.ask("arrived")
+    link, code = await room.proofs()
+    silent = str(link["provider"])
+    await give(room, "arrived", link=link["link"])
+    await room.ask("waiting")
+    before = len(await room.mails())
+    async with room.database.write() as tx:
+        await mail_services.rest_provider(room.database, tx, silent, by="p", reason="r", since=0)
+        fact = ProviderRested(silent, "p", "r")
+        await room.recovery.on_rested(tx, Recorded(1, tx.now, tx.now, "evt", fact))
+    await room.recovery.planner.step()
+    mails = await room.mails()
+    fresh = [one for one in mails if one["provider"] == "c"]
+    assert (len(mails), len(fresh)) == (before, 1)  # one was cancelled, and one is new
+    await give(room, "arrived", code=code["code"])
+    await finish(room, "arrived")
+    assert await signs_in(room, NEW)
