@@ -20,13 +20,15 @@ def page(cards: list[Card], runs: list[Facts], about: dict[str, str]) -> str:
     """
     passed = all(card.passed for card in cards)
     verdict = "Every target was met." if passed else "Some targets were missed."
+    words = "; ".join(f"{card.title}: {card.lost.all} accounts taken" for card in cards)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>8 August: the scorecard</title><style>{STYLE}</style></head><body><main>"
         "<h1>8 August: the same attack on two systems</h1>"
-        f'<p class="verdict {"pass" if passed else "miss"}">{verdict}</p>{_headline(cards)}'
+        f'<p class="verdict {"pass" if passed else "miss"}">{verdict}</p>'
+        f"<p>{escape(words)}.</p>{_headline(cards)}"
         f"<h2>Targets</h2>{_targets(cards)}"
         f"<h2>What happened when</h2>{LEGEND}"
         f'<div class="scroll" tabindex="0" role="region" aria-label="Timeline">{draw(runs)}</div>'

@@ -1,8 +1,21 @@
 """An incident as a real process tells it: opened by what happened, read over the API, acted on."""
 
 import asyncio
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from mailkeep.base.clock import SystemClock
+from mailkeep.base.keys import KeyRing
+from mailkeep.mail import services
+from mailkeep.store.database import Database
 
 from .conftest import Up
+
+CHROMIUM = shutil.which("chromium")
 
 
 async def _get(up: Up, path: str) -> dict[str, object]:
@@ -57,6 +70,22 @@ async def test_a_suspension_opens_one_incident_that_explains_itself(up: Up) -> N
     assert len((await _get(up, "/v1/incidents"))["incidents"]) == 1
 
 
+async def test_a_stranger_in_our_mail_and_a_suspension_are_one_incident(up: Up) -> None:
+    """As on 8 August 2022: first a foreign address in our mail, then the mail stops."""
+    await up.fault("mandrill", foreign_sender=True)
+    printed = ""
+    async with asyncio.timeout(40):
+        while "stranger_in_mail" not in printed:
+            await asyncio.sleep(0.5)
+            printed = await _run(up, "watch")
+    incident = await suspend(up)
+    assert incident["subject"] == {"kind": "provider", "id": "mandrill"}
+    opinions = {one["hypothesis"]: one for one in incident["opinions"]}
+    reasons = {one["detector"] for one in opinions["provider_compromised"]["reasons"]}
+    assert {"stranger_in_mail", "provider_refusal"} <= reasons
+    assert len((await _get(up, "/v1/incidents"))["incidents"]) == 1
+
+
 async def test_a_cut_is_previewed_warned_about_and_applied(up: Up) -> None:
     incident = await suspend(up)
     path = f"/v1/incidents/{incident['id']}/actions/cut_provider"
@@ -90,3 +119,177 @@ async def test_the_doors_of_the_api(up: Up) -> None:
     assert (await _post(up, f"{nowhere}/close", {"text": "x"}))[0] == 404
     status, problem = await _post(up, "/v1/incidents/inc_none/actions/x", {"step": "explode"})
     assert (status, problem["field"]) == (422, "step")
+
+
+class Operator:
+    """A browser at the console, without scripts."""
+
+    def __init__(self, up: Up) -> None:
+        self.up = up
+        self._cookie = ""
+
+    async def get(self, path: str) -> tuple[int, str]:
+        async with self.up.session.get(
+            f"{self.up.url}{path}", headers=self._headers(), allow_redirects=False
+        ) as reply:
+            return reply.status, reply.headers.get("Location") or await reply.text()
+
+    async def post(
+        self, path: str, headers: dict[str, str] | None = None, **fields: str
+    ) -> tuple[int, str]:
+        async with self.up.session.post(
+            f"{self.up.url}{path}",
+            data=fields or {"_": ""},
+            headers=self._headers() | (headers or {}),
+            allow_redirects=False,
+        ) as reply:
+            if path.endswith(("/sign-in", "/sign-out")) and reply.status == 303:
+                self._cookie = reply.headers["Set-Cookie"]
+            return reply.status, reply.headers.get("Location") or await reply.text()
+
+    @property
+    def cookie(self) -> str:
+        return self._cookie
+
+    def _headers(self) -> dict[str, str]:
+        return {"Cookie": self._cookie.partition(";")[0]} if self._cookie else {}
+
+
+async def _key(up: Up, *scopes: str) -> str:
+    """A key for the running process, made as the command makes it."""
+    database = Database(f"sqlite:///{up.home / 'mailkeep.db'}", SystemClock())
+    async with database.write() as tx:
+        key = await services.create_key(tx, KeyRing(up.home), "night shift", scopes)
+    await database.close()
+    return key
+
+
+async def _revoke(up: Up) -> None:
+    database = Database(f"sqlite:///{up.home / 'mailkeep.db'}", SystemClock())
+    async with database.write() as tx:
+        assert await services.revoke_keys(tx, "night shift") == 1
+    await database.close()
+
+
+async def test_who_may_come_to_the_console(up: Up) -> None:
+    browser = Operator(up)
+    assert await browser.get("/console") == (303, "/console/sign-in")
+    assert await browser.get("/console/incidents/inc_x") == (303, "/console/sign-in")
+    assert (await browser.post("/console/sign-in", key="mk_guess"))[0] == 401
+    reader = await _key(up, "read")
+    assert (await browser.post("/console/sign-in", key=reader))[0] == 403
+    await _revoke(up)
+    key = await _key(up, "operate")
+    foreign = {"Origin": "https://evil.example"}
+    assert (await browser.post("/console/sign-in", foreign, key=key))[0] == 403
+    assert await browser.post("/console/sign-in", key=key) == (303, "/console")
+    for word in ("__Host-operator=", "HttpOnly", "Secure", "SameSite=strict", "Path=/"):
+        assert word.lower() in browser.cookie.lower()
+    assert key not in browser.cookie
+    assert "night shift" in (await browser.get("/console"))[1]
+    cross = {"Sec-Fetch-Site": "cross-site"}
+    assert (await browser.post("/console/incidents/inc_x/notes", cross, text="x"))[0] == 403
+    assert (await browser.get("/console/incidents/inc_x"))[0] == 404
+    await _revoke(up)
+    assert await browser.get("/console") == (303, "/console/sign-in")
+    browser._cookie = f"__Host-operator={'A' * 120}"
+    assert await browser.get("/console") == (303, "/console/sign-in")
+
+
+async def test_a_person_cuts_at_the_console_and_a_get_does_nothing(up: Up) -> None:
+    incident = await suspend(up)
+    browser = Operator(up)
+    await browser.post("/console/sign-in", key=up.key)
+    page = f"/console/incidents/{incident['id']}"
+    _, text = await browser.get(page)
+    assert "says that our account there is suspended" in text
+    assert "before any evidence" in text
+    path = f"{page}/actions/cut_provider"
+    before = await _get(up, f"/v1/incidents/{incident['id']}")
+    status, text = await browser.get(path)
+    assert status == 200
+    assert "fewer than two independent routes" in text
+    after = await _get(up, f"/v1/incidents/{incident['id']}")
+    assert [one["name"] for one in after["actions"]] == [one["name"] for one in before["actions"]]
+    seen = re.search(r'name="seen" value="(\w+)"', text)
+    assert seen is not None
+    # Dangerous: it is asked about once more, and nothing has happened yet.
+    status, text = await browser.post(path, step="apply", seen=seen[1])
+    assert (status, "Really do it" in text) == (200, True)
+    assert (await _get(up, f"/v1/incidents/{incident['id']}"))["state"] == "open"
+    status, text = await browser.post(path, step="apply", sure="yes", seen="not what was shown")
+    assert (status, "look at the preview first" in text.lower()) == (409, True)
+    assert await browser.post(path, step="apply", sure="yes", seen=seen[1]) == (303, page)
+    assert (await _get(up, f"/v1/incidents/{incident['id']}"))["state"] == "contained"
+    hostile = "<script>alert(1)</script>"
+    assert await browser.post(f"{page}/notes", text=hostile) == (303, page)
+    _, text = await browser.get(page)
+    assert hostile not in text
+    assert "&lt;script&gt;" in text
+    assert await browser.post(path, step="undo", sure="yes") == (303, page)
+    assert (await browser.post(f"{page}/close"))[0] == 200
+    assert await browser.post(f"{page}/close", sure="yes", text="over") == (303, page)
+    after = await _get(up, f"/v1/incidents/{incident['id']}")
+    assert after["state"] == "closed"
+    assert (await browser.post(f"{page}/close", sure="yes", text="over"))[0] == 409
+
+
+async def test_the_commands_tell_the_same(up: Up) -> None:
+    incident = await suspend(up)
+    listed = await _run(up, "incidents")
+    assert incident["id"] in listed
+    assert "mandrill" in listed
+    shown = await _run(up, "incidents", "show", incident["id"])
+    assert incident["headline"] in shown
+    assert "provider_refusal" in shown
+    assert "Nothing waits that should have left" in shown
+
+
+async def _run(up: Up, *words: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("mailkeep")),
+        *(*words, "--home", str(up.home)),
+        stdout=asyncio.subprocess.PIPE,
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "300"},
+    )
+    printed, _ = await process.communicate()
+    assert process.returncode == 0
+    return printed.decode()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: make deps")
+async def test_the_page_is_live_and_nothing_is_inaccessible(up: Up) -> None:
+    from axe_playwright_python.async_playwright import Axe
+    from playwright.async_api import async_playwright, expect
+
+    incident = await suspend(up)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        for width, scheme in ((390, "dark"), (1280, "light")):
+            context = await browser.new_context(
+                viewport={"width": width, "height": 800}, color_scheme=scheme
+            )
+            page = await context.new_page()
+            await page.goto(f"{up.url}/console")
+            await page.get_by_label("API key").fill(up.key)
+            await page.keyboard.press("Enter")
+            await page.wait_for_url("**/console")
+            await page.locator(".cases a").first.click()
+            await expect(
+                page.get_by_text("Live: this page keeps itself up to date.")
+            ).to_be_visible()
+            path = f"/v1/incidents/{incident['id']}/notes"
+            assert (await _post(up, path, {"text": f"seen at {width}"}))[0] == 201
+            await expect(page.locator("#timeline")).to_contain_text(f"seen at {width}")
+            await expect(page.get_by_role("status")).to_contain_text(f"seen at {width}")
+            wide = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+            for leaf in ("", "/actions/cut_provider"):
+                await page.goto(f"{up.url}/console/incidents/{incident['id']}{leaf}")
+                assert await page.evaluate(wide)
+                found = await Axe().run(page)
+                assert found.violations_count == 0, found.generate_report()
+            await context.close()
+        await browser.close()

@@ -70,11 +70,12 @@ class Passwords:
         )
         await record(self._database, tx, PasswordSet(account, by))
 
-    async def disable(self, tx: Tx, account: str, written_at: Instant) -> None:
-        """Make a password that was written at an instant open nothing; a later one stands."""
+    async def disable(self, tx: Tx, account: str, since: Instant, until: Instant) -> bool:
+        """Make a password that was written in a window open nothing; one written later stands."""
         p = tables.passwords
-        await tx.run(
+        changed = await tx.run(
             update(p)
-            .where(p.c.account_id == account, p.c.set_at == written_at)
+            .where(p.c.account_id == account, p.c.set_at >= since, p.c.set_at <= until)
             .values(hash=_NO_HASH)
         )
+        return bool(changed)

@@ -6,7 +6,7 @@ Each subscriber reads the log at its own pace, under a name that is never reused
 from mailkeep.accounts.events import FactorBound, PasswordSet
 from mailkeep.events.subscribe import Handler, Subscriber
 from mailkeep.events.types import Fact
-from mailkeep.incidents.events import IncidentOpened, IncidentUpdated
+from mailkeep.incidents.events import IncidentContained, IncidentOpened, IncidentUpdated
 from mailkeep.incidents.services import Incidents
 from mailkeep.mail.events import (
     AttemptFinished,
@@ -38,6 +38,7 @@ def subscribers(
         "response": {
             IncidentOpened: [response.on_incident],
             IncidentUpdated: [response.on_incident],
+            IncidentContained: [response.on_incident],
         },
     }
     if recovery is not None:

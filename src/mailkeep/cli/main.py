@@ -14,18 +14,24 @@ from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import BadSettings, MailkeepError
+from mailkeep.incidents import queries as incident_queries
+from mailkeep.incidents.types import Incident
 from mailkeep.mail import services
+from mailkeep.response import queries as response_queries
+from mailkeep.response.types import CaseView
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 from mailkeep.watch import queries as watch_queries
 from mailkeep.watch.correlation import Opinion
 
-from . import serve
+from . import report, serve
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
 providers_app = typer.Typer(no_args_is_help=True, help="Providers: cut one off, restore it.")
+incidents_app = typer.Typer(invoke_without_command=True, help="Incidents: what may be going on.")
 app.add_typer(keys_app, name="keys")
+app.add_typer(incidents_app, name="incidents")
 app.add_typer(providers_app, name="providers")
 
 out = Console()
@@ -244,6 +250,43 @@ def watch_opinions(home: Home = DEFAULT_HOME) -> None:
     for opinion in found:
         word = "OPEN" if opinion.open else "below the line"
         out.print(f"[{word}] {opinion.explain()}", markup=False, highlight=False)
+
+
+@incidents_app.callback()
+def incidents_list(context: typer.Context, home: Home = DEFAULT_HOME) -> None:
+    """List the incidents, the newest first."""
+    if context.invoked_subcommand is not None:
+        return
+
+    async def read() -> list[Incident]:
+        database = Database(_settings(home).database_url(home), SystemClock())
+        async with database.read() as tx:
+            found = await incident_queries.recent(tx)
+        await database.close()
+        return found
+
+    found = asyncio.run(read())
+    if not found:
+        out.print("No incident so far.")
+    for one in found:
+        out.print(report.line(one), markup=False, highlight=False)
+
+
+@incidents_app.command("show")
+def incidents_show(
+    incident: Annotated[str, typer.Argument(help="As the list names it.")],
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Say all that is known of an incident."""
+
+    async def read() -> CaseView:
+        running = Application(_settings(home), home)
+        async with running.database.read() as tx:
+            found = await response_queries.case(tx, running.response.means, incident)
+        await running.database.close()
+        return found
+
+    out.print(report.full(asyncio.run(read())), markup=False, highlight=False)
 
 
 def _settings(home: Path) -> app_settings.Settings:

@@ -13,9 +13,13 @@ def window(incident: Incident, now: Instant, settings: IncidentSettings) -> tupl
     """From when to when (pure).
 
     It begins before the first sign: a proof that was under way then may have been read. It ends
-    when the suspect was cut off: nothing was given to it after that.
+    when the suspect was cut off: nothing was given to it after that, unless it was restored and is
+    suspected still, or again.
     """
-    ends = [one for one in (incident.contained_at, incident.closed_at) if one is not None]
+    cut = incident.contained_at
+    if incident.restored_at is not None and any(one.open for one in incident.opinions):
+        cut = None
+    ends = [one for one in (cut, incident.closed_at) if one is not None]
     return incident.since - round(settings.lead * SECOND), min(ends, default=now)
 
 

@@ -12,7 +12,7 @@ _SURE = ((0.99, "almost certainly"), (0.9, "very probably"), (0.7, "probably"), 
 
 _SAYS = {
     Hypothesis.PROVIDER_COMPROMISED: "somebody {sure} reads or alters our mail at {name}",
-    Hypothesis.PROVIDER_SILENT: "{name} {sure} does not carry our mail",
+    Hypothesis.PROVIDER_SILENT: "our mail {sure} does not go out through {name}",
     Hypothesis.CAMPAIGN: "somebody {sure} attacks many accounts through their recovery",
 }
 

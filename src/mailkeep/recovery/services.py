@@ -247,7 +247,7 @@ class Recovery:
     async def _take_back(self, tx: Tx, account: str, written_at: Instant) -> None:
         """Undo what a denied recovery gave: its password, its sessions, its browser's standing."""
         rooms = self._context.accounts
-        await rooms.passwords.disable(tx, account, written_at)
+        await rooms.passwords.disable(tx, account, written_at, written_at)
         await rooms.sessions.disown(tx, account, written_at)
         await rooms.sessions.end_all(tx, account, "denied")
         await rooms.freeze(tx, account, tx.now + round(self.settings.freeze * SECOND), "denied")

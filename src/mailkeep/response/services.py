@@ -14,7 +14,7 @@ from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.events.types import Recorded
 from mailkeep.incidents import queries as incidents
-from mailkeep.incidents.events import IncidentOpened, IncidentUpdated
+from mailkeep.incidents.events import IncidentContained, IncidentOpened, IncidentUpdated
 from mailkeep.incidents.types import State
 from mailkeep.store.database import Tx
 from mailkeep.watch.types import Hypothesis
@@ -50,9 +50,11 @@ class Response:
 
     async def on_incident(self, tx: Tx, recorded: Recorded) -> None:
         """What is held about a subject changed: propose what the playbooks say, start what they
-        may start. An action that was proposed, done or refused once is not proposed again."""
+        may start. An action that was proposed, done or refused once is not proposed again; but when
+        the suspect is cut off the window is whole, and what a playbook did without an end is done
+        for what came since."""
         fact = recorded.fact
-        if not isinstance(fact, IncidentOpened | IncidentUpdated):
+        if not isinstance(fact, IncidentOpened | IncidentUpdated | IncidentContained):
             return
         incident = await incidents.one(tx, fact.incident, lock=True)
         if incident.state is State.CLOSED:
@@ -65,7 +67,9 @@ class Response:
                 continue
             row = await queries.action(tx, incident.id, planned.name)
             ours = row is not None and row.by == PLAYBOOK
-            again = ours and row is not None and row.state is ActionState.UNDONE
+            whole = isinstance(fact, IncidentContained) and action.holds is None
+            over = {ActionState.UNDONE, ActionState.APPLIED} if whole else {ActionState.UNDONE}
+            again = ours and row is not None and row.state in over
             if row is not None and row.state is not ActionState.PROPOSED and not again:
                 continue
             preview = await action.preview(At(tx, self.means, case))
@@ -79,7 +83,7 @@ class Response:
             else:
                 kept = row
                 await self._set(tx, kept.id, preview=_encode(preview))
-            if not planned.automatic:
+            if not planned.automatic or preview.idle:
                 continue
             if not preview.needs_person:
                 await self._begin(tx, case, action, kept.id, PLAYBOOK, preview)
@@ -261,11 +265,13 @@ class Response:
         figures = {name: value for name, value in after.result.items() if isinstance(value, int)}
         data = {"incident": incident, "action": action.name, **figures}
         await audit.write(tx, by, "action_applied", data)
+        await record(self.means.database, tx, ActionApplied(incident, action.name, by))
+        if by == PLAYBOOK and not any(figures.values()):
+            return  # nobody is woken to read that nothing was to do
         words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in figures.items())
         await self.means.incidents.enter(
             tx, incident, "action", f"{action.title}: applied{f'; {words}' if words else ''}", by=by
         )
-        await record(self.means.database, tx, ActionApplied(incident, action.name, by))
 
     async def _fail(self, tx: Tx, incident: str, name: str, by: str, words: str) -> None:
         failed = await tx.run(
@@ -308,7 +314,7 @@ class Response:
         await tx.run(
             tx.upsert(_a)
             .values(
-                id=new_id("act", tx.now),
+                id=new_id("act", tx.now, tx.order.next()),
                 incident_id=case.incident.id,
                 name=action.name,
                 state=ActionState.PROPOSED.value,

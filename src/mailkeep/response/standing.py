@@ -51,7 +51,7 @@ def say(one: Thin) -> str:
         return f"{one.stream}: no route would be left; this mail waits until one stands again"
     if one.secret:
         return (
-            f"{one.stream}: fewer than two independent routes would be left (only {left}); "
-            "no reset can be proved over two of them"
+            f"{one.stream}: fewer than two independent routes would be left (only {left}), and the "
+            "two proofs of a reset need two"
         )
     return f"{one.stream}: only {left} would be left"

@@ -29,12 +29,14 @@ class Preview(msgspec.Struct, frozen=True):
         count: how many it touches.
         warnings: what could go wrong.
         needs_person: one of the warnings is such that nothing but a person may go on.
+        idle: nothing would change; no playbook does it.
     """
 
     summary: str
     count: int
     warnings: tuple[str, ...] = ()
     needs_person: bool = False
+    idle: bool = False
 
     @property
     def mark(self) -> str:

@@ -8,6 +8,7 @@ from mailkeep.base.clock import HOUR, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, NotFound
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit as audit_log
+from mailkeep.events.tables import audit as audit_table
 from mailkeep.incidents.types import State
 from mailkeep.mail import queries as mail
 from mailkeep.mail import tables as mail_tables
@@ -262,7 +263,9 @@ async def test_securing_freezes_only_who_was_recovered_through_the_suspect(
     async with database.read() as tx:
         for account in hit:
             assert (await accounts.account(tx, account)).frozen(tx.now)
+            assert await accounts.password_hash(tx, account) == "!"
         assert not (await accounts.account(tx, spared)).frozen(tx.now)
+        assert await accounts.password_hash(tx, spared) != "!"
     assert (case.blast.completed, case.blast.requested) == (3, 3)
 
 
@@ -425,6 +428,18 @@ async def test_no_rest_by_itself_where_a_reset_would_lose_its_second_route(
     assert (await _apply(stage, "rest_provider")).state is ActionState.APPLIED
 
 
+async def test_what_is_cut_off_is_not_left_alone_as_well(database: Database, keys: KeyRing) -> None:
+    stage = Stage(database, keys, "ab")
+    await stage.signal({SILENT: 8.0, COMPROMISED: 8.5})
+    await _work(stage)
+    await _apply(stage, "cut_provider")
+    await stage.hear()
+    await _work(stage)
+    assert (await _cut(stage), await _resting(stage)) == ({"a"}, set())
+    (rest,) = [one for one in (await _case(stage)).actions if one.name == "rest_provider"]
+    assert (rest.state, rest.preview.idle) == (ActionState.PROPOSED, True)
+
+
 async def test_silence_cuts_nobody_whatever_the_playbook_says(
     database: Database, keys: KeyRing
 ) -> None:
@@ -433,3 +448,37 @@ async def test_silence_cuts_nobody_whatever_the_playbook_says(
     await stage.signal({SILENT: 9.0})
     await _work(stage)
     assert await _cut(stage) == set()
+
+
+async def test_owners_who_come_up_before_the_cut_are_told_by_the_playbook_too(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    book = PlaybookSettings(COMPROMISED, ("cut_provider", "notify_owners"), ("notify_owners",))
+    stage = Stage(database, keys, playbooks=(book,))
+    for name in ("ada", "bob"):
+        await stage.owner(f"{name}@example.net")
+        clock.advance(1)
+    await _through(stage, "ada@example.net")
+    await stage.signal({COMPROMISED: 8.5})
+    await _work(stage)
+    assert (await _result(stage))["mails"] == 1
+    clock.advance(60)
+    await _through(stage, "bob@example.net")
+    clock.advance(60)
+    await _apply(stage, "cut_provider")
+    await stage.hear()
+    await _work(stage)
+    result = await _result(stage)
+    assert (result["owners"], result["mails"]) == (2, 2)
+
+
+async def test_a_playbook_acts_in_its_order(database: Database, keys: KeyRing) -> None:
+    names = ("cut_provider", "revoke_recoveries", "notify_owners")
+    stage = Stage(database, keys, playbooks=(PlaybookSettings(COMPROMISED, names, names),))
+    await stage.signal({COMPROMISED: 8.5})
+    while await stage.response.work():
+        pass
+    async with database.read() as tx:
+        rows = await tx.all(select(audit_table).where(audit_table.c.act == "action_applied"))
+    done = [msgspec.json.decode(row["data"])["action"] for row in rows]
+    assert done == list(names)

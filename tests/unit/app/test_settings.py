@@ -105,3 +105,29 @@ def test_what_is_wrong_about_watching_is_said(raw: dict[str, object], words: str
     with pytest.raises(BadSettings) as caught:
         parse(raw)
     assert words in str(caught.value)
+
+
+BOOK = {"hypothesis": "provider_compromised", "actions": ["cut_provider"]}
+
+
+@pytest.mark.parametrize(
+    ("book", "words"),
+    [
+        (BOOK | {"actions": ["cut_provder"]}, "did you mean cut_provider?"),
+        (BOOK | {"automatic": ["notify_owners"]}, "not among its actions"),
+        (
+            BOOK | {"hypothesis": "provider_silent", "automatic": ["cut_provider"]},
+            "never automatic",
+        ),
+        (BOOK | {"hypothesis": "provider_guilty"}, "provider_guilty"),
+        (BOOK | {"automtic": []}, "did you mean automatic?"),
+    ],
+)
+def test_a_playbook_that_cannot_be_is_refused(book: dict[str, object], words: str) -> None:
+    with pytest.raises(BadSettings, match=words.replace("?", r"\?")):
+        parse(GOOD | {"playbook": [book]})
+
+
+def test_a_playbook_may_be_automatic_where_its_hypothesis_allows() -> None:
+    settings = parse(GOOD | {"playbook": [BOOK | {"automatic": ["cut_provider"]}]})
+    assert settings.playbook[0].automatic == ("cut_provider",)

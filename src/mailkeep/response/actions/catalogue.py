@@ -6,10 +6,10 @@ from .port import Action
 ACTIONS: dict[str, Action] = {
     one.name: one
     for one in (
-        rest_provider.ACTION,
         cut_provider.ACTION,
         revoke_recoveries.ACTION,
         secure_accounts.ACTION,
         notify_owners.ACTION,
+        rest_provider.ACTION,
     )
 }

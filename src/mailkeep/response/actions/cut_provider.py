@@ -1,6 +1,5 @@
 """No request to the suspect starts any more; what nobody saw arrive goes another way."""
 
-from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import Conflict
 from mailkeep.mail import queries as mail
 from mailkeep.mail import services
@@ -8,13 +7,14 @@ from mailkeep.response.standing import say, thin
 from mailkeep.response.types import Preview
 
 from .port import Action, At, Progress
+from .resend import since
 
 
 async def preview(at: At) -> Preview:
     name, cut = at.case.provider, await mail.cut(at.tx)
     if name in cut:
-        return Preview(f"{name} is cut off already; nothing changes.", 0)
-    again = await mail.unconfirmed(at.tx, name, _since(at))
+        return Preview(f"{name} is cut off already; nothing changes.", 0, idle=True)
+    again = await mail.unconfirmed(at.tx, name, since(at))
     means = at.means
     out = cut.keys() | (await mail.resting(at.tx)).keys()
     left = thin(means.streams.values(), means.house, out, at.case.suspects)
@@ -37,7 +37,7 @@ async def step(at: At) -> Progress:
         return Progress(True, {"sent_again": 0})
     reason = f"incident {at.case.incident.id}"
     again = await services.cut_off(
-        at.means.database, at.tx, name, by=at.by, reason=reason, since=_since(at)
+        at.means.database, at.tx, name, by=at.by, reason=reason, since=since(at)
     )
     await at.means.incidents.contain(at.tx, at.case.incident.id, by=at.by)
     return Progress(True, {"sent_again": again})
@@ -53,11 +53,6 @@ async def undo(at: At) -> str:
         raise Conflict(f"{name} is not cut off")
     await at.means.incidents.restore(at.tx, at.case.incident.id, by=at.by)
     return f"{name} carries mail again"
-
-
-def _since(at: At) -> Instant:
-    """From the first sign on, and not more than the settings allow: old mail is stale mail."""
-    return max(at.case.incident.since, at.tx.now - round(at.means.settings.resend * SECOND))
 
 
 ACTION = Action(

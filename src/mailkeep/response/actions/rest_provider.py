@@ -6,7 +6,6 @@ a provider at rest carries no proofs, so where fewer than two independent routes
 them a person decides.
 """
 
-from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import Conflict
 from mailkeep.mail import queries as mail
 from mailkeep.mail import services
@@ -15,14 +14,15 @@ from mailkeep.response.types import Preview
 from mailkeep.watch.types import Hypothesis
 
 from .port import Action, At, Progress
+from .resend import since
 
 
 async def preview(at: At) -> Preview:
     name = at.case.provider
     out = (await mail.cut(at.tx)).keys() | (await mail.resting(at.tx)).keys()
     if name in out:
-        return Preview(f"{name} rests or is cut off already; nothing changes.", 0)
-    again = await mail.unconfirmed(at.tx, name, _since(at))
+        return Preview(f"{name} rests or is cut off already; nothing changes.", 0, idle=True)
+    again = await mail.unconfirmed(at.tx, name, since(at))
     left = [
         one
         for one in thin(at.means.streams.values(), at.means.house, out, {name})
@@ -40,7 +40,7 @@ async def preview(at: At) -> Preview:
 async def step(at: At) -> Progress:
     reason = f"incident {at.case.incident.id}"
     again = await services.rest_provider(
-        at.means.database, at.tx, at.case.provider, by=at.by, reason=reason, since=_since(at)
+        at.means.database, at.tx, at.case.provider, by=at.by, reason=reason, since=since(at)
     )
     return Progress(True, {"sent_again": again})
 
@@ -54,11 +54,6 @@ async def undo(at: At) -> str:
     if not await services.unrest_provider(at.means.database, at.tx, name, by=at.by, reason=reason):
         raise Conflict(f"{name} does not rest")
     return f"{name} carries ordinary mail again"
-
-
-def _since(at: At) -> Instant:
-    """From the first sign on, and not more than the settings allow: old mail is stale mail."""
-    return max(at.case.incident.since, at.tx.now - round(at.means.settings.resend * SECOND))
 
 
 ACTION = Action(

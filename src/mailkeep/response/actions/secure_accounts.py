@@ -1,7 +1,8 @@
 """Accounts whose password was replaced with the help of a proof through the suspects rest.
 
-Whoever replaced it may not have been the owner. Sessions end, and nobody signs in until the freeze
-is over; it ends by itself, so that a wrong suspicion locks nobody out for good.
+Whoever replaced it may not have been the owner. Sessions end, the password that was written opens
+nothing any more, and nobody signs in until the freeze is over. It ends by itself, and the owner
+gets back in by a recovery over routes that stand: a wrong suspicion locks nobody out for good.
 """
 
 from mailkeep.base.clock import SECOND, iso
@@ -17,10 +18,13 @@ async def preview(at: At) -> Preview:
     until = clock(at.tx.now + round(at.means.settings.freeze * SECOND))
     warnings: tuple[str, ...] = ()
     if found:
-        warnings = (f"owners who recovered these accounts themselves cannot sign in until {until}",)
+        warnings = (
+            f"owners who recovered these accounts themselves cannot sign in until {until}, and "
+            "must recover again",
+        )
     return Preview(
-        f"Accounts recovered with a proof through the suspect: {len(found)}. Their sessions end, "
-        f"and nobody signs in to them until {until}.",
+        f"Accounts recovered with a proof through the suspect: {len(found)}. Their sessions "
+        f"end, the new password is void, and nobody signs in to them until {until}.",
         len(found),
         warnings,
     )
@@ -32,6 +36,7 @@ async def step(at: At) -> Progress:
     until = at.tx.now + round(at.means.settings.freeze * SECOND)
     for account in batch:
         await at.means.accounts.freeze(at.tx, account, until, "incident")
+        await at.means.accounts.passwords.disable(at.tx, account, at.case.since, at.case.until)
     before = at.before.result.get("frozen") if at.before.cursor else 0
     frozen = (before if isinstance(before, int) else 0) + len(batch)
     done = len(batch) == len(waiting)

@@ -1,0 +1,50 @@
+"""An incident in a terminal (pure): the same words as the console."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from mailkeep.incidents.tracks import Item
+from mailkeep.incidents.types import Incident
+from mailkeep.incidents.words import TITLES, clock, headline, percent
+from mailkeep.response.types import CaseView
+
+
+def line(one: Incident) -> str:
+    """One incident of the list."""
+    return f"{one.id}  {clock(one.opened_at)}  [{one.state.value}]  {headline(one)}"
+
+
+def full(case: CaseView) -> str:
+    """Everything that is known."""
+    one = case.incident
+    lines = [headline(one), f"  {one.id}, {one.state.value}; first sign {clock(one.since)}"]
+    for view in one.opinions:
+        word = "held" if view.open else "not held"
+        lines += ["", f"{TITLES[view.hypothesis]}: {percent(view)}, {word}"]
+        lines.append(f"  {view.prior:+6.1f}  before any evidence")
+        for reason in view.reasons:
+            note = f" ({reason.note})" if reason.note else ""
+            lines.append(f"  {reason.nats:+6.1f}  {reason.detector}: {reason.text}{note}")
+    lines += ["", f"Who is affected ({clock(case.blast.since)} to {clock(case.blast.until)})"]
+    for name, value in msgspec.structs.asdict(case.blast).items():
+        if name not in {"since", "until"}:
+            lines.append(f"  {value:6}  {name.replace('_', ' ')}")
+    lines += ["", "Mail goes out", *_track(case.mail), "", "Nobody is harmed"]
+    lines += [*_track(case.security), "", "Actions"]
+    for action in case.actions:
+        lines.append(f"  [{action.state.value}] {action.name}: {action.preview.summary}")
+        lines += [f"      ! {warning}" for warning in action.preview.warnings]
+    lines += ["", "Timeline"]
+    for entry in case.timeline:
+        count = f": {entry.count}" if entry.count else ""
+        lines.append(f"  {clock(entry.at)}  {entry.kind}: {entry.text}{count}")
+    return "\n".join(lines)
+
+
+def _track(items: Iterable[Item]) -> list[str]:
+    marks = {True: "x", False: " ", None: "-"}
+    return [
+        f"  [{marks[one.done]}] {one.text}" + (f" ({one.detail})" if one.detail else "")
+        for one in items
+    ]
