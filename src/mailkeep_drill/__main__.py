@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import platform
+import signal
 import sys
 import tempfile
 from contextlib import suppress
@@ -92,6 +93,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _BROKEN
     home = Path(tempfile.mkdtemp(prefix="mailkeep-drill-"))
     runs: list[Facts] = []
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: everything is ended in good order
+        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         runs = asyncio.run(_drill(chosen, home, console))
     except* (NotStarted, Failed) as broken:

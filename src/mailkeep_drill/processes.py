@@ -1,15 +1,28 @@
 """Processes of the drill: each a program of its own, ended with the drill however that ends."""
 
 import asyncio
+import ctypes
 import json
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import aiohttp
+
 READY_SECONDS = 60.0
+
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def _end_with_parent() -> None:
+    """Called in the child: the kernel ends it when the drill dies, however it dies."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class NotStarted(Exception):
@@ -91,10 +104,12 @@ class Server:
         """
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+                *self._command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_end_with_parent,
             )
-        import aiohttp
-
         async with aiohttp.ClientSession() as http:
             for _ in range(int(READY_SECONDS / 0.1)):
                 if self._process.returncode is not None:

@@ -3,7 +3,6 @@
 import asyncio
 import time
 
-from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
@@ -25,7 +24,7 @@ _STYLES = {
     "action": "green",
     "mail": "",
 }
-_LAST = 9  # events shown for each system
+_NARROW = 52  # columns that one system needs at least
 _EVERY = 0.5
 
 
@@ -34,7 +33,7 @@ async def watch(stage: Stage, console: Console) -> None:
     if console.is_terminal:
         with Live(console=console, refresh_per_second=4, transient=True) as live:
             while True:
-                live.update(_picture(stage))
+                live.update(_picture(stage, console))
                 await asyncio.sleep(_EVERY)
     printed = [0] * len(stage.runs)
     phases = [""] * len(stage.runs)
@@ -49,20 +48,29 @@ async def watch(stage: Stage, console: Console) -> None:
         await asyncio.sleep(_EVERY)
 
 
-def _picture(stage: Stage) -> Group:
+def _picture(stage: Stage, console: Console) -> Group:
     now = time.time() - stage.t0 if stage.t0 else 0.0
     clock = f"{now:.0f} s" if stage.t0 else "setting up"
     head = Text(f" 8 August 2022, played in minutes   {clock} ", style="reverse")
-    panels = [_panel(run) for run in stage.runs]
-    return Group(head, Columns(panels, equal=True, expand=True))
+    across = max(1, min(len(stage.runs), console.width // _NARROW))
+    rows = -(-len(stage.runs) // across)
+    height = max(9, (console.height - 2) // max(1, rows))
+    grid = Table.grid(expand=True)
+    for _ in range(across):
+        grid.add_column(ratio=1)
+    for first in range(0, len(stage.runs), across):
+        grid.add_row(*(_panel(run, height) for run in stage.runs[first : first + across]))
+    return Group(head, grid)
 
 
-def _panel(run: Run) -> Panel:
+def _panel(run: Run, height: int) -> Panel:
     facts = run.facts
     attempts = run.thief.attempts if run.thief else []
     acknowledged = [one for one in facts.alerts if one.acknowledged is not None]
     waiting = sum(one.arrived is None for one in acknowledged)
     table = Table.grid(padding=(0, 1))
+    table.add_column()
+    table.add_column(no_wrap=True, overflow="ellipsis")
     table.add_row("now", Text(_phase(run), style="bold"))
     table.add_row(
         "mail",
@@ -78,8 +86,10 @@ def _panel(run: Run) -> Panel:
         table.add_row(
             "", Text(f"{changed} passwords written, {stolen} accounts entered", _bad(changed))
         )
-    events = Text("\n").join(_line(note, "") for note in facts.notes[-_LAST:])
-    return Panel(Group(table, Text(""), events), title=facts.title, height=_LAST + 9)
+    left = max(1, height - 3 - table.row_count)
+    events = Text("\n").join(_line(note, "") for note in facts.notes[-left:])
+    events.no_wrap, events.overflow = True, "ellipsis"
+    return Panel(Group(table, Text(""), events), title=facts.title, height=height)
 
 
 def _phase(run: Run) -> str:

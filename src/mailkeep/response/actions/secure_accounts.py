@@ -19,8 +19,10 @@ async def preview(at: At) -> Preview:
     warnings: tuple[str, ...] = ()
     if found:
         warnings = (
-            f"owners who recovered these accounts themselves cannot sign in until {until}, and "
-            "must recover again",
+            (
+                f"owners who recovered these accounts themselves cannot sign in until {until}, and "
+                "must recover again"
+            ),
         )
     return Preview(
         f"Accounts recovered with a proof through the suspect: {len(found)}. Their sessions "
