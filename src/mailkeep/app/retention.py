@@ -36,6 +36,7 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 #: What must still be there while something is decided by it.
 _LEAST = {"unconfirmed": 1.0, "tries": 1.0, "sessions": 1.0, "messages": 7.0, "claims": 7.0}
+_MOST = 36_500  #: a hundred years stand for ever
 
 #: What is forgotten, under which setting.
 _CLASSES: tuple[tuple[str, str, Forget], ...] = (
@@ -51,8 +52,8 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
 def check(settings: RetentionSettings) -> None:
     """Raises ``BadSettings``."""
     for name, least in _LEAST.items():
-        if not getattr(settings, name) >= least:
-            raise BadSettings(f"retention: {name} must be {least:g} days at least")
+        if not least <= getattr(settings, name) <= _MOST:
+            raise BadSettings(f"retention: {name} must be {least:g} to {_MOST} days")
     if settings.claims < settings.messages:
         raise BadSettings("retention: claims must be kept as long as messages")
 

@@ -34,7 +34,7 @@ def new_id(prefix: str, at: Instant, tail: int | None = None) -> str:
 def earliest(prefix: str, at: Instant) -> str:
     """What sorts before every id of something that came to be at ``at`` or later, and after all
     before it (to the millisecond). It names nothing."""
-    return f"{prefix}_{_base32(at // 1000, 10)}"
+    return f"{prefix}_{_base32(max(0, at) // 1000, 10)}"
 
 
 class Order:

@@ -6,6 +6,7 @@ rows or uses a conditional UPDATE, which is right on both engines.
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,6 +29,9 @@ from .errors import is_outage, lost, without_values
 T = TypeVar("T")
 
 RETRIES = 2  #: how often a transaction that lost to another one is run again
+RETRY_SECONDS = 0.02  #: how long it waits before that, up to twice as long
+
+_draw = secrets.SystemRandom().random
 
 
 class Tx:
@@ -148,6 +152,8 @@ class Database:
             except DBAPIError as error:
                 if not lost(error):
                     raise
+            # Else it takes the lock back before the winner is awake, and both meet again.
+            await asyncio.sleep(RETRY_SECONDS * (1 + _draw()))
         async with self.write() as tx:
             return await work(tx)
 

@@ -106,7 +106,7 @@ async def test_who_loses_to_another_transaction_is_run_again(
     async with database.read() as tx:
         counts = [row["count"] for row in await tx.all(select(people.c.count))]
     assert counts == [2, 2]
-    assert calls == 3
+    assert calls >= 3
 
 
 async def test_what_is_wrong_for_good_is_not_run_again(database: Database) -> None:

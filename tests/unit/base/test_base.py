@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mailkeep.base import addresses, tokens
 from mailkeep.base.clock import HOUR, ManualClock, SystemClock, iso
 from mailkeep.base.errors import Invalid
-from mailkeep.base.ids import new_id
+from mailkeep.base.ids import earliest, new_id
 from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.base.secret import Secret
 
@@ -133,3 +133,10 @@ def test_time_and_ids_go_forward() -> None:
         manual.advance(-1)
     assert new_id("a", 1_000_000) < new_id("a", 2_000_000)
     assert iso(1_500) == "1970-01-01T00:00:00.001Z"
+
+
+@given(st.integers(0, 2**45), st.integers(-(2**45), 2**45))
+def test_what_is_earliest_stands_between_older_and_younger_ids(made: int, at: int) -> None:
+    """Rows are erased by it: before the beginning of time there are none."""
+    floor = earliest("msg", at)
+    assert (new_id("msg", made) < floor) == (made // 1000 < max(0, at) // 1000)
