@@ -12,6 +12,7 @@ from mailkeep.cli.main import app
 from mailkeep.incidents.types import IncidentSettings, State
 from mailkeep.mail.types import RouteSettings, Status, StreamSettings
 from mailkeep.providers.registry import REGISTRY
+from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.types import ActionState, PlaybookSettings, ResponseSettings
 
@@ -47,6 +48,7 @@ def test_files_stay_under_four_hundred_lines() -> None:
         *ProviderSettings.__struct_fields__,
         *StreamSettings.__struct_fields__,
         *RouteSettings.__struct_fields__,
+        *RecoverySettings.__struct_fields__,
         *RetentionSettings.__struct_fields__,
         *REGISTRY,
         *ACTIONS,
