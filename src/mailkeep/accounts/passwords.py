@@ -1,7 +1,5 @@
 """Passwords: checked, hashed, written, shown again, and taken back."""
 
-import asyncio
-
 from sqlalchemy import update
 
 from mailkeep.base.clock import Instant
@@ -55,9 +53,7 @@ class Passwords:
 
     async def make(self, password: str, *, has_factor: bool, about: list[str]) -> str:
         """Check a new password and hash it. Raises ``Invalid``."""
-        password = await asyncio.to_thread(
-            policy.check_password, password, has_factor=has_factor, about=about
-        )
+        password = await self._slow.judge(password, has_factor=has_factor, about=about)
         return await self._slow.make("password", password)
 
     async def write(self, tx: Tx, account: str, kept: str, *, by: str) -> None:

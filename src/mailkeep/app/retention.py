@@ -9,6 +9,7 @@ from mailkeep.accounts import throttle
 from mailkeep.base.clock import DAY, Instant
 from mailkeep.base.errors import BadSettings
 from mailkeep.mail import retention as mail
+from mailkeep.recovery import retention as recovery
 from mailkeep.store.database import Database, Tx
 
 BATCH = 500  #: rows of one class in one transaction: nothing else waits long for it
@@ -25,6 +26,8 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         sessions: after their last use: for so long an account knows a browser.
         messages: messages that are done with, their attempts and addresses.
         claims: which webhooks were seen already.
+        recoveries: recoveries that have ended, with their proofs and denials; for so long a blast
+            radius can name them.
     """
 
     unconfirmed: float = 2.0
@@ -32,10 +35,18 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     sessions: float = 90.0
     messages: float = 90.0
     claims: float = 100.0
+    recoveries: float = 90.0
 
 
 #: What must still be there while something is decided by it.
-_LEAST = {"unconfirmed": 1.0, "tries": 1.0, "sessions": 1.0, "messages": 7.0, "claims": 7.0}
+_LEAST = {
+    "unconfirmed": 1.0,
+    "tries": 1.0,
+    "sessions": 1.0,
+    "messages": 7.0,
+    "claims": 7.0,
+    "recoveries": 7.0,
+}
 _MOST = 36_500  #: a hundred years stand for ever
 
 #: What is forgotten, under which setting.
@@ -46,6 +57,8 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("sessions", "sessions", accounts.forget_sessions),
     ("messages", "messages", mail.forget_messages),
     ("claims", "claims", mail.forget_claims),
+    ("recoveries", "recoveries", recovery.forget_recoveries),
+    ("requests", "tries", recovery.forget_nothing),
 )
 
 

@@ -4,7 +4,7 @@ import enum
 
 import msgspec
 
-from mailkeep.base.clock import DAY, HOUR, MINUTE, Instant
+from mailkeep.base.clock import HOUR, MINUTE
 
 
 class State(enum.StrEnum):
@@ -102,7 +102,3 @@ class Outcomes(msgspec.Struct, frozen=True):
     stopped_by_factor: int
     completed: int
     denied: int
-
-
-#: How long rows are kept after a recovery has ended: detectors and blast radius look back.
-KEPT: Instant = 90 * DAY

@@ -8,12 +8,13 @@ import pytest
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import totp
-from mailkeep.base.clock import ManualClock
+from mailkeep.base.clock import DAY, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotSignedIn, TooMany
 from mailkeep.events.types import Recorded
 from mailkeep.mail import services as mail_services
 from mailkeep.mail.events import AttemptFinished, ProviderRested
-from mailkeep.recovery import queries
+from mailkeep.recovery import queries, retention
+from mailkeep.recovery.types import Outcomes
 from mailkeep.store.database import Tx
 
 from .conftest import ADDRESS, NEW, PASSWORD, Room
@@ -571,3 +572,20 @@ async def test_what_a_silent_route_took_is_minted_anew_and_what_arrived_stands(
     await give(room, "arrived", code=code["code"])
     await finish(room, "arrived")
     assert await signs_in(room, NEW)
+
+
+async def test_what_has_ended_is_forgotten_in_its_time(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    await owner()
+    await room.ask("own")
+    await room.ask("stranger", "nobody@example.net")
+    clock.advance(3 * 86_400)
+    async with room.database.write() as tx:
+        assert await retention.forget_nothing(tx, tx.now - 2 * DAY, 10) == 1
+        assert await retention.forget_recoveries(tx, tx.now - 2 * DAY, 10) == 0  # still open
+        assert await room.recovery.sweep(tx) == 1
+    clock.advance(90 * 86_400)
+    async with room.database.write() as tx:
+        assert await retention.forget_recoveries(tx, tx.now - 90 * DAY, 10) == 1
+        assert await queries.outcomes(tx, {"a", "b"}, 0, tx.now) == Outcomes(0, 0, 0, 0, 0)

@@ -1,0 +1,32 @@
+"""What the recovery room forgets. Proofs, showings and denials go with their recovery."""
+
+from sqlalchemy import delete, select
+
+from mailkeep.base.clock import Instant
+from mailkeep.base.ids import earliest
+from mailkeep.store.database import Tx
+
+from . import tables
+from .types import State
+
+_r = tables.recoveries
+
+
+async def forget_recoveries(tx: Tx, before: Instant, limit: int) -> int:
+    """Forget recoveries that were asked for before an instant and have ended; returns how many."""
+    return await _forget(tx, before, limit, (State.COMPLETED, State.VOID))
+
+
+async def forget_nothing(tx: Tx, before: Instant, limit: int) -> int:
+    """Forget requests that led to nothing: anyone may type any address, and leaves a row."""
+    return await _forget(tx, before, limit, (State.NOTHING,))
+
+
+async def _forget(tx: Tx, before: Instant, limit: int, states: tuple[State, ...]) -> int:
+    old = (
+        select(_r.c.id)
+        .where(_r.c.id < earliest("rec", before), _r.c.state.in_([one.value for one in states]))
+        .order_by(_r.c.id)
+        .limit(limit)
+    )
+    return await tx.run(delete(_r).where(_r.c.id.in_(old)))
