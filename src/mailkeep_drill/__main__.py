@@ -81,6 +81,7 @@ def write(directory: Path, cards: list[Card], runs: list[Facts], about: dict[str
     everything = {"about": about, "passed": all(c.passed for c in cards), "cards": cards}
     text = msgspec.json.format(msgspec.json.encode({**everything, "runs": runs}), indent=1)
     (directory / "scorecard.json").write_bytes(text)
+    (directory / "scorecard.md").write_text(report.markdown(cards, about), encoding="utf-8")
     (directory / "scorecard.html").write_text(report.page(cards, runs, about), encoding="utf-8")
 
 

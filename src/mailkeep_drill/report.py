@@ -142,6 +142,31 @@ def _table(cards: list[Card]) -> str:
     return _scroll("Score", f'<th scope="col">Measure</th>{head}', body)
 
 
+def markdown(cards: list[Card], about: dict[str, str]) -> str:
+    """The score as a table to commit beside the code that it is about."""
+    titles = ["Measure", *(card.title for card in cards)]
+    lines = [
+        "# The drill of 8 August",
+        "",
+        "; ".join(f"{name}: {value}" for name, value in about.items()) + ".",
+        "",
+        (
+            f"{'Every target was met.' if all(c.passed for c in cards) else 'A target was missed.'}"
+            " Pairs: accounts with a password only / with an authenticator."
+        ),
+        "",
+        f"| {' | '.join(titles)} |",
+        f"|{'---|' * len(titles)}",
+    ]
+    for name, small, value in ROWS:
+        first = f"{name} ({small})" if small else name
+        lines.append(f"| {' | '.join([first, *(value(card) for card in cards)])} |")
+    lines += ["", "What is simulated, compressed and judged:", ""]
+    for text in (SIMULATED, COMPRESSED, JUDGED):
+        lines += ["\n\n".join(paragraphs(text)), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
 def _noticed(cards: list[Card], runs: list[Facts]) -> str:
     out = []
     for card, facts in zip(cards, runs, strict=True):

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 from mailkeep_drill.record import Alert, Attempt, Facts, Marks, Note, Suspicion
-from mailkeep_drill.report import page
+from mailkeep_drill.report import ROWS, markdown, page
 from mailkeep_drill.scorecard import score
 from mailkeep_drill.timeline import bins, draw
 
@@ -83,3 +83,12 @@ def test_the_timeline_is_xml_with_a_text_for_those_who_do_not_see_it() -> None:
 
 def test_mail_is_binned_by_when_it_was_handed_over() -> None:
     assert bins(run(), 60.0) == [(0.0, 1, 1, 0), (20.0, 0, 0, 1)]
+
+
+def test_the_table_has_a_column_for_each_run_and_says_what_was_missed() -> None:
+    cards = [score(run("ordinary")), score(run())]
+    text = markdown(cards, {"seed": "8"})
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) == len(ROWS) + 2
+    assert {line.count("|") for line in rows} == {len(cards) + 2}
+    assert "A target was missed." in text
