@@ -90,6 +90,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         except Invalid as error:
             raise BadSettings(f"trusted_proxies: {error}") from error
 
+    def provider_names(self) -> set[str]:
+        return {one.name for one in self.provider}
+
     def database_url(self, home: Path) -> str:
         return self.database or f"sqlite:///{home / 'mailkeep.db'}"
 
@@ -138,7 +141,8 @@ def parse(raw: Mapping[str, object]) -> Settings:
             raise BadSettings(f"stream {stream.name}: concurrency and expires must be above 0")
         if any(route.weight < 0 for route in stream.routes):
             raise BadSettings(f"stream {stream.name}: a weight is below 0")
-    return watching.check(settings)
+    canary, honey = watching.check(settings)
+    return msgspec.structs.replace(settings, canary=canary, honey=honey)
 
 
 def _check_recovery(settings: Settings) -> None:

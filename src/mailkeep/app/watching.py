@@ -5,18 +5,34 @@
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
+from mailkeep.mail.types import StreamSettings
 from mailkeep.trust import register
 from mailkeep.watch.types import CanarySettings, HoneyAccount, HoneyAddress, WatchSettings
 
-if TYPE_CHECKING:
-    from .settings import Settings
+
+class Watched(Protocol):
+    """The settings as far as they are about watching."""
+
+    @property
+    def canary(self) -> CanarySettings | None: ...
+
+    @property
+    def honey(self) -> tuple[HoneyAddress, ...]: ...
+
+    @property
+    def watch(self) -> WatchSettings: ...
+
+    def streams(self) -> dict[str, StreamSettings]: ...
+
+    def provider_names(self) -> set[str]: ...
+
 
 #: The tables of ``[watch]`` by the path at which an error names them.
 TABLES: Mapping[str, type[msgspec.Struct]] = {
@@ -28,8 +44,8 @@ TABLES: Mapping[str, type[msgspec.Struct]] = {
 }
 
 
-def check(settings: "Settings") -> "Settings":
-    """The settings with their addresses in canonical form. Raises ``BadSettings``."""
+def check(settings: Watched) -> tuple[CanarySettings | None, tuple[HoneyAddress, ...]]:
+    """The canaries and the honey with their addresses in canonical form. Raises ``BadSettings``."""
     for name in WatchSettings.__struct_fields__:
         _positive(getattr(settings.watch, name), f"watch.{name}")
     honey = tuple(_honey(one, settings) for one in settings.honey)
@@ -41,10 +57,10 @@ def check(settings: "Settings") -> "Settings":
     if honey and settings.canary is None:
         raise BadSettings("honey: [canary] is missing, whose sender and stream seed the addresses")
     canary = None if settings.canary is None else _canary(settings.canary, settings)
-    return msgspec.structs.replace(settings, honey=honey, canary=canary)
+    return canary, honey
 
 
-def carriers(settings: "Settings") -> frozenset[str]:
+def carriers(settings: Watched) -> frozenset[str]:
     """Providers through which canaries can go: those of their stream."""
     if settings.canary is None:
         return frozenset()
@@ -52,12 +68,12 @@ def carriers(settings: "Settings") -> frozenset[str]:
     return frozenset(route.provider for route in stream.routes)
 
 
-def reserved(settings: "Settings") -> dict[str, str]:
+def reserved(settings: Watched) -> dict[str, str]:
     """Honey addresses and the one provider that each may be given to."""
     return {one.address: one.provider for one in settings.honey}
 
 
-def detectors(settings: "Settings", keys: KeyRing) -> WatchSettings:
+def detectors(settings: Watched, keys: KeyRing) -> WatchSettings:
     """The detectors' settings, with the honey addresses under the names that facts have."""
     accounts = tuple(
         HoneyAccount(keys.pseudonym("address", one.address), one.provider) for one in settings.honey
@@ -75,7 +91,7 @@ def address(listen: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _canary(canary: CanarySettings, settings: "Settings") -> CanarySettings:
+def _canary(canary: CanarySettings, settings: Watched) -> CanarySettings:
     try:
         domain = addresses.domain(addresses.parse(f"x@{canary.domain}"))
         sender = addresses.parse(canary.sender)
@@ -83,7 +99,7 @@ def _canary(canary: CanarySettings, settings: "Settings") -> CanarySettings:
         raise BadSettings("canary: domain or sender cannot be in an address") from error
     stream = settings.streams().get(canary.stream)
     if stream is None:
-        known = {one.name for one in settings.stream}
+        known = set(settings.streams())
         raise BadSettings(
             f"canary: no stream {canary.stream!r}" + register.nearest(canary.stream, known)
         )
@@ -102,8 +118,8 @@ def _canary(canary: CanarySettings, settings: "Settings") -> CanarySettings:
     return msgspec.structs.replace(canary, domain=domain, sender=sender, allow=allow)
 
 
-def _honey(honey: HoneyAddress, settings: "Settings") -> HoneyAddress:
-    names = {one.name for one in settings.provider}
+def _honey(honey: HoneyAddress, settings: Watched) -> HoneyAddress:
+    names = settings.provider_names()
     if honey.provider not in names:
         raise BadSettings(
             f"honey: no provider {honey.provider!r}" + register.nearest(honey.provider, names)

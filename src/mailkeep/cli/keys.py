@@ -1,0 +1,56 @@
+"""``mailkeep keys``: API keys are made, shown once, and revoked."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mailkeep.base.errors import BadSettings
+from mailkeep.base.keys import KeyRing
+from mailkeep.mail import services
+from mailkeep.store.database import Database, Tx
+from mailkeep.trust.register import nearest
+
+from .house import DEFAULT_HOME, Home, settings, write
+
+app = typer.Typer(no_args_is_help=True, help="API keys.")
+out = Console()
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What or whom it is for.")],
+    scope: Annotated[list[str], typer.Option(help="send, read or operate; may be repeated.")],
+    stream: Annotated[list[str] | None, typer.Option(help="Only these streams.")] = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Make an API key and print it, once."""
+    for one in scope:
+        if one not in services.SCOPES:
+            raise BadSettings(f"no scope {one!r}{nearest(one, services.SCOPES)}")
+    streams = settings(home).streams()
+    for one in stream or ():
+        if streams and one not in streams:
+            raise BadSettings(f"no stream {one!r}{nearest(one, streams)}")
+
+    async def work(_database: Database, tx: Tx) -> str:
+        keys = KeyRing(home)
+        return await services.create_key(tx, keys, name, tuple(scope), tuple(stream or ()))
+
+    out.print(write(home, work), highlight=False)
+
+
+@app.command()
+def revoke(
+    name: Annotated[str, typer.Argument(help="The name that it was made under.")],
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Revoke every API key of that name."""
+
+    async def work(_database: Database, tx: Tx) -> int:
+        return await services.revoke_keys(tx, name)
+
+    count = write(home, work)
+    if not count:
+        raise BadSettings(f"no key called {name!r} was in use")
+    out.print(f"{count} revoked.")
