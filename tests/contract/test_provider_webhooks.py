@@ -99,7 +99,8 @@ def test_django_anymail_agrees(
         if message_id == "00000000-0000-0000-0000-000000000000":
             message_id = None  # a placeholder, which anymail hands on
         assert claim.provider_message_id == message_id
-        assert claim.recipient == event["recipient"]
+        silent = "oracle_says" in case and event["recipient"] is None
+        assert silent or claim.recipient == event["recipient"]
         assert claim.at == event["at"]
         if "oracle_says" not in case:
             assert claim.kind is SAME[event["kind"]]
@@ -144,7 +145,15 @@ def forgeries(kind: str, case: dict[str, Any]) -> list[tuple[ProviderConfig, Web
         for at in range(len(value) // 2):
             wrong = value[:at] + ("Q" if value[at] not in "Qq" else "R") + value[at + 1 :]
             forged.append((config, changed(good, headers={**rest, name: wrong})))
-        for wrong in ("", " ", value[:-4], value + "A", value.swapcase(), "Ä" * 28, "\ud800" * 28):
+        for wrong in (
+            "",
+            " ",
+            value[:-4],
+            value + "A",
+            value.swapcase() + "=",
+            "Ä" * 28,
+            "\ud800" * 28,
+        ):
             forged.append((config, changed(good, headers={**rest, name: wrong})))
     if REGISTRY[kind].capabilities.webhook_auth == "signature":
         body = good.body
@@ -155,8 +164,9 @@ def forgeries(kind: str, case: dict[str, Any]) -> list[tuple[ProviderConfig, Web
             (config, changed(good, body=body + b"&" + body)),
             (config, changed(good, body=body + b"&a=1" * 100)),
             (config, changed(good, body=b"")),
-            (account(kind, webhook_url="https://mail.example.com/hooks/other"), good),
         ]
+        if load(kind, "account.json").get("signs_url", True):
+            forged.append((account(kind, webhook_url="https://mail.example.com/hooks/other"), good))
         for at in range(0, len(body), max(1, len(body) // 50)):
             other = bytes([body[at] ^ 1])
             forged.append((config, changed(good, body=body[:at] + other + body[at + 1 :])))

@@ -68,7 +68,7 @@ def test_get_names_the_nearest_provider() -> None:
     assert registry.get("postmark").kind == "postmark"
     with pytest.raises(UnknownProvider, match="did you mean mandrill"):
         registry.get("mandril")
-    with pytest.raises(UnknownProvider, match="mandrill, postmark, smtp"):
+    with pytest.raises(UnknownProvider, match=", ".join(sorted(registry.REGISTRY))):
         registry.get("zzz")
     assert all(kind == provider.kind for kind, provider in registry.REGISTRY.items())
 
