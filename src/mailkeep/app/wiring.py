@@ -36,9 +36,9 @@ def subscribers(
             ProofVoided: [incidents.on_voided],
         },
         "response": {
-            IncidentOpened: [response.on_incident],
-            IncidentUpdated: [response.on_incident],
-            IncidentContained: [response.on_incident],
+            IncidentOpened: [response.player.on_incident],
+            IncidentUpdated: [response.player.on_incident],
+            IncidentContained: [response.player.on_incident],
         },
     }
     if recovery is not None:

@@ -129,8 +129,7 @@ class Incidents:
 
     async def tick(self) -> None:
         """Assess as time passes: what nothing speaks for any more is let go, and closes."""
-        async with self._database.write() as tx:
-            await self.assess(tx)
+        await self._database.retrying(self.assess)
 
     async def contain(
         self, tx: Tx, incident: str, *, by: str, events: tuple[str, ...] = ()
