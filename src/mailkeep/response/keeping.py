@@ -3,7 +3,7 @@
 import asyncio
 
 import msgspec
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from mailkeep.base.errors import Conflict
 from mailkeep.base.ids import new_id
@@ -19,6 +19,9 @@ from .events import ActionFailed, ActionStarted, ActionUndone
 from .types import ActionState, ActionView, Preview
 
 PLAYBOOK = "playbook"  #: by whom an automatic action is done
+
+#: Any number that nothing else takes as an advisory lock in this database.
+_TURN = 7_263_018_451
 
 _a = tables.actions
 
@@ -125,6 +128,17 @@ class Keeper:
                 tx, incident, "action", f"{title}: failed; {words}", by=by
             )
             await record(self.means.database, tx, ActionFailed(incident, name, by))
+
+
+async def take_turn(tx: Tx) -> None:
+    """Nobody else acts from here to the end of the transaction.
+
+    What would still stand is counted before a route is taken away; two that counted at once would
+    both find enough. Taken after the incident's row, and before anything is counted. On SQLite
+    whoever writes is alone.
+    """
+    if tx.is_postgresql:
+        await tx.run(text(f"SELECT pg_advisory_xact_lock({_TURN})"))
 
 
 def encode(preview: Preview) -> str:

@@ -19,7 +19,7 @@ from . import queries, tables
 from .actions.catalogue import ACTIONS
 from .actions.port import Action, At, Case, Means, Progress
 from .events import ActionApplied
-from .keeping import PLAYBOOK, Keeper, encode, entry
+from .keeping import PLAYBOOK, Keeper, encode, entry, take_turn
 from .playing import Player
 from .types import ActionState, ActionView, PlaybookSettings, Preview
 
@@ -93,6 +93,7 @@ class Response:
         self, tx: Tx, incident: str, name: str, by: str, seen: str | None
     ) -> ActionView:
         case, action = await self._case(tx, incident, name)
+        await take_turn(tx)
         row = await queries.action(tx, incident, name)
         running = row is not None and row.state is ActionState.RUNNING
         done = row is not None and row.state is ActionState.APPLIED
@@ -165,6 +166,7 @@ class Response:
     async def _advance(self, tx: Tx, case: Case, action: Action) -> None:
         """Do the next part, and write down how far it has come, in one transaction."""
         incident = case.incident.id
+        await take_turn(tx)
         row = await tx.one(
             select(_a)
             .where(_a.c.incident_id == incident, _a.c.name == action.name)

@@ -1,7 +1,8 @@
-"""A transaction that lost to another one, once or for long: what was to be done is done all the
-same. Only PostgreSQL ends one transaction for another's sake."""
+"""Transactions that meet, as only PostgreSQL has them: one that was lost is done all the same, and
+two at once take away no more than one after the other."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,12 +16,14 @@ from mailkeep.mail import outbox, services
 from mailkeep.mail import queries as mail
 from mailkeep.mail import tables as mail_tables
 from mailkeep.response import queries
-from mailkeep.response.types import ActionState, ActionView, PlaybookSettings
+from mailkeep.response.services import NotShown
+from mailkeep.response.types import ActionState, ActionView, PlaybookSettings, Preview
 from mailkeep.store.database import RETRIES, Database, Tx
 
 from .conftest import COMPROMISED, SILENT, Stage
 
 BY = "key_operator"
+NOTHING_WARNED = Preview("", 0).mark
 CUTS = (PlaybookSettings(COMPROMISED, ("cut_provider",), ("cut_provider",)),)
 #: As PostgreSQL says it of a transaction that it chose to end.
 LOST = text("DO $$ BEGIN RAISE EXCEPTION 'deadlock detected' USING ERRCODE='40P01'; END $$")
@@ -188,3 +191,44 @@ async def test_sending_again_does_not_meet_webhooks_head_on(
 
     _, count = await asyncio.gather(all_of_them(), again())
     assert count == len(ids)
+
+
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both cuts have counted the routes before either takes one; or one waits for the other."""
+    barrier, real = asyncio.Barrier(2), services.cut_off
+
+    async def wait(*args: Any, **options: Any) -> int:
+        with contextlib.suppress(TimeoutError, asyncio.BrokenBarrierError):
+            await asyncio.wait_for(barrier.wait(), 0.5)
+        return await real(*args, **options)
+
+    monkeypatch.setattr(services, "cut_off", wait)
+
+
+@pytest.mark.usefixtures("together")
+async def test_two_automatic_cuts_at_once_leave_two_routes(cutting: Stage) -> None:
+    for name in "ab":
+        await cutting.signal({COMPROMISED: 8.5}, name)
+    await asyncio.gather(cutting.response.work(), cutting.response.work())
+    assert len(await _cut(cutting)) == 1
+    states = []
+    for incident in await cutting.all():
+        async with cutting.database.read() as tx:
+            found = await queries.action(tx, incident.id, "cut_provider")
+        assert found is not None
+        states.append(found.state)
+    assert sorted(states) == [ActionState.APPLIED, ActionState.FAILED]
+
+
+@pytest.mark.usefixtures("together")
+async def test_two_people_who_cut_at_once_are_told_what_is_left(stage: Stage) -> None:
+    for name in "ab":
+        await stage.signal({COMPROMISED: 8.5}, name)
+    applied = [
+        stage.response.apply(one.id, "cut_provider", by=BY, seen=NOTHING_WARNED)
+        for one in await stage.all()
+    ]
+    ends = await asyncio.gather(*applied, return_exceptions=True)
+    assert len(await _cut(stage)) == 1
+    assert [type(one) for one in ends if isinstance(one, BaseException)] == [NotShown]
