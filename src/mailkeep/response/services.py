@@ -176,6 +176,8 @@ class Response:
             return
         by = row["by"]
         if by == PLAYBOOK:
+            if row["result"] is None and not self.player.may(case.incident, action.name):
+                raise Conflict("what it was begun for is not held any more")
             preview = await action.preview(At(tx, self.means, case))
             if preview.needs_person:
                 raise Conflict("it needs a person: " + "; ".join(preview.warnings))
