@@ -196,6 +196,25 @@ async def test_who_may_come_to_the_console(up: Up) -> None:
     assert await browser.get("/console") == (303, "/console/sign-in")
 
 
+async def test_signing_out_ends_a_cookie_that_was_copied(up: Up) -> None:
+    browser, thief, colleague = Operator(up), Operator(up), Operator(up)
+    for one in (browser, colleague):
+        assert await one.post("/console/sign-in", key=up.key) == (303, "/console")
+    thief._cookie = browser.cookie
+    assert (await thief.get("/console"))[0] == 200
+    foreign = {"Origin": "https://evil.example"}
+    assert (await browser.post("/console/sign-out", foreign))[0] == 403
+    assert (await thief.get("/console"))[0] == 200
+    assert await browser.post("/console/sign-out") == (303, "/console/sign-in")
+    for path in ("/console", "/console/incidents/inc_x"):
+        assert await thief.get(path) == (303, "/console/sign-in")
+    assert await thief.post("/console/incidents/inc_x/notes", text="x") == (303, "/console/sign-in")
+    assert (await colleague.get("/console"))[0] == 200
+    # Signing out again, or with no cookie at all, is no error.
+    assert await thief.post("/console/sign-out") == (303, "/console/sign-in")
+    assert await Operator(up).post("/console/sign-out") == (303, "/console/sign-in")
+
+
 async def test_a_person_cuts_at_the_console_and_a_get_does_nothing(up: Up) -> None:
     incident = await suspend(up)
     browser = Operator(up)

@@ -131,6 +131,14 @@ api_keys = Table(
     Column("revoked_at", Micros),
 )
 
+operator_sessions = Table(
+    "operator_sessions",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("key_id", String(40), nullable=False),
+    Column("until", Micros, nullable=False),
+)
+
 caught_mail = Table(
     "caught_mail",
     metadata,

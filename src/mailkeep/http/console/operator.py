@@ -1,12 +1,14 @@
 """Operators at the console: an API key with the scope ``operate`` signs in, for eight hours.
 
-Security: the cookie is sealed and names the key, never holds it; each request asks whether that
-key is still good, so that revoking it ends every session. It is ``SameSite=Strict``, and a POST
+Security: the cookie is sealed and names a session, never holds the key; each request asks whether
+the session stands and its key is still good, so that signing out ends the one, wherever the cookie
+was copied to, and revoking the key ends all of its. The cookie is ``SameSite=Strict``, and a POST
 that a browser says comes from another site is refused. Nobody signs in here by mail.
 """
 
 import base64
 import binascii
+import contextlib
 from typing import Any
 
 import msgspec
@@ -14,12 +16,12 @@ from litestar import Controller, Response, get, post
 from litestar.datastructures import Cookie
 from litestar.response import Redirect, Template
 
-from mailkeep.base.clock import HOUR, SECOND, Instant
+from mailkeep.base.clock import HOUR, SECOND
 from mailkeep.base.errors import MailkeepError, NotSignedIn
 from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.http import forms
 from mailkeep.http.port import Incoming, Running
-from mailkeep.mail import services
+from mailkeep.mail import operators, services
 from mailkeep.store.database import Tx
 
 COOKIE = "__Host-operator"
@@ -29,22 +31,18 @@ _PURPOSE = "operator cookie"
 
 
 class Signed(msgspec.Struct, frozen=True):
-    """What the cookie says: which key signed in, and until when that counts."""
+    """What the cookie says: which sign-in it is of."""
 
-    key: str
-    until: Instant
+    session: str
 
 
 class Operator(msgspec.Struct, frozen=True):
     """Who is at the console, and what they posted."""
 
     signed: Signed
+    key: str
     name: str
     form: dict[str, str]
-
-    @property
-    def key(self) -> str:
-        return self.signed.key
 
 
 def seal(keys: KeyRing, signed: Signed) -> str:
@@ -62,11 +60,9 @@ def unseal(keys: KeyRing, value: str) -> Signed:
         raise NotSignedIn("sign in first") from error
 
 
-async def still(tx: Tx, signed: Signed) -> str | None:
-    """The name of the key that signed in, while it may act; else None."""
-    if tx.now >= signed.until:
-        return None
-    return await services.still_may(tx, signed.key, SCOPE)
+async def still(tx: Tx, signed: Signed) -> tuple[str, str] | None:
+    """The id and the name of the key that signed in, while it may act; else None."""
+    return await operators.still(tx, signed.session, SCOPE)
 
 
 async def operator(request: Incoming, running: Running) -> Operator:
@@ -76,12 +72,12 @@ async def operator(request: Incoming, running: Running) -> Operator:
         forms.check_origin(request, running.public_url)
     signed = unseal(running.keys, request.cookies.get(COOKIE, ""))
     async with running.database.read() as tx:
-        name = await still(tx, signed)
-    if name is None:
+        found = await still(tx, signed)
+    if found is None:
         raise NotSignedIn("sign in again")
     if request.method == "POST":
         posted = await forms.fields(request)
-    return Operator(signed, name, posted)
+    return Operator(signed, *found, posted)
 
 
 class SignIn(Controller):
@@ -101,17 +97,23 @@ class SignIn(Controller):
         try:
             async with running.database.read() as tx:
                 key = await services.authorise(tx, running.keys, presented[:200], SCOPE)
-                until = tx.now + LIFE
         except MailkeepError as error:
             return Template(
                 "console/sign_in.html", context={"error": error}, status_code=error.status
             )
-        value = seal(running.keys, Signed(key, until))
+        # Written only now: whoever guesses keys never holds the writer.
+        session = await running.database.retrying(
+            lambda tx: operators.enter(tx, key, tx.now + LIFE)
+        )
+        value = seal(running.keys, Signed(session))
         return Redirect("/console", status_code=303, cookies=[_cookie(value, LIFE // SECOND)])
 
     @post("/sign-out")
     async def leave(self, request: Incoming, running: Running) -> Redirect:
         forms.check_origin(request, running.public_url)
+        with contextlib.suppress(NotSignedIn):
+            session = unseal(running.keys, request.cookies.get(COOKIE, "")).session
+            await running.database.retrying(lambda tx: operators.leave(tx, session))
         return Redirect("/console/sign-in", status_code=303, cookies=[_cookie("", 0)])
 
 
