@@ -1,4 +1,7 @@
-"""An incident in a terminal (pure): the same words as the console."""
+"""An incident in a terminal (pure): the same words as the console.
+
+Security: prints what people and providers wrote, and no character that a terminal obeys.
+"""
 
 from collections.abc import Iterable
 
@@ -6,13 +9,13 @@ import msgspec
 
 from mailkeep.incidents.tracks import Item
 from mailkeep.incidents.types import Incident
-from mailkeep.incidents.words import TITLES, clock, headline, percent
+from mailkeep.incidents.words import TITLES, clock, headline, obeyed, percent
 from mailkeep.response.types import CaseView
 
 
 def line(one: Incident) -> str:
     """One incident of the list."""
-    return f"{one.id}  {clock(one.opened_at)}  [{one.state.value}]  {headline(one)}"
+    return _plain(f"{one.id}  {clock(one.opened_at)}  [{one.state.value}]  {headline(one)}")
 
 
 def full(case: CaseView) -> str:
@@ -39,7 +42,14 @@ def full(case: CaseView) -> str:
     for entry in case.timeline:
         count = f": {entry.count}" if entry.count else ""
         lines.append(f"  {clock(entry.at)}  {entry.kind}: {entry.text}{count}")
-    return "\n".join(lines)
+    return "\n".join(map(_plain, lines))
+
+
+def _plain(text: str) -> str:
+    """What of a line may be shown. Its own line breaks are set in: no part of a note looks like a
+    line of the report."""
+    text = text.replace("\t", " ").replace("\n", f"\n{' ' * 8}")
+    return "".join(one for one in text if one == "\n" or not obeyed(one))
 
 
 def _track(items: Iterable[Item]) -> list[str]:

@@ -28,6 +28,7 @@ from .events import (
 from .suspects import House
 from .tables import incident_entries, incidents
 from .types import Incident, IncidentSettings, State, View
+from .words import unprintable
 
 SYSTEM = "mailkeep"  #: who wrote a line that no person wrote
 LONGEST_NOTE = 4000
@@ -175,9 +176,11 @@ class Incidents:
 
     async def note(self, tx: Tx, incident: str, text: str, *, by: str) -> None:
         """What a person has to say. Raises ``Invalid``, ``NotFound``."""
-        text = text.strip()
+        text = text.replace("\r\n", "\n").strip()
         if not text or len(text) > LONGEST_NOTE:
             raise Invalid(f"a note has 1 to {LONGEST_NOTE} characters", field="text")
+        if unprintable(text):
+            raise Invalid("a note has no control characters but line breaks and tabs", field="text")
         await self.enter(tx, incident, "note", text, by=by)
         # The words stay out of the audit chain: it outlives every erasure.
         await audit.write(tx, by, "note_incident", {"incident": incident})

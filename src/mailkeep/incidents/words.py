@@ -1,6 +1,7 @@
 """An incident in one sentence (pure): what may be going on, how sure we are, where it stands."""
 
 import math
+import unicodedata
 
 from mailkeep.base.clock import MINUTE, Instant, iso
 from mailkeep.watch.types import Hypothesis
@@ -28,6 +29,20 @@ _STANDS = {
     State.RESTORED: "the provider carries mail again",
     State.CLOSED: "this is closed",
 }
+
+
+#: Unicode's bidirectional embeddings, overrides and isolates: what is read is not what is written.
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def unprintable(text: str) -> bool:
+    """Whether a terminal would obey some of a text; line breaks and tabs aside."""
+    return any(obeyed(one) and one not in "\n\t" for one in text)
+
+
+def obeyed(character: str) -> bool:
+    """Whether a terminal obeys it: a control character, or one that turns the writing around."""
+    return unicodedata.category(character) == "Cc" or character in _TURNS
 
 
 def probability(view: View) -> float:

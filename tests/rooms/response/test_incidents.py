@@ -136,6 +136,23 @@ async def test_notes_stand_in_the_timeline_and_in_no_event(
     assert ("key_1", "note_incident") in await stage.audited()
 
 
+@pytest.mark.parametrize("hostile", ["\x1b[2J", "a\x00", "a\rb", "\x9b2J", "\x7f.", "a\u202eb"])
+async def test_a_note_holds_nothing_that_a_terminal_obeys(
+    stage: Stage, database: Database, hostile: str
+) -> None:
+    await stage.signal({SILENT: 8.0})
+    incident = (await stage.only()).id
+    for call in (stage.incidents.note, stage.incidents.close):
+        with pytest.raises(Invalid) as refused:
+            async with database.write() as tx:
+                await call(tx, incident, f"looks fine{hostile}...", by="key_1")
+        assert refused.value.field == "text"
+    assert (await stage.only()).state is State.OPEN
+    async with database.write() as tx:
+        await stage.incidents.note(tx, incident, "one\r\ntwo\tñ 👩‍💻", by="key_1")
+    assert (await stage.lines(incident))[-1] == ("note", "one\ntwo\tñ 👩‍💻")
+
+
 async def test_what_counts_nothing_or_was_staged_does_not_widen_the_window(
     stage: Stage, clock: ManualClock
 ) -> None:
