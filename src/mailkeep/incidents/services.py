@@ -129,8 +129,7 @@ class Incidents:
 
     async def tick(self) -> None:
         """Assess as time passes: what nothing speaks for any more is let go, and closes."""
-        async with self._database.write() as tx:
-            await self.assess(tx)
+        await self._database.retrying(self.assess)
 
     async def contain(
         self, tx: Tx, incident: str, *, by: str, events: tuple[str, ...] = ()
@@ -292,8 +291,9 @@ class Incidents:
             await self.enter(tx, incident, line.kind, line.text, events=line.events)
 
     async def _oldest(self, tx: Tx, opinions: tuple[View, ...], default: Instant) -> Instant:
-        """When the oldest fact of what is held happened."""
-        ids = {e for view in opinions if view.open for one in view.reasons for e in one.events}
+        """When the oldest fact happened that dates what is held."""
+        reasons = [one for view in opinions if view.open for one in view.reasons if one.dates]
+        ids = {event for one in reasons for event in one.events}
         found = await tx.value(select(func.min(events.c.at)).where(events.c.id.in_(ids)))
         return default if found is None else min(default, int(found))
 

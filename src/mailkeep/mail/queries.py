@@ -151,6 +151,14 @@ async def resting(tx: Tx) -> dict[str, Instant]:
     return {row["provider"]: row["rested_at"] for row in rows}
 
 
+async def rest_reason(tx: Tx, provider: str) -> str | None:
+    """Why a provider rests; None when it does not."""
+    s = tables.provider_states
+    resting = (s.c.provider == provider) & s.c.rested_at.is_not(None)
+    row = await tx.one(select(s.c.rest_reason).where(resting))
+    return None if row is None else row["rest_reason"] or ""
+
+
 async def exposed(tx: Tx, providers: str | Set[str], until: Instant) -> int:
     """How many addresses a provider, or any of several, had been given by ``until``."""
     e = tables.exposures
