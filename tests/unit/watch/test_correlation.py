@@ -105,7 +105,7 @@ def test_a_honey_account_alone_opens_and_may_cut() -> None:
 @pytest.mark.parametrize("outcome", ["unavailable", "ambiguous"])
 def test_an_outage_stays_an_outage(outcome: str) -> None:
     """Even while outsiders stage everything they can."""
-    facts: list[tuple[float, Fact]] = [(n * 5, attempt("a", outcome)) for n in range(140)]
+    facts: list[tuple[float, Fact]] = [(n * 5, attempt("a", outcome, n)) for n in range(140)]
     facts += [(n, request(n)) for n in range(60)] + [(n, denied(n)) for n in range(40)]
     facts += [(n, half(f"r{n}", "a")) for n in range(20)]
     opinions = _opinions(_from(*facts))
