@@ -13,13 +13,21 @@ from mailkeep.base.clock import ManualClock
 from mailkeep.events import log
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished
-from mailkeep.recovery.events import ProofRedeemed, RecoveryDenied
+from mailkeep.recovery.events import ProofRedeemed, RecoveryDenied, RecoveryRequested
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch import queries
 from mailkeep.watch.engine import replay
 from mailkeep.watch.events import CanaryArrived, SignalRaised
 from mailkeep.watch.runner import Watch
-from mailkeep.watch.types import Forger, Signal, WatchSettings, provider_subject
+from mailkeep.watch.types import (
+    Forger,
+    HoneyAccount,
+    HoneySettings,
+    Hypothesis,
+    Signal,
+    WatchSettings,
+    provider_subject,
+)
 
 
 async def _log(database: Database) -> list[Recorded]:
@@ -73,7 +81,7 @@ async def test_two_runners_weigh_each_fact_once(database: Database, clock: Manua
     relay = log.Relay(database, "one")
     async with database.write() as tx:
         await log.record(
-            database, tx, *(CanaryArrived("a", "m", 1.0, (f"h{n}",)) for n in range(9))
+            database, tx, *(CanaryArrived(f"p{n}", "m", 1.0, ("h",)) for n in range(9))
         )
     await relay.place()
     watches = [Watch(database), Watch(database)]
@@ -81,7 +89,7 @@ async def test_two_runners_weigh_each_fact_once(database: Database, clock: Manua
     await relay.place()
     raised = _raised(await _log(database))
     assert len(raised) == 9
-    assert {one.subject for one in raised} == {provider_subject("a")}
+    assert {one.subject for one in raised} == {provider_subject(f"p{n}") for n in range(9)}
 
 
 async def test_nothing_new_writes_nothing(database: Database, clock: ManualClock) -> None:
@@ -111,6 +119,26 @@ async def test_staged_signals_push_no_firm_one_out_of_the_opinions(
         found = await queries.opinions(tx, WatchSettings())
     terms = {term.detector for one in found for term in one.terms if term.counted}
     assert "stranger_in_mail" in terms
+
+
+async def test_a_lone_honey_touch_opens_however_late_it_is_weighed(
+    database: Database, clock: ManualClock
+) -> None:
+    honey = HoneySettings((HoneyAccount("address_7", "b"),))
+    settings = WatchSettings(honey_account=honey)
+    relay = log.Relay(database, "one")
+    touch = RecoveryRequested(None, None, "address_7", "network_1", "browser_1")
+    async with database.write() as tx:
+        await log.record(database, tx, touch)
+    await relay.place()
+    await Watch(database, settings).step()
+    for seconds in (0.001, 1, 60, 3600):
+        clock.advance(seconds)
+        async with database.read() as tx:
+            found = await queries.opinions(tx, settings)
+        (one,) = [o for o in found if o.hypothesis is Hypothesis.PROVIDER_COMPROMISED]
+        assert (one.subject, one.open) == (provider_subject("b"), True)
+        assert one.may_cut_automatically
 
 
 async def _log_with_unplaced(database: Database, relay: log.Relay) -> list[Recorded]:
