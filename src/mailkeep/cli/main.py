@@ -15,11 +15,12 @@ from mailkeep.incidents import queries as incident_queries
 from mailkeep.response import queries as response_queries
 from mailkeep.watch import queries as watch_queries
 
-from . import keys, providers, report, serve
+from . import audit, keys, providers, report, serve
 from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 incidents_app = typer.Typer(invoke_without_command=True, help="Incidents: what may be going on.")
+app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(providers.app, name="providers")

@@ -57,9 +57,9 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
         catcher.running = running
         async with running.database.write() as tx:
             # One printed key is good at a time: an old terminal's scrollback opens nothing.
-            await services.revoke_keys(tx, "development")
+            await services.revoke_keys(tx, "development", by="development")
             key = await services.create_key(
-                tx, running.keys, "development", ("send", "read", "operate")
+                tx, running.keys, "development", ("send", "read", "operate"), by="development"
             )
         door = await submission.listen(running, "127.0.0.1", smtp_port)
         stack.push_async_callback(_stop, door)

@@ -7,6 +7,10 @@ lines of ``Name: value`` that are added to secret mail only and switch a relay's
 
 SMTP has no webhooks. A relay's 250 says little: some take a mail that their own policy forbids and
 drop it afterwards; believe end-to-end evidence only.
+
+Security: a relay passes on what the receiver's server wrote, and whoever runs a receiver writes
+what he likes. So words alone blame nobody: they refuse this message here, no more. Only the relay's
+own codes say that our account or credential is bad, and none where another host is quoted.
 """
 
 import re
@@ -41,7 +45,8 @@ _QUEUE_IDS: Final = tuple(
 )
 _HEADER_LINE: Final = re.compile(r"(X-[A-Za-z0-9-]{1,70}): ([\x21-\x7e](?:[\x20-\x7e]{0,899}))")
 
-# Free text is looked at only where the codes do not tell; it decides the kind, and goes nowhere.
+# Free text is looked at only where the codes do not tell, and never blames the relay: a receiver
+# may have written it.
 _SUSPENDED: Final = re.compile(
     r"\bsending (has been |is )?(suspended|paused|disabled)\b"
     r"|\byour account\b.{0,60}\b(suspended|disabled|paused|blocked|locked|under review)\b",
@@ -53,6 +58,12 @@ _THROTTLED: Final = re.compile(
 )
 _RELAY_DENIED: Final = re.compile(
     r"\brelay|authentication (is )?(required|credentials)|client host|not authenticated",
+    re.IGNORECASE,
+)
+# A reply that passes on what another server said (Postfix, Exim, Microsoft, qmail).
+_QUOTES: Final = re.compile(
+    r"\bhost [^\s]{1,255} said\b|\bremote[ _](mail[ _])?(server|host|mta)\b"
+    r"|\b(said|responded|returned|replied|answered)( with)?:",
     re.IGNORECASE,
 )
 _SENDER: Final = re.compile(
@@ -106,6 +117,7 @@ _BY_CODE: Final = {
     504: OutcomeKind.UNAVAILABLE,
     521: OutcomeKind.UNAVAILABLE,
     523: OutcomeKind.UNAUTHORISED,
+    525: OutcomeKind.SUSPENDED,
     530: OutcomeKind.UNAUTHORISED,
     534: OutcomeKind.UNAUTHORISED,
     535: OutcomeKind.UNAUTHORISED,
@@ -208,10 +220,11 @@ def _kind(code: int, enhanced: re.Match[str] | None, text: str) -> OutcomeKind:
     if not 400 <= code <= 599:
         return OutcomeKind.AMBIGUOUS
     subject, detail = (int(enhanced[2]), int(enhanced[3])) if enhanced else (0, 0)
+    known = _BY_ENHANCED.get((subject, detail))
     if code in _BY_CODE and subject != 1:  # 501 5.1.3 is about an address, not about our commands
-        return _BY_CODE[code]
-    if (subject, detail) in _BY_ENHANCED:
-        return _BY_ENHANCED[subject, detail]
+        known = _BY_CODE[code]
+    if known is not None and not (known.blames_provider and _QUOTES.search(text)):
+        return known
     # A mailbox's own state (X.1, X.2) is never ours, though its text may say "disabled" or "quota".
     if subject not in {1, 2}:
         by_text = _by_text(code, text)
@@ -219,20 +232,22 @@ def _kind(code: int, enhanced: re.Match[str] | None, text: str) -> OutcomeKind:
             return by_text
     if code < 500:
         # RFC 4954 section 6: 454 is a failure of the relay's own authentication.
-        return OutcomeKind.UNAVAILABLE if code == 454 else OutcomeKind.DEFERRED
+        own = code == 454 and not _QUOTES.search(text)
+        return OutcomeKind.UNAVAILABLE if own else OutcomeKind.DEFERRED
     # X.5: the relay does not take our commands, which says nothing about the message.
-    return OutcomeKind.UNAVAILABLE if subject == 5 else OutcomeKind.REJECTED
+    own = subject == 5 and not _QUOTES.search(text)
+    return OutcomeKind.UNAVAILABLE if own else OutcomeKind.REJECTED
 
 
 def _by_text(code: int, text: str) -> OutcomeKind | None:
-    if _SUSPENDED.search(text):
-        return OutcomeKind.SUSPENDED
-    if _THROTTLED.search(text):
-        return OutcomeKind.THROTTLED
-    if code >= 500 and _SENDER.search(text):
+    if code < 500:
+        # SES says so with 454, which no receiver has a use for (RFC 4954 section 6).
+        throttled = code == 454 and _THROTTLED.search(text) and not _QUOTES.search(text)
+        return OutcomeKind.THROTTLED if throttled else None
+    if _SENDER.search(text):
         return OutcomeKind.SENDER_REFUSED
-    if code >= 500 and _RELAY_DENIED.search(text):
-        return OutcomeKind.UNAUTHORISED
+    if any(one.search(text) for one in (_SUSPENDED, _THROTTLED, _RELAY_DENIED)):
+        return OutcomeKind.SUPPRESSED_THERE
     return None
 
 

@@ -10,6 +10,7 @@ What a liar could do with it, and why it does not work:
 """
 
 import math
+from collections import Counter
 
 import msgspec
 
@@ -25,7 +26,7 @@ from .types import (
     Subject,
 )
 
-MOST_SIGNALS = 256
+MOST_SIGNALS = 512  #: more than there are pairs of a detector and a subject
 MOST_ALIKE = 8  #: signals kept of one detector about one subject
 
 _RANK = {Forger.NOBODY: 0, Forger.CUSTOMERS: 1, Forger.ANYONE: 2}
@@ -87,7 +88,12 @@ class Beliefs(msgspec.Struct, frozen=True):
 
 
 def hear(beliefs: Beliefs, signal: Signal) -> Beliefs:
-    """The beliefs with one more signal. Bounded: what outsiders can stage is dropped first."""
+    """The beliefs with one more signal.
+
+    Bounded fairly: what is over the bound is taken from the detector and subject of which most is
+    kept, so that many signals of one never push out what another said; of equals, what outsiders
+    can stage goes first, then the weakest.
+    """
     kept = [one for one in beliefs.signals if one.expires_at > signal.at]
     if signal.restates:
         kept = [one for one in kept if not _same(one, signal)]
@@ -98,7 +104,7 @@ def hear(beliefs: Beliefs, signal: Signal) -> Beliefs:
         kept.remove(min(alike, key=lambda one: _strength(one, signal.at)))
     kept.append(signal)
     if len(kept) > MOST_SIGNALS:
-        kept.remove(min(kept, key=lambda one: (-_RANK[one.forger], _strength(one, signal.at))))
+        kept.remove(_dispensable(kept, signal.at))
     return msgspec.structs.replace(beliefs, signals=tuple(kept))
 
 
@@ -221,6 +227,18 @@ def _ours(signal: Signal) -> bool:
 
 def _same(one: Signal, other: Signal) -> bool:
     return one.detector == other.detector and one.subject == other.subject
+
+
+def _dispensable(signals: list[Signal], now: Instant) -> Signal:
+    of = Counter((one.detector, one.subject) for one in signals)
+    return min(
+        signals,
+        key=lambda one: (
+            -of[one.detector, one.subject],
+            -_RANK[one.forger],
+            _strength(one, now),
+        ),
+    )
 
 
 def _strength(signal: Signal, now: Instant) -> float:

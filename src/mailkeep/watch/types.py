@@ -106,7 +106,8 @@ class SilenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RefusalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of ``provider_refusal``: refusals in a row that make a signal; seconds to repeat."""
+    """Settings of ``provider_refusal``: what is refused in a row that makes a signal, different
+    addresses, for an outage different messages, at most 64; seconds to repeat."""
 
     suspended: int = 1
     unauthorised: int = 2

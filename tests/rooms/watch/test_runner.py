@@ -1,20 +1,33 @@
 """The runner on both engines: what it records is what a replay of its log raises."""
 
 import asyncio
+from typing import Any
 
 import msgspec
+import pytest
+import sqlalchemy
+from sqlalchemy import Select
+from sqlalchemy.dialects import sqlite
 
 from mailkeep.base.clock import ManualClock
 from mailkeep.events import log
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished
-from mailkeep.recovery.events import ProofRedeemed, RecoveryDenied
-from mailkeep.store.database import Database
+from mailkeep.recovery.events import ProofRedeemed, RecoveryDenied, RecoveryRequested
+from mailkeep.store.database import Database, Tx
 from mailkeep.watch import queries
 from mailkeep.watch.engine import replay
 from mailkeep.watch.events import CanaryArrived, SignalRaised
 from mailkeep.watch.runner import Watch
-from mailkeep.watch.types import Forger, Signal, WatchSettings, provider_subject
+from mailkeep.watch.types import (
+    Forger,
+    HoneyAccount,
+    HoneySettings,
+    Hypothesis,
+    Signal,
+    WatchSettings,
+    provider_subject,
+)
 
 
 async def _log(database: Database) -> list[Recorded]:
@@ -68,7 +81,7 @@ async def test_two_runners_weigh_each_fact_once(database: Database, clock: Manua
     relay = log.Relay(database, "one")
     async with database.write() as tx:
         await log.record(
-            database, tx, *(CanaryArrived("a", "m", 1.0, (f"h{n}",)) for n in range(9))
+            database, tx, *(CanaryArrived(f"p{n}", "m", 1.0, ("h",)) for n in range(9))
         )
     await relay.place()
     watches = [Watch(database), Watch(database)]
@@ -76,7 +89,7 @@ async def test_two_runners_weigh_each_fact_once(database: Database, clock: Manua
     await relay.place()
     raised = _raised(await _log(database))
     assert len(raised) == 9
-    assert {one.subject for one in raised} == {provider_subject("a")}
+    assert {one.subject for one in raised} == {provider_subject(f"p{n}") for n in range(9)}
 
 
 async def test_nothing_new_writes_nothing(database: Database, clock: ManualClock) -> None:
@@ -108,6 +121,50 @@ async def test_staged_signals_push_no_firm_one_out_of_the_opinions(
     assert "stranger_in_mail" in terms
 
 
+async def test_a_lone_honey_touch_opens_however_late_it_is_weighed(
+    database: Database, clock: ManualClock
+) -> None:
+    honey = HoneySettings((HoneyAccount("address_7", "b"),))
+    settings = WatchSettings(honey_account=honey)
+    relay = log.Relay(database, "one")
+    touch = RecoveryRequested(None, None, "address_7", "network_1", "browser_1")
+    async with database.write() as tx:
+        await log.record(database, tx, touch)
+    await relay.place()
+    await Watch(database, settings).step()
+    for seconds in (0.001, 1, 60, 3600):
+        clock.advance(seconds)
+        async with database.read() as tx:
+            found = await queries.opinions(tx, settings)
+        (one,) = [o for o in found if o.hypothesis is Hypothesis.PROVIDER_COMPROMISED]
+        assert (one.subject, one.open) == (provider_subject("b"), True)
+        assert one.may_cut_automatically
+
+
 async def _log_with_unplaced(database: Database, relay: log.Relay) -> list[Recorded]:
     await relay.place()
     return await _log(database)
+
+
+async def test_opinions_do_not_read_the_whole_log(database: Database) -> None:
+    """The log only grows; the opinions are asked for at every signal."""
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL plans by statistics, which an empty log has not")
+    asked: list[str] = []
+
+    class Listening:
+        def __init__(self, tx: Tx) -> None:
+            self._tx, self.now = tx, tx.now
+
+        async def all(self, statement: Select[Any]) -> list[Any]:
+            text = statement.compile(
+                dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+            )
+            plan = await self._tx.all(sqlalchemy.text(f"EXPLAIN QUERY PLAN {text}"))
+            asked.extend(row["detail"] for row in plan)
+            return await self._tx.all(statement)
+
+    async with database.read() as tx:
+        await queries.opinions(Listening(tx), WatchSettings())
+    assert asked
+    assert all("ix_events_signals" in one for one in asked)

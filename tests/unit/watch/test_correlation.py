@@ -1,5 +1,6 @@
 """What opens, what does not, and what may act by itself."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +8,7 @@ from watch_logs import START, attempt, denied, half, log, request
 
 from mailkeep.base.clock import HOUR, SECOND, Instant
 from mailkeep.events.types import Fact
-from mailkeep.watch.correlation import Beliefs, Opinion, hear, weigh
+from mailkeep.watch.correlation import MOST_SIGNALS, Beliefs, Opinion, hear, weigh
 from mailkeep.watch.engine import replay
 from mailkeep.watch.events import CanaryArrived
 from mailkeep.watch.types import (
@@ -104,7 +105,7 @@ def test_a_honey_account_alone_opens_and_may_cut() -> None:
 @pytest.mark.parametrize("outcome", ["unavailable", "ambiguous"])
 def test_an_outage_stays_an_outage(outcome: str) -> None:
     """Even while outsiders stage everything they can."""
-    facts: list[tuple[float, Fact]] = [(n * 5, attempt("a", outcome)) for n in range(140)]
+    facts: list[tuple[float, Fact]] = [(n * 5, attempt("a", outcome, n)) for n in range(140)]
     facts += [(n, request(n)) for n in range(60)] + [(n, denied(n)) for n in range(40)]
     facts += [(n, half(f"r{n}", "a")) for n in range(20)]
     opinions = _opinions(_from(*facts))
@@ -173,8 +174,20 @@ def test_a_flood_of_staged_signals_drops_no_firm_one() -> None:
     for n in range(1000):
         staged = _signal(f"staged_{n}", 9.0, (f"evt_{n}",), Forger.ANYONE)
         beliefs = hear(beliefs, staged)
-    assert len(beliefs.signals) <= 256
+    assert len(beliefs.signals) <= MOST_SIGNALS
     assert "firm" in {one.detector for one in beliefs.signals}
+
+
+def test_no_detector_pushes_out_what_another_said() -> None:
+    """However many subjects it speaks about, and however firmly."""
+    beliefs = hear(Beliefs(), _signal("weak", 2.0, ("evt_0",)))
+    for n in range(2000):
+        loud = _signal("loud", 6.0, (f"evt_{n}",))
+        name = provider_subject(f"p{n % 100}")
+        beliefs = hear(beliefs, msgspec.structs.replace(loud, subject=name))
+    assert len(beliefs.signals) <= MOST_SIGNALS
+    assert "weak" in {one.detector for one in beliefs.signals}
+    assert {one.subject.id for one in beliefs.signals} == {"a", *(f"p{n}" for n in range(100))}
 
 
 def _signal(

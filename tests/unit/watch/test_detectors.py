@@ -121,11 +121,27 @@ def test_canaries_that_arrive_late_or_in_time_are_quiet() -> None:
 
 @pytest.mark.parametrize("outcome", ["suspended", "unauthorised", "unavailable", "ambiguous"])
 def test_refusals_are_kept_apart(outcome: str) -> None:
-    signals = run(provider_refusal.DETECTOR, log(*((n, attempt("b", outcome)) for n in range(6))))
+    signals = run(
+        provider_refusal.DETECTOR, log(*((n, attempt("b", outcome, n)) for n in range(6)))
+    )
     assert len(signals) == 1
     assert signals[0].subject == provider_subject("b")
     compromise = signals[0].evidence.get(Hypothesis.PROVIDER_COMPROMISED, 0.0)
     assert (compromise > 0) == (outcome in ("suspended", "unauthorised"))
+
+
+@pytest.mark.parametrize("outcome", ["unauthorised", "unavailable", "ambiguous"])
+def test_one_message_tried_often_frames_no_provider(outcome: str) -> None:
+    facts = log(*((n, attempt("b", outcome)) for n in range(40)))
+    assert run(provider_refusal.DETECTOR, facts) == []
+
+
+def test_mail_for_one_address_frames_no_provider() -> None:
+    facts = [
+        (n, msgspec.structs.replace(attempt("b", "unauthorised", n), address="address_1"))
+        for n in range(40)
+    ]
+    assert run(provider_refusal.DETECTOR, log(*facts)) == []
 
 
 def test_single_failures_between_successes_are_no_refusal() -> None:

@@ -42,7 +42,7 @@ def run(
 
 def attempt(provider: str = "a", outcome: str = "accepted", number: int = 0) -> Fact:
     return AttemptFinished(
-        f"msg_{number}", f"att_{number}", provider, "bulk", "address_1", outcome, "", 0.1
+        f"msg_{number}", f"att_{number}", provider, "bulk", f"address_{number}", outcome, "", 0.1
     )
 
 

@@ -21,12 +21,19 @@ of 200 honest recoveries a day, in the tests).
 Taken back: when the same browser shows the partner, or the recovery is completed, the case no
 longer counts and what was said is restated without it. A partner from another browser takes nothing
 back: that is somebody else than who had the first.
+Against floods that would blind it: of one account and provider one half proof waits, the oldest,
+and a few queue behind it; cases stand by recovery and browser, and an account counts with its
+largest one, so that none hides another and each is taken back alone. What is over the bounds is
+taken from the account that has most, and of equals by a digest of names that nobody chooses.
 False alarms: people on a new device who give up. Delay: 45 seconds, ten minutes. Evasion: redeeming
 nothing until both are in hand. Who could forge it: anyone with accounts can stage it against a
 provider; so alone it never makes one compromised.
 """
 
+import hashlib
 import math
+from collections import Counter
+from collections.abc import Iterable
 
 import msgspec
 
@@ -55,7 +62,8 @@ from mailkeep.watch.types import (
 NAME = "half_proof"
 MOST_WAITING = 512
 MOST_PROVIDERS = 64
-MOST_CASES = 32  #: of each provider, the newest
+MOST_BEHIND = 3  #: that queue behind one that waits
+MOST_CASES = 128  #: of each provider
 FIRST, MORE, HIGHEST = 2.5, 1.5, 6.0
 CAMPAIGN, CAMPAIGN_EARLY = 1.5, 0.5
 ASKED, EARLY = 0.8, 0.4
@@ -67,8 +75,10 @@ _INNOCENT = frozenset({"superseded", "completed_another", "provider_cut", "depen
 
 
 class Half(msgspec.Struct, frozen=True):
-    """A proof that waits for its partner; ``said``: its first sign has been given."""
+    """A proof that waits for its partner; ``said``: its first sign has been given; ``behind``:
+    later ones of the same account and provider, of other browsers or recoveries."""
 
+    way: str
     proof: str
     account: str
     providers: tuple[str, ...]
@@ -77,10 +87,11 @@ class Half(msgspec.Struct, frozen=True):
     until: Instant
     id: str
     said: bool = False
+    behind: tuple["Half", ...] = ()
 
 
 class Case(msgspec.Struct, frozen=True):
-    """One account's half proof through one provider, and what it counts (1: a full one)."""
+    """A half proof through one provider, and what it counts (1: a full one)."""
 
     account: str
     way: str
@@ -91,7 +102,7 @@ class Case(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """``waiting``: by recovery and browser (``_way``), the oldest first.
+    """``waiting``: by recovery and browser (``_way``), one for each account and provider.
     ``cases``: by provider, the newest last.
     ``sent``: proofs sent through each provider. ``full``: full cases of each, in ``watched``
     seconds up to ``last``; all three fading. ``said``: nats of each provider, last said."""
@@ -127,11 +138,11 @@ def tick(state: State, now: Instant) -> tuple[State, list[Signal]]:
     signals: list[Signal] = []
     for way, half in tuple(state.waiting.items()):
         if half.until <= now:
-            state, said = _say(_forget(state, {way}), way, half, now, full=True)
+            state, said = _say(_forget(state, {way}), half, now, full=True)
         elif not half.said and half.early <= now:
             noted = msgspec.structs.replace(half, said=True)
             state = msgspec.structs.replace(state, waiting={**state.waiting, way: noted})
-            state, said = _say(state, way, half, now, full=False)
+            state, said = _say(state, half, now, full=False)
         else:
             continue
         signals += said
@@ -178,19 +189,26 @@ def _way(recovery: str, browser: str) -> str:
 
 def _ways(state: State, recovery: str) -> set[str]:
     """The ways through a recovery that wait or count."""
-    cases = [one.way for of in state.cases.values() for one in of]
-    return {way for way in (*state.waiting, *cases) if way.partition(" ")[0] == recovery}
+    known = [one.way for one in _halves(state)]
+    known += [one.way for cases in state.cases.values() for one in cases]
+    return {way for way in known if way.partition(" ")[0] == recovery}
+
+
+def _halves(state: State) -> list[Half]:
+    """All that wait, in front or behind."""
+    return [one for front in state.waiting.values() for one in (front, *front.behind)]
 
 
 def _redeemed(state: State, fact: ProofRedeemed, recorded: Recorded) -> tuple[State, list[Signal]]:
     way = _way(fact.recovery, fact.browser)
-    half = state.waiting.get(way)
+    half = next((one for one in _halves(state) if one.way == way), None)
     if fact.known_browser or (half is not None and half.proof == fact.proof):
         return state, []
-    if half is not None or way in _ways(state, fact.recovery):
+    if way in _ways(state, fact.recovery):
         return _take_back(state, {way}, recorded.placed_at)
     settings, now = state.settings, recorded.placed_at
     new = Half(
+        way,
         fact.proof,
         fact.account,
         fact.providers[:8],
@@ -199,27 +217,45 @@ def _redeemed(state: State, fact: ProofRedeemed, recorded: Recorded) -> tuple[St
         now + seconds(settings.patience),
         recorded.id,
     )
-    waiting = {**state.waiting, way: new}
+    return _wait(state, new), []
+
+
+def _wait(state: State, new: Half) -> State:
+    waiting = dict(state.waiting)
+    for way, front in waiting.items():
+        if front.account == new.account and set(new.providers) <= set(front.providers):
+            behind = (*front.behind, new)[:MOST_BEHIND]
+            waiting[way] = msgspec.structs.replace(front, behind=behind)
+            return msgspec.structs.replace(state, waiting=waiting)
+    waiting[new.way] = new
     if len(waiting) > MOST_WAITING:
-        waiting.pop(next(iter(waiting)))
-    return msgspec.structs.replace(state, waiting=waiting), []
+        of = Counter(one.account for one in waiting.values())
+        over = max(waiting.values(), key=lambda one: (of[one.account], -one.early))
+        del waiting[over.way]
+    return msgspec.structs.replace(state, waiting=waiting)
 
 
 def _voided(state: State, fact: RecoveryVoided, now: Instant) -> tuple[State, list[Signal]]:
-    ways = {way for way in _ways(state, fact.recovery) if way in state.waiting}
+    ways = _ways(state, fact.recovery)
+    halves = [one for one in _halves(state) if one.way in ways]
     if fact.why in _INNOCENT:
         return _forget(state, ways), []
     signals: list[Signal] = []
     if fact.why == "denied":
-        for way in sorted(ways):
-            half = state.waiting[way]
-            state, said = _say(_forget(state, {way}), way, half, now, full=True)
+        state = _forget(state, ways)
+        for half in halves:
+            state, said = _say(state, half, now, full=True)
             signals += said
     return state, signals
 
 
 def _forget(state: State, ways: set[str]) -> State:
-    waiting = {name: half for name, half in state.waiting.items() if name not in ways}
+    """Without these ways; where one leaves that stood in front, the next takes its place."""
+    waiting = {}
+    for front in state.waiting.values():
+        left = [one for one in (front, *front.behind) if one.way not in ways]
+        if left:
+            waiting[left[0].way] = msgspec.structs.replace(left[0], behind=tuple(left[1:]))
     return msgspec.structs.replace(state, waiting=waiting)
 
 
@@ -237,30 +273,49 @@ def _take_back(state: State, ways: set[str], now: Instant) -> tuple[State, list[
     return _restate(state, named, now)
 
 
-def _say(
-    state: State, way: str, half: Half, now: Instant, *, full: bool
-) -> tuple[State, list[Signal]]:
+def _say(state: State, half: Half, now: Instant, *, full: bool) -> tuple[State, list[Signal]]:
     counts = (ASKED if half.asked else 1.0) * (1.0 if full else EARLY) / max(1, len(half.providers))
     since = now - seconds(state.settings.remembers)
     state = _passed(state, now) if full else state
     for provider in half.providers:
         if provider not in state.cases and len(state.cases) >= MOST_PROVIDERS:
             continue
-        # One case an account: whoever redeems again and again for one account says it once.
         others = [
-            one
-            for one in state.cases.get(provider, ())
-            if one.at > since and one.account != half.account
+            one for one in state.cases.get(provider, ()) if one.at > since and one.way != half.way
         ]
-        new = Case(half.account, way, now, half.id, counts, full)
-        cases = (*others, new)[-MOST_CASES:]
+        new = Case(half.account, half.way, now, half.id, counts, full)
+        cases = _bounded([*others, new])
         state = msgspec.structs.replace(state, cases={**state.cases, provider: cases})
-        if full:
+        # Whoever redeems again and again for one account says it once.
+        if full and not any(one.full and one.account == half.account for one in others):
             counted = {**state.full, provider: state.full.get(provider, 0.0) + counts}
             state = msgspec.structs.replace(state, full=counted)
     # What one provider shows changes what the cases of the others weigh.
-    named = [name for name, cases in state.cases.items() if cases and cases[-1].at > since]
+    named = [name for name, cases in state.cases.items() if any(one.at > since for one in cases)]
     return _restate(state, named, now)
+
+
+def _bounded(cases: list[Case]) -> tuple[Case, ...]:
+    """The cases without one, if there are too many. The newest must not push the others out:
+    they could be staged, and taken back afterwards."""
+    if len(cases) > MOST_CASES:
+        of = Counter(one.account for one in cases)
+        cases.remove(max(cases, key=lambda one: _dispensable(one, of[one.account])))
+    return tuple(cases)
+
+
+def _dispensable(case: Case, alike: int) -> tuple[int, float, bytes]:
+    less = -case.counts if alike > 1 else 0.0
+    return alike, less, hashlib.sha256(case.way.encode()).digest()
+
+
+def _counted(cases: Iterable[Case], since: Instant) -> float:
+    """What cases count together: of each account its largest."""
+    largest: dict[str, float] = {}
+    for one in cases:
+        if one.at > since:
+            largest[one.account] = max(one.counts, largest.get(one.account, 0.0))
+    return sum(largest.values())
 
 
 def _restate(state: State, named: list[str], now: Instant) -> tuple[State, list[Signal]]:
@@ -298,10 +353,7 @@ def expected(state: State, provider: str, window: float) -> float:
 def weigh(state: State, provider: str, now: Instant, window: float) -> float:
     """The nats of a provider's cases in the last ``window`` seconds."""
     since = now - seconds(window)
-    counted = {
-        name: sum(one.counts for one in cases if one.at > since)
-        for name, cases in state.cases.items()
-    }
+    counted = {name: _counted(cases, since) for name, cases in state.cases.items()}
     count, total = counted.get(provider, 0.0), sum(counted.values())
     usual = max(expected(state, provider, window), 1e-6)
     if count <= usual:
@@ -320,7 +372,8 @@ def _signal(state: State, provider: str, now: Instant) -> Signal:
     cases = [one for one in state.cases.get(provider, ()) if one.at > since]
     windows = (state.settings.burst, state.settings.remembers)
     weight = max(weigh(state, provider, now, window) for window in windows)
-    full = sum(one.full for one in cases)
+    accounts = {one.account for one in cases}
+    full = len({one.account for one in cases if one.full})
     campaign = CAMPAIGN if full else CAMPAIGN_EARLY
     evidence = {Hypothesis.CAMPAIGN: campaign} if cases else {}
     if weight > 0:
@@ -334,7 +387,7 @@ def _signal(state: State, provider: str, now: Instant) -> Signal:
         evidence=evidence,
         at=at,
         reason=f"browsers that the accounts do not know had one proof sent through {provider} and "
-        f"not the other; {len(cases)} account(s), {full} of them for long",
+        f"not the other; {len(accounts)} account(s), {full} of them for long",
         events=tuple(one.id for one in cases)[-MOST_EVENTS:],
         own_observation=True,
         forger=Forger.CUSTOMERS,

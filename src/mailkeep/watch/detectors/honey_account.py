@@ -1,8 +1,10 @@
 """Somebody asked for a reset of an account that nobody uses, by an address that one provider knew.
 
 Sees: ``RecoveryRequested`` whose account or address is in the honey registry.
-Evidence: provider compromised, 8.0 nats (judged: an innocent touch about once in thirty years; one
-compromise in three uses the addresses it read); campaign, 3.0 nats (judged).
+Evidence: provider compromised, 8.4 nats (judged: an innocent touch about once in thirty years; one
+compromise in three uses the addresses it read); campaign, 3.0 nats (judged). It is 0.4 above what
+the prior and the opening line ask for, so that a touch alone opens an incident, whose opinion is
+always weighed some time later than the signal: by the half-life it does for an hour and a half.
 False alarms: the registry leaks from our own house; an operator tries the form with it.
 Delay: none, once the attacker uses the address. Evasion: picking victims, not trying every address.
 Who could forge it: only who knows the address, which is unguessable: the provider and we.
@@ -27,7 +29,7 @@ from mailkeep.watch.types import (
 )
 
 NAME = "honey_account"
-WEIGHT = 8.0
+WEIGHT = 8.4
 CAMPAIGN = 3.0
 
 

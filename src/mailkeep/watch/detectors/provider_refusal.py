@@ -1,6 +1,8 @@
 """A provider refuses our mail: suspended, unauthorised and out of order are kept apart.
 
-Sees: ``AttemptFinished.outcome``, refusals of one sort in a row for each provider.
+Sees: ``AttemptFinished.outcome``, refusals of one sort in a row for each provider: outages counted
+by message, since one is tried again and again, refusals by the address that the mail was for, since
+whoever runs a receiver can have his own mail refused as often as he likes.
 Evidence (judged): suspended: silent 8.0, compromised 1.5 nats (a suspension may follow an abuse of
 our account there); unauthorised: silent 6.0, compromised 1.0 (a stolen key is revoked); unavailable
 or ambiguous, five in a row within two minutes: silent 7.0, and nothing else: an outage stays one.
@@ -31,6 +33,7 @@ from mailkeep.watch.types import (
 
 NAME = "provider_refusal"
 MOST = 64  #: providers watched
+MOST_COUNTED = 64  #: messages or addresses counted of each
 
 _SORTS = {
     "suspended": "suspended",
@@ -51,12 +54,11 @@ _REASON = {
 
 
 class Row(msgspec.Struct, frozen=True):
-    """Refusals of one sort in a row."""
+    """Refusals of one sort in a row: when and by which fact each message, or address, was refused
+    last; the newest last."""
 
     sort: str
-    ids: tuple[str, ...]
-    times: tuple[Instant, ...]
-    count: int
+    of: dict[str, tuple[Instant, str]] = {}
 
 
 class State(msgspec.Struct, frozen=True):
@@ -85,25 +87,25 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     if row is None and len(state.rows) >= MOST:
         return state, []
     if row is None or row.sort != sort:
-        row = Row(sort, (), (), 0)
-    row = Row(
-        sort,
-        (*row.ids, recorded.id)[-MOST_EVENTS:],
-        (*row.times, recorded.at)[-MOST_EVENTS:],
-        row.count + 1,
-    )
+        row = Row(sort)
+    key = fact.message if sort == "outage" else fact.address
+    of = {name: entry for name, entry in row.of.items() if name != key}
+    of[key] = (recorded.at, recorded.id)
+    if len(of) > MOST_COUNTED:
+        of.pop(next(iter(of)))
+    row = Row(sort, of)
     state = msgspec.structs.replace(state, rows={**state.rows, fact.provider: row})
-    return _judge(state, fact.provider, row, recorded.placed_at)
+    return _judge(state, fact.provider, row, recorded)
 
 
-def _judge(state: State, provider: str, row: Row, now: Instant) -> tuple[State, list[Signal]]:
-    settings = state.settings
+def _judge(state: State, provider: str, row: Row, recorded: Recorded) -> tuple[State, list[Signal]]:
+    settings, now = state.settings, recorded.placed_at
     if row.sort == "outage":
-        within = seconds(settings.outage_within)
-        enough = sum(row.times[-1] - at <= within for at in row.times) >= settings.outage
+        since = recorded.at - seconds(settings.outage_within)
+        enough = sum(at >= since for at, _ in row.of.values()) >= settings.outage
     else:
         limit = settings.suspended if row.sort == "suspended" else settings.unauthorised
-        enough = row.count >= limit
+        enough = len(row.of) >= limit
     key = f"{provider}/{row.sort}"
     last = state.said.get(key)
     if not enough or (last is not None and now - last < seconds(settings.repeat_after)):
@@ -115,7 +117,7 @@ def _judge(state: State, provider: str, row: Row, now: Instant) -> tuple[State, 
         evidence=dict(_EVIDENCE[row.sort]),
         at=now,
         reason=_REASON[row.sort].format(provider),
-        events=row.ids,
+        events=tuple(event for _, event in row.of.values())[-MOST_EVENTS:],
         own_observation=True,
         forger=Forger.NOBODY,
         half_life=1800.0,
