@@ -45,6 +45,7 @@ def subscribers(
             IncidentUpdated: [response.player.on_incident],
             IncidentContained: [response.player.on_incident],
             IncidentClosed: [response.player.on_closed],
+            SignalRaised: [response.player.on_signal],
             ProviderRestored: [response.player.on_route_back],
             ProviderUnrested: [response.player.on_route_back],
         },

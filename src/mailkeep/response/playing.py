@@ -1,5 +1,8 @@
 """What playbooks do by themselves: propose, start, and end what they began."""
 
+from sqlalchemy import select
+
+from mailkeep.base.clock import MINUTE
 from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.events.types import Recorded
@@ -16,7 +19,7 @@ from mailkeep.mail.events import ProviderRestored, ProviderUnrested
 from mailkeep.store.database import Tx
 from mailkeep.watch.types import Hypothesis, Subject
 
-from . import queries
+from . import queries, tables
 from .actions import rest_provider
 from .actions.catalogue import ACTIONS
 from .actions.port import At
@@ -24,6 +27,10 @@ from .events import ActionProposed
 from .keeping import PLAYBOOK, Keeper, encode, entry
 from .playbooks import books, plan
 from .types import ActionState, PlaybookSettings
+
+AGAIN = MINUTE  #: how long after it began what failed is tried again at the earliest
+
+_a = tables.actions
 
 
 class Player:
@@ -38,6 +45,7 @@ class Player:
         self._keeper = keeper
         self._means = keeper.means
         self._playbooks = books(playbooks)
+        self._tried: Tx | None = None
 
     async def on_incident(self, tx: Tx, recorded: Recorded) -> None:
         """What is held about a subject changed: propose what the playbooks say, start what they
@@ -64,6 +72,27 @@ class Player:
             return
         for incident in await incidents.live(tx, lock=True):
             if incident.subject.id != fact.provider:
+                await self._play(tx, incident)
+
+    async def on_signal(self, tx: Tx, _recorded: Recorded) -> None:
+        """More of the same evidence changes nothing about an incident; but what a playbook failed
+        to do is tried again then, once in a transaction and in ``AGAIN``."""
+        if self._tried is tx:
+            return
+        self._tried = tx
+        rows = await tx.all(
+            select(_a.c.incident_id)
+            .where(
+                _a.c.state == ActionState.FAILED.value,
+                _a.c.by == PLAYBOOK,
+                _a.c.at <= tx.now - AGAIN,
+            )
+            .distinct()
+            .order_by(_a.c.incident_id.desc())
+        )
+        for row in rows:
+            incident = await incidents.one(tx, row["incident_id"], lock=True)
+            if incident.state is not State.CLOSED:
                 await self._play(tx, incident)
 
     def may(self, incident: Incident, name: str) -> bool:

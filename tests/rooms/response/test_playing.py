@@ -39,9 +39,16 @@ async def _work(stage: Stage) -> None:
     await stage.hear()
 
 
+@pytest.mark.parametrize(("detector", "wait"), [("honey", 0), ("refusal", 60)])
 async def test_what_failed_is_tried_again_on_new_evidence(
-    database: Database, keys: KeyRing, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    keys: KeyRing,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    detector: str,
+    wait: int,
 ) -> None:
+    """Of another kind at once, of the same after a minute."""
     stage = Stage(database, keys, playbooks=CUTS)
 
     async def broken(*_args: Any, **_options: Any) -> int:
@@ -52,9 +59,11 @@ async def test_what_failed_is_tried_again_on_new_evidence(
         patch.setattr(services, "cut_off", broken)
         await _work(stage)
     assert await _state(stage, "cut_provider") is ActionState.FAILED
+    await stage.signal({COMPROMISED: 8.5})
     await _work(stage)
     assert await _out(stage) == (set(), set())
-    await stage.signal({COMPROMISED: 8.5}, detector="honey")
+    clock.advance(wait)
+    await stage.signal({COMPROMISED: 8.5}, detector=detector)
     await _work(stage)
     assert await _out(stage) == ({"a"}, set())
     assert await _state(stage, "cut_provider") is ActionState.APPLIED
