@@ -86,6 +86,7 @@ class Canaries:
         self._url = public_url.rstrip("/")
         self._sent = sent
         self._chance = random.SystemRandom()
+        self._reading = asyncio.Lock()
         self._allowed = {
             name: self._may_stand_in_mail(config) for name, config in providers.items()
         }
@@ -144,13 +145,18 @@ class Canaries:
             )
         if not waiting:
             return 0
-        found = await asyncio.to_thread(reading.read, raw)
-        hashes = [self._keys.lookup_hash("canary marker", one) for one in found.markers]
-        known = [
-            row["id"]
-            for row in waiting
-            if any(hmac.compare_digest(row["marker_hash"], one) for one in hashes)
-        ]
+
+        def known_by(markers: tuple[str, ...]) -> list[str]:
+            hashes = [self._keys.lookup_hash("canary marker", one) for one in markers]
+            return [
+                row["id"]
+                for row in waiting
+                if any(hmac.compare_digest(row["marker_hash"], one) for one in hashes)
+            ]
+
+        async with self._reading:  # one at a time: whatever comes, one thread is busy with it
+            found = await asyncio.to_thread(reading.read, raw, lambda them: bool(known_by(them)))
+        known = known_by(found.markers)
         if not known:
             log.warning("canary.unknown_mail")
             return 0
