@@ -1,64 +1,55 @@
-"""What strangers send to the doors: refused in order, and never our fault."""
+"""Strangers at the doors: idle connections take no more than their share."""
 
 import asyncio
-import http.client
 
-from yarl import URL
-
-from .conftest import Up
-
-FORM = (
-    b'--x\r\nContent-Disposition: form-data; name="address"\r\n'
-    b"Content-Type: text/plain; charset=%s\r\n\r\nada@example.net\r\n--x--\r\n"
-)
-MULTIPART = "multipart/form-data; boundary=x"
+from mailkeep.smtp import door
 
 
-async def _post(up: Up, path: str, body: bytes, headers: dict[str, str]) -> int:
-    async with up.session.post(
-        f"{up.url}{path}", data=body, headers=headers, allow_redirects=False
-    ) as reply:
-        return reply.status
+class _Quiet(door.Door):
+    async def handle_DATA(self, _server: object, _session: object, _envelope: object) -> str:
+        return "250 2.0.0 ok"
 
 
-async def test_a_form_that_nobody_can_read_is_no_fault_of_ours(up: Up) -> None:
-    plain = {"Content-Type": "application/x-www-form-urlencoded"}
-    for path in ("/recover", "/sign-in", "/console/sign-in"):
-        assert await _post(up, path, FORM % b"nonsense", {"Content-Type": MULTIPART}) == 400
-        for said in ("http://[::1", "null", "https://evil.example", f"{up.url}@evil.example"):
-            assert await _post(up, path, b"a=b", plain | {"Origin": said}) == 403
-    for name in ("localhost", "127.0.0.1"):
-        host = f"{name}:{URL(up.url).port}"
-        own = {"Origin": f"http://{host}", "Host": host}
-        assert await _post(up, "/recover", b"address=ada@example.net", plain | own) == 303
-    good = {"Content-Type": MULTIPART, "Origin": up.url}
-    assert await _post(up, "/recover", FORM % b"utf-8", good) == 303
+async def test_idle_connections_of_one_address_are_bounded_and_leave_room() -> None:
+    server = await door.listen(_Quiet(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    held = []
+    try:
+        replies = []
+        for _ in range(door.MAX_FROM_ONE + 5):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            held.append(writer)
+            replies.append((await reader.readline())[:3])
+        assert replies.count(b"220") == door.MAX_FROM_ONE
+        assert replies.count(b"421") == 5
+        # Another address still gets in.
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, local_addr=("127.0.0.2", 0)
+        )
+        held.append(writer)
+        assert (await reader.readline()).startswith(b"220")
+        # And whoever leaves makes room.
+        held.pop(0).close()
+        await asyncio.sleep(0.05)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        held.append(writer)
+        assert (await reader.readline()).startswith(b"220")
+    finally:
+        for writer in held:
+            writer.close()
+        await asyncio.gather(*(one.wait_closed() for one in held), return_exceptions=True)
+        server.close()
 
 
-async def test_a_stranger_is_refused_before_the_body_is_read(up: Up) -> None:
-    """The answer comes while the body is still announced."""
-
-    def ask(path: str, key: str) -> int:
-        url = URL(up.url)
-        connection = http.client.HTTPConnection(url.host or "", url.port, timeout=10)
-        connection.putrequest("POST", path)
-        connection.putheader("Authorization", f"Bearer {key}")
-        connection.putheader("Content-Length", str(40 * 1024 * 1024))
-        connection.endheaders()
-        status = connection.getresponse().status
-        connection.close()
-        return status
-
-    for path in (
-        "/v1/messages",
-        "/v1/incidents/inc_1/actions/cut_provider",
-        "/v1/incidents/inc_1/notes",
-        "/v1/incidents/inc_1/close",
-    ):
-        assert await asyncio.to_thread(ask, path, "mk_nobody") == 401
-
-
-async def test_who_may_send_is_told_what_is_wrong_with_the_body(up: Up) -> None:
-    assert await _post(up, "/v1/messages", b"{", up.bearer()) == 422
-    assert await _post(up, "/v1/messages", b"{", {"Authorization": "Bearer mk_nobody"}) == 401
-    assert await _post(up, "/v1/messages", b"{", {}) == 401
+async def test_a_session_ends_however_busy_it_is_kept(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(door, "SESSION_SECONDS", 0.3)
+    server = await door.listen(_Quiet(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(5):
+        while line := await reader.readline():
+            assert line
+            writer.write(b"NOOP\r\n")
+            await asyncio.sleep(0.02)
+    writer.close()
+    server.close()

@@ -159,7 +159,7 @@ async def _key(up: Up, *scopes: str) -> str:
     """A key for the running process, made as the command makes it."""
     database = Database(f"sqlite:///{up.home / 'mailkeep.db'}", SystemClock())
     async with database.write() as tx:
-        key = await services.create_key(tx, KeyRing(up.home), "night shift", scopes)
+        key = await services.create_key(tx, KeyRing(up.home), "night shift", scopes, by="test")
     await database.close()
     return key
 
@@ -167,7 +167,7 @@ async def _key(up: Up, *scopes: str) -> str:
 async def _revoke(up: Up) -> None:
     database = Database(f"sqlite:///{up.home / 'mailkeep.db'}", SystemClock())
     async with database.write() as tx:
-        assert await services.revoke_keys(tx, "night shift") == 1
+        assert await services.revoke_keys(tx, "night shift", by="test") == 1
     await database.close()
 
 

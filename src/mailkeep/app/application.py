@@ -81,7 +81,7 @@ class Application:
         self.intake = Intake(
             self.database, self.keys, self.streams, honey=watching.reserved(settings)
         )
-        self.claims = Claims(self.database, self.providers)
+        self.claims = Claims(self.database, self.shared, self.providers)
         self.dispatcher = Dispatcher(
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
         )

@@ -6,7 +6,12 @@ Each subscriber reads the log at its own pace, under a name that is never reused
 from mailkeep.accounts.events import FactorBound, PasswordSet
 from mailkeep.events.subscribe import Handler, Subscriber
 from mailkeep.events.types import Fact
-from mailkeep.incidents.events import IncidentContained, IncidentOpened, IncidentUpdated
+from mailkeep.incidents.events import (
+    IncidentClosed,
+    IncidentContained,
+    IncidentOpened,
+    IncidentUpdated,
+)
 from mailkeep.incidents.services import Incidents
 from mailkeep.mail.events import (
     AttemptFinished,
@@ -36,9 +41,12 @@ def subscribers(
             ProofVoided: [incidents.on_voided],
         },
         "response": {
-            IncidentOpened: [response.on_incident],
-            IncidentUpdated: [response.on_incident],
-            IncidentContained: [response.on_incident],
+            IncidentOpened: [response.player.on_incident],
+            IncidentUpdated: [response.player.on_incident],
+            IncidentContained: [response.player.on_incident],
+            IncidentClosed: [response.player.on_closed],
+            ProviderRestored: [response.player.on_route_back],
+            ProviderUnrested: [response.player.on_route_back],
         },
     }
     if recovery is not None:

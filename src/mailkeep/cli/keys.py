@@ -11,7 +11,7 @@ from mailkeep.mail import services
 from mailkeep.store.database import Database, Tx
 from mailkeep.trust.register import nearest
 
-from .house import DEFAULT_HOME, Home, settings, write
+from .house import DEFAULT_HOME, Home, operator, settings, write
 
 app = typer.Typer(no_args_is_help=True, help="API keys.")
 out = Console()
@@ -35,7 +35,9 @@ def create(
 
     async def work(_database: Database, tx: Tx) -> str:
         keys = KeyRing(home)
-        return await services.create_key(tx, keys, name, tuple(scope), tuple(stream or ()))
+        return await services.create_key(
+            tx, keys, name, tuple(scope), tuple(stream or ()), by=operator()
+        )
 
     out.print(write(home, work), highlight=False)
 
@@ -48,7 +50,7 @@ def revoke(
     """Revoke every API key of that name."""
 
     async def work(_database: Database, tx: Tx) -> int:
-        return await services.revoke_keys(tx, name)
+        return await services.revoke_keys(tx, name, by=operator())
 
     count = write(home, work)
     if not count:

@@ -22,6 +22,10 @@ Index(
     postgresql_where=events.c.position.is_(None),
 )
 
+# Opinions are formed of signals alone, which are few among the facts of mail.
+_SIGNALS = events.c.kind == "watch.signal"
+Index("ix_events_signals", events.c.id, sqlite_where=_SIGNALS, postgresql_where=_SIGNALS)
+
 relay = Table(
     "event_relay",
     metadata,

@@ -225,7 +225,10 @@ def _merge(
             opinion.open or still,
             _observed(opinion, weights),
             tuple(
-                Reason(term.detector, round(term.counted, 2), term.reason, term.note, term.events)
+                Reason(
+                    *(term.detector, round(term.counted, 2), term.reason, term.note),
+                    *(term.events, term.forger),
+                )
                 for term in opinion.terms
             ),
             opinion.prior,

@@ -5,7 +5,7 @@ import enum
 import msgspec
 
 from mailkeep.base.clock import Instant
-from mailkeep.watch.types import Hypothesis, Subject
+from mailkeep.watch.types import Forger, Hypothesis, Subject
 
 
 class State(enum.StrEnum):
@@ -18,13 +18,24 @@ class State(enum.StrEnum):
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """One term of an opinion: what it counts, in nats, in plain words, and on what it rests."""
+    """One term of an opinion: what it counts, in nats, in plain words, and on what it rests.
+
+    Attributes:
+        forger: who outside could have staged it; of one that was kept without it, anyone.
+    """
 
     detector: str
     nats: float
     text: str
     note: str
     events: tuple[str, ...]
+    forger: Forger = Forger.ANYONE
+
+    @property
+    def dates(self) -> bool:
+        """Whether its facts may say when it began. Else a staged sign, which may count nothing,
+        would have accounts frozen that were recovered days before."""
+        return self.nats > 0 and self.forger is Forger.NOBODY
 
 
 class View(msgspec.Struct, frozen=True):
@@ -49,7 +60,8 @@ class Incident(msgspec.Struct, frozen=True):
     """An incident.
 
     Attributes:
-        since: when the oldest fact of its evidence happened: the first act that can be seen.
+        since: when the oldest fact happened that counts and that nobody outside could have staged:
+            the first act that can be seen. At the latest when it opened.
         quiet_since: since when no opinion has been held.
         closed_by: who closed it: a person's id, or ``quiet``, ``joined``.
     """

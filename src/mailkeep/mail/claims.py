@@ -14,7 +14,7 @@ from mailkeep.events.log import record
 from mailkeep.providers import registry
 from mailkeep.providers.errors import ForgedWebhook, MalformedWebhook
 from mailkeep.providers.types import Claim, ClaimKind, ProviderConfig, WebhookRequest
-from mailkeep.store.database import Database, Tx
+from mailkeep.store.database import Database, SharedCommit, Tx
 
 from . import tables
 from .events import ClaimRefused, DeliveryReported
@@ -33,16 +33,23 @@ _FROM = {
 }
 
 
+CHUNK = 50  #: claims in one piece of work
+LANE = 90  #: behind every stream
+
+
 class Claims:
     """The door for webhooks.
 
     Args:
-        database: where claims go.
+        database, shared: where claims go.
         providers: by name.
     """
 
-    def __init__(self, database: Database, providers: dict[str, ProviderConfig]) -> None:
+    def __init__(
+        self, database: Database, shared: SharedCommit, providers: dict[str, ProviderConfig]
+    ) -> None:
         self._database = database
+        self._shared = shared
         self._providers = providers
         self._refused_at: dict[str, int] = {}
 
@@ -62,8 +69,18 @@ class Claims:
         except (ForgedWebhook, MalformedWebhook) as error:
             await self._refuse(provider, error.slug, request.received_at)
             raise
-        async with self._database.write() as tx:
-            return sum([await self._take(tx, claim) for claim in found])
+        # In the order in which others lock messages, a part at a time and behind everything else:
+        # a provider's thousand events must not keep a recovery waiting.
+        found.sort(key=lambda claim: claim.message_id or "")
+        new = 0
+        for start in range(0, len(found), CHUNK):
+            part = found[start : start + CHUNK]
+
+            async def take(tx: Tx, part: list[Claim] = part) -> int:
+                return sum([await self._take(tx, claim) for claim in part])
+
+            new += await self._shared.run(take, lane=LANE, weight=len(part))
+        return new
 
     async def _take(self, tx: Tx, claim: Claim) -> bool:
         new = await tx.run(

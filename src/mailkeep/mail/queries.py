@@ -1,6 +1,6 @@
 """Reads of the mail room."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence, Set
 
 import msgspec
 from sqlalchemy import Select, func, select
@@ -131,6 +131,7 @@ async def unconfirmed(tx: Tx, provider: str, since: Instant) -> int:
             m.c.provider == provider,
             m.c.status == Status.ACCEPTED.value,
             m.c.accepted_at >= since,
+            m.c.only != provider,  # a canary has no elsewhere
             m.c.id.in_(select(tables.message_bodies.c.message_id)),
         )
     )
@@ -151,6 +152,14 @@ async def resting(tx: Tx) -> dict[str, Instant]:
     return {row["provider"]: row["rested_at"] for row in rows}
 
 
+async def rest_reason(tx: Tx, provider: str) -> str | None:
+    """Why a provider rests; None when it does not."""
+    s = tables.provider_states
+    resting = (s.c.provider == provider) & s.c.rested_at.is_not(None)
+    row = await tx.one(select(s.c.rest_reason).where(resting))
+    return None if row is None else row["rest_reason"] or ""
+
+
 async def exposed(tx: Tx, providers: str | Set[str], until: Instant) -> int:
     """How many addresses a provider, or any of several, had been given by ``until``."""
     e = tables.exposures
@@ -167,6 +176,13 @@ async def key_names(tx: Tx) -> dict[str, str]:
     """What the API keys are called, by their ids."""
     k = tables.api_keys
     return {row["id"]: row["name"] for row in await tx.all(select(k.c.id, k.c.name))}
+
+
+async def carriers(tx: Tx, messages: Collection[str]) -> dict[str, str]:
+    """The provider that took each of these messages last."""
+    m = tables.messages
+    rows = await tx.all(select(m.c.id, m.c.provider).where(m.c.id.in_(messages)))
+    return {row["id"]: row["provider"] for row in rows if row["provider"] is not None}
 
 
 async def caught(tx: Tx, limit: int = 100, search: str = "") -> list[CaughtMail]:

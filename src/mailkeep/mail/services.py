@@ -135,13 +135,19 @@ async def cancel(database: Database, tx: Tx, message: str, why: str) -> bool:
 
 
 async def create_key(
-    tx: Tx, keys: KeyRing, name: str, scopes: tuple[str, ...], streams: tuple[str, ...] = ()
+    tx: Tx,
+    keys: KeyRing,
+    name: str,
+    scopes: tuple[str, ...],
+    streams: tuple[str, ...] = (),
+    *,
+    by: str,
 ) -> str:
     """A new API key, returned once and kept as a keyed hash; no streams means all of them."""
-    key = f"mk_{secrets.token_urlsafe(24)}"
+    key, key_id = f"mk_{secrets.token_urlsafe(24)}", new_id("key", tx.now)
     await tx.run(
         insert(tables.api_keys).values(
-            id=new_id("key", tx.now),
+            id=key_id,
             name=name,
             hash=keys.lookup_hash("api key", key),
             scopes=",".join(scopes),
@@ -149,15 +155,20 @@ async def create_key(
             created_at=tx.now,
         )
     )
+    entry = {"key": key_id, "scopes": list(scopes), "streams": list(streams)}
+    await audit.write(tx, by, "create_key", entry)
     return key
 
 
-async def revoke_keys(tx: Tx, name: str) -> int:
+async def revoke_keys(tx: Tx, name: str, *, by: str) -> int:
     """Revoke every key of that name, at once and for good; returns how many."""
     k = tables.api_keys
-    return await tx.run(
-        update(k).where(k.c.name == name, k.c.revoked_at.is_(None)).values(revoked_at=tx.now)
-    )
+    of = (k.c.name == name, k.c.revoked_at.is_(None))
+    ids = [row["id"] for row in await tx.all(select(k.c.id).where(*of).order_by(k.c.id))]
+    if ids:
+        await tx.run(update(k).where(*of).values(revoked_at=tx.now))
+        await audit.write(tx, by, "revoke_keys", {"keys": ids})
+    return len(ids)
 
 
 async def authorise(

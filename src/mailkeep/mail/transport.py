@@ -5,6 +5,7 @@ in the request), replies are read up to a bound.
 """
 
 import asyncio
+import errno
 
 import aiohttp
 import aiosmtplib
@@ -21,6 +22,11 @@ from mailkeep.providers.types import (
 )
 
 CONNECT_SECONDS = 5.0
+#: Out of descriptors, ports or memory, or off the network.
+_OURS = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL, errno.ENETDOWN}
+    | {errno.ENETUNREACH}
+)
 TOTAL_SECONDS = 20.0
 
 
@@ -60,8 +66,8 @@ class Transport:
             return TransportFailure("tls")
         except aiohttp.ConnectionTimeoutError:
             return TransportFailure("timeout_before_send")
-        except aiohttp.ClientConnectorError:
-            return TransportFailure("connect")
+        except aiohttp.ClientConnectorError as error:
+            return TransportFailure("local" if _ours(error.os_error) else "connect")
         except TimeoutError:
             return TransportFailure("timeout_after_send")
         except (aiohttp.ClientError, OSError):
@@ -96,10 +102,17 @@ async def _smtp(request: SmtpRequest) -> Reply:
         return TransportFailure("timeout_before_send")
     except (aiosmtplib.SMTPTimeoutError, TimeoutError):
         return TransportFailure("timeout_after_send" if handed_over else "timeout_before_send")
-    except (aiosmtplib.SMTPException, OSError):
+    except (aiosmtplib.SMTPException, OSError) as error:
+        if not handed_over and _ours(error.__cause__ or error):
+            return TransportFailure("local")
         return TransportFailure("reset_after_send" if handed_over else "connect")
     finally:
         client.close()
+
+
+def _ours(error: BaseException) -> bool:
+    """Whether this machine could not even try: blaming the provider would frame it."""
+    return isinstance(error, OSError) and error.errno in _OURS
 
 
 def _smtp_reply(code: int, message: str) -> SmtpReply:

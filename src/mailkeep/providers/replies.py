@@ -16,6 +16,7 @@ _ID_LIMIT: Final = 200
 
 _TRANSPORT: Final = {
     "connect": (OutcomeKind.UNAVAILABLE, "no connection"),
+    "local": (OutcomeKind.DEFERRED, "this machine could not connect to anybody"),
     "tls": (OutcomeKind.UNAVAILABLE, "no trusted TLS connection"),
     "timeout_before_send": (
         OutcomeKind.UNAVAILABLE,

@@ -138,9 +138,14 @@ class SmtpReply(_Quiet, frozen=True):
 
 
 class TransportFailure(msgspec.Struct, frozen=True):
-    """No reply. ``_after_send``: the message had been handed over whole when it happened."""
+    """No reply. ``_after_send``: the message had been handed over whole when it happened.
 
-    kind: Literal["connect", "timeout_before_send", "timeout_after_send", "reset_after_send", "tls"]
+    ``local``: this machine could not even try (no descriptors, no network): nobody else's fault.
+    """
+
+    kind: Literal[
+        "connect", "local", "timeout_before_send", "timeout_after_send", "reset_after_send", "tls"
+    ]
 
 
 Request = HttpRequest | SmtpRequest

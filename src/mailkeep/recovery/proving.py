@@ -16,7 +16,7 @@ from sqlalchemy.engine import RowMapping
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle
 from mailkeep.base import tokens
-from mailkeep.base.clock import SECOND
+from mailkeep.base.clock import MINUTE, SECOND
 from mailkeep.base.errors import Conflict, TooMany
 from mailkeep.events.log import record
 from mailkeep.store.database import Tx
@@ -32,6 +32,7 @@ _r, _p, _x = tables.recoveries, tables.proofs, tables.redemptions
 #: made: the time must not tell how many there are, and so not whether an account is among them.
 CANDIDATES = 2
 MOST_BROWSERS = 50  #: that may show one proof
+_TOO_MANY = "too many codes from there; wait a while"
 _WRONG = "this is wrong, void or expired; ask for a new mail, or try again"
 
 
@@ -50,16 +51,25 @@ class Proving:
 
         Raises:
             Conflict: unknown, expired or void: the same words.
+            TooMany: too many proofs from this network, right or wrong.
         """
         context = self._context
         lookup = context.link_hash(secret)
+        taken = False
         async with context.database.write() as tx:
+            allowed = await self._may_show(tx, network)
             row = await tx.one(_proof_and_recovery().where(_p.c.lookup == lookup))
-            taken = row is not None and await self._redeem(tx, row, browser, network)
-            if row is not None and not taken:
-                why = "voided" if row["voided_at"] is not None else "expired"
-                fact = ProofFailed(row["recovery_id"], ProofKind.LINK.value, why)
-                await record(context.database, tx, fact)
+            if allowed and row is not None:
+                taken = await self._redeem(tx, row, browser, network)
+                # Once a minute: who posts an old link again and again must not fill the log.
+                if not taken and await throttle.take(
+                    tx, row["id"], "failed", limit=1, window=MINUTE
+                ):
+                    why = "voided" if row["voided_at"] is not None else "expired"
+                    fact = ProofFailed(row["recovery_id"], ProofKind.LINK.value, why)
+                    await record(context.database, tx, fact)
+        if not allowed:
+            raise TooMany(_TOO_MANY, retry_after=context.settings.window)
         if not taken:
             raise Conflict(_WRONG, field="long")
 
@@ -136,7 +146,7 @@ class Proving:
             .where(_x.c.browser == browser, _p.c.kind == ProofKind.LINK.value)
         )
         async with context.database.write() as tx:
-            allowed = await throttle.take(tx, network, "prove", limit=settings.asks, window=window)
+            allowed = await self._may_show(tx, network)
             rows = await tx.all(
                 _proof_and_recovery()
                 .where(
@@ -163,8 +173,13 @@ class Proving:
                 if row is not None and own and total:
                     kept.append(row)
         if not allowed:
-            raise TooMany("too many codes; wait a while", retry_after=settings.window)
+            raise TooMany(_TOO_MANY, retry_after=settings.window)
         return kept
+
+    async def _may_show(self, tx: Tx, network: str) -> bool:
+        settings = self._context.settings
+        window = round(settings.window * SECOND)
+        return await throttle.take(tx, network, "prove", limit=2 * settings.asks, window=window)
 
     async def _redeem(self, tx: Tx, row: RowMapping, browser: str, network: str) -> bool:
         """Check and note in one act (ASVS 15.4.2); again in the same browser is no error."""

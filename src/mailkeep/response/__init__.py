@@ -6,7 +6,7 @@ after a kill.
 
 Owns: ``actions``, ``notices``.
 Publishes: ``response.events``. Hears: ``IncidentOpened``, ``IncidentUpdated``,
-``IncidentContained``.
+``IncidentContained``, ``IncidentClosed``, ``ProviderRestored``, ``ProviderUnrested``.
 Security: the only room that acts on suspicion. Everything is audited in the transaction of the
 act; nothing acts alone on a claim, and no automatic act leaves fewer than two independent routes.
 Reads contact points to tell owners; writes no address anywhere but into the mail itself.

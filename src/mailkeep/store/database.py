@@ -211,19 +211,23 @@ class SharedCommit:
         self._database = database
         self._batch = batch
         self._waiting: asyncio.PriorityQueue[
-            tuple[int, int, Callable[[Tx], Awaitable[Any]], asyncio.Future[Any]]
+            tuple[int, int, int, Callable[[Tx], Awaitable[Any]], asyncio.Future[Any]]
         ] = asyncio.PriorityQueue()
         self._sequence = 0
         self._task: asyncio.Task[None] | None = None
 
-    async def run(self, job: Callable[[Tx], Awaitable[T]], lane: int = 1) -> T:
+    async def run(self, job: Callable[[Tx], Awaitable[T]], lane: int = 1, weight: int = 1) -> T:
         """Run ``job`` in the next shared commit; returns once it is durable.
+
+        Args:
+            lane: lower ones go first.
+            weight: how many ordinary jobs it is worth; a commit takes ``batch`` of them.
 
         A job that raises spoils nobody else's: the batch is run again, each job for itself.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._sequence += 1
-        self._waiting.put_nowait((lane, self._sequence, job, future))
+        self._waiting.put_nowait((lane, self._sequence, weight, job, future))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())
         return await future
@@ -231,10 +235,12 @@ class SharedCommit:
     async def _drain(self) -> None:
         while not self._waiting.empty():
             jobs: list[tuple[Callable[[Tx], Awaitable[Any]], asyncio.Future[Any]]] = []
-            while len(jobs) < self._batch and not self._waiting.empty():
-                _, _, job, future = self._waiting.get_nowait()
+            room = self._batch
+            while room > 0 and not self._waiting.empty():
+                _, _, weight, job, future = self._waiting.get_nowait()
                 if not future.done():
                     jobs.append((job, future))
+                    room -= weight
             await self._commit(jobs)
 
     async def _commit(self, jobs: list[tuple[Callable[[Tx], Awaitable[Any]], Any]]) -> None:

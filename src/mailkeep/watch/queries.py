@@ -1,8 +1,9 @@
 """Reads of the watch room."""
 
-from sqlalchemy import select
+from sqlalchemy import literal_column, select
 
 from mailkeep.base.clock import DAY
+from mailkeep.base.ids import earliest
 from mailkeep.events.tables import events
 from mailkeep.events.types import decode
 from mailkeep.store.database import Tx
@@ -11,6 +12,9 @@ from .correlation import MOST_SIGNALS, Beliefs, Opinion, hear, weigh
 from .events import SignalRaised
 from .types import Forger, WatchSettings
 
+MOST_READ = 4 * MOST_SIGNALS  #: of either sort
+#: Written out, not bound: so both engines see that the index of signals answers it.
+_IS_SIGNAL = events.c.kind == literal_column(f"'{SignalRaised.kind}'")
 LOOK_BACK = 30 * DAY  #: no signal weighs longer
 _FIRM = f'"forger":"{Forger.NOBODY}"'  #: as it is written; within a text the quotes are escaped
 
@@ -26,9 +30,9 @@ async def opinions(tx: Tx, settings: WatchSettings) -> list[Opinion]:
     for which in (firm, ~firm):
         rows += await tx.all(
             select(events.c.id, events.c.kind, events.c.data)
-            .where(events.c.kind == SignalRaised.kind, events.c.at >= tx.now - LOOK_BACK, which)
+            .where(_IS_SIGNAL, events.c.id >= earliest("evt", tx.now - LOOK_BACK), which)
             .order_by(events.c.id.desc())
-            .limit(MOST_SIGNALS)
+            .limit(MOST_READ)
         )
     beliefs = Beliefs()
     for row in sorted(rows, key=lambda one: one["id"]):

@@ -12,7 +12,7 @@ from mailkeep.mail.claims import Claims
 from mailkeep.mail.types import Job, NewMessage
 from mailkeep.providers import registry
 from mailkeep.providers.types import Claim, ClaimKind, Outcome, OutcomeKind, WebhookRequest
-from mailkeep.store.database import Database
+from mailkeep.store.database import Database, SharedCommit
 
 from .conftest import STREAMS, new, provider
 
@@ -24,7 +24,9 @@ class Room:
 
     def __init__(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         self._database = database
-        self._claims = Claims(database, {name: provider(name, 1) for name in ("one", "two")})
+        self._claims = Claims(
+            database, SharedCommit(database), {name: provider(name, 1) for name in ("one", "two")}
+        )
         self._said: list[Claim] = []
         self._count = 0
         module = registry.get("mandrill")

@@ -13,8 +13,8 @@ async def test_a_key_does_what_it_was_made_for_until_it_is_revoked(
     database: Database, keys: KeyRing
 ) -> None:
     async with database.write() as tx:
-        key = await services.create_key(tx, keys, "shop", ("send",), ("alert",))
-        other = await services.create_key(tx, keys, "other", ("send",))
+        key = await services.create_key(tx, keys, "shop", ("send",), ("alert",), by="test")
+        other = await services.create_key(tx, keys, "other", ("send",), by="test")
     async with database.read() as tx:
         stored = await tx.all(select(tables.api_keys))
         assert not [row for row in stored if key in str(dict(row))]
@@ -26,8 +26,8 @@ async def test_a_key_does_what_it_was_made_for_until_it_is_revoked(
         with pytest.raises(NotSignedIn):
             await services.authorise(tx, keys, key[:-1], "send")
     async with database.write() as tx:
-        assert await services.revoke_keys(tx, "shop") == 1
-        assert await services.revoke_keys(tx, "shop") == 0
+        assert await services.revoke_keys(tx, "shop", by="test") == 1
+        assert await services.revoke_keys(tx, "shop", by="test") == 0
     async with database.read() as tx:
         with pytest.raises(NotSignedIn):
             await services.authorise(tx, keys, key, "send", frozenset({"alert"}))

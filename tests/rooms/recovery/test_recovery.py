@@ -589,3 +589,18 @@ async def test_what_has_ended_is_forgotten_in_its_time(
     async with room.database.write() as tx:
         assert await retention.forget_recoveries(tx, tx.now - 90 * DAY, 10) == 1
         assert await queries.outcomes(tx, {"a", "b"}, 0, tx.now) == Outcomes(0, 0, 0, 0, 0)
+
+
+async def test_an_old_link_posted_again_and_again_leaves_one_trace(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    await owner()
+    await room.ask("own")
+    link, _ = await room.proofs()
+    clock.advance(3601)
+    for _ in range(60):
+        with pytest.raises(Conflict):
+            await give(room, "own", link=link["link"])
+    with pytest.raises(TooMany):
+        await give(room, "own", link=link["link"])
+    assert [kind for kind, _ in await room.facts()].count("proof_failed") == 1

@@ -10,7 +10,7 @@ from mailkeep.incidents import queries
 from mailkeep.incidents.types import State
 from mailkeep.mail import services as mail
 from mailkeep.store.database import Database
-from mailkeep.watch.types import RESETS
+from mailkeep.watch.types import RESETS, Forger
 
 from .conftest import CAMPAIGN, COMPROMISED, SILENT, Stage
 
@@ -81,6 +81,26 @@ async def test_a_cut_by_hand_contains_and_a_restore_restores(
     assert (await stage.only()).closed_by == "quiet"
 
 
+async def test_what_was_restored_opens_again_at_new_signs(
+    stage: Stage, database: Database, clock: ManualClock
+) -> None:
+    await stage.signal({COMPROMISED: 8.5})
+    async with database.write() as tx:
+        await mail.cut_off(database, tx, "a", by="uid:7", reason="x", since=tx.now - HOUR)
+    await stage.hear()
+    clock.advance(60)
+    async with database.write() as tx:
+        await mail.restore(database, tx, "a", by="uid:7", reason="x")
+    await stage.hear()
+    clock.advance(60)
+    await stage.incidents.tick()
+    assert (await stage.only()).state is State.RESTORED  # nothing new was seen
+    await stage.signal({SILENT: 9.0})
+    incident = await stage.only()
+    assert (incident.state, incident.contained_at) == (State.OPEN, None)
+    assert "open again" in str(await stage.lines(incident.id))
+
+
 async def test_it_closes_when_nothing_is_held_for_long_and_keeps_its_blast_radius(
     stage: Stage, database: Database, clock: ManualClock
 ) -> None:
@@ -134,3 +154,24 @@ async def test_notes_stand_in_the_timeline_and_in_no_event(
         for table in (events, audit):
             assert not [row for row in await tx.all(table.select()) if "ada@" in row["data"]]
     assert ("key_1", "note_incident") in await stage.audited()
+
+
+async def test_what_counts_nothing_or_was_staged_does_not_widen_the_window(
+    stage: Stage, clock: ManualClock
+) -> None:
+    """Else somebody's denial of two days ago would have owners frozen who recovered since."""
+    clock.advance(60 * 3600)
+    weights = {COMPROMISED: 2.0, CAMPAIGN: 2.0}
+    options = {"own": False, "forger": Forger.ANYONE}
+    await stage.signal(weights, RESETS, detector="denial", age=41 * 3600, **options)
+    await stage.signal({COMPROMISED: 0.0}, "a", detector="nothing", age=30 * 3600)
+    await stage.signal({COMPROMISED: 2.0}, "a", detector="word", age=20 * 3600, **options)
+    await stage.signal({COMPROMISED: 8.5}, "a", age=300)
+    (incident,) = [one for one in await stage.all() if one.subject.id == "a"]
+    counted = {one.detector for one in incident.opinions[0].reasons if one.nats > 0}
+    assert "word" in counted
+    assert incident.since == incident.opened_at - 5 * MINUTE
+    # What we saw ourselves, and nobody could stage, does.
+    await stage.signal({COMPROMISED: 8.5}, "a", detector="honey", age=50 * 3600)
+    (after,) = [one for one in await stage.all() if one.id == incident.id]
+    assert after.since == incident.opened_at - 50 * HOUR

@@ -1,15 +1,20 @@
 """The runner on both engines: what it records is what a replay of its log raises."""
 
 import asyncio
+from typing import Any
 
 import msgspec
+import pytest
+import sqlalchemy
+from sqlalchemy import Select
+from sqlalchemy.dialects import sqlite
 
 from mailkeep.base.clock import ManualClock
 from mailkeep.events import log
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished
 from mailkeep.recovery.events import ProofRedeemed, RecoveryDenied, RecoveryRequested
-from mailkeep.store.database import Database
+from mailkeep.store.database import Database, Tx
 from mailkeep.watch import queries
 from mailkeep.watch.engine import replay
 from mailkeep.watch.events import CanaryArrived, SignalRaised
@@ -139,3 +144,27 @@ async def test_a_lone_honey_touch_opens_however_late_it_is_weighed(
 async def _log_with_unplaced(database: Database, relay: log.Relay) -> list[Recorded]:
     await relay.place()
     return await _log(database)
+
+
+async def test_opinions_do_not_read_the_whole_log(database: Database) -> None:
+    """The log only grows; the opinions are asked for at every signal."""
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL plans by statistics, which an empty log has not")
+    asked: list[str] = []
+
+    class Listening:
+        def __init__(self, tx: Tx) -> None:
+            self._tx, self.now = tx, tx.now
+
+        async def all(self, statement: Select[Any]) -> list[Any]:
+            text = statement.compile(
+                dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+            )
+            plan = await self._tx.all(sqlalchemy.text(f"EXPLAIN QUERY PLAN {text}"))
+            asked.extend(row["detail"] for row in plan)
+            return await self._tx.all(statement)
+
+    async with database.read() as tx:
+        await queries.opinions(Listening(tx), WatchSettings())
+    assert asked
+    assert all("ix_events_signals" in one for one in asked)

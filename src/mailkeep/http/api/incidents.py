@@ -14,6 +14,7 @@ from mailkeep.incidents.types import BlastRadius, Entry, View
 from mailkeep.incidents.words import headline
 from mailkeep.response import queries
 from mailkeep.response.types import ActionView, CaseView
+from mailkeep.store.database import Tx
 
 T = TypeVar("T")
 MOST = 50  #: incidents in the list
@@ -155,23 +156,26 @@ class IncidentsApi(Controller):
         if wanted.step == "apply":
             return _action(await running.response.apply(incident, name, by=by))
         do = running.response.preview if wanted.step == "preview" else running.response.undo
-        async with running.database.write() as tx:
-            return _action(await do(tx, incident, name, by=by))
+        return _action(await running.database.retrying(lambda tx: do(tx, incident, name, by=by)))
 
     @post("/{incident:str}/notes", status_code=201, summary="Add a note to the timeline")
     async def note(self, request: Incoming, running: Running, incident: str) -> None:
         by = await authorise(request, running, "operate")
         wanted = _decode(await request.body(), NoteIn)
-        async with running.database.write() as tx:
-            await running.incidents.note(tx, incident, wanted.text, by=by)
+        await running.database.retrying(
+            lambda tx: running.incidents.note(tx, incident, wanted.text, by=by)
+        )
 
     @post("/{incident:str}/close", status_code=200, summary="Close an incident")
     async def close(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
         by = await authorise(request, running, "operate")
         wanted = _decode(await request.body(), NoteIn)
-        async with running.database.write() as tx:
+
+        async def end(tx: Tx) -> IncidentOut:
             await running.incidents.close(tx, incident, wanted.text, by=by)
             return _out(await queries.case(tx, running.response.means, incident))
+
+        return await running.database.retrying(end)
 
 
 def _decode(body: bytes, kind: type[T]) -> T:

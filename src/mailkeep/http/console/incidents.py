@@ -103,8 +103,9 @@ class Console(Controller):
         if action.dangerous and not sure:
             return await _action_page(running, operator, incident, name, asked=step)
         if step == "undo":
-            async with running.database.write() as tx:
-                await running.response.undo(tx, incident, name, by=operator.key)
+            await running.database.retrying(
+                lambda tx: running.response.undo(tx, incident, name, by=operator.key)
+            )
             return _to(incident)
         seen = operator.form.get("seen", "")
         try:
@@ -116,9 +117,10 @@ class Console(Controller):
 
     @post("/incidents/{incident:str}/notes")
     async def note(self, running: Running, operator: Operator, incident: str) -> Redirect:
-        async with running.database.write() as tx:
-            text = operator.form.get("text", "")
-            await running.incidents.note(tx, incident, text, by=operator.key)
+        text = operator.form.get("text", "")
+        await running.database.retrying(
+            lambda tx: running.incidents.note(tx, incident, text, by=operator.key)
+        )
         return _to(incident)
 
     @post("/incidents/{incident:str}/close")
@@ -128,8 +130,9 @@ class Console(Controller):
                 case = await queries.case(tx, running.response.means, incident)
             return _page(operator, "close", case=case)
         why = operator.form.get("text", "")
-        async with running.database.write() as tx:
-            await running.incidents.close(tx, incident, why, by=operator.key)
+        await running.database.retrying(
+            lambda tx: running.incidents.close(tx, incident, why, by=operator.key)
+        )
         return _to(incident)
 
 

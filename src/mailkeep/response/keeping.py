@@ -1,0 +1,154 @@
+"""How an action is kept: written, begun, taken back, failed; each with its line, audit, fact."""
+
+import asyncio
+
+import msgspec
+from sqlalchemy import text, update
+
+from mailkeep.base.errors import Conflict
+from mailkeep.base.ids import new_id
+from mailkeep.events import audit
+from mailkeep.events.log import record
+from mailkeep.incidents import queries as incidents
+from mailkeep.store.database import Tx
+
+from . import queries, tables
+from .actions.catalogue import ACTIONS
+from .actions.port import Action, At, Case, Means
+from .events import ActionFailed, ActionStarted, ActionUndone
+from .types import ActionState, ActionView, Preview
+
+PLAYBOOK = "playbook"  #: by whom an automatic action is done
+
+#: Any number that nothing else takes as an advisory lock in this database.
+_TURN = 7_263_018_451
+
+_a = tables.actions
+
+
+class Keeper:
+    """The rows of actions. Whoever writes one has locked its incident first: in one order, nobody
+    waits in a ring.
+
+    Args:
+        means: the services that actions use.
+
+    Attributes:
+        awake: set when an action is running.
+    """
+
+    def __init__(self, means: Means) -> None:
+        self.means = means
+        self.awake = asyncio.Event()
+
+    async def holds(self, tx: Tx, case: Case, action: Action) -> bool:
+        """Whether doing it again would change nothing."""
+        return action.holds is not None and await action.holds(At(tx, self.means, case))
+
+    async def write(
+        self, tx: Tx, case: Case, action: Action, by: str, preview: Preview
+    ) -> ActionView:
+        """Keep an action as proposed, unless it is kept."""
+        await tx.run(
+            tx.upsert(_a)
+            .values(
+                id=new_id("act", tx.now, tx.order.next()),
+                incident_id=case.incident.id,
+                name=action.name,
+                state=ActionState.PROPOSED.value,
+                by=by,
+                at=tx.now,
+                preview=encode(preview),
+                cursor="",
+            )
+            .on_conflict_do_nothing()
+        )
+        row = await queries.action(tx, case.incident.id, action.name)
+        if row is None:
+            raise Conflict("this action is being written by somebody else")
+        return row
+
+    async def set(self, tx: Tx, row: str, **values: object) -> None:
+        """Change what is kept of it."""
+        await tx.run(update(_a).where(_a.c.id == row).values(**values))
+
+    async def begin(
+        self, tx: Tx, case: Case, action: Action, row: str, by: str, preview: Preview
+    ) -> None:
+        """Start it; ``Response.work`` goes on with it."""
+        await self.set(
+            tx,
+            row,
+            state=ActionState.RUNNING.value,
+            by=by,
+            at=tx.now,
+            preview=encode(preview),
+            result=None,
+            cursor="",
+            lease_until=tx.now - 1,
+        )
+        await audit.write(tx, by, "apply_action", entry(case, action.name, preview))
+        started = ActionStarted(case.incident.id, action.name, by)
+        await record(self.means.database, tx, started)
+        tx.after_commit.append(self.awake.set)
+
+    async def undo(self, tx: Tx, case: Case, action: Action, row: ActionView, by: str) -> None:
+        """Take it back. Raises ``Conflict`` where that cannot be."""
+        if action.undo is None:
+            raise Conflict(f"{action.name} cannot be taken back")
+        incident, name = case.incident.id, action.name
+        words = await action.undo(At(tx, self.means, case, by))
+        await self.set(tx, row.id, state=ActionState.UNDONE.value, by=by, at=tx.now)
+        await audit.write(tx, by, "undo_action", entry(case, name, None))
+        await self.means.incidents.enter(
+            tx, incident, "action", f"{action.title}: taken back; {words}", by=by
+        )
+        await record(self.means.database, tx, ActionUndone(incident, name, by))
+
+    async def fail(self, tx: Tx, incident: str, name: str, by: str, words: str) -> None:
+        """It could not be done: say so, unless somebody ended it meanwhile."""
+        await incidents.one(tx, incident, lock=True)
+        failed = await tx.run(
+            update(_a)
+            .where(
+                _a.c.incident_id == incident,
+                _a.c.name == name,
+                _a.c.state == ActionState.RUNNING.value,
+            )
+            .values(
+                state=ActionState.FAILED.value,
+                result=msgspec.json.encode({"error": words}).decode(),
+                lease_until=None,
+            )
+        )
+        if failed:
+            await audit.write(tx, by, "action_failed", {"incident": incident, "action": name})
+            title = ACTIONS[name].title
+            await self.means.incidents.enter(
+                tx, incident, "action", f"{title}: failed; {words}", by=by
+            )
+            await record(self.means.database, tx, ActionFailed(incident, name, by))
+
+
+async def take_turn(tx: Tx) -> None:
+    """Nobody else acts from here to the end of the transaction.
+
+    What would still stand is counted before a route is taken away; two that counted at once would
+    both find enough. Taken after the incident's row, and before anything is counted. On SQLite
+    whoever writes is alone.
+    """
+    if tx.is_postgresql:
+        await tx.run(text(f"SELECT pg_advisory_xact_lock({_TURN})"))
+
+
+def encode(preview: Preview) -> str:
+    """As the row keeps it."""
+    return msgspec.json.encode(preview).decode()
+
+
+def entry(case: Case, name: str, preview: Preview | None) -> dict[str, object]:
+    """What the audit chain says of an act."""
+    said: dict[str, object] = {"incident": case.incident.id, "action": name}
+    if preview is not None:
+        said |= {"count": preview.count, "warnings": list(preview.warnings)}
+    return said

@@ -1,0 +1,125 @@
+"""What playbooks do by themselves: propose, start, and end what they began."""
+
+from mailkeep.events import audit
+from mailkeep.events.log import record
+from mailkeep.events.types import Recorded
+from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.events import (
+    IncidentClosed,
+    IncidentContained,
+    IncidentOpened,
+    IncidentUpdated,
+)
+from mailkeep.incidents.types import Incident, State
+from mailkeep.mail import queries as mail
+from mailkeep.mail.events import ProviderRestored, ProviderUnrested
+from mailkeep.store.database import Tx
+from mailkeep.watch.types import Hypothesis, Subject
+
+from . import queries
+from .actions import rest_provider
+from .actions.catalogue import ACTIONS
+from .actions.port import At
+from .events import ActionProposed
+from .keeping import PLAYBOOK, Keeper, encode, entry
+from .playbooks import books, plan
+from .types import ActionState, PlaybookSettings
+
+
+class Player:
+    """The playbooks at work.
+
+    Args:
+        keeper: of the actions.
+        playbooks: of the settings; the rest are the defaults.
+    """
+
+    def __init__(self, keeper: Keeper, playbooks: tuple[PlaybookSettings, ...] = ()) -> None:
+        self._keeper = keeper
+        self._means = keeper.means
+        self._playbooks = books(playbooks)
+
+    async def on_incident(self, tx: Tx, recorded: Recorded) -> None:
+        """What is held about a subject changed: propose what the playbooks say, start what they
+        may start, and end what was begun for what is held no more."""
+        fact = recorded.fact
+        if not isinstance(fact, IncidentOpened | IncidentUpdated | IncidentContained):
+            return
+        incident = await incidents.one(tx, fact.incident, lock=True)
+        await self._end_rest(tx, incident.subject)
+        if incident.state is not State.CLOSED:
+            await self._play(tx, incident, whole=isinstance(fact, IncidentContained))
+
+    async def on_closed(self, tx: Tx, recorded: Recorded) -> None:
+        """An incident ended: so does what was begun for it."""
+        if isinstance(recorded.fact, IncidentClosed):
+            incident = await incidents.one(tx, recorded.fact.incident, lock=True)
+            await self._end_rest(tx, incident.subject)
+
+    async def on_route_back(self, tx: Tx, recorded: Recorded) -> None:
+        """A provider stands again: what waited for a person because too little would have been
+        left may be done now. Not about that provider itself: whoever gave it back has judged it."""
+        fact = recorded.fact
+        if not isinstance(fact, ProviderRestored | ProviderUnrested):
+            return
+        for incident in await incidents.live(tx, lock=True):
+            if incident.subject.id != fact.provider:
+                await self._play(tx, incident)
+
+    def may(self, incident: Incident, name: str) -> bool:
+        """Whether a playbook does an action without a person for what is held now."""
+        if incident.state is State.CLOSED:
+            return False
+        planned = plan(incident.opinions, self._playbooks)
+        return any(one.name == name and one.automatic for one in planned)
+
+    async def _play(self, tx: Tx, incident: Incident, *, whole: bool = False) -> None:
+        """An action that was proposed, done or refused once is not proposed again; what a playbook
+        took back, or could not do, it may do now. When the suspect is cut off the window is
+        ``whole``, and what a playbook did without an end is done for what came since."""
+        case = queries.case_of(tx, self._means, incident)
+        for planned in plan(incident.opinions, self._playbooks):
+            action = ACTIONS[planned.name]
+            if not action.fits(incident.subject):
+                continue
+            row = await queries.action(tx, incident.id, planned.name)
+            over = {ActionState.UNDONE, ActionState.FAILED}
+            if whole and action.holds is None:
+                over.add(ActionState.APPLIED)
+            again = row is not None and row.by == PLAYBOOK and row.state in over
+            if row is not None and row.state is not ActionState.PROPOSED and not again:
+                continue
+            preview = await action.preview(At(tx, self._means, case))
+            if row is None:
+                kept = await self._keeper.write(tx, case, action, PLAYBOOK, preview)
+                await audit.write(tx, PLAYBOOK, "propose_action", entry(case, action.name, preview))
+                proposed = ActionProposed(incident.id, action.name)
+                await record(self._means.database, tx, proposed)
+            else:
+                kept = row
+                await self._keeper.set(tx, kept.id, preview=encode(preview))
+            if not planned.automatic or preview.idle:
+                continue
+            if not preview.needs_person:
+                await self._keeper.begin(tx, case, action, kept.id, PLAYBOOK, preview)
+            elif row is None or row.preview.mark != preview.mark:
+                words = f"{action.title}: waits for a person; {'; '.join(preview.warnings)}"
+                await self._means.incidents.enter(tx, incident.id, "waits", words, by=PLAYBOOK)
+
+    async def _end_rest(self, tx: Tx, subject: Subject) -> None:
+        """What a playbook began for a silence ends with it, whichever incident it began in; what a
+        person began is theirs."""
+        reason = await mail.rest_reason(tx, subject.id) if subject.kind == "provider" else None
+        if reason is None:
+            return
+        live = [one for one in await incidents.live(tx) if one.subject == subject]
+        held = {view.hypothesis for one in live for view in one.opinions if view.open}
+        if Hypothesis.PROVIDER_SILENT in held:
+            return
+        begun, action = rest_provider.incident_of(reason), rest_provider.ACTION
+        row = await queries.action(tx, begun, action.name)
+        if row is None or row.by != PLAYBOOK or row.state is not ActionState.APPLIED:
+            return
+        incident = await incidents.one(tx, begun, lock=True)
+        case = queries.case_of(tx, self._means, incident)
+        await self._keeper.undo(tx, case, action, row, PLAYBOOK)
