@@ -25,7 +25,7 @@ from mailkeep.providers.types import Outcome, OutcomeKind, ProviderConfig
 from mailkeep.store.database import Database
 from mailkeep.watch import reading
 from mailkeep.watch.canaries import Canaries
-from mailkeep.watch.events import CanaryArrived, CanarySent
+from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent
 from mailkeep.watch.tables import canaries as table
 from mailkeep.watch.types import CanarySettings, HoneyAddress
 
@@ -186,6 +186,21 @@ async def test_mails_are_read_one_at_a_time(house: House, monkeypatch: pytest.Mo
     came = await asyncio.gather(*(house.canaries.receive([content.to], one) for one in mails))
     assert sum(came) == 1
     assert most == 1
+
+
+async def test_a_canary_that_a_provider_would_not_have_is_on_the_record(house: House) -> None:
+    message = await house.canaries.send("one")
+    await house.canaries.seed()
+    for job in await house.claim():
+        async with house.database.write() as tx:
+            refused = Outcome(OutcomeKind.SUPPRESSED_THERE, "")
+            await outbox.finish(house.database, tx, job, refused, 0.1, reports=True)
+    await house.note()
+    async with house.database.read() as tx:
+        rows = await tx.all(select(event_tables.events))
+    facts = [decode(row["kind"], row["data"]) for row in rows]
+    refusals = [one for one in facts if isinstance(one, CanaryRefused)]
+    assert refusals == [CanaryRefused("one", str(message), "suppressed_there")]
 
 
 async def test_a_cut_provider_gets_none_and_a_resting_one_does(house: House) -> None:
