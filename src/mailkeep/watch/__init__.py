@@ -1,14 +1,14 @@
 """Watch: reads the log of facts and says what may be going on, with its reasons.
 
 ``canaries`` sends mail of our own through every provider and knows it again when it arrives;
-``reading`` (pure) says which hosts a mail names. ``detectors/`` are pure: a state, a fact or a
-second of time in, signals out. ``correlation`` is pure too: signals in, opinions out, each
-explained term by term. ``engine`` runs all detectors over a log, live or replayed; ``runner`` is
-the thin shell that reads the log, keeps the detectors' state beside its place, and records what
-they raise.
+``parts`` (pure) takes a mail apart strictly, ``reading`` (pure) says which hosts it names.
+``detectors/`` are pure: a state, a fact or a second of time in, signals out. ``correlation`` is
+pure too: signals in, opinions out, each explained term by term. ``engine`` runs all detectors over
+a log, live or replayed; ``runner`` is the thin shell that reads the log, keeps the detectors' state
+beside its place, and records what they raise.
 
 Owns: ``canaries``; the detectors' state lies in their checkpoint of the event log.
-Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryArrived``.
+Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived``.
 Hears: attempts, delivery claims, recoveries, canaries (``mail``, ``recovery``, ``watch``).
 Security: reads hostile input: mail that came to a canary's address, and claims that outsiders can
 forge, so each signal says who could have staged it; staged evidence alone never makes a provider

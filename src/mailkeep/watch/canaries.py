@@ -39,7 +39,7 @@ from mailkeep.providers.types import ProviderConfig
 from mailkeep.store.database import Database, Tx
 
 from . import letters, reading
-from .events import CanaryArrived, CanarySent
+from .events import CanaryArrived, CanaryRefused, CanarySent
 from .tables import canaries
 from .types import CanarySettings, HoneyAddress
 
@@ -49,6 +49,8 @@ WORTH = 60 * SECOND  #: a canary not taken by then is not sent any more: it woul
 KEPT = DAY  #: how long one may take to arrive
 MAIL_KEPT = HOUR  #: how long the mail room remembers one
 MOST_STRANGERS = 16
+#: Outcomes that are about a message: of a canary, whose addresses are ours, they tell of more.
+REFUSED = frozenset({"rejected", "suppressed_there", "sender_refused"})
 SEED_CHECK_SECONDS = 600.0
 SEED_AGAIN = (7 * DAY, 21 * DAY)  #: a honey address hears from us again after a time between these
 
@@ -86,6 +88,7 @@ class Canaries:
         self._url = public_url.rstrip("/")
         self._sent = sent
         self._chance = random.SystemRandom()
+        self._reading = asyncio.Lock()
         self._allowed = {
             name: self._may_stand_in_mail(config) for name, config in providers.items()
         }
@@ -144,13 +147,18 @@ class Canaries:
             )
         if not waiting:
             return 0
-        found = await asyncio.to_thread(reading.read, raw)
-        hashes = [self._keys.lookup_hash("canary marker", one) for one in found.markers]
-        known = [
-            row["id"]
-            for row in waiting
-            if any(hmac.compare_digest(row["marker_hash"], one) for one in hashes)
-        ]
+
+        def known_by(markers: tuple[str, ...]) -> list[str]:
+            hashes = [self._keys.lookup_hash("canary marker", one) for one in markers]
+            return [
+                row["id"]
+                for row in waiting
+                if any(hmac.compare_digest(row["marker_hash"], one) for one in hashes)
+            ]
+
+        async with self._reading:  # one at a time: whatever comes, one thread is busy with it
+            found = await asyncio.to_thread(reading.read, raw, lambda them: bool(known_by(them)))
+        known = known_by(found.markers)
         if not known:
             log.warning("canary.unknown_mail")
             return 0
@@ -162,10 +170,17 @@ class Canaries:
         return addresses.domain(addresses.key(address)) == self._settings.domain
 
     async def on_attempt(self, tx: Tx, recorded: Recorded) -> None:
-        """Subscriber: a provider took a canary."""
+        """Subscriber: a provider took a canary, or would not have it."""
         fact = recorded.fact
-        if isinstance(fact, AttemptFinished) and fact.outcome == "accepted":
+        if not isinstance(fact, AttemptFinished):
+            return
+        if fact.outcome == "accepted":
             await self._taken(tx, fact.message)
+        elif fact.outcome in REFUSED and await tx.value(
+            select(_c.c.id).where(_c.c.message_id == fact.message, ~_c.c.honey)
+        ):
+            refused = CanaryRefused(fact.provider, fact.message, fact.outcome)
+            await record(self._database, tx, refused)
 
     async def sweep(self) -> None:
         """Forget what can arrive no more, and what the mail room knows of it."""

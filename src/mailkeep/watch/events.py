@@ -20,6 +20,15 @@ class CanarySent(Fact, frozen=True):
     message: str
 
 
+@fact("watch.canary_refused")
+class CanaryRefused(Fact, frozen=True):
+    """``provider`` refused a canary as a message; ``outcome``: as in ``AttemptFinished``."""
+
+    provider: str
+    message: str
+    outcome: str
+
+
 @fact("watch.canary_arrived")
 class CanaryArrived(Fact, frozen=True):
     """A canary came into our own mailbox, and was known by a secret that only it carries.

@@ -4,33 +4,30 @@ It reads mail of our own whose text we know, so it may be strict: every word tha
 counts, also in plain text, since mail readers make links of such words. What it cannot read, it
 names (``UNREADABLE`` and its like): silence about it would be a place to hide.
 
-Security: reads hostile input. Only the first ``MAX_RAW`` bytes and ``MAX_PARTS`` parts are looked
-at; the patterns cannot backtrack; nothing is fetched or run.
+Security: reads hostile input. ``parts`` bounds what is looked at; the patterns cannot backtrack;
+host names are bounded before they are put into the form that is compared; nothing is fetched or
+run.
 """
 
 import html
 import re
-from binascii import Error as Base64Error
-from collections.abc import Iterable, Iterator
-from email import message_from_bytes, policy
+from collections.abc import Callable, Iterable, Iterator
 from email.errors import MessageError
 from email.header import decode_header
-from email.message import Message
 
 import idna
 import msgspec
 
 from mailkeep.base.tokens import LINK_LENGTH
 
-MAX_RAW = 512 * 1024
-MAX_PARTS = 32
-MAX_FIELD = 20_000
-MAX_HOSTS = 64
-MAX_MARKERS = 16
+from .parts import ATTACHED, MAX_FIELD, MAX_RAW, TOO_LARGE, UNREADABLE, Parts, take_apart
 
-TOO_LARGE = "too-large.invalid"  #: there was more of it than is looked at
-ATTACHED = "attachment.invalid"  #: a part that is no text
-UNREADABLE = "unreadable.invalid"  #: a host name that cannot be one, or a part that cannot be read
+__all__ = ["ATTACHED", "MAX_RAW", "TOO_LARGE", "UNREADABLE", "Reading", "plain", "read"]
+
+MAX_HOSTS = 64
+MAX_FOREIGN = 32  #: host names in other scripts that are looked up
+MAX_MARKERS = 16
+MAX_VALUE = 9000
 
 #: Fields whose addresses a reader may write to, or see. ``Return-Path`` is the envelope sender.
 _ADDRESSES = frozenset(
@@ -40,6 +37,7 @@ _ADDRESSES = frozenset(
         *("disposition-notification-to", "return-receipt-to", "mail-reply-to", "mail-followup-to"),
     }
 )
+_DECODED = frozenset({"subject", "content-base", "content-location", "content-description"})
 _SIGNATURES = frozenset({"dkim-signature", "domainkey-signature"})
 _SIGNER = re.compile(r"(?:^|;)\s*[di]\s*=\s*([^;\s]+)")
 _AT = re.compile(r"@([^\s@<>()\[\]\",;:\\?&'/]{1,253})")
@@ -51,10 +49,18 @@ _WORD = re.compile(
 )
 _TAG = re.compile(r"<[^<>]{0,20000}>")
 _ATTRIBUTE = re.compile(
-    r"\b(?:href|src|srcset|action|formaction|background|poster|data|cite|content|style|url)"
-    r"\s*=\s*(\"[^\"]{0,9000}\"|'[^']{0,9000}'|[^\s>]{1,9000})",
+    r"\b(href|src|srcset|imagesrcset|srcdoc|action|formaction|background|poster|data|cite|ping|base"
+    r"|longdesc|lowsrc|dynsrc|codebase|archive|classid|manifest|usemap|content|style|url|values?"
+    r"|to|from|by|on[a-z]{2,20})"
+    rf"\s*=\s*(\"[^\"]{{0,{MAX_VALUE}}}\"?|'[^']{{0,{MAX_VALUE}}}'?|[^\s>\"']{{1,{MAX_VALUE}}})",
     re.IGNORECASE,
 )
+#: Attributes whose value is an address; one that names no host could still lead anywhere.
+_ADDRESSED = frozenset({"href", "src", "action", "formaction", "data", "background", "ping"})
+_SCHEME = re.compile(r"(?!(?:https?|mailto):)[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_ACTIVE = re.compile(r"<\s*(?:script|object|embed|applet|iframe|frame)\b", re.IGNORECASE)
+# CSS Syntax Module Level 3, section 4.3.7.
+_CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|\s)?|([^\n0-9a-fA-F]))")
 _IGNORED_IN_URL = re.compile(r"[\x00-\x20\u00ad\u200b-\u200f\u2060\ufeff]+")
 _MARKER = re.compile(
     rf"(?<![0-9A-Za-z-])[0-9A-Z](?:-?[0-9A-Z]){{{LINK_LENGTH - 1}}}(?![0-9A-Za-z])"
@@ -69,36 +75,44 @@ class Reading(msgspec.Struct, frozen=True):
     markers: tuple[str, ...]
 
 
-def read(raw: bytes) -> Reading:
-    """Read a received mail. Never raises, whatever it holds."""
-    hosts: set[str] = {TOO_LARGE} if len(raw) > MAX_RAW else set()
-    texts: list[str] = []
-    try:
-        message = message_from_bytes(raw[:MAX_RAW], policy=policy.compat32)
-        for name, value in message.items():
-            if len(str(value)) > MAX_FIELD:
-                hosts.add(TOO_LARGE)
-            hosts.update(_of_field(name.lower(), str(value)))
-        for number, part in enumerate(_leaves(message)):
-            if number >= MAX_PARTS:
-                hosts.add(TOO_LARGE)
-                break
-            if part.get_content_maintype() != "text":
-                hosts.add(ATTACHED)
-                continue
-            text = _text(part)
-            if text is None:
-                hosts.add(UNREADABLE)
-                continue
-            texts.append(text)
-            hosts.update(_of_html(text) if part.get_content_subtype() == "html" else _of_text(text))
-    except (MessageError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
-        # The standard library's parser raises all of these on mails that are not as they should be.
-        hosts.add(UNREADABLE)
-    names = sorted({plain(host) for host in hosts})
+def read(raw: bytes, known: Callable[[tuple[str, ...]], bool] | None = None) -> Reading:
+    """Read a received mail. Never raises, whatever it holds.
+
+    Args:
+        known: told the markers; where it says no the hosts are left, so that a mail from a stranger
+            costs little.
+    """
+    parts = take_apart(raw)
+    texts = [*(one.text for one in parts.texts), *parts.aside]
     found = (match[0].replace("-", "") for text in texts for match in _MARKER.finditer(text))
-    markers = tuple(dict.fromkeys(found))
-    return Reading(_bounded(names), markers[:MAX_MARKERS])
+    markers = tuple(dict.fromkeys(found))[:MAX_MARKERS]
+    if known is not None and not known(markers):
+        return Reading((), markers)
+    # In the order in which they stand, each once.
+    return Reading(_compared(dict.fromkeys(_of_parts(parts))), markers)
+
+
+def _of_parts(parts: Parts) -> Iterator[str]:
+    yield from parts.odd
+    for name, value in parts.fields:
+        yield from _of_field(name, value)
+    for part in parts.texts:
+        yield from _of_html(part.text) if part.html else _of_text(part.text)
+    for text in parts.aside:
+        yield from _of_text(text)
+
+
+def _compared(found: Iterable[str]) -> tuple[str, ...]:
+    """The hosts in the form in which they are compared, sorted; the work on them is bounded."""
+    names: set[str] = set()
+    foreign = 0
+    for host in found:
+        if not host.isascii() or "xn--" in host.lower():
+            foreign += 1
+        names.add(UNREADABLE if foreign > MAX_FOREIGN else plain(host))
+        if len(names) > MAX_HOSTS or foreign > MAX_FOREIGN:
+            return tuple(sorted({*sorted(names)[: MAX_HOSTS - 1], TOO_LARGE}))
+    return tuple(sorted(names))
 
 
 def strangers(hosts: Iterable[str], allowed: Iterable[str]) -> tuple[str, ...]:
@@ -121,20 +135,13 @@ def plain(host: str) -> str:
     if not host.startswith("["):
         host = host.partition(":")[0].rstrip(".")
     if not host.isascii() or "xn--" in host:
+        if len(host) > 253:
+            return UNREADABLE
         try:
             host = idna.encode(host, uts46=True).decode()
         except (idna.IDNAError, UnicodeError):
             return UNREADABLE
     return host if len(host) <= 253 and _HOST.fullmatch(host) else UNREADABLE
-
-
-def _bounded(names: list[str]) -> tuple[str, ...]:
-    return (*names[: MAX_HOSTS - 1], TOO_LARGE) if len(names) > MAX_HOSTS else tuple(names)
-
-
-def _leaves(message: "Message[str, str]") -> Iterator["Message[str, str]"]:
-    """The parts that hold something; what is inside an attached mail as well."""
-    return (part for part in message.walk() if not part.is_multipart())
 
 
 def _of_field(name: str, value: str) -> Iterator[str]:
@@ -143,7 +150,7 @@ def _of_field(name: str, value: str) -> Iterator[str]:
     elif name in _ADDRESSES or name.startswith("list-"):
         text = _decoded(value)
         yield from _of_text(text)
-    elif name == "subject":
+    elif name in _DECODED:
         yield from _of_text(_decoded(value))
 
 
@@ -164,20 +171,6 @@ def _decoded(value: str) -> str:
     return " ".join([value, *parts])
 
 
-def _text(part: "Message[str, str]") -> str | None:
-    """A part as a reader sees it; None when it cannot be decoded."""
-    try:
-        payload = part.get_payload(decode=True)
-    except (ValueError, LookupError, Base64Error):
-        return None
-    if not isinstance(payload, bytes):
-        return None
-    try:
-        return payload.decode(part.get_content_charset() or "utf-8", "replace")
-    except (LookupError, ValueError):
-        return payload.decode("utf-8", "replace")
-
-
 def _of_text(text: str) -> Iterator[str]:
     for pattern in (_WEB, _NO_SCHEME, _AT):
         yield from (match[1] for match in pattern.finditer(text))
@@ -186,13 +179,31 @@ def _of_text(text: str) -> Iterator[str]:
 
 def _of_html(text: str) -> Iterator[str]:
     """Links in attributes as a browser would read them, and what stands between the tags."""
+    if _ACTIVE.search(text):
+        yield UNREADABLE
     for match in _ATTRIBUTE.finditer(text):
-        value = html.unescape(match[1].strip("\"'"))
+        if len(match[2]) >= MAX_VALUE:
+            yield TOO_LARGE
+        value = html.unescape(match[2].strip("\"'"))
         tight = _IGNORED_IN_URL.sub("", value)
         for pattern in (_WEB, _NO_SCHEME, _AT):
             yield from (found[1] for found in pattern.finditer(tight))
         if tight.lower().startswith("mailto:"):
             yield from _of_text(tight[len("mailto:") :])
+        elif match[1].lower() in _ADDRESSED and _SCHEME.match(tight):
+            yield UNREADABLE
     shown = html.unescape(_TAG.sub(" ", text))
     yield from _of_text(shown)
     yield from _of_text(_IGNORED_IN_URL.sub(lambda m: " " if m[0].isspace() else "", shown))
+    if "\\" in text or "&" in text:
+        # Style sheets may write any letter as a number; we write no back slash at all.
+        whole = html.unescape(text)
+        if "\\" in whole:
+            yield from _of_text(_CSS_ESCAPE.sub(_unescaped, whole))
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return str(match[2])
+    number = int(match[1], 16)
+    return chr(number) if 0 < number < 0xD800 else "\ufffd"

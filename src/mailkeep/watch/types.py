@@ -111,6 +111,7 @@ class RefusalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     suspended: int = 1
     unauthorised: int = 2
+    canaries: int = 3
     outage: int = 5
     outage_within: float = 120.0
     repeat_after: float = 300.0

@@ -1,6 +1,8 @@
 """Canaries on both engines: sent through one provider, known again once, forged by nobody."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from email.message import EmailMessage
 
 import msgspec
@@ -21,8 +23,9 @@ from mailkeep.mail.tables import message_bodies, messages
 from mailkeep.mail.types import Content, Job, RouteSettings, StreamSettings
 from mailkeep.providers.types import Outcome, OutcomeKind, ProviderConfig
 from mailkeep.store.database import Database
+from mailkeep.watch import reading
 from mailkeep.watch.canaries import Canaries
-from mailkeep.watch.events import CanaryArrived, CanarySent
+from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent
 from mailkeep.watch.tables import canaries as table
 from mailkeep.watch.types import CanarySettings, HoneyAddress
 
@@ -162,6 +165,42 @@ async def test_what_an_outsider_forges_does_not_count(house: House) -> None:
     ):
         assert await house.canaries.receive(recipients, raw) == 0
     assert await house.canaries.receive([content.to], _raw(content)) == 1
+
+
+async def test_mails_are_read_one_at_a_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood of mails to a canary's address keeps one thread busy, not all."""
+    content = await house.canary()
+    real, busy, most = reading.read, 0, 0
+
+    def read(raw: bytes, known: Callable[[tuple[str, ...]], bool]) -> reading.Reading:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        time.sleep(0.01)
+        busy -= 1
+        return real(raw, known)
+
+    monkeypatch.setattr(reading, "read", read)
+    stranger = _raw(msgspec.structs.replace(content, text="Hello", html="<p>Hello</p>"))
+    mails = [stranger] * 8 + [_raw(content)]
+    came = await asyncio.gather(*(house.canaries.receive([content.to], one) for one in mails))
+    assert sum(came) == 1
+    assert most == 1
+
+
+async def test_a_canary_that_a_provider_would_not_have_is_on_the_record(house: House) -> None:
+    message = await house.canaries.send("one")
+    await house.canaries.seed()
+    for job in await house.claim():
+        async with house.database.write() as tx:
+            refused = Outcome(OutcomeKind.SUPPRESSED_THERE, "")
+            await outbox.finish(house.database, tx, job, refused, 0.1, reports=True)
+    await house.note()
+    async with house.database.read() as tx:
+        rows = await tx.all(select(event_tables.events))
+    facts = [decode(row["kind"], row["data"]) for row in rows]
+    refusals = [one for one in facts if isinstance(one, CanaryRefused)]
+    assert refusals == [CanaryRefused("one", str(message), "suppressed_there")]
 
 
 async def test_a_cut_provider_gets_none_and_a_resting_one_does(house: House) -> None:

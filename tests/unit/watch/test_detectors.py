@@ -21,7 +21,7 @@ from mailkeep.watch.detectors import (
     stranger_in_mail,
 )
 from mailkeep.watch.detectors.catalogue import DETECTORS
-from mailkeep.watch.events import CanaryArrived, CanarySent
+from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent
 from mailkeep.watch.types import (
     RESETS,
     Forger,
@@ -142,6 +142,19 @@ def test_mail_for_one_address_frames_no_provider() -> None:
         for n in range(40)
     ]
     assert run(provider_refusal.DETECTOR, log(*facts)) == []
+
+
+def test_canaries_refused_in_words_show_a_suspension_that_blames_nobody() -> None:
+    facts: list[tuple[float, Fact]] = [
+        (n, CanaryRefused("b", f"m{n}", "suppressed_there")) for n in range(3)
+    ]
+    facts += [(n + 0.5, attempt("b", "suppressed_there", n)) for n in range(3)]
+    (signal,) = run(provider_refusal.DETECTOR, log(*facts))
+    assert signal.evidence == {Hypothesis.PROVIDER_SILENT: 6.0}
+    # One canary tried often is one, and a mail that was taken between says that all is well.
+    often = [(n, CanaryRefused("b", "m", "rejected")) for n in range(9)]
+    assert run(provider_refusal.DETECTOR, log(*often)) == []
+    assert run(provider_refusal.DETECTOR, log(*facts, (1.7, attempt("b")))) == []
 
 
 def test_single_failures_between_successes_are_no_refusal() -> None:

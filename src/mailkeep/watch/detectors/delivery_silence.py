@@ -7,18 +7,27 @@ alarm at ln(1 + λγ)/λ (Moustakides), γ the mean time between false alarms of
 multiplied by the providers watched. It needs half as many attempts accepted in the gap as
 confirmations were expected: where we send nothing, nothing is missing. Canaries are known one by
 one: the chance of one being late falls exponentially to ``canary_late`` at the deadline (judged)
-and no further, so each adds up to -ln(canary_late) nats in step with its waiting, and an arrival
-sets the sum to 0. Once one is past its deadline, the gap since the last report adds the nats of the
-ordinary mail missing in it: the rate of reports less that of the canaries, which would count
-twice; never more than one for each mail taken. The alarm is at ln(1 + λγ), λ the
-rate of canaries: without an overdue one there is no sum.
+and no further, so each adds up to -ln(canary_late) nats in step with its waiting, and an arrival in
+time sets the sum to 0; one sent before the canary that arrived was overtaken, and adds none. One
+that arrives after the deadline is missed, whatever came of it: mail held back is no mail. Once one
+is past its deadline, the gap since the last report adds the nats of the ordinary mail missing in
+it: the rate of reports less that of the canaries, which would count twice; never more than one for
+each mail taken. The alarm is at ln(1 + 2λγ), λ the rate of canaries, as the next test has half of γ
+too: without an overdue one there is no sum.
+What is dropped or held back in part shows in the CUSUM of a binomial test, each canary in time or
+missed: a miss has the chance ``canary_late``, against a quarter under attack; the alarm is at the
+same limit, so that it too comes by chance no oftener than once in 2γ (Lorden; simulated in the
+tests). Of misses in a row it takes two, since an outage is one event: the sum above counts those.
 Evidence: provider silent. By the provider's own reports: ln(1 + λγ) nats, at most 8 (measured on
 Poisson traffic; the cap is judged, for traffic that is not), halved while canaries arrive: then the
-reports fail, not the mail. By canaries: the sum, at most 9; our own observation. Compromised: 0.
-Taken back: when three canaries arrive one after the other, all that was said is void. Reports alone
-take nothing back: no claim clears a provider.
+reports fail, not the mail. By canaries: the sum of the test that is over, at most 9; our own
+observation. Compromised: 0.
+Taken back: when three canaries arrive in time one after the other, and the CUSUM, once it was above
+the limit, is down at 0 (fifty in time), all that was said is void. Reports alone take nothing back:
+no claim clears a provider.
 False alarms: bursts of mail to slow domains; our webhook door closed (all providers at once).
-Evasion: dropping part; confirming what was dropped, which canaries see unless they are spared.
+Evasion: dropping a small part (a tenth or less); confirming what was dropped, which canaries see
+unless they are spared.
 Who could forge it: a forged or lying report hides a silence from the first method until a canary is
 missed, and can raise λ and so bring a false alarm; its signals are therefore never our own.
 """
@@ -49,11 +58,15 @@ NAME = "delivery_silence"
 MOST = 64  #: providers watched
 MOST_CANARIES = 64  #: canaries under way for each provider
 HIGHEST_REPORTS, HIGHEST_CANARIES = 8.0, 9.0
+LOSSY = 0.25  #: the part of canaries missed that is looked for
+IN_A_ROW = 2  #: misses of one row that tell of it
 
 
 class Flow(msgspec.Struct, frozen=True):
     """One provider. Gaps are mean seconds; ``said`` is when each method last spoke; ``silent``:
-    what was said stands; ``returned``: canaries that arrived in a row since."""
+    what was said stands; ``returned``: canaries that arrived in time in a row since;
+    ``canary_seen``: when the newest of those was sent; ``lost``: nats of the binomial test, after
+    ``missed`` misses in a row; ``losing``: it was above the limit and is not down again."""
 
     confirmed: int = 0
     gap: float = 0.0
@@ -65,6 +78,10 @@ class Flow(msgspec.Struct, frozen=True):
     canary_sent: Instant = 0
     canary_gap: float = 0.0
     canary_arrived: Instant = 0
+    canary_seen: Instant = 0
+    lost: float = 0.0
+    missed: int = 0
+    losing: bool = False
     overdue: float = 0.0
     silent: bool = False
     returned: int = 0
@@ -208,25 +225,29 @@ def _canaries_silent(state: State, provider: str, now: Instant) -> tuple[State, 
     settings = state.settings
     each = -math.log(settings.canary_late)
     before = now - seconds(settings.canary_deadline)
-    # One that was sent before the latest arrival was overtaken, and says less than nothing new.
-    fresh = {name: at for name, at in flow.canaries.items() if at > flow.canary_arrived}
-    missed = sum(at <= before for at in fresh.values())
-    left = {name: at for name, at in flow.canaries.items() if at > before}
-    overdue = min(flow.overdue + missed * each, 1000.0)
-    returned = 0 if missed else flow.returned
-    flow = msgspec.structs.replace(flow, canaries=left, overdue=overdue, returned=returned)
+    threshold = limit(state, flow.canary_gap) + math.log(2)
+    # One that was sent before another that arrived was overtaken: that is no silence of all.
+    fresh = [at for at in flow.canaries.values() if at > flow.canary_seen]
+    flow = _missed(flow, before, fresh, settings)
+    flow = msgspec.structs.replace(
+        flow, lost=min(flow.lost, threshold), losing=flow.losing or flow.lost >= threshold
+    )
     repeated = flow.canary_said and now - flow.canary_said < seconds(settings.repeat_after)
-    if flow.canary_gap <= 0 or overdue < each or repeated:
+    if flow.canary_gap <= 0 or repeated:
         return _with(state, provider, flow), []
-    waiting = sum((now - at) / SECOND for at in fresh.values() if at > before)
-    total = overdue + each * waiting / settings.canary_deadline + _missing(state, flow, now)
-    if total < limit(state, flow.canary_gap):
+    total = 0.0
+    if flow.overdue >= each:
+        waiting = sum((now - at) / SECOND for at in fresh if at > before)
+        total = flow.overdue + each * waiting / settings.canary_deadline
+        total += _missing(state, flow, now)
+    if total < threshold and flow.lost < threshold:
         return _with(state, provider, flow), []
+    some = f"of the canaries sent through {provider} too many come late or not at all"
     signal = _signal(
         provider,
-        min(HIGHEST_CANARIES, total),
+        min(HIGHEST_CANARIES, max(total, flow.lost)),
         now,
-        f"canaries sent through {provider} do not arrive",
+        f"canaries sent through {provider} do not arrive" if total >= threshold else some,
         flow.canary_ids,
         own=True,
     )
@@ -234,15 +255,51 @@ def _canaries_silent(state: State, provider: str, now: Instant) -> tuple[State, 
     return _with(state, provider, flow), [signal]
 
 
+def _missed(flow: Flow, before: Instant, fresh: list[Instant], settings: SilenceSettings) -> Flow:
+    """The flow with those canaries counted as missed that were sent up to ``before``."""
+    missed = sum(at <= before for at in flow.canaries.values())
+    if not missed:
+        return flow
+    told = max(0, min(flow.missed + missed, IN_A_ROW) - flow.missed)
+    alone = sum(at <= before for at in fresh)
+    return msgspec.structs.replace(
+        flow,
+        canaries={name: at for name, at in flow.canaries.items() if at > before},
+        overdue=min(flow.overdue - alone * math.log(settings.canary_late), 1000.0),
+        returned=0,
+        lost=flow.lost + told * _ratios(settings)[0],
+        missed=flow.missed + missed,
+    )
+
+
+def _ratios(settings: SilenceSettings) -> tuple[float, float]:
+    """What a canary missed, and one in time, add to the binomial test, in nats."""
+    usual = min(settings.canary_late, 0.5)
+    lossy = max(LOSSY, min(0.9, 5 * usual))
+    return math.log(lossy / usual), math.log((1 - lossy) / (1 - usual))
+
+
 def _canary_arrived(
     state: State, flow: Flow, fact: CanaryArrived, at: Instant, recorded: Recorded
 ) -> tuple[Flow, list[Signal]]:
-    left = {name: when for name, when in flow.canaries.items() if name != fact.message}
-    returned = min(flow.returned + 1, state.settings.returned)
+    settings = state.settings
+    sent = flow.canaries.get(fact.message)
+    if sent is None or at - sent > seconds(settings.canary_deadline):
+        return flow, []  # too late: it is, or will be, counted as missed
+    returned = min(flow.returned + 1, settings.returned)
+    lost = max(0.0, flow.lost + _ratios(settings)[1])
     flow = msgspec.structs.replace(
-        flow, canaries=left, canary_arrived=at, overdue=0.0, canary_ids=(), returned=returned
+        flow,
+        canaries={name: when for name, when in flow.canaries.items() if name != fact.message},
+        canary_arrived=at,
+        canary_seen=max(sent, flow.canary_seen),
+        overdue=0.0,
+        returned=returned,
+        lost=lost,
+        missed=0,
+        losing=flow.losing and lost > 0,
     )
-    if returned < state.settings.returned or not flow.silent:
+    if returned < settings.returned or not flow.silent or flow.losing:
         return flow, []
     signal = _signal(
         fact.provider,

@@ -2,10 +2,13 @@
 
 Sees: ``AttemptFinished.outcome``, refusals of one sort in a row for each provider: outages counted
 by message, since one is tried again and again, refusals by the address that the mail was for, since
-whoever runs a receiver can have his own mail refused as often as he likes.
+whoever runs a receiver can have his own mail refused as often as he likes. ``CanaryRefused``: a
+relay that suspends us may say so in words only, which blame nobody, since a receiver may have
+written them; but a canary's receiver is ours.
 Evidence (judged): suspended: silent 8.0, compromised 1.5 nats (a suspension may follow an abuse of
 our account there); unauthorised: silent 6.0, compromised 1.0 (a stolen key is revoked); unavailable
-or ambiguous, five in a row within two minutes: silent 7.0, and nothing else: an outage stays one.
+or ambiguous, five in a row within two minutes: silent 7.0, and nothing else: an outage stays one;
+three canaries in a row refused as messages, and no mail taken between: silent 6.0.
 False alarms: a key that we changed ourselves; a network fault of ours looks like an outage of all.
 Delay: the refusals counted. Evasion: answering 200 and dropping (see ``delivery_silence``).
 Who could forge it: the provider, against itself. A flood of complaints from outside may bring a
@@ -18,6 +21,7 @@ from mailkeep.base.clock import Instant
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished
 from mailkeep.watch.detector import Detector
+from mailkeep.watch.events import CanaryRefused
 from mailkeep.watch.types import (
     MOST_EVENTS,
     NEVER,
@@ -45,11 +49,13 @@ _EVIDENCE = {
     "suspended": {Hypothesis.PROVIDER_SILENT: 8.0, Hypothesis.PROVIDER_COMPROMISED: 1.5},
     "unauthorised": {Hypothesis.PROVIDER_SILENT: 6.0, Hypothesis.PROVIDER_COMPROMISED: 1.0},
     "outage": {Hypothesis.PROVIDER_SILENT: 7.0},
+    "canaries": {Hypothesis.PROVIDER_SILENT: 6.0},
 }
 _REASON = {
     "suspended": "{} says that our account there is suspended",
     "unauthorised": "{} no longer accepts our credential",
     "outage": "{} does not answer, or answers that it is out of order",
+    "canaries": "{} refuses the canaries, and takes no other mail",
 }
 
 
@@ -75,9 +81,9 @@ def start(settings: WatchSettings) -> State:
 
 def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     fact = recorded.fact
-    if not isinstance(fact, AttemptFinished):
+    if not isinstance(fact, AttemptFinished | CanaryRefused):
         return state, []
-    sort = _SORTS.get(fact.outcome)
+    sort = _SORTS.get(fact.outcome) if isinstance(fact, AttemptFinished) else "canaries"
     row = state.rows.get(fact.provider)
     if sort is None:
         if row is None or fact.outcome != "accepted":
@@ -88,7 +94,10 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         return state, []
     if row is None or row.sort != sort:
         row = Row(sort)
-    key = fact.message if sort == "outage" else fact.address
+    if isinstance(fact, CanaryRefused) or sort == "outage":
+        key = fact.message
+    else:
+        key = fact.address
     of = {name: entry for name, entry in row.of.items() if name != key}
     of[key] = (recorded.at, recorded.id)
     if len(of) > MOST_COUNTED:
@@ -104,8 +113,7 @@ def _judge(state: State, provider: str, row: Row, recorded: Recorded) -> tuple[S
         since = recorded.at - seconds(settings.outage_within)
         enough = sum(at >= since for at, _ in row.of.values()) >= settings.outage
     else:
-        limit = settings.suspended if row.sort == "suspended" else settings.unauthorised
-        enough = len(row.of) >= limit
+        enough = len(row.of) >= getattr(settings, row.sort)
     key = f"{provider}/{row.sort}"
     last = state.said.get(key)
     if not enough or (last is not None and now - last < seconds(settings.repeat_after)):
