@@ -1,8 +1,10 @@
 """Customers at the account pages of a real process, over HTTP and the mail that arrives."""
 
+import re
 import shutil
 import time
 
+import pyotp
 import pytest
 
 from .conftest import Up
@@ -24,6 +26,8 @@ async def test_sign_up_sign_in_and_out(up: Up) -> None:
         assert (status, ADDRESS in page, "(this one)" in page) == (200, True, True)
         assert (await grace.post("/account/totp", current="not-the-password"))[0] == 401
         app = await grace.bind()
+        assert "The authenticator app is added" in (await grace.get("/account"))[1]
+        assert "app is added" not in (await grace.get("/account"))[1]  # said once
         assert await grace.post("/sign-out") == (303, "/sign-in")
         assert (await grace.get("/account"))[0] == 303
         assert await grace.enter(ADDRESS) == (303, "/sign-in/factor")
@@ -33,6 +37,38 @@ async def test_sign_up_sign_in_and_out(up: Up) -> None:
         code = app.at(int(time.time()) + 30)
         assert await grace.post("/sign-in/factor", code=code) == (303, "/account")
         await grace.find(ADDRESS, r"(a second factor was added)")
+
+
+async def test_a_mistyped_code_keeps_the_enrolment(up: Up) -> None:
+    """Who has scanned the picture must not have to scan another one."""
+    async with Visitor(up.url) as grace, Visitor(up.url) as thief:
+        await grace.join(ADDRESS)
+        await grace.enter(ADDRESS)
+        _, first = await grace.post("/account/totp", current=PASSWORD)
+        shown = {
+            name: re.findall(pattern, first)[0]
+            for name, pattern in (
+                ("secret", r'id="secret"[^>]*>([A-Z2-7]{32})<'),
+                ("picture", r'src="(data:[^"]+)"'),
+                ("factor", r'name="factor" value="(\w+)"'),
+            )
+        }
+        groups = " ".join(re.findall("....", shown["secret"]))
+        for wrong in ("000000", "no code"):
+            status, page = await grace.post(
+                "/account/totp/confirm", factor=shown["factor"], code=wrong
+            )
+            assert (status, "The code is wrong" in page) == (422, True)
+            assert all(one in page for one in (*shown.values(), groups))
+        # Nobody else is shown it, and what is bound is not shown again.
+        await thief.join("mallory@example.net")
+        await thief.enter("mallory@example.net")
+        field = {"factor": shown["factor"], "code": "000000"}
+        assert (await thief.post("/account/totp/confirm", **field))[0] == 404
+        right = field | {"code": pyotp.TOTP(shown["secret"]).now()}
+        assert await grace.post("/account/totp/confirm", **right) == (303, "/account")
+        status, page = await grace.post("/account/totp/confirm", **field)
+        assert (status, shown["secret"] in page) == (404, False)
 
 
 async def test_a_link_and_a_code_reset_the_password(up: Up) -> None:
