@@ -19,6 +19,8 @@ async def test_sign_up_sign_in_and_out(up: Up) -> None:
     async with Visitor(up.url) as grace:
         assert (await grace.get("/account"))[0] == 303
         await grace.join(ADDRESS)
+        assert "Your address is confirmed; sign in." in (await grace.get("/sign-in"))[1]
+        assert "confirmed" not in (await grace.get("/sign-in"))[1]
         status, page = await grace.enter(ADDRESS, "not-the-password-at-all")
         assert (status, "is wrong" in page) == (401, True)
         assert await grace.enter(ADDRESS) == (303, "/account")
