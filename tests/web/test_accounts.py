@@ -73,6 +73,30 @@ async def test_a_mistyped_code_keeps_the_enrolment(up: Up) -> None:
         assert (status, shown["secret"] in page) == (404, False)
 
 
+async def test_only_the_field_at_fault_is_marked(up: Up) -> None:
+    async with Visitor(up.url) as grace:
+        await grace.join(ADDRESS)
+        await grace.enter(ADDRESS)
+
+        async def marked(path: str, **fields: str) -> list[str]:
+            """The ids of the fields that are marked, and of those that point at the error."""
+            _, page = await grace.post(path, **fields)
+            inputs = re.findall(r"<input[^>]*>", page)
+            ids = [
+                re.findall(r' id="([^"]+)"', one)[0]
+                for one in inputs
+                if 'aria-invalid="true"' in one or re.search(r'describedby="[^"]*error', one)
+            ]
+            assert all("aria-invalid" not in one or "error" in one for one in inputs)
+            return ids
+
+        assert await marked("/account/totp", current="wrong") == ["totp-current"]
+        changing = {"current": "wrong", "new": NEW}
+        assert await marked("/account/password", **changing) == ["current"]
+        short = {"current": PASSWORD, "new": "short"}
+        assert await marked("/account/password", **short) == ["new"]
+
+
 async def test_a_link_and_a_code_reset_the_password(up: Up) -> None:
     async with Visitor(up.url) as grace, Visitor(up.url) as thief:
         await grace.join(ADDRESS)

@@ -45,7 +45,7 @@ class AccountPages(Controller):
         try:
             await house.accounts.passwords.prove(session.account, visit.form.get("current", ""))
         except (NotSignedIn, TooMany) as error:
-            return await _account(visit, house, error)
+            return await _account(visit, house, error, at="totp")
         async with house.database.write() as tx:
             name = await _label(tx, session.account)
             made = await totp.enrol(tx, house.keys, session.account, name=name, issuer=_name(house))
@@ -79,8 +79,11 @@ class AccountPages(Controller):
             await house.accounts.change_password(
                 session.account, visit.form.get("current", ""), visit.form.get("new", "")
             )
-        except (NotSignedIn, Invalid, TooMany) as error:
-            return await _account(visit, house, error)
+        except Invalid as error:
+            wrong = Invalid(str(error), field="new")
+            return await _account(visit, house, wrong, at="password")
+        except (NotSignedIn, TooMany) as error:
+            return await _account(visit, house, error, at="password")
         visit.forget(SESSION)
         return visit.go("/sign-in")
 
@@ -101,8 +104,10 @@ async def _account(
     house: House,
     error: NotSignedIn | Invalid | TooMany | Conflict | NotFound | None = None,
     *,
+    at: str = "",
     added: bool = False,
 ) -> Template:
+    """The page; with an error, ``at`` is the form that it is about."""
     session = await visit.session()
     async with house.database.read() as tx:
         points = await queries.contact_points(tx, session.account)
@@ -119,7 +124,7 @@ async def _account(
         for one in sessions
     ]
     return visit.page(
-        "account", error=error, points=points, factor=factor, sessions=rows, added=added
+        "account", error=error, at=at, points=points, factor=factor, sessions=rows, added=added
     )
 
 
