@@ -27,8 +27,11 @@ async def test_sign_up_sign_in_and_out(up: Up) -> None:
         status, page = await grace.get("/account")
         assert (status, ADDRESS in page, "(this one)" in page) == (200, True, True)
         assert (await grace.post("/account/totp", current="not-the-password"))[0] == 401
+        assert "15 characters or more; with a second factor, 8" in page
         app = await grace.bind()
-        assert "The authenticator app is added" in (await grace.get("/account"))[1]
+        page = (await grace.get("/account"))[1]
+        assert "The authenticator app is added" in page
+        assert "8 characters or more, since you have a second factor; 15 without" in page
         assert "app is added" not in (await grace.get("/account"))[1]  # said once
         assert await grace.post("/sign-out") == (303, "/sign-in")
         assert (await grace.get("/account"))[0] == 303
@@ -112,7 +115,9 @@ async def test_a_link_and_a_code_reset_the_password(up: Up) -> None:
         assert await grace.post("/recover", address=ADDRESS) == (303, "/recover/proof")
         link, code = await grace.proofs(ADDRESS, skip=1)
         assert await grace.post("/recover/proof", long=link, code=code) == (303, "/recover/proof")
-        assert 'data-state="both"' in (await grace.get("/recover/proof"))[1]
+        page = (await grace.get("/recover/proof"))[1]
+        assert 'data-state="both"' in page
+        assert "15 characters or more; with a second factor, 8" in page
         assert (await grace.post("/recover/finish", password="short"))[0] == 422
         assert await grace.post("/recover/finish", password=NEW) == (303, "/recover/done")
         assert (await grace.get("/account"))[0] == 303  # every session ended
