@@ -137,6 +137,8 @@ async def test_a_denial_stops_a_reset_and_answers_the_same(up: Up) -> None:
         wrong = await grace.post("/deny", secret="0" * 26)
         assert right == wrong
         assert right[0] == 200
+        assert "sign-in works again after an hour" in right[1]
+        assert "the new one is good after that hour" in right[1]
         assert (await thief.post("/recover/finish", password=NEW))[0] == 409
 
 
@@ -206,9 +208,14 @@ async def test_the_pages_in_a_browser(up: Up) -> None:
         await scanner.goto(f"{up.url}/recover/proof#{link}")
         await expect(scanner.get_by_text("Taken from the link")).to_be_visible()
         await scanner.close()
-        await page.goto("about:blank")
+        # The link is opened in the tab that shows what was wrong with an earlier try.
+        await page.get_by_label("Long code").fill("0" * 26)
+        await page.get_by_role("button", name="Go on").click()
+        await expect(page.get_by_role("alert")).to_be_visible()
         await page.goto(f"{up.url}/recover/proof#{link}")
         await expect(page.get_by_text("Taken from the link")).to_be_visible()
+        await expect(page.get_by_role("alert")).to_have_count(0)
+        assert await page.locator("[aria-invalid], [aria-describedby~=error]").count() == 0
         assert link not in page.url
         await quiet()
         await page.get_by_label("Short code").fill(code)
