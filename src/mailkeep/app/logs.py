@@ -5,6 +5,7 @@ Tracebacks are written without local variables: those hold keys and mail.
 
 import logging
 import sys
+import warnings
 from typing import Literal
 
 import structlog
@@ -16,6 +17,11 @@ def configure(level: Literal["info", "warning"], *, people: bool) -> None:
     Args:
         people: for eyes; else JSON, for machines.
     """
+    # The SMTP library warns at every connection that loopback has no TLS; the doors see to that.
+    warnings.filterwarnings("ignore", module="aiosmtpd")
+    warnings.filterwarnings("ignore", message="Requiring AUTH while not requiring TLS")
+    warnings.filterwarnings("ignore", message="Session.login_data is deprecated")
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
     renderer: structlog.types.Processor
     if people:
         renderer = structlog.dev.ConsoleRenderer(

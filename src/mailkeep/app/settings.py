@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -116,6 +117,10 @@ def parse(raw: Mapping[str, object]) -> Settings:
         settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
         raise BadSettings(_nearest(str(error))) from error
+    if settings.database and not settings.database.startswith(("sqlite:///", "postgresql://")):
+        raise BadSettings("database: say sqlite:///PATH or postgresql://…")
+    if urlsplit(settings.public_url).scheme not in {"http", "https"}:
+        raise BadSettings("public_url: say http://HOST or https://HOST")
     _unique("provider", [one.name for one in settings.provider])
     _unique("stream", [one.name for one in settings.stream])
     settings.proxies()

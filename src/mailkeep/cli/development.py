@@ -11,6 +11,9 @@ KINDS = ("mandrill", "postmark")  #: two unrelated providers, so that a reset ha
 CANARY_DOMAIN = "post.example.org"  #: mail to it is our own, and does not fill the mailbox
 
 
+FILE = "development.json"  #: in the home: for commands that look in from another terminal
+
+
 def settings(url: str, standins: list[StandIn]) -> dict[str, object]:
     """Settings as a file would give them: every stream over both stand-ins."""
     routes = [{"provider": one.kind} for one in standins]

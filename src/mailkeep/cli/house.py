@@ -5,6 +5,7 @@ shell that has none of them.
 """
 
 import asyncio
+import json
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.store.migrate import upgrade
 from mailkeep.trust.register import nearest
 
-from . import development
+from .development import FILE
 
 T = TypeVar("T")
 
@@ -42,23 +43,22 @@ DEFAULT_HOME = Path("mailkeep-data")
 
 
 def settings(home: Path) -> app_settings.Settings:
-    """The settings of a home that has a database; in development there is no file of them.
+    """The settings of a home; in development, those that it was started with last.
 
     Raises:
-        BadSettings: there is neither a file nor a database.
+        BadSettings: there are neither.
     """
-    file = home / "mailkeep.toml"
-    found = app_settings.load(file) if file.exists() else app_settings.Settings()
-    if not file.exists() and not (home / "mailkeep.db").exists():
+    file, development = home / "mailkeep.toml", home / FILE
+    if file.exists():
+        return app_settings.load(file)
+    if not development.exists():
         raise BadSettings(f"there is no Mailkeep in {home}; say where with --home")
-    return found
+    return app_settings.parse(json.loads(development.read_text()))
 
 
 def provider(home: Path, name: str) -> str:
     """The name, when there is such a provider. Raises ``BadSettings``."""
     known = settings(home).provider_names()
-    if not (home / "mailkeep.toml").exists():
-        known = set(development.KINDS)
     if name not in known:
         raise BadSettings(f"no provider {name!r}{nearest(name, known)}")
     return name

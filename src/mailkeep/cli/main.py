@@ -18,7 +18,11 @@ from mailkeep.watch import queries as watch_queries
 from . import audit, keys, providers, report, serve
 from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Mail that no fallen provider can lose, accounts that none can take.",
+)
 incidents_app = typer.Typer(invoke_without_command=True, help="Incidents: what may be going on.")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
@@ -44,9 +48,14 @@ def up(
         bool, typer.Option(help="Stand-in providers, mailbox and a key, on loopback only.")
     ] = False,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8025,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 8025,
     smtp_port: Annotated[
-        int, typer.Option(help="Port for SMTP submission, in development; 0 takes a free one.")
+        int,
+        typer.Option(
+            min=0, max=65535, help="Port for SMTP submission, in development; 0 takes a free one."
+        ),
     ] = 8026,
 ) -> None:
     """Start Mailkeep."""
@@ -98,5 +107,8 @@ def main() -> None:
     try:
         app()
     except MailkeepError as error:
+        err.print(f"[bold red]mailkeep:[/] {escape(str(error))}", highlight=False)
+        sys.exit(2)
+    except OSError as error:  # a home that cannot be made, a database that is not there
         err.print(f"[bold red]mailkeep:[/] {escape(str(error))}", highlight=False)
         sys.exit(2)

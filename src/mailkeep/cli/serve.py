@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import json
 import secrets
+import socket
 from pathlib import Path
 
 import uvicorn
@@ -11,6 +13,7 @@ from rich.console import Console
 from mailkeep.app import logs
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
+from mailkeep.base.errors import BadSettings
 from mailkeep.http import server
 from mailkeep.mail import services
 from mailkeep.smtp import receiving, submission
@@ -25,6 +28,7 @@ async def production(home: Path, host: str, port: int, out: Console) -> None:
     """Run on the settings in ``<home>/mailkeep.toml`` until stopped."""
     logs.configure("info", people=False)
     settings = app_settings.load(home / "mailkeep.toml")
+    port = _claim(port, "--port", host)
     async with Application(settings, home) as running:
         out.print(f"Mailkeep listens on http://{host}:{port}")
         await _serve(running, host, port)
@@ -33,7 +37,8 @@ async def production(home: Path, host: str, port: int, out: Console) -> None:
 async def development(home: Path, port: int, smtp_port: int, out: Console) -> None:
     """Run on embedded defaults with two stand-in providers and the mailbox, on loopback."""
     logs.configure("warning", people=True)
-    port = port or _free_port()
+    port = _claim(port, "--port")
+    smtp_port = _claim(smtp_port, "--smtp-port")
     url = f"http://localhost:{port}"
     async with contextlib.AsyncExitStack() as stack:
         catcher = _Catcher()
@@ -49,12 +54,14 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
                     StandIn(kind, mail_port, secret, webhook, f"{url}/hooks/{kind}")
                 )
             )
-        settings = app_settings.parse(dev.settings(url, standins))
+        raw = dev.settings(url, standins)
+        settings = app_settings.parse(raw)
         environ = {name: value for one in standins for name, value in one.secrets().items()}
         running = await stack.enter_async_context(
             Application(settings, home, dev=True, environ=environ)
         )
         catcher.running = running
+        (home / dev.FILE).write_text(json.dumps(raw))
         async with running.database.write() as tx:
             # One printed key is good at a time: an old terminal's scrollback opens nothing.
             await services.revoke_keys(tx, "development", by="development")
@@ -100,9 +107,15 @@ async def _stop(listener: asyncio.Server) -> None:
     listener.close()
 
 
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+def _claim(port: int, option: str, host: str = "127.0.0.1") -> int:
+    """The port, or a free one for 0. Raises ``BadSettings`` when it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise BadSettings(
+                f"cannot listen on port {port} ({error.strerror}); say another with {option}"
+            ) from error
         return int(probe.getsockname()[1])

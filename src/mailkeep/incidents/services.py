@@ -230,9 +230,23 @@ class Incidents:
             )
         )
         await self._write_lines(tx, step.incident, step.lines)
+        await self._reopen(tx, before, step.opinions)
         if step.lines or _alone(before.opinions) != _alone(step.opinions):
             updated = IncidentUpdated(step.incident, _held(step.opinions))
             await record(self._database, tx, updated)
+
+    async def _reopen(self, tx: Tx, before: Incident, opinions: tuple[View, ...]) -> None:
+        """What was restored shows new signs: it is as open as it was at first."""
+        if before.state is not State.RESTORED or before.restored_at is None:
+            return
+        held = [one for view in opinions if view.open for one in view.reasons if one.nats]
+        ids = {event for one in held for event in one.events}
+        newest = await tx.value(select(func.max(events.c.at)).where(events.c.id.in_(ids)))
+        if newest is None or int(newest) <= before.restored_at:
+            return
+        values = {"state": State.OPEN.value, "contained_at": None, "restored_at": None}
+        await tx.run(update(_i).where(_i.c.id == before.id).values(values))
+        await self.enter(tx, before.id, "reopened", "new signs after it was restored: open again")
 
     async def _close(self, tx: Tx, incident: str, by: str, words: str) -> None:
         found = await queries.one(tx, incident)

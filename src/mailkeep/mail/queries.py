@@ -1,6 +1,6 @@
 """Reads of the mail room."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence, Set
 
 import msgspec
 from sqlalchemy import Select, func, select
@@ -131,6 +131,7 @@ async def unconfirmed(tx: Tx, provider: str, since: Instant) -> int:
             m.c.provider == provider,
             m.c.status == Status.ACCEPTED.value,
             m.c.accepted_at >= since,
+            m.c.only != provider,  # a canary has no elsewhere
             m.c.id.in_(select(tables.message_bodies.c.message_id)),
         )
     )
@@ -175,6 +176,13 @@ async def key_names(tx: Tx) -> dict[str, str]:
     """What the API keys are called, by their ids."""
     k = tables.api_keys
     return {row["id"]: row["name"] for row in await tx.all(select(k.c.id, k.c.name))}
+
+
+async def carriers(tx: Tx, messages: Collection[str]) -> dict[str, str]:
+    """The provider that took each of these messages last."""
+    m = tables.messages
+    rows = await tx.all(select(m.c.id, m.c.provider).where(m.c.id.in_(messages)))
+    return {row["id"]: row["provider"] for row in rows if row["provider"] is not None}
 
 
 async def caught(tx: Tx, limit: int = 100, search: str = "") -> list[CaughtMail]:

@@ -81,6 +81,26 @@ async def test_a_cut_by_hand_contains_and_a_restore_restores(
     assert (await stage.only()).closed_by == "quiet"
 
 
+async def test_what_was_restored_opens_again_at_new_signs(
+    stage: Stage, database: Database, clock: ManualClock
+) -> None:
+    await stage.signal({COMPROMISED: 8.5})
+    async with database.write() as tx:
+        await mail.cut_off(database, tx, "a", by="uid:7", reason="x", since=tx.now - HOUR)
+    await stage.hear()
+    clock.advance(60)
+    async with database.write() as tx:
+        await mail.restore(database, tx, "a", by="uid:7", reason="x")
+    await stage.hear()
+    clock.advance(60)
+    await stage.incidents.tick()
+    assert (await stage.only()).state is State.RESTORED  # nothing new was seen
+    await stage.signal({SILENT: 9.0})
+    incident = await stage.only()
+    assert (incident.state, incident.contained_at) == (State.OPEN, None)
+    assert "open again" in str(await stage.lines(incident.id))
+
+
 async def test_it_closes_when_nothing_is_held_for_long_and_keeps_its_blast_radius(
     stage: Stage, database: Database, clock: ManualClock
 ) -> None:

@@ -5,7 +5,7 @@ scripts, without an origin of its own and without anything from elsewhere.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from email import message_from_bytes, policy
 from email.message import EmailMessage, MIMEPart
 
@@ -17,8 +17,14 @@ from mailkeep.base.clock import Instant, iso
 from mailkeep.base.errors import MailkeepError
 from mailkeep.http.port import Running
 from mailkeep.mail import queries
+from mailkeep.providers.types import ID_HEADER
 
-FRAME_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+FRAME_POLICY = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox; "
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+)
+#: Links of a mail open in a tab of their own: a page of ours refuses to stand in a frame.
+LINKS = '<base target="_blank">'
 LOOK_SECONDS = 0.5
 
 
@@ -53,7 +59,11 @@ class Mailbox(Controller):
     async def index(self, running: Running, q: str = "") -> Template:
         async with running.database.read() as tx:
             found = await queries.caught(tx, search=q[:200])
-        return Template("mailbox.html", context={"rows": [_row(one) for one in found], "q": q})
+            ids = [_id(_parse(one.raw)) for one in found]
+            carriers = await queries.carriers(tx, ids)
+        return Template(
+            "mailbox.html", context={"rows": [_row(one, carriers) for one in found], "q": q}
+        )
 
     @get("/news", media_type="text/event-stream")
     async def news(self, running: Running) -> ServerSentEvent:
@@ -76,7 +86,8 @@ class Mailbox(Controller):
     async def show(self, running: Running, mail: str) -> Template:
         async with running.database.read() as tx:
             found = await queries.caught_one(tx, mail)
-        return Template("mail.html", context={"mail": _open(found)})
+            carriers = await queries.carriers(tx, [_id(_parse(found.raw))])
+        return Template("mail.html", context={"mail": _open(found, carriers)})
 
     @get("/{mail:str}/html")
     async def html(self, running: Running, mail: str) -> Response[str]:
@@ -84,7 +95,7 @@ class Mailbox(Controller):
             found = await queries.caught_one(tx, mail)
         part = _parse(found.raw).get_body(("html",))
         return Response(
-            _text(part) if part is not None else "",
+            LINKS + _text(part) if part is not None else "",
             media_type="text/html; charset=utf-8",
             headers={"Content-Security-Policy": FRAME_POLICY, "X-Frame-Options": "SAMEORIGIN"},
         )
@@ -111,7 +122,7 @@ def _parse(raw: bytes) -> EmailMessage:
     return message
 
 
-def _row(found: queries.CaughtMail) -> Row:
+def _row(found: queries.CaughtMail, carriers: Mapping[str, str]) -> Row:
     message = _parse(found.raw)
     return Row(
         found.id,
@@ -120,16 +131,16 @@ def _row(found: queries.CaughtMail) -> Row:
         _header(message, "From"),
         found.recipient,
         _header(message, "Subject") or "(no subject)",
-        _carrier(message),
+        carriers.get(_id(message)) or _carrier(message),
     )
 
 
-def _open(found: queries.CaughtMail) -> Mail:
+def _open(found: queries.CaughtMail, carriers: Mapping[str, str]) -> Mail:
     message = _parse(found.raw)
     text = message.get_body(("plain",))
     headers = [(name, _header_text(value)) for name, value in message.items()]
     return Mail(
-        _row(found),
+        _row(found, carriers),
         None if text is None else _text(text),
         message.get_body(("html",)) is not None,
         headers[:200],
@@ -153,6 +164,11 @@ def _header(message: EmailMessage, name: str) -> str:
 
 def _header_text(value: object) -> str:
     return str(value).encode("utf-8", "replace").decode()[:2000]
+
+
+def _id(message: EmailMessage) -> str:
+    """Our id of the message, as the mail says; what it says is looked up and shown, no more."""
+    return _header(message, ID_HEADER).strip()[:40]
 
 
 def _carrier(message: EmailMessage) -> str:

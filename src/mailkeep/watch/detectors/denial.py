@@ -3,8 +3,9 @@
 Sees: ``RecoveryDenied``, each account once in the window; says so at the 1st, 2nd, 4th, 8th, ...
 account, so that a flood of denials is a few signals.
 Evidence: campaign, 2.0 nats for one account and 1.5 for each doubling, at most 5.5 (judged: people
-deny their own forgotten resets); any provider, 2.0 nats, which correlation counts only beside our
-own evidence about that provider.
+deny their own forgotten resets); any provider, 2.5 nats, which correlation counts only beside our
+own evidence about that provider: one owner's word and a stranger in a canary open together, as on
+8 August they should have.
 False alarms: forgetful owners; a mail gateway does not press buttons. Delay: until an owner reads.
 Evasion: the attacker reads the mail and the owner never sees it.
 Who could forge it: anyone with accounts can ask and deny as often as they like.
@@ -33,7 +34,7 @@ from mailkeep.watch.types import (
 
 NAME = "denial"
 MOST = 256  #: accounts remembered; more say nothing new
-FIRST, DOUBLING, HIGHEST = 2.0, 1.5, 5.5
+FIRST, DOUBLING, HIGHEST, PROVIDER = 2.0, 1.5, 5.5, 2.5
 
 
 class State(msgspec.Struct, frozen=True):
@@ -67,7 +68,7 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         subject=RESETS,
         evidence={
             Hypothesis.CAMPAIGN: min(HIGHEST, FIRST + DOUBLING * math.log2(count)),
-            Hypothesis.PROVIDER_COMPROMISED: FIRST,
+            Hypothesis.PROVIDER_COMPROMISED: PROVIDER,
         },
         at=now,
         reason=f"{count} account(s) denied a reset that was made for them",
