@@ -1,8 +1,10 @@
 """Customers at the account pages of a real process, over HTTP and the mail that arrives."""
 
+import re
 import shutil
 import time
 
+import pyotp
 import pytest
 
 from .conftest import Up
@@ -17,13 +19,20 @@ async def test_sign_up_sign_in_and_out(up: Up) -> None:
     async with Visitor(up.url) as grace:
         assert (await grace.get("/account"))[0] == 303
         await grace.join(ADDRESS)
+        assert "Your address is confirmed; sign in." in (await grace.get("/sign-in"))[1]
+        assert "confirmed" not in (await grace.get("/sign-in"))[1]
         status, page = await grace.enter(ADDRESS, "not-the-password-at-all")
         assert (status, "is wrong" in page) == (401, True)
         assert await grace.enter(ADDRESS) == (303, "/account")
         status, page = await grace.get("/account")
         assert (status, ADDRESS in page, "(this one)" in page) == (200, True, True)
         assert (await grace.post("/account/totp", current="not-the-password"))[0] == 401
+        assert "15 characters or more; with a second factor, 8" in page
         app = await grace.bind()
+        page = (await grace.get("/account"))[1]
+        assert "The authenticator app is added" in page
+        assert "8 characters or more, since you have a second factor; 15 without" in page
+        assert "app is added" not in (await grace.get("/account"))[1]  # said once
         assert await grace.post("/sign-out") == (303, "/sign-in")
         assert (await grace.get("/account"))[0] == 303
         assert await grace.enter(ADDRESS) == (303, "/sign-in/factor")
@@ -33,6 +42,62 @@ async def test_sign_up_sign_in_and_out(up: Up) -> None:
         code = app.at(int(time.time()) + 30)
         assert await grace.post("/sign-in/factor", code=code) == (303, "/account")
         await grace.find(ADDRESS, r"(a second factor was added)")
+
+
+async def test_a_mistyped_code_keeps_the_enrolment(up: Up) -> None:
+    """Who has scanned the picture must not have to scan another one."""
+    async with Visitor(up.url) as grace, Visitor(up.url) as thief:
+        await grace.join(ADDRESS)
+        await grace.enter(ADDRESS)
+        _, first = await grace.post("/account/totp", current=PASSWORD)
+        shown = {
+            name: re.findall(pattern, first)[0]
+            for name, pattern in (
+                ("secret", r'id="secret"[^>]*>([A-Z2-7]{32})<'),
+                ("picture", r'src="(data:[^"]+)"'),
+                ("factor", r'name="factor" value="(\w+)"'),
+            )
+        }
+        groups = " ".join(re.findall("....", shown["secret"]))
+        for wrong in ("000000", "no code"):
+            status, page = await grace.post(
+                "/account/totp/confirm", factor=shown["factor"], code=wrong
+            )
+            assert (status, "The code is wrong" in page) == (422, True)
+            assert all(one in page for one in (*shown.values(), groups))
+        # Nobody else is shown it, and what is bound is not shown again.
+        await thief.join("mallory@example.net")
+        await thief.enter("mallory@example.net")
+        field = {"factor": shown["factor"], "code": "000000"}
+        assert (await thief.post("/account/totp/confirm", **field))[0] == 404
+        right = field | {"code": pyotp.TOTP(shown["secret"]).now()}
+        assert await grace.post("/account/totp/confirm", **right) == (303, "/account")
+        status, page = await grace.post("/account/totp/confirm", **field)
+        assert (status, shown["secret"] in page) == (404, False)
+
+
+async def test_only_the_field_at_fault_is_marked(up: Up) -> None:
+    async with Visitor(up.url) as grace:
+        await grace.join(ADDRESS)
+        await grace.enter(ADDRESS)
+
+        async def marked(path: str, **fields: str) -> list[str]:
+            """The ids of the fields that are marked, and of those that point at the error."""
+            _, page = await grace.post(path, **fields)
+            inputs = re.findall(r"<input[^>]*>", page)
+            ids = [
+                re.findall(r' id="([^"]+)"', one)[0]
+                for one in inputs
+                if 'aria-invalid="true"' in one or re.search(r'describedby="[^"]*error', one)
+            ]
+            assert all("aria-invalid" not in one or "error" in one for one in inputs)
+            return ids
+
+        assert await marked("/account/totp", current="wrong") == ["totp-current"]
+        changing = {"current": "wrong", "new": NEW}
+        assert await marked("/account/password", **changing) == ["current"]
+        short = {"current": PASSWORD, "new": "short"}
+        assert await marked("/account/password", **short) == ["new"]
 
 
 async def test_a_link_and_a_code_reset_the_password(up: Up) -> None:
@@ -50,7 +115,9 @@ async def test_a_link_and_a_code_reset_the_password(up: Up) -> None:
         assert await grace.post("/recover", address=ADDRESS) == (303, "/recover/proof")
         link, code = await grace.proofs(ADDRESS, skip=1)
         assert await grace.post("/recover/proof", long=link, code=code) == (303, "/recover/proof")
-        assert 'data-state="both"' in (await grace.get("/recover/proof"))[1]
+        page = (await grace.get("/recover/proof"))[1]
+        assert 'data-state="both"' in page
+        assert "15 characters or more; with a second factor, 8" in page
         assert (await grace.post("/recover/finish", password="short"))[0] == 422
         assert await grace.post("/recover/finish", password=NEW) == (303, "/recover/done")
         assert (await grace.get("/account"))[0] == 303  # every session ended
@@ -70,6 +137,8 @@ async def test_a_denial_stops_a_reset_and_answers_the_same(up: Up) -> None:
         wrong = await grace.post("/deny", secret="0" * 26)
         assert right == wrong
         assert right[0] == 200
+        assert "sign-in works again after an hour" in right[1]
+        assert "the new one is good after that hour" in right[1]
         assert (await thief.post("/recover/finish", password=NEW))[0] == 409
 
 
@@ -139,9 +208,14 @@ async def test_the_pages_in_a_browser(up: Up) -> None:
         await scanner.goto(f"{up.url}/recover/proof#{link}")
         await expect(scanner.get_by_text("Taken from the link")).to_be_visible()
         await scanner.close()
-        await page.goto("about:blank")
+        # The link is opened in the tab that shows what was wrong with an earlier try.
+        await page.get_by_label("Long code").fill("0" * 26)
+        await page.get_by_role("button", name="Go on").click()
+        await expect(page.get_by_role("alert")).to_be_visible()
         await page.goto(f"{up.url}/recover/proof#{link}")
         await expect(page.get_by_text("Taken from the link")).to_be_visible()
+        await expect(page.get_by_role("alert")).to_have_count(0)
+        assert await page.locator("[aria-invalid], [aria-describedby~=error]").count() == 0
         assert link not in page.url
         await quiet()
         await page.get_by_label("Short code").fill(code)

@@ -64,6 +64,10 @@ BAD = [
     ({"text": "nul \0 here"}, "text"),
     ({"subject": 7}, "subject"),
     ({"send_at": "2030-01-01T00:00:00"}, "send_at"),
+    ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
+    ({"subjct": "Hello"}, "subjct"),
+    ({"to": {"email": "ada@example.net", "nom": "Ada"}}, "to.nom"),
+    ({"to": {"name": "Ada"}}, "to.email"),
 ]
 
 
@@ -71,6 +75,28 @@ async def test_bad_input_is_refused_by_name(up: Up) -> None:
     for fields, field in BAD:
         answer = await up.send(**fields)
         assert (answer["http"], answer["field"]) == (422, field), fields
+
+
+async def test_a_field_that_is_missing_or_unknown_is_named_in_plain_words(up: Up) -> None:
+    good = {"stream": "bulk", "from": "us@example.com", "to": "a@example.net", "text": "x"}
+    right = good | {"subject": "x"}
+    late = right | {"expires_at": "2020-01-01T00:00:00Z"}
+    cases: list[tuple[dict[str, object], str, str]] = [
+        (good, "subject", "`subject` is missing"),
+        (right | {"subjct": 1}, "subjct", "there is no field `subjct` here"),
+        ({"messages": [right, good]}, "messages[1].subject", "`subject` is missing"),
+        ({"messages": [right], "stream": "bulk"}, "stream", "there is no field `stream` here"),
+        ({"messages": [right, late]}, "messages[1].expires_at", "this time is past"),
+    ]
+    for body, field, words in cases:
+        async with up.session.post(
+            f"{up.url}/v1/messages", json=body, headers=up.bearer()
+        ) as reply:
+            problem = await reply.json(content_type=None)
+            assert (reply.status, problem["field"]) == (422, field), body
+            assert problem["detail"].startswith(words)
+    async with up.session.get(f"{up.url}/mailbox") as page:
+        assert "a@example.net" not in await page.text()
 
 
 async def test_a_batch_is_stored_whole_or_not_at_all(up: Up) -> None:

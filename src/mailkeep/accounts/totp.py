@@ -1,7 +1,9 @@
 """The second factor: time-based codes (RFC 6238), each accepted once."""
 
+from typing import Any
+
 import pyotp
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Select, delete, insert, select, update
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import Conflict, Invalid, NotFound
@@ -60,8 +62,21 @@ async def enrol(tx: Tx, keys: KeyRing, account: str, *, name: str, issuer: str) 
             last_step=0,
         )
     )
-    uri = pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=issuer)
-    return Enrolment(factor, Secret(secret), Secret(uri))
+    return _enrolment(factor, secret, name, issuer)
+
+
+async def shown(
+    tx: Tx, keys: KeyRing, account: str, factor: str, *, name: str, issuer: str
+) -> Enrolment:
+    """An enrolment that waits for its first code, once more: who mistypes it need not begin anew.
+
+    Raises:
+        NotFound: there is none; a secret that is bound is never shown again.
+    """
+    row = await tx.one(_waiting(account, factor))
+    if row is None:
+        raise NotFound("no such enrolment")
+    return _enrolment(factor, _open(keys, factor, row["sealed"]), name, issuer)
 
 
 async def confirm(
@@ -75,9 +90,7 @@ async def confirm(
         Conflict: another factor was bound meanwhile.
     """
     await queries.account(tx, account, lock=True)
-    row = await tx.one(
-        select(_t).where(_t.c.id == factor, _t.c.account_id == account, _t.c.confirmed_at.is_(None))
-    )
+    row = await tx.one(_waiting(account, factor))
     if row is None:
         raise NotFound("no such enrolment")
     if await queries.has_factor(tx, account):
@@ -117,6 +130,17 @@ async def prove(
     if used == 1:
         await throttle.clear(tx, account, lane)
     return used == 1
+
+
+def _waiting(account: str, factor: str) -> Select[Any]:
+    return select(_t).where(
+        _t.c.id == factor, _t.c.account_id == account, _t.c.confirmed_at.is_(None)
+    )
+
+
+def _enrolment(factor: str, secret: str, name: str, issuer: str) -> Enrolment:
+    uri = pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=issuer)
+    return Enrolment(factor, Secret(secret), Secret(uri))
 
 
 def _open(keys: KeyRing, factor: str, sealed: bytes) -> str:

@@ -92,7 +92,7 @@ class Intake:
             raise Invalid(str(error), field=f"{field}{name}") from error
         return msgspec.structs.replace(new, content=clean)
 
-    async def accept(self, tx: Tx, new: NewMessage) -> str:
+    async def accept(self, tx: Tx, new: NewMessage, *, field: str = "") -> str:
         """Store a checked message in the caller's transaction; returns its id.
 
         Mail to a honey address goes through its own provider only; where that is not among the
@@ -101,6 +101,8 @@ class Intake:
 
         Raises:
             Conflict: the idempotency key was used for other content.
+            Invalid: its time is over already. Only said of a message that is new, so that a late
+                repetition still hears the id of the first one.
         """
         stream = self._streams[new.stream]
         content = msgspec.json.encode(new.content)
@@ -117,6 +119,8 @@ class Intake:
                 if before["content_hash"] != content_hash:
                     raise Conflict("this idempotency key was used for another message")
                 return str(before["id"])
+        if new.expires_at is not None and new.expires_at <= tx.now:
+            raise Invalid("this time is past: nothing would be sent", field=f"{field}expires_at")
         bait = self._honey.get(address_rules.key(new.content.to))
         leaks = bait is not None and not _may_carry(new, stream, bait)
         message = new_id("msg", tx.now)

@@ -35,6 +35,11 @@ class House(msgspec.Struct, frozen=True):
         )
 
 
+_STOPPED = (
+    "Somebody had the link and the code to reset the password of your account, and did not have "
+    "your second factor. The password is unchanged."
+)
+
 #: Writes a notice: (house, address, denial secret) to what the owner reads.
 Notice = Callable[[House, str, str], Content]
 
@@ -93,14 +98,27 @@ def stopped(house: House, to: str, denial: str) -> Content:
         to,
         "Somebody could not reset your password",
         [
-            (
-                "Somebody had the link and the code to reset the password of your account, and did "
-                "not have your second factor. The password is unchanged."
-            ),
+            _STOPPED,
             (
                 "If this was you, try again with your authenticator app at hand. If not, somebody "
                 f"reads your mail: change the password of your mailbox, and tell us: "
                 f"{house.page('/deny', denial)}"
+            ),
+        ],
+    )
+
+
+def stopped_for_good(house: House, to: str, _denial: str) -> Content:
+    """The same when that recovery is over: there is nothing left to deny."""
+    return house.write(
+        to,
+        "Somebody could not reset your password",
+        [
+            f"{_STOPPED} That reset is over.",
+            (
+                "If this was you, ask again with your authenticator app at hand: "
+                f"{house.page('/recover')}\nIf not, somebody reads your mail: change the password "
+                "of your mailbox."
             ),
         ],
     )

@@ -36,6 +36,7 @@ _r, _p, _d = tables.recoveries, tables.proofs, tables.denials
 
 DENIAL_LIFE = 7 * DAY  #: after which a notice stops nothing any more
 SWEEP = 200  #: expired recoveries that one sweep ends
+TOLD_AT = 3  #: wrong second factors after which the owner is told; one or two are mistyped
 
 
 class Recovery:
@@ -132,10 +133,10 @@ class Recovery:
         if row is None or progress.word != "both" or progress.recovery != recovery:
             return Conflict("the proofs no longer count; ask again")
         if await accounts.password_set_at(tx, account) > row["asked_at"]:
-            await context.void(tx, recovery, "password_changed")
+            await self._end(tx, recovery, "password_changed")
             return Conflict("the password was changed since this was asked for; ask again")
         if not await self._independent(tx, given):
-            await context.void(tx, recovery, "dependent_proofs")
+            await self._end(tx, recovery, "dependent_proofs")
             return Conflict("the two mails went through hands that are not independent; ask again")
         if await accounts.has_factor(tx, account):
             refusal = await self._factor(tx, row, account, factor)
@@ -187,10 +188,24 @@ class Recovery:
         )
         if row["stopped_at"] is None:
             await record(context.database, tx, StoppedByFactor(row["id"], account))
-            await self.notices.tell(tx, account, row["id"], mails.stopped)
         if tries >= self.settings.factor_tries:
-            await context.void(tx, row["id"], "tries_used_up")
+            await self._end(tx, row["id"], "tries_used_up")
+        elif tries == TOLD_AT:
+            await self.notices.tell(tx, account, row["id"], mails.stopped)
         return NotSignedIn("the code of your second factor is missing, wrong or used")
+
+    async def _end(self, tx: Tx, recovery: str, why: str) -> None:
+        """Void a recovery. Where a second factor stopped it and its owner was not told yet, they
+        are now: whoever came so far had both mails."""
+        if not await self._context.void(tx, recovery, why):
+            return
+        row = await tx.one(select(_r).where(_r.c.id == recovery))
+        if row is None or row["stopped_at"] is None:
+            return
+        # The try that ends it was counted, and not told of.
+        told = row["factor_tries"] - (why == "tries_used_up") >= TOLD_AT
+        if not told:
+            await self.notices.tell(tx, row["account_id"], recovery, mails.stopped_for_good)
 
     async def deny(self, secret: str) -> None:
         """Whoever holds one of our mails says: this was not me. It only ever takes power away.
@@ -243,7 +258,7 @@ class Recovery:
         if acted and completed:
             await self._take_back(tx, account, row["ended_at"])
         elif acted:
-            await context.void(tx, row["id"], "denied")
+            await self._end(tx, row["id"], "denied")
 
     async def _take_back(self, tx: Tx, account: str, written_at: Instant) -> None:
         """Undo what a denied recovery gave: its password, its sessions, its browser's standing."""
@@ -326,5 +341,5 @@ class Recovery:
             .limit(SWEEP)
         )
         for row in rows:
-            await self._context.void(tx, row["id"], "expired")
+            await self._end(tx, row["id"], "expired")
         return len(rows)

@@ -183,6 +183,21 @@ async def test_an_ordinary_body_is_kept_until_a_delivery_is_reported(
     assert not await _has_body(database, message)
 
 
+async def test_what_is_over_already_is_refused_unless_it_is_a_repetition(
+    database: Database, accept: Accept, clock: ManualClock
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        await accept(new(expires_at=clock.now() - SECOND))
+    assert refused.value.field == "expires_at"
+    async with database.read() as tx:
+        for table in (tables.messages, tables.message_bodies, tables.addresses):
+            assert not await tx.all(select(table))
+    once = new(expires_at=clock.now() + SECOND, idempotency=("key_1", "order-7"))
+    first = await accept(once)
+    clock.advance(2)
+    assert await accept(once) == first
+
+
 async def test_the_same_idempotency_key_is_the_same_message(
     database: Database, accept: Accept
 ) -> None:

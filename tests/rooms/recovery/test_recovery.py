@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pyotp
 import pytest
 
@@ -184,11 +185,17 @@ async def test_the_factor_comes_before_the_password(
     # The old password still leads to the factor: nothing was written.
     assert (await room.accounts.sign_in(ADDRESS, PASSWORD, browser="x", network="y")).session
     assert [kind for kind, _ in await room.facts()].count("stopped_by_factor") == 1
-    assert "could not reset" not in str(await room.mails("recovery"))
-    assert len(await room.mails("security")) == 2
-    for _ in range(3):
+    assert not await room.mails("security")  # whoever mistypes one or two reads of no thief
+    with pytest.raises(NotSignedIn):
+        await finish(room, "thief", "123456")
+    told = await room.mails("security")
+    assert {one["provider"] for one in told} == {"a", "b"}
+    assert all("second factor" in str(one["text"]) and one["denial"] for one in told)
+    for _ in range(2):
         with pytest.raises(NotSignedIn):
             await finish(room, "thief", "123456")
+    assert await room.mails("security") == told  # once, also when the tries are used up
+    assert [kind for kind, _ in await room.facts()].count("stopped_by_factor") == 1
     with pytest.raises(Conflict):  # five tries, and it is over
         await finish(room, "thief", app.generate_otp(clock.now() // totp.STEP))
     # What throttled the thief does not spend the owner's recovery.
@@ -206,6 +213,57 @@ async def test_the_factor_comes_before_the_password(
     await give(room, "owner", link=link["link"], code=code["code"])
     await finish(room, "owner", app.generate_otp(clock.now() // totp.STEP))
     assert (await room.facts())[-1][0] == "completed"
+
+
+@pytest.mark.parametrize("end", ["expired", "denied", "tries_used_up"])
+async def test_who_is_stopped_by_the_factor_is_told_of_when_it_ends(
+    room: Room, owner: Owner, clock: ManualClock, end: str
+) -> None:
+    """A thief who guesses once and waits is told of all the same."""
+    account = await owner()
+    await bind(room, account)
+    room.recovery.settings = msgspec.structs.replace(room.recovery.settings, factor_tries=2)
+    await room.ask("thief")
+    link, code = await room.proofs()
+    await give(room, "thief", link=link["link"], code=code["code"])
+    with pytest.raises(NotSignedIn):
+        await finish(room, "thief", "123456")
+    assert not await room.mails("security")
+    if end == "expired":
+        clock.advance(3601)
+        async with room.database.write() as tx:
+            await room.recovery.sweep(tx)
+    elif end == "denied":
+        await room.recovery.deny(str(link["denial"]))
+    else:
+        with pytest.raises(NotSignedIn):
+            await finish(room, "thief", "123456")
+    told = await room.mails("security")
+    assert {one["provider"] for one in told} == {"a", "b"}
+    # The recovery is over: no way to deny it is offered that would do nothing.
+    assert all("reset is over" in str(one["text"]) and not one["denial"] for one in told)
+    voided = [fact for kind, fact in await room.facts() if kind == "voided"]
+    assert [fact["why"] for fact in voided] == [end]
+    async with room.database.write() as tx:
+        assert not await room.recovery.sweep(tx)
+    assert await room.mails("security") == told
+
+
+async def test_an_owner_who_mistypes_the_factor_once_reads_of_no_thief(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    app = await bind(room, await owner())
+    clock.advance(90)
+    await room.ask("own")
+    link, code = await room.proofs()
+    await give(room, "own", link=link["link"], code=code["code"])
+    with pytest.raises(NotSignedIn):
+        await finish(room, "own", "123456")
+    await finish(room, "own", app.generate_otp(clock.now() // totp.STEP))
+    texts = [str(one["text"]) for one in await room.mails("security")]
+    assert len(texts) == 2
+    assert all("was reset with a link and a code" in text for text in texts)
+    assert [kind for kind, _ in await room.facts()].count("stopped_by_factor") == 1
 
 
 async def test_a_denial_voids_and_says_nothing(room: Room, owner: Owner) -> None:

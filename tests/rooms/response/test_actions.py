@@ -1,9 +1,11 @@
 """Actions on both engines: previewed, applied once, audited, undone; told over another route."""
 
 import msgspec
+import pyotp
 import pytest
 from sqlalchemy import delete, select, update
 
+from mailkeep.accounts import totp
 from mailkeep.base.clock import HOUR, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, NotFound
 from mailkeep.base.keys import KeyRing
@@ -274,8 +276,10 @@ async def test_owners_are_told_once_over_a_route_the_suspects_cannot_read(
 ) -> None:
     stage = Stage(database, keys, "abcd", owned="ad", batch=1)
     for name in ("ada", "bob"):
-        await stage.owner(f"{name}@example.net")
+        account = await stage.owner(f"{name}@example.net")
         clock.advance(1)
+    await _bind(stage, account)
+    await stage.hear()
     await _complete(stage, await _through(stage, "ada@example.net"))
     clock.advance(1)
     await _through(stage, "bob@example.net")
@@ -293,6 +297,9 @@ async def test_owners_are_told_once_over_a_route_the_suspects_cannot_read(
     assert [one.to for one in texts] == ["ada@example.net", "bob@example.net"]
     assert "was replaced" in (texts[0].text or "")
     assert "Nobody completed it" in (texts[1].text or "")
+    # Who has an authenticator is not told to add one.
+    assert ["add one" in (one.text or "") for one in texts] == [True, False]
+    assert "has an authenticator app" in (texts[1].text or "")
     for one in texts:
         links = [word for word in (one.text or "").split() if "://" in word]
         assert set(links) <= {"https://example.com/recover", "https://example.com/sign-in"}
@@ -310,6 +317,14 @@ async def test_owners_are_told_once_over_a_route_the_suspects_cannot_read(
     ]
     words = " ".join(item.detail for item in (await _case(stage)).security)
     assert "1 of 2 told" in words
+
+
+async def _bind(stage: Stage, account: str) -> None:
+    """Add a second factor to an account."""
+    async with stage.database.write() as tx:
+        made = await totp.enrol(tx, stage.keys, account, name="x", issuer="Us")
+        code = pyotp.TOTP(made.secret.reveal()).generate_otp(tx.now // totp.STEP)
+        await totp.confirm(stage.database, tx, stage.keys, account, made.factor, code)
 
 
 async def _result(stage: Stage) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """``/v1/messages``: take mail in, tell what became of it."""
 
 import datetime as dt
+import re
 from typing import Annotated
 
 import msgspec
@@ -14,6 +15,8 @@ from mailkeep.mail import queries
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Tx
 
+#: How the decoder names a field that is missing, or one that it does not know.
+_FIELD = re.compile(r"Object (?:(missing required)|contains unknown) field `(.*)`", re.DOTALL)
 MOST = 1000  #: messages in one request
 
 
@@ -91,13 +94,17 @@ class Messages(Controller):
         header = request.headers.get("Idempotency-Key")
         if header is not None and not single:
             raise Invalid("give each message of a batch its own key", field="Idempotency-Key")
-        checked = []
-        for index, one in enumerate(messages):
-            field = "" if single else f"messages[{index}]."
-            checked.append(running.intake.check(_to_new(one, key_id, header, field), field=field))
+        fields = [""] if single else [f"messages[{index}]." for index in range(len(messages))]
+        checked = [
+            running.intake.check(_to_new(one, key_id, header, field), field=field)
+            for field, one in zip(fields, messages, strict=True)
+        ]
 
         async def store(tx: Tx) -> list[str]:
-            return [await running.intake.accept(tx, new) for new in checked]
+            return [
+                await running.intake.accept(tx, new, field=field)
+                for field, new in zip(fields, checked, strict=True)
+            ]
 
         lane = min(running.streams[new.stream].priority for new in checked)
         ids = await running.shared.run(store, lane=lane)
@@ -132,10 +139,21 @@ def _decode(body: bytes) -> tuple[bool, list[MessageIn]]:
             return False, msgspec.json.decode(body, type=BatchIn).messages
         return True, [msgspec.json.decode(body, type=MessageIn)]
     except msgspec.ValidationError as error:
-        text, _, place = str(error).partition(" - at `$")
-        raise Invalid(text, field=place.strip(".`") or None) from error
+        raise _refusal(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Invalid("the body is not JSON in UTF-8") from error
+
+
+def _refusal(said: str) -> Invalid:
+    """What the decoder says, with the field that is missing or that nobody knows (pure)."""
+    text, _, place = said.partition(" - at `$")
+    field = place.strip(".`")
+    found = _FIELD.fullmatch(text)
+    if found is None:
+        return Invalid(text, field=field or None)
+    missing, name = found.groups()
+    text = f"`{name}` is missing" if missing else f"there is no field `{name}` here"
+    return Invalid(text, field=f"{field}.{name}" if field else name)
 
 
 def _to_new(one: MessageIn, key_id: str, header: str | None, field: str) -> NewMessage:

@@ -6,8 +6,10 @@ from litestar import Controller, get, post
 from litestar.response import Redirect, Template
 
 from mailkeep.accounts import queries, totp
+from mailkeep.accounts.types import Enrolment
 from mailkeep.base.clock import iso
 from mailkeep.base.errors import Conflict, Invalid, NotFound, NotSignedIn, TooMany
+from mailkeep.store.database import Tx
 
 from .visit import SESSION, House, Visit
 
@@ -30,7 +32,7 @@ class AccountPages(Controller):
 
     @get("/")
     async def show(self, visit: Visit, house: House) -> Template:
-        return await _account(visit, house)
+        return await _account(visit, house, added=visit.told("factor_added"))
 
     @post("/totp", status_code=200)
     async def enrol(self, visit: Visit, house: House) -> Template:
@@ -43,38 +45,31 @@ class AccountPages(Controller):
         try:
             await house.accounts.passwords.prove(session.account, visit.form.get("current", ""))
         except (NotSignedIn, TooMany) as error:
-            return await _account(visit, house, error)
+            return await _account(visit, house, error, at="totp")
         async with house.database.write() as tx:
-            points = await queries.contact_points(tx, session.account)
-            made = await totp.enrol(
-                tx,
-                house.keys,
-                session.account,
-                name=points[0].address if points else session.account,
-                issuer=_name(house),
-            )
-        return visit.page(
-            "totp",
-            factor=made.factor,
-            secret=made.secret.reveal(),
-            picture=_qr(made.uri.reveal()),
-        )
+            name = await _label(tx, session.account)
+            made = await totp.enrol(tx, house.keys, session.account, name=name, issuer=_name(house))
+        return _enrolment(visit, made)
 
     @post("/totp/confirm", status_code=200)
     async def bind(self, visit: Visit, house: House) -> Template | Redirect:
+        """Bind the factor. After a wrong code the same secret is shown again: the app has it."""
         session = await visit.session()
+        account, factor = session.account, visit.form.get("factor", "")
         try:
             async with house.database.write() as tx:
-                await totp.confirm(
-                    house.database,
-                    tx,
-                    house.keys,
-                    session.account,
-                    visit.form.get("factor", ""),
-                    visit.form.get("code", ""),
+                code = visit.form.get("code", "")
+                await totp.confirm(house.database, tx, house.keys, account, factor, code)
+        except Invalid as error:
+            async with house.database.read() as tx:
+                name = await _label(tx, account)
+                made = await totp.shown(
+                    tx, house.keys, account, factor, name=name, issuer=_name(house)
                 )
-        except (Invalid, Conflict, NotFound) as error:
+            return _enrolment(visit, made, error)
+        except (Conflict, NotFound) as error:
             return await _account(visit, house, error)
+        visit.tell("factor_added")
         return visit.go("/account")
 
     @post("/password", status_code=200)
@@ -84,8 +79,11 @@ class AccountPages(Controller):
             await house.accounts.change_password(
                 session.account, visit.form.get("current", ""), visit.form.get("new", "")
             )
-        except (NotSignedIn, Invalid, TooMany) as error:
-            return await _account(visit, house, error)
+        except Invalid as error:
+            wrong = Invalid(str(error), field="new")
+            return await _account(visit, house, wrong, at="password")
+        except (NotSignedIn, TooMany) as error:
+            return await _account(visit, house, error, at="password")
         visit.forget(SESSION)
         return visit.go("/sign-in")
 
@@ -105,7 +103,11 @@ async def _account(
     visit: Visit,
     house: House,
     error: NotSignedIn | Invalid | TooMany | Conflict | NotFound | None = None,
+    *,
+    at: str = "",
+    added: bool = False,
 ) -> Template:
+    """The page; with an error, ``at`` is the form that it is about."""
     session = await visit.session()
     async with house.database.read() as tx:
         points = await queries.contact_points(tx, session.account)
@@ -121,7 +123,27 @@ async def _account(
         )
         for one in sessions
     ]
-    return visit.page("account", error=error, points=points, factor=factor, sessions=rows)
+    return visit.page(
+        "account", error=error, at=at, points=points, factor=factor, sessions=rows, added=added
+    )
+
+
+def _enrolment(visit: Visit, made: Enrolment, error: Invalid | None = None) -> Template:
+    secret = made.secret.reveal()
+    return visit.page(
+        "totp",
+        error=error,
+        factor=made.factor,
+        secret=secret,
+        groups=" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)),
+        picture=_qr(made.uri.reveal()),
+    )
+
+
+async def _label(tx: Tx, account: str) -> str:
+    """What the owner's app calls the account."""
+    points = await queries.contact_points(tx, account)
+    return points[0].address if points else account
 
 
 def _name(house: House) -> str:

@@ -19,7 +19,7 @@ class SignInPages(Controller):
     async def form(self, visit: Visit) -> Template | Redirect:
         if await visit.maybe_session() is not None:
             return visit.go("/account")
-        return visit.page("sign_in")
+        return visit.page("sign_in", confirmed=visit.told("address_confirmed"))
 
     @post("/sign-in", status_code=200)
     async def sign_in(self, visit: Visit, house: House) -> Template | Redirect:

@@ -44,6 +44,7 @@ class SignUpPages(Controller):
         except Conflict as error:
             return visit.page("confirm", error=error)
         visit.forget(CONFIRMATION)
+        visit.tell("address_confirmed")
         return visit.go("/sign-in")
 
 

@@ -30,6 +30,8 @@ BROWSER = "__Host-browser"
 SESSION = "__Host-session"
 PENDING = "__Host-pending"  #: a right password that waits for its second factor
 CONFIRMATION = "__Host-confirmation"
+NEWS = "__Host-news"  #: a word about what was just done, for the next page
+_NEWS_SECONDS = 60
 _YEAR = 365 * DAY // SECOND
 
 
@@ -100,6 +102,17 @@ class Visit:
     def forget(self, *names: str) -> None:
         for name in names:
             self.keep(name, "", max_age=0)
+
+    def tell(self, word: str) -> None:
+        """Have the page that comes next say that something was done."""
+        self.keep(NEWS, word, max_age=_NEWS_SECONDS)
+
+    def told(self, word: str) -> bool:
+        """Whether this page is to say so; it is said once."""
+        if self.cookie(NEWS) != word:
+            return False
+        self.forget(NEWS)
+        return True
 
     async def session(self) -> SessionView:
         """Who is signed in. Raises ``NotSignedIn``."""

@@ -6,8 +6,21 @@ function take() {
   if (!/^[0-9A-Z]{26}$/.test(secret) || !field) return;
   field.value = secret;
   history.replaceState(null, "", location.pathname);
+  forget();
   document.getElementById("filled").textContent = "Taken from the link. Now press the button.";
   document.getElementById("code")?.focus();
 }
+
+// In a tab that was open already nothing is loaded anew: what it said of an earlier try is over.
+function forget() {
+  document.getElementById("error")?.remove();
+  for (const one of document.querySelectorAll("[aria-invalid]")) {
+    one.removeAttribute("aria-invalid");
+    const told = one.getAttribute("aria-describedby")?.split(" ").filter((id) => id !== "error");
+    if (told?.length) one.setAttribute("aria-describedby", told.join(" "));
+    else one.removeAttribute("aria-describedby");
+  }
+}
+
 take();
 addEventListener("hashchange", take);

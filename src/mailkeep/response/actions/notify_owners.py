@@ -99,11 +99,12 @@ async def _tell(at: At, account: str, what: str) -> int:
         )
     )
     told = {row["contact_point_id"] for row in rows}
+    factor = await accounts.has_factor(tx, account)
     points = [one for one in await accounts.contact_points(tx, account) if one.id not in told]
     for point in points:
         new = NewMessage(
             stream=at.means.notices.stream,
-            content=write(at.means.notices, at.case, point.address, what),
+            content=write(at.means.notices, at.case, point.address, what, factor=factor),
             avoid=tuple(sorted(at.case.suspects)),
             idempotency=("incident notice", f"{incident} {point.id}"),
         )
@@ -121,8 +122,15 @@ async def _tell(at: At, account: str, what: str) -> int:
     return len(points)
 
 
-def write(settings: NoticeSettings, case: Case, address: str, what: str) -> Content:
-    """The mail (pure): what happened, what we did, what to do."""
+def write(
+    settings: NoticeSettings, case: Case, address: str, what: str, *, factor: bool
+) -> Content:
+    """The mail (pure): what happened, what we did, what to do.
+
+    Args:
+        what: a key of ``WORDS``.
+        factor: the account has a second factor.
+    """
     url = settings.public_url.rstrip("/")
     if case.suspects:
         happened = (
@@ -138,13 +146,28 @@ def write(settings: NoticeSettings, case: Case, address: str, what: str) -> Cont
         did = "No reset works without two mails that travel different ways."
     worst = what == "completed"
     if worst:
-        did += " Until you have read this, the account may rest: then nobody can sign in to it."
+        did += (
+            " We may have closed the account for a while: then nobody can sign in, you neither. "
+            "It opens again by itself, and then wants a new password."
+        )
         todo = (
-            f"- If it was not you, recover the account at {url}/recover (after its rest)\n"
+            "- If it was not you, or if you cannot sign in, reset the password at "
+            f"{url}/recover (this works while the account is closed, too)\n"
             "- Change that password wherever else you used it"
         )
     else:
         todo = "- Nothing, if you did not ask for it: ignore the mail of the reset"
+    if factor:
+        # Whoever replaced the password may have added it, too.
+        todo += (
+            "\n- The account has an authenticator app. If it is yours, keep it: it stops whoever "
+            "can read your mail. If you did not add it, tell us"
+        )
+    else:
+        todo += (
+            "\n- A second factor stops whoever can read your mail: sign in at "
+            f"{url}/sign-in and add one"
+        )
     start, end = _minute(case.since), _minute(case.until)
     text = f"""\
 Hello,
@@ -159,7 +182,6 @@ What we did: {did}
 
 What to do:
 {todo}
-- A second factor stops whoever can read your mail: sign in at {url}/sign-in and add one
 
 We never ask for your password or for a code by mail.
 """
