@@ -94,10 +94,7 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         return state, []
     if row is None or row.sort != sort:
         row = Row(sort)
-    if isinstance(fact, CanaryRefused) or sort == "outage":
-        key = fact.message
-    else:
-        key = fact.address
+    key = fact.message if isinstance(fact, CanaryRefused) or sort == "outage" else fact.address
     of = {name: entry for name, entry in row.of.items() if name != key}
     of[key] = (recorded.at, recorded.id)
     if len(of) > MOST_COUNTED:
