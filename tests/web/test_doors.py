@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from mailkeep.smtp import door
 
 
@@ -41,7 +43,7 @@ async def test_idle_connections_of_one_address_are_bounded_and_leave_room() -> N
         server.close()
 
 
-async def test_a_session_ends_however_busy_it_is_kept(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+async def test_a_session_ends_however_busy_it_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door, "SESSION_SECONDS", 0.3)
     server = await door.listen(_Quiet(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
