@@ -32,6 +32,16 @@ def test_a_room_has_its_card_and_stands_on_the_map(room: str) -> None:
     assert f"{room}/" in ARCHITECTURE
 
 
+@pytest.mark.parametrize("tables", sorted(SOURCE.glob("*/tables.py")), ids=lambda p: p.parent.name)
+def test_a_room_owns_the_tables_that_its_card_names(tables: Path) -> None:
+    card = (tables.parent / "__init__.py").read_text()
+    owned = re.search(r"Owns:(.*?)(?:Publishes:|Hears:|Security:|\Z)", card, re.DOTALL)
+    assert owned is not None
+    names = set(re.findall(r"``(\w+)``", owned[1]))
+    made = set(re.findall(r'= Table\(\n    "(\w+)"', tables.read_text()))
+    assert names == made
+
+
 def test_files_stay_under_four_hundred_lines() -> None:
     long = {
         str(path.relative_to(ROOT)): count

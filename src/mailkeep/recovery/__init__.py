@@ -2,10 +2,11 @@
 
 ``policy`` (pure) draws the routes, ``planning`` mints and mails the proofs, ``proving`` takes them
 back, ``services`` finishes and denies, ``notices`` tells the owner, ``mails`` (pure) is what they
-read, ``context`` what all of these need.
+read, ``context`` what all of these need, ``retention`` what is forgotten.
 
-Owns: ``recoveries``, ``recovery_proofs``, ``recovery_denials``. Publishes: ``recovery.events``.
-Hears: ``mail.attempted`` (a proof that was refused is minted anew), ``accounts.factor_bound`` and
+Owns: ``recoveries``, ``recovery_proofs``, ``recovery_redemptions``, ``recovery_denials``.
+Publishes: ``recovery.events``. Hears: ``mail.attempted`` and ``mail.provider_rested`` (a proof that
+was refused, or may never arrive, is minted anew), ``accounts.factor_bound`` and
 ``accounts.password_set`` (owners are told).
 Security: reads hostile input (addresses, proofs, denials). Links are kept as keyed hashes, codes
 under argon2id with a pepper; nothing that can be redeemed is ever read back.

@@ -1,7 +1,8 @@
 """Response: what is done about an incident; previewed, applied, undone where that is possible.
 
 ``actions/`` has one module an action, ``playbooks`` says which are proposed and which may act
-alone (pure), ``services`` keeps their state. An action that takes long goes on where it stood
+alone (pure), ``playing`` does what those say, ``services`` what a person asks for and the loop,
+``keeping`` the rows of actions. An action that takes long goes on where it stood
 after a kill.
 
 Owns: ``actions``, ``notices``.

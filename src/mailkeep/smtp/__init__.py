@@ -2,5 +2,5 @@
 
 Owns: nothing stored. Publishes: nothing. Hears: nothing.
 Security: reads hostile input from anyone who can connect; sizes, recipients and time are bounded.
-Holds no keys. In development it listens on loopback only.
+Holds no keys. Submission listens on loopback only; the canaries' listener is a public mail server.
 """

@@ -1,1 +1,1 @@
-"""Pages for the people who run Mailkeep; so far the development mailbox."""
+"""Pages for the people who run Mailkeep: incidents, and the development mailbox."""
