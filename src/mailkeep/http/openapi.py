@@ -11,7 +11,7 @@ from litestar import Request
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from .api.incidents import ActionIn, NoteIn
-from .api.messages import BatchIn, MessageIn
+from .api.message_in import BatchIn, MessageIn
 from .problems import MEDIA_TYPE, Problem
 
 REFERENCE = "#/components/schemas/{name}"

@@ -1,0 +1,104 @@
+"""A message as an application writes it: decoded, and made the mail room's own (pure)."""
+
+import datetime as dt
+import re
+from typing import Annotated
+
+import msgspec
+
+from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.errors import Invalid
+from mailkeep.mail.types import Content, NewMessage
+
+#: How the decoder names a field that is missing, or one that it does not know.
+_FIELD = re.compile(r"Object (?:(missing required)|contains unknown) field `(.*)`", re.DOTALL)
+MOST = 1000  #: messages in one request
+
+
+class Person(msgspec.Struct, forbid_unknown_fields=True):
+    """An address with a display name."""
+
+    email: str
+    name: str = ""
+
+
+class MessageIn(msgspec.Struct, forbid_unknown_fields=True):
+    """A message to send, to one recipient."""
+
+    to: str | Person
+    sender: str | Person = msgspec.field(name="from")
+    subject: str
+    stream: str
+    text: str | None = None
+    html: str | None = None
+    reply_to: str | None = None
+    headers: dict[str, str] = {}
+    tags: Annotated[list[str], msgspec.Meta(max_length=20)] = []
+    metadata: dict[str, str] = {}
+    send_at: dt.datetime | None = None
+    expires_at: dt.datetime | None = None
+    idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
+
+
+class BatchIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Several messages; all are accepted, or none."""
+
+    messages: Annotated[list[MessageIn], msgspec.Meta(min_length=1, max_length=MOST)]
+
+
+def decode(body: bytes) -> tuple[bool, list[MessageIn]]:
+    """(whether it was a single message, the messages). Raises ``Invalid`` naming the field."""
+    try:
+        shape = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        if "messages" in shape:
+            return False, msgspec.json.decode(body, type=BatchIn).messages
+        return True, [msgspec.json.decode(body, type=MessageIn)]
+    except msgspec.ValidationError as error:
+        raise _refusal(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Invalid("the body is not JSON in UTF-8") from error
+
+
+def _refusal(said: str) -> Invalid:
+    """What the decoder says, with the field that is missing or that nobody knows (pure)."""
+    text, _, place = said.partition(" - at `$")
+    field = place.strip(".`")
+    found = _FIELD.fullmatch(text)
+    if found is None:
+        return Invalid(text, field=field or None)
+    missing, name = found.groups()
+    text = f"`{name}` is missing" if missing else f"there is no field `{name}` here"
+    return Invalid(text, field=f"{field}.{name}" if field else name)
+
+
+def to_new(one: MessageIn, key_id: str, header: str | None, field: str) -> NewMessage:
+    sender = one.sender if isinstance(one.sender, Person) else Person(one.sender)
+    to = one.to if isinstance(one.to, Person) else Person(one.to)
+    idempotency = one.idempotency_key or header
+    return NewMessage(
+        stream=one.stream,
+        content=Content(
+            sender=sender.email,
+            sender_name=sender.name,
+            to=to.email,
+            to_name=to.name,
+            subject=one.subject,
+            text=one.text,
+            html=one.html,
+            reply_to=one.reply_to,
+            headers=tuple(one.headers.items()),
+            tags=tuple(one.tags),
+            metadata=one.metadata,
+        ),
+        send_at=_instant(one.send_at, f"{field}send_at"),
+        expires_at=_instant(one.expires_at, f"{field}expires_at"),
+        idempotency=None if idempotency is None else (key_id, idempotency),
+    )
+
+
+def _instant(when: dt.datetime | None, field: str) -> Instant | None:
+    if when is None:
+        return None
+    if when.tzinfo is None:
+        raise Invalid("say the offset from UTC, as in 2030-01-31T12:00:00Z", field=field)
+    return round(when.timestamp() * SECOND)
