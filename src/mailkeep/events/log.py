@@ -96,7 +96,7 @@ class Relay:
         """Place up to ``limit`` waiting facts; returns how many have places that had none when it
         last looked. 0 too when another leads."""
         if self._database.is_sqlite:
-            async with self._database.read() as tx:
+            async with self._database.glance() as tx:
                 position = await head(tx)
             if position > self._seen:  # they came with their places, and the log's time with them
                 new, self._seen = position - self._seen, position

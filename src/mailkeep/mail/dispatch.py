@@ -121,7 +121,7 @@ class Dispatcher:
 
     async def due(self, stream: str) -> bool:
         """Whether there is anything to claim."""
-        async with self._database.read() as tx:
+        async with self._database.glance() as tx:
             return await outbox.is_due(tx, stream)
 
     async def claim(self, lane: Lane, limit: int) -> list[Job]:

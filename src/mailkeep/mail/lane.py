@@ -48,9 +48,8 @@ class Lane:
         self._providers = [route.provider for route in stream.routes]
         self._under_way: dict[str, dict[str, float]] = {one: {} for one in self._providers}
         self._tasks: set[asyncio.Task[None]] = set()
-        # With every single answer one more claim would cost a commit; recovery does not wait.
-        most = stream.concurrency * len(self._providers)
-        self._worth = 1 if stream.priority == 0 else max(1, most // 4)
+        # A claim for every single answer would cost a commit each; recovery does not wait.
+        self._worth = 1 if stream.priority == 0 else max(1, stream.concurrency // 2)
 
     async def run(self) -> None:
         """Claim and send until cancelled; what is under way is then awaited for a while."""

@@ -81,7 +81,7 @@ async def claim(
     if not due:
         return []
     busy = busy or Busy({})
-    cut, resting = await cut_providers(tx), await resting_providers(tx)
+    cut, resting = await _states(tx)
     tried = await _tried(tx, [row["id"] for row in due if row["tries"] > 0])
     claimed = _Claimed()
     for row in due:
@@ -212,17 +212,18 @@ async def shred_bodies(tx: Tx, messages: Collection[str]) -> None:
         await tx.run(delete(_b).where(_b.c.message_id.in_(messages)))
 
 
+async def _states(tx: Tx) -> tuple[frozenset[str], frozenset[str]]:
+    """The providers that are cut off, and those that rest."""
+    states = tables.provider_states.c
+    rows = await tx.tuples(select(states.provider, states.cut_at, states.rested_at))
+    cut = frozenset(name for name, cut_at, _ in rows if cut_at is not None)
+    return cut, frozenset(name for name, _, rested_at in rows if rested_at is not None)
+
+
 async def cut_providers(tx: Tx) -> frozenset[str]:
     """Providers to which no request may start."""
     states = tables.provider_states
     rows = await tx.all(select(states.c.provider).where(states.c.cut_at.is_not(None)))
-    return frozenset(row["provider"] for row in rows)
-
-
-async def resting_providers(tx: Tx) -> frozenset[str]:
-    """Providers that carry ordinary mail only where no other may."""
-    states = tables.provider_states
-    rows = await tx.all(select(states.c.provider).where(states.c.rested_at.is_not(None)))
     return frozenset(row["provider"] for row in rows)
 
 

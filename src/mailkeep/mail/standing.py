@@ -34,7 +34,7 @@ class Standing:
         async with self._asking:
             asked = time.monotonic()
             if asked >= self._until:
-                async with self._database.read() as tx:
+                async with self._database.glance() as tx:
                     self._cut = await outbox.cut_providers(tx)
                 self._until = asked + FRESH_SECONDS
         return self._cut

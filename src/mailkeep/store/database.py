@@ -24,6 +24,7 @@ from mailkeep.base.clock import Clock, Instant
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.ids import Order
 
+from . import sqlite
 from .errors import is_outage, lost, without_values
 
 T = TypeVar("T")
@@ -125,11 +126,7 @@ class Database:
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite:
             Path(parsed.database or "").touch(mode=0o600, exist_ok=True)
-            parsed = parsed.set(drivername="sqlite+aiosqlite")
-            self._engine = create_async_engine(
-                parsed, pool_size=4, max_overflow=0, hide_parameters=True
-            )
-            event.listen(self._engine.sync_engine, "connect", _sqlite_connect)
+            self._engine = sqlite.engine(parsed.set(drivername="sqlite+aiosqlite"))
         else:
             parsed = parsed.set(drivername="postgresql+asyncpg")
             self._engine = create_async_engine(
@@ -159,6 +156,12 @@ class Database:
         async with self._transaction("BEGIN") as tx:
             yield tx
 
+    @asynccontextmanager
+    async def glance(self) -> AsyncIterator[Tx]:
+        """One statement that reads, with no transaction around it."""
+        async with self._transaction(None) as tx:
+            yield tx
+
     async def retrying(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Run ``work`` in a writing transaction, and again when PostgreSQL undid it because of
         another one (deadlock, serialization failure): whoever asked cannot help it.
@@ -182,10 +185,10 @@ class Database:
             return await work(tx)
 
     @asynccontextmanager
-    async def _transaction(self, begin: str) -> AsyncIterator[Tx]:
+    async def _transaction(self, begin: str | None) -> AsyncIterator[Tx]:
         try:
             async with self._engine.connect() as connection:
-                if self.is_sqlite:
+                if self.is_sqlite and begin is not None:
                     await connection.exec_driver_sql(begin)
                 tx = Tx(connection, self.clock.now())
                 try:
@@ -194,7 +197,8 @@ class Database:
                 except BaseException:
                     await connection.rollback()
                     raise
-                await connection.commit()
+                if begin is not None or not self.is_sqlite:
+                    await connection.commit()
         except DBAPIError as error:
             if is_outage(error):
                 raise Unavailable("the database cannot take this now") from error
@@ -204,18 +208,3 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
-
-
-def _sqlite_connect(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",  # durable before acknowledged
-        "foreign_keys=ON",
-        "busy_timeout=5000",
-        "secure_delete=ON",
-        "temp_store=MEMORY",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
