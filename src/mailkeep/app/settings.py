@@ -149,6 +149,10 @@ def parse(raw: Mapping[str, object]) -> Settings:
             raise BadSettings(f"stream {stream.name}: concurrency and expires must be above 0")
         if any(route.weight < 0 for route in stream.routes):
             raise BadSettings(f"stream {stream.name}: a weight is below 0")
+        if any(not 0 <= route.warm <= 0.5 for route in stream.routes):
+            raise BadSettings(f"stream {stream.name}: warm is a share of the mail, 0 to 0.5")
+        if sum(route.warm for route in stream.routes) > 0.5:
+            raise BadSettings(f"stream {stream.name}: standbys would carry more than half")
     canary, honey = watching.check(settings)
     return msgspec.structs.replace(settings, canary=canary, honey=honey)
 
