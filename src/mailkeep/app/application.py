@@ -33,8 +33,11 @@ from mailkeep.watch.runner import Watch
 
 from . import defence, retention, watching
 from .alone import Alone
-from .loops import PAUSE_SECONDS, keep
-from .settings import Settings, provider_configs
+from .loops import PAUSE_SECONDS
+from .loops import keep as loop
+from .settings import Settings, heartbeat_url, provider_configs
+from .telemetry import settings as telemetry_settings
+from .telemetry.service import Telemetry
 from .wiring import subscribers
 
 log = structlog.get_logger(__name__)
@@ -45,6 +48,7 @@ WATCH_SECONDS = 0.5  #: detectors think in whole seconds; half of one is the mos
 WATCH_BATCH = 500
 PLAN_SECONDS = 0.5
 SUBSCRIBE_BATCH = 200
+STOCK_SECONDS = 15.0  #: how often the readiness checks look at the schema
 TICK_SECONDS = 20.0  #: how often incidents are looked at when nothing new is said
 
 
@@ -95,6 +99,14 @@ class Application:
         self.response = defence.response(self)
         self._subscribers = subscribers(self.recovery, self.canaries, self.incidents, self.response)
         self._alone = Alone(home)
+        self.telemetry = Telemetry(
+            self,
+            home,
+            subscribers=("watch", *(one.name for one in self._subscribers)),
+            canaries=watching.carriers(settings),
+            networks=telemetry_settings.networks(settings.telemetry),
+            url=heartbeat_url(settings, environ),
+        )
         self._placed = asyncio.Event()
         self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
         self._tasks: list[asyncio.Task[None]] = []
@@ -128,6 +140,7 @@ class Application:
             async with self.database.write() as tx:
                 await outbox.release_leases(tx)
         self._warn()
+        keep = partial(loop, pulse=self.telemetry.pulse)
         loops = {
             "dispatch": self.dispatcher.run(),
             "relay": keep("relay", self._place, RELAY_SECONDS, self.database.committed),
@@ -135,7 +148,11 @@ class Application:
             "response": keep("response", self.response.work, RELAY_SECONDS, self.response.awake),
             "sweep": keep("sweep", self._sweep, SWEEP_SECONDS),
             "watch": keep("watch", self._watch, WATCH_SECONDS),
+            "stock": keep("stock", self.telemetry.look, STOCK_SECONDS),
         }
+        if self.telemetry.heartbeat is not None:
+            seconds = self.settings.telemetry.heartbeat_seconds
+            loops["heartbeat"] = keep("heartbeat", self.telemetry.heartbeat.beat, seconds)
         # One loop each: a subscriber that fails holds back nobody else's facts.
         for one in self._subscribers:
             name = f"hear {one.name}"
@@ -148,7 +165,9 @@ class Application:
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
             await self._listen()
-        self._tasks = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
+        tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
+        self._tasks = list(tasks.values())
+        self.telemetry.loops = tasks
         return self
 
     async def __aexit__(
@@ -157,11 +176,13 @@ class Application:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.telemetry.stopping = True
         if self._listener is not None:
             self._listener.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.telemetry.close()
         self._slow.close()
         await self.database.close()
         self._alone.leave()
@@ -174,6 +195,8 @@ class Application:
                 meaning="no two routes of the recovery stream are independent: nobody can recover",
             )
 
+        if self.settings.telemetry.heartbeat_url and self.telemetry.heartbeat is None:
+            log.warning("heartbeat.missing", meaning="heartbeat_url is empty: nobody is told")
         https = self.public_url.startswith("https:")
         if self.recovery is not None and https and not self.trusted_proxies:
             log.warning(

@@ -37,6 +37,20 @@ def earliest(prefix: str, at: Instant) -> str:
     return f"{prefix}_{_base32(max(0, at) // 1000, 10)}"
 
 
+def made_at(name: str) -> Instant | None:
+    """When what an id names came to be, to the millisecond; None for what is no id of ours."""
+    try:
+        digits = [_ALPHABET.index(one) for one in name.partition("_")[2][:10]]
+    except ValueError:
+        return None
+    if len(digits) < 10:
+        return None
+    value = 0
+    for digit in digits:
+        value = value * 32 + digit
+    return value * 1000
+
+
 class Order:
     """Tails that rise: ids made with them sort as they were made, also within a millisecond.
 

@@ -5,6 +5,8 @@ later, so a reader that remembers "up to 17" would skip 16 for ever (PostgreSQL)
 therefore given after the commit, by one relay that holds a lease.
 """
 
+from functools import partial
+
 import msgspec
 import structlog
 from sqlalchemy import bindparam, insert, select, update
@@ -37,6 +39,8 @@ async def record(database: Database, tx: Tx, *facts: Fact) -> None:
     ]
     await tx.run(insert(events), rows)
     tx.after_commit.append(database.committed.set)
+    if database.on_facts is not None:
+        tx.after_commit.append(partial(database.on_facts, facts, tx.now))
 
 
 class Relay:

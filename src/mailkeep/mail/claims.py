@@ -5,6 +5,8 @@ it is the one that holds it: of mail that it refused, and that waits for another
 one, it can neither end the way nor destroy our copy.
 """
 
+from collections import Counter
+
 import structlog
 from sqlalchemy import or_, select, update
 
@@ -52,6 +54,9 @@ class Claims:
         self._shared = shared
         self._providers = providers
         self._refused_at: dict[str, int] = {}
+        #: Since the start, by provider: claims made before, and refusals by reason, each of them.
+        self.duplicates: Counter[str] = Counter()
+        self.refused: Counter[tuple[str, str]] = Counter()
 
     async def receive(self, provider: str, request: WebhookRequest) -> int:
         """Take a webhook in; returns how many claims were new.
@@ -67,6 +72,7 @@ class Claims:
         try:
             found = module.parse(config, module.verify(config, request))
         except (ForgedWebhook, MalformedWebhook) as error:
+            self.refused[provider, error.slug] += 1
             await self._refuse(provider, error.slug, request.received_at)
             raise
         # In the order in which others lock messages, a part at a time and behind everything else:
@@ -80,6 +86,7 @@ class Claims:
                 return sum([await self._take(tx, claim) for claim in part])
 
             new += await self._shared.run(take, lane=LANE, weight=len(part))
+        self.duplicates[provider] += len(found) - new
         return new
 
     async def _take(self, tx: Tx, claim: Claim) -> bool:

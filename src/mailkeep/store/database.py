@@ -7,7 +7,8 @@ rows or uses a conditional UPDATE, which is right on both engines.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -114,6 +115,8 @@ class Database:
         event.listen(self._engine.sync_engine, "handle_error", without_values)
         self._writer = asyncio.Lock()
         self.committed = asyncio.Event()  #: set after each commit that recorded events
+        #: Called with the facts of a commit and the instant of its transaction; must not raise.
+        self.on_facts: Callable[[Sequence[object], Instant], None] | None = None
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Tx]:
@@ -214,6 +217,8 @@ class SharedCommit:
             tuple[int, int, int, Callable[[Tx], Awaitable[Any]], asyncio.Future[Any]]
         ] = asyncio.PriorityQueue()
         self._sequence = 0
+        #: Called with how many jobs a commit had, and how many seconds it took.
+        self.on_commit: Callable[[int, float], None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def run(self, job: Callable[[Tx], Awaitable[T]], lane: int = 1, weight: int = 1) -> T:
@@ -247,6 +252,7 @@ class SharedCommit:
         async def work(tx: Tx) -> list[Any]:
             return [await job(tx) for job, _ in jobs]
 
+        started = time.perf_counter()
         try:
             results = await self._database.retrying(work)
         except Exception as error:
@@ -256,6 +262,8 @@ class SharedCommit:
             elif not jobs[0][1].done():
                 jobs[0][1].set_exception(error)
             return
+        if self.on_commit is not None:
+            self.on_commit(len(jobs), time.perf_counter() - started)
         for (_, future), result in zip(jobs, results, strict=True):
             if not future.done():
                 future.set_result(result)
