@@ -22,6 +22,7 @@ from mailkeep.store.database import Database, SharedCommit, Tx
 from . import outbox
 from .health import Breaker, after
 from .intake import to_outgoing
+from .tracing import attempt_span
 from .transport import Transport
 from .types import Content, Job, StreamSettings
 
@@ -114,7 +115,10 @@ class Dispatcher:
             return Outcome(OutcomeKind.UNAUTHORISED, str(error)[:200])
         if self._transport is None:
             raise RuntimeError("the dispatcher is not running")
-        return module.read(await self._transport.carry(request))
+        with attempt_span(content.trace, job) as span:
+            outcome = module.read(await self._transport.carry(request))
+            span.set_attribute("mailkeep.outcome", outcome.kind.value)
+        return outcome
 
     async def claim(self, lane: "_Lane", limit: int) -> list[Job]:
         async def job(tx: Tx) -> list[Job]:

@@ -18,6 +18,7 @@ from mailkeep.store.database import Database, Tx
 
 from . import tables
 from .events import MessageAccepted, MessageGivenUp
+from .tracing import untraced
 from .types import Content, NewMessage, Status, StreamSettings
 
 
@@ -109,7 +110,8 @@ class Intake:
         idempotency = content_hash = None
         if new.idempotency is not None:
             idempotency = digest(msgspec.json.encode(new.idempotency))
-            content_hash = digest(content + new.stream.encode())
+            compared = msgspec.json.encode(untraced(new.content))
+            content_hash = digest(compared + new.stream.encode())
             before = await tx.one(
                 select(tables.messages.c.id, tables.messages.c.content_hash).where(
                     tables.messages.c.idempotency == idempotency
