@@ -15,7 +15,7 @@ from mailkeep.http.client import Network
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.types import StreamSettings
-from mailkeep.providers.types import ProviderConfig
+from mailkeep.providers.types import OutcomeKind, ProviderConfig
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.store.database import Database, SharedCommit
 from mailkeep.watch.detectors.catalogue import DETECTORS
@@ -149,10 +149,14 @@ class Telemetry:
         has no rise that could be seen."""
         count = self.metrics.count
         for stream, provider in self._routes:
-            count("mailkeep_attempts_total", stream, provider, "accepted", by=0)
+            for outcome in OutcomeKind:
+                count("mailkeep_attempts_total", stream, provider, outcome.value, by=0)
+            for other, taken in self._routes:
+                if other == stream and taken != provider:
+                    count("mailkeep_failovers_total", stream, provider, taken, by=0)
         for stream in self._rooms.streams:
             count("mailkeep_messages_accepted_total", stream, by=0)
-            for why in ("expired", "rejected"):
+            for why in ("expired", "rejected", "no body"):
                 count("mailkeep_given_up_total", stream, why, by=0)
         for provider in self._rooms.providers:
             count("mailkeep_claims_total", provider, "delivered", by=0)
@@ -172,6 +176,9 @@ class Telemetry:
         for action in ACTIONS:
             for result in RESULTS.values():
                 count("mailkeep_actions_total", action, result, by=0)
+        for route in ("/v1/messages", "/hooks/{provider}"):
+            for status in ("500", "503"):
+                count("mailkeep_http_requests_total", route, "POST", status, by=0)
         count("mailkeep_snapshot_failures_total", by=0)
 
     def _rise(self, name: str, whole: int, *labels: str) -> None:
