@@ -15,12 +15,13 @@ from mailkeep.http.client import Network
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.types import StreamSettings
-from mailkeep.providers.types import OutcomeKind, ProviderConfig
+from mailkeep.providers.types import ProviderConfig
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.store.database import Database, SharedCommit
 from mailkeep.watch.detectors.catalogue import DETECTORS
 
-from .facts import RESULTS, STAGES, FactCounter
+from .beginnings import series
+from .facts import FactCounter
 from .heartbeat import Heartbeat
 from .metrics import Metrics
 from .readiness import Seen, checks
@@ -86,17 +87,17 @@ class Telemetry:
         self.heartbeat = (
             None if url is None else Heartbeat(url, self.metrics, self.ready, time.time)
         )
-        detectors = [one.name for one in DETECTORS]
         rooms.database.on_facts = FactCounter(
             self.metrics,
             streams=rooms.streams,
             providers=rooms.providers,
             subscribers=subscribers,
             actions=ACTIONS,
-            detectors=detectors,
+            detectors=[one.name for one in DETECTORS],
         )
         rooms.shared.on_commit = self._commit
-        self._begin(subscribers, canaries, detectors)
+        for name, *labels in series(rooms.streams.values(), rooms.providers, canaries, subscribers):
+            self.metrics.count(name, *labels, by=0)
 
     async def exposition(self, accept: str) -> tuple[bytes, str]:
         """The metrics as text, and its media type."""
@@ -141,45 +142,6 @@ class Telemetry:
     def _commit(self, jobs: int, seconds: float) -> None:
         self.metrics.observe("mailkeep_commit_jobs", jobs)
         self.metrics.observe("mailkeep_commit_seconds", seconds)
-
-    def _begin(
-        self, subscribers: Collection[str], canaries: Collection[str], detectors: list[str]
-    ) -> None:
-        """Let the series begin at 0 that alerts rest on: one that appears with its first failure
-        has no rise that could be seen."""
-        count = self.metrics.count
-        for stream, provider in self._routes:
-            for outcome in OutcomeKind:
-                count("mailkeep_attempts_total", stream, provider, outcome.value, by=0)
-            for other, taken in self._routes:
-                if other == stream and taken != provider:
-                    count("mailkeep_failovers_total", stream, provider, taken, by=0)
-        for stream in self._rooms.streams:
-            count("mailkeep_messages_accepted_total", stream, by=0)
-            for why in ("expired", "rejected", "no body"):
-                count("mailkeep_given_up_total", stream, why, by=0)
-        for provider in self._rooms.providers:
-            count("mailkeep_claims_total", provider, "delivered", by=0)
-            count("mailkeep_claims_duplicate_total", provider, by=0)
-            for why in ("forged-webhook", "malformed-webhook"):
-                count("mailkeep_claims_refused_total", provider, why, by=0)
-        for provider in canaries:
-            for result in ("sent", "refused", "arrived"):
-                count("mailkeep_canaries_total", provider, result, by=0)
-            count("mailkeep_canary_strangers_total", provider, by=0)
-        for one in detectors:
-            count("mailkeep_signals_total", one, by=0)
-        for one in subscribers:
-            count("mailkeep_facts_set_aside_total", one, by=0)
-        for stage in STAGES.values():
-            count("mailkeep_recoveries_total", stage, by=0)
-        for action in ACTIONS:
-            for result in RESULTS.values():
-                count("mailkeep_actions_total", action, result, by=0)
-        for route in ("/v1/messages", "/hooks/{provider}"):
-            for status in ("500", "503"):
-                count("mailkeep_http_requests_total", route, "POST", status, by=0)
-        count("mailkeep_snapshot_failures_total", by=0)
 
     def _rise(self, name: str, whole: int, *labels: str) -> None:
         """Bring a counter to what something else has counted."""
