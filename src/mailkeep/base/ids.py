@@ -11,6 +11,10 @@ from .clock import Instant
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
+_DIGITS = frozenset(_ALPHABET)
+#: Into the digits that ``int`` reads in base 32.
+_PLAIN = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
+
 
 def _base32(value: int, length: int) -> str:
     out = []
@@ -39,16 +43,10 @@ def earliest(prefix: str, at: Instant) -> str:
 
 def made_at(name: str) -> Instant | None:
     """When what an id names came to be, to the millisecond; None for what is no id of ours."""
-    try:
-        digits = [_ALPHABET.index(one) for one in name.partition("_")[2][:10]]
-    except ValueError:
+    digits = name.partition("_")[2][:10]
+    if len(digits) < 10 or not _DIGITS.issuperset(digits):
         return None
-    if len(digits) < 10:
-        return None
-    value = 0
-    for digit in digits:
-        value = value * 32 + digit
-    return value * 1000
+    return int(digits.translate(_PLAIN), 32) * 1000
 
 
 class Order:
