@@ -27,7 +27,7 @@ from mailkeep.providers.types import OutgoingMessage
 TRACE = 0x4BF92F3577B34DA6A3CE929D0E0E4736
 PARENT = f"00-{TRACE:032x}-00f067aa0ba902b7-01"
 CONTENT = Content("us@example.com", "ada@example.net", "Hello", text="words")
-JOB = Job("msg_1", "att_1", "a", "alert", "address_1", False, 1, 0, 1, None, b"")
+JOB = Job("msg_1", "att_1", "a", "alert", "address_1", False, 1, 0, 0, 1, None, b"")
 
 
 class _Recorder(Tracer):

@@ -45,6 +45,7 @@ METRICS: tuple[Metric, ...] = (
     _histogram("attempt_seconds", (_S, _P), "How long attempts took", _SEND),
     _counter("failovers", (_S, "left", "taken"), "Messages that went on to another provider"),
     _counter("given_up", (_S, "why"), "Messages that will not be sent"),
+    _counter("requeued", (_S,), "Messages given up that a person had sent after all"),
     _histogram(
         "delivery_seconds",
         (_S, _P),

@@ -20,6 +20,7 @@ from mailkeep.mail.events import (
     FailedOver,
     MessageAccepted,
     MessageGivenUp,
+    MessageRequeued,
 )
 from mailkeep.recovery import events as recovery
 from mailkeep.response import events as response
@@ -86,6 +87,7 @@ class FactCounter:
             AttemptFinished: self._attempted,
             FailedOver: self._failed_over,
             MessageGivenUp: self._given_up,
+            MessageRequeued: self._requeued,
             DeliveryReported: self._reported,
             CanarySent: self._canary("sent"),
             CanaryRefused: self._canary("refused"),
@@ -131,6 +133,9 @@ class FactCounter:
     def _given_up(self, fact: MessageGivenUp, _at: Instant) -> None:
         why = fact.why if fact.why in GIVEN_UP else OTHER
         self._metrics.count("mailkeep_given_up_total", self._stream(fact.stream), why)
+
+    def _requeued(self, fact: MessageRequeued, _at: Instant) -> None:
+        self._metrics.count("mailkeep_requeued_total", self._stream(fact.stream))
 
     def _reported(self, fact: DeliveryReported, at: Instant) -> None:
         provider = self._provider(fact.provider)

@@ -17,7 +17,8 @@ from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.response.actions.catalogue import ACTIONS
-from mailkeep.store.database import Database, SharedCommit
+from mailkeep.store.database import Database
+from mailkeep.store.shared import SharedCommit
 from mailkeep.watch.detectors.catalogue import DETECTORS
 
 from .beginnings import series
@@ -25,7 +26,7 @@ from .facts import FactCounter
 from .heartbeat import Heartbeat
 from .metrics import Metrics
 from .readiness import Seen, checks
-from .stock import Stock, Storekeeper
+from .stock import Readers, Stock, Storekeeper
 
 WRITERS = ("relay", "watch")  #: loops whose every step is a transaction that writes
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -49,7 +50,7 @@ class Telemetry:
     Args:
         rooms: what is measured.
         home: on whose disk the database and the keys are.
-        subscribers: who reads the log.
+        subscribers: who reads the log, and up to where, as far as this process knows.
         canaries: providers through which canaries go.
         networks: from where the metrics may be read without a key.
         url: of the heartbeat, if there is one.
@@ -65,7 +66,7 @@ class Telemetry:
         rooms: Rooms,
         home: Path,
         *,
-        subscribers: Collection[str],
+        subscribers: Readers,
         canaries: Collection[str],
         networks: tuple[Network, ...],
         url: Secret | None,

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 import structlog
@@ -21,6 +21,8 @@ FRESH_SECONDS = 5.0  #: what was read so long ago is still told
 SHARE = 0.02  #: of the time, at most, goes into reading: what takes long is read more seldom
 PATIENCE_SECONDS = 3.0  #: how long a reader of the metrics waits for the database
 MOST_UNPLACED = 10_000
+
+Readers = Mapping[str, Callable[[], int]]
 
 
 class Stock(msgspec.Struct, frozen=True):
@@ -46,15 +48,15 @@ class Storekeeper:
     """Reads the stock and remembers it.
 
     Args:
-        streams, subscribers: those that are told of.
+        streams: those that are told of.
+        subscribers: who reads the log, and up to where this process has read it for each: what is
+            not for a reader it passes over without writing its place down.
     """
 
-    def __init__(
-        self, database: Database, streams: Collection[str], subscribers: Collection[str]
-    ) -> None:
+    def __init__(self, database: Database, streams: Collection[str], subscribers: Readers) -> None:
         self._database = database
         self._streams = tuple(streams)
-        self._subscribers = frozenset(subscribers)
+        self._subscribers = dict(subscribers)
         self._reading: asyncio.Task[None] | None = None
         self._read_at = 0.0
         self._cost = 0.0
@@ -95,7 +97,7 @@ class Storekeeper:
         self._cost = self._read_at - started
 
 
-async def take(tx: Tx, streams: Collection[str], subscribers: Collection[str]) -> Stock:
+async def take(tx: Tx, streams: Collection[str], subscribers: Readers) -> Stock:
     """Read the stock at ``tx.now``."""
     e, c, i = events.events, events.checkpoints, incidents.incidents
     placed = await tx.value(select(events.relay.c.position)) or 0
@@ -110,7 +112,10 @@ async def take(tx: Tx, streams: Collection[str], subscribers: Collection[str]) -
         depths=await depth.depths(tx, streams),
         cut=frozenset(await queries.cut(tx)),
         resting=frozenset(await queries.resting(tx)),
-        lag={one: max(0, placed - read.get(one, 0)) for one in subscribers},
+        lag={
+            one: max(0, placed - max(read.get(one, 0), passed()))
+            for one, passed in subscribers.items()
+        },
         unplaced=int(await tx.value(select(func.count()).select_from(some)) or 0),
         incidents={(row["subject_kind"], row["state"]): row["n"] for row in live},
         schema=await migrate.is_current(tx),
