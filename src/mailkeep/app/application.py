@@ -15,7 +15,7 @@ from mailkeep.accounts.services import Accounts
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
-from mailkeep.events.log import Relay
+from mailkeep.events.log import FACTS, PLACED, Relay
 from mailkeep.events.subscribe import Subscriber
 from mailkeep.mail import outbox, services
 from mailkeep.mail.claims import Claims
@@ -100,6 +100,7 @@ class Application:
         self.response = defence.response(self)
         self._subscribers = subscribers(self.recovery, self.canaries, self.incidents, self.response)
         self._alone = Alone(home)
+        self._recorded = asyncio.Event()
         self.telemetry = Telemetry(
             self,
             home,
@@ -110,6 +111,8 @@ class Application:
             url=heartbeat_url(settings, environ),
         )
         self._placed = asyncio.Event()
+        self.database.hear(self._told)
+        self.database.hear(self.dispatcher.told)
         self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -145,13 +148,15 @@ class Application:
         keep = partial(loop, pulse=self.telemetry.pulse)
         loops = {
             "dispatch": self.dispatcher.run(),
-            "relay": keep("relay", self._place, RELAY_SECONDS, self.database.committed),
+            "relay": keep("relay", self._place, RELAY_SECONDS, self._recorded),
             "incidents": keep("incidents", self.incidents.tick, TICK_SECONDS),
             "response": keep("response", self.response.work, RELAY_SECONDS, self.response.awake),
             "sweep": keep("sweep", self._sweep, SWEEP_SECONDS),
             "watch": keep("watch", self._watch, WATCH_SECONDS),
             "stock": keep("stock", self.telemetry.look, STOCK_SECONDS),
         }
+        if not self.database.is_sqlite:
+            loops["listen"] = self.database.listen()
         if self.telemetry.heartbeat is not None:
             seconds = self.settings.telemetry.heartbeat_seconds
             loops["heartbeat"] = keep("heartbeat", self.telemetry.heartbeat.beat, seconds)
@@ -242,6 +247,12 @@ class Application:
             host, port = watching.address(canary.listen)
             self._listener = await receiving.listen(host, port, self.receive)
 
+    def _told(self, topic: str) -> None:
+        if topic in {"", FACTS}:
+            self._recorded.set()
+        if topic in {"", PLACED}:
+            self._placed.set()
+
     async def _place(self) -> int:
         placed = await self._relay.place()
         if placed:
@@ -264,7 +275,12 @@ class Application:
         destroyed = self.keys.destroy_expired(self.clock.now())
         if dropped or destroyed:
             log.info("swept", bodies=dropped, hourly_keys=len(destroyed))
-        forgotten = await retention.sweep(self.database, self.settings.retention, retention.BATCH)
+        forgotten = await retention.sweep(
+            self.database,
+            self.settings.retention,
+            retention.BATCH,
+            {"watch", *(one.name for one in self._subscribers)},
+        )
         if forgotten:
             log.info("forgotten", **forgotten)
         return max(dropped, 0, *forgotten.values()) >= retention.BATCH
