@@ -29,6 +29,8 @@ from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
 
 from . import retention, watching
 from .retention import RetentionSettings
+from .telemetry import settings as telemetry
+from .telemetry.settings import TelemetrySettings
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         retention: days for which each class of rows is kept.
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
+        telemetry: who may read the metrics, and who is told that we live.
     """
 
     public_url: str = "http://localhost:8025"
@@ -83,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     incidents: IncidentSettings = IncidentSettings()
     response: ResponseSettings = ResponseSettings()
     playbook: tuple[PlaybookSettings, ...] = ()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -128,6 +132,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     _unique("stream", [one.name for one in settings.stream])
     settings.proxies()
     retention.check(settings.retention)
+    telemetry.check(settings.telemetry)
     names = {one.name for one in settings.provider}
     parties = register.load(settings.party)
     for provider in settings.provider:
@@ -212,6 +217,13 @@ def provider_configs(
     }
 
 
+def heartbeat_url(settings: Settings, environ: Mapping[str, str] = os.environ) -> Secret | None:
+    """Where the heartbeat goes. Raises ``BadSettings``, which does not show it."""
+    found = _secret(settings.telemetry.heartbeat_url, "telemetry: heartbeat_url", environ)
+    # Who only reads looks in with an environment in which every secret is empty.
+    return telemetry.heartbeat(found) if found is not None and found.reveal() else None
+
+
 def _secret(where: str | None, what: str, environ: Mapping[str, str]) -> Secret | None:
     if where is None:
         return None
@@ -239,6 +251,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "incidents": IncidentSettings,
     "response": ResponseSettings,
     "playbook": PlaybookSettings,
+    "telemetry": TelemetrySettings,
     **watching.TABLES,
 }
 

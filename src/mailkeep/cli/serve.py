@@ -6,6 +6,7 @@ import json
 import secrets
 import socket
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from rich.console import Console
@@ -93,6 +94,7 @@ async def _serve(running: Application, host: str, port: int, hosts: tuple[str, .
         host=host,
         port=port,
         log_level="warning",
+        log_config=None,  # ours: see app/logs.py
         access_log=False,
         server_header=False,
         date_header=True,
@@ -100,7 +102,19 @@ async def _serve(running: Application, host: str, port: int, hosts: tuple[str, .
         timeout_graceful_shutdown=GRACE_SECONDS,
         lifespan="off",
     )
-    await uvicorn.Server(config).serve()
+    await _Server(config, running).serve()
+
+
+class _Server(uvicorn.Server):
+    """Says that it is not ready as soon as it is asked to end, while it answers what it has."""
+
+    def __init__(self, config: uvicorn.Config, running: Application) -> None:
+        super().__init__(config)
+        self._app = running
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._app.telemetry.stopping = True
+        super().handle_exit(sig, frame)
 
 
 async def _stop(listener: asyncio.Server) -> None:

@@ -60,6 +60,12 @@ def address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> 
     return str(found)
 
 
+def contains(networks: Iterable[Network], host: str) -> bool:
+    """Whether an address is in one of the networks; what is no address is in none."""
+    found = _read(host)
+    return found is not None and any(found in one for one in networks)
+
+
 def network(host: str) -> str:
     """The network of an address, as it is counted: its /24, or its /48."""
     found = _read(host)

@@ -64,6 +64,7 @@ class Content(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     tags: tuple[str, ...] = ()
     metadata: dict[str, str] = {}
+    trace: str | None = None  #: the traceparent under which it came; see ``tracing``
 
     def __repr__(self) -> str:
         return "Content(…)"
