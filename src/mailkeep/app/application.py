@@ -23,7 +23,7 @@ from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
-from mailkeep.smtp import receiving
+from mailkeep.smtp import door, receiving, submission
 from mailkeep.store.database import Database, SharedCommit
 from mailkeep.store.migrate import upgrade
 from mailkeep.trust import register
@@ -90,7 +90,8 @@ class Application:
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()
-        self._listener: asyncio.Server | None = None
+        self._listener: door.Listener | None = None
+        self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
         self.response = defence.response(self)
         self._subscribers = subscribers(self.recovery, self.canaries, self.incidents, self.response)
@@ -148,6 +149,8 @@ class Application:
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
             await self._listen()
+        if self.settings.submission is not None:
+            self.submission = await submission.start(self, self.settings.submission)
         self._tasks = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
         return self
 
@@ -157,6 +160,8 @@ class Application:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self.submission is not None:
+            await self.submission.stop()
         if self._listener is not None:
             self._listener.close()
         for task in self._tasks:

@@ -24,6 +24,8 @@ from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
+from mailkeep.smtp import types as smtp_types
+from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.trust import register
 from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
 
@@ -63,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         retention: days for which each class of rows is kept.
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
+        submission: applications hand mail in by SMTP; nothing listens for it without this table.
     """
 
     public_url: str = "http://localhost:8025"
@@ -80,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     incidents: IncidentSettings = IncidentSettings()
     response: ResponseSettings = ResponseSettings()
     playbook: tuple[PlaybookSettings, ...] = ()
+    submission: SubmissionSettings | None = None
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -146,6 +150,8 @@ def parse(raw: Mapping[str, object]) -> Settings:
             raise BadSettings(f"stream {stream.name}: concurrency and expires must be above 0")
         if any(route.weight < 0 for route in stream.routes):
             raise BadSettings(f"stream {stream.name}: a weight is below 0")
+    if settings.submission is not None:
+        smtp_types.check(settings.submission, settings.streams())
     canary, honey = watching.check(settings)
     return msgspec.structs.replace(settings, canary=canary, honey=honey)
 
@@ -232,6 +238,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "incidents": IncidentSettings,
     "response": ResponseSettings,
     "playbook": PlaybookSettings,
+    "submission": SubmissionSettings,
     **watching.TABLES,
 }
 

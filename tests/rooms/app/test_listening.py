@@ -79,7 +79,7 @@ async def test_the_envelope_sender_comes_with_the_mail(sender: str) -> None:
         got.append((recipients, raw))
 
     server = await receiving.listen("127.0.0.1", 0, deliver)
-    port = server.sockets[0].getsockname()[1]
+    port = server.port
     assert await asyncio.to_thread(_send, port, sender, "ada@example.net") == 250
     server.close()
     ((recipients, raw),) = got
