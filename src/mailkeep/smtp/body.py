@@ -2,8 +2,9 @@
 
 Security: servers that took a lone LF for a line's end saw the end of a message where the server
 before them saw none, and what followed as commands of ours: SMTP smuggling (CVE-2023-51764). Here a
-lone LF or CR ends nothing, and a message that holds one is refused whole: to mend it would mean to
-say in its name what the sender's own server may have understood otherwise.
+lone LF ends a line of text and never a message: Python's ``sendmail(…, as_bytes())`` writes such
+lines, and since nothing goes on in the octets in which it came, they mean one thing only. A lone
+CR, which no client writes and readers differ about, has the message refused.
 """
 
 LONGEST_LINE = 1000  #: RFC 5321 section 4.5.3.1.6, its CRLF included
@@ -54,19 +55,21 @@ class Body:
         return None
 
     def fault(self) -> str | None:
-        """The reply to a message that cannot be carried as it came, or None."""
+        """The reply to a message that cannot be carried, or None; its lines end in CRLF then."""
         if self.too_big:
             return "552 5.3.4 the message is too big"
         if self.full:
             return "452 4.3.1 too much mail is coming in, try again"
         octets = self._octets
         ends = octets.count(b"\r\n")
-        if octets.count(b"\n") != ends or octets.count(b"\r") != ends:
-            return "550 5.6.11 lines must end in CR LF; a CR or LF stands alone"
+        if octets.count(b"\r") != ends:
+            return "550 5.6.11 lines must end in CR LF; a CR stands alone"
+        if octets.count(b"\n") != ends:
+            octets = self._octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         if max(map(len, octets.split(b"\r\n"))) > LONGEST_LINE - 2 + 1:  # + a dot of transparency
             return f"500 5.5.2 a line is longer than {LONGEST_LINE} octets"
         return None
 
     def content(self) -> bytes:
-        """The message, its dots of transparency taken away (RFC 5321 section 4.5.2)."""
+        """The message, once ``fault`` found none: its dots of transparency taken away (RFC 5321 section 4.5.2)."""
         return bytes(self._octets.replace(b"\r\n.", b"\r\n")[2:])
