@@ -20,7 +20,7 @@ class Body:
     Attributes:
         held: octets that it holds in memory.
         seen: octets that came.
-        full: somebody else's limit was reached; set from outside, then nothing more is kept.
+        full: there is no room for it beside others'; nothing of it is kept.
     """
 
     def __init__(self, limit: int) -> None:
@@ -51,8 +51,16 @@ class Body:
             del octets[end + 2 :]
             return rest
         if self.full or self.seen > self._limit + len(_END):
-            del octets[: 1 - len(_END)]
+            self._drop()
         return None
+
+    def give_up(self) -> None:
+        """Keep nothing more: there is no room for it beside the messages of others."""
+        self.full = True
+        self._drop()
+
+    def _drop(self) -> None:
+        del self._octets[: 1 - len(_END)]  # the end may have begun
 
     def fault(self) -> str | None:
         """The reply to a message that cannot be carried, or None; its lines end in CRLF then."""
@@ -71,5 +79,6 @@ class Body:
         return None
 
     def content(self) -> bytes:
-        """The message, once ``fault`` found none: its dots of transparency taken away (RFC 5321 section 4.5.2)."""
+        """The message, once ``fault`` found none, without its dots of transparency (RFC 5321
+        section 4.5.2)."""
         return bytes(self._octets.replace(b"\r\n.", b"\r\n")[2:])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 LINGER_SECONDS = 2.0  #: for a client to read why it is shown out
+MOST_THROWN_AWAY = 1024 * 1024  #: octets that it may still send meanwhile
 COMMIT_SECONDS = 30.0  #: how long a commit may go on past the end of its session
 HANDSHAKE_SECONDS = 20.0
 PROGRESS = 4096  #: octets of a message that buy another ``idle`` seconds
@@ -52,6 +53,7 @@ class Connection(SMTP):
         self._deadline: asyncio.TimerHandle | None = None
         self._linger: asyncio.TimerHandle | None = None
         self._receiving = self._storing = self._shaking = False
+        self._thrown_away: int | None = None  #: octets that came after it was shown out
         self._leaving: str | None = None  #: the words to leave with once the message is answered
         self._greeting = True  #: the next good reply greets, and has no enhanced code
         self._bad = self._commands = self._failed = 0
@@ -100,7 +102,17 @@ class Connection(SMTP):
                 timer.cancel()
         super().connection_lost(error)
 
+    def data_received(self, data: bytes) -> None:
+        if self._thrown_away is None:
+            super().data_received(data)
+            return
+        self._thrown_away += len(data)
+        if self._thrown_away > MOST_THROWN_AWAY:
+            self.abort()
+
     def eof_received(self) -> bool | None:
+        if self._thrown_away is not None:
+            return False
         if self._storing:
             # The client has said all it wants; the library would give the commit up, and a message
             # would be stored of which nobody was told.
@@ -135,17 +147,31 @@ class Connection(SMTP):
 
     def _leave(self, words: str) -> None:
         transport = self.transport
-        if not isinstance(transport, asyncio.Transport):
+        if not isinstance(transport, asyncio.Transport) or self._thrown_away is not None:
             return
-        idle = not transport.is_closing() and not transport.get_write_buffer_size()
-        if words and idle and not self._shaking:
-            transport.write(replies.finish(words))
-        transport.close()
+        self._thrown_away = 0
+        try:
+            self._say_and_close(transport, words)
+        except OSError:  # the client was faster
+            transport.abort()
         if self._linger is not None:
             self._linger.cancel()
         self._linger = self.loop.call_later(LINGER_SECONDS, transport.abort)
         if self._handler_coroutine is not None:
             self._handler_coroutine.cancel()  # commands that wait in the buffer are not for us
+
+    def _say_and_close(self, transport: asyncio.Transport, words: str) -> None:
+        if transport.is_closing():
+            return
+        if words and not self._shaking and not transport.get_write_buffer_size():
+            transport.write(replies.finish(words))
+        if transport.can_write_eof():
+            # To close while there is something to read resets the connection, and the client
+            # never hears why.
+            transport.write_eof()
+            transport.resume_reading()
+        else:
+            transport.close()
 
     # -- replies
 
@@ -302,9 +328,10 @@ class Connection(SMTP):
                 if not chunk:
                     raise asyncio.CancelledError  # the client is gone
                 rest = body.feed(chunk)
+                if self._guests.memory + body.held - counted > self.limits.memory:
+                    body.give_up()
                 self._guests.memory += body.held - counted
                 counted = body.held
-                body.full = body.full or self._guests.memory > self.limits.memory
                 progress += len(chunk)
                 if progress >= PROGRESS:
                     progress = 0

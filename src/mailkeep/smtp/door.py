@@ -68,6 +68,9 @@ class Listener:
         implicit: TLS from the first octet, with that certificate.
         cleartext: keys may come in clear from private addresses too, not from this machine only.
         more: further arguments of aiosmtpd's ``SMTP``.
+
+    Attributes:
+        port: also when it was opened on 0.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Listener:
         self._door, self.guests = door, guests
         self.certificate, self.implicit, self.cleartext = certificate, implicit, cleartext
         self._more = more
+        self.port = 0
         self._server: asyncio.Server | None = None
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
@@ -93,13 +97,8 @@ class Listener:
         self._server = await loop.create_server(
             lambda: Connection(self._door, self, **self._more), host, port
         )
+        self.port = int(self._server.sockets[0].getsockname()[1])
         return self
-
-    @property
-    def port(self) -> int:
-        """The port, also when it was opened on 0."""
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
 
     def entered(self, connection: Connection) -> None:
         self._connections.add(connection)

@@ -4,13 +4,15 @@ What the sender's software wrote around the message (trace fields, its own Messa
 left behind; what it says to people goes on.
 """
 
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from email.errors import MessageError
 from email.headerregistry import AddressHeader
 from email.message import EmailMessage, MIMEPart
 
 from mailkeep.base.errors import Invalid
 from mailkeep.mail.types import Content
+
+from .headers import POLICY
 
 STREAM_HEADER = "X-Mailkeep-Stream"
 
@@ -31,7 +33,7 @@ def parse(raw: bytes) -> tuple[Content, str | None]:
         Invalid: it is no message that we can carry whole; nothing is left out in silence.
     """
     try:
-        message = message_from_bytes(raw, policy=policy.default)
+        message = message_from_bytes(raw, policy=POLICY)
         if not isinstance(message, EmailMessage):
             raise Invalid("not a message")
         return _content(message), _one(message, STREAM_HEADER)

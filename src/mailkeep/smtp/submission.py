@@ -198,6 +198,9 @@ def refusal(error: MailkeepError) -> str:
             return f"451 4.7.1 {error}"
         case NotAllowed():
             return f"550 5.7.1 {error}"
+        case Invalid() if error.field in {"from", "reply_to"}:
+            # RFC 6531 section 3.2: no address of ours is in another script, or not one at all.
+            return f"550 5.1.7 {error}{where}; addresses must be plain ASCII"
         case Invalid() | Conflict():
             return f"550 5.6.0 {error}{where}"
         case _:
