@@ -12,6 +12,7 @@ class _Utf8Policy(EmailPolicy):
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
         name, value = super().header_source_parse(sourcelines)
+        value = value.lstrip(" \t\r\n")  # folded before its first word; newer versions do it
         if value.isascii():
             return name, value
         return name, value.encode("ascii", "surrogateescape").decode("utf-8")

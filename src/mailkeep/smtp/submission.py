@@ -37,6 +37,7 @@ from mailkeep.store.database import Database, SharedCommit, Tx
 
 from . import asked, door
 from .connection import Connection
+from .fast import plain
 from .guests import Guests
 from .parsing import parse
 from .tls import Certificate
@@ -175,9 +176,9 @@ class _Handler(door.Door):
 
     async def _parse(self, raw: bytes) -> tuple[Content, str | None]:
         if len(raw) < BIG:
-            return parse(raw)
+            return read(raw)
         async with self._parsing:
-            return await asyncio.to_thread(parse, raw)
+            return await asyncio.to_thread(read, raw)
 
     async def _judge(self, tx: Tx, key: _Key, stream: str) -> None:
         """Ask again whether the key may: once a commit, whose messages all see the same keys."""
@@ -186,6 +187,11 @@ class _Handler(door.Door):
             return
         await services.authorise(tx, self._running.keys, key.presented, "send", frozenset({stream}))
         judged.add((key.id, stream))
+
+
+def read(raw: bytes) -> tuple[Content, str | None]:
+    """As ``parse``, the short way where there is one."""
+    return plain(raw) or parse(raw)
 
 
 def refusal(error: MailkeepError) -> str:
