@@ -10,6 +10,8 @@ from .errors import Invalid
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"(?P<local>{_ATOM}(?:\.{_ATOM})*)@(?P<domain>{_LABEL}(?:\.{_LABEL})*)")
+#: A domain that IDNA leaves as it is: letters, digits, single hyphens inside.
+_UNMAPPED = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)*")
 #: RFC 5321 section 4.5.3.1: octets of the local part; of all (RFC 3696 erratum 1690).
 _LOCAL, _WHOLE = 64, 254
 
@@ -39,10 +41,13 @@ def parse(text: str, *, field: str = "address") -> str:
     local, at, domain = text.rpartition("@")
     if not at or len(text) > _WHOLE:
         raise Invalid("not a mail address", field=field)
-    try:
-        found = f"{local}@{idna.encode(domain, uts46=True).decode().lower()}"
-    except UnicodeError as error:
-        raise Invalid("not a mail address", field=field) from error
+    lower = domain.lower()
+    if _UNMAPPED.fullmatch(lower) is None:  # else all its work would change nothing
+        try:
+            lower = idna.encode(domain, uts46=True).decode().lower()
+        except UnicodeError as error:
+            raise Invalid("not a mail address", field=field) from error
+    found = f"{local}@{lower}"
     if not is_plain(found):  # SMTPUTF8 is not offered by every route
         raise Invalid("not a mail address", field=field)
     return found

@@ -28,8 +28,11 @@ COMMIT_SECONDS = 30.0  #: how long a commit may go on past the end of its sessio
 HANDSHAKE_SECONDS = 20.0
 PROGRESS = 4096  #: octets of a message that buy another ``idle`` seconds
 CHUNK = 64 * 1024
+MOST_UNSENT = 4096  #: octets of replies that wait for the next one
 TURN = 32  #: commands of one client, sent in one go, before others have their turn
 MOST_COMMANDS = 300  #: between two messages, besides those that name recipients
+
+_MAY_WAIT = frozenset({"250", "452", "550", "553"})  #: replies after which nothing else happens
 
 
 class Connection(SMTP):
@@ -56,6 +59,8 @@ class Connection(SMTP):
         self._thrown_away: int | None = None  #: octets that came after it was shown out
         self._leaving: str | None = None  #: the words to leave with once the message is answered
         self._greeting = True  #: the next good reply greets, and has no enhanced code
+        self._unsent = bytearray()
+        self._idle_until = 0.0
         self._bad = self._commands = self._failed = 0
         self._forget_sizes()
 
@@ -140,8 +145,18 @@ class Connection(SMTP):
         else:
             self._leave(words)
 
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """The library makes a timer anew for each command; this moves the end of the one it has."""
+        self._idle_until = self.loop.time() + (duration or self.limits.idle)
+        if self._timeout_handle is None:
+            self._timeout_handle = self.loop.call_at(self._idle_until, self._timeout_cb)
+
     def _timeout_cb(self) -> None:
         # The library only closes, which waits for ever for a client that does not read.
+        left = self._idle_until - self.loop.time()
+        if self._storing or left > 0:
+            self._timeout_handle = self.loop.call_later(max(left, 0.1), self._timeout_cb)
+            return
         self._listener.refused("idle")
         self._leave("421 4.4.2 nothing came for too long")
 
@@ -163,8 +178,9 @@ class Connection(SMTP):
     def _say_and_close(self, transport: asyncio.Transport, words: str) -> None:
         if transport.is_closing():
             return
-        if words and not self._shaking and not transport.get_write_buffer_size():
-            transport.write(replies.finish(words))
+        if not self._shaking and not transport.get_write_buffer_size():
+            self._unsent += replies.finish(words) if words else b""
+            self._flush()
         if transport.can_write_eof():
             # To close while there is something to read resets the connection, and the client
             # never hears why.
@@ -189,11 +205,22 @@ class Connection(SMTP):
             self._listener.refused("too_many_commands")
             self._leave("421 4.7.0 too many commands without a message")
         else:
-            self._writer.write(replies.finish(text, greeting=self._greeting))
+            self._unsent += replies.finish(text, greeting=self._greeting)
             self._greeting = self._greeting and text[:3] != "220"
         if self._commands % TURN == 0:
             await asyncio.sleep(0)
+        if text[:3] in _MAY_WAIT and len(self._unsent) < MOST_UNSENT and self._more_waits():
+            return  # the next command's reply goes out with it (RFC 2920 section 3.2)
+        self._flush()
         await self._writer.drain()
+
+    def _more_waits(self) -> bool:
+        return b"\n" in self._reader._buffer  # type: ignore[attr-defined]
+
+    def _flush(self) -> None:
+        if self._unsent and self.transport is not None and not self.transport.is_closing():
+            self._writer.write(bytes(self._unsent))
+        self._unsent.clear()
 
     async def _handle_client(self) -> None:
         if self._listener.implicit and not await self._begin_tls():
@@ -349,6 +376,7 @@ class Connection(SMTP):
         if status[0] == "2":
             self._commands = 0
         await self.push(status)
+        self._flush()  # what was stored is told at once, whatever waits behind it
         self._reset_timeout()
         if self._leaving is not None:
             self._leave(self._leaving)
@@ -357,9 +385,7 @@ class Connection(SMTP):
         envelope = self.envelope
         assert envelope is not None
         envelope.content = envelope.original_content = body.content()
-        assert self._timeout_handle is not None
-        self._timeout_handle.cancel()  # it is we who take the time now
-        self._storing = True
+        self._storing = True  # from here on it is we who take the time
         try:
             return str(await self._call_handler_hook("DATA"))
         except Exception as error:
