@@ -1,6 +1,7 @@
 """Mail addresses: one check and one canonical form for every door."""
 
 import re
+from functools import lru_cache
 
 import idna
 
@@ -10,8 +11,6 @@ from .errors import Invalid
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"(?P<local>{_ATOM}(?:\.{_ATOM})*)@(?P<domain>{_LABEL}(?:\.{_LABEL})*)")
-#: A domain that IDNA leaves as it is: letters, digits, single hyphens inside.
-_UNMAPPED = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)*")
 #: RFC 5321 section 4.5.3.1: octets of the local part; of all (RFC 3696 erratum 1690).
 _LOCAL, _WHOLE = 64, 254
 
@@ -41,16 +40,18 @@ def parse(text: str, *, field: str = "address") -> str:
     local, at, domain = text.rpartition("@")
     if not at or len(text) > _WHOLE:
         raise Invalid("not a mail address", field=field)
-    lower = domain.lower()
-    if _UNMAPPED.fullmatch(lower) is None:  # else all its work would change nothing
-        try:
-            lower = idna.encode(domain, uts46=True).decode().lower()
-        except UnicodeError as error:
-            raise Invalid("not a mail address", field=field) from error
-    found = f"{local}@{lower}"
+    try:
+        found = f"{local}@{_name(domain)}"
+    except UnicodeError as error:
+        raise Invalid("not a mail address", field=field) from error
     if not is_plain(found):  # SMTPUTF8 is not offered by every route
         raise Invalid("not a mail address", field=field)
     return found
+
+
+@lru_cache(maxsize=10_000)  # few domains receive most mail
+def _name(domain: str) -> str:
+    return idna.encode(domain, uts46=True).decode().lower()
 
 
 def key(address: str) -> str:

@@ -10,9 +10,10 @@ network in clear, and is judged again in the transaction that stores a message.
 import asyncio
 import binascii
 from base64 import b64decode
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
-from weakref import WeakKeyDictionary
 
 import msgspec
 import structlog
@@ -32,8 +33,9 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.mail import queries, services
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
-from mailkeep.mail.types import Content, NewMessage, StreamSettings
-from mailkeep.store.database import Database, SharedCommit, Tx
+from mailkeep.mail.types import Content, NewMessage, StreamSettings, Taken
+from mailkeep.store.database import Database, Tx
+from mailkeep.store.shared import SharedCommit
 
 from . import asked, door
 from .connection import Connection
@@ -74,12 +76,23 @@ class _Key(msgspec.Struct, frozen=True):
         return "_Key(…)"
 
 
+class _Given(msgspec.Struct, frozen=True):
+    """One message as it was handed in: checked, once for each recipient."""
+
+    key: _Key
+    stream: str
+    messages: list[NewMessage]
+
+    def all_or_none(self) -> bool:
+        """Whether some of it might be refused where it is stored: only a key that was used can."""
+        return len(self.messages) > 1 and self.messages[0].idempotency is not None
+
+
 class _Handler(door.Door):
     def __init__(self, running: Running, default_stream: str) -> None:
         self._running = running
         self._default = default_stream
         self._parsing = asyncio.Semaphore(THREADS)
-        self._judged: WeakKeyDictionary[Tx, set[tuple[str, str]]] = WeakKeyDictionary()
 
     async def auth_PLAIN(self, server: Connection, args: list[str]) -> AuthResult:
         """RFC 4616: ``authzid NUL authcid NUL password``; the user name is not looked at."""
@@ -154,25 +167,48 @@ class _Handler(door.Door):
             )
             for recipient in dict.fromkeys(recipients)
         ]
+        return await running.shared.each(
+            self._store_many,
+            _Given(key, stream, checked),
+            lane=running.streams[stream].priority,
+            weight=len(checked),
+        )
 
-        async def store(tx: Tx) -> list[str] | MailkeepError:
-            ids: list[str] = []
-            try:
-                await self._judge(tx, key, stream)
-                for new in checked:
-                    ids.append(await running.intake.accept(tx, new))
-            except (NotSignedIn, NotAllowed, Conflict, Invalid) as error:
-                if ids:
-                    raise  # what is stored of this message already must go
-                return error  # as a value: to raise would have the whole shared commit run again
-            tx.after_commit.append(lambda: running.dispatcher.wake(stream))
-            return ids
+    async def _store_many(self, tx: Tx, many: Sequence[_Given]) -> list[list[str] | MailkeepError]:
+        """What each was told: the ids of its messages, or why none of them was stored."""
+        judged: dict[tuple[_Key, str], MailkeepError | None] = {}
+        for one in many:
+            if (one.key, one.stream) not in judged:
+                judged[one.key, one.stream] = await self._judge(tx, one.key, one.stream)
+        plain_ones = [
+            one for one in many if not judged[one.key, one.stream] and not one.all_or_none()
+        ]
+        taken = await self._running.intake.accept_many(
+            tx, [message for one in plain_ones for message in one.messages]
+        )
+        rest, stored = iter(taken), {}
+        for one in plain_ones:
+            stored[id(one)] = _told([next(rest) for _ in one.messages])
+        out: list[list[str] | MailkeepError] = []
+        for one in many:
+            refused = judged[one.key, one.stream]
+            if refused is None and id(one) not in stored:
+                stored[id(one)] = await self._store_whole(tx, one)
+            out.append(refused or stored[id(one)])
+        for stream in {one.stream for one in many}:
+            tx.after_commit.append(partial(self._running.dispatcher.wake, stream))
+        return out
 
-        lane = running.streams[stream].priority
-        stored = await running.shared.run(store, lane=lane, weight=len(checked))
-        if isinstance(stored, MailkeepError):
-            raise stored
-        return stored
+    async def _store_whole(self, tx: Tx, one: _Given) -> list[str] | MailkeepError:
+        """Store all its messages, or, where one of them is refused, none."""
+        try:
+            async with tx.savepoint():
+                told = _told(await self._running.intake.accept_many(tx, one.messages))
+                if isinstance(told, MailkeepError):
+                    raise told
+        except (Conflict, Invalid) as error:
+            return error
+        return told
 
     async def _parse(self, raw: bytes) -> tuple[Content, str | None]:
         if len(raw) < BIG:
@@ -180,13 +216,24 @@ class _Handler(door.Door):
         async with self._parsing:
             return await asyncio.to_thread(read, raw)
 
-    async def _judge(self, tx: Tx, key: _Key, stream: str) -> None:
-        """Ask again whether the key may: once a commit, whose messages all see the same keys."""
-        judged = self._judged.setdefault(tx, set())
-        if (key.id, stream) in judged:
-            return
-        await services.authorise(tx, self._running.keys, key.presented, "send", frozenset({stream}))
-        judged.add((key.id, stream))
+    async def _judge(self, tx: Tx, key: _Key, stream: str) -> MailkeepError | None:
+        """Ask again whether the key may, where it counts; once for all that share a commit."""
+        try:
+            await services.authorise(
+                tx, self._running.keys, key.presented, "send", frozenset({stream})
+            )
+        except (NotSignedIn, NotAllowed) as error:
+            return error
+        return None
+
+
+def _told(taken: Sequence[Taken | Conflict | Invalid]) -> list[str] | MailkeepError:
+    ids = []
+    for one in taken:
+        if isinstance(one, MailkeepError):
+            return one
+        ids.append(one.id)
+    return ids
 
 
 def read(raw: bytes) -> tuple[Content, str | None]:

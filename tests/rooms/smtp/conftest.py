@@ -23,7 +23,8 @@ from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Content, RouteSettings, StreamSettings
 from mailkeep.smtp import submission
 from mailkeep.smtp.types import SubmissionSettings
-from mailkeep.store.database import Database, SharedCommit
+from mailkeep.store.database import Database
+from mailkeep.store.shared import SharedCommit
 
 STREAMS = {
     name: StreamSettings(name, priority=2, routes=(RouteSettings("a"),))

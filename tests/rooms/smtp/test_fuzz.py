@@ -13,8 +13,9 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.mail.intake import Intake
 from mailkeep.smtp import submission
 from mailkeep.smtp.types import SubmissionSettings
-from mailkeep.store.database import Database, SharedCommit
+from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
+from mailkeep.store.shared import SharedCommit
 
 from .conftest import STREAMS, House, sign_in
 
