@@ -258,7 +258,7 @@ async def test_what_cannot_be_stored_now_is_asked_for_again(
     async with house.open() as running:
         client = await connect(running.ports[0], key)
         with monkeypatch.context() as patch:
-            patch.setattr(house.shared, "run", full)
+            patch.setattr(house.shared, "each", full)
             assert (await client.send(MAIL)).startswith("452 4.3.1")
         assert (await client.send(MAIL)).startswith("250 ")
         monkeypatch.setattr(services, "authorise", full)
