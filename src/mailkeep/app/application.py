@@ -130,6 +130,11 @@ class Application:
             async with self.database.write() as tx:
                 await outbox.release_leases(tx)
         self._warn()
+        try:
+            await self._listen()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
         loops = {
             "dispatch": self.dispatcher.run(),
             "relay": keep("relay", self._place, RELAY_SECONDS, self.database.committed),
@@ -149,9 +154,6 @@ class Application:
             )
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
-            await self._listen()
-        if self.settings.submission is not None:
-            self.submission = await submission.start(self, self.settings.submission)
         self._tasks = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
         return self
 
@@ -217,7 +219,9 @@ class Application:
         )
 
     async def _listen(self) -> None:
-        """Open the door for canaries, where no other hands them over."""
+        """Open the doors: for applications, and for canaries where no other hands them over."""
+        if self.settings.submission is not None:
+            self.submission = await submission.start(self, self.settings.submission)
         canary = self.settings.canary
         if canary is not None and canary.listen:
             host, port = watching.address(canary.listen)
