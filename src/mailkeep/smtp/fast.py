@@ -1,4 +1,4 @@
-"""The short way for plain messages of one part (pure): what ``parse`` would give, or nothing.
+"""The short way for ordinary messages (pure): what ``parse`` would give, or nothing.
 
 The standard library's parser takes most of the time of an accepted message, and most of that for
 fields that are left behind. Here whatever is not plainly in order is declined, and goes the long
@@ -24,6 +24,12 @@ _ODD_FOLD = re.compile(rb"\r\n[ \t]+\r\n")  #: around nothing
 _TYPE = re.compile(
     r'text/(plain|html)(?:; charset=("?)(utf-8|us-ascii|iso-8859-1)\2)?(?:; format=flowed)?', re.I
 )
+_ALTERNATIVE = re.compile(
+    r"multipart/alternative;[ \t]+boundary=(\"?)([A-Za-z0-9_=.-]{1,70})\1", re.IGNORECASE
+)
+_CONTENT = frozenset({"content-type", "content-transfer-encoding"})
+_OF_A_PART = _CONTENT | {"mime-version"}
+_ENDS = frozenset({b"--", b"--\r\n"})
 _ADDRESS = r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
 _WORDS = r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*"
 _ONE = re.compile(rf"(?:({_ADDRESS})|(?:({_WORDS}) )?<({_ADDRESS})>)")
@@ -45,17 +51,13 @@ _REGISTERED = frozenset(HeaderRegistry().registry)
 
 def plain(raw: bytes) -> tuple[Content, str | None] | None:
     """What ``parse(raw)`` returns, or None when only it can tell."""
-    head, end, body = raw.partition(b"\r\n\r\n")
-    if not end or not head.isascii() or _ODD_FOLD.search(head):
+    read = _fields(raw)
+    if read is None:
         return None
-    unfolded = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t").decode("ascii")
+    fields, body = read
     known: dict[str, str] = {}
     headers: list[tuple[str, str]] = []
-    for line in unfolded.split("\r\n"):
-        field = _FIELD.fullmatch(line)
-        if field is None:
-            return None
-        name, value = field[1], field[2] or ""
+    for name, value in fields:
         lower = name.lower()
         if lower in known and lower != "received":
             return None
@@ -67,37 +69,84 @@ def plain(raw: bytes) -> tuple[Content, str | None] | None:
             return None
         else:
             headers.append((name, _unstructured(name, value)))
-    return _content(known, tuple(headers), body)
-
-
-def _content(
-    known: dict[str, str], headers: tuple[tuple[str, str], ...], body: bytes
-) -> tuple[Content, str | None] | None:
-    kind = _TYPE.fullmatch(known.get("content-type", "text/plain"))
     sender, reply_to = _address(known, "from"), _address(known, "reply-to")
-    if kind is None or sender is None or (reply_to is None and "reply-to" in known):
+    bodies = _bodies(known, body)
+    if sender is None or bodies is None or (reply_to is None and "reply-to" in known):
         return None
-    if any(name.startswith("content-") and name not in _CONTENT for name in known):
-        return None
-    text = _text(body, known.get("content-transfer-encoding", "7bit").lower(), kind[3])
-    if text is None:
-        return None
-    html = kind[1].lower() == "html"
     stream = known.get(STREAM_HEADER.lower())
     content = Content(
         sender=sender[1],
         sender_name=sender[0],
         to="",
         subject=_unstructured("Subject", known["subject"]) if "subject" in known else "",
-        text=None if html else text,
-        html=text if html else None,
+        text=bodies.get("plain"),
+        html=bodies.get("html"),
         reply_to=None if reply_to is None else reply_to[1],
-        headers=headers,
+        headers=tuple(headers),
     )
     return content, None if stream is None else _unstructured(STREAM_HEADER, stream)
 
 
-_CONTENT = frozenset({"content-type", "content-transfer-encoding"})
+def _fields(raw: bytes) -> tuple[list[tuple[str, str]], bytes] | None:
+    """The fields of a header and what comes after it."""
+    head, end, body = raw.partition(b"\r\n\r\n")
+    if not end or not head.isascii() or _ODD_FOLD.search(head):
+        return None
+    unfolded = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t").decode("ascii")
+    fields = []
+    for line in unfolded.split("\r\n"):
+        field = _FIELD.fullmatch(line)
+        if field is None:
+            return None
+        fields.append((field[1], field[2] or ""))
+    return fields, body
+
+
+def _bodies(known: dict[str, str], body: bytes) -> dict[str, str] | None:
+    """The text by its subtype: of the message itself, or of its alternatives."""
+    if any(name.startswith("content-") and name not in _CONTENT for name in known):
+        return None
+    kind = known.get("content-type", "text/plain")
+    many = _ALTERNATIVE.fullmatch(kind)
+    if many is None:
+        return _text(body, known)
+    mark = many[2].encode()
+    if known.get("content-transfer-encoding", "7bit").lower() not in {"7bit", "8bit"}:
+        return None
+    parts = (b"\r\n" + body).split(b"\r\n--" + mark)
+    # Nothing before the first, two parts, and nothing after the end.
+    if len(parts) != 4 or parts[0] or parts[3] not in _ENDS or body.count(mark) != 3:
+        return None
+    found: dict[str, str] = {}
+    for part in parts[1:3]:
+        read = _fields(part[2:]) if part.startswith(b"\r\n") else None
+        if read is None:
+            return None
+        of = {name.lower(): value for name, value in read[0]}
+        text = _text(read[1], of) if set(of) <= _OF_A_PART and len(of) == len(read[0]) else None
+        if text is None or set(text) & set(found):
+            return None
+        found |= text
+    return found
+
+
+def _text(body: bytes, known: dict[str, str]) -> dict[str, str] | None:
+    """The text of one part, by its subtype."""
+    kind = _TYPE.fullmatch(known.get("content-type", "text/plain"))
+    encoding = known.get("content-transfer-encoding", "7bit").lower()
+    if kind is None:
+        return None
+    try:
+        if encoding == "quoted-printable":
+            body = quopri.decodestring(body)
+        elif encoding == "base64":
+            body = b64decode(body.replace(b"\r\n", b""), validate=True)
+        elif encoding not in {"7bit", "8bit"}:
+            return None
+        text = body.decode(kind[3] or "utf-8").replace("\r\n", "\n")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return {kind[1].lower(): text}
 
 
 def _address(known: dict[str, str], name: str) -> tuple[str, str] | None:
@@ -119,16 +168,3 @@ def _address(known: dict[str, str], name: str) -> tuple[str, str] | None:
 
 def _unstructured(name: str, value: str) -> str:
     return str(POLICY.header_factory(name, value)) if "=?" in value else value
-
-
-def _text(body: bytes, encoding: str, charset: str | None) -> str | None:
-    try:
-        if encoding == "quoted-printable":
-            body = quopri.decodestring(body)
-        elif encoding == "base64":
-            body = b64decode(body.replace(b"\r\n", b""), validate=True)
-        elif encoding not in {"7bit", "8bit"}:
-            return None
-        return body.decode(charset or "utf-8").replace("\r\n", "\n")
-    except (binascii.Error, UnicodeDecodeError):
-        return None

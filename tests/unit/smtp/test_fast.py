@@ -111,6 +111,58 @@ def test_ordinary_mail_goes_the_short_way(encoding: str) -> None:
     assert _hold(message.as_bytes(policy=SMTP))
 
 
+part_lines = st.lists(
+    st.sampled_from(
+        [
+            *("--b", "--b--", "--b ", "--bc", "--c", "", "words", "--", "b", " --b"),
+            *("Content-Type: text/plain", "Content-Type: text/html; charset=utf-8"),
+            *("Content-Transfer-Encoding: quoted-printable", "MIME-Version: 1.0", "X: y"),
+            *("Content-Disposition: attachment", "=C3=BC", "d29yZHM=", "From x", "a: b"),
+        ]
+    ),
+    max_size=14,
+)
+
+
+@given(
+    part_lines,
+    st.sampled_from(['; boundary="b"', "; boundary=b", ";\r\n boundary=b", "; BOUNDARY=b", ""]),
+    st.sampled_from(["7bit", "base64", "binary"]),
+    st.booleans(),
+)
+@settings(max_examples=400)
+def test_parts(lines: list[str], boundary: str, encoding: str, whole: bool) -> None:
+    if whole:
+        lines = ["--b", "Content-Type: text/plain", "", "a", *lines, "--b"]
+        lines += ["Content-Type: text/html", "", "<p>", "--b--", ""]
+    body = "\r\n".join(lines)
+    _hold(
+        f"From: us@example.com\r\nContent-Type: multipart/alternative{boundary}\r\n"
+        f"Content-Transfer-Encoding: {encoding}\r\n\r\n{body}".encode()
+    )
+
+
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=100),
+    st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=100),
+)
+def test_alternatives_as_the_standard_library_writes_them(text: str, html: str) -> None:
+    message = EmailMessage()
+    message["From"] = "Example <us@example.com>"
+    message.set_content(text)
+    message.add_alternative(html, subtype="html")
+    _hold(message.as_bytes(policy=SMTP))
+
+
+def test_ordinary_alternatives_go_the_short_way() -> None:
+    message = EmailMessage()
+    message["From"] = "Grüße <us@example.com>"
+    message["Subject"] = "Grüße"
+    message.set_content("Wörter\n")
+    message.add_alternative("<p>Wörter</p>\n", subtype="html")
+    assert _hold(message.as_bytes(policy=SMTP))
+
+
 def test_what_is_refused_goes_the_long_way() -> None:
     for raw in (b"", b"Subject: a\r\n\r\nwords", b"From: a@b, c@d\r\n\r\nwords"):
         assert plain(raw) is None
