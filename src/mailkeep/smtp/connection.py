@@ -6,7 +6,7 @@ Each method here replaces one of the library's, and says what that one does not 
 import asyncio
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from aiosmtpd.smtp import SMTP
@@ -73,8 +73,8 @@ class Connection(SMTP):
 
     # -- coming and going
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, given: asyncio.BaseTransport) -> None:
+        transport = cast("asyncio.Transport", given)  # uvloop's is one by its methods only
         peer = transport.get_extra_info("peername")
         host = str(peer[0]) if isinstance(peer, tuple) else "unknown"
         self.network = network(host)
@@ -126,8 +126,8 @@ class Connection(SMTP):
         return super().eof_received()
 
     def abort(self) -> None:
-        if isinstance(self.transport, asyncio.Transport):
-            self.transport.abort()
+        if self.transport is not None:
+            cast("asyncio.Transport", self.transport).abort()
 
     def _over(self) -> None:
         words = "421 4.4.2 the session has lasted too long"
@@ -161,9 +161,9 @@ class Connection(SMTP):
         self._leave("421 4.4.2 nothing came for too long")
 
     def _leave(self, words: str) -> None:
-        transport = self.transport
-        if not isinstance(transport, asyncio.Transport) or self._thrown_away is not None:
+        if self.transport is None or self._thrown_away is not None:
             return
+        transport = cast("asyncio.Transport", self.transport)
         self._thrown_away = 0
         try:
             self._say_and_close(transport, words)

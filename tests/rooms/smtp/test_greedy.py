@@ -210,7 +210,7 @@ async def test_bad_commands_and_wrong_keys_have_an_end(
         # Whoever has a right key from the same network is not held up.
         began = time.monotonic()
         assert (await (await connect(running.ports[0], key)).send(MAIL)).startswith("250 ")
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 3
 
 
 async def test_a_client_that_never_reads_is_let_go(house: House, connect: Connect) -> None:
@@ -245,7 +245,7 @@ async def test_a_flood_of_commands_does_not_hold_others_up(
             began = time.monotonic()
             assert (await other.ask("NOOP")).startswith("250 ")
             worst = max(worst, time.monotonic() - began)
-        assert worst < 0.5
+        assert worst < 1.0
 
 
 async def test_a_stop_lets_messages_finish_and_sends_others_away(
