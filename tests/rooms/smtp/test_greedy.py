@@ -10,15 +10,8 @@ import structlog
 from .conftest import Connect, House, sign_in
 from .test_sessions import MAIL
 
-
-@pytest.fixture
-def sqlite_only(request: pytest.FixtureRequest) -> None:
-    """What is tested does not depend on the database; once is enough."""
-    if "postgresql" in request.node.name:
-        pytest.skip("the same on every engine")
-
-
-pytestmark = pytest.mark.usefixtures("sqlite_only")
+#: What is tested does not depend on the database; once is enough.
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 async def test_only_crlf_dot_crlf_ends_a_message(house: House, connect: Connect) -> None:
