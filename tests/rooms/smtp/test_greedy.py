@@ -7,7 +7,7 @@ import time
 import pytest
 import structlog
 
-from .conftest import Connect, House, sign_in
+from .conftest import Connect, House, Pair, sign_in
 from .test_sessions import MAIL
 
 #: What is tested does not depend on the database; once is enough.
@@ -280,3 +280,20 @@ async def test_refusals_are_logged_without_anybody_in_them(house: House, connect
     ]
     assert "127.0" not in repr(lines)
     assert "ada" not in repr(lines)
+
+
+async def test_a_handshake_that_never_comes_is_counted_and_has_an_end(
+    house: House, pair: Pair, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailkeep.smtp.connection.HANDSHAKE_SECONDS", 0.5)
+    settings = {"listen": (), "tls_listen": "127.0.0.1:0", **pair.settings()}
+    async with house.open(per_network=3, **settings) as running:
+        silent = [await connect(running.ports[0]) for _ in range(5)]
+        assert await silent[3].gone() == await silent[4].gone() == b""
+        guests = running._listeners[0].guests
+        assert guests._here.total() == 3
+        for one in silent[:3]:
+            await one.gone()
+        async with asyncio.timeout(5):
+            await running._listeners[0]._empty.wait()
+        assert guests._here.total() == 0
