@@ -23,7 +23,7 @@ from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
-from mailkeep.smtp import receiving
+from mailkeep.smtp import door, receiving, submission
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 from mailkeep.store.shared import SharedCommit
@@ -95,7 +95,8 @@ class Application:
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()
-        self._listener: asyncio.Server | None = None
+        self._listener: door.Listener | None = None
+        self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
         self.response = defence.response(self)
         self._subscribers = subscribers(self.recovery, self.canaries, self.incidents, self.response)
@@ -146,6 +147,11 @@ class Application:
                 await outbox.release_leases(tx)
         self._warn()
         keep = partial(loop, pulse=self.telemetry.pulse)
+        try:
+            await self._listen()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
         loops = {
             "dispatch": self.dispatcher.run(),
             "relay": keep("relay", self._place, RELAY_SECONDS, self._recorded),
@@ -171,7 +177,6 @@ class Application:
             )
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
-            await self._listen()
         tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
         self._tasks = list(tasks.values())
         self.telemetry.loops = tasks
@@ -184,6 +189,8 @@ class Application:
         trace: TracebackType | None,
     ) -> None:
         self.telemetry.stopping = True
+        if self.submission is not None:
+            await self.submission.stop()
         if self._listener is not None:
             self._listener.close()
         for task in self._tasks:
@@ -241,7 +248,9 @@ class Application:
         )
 
     async def _listen(self) -> None:
-        """Open the door for canaries, where no other hands them over."""
+        """Open the doors: for applications, and for canaries where no other hands them over."""
+        if self.settings.submission is not None:
+            self.submission = await submission.start(self, self.settings.submission)
         canary = self.settings.canary
         if canary is not None and canary.listen:
             host, port = watching.address(canary.listen)

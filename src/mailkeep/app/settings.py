@@ -24,6 +24,8 @@ from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
+from mailkeep.smtp import types as smtp_types
+from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.trust import register
 from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
 
@@ -68,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
         telemetry: who may read the metrics, and who is told that we live.
+        submission: applications hand mail in by SMTP; nothing listens for it without this table.
     """
 
     public_url: str = "http://localhost:8025"
@@ -87,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     response: ResponseSettings = ResponseSettings()
     playbook: tuple[PlaybookSettings, ...] = ()
     telemetry: TelemetrySettings = TelemetrySettings()
+    submission: SubmissionSettings | None = None
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -133,7 +137,6 @@ def parse(raw: Mapping[str, object]) -> Settings:
     settings.proxies()
     retention.check(settings.retention)
     telemetry.check(settings.telemetry)
-    names = {one.name for one in settings.provider}
     parties = register.load(settings.party)
     for provider in settings.provider:
         register.require(parties, provider.party, where=f"provider {provider.name}: party")
@@ -143,6 +146,15 @@ def parse(raw: Mapping[str, object]) -> Settings:
             raise BadSettings(f"provider {provider.name}: {error}") from error
     _check_recovery(settings)
     _check_playbooks(settings)
+    _check_streams(settings)
+    if settings.submission is not None:
+        smtp_types.check(settings.submission, settings.streams())
+    canary, honey = watching.check(settings)
+    return msgspec.structs.replace(settings, canary=canary, honey=honey)
+
+
+def _check_streams(settings: Settings) -> None:
+    names = settings.provider_names()
     for stream in settings.stream:
         for route in stream.routes:
             if route.provider not in names:
@@ -158,8 +170,6 @@ def parse(raw: Mapping[str, object]) -> Settings:
             raise BadSettings(f"stream {stream.name}: warm is a share of the mail, 0 to 0.5")
         if sum(route.warm for route in stream.routes) > 0.5:
             raise BadSettings(f"stream {stream.name}: standbys would carry more than half")
-    canary, honey = watching.check(settings)
-    return msgspec.structs.replace(settings, canary=canary, honey=honey)
 
 
 def _check_recovery(settings: Settings) -> None:
@@ -252,6 +262,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "response": ResponseSettings,
     "playbook": PlaybookSettings,
     "telemetry": TelemetrySettings,
+    "submission": SubmissionSettings,
     **watching.TABLES,
 }
 

@@ -1,6 +1,5 @@
 """Start the app, and in development everything that it needs around it."""
 
-import asyncio
 import contextlib
 import json
 import secrets
@@ -17,7 +16,7 @@ from mailkeep.app.application import Application
 from mailkeep.base.errors import BadSettings
 from mailkeep.http import server
 from mailkeep.mail import services
-from mailkeep.smtp import receiving, submission
+from mailkeep.smtp import door, receiving
 
 from . import development as dev
 from .standins import StandIn
@@ -32,6 +31,9 @@ async def production(home: Path, host: str, port: int, out: Console) -> None:
     port = _claim(port, "--port", host)
     async with Application(settings, home) as running:
         out.print(f"Mailkeep listens on http://{host}:{port}")
+        if running.submission is not None:
+            ports = ", ".join(str(one) for one in running.submission.ports)
+            out.print(f"and takes mail in by SMTP on port {ports}")
         await _serve(running, host, port)
 
 
@@ -45,7 +47,7 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
         catcher = _Catcher()
         listener = await receiving.listen("127.0.0.1", 0, catcher.deliver)
         stack.push_async_callback(_stop, listener)
-        mail_port = int(listener.sockets[0].getsockname()[1])
+        mail_port = listener.port
         standins = []
         for kind in dev.KINDS:
             secret, webhook = secrets.token_urlsafe(18), f"mailkeep:{secrets.token_urlsafe(18)}"
@@ -55,7 +57,7 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
                     StandIn(kind, mail_port, secret, webhook, f"{url}/hooks/{kind}")
                 )
             )
-        raw = dev.settings(url, standins)
+        raw = dev.settings(url, standins, smtp_port)
         settings = app_settings.parse(raw)
         environ = {name: value for one in standins for name, value in one.secrets().items()}
         running = await stack.enter_async_context(
@@ -69,10 +71,7 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
             key = await services.create_key(
                 tx, running.keys, "development", ("send", "read", "operate"), by="development"
             )
-        door = await submission.listen(running, "127.0.0.1", smtp_port)
-        stack.push_async_callback(_stop, door)
-        smtp = int(door.sockets[0].getsockname()[1])
-        dev.greet(out, url, smtp, key, home, standins)
+        dev.greet(out, url, smtp_port, key, home, standins)
         hosts = (f"localhost:{port}", f"127.0.0.1:{port}")
         await _serve(running, "127.0.0.1", port, hosts)
 
@@ -117,7 +116,7 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-async def _stop(listener: asyncio.Server) -> None:
+async def _stop(listener: door.Listener) -> None:
     listener.close()
 
 
