@@ -67,7 +67,7 @@ class Brief(msgspec.Struct, frozen=True):
     """What the list shows of a mail, and what the search looks at (``sought``, folded).
 
     ``message`` is our id of it, as the mail says; it is looked up and shown, no more. ``carrier``:
-    who says to have carried it.
+    who says to have carried it, if anybody does.
     """
 
     id: str
@@ -240,4 +240,4 @@ def _headers_only(raw: bytes) -> "Message[str, str]":
 def _carrier(received: str) -> str:
     """Who says to have carried it: the host that the nearest Received field names."""
     words = received.split()
-    return words[words.index("by") + 1][:100] if "by" in words[:-1] else "unknown"
+    return words[words.index("by") + 1][:100] if "by" in words[:-1] else ""

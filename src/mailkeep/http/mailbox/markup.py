@@ -137,9 +137,7 @@ def remarks(html: str, found: Look, pictures: Iterable[str], has_text: bool) -> 
         out.append(f"No part of this mail is cid:{name}; its picture stays empty.")
     if found.remote:
         hosts = ", ".join(sorted(found.remote))
-        out.append(
-            f"{sum(found.remote.values())} pictures or styles from {hosts}: not loaded here."
-        )
+        out.append(f"From elsewhere, and not loaded here: pictures or styles from {hosts}.")
     if not has_text:
         out.append("There is no text part: some readers, and some spam filters, want one.")
     size = len(html.encode("utf-8", "replace"))

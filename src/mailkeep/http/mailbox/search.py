@@ -40,7 +40,7 @@ def terms(query: str) -> tuple[Term, ...]:
         field, text = name.lower(), quoted or plain
         if name and field not in FIELDS:
             field, text = "", f"{name}:{text}"
-        if text:
+        if text and not (text.endswith(":") and text[:-1].lower() in FIELDS):  # still being typed
             found.append(Term(field, text.casefold(), bool(minus)))
     return tuple(found)
 
