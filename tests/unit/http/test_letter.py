@@ -35,7 +35,8 @@ def test_bodies_and_files_are_told_apart_however_deep_they_stand() -> None:
 def test_a_text_that_is_attached_is_a_file() -> None:
     raw = (
         b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/html\r\n"
-        b"Content-Disposition: ATTACHMENT; filename=evil.html\r\n\r\n<b>\r\n--x\r\n\r\nbody\r\n--x--"
+        b"Content-Disposition: ATTACHMENT; filename=evil.html\r\n\r\n<b>\r\n--x\r\n\r\n"
+        b"body\r\n--x--"
     )
     found = letter.take_apart(raw)
     assert (found.html, found.text) == (None, "body")
@@ -72,7 +73,7 @@ def test_a_charset_that_lies_is_no_error(charset: str) -> None:
         b"no header at all",
         b"Subject: x\r\n" + NESTED,
         b"Content-Type: multipart/mixed\r\n\r\nno boundary",
-        b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: a/b/c;;;=\r\n\r\n--x",
+        b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: a/b/c;;;=\r\n\r\n",
         b"Content-Type: message/rfc822\r\n\r\n" * 200,
         b"Subject: =?utf-8?b?!!!?= =?x?q?=ZZ?=\r\nFrom: =?utf-8?q?\r\n\r\nx",
         b"Content-Type: text/plain; charset*=x''%ff; name*0*=a; name*x=b\r\n\r\nhi",

@@ -63,14 +63,16 @@ def test_a_large_mail_is_named() -> None:
     assert "Gmail hides" in markup.remarks(html, markup.look(html), [], has_text=True)[0]
 
 
-def test_the_frame_gets_the_mails_own_pictures_and_no_link_elements() -> None:
+def test_the_frame_gets_the_mails_own_pictures_and_nothing_that_connects() -> None:
     html = (
-        "<LiNk rel=preconnect href=//evil.example><img src='cid:logo%40x'>"
+        "<LiNk rel=preconnect href=//evil.example><IFRAME src=x></iframe><frame src=x>"
+        "<img src='cid:logo%40x'>"
         "<p style=\"background:url('CID:logo@x')\"><img src=cid:none>"
     )
     document = markup.frame(html, {"logo@x": PICTURE})
     assert document.startswith('<base target="_blank">')
-    assert "<link" not in document.lower()
+    for name in ("<link", "<iframe", "<frame"):
+        assert name not in document.lower()
     assert document.count("data:image/png;base64,cG5n") == 2
     assert "cid:none" in document
 

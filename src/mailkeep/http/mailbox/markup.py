@@ -1,8 +1,8 @@
 """The HTML of a mail: its links, what in it does not work in mail, what the frame gets (pure).
 
 Security: reads hostile input, bounded; nothing here raises. The frame's own policy forbids scripts,
-forms and every fetch; what is changed here is only what no policy covers: ``link`` elements, which
-could open connections ahead of need. Pictures of the mail itself are put in as data, so that the
+forms and every fetch; what is changed here is only what no policy covers: elements for which
+browsers open connections ahead of need. Pictures of the mail itself are put in as data, so that the
 frame needs no address of ours.
 """
 
@@ -25,7 +25,9 @@ MAX_URL = 2000
 MAX_PICTURES = 16 * 1024 * 1024  #: bytes of pictures that are put into one frame
 CLIPPED = 102 * 1024  #: bytes from which Gmail hides the rest of a mail
 
-_LINK_ELEMENT = re.compile(r"<(?=link\b)", re.IGNORECASE)
+#: Elements for which browsers open connections before they ask the policy: no byte is sent, but the
+#: connection alone says that the mail was opened.
+_EAGER = re.compile(r"<(?=(?:link|i?frame|frameset|fencedframe|portal)\b)", re.IGNORECASE)
 _CID = re.compile(r"\bcid:([^\s\"'<>()]{1,200})", re.IGNORECASE)
 _URL = re.compile(r"https?://[^\s<>\"'\]]{1,2000}", re.IGNORECASE)
 _STYLE_URL = re.compile(r"url\(\s*[\"']?\s*((?:https?:)?//[^\s\"')]{1,2000})", re.IGNORECASE)
@@ -120,7 +122,7 @@ def frame(html: str, pictures: Mapping[str, Picture]) -> str:
         left -= len(found.body)
         return f"data:{found.kind};base64,{base64.b64encode(found.body).decode()}"
 
-    return '<base target="_blank">' + _CID.sub(put_in, _LINK_ELEMENT.sub("<x-", html))
+    return '<base target="_blank">' + _CID.sub(put_in, _EAGER.sub("<x-", html))
 
 
 def remarks(html: str, found: Look, pictures: Iterable[str], has_text: bool) -> list[str]:
