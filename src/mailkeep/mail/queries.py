@@ -186,6 +186,13 @@ async def known(tx: Tx, messages: Collection[str]) -> dict[str, tuple[str, str]]
     return {row["id"]: (row["provider"] or "", row["stream"]) for row in rows}
 
 
+async def to_ourselves(tx: Tx, messages: Collection[str]) -> frozenset[str]:
+    """Those of some messages that go to mailboxes of our own, as canaries do."""
+    m = tables.messages
+    rows = await tx.all(select(m.c.id).where(m.c.id.in_(messages), m.c.ours))
+    return frozenset(row["id"] for row in rows)
+
+
 async def caught_ids(tx: Tx) -> list[str]:
     """The mails in the development mailbox, newest first."""
     c = tables.caught_mail

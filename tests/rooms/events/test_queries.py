@@ -3,7 +3,7 @@
 from mailkeep.base.clock import ManualClock
 from mailkeep.events import log, queries
 from mailkeep.http.mailbox import life
-from mailkeep.mail.events import ClaimRefused, FailedOver, MessageAccepted
+from mailkeep.mail.events import ClaimRefused, FailedOver, MessageAccepted, MessageGivenUp
 from mailkeep.store.database import Database
 
 
@@ -41,3 +41,16 @@ async def test_what_is_said_over_and_over_is_told_once(
         told = life.tell(await queries.recent(tx, life.NEWS, start, 100), 5)
     assert [(one.word, one.times) for one in told] == [("refused", 1), ("failover", 9)]
     assert told[1].text == "Mail of the alert stream went from a to b: suspended."
+
+
+async def test_nobody_waits_for_a_canary(database: Database, clock: ManualClock) -> None:
+    start = clock.now()
+    async with database.write() as tx:
+        lost = [MessageGivenUp(f"msg_{n}", "alert", "address_1", "expired") for n in (1, 2)]
+        await log.record(database, tx, *lost)
+    async with database.read() as tx:
+        told = life.tell(await queries.recent(tx, life.NEWS, start, 9), 9, {"msg_2"})
+    assert [(one.word, one.text) for one in told] == [
+        ("canary", "A canary could not be sent: expired."),
+        ("given up", "A message of the alert stream will not be sent: expired."),
+    ]

@@ -13,6 +13,7 @@ from mailkeep.events import queries as events
 from mailkeep.http import forms
 from mailkeep.http.port import Incoming, Running
 from mailkeep.mail import queries as mail
+from mailkeep.mail.events import MessageGivenUp
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Tx
 
@@ -99,7 +100,9 @@ class Faults(Controller):
 
 
 async def _told(tx: Tx) -> list[life.Told]:
-    return life.tell(await events.recent(tx, life.NEWS, tx.now - HOUR, LOOKED_AT), TOLD)
+    seen = await events.recent(tx, life.NEWS, tx.now - HOUR, LOOKED_AT)
+    given_up = {one.fact.message for one in seen if isinstance(one.fact, MessageGivenUp)}
+    return life.tell(seen, TOLD, await mail.to_ourselves(tx, given_up) if given_up else frozenset())
 
 
 def _ailing(running: Running) -> dict[str, list[str]]:

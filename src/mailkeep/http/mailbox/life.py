@@ -1,6 +1,6 @@
 """What Mailkeep did, in sentences (pure): the facts of the log as a stranger would tell them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 import msgspec
@@ -54,11 +54,19 @@ class Told(msgspec.Struct, frozen=True):
     times: int = 1
 
 
-def tell(seen: Iterable[Seen], most: int) -> list[Told]:
-    """The newest things, newest first; what is said over and over is said once."""
+def tell(seen: Iterable[Seen], most: int, ours: Set[str] = frozenset()) -> list[Told]:
+    """The newest things, newest first; what is said over and over is said once.
+
+    Args:
+        ours: messages to mailboxes of our own: nobody waits for them.
+    """
     out: dict[tuple[str, str], Told] = {}
     for one in seen:
         told = sentence(one)
+        if isinstance(one.fact, MessageGivenUp) and one.fact.message in ours:
+            told = msgspec.structs.replace(
+                told, word="canary", text=f"A canary could not be sent: {one.fact.why}."
+            )
         if (before := out.get((told.word, told.text))) is not None:
             told = msgspec.structs.replace(before, times=before.times + 1)
         elif len(out) >= most:
