@@ -124,3 +124,12 @@ def test_header_words_are_decoded() -> None:
 )
 def test_a_files_name_can_do_no_harm(said: str, safe: str) -> None:
     assert letter.safe_name(said, "", 3) == safe
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [("msg_01abc", "msg_01abc"), ("msg_\0", ""), ("x" * 41, ""), ("a' or '1", ""), ("", "")],
+)
+def test_only_what_could_be_an_id_is_looked_up(said: str, taken: str) -> None:
+    raw = f"X-Mailkeep-Id: {said}\r\n\r\nx".encode()
+    assert letter.brief("cm_1", 0, "ada@example.net", raw).message == taken

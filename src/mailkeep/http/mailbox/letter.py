@@ -31,6 +31,7 @@ _NESTS = re.compile(rb"boundary\s*=", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 #: What is left of a file's name: no path, no control or invisible character, no shell's meaning.
 _UNSAFE = re.compile(r"[^\w.()+@ -]|(?<=\.)\.+", re.ASCII)
+_ID = re.compile(r"[0-9a-z_]{1,40}")
 _KIND = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
 #: Codecs of Python that no mail means: slow on purpose, or no character sets at all.
 _NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
@@ -109,11 +110,17 @@ def brief(mail: str, at: Instant, recipient: str, raw: bytes) -> Brief:
         sender,
         subject,
         _SPACE.sub(" ", words[: SNIPPET * 4]).strip()[:SNIPPET],
-        found.field(ID_HEADER).strip()[:40],
+        _named(found.field(ID_HEADER)),
         _carrier(found.field("Received")),
         len(found.files),
         words.casefold(),
     )
+
+
+def _named(value: str) -> str:
+    """Our id of a message, if it could be one."""
+    value = value.strip()
+    return value if _ID.fullmatch(value) else ""
 
 
 def safe_name(name: str, kind: str = "", number: int = 1) -> str:

@@ -21,6 +21,7 @@ from mailkeep.mail.events import (
     FailedOver,
     MessageAccepted,
     MessageGivenUp,
+    MessageRequeued,
     ProviderCut,
     ProviderRested,
     ProviderRestored,
@@ -40,6 +41,7 @@ NEWS: tuple[type[Fact], ...] = (
 #: What a message goes through.
 STEPS: tuple[type[Fact], ...] = (
     *(MessageAccepted, AttemptFinished, FailedOver, DeliveryReported, MessageGivenUp),
+    MessageRequeued,
 )
 
 
@@ -100,6 +102,8 @@ def _words(fact: Any) -> tuple[str, str]:
                 "given up",
                 f"A message of the {fact.stream} stream will not be sent: {fact.why}.",
             )
+        case MessageRequeued():
+            return "requeued", f"A message of the {fact.stream} stream is sent after all."
         case ClaimRefused():
             return "refused", f"A webhook in the name of {fact.provider} was refused: {fact.why}."
         case SignalRaised(signal=signal):
