@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import msgspec
 from litestar import Controller, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
 from mailkeep.base.clock import iso
 from mailkeep.base.errors import MailkeepError, NotFound
+from mailkeep.base.keys import digest
 from mailkeep.events import queries as events
 from mailkeep.http import forms
 from mailkeep.http.port import Incoming, Running
@@ -69,9 +71,16 @@ class Mailbox(Controller):
         )
 
     @get("/news", media_type="text/event-stream")
-    async def news(self, shelf: Shelf) -> ServerSentEvent:
-        """One event for each change of the mailbox."""
-        return changes(shelf.version, LOOK_SECONDS)
+    async def news(self, running: Running, shelf: Shelf) -> ServerSentEvent:
+        """One event for each change of the mailbox. A mail may arrive before its provider has said
+        that it took it: who carried it is news too."""
+
+        async def version() -> str:
+            newest = [Row(one, None) for one in (await shelf.all())[:PAGE]]
+            known = [one.known for one in await _with_known(running, newest)]
+            return await shelf.version() + digest(msgspec.json.encode(known))
+
+        return changes(version, LOOK_SECONDS)
 
     @get("/clear")
     async def sure(self, running: Running, shelf: Shelf, q: str = "") -> Template:
@@ -166,7 +175,7 @@ def changes(version: Callable[[], Awaitable[str]], seconds: float) -> ServerSent
         while True:
             current = await version()
             if last is not None and current != last:
-                yield current[:16]
+                yield digest(current.encode())[:16]
             last = current
             await asyncio.sleep(seconds)
 

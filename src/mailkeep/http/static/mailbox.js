@@ -27,7 +27,12 @@ function bringIn(page) {
     let place = list.firstElementChild;
     for (const one of fresh) {
       const kept = old.get(one.id);
-      if (kept) { place = kept.nextElementSibling; continue; }
+      if (kept) {
+        const [mine, theirs] = [kept.querySelector(".marks"), one.querySelector(".marks")];
+        if (!mine.isEqualNode(theirs)) mine.replaceWith(theirs);
+        place = kept.nextElementSibling;
+        continue;
+      }
       one.classList.add("fresh");
       list.insertBefore(one, place);
     }
