@@ -102,7 +102,7 @@ class Helper:
 
 
 class Server:
-    """A program under test that answers ``GET /healthz``.
+    """A program under test that answers ``GET /readyz``.
 
     Args:
         command: starts it.
@@ -158,16 +158,24 @@ class Server:
 
 
 async def answers(port: int) -> bool:
-    """Whether ``GET /healthz`` is answered by 200."""
+    """Whether it says that it is ready; where it has no ``/readyz``, whether it is alive."""
+    status = await _status(port, "/readyz")
+    return (await _status(port, "/healthz") if status == 404 else status) == 200
+
+
+async def _status(port: int, path: str) -> int:
+    """The status of a GET; 0 for no answer."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
-        return False
+        return 0
     try:
-        writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-        return (await reader.read(12)).endswith(b" 200")
-    except OSError:
-        return False
+        writer.write(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
+        )
+        return int((await reader.readexactly(12))[9:])
+    except (OSError, ValueError, asyncio.IncompleteReadError):
+        return 0
     finally:
         writer.close()
         with contextlib.suppress(OSError):

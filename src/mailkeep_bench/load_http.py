@@ -7,6 +7,7 @@ of a batch, how many ids they hold.
 import asyncio
 import json
 import time
+from collections import Counter
 from typing import Any, cast
 
 import uvloop
@@ -15,6 +16,7 @@ from . import wire
 from .pace import Load
 
 _WAIT = 60.0  #: seconds for an answer
+SAMPLE = 500  #: ids that are kept, at the least, where there are so many requests
 
 
 class Pieces:
@@ -55,9 +57,28 @@ class Pieces:
         return b"".join((self._head, str(len(body)).encode(), b"\r\n\r\n", body))
 
 
+class Ids:
+    """Keeps the id of a message here and there, so that it can be asked for afterwards.
+
+    Args:
+        every: of so many requests.
+    """
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+        self.kept: list[str] = []
+
+    def saw(self, request: int, answer: bytes, head: int) -> None:
+        """A request was answered well."""
+        if not request % self._every:
+            start = answer.index(b'["', head) + 2
+            self.kept.append(answer[start : answer.index(b'"', start)].decode())
+
+
 class _Client(asyncio.Protocol):
-    def __init__(self, load: Load, pieces: Pieces, batch: bool) -> None:
+    def __init__(self, load: Load, pieces: Pieces, batch: bool, ids: "Ids") -> None:
         self._load = load
+        self._ids = ids
         self._pieces = pieces
         self._batch = batch
         self._transport: asyncio.Transport | None = None
@@ -112,6 +133,7 @@ class _Client(asyncio.Protocol):
         elif ids != self._count:
             self._answered(f"{ids} ids for {self._count} messages")
         else:
+            self._ids.saw(self._first // self._count, answer, head)
             self._answered("")
 
     def _answered(self, failure: str) -> None:
@@ -140,7 +162,8 @@ async def run(asked: dict[str, Any]) -> dict[str, Any]:
         asked.get("send_at", ""),
     )
     loop = asyncio.get_running_loop()
-    clients = [_Client(load, pieces, bool(batch)) for _ in range(asked["connections"])]
+    ids = Ids(max(1, asked["messages"] // (batch or 1) // SAMPLE))
+    clients = [_Client(load, pieces, bool(batch), ids) for _ in range(asked["connections"])]
     for client in clients:
         await loop.create_connection(lambda c=client: c, "127.0.0.1", asked["port"])  # type: ignore[misc]
 
@@ -153,8 +176,26 @@ async def run(asked: dict[str, Any]) -> dict[str, Any]:
     for client in clients:
         if client._transport is not None:
             client._transport.close()
-    return found
+    return found | {"ids": ids.kept}
+
+
+async def look(asked: dict[str, Any]) -> dict[str, Any]:
+    """How many of some messages have which status; asks for one after the other."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", asked["port"])
+    found: Counter[str] = Counter()
+    for one in asked["ids"]:
+        writer.write(
+            f"GET /v1/messages/{one} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            f"Authorization: Bearer {asked['key']}\r\n\r\n".encode()
+        )
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        place = head.index(b"content-length:") + 15
+        body = await reader.readexactly(int(head[place : head.index(b"\r\n", place)]))
+        status = head[9:12].decode()
+        found[json.loads(body)["status"] if status == "200" else status] += 1
+    writer.close()
+    return dict(found)
 
 
 if __name__ == "__main__":
-    uvloop.run(wire.serve({"run": run}, {}))
+    uvloop.run(wire.serve({"run": run, "look": look}, {}))

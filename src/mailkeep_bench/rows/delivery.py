@@ -20,6 +20,8 @@ from mailkeep_bench.results import Row
 
 from .accept import BATCH
 
+GAUGE = 500
+
 
 class Queued:
     """Fills Mailkeep's queue with messages that fall due all at once.
@@ -35,15 +37,17 @@ class Queued:
         self._rate = 0.0
         self.due = 0.0
 
+    async def gauge(self, **more: Any) -> None:
+        """Send a few for tomorrow: they tell how long it takes to send the others."""
+        few = await self._send(self._bench.round(), GAUGE, 86_400.0, **more)
+        self._rate = per_second(few["acknowledged"], few["seconds"])
+
     async def fill(self, round_: str, messages: int, **more: Any) -> dict[str, Any]:
         """Fill it; they fall due at ``due``. Raises ``Broken`` when that came too soon."""
-        if not self._rate:  # a first few tell how long the others will take
-            few = await self._send(self._bench.round(), min(1000, messages), 86_400.0, **more)
-            self._rate = per_second(few["acknowledged"], few["seconds"])
-        found = await self._send(round_, messages, messages / self._rate * 1.5 + 3.0, **more)
+        found = await self._send(round_, messages, messages / self._rate * 2 + 3.0, **more)
         if time.time() > self.due - 0.2:
-            self._rate /= 3  # the next try allows for it
             raise Broken("filling the queue took longer than was allowed for")
+        self._rate = per_second(found["acknowledged"], found["seconds"])
         return found
 
     async def _send(self, round_: str, messages: int, lead: float, **more: Any) -> dict[str, Any]:
@@ -78,6 +82,7 @@ async def _deliver(bench: Bench, row: Row, stream: Stream, how: dict[str, Any]) 
     wanted = Wanted((stream,))
     async with bench.mailkeep(row.name, wanted) as mailkeep, bench.postfix(row.name) as postfix:
         queued = Queued(bench, mailkeep, stream.name)
+        await queued.gauge(**how)
         for _ in range(bench.options.rounds):
             await _ours(bench, row, mailkeep, queued, how)
             if postfix is not None:
