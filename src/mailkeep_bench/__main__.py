@@ -80,7 +80,8 @@ def chosen(args: argparse.Namespace) -> list[str]:
 
 async def run(names: list[str], asked: Options, directory: Path, console: Console) -> Run:
     """Measure these rows, one after the other; a row that breaks does not end the others."""
-    found = Run(machine.about(directory, await postfix.version()), [])
+    about = machine.about(directory, await postfix.version())
+    found = Run(about | {"asked for": asked.words()}, [])
     with console.status("") as status:
 
         def say(text: str) -> None:
@@ -111,18 +112,20 @@ def show(found: Run, row: Row, console: Console) -> None:
     console.print()
     if row.series:
         console.print(table)
-        console.print(f"{row.counted:,} messages counted at the sink.", highlight=False)
+        console.print(f"{row.counted:,} messages counted.", highlight=False)
     else:
         console.print(row.title, style="bold")
     if row.absent:
         console.print(f"Not measured: {row.absent}.", markup=False)
     if row.broken:
         console.print(f"Broken off: {row.broken}", markup=False, style="red")
+    if row.short:
+        console.print(f"Not judged: {row.short}.", markup=False, highlight=False)
     for note in row.notes:
         console.print(note, markup=False, highlight=False)
     for one in found.verdicts:
         if one.row == row.name:
-            style = "green" if one.met else "yellow"
+            style = {True: "green", False: "yellow", None: "dim"}[one.met]
             console.print(report.verdict(one), style=style, highlight=False)
 
 

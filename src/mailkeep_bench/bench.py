@@ -16,6 +16,7 @@ from .children import Broken, Helper
 from .mailkeep import Mailkeep, Wanted
 from .postfix import Postfix
 from .results import Row
+from .wire import SIZE
 
 STALLED = 60.0  #: seconds without a further message at the sink, after which it is lost
 SETTLE = 0.3  #: seconds for which a server may still write down what it did
@@ -51,6 +52,13 @@ class Options:
     soak: float = 60.0
     rate: float = 1000.0
     profile: Path | None = None
+
+    def words(self) -> str:
+        """What decides the figures, in one line."""
+        words = [f"{self.rounds} rounds of {self.messages:,} messages of {SIZE:,} bytes"]
+        words.append(f"{self.connections} connections by HTTP, {self.sessions} by SMTP")
+        words.append(f"{self.concurrency} sends at once")
+        return ", ".join(words)
 
 
 class Bench:

@@ -73,4 +73,5 @@ def _judge(row: Row, goal: Goal) -> Verdict:
     allowed = TOLERANCE if goal.row == "life" else 0.0
     if missed <= allowed:
         missed = 0.0
-    return Verdict(row.name, goal.words(), reached, goal.unit, missed == 0.0, missed)
+    met = None if row.short else missed == 0.0
+    return Verdict(row.name, goal.words(), reached, goal.unit, met, 0.0 if row.short else missed)

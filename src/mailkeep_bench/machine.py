@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import platform
 import sqlite3
+import subprocess
 from pathlib import Path
 
 _MEMORY = ("tmpfs", "ramfs")
@@ -44,6 +45,21 @@ def about(place: Path, postfix_version: str) -> dict[str, str]:
         "load before": f"{load:.2f}",
         "Python": platform.python_version(),
         "SQLite": sqlite3.sqlite_version,
-        "Mailkeep": importlib.metadata.version("mailkeep"),
+        "Mailkeep": f"{importlib.metadata.version('mailkeep')} {_commit()}".strip(),
         "Postfix": postfix_version,
     }
+
+
+def _commit() -> str:
+    """The commit that the source stands at; "" where there is no repository, or no git."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],  # noqa: S607
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f"({found.stdout.strip()})"

@@ -32,12 +32,19 @@ def lines(row: Row) -> list[tuple[str, ...]]:
     return found
 
 
-def verdict(one: Verdict) -> str:
-    """A goal, what was reached, and by how much it is missed."""
+def judged(one: Verdict) -> str:
+    """Whether a goal was met, or by how much it was missed."""
     if one.reached is None:
-        return f"{one.goal}: not measured"
-    reached = f"{one.goal}: {number(one.reached)} {one.unit}"
-    return f"{reached}, met" if one.met else f"{reached}, missed by {one.missed:.0%}"
+        return "not measured"
+    if one.met is None:
+        return "not judged"
+    return "met" if one.met else f"missed by {one.missed:.0%}"
+
+
+def verdict(one: Verdict) -> str:
+    """A goal, what was reached, and whether that will do."""
+    reached = "" if one.reached is None else f"{number(one.reached)} {one.unit}, "
+    return f"{one.goal}: {reached}{judged(one)}"
 
 
 def markdown(run: Run) -> str:
@@ -53,8 +60,7 @@ def markdown(run: Run) -> str:
     parts.append("\n## Goals\n\n| row | goal | reached | |\n|---|---|---|---|")
     for one in run.verdicts:
         reached = "" if one.reached is None else f"{number(one.reached)} {one.unit}"
-        missed = "not measured" if one.met is None else f"missed by {one.missed:.0%}"
-        parts.append(f"| {one.row} | {one.goal} | {reached} | {'met' if one.met else missed} |")
+        parts.append(f"| {one.row} | {one.goal} | {reached} | {judged(one)} |")
     for row in run.rows:
         parts.append(f"\n## {row.title}\n")
         if row.absent:
@@ -66,5 +72,7 @@ def markdown(run: Run) -> str:
             parts.append("|---|---|---|---|---|---|")
             parts += ["| " + " | ".join(line) + " |" for line in lines(row)]
             parts.append(f"\n{row.counted:,} messages counted.")
+        if row.short:
+            parts.append(f"\nNot judged: {row.short}.")
         parts += [f"\n{note}" for note in row.notes]
     return "\n".join(parts).rstrip() + "\n"

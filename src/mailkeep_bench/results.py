@@ -24,6 +24,7 @@ class Row(msgspec.Struct):
         counted: messages that were acknowledged, and found in the sink, each exactly once.
         absent: what the row needs and this machine or this Mailkeep has not; "" when nothing.
         broken: what went wrong; a row that did not do its work is none.
+        short: why it is smaller than what its goals are for; "" when it is not. It is not judged.
         notes: what a reader must know about it.
     """
 
@@ -33,6 +34,7 @@ class Row(msgspec.Struct):
     counted: int = 0
     absent: str = ""
     broken: str = ""
+    short: str = ""
     notes: list[str] = []
 
     def add(self, system: str, measure: str, unit: str, value: float) -> None:
@@ -56,6 +58,7 @@ class Verdict(msgspec.Struct):
 
     Attributes:
         reached: None when it was not measured.
+        met: None when it was not judged.
         missed: by which share of the goal; 0.0 when met.
     """
 

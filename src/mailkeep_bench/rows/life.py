@@ -14,6 +14,8 @@ from mailkeep_bench.children import Broken
 from mailkeep_bench.mailkeep import Mailkeep, Stream, Wanted
 from mailkeep_bench.results import Row
 
+RATE = 1000  #: that the goal is for
+HOUR = 3600
 POINTS = 20  #: of the time series
 
 
@@ -21,6 +23,10 @@ async def life(bench: Bench, row: Row) -> None:
     """``--soak`` seconds at ``--rate`` messages a second."""
     options, sink = bench.options, bench.sink
     wanted = Wanted((Stream("mail", "mandrill", int(sink.ready["http"])),))
+    if options.rate < RATE:
+        row.short = f"the goal is for {RATE:,} messages a second offered"
+    elif options.soak < HOUR:
+        row.notes.append(f"The goal is for an hour; this was {options.soak:g} s.")
     async with bench.mailkeep(row.name, wanted) as mailkeep:
         await sink.call("report", url=mailkeep.hook("mail"), key=mailkeep.webhook_key)
         round_, before, began = bench.round(), procfs.cpu(mailkeep.pid), time.monotonic()

@@ -17,6 +17,8 @@ from mailkeep_bench.results import Row
 from .accept import BATCH
 from .delivery import Queued
 
+DEPTH = 100_000  #: that the goals are for
+SAMPLES = 200  #: without which a 99th percentile says nothing
 PACE = 15.0  #: recoveries a second
 _HOW = {"connections": 8, "batch": BATCH}
 
@@ -66,6 +68,10 @@ def _wanted(bench: Bench, bulk: Stream) -> Wanted:
 
 async def _wait_in_line(bench: Bench, row: Row, mailkeep: Mailkeep) -> tuple[str, dict[str, Any]]:
     """Bulk that waits, all of it due."""
+    if bench.options.depth < DEPTH:
+        row.short = f"the goals are for {DEPTH:,} bulk messages that wait"
+    elif bench.options.samples < SAMPLES:
+        row.short = f"the goals are for {SAMPLES} recoveries at the least"
     bench.say(f"{row.name}: {bench.options.depth:,} bulk messages are queued")
     queued, round_ = Queued(bench, mailkeep, "bulk"), bench.round()
     await queued.gauge(**_HOW)

@@ -13,6 +13,7 @@ from mailkeep_bench.results import Row
 
 from .accept import BATCH
 
+QUEUED = 1_000_000  #: that the goals are for
 _STEPS = (0.01, 0.1, 1.0)  #: shares of the queue at which memory is looked at
 
 
@@ -37,6 +38,8 @@ async def ready(bench: Bench, row: Row) -> None:
 async def memory(bench: Bench, row: Row) -> None:
     """A deep queue: what it takes in memory and disk, and until it stands again after SIGKILL."""
     wanted = Wanted((Stream("mail", "smtp", int(bench.sink.ready["smtp"])),))
+    if bench.options.queued < QUEUED:
+        row.short = f"the goals are for {QUEUED:,} queued"
     async with bench.mailkeep(row.name, wanted) as mailkeep:
         row.add("mailkeep", "resident, empty", "MiB", procfs.resident(mailkeep.pid))
         queued, ids = 0, []
