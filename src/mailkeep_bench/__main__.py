@@ -42,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--rate", type=float, default=1000.0, help="messages a second of “life”")
     made.add_argument("--profile", type=Path, metavar="DIR", help="where Mailkeep's time goes")
     made.add_argument("--place", type=Path, help="directory on the disk that is to be measured")
-    made.add_argument("--json", type=Path, metavar="PATH", help="write all figures there")
+    made.add_argument(
+        "--json", type=Path, metavar="PATH", help="write all figures there; - is here"
+    )
     made.add_argument("--markdown", type=Path, metavar="PATH", help="write the report there")
     made.add_argument("--list", action="store_true", help="name the rows and end")
     made.add_argument("--keep", action="store_true", help="keep homes and logs, say where")
@@ -129,21 +131,37 @@ def show(found: Run, row: Row, console: Console) -> None:
             console.print(report.verdict(one), style=style, highlight=False)
 
 
+def listing(console: Console) -> int:
+    """Name the rows."""
+    for name, entry in ROWS.items():
+        asked = " (when asked for)" if entry.asked else ""
+        console.print(f"{name:<16}{entry.title}{asked}", highlight=False)
+    return 0
+
+
+def write(found: Run, figures: Path | None, text: Path | None) -> None:
+    """Write the figures as JSON (``-`` is standard output) and the report, where asked for."""
+    encoded = msgspec.json.format(msgspec.json.encode(found), indent=1)
+    if figures == Path("-"):
+        sys.stdout.write(encoded.decode() + "\n")
+    elif figures is not None:
+        figures.write_bytes(encoded)
+    if text is not None:
+        text.write_text(report.markdown(found), encoding="utf-8")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run; 0 when every goal that was measured was met, 1 when not, 2 when a row broke."""
     args = parser().parse_args(sys.argv[1:] if arguments is None else arguments)
-    console = Console()
+    console = Console(stderr=args.json == Path("-"))
     if args.list:
-        for name, entry in ROWS.items():
-            asked = " (when asked for)" if entry.asked else ""
-            console.print(f"{name:<16}{entry.title}{asked}", highlight=False)
-        return 0
+        return listing(console)
     place = (args.place or Path(tempfile.gettempdir())).resolve()
     if machine.in_memory(place):
         console.print(f"{place} is in memory: nothing is durable there. Say another with --place.")
         return _BROKEN
     wanted = options(args)
-    if not wanted.own and (why := postfix.missing()):
+    if not wanted.own and (why := postfix.missing(place)):
         console.print(f"Without Postfix: {why}.", highlight=False)
         wanted = dataclasses.replace(wanted, own=True)
     directory = Path(tempfile.mkdtemp(prefix="mailkeep-bench-", dir=place))
@@ -159,11 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("Stopped.")
         return _BROKEN
-    if args.json is not None:
-        text = msgspec.json.format(msgspec.json.encode(found), indent=1)
-        args.json.write_bytes(text)
-    if args.markdown is not None:
-        args.markdown.write_text(report.markdown(found), encoding="utf-8")
+    write(found, args.json, args.markdown)
     broken = [row for row in found.rows if row.broken]
     if args.keep or broken:
         console.print(f"Homes and logs: {directory}", highlight=False)

@@ -1,6 +1,8 @@
 """Mailkeep under test: the command as anybody starts it, in production mode, on a fresh home."""
 
+import os
 import secrets
+import signal
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +93,10 @@ class Mailkeep:
             sampler = [sys.executable, "-m", f"{__package__}.sampler"]
             up = [*sampler, str(self._wanted.profile), *up]
         self._server = Server(up, self._directory / "mailkeep.log", self.port)
-        return await self._server.start()
+        ready = await self._server.start()
+        if self._wanted.profile is not None:
+            os.kill(self.pid, signal.SIGUSR1)  # what it took to start is not asked about
+        return ready
 
     async def again(self) -> float:
         """Start once more on the same home; returns the seconds until it was ready."""

@@ -41,7 +41,7 @@ class Load:
         self._idle: deque[Connection] = deque()
         self._done = asyncio.Event()
         self._under_way = 0
-        self._began = self._ended = 0.0
+        self.began = self._ended = 0.0
         self._times = array("d")
         self._sent: list[float] | None = [] if timed else None
         self._failed: Counter[str] = Counter()
@@ -55,7 +55,7 @@ class Load:
 
     def free(self, connection: Connection) -> None:
         """A connection can carry something."""
-        if self._began and not self._rate:
+        if self.began and not self._rate:
             self._hand(connection)
         else:
             self._idle.append(connection)
@@ -79,7 +79,7 @@ class Load:
         self._look()
 
     def _hand(self, connection: Connection) -> None:
-        if self.over or time.monotonic() - self._began > self._seconds:
+        if self.over or time.monotonic() - self.began > self._seconds:
             self._messages = min(self._messages, self._next)
             self._look()
             return
@@ -100,7 +100,7 @@ class Load:
         Args:
             patience: asked now and then; False means that no connection stands any more.
         """
-        self._began = self._ended = time.monotonic()
+        self.began = self._ended = time.monotonic()
         if self._rate:
             await self._paced()
         else:
@@ -120,8 +120,8 @@ class Load:
             "acknowledged": self.acknowledged,
             "unsure": self._unsure,
             "failed": dict(self._failed),
-            "began": self._began,
-            "seconds": self._ended - self._began,
+            "began": self.began,
+            "seconds": self._ended - self.began,
             "median": percentile(times, 0.5) if times else 0.0,
             "p99": percentile(times, 0.99) if times else 0.0,
             "times": self._sent or [],
@@ -129,7 +129,7 @@ class Load:
 
     async def _paced(self) -> None:
         while not self.over:
-            elapsed = time.monotonic() - self._began
+            elapsed = time.monotonic() - self.began
             if elapsed > self._seconds:
                 self._messages = self._next
                 break

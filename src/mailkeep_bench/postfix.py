@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from .children import Broken, free_port, output
@@ -63,13 +64,14 @@ scache    unix  - - n - 1 scache
 _DAEMONS = Path("/usr/lib/postfix/sbin")
 
 
-def missing() -> str:
-    """Why Postfix cannot run here; "" when it can."""
+def missing(place: Path) -> str:
+    """Why Postfix cannot run with its queue below a directory; "" when it can."""
     if not (_DAEMONS / "master").exists() or shutil.which("postfix") is None:
         return "Postfix is not installed (scripts/bench_deps.sh)"
     if os.geteuid() != 0:
         return "Postfix needs to be started as root"
-    return ""
+    closed = [one for one in (place, *place.parents) if not one.stat().st_mode & stat.S_IXOTH]
+    return f"Postfix's own user cannot enter {closed[-1]}" if closed else ""
 
 
 class Postfix:
@@ -86,10 +88,11 @@ class Postfix:
         self._sink = sink
         self.port = free_port()
         self.held = free_port()
+        self._keeper: asyncio.subprocess.Process | None = None
 
     @property
     def pid(self) -> int:
-        """Of its master. Raises ``Broken`` when it does not run."""
+        """Of its master, from which all of it descends. Raises ``Broken`` when it does not run."""
         try:
             return int((self._home / "queue" / "pid" / "master.pid").read_text())
         except (OSError, ValueError) as error:
@@ -104,6 +107,15 @@ class Postfix:
         (self._config / "main.cf").write_text(main)
         master = _MASTER.format(port=self.port, held=self.held)
         (self._config / "master.cf").write_text(master)
+        # It leaves us when it starts. The keeper stops it when its standard input ends: when we
+        # say so, or when we are no more.
+        self._keeper = await asyncio.create_subprocess_exec(
+            *("sh", "-c", 'cat >/dev/null; exec postfix -c "$0" stop', str(self._config)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
         await output("postfix", "-c", str(self._config), "start")
         for _ in range(200):
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -120,22 +132,14 @@ class Postfix:
         await output("postqueue", "-c", str(self._config), "-f")
 
     async def stop(self) -> None:
-        """End it and wait until its master is gone; its pid file is what says which."""
-        try:
-            pid = self.pid
-        except Broken:
-            return
-        await output("postfix", "-c", str(self._config), "stop")
-        for _ in range(400):
-            try:
-                os.kill(pid, 0)
-            except ProcessLookupError:
-                return
-            await asyncio.sleep(0.05)
+        """End it, and wait until its master is gone."""
+        if self._keeper is not None and self._keeper.stdin is not None:
+            self._keeper.stdin.close()
+            await self._keeper.wait()
 
 
 async def version() -> str:
     """Its version, "none" where it is not installed."""
-    if missing():
+    if shutil.which("postconf") is None:
         return "none"
     return (await output("postconf", "-h", "-d", "mail_version")).strip()

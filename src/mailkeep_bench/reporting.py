@@ -30,7 +30,7 @@ class Reporter:
             raise ValueError("webhooks go to loopback only")
         self._url, self._key = url, key.encode()
         self._port, self._path = parts.port, parts.path
-        self._waiting: list[str] = []
+        self.waiting: list[str] = []
         self._new = asyncio.Event()
         self.took_in_all = self.acknowledged = self.again = 0
         self._tasks = [asyncio.create_task(self._run()) for _ in range(MOST)]
@@ -41,7 +41,7 @@ class Reporter:
         start = body.find(b'"metadata":{') + 11
         metadata = body[start : body.index(b"}", start) + 1].decode()
         now = int(time.time())
-        self._waiting.append(
+        self.waiting.append(
             f'{{"event":"delivered","_id":"{message}","ts":{now},"msg":{{"_id":"{message}",'
             f'"ts":{now},"email":"{to}","state":"sent","sender":"app@bench.example.com",'
             f'"subject":"A message of the benchmark","tags":[],"metadata":{metadata},'
@@ -58,12 +58,12 @@ class Reporter:
         while True:
             await self._new.wait()
             await asyncio.sleep(PAUSE)
-            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-            if not self._waiting:
+            batch, self.waiting = self.waiting[:BATCH], self.waiting[BATCH:]
+            if not self.waiting:
                 self._new.clear()
             if not batch:
                 continue
-            request = self._request("[" + ",".join(batch) + "]")
+            request = self.request(batch)
             while True:
                 try:
                     if streams is None:
@@ -76,7 +76,15 @@ class Reporter:
                 await asyncio.sleep(_AGAIN)
             self.acknowledged += len(batch)
 
-    def _request(self, events: str) -> bytes:
+    async def stop(self) -> None:
+        """Tell of nothing more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def request(self, batch: list[str]) -> bytes:
+        """The POST that tells of these events: HMAC-SHA1 over the URL, the field and its value."""
+        events = "[" + ",".join(batch) + "]"
         signed = f"{self._url}mandrill_events{events}".encode()
         proof = base64.b64encode(hmac.digest(self._key, signed, hashlib.sha1)).decode()
         form = f"mandrill_events={quote_plus(events)}".encode()

@@ -3,7 +3,8 @@
 The kernel interrupts it after every few milliseconds of CPU time (setitimer(2), ITIMER_PROF); what
 each thread used since, by its own CPU clock, is booked on the functions on its stack. Threads that
 wait cost nothing, so the report is of work, not of waiting. What C code does counts in the Python
-function that called it. The program is not changed, and need not know.
+function that called it. The program is not changed, and need not know. SIGUSR1 begins anew: what
+came before, such as the start, is forgotten.
 """
 
 import argparse
@@ -106,6 +107,7 @@ def main() -> None:
     # A server that was stopped by a signal raises it again, and would end without its report.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     sampler = Sampler()
+    signal.signal(signal.SIGUSR1, lambda *_: sampler.booked.clear())
     sampler.start()
     try:
         runpy.run_path(args.program, run_name="__main__")

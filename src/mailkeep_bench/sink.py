@@ -21,7 +21,7 @@ class Smtp(asyncio.Protocol):
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self._buffer = bytearray()
-        self._in_data = False
+        self._in_data = self._goodbye = False
         self._to: list[tuple[int, str]] = []
         self._transport: asyncio.Transport | None = None
 
@@ -32,7 +32,7 @@ class Smtp(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         answer = bytearray()
-        while self._buffer:
+        while self._buffer and not self._goodbye:
             if self._in_data:
                 end = self._buffer.find(b"\r\n.\r\n")
                 if end < 0:
@@ -52,6 +52,8 @@ class Smtp(asyncio.Protocol):
             answer += self._command(line)
         if answer and self._transport is not None:
             self._transport.write(bytes(answer))
+            if self._goodbye:
+                self._transport.close()
 
     def _command(self, line: bytes) -> bytes:
         verb = line[:4].upper()
@@ -70,10 +72,10 @@ class Smtp(asyncio.Protocol):
         if verb == b"EHLO":
             return b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
         if verb == b"QUIT":
-            if self._transport is not None:
-                self._transport.write(b"221 bye\r\n")
-                self._transport.close()
-            return b""
+            self._goodbye = True
+            return b"221 bye\r\n"
+        if verb == b"RSET":
+            self._to.clear()
         return b"250 Ok\r\n"  # HELO, RSET, NOOP
 
 
