@@ -166,6 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
         wanted = dataclasses.replace(wanted, own=True)
     directory = Path(tempfile.mkdtemp(prefix="mailkeep-bench-", dir=place))
     directory.chmod(0o755)  # Postfix's own user must get through
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have it ignored behind "&"
     for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: everything is ended in good order
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
@@ -176,6 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _BROKEN
     except KeyboardInterrupt:
         console.print("Stopped.")
+        shutil.rmtree(directory, ignore_errors=True)
         return _BROKEN
     write(found, args.json, args.markdown)
     broken = [row for row in found.rows if row.broken]
