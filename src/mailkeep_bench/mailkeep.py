@@ -13,6 +13,7 @@ from .children import Broken, Server, free_port, output
 _SUBMISSION = """
 [submission]
 listen = "127.0.0.1:{port}"
+default_stream = "{stream}"
 """
 
 
@@ -83,7 +84,7 @@ class Mailkeep:
             path.write_text(secret)
         text = settings(self._wanted, self.port, self._directory)
         if self._wanted.submission:
-            text += _SUBMISSION.format(port=self.submission)
+            text += _SUBMISSION.format(port=self.submission, stream=self._wanted.streams[0].name)
         (self.home / "mailkeep.toml").write_text(text)
         command, at = self._wanted.command, f"--home={self.home}"
         scopes = ("--scope=send", "--scope=read")
