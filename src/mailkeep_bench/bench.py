@@ -169,10 +169,10 @@ class Bench:
         round_ = self.round()
         label = f"{row.name}: {system}, round {len(row.values(system, 'rate')) + 1}"
         self.say(label)
-        before = procfs.cpu(pid)
+        before, tools = procfs.cpu(pid), self._tools(helper)
         found = await self.load(helper, round=round_, **what)
         counted = await self.drained(self.sink, round_, found, label)
-        used = procfs.cpu(pid) - before
+        used, tools = procfs.cpu(pid) - before, self._tools(helper) - tools
         count = found["acknowledged"]
         row.counted += count
         if found["failed"]:
@@ -182,6 +182,11 @@ class Bench:
         whole = counted["last"] - found["began"]
         row.add(system, "through", "/s", per_second(count, whole))
         row.add(system, "answer p99", "ms", found["p99"] * 1e3)
+        row.add(system, "load and sink", "µs", micros_each(tools, count))
+
+    def _tools(self, helper: Helper) -> float:
+        """CPU seconds of what measures: it must be much cheaper than what is measured."""
+        return procfs.cpu(helper.pid) + procfs.cpu(self.sink.pid)
 
 
 def warm() -> dict[str, Any]:
