@@ -114,7 +114,8 @@ def show(found: Run, row: Row, console: Console) -> None:
     console.print()
     if row.series:
         console.print(table)
-        console.print(f"{row.counted:,} messages counted.", highlight=False)
+        if row.counted:
+            console.print(f"{row.counted:,} messages counted.", highlight=False)
     else:
         console.print(row.title, style="bold")
     if row.absent:

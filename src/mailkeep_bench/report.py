@@ -3,7 +3,12 @@
 from .arithmetic import median
 from .results import Row, Run, Verdict
 
-_NAMES = {"mailkeep": "Mailkeep", "postfix": "Postfix", "smtp-source": "Postfix, smtp-source"}
+_NAMES = {
+    "mailkeep": "Mailkeep",
+    "postfix": "Postfix",
+    "disk": "Disk",
+    "smtp-source": "Postfix, smtp-source",
+}
 
 
 def number(value: float) -> str:
@@ -71,6 +76,7 @@ def markdown(run: Run) -> str:
             parts.append("| system | measure | min | median | max | ratio |")
             parts.append("|---|---|---|---|---|---|")
             parts += ["| " + " | ".join(line) + " |" for line in lines(row)]
+        if row.counted:
             parts.append(f"\n{row.counted:,} messages counted.")
         if row.short:
             parts.append(f"\nNot judged: {row.short}.")

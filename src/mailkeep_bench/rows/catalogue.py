@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mailkeep_bench.bench import Bench
 from mailkeep_bench.results import Row
 
-from . import accept, delivery, life, recovery, reference, standing
+from . import accept, delivery, disk, life, recovery, reference, standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Entry:
 
 
 ROWS: dict[str, Entry] = {
+    "disk": Entry("The disk alone, what nothing durable can do without", disk.disk),
     "http-accept": Entry("HTTP accept, one message a request, durable", accept.http_accept),
     "http-batch": Entry("HTTP accept, 100 messages a request, durable", accept.http_batch),
     "smtp-accept": Entry("SMTP accept, kept sessions, no TLS, durable", accept.smtp_accept),

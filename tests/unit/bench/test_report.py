@@ -1,5 +1,7 @@
 """Goals are judged by medians, and the report says what was reached, missed and not measured."""
 
+from pathlib import Path
+
 import pytest
 
 from mailkeep_bench import goals, report
@@ -18,6 +20,13 @@ def _row(name: str, ours: list[float], theirs: list[float], cpu: float = 0.0) ->
     if cpu:
         row.add("mailkeep", "cpu", "µs", cpu)
     return row
+
+
+def test_every_row_and_every_option_is_on_its_page() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "benchmark.md").read_text()
+    assert [name for name in ROWS if f"`{name}`" not in page] == []
+    options_ = [one for action in parser()._actions for one in action.option_strings]
+    assert [one for one in options_ if one not in {"-h", "--help"} and one not in page] == []
 
 
 def test_every_goal_belongs_to_a_row() -> None:
