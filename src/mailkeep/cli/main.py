@@ -1,6 +1,5 @@
 """``mailkeep``: the commands."""
 
-import asyncio
 import sys
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from mailkeep.watch import queries as watch_queries
 
 from . import audit, bench, keys, providers, report, serve
 from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
+from .loop import run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -64,9 +64,9 @@ def up(
     if dev and host not in {"127.0.0.1", "::1", "localhost"}:
         raise BadSettings("development mode listens on loopback only")
     if dev:
-        asyncio.run(serve.development(home, port, smtp_port, out))
+        run(serve.development(home, port, smtp_port, out))
     else:
-        asyncio.run(serve.production(home, host, port, out))
+        run(serve.production(home, host, port, out))
 
 
 @app.command("watch")

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import CursorResult, RowMapping
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.schema import Table
 
 from mailkeep.base.clock import Clock, Instant
@@ -128,13 +128,17 @@ class Database:
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite:
             Path(parsed.database or "").touch(mode=0o600, exist_ok=True)
-            self._engine = sqlite.engine(parsed.set(drivername="sqlite+aiosqlite"))
+            parsed = parsed.set(drivername="sqlite+aiosqlite")
+            self._engine = sqlite.engine(parsed, sqlite.READERS)
+            self._writing = sqlite.engine(parsed, 1)
         else:
             parsed = parsed.set(drivername="postgresql+asyncpg")
             self._engine = create_async_engine(
                 parsed, pool_size=10, pool_pre_ping=True, hide_parameters=True
             )
-        event.listen(self._engine.sync_engine, "handle_error", without_values)
+            self._writing = self._engine
+        for one in {self._engine.sync_engine, self._writing.sync_engine}:
+            event.listen(one, "handle_error", without_values)
         self._writer = asyncio.Lock()
         #: Called with the facts of a commit and the instant of its transaction; must not raise.
         self.on_facts: Callable[[Sequence[object], Instant], None] | None = None
@@ -176,7 +180,7 @@ class Database:
             async with self._transaction("BEGIN") as tx:
                 yield tx
             return
-        async with self._writer, self._transaction("BEGIN IMMEDIATE") as tx:
+        async with self._writer, self._transaction("BEGIN IMMEDIATE", self._writing) as tx:
             yield tx
 
     @asynccontextmanager
@@ -214,9 +218,11 @@ class Database:
             return await work(tx)
 
     @asynccontextmanager
-    async def _transaction(self, begin: str | None) -> AsyncIterator[Tx]:
+    async def _transaction(
+        self, begin: str | None, engine: AsyncEngine | None = None
+    ) -> AsyncIterator[Tx]:
         try:
-            async with self._engine.connect() as connection:
+            async with (engine or self._engine).connect() as connection:
                 if self.is_sqlite and begin is not None:
                     await connection.exec_driver_sql(begin)
                 tx = Tx(connection, self.clock.now())
@@ -236,6 +242,7 @@ class Database:
             call()
 
     async def close(self) -> None:
+        await self._writing.dispose()
         await self._engine.dispose()
 
 

@@ -13,8 +13,7 @@ import aiosqlite
 from sqlalchemy import URL, Engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-#: Readers beside the one that writes.
-CONNECTIONS = 4
+READERS = 4  #: connections beside the one that writes
 
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -23,14 +22,20 @@ _PRAGMAS = (
     "busy_timeout=5000",
     "secure_delete=ON",
     "temp_store=MEMORY",
+    "cache_size=-32000",  # KiB
+    "wal_autocheckpoint=8000",  # pages: what is written twice between two costs the disk once
 )
 
 
-def engine(url: URL) -> AsyncEngine:
-    """An engine on the file that ``url`` names."""
+def engine(url: URL, connections: int) -> AsyncEngine:
+    """An engine on the file that ``url`` names.
+
+    All that is written goes over one connection: a second one would find all that the first has in
+    memory out of date, and each would read again what the other had written.
+    """
     made = create_async_engine(
         url,
-        pool_size=CONNECTIONS,
+        pool_size=connections,
         max_overflow=0,
         pool_reset_on_return=None,  # ``Database`` ends every transaction that it begins
         hide_parameters=True,
