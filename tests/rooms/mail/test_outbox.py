@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from mailkeep.base.clock import DAY, HOUR, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid
@@ -309,3 +309,25 @@ async def test_breakers_are_the_lanes_own(database: Database, accept: Accept) ->
         assert await outbox.claim(database, tx, stream, resting, 10) == []
         await tx.run(update(tables.messages).values(next_at=0))
         assert len(await outbox.claim(database, tx, stream, {}, 10)) == 1
+
+
+async def test_a_claim_looks_at_what_is_due_and_at_nothing_else(database: Database) -> None:
+    """Else it reads every message that was ever sent, and the gateway slows down with each."""
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL plans by statistics, which an empty table has not")
+    statements: list[tuple[str, tuple[object, ...]]] = []
+
+    def note(*call: object) -> None:
+        statements.append((str(call[2]), call[3]))  # type: ignore[arg-type]
+
+    for engine in (database._engine, database._writing):
+        event.listen(engine.sync_engine, "before_cursor_execute", note)
+    async with database.read() as tx:
+        await outbox.is_due(tx, "bulk")
+    await _claim(database)
+    looks = [one for one in statements if "FROM messages" in one[0]]
+    assert len(looks) == 2
+    async with database.read() as tx:
+        for statement, values in looks:
+            plan = await tx._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            assert "ix_messages_due (stream=? AND next_at<?)" in str(plan.fetchall())
