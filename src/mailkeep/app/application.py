@@ -1,6 +1,7 @@
 """One running Mailkeep: its rooms, the loops that keep them going, start and stop."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -13,11 +14,13 @@ import structlog
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.clock import SystemClock
+from mailkeep.base.errors import Unavailable
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import Relay
 from mailkeep.events.subscribe import Subscriber
 from mailkeep.mail import outbox, services
+from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
@@ -75,6 +78,7 @@ class Application:
         self.keys = KeyRing(home)
         self.database = Database(settings.database_url(home), self.clock)
         self.shared = SharedCommit(self.database)
+        self.grants = Grants(self.database, self.keys)
         self.streams = settings.streams()
         self.providers = provider_configs(settings, environ)
         self.graph = TrustGraph(register.load(settings.party))
@@ -163,6 +167,8 @@ class Application:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._slow.close()
+        with contextlib.suppress(Unavailable):
+            await self.grants.note()
         await self.database.close()
         self._alone.leave()
 
@@ -234,6 +240,7 @@ class Application:
             dropped = await outbox.sweep(tx, self.settings.keep_unconfirmed)
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
+        await self.grants.note()
         destroyed = self.keys.destroy_expired(self.clock.now())
         if dropped or destroyed:
             log.info("swept", bodies=dropped, hourly_keys=len(destroyed))

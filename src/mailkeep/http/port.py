@@ -8,6 +8,7 @@ from litestar.datastructures import State
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
 from mailkeep.incidents.services import Incidents
+from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
@@ -31,6 +32,7 @@ class Running(Protocol):
     public_url: str
     trusted_proxies: tuple[Network, ...]
     keys: KeyRing
+    grants: Grants
     database: Database
     shared: SharedCommit
     streams: dict[str, StreamSettings]

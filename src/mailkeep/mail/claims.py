@@ -83,14 +83,21 @@ class Claims:
         return new
 
     async def _take(self, tx: Tx, claim: Claim) -> bool:
+        message = await self._ours(tx, claim)
         new = await tx.run(
             tx.upsert(tables.claims)
-            .values(provider=claim.provider, claim_id=claim.claim_id, received_at=tx.now)
+            .values(
+                provider=claim.provider,
+                claim_id=claim.claim_id,
+                received_at=tx.now,
+                message_id=None if message is None else message[0],
+                event=claim.kind.value,
+                at_provider=claim.at,
+            )
             .on_conflict_do_nothing()
         )
         if not new:
             return False
-        message = await self._ours(tx, claim)
         await record(
             self._database,
             tx,

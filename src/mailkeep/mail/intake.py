@@ -18,7 +18,7 @@ from mailkeep.store.database import Database, Tx
 
 from . import tables
 from .events import MessageAccepted, MessageGivenUp
-from .types import Content, NewMessage, Status, StreamSettings
+from .types import Content, NewMessage, Repeated, Status, StreamSettings
 
 
 def to_outgoing(
@@ -93,7 +93,8 @@ class Intake:
         return msgspec.structs.replace(new, content=clean)
 
     async def accept(self, tx: Tx, new: NewMessage, *, field: str = "") -> str:
-        """Store a checked message in the caller's transaction; returns its id.
+        """Store a checked message in the caller's transaction; returns its id, as a ``Repeated``
+        when it had been stored before.
 
         Mail to a honey address goes through its own provider only; where that is not among the
         routes that the message may take, it is given up at once and in silence: a refusal would
@@ -118,7 +119,7 @@ class Intake:
             if before is not None:
                 if before["content_hash"] != content_hash:
                     raise Conflict("this idempotency key was used for another message")
-                return str(before["id"])
+                return Repeated(before["id"])
         if new.expires_at is not None and new.expires_at <= tx.now:
             raise Invalid("this time is past: nothing would be sent", field=f"{field}expires_at")
         bait = self._honey.get(address_rules.key(new.content.to))

@@ -84,6 +84,12 @@ class NewMessage(msgspec.Struct, frozen=True):
     ours: bool = False
 
 
+class Repeated(str):
+    """The id of a message that had been taken in before, under the same idempotency key."""
+
+    __slots__ = ()
+
+
 class Job(msgspec.Struct, frozen=True):
     """A claimed message, ready to be sent by the worker that holds its lease."""
 

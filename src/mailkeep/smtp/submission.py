@@ -16,12 +16,13 @@ import msgspec
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, Session
 
 from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotSignedIn, Unavailable
-from mailkeep.base.keys import KeyRing
-from mailkeep.mail import services
+from mailkeep.mail import api_keys
+from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.dispatch import Dispatcher
+from mailkeep.mail.grants import Grant, Scope
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import NewMessage, StreamSettings
-from mailkeep.store.database import Database, SharedCommit, Tx
+from mailkeep.store.database import SharedCommit, Tx
 
 from . import door
 from .parsing import parse
@@ -32,8 +33,7 @@ DEFAULT_STREAM = "alert"
 class Running(Protocol):
     """The services behind this door."""
 
-    keys: KeyRing
-    database: Database
+    grants: Grants
     shared: SharedCommit
     streams: dict[str, StreamSettings]
     intake: Intake
@@ -55,8 +55,7 @@ class _Handler(door.Door):
         except (binascii.Error, UnicodeDecodeError, ValueError):
             return AuthResult(success=False, handled=False)
         try:
-            async with self._running.database.read() as tx:
-                await services.authorise(tx, self._running.keys, password, "send")
+            await self._running.grants.find(password, Scope.SEND, _peer(server.session))
         except (NotSignedIn, NotAllowed):
             return AuthResult(success=False, handled=False)
         return AuthResult(success=True, auth_data=password)
@@ -66,7 +65,8 @@ class _Handler(door.Door):
         if not isinstance(content, bytes) or not isinstance(session.auth_data, str):
             return "554 5.5.1 no message, or nobody signed in"
         try:
-            ids = await self._store(session.auth_data, content, envelope.rcpt_tos)
+            grant = await self._running.grants.find(session.auth_data, Scope.SEND, _peer(session))
+            ids = await self._store(grant, _peer(session), content, envelope.rcpt_tos)
         except (Invalid, Conflict) as error:
             where = f" ({error.field})" if error.field else ""
             return f"550 5.6.0 {error}{where}"
@@ -76,12 +76,10 @@ class _Handler(door.Door):
             return door.NOT_NOW
         return f"250 2.0.0 {' '.join(ids[:5])}"
 
-    async def _store(self, key: str, raw: bytes, recipients: list[str]) -> list[str]:
+    async def _store(self, grant: Grant, peer: str, raw: bytes, recipients: list[str]) -> list[str]:
         running = self._running
         content, asked = parse(raw)
         stream = asked or DEFAULT_STREAM
-        async with running.database.read() as tx:
-            await services.authorise(tx, running.keys, key, "send", frozenset({stream}))
         checked = [
             running.intake.check(
                 NewMessage(stream=stream, content=msgspec.structs.replace(content, to=recipient))
@@ -89,12 +87,23 @@ class _Handler(door.Door):
             for recipient in recipients
         ]
 
+        senders = {new.content.sender for new in checked}
+        grant.require(Scope.SEND, streams=(stream,), senders=senders, network=peer)
+
         async def store(tx: Tx) -> list[str]:
+            if not await api_keys.still_valid(tx, {grant.id}):
+                raise NotSignedIn("the API key is not good any more")
             return [await running.intake.accept(tx, new) for new in checked]
 
         ids = await running.shared.run(store, lane=running.streams[stream].priority)
         running.dispatcher.wake(stream)
         return ids
+
+
+def _peer(session: Session | None) -> str:
+    """The address of the other end; nowhere, where there is none."""
+    peer = session.peer if session is not None else None
+    return str(peer[0]) if isinstance(peer, tuple) else "unknown"
 
 
 async def listen(running: Running, host: str, port: int) -> asyncio.Server:
