@@ -8,7 +8,7 @@ operation may answer stands there.
 from typing import Any
 
 import msgspec
-from litestar import Request
+from litestar import MediaType, Request
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from .api import incidents, messages, sending
@@ -98,7 +98,7 @@ class Document(OpenAPIRenderPlugin):
     """Serves the description as JSON; it loads nothing from elsewhere, as viewers do."""
 
     def __init__(self) -> None:
-        super().__init__(path="/openapi.json")
+        super().__init__(path="/", media_type=MediaType.JSON)
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         """The description in full."""

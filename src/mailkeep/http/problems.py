@@ -59,7 +59,8 @@ def on_http_error(_request: Incoming, error: HTTPException) -> Response[bytes]:
     # RFC 9457 section 4.2.1: such a problem says no more than its status does.
     title = _phrase(error.status_code)
     detail = "" if error.status_code >= 500 or error.detail == title else error.detail
-    headers = {name: one for name, one in (error.headers or {}).items() if name == "Allow"}
+    given = {name.lower(): one for name, one in (error.headers or {}).items()}
+    headers = {"Allow": given["allow"]} if "allow" in given else None
     return respond(Problem("about:blank", title, error.status_code, detail), headers)
 
 
