@@ -123,7 +123,7 @@ async def messages(tx: Tx, wanted: Wanted) -> tuple[list[Life], str | None]:
     if wanted.status is not None:
         query = query.where(_m.c.status == wanted.status.value)
     floor = None
-    if wanted.address is None:
+    if wanted.address is None and not (wanted.streams is None and wanted.status is None):
         floor = await tx.value(_floor(wanted))
         if floor is not None:
             query = query.where(_m.c.id >= floor)
