@@ -17,18 +17,20 @@ from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
-from mailkeep.events.log import Relay
+from mailkeep.events.log import FACTS, PLACED, Relay
 from mailkeep.events.subscribe import Subscriber
 from mailkeep.mail import outbox, services
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
+from mailkeep.mail.taking import Taking
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
 from mailkeep.smtp import receiving
-from mailkeep.store.database import Database, SharedCommit
+from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
+from mailkeep.store.shared import SharedCommit
 from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.canaries import Canaries
@@ -85,6 +87,7 @@ class Application:
         self.intake = Intake(
             self.database, self.keys, self.streams, honey=watching.reserved(settings)
         )
+        self.taking = Taking(self.intake, self.shared)
         self.claims = Claims(self.database, self.shared, self.providers)
         self.dispatcher = Dispatcher(
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
@@ -99,7 +102,10 @@ class Application:
         self.response = defence.response(self)
         self._subscribers = subscribers(self.recovery, self.canaries, self.incidents, self.response)
         self._alone = Alone(home)
+        self._recorded = asyncio.Event()
         self._placed = asyncio.Event()
+        self.database.hear(self._told)
+        self.database.hear(self.dispatcher.told)
         self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -134,7 +140,8 @@ class Application:
         self._warn()
         loops = {
             "dispatch": self.dispatcher.run(),
-            "relay": keep("relay", self._place, RELAY_SECONDS, self.database.committed),
+            "relay": keep("relay", self._place, RELAY_SECONDS, self._recorded),
+            "listen": self.database.listen(),
             "incidents": keep("incidents", self.incidents.tick, TICK_SECONDS),
             "response": keep("response", self.response.work, RELAY_SECONDS, self.response.awake),
             "sweep": keep("sweep", self._sweep, SWEEP_SECONDS),
@@ -223,6 +230,12 @@ class Application:
             host, port = watching.address(canary.listen)
             self._listener = await receiving.listen(host, port, self.receive)
 
+    def _told(self, topic: str) -> None:
+        if topic in {"", FACTS}:
+            self._recorded.set()
+        if topic in {"", PLACED}:
+            self._placed.set()
+
     async def _place(self) -> int:
         placed = await self._relay.place()
         if placed:
@@ -237,14 +250,21 @@ class Application:
 
     async def _sweep(self) -> bool:
         async with self.database.write() as tx:
-            dropped = await outbox.sweep(tx, self.settings.keep_unconfirmed)
+            dropped = await outbox.sweep(
+                tx, self.settings.keep_unconfirmed, 7 * 86_400.0, retention.BATCH
+            )
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
         await self.grants.note()
         destroyed = self.keys.destroy_expired(self.clock.now())
         if dropped or destroyed:
             log.info("swept", bodies=dropped, hourly_keys=len(destroyed))
-        forgotten = await retention.sweep(self.database, self.settings.retention, retention.BATCH)
+        forgotten = await retention.sweep(
+            self.database,
+            self.settings.retention,
+            retention.BATCH,
+            {"watch", *(one.name for one in self._subscribers)},
+        )
         if forgotten:
             log.info("forgotten", **forgotten)
-        return max(forgotten.values(), default=0) >= retention.BATCH
+        return max(dropped, *forgotten.values()) >= retention.BATCH

@@ -12,11 +12,13 @@ from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
+from mailkeep.mail.taking import Taking
 from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.services import Recovery
 from mailkeep.response.services import Response
-from mailkeep.store.database import Database, SharedCommit
+from mailkeep.store.database import Database
+from mailkeep.store.shared import SharedCommit
 
 from .client import Network
 
@@ -38,6 +40,7 @@ class Running(Protocol):
     streams: dict[str, StreamSettings]
     providers: dict[str, ProviderConfig]
     intake: Intake
+    taking: Taking
     claims: Claims
     dispatcher: Dispatcher
     accounts: Accounts

@@ -261,7 +261,7 @@ class Grants:
 
     async def _read(self, name: str) -> Grant:
         self._known.pop(name, None)
-        async with self._database.read() as tx:
+        async with self._database.glance() as tx:
             grant = await _find(tx, name)
             at = tx.now
         if len(self._known) >= MOST:

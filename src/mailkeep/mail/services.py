@@ -1,17 +1,25 @@
 """What other rooms ask of the mail room: cut off, rest, restore a provider; caught mail."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import and_, delete, exists, insert, select, update
 
-from mailkeep.base.clock import Instant
+from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import tables
-from .events import ProviderCut, ProviderRested, ProviderRestored, ProviderUnrested
-from .outbox import give_up, requeue_unconfirmed
-from .types import Status
+from .events import (
+    MessageRequeued,
+    ProviderCut,
+    ProviderRested,
+    ProviderRestored,
+    ProviderUnrested,
+)
+from .outbox import STANDING, due, give_up, requeue_unconfirmed
+from .types import Status, StreamSettings
 
 CAUGHT_KEPT = 1000  #: mails in the development mailbox
 
@@ -40,6 +48,7 @@ async def cut_off(
         tx, by, "cut_provider", {"provider": provider, "reason": reason, "sent_again": again}
     )
     await record(database, tx, ProviderCut(provider, by, reason))
+    database.tell(tx, STANDING)
     return again
 
 
@@ -53,6 +62,7 @@ async def restore(database: Database, tx: Tx, provider: str, *, by: str, reason:
     if changed:
         await audit.write(tx, by, "restore_provider", {"provider": provider, "reason": reason})
         await record(database, tx, ProviderRestored(provider, by, reason))
+        database.tell(tx, STANDING)
     return bool(changed)
 
 
@@ -85,6 +95,7 @@ async def rest_provider(
         tx, by, "rest_provider", {"provider": provider, "reason": reason, "sent_again": again}
     )
     await record(database, tx, ProviderRested(provider, by, reason))
+    database.tell(tx, STANDING)
     return again
 
 
@@ -100,6 +111,7 @@ async def unrest_provider(
     if changed:
         await audit.write(tx, by, "unrest_provider", {"provider": provider, "reason": reason})
         await record(database, tx, ProviderUnrested(provider, by, reason))
+        database.tell(tx, STANDING)
     return bool(changed)
 
 
@@ -125,6 +137,29 @@ async def cancel(database: Database, tx: Tx, message: str, why: str) -> bool:
         return False
     fact = await give_up(tx, message, row["stream"], row["address_id"], why)
     await record(database, tx, fact)
+    return True
+
+
+async def requeue(
+    database: Database, tx: Tx, message: str, streams: Mapping[str, StreamSettings], *, by: str
+) -> bool:
+    """Have a message sent after all that was given up; its time begins anew.
+
+    Returns False when it was not given up, its stream is no more, or its body is gone: that of a
+    secret always is.
+    """
+    m, have = tables.messages, tables.message_bodies.c.message_id
+    dead = m.c.status == Status.GIVEN_UP.value
+    body = exists().where(have == m.c.id)
+    row = await tx.one(select(m).where(m.c.id == message, dead, body).with_for_update(of=m))
+    if row is None or row["stream"] not in streams:
+        return False
+    expires_at = tx.now + round(streams[row["stream"]].expires * SECOND)
+    values = {"status": Status.QUEUED.value, "next_at": tx.now, "expires_at": expires_at}
+    await tx.run(update(m).where(m.c.id == message).values(**values))
+    await audit.write(tx, by, "requeue_message", {"message": message})
+    await record(database, tx, MessageRequeued(message, row["stream"], row["address_id"], by))
+    database.tell(tx, due(row["stream"]))
     return True
 
 

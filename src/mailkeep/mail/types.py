@@ -84,14 +84,18 @@ class NewMessage(msgspec.Struct, frozen=True):
     ours: bool = False
 
 
-class Repeated(str):
-    """The id of a message that had been taken in before, under the same idempotency key."""
+class Taken(msgspec.Struct, frozen=True):
+    """A message that is ours to deliver; ``repeated``: it was already, under the same key."""
 
-    __slots__ = ()
+    id: str
+    repeated: bool = False
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A claimed message, ready to be sent by the worker that holds its lease."""
+    """A claimed message, ready to be sent by the worker that holds its lease.
+
+    ``ask``: its provider may have it already, and is asked first.
+    """
 
     message: str
     attempt: str
@@ -100,7 +104,9 @@ class Job(msgspec.Struct, frozen=True):
     address: str
     secret: bool
     tries: int
+    started_at: Instant
     created_at: Instant
     expires_at: Instant
     hour: int | None
     body: bytes
+    ask: bool = False

@@ -16,13 +16,11 @@ import msgspec
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, Session
 
 from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotSignedIn, Unavailable
-from mailkeep.mail import api_keys
 from mailkeep.mail.api_keys import Grants
-from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.grants import Grant, Scope
 from mailkeep.mail.intake import Intake
-from mailkeep.mail.types import NewMessage, StreamSettings
-from mailkeep.store.database import SharedCommit, Tx
+from mailkeep.mail.taking import Handed, Taking
+from mailkeep.mail.types import NewMessage, StreamSettings, Taken
 
 from . import door
 from .parsing import parse
@@ -34,10 +32,9 @@ class Running(Protocol):
     """The services behind this door."""
 
     grants: Grants
-    shared: SharedCommit
     streams: dict[str, StreamSettings]
     intake: Intake
-    dispatcher: Dispatcher
+    taking: Taking
 
 
 class _Handler(door.Door):
@@ -90,14 +87,10 @@ class _Handler(door.Door):
         senders = {new.content.sender for new in checked}
         grant.require(Scope.SEND, streams=(stream,), senders=senders, network=peer)
 
-        async def store(tx: Tx) -> list[str]:
-            if not await api_keys.still_valid(tx, {grant.id}):
-                raise NotSignedIn("the API key is not good any more")
-            return [await running.intake.accept(tx, new) for new in checked]
-
-        ids = await running.shared.run(store, lane=running.streams[stream].priority)
-        running.dispatcher.wake(stream)
-        return ids
+        handed = Handed(grant.id, checked)
+        taken = await running.taking.take(handed, lane=running.streams[stream].priority)
+        # Nothing of what the intake refuses one by one can be said in a submitted mail.
+        return [one.id for one in taken if isinstance(one, Taken)]
 
 
 def _peer(session: Session | None) -> str:

@@ -152,7 +152,7 @@ async def test_many_requests_cost_one_read_a_second(
     key = await _create(database, keys)
     grants = Grants(database, keys)
     reads = 0
-    read = database.read
+    read = database.glance
 
     @contextlib.asynccontextmanager
     async def counted():
@@ -161,7 +161,7 @@ async def test_many_requests_cost_one_read_a_second(
         async with read() as tx:
             yield tx
 
-    monkeypatch.setattr(database, "read", counted)
+    monkeypatch.setattr(database, "glance", counted)
     found = await asyncio.gather(*(grants.find(key, Scope.SEND, HERE) for _ in range(200)))
     assert len({one.id for one in found}) == 1
     clock.advance(0.9)

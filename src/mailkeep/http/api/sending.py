@@ -5,20 +5,19 @@ from collections.abc import Sequence
 
 import msgspec
 
-from mailkeep.base.errors import MailkeepError, NotSignedIn, Unavailable
+from mailkeep.base.errors import Invalid, MailkeepError, NotSignedIn, Unavailable
 from mailkeep.http.port import Running
 from mailkeep.http.problems import Problem, problem_of
-from mailkeep.mail import api_keys
 from mailkeep.mail.grants import Grant, Scope
-from mailkeep.mail.types import NewMessage, Repeated
-from mailkeep.store.database import Tx
+from mailkeep.mail.taking import Handed
+from mailkeep.mail.types import NewMessage, Taken
 
 from . import idempotency
 from .batch import Asked
 from .message_in import MessageIn, to_new
 
-#: What became of one message: its id, or why it was refused.
-Outcome = str | MailkeepError
+#: What became of one message.
+Outcome = Taken | MailkeepError
 
 
 class Sent(msgspec.Struct, omit_defaults=True):
@@ -108,7 +107,7 @@ class Sending:
         return new
 
     async def _store(self, good: dict[int, NewMessage]) -> dict[int, Outcome]:
-        """Store what was checked: in one commit where all or none was asked for, else the messages
+        """Store what was checked: in one piece where all or none was asked for, else the messages
         of each lane in their own, so that nobody takes bulk past a reset by adding one."""
         lanes: dict[int, dict[int, NewMessage]] = {}
         streams = self._running.streams
@@ -116,49 +115,37 @@ class Sending:
         for index, new in good.items():
             own = lane if self._asked.all_or_none else streams[new.stream].priority
             lanes.setdefault(own, {})[index] = new
-        stored = await asyncio.gather(*(self._commit(own, part) for own, part in lanes.items()))
-        done = {index: outcome for part in stored for index, outcome in part.items()}
-        for stream in {new.stream for i, new in good.items() if isinstance(done[i], str)}:
-            self._running.dispatcher.wake(stream)
+        stored = await asyncio.gather(*(self._take(own, part) for own, part in lanes.items()))
+        return {index: outcome for part in stored for index, outcome in part.items()}
+
+    async def _take(self, lane: int, part: dict[int, NewMessage]) -> dict[int, Outcome]:
+        handed = Handed(self._grant.id, list(part.values()), self._asked.all_or_none)
+        try:
+            found = await self._running.taking.take(handed, lane)
+        except (NotSignedIn, Unavailable) as error:
+            if self._asked.all_or_none:
+                raise
+            return dict.fromkeys(part, error)
+        done = {
+            index: self._named(outcome, index) for index, outcome in zip(part, found, strict=True)
+        }
+        if self._asked.all_or_none:
+            for outcome in done.values():
+                if isinstance(outcome, MailkeepError):
+                    raise outcome
         return done
 
-    async def _commit(self, lane: int, part: dict[int, NewMessage]) -> dict[int, Outcome]:
-        async def store(tx: Tx) -> dict[int, Outcome] | MailkeepError:
-            # What is refused is returned and not raised: the commit is shared with others, and
-            # what raises in it has it done all over again for each of them.
-            if self._grant.id not in await api_keys.still_valid(tx, {self._grant.id}):
-                return NotSignedIn("the API key has been revoked, or has expired")
-            if not self._asked.all_or_none:
-                return {index: await self._accept(tx, index, new) for index, new in part.items()}
-            try:
-                async with tx.savepoint():
-                    return {i: await self._accept(tx, i, new, hard=True) for i, new in part.items()}
-            except MailkeepError as error:
-                return error
-
-        try:
-            done = await self._running.shared.run(store, lane=lane, weight=len(part))
-        except Unavailable as error:
-            done = error
-        if not isinstance(done, MailkeepError):
-            return done
-        if self._asked.all_or_none:
-            raise done
-        return dict.fromkeys(part, done)
-
-    async def _accept(self, tx: Tx, index: int, new: NewMessage, *, hard: bool = False) -> Outcome:
-        try:
-            return await self._running.intake.accept(tx, new, field=self._asked.field(index))
-        except MailkeepError as error:
-            if hard:
-                raise
-            return error
+    def _named(self, outcome: Outcome, index: int) -> Outcome:
+        """The outcome, with its field where it stands in the body."""
+        if isinstance(outcome, Invalid):
+            return Invalid(str(outcome), field=f"{self._asked.field(index)}{outcome.field or ''}")
+        return outcome
 
 
 def sent(outcome: Outcome) -> Sent:
     """The answer to a single message."""
-    assert isinstance(outcome, str)
-    return Sent(str(outcome), isinstance(outcome, Repeated))
+    assert isinstance(outcome, Taken)
+    return Sent(outcome.id, outcome.repeated)
 
 
 def results(outcomes: Sequence[Outcome]) -> Results | NoneAccepted:
@@ -168,7 +155,7 @@ def results(outcomes: Sequence[Outcome]) -> Results | NoneAccepted:
         NotSignedIn, Unavailable: none was accepted, and for that reason alone.
     """
     each = [_result(one) for one in outcomes]
-    if any(isinstance(one, str) for one in outcomes):
+    if any(isinstance(one, Taken) for one in outcomes):
         return Results(each)
     first = outcomes[0]
     whole = isinstance(first, NotSignedIn | Unavailable)
@@ -184,6 +171,6 @@ def results(outcomes: Sequence[Outcome]) -> Results | NoneAccepted:
 
 
 def _result(outcome: Outcome) -> Accepted | Refused:
-    if isinstance(outcome, str):
-        return Accepted(str(outcome), isinstance(outcome, Repeated))
+    if isinstance(outcome, Taken):
+        return Accepted(outcome.id, outcome.repeated)
     return Refused(problem_of(outcome))

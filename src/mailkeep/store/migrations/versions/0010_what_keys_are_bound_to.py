@@ -1,10 +1,10 @@
-"""What keys are bound to, and the claims of one message."""
+"""What API keys are bound to."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0010"
-down_revision = "0007"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
@@ -18,9 +18,3 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("expires_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("replaced_by", sa.String(length=40), nullable=True))
         batch_op.add_column(sa.Column("line", sa.String(length=40), nullable=True))
-
-    with op.batch_alter_table("claims", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("message_id", sa.String(length=40), nullable=True))
-        batch_op.add_column(sa.Column("event", sa.String(length=20), nullable=True))
-        batch_op.add_column(sa.Column("at_provider", sa.BigInteger(), nullable=True))
-        batch_op.create_index(batch_op.f("ix_claims_message_id"), ["message_id"], unique=False)

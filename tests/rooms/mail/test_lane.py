@@ -1,0 +1,246 @@
+"""The dispatcher's lanes against a transport that answers, hangs or is cut off."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import func, select
+
+from mailkeep.base.clock import SystemClock
+from mailkeep.base.keys import KeyRing
+from mailkeep.mail import dispatch, health, lane, outbox, outcomes, services, tables
+from mailkeep.mail.dispatch import Dispatcher
+from mailkeep.mail.types import NewMessage, RouteSettings, StreamSettings
+from mailkeep.providers.types import (
+    HttpReply,
+    HttpRequest,
+    Outcome,
+    OutcomeKind,
+    Reply,
+    Request,
+    TransportFailure,
+)
+from mailkeep.store.database import Database
+from mailkeep.store.shared import SharedCommit
+
+from .conftest import new, provider
+
+Accept = Callable[[NewMessage], Awaitable[str]]
+
+_TAKEN = b'[{"email": "a@example.net", "status": "sent", "_id": "0123456789abcdef"}]'
+
+
+class Wire:
+    """Carries requests to providers that are told apart by their ports."""
+
+    def __init__(self) -> None:
+        self.hang: set[str] = set()
+        self.carried: list[tuple[float, str]] = []
+        self.waiting = 0
+        self.over = asyncio.Event()
+
+    async def carry(self, request: Request) -> Reply:
+        assert isinstance(request, HttpRequest)
+        name = {":1/": "one", ":2/": "two"}[request.url[len("http://127.0.0.1") :][:3]]
+        self.carried.append((time.monotonic(), name))
+        if name in self.hang:
+            self.waiting += 1
+            await self.over.wait()
+        return HttpReply(200, {}, _TAKEN)
+
+    async def close(self) -> None: ...
+
+
+@asynccontextmanager
+async def _running(
+    database: Database, keys: KeyRing, wire: Wire, streams: dict[str, StreamSettings], *names: str
+) -> AsyncIterator[Dispatcher]:
+    providers = {name: provider(name, {"one": 1, "two": 2}[name]) for name in names}
+    made = Dispatcher(database, SharedCommit(database), keys, SystemClock(), streams, providers)
+    database.hear(made.told)
+    task = asyncio.create_task(made.run())
+    try:
+        yield made
+    finally:
+        task.cancel()
+        wire.over.set()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _until(done: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
+    async with asyncio.timeout(seconds):
+        while not await done():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def _having(database: Database, status: str, count: int) -> Callable[[], Awaitable[bool]]:
+    async def look() -> bool:
+        m = tables.messages.c
+        async with database.read() as tx:
+            found = await tx.value(select(func.count()).where(m.status == status))
+            return bool(found == count)
+
+    return look
+
+
+@pytest.fixture
+def clock() -> SystemClock:
+    """Lanes wait, so time must pass."""
+    return SystemClock()
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    made = Wire()
+    monkeypatch.setattr(dispatch, "Transport", lambda: made)
+    return made
+
+
+def _stream(name: str, *providers: str, priority: int = 9, concurrency: int = 3) -> StreamSettings:
+    routes = tuple(RouteSettings(one) for one in providers)
+    secret = priority == 0
+    return StreamSettings(name, priority, routes, secret=secret, concurrency=concurrency)
+
+
+async def test_everything_is_sent_once(
+    database: Database, keys: KeyRing, wire: Wire, accept: Accept
+) -> None:
+    for number in range(40):
+        await accept(new(to=f"user{number}@example.net"))
+    streams = {"bulk": _stream("bulk", "one", "two")}
+    async with _running(database, keys, wire, streams, "one", "two"):
+        await _until(_having(database, "accepted", 40))
+    assert len(wire.carried) == 40
+
+
+async def test_a_provider_that_hangs_holds_back_neither_the_other_nor_recovery(
+    database: Database, keys: KeyRing, wire: Wire, accept: Accept
+) -> None:
+    for number in range(30):
+        await accept(new(to=f"user{number}@example.net"))
+    wire.hang.add("one")
+    streams = {
+        "bulk": _stream("bulk", "one", "two"),
+        "recovery": _stream("recovery", "two", priority=0),
+    }
+    async with _running(database, keys, wire, streams, "one", "two"):
+        await _until(_having(database, "accepted", 27))
+        assert wire.waiting == 3  # its own places are taken, and no others
+        await accept(new("recovery", to="ada@example.net"))
+        await _until(_having(database, "accepted", 28))
+
+
+async def test_one_that_is_stuck_is_left_even_by_those_who_prefer_it(
+    database: Database,
+    keys: KeyRing,
+    wire: Wire,
+    accept: Accept,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A standby is not for when the others are busy; it is for when they do not answer."""
+    monkeypatch.setattr(lane, "STUCK_SECONDS", 0.5)
+    routes = (RouteSettings("one"), RouteSettings("two", weight=0))
+    streams = {"bulk": StreamSettings("bulk", 9, routes, concurrency=2)}
+    wire.hang.add("one")
+    for number in range(6):
+        await accept(new(to=f"user{number}@example.net"))
+    started = time.monotonic()
+    async with _running(database, keys, wire, streams, "one", "two"):
+        await _until(_having(database, "accepted", 4))
+    first = min(at for at, name in wire.carried if name == "two")
+    assert first - started >= 0.5
+    assert sum(name == "one" for _, name in wire.carried) == 2
+
+
+async def test_no_request_starts_a_second_after_a_cut(
+    database: Database, keys: KeyRing, wire: Wire, accept: Accept
+) -> None:
+    streams = {"bulk": _stream("bulk", "one", concurrency=1)}
+    async with _running(database, keys, wire, streams, "one"):
+        for number in range(50):
+            await accept(new(to=f"user{number}@example.net"))
+        async with database.write() as tx:
+            await services.cut_off(database, tx, "one", by="op", reason="test", since=2**62)
+        cut = time.monotonic()
+        await asyncio.sleep(2)
+        late = [at - cut for at, _ in wire.carried if at > cut + 1]
+        assert late == []
+
+
+async def test_two_dispatchers_share_the_work_and_send_nothing_twice(
+    database: Database, keys: KeyRing, wire: Wire, accept: Accept
+) -> None:
+    streams = {"bulk": _stream("bulk", "one", concurrency=3)}
+    async with (
+        _running(database, keys, wire, streams, "one"),
+        _running(database, keys, wire, streams, "one"),
+    ):
+        for number in range(60):
+            await accept(new(to=f"user{number}@example.net"))
+        await _until(_having(database, "accepted", 60))
+    assert len(wire.carried) == 60
+
+
+class Postmark:
+    """Loses its first answer; knows afterwards whether it has the mail."""
+
+    def __init__(self, has_it: bool | None) -> None:
+        self.has_it = has_it
+        self.sent = self.asked = 0
+
+    async def carry(self, request: Request) -> Reply:
+        assert isinstance(request, HttpRequest)
+        if request.method == "GET":
+            self.asked += 1
+            if self.has_it is None:
+                return TransportFailure("connect")
+            count = int(self.has_it)
+            return HttpReply(200, {}, b'{"TotalCount": %d, "Messages": []}' % count)
+        self.sent += 1
+        if self.sent == 1:
+            return TransportFailure("timeout_after_send")
+        taken = b'{"ErrorCode": 0, "Message": "OK", "MessageID": "0123456789abcdef"}'
+        return HttpReply(200, {}, taken)
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(("has_it", "sent"), [(True, 1), (False, 2), (None, 2)])
+async def test_whoever_may_have_a_mail_is_asked_before_it_is_sent_twice(
+    database: Database,
+    keys: KeyRing,
+    accept: Accept,
+    monkeypatch: pytest.MonkeyPatch,
+    has_it: bool | None,
+    sent: int,
+) -> None:
+    monkeypatch.setattr(outcomes, "TELL", 0)
+    monkeypatch.setattr(health, "FIRST_REST", 0)
+    wire = Postmark(has_it)
+    monkeypatch.setattr(dispatch, "Transport", lambda: wire)
+    streams = {"bulk": _stream("bulk", "one")}
+    providers = {"one": provider("one", 1, kind="postmark")}
+    made = Dispatcher(database, SharedCommit(database), keys, SystemClock(), streams, providers)
+    await accept(new())
+    task = asyncio.create_task(made.run())
+    await _until(_having(database, "accepted", 1))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (wire.sent, wire.asked) == (sent, 1)
+
+
+async def test_a_secret_is_never_asked_for_but_minted_anew(
+    database: Database, accept: Accept
+) -> None:
+    """To ask would tell the provider nothing; to wait would cost the person who waits."""
+    await accept(new("recovery"))
+    for _ in range(2):
+        async with database.write() as tx:
+            jobs = await outbox.claim(
+                database, tx, _stream("recovery", "one", priority=0), {}, 1, askable={"one"}
+            )
+            assert [job.ask for job in jobs] == [False]
+            lost = Outcome(OutcomeKind.AMBIGUOUS, "")
+            await outcomes.finish(database, tx, [outcomes.Finished(jobs[0], lost, 1.0, True)])
