@@ -11,6 +11,10 @@ from .clock import Instant
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
+_DIGITS = frozenset(_ALPHABET)
+#: Into the digits that ``int`` reads in base 32.
+_PLAIN = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
+
 
 #: Two digits at a time: an id is made for each row that is written.
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
@@ -42,6 +46,14 @@ def is_id(prefix: str, text: str) -> bool:
     """Whether ``text`` has the form of such an id, so that it can name something at all."""
     head, _, tail = text.partition("_")
     return head == prefix and len(tail) == 26 and not tail.strip(_ALPHABET)
+
+
+def made_at(name: str) -> Instant | None:
+    """When what an id names came to be, to the millisecond; None for what is no id of ours."""
+    digits = name.partition("_")[2][:10]
+    if len(digits) < 10 or not _DIGITS.issuperset(digits):
+        return None
+    return int(digits.translate(_PLAIN), 32) * 1000
 
 
 class Order:

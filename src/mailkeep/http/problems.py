@@ -3,15 +3,12 @@
 from http import HTTPStatus
 
 import msgspec
-import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException
 
 from mailkeep.base.errors import MailkeepError, TooMany
 
 from .port import Incoming
-
-log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -42,9 +39,10 @@ def problem_of(error: MailkeepError) -> Problem:
     return Problem(f"/problems/{error.slug}", title, error.status, str(error), error.field)
 
 
-def on_our_error(_request: Incoming, error: MailkeepError) -> Response[bytes]:
+def on_our_error(request: Incoming, error: MailkeepError) -> Response[bytes]:
     """What the rooms raise; its text is made to be shown."""
     headers = {}
+    request.state.why = error.slug
     if isinstance(error, TooMany) and error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if error.status == 401:
@@ -52,10 +50,10 @@ def on_our_error(_request: Incoming, error: MailkeepError) -> Response[bytes]:
     return respond(problem_of(error), headers)
 
 
-def on_http_error(_request: Incoming, error: HTTPException) -> Response[bytes]:
+def on_http_error(request: Incoming, error: HTTPException) -> Response[bytes]:
     """What the framework raises: no such path, wrong method, too large."""
     if error.status_code >= 500:
-        log.error("request.failed", error=repr(error), exc_info=error)
+        request.state.fault = error
     # RFC 9457 section 4.2.1: such a problem says no more than its status does.
     title = _phrase(error.status_code)
     detail = "" if error.status_code >= 500 or error.detail == title else error.detail
@@ -71,7 +69,8 @@ def _phrase(status: int) -> str:
         return "Error"
 
 
-def on_fault(_request: Incoming, error: Exception) -> Response[bytes]:
+def on_fault(request: Incoming, error: Exception) -> Response[bytes]:
     """Our own fault: the log has the trace, the caller learns nothing of the inside."""
-    log.exception("request.failed", error=type(error).__name__)
+    request.state.fault = error
+    request.state.why = type(error).__name__
     return respond(Problem("about:blank", "Internal error", 500))

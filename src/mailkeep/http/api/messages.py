@@ -12,7 +12,7 @@ from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.http import problems
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
-from mailkeep.mail import lives, queries
+from mailkeep.mail import lives, queries, tracing
 from mailkeep.mail.grants import Grant, Scope
 from mailkeep.mail.lives import PAGE, Life, Wanted
 from mailkeep.mail.types import Status
@@ -115,7 +115,9 @@ class Messages(Controller):
         header = idempotency.read(request.headers.getall(idempotency.NAME, []))
         if header is not None and not asked.single:
             raise Invalid("give each message of a batch its own key", field=idempotency.NAME)
-        outcomes = await sending.Sending(running, grant, asked, header).take()
+        given = request.headers.get(tracing.HEADER)
+        with tracing.accept_span(given, len(asked.items)) as trace:
+            outcomes = await sending.Sending(running, grant, asked, header, trace).take()
         if asked.single:
             return _json(sending.sent(outcomes[0]), 202)
         answer = sending.results(outcomes)

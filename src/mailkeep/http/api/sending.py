@@ -8,6 +8,7 @@ import msgspec
 from mailkeep.base.errors import Invalid, MailkeepError, NotSignedIn, Unavailable
 from mailkeep.http.port import Running
 from mailkeep.http.problems import Problem, problem_of
+from mailkeep.mail import tracing
 from mailkeep.mail.grants import Grant, Scope
 from mailkeep.mail.taking import Handed
 from mailkeep.mail.types import NewMessage, Taken
@@ -61,13 +62,22 @@ class Sending:
         grant: of the key that sends them.
         asked: what was sent.
         header: the idempotency key of the request.
+        trace: what is to be kept of its trace context.
     """
 
-    def __init__(self, running: Running, grant: Grant, asked: Asked, header: str | None) -> None:
+    def __init__(
+        self,
+        running: Running,
+        grant: Grant,
+        asked: Asked,
+        header: str | None,
+        trace: str | None = None,
+    ) -> None:
         self._running = running
         self._grant = grant
         self._asked = asked
         self._header = header
+        self._trace = trace
 
     async def take(self) -> list[Outcome]:
         """Take in what may be taken in; what became of each message, in order.
@@ -102,7 +112,8 @@ class Sending:
         # First of all: a key that is bound to some streams is not told which others there are.
         grant.require(Scope.SEND, streams=(one.stream,), network=None, field=field)
         key = idempotency.choose(self._header, one.idempotency_key, field)
-        new = self._running.intake.check(to_new(one, grant.line, key, field), field=field)
+        new = tracing.traced(to_new(one, grant.line, key, field), self._trace)
+        new = self._running.intake.check(new, field=field)
         grant.require(Scope.SEND, senders=(new.content.sender,), network=None, field=field)
         return new
 
