@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from mailkeep.base.errors import Unavailable
-from mailkeep.mail import api_keys, services
+from mailkeep.mail import api_keys
 from mailkeep.smtp import tls
 
 from .conftest import Connect, House, Pair, sign_in
@@ -261,7 +261,7 @@ async def test_what_cannot_be_stored_now_is_asked_for_again(
             patch.setattr(house.shared, "each", full)
             assert (await client.send(MAIL)).startswith("452 4.3.1")
         assert (await client.send(MAIL)).startswith("250 ")
-        monkeypatch.setattr(services, "authorise", full)
+        monkeypatch.setattr(house.grants, "find", full)
         late = await connect(running.ports[0])
         await late.reply()
         await late.ask("EHLO test")
