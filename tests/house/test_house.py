@@ -10,6 +10,7 @@ from mailkeep.app.retention import RetentionSettings
 from mailkeep.app.settings import ProviderSettings, Settings
 from mailkeep.cli.main import app
 from mailkeep.incidents.types import IncidentSettings, State
+from mailkeep.mail.grants import Scope
 from mailkeep.mail.types import RouteSettings, Status, StreamSettings
 from mailkeep.providers.registry import REGISTRY
 from mailkeep.recovery.types import RecoverySettings
@@ -69,6 +70,7 @@ def test_files_stay_under_four_hundred_lines() -> None:
         *PlaybookSettings.__struct_fields__,
         *(state.value for state in (*State, *ActionState)),
         *(status.value for status in Status),
+        *(scope.value for scope in Scope),
     ],
 )
 def test_a_word_of_the_settings_is_in_the_reference(name: str) -> None:

@@ -89,7 +89,7 @@ async def load(url: str, key: str, acknowledged: list[str], stop: asyncio.Event)
             try:
                 async with session.post(f"{url}/v1/messages", json=body) as reply:
                     if reply.status == 202:
-                        acknowledged += (await reply.json())["ids"]
+                        acknowledged.append((await reply.json())["id"])
             except (aiohttp.ClientError, OSError):
                 await asyncio.sleep(0.05)
 

@@ -10,7 +10,7 @@ import pytest
 
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.keys import KeyRing
-from mailkeep.mail import services
+from mailkeep.mail import api_keys
 from mailkeep.store.database import Database
 
 from .conftest import Up
@@ -46,7 +46,7 @@ async def suspend(up: Up) -> dict[str, object]:
     await up.fault("mandrill", suspend=True)
     for number in range(8):
         sent = await up.send(to=f"user{number}@example.net")
-        await up.until(sent["ids"][0], "delivered")
+        await up.until(sent["id"], "delivered")
     return await opened(up)
 
 
@@ -103,7 +103,7 @@ async def test_a_cut_is_previewed_warned_about_and_applied(up: Up) -> None:
     assert after["state"] == "contained"
     assert after["contained_at"] is not None
     sent = await up.send(to="after@example.net")
-    life = await up.until(sent["ids"][0], "delivered")
+    life = await up.until(sent["id"], "delivered")
     assert [one["provider"] for one in life["attempts"]] == ["postmark"]
     status, action = await _post(up, path, {"step": "undo"})
     assert (status, action["state"]) == (200, "undone")
@@ -159,7 +159,7 @@ async def _key(up: Up, *scopes: str) -> str:
     """A key for the running process, made as the command makes it."""
     database = Database(f"sqlite:///{up.home / 'mailkeep.db'}", SystemClock())
     async with database.write() as tx:
-        key = await services.create_key(tx, KeyRing(up.home), "night shift", scopes, by="test")
+        key = await api_keys.create(tx, KeyRing(up.home), "night shift", scopes, by="test")
     await database.close()
     return key
 
@@ -167,7 +167,7 @@ async def _key(up: Up, *scopes: str) -> str:
 async def _revoke(up: Up) -> None:
     database = Database(f"sqlite:///{up.home / 'mailkeep.db'}", SystemClock())
     async with database.write() as tx:
-        assert await services.revoke_keys(tx, "night shift", by="test") == 1
+        assert await api_keys.revoke(tx, "night shift", by="test") == 1
     await database.close()
 
 

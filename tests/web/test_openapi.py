@@ -22,7 +22,10 @@ async def test_the_description_is_whole(up: Up) -> None:
     assert {"stream", "from", "to", "subject"} <= set(schemas["MessageIn"]["properties"])
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            assert "default" in operation["responses"], path
+            codes = set(operation["responses"])
+            assert {"401", "403", "500", "503"} < codes, path
+            assert ({"413", "415", "422"} < codes) is (method == "post"), path
+            assert min(codes) in {"200", "201", "202"}, path
             assert ("requestBody" in operation) is (method == "post"), path
             names = {one["name"] for one in operation.get("parameters", [])}
             assert not names & {"running", "house", "visit"}

@@ -33,7 +33,7 @@ class Sender:
     async def _run(self) -> None:
         while True:
             answer = await self._up.send(to=f"user{len(self.sent)}@example.net")
-            self.sent.append(answer["ids"][0])
+            self.sent.append(answer["id"])
             await asyncio.sleep(1)
 
     async def stop(self) -> None:

@@ -31,7 +31,7 @@ async def test_a_suspension_is_noticed_and_explained(up: Up) -> None:
     await up.fault("mandrill", suspend=True)
     for number in range(12):
         sent = await up.send(to=f"user{number}@example.net")
-        await up.until(sent["ids"][0], "delivered")
+        await up.until(sent["id"], "delivered")
     printed = ""
     async with asyncio.timeout(30):
         while "provider_refusal" not in printed:

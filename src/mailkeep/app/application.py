@@ -1,6 +1,7 @@
 """One running Mailkeep: its rooms, the loops that keep them going, start and stop."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -13,15 +14,18 @@ import structlog
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.clock import SystemClock
+from mailkeep.base.errors import Unavailable
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import FACTS, PLACED, Relay
 from mailkeep.events.subscribe import Subscriber
 from mailkeep.http.port import StandInView
 from mailkeep.mail import outbox, services
+from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
+from mailkeep.mail.taking import Taking
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
 from mailkeep.smtp import door, receiving, submission
@@ -84,12 +88,14 @@ class Application:
         self.keys = KeyRing(home)
         self.database = Database(settings.database_url(home), self.clock)
         self.shared = SharedCommit(self.database)
+        self.grants = Grants(self.database, self.keys)
         self.streams = settings.streams()
         self.providers = provider_configs(settings, environ)
         self.graph = TrustGraph(register.load(settings.party))
         self.intake = Intake(
             self.database, self.keys, self.streams, honey=watching.reserved(settings)
         )
+        self.taking = Taking(self.intake, self.shared)
         self.claims = Claims(self.database, self.shared, self.providers)
         self.dispatcher = Dispatcher(
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
@@ -202,6 +208,8 @@ class Application:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.telemetry.close()
         self._slow.close()
+        with contextlib.suppress(Unavailable):
+            await self.grants.note()
         await self.database.close()
         self._alone.leave()
 
@@ -284,6 +292,7 @@ class Application:
             dropped = await outbox.sweep(tx, *keep, retention.BATCH)
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
+        await self.grants.note()
         destroyed = self.keys.destroy_expired(self.clock.now())
         if dropped or destroyed:
             log.info("swept", bodies=dropped, hourly_keys=len(destroyed))

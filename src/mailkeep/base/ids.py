@@ -42,6 +42,12 @@ def earliest(prefix: str, at: Instant) -> str:
     return f"{prefix}_{_base32(max(0, at) // 1000, 10)}"
 
 
+def is_id(prefix: str, text: str) -> bool:
+    """Whether ``text`` has the form of such an id, so that it can name something at all."""
+    head, _, tail = text.partition("_")
+    return head == prefix and len(tail) == 26 and not tail.strip(_ALPHABET)
+
+
 def made_at(name: str) -> Instant | None:
     """When what an id names came to be, to the millisecond; None for what is no id of ours."""
     digits = name.partition("_")[2][:10]

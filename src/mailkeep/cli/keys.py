@@ -1,58 +1,131 @@
-"""``mailkeep keys``: API keys are made, shown once, and revoked."""
+"""``mailkeep keys``: API keys are made, shown once, rotated and revoked."""
 
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from mailkeep.base.clock import DAY, HOUR, SystemClock, iso
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
-from mailkeep.mail import services
+from mailkeep.mail import api_keys
+from mailkeep.mail.api_keys import KeyView
+from mailkeep.mail.grants import Scope
 from mailkeep.store.database import Database, Tx
 from mailkeep.trust.register import nearest
 
-from .house import DEFAULT_HOME, Home, operator, settings, write
+from .house import DEFAULT_HOME, Home, operator, read, settings, write
 
 app = typer.Typer(no_args_is_help=True, help="API keys.")
 out = Console()
 
 
+Name = Annotated[str, typer.Argument(help="The name that it was made under, or its id.")]
+
+
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="What or whom it is for.")],
-    scope: Annotated[list[str], typer.Option(help="send, read or operate; may be repeated.")],
+    scope: Annotated[
+        list[str], typer.Option(help="send, read, recover or operate; may be repeated.")
+    ],
     stream: Annotated[list[str] | None, typer.Option(help="Only these streams.")] = None,
+    domain: Annotated[
+        list[str] | None,
+        typer.Option(help="Only senders of these domains; .example.com: those below it."),
+    ] = None,
+    network: Annotated[
+        list[str] | None, typer.Option(help="Only from these networks, as 192.0.2.0/24.")
+    ] = None,
+    days: Annotated[float | None, typer.Option(min=0, help="It ends after so many days.")] = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Make an API key and print it, once."""
+    if not 0 < len(name) <= 80:
+        raise BadSettings("a name has 1 to 80 characters")
     for one in scope:
-        if one not in services.SCOPES:
-            raise BadSettings(f"no scope {one!r}{nearest(one, services.SCOPES)}")
+        if one not in [*Scope]:
+            raise BadSettings(f"no scope {one!r}{nearest(one, [*Scope])}")
     streams = settings(home).streams()
     for one in stream or ():
         if streams and one not in streams:
             raise BadSettings(f"no stream {one!r}{nearest(one, streams)}")
 
     async def work(_database: Database, tx: Tx) -> str:
-        keys = KeyRing(home)
-        return await services.create_key(
-            tx, keys, name, tuple(scope), tuple(stream or ()), by=operator()
+        return await api_keys.create(
+            tx,
+            KeyRing(home),
+            name,
+            scope,
+            streams=stream or (),
+            domains=domain or (),
+            networks=network or (),
+            expires_at=None if days is None else tx.now + round(days * DAY),
+            by=operator(),
         )
 
     out.print(write(home, work), highlight=False)
 
 
+@app.command("list")
+def show(home: Home = DEFAULT_HOME) -> None:
+    """List the API keys: what each may do, never the key."""
+    now = SystemClock().now()
+    found = read(home, api_keys.listing)
+    if not found:
+        out.print("No key was made so far.")
+    for one in found:
+        out.print(line(one, one.state(now)), markup=False, highlight=False, soft_wrap=True)
+
+
 @app.command()
-def revoke(
-    name: Annotated[str, typer.Argument(help="The name that it was made under.")],
+def rotate(
+    name: Name,
+    overlap: Annotated[
+        float, typer.Option(min=0, help="Hours for which the old key is still good.")
+    ],
     home: Home = DEFAULT_HOME,
 ) -> None:
+    """Make a successor with the same name and bindings, print it once, and end the old key."""
+
+    async def work(_database: Database, tx: Tx) -> str:
+        return await api_keys.rotate(tx, KeyRing(home), name, round(overlap * HOUR), by=operator())
+
+    out.print(write(home, work), highlight=False)
+
+
+@app.command()
+def revoke(name: Name, home: Home = DEFAULT_HOME) -> None:
     """Revoke every API key of that name."""
 
     async def work(_database: Database, tx: Tx) -> int:
-        return await services.revoke_keys(tx, name, by=operator())
+        return await api_keys.revoke(tx, name, by=operator())
 
     count = write(home, work)
     if not count:
         raise BadSettings(f"no key called {name!r} was in use")
     out.print(f"{count} revoked.")
+
+
+def line(key: KeyView, state: str) -> str:
+    """One key in the list."""
+    bound = [
+        f"{what} {' '.join(names)}"
+        for what, names in (
+            ("streams", key.streams),
+            ("domains", key.domains),
+            ("networks", key.networks),
+        )
+        if names
+    ]
+    times = [
+        f"{what} {iso(at)}"
+        for what, at in (
+            ("made", key.created_at),
+            ("last used", key.last_used_at),
+            ("ends", key.expires_at),
+        )
+        if at is not None
+    ]
+    parts = [key.id, key.name, state, " ".join(key.scopes), *bound, *times]
+    return "  ".join(parts)

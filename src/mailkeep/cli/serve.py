@@ -15,7 +15,7 @@ from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.base.errors import BadSettings
 from mailkeep.http import server
-from mailkeep.mail import services
+from mailkeep.mail import api_keys
 from mailkeep.smtp import door, receiving
 
 from . import development as dev
@@ -67,8 +67,8 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
         (home / dev.FILE).write_text(json.dumps(raw))
         async with running.database.write() as tx:
             # One printed key is good at a time: an old terminal's scrollback opens nothing.
-            await services.revoke_keys(tx, "development", by="development")
-            key = await services.create_key(
+            await api_keys.revoke(tx, "development", by="development")
+            key = await api_keys.create(
                 tx, running.keys, "development", ("send", "read", "operate"), by="development"
             )
         dev.greet(out, url, smtp_port, key, home, standins)

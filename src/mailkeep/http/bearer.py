@@ -1,8 +1,10 @@
 """The API key that a request carries."""
 
 from mailkeep.base.errors import NotSignedIn
-from mailkeep.mail import services
+from mailkeep.mail import api_keys
+from mailkeep.mail.grants import Grant
 
+from . import client
 from .port import Incoming, Running
 
 
@@ -14,17 +16,35 @@ def key_of(request: Incoming) -> str:
     return key.strip()
 
 
-async def authorise(
-    request: Incoming, running: Running, scope: str, streams: frozenset[str] = frozenset()
-) -> str:
-    """The id of the request's key, when it may do ``scope`` on ``streams``.
+def comes_from(request: Incoming, running: Running) -> str:
+    """The address that a request comes from, as our own proxies vouch for it."""
+    peer = request.client
+    forwarded = request.headers.getall("x-forwarded-for", [])
+    return client.address(peer.host if peer else "", forwarded, running.trusted_proxies)
+
+
+async def admit(request: Incoming, running: Running, scope: str) -> Grant:
+    """What the request's key may do, when ``scope`` from where it comes is part of it.
 
     To be called before the body is read: fifty megabytes of a stranger are neither kept nor
-    decoded.
+    decoded. It may be a second old; what is asked for is decided where it is done.
 
     Raises:
-        NotSignedIn, NotAllowed: see ``mail.services.authorise``.
+        NotSignedIn, NotAllowed: see ``mail.api_keys.authorise``.
     """
-    key = key_of(request)
+    return await running.grants.find(key_of(request), scope, comes_from(request, running))
+
+
+async def authorise(request: Incoming, running: Running, scope: str) -> Grant:
+    """What the request's key may do, as it stands now: for what is read, or done, at once.
+
+    Where there is a body, after it was read: it may take its time.
+
+    Raises:
+        NotSignedIn, NotAllowed: see ``mail.api_keys.authorise``.
+    """
+    network = comes_from(request, running)
     async with running.database.read() as tx:
-        return await services.authorise(tx, running.keys, key, scope, streams)
+        grant = await api_keys.authorise(tx, running.keys, key_of(request), scope, network=network)
+    running.grants.used(grant)
+    return grant

@@ -1,35 +1,104 @@
 """The description of the API (OpenAPI 3.1), at ``/v1/openapi.json``.
 
-The framework writes the paths and answers down; what handlers decode themselves, so that an error
-can name its field, is added here from the same types that they decode into.
+The framework writes the paths down; what handlers read themselves, so that an error can name its
+field, and what they answer, is added here from the types that they use. Every status code that an
+operation may answer stands there.
 """
 
 from typing import Any
 
 import msgspec
-from litestar import Request
+from litestar import MediaType, Request
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
-from .api.incidents import ActionIn, NoteIn
+from .api import incidents, messages, sending
+from .api.idempotency import LONGEST, NAME
 from .api.message_in import BatchIn, MessageIn
 from .problems import MEDIA_TYPE, Problem
 
 REFERENCE = "#/components/schemas/{name}"
+Types = tuple[type[msgspec.Struct], ...]
 
-#: What the handlers of a path and method decode from the body: one of these types.
-BODIES: dict[tuple[str, str], tuple[type[msgspec.Struct], ...]] = {
-    ("/v1/messages", "post"): (MessageIn, BatchIn),
-    ("/v1/incidents/{incident}/actions/{name}", "post"): (ActionIn,),
-    ("/v1/incidents/{incident}/notes", "post"): (NoteIn,),
-    ("/v1/incidents/{incident}/close", "post"): (NoteIn,),
+
+class Operation(msgspec.Struct, frozen=True):
+    """What one operation reads and answers.
+
+    Attributes:
+        body: one of these types, as JSON.
+        query: whose fields are words of the query.
+        answers: by status code; no types: no body.
+        problems: status codes of its problem documents, besides those of every operation.
+    """
+
+    answers: dict[int, Types]
+    body: Types = ()
+    query: type[msgspec.Struct] | None = None
+    headers: tuple[dict[str, Any], ...] = ()
+    problems: tuple[int, ...] = ()
+
+
+#: The key is missing or no good; it may not do this; a fault of ours; no database, or no disk.
+ALWAYS = (401, 403, 500, 503)
+#: The body is too large; is no JSON; is not as it must be.
+WITH_BODY = (413, 415, 422)
+
+PROBLEMS = {
+    401: "The API key is missing, unknown, revoked or expired.",
+    403: "The API key may not do this: its scope, stream, sender domain or network.",
+    404: "There is no such thing.",
+    409: "It was decided otherwise meanwhile, or the idempotency key was used for other mail.",
+    413: "The body is too large.",
+    415: "The body is not said to be JSON.",
+    422: "Something in it cannot be accepted; `field` says what. Nothing was stored.",
+    500: "A fault of ours.",
+    503: "It cannot be done now; nothing was stored. Try again.",
 }
+
+_IDEMPOTENCY = {
+    "name": NAME,
+    "in": "header",
+    "description": "Of a single message: the same key with the same message sends it once.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!#-~]+$"},
+}
+
+OPERATIONS: dict[tuple[str, str], Operation] = {
+    ("/v1/messages", "post"): Operation(
+        {202: (sending.Sent, sending.Results)},
+        body=(MessageIn, BatchIn),
+        headers=(_IDEMPOTENCY,),
+        problems=(409, *WITH_BODY),
+    ),
+    ("/v1/messages", "get"): Operation(
+        {200: (messages.Page,)}, query=messages.ListIn, problems=(422,)
+    ),
+    ("/v1/messages/search", "post"): Operation(
+        {200: (messages.Page,)}, body=(messages.SearchIn,), problems=WITH_BODY
+    ),
+    ("/v1/messages/{message_id}", "get"): Operation({200: (messages.MessageOut,)}, problems=(404,)),
+    ("/v1/incidents", "get"): Operation({200: (incidents.IncidentsOut,)}),
+    ("/v1/incidents/{incident}", "get"): Operation(
+        {200: (incidents.IncidentOut,)}, problems=(404,)
+    ),
+    ("/v1/incidents/{incident}/actions/{name}", "post"): Operation(
+        {200: (incidents.ActionOut,)}, body=(incidents.ActionIn,), problems=(404, 409, *WITH_BODY)
+    ),
+    ("/v1/incidents/{incident}/notes", "post"): Operation(
+        {201: ()}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)
+    ),
+    ("/v1/incidents/{incident}/close", "post"): Operation(
+        {200: (incidents.IncidentOut,)}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)
+    ),
+}
+
+#: Of these a problem document says more.
+EXTENDED = {("/v1/messages", "post", 422): (Problem, sending.NoneAccepted)}
 
 
 class Document(OpenAPIRenderPlugin):
     """Serves the description as JSON; it loads nothing from elsewhere, as viewers do."""
 
     def __init__(self) -> None:
-        super().__init__(path="/openapi.json")
+        super().__init__(path="/", media_type=MediaType.JSON)
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         """The description in full."""
@@ -38,33 +107,71 @@ class Document(OpenAPIRenderPlugin):
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
-    """The framework's description with bodies, problem documents and the key (pure)."""
-    types = [one for bodies in BODIES.values() for one in bodies]
-    _, schemas = msgspec.json.schema_components([*types, Problem], ref_template=REFERENCE)
-    components = document.get("components", {})
-    problem = {
-        "description": "A problem document (RFC 9457).",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(name=Problem.__name__)}}},
-    }
+    """The framework's description with what is read and answered, and the key (pure)."""
+    schemas = _schemas()
     paths: dict[str, dict[str, Any]] = {}
     for path, methods in document["paths"].items():
         paths[path] = {}
-        for method, operation in methods.items():
-            answers = {code: one for code, one in operation["responses"].items() if code != "400"}
-            paths[path][method] = operation | {"responses": answers | {"default": problem}}
-            bodies = BODIES.get((path, method))
-            if bodies:
-                choices = [{"$ref": REFERENCE.format(name=one.__name__)} for one in bodies]
-                paths[path][method]["requestBody"] = {
-                    "required": True,
-                    "content": {"application/json": {"schema": {"oneOf": choices}}},
-                }
+        for method, written in methods.items():
+            operation = OPERATIONS[path, method]
+            done = written | {"responses": _answers(path, method, operation)}
+            parameters = [one for one in written.get("parameters", []) if one["in"] == "path"]
+            done["parameters"] = [*parameters, *operation.headers, *_query(operation.query)]
+            if operation.body:
+                done["requestBody"] = {"required": True, "content": _content(operation.body)}
+            paths[path][method] = done
     return document | {
         "paths": paths,
         "security": [{"key": []}],
-        "components": components
-        | {
-            "schemas": components.get("schemas", {}) | schemas,
+        "components": {
+            "schemas": schemas,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }
+
+
+def _schemas() -> dict[str, Any]:
+    types: set[type[msgspec.Struct]] = {Problem}
+    for one in OPERATIONS.values():
+        types.update(one.body, *one.answers.values())
+    for more in EXTENDED.values():
+        types.update(more)
+    in_order = sorted(types, key=lambda one: one.__name__)
+    return msgspec.json.schema_components(in_order, ref_template=REFERENCE)[1]
+
+
+def _answers(path: str, method: str, operation: Operation) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for code, types in operation.answers.items():
+        out[str(code)] = {"description": "Done."} | ({"content": _content(types)} if types else {})
+    for code in sorted({*ALWAYS, *operation.problems}):
+        types = EXTENDED.get((path, method, code), (Problem,))
+        out[str(code)] = {"description": PROBLEMS[code], "content": _content(types, MEDIA_TYPE)}
+    return out
+
+
+def _content(types: Types, media_type: str = "application/json") -> dict[str, Any]:
+    choices = [{"$ref": REFERENCE.format(name=one.__name__)} for one in types]
+    schema = choices[0] if len(choices) == 1 else {"anyOf": choices}
+    return {media_type: {"schema": schema}}
+
+
+def _query(kind: type[msgspec.Struct] | None) -> list[dict[str, Any]]:
+    """The fields of a type as words of a query."""
+    if kind is None:
+        return []
+    (_, made) = msgspec.json.schema_components([kind], ref_template=REFERENCE)
+    fields: dict[str, Any] = made[kind.__name__]["properties"]
+    return [
+        {"name": name, "in": "query", "required": False, "schema": _not_null(schema, made)}
+        for name, schema in fields.items()
+    ]
+
+
+def _not_null(schema: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
+    """What a word may be when it is there: a query cannot say null."""
+    found = {name: one for name, one in schema.items() if name != "default" or one is not None}
+    choices = [one for one in found.pop("anyOf", []) if one != {"type": "null"}]
+    for one in choices:
+        found |= made[one["$ref"].rpartition("/")[2]] if "$ref" in one else one
+    return found

@@ -9,9 +9,11 @@ from litestar.datastructures import State
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
 from mailkeep.incidents.services import Incidents
+from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
+from mailkeep.mail.taking import Taking
 from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.services import Recovery
@@ -54,11 +56,13 @@ class Running(Protocol):
     public_url: str
     trusted_proxies: tuple[Network, ...]
     keys: KeyRing
+    grants: Grants
     database: Database
     shared: SharedCommit
     streams: dict[str, StreamSettings]
     providers: dict[str, ProviderConfig]
     intake: Intake
+    taking: Taking
     claims: Claims
     dispatcher: Dispatcher
     accounts: Accounts

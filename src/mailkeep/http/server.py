@@ -5,7 +5,7 @@ from pathlib import Path
 from litestar import Litestar, Router, get
 from litestar.config.allowed_hosts import AllowedHostsConfig
 from litestar.di import Provide
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect
@@ -29,7 +29,7 @@ from .pages.recover import RecoverPages
 from .pages.sign_in import SignInPages
 from .pages.sign_up import SignUpPages
 from .pages.visit import House, on_error, visit
-from .port import Running
+from .port import Incoming, Running
 from .requests import Requests
 from .telemetry import healthz, metrics, readyz
 
@@ -81,6 +81,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     app = Litestar(
         handlers,
         dependencies={"running": Provide(provide)},
+        before_request=names_something,
         exception_handlers={
             MailkeepError: problems.on_our_error,
             HTTPException: problems.on_http_error,
@@ -88,7 +89,15 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         },
         template_config=TemplateConfig(directory=HERE / "templates", engine=JinjaTemplateEngine),
         openapi_config=OpenAPIConfig(
-            "Mailkeep", __version__, path="/v1", render_plugins=[Document()]
+            "Mailkeep",
+            __version__,
+            openapi_router=Router(
+                "/v1/openapi.json",
+                route_handlers=[],
+                include_in_schema=False,
+                before_request=nothing_below,
+            ),
+            render_plugins=[Document()],
         ),
         allowed_hosts=AllowedHostsConfig(list(hosts)) if hosts else None,
         request_max_body_size=MAX_BODY,
@@ -112,6 +121,18 @@ def accounts_router(house: House) -> Router:
         exception_handlers={MailkeepError: on_error},
         request_max_body_size=MAX_FORM,
     )
+
+
+async def names_something(request: Incoming) -> None:
+    """Refuse a path that no name of ours can be: PostgreSQL takes no NUL, not even to look for."""
+    if "\0" in request.scope["path"]:
+        raise NotFoundException
+
+
+async def nothing_below(request: Incoming) -> None:
+    """Below the description there is nothing; the framework would say so in HTML."""
+    if request.scope["path"].rstrip("/") != "/v1/openapi.json":
+        raise NotFoundException
 
 
 @get("/", include_in_schema=False)

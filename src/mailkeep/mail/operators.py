@@ -10,7 +10,7 @@ from mailkeep.base.clock import Instant
 from mailkeep.base.ids import new_id
 from mailkeep.store.database import Tx
 
-from . import services, tables
+from . import api_keys, tables
 
 _s = tables.operator_sessions
 
@@ -28,11 +28,12 @@ async def leave(tx: Tx, session: str) -> None:
     await tx.run(delete(_s).where(_s.c.id == session))
 
 
-async def still(tx: Tx, session: str, scope: str) -> tuple[str, str] | None:
-    """The id and the name of the key that signed in, while it may act; else None."""
+async def still(tx: Tx, session: str, scope: str, network: str) -> tuple[str, str] | None:
+    """The id and the name of the key that signed in, while it may act from ``network`` (an
+    address); else None."""
     query = select(_s.c.key_id).where(_s.c.id == session, _s.c.until > tx.now)
     row = await tx.one(query)
     if row is None:
         return None
-    name = await services.still_may(tx, row["key_id"], scope)
+    name = await api_keys.still_may(tx, row["key_id"], scope, network)
     return None if name is None else (row["key_id"], name)

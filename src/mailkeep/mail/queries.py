@@ -212,10 +212,3 @@ async def caught_one(tx: Tx, mail: str) -> CaughtMail:
     if not found:
         raise NotFound("no such mail; the mailbox keeps the newest thousand")
     return found[0]
-
-
-async def key_streams(tx: Tx, key: str) -> frozenset[str]:
-    """The streams that an API key is bound to; empty when it may use all."""
-    k = tables.api_keys
-    bound = await tx.value(select(k.c.streams).where(k.c.id == key))
-    return frozenset(bound.split(",")) if bound else frozenset()

@@ -1,14 +1,11 @@
-"""What other rooms ask of the mail room: cut off, rest, restore a provider; keys, caught mail."""
+"""What other rooms ask of the mail room: cut off, rest, restore a provider; caught mail."""
 
-import secrets
 from collections.abc import Collection, Mapping
 
 from sqlalchemy import and_, delete, exists, insert, select, update
 
 from mailkeep.base.clock import SECOND, Instant
-from mailkeep.base.errors import NotAllowed, NotSignedIn
 from mailkeep.base.ids import new_id
-from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
@@ -25,8 +22,6 @@ from .outbox import STANDING, due, give_up, requeue_unconfirmed
 from .types import Status, StreamSettings
 
 CAUGHT_KEPT = 1000  #: mails in the development mailbox
-
-SCOPES = frozenset({"send", "read", "operate"})  #: operate: act on incidents
 
 _states = tables.provider_states
 
@@ -166,75 +161,6 @@ async def requeue(
     await record(database, tx, MessageRequeued(message, row["stream"], row["address_id"], by))
     database.tell(tx, due(row["stream"]))
     return True
-
-
-async def create_key(
-    tx: Tx,
-    keys: KeyRing,
-    name: str,
-    scopes: tuple[str, ...],
-    streams: tuple[str, ...] = (),
-    *,
-    by: str,
-) -> str:
-    """A new API key, returned once and kept as a keyed hash; no streams means all of them."""
-    key, key_id = f"mk_{secrets.token_urlsafe(24)}", new_id("key", tx.now)
-    await tx.run(
-        insert(tables.api_keys).values(
-            id=key_id,
-            name=name,
-            hash=keys.lookup_hash("api key", key),
-            scopes=",".join(scopes),
-            streams=",".join(streams),
-            created_at=tx.now,
-        )
-    )
-    entry = {"key": key_id, "scopes": list(scopes), "streams": list(streams)}
-    await audit.write(tx, by, "create_key", entry)
-    return key
-
-
-async def revoke_keys(tx: Tx, name: str, *, by: str) -> int:
-    """Revoke every key of that name, at once and for good; returns how many."""
-    k = tables.api_keys
-    of = (k.c.name == name, k.c.revoked_at.is_(None))
-    ids = [row["id"] for row in await tx.all(select(k.c.id).where(*of).order_by(k.c.id))]
-    if ids:
-        await tx.run(update(k).where(*of).values(revoked_at=tx.now))
-        await audit.write(tx, by, "revoke_keys", {"keys": ids})
-    return len(ids)
-
-
-async def authorise(
-    tx: Tx, keys: KeyRing, presented: str, scope: str, streams: frozenset[str] = frozenset()
-) -> str:
-    """The id of the key that was presented, when it may do ``scope`` on ``streams``.
-
-    Raises:
-        NotSignedIn: no such key, or revoked.
-        NotAllowed: the key is good, and not for this.
-    """
-    k = tables.api_keys
-    row = await tx.one(
-        select(k).where(
-            k.c.hash == keys.lookup_hash("api key", presented), k.c.revoked_at.is_(None)
-        )
-    )
-    if row is None:
-        raise NotSignedIn("the API key is not known, or has been revoked")
-    if scope not in row["scopes"].split(","):
-        raise NotAllowed(f"this key may not {scope}")
-    if row["streams"] and not streams <= set(row["streams"].split(",")):
-        raise NotAllowed("this key may not use that stream")
-    return str(row["id"])
-
-
-async def still_may(tx: Tx, key_id: str, scope: str) -> str | None:
-    """The name of a key that was presented earlier; None when it was revoked, or may not do
-    ``scope``."""
-    k = tables.api_keys
-    row = await tx.one(select(k).where(k.c.id == key_id, k.c.revoked_at.is_(None)))
-    return str(row["name"]) if row is not None and scope in row["scopes"].split(",") else None
 
 
 async def catch(tx: Tx, recipient: str, raw: bytes) -> str:

@@ -137,8 +137,14 @@ api_keys = Table(
     Column("hash", String(64), nullable=False, unique=True),
     Column("scopes", Text, nullable=False),
     Column("streams", Text, nullable=False),
+    Column("domains", Text, nullable=False, server_default=""),
+    Column("networks", Text, nullable=False, server_default=""),
     Column("created_at", Micros, nullable=False),
+    Column("last_used_at", Micros),
+    Column("expires_at", Micros),
     Column("revoked_at", Micros),
+    Column("replaced_by", String(40)),
+    Column("line", String(40)),  # the first key of those that followed each other; NULL: itself
 )
 
 operator_sessions = Table(

@@ -11,7 +11,6 @@ import asyncio
 import binascii
 from base64 import b64decode
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -29,13 +28,11 @@ from mailkeep.base.errors import (
     TooMany,
     Unavailable,
 )
-from mailkeep.base.keys import KeyRing
-from mailkeep.mail import queries, services
-from mailkeep.mail.dispatch import Dispatcher
+from mailkeep.mail.api_keys import Grants
+from mailkeep.mail.grants import Grant, Scope
 from mailkeep.mail.intake import Intake
+from mailkeep.mail.taking import Handed, Taking
 from mailkeep.mail.types import Content, NewMessage, StreamSettings, Taken
-from mailkeep.store.database import Database, Tx
-from mailkeep.store.shared import SharedCommit
 
 from . import asked, door
 from .connection import Connection
@@ -57,35 +54,20 @@ _SIGN_IN_AGAIN = "421 4.7.0 the key is not good any more, sign in again"
 class Running(Protocol):
     """The services behind this door."""
 
-    keys: KeyRing
-    database: Database
-    shared: SharedCommit
+    grants: Grants
     streams: dict[str, StreamSettings]
     intake: Intake
-    dispatcher: Dispatcher
+    taking: Taking
 
 
 class _Key(msgspec.Struct, frozen=True):
-    """The API key that a session signed in with."""
+    """What the API key may do that a session signed in with, and the address of its client."""
 
-    id: str
-    presented: str
-    streams: frozenset[str]
+    grant: Grant
+    network: str
 
     def __repr__(self) -> str:
         return "_Key(…)"
-
-
-class _Given(msgspec.Struct, frozen=True):
-    """One message as it was handed in: checked, once for each recipient."""
-
-    key: _Key
-    stream: str
-    messages: list[NewMessage]
-
-    def all_or_none(self) -> bool:
-        """Whether some of it might be refused where it is stored: only a key that was used can."""
-        return len(self.messages) > 1 and self.messages[0].idempotency is not None
 
 
 class _Handler(door.Door):
@@ -114,16 +96,15 @@ class _Handler(door.Door):
     async def _sign_in(self, server: Connection, password: bytes | None) -> AuthResult:
         try:
             presented = (password or b"").decode("ascii")
-            async with self._running.database.read() as tx:
-                key = await services.authorise(tx, self._running.keys, presented, "send")
-                streams = await queries.key_streams(tx, key)
+            network = _network(server.session)
+            grant = await self._running.grants.find(presented, Scope.SEND, network)
         except Unavailable:
             said = "454 4.7.0 cannot look the key up now, try again"
             return AuthResult(success=False, handled=False, message=said)
         except (NotSignedIn, NotAllowed, UnicodeDecodeError):
             await server.wrong_key()
             return AuthResult(success=False, handled=False)
-        return AuthResult(success=True, auth_data=_Key(key, presented, streams))
+        return AuthResult(success=True, auth_data=_Key(grant, network))
 
     async def handle_RCPT(
         self,
@@ -155,60 +136,25 @@ class _Handler(door.Door):
     async def _store(self, key: _Key, raw: bytes, recipients: list[str]) -> list[str]:
         running = self._running
         content, named = await self._parse(raw)
-        stream = asked.stream(named, key.streams, self._default)
+        grant = key.grant
+        stream = asked.stream(named, grant.streams, self._default)
+        grant.require(Scope.SEND, streams=(stream,), network=key.network)
         again = asked.idempotency(raw)
         checked = [
             running.intake.check(
                 NewMessage(
                     stream=stream,
                     content=msgspec.structs.replace(content, to=recipient),
-                    idempotency=None if again is None else (key.id, f"{again}\n{recipient}"),
+                    idempotency=None if again is None else (grant.line, f"{again}\n{recipient}"),
                 )
             )
             for recipient in dict.fromkeys(recipients)
         ]
-        return await running.shared.each(
-            self._store_many,
-            _Given(key, stream, checked),
-            lane=running.streams[stream].priority,
-            weight=len(checked),
-        )
-
-    async def _store_many(self, tx: Tx, many: Sequence[_Given]) -> list[list[str] | MailkeepError]:
-        """What each was told: the ids of its messages, or why none of them was stored."""
-        judged: dict[tuple[_Key, str], MailkeepError | None] = {}
-        for one in many:
-            if (one.key, one.stream) not in judged:
-                judged[one.key, one.stream] = await self._judge(tx, one.key, one.stream)
-        plain_ones = [
-            one for one in many if not judged[one.key, one.stream] and not one.all_or_none()
-        ]
-        taken = await self._running.intake.accept_many(
-            tx, [message for one in plain_ones for message in one.messages]
-        )
-        rest, stored = iter(taken), {}
-        for one in plain_ones:
-            stored[id(one)] = _told([next(rest) for _ in one.messages])
-        out: list[list[str] | MailkeepError] = []
-        for one in many:
-            refused = judged[one.key, one.stream]
-            if refused is None and id(one) not in stored:
-                stored[id(one)] = await self._store_whole(tx, one)
-            out.append(refused or stored[id(one)])
-        for stream in {one.stream for one in many}:
-            tx.after_commit.append(partial(self._running.dispatcher.wake, stream))
-        return out
-
-    async def _store_whole(self, tx: Tx, one: _Given) -> list[str] | MailkeepError:
-        """Store all its messages, or, where one of them is refused, none."""
-        try:
-            async with tx.savepoint():
-                told = _told(await self._running.intake.accept_many(tx, one.messages))
-                if isinstance(told, MailkeepError):
-                    raise told
-        except (Conflict, Invalid) as error:
-            return error
-        return told
+        senders = {new.content.sender for new in checked}
+        grant.require(Scope.SEND, senders=senders, network=None)
+        # Only where a key was used before might some of it be refused where it is stored.
+        handed = Handed(grant.id, checked, all_or_none=again is not None)
+        return _told(await running.taking.take(handed, lane=running.streams[stream].priority))
 
     async def _parse(self, raw: bytes) -> tuple[Content, str | None]:
         if len(raw) < BIG:
@@ -216,24 +162,20 @@ class _Handler(door.Door):
         async with self._parsing:
             return await asyncio.to_thread(read, raw)
 
-    async def _judge(self, tx: Tx, key: _Key, stream: str) -> MailkeepError | None:
-        """Ask again whether the key may, where it counts; once for all that share a commit."""
-        try:
-            await services.authorise(
-                tx, self._running.keys, key.presented, "send", frozenset({stream})
-            )
-        except (NotSignedIn, NotAllowed) as error:
-            return error
-        return None
 
-
-def _told(taken: Sequence[Taken | Conflict | Invalid]) -> list[str] | MailkeepError:
+def _told(taken: Sequence[Taken | Conflict | Invalid]) -> list[str]:
+    """The ids of what was stored. Raises what stopped all of it."""
     ids = []
     for one in taken:
         if isinstance(one, MailkeepError):
-            return one
+            raise one
         ids.append(one.id)
     return ids
+
+
+def _network(session: Session | None) -> str:
+    peer = session.peer if session is not None else None
+    return str(peer[0]) if isinstance(peer, tuple) else "unknown"
 
 
 def read(raw: bytes) -> tuple[Content, str | None]:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
-from mailkeep.mail import queries, services
+from mailkeep.mail import api_keys, queries
 from mailkeep.mail import tables as mail_tables
 from mailkeep.smtp import receiving
 from mailkeep.watch.tables import canaries
@@ -106,7 +106,7 @@ async def test_applications_hand_mail_in_by_what_the_settings_say(tmp_path: Path
         assert running.submission is not None
         assert running.submission.ports == ports[1:]
         async with running.database.write() as tx:
-            key = await services.create_key(tx, running.keys, "app", ("send",), by="test")
+            key = await api_keys.create(tx, running.keys, "app", ("send",), by="test")
         for port in ports[1:]:
             answer = await asyncio.to_thread(_submit, port, key)
             assert answer.startswith("250 2.0.0 msg_")

@@ -18,28 +18,20 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import select
 
 from mailkeep.base.keys import KeyRing
-from mailkeep.mail import services, tables
+from mailkeep.mail import api_keys, tables
+from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.intake import Intake
+from mailkeep.mail.taking import Taking
 from mailkeep.mail.types import Content, RouteSettings, StreamSettings
 from mailkeep.smtp import submission
 from mailkeep.smtp.types import SubmissionSettings
-from mailkeep.store.database import Database
+from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
 STREAMS = {
     name: StreamSettings(name, priority=2, routes=(RouteSettings("a"),))
     for name in ("alert", "bulk", "billing")
 }
-
-
-@dataclass
-class Waker:
-    """In the dispatcher's place: notes which streams it was woken for."""
-
-    woken: list[str] = field(default_factory=list)
-
-    def wake(self, stream: str) -> None:
-        self.woken.append(stream)
 
 
 @dataclass
@@ -51,11 +43,24 @@ class House:
     shared: SharedCommit
     intake: Intake
     streams: dict[str, StreamSettings] = field(default_factory=lambda: STREAMS)
-    dispatcher: Any = field(default_factory=Waker)
+    grants: Grants = field(init=False)
+    taking: Taking = field(init=False)
+    woken: list[str] = field(default_factory=list)  #: what was told once it was stored
+
+    def __post_init__(self) -> None:
+        self.database.tell = self._tell  # type: ignore[method-assign]
+        self.grants = Grants(self.database, self.keys)
+        self.taking = Taking(self.intake, self.shared)
+
+    def _tell(self, tx: Tx, topic: str) -> None:
+        if topic.startswith("due "):
+            tx.after_commit.append(lambda: self.woken.append(topic))
 
     async def key(self, *streams: str) -> str:
         async with self.database.write() as tx:
-            return await services.create_key(tx, self.keys, "test", ("send",), streams, by="test")
+            return await api_keys.create(
+                tx, self.keys, "test", ("send",), streams=streams, by="test"
+            )
 
     async def stored(self) -> list[tuple[str, Content]]:
         """(stream, content) of every message."""

@@ -91,7 +91,7 @@ async def test_postfix_relays_as_the_page_says(house: House, pair: Pair) -> None
         ):
             await asyncio.to_thread(send)
             for _ in range(300):
-                if house.dispatcher.woken:
+                if house.woken:
                     break
                 await asyncio.sleep(0.2)
     ((_, content),) = await house.stored()

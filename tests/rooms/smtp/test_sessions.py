@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from mailkeep.base.errors import Unavailable
-from mailkeep.mail import services
+from mailkeep.mail import api_keys
 from mailkeep.smtp import tls
 
 from .conftest import Connect, House, Pair, sign_in
@@ -60,7 +60,7 @@ async def test_smtplib_signs_in_after_starttls(house: House, pair: Pair) -> None
     # (The client adds a line of its own to octets that do not end in CRLF.)
     assert {(one.text or "").rstrip() for _, one in stored} == {"Schöne Grüße\n.\n.."}
     assert {content.subject for _, content in stored} == {"Grüße"}
-    assert house.dispatcher.woken == ["alert", "alert"]
+    assert house.woken == ["due alert", "due alert"]
 
 
 @pytest.mark.parametrize("method", ["auth_login", "auth_plain"])
@@ -241,7 +241,7 @@ async def test_a_revoked_key_stores_nothing_more(house: House, connect: Connect)
         client = await connect(running.ports[0], key)
         assert (await client.send(MAIL)).startswith("250 ")
         async with house.database.write() as tx:
-            await services.revoke_keys(tx, "test", by="test")
+            await api_keys.revoke(tx, "test", by="test")
         assert (await client.send(MAIL)).startswith("421 4.7.0")
         assert await client.gone() == b""
     assert len(await house.stored()) == 1
@@ -261,7 +261,7 @@ async def test_what_cannot_be_stored_now_is_asked_for_again(
             patch.setattr(house.shared, "each", full)
             assert (await client.send(MAIL)).startswith("452 4.3.1")
         assert (await client.send(MAIL)).startswith("250 ")
-        monkeypatch.setattr(services, "authorise", full)
+        monkeypatch.setattr(house.grants, "find", full)
         late = await connect(running.ports[0])
         await late.reply()
         await late.ask("EHLO test")

@@ -1,22 +1,23 @@
 """``/v1/incidents``: what may be going on, whom it touches, and what is done about it."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Controller, get, post
 
 from mailkeep.base.clock import Instant, iso
-from mailkeep.base.errors import Invalid
-from mailkeep.http.bearer import authorise
+from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.types import BlastRadius, Entry, View
 from mailkeep.incidents.words import headline
+from mailkeep.mail.grants import Scope
 from mailkeep.response import queries
 from mailkeep.response.types import ActionView, CaseView
 from mailkeep.store.database import Tx
 
-T = TypeVar("T")
+from . import strict_json
+
 MOST = 50  #: incidents in the list
 
 
@@ -135,7 +136,7 @@ class IncidentsApi(Controller):
 
     @get("/", summary="The newest incidents first")
     async def index(self, request: Incoming, running: Running) -> IncidentsOut:
-        await authorise(request, running, "read")
+        await authorise(request, running, Scope.READ)
         async with running.database.read() as tx:
             found = await incidents.recent(tx, MOST)
             means = running.response.means
@@ -143,7 +144,7 @@ class IncidentsApi(Controller):
 
     @get("/{incident:str}", summary="One incident")
     async def show(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
-        await authorise(request, running, "read")
+        await authorise(request, running, Scope.READ)
         async with running.database.read() as tx:
             return _out(await queries.case(tx, running.response.means, incident))
 
@@ -151,8 +152,9 @@ class IncidentsApi(Controller):
     async def act(self, request: Incoming, running: Running, incident: str, name: str) -> ActionOut:
         """409 with the warnings, where an action needs a person who has seen them: they are kept
         as its preview then, and applying it again does it."""
-        by = await authorise(request, running, "operate")
-        wanted = _decode(await request.body(), ActionIn)
+        await admit(request, running, Scope.OPERATE)
+        wanted = strict_json.decode(await strict_json.body(request), ActionIn)
+        by = (await authorise(request, running, Scope.OPERATE)).id
         if wanted.step == "apply":
             return _action(await running.response.apply(incident, name, by=by))
         do = running.response.preview if wanted.step == "preview" else running.response.undo
@@ -160,33 +162,24 @@ class IncidentsApi(Controller):
 
     @post("/{incident:str}/notes", status_code=201, summary="Add a note to the timeline")
     async def note(self, request: Incoming, running: Running, incident: str) -> None:
-        by = await authorise(request, running, "operate")
-        wanted = _decode(await request.body(), NoteIn)
+        await admit(request, running, Scope.OPERATE)
+        wanted = strict_json.decode(await strict_json.body(request), NoteIn)
+        by = (await authorise(request, running, Scope.OPERATE)).id
         await running.database.retrying(
             lambda tx: running.incidents.note(tx, incident, wanted.text, by=by)
         )
 
     @post("/{incident:str}/close", status_code=200, summary="Close an incident")
     async def close(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
-        by = await authorise(request, running, "operate")
-        wanted = _decode(await request.body(), NoteIn)
+        await admit(request, running, Scope.OPERATE)
+        wanted = strict_json.decode(await strict_json.body(request), NoteIn)
+        by = (await authorise(request, running, Scope.OPERATE)).id
 
         async def end(tx: Tx) -> IncidentOut:
             await running.incidents.close(tx, incident, wanted.text, by=by)
             return _out(await queries.case(tx, running.response.means, incident))
 
         return await running.database.retrying(end)
-
-
-def _decode(body: bytes, kind: type[T]) -> T:
-    """Raises ``Invalid`` naming the field."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        text, _, place = str(error).partition(" - at `$")
-        raise Invalid(text, field=place.strip(".`") or None) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid("the body is not JSON in UTF-8") from error
 
 
 def _out(case: CaseView) -> IncidentOut:

@@ -1,7 +1,6 @@
-"""A message as an application writes it: decoded, and made the mail room's own (pure)."""
+"""A message as an application writes it, and made the mail room's own (pure)."""
 
 import datetime as dt
-import re
 from typing import Annotated
 
 import msgspec
@@ -10,8 +9,6 @@ from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import Invalid
 from mailkeep.mail.types import Content, NewMessage
 
-#: How the decoder names a field that is missing, or one that it does not know.
-_FIELD = re.compile(r"Object (?:(missing required)|contains unknown) field `(.*)`", re.DOTALL)
 MOST = 1000  #: messages in one request
 
 
@@ -41,37 +38,13 @@ class MessageIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class BatchIn(msgspec.Struct, forbid_unknown_fields=True):
-    """Several messages; all are accepted, or none."""
+    """Several messages. Those that are in order are accepted, unless ``all_or_none``."""
 
     messages: Annotated[list[MessageIn], msgspec.Meta(min_length=1, max_length=MOST)]
+    all_or_none: bool = False
 
 
-def decode(body: bytes) -> tuple[bool, list[MessageIn]]:
-    """(whether it was a single message, the messages). Raises ``Invalid`` naming the field."""
-    try:
-        shape = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        if "messages" in shape:
-            return False, msgspec.json.decode(body, type=BatchIn).messages
-        return True, [msgspec.json.decode(body, type=MessageIn)]
-    except msgspec.ValidationError as error:
-        raise _refusal(str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid("the body is not JSON in UTF-8") from error
-
-
-def _refusal(said: str) -> Invalid:
-    """What the decoder says, with the field that is missing or that nobody knows (pure)."""
-    text, _, place = said.partition(" - at `$")
-    field = place.strip(".`")
-    found = _FIELD.fullmatch(text)
-    if found is None:
-        return Invalid(text, field=field or None)
-    missing, name = found.groups()
-    text = f"`{name}` is missing" if missing else f"there is no field `{name}` here"
-    return Invalid(text, field=f"{field}.{name}" if field else name)
-
-
-def to_new(one: MessageIn, key_id: str, header: str | None, field: str) -> NewMessage:
+def to_new(one: MessageIn, caller: str, header: str | None, field: str) -> NewMessage:
     sender = one.sender if isinstance(one.sender, Person) else Person(one.sender)
     to = one.to if isinstance(one.to, Person) else Person(one.to)
     idempotency = one.idempotency_key or header
@@ -90,13 +63,14 @@ def to_new(one: MessageIn, key_id: str, header: str | None, field: str) -> NewMe
             tags=tuple(one.tags),
             metadata=one.metadata,
         ),
-        send_at=_instant(one.send_at, f"{field}send_at"),
-        expires_at=_instant(one.expires_at, f"{field}expires_at"),
-        idempotency=None if idempotency is None else (key_id, idempotency),
+        send_at=instant(one.send_at, f"{field}send_at"),
+        expires_at=instant(one.expires_at, f"{field}expires_at"),
+        idempotency=None if idempotency is None else (caller, idempotency),
     )
 
 
-def _instant(when: dt.datetime | None, field: str) -> Instant | None:
+def instant(when: dt.datetime | None, field: str) -> Instant | None:
+    """An instant as it was written. Raises ``Invalid`` where no offset from UTC is said."""
     if when is None:
         return None
     if when.tzinfo is None:

@@ -1,25 +1,29 @@
 """``/v1/messages``: take mail in, tell what became of it."""
 
+import datetime as dt
+from typing import Annotated
+
 import msgspec
-from litestar import Controller, get, post
+from litestar import Controller, Response, get, post
 
-from mailkeep.base.clock import iso
-from mailkeep.base.errors import Invalid
-from mailkeep.http.bearer import authorise
+from mailkeep.base import addresses
+from mailkeep.base.clock import Instant, iso
+from mailkeep.base.errors import Invalid, NotFound
+from mailkeep.http import problems
+from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
-from mailkeep.mail import queries, tracing
-from mailkeep.store.database import Tx
+from mailkeep.mail import lives, queries, tracing
+from mailkeep.mail.grants import Grant, Scope
+from mailkeep.mail.lives import PAGE, Life, Wanted
+from mailkeep.mail.types import Status
 
-from .message_in import decode, to_new
-
-
-class Accepted(msgspec.Struct):
-    """The ids of what is now ours to deliver, in the order given."""
-
-    ids: list[str]
+from . import batch, idempotency, sending, strict_json
+from .message_in import instant
 
 
 class AttemptOut(msgspec.Struct):
+    """``outcome`` null: it is under way, or was cut short by a kill."""
+
     id: str
     provider: str
     started_at: str
@@ -27,16 +31,74 @@ class AttemptOut(msgspec.Struct):
     detail: str | None
 
 
-class MessageOut(msgspec.Struct):
-    """A message's life; bodies and addresses are never returned."""
+class EventOut(msgspec.Struct):
+    """What a provider said of the message, when we heard it, and when it says that it was."""
+
+    provider: str
+    event: str
+    received_at: str
+    at_provider: str | None
+
+
+class Listed(msgspec.Struct):
+    """A message in a list. ``provider``: which carries it, or did last."""
 
     id: str
     stream: str
-    status: str
+    status: Status
     recipient: str
     created_at: str
     expires_at: str
+    provider: str | None
+    tries: int
+
+
+class MessageOut(Listed):
+    """A message's life; bodies and addresses are never returned.
+
+    ``waits_for``, ``next_at``: while it is queued, why it has not left (``due``, ``scheduled``,
+    ``retry``, ``no_route``) and when it is looked at again.
+    """
+
+    waits_for: str | None
+    next_at: str | None
     attempts: list[AttemptOut]
+    events: list[EventOut]
+
+
+class Page(msgspec.Struct):
+    """Messages, the newest first. ``next``: the cursor of the next page; null: there is none."""
+
+    messages: list[Listed]
+    next: str | None
+
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE)]
+Cursor = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+class ListIn(msgspec.Struct, forbid_unknown_fields=True):
+    """What a list may be asked for. ``after`` is in it, ``before`` is not."""
+
+    recipient: Annotated[str, msgspec.Meta(pattern=r"^address_[0-9a-f]{30}$")] | None = None
+    stream: str | None = None
+    status: Status | None = None
+    after: dt.datetime | None = None
+    before: dt.datetime | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class SearchIn(msgspec.Struct, forbid_unknown_fields=True):
+    """The same, by an address: in a body, since URLs end up in logs."""
+
+    recipient: str
+    stream: str | None = None
+    status: Status | None = None
+    after: dt.datetime | None = None
+    before: dt.datetime | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
 
 
 class Messages(Controller):
@@ -46,51 +108,108 @@ class Messages(Controller):
     tags = ("messages",)
 
     @post("/", status_code=202, summary="Accept one message, or up to 1,000")
-    async def accept(self, request: Incoming, running: Running) -> Accepted:
+    async def accept(self, request: Incoming, running: Running) -> Response[bytes]:
         """Durable before it is acknowledged: after 202 the messages survive a kill."""
-        await authorise(request, running, "send")
-        single, messages = decode(await request.body())
-        # Asked again: a body may take its time, and a key that is revoked sends nothing more.
-        streams = frozenset(one.stream for one in messages)
-        key_id = await authorise(request, running, "send", streams)
-        header = request.headers.get("Idempotency-Key")
-        if header is not None and not single:
-            raise Invalid("give each message of a batch its own key", field="Idempotency-Key")
-        fields = [""] if single else [f"messages[{index}]." for index in range(len(messages))]
-        with tracing.accept_span(request.headers.get(tracing.HEADER), len(messages)) as trace:
-            checked = [
-                running.intake.check(
-                    tracing.traced(to_new(one, key_id, header, field), trace), field=field
-                )
-                for field, one in zip(fields, messages, strict=True)
-            ]
+        grant = await admit(request, running, Scope.SEND)
+        asked = batch.read(await strict_json.body(request))
+        header = idempotency.read(request.headers.getall(idempotency.NAME, []))
+        if header is not None and not asked.single:
+            raise Invalid("give each message of a batch its own key", field=idempotency.NAME)
+        given = request.headers.get(tracing.HEADER)
+        with tracing.accept_span(given, len(asked.items)) as trace:
+            outcomes = await sending.Sending(running, grant, asked, header, trace).take()
+        if asked.single:
+            return _json(sending.sent(outcomes[0]), 202)
+        answer = sending.results(outcomes)
+        if isinstance(answer, sending.NoneAccepted):
+            return problems.respond(answer)
+        return _json(answer, 202)
 
-            async def store(tx: Tx) -> list[str]:
-                return [
-                    await running.intake.accept(tx, new, field=field)
-                    for field, new in zip(fields, checked, strict=True)
-                ]
+    @get("/", summary="The newest messages, by recipient, stream, status and time")
+    async def index(self, request: Incoming, running: Running) -> Page:
+        """A page may hold fewer messages than asked for, or none, while there is a next one."""
+        grant = await authorise(request, running, Scope.READ)
+        wanted = strict_json.query(request, ListIn)
+        return await _page(running, grant, wanted, wanted.recipient)
 
-            lane = min(running.streams[new.stream].priority for new in checked)
-            ids = await running.shared.run(store, lane=lane)
-        for stream in {new.stream for new in checked}:
-            running.dispatcher.wake(stream)
-        return Accepted(ids)
+    @post("/search", status_code=200, summary="The same, by the recipient's address")
+    async def search(self, request: Incoming, running: Running) -> Page:
+        """Changes nothing; it is a POST so that no address stands in a URL."""
+        await admit(request, running, Scope.READ)
+        wanted = strict_json.decode(await strict_json.body(request), SearchIn)
+        grant = await authorise(request, running, Scope.READ)
+        address = addresses.key(addresses.parse(wanted.recipient, field="recipient"))
+        return await _page(running, grant, wanted, running.keys.pseudonym("address", address))
 
-    @get("/{message_id:str}", summary="One message with its attempts")
+    @get("/{message_id:str}", summary="One message with its attempts and events")
     async def show(self, request: Incoming, running: Running, message_id: str) -> MessageOut:
-        await authorise(request, running, "read")
+        grant = await authorise(request, running, Scope.READ)
         async with running.database.read() as tx:
-            found = await queries.message(tx, message_id)
+            found = await lives.one(tx, message_id)
+            if not grant.may_use_stream(found.stream):
+                raise NotFound("no such message")
+            attempts = await lives.attempts(tx, found.id)
+            events = await lives.events(tx, found.id)
+            cut, now = await queries.cut(tx), tx.now
+        stream = running.streams.get(found.stream)
+        routes = {one.provider for one in stream.routes} if stream is not None else set()
+        routes -= cut.keys() | running.dispatcher.ailing(found.stream)
+        waits_for = lives.waits_for(found, routes, now)
         return MessageOut(
-            found.id,
-            found.stream,
-            found.status,
-            found.address,
-            iso(found.created_at),
-            iso(found.expires_at),
-            [
+            **msgspec.structs.asdict(_listed(found)),
+            waits_for=waits_for,
+            next_at=None if waits_for is None else iso(found.next_at),
+            attempts=[
                 AttemptOut(a.id, a.provider, iso(a.started_at), a.outcome, a.detail)
-                for a in found.attempts
+                for a in attempts
+            ],
+            events=[
+                EventOut(e.provider, e.event, iso(e.received_at), _maybe(e.at_provider))
+                for e in events
             ],
         )
+
+
+async def _page(
+    running: Running, grant: Grant, asked: ListIn | SearchIn, address: str | None
+) -> Page:
+    """The messages that were asked for, among those that the key may see."""
+    streams = grant.streams or None
+    if asked.stream is not None:
+        if asked.stream not in running.streams and grant.may_use_stream(asked.stream):
+            raise Invalid("there is no such stream", field="stream")
+        grant.require(Scope.READ, streams=(asked.stream,), network=None)
+        streams = frozenset({asked.stream})
+    wanted = Wanted(
+        address,
+        streams,
+        asked.status,
+        instant(asked.after, "after"),
+        instant(asked.before, "before"),
+        asked.cursor,
+        asked.limit,
+    )
+    async with running.database.read() as tx:
+        found, following = await lives.messages(tx, wanted)
+    return Page([_listed(one) for one in found], following)
+
+
+def _listed(one: Life) -> Listed:
+    return Listed(
+        one.id,
+        one.stream,
+        Status(one.status),
+        one.address,
+        iso(one.created_at),
+        iso(one.expires_at),
+        one.provider,
+        one.tries,
+    )
+
+
+def _maybe(at: Instant | None) -> str | None:
+    return None if at is None else iso(at)
+
+
+def _json(answer: msgspec.Struct, status: int) -> Response[bytes]:
+    return Response(msgspec.json.encode(answer), status_code=status, media_type="application/json")

@@ -209,7 +209,7 @@ def _news(
         last: str | None = None
         while True:
             async with running.database.read() as tx:
-                if not await still(tx, operator.signed):
+                if not await still(tx, operator.signed, operator.network):
                     return
                 current = await version(tx)
             if last is not None and current != last:

@@ -20,13 +20,15 @@ from mailkeep.base.clock import HOUR, SECOND
 from mailkeep.base.errors import MailkeepError, NotSignedIn
 from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.http import forms
+from mailkeep.http.bearer import comes_from
 from mailkeep.http.port import Incoming, Running
-from mailkeep.mail import operators, services
+from mailkeep.mail import api_keys, operators
+from mailkeep.mail.grants import Scope
 from mailkeep.store.database import Tx
 
 COOKIE = "__Host-operator"
 LIFE = 8 * HOUR
-SCOPE = "operate"
+SCOPE = Scope.OPERATE
 _PURPOSE = "operator cookie"
 
 
@@ -43,6 +45,7 @@ class Operator(msgspec.Struct, frozen=True):
     key: str
     name: str
     form: dict[str, str]
+    network: str
 
 
 def seal(keys: KeyRing, signed: Signed) -> str:
@@ -60,9 +63,10 @@ def unseal(keys: KeyRing, value: str) -> Signed:
         raise NotSignedIn("sign in first") from error
 
 
-async def still(tx: Tx, signed: Signed) -> tuple[str, str] | None:
-    """The id and the name of the key that signed in, while it may act; else None."""
-    return await operators.still(tx, signed.session, SCOPE)
+async def still(tx: Tx, signed: Signed, network: str) -> tuple[str, str] | None:
+    """The id and the name of the key that signed in, while it may act from ``network`` (an
+    address); else None."""
+    return await operators.still(tx, signed.session, SCOPE, network)
 
 
 async def operator(request: Incoming, running: Running) -> Operator:
@@ -71,13 +75,14 @@ async def operator(request: Incoming, running: Running) -> Operator:
     if request.method == "POST":
         forms.check_origin(request, running.public_url)
     signed = unseal(running.keys, request.cookies.get(COOKIE, ""))
+    network = comes_from(request, running)
     async with running.database.read() as tx:
-        found = await still(tx, signed)
+        found = await still(tx, signed, network)
     if found is None:
         raise NotSignedIn("sign in again")
     if request.method == "POST":
         posted = await forms.fields(request)
-    return Operator(signed, *found, posted)
+    return Operator(signed, *found, posted, network)
 
 
 class SignIn(Controller):
@@ -96,14 +101,17 @@ class SignIn(Controller):
         presented = (await forms.fields(request)).get("key", "").strip()
         try:
             async with running.database.read() as tx:
-                key = await services.authorise(tx, running.keys, presented[:200], SCOPE)
+                grant = await api_keys.authorise(
+                    tx, running.keys, presented, SCOPE, network=comes_from(request, running)
+                )
         except MailkeepError as error:
             return Template(
                 "console/sign_in.html", context={"error": error}, status_code=error.status
             )
+        running.grants.used(grant)
         # Written only now: whoever guesses keys never holds the writer.
         session = await running.database.retrying(
-            lambda tx: operators.enter(tx, key, tx.now + LIFE)
+            lambda tx: operators.enter(tx, grant.id, tx.now + LIFE)
         )
         value = seal(running.keys, Signed(session))
         return Redirect("/console", status_code=303, cookies=[_cookie(value, LIFE // SECOND)])

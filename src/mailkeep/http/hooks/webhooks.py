@@ -1,11 +1,61 @@
-"""``/hooks/<provider>``: providers tell us what became of mail."""
+"""``/hooks/<provider>``: providers tell us what became of mail.
+
+Security: anyone may post here, and what they post is read whole before it can be verified. So one
+request is bounded in size and time, and all of them together in memory.
+"""
+
+import asyncio
 
 from litestar import head, post
 from litestar.exceptions import ClientException
 
+from mailkeep.base.errors import NotFound, Unavailable
 from mailkeep.http.port import Incoming, Running
+from mailkeep.providers import registry
 from mailkeep.providers.errors import MalformedWebhook
-from mailkeep.providers.types import MAX_WEBHOOK, WebhookRequest
+from mailkeep.providers.types import WebhookRequest
+
+READ_SECONDS = 20.0  #: providers send a webhook at once; who dawdles holds memory
+MOST_HELD = 64 * 1024 * 1024  #: bytes of webhooks that are being read
+
+
+class Held:
+    """How much of webhooks is in memory before anybody knows whose they are."""
+
+    def __init__(self, most: int = MOST_HELD) -> None:
+        self._most = most
+        self._bytes = 0
+
+    async def read(self, request: Incoming, limit: int) -> bytearray:
+        """The body; its bytes count as held until ``release``.
+
+        Raises:
+            ClientException: 413, past ``limit``; 408, it did not come in time.
+            Unavailable: too much is held already. The provider sends it again.
+        """
+        body = bytearray()
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                async for chunk in request.stream():
+                    if len(body) + len(chunk) > limit:
+                        raise ClientException("the webhook is too large", status_code=413)
+                    if self._bytes + len(chunk) > self._most:
+                        raise Unavailable("too many webhooks at once, send it again later")
+                    self._bytes += len(chunk)
+                    body += chunk
+        except TimeoutError as error:
+            self.release(body)
+            raise ClientException("the webhook came too slowly", status_code=408) from error
+        except BaseException:
+            self.release(body)
+            raise
+        return body
+
+    def release(self, body: bytearray) -> None:
+        self._bytes -= len(body)
+
+
+_held = Held()
 
 
 @post("/hooks/{provider:str}", status_code=200, include_in_schema=False)
@@ -16,29 +66,27 @@ async def receive(request: Incoming, running: Running, provider: str) -> dict[st
     request: that is the caller's to choose.
     """
     config = running.providers.get(provider)
-    webhook = WebhookRequest(
-        url=(config.webhook_url or "") if config else "",
-        headers=dict(request.headers),
-        body=await _bounded(request),
-        received_at=running.database.clock.now(),
-    )
+    if config is None:
+        raise NotFound("no such provider")
+    # One byte more than its module takes is refused by the module, on the record.
+    limit = registry.get(config.kind).capabilities.max_webhook + 1
+    body = await _held.read(request, limit)
     try:
+        webhook = WebhookRequest(
+            url=config.webhook_url or "",
+            headers=dict(request.headers),
+            body=bytes(body),
+            received_at=running.database.clock.now(),
+        )
         return {"new": await running.claims.receive(provider, webhook)}
     except MalformedWebhook:
         # It is the provider's and it is on record. An error would have it sent again for a day,
         # or the webhook switched off, and we blind.
         return {"new": 0}
+    finally:
+        _held.release(body)
 
 
 @head("/hooks/{provider:str}", include_in_schema=False)
 async def probe(provider: str) -> None:
     """Providers look whether the address answers before they accept it; the same for any name."""
-
-
-async def _bounded(request: Incoming) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > 4 * MAX_WEBHOOK:
-            raise ClientException("the webhook is too large", status_code=413)
-    return bytes(body)

@@ -1,0 +1,94 @@
+"""What callers hand in with their API keys is taken in, many callers' in a few statements.
+
+Security: here it is decided whether a key is still good, in the transaction that stores what it
+hands in. Whatever was thought of the key before only let its body be read.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from mailkeep.base.errors import Conflict, Invalid, NotSignedIn
+from mailkeep.store.database import Tx
+from mailkeep.store.shared import SharedCommit
+
+from .api_keys import still_valid
+from .intake import Intake
+from .types import NewMessage, Taken
+
+#: What became of one message.
+Outcome = Taken | Conflict | Invalid
+
+
+class Handed(msgspec.Struct, frozen=True):
+    """Checked messages that one caller hands in.
+
+    Attributes:
+        key: the id of the caller's key.
+        all_or_none: one that cannot be taken stops the others.
+    """
+
+    key: str
+    messages: Sequence[NewMessage]
+    all_or_none: bool = False
+
+
+class _Undone(Exception):
+    """All or none, and one cannot be taken."""
+
+    def __init__(self, outcomes: list[Outcome]) -> None:
+        self.outcomes = outcomes
+
+
+class Taking:
+    """Takes in what keys hand in.
+
+    Args:
+        intake: stores messages.
+        shared: whose commits they share.
+    """
+
+    def __init__(self, intake: Intake, shared: SharedCommit) -> None:
+        self._intake = intake
+        self._shared = shared
+
+    async def take(self, handed: Handed, lane: int) -> list[Outcome]:
+        """Store what may be stored; what became of each message, once it is durable. Where all or
+        none was asked for and one of them is refused, nothing was stored.
+
+        Raises:
+            NotSignedIn: the key is not good any more; nothing was stored.
+            Unavailable: the database is away or full; nothing was stored.
+        """
+        return await self._shared.each(self._take, handed, lane, weight=len(handed.messages))
+
+    async def _take(self, tx: Tx, parts: Sequence[Handed]) -> Sequence[list[Outcome] | NotSignedIn]:
+        good = await still_valid(tx, {part.key for part in parts})
+        free = [part for part in parts if part.key in good and not _bound(part)]
+        taken = iter(
+            await self._intake.accept_many(tx, [m for part in free for m in part.messages])
+        )
+        out: list[list[Outcome] | NotSignedIn] = []
+        for part in parts:
+            if part.key not in good:
+                out.append(NotSignedIn("the API key has been revoked, or has expired"))
+            elif _bound(part):
+                out.append(await self._whole(tx, part.messages))
+            else:
+                out.append([next(taken) for _ in part.messages])
+        return out
+
+    async def _whole(self, tx: Tx, messages: Sequence[NewMessage]) -> list[Outcome]:
+        try:
+            async with tx.savepoint():
+                outcomes = await self._intake.accept_many(tx, messages)
+                if not all(isinstance(one, Taken) for one in outcomes):
+                    raise _Undone(outcomes)
+                return outcomes
+        except _Undone as undone:
+            return undone.outcomes
+
+
+def _bound(part: Handed) -> bool:
+    """Whether its messages stand and fall together: one alone needs nothing for that."""
+    return part.all_or_none and len(part.messages) > 1
