@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
@@ -12,9 +11,9 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.trust.register import nearest
 
 from .house import DEFAULT_HOME, Home, operator, settings, write
+from .output import Json, group, result
 
-app = typer.Typer(no_args_is_help=True, help="API keys.")
-out = Console()
+app = group("API keys.")
 
 
 @app.command()
@@ -22,6 +21,7 @@ def create(
     name: Annotated[str, typer.Argument(help="What or whom it is for.")],
     scope: Annotated[list[str], typer.Option(help="send, read or operate; may be repeated.")],
     stream: Annotated[list[str] | None, typer.Option(help="Only these streams.")] = None,
+    as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Make an API key and print it, once."""
@@ -39,12 +39,14 @@ def create(
             tx, keys, name, tuple(scope), tuple(stream or ()), by=operator()
         )
 
-    out.print(write(home, work), highlight=False)
+    key = write(home, work)
+    result({"name": name, "key": key}, key, as_json=as_json)
 
 
 @app.command()
 def revoke(
     name: Annotated[str, typer.Argument(help="The name that it was made under.")],
+    as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Revoke every API key of that name."""
@@ -55,4 +57,4 @@ def revoke(
     count = write(home, work)
     if not count:
         raise BadSettings(f"no key called {name!r} was in use")
-    out.print(f"{count} revoked.")
+    result({"name": name, "revoked": count}, f"{count} revoked.", as_json=as_json)

@@ -19,22 +19,26 @@ from mailkeep.mail import services
 from mailkeep.smtp import receiving, submission
 
 from . import development as dev
+from .output import result
 from .standins import StandIn
 
 GRACE_SECONDS = 2  #: how long open pages may hold up the stop
 
 
-async def production(home: Path, host: str, port: int, out: Console) -> None:
+async def production(home: Path, host: str, port: int, *, as_json: bool = False) -> None:
     """Run on the settings in ``<home>/mailkeep.toml`` until stopped."""
     logs.configure("info", people=False)
     settings = app_settings.load(home / "mailkeep.toml")
     port = _claim(port, "--port", host)
     async with Application(settings, home) as running:
-        out.print(f"Mailkeep listens on http://{host}:{port}")
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        result({"ready": True, "url": url}, f"Mailkeep listens on {url}", as_json=as_json)
         await _serve(running, host, port)
 
 
-async def development(home: Path, port: int, smtp_port: int, out: Console) -> None:
+async def development(
+    home: Path, port: int, smtp_port: int, out: Console, *, as_json: bool = False
+) -> None:
     """Run on embedded defaults with two stand-in providers and the mailbox, on loopback."""
     logs.configure("warning", people=True)
     port = _claim(port, "--port")
@@ -48,14 +52,15 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
         standins = []
         for kind in dev.KINDS:
             secret, webhook = secrets.token_urlsafe(18), f"mailkeep:{secrets.token_urlsafe(18)}"
-            out.print(f"Starting the {kind} stand-in …", style="dim")
+            if not as_json:
+                out.print(f"Starting the {kind} stand-in …", style="dim")
             standins.append(
                 await stack.enter_async_context(
                     StandIn(kind, mail_port, secret, webhook, f"{url}/hooks/{kind}")
                 )
             )
         raw = dev.settings(url, standins)
-        settings = app_settings.parse(raw)
+        settings = app_settings.of_development(raw)
         environ = {name: value for one in standins for name, value in one.secrets().items()}
         running = await stack.enter_async_context(
             Application(settings, home, dev=True, environ=environ)
@@ -71,7 +76,11 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
         door = await submission.listen(running, "127.0.0.1", smtp_port)
         stack.push_async_callback(_stop, door)
         smtp = int(door.sockets[0].getsockname()[1])
-        dev.greet(out, url, smtp, key, home, standins)
+        dev.keep_key(home, key)
+        if as_json:
+            result(dev.described(url, smtp, key, home, standins), "", as_json=True)
+        else:
+            dev.greet(out, url, smtp, key, home, standins)
         hosts = (f"localhost:{port}", f"127.0.0.1:{port}")
         await _serve(running, "127.0.0.1", port, hosts)
 
