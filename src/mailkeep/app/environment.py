@@ -139,7 +139,9 @@ def _secrets(raw: object) -> set[str]:
 
 
 def _nearest(name: str, known: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name, known.keys() | RESERVED, n=1, cutoff=_NEAR)
+    # Without the prefix, which all of them share and which would make any two look alike.
+    words = [one.removeprefix(PREFIX) for one in sorted(known.keys() | RESERVED)]
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), words, n=1, cutoff=_NEAR)
     if near:
-        return f"; did you mean {near[0]}?"
+        return f"; did you mean {PREFIX}{near[0]}?"
     return "; settings in capitals are its names, two underscores between a table and its field"

@@ -62,6 +62,11 @@ def settings(home: Path) -> app_settings.Settings:
     return app_settings.of_development(json.loads(development.read_text()))
 
 
+def in_development(home: Path) -> bool:
+    """Whether the home's settings are those of a development mode."""
+    return (home / FILE).exists() and not (home / "mailkeep.toml").exists()
+
+
 def provider(home: Path, name: str) -> str:
     """The name, when there is such a provider. Raises ``BadSettings``."""
     known = settings(home).provider_names()

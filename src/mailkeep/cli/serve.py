@@ -19,6 +19,7 @@ from mailkeep.mail import services
 from mailkeep.smtp import receiving, submission
 
 from . import development as dev
+from . import doctor
 from .output import result
 from .standins import StandIn
 
@@ -33,7 +34,12 @@ async def production(home: Path, host: str, port: int, *, as_json: bool = False)
     async with Application(settings, home) as running:
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         result({"ready": True, "url": url}, f"Mailkeep listens on {url}", as_json=as_json)
-        await _serve(running, host, port)
+        checking = asyncio.create_task(doctor.at_start(home, settings), name="doctor")
+        try:
+            await _serve(running, host, port)
+        finally:
+            checking.cancel()
+            await asyncio.gather(checking, return_exceptions=True)
 
 
 async def development(

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 
-from .database import Database
+from .database import Database, Tx
 
 #: Any number that nothing else takes as an advisory lock in this database.
 _LOCK = 6_238_421
@@ -36,3 +37,22 @@ async def upgrade(database: Database) -> None:
         if tx.is_postgresql:
             await tx.run(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         await tx.on_connection(lambda connection: command.upgrade(config(connection), "head"))
+
+
+def versions() -> list[str]:
+    """The versions of the schema that this code knows, the newest first."""
+    script = ScriptDirectory(str(MIGRATIONS))
+    return [one.revision for one in script.walk_revisions()]
+
+
+async def version(tx: Tx) -> str | None:
+    """The version of a database's schema; None when it has none yet."""
+    there = await tx.value(
+        text("SELECT to_regclass('alembic_version')")
+        if tx.is_postgresql
+        else text("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")
+    )
+    if there is None:
+        return None
+    found = await tx.value(text("SELECT version_num FROM alembic_version"))
+    return None if found is None else str(found)
