@@ -18,7 +18,7 @@ from mailkeep.incidents import queries as incident_queries
 from mailkeep.response import queries as response_queries
 from mailkeep.watch import queries as watch_queries
 
-from . import audit, doctor, documents, keys, messages, providers, report, send, serve
+from . import audit, backup, doctor, documents, keys, messages, providers, report, send, serve
 from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
 from .output import FINE, FOUND, MISTAKE, Json, group, note, plain, result
 
@@ -32,6 +32,8 @@ app.add_typer(incidents_app, name="incidents")
 app.add_typer(providers.app, name="providers")
 app.command("send")(send.send)
 app.command("doctor")(doctor.doctor)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 # What does not fit the width of a terminal, or of a pipe, is the reader's to wrap.
 out = Console(soft_wrap=True)
