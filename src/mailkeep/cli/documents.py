@@ -1,6 +1,5 @@
 """Incidents and opinions as JSON (pure): one incident as the API writes it."""
 
-from mailkeep.http.api.incidents import IncidentOut, shown
 from mailkeep.incidents.types import Incident
 from mailkeep.incidents.words import headline
 from mailkeep.response.types import CaseView
@@ -47,6 +46,8 @@ def incident(one: Incident) -> dict[str, object]:
     }
 
 
-def case(found: CaseView) -> IncidentOut:
+def case(found: CaseView) -> object:
     """All that is known of one."""
+    from mailkeep.http.api.incidents import shown
+
     return shown(found)

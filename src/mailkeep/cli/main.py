@@ -12,13 +12,12 @@ from rich.console import Console
 from typer._click.exceptions import ClickException
 
 from mailkeep import __version__
-from mailkeep.app.application import Application
 from mailkeep.base.errors import BadSettings, Conflict, MailkeepError, TooMany, Unavailable
 from mailkeep.incidents import queries as incident_queries
 from mailkeep.response import queries as response_queries
 from mailkeep.watch import queries as watch_queries
 
-from . import audit, backup, doctor, documents, keys, messages, providers, report, send, serve
+from . import audit, backup, doctor, documents, keys, messages, providers, report, send
 from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
 from .output import FINE, FOUND, MISTAKE, Json, group, note, plain, result
 
@@ -66,6 +65,8 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Start Mailkeep."""
+    from . import serve  # the web framework, which nobody who only looks in need wait for
+
     if dev and host not in {"127.0.0.1", "::1", "localhost"}:
         raise BadSettings("development mode listens on loopback only")
     if dev:
@@ -107,6 +108,8 @@ def incidents_show(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Say all that is known of an incident."""
+    from mailkeep.app.application import Application
+
     running = Application(settings(home), home, environ=NoSecrets())
     found = read(home, lambda tx: response_queries.case(tx, running.response.means, incident))
     result(documents.case(found), report.full(found), as_json=as_json)
