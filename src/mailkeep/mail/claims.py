@@ -5,6 +5,9 @@ it is the one that holds it: of mail that it refused, and that waits for another
 one, it can neither end the way nor destroy our copy.
 """
 
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
 import structlog
 from sqlalchemy import or_, select, update
 
@@ -13,12 +16,13 @@ from mailkeep.base.errors import NotFound
 from mailkeep.events.log import record
 from mailkeep.providers import registry
 from mailkeep.providers.errors import ForgedWebhook, MalformedWebhook
-from mailkeep.providers.types import Claim, ClaimKind, ProviderConfig, WebhookRequest
-from mailkeep.store.database import Database, SharedCommit, Tx
+from mailkeep.providers.types import Claim, ClaimKind, OutcomeKind, ProviderConfig, WebhookRequest
+from mailkeep.store.database import Database, Tx
+from mailkeep.store.shared import SharedCommit
 
 from . import tables
 from .events import ClaimRefused, DeliveryReported
-from .outbox import shred_body
+from .outbox import shred_bodies
 from .types import Status
 
 log = structlog.get_logger(__name__)
@@ -28,7 +32,7 @@ _STATUS = {ClaimKind.DELIVERED: Status.DELIVERED, ClaimKind.BOUNCED: Status.BOUN
 #: From where a claim may take a message. Delivered is final: a late bounce of another copy, or a
 #: forged one, must not turn a mail that arrived into one that did not.
 _FROM = {
-    Status.DELIVERED: (Status.SENDING, Status.ACCEPTED, Status.BOUNCED),
+    Status.DELIVERED: (Status.QUEUED, Status.SENDING, Status.ACCEPTED, Status.BOUNCED),
     Status.BOUNCED: (Status.ACCEPTED,),
 }
 
@@ -69,76 +73,46 @@ class Claims:
         except (ForgedWebhook, MalformedWebhook) as error:
             await self._refuse(provider, error.slug, request.received_at)
             raise
-        # In the order in which others lock messages, a part at a time and behind everything else:
-        # a provider's thousand events must not keep a recovery waiting.
-        found.sort(key=lambda claim: claim.message_id or "")
+        # A part at a time and behind everything else: a provider's thousand events must not keep a
+        # recovery waiting.
         new = 0
         for start in range(0, len(found), CHUNK):
             part = found[start : start + CHUNK]
-
-            async def take(tx: Tx, part: list[Claim] = part) -> int:
-                return sum([await self._take(tx, claim) for claim in part])
-
-            new += await self._shared.run(take, lane=LANE, weight=len(part))
+            new += await self._shared.each(self._take, part, lane=LANE, weight=len(part))
         return new
 
-    async def _take(self, tx: Tx, claim: Claim) -> bool:
-        new = await tx.run(
-            tx.upsert(tables.claims)
-            .values(provider=claim.provider, claim_id=claim.claim_id, received_at=tx.now)
-            .on_conflict_do_nothing()
-        )
-        if not new:
-            return False
-        message = await self._ours(tx, claim)
-        await record(
-            self._database,
-            tx,
-            DeliveryReported(
-                claim.provider,
-                claim.claim_id,
-                claim.kind.value,
-                None if message is None else message[0],
-                None if message is None else message[1],
-                None if message is None else message[2],
-                claim.at,
-            ),
-        )
-        status = _STATUS.get(claim.kind)
-        if message is not None and status is not None:
-            m = tables.messages
-            moved = await tx.run(
-                update(m)
-                .where(
-                    m.c.id == message[0],
-                    # The provider of the newest attempt: set where a claim on the outbox is.
-                    m.c.provider == claim.provider,
-                    m.c.status.in_([one.value for one in _FROM[status]]),
+    async def _take(self, tx: Tx, parts: Sequence[Sequence[Claim]]) -> list[int]:
+        """Believe what is new of many webhooks, a few statements for all; how many of each."""
+        given = {(one.provider, one.claim_id): one for part in parts for one in part}
+        about = await _ours(tx, given.values())
+        new = await _new(tx, given, about)
+        facts, moved = [], _Moved()
+        for key, claim in given.items():
+            if key not in new:
+                continue
+            known = about.get((claim.provider, claim.message_id))
+            facts.append(
+                DeliveryReported(
+                    claim.provider,
+                    claim.claim_id,
+                    claim.kind.value,
+                    None if known is None else known.message,
+                    None if known is None else known.stream,
+                    None if known is None else known.address,
+                    claim.at,
                 )
-                .values(status=status.value)
             )
-            if moved:
-                await shred_body(tx, message[0])
-        return True
-
-    async def _ours(self, tx: Tx, claim: Claim) -> tuple[str, str, str] | None:
-        """(message, stream, address) when this provider did have that message from us.
-
-        A provider's word about a message that it was never given is no word about that message.
-        """
-        if claim.message_id is None:
-            return None
-        m, a = tables.messages, tables.attempts
-        row = await tx.one(
-            select(m.c.id, m.c.stream, m.c.address_id)
-            .join(a, a.c.message_id == m.c.id)
-            .where(
-                m.c.id == claim.message_id,
-                a.c.provider == claim.provider,
-                or_(a.c.outcome.is_(None), a.c.outcome != "withheld"),  # cut before it left
-            )
-        )
-        return None if row is None else (row["id"], row["stream"], row["address_id"])
+            if known is not None and known.holds:
+                moved.add(claim.kind, known.message)
+        await record(self._database, tx, *facts)
+        await moved.write(tx)
+        counted: set[tuple[str, str]] = set()
+        out = []
+        for part in parts:
+            mine = {(one.provider, one.claim_id) for one in part} & new - counted
+            counted |= mine
+            out.append(len(mine))
+        return out
 
     async def _refuse(self, provider: str, why: str, now: int) -> None:
         """Record a refusal, one a second at most: a flood of forgeries must not fill the log."""
@@ -147,3 +121,92 @@ class Claims:
         self._refused_at[provider] = now
         async with self._database.write() as tx:
             await record(self._database, tx, ClaimRefused(provider, why))
+
+
+class _Ours(NamedTuple):
+    """A message that a provider had from us; ``holds``: its word may move it."""
+
+    message: str
+    stream: str
+    address: str
+    holds: bool
+
+
+class _Moved:
+    """Messages that claims move, by where to."""
+
+    def __init__(self) -> None:
+        self._to: dict[Status, set[str]] = {}
+
+    def add(self, kind: ClaimKind, message: str) -> None:
+        status = _STATUS.get(kind)
+        if status is not None:
+            self._to.setdefault(status, set()).add(message)
+
+    async def write(self, tx: Tx) -> None:
+        m = tables.messages
+        # Delivered comes last: it stands whatever else the same webhook says.
+        for status in (Status.BOUNCED, Status.DELIVERED):
+            wanted = sorted(self._to.get(status, ()))
+            if not wanted:
+                continue
+            movable = (m.c.id.in_(wanted), m.c.status.in_([one.value for one in _FROM[status]]))
+            rows = await tx.tuples(
+                update(m).where(*movable).values(status=status.value).returning(m.c.id)
+            )
+            await shred_bodies(tx, [row[0] for row in rows])
+
+
+async def _ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None], _Ours]:
+    """What is known of the messages that these claims name, by provider and message, where that
+    provider did have that message from us.
+
+    A provider's word about a message that it was never given is no word about that message.
+    """
+    named = sorted({one.message_id for one in claims if one.message_id is not None})
+    if not named:
+        return {}
+    m, a = tables.messages.c, tables.attempts.c
+    query = (
+        select(m.id, m.stream, m.address_id, m.status, m.provider, a.provider, a.outcome)
+        .join(tables.attempts, a.message_id == m.id)
+        .where(m.id.in_(named), or_(a.outcome.is_(None), a.outcome != "withheld"))  # never left
+        .order_by(m.id, a.id)
+        .with_for_update(of=tables.messages)  # what is decided by their state stays so
+    )
+    out: dict[tuple[str, str | None], _Ours] = {}
+    for message, stream, address, status, newest, provider, outcome in await tx.tuples(query):
+        # The provider of the newest attempt; the last row of a pair is its newest attempt.
+        holds = provider == newest
+        if status == Status.QUEUED.value:
+            # It refused the mail, or may have had it: only then is there anything to tell of.
+            holds = holds and outcome in (None, OutcomeKind.AMBIGUOUS.value)
+        out[provider, message] = _Ours(message, stream, address, holds)
+    return out
+
+
+async def _new(
+    tx: Tx,
+    given: Mapping[tuple[str, str], Claim],
+    about: Mapping[tuple[str, str | None], _Ours],
+) -> set[tuple[str, str]]:
+    """Remember these claims; which of them were never made before."""
+    rows = []
+    for provider, name in sorted(given):  # in one order for everybody
+        claim = given[provider, name]
+        known = about.get((provider, claim.message_id))
+        rows.append(
+            {
+                "provider": provider,
+                "claim_id": name,
+                "received_at": tx.now,
+                "message_id": None if known is None else known.message,
+                "event": claim.kind.value,
+                "at_provider": claim.at,
+            }
+        )
+    if not rows:
+        return set()
+    c = tables.claims
+    first = tx.upsert(c).on_conflict_do_nothing().returning(c.c.provider, c.c.claim_id)
+    return {(provider, name) for provider, name in await tx.tuples(first, rows)}

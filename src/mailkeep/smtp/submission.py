@@ -21,7 +21,8 @@ from mailkeep.mail import services
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import NewMessage, StreamSettings
-from mailkeep.store.database import Database, SharedCommit, Tx
+from mailkeep.store.database import Database, Tx
+from mailkeep.store.shared import SharedCommit
 
 from . import door
 from .parsing import parse
