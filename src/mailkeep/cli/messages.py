@@ -1,4 +1,4 @@
-"""``mailkeep messages``: which there are, and what became of one.
+"""``mailkeep messages``: which there are, what became of one, and another try for what was given up.
 
 Security: says neither bodies nor addresses. An operator may ask by an address that they know; it is
 turned into its pseudonym and appears nowhere.
@@ -13,15 +13,15 @@ from mailkeep.base import addresses
 from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, iso
 from mailkeep.base.errors import Invalid
 from mailkeep.base.keys import KeyRing
-from mailkeep.mail import listing, queries
+from mailkeep.mail import listing, queries, services
 from mailkeep.mail.listing import Happened, Listed, Wanted
 from mailkeep.mail.queries import MessageView
 from mailkeep.mail.types import Status
-from mailkeep.store.database import Tx
+from mailkeep.store.database import Database, Tx
 from mailkeep.trust.register import nearest
 
-from .house import DEFAULT_HOME, Home, read
-from .output import Json, group, plain, result, table, when
+from .house import DEFAULT_HOME, Home, operator, read, settings, write
+from .output import FOUND, Json, group, plain, result, table, when
 
 app = group("Messages: which there are, and what became of one.")
 
@@ -96,11 +96,42 @@ def show(
                 "what": one.what,
                 "provider": one.provider,
                 "detail": one.detail,
+                "said_at": when(one.said_at),
             }
             for one in history
         ],
     }
     result(document, _told(found, history), as_json=as_json)
+
+
+@app.command()
+def requeue(
+    messages: Annotated[list[str], typer.Argument(help="Ids of messages that were given up.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Have messages sent after all that were given up; ends with 1 where one cannot be.
+
+    It can be while its body is still there (keep_given_up); that of a secret never is.
+    """
+    streams = settings(home).streams()
+
+    async def work(database: Database, tx: Tx) -> dict[str, bool]:
+        return {
+            one: await services.requeue(database, tx, one, streams, by=operator())
+            for one in dict.fromkeys(messages)
+        }
+
+    done = write(home, work)
+    lines = [
+        f"{one}: sent again"
+        if again
+        else f"{one}: not sent again; it was not given up, or its body is gone"
+        for one, again in done.items()
+    ]
+    result({"requeued": done}, "\n".join(map(plain, lines)), as_json=as_json)
+    if not all(done.values()):
+        raise typer.Exit(FOUND)
 
 
 def _listed(one: Listed) -> dict[str, object]:

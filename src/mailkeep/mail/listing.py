@@ -3,25 +3,13 @@
 import msgspec
 from sqlalchemy import select
 
-from mailkeep.base.clock import DAY, Instant
+from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.base.ids import earliest
-from mailkeep.events.tables import events
-from mailkeep.events.types import Fact, decode
 from mailkeep.store.database import Tx
 
 from . import tables
-from .events import (
-    AttemptFinished,
-    DeliveryReported,
-    FailedOver,
-    MessageAccepted,
-    MessageGivenUp,
-)
-
-#: Facts that name one message.
-_OF_ONE = (MessageAccepted, AttemptFinished, FailedOver, MessageGivenUp, DeliveryReported)
-_LATEST = 30 * DAY  #: later reports of a message are not looked for
+from .types import Status
 
 _m = tables.messages
 
@@ -55,12 +43,17 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Happened(msgspec.Struct, frozen=True):
-    """Something that happened to one message: a fact of the log in words."""
+    """Something that happened to one message.
+
+    Attributes:
+        said_at: by the provider's clock, for what it reports; it can lie.
+    """
 
     at: Instant
     what: str
-    provider: str | None
-    detail: str
+    provider: str | None = None
+    detail: str = ""
+    said_at: Instant | None = None
 
 
 class ProviderState(msgspec.Struct, frozen=True):
@@ -107,24 +100,34 @@ async def history(tx: Tx, message: str) -> list[Happened]:
     Raises:
         NotFound: no such message.
     """
-    row = await tx.one(select(_m.c.created_at).where(_m.c.id == message))
+    row = await tx.one(select(_m).where(_m.c.id == message))
     if row is None:
         raise NotFound("no such message")
-    created = row["created_at"]
-    # No index leads from a message to its facts; their ids are in the order of time, so that only
-    # its own life is read.
-    found = await tx.all(
-        select(events.c.at, events.c.kind, events.c.data)
-        .where(
-            events.c.id >= earliest("evt", created),
-            events.c.id < earliest("evt", created + _LATEST),
-            events.c.kind.in_([one.kind for one in _OF_ONE]),
-            events.c.data.contains(f'"{message}"', autoescape=True),
+    out = [Happened(row["created_at"], "taken in")]
+    a, c = tables.attempts, tables.claims
+    before = outcome = None
+    for one in await tx.all(select(a).where(a.c.message_id == message).order_by(a.c.id)):
+        provider, outcome, began = one["provider"], one["outcome"], one["started_at"]
+        if before not in {None, provider}:
+            out.append(Happened(began, "failed over", provider, f"{before} was left"))
+        out.append(Happened(began, "attempt began", provider))
+        if outcome is not None:
+            ended = began + round((one["seconds"] or 0) * SECOND)
+            out.append(Happened(ended, f"attempt {outcome}", provider, one["detail"] or ""))
+        before = provider
+    for one in await tx.all(select(c).where(c.c.message_id == message)):
+        what = f"reported {one['event']}"
+        out.append(Happened(one["received_at"], what, one["provider"], said_at=one["at_provider"]))
+    out.sort(key=lambda happened: happened.at)
+    if row["status"] == Status.GIVEN_UP.value:
+        over = row["expires_at"] <= tx.now
+        why = "refused for good" if outcome == "rejected" else "its time was over" if over else ""
+        out.append(
+            Happened(
+                max(out[-1].at, row["expires_at"]) if over else out[-1].at, "given up", detail=why
+            )
         )
-        .order_by(events.c.id)
-    )
-    said = ((one["at"], decode(one["kind"], one["data"])) for one in found)
-    return [_say(at, fact) for at, fact in said if fact is not None and _about(fact, message)]
+    return out
 
 
 async def states(tx: Tx) -> dict[str, ProviderState]:
@@ -140,22 +143,3 @@ async def states(tx: Tx) -> dict[str, ProviderState]:
         )
         for row in await tx.all(select(s))
     }
-
-
-def _about(fact: Fact, message: str) -> bool:
-    return getattr(fact, "message", None) == message
-
-
-def _say(at: Instant, fact: Fact) -> Happened:
-    match fact:
-        case AttemptFinished():
-            return Happened(at, f"attempt {fact.outcome}", fact.provider, fact.detail)
-        case FailedOver():
-            detail = f"{fact.left} left because of {fact.because}"
-            return Happened(at, "failed over", fact.taken, detail)
-        case MessageGivenUp():
-            return Happened(at, "given up", None, fact.why)
-        case DeliveryReported():
-            return Happened(at, f"reported {fact.event}", fact.provider, "")
-        case _:
-            return Happened(at, "taken in", None, "")
