@@ -1,4 +1,4 @@
-"""``mailkeep messages``: which there are, what became of one, and another try for what was given up.
+"""``mailkeep messages``: which there are, what became of one; send again what was given up.
 
 Security: says neither bodies nor addresses. An operator may ask by an address that they know; it is
 turned into its pseudonym and appears nowhere.

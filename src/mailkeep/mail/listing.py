@@ -122,11 +122,8 @@ async def history(tx: Tx, message: str) -> list[Happened]:
     if row["status"] == Status.GIVEN_UP.value:
         over = row["expires_at"] <= tx.now
         why = "refused for good" if outcome == "rejected" else "its time was over" if over else ""
-        out.append(
-            Happened(
-                max(out[-1].at, row["expires_at"]) if over else out[-1].at, "given up", detail=why
-            )
-        )
+        at = max(out[-1].at, row["expires_at"]) if over else out[-1].at
+        out.append(Happened(at, "given up", detail=why))
     return out
 
 
