@@ -10,6 +10,7 @@ Security: errors name variables, never what they hold.
 
 import copy
 import difflib
+import re
 import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,6 +24,10 @@ PREFIX = "MAILKEEP_"
 #: Names that are no settings: where the home is; how ``send`` reaches a Mailkeep; what seals keys.
 RESERVED = frozenset({"MAILKEEP_HOME", "MAILKEEP_URL", "MAILKEEP_KEY", "MAILKEEP_PASSPHRASE"})
 
+#: What Kubernetes sets in every container beside a service that is called ``mailkeep``.
+_OF_A_SERVICE = re.compile(
+    r"MAILKEEP_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)"
+)
 _NEAR = 0.6
 
 
@@ -46,7 +51,9 @@ def overlay(
         _put(merged, path(name), _value(name, environ[name], known[name]), name)
     secrets = _secrets(merged)
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known.keys() | RESERVED | secrets:
+        if not name.startswith(PREFIX) or _OF_A_SERVICE.fullmatch(name):
+            continue
+        if name not in known.keys() | RESERVED | secrets:
             raise BadSettings(f"the environment: no setting {name}{_nearest(name, known)}")
     return merged
 

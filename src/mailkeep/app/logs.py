@@ -4,6 +4,7 @@ Tracebacks are written without local variables: those hold keys and mail.
 """
 
 import logging
+import os
 import sys
 import warnings
 from typing import Literal
@@ -25,7 +26,8 @@ def configure(level: Literal["info", "warning"], *, people: bool) -> None:
     renderer: structlog.types.Processor
     if people:
         renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
+            exception_formatter=structlog.dev.plain_traceback,
         )
         shaping: list[structlog.types.Processor] = []
     else:

@@ -68,7 +68,12 @@ async def at_start(home: Path, known: Settings) -> None:
         ask = resolver(None)
     except BadSettings:
         ask = None
-    for one in await examine(home, known, resolver=ask):
+    try:
+        findings = await examine(home, known, resolver=ask)
+    except Exception:
+        log.exception("doctor.failed")  # our own fault, and no reason not to carry mail
+        return
+    for one in findings:
         if one.state in {State.WARNING, State.FAILED}:
             log.warning(
                 f"doctor.{one.id}",

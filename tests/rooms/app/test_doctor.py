@@ -303,3 +303,20 @@ def test_a_resolver_that_is_no_address_is_refused() -> None:
     for where in ("dns.example:53", "127.0.0.1", "127.0.0.1:x"):
         with pytest.raises(BadSettings, match="ADDRESS:PORT"):
             resolver(where)
+
+
+async def test_a_database_of_postgresql_is_asked_too(tmp_path: Path, new_postgresql: str) -> None:
+    settings = parse(RAW | {"database": "env:DB"})
+    environ = {"DB": new_postgresql}
+    before = {one.id: one for one in await examine(tmp_path, settings, environ=environ)}
+    assert before["database.schema"].state is State.NOT_CHECKED
+    database = Database(new_postgresql, SystemClock())
+    await upgrade(database)
+    async with database.write() as tx:
+        await services.create_key(tx, KeyRing(tmp_path), "wide", ("send",), by="test")
+    await database.close()
+    found = {one.id: one for one in await examine(tmp_path, settings, environ=environ)}
+    assert found["database.schema"].state is State.OK
+    assert found["database.sqlite"].state is State.OK
+    assert found["queue"].state is State.OK
+    assert found["keys.scopes"].about == "wide"

@@ -82,6 +82,9 @@ def test_names_that_are_no_settings_and_secrets_that_the_settings_name_pass() ->
         "MAILKEEP_KEY": "x",
         "MAILKEEP_URL": "x",
         "MAILKEEP_TOKEN": "x",
+        "MAILKEEP_PORT": "tcp://10.0.0.1:8025",
+        "MAILKEEP_PORT_8025_TCP_ADDR": "10.0.0.1",
+        "MAILKEEP_SERVICE_PORT_HTTP": "8025",
         "MAILKEEP_PROVIDER": '[{"name": "a", "secret": "env:MAILKEEP_TOKEN"}]',
     }
     assert _over(environ, {}) == {"provider": [{"name": "a", "secret": "env:MAILKEEP_TOKEN"}]}
