@@ -209,6 +209,8 @@ async def test_a_message_that_is_given_up_ends_the_wait_with_1() -> None:
     async def message(request: web.Request) -> web.Response:
         assert request.headers["Authorization"] == "Bearer mk_1"
         status = life.pop(0) if life else end
+        if status == "403":
+            raise web.HTTPForbidden
         attempt = {"provider": "a", "outcome": "rejected", "detail": "no such user"}
         return web.json_response({"id": "msg_1", "status": status, "attempts": [attempt]})
 
@@ -234,6 +236,10 @@ async def test_a_message_that_is_given_up_ends_the_wait_with_1() -> None:
     said = await run(*words, "--timeout", "1", environ=environ)
     assert said.code == 1
     assert "nobody reported its delivery" in said.out
+    end = "403"
+    said = await run(*words, "--json", environ=environ)
+    assert said.code == 2
+    assert json.loads(said.err)["detail"].startswith("msg_1 was taken in"), "the id is not lost"
     await runner.cleanup()
     said = await run(*words, "--json", environ=environ)
     assert (said.code, said.out) == (1, ""), "not there is not a mistake of the caller"

@@ -138,7 +138,15 @@ async def _until_over(api: _Api, message: str, within: float, *, quiet: bool) ->
     end, pause, told = loop.time() + within, POLL_SECONDS, 0
     status = ""
     while True:
-        found = await api.message(message)
+        try:
+            found = await api.message(message)
+        except Unavailable as error:  # it may be starting anew; what it took in is not lost
+            if loop.time() >= end:
+                raise Unavailable(f"{message} was taken in, and now {error}") from error
+            await asyncio.sleep(SLOWEST_POLL_SECONDS)
+            continue
+        except MailkeepError as error:
+            raise type(error)(f"{message} was taken in; what became of it: {error}") from error
         attempts = found["attempts"]
         for one in attempts[told:]:
             if one["outcome"] is None:

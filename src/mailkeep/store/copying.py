@@ -30,6 +30,7 @@ def copy(source: Path, target: Path, progress: Callable[[int, int], None]) -> No
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         with closing(_open(source)) as old, closing(_open(target)) as new:
+            old.execute("PRAGMA wal_autocheckpoint=0")  # the log is its writers' to shorten
             old.execute("BEGIN")
             old.execute("SELECT count(*) FROM sqlite_master").fetchone()
             old.backup(
