@@ -25,6 +25,7 @@ from . import outgoing, replies, webhooks
 from .errors import ForgedWebhook, MalformedWebhook
 from .mime import header_value, mailbox
 from .types import (
+    CannotBeAsked,
     Capabilities,
     Claim,
     ClaimKind,
@@ -109,7 +110,7 @@ _DENYLISTS: Final = frozenset({"blacklist", "denylist"})
 _ALLOWLISTS: Final = frozenset({"whitelist", "allowlist", "safelist"})
 
 
-class Mandrill:
+class Mandrill(CannotBeAsked):
     """See the module."""
 
     kind: ClassVar[str] = "mandrill"

@@ -347,6 +347,18 @@ class Capabilities(msgspec.Struct, frozen=True):
     mark_options: tuple[str, ...] = ()
 
 
+class CannotBeAsked:
+    """For a provider that does not tell whether it has a message of ours."""
+
+    def ask(self, config: ProviderConfig, message_id: str) -> Request | None:
+        del config, message_id
+        return None
+
+    def answered(self, reply: Reply) -> bool | None:
+        del reply
+        return None
+
+
 class Provider(Protocol):
     """The port. Stateless: every method is a function of its arguments."""
 
@@ -364,6 +376,21 @@ class Provider(Protocol):
 
     def read(self, reply: Reply) -> Outcome:
         """Say what came of it. Never raises, whatever the reply holds."""
+        ...
+
+    def ask(self, config: ProviderConfig, message_id: str) -> Request | None:
+        """Write the request that asks whether it has a message of ours; None: one cannot ask.
+
+        Raises:
+            MisconfiguredProvider: ``config`` cannot be used.
+        """
+        ...
+
+    def answered(self, reply: Reply) -> bool | None:
+        """Say whether it has the message that was asked for; None: the reply does not tell.
+
+        Never raises, whatever the reply holds.
+        """
         ...
 
     def verify(self, config: ProviderConfig, request: WebhookRequest) -> VerifiedRequest:
