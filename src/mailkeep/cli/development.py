@@ -6,6 +6,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from mailkeep.http.port import StandInView
+
 from .standins import StandIn
 
 KINDS = ("mandrill", "postmark")  #: two unrelated providers, so that a reset has two routes
@@ -16,7 +18,7 @@ FILE = "development.json"  #: in the home: for commands that look in from anothe
 KEY_FILE = "development.key"  #: in the home, 0600: the key that is good at the time, for them too
 
 
-def settings(url: str, standins: list[StandIn]) -> dict[str, object]:
+def settings(url: str, standins: list[StandIn], smtp: int) -> dict[str, object]:
     """Settings as a file would give them: every stream over both stand-ins."""
     routes = [{"provider": one.kind} for one in standins]
     return {
@@ -32,6 +34,7 @@ def settings(url: str, standins: list[StandIn]) -> dict[str, object]:
             }
             for one in standins
         ],
+        "submission": {"listen": f"127.0.0.1:{smtp}"},
         "recovery": {"sender": "accounts@example.com"},
         "party": [{"id": one.kind, "name": f"{one.kind} (stand-in)"} for one in standins],
         "canary": {"domain": CANARY_DOMAIN, "sender": "hello@example.com"},
@@ -74,6 +77,11 @@ def described(
     }
 
 
+def views(standins: list[StandIn]) -> tuple[StandInView, ...]:
+    """The stand-ins as the page that switches their faults knows them."""
+    return tuple(StandInView(one.kind, one.control) for one in standins)
+
+
 def greet(out: Console, url: str, smtp: int, key: str, home: Path, standins: list[StandIn]) -> None:
     """Say where everything is, and a line that works when pasted."""
     body = (
@@ -83,6 +91,7 @@ def greet(out: Console, url: str, smtp: int, key: str, home: Path, standins: lis
     out.print()
     out.print("[bold]Mailkeep is up[/], in development mode: loopback only, stand-in providers.")
     out.print(f"  Mailbox      [link={url}/mailbox]{url}/mailbox[/link]")
+    out.print(f"  Faults       {url}/mailbox/faults, to break a provider and watch")
     out.print(f"  Accounts     {url}/sign-up, {url}/recover")
     out.print(f"  Console      {url}/console, the key below signs in")
     out.print(f"  API          {url}/v1/messages")

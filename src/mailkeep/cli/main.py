@@ -17,7 +17,7 @@ from mailkeep.incidents import queries as incident_queries
 from mailkeep.response import queries as response_queries
 from mailkeep.watch import queries as watch_queries
 
-from . import audit, backup, doctor, documents, keys, messages, providers, report, send
+from . import audit, backup, bench, doctor, documents, keys, messages, providers, report, send
 from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
 from .output import FINE, FOUND, MISTAKE, Json, group, note, plain, result
 
@@ -33,6 +33,7 @@ app.command("send")(send.send)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.command("bench")(bench.bench)
 
 # What does not fit the width of a terminal, or of a pipe, is the reader's to wrap.
 out = Console(soft_wrap=True)

@@ -6,6 +6,7 @@ import json
 import secrets
 import socket
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from rich.console import Console
@@ -16,7 +17,7 @@ from mailkeep.app.application import Application
 from mailkeep.base.errors import BadSettings
 from mailkeep.http import server
 from mailkeep.mail import services
-from mailkeep.smtp import receiving, submission
+from mailkeep.smtp import door, receiving
 
 from . import development as dev
 from . import doctor
@@ -33,7 +34,11 @@ async def production(home: Path, host: str, port: int, *, as_json: bool = False)
     port = _claim(port, "--port", host)
     async with Application(settings, home) as running:
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        result({"ready": True, "url": url}, f"Mailkeep listens on {url}", as_json=as_json)
+        ports = [] if running.submission is None else list(running.submission.ports)
+        words = f"Mailkeep listens on {url}"
+        if ports:
+            words += f"\nand takes mail in by SMTP on port {', '.join(map(str, ports))}"
+        result({"ready": True, "url": url, "smtp": ports}, words, as_json=as_json)
         checking = asyncio.create_task(doctor.at_start(home, settings), name="doctor")
         try:
             await _serve(running, host, port)
@@ -54,7 +59,7 @@ async def development(
         catcher = _Catcher()
         listener = await receiving.listen("127.0.0.1", 0, catcher.deliver)
         stack.push_async_callback(_stop, listener)
-        mail_port = int(listener.sockets[0].getsockname()[1])
+        mail_port = listener.port
         standins = []
         for kind in dev.KINDS:
             secret, webhook = secrets.token_urlsafe(18), f"mailkeep:{secrets.token_urlsafe(18)}"
@@ -65,11 +70,11 @@ async def development(
                     StandIn(kind, mail_port, secret, webhook, f"{url}/hooks/{kind}")
                 )
             )
-        raw = dev.settings(url, standins)
+        raw = dev.settings(url, standins, smtp_port)
         settings = app_settings.of_development(raw)
         environ = {name: value for one in standins for name, value in one.secrets().items()}
         running = await stack.enter_async_context(
-            Application(settings, home, dev=True, environ=environ)
+            Application(settings, home, dev=True, environ=environ, standins=dev.views(standins))
         )
         catcher.running = running
         (home / dev.FILE).write_text(json.dumps(raw))
@@ -79,14 +84,11 @@ async def development(
             key = await services.create_key(
                 tx, running.keys, "development", ("send", "read", "operate"), by="development"
             )
-        door = await submission.listen(running, "127.0.0.1", smtp_port)
-        stack.push_async_callback(_stop, door)
-        smtp = int(door.sockets[0].getsockname()[1])
         dev.keep_key(home, key)
         if as_json:
-            result(dev.described(url, smtp, key, home, standins), "", as_json=True)
+            result(dev.described(url, smtp_port, key, home, standins), "", as_json=True)
         else:
-            dev.greet(out, url, smtp, key, home, standins)
+            dev.greet(out, url, smtp_port, key, home, standins)
         hosts = (f"localhost:{port}", f"127.0.0.1:{port}")
         await _serve(running, "127.0.0.1", port, hosts)
 
@@ -108,6 +110,7 @@ async def _serve(running: Application, host: str, port: int, hosts: tuple[str, .
         host=host,
         port=port,
         log_level="warning",
+        log_config=None,  # ours: see app/logs.py
         access_log=False,
         server_header=False,
         date_header=True,
@@ -115,10 +118,22 @@ async def _serve(running: Application, host: str, port: int, hosts: tuple[str, .
         timeout_graceful_shutdown=GRACE_SECONDS,
         lifespan="off",
     )
-    await uvicorn.Server(config).serve()
+    await _Server(config, running).serve()
 
 
-async def _stop(listener: asyncio.Server) -> None:
+class _Server(uvicorn.Server):
+    """Says that it is not ready as soon as it is asked to end, while it answers what it has."""
+
+    def __init__(self, config: uvicorn.Config, running: Application) -> None:
+        super().__init__(config)
+        self._app = running
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._app.telemetry.stopping = True
+        super().handle_exit(sig, frame)
+
+
+async def _stop(listener: door.Listener) -> None:
     listener.close()
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol, runtime_checkable
 
+import msgspec
 from litestar import Request
 from litestar.datastructures import State
 
@@ -20,8 +21,28 @@ from mailkeep.store.shared import SharedCommit
 
 from .client import Network
 
+
+class Telemetry(Protocol):
+    """What is told of the process, and from where it may be read without a key."""
+
+    networks: tuple[Network, ...]
+
+    async def exposition(self, accept: str) -> tuple[bytes, str]: ...
+
+    def checks(self) -> dict[str, bool]: ...
+
+    def request(self, route: str, method: str, status: int) -> None: ...
+
+
 #: A request as the framework hands it in; no user or session of the framework's own is used.
 Incoming = Request[Any, Any, State]
+
+
+class StandInView(msgspec.Struct, frozen=True):
+    """A stand-in provider of development mode, and the address at which its faults are switched."""
+
+    name: str
+    control: str
 
 
 @runtime_checkable  # the framework checks what it injects
@@ -29,6 +50,7 @@ class Running(Protocol):
     """The services behind the doors."""
 
     dev: bool
+    standins: tuple[StandInView, ...]  # of development mode; empty in production
     public_url: str
     trusted_proxies: tuple[Network, ...]
     keys: KeyRing
@@ -43,3 +65,6 @@ class Running(Protocol):
     recovery: Recovery | None
     incidents: Incidents
     response: Response
+
+    @property
+    def telemetry(self) -> Telemetry: ...

@@ -24,6 +24,7 @@ from .health import Breaker, after
 from .intake import to_outgoing
 from .lane import Lane
 from .standing import Standing
+from .tracing import attempt_span
 from .transport import Transport
 from .types import Content, Job, StreamSettings
 
@@ -135,7 +136,10 @@ class Dispatcher:
             return Outcome(OutcomeKind.REJECTED, type(error).__name__)
         except MisconfiguredProvider as error:
             return Outcome(OutcomeKind.UNAUTHORISED, str(error)[:200])
-        return module.read(await self._transport.carry(request))
+        with attempt_span(content.trace, job) as span:
+            outcome = module.read(await self._transport.carry(request))
+            span.set_attribute("mailkeep.outcome", outcome.kind.value)
+        return outcome
 
     async def due(self, stream: str) -> bool:
         """Whether there is anything to claim."""

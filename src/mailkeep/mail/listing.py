@@ -121,9 +121,10 @@ async def history(tx: Tx, message: str) -> list[Happened]:
     out.sort(key=lambda happened: happened.at)
     if row["status"] == Status.GIVEN_UP.value:
         over = row["expires_at"] <= tx.now
-        why = "refused for good" if outcome == "rejected" else "its time was over" if over else ""
+        by_end = "its time was over" if over else ""
+        detail = "refused for good" if outcome == "rejected" else by_end
         at = max(out[-1].at, row["expires_at"]) if over else out[-1].at
-        out.append(Happened(at, "given up", detail=why))
+        out.append(Happened(at, "given up", detail=detail))
     return out
 
 

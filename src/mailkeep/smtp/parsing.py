@@ -4,7 +4,7 @@ What the sender's software wrote around the message (trace fields, its own Messa
 left behind; what it says to people goes on.
 """
 
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from email.errors import MessageError
 from email.headerregistry import AddressHeader
 from email.message import EmailMessage, MIMEPart
@@ -12,10 +12,12 @@ from email.message import EmailMessage, MIMEPart
 from mailkeep.base.errors import Invalid
 from mailkeep.mail.types import Content
 
+from .headers import POLICY
+
 STREAM_HEADER = "X-Mailkeep-Stream"
 
 #: Written anew for each provider, or by relays only.
-_LEFT_BEHIND = frozenset(
+LEFT_BEHIND = frozenset(
     {
         *("from", "sender", "reply-to", "to", "cc", "bcc", "subject", "date", "message-id"),
         *("return-path", "received", "mime-version", "dkim-signature", "errors-to"),
@@ -31,7 +33,7 @@ def parse(raw: bytes) -> tuple[Content, str | None]:
         Invalid: it is no message that we can carry whole; nothing is left out in silence.
     """
     try:
-        message = message_from_bytes(raw, policy=policy.default)
+        message = message_from_bytes(raw, policy=POLICY)
         if not isinstance(message, EmailMessage):
             raise Invalid("not a message")
         return _content(message), _one(message, STREAM_HEADER)
@@ -55,7 +57,7 @@ def _content(message: EmailMessage) -> Content:
     headers = {
         name: str(value)
         for name, value in message.items()
-        if name.lower() not in _LEFT_BEHIND
+        if name.lower() not in LEFT_BEHIND
         and not name.lower().startswith(("content-", "x-mailkeep-"))
     }
     return Content(

@@ -1,6 +1,5 @@
 """The receiving listener: takes any mail in and hands it to ``deliver`` before it says 250."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -35,6 +34,6 @@ def _return_path(envelope: Envelope) -> bytes:
     return f"Return-Path: <{sender}>\r\n".encode()
 
 
-async def listen(host: str, port: int, deliver: Deliver) -> asyncio.Server:
-    """Listen; the server's sockets tell the port when ``port`` was 0."""
+async def listen(host: str, port: int, deliver: Deliver) -> door.Listener:
+    """Listen; the listener tells the port when ``port`` was 0."""
     return await door.listen(_Handler(deliver), host, port)

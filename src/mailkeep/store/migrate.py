@@ -1,5 +1,6 @@
 """Bring the schema up to date, on either engine, once, whoever starts first."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -56,3 +57,17 @@ async def version(tx: Tx) -> str | None:
         return None
     found = await tx.value(text("SELECT version_num FROM alembic_version"))
     return None if found is None else str(found)
+
+
+@cache
+def head() -> str | None:
+    """The newest migration that this version has."""
+    made = Config()
+    made.set_main_option("script_location", str(MIGRATIONS))
+    return ScriptDirectory.from_config(made).get_current_head()
+
+
+async def is_current(tx: Tx) -> bool:
+    """Whether the schema is the one that this version was made for: another process, of a later
+    version, may have changed it meanwhile."""
+    return bool(await tx.value(text("SELECT version_num FROM alembic_version")) == head())
