@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from mailkeep.app.doctor import look
+from mailkeep.app.doctor.catalogue import CHECKS
 from mailkeep.app.retention import RetentionSettings
 from mailkeep.app.settings import ProviderSettings, Settings
 from mailkeep.cli.main import app
@@ -87,6 +89,36 @@ def test_every_command_is_in_the_reference() -> None:
     commands = names(typer.main.get_command(app), "mailkeep")
     assert commands
     assert [one for one in commands if f"`{one}`" not in REFERENCE] == []
+
+
+def test_every_option_is_in_the_row_of_its_command() -> None:
+    rows = dict(re.findall(r"^\| `(mailkeep [a-z ]+)` \| (.*) \|$", REFERENCE, re.MULTILINE))
+    everywhere = {"--help", "--home", "--json", "--no-dev", "--no-quick"}
+
+    def missing(command: object, name: str) -> list[str]:
+        below = getattr(command, "commands", None)
+        if below:
+            return [one for key, sub in below.items() for one in missing(sub, f"{name} {key}")]
+        options = {opt for one in command.params for opt in (*one.opts, *one.secondary_opts)}
+        named = {one for one in options if one.startswith("--")} - everywhere
+        return [f"{name} {one}" for one in named if f"`{one}`" not in rows.get(name, "")]
+
+    assert missing(typer.main.get_command(app), "mailkeep") == []
+
+
+def test_every_command_speaks_json() -> None:
+    def mute(command: object, name: str) -> list[str]:
+        below = getattr(command, "commands", None)
+        if below:
+            return [one for key, sub in below.items() for one in mute(sub, f"{name} {key}")]
+        return [] if any("--json" in one.opts for one in command.params) else [name]
+
+    assert mute(typer.main.get_command(app), "mailkeep") == []
+
+
+def test_every_check_of_the_doctor_is_in_the_reference() -> None:
+    assert {one.__module__ for one in CHECKS.values()} == {one.__name__ for one in look.MODULES}
+    assert [one for one in CHECKS if f"`{one}`" not in REFERENCE] == []
 
 
 def test_the_makes_that_the_documents_name_exist() -> None:

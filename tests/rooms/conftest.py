@@ -26,6 +26,12 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
+async def new_postgresql(postgresql_url: str) -> str:
+    """The URL of an empty database on it."""
+    return await _new_postgresql_database(postgresql_url)
+
+
+@pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
 

@@ -77,7 +77,7 @@ async def start(home: Path) -> tuple[asyncio.subprocess.Process, list[str], str]
         "--home",
         str(home),
         stdout=asyncio.subprocess.PIPE,
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": "300", "PYTHONUNBUFFERED": "1"},
+        env={"PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": "1"},
     )
     assert process.stdout is not None
     printed = ""

@@ -63,7 +63,7 @@ class PasswordSet(Fact, frozen=True):
 
 @fact("accounts.sessions_ended")
 class SessionsEnded(Fact, frozen=True):
-    """Sessions were ended before their time. ``why``: owner, recovery, denied, frozen."""
+    """Sessions were ended before their time. ``why``: owner, recovery, denied, frozen, restored."""
 
     account: str
     count: int

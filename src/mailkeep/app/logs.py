@@ -5,6 +5,7 @@ Tracebacks are written without local variables: those hold keys and mail. What l
 """
 
 import logging
+import os
 import sys
 import warnings
 from typing import Literal
@@ -43,7 +44,9 @@ def configure(level: Literal["info", "warning"], *, people: bool) -> None:
 def _ending(*, people: bool) -> list[Processor]:
     renderer: Processor = structlog.processors.JSONRenderer()
     if people:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        )
     return [structlog.processors.format_exc_info, _masked, renderer]
 
 

@@ -29,10 +29,12 @@ from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.trust import register
 from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
 
-from . import retention, watching
+from . import environment, retention, watching
 from .retention import RetentionSettings
 from .telemetry import settings as telemetry
 from .telemetry.settings import TelemetrySettings
+
+_DATABASES = ("sqlite:///", "postgresql://")
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,7 +60,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         public_url: under which people and providers reach the pages and webhooks.
         trusted_proxies: networks of our own reverse proxies, whose ``X-Forwarded-For`` is believed.
-        database: ``sqlite:///…`` or ``postgresql://…``; empty means a file in the home directory.
+        database: ``sqlite:///…`` or ``postgresql://…``, or where such a URL is: ``env:NAME``,
+            ``file:PATH``; empty means a file in the home directory.
         keep_unconfirmed: seconds for which an ordinary body is kept until a delivery is reported.
         keep_given_up: seconds, after its time is over, for which an ordinary message that was given
             up can still be requeued by hand.
@@ -105,21 +108,36 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def provider_names(self) -> set[str]:
         return {one.name for one in self.provider}
 
-    def database_url(self, home: Path) -> str:
-        return self.database or f"sqlite:///{home / 'mailkeep.db'}"
+    def database_url(self, home: Path, environ: Mapping[str, str] = os.environ) -> str:
+        """Where the database is; may hold a password. Raises ``BadSettings``."""
+        url = self.database or f"sqlite:///{home / 'mailkeep.db'}"
+        if url.startswith(("env:", "file:")):
+            url = environment.reveal(url, "database", environ)
+        if not url.startswith(_DATABASES):
+            raise BadSettings("database: say sqlite:///PATH or postgresql://…")
+        return url
 
 
-def load(path: Path) -> Settings:
-    """Read and check a settings file.
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read and check a settings file, with what the environment says over it.
+
+    Without a file the environment alone will do, when it says anything.
 
     Raises:
         BadSettings: it cannot be read, or says something that cannot be.
     """
-    try:
-        raw = tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise BadSettings(f"{path}: {error}") from error
-    return parse(raw)
+    raw: dict[str, object] = {}
+    if path.exists() or not environment.given(environ, Settings):
+        try:
+            raw = tomllib.loads(path.read_text())
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise BadSettings(f"{path}: {error}") from error
+    return parse(environment.overlay(raw, environ, Settings))
+
+
+def of_development(raw: Mapping[str, object]) -> Settings:
+    """Development's own settings, with what the environment says over them."""
+    return parse(environment.overlay(raw, os.environ, Settings))
 
 
 def parse(raw: Mapping[str, object]) -> Settings:
@@ -128,8 +146,8 @@ def parse(raw: Mapping[str, object]) -> Settings:
         settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
         raise BadSettings(_nearest(str(error))) from error
-    if settings.database and not settings.database.startswith(("sqlite:///", "postgresql://")):
-        raise BadSettings("database: say sqlite:///PATH or postgresql://…")
+    if settings.database and not settings.database.startswith((*_DATABASES, "env:", "file:")):
+        raise BadSettings("database: say sqlite:///PATH, postgresql://…, env:NAME or file:PATH")
     if urlsplit(settings.public_url).scheme not in {"http", "https"}:
         raise BadSettings("public_url: say http://HOST or https://HOST")
     _unique("provider", [one.name for one in settings.provider])
@@ -235,19 +253,7 @@ def heartbeat_url(settings: Settings, environ: Mapping[str, str] = os.environ) -
 
 
 def _secret(where: str | None, what: str, environ: Mapping[str, str]) -> Secret | None:
-    if where is None:
-        return None
-    source, _, name = where.partition(":")
-    if source == "env":
-        if name not in environ:
-            raise BadSettings(f"{what}: the environment has no {name}")
-        return Secret(environ[name])
-    if source == "file":
-        try:
-            return Secret(Path(name).read_text().strip())
-        except OSError as error:
-            raise BadSettings(f"{what}: {name} cannot be read") from error
-    raise BadSettings(f"{what}: say env:NAME or file:PATH, not the secret itself")
+    return None if where is None else Secret(environment.reveal(where, what, environ))
 
 
 _UNKNOWN_FIELD = re.compile(r"unknown field `(\w+)`(?: - at `\$\.?([\w.]*))?")

@@ -19,8 +19,11 @@ import os
 import secrets
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .clock import HOUR, Instant
@@ -122,6 +125,16 @@ class KeyRing:
                 raise Unsealable("the key of that hour has been destroyed")
             self._hours[hour] = AESGCM(_read_or_create(path))
         return self._hours[hour]
+
+
+def verify(public_key: str, data: bytes, signature: str) -> bool:
+    """Whether ``sign`` of the ring with that public key made the signature."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+        key.verify(bytes.fromhex(signature), data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def digest(data: bytes) -> str:

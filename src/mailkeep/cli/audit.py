@@ -3,30 +3,31 @@
 import json
 
 import typer
-from rich.console import Console
 
-from mailkeep.base.errors import Conflict
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit
 from mailkeep.store.database import Tx
 
 from .house import DEFAULT_HOME, Home, read
+from .output import FOUND, Json, group, result
 
-app = typer.Typer(no_args_is_help=True, help="The audit log: a hash chain with a signed head.")
-out = Console()
+app = group("The audit log: a hash chain with a signed head.")
 
 
 @app.command()
-def verify(home: Home = DEFAULT_HOME) -> None:
-    """Check every entry against the one before it."""
+def verify(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Check every entry against the one before it; ends with 1 where one does not fit."""
     broken = read(home, audit.verify)
+    text = "Every entry fits the chain."
     if broken is not None:
-        raise Conflict(f"entry {broken} does not fit the chain: it was altered, or one is missing")
-    out.print("Every entry fits the chain.")
+        text = f"Entry {broken} does not fit the chain: it was altered, or one is missing."
+    result({"fits": broken is None, "first_broken": broken}, text, as_json=as_json)
+    if broken is not None:
+        raise typer.Exit(FOUND)
 
 
 @app.command()
-def head(home: Home = DEFAULT_HOME) -> None:
+def head(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Print the signed head as one line of JSON, to be kept where this machine cannot write.
 
     A chain that was cut short still fits; it no longer has the entries that a kept head counts.
@@ -43,4 +44,4 @@ def head(home: Home = DEFAULT_HOME) -> None:
         "signature": found.signature,
         "public_key": keys.public_key(),
     }
-    out.file.write(json.dumps(line) + "\n")
+    result(line, json.dumps(line), as_json=as_json)

@@ -1,5 +1,6 @@
 """What development mode is made of: its settings, and the words it greets with."""
 
+import os
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +15,7 @@ CANARY_DOMAIN = "post.example.org"  #: mail to it is our own, and does not fill 
 
 
 FILE = "development.json"  #: in the home: for commands that look in from another terminal
+KEY_FILE = "development.key"  #: in the home, 0600: the key that is good at the time, for them too
 
 
 def settings(url: str, standins: list[StandIn], smtp: int) -> dict[str, object]:
@@ -49,6 +51,29 @@ def settings(url: str, standins: list[StandIn], smtp: int) -> dict[str, object]:
             {"name": "alert", "priority": 2, "routes": routes},
             {"name": "bulk", "priority": 9, "concurrency": 10, "routes": routes},
         ],
+    }
+
+
+def keep_key(home: Path, key: str) -> None:
+    """Lay the key down for ``mailkeep send`` in another terminal, for its owner's eyes only."""
+    handle = os.open(home / KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(key + "\n")
+
+
+def described(
+    url: str, smtp: int, key: str, home: Path, standins: list[StandIn]
+) -> dict[str, object]:
+    """The same as ``greet`` says, for a program."""
+    return {
+        "ready": True,
+        "url": url,
+        "mailbox": f"{url}/mailbox",
+        "console": f"{url}/console",
+        "smtp": {"host": "localhost", "port": smtp},
+        "key": key,
+        "home": str(home),
+        "standins": [{"kind": one.kind, "api": one.api, "faults": one.control} for one in standins],
     }
 
 

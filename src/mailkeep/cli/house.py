@@ -10,19 +10,25 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
 import typer
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from mailkeep.app import environment
 from mailkeep.app import settings as app_settings
 from mailkeep.base.clock import SystemClock
-from mailkeep.base.errors import BadSettings
+from mailkeep.base.errors import BadSettings, Unavailable
+from mailkeep.base.secret import Secret
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.migrate import upgrade
 from mailkeep.trust.register import nearest
 
-from .development import FILE
+from .development import FILE, KEY_FILE
 
 T = TypeVar("T")
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class NoSecrets(dict[str, str]):
@@ -49,11 +55,16 @@ def settings(home: Path) -> app_settings.Settings:
         BadSettings: there are neither.
     """
     file, development = home / "mailkeep.toml", home / FILE
-    if file.exists():
+    if file.exists() or not development.exists():
+        if not file.exists() and not environment.given(os.environ, app_settings.Settings):
+            raise BadSettings(f"there is no Mailkeep in {home}; say where with --home")
         return app_settings.load(file)
-    if not development.exists():
-        raise BadSettings(f"there is no Mailkeep in {home}; say where with --home")
-    return app_settings.parse(json.loads(development.read_text()))
+    return app_settings.of_development(json.loads(development.read_text()))
+
+
+def in_development(home: Path) -> bool:
+    """Whether the home's settings are those of a development mode."""
+    return (home / FILE).exists() and not (home / "mailkeep.toml").exists()
 
 
 def provider(home: Path, name: str) -> str:
@@ -64,14 +75,42 @@ def provider(home: Path, name: str) -> str:
     return name
 
 
+def way_in(home: Path) -> tuple[str, Secret]:
+    """URL and API key of a running Mailkeep: ``MAILKEEP_URL`` and ``MAILKEEP_KEY``; what of them is
+    not there, from the home.
+
+    Raises:
+        BadSettings: no key is known, or it would travel in clear.
+    """
+    file = home / KEY_FILE
+    key = os.environ.get("MAILKEEP_KEY") or (file.read_text().strip() if file.exists() else "")
+    if not key:
+        raise BadSettings("no API key: set MAILKEEP_KEY (make one with `mailkeep keys create`)")
+    url = os.environ.get("MAILKEEP_URL") or settings(home).public_url
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        raise BadSettings("MAILKEEP_URL: say http://HOST or https://HOST")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise BadSettings("MAILKEEP_URL: the key would travel in clear; say https://")
+    return url.rstrip("/"), Secret(key)
+
+
 def read(home: Path, work: Callable[[Tx], Awaitable[T]]) -> T:
     """Run ``work`` in a reading transaction."""
 
     async def run() -> T:
-        database = Database(settings(home).database_url(home), SystemClock())
+        url = settings(home).database_url(home)
+        file = sqlite_file(url)
+        if file is not None and not file.exists():
+            raise BadSettings(f"there is no database {file}; `mailkeep up` makes it")
+        database = Database(url, SystemClock())
         try:
             async with database.read() as tx:
                 return await work(tx)
+        except (OperationalError, ProgrammingError) as error:
+            raise Unavailable(
+                "the database lacks what this version reads; `mailkeep up` brings it up to date"
+            ) from error
         finally:
             await database.close()
 
@@ -90,6 +129,11 @@ def write(home: Path, work: Callable[[Database, Tx], Awaitable[T]]) -> T:
             await database.close()
 
     return asyncio.run(run())
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite database; None for any other."""
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
 
 
 def operator() -> str:

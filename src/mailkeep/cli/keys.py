@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from mailkeep.base.clock import DAY, HOUR, SystemClock, iso
 from mailkeep.base.errors import BadSettings
@@ -15,9 +14,9 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.trust.register import nearest
 
 from .house import DEFAULT_HOME, Home, operator, read, settings, write
+from .output import Json, group, plain, result, when
 
-app = typer.Typer(no_args_is_help=True, help="API keys.")
-out = Console()
+app = group("API keys.")
 
 
 Name = Annotated[str, typer.Argument(help="The name that it was made under, or its id.")]
@@ -38,6 +37,7 @@ def create(
         list[str] | None, typer.Option(help="Only from these networks, as 192.0.2.0/24.")
     ] = None,
     days: Annotated[float | None, typer.Option(min=0, help="It ends after so many days.")] = None,
+    as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Make an API key and print it, once."""
@@ -64,18 +64,32 @@ def create(
             by=operator(),
         )
 
-    out.print(write(home, work), highlight=False)
+    key = write(home, work)
+    result({"name": name, "key": key}, key, as_json=as_json)
 
 
 @app.command("list")
-def show(home: Home = DEFAULT_HOME) -> None:
+def show(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """List the API keys: what each may do, never the key."""
     now = SystemClock().now()
     found = read(home, api_keys.listing)
-    if not found:
-        out.print("No key was made so far.")
-    for one in found:
-        out.print(line(one, one.state(now)), markup=False, highlight=False, soft_wrap=True)
+    lines = [plain(line(one, one.state(now))) for one in found]
+    documents = [
+        {
+            "id": one.id,
+            "name": one.name,
+            "state": one.state(now),
+            "scopes": one.scopes,
+            "streams": one.streams,
+            "domains": one.domains,
+            "networks": one.networks,
+            "created_at": when(one.created_at),
+            "last_used_at": when(one.last_used_at),
+            "expires_at": when(one.expires_at),
+        }
+        for one in found
+    ]
+    result(documents, "\n".join(lines) or "No key was made so far.", as_json=as_json)
 
 
 @app.command()
@@ -84,6 +98,7 @@ def rotate(
     overlap: Annotated[
         float, typer.Option(min=0, help="Hours for which the old key is still good.")
     ],
+    as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Make a successor with the same name and bindings, print it once, and end the old key."""
@@ -91,11 +106,12 @@ def rotate(
     async def work(_database: Database, tx: Tx) -> str:
         return await api_keys.rotate(tx, KeyRing(home), name, round(overlap * HOUR), by=operator())
 
-    out.print(write(home, work), highlight=False)
+    key = write(home, work)
+    result({"name": name, "key": key}, key, as_json=as_json)
 
 
 @app.command()
-def revoke(name: Name, home: Home = DEFAULT_HOME) -> None:
+def revoke(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Revoke every API key of that name."""
 
     async def work(_database: Database, tx: Tx) -> int:
@@ -104,7 +120,7 @@ def revoke(name: Name, home: Home = DEFAULT_HOME) -> None:
     count = write(home, work)
     if not count:
         raise BadSettings(f"no key called {name!r} was in use")
-    out.print(f"{count} revoked.")
+    result({"name": name, "revoked": count}, f"{count} revoked.", as_json=as_json)
 
 
 def line(key: KeyView, state: str) -> str:

@@ -1,45 +1,49 @@
 """``mailkeep``: the commands."""
 
+import errno
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
+import msgspec
 import typer
 from rich.console import Console
-from rich.markup import escape
+from typer._click.exceptions import ClickException
 
 from mailkeep import __version__
-from mailkeep.app.application import Application
-from mailkeep.base.errors import BadSettings, MailkeepError
+from mailkeep.base.errors import BadSettings, Conflict, MailkeepError, TooMany, Unavailable
 from mailkeep.incidents import queries as incident_queries
 from mailkeep.response import queries as response_queries
 from mailkeep.watch import queries as watch_queries
 
-from . import audit, bench, keys, providers, report, serve
+from . import audit, backup, bench, doctor, documents, keys, messages, providers, report, send
 from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
 from .loop import run
+from .output import FINE, FOUND, MISTAKE, Json, group, note, plain, result
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="Mail that no fallen provider can lose, accounts that none can take.",
-)
-incidents_app = typer.Typer(invoke_without_command=True, help="Incidents: what may be going on.")
+WORDS = "Mail that no fallen provider can lose, accounts that none can take."
+app = group(WORDS)
+incidents_app = group("Incidents: what may be going on.", alone=True)
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
+app.add_typer(messages.app, name="messages")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(providers.app, name="providers")
+app.command("send")(send.send)
+app.command("doctor")(doctor.doctor)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.command("bench")(bench.bench)
 
-app.command()(bench.bench)
-
-out = Console()
-err = Console(stderr=True)
+# What does not fit the width of a terminal, or of a pipe, is the reader's to wrap.
+out = Console(soft_wrap=True)
 
 
 @app.callback(invoke_without_command=True)
 def root(version: Annotated[bool, typer.Option("--version")] = False) -> None:
     """Mail that no fallen provider can lose, accounts that none can take."""
     if version:
-        out.print(f"mailkeep {__version__}")
+        sys.stdout.write(f"mailkeep {__version__}\n")
         raise typer.Exit
 
 
@@ -59,58 +63,91 @@ def up(
             min=0, max=65535, help="Port for SMTP submission, in development; 0 takes a free one."
         ),
     ] = 8026,
+    as_json: Json = False,
 ) -> None:
     """Start Mailkeep."""
+    from . import serve  # the web framework, which nobody who only looks in need wait for
+
     if dev and host not in {"127.0.0.1", "::1", "localhost"}:
         raise BadSettings("development mode listens on loopback only")
     if dev:
-        run(serve.development(home, port, smtp_port, out))
+        run(serve.development(home, port, smtp_port, out, as_json=as_json))
     else:
-        run(serve.production(home, host, port, out))
+        run(serve.production(home, host, port, as_json=as_json))
 
 
 @app.command("watch")
-def watch_opinions(home: Home = DEFAULT_HOME) -> None:
+def watch_opinions(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Say what may be going on with our providers and customers, and why."""
     watch = settings(home).watch
     found = read(home, lambda tx: watch_queries.opinions(tx, watch))
-    if not found:
-        out.print("Nothing speaks for anything unusual.")
-    for opinion in found:
-        word = "OPEN" if opinion.open else "below the line"
-        out.print(f"[{word}] {opinion.explain()}", markup=False, highlight=False)
+    lines = [
+        f"[{'OPEN' if one.open else 'below the line'}] "
+        + "\n".join(map(plain, one.explain().split("\n")))
+        for one in found
+    ]
+    text = "\n".join(lines) or "Nothing speaks for anything unusual."
+    result({"opinions": [documents.opinion(one) for one in found]}, text, as_json=as_json)
 
 
 @incidents_app.callback()
-def incidents_list(context: typer.Context, home: Home = DEFAULT_HOME) -> None:
+def incidents_list(
+    context: typer.Context, as_json: Json = False, home: Home = DEFAULT_HOME
+) -> None:
     """List the incidents, the newest first."""
     if context.invoked_subcommand is not None:
         return
     found = read(home, incident_queries.recent)
-    if not found:
-        out.print("No incident so far.")
-    for one in found:
-        out.print(report.line(one), markup=False, highlight=False)
+    text = "\n".join(map(report.line, found)) or "No incident so far."
+    result({"incidents": [documents.incident(one) for one in found]}, text, as_json=as_json)
 
 
 @incidents_app.command("show")
 def incidents_show(
     incident: Annotated[str, typer.Argument(help="As the list names it.")],
+    as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Say all that is known of an incident."""
+    from mailkeep.app.application import Application
+
     running = Application(settings(home), home, environ=NoSecrets())
     found = read(home, lambda tx: response_queries.case(tx, running.response.means, incident))
-    out.print(report.full(found), markup=False, highlight=False)
+    result(documents.case(found), report.full(found), as_json=as_json)
 
 
 def main() -> None:
-    """Run a command; what the user can mend is said in one line, without a trace."""
+    """Run a command. What the user can mend is said in one line, or one JSON object, without a
+    trace; the exit code says whose turn it is (``output.FINE`` and its like)."""
+    as_json = "--json" in sys.argv[1:]
     try:
-        app()
+        code = app(standalone_mode=False)
+    except ClickException as error:  # an option that there is not, an argument that is missing
+        if as_json:
+            _fail("usage", error.format_message(), MISTAKE, as_json=True)
+        error.show()
+        sys.exit(MISTAKE)
     except MailkeepError as error:
-        err.print(f"[bold red]mailkeep:[/] {escape(str(error))}", highlight=False)
-        sys.exit(2)
-    except OSError as error:  # a home that cannot be made, a database that is not there
-        err.print(f"[bold red]mailkeep:[/] {escape(str(error))}", highlight=False)
-        sys.exit(2)
+        later = isinstance(error, Unavailable | Conflict | TooMany)
+        code = FOUND if later else MISTAKE
+        _fail(error.slug, str(error), code, field=error.field, as_json=as_json)
+    except BrokenPipeError:  # whoever read along has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FOUND)
+    except OSError as error:  # a home that cannot be made, a disk that is full
+        code = FOUND if error.errno in {errno.ENOSPC, errno.EIO, errno.EDQUOT} else MISTAKE
+        _fail("system", str(error), code, as_json=as_json)
+    except typer.Abort:
+        _fail("stopped", "stopped", FOUND, as_json=as_json)
+    sys.exit(code if isinstance(code, int) else FINE)
+
+
+def _fail(
+    slug: str, detail: str, code: int, *, as_json: bool, field: str | None = None
+) -> NoReturn:
+    if as_json:
+        problem = {"error": slug, "detail": detail, "field": field, "exit": code}
+        sys.stderr.write(msgspec.json.encode(problem).decode() + "\n")
+    else:
+        note(f"mailkeep: {detail}" + (f" ({field})" if field else ""))
+    sys.exit(code)

@@ -1,18 +1,24 @@
 """``mailkeep providers``: cut one off, let it rest, and back. Every one goes into the audit log."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 
-from mailkeep.base.clock import MINUTE
-from mailkeep.mail import services
+from mailkeep.app.settings import Settings
+from mailkeep.base.clock import MINUTE, iso
+from mailkeep.mail import listing, services
+from mailkeep.mail.listing import ProviderState
+from mailkeep.response.keeping import take_turn
 from mailkeep.store.database import Database, Tx
 
-from .house import DEFAULT_HOME, Home, operator, provider, write
+from .house import DEFAULT_HOME, Home, operator, provider, read, settings, write
+from .output import Json, group, plain, result, table, when
 
-app = typer.Typer(no_args_is_help=True, help="Providers: cut one off, let one rest, restore it.")
-out = Console()
+T = TypeVar("T")
+
+app = group("Providers: which there are; cut one off, let one rest, restore it.")
 
 Name = Annotated[str, typer.Argument(metavar="PROVIDER", help="Its name in the settings.")]
 Reason = Annotated[str, typer.Option(help="Goes into the audit log.")]
@@ -21,33 +27,59 @@ Minutes = Annotated[
 ]
 
 
+@app.command("list")
+def list_all(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """List the providers: kind, party, streams, and which are cut off or rest, since when, why."""
+    known, states = settings(home), read(home, listing.states)
+    found = describe(known, states)
+    rows = [("provider", "kind", "party", "state", "streams")] if found else []
+    for one in found:
+        names = (str(one["name"]), str(one["kind"]), str(one["party"]))
+        rows.append((*names, _state(states.get(names[0])), ", ".join(_streams(known, names[0]))))
+    text = table(rows, "The settings have no provider.")
+    result({"providers": found}, text, as_json=as_json)
+
+
 @app.command()
-def cut(name: Name, reason: Reason, minutes: Minutes = 60.0, home: Home = DEFAULT_HOME) -> None:
+def cut(
+    name: Name,
+    reason: Reason,
+    minutes: Minutes = 60.0,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
     """Cut a provider off: no request to it starts any more."""
-    provider(home, name)
 
     async def work(database: Database, tx: Tx) -> int:
         since = tx.now - round(minutes * MINUTE)
         return await services.cut_off(database, tx, name, by=operator(), reason=reason, since=since)
 
-    out.print(f"{name} is cut off; {write(home, work)} messages are sent again elsewhere.")
+    again = _act(home, name, work)
+    text = f"{name} is cut off; {again} messages are sent again elsewhere."
+    result({"provider": name, "cut": True, "sent_again": again}, text, as_json=as_json)
 
 
 @app.command()
-def restore(name: Name, reason: Reason, home: Home = DEFAULT_HOME) -> None:
+def restore(name: Name, reason: Reason, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Let a provider that was cut off carry mail again."""
-    provider(home, name)
 
     async def work(database: Database, tx: Tx) -> bool:
         return await services.restore(database, tx, name, by=operator(), reason=reason)
 
-    out.print(f"{name} carries mail again." if write(home, work) else f"{name} was not cut off.")
+    changed = _act(home, name, work)
+    text = f"{name} carries mail again." if changed else f"{name} was not cut off."
+    result({"provider": name, "cut": False, "changed": changed}, text, as_json=as_json)
 
 
 @app.command()
-def rest(name: Name, reason: Reason, minutes: Minutes = 5.0, home: Home = DEFAULT_HOME) -> None:
+def rest(
+    name: Name,
+    reason: Reason,
+    minutes: Minutes = 5.0,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
     """Leave a silent provider alone: canaries go through it, other mail only if nothing stands."""
-    provider(home, name)
 
     async def work(database: Database, tx: Tx) -> int:
         since = tx.now - round(minutes * MINUTE)
@@ -55,15 +87,64 @@ def rest(name: Name, reason: Reason, minutes: Minutes = 5.0, home: Home = DEFAUL
             database, tx, name, by=operator(), reason=reason, since=since
         )
 
-    out.print(f"{name} rests; {write(home, work)} messages are sent again elsewhere.")
+    again = _act(home, name, work)
+    text = f"{name} rests; {again} messages are sent again elsewhere."
+    result({"provider": name, "rests": True, "sent_again": again}, text, as_json=as_json)
 
 
 @app.command()
-def unrest(name: Name, reason: Reason, home: Home = DEFAULT_HOME) -> None:
+def unrest(name: Name, reason: Reason, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Let a provider that rests carry ordinary mail again."""
-    provider(home, name)
 
     async def work(database: Database, tx: Tx) -> bool:
         return await services.unrest_provider(database, tx, name, by=operator(), reason=reason)
 
-    out.print(f"{name} carries mail again." if write(home, work) else f"{name} did not rest.")
+    changed = _act(home, name, work)
+    text = f"{name} carries mail again." if changed else f"{name} did not rest."
+    result({"provider": name, "rests": False, "changed": changed}, text, as_json=as_json)
+
+
+def describe(known: Settings, states: dict[str, ProviderState]) -> list[dict[str, object]]:
+    """The providers of the settings with what was said of each (pure)."""
+    out: list[dict[str, object]] = []
+    for one in known.provider:
+        state = states.get(one.name)
+        cut_at, rested_at = (None, None) if state is None else (state.cut_at, state.rested_at)
+        out.append(
+            {
+                "name": one.name,
+                "kind": one.kind,
+                "party": one.party,
+                "streams": _streams(known, one.name),
+                "cut_at": when(cut_at),
+                "cut_reason": state.cut_reason if state is not None and cut_at else None,
+                "rests_since": when(rested_at),
+                "rest_reason": state.rest_reason if state is not None and rested_at else None,
+            }
+        )
+    return out
+
+
+def _act(home: Path, name: str, work: Callable[[Database, Tx], Awaitable[T]]) -> T:
+    """Do it while nothing else counts which routes stand: an automatic cut that counted at the
+    same time would find enough, and leave too few."""
+    provider(home, name)
+
+    async def alone(database: Database, tx: Tx) -> T:
+        await take_turn(tx)
+        return await work(database, tx)
+
+    return write(home, alone)
+
+
+def _streams(known: Settings, name: str) -> list[str]:
+    return [one.name for one in known.stream if name in {route.provider for route in one.routes}]
+
+
+def _state(state: ProviderState | None) -> str:
+    words = []
+    if state is not None and state.cut_at is not None:
+        words.append(f"cut off since {iso(state.cut_at)} ({plain(state.cut_reason)})")
+    if state is not None and state.rested_at is not None:
+        words.append(f"rests since {iso(state.rested_at)} ({plain(state.rest_reason)})")
+    return "; ".join(words) or "carries mail"

@@ -1,5 +1,6 @@
 """Start the app, and in development everything that it needs around it."""
 
+import asyncio
 import contextlib
 import json
 import secrets
@@ -19,25 +20,36 @@ from mailkeep.mail import api_keys
 from mailkeep.smtp import door, receiving
 
 from . import development as dev
+from . import doctor
+from .output import result
 from .standins import StandIn
 
 GRACE_SECONDS = 2  #: how long open pages may hold up the stop
 
 
-async def production(home: Path, host: str, port: int, out: Console) -> None:
+async def production(home: Path, host: str, port: int, *, as_json: bool = False) -> None:
     """Run on the settings in ``<home>/mailkeep.toml`` until stopped."""
     logs.configure("info", people=False)
     settings = app_settings.load(home / "mailkeep.toml")
     port = _claim(port, "--port", host)
     async with Application(settings, home) as running:
-        out.print(f"Mailkeep listens on http://{host}:{port}")
-        if running.submission is not None:
-            ports = ", ".join(str(one) for one in running.submission.ports)
-            out.print(f"and takes mail in by SMTP on port {ports}")
-        await _serve(running, host, port)
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        ports = [] if running.submission is None else list(running.submission.ports)
+        words = f"Mailkeep listens on {url}"
+        if ports:
+            words += f"\nand takes mail in by SMTP on port {', '.join(map(str, ports))}"
+        result({"ready": True, "url": url, "smtp": ports}, words, as_json=as_json)
+        checking = asyncio.create_task(doctor.at_start(home, settings), name="doctor")
+        try:
+            await _serve(running, host, port)
+        finally:
+            checking.cancel()
+            await asyncio.gather(checking, return_exceptions=True)
 
 
-async def development(home: Path, port: int, smtp_port: int, out: Console) -> None:
+async def development(
+    home: Path, port: int, smtp_port: int, out: Console, *, as_json: bool = False
+) -> None:
     """Run on embedded defaults with two stand-in providers and the mailbox, on loopback."""
     logs.configure("warning", people=True)
     port = _claim(port, "--port")
@@ -51,14 +63,15 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
         standins = []
         for kind in dev.KINDS:
             secret, webhook = secrets.token_urlsafe(18), f"mailkeep:{secrets.token_urlsafe(18)}"
-            out.print(f"Starting the {kind} stand-in …", style="dim")
+            if not as_json:
+                out.print(f"Starting the {kind} stand-in …", style="dim")
             standins.append(
                 await stack.enter_async_context(
                     StandIn(kind, mail_port, secret, webhook, f"{url}/hooks/{kind}")
                 )
             )
         raw = dev.settings(url, standins, smtp_port)
-        settings = app_settings.parse(raw)
+        settings = app_settings.of_development(raw)
         environ = {name: value for one in standins for name, value in one.secrets().items()}
         running = await stack.enter_async_context(
             Application(settings, home, dev=True, environ=environ, standins=dev.views(standins))
@@ -71,7 +84,11 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
             key = await api_keys.create(
                 tx, running.keys, "development", ("send", "read", "operate"), by="development"
             )
-        dev.greet(out, url, smtp_port, key, home, standins)
+        dev.keep_key(home, key)
+        if as_json:
+            result(dev.described(url, smtp_port, key, home, standins), "", as_json=True)
+        else:
+            dev.greet(out, url, smtp_port, key, home, standins)
         hosts = (f"localhost:{port}", f"127.0.0.1:{port}")
         await _serve(running, "127.0.0.1", port, hosts)
 

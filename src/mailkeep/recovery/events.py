@@ -75,7 +75,7 @@ class RecoveryCompleted(Fact, frozen=True):
 @fact("recovery.voided")
 class RecoveryVoided(Fact, frozen=True):
     """A recovery can no longer be completed. ``why``: denied, expired, superseded, provider_cut,
-    tries_used_up, dependent_proofs, completed_another."""
+    tries_used_up, dependent_proofs, completed_another, restored."""
 
     recovery: str
     account: str

@@ -40,6 +40,25 @@ async def upgrade(database: Database) -> None:
         await tx.on_connection(lambda connection: command.upgrade(config(connection), "head"))
 
 
+def versions() -> list[str]:
+    """The versions of the schema that this code knows, the newest first."""
+    script = ScriptDirectory(str(MIGRATIONS))
+    return [one.revision for one in script.walk_revisions()]
+
+
+async def version(tx: Tx) -> str | None:
+    """The version of a database's schema; None when it has none yet."""
+    there = await tx.value(
+        text("SELECT to_regclass('alembic_version')")
+        if tx.is_postgresql
+        else text("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")
+    )
+    if there is None:
+        return None
+    found = await tx.value(text("SELECT version_num FROM alembic_version"))
+    return None if found is None else str(found)
+
+
 @cache
 def head() -> str | None:
     """The newest migration that this version has."""

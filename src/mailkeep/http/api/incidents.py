@@ -140,13 +140,13 @@ class IncidentsApi(Controller):
         async with running.database.read() as tx:
             found = await incidents.recent(tx, MOST)
             means = running.response.means
-            return IncidentsOut([_out(await queries.of(tx, means, one)) for one in found])
+            return IncidentsOut([shown(await queries.of(tx, means, one)) for one in found])
 
     @get("/{incident:str}", summary="One incident")
     async def show(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
         await authorise(request, running, Scope.READ)
         async with running.database.read() as tx:
-            return _out(await queries.case(tx, running.response.means, incident))
+            return shown(await queries.case(tx, running.response.means, incident))
 
     @post("/{incident:str}/actions/{name:str}", status_code=200, summary="Preview, apply, undo")
     async def act(self, request: Incoming, running: Running, incident: str, name: str) -> ActionOut:
@@ -177,12 +177,13 @@ class IncidentsApi(Controller):
 
         async def end(tx: Tx) -> IncidentOut:
             await running.incidents.close(tx, incident, wanted.text, by=by)
-            return _out(await queries.case(tx, running.response.means, incident))
+            return shown(await queries.case(tx, running.response.means, incident))
 
         return await running.database.retrying(end)
 
 
-def _out(case: CaseView) -> IncidentOut:
+def shown(case: CaseView) -> IncidentOut:
+    """An incident as the API and the command line write it."""
     one = case.incident
     return IncidentOut(
         one.id,
@@ -221,8 +222,8 @@ def _blast(blast: BlastRadius) -> BlastOut:
 
 
 def _action(one: ActionView) -> ActionOut:
-    shown = one.preview
-    preview = PreviewOut(shown.summary, shown.count, shown.warnings, shown.needs_person)
+    told = one.preview
+    preview = PreviewOut(told.summary, told.count, told.warnings, told.needs_person)
     return ActionOut(one.name, one.state.value, one.by, iso(one.at), preview, one.result)
 
 

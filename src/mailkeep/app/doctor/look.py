@@ -1,0 +1,199 @@
+"""Gathers what the checks look at: files, the database, the providers' clocks."""
+
+import asyncio
+import datetime as dt
+import email.utils
+import os
+import shutil
+import sqlite3
+import stat
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import dns.asyncresolver
+import msgspec
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from mailkeep.app import environment
+from mailkeep.app.settings import ProviderSettings, Settings
+from mailkeep.base.clock import DAY, MINUTE, SystemClock
+from mailkeep.base.errors import BadSettings, Unavailable
+from mailkeep.base.ids import earliest
+from mailkeep.mail import queries, tables
+from mailkeep.mail.types import Status
+from mailkeep.providers import registry
+from mailkeep.store import migrate
+from mailkeep.store.database import Database, Tx
+
+from . import domains, house, ways
+from .catalogue import run
+from .resolver import fill
+from .types import DatabaseFacts, Finding, KeyFact, Scene
+
+HEAD_SECONDS = 5.0
+
+#: The modules with checks, in the order of the report.
+MODULES = (house, ways, domains)
+
+
+async def examine(
+    home: Path,
+    settings: Settings | None,
+    *,
+    error: str = "",
+    environ: Mapping[str, str] = os.environ,
+    resolver: dns.asyncresolver.Resolver | None = None,
+    offline: str = "",
+    senders: tuple[str, ...] = (),
+    development: bool = False,
+) -> list[Finding]:
+    """Look at everything, and say what every check says.
+
+    Args:
+        error: why there are no settings.
+        resolver: who is asked about DNS; without one, and with ``offline``, nobody is.
+        senders: domains to send as that the settings do not name.
+        development: the settings are those of a development mode.
+    """
+    offline = offline or ("" if resolver is not None else "there is no resolver")
+    scene = Scene(
+        home,
+        settings,
+        error,
+        modes=_modes(home),
+        free=_free(home),
+        database=await _database(home, settings, environ),
+        schemas=tuple(migrate.versions()),
+        skews={} if offline or settings is None else await _skews(settings),
+        secrets={} if settings is None else _secrets(settings, environ),
+        domains=senders,
+        development=development,
+        offline=offline,
+    )
+    if resolver is not None and not offline:
+        await fill(scene.records, lambda: run(scene, MODULES), resolver)
+    return run(scene, MODULES)
+
+
+def _modes(home: Path) -> dict[str, int]:
+    """Permissions of the home and of what must be its owner's alone."""
+    if not home.exists():
+        return {}
+    inside = ["keys", "keys/hourly", "keys/*.key", "keys/hourly/*.key", "mailkeep.db*"]
+    paths = [home, *(path for one in inside for path in sorted(home.glob(one)))]
+    out = {}
+    for path in paths:
+        try:
+            out[str(path)] = stat.S_IMODE(path.stat().st_mode)
+        except FileNotFoundError:  # an hour's key that was destroyed meanwhile
+            continue
+    return out
+
+
+def _free(home: Path) -> int:
+    return shutil.disk_usage(home).free if home.exists() else 0
+
+
+async def _database(
+    home: Path, settings: Settings | None, environ: Mapping[str, str]
+) -> DatabaseFacts:
+    if settings is None:
+        return DatabaseFacts(missing=True)
+    try:
+        url = settings.database_url(home, environ)
+    except BadSettings as error:
+        return DatabaseFacts(error=str(error))
+    if _absent(url):
+        return DatabaseFacts(missing=True)
+    database = Database(url, SystemClock())
+    try:
+        async with database.read() as tx:
+            return await _ask(tx)
+    except (SQLAlchemyError, OSError, Unavailable) as error:
+        # The text of the driver may quote the URL, and with it the password.
+        return DatabaseFacts(error=type(error).__name__)
+    finally:
+        await database.close()
+
+
+def _absent(url: str) -> bool:
+    """Whether it is a file that is not there; asking would make it."""
+    return url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists()
+
+
+async def _ask(tx: Tx) -> DatabaseFacts:
+    facts = DatabaseFacts(sqlite=not tx.is_postgresql, schema=await migrate.version(tx))
+    if not tx.is_postgresql:
+        facts = msgspec.structs.replace(
+            facts,
+            sqlite_version=sqlite3.sqlite_version_info,
+            journal=str(await tx.value(text("PRAGMA journal_mode"))),
+            synchronous=int(await tx.value(text("PRAGMA synchronous")) or 0),
+        )
+    if facts.schema != migrate.versions()[0]:
+        return facts  # its tables are not those that we would ask
+    m, k = tables.messages, tables.api_keys
+    given_up = await tx.value(
+        select(func.count()).where(
+            m.c.status == Status.GIVEN_UP.value, m.c.id >= earliest("msg", tx.now - DAY)
+        )
+    )
+    rows = await tx.all(select(k).where(k.c.revoked_at.is_(None)).order_by(k.c.id))
+    return msgspec.structs.replace(
+        facts,
+        keys=tuple(
+            KeyFact(row["name"], tuple(row["scopes"].split(",")), bool(row["streams"]))
+            for row in rows
+        ),
+        overdue=await queries.overdue(tx, tx.now - 2 * MINUTE),
+        given_up=int(given_up or 0),
+    )
+
+
+def _secrets(settings: Settings, environ: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    out = {}
+    for one in settings.provider:
+        for field, where in (("secret", one.secret), ("webhook_secret", one.webhook_secret)):
+            if where is None:
+                continue
+            try:
+                found = environment.reveal(where, field, environ)
+                out[one.name, field] = "" if found else f"{field} is empty"
+            except BadSettings as error:
+                out[one.name, field] = str(error)
+    return out
+
+
+async def _skews(settings: Settings) -> dict[str, float | str]:
+    """How far each provider's clock is ahead of ours: a HEAD, without any key."""
+    wanted = {one.name: url for one in settings.provider if (url := _origin(one))}
+    limit = aiohttp.ClientTimeout(total=HEAD_SECONDS)
+    async with aiohttp.ClientSession(timeout=limit) as session:
+        found = await asyncio.gather(*(_skew(session, url) for url in wanted.values()))
+    return dict(zip(wanted, found, strict=True))
+
+
+async def _skew(session: aiohttp.ClientSession, url: str) -> float | str:
+    clock = SystemClock()
+    try:
+        before = clock.now()
+        async with session.head(url, allow_redirects=False) as reply:
+            between = (before + clock.now()) / 2e6
+            date = email.utils.parsedate_to_datetime(reply.headers.get("Date", ""))
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return "it did not answer"
+    except (TypeError, ValueError):
+        return "it says no date"
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=dt.UTC)
+    return date.timestamp() + 0.5 - between  # the header leaves the fraction out
+
+
+def _origin(one: ProviderSettings) -> str:
+    module = sys.modules[type(registry.get(one.kind)).__module__]
+    url = urlsplit(one.base_url or getattr(module, "DEFAULT_BASE_URL", ""))
+    return f"{url.scheme}://{url.netloc}/" if url.scheme in {"http", "https"} else ""

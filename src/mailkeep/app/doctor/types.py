@@ -1,0 +1,124 @@
+"""Words of the doctor."""
+
+import enum
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from mailkeep.app.settings import ProviderSettings, Settings
+
+from .records import Records
+
+
+class State(enum.StrEnum):
+    """What came of a check."""
+
+    OK = "ok"  #: as it should be
+    WARNING = "warning"  #: it works, and something is missing that will be missed
+    FAILED = "failed"  #: mail or accounts are at risk as it stands
+    NOT_CHECKED = "not checked"  #: it could not be looked at; the meaning says why
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What came of a check about one thing.
+
+    Attributes:
+        id: of the check; stays the same.
+        about: a provider, a domain, a stream; empty where there is only one thing.
+        meaning: one sentence.
+        next: the cheapest step to set it right; empty when it is right.
+    """
+
+    id: str
+    state: State
+    meaning: str
+    next: str = ""
+    about: str = ""
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A finding before the catalogue puts its check's id to it."""
+
+    state: State
+    meaning: str
+    next: str = ""
+    about: str = ""
+
+
+class KeyFact(msgspec.Struct, frozen=True):
+    """An API key that is good."""
+
+    name: str
+    scopes: tuple[str, ...]
+    bound: bool
+
+
+class DatabaseFacts(msgspec.Struct, frozen=True):
+    """What the database says of itself.
+
+    Attributes:
+        error: why it could not be asked; the rest then says nothing.
+        schema: version of its schema; None when it has none yet.
+        journal, synchronous: SQLite's settings, as our own connections have them.
+    """
+
+    error: str = ""
+    missing: bool = False
+    sqlite: bool = True
+    schema: str | None = None
+    sqlite_version: tuple[int, ...] = ()
+    journal: str = ""
+    synchronous: int = 0
+    keys: tuple[KeyFact, ...] = ()
+    overdue: int = 0
+    given_up: int = 0
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """All that the checks look at.
+
+    Attributes:
+        error: why there are no settings.
+        modes: path and permission bits of the home and of what lies in it that is secret.
+        free: bytes free where the home is.
+        skews: by provider, how many seconds its clock is ahead of ours, or why nobody knows.
+        secrets: by provider and setting, what is wrong with the secret; empty when nothing is.
+        domains: further sender domains, asked for by whoever runs the doctor.
+        development: the settings are those of a development mode.
+        offline: why the network was not asked; empty when it was.
+    """
+
+    home: Path
+    settings: Settings | None
+    error: str = ""
+    modes: Mapping[str, int] = {}
+    free: int = 0
+    database: DatabaseFacts = DatabaseFacts()
+    schemas: tuple[str, ...] = ()
+    skews: Mapping[str, float | str] = {}
+    secrets: Mapping[tuple[str, str], str] = {}
+    domains: tuple[str, ...] = ()
+    development: bool = False
+    offline: str = ""
+    records: Records = msgspec.field(default_factory=Records)
+
+    @property
+    def providers(self) -> tuple[ProviderSettings, ...]:
+        return () if self.settings is None else self.settings.provider
+
+
+def ok(meaning: str, about: str = "") -> Said:
+    return Said(State.OK, meaning, about=about)
+
+
+def warning(meaning: str, step: str, about: str = "") -> Said:
+    return Said(State.WARNING, meaning, step, about)
+
+
+def failed(meaning: str, step: str, about: str = "") -> Said:
+    return Said(State.FAILED, meaning, step, about)
+
+
+def not_checked(why: str, step: str = "", about: str = "") -> Said:
+    return Said(State.NOT_CHECKED, why, step, about)

@@ -1,0 +1,97 @@
+"""Checks of the ways out and of what watches over them (pure)."""
+
+from itertools import combinations
+
+from mailkeep.trust import register
+from mailkeep.trust.graph import TrustGraph
+
+from .catalogue import check
+from .house import NO_SETTINGS
+from .types import Said, Scene, failed, not_checked, ok, warning
+
+
+@check("recovery.two_routes")
+def two_routes(scene: Scene) -> list[Said]:
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    recovery = scene.settings.recovery
+    if recovery is None:
+        return [not_checked("Mailkeep keeps no accounts here: there is no [recovery].")]
+    graph = TrustGraph(register.load(scene.settings.party))
+    parties = {one.name: one.party for one in scene.settings.provider}
+    routes = [one.provider for one in scene.settings.streams()[recovery.stream].routes]
+    pairs = [
+        (a, b)
+        for a, b in combinations(dict.fromkeys(routes), 2)
+        if graph.independent({parties[a]}, {parties[b]}).ok
+    ]
+    if not pairs:
+        return [
+            failed(
+                f"No two routes of {recovery.stream} are independent: nobody can reset a password.",
+                f"add a provider of another party to {recovery.stream}",
+            )
+        ]
+    spare = {one for pair in pairs for one in pair}
+    if not all(any(one not in pair for pair in pairs) for one in spare):
+        return [
+            warning(
+                "Two independent routes carry resets; when one falls, nobody can reset a password.",
+                f"add a third provider of another party to {recovery.stream}",
+            )
+        ]
+    return [ok("Resets have two independent routes, and still have when one falls.")]
+
+
+@check("streams.routes")
+def stream_routes(scene: Scene) -> list[Said]:
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    graph = TrustGraph(register.load(scene.settings.party))
+    parties = {one.name: one.party for one in scene.settings.provider}
+    out = []
+    for stream in scene.settings.stream:
+        names = list(dict.fromkeys(one.provider for one in stream.routes))
+        if not names:
+            out.append(
+                failed(f"{stream.name} has no route.", "give it a provider", about=stream.name)
+            )
+        elif not any(
+            graph.independent({parties[a]}, {parties[b]}).ok for a, b in combinations(names, 2)
+        ):
+            out.append(
+                warning(
+                    f"All mail of {stream.name} hangs on one party; when it falls, it waits.",
+                    f"add a provider of another party to {stream.name}",
+                    about=stream.name,
+                )
+            )
+    if not scene.settings.stream:
+        return [failed("There is no stream: no mail can be handed in.", "add a [[stream]]")]
+    return out or [ok("Every stream has two routes of different parties.")]
+
+
+@check("canaries")
+def canaries(scene: Scene) -> list[Said]:
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    canary = scene.settings.canary
+    if canary is None:
+        return [
+            warning(
+                "No canaries are sent: a provider that says yes and delivers nothing is noticed "
+                "late.",
+                "set [canary] with a domain of your own",
+            )
+        ]
+    stream = scene.settings.streams()[canary.stream]
+    through = {one.provider for one in stream.routes}
+    blind = sorted(scene.settings.provider_names() - through)
+    if blind:
+        return [
+            warning(
+                f"No canary goes through {', '.join(blind)}.",
+                f"add them as routes of {stream.name}; weight 0 carries canaries alone",
+            )
+        ]
+    return [ok("Canaries go through every provider.")]

@@ -1,0 +1,154 @@
+"""Settings from the environment: ``MAILKEEP_…`` over what the file says.
+
+``MAILKEEP_PUBLIC_URL`` is ``public_url``, ``MAILKEEP_RECOVERY__SENDER`` is ``sender`` of
+``[recovery]``; a list, a table, a number and a truth are written as JSON. A ``MAILKEEP_`` name that
+nobody knows is an error that names the nearest right one: a protection that was switched on under a
+mistyped name would silently not be there.
+
+Security: errors name variables, never what they hold.
+"""
+
+import copy
+import difflib
+import re
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+
+import msgspec
+
+from mailkeep.base.errors import BadSettings
+
+PREFIX = "MAILKEEP_"
+#: Names that are no settings: where the home is; how ``send`` reaches a Mailkeep; what seals keys.
+RESERVED = frozenset({"MAILKEEP_HOME", "MAILKEEP_URL", "MAILKEEP_KEY", "MAILKEEP_PASSPHRASE"})
+
+#: What Kubernetes sets in every container beside a service that is called ``mailkeep``.
+_OF_A_SERVICE = re.compile(
+    r"MAILKEEP_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)"
+)
+_NEAR = 0.6
+
+
+def overlay(
+    raw: Mapping[str, object], environ: Mapping[str, str], settings: type[msgspec.Struct]
+) -> dict[str, object]:
+    """What the file says, with what the environment says written over it.
+
+    Args:
+        raw: as it was read from the file; not changed.
+        settings: the whole file's struct, whose fields the names are held against.
+
+    Raises:
+        BadSettings: a name that is not known, or a value that is not JSON where it must be.
+    """
+    known = names(settings)
+    merged = copy.deepcopy(dict(raw))
+    # The shorter first: a table that is given whole is there before one of its fields is.
+    given = sorted((one for one in environ if one in known), key=lambda one: one.count("__"))
+    for name in given:
+        _put(merged, path(name), _value(name, environ[name], known[name]), name)
+    secrets = _secrets(merged)
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or _OF_A_SERVICE.fullmatch(name):
+            continue
+        if name not in known.keys() | RESERVED | secrets:
+            raise BadSettings(f"the environment: no setting {name}{_nearest(name, known)}")
+    return merged
+
+
+def given(environ: Mapping[str, str], settings: type[msgspec.Struct]) -> bool:
+    """Whether the environment says anything about the settings."""
+    return not environ.keys().isdisjoint(names(settings))
+
+
+def names(settings: type[msgspec.Struct]) -> dict[str, object]:
+    """Every variable there is, with the type of what it sets (pure)."""
+    return {PREFIX + "__".join(steps).upper(): kind for steps, kind in _walk(settings)}
+
+
+def path(name: str) -> tuple[str, ...]:
+    """The setting that a variable stands for: ``("recovery", "sender")``."""
+    return tuple(name.removeprefix(PREFIX).lower().split("__"))
+
+
+def reveal(where: str, what: str, environ: Mapping[str, str]) -> str:
+    """What ``env:NAME`` or ``file:PATH`` stands for.
+
+    Args:
+        what: names the setting in an error.
+
+    Raises:
+        BadSettings: it is not there; or neither form, as a secret written into the file would be.
+    """
+    source, _, name = where.partition(":")
+    if source == "env":
+        if name not in environ:
+            raise BadSettings(f"{what}: the environment has no {name}")
+        return environ[name]
+    if source == "file":
+        try:
+            return Path(name).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSettings(f"{what}: {name} cannot be read") from error
+    raise BadSettings(f"{what}: say env:NAME or file:PATH, not the secret itself")
+
+
+def _walk(
+    struct: type[msgspec.Struct], above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], object]]:
+    kinds = typing.get_type_hints(struct)
+    for field in struct.__struct_fields__:
+        kind = _bare(kinds[field])
+        yield (*above, field), kind
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            yield from _walk(kind, (*above, field))
+
+
+def _bare(kind: object) -> object:
+    """The type without its None."""
+    if isinstance(kind, UnionType) or typing.get_origin(kind) is typing.Union:
+        kinds = [one for one in typing.get_args(kind) if one is not NoneType]
+        if len(kinds) == 1:
+            return kinds[0]
+    return kind
+
+
+def _value(name: str, text: str, kind: object) -> object:
+    if kind is str:
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise BadSettings(f"{name}: this must be JSON: a list, table, number or truth") from error
+
+
+def _put(merged: dict[str, object], steps: tuple[str, ...], value: object, name: str) -> None:
+    table = merged
+    for step in steps[:-1]:
+        below = table.setdefault(step, {})
+        if not isinstance(below, dict):
+            raise BadSettings(f"{name}: {step} is not a table in the file")
+        table = below
+    table[steps[-1]] = value
+
+
+def _secrets(raw: object) -> set[str]:
+    """The variables that ``env:NAME`` anywhere in the settings points to."""
+    if isinstance(raw, str):
+        return {raw.removeprefix("env:")} if raw.startswith("env:") else set()
+    if isinstance(raw, Mapping):
+        raw = list(raw.values())
+    if isinstance(raw, list | tuple):
+        return set().union(*map(_secrets, raw))
+    return set()
+
+
+def _nearest(name: str, known: Mapping[str, object]) -> str:
+    # Without the prefix, which all of them share and which would make any two look alike.
+    words = [one.removeprefix(PREFIX) for one in sorted(known.keys() | RESERVED)]
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), words, n=1, cutoff=_NEAR)
+    if near:
+        return f"; did you mean {PREFIX}{near[0]}?"
+    return "; settings in capitals are its names, two underscores between a table and its field"

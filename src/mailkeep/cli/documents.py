@@ -1,0 +1,53 @@
+"""Incidents and opinions as JSON (pure): one incident as the API writes it."""
+
+from mailkeep.incidents.types import Incident
+from mailkeep.incidents.words import headline
+from mailkeep.response.types import CaseView
+from mailkeep.watch.correlation import Opinion
+
+from .output import when
+
+
+def opinion(one: Opinion) -> dict[str, object]:
+    """A hypothesis with its sum and every term of it, in nats."""
+    return {
+        "hypothesis": one.hypothesis.value,
+        "subject": {"kind": one.subject.kind, "id": one.subject.id},
+        "open": one.open,
+        "prior": one.prior,
+        "log_odds": one.log_odds,
+        "probability": one.probability,
+        "may_cut_automatically": one.may_cut_automatically,
+        "terms": [
+            {
+                "detector": term.detector,
+                "weight": term.weight,
+                "counted": term.counted,
+                "note": term.note,
+                "reason": term.reason,
+                "events": term.events,
+            }
+            for term in one.terms
+        ],
+    }
+
+
+def incident(one: Incident) -> dict[str, object]:
+    """A line of the list."""
+    return {
+        "id": one.id,
+        "subject": {"kind": one.subject.kind, "id": one.subject.id},
+        "state": one.state.value,
+        "headline": headline(one),
+        "opened_at": when(one.opened_at),
+        "since": when(one.since),
+        "contained_at": when(one.contained_at),
+        "closed_at": when(one.closed_at),
+    }
+
+
+def case(found: CaseView) -> object:
+    """All that is known of one."""
+    from mailkeep.http.api.incidents import shown
+
+    return shown(found)

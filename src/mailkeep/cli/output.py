@@ -1,0 +1,111 @@
+"""What a command says: its result on standard output, everything else on standard error.
+
+With ``--json`` standard output carries JSON and nothing else, and an error is one JSON object on
+standard error. Without it the words stand in plain lines: nothing is wrapped, drawn or told by
+colour alone, so that a pipe, a search and a screen reader get the same as the eye.
+
+Security: what providers and people wrote is stripped of what a terminal obeys.
+"""
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+import msgspec
+import typer
+
+from mailkeep.base.clock import Instant, iso
+from mailkeep.incidents.words import obeyed
+
+FINE, FOUND, MISTAKE = 0, 1, 2  #: exit codes: all is well; something is wrong; the call was
+EVERY_SECONDS = 2.0  #: how often a long work says how far it is
+_WIDE = 1000
+
+Json = Annotated[bool, typer.Option("--json", help="Say it as JSON.")]
+
+
+def group(words: str, *, alone: bool = False) -> typer.Typer:
+    """A group of commands whose help is plain text.
+
+    Args:
+        alone: the group's own name is a command as well.
+    """
+    return typer.Typer(
+        no_args_is_help=not alone,
+        invoke_without_command=alone,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        # A pipe has no width; without one, lines of help would be cut off at 80 columns.
+        context_settings={"terminal_width": None if sys.stdout.isatty() else _WIDE},
+        help=words,
+    )
+
+
+def result(document: object, text: str, *, as_json: bool) -> None:
+    """What the command was asked for.
+
+    Args:
+        document: as JSON; instants in it as ``when`` writes them.
+        text: the same in words.
+    """
+    line = msgspec.json.encode(document).decode() if as_json else text
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """A word beside the result, for whoever waits or reads along."""
+    sys.stderr.write(plain(text) + "\n")
+    sys.stderr.flush()
+
+
+def plain(text: str) -> str:
+    """A line without what a terminal obeys, and without line breaks of its own."""
+    return "".join(one for one in text.replace("\n", " ").replace("\t", " ") if not obeyed(one))
+
+
+def when(at: Instant | None) -> str | None:
+    """An instant as JSON has it."""
+    return None if at is None else iso(at)
+
+
+def table(rows: Iterable[Sequence[str]], none: str) -> str:
+    """Rows in columns that are two spaces apart; ``none`` when there is no row."""
+    lines = [[plain(cell) for cell in row] for row in rows]
+    if not lines:
+        return none
+    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+class Progress:
+    """Says how far a long work is: a line now and then, each a whole one; never with ``--json``.
+
+    A bar that is painted over and over is noise to a screen reader and to a log.
+
+    Args:
+        what: the work, as "copying the database".
+    """
+
+    def __init__(self, what: str, *, quiet: bool) -> None:
+        self._what = what
+        self._quiet = quiet
+        self._said = time.monotonic()
+        self.say(f"{what} …")
+
+    def say(self, text: str) -> None:
+        """A line, at once."""
+        if not self._quiet:
+            note(text)
+
+    def at(self, done: int, whole: int) -> None:
+        """How far it is; said when it was not for a while."""
+        now = time.monotonic()
+        if now - self._said >= EVERY_SECONDS and whole:
+            self._said = now
+            self.say(f"{self._what}: {100 * done // whole} %")

@@ -1,0 +1,34 @@
+"""What an older copy of the database may not bring back to life: recoveries that were under way."""
+
+from sqlalchemy import select, update
+
+from mailkeep.events.log import record
+from mailkeep.mail import services as mail
+from mailkeep.store.database import Database, Tx
+
+from . import tables
+from .events import RecoveryVoided
+from .types import State
+
+_r, _p = tables.recoveries, tables.proofs
+
+
+async def void_every_recovery(database: Database, tx: Tx) -> int:
+    """Void all that have not ended; returns how many. A proof that was used, or denied, after the
+    copy was made would be good a second time."""
+    under_way = _r.c.state.in_([State.ASKED.value, State.OPEN.value])
+    rows = await tx.all(select(_r.c.id, _r.c.account_id).where(under_way).order_by(_r.c.id))
+    live = _p.c.voided_at.is_(None) & _p.c.recovery_id.in_([row["id"] for row in rows])
+    for proof in await tx.all(select(_p.c.message_id).where(live)):
+        await mail.cancel(database, tx, proof["message_id"], "restored")
+    await tx.run(update(_p).where(live).values(voided_at=tx.now))
+    await tx.run(
+        update(_r)
+        .where(under_way)
+        .values(state=State.VOID.value, why="restored", ended_at=tx.now, due_at=None)
+    )
+    told = [row for row in rows if row["account_id"] is not None]
+    await record(
+        database, tx, *(RecoveryVoided(row["id"], row["account_id"], "restored") for row in told)
+    )
+    return len(rows)

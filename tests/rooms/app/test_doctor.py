@@ -1,0 +1,322 @@
+"""The doctor over real files, a real database and a real DNS server on loopback."""
+
+import base64
+import stat
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from mailkeep.app.doctor.catalogue import CHECKS
+from mailkeep.app.doctor.look import examine
+from mailkeep.app.doctor.resolver import resolver
+from mailkeep.app.doctor.types import Finding, State
+from mailkeep.app.settings import parse
+from mailkeep.base.clock import SystemClock
+from mailkeep.base.errors import BadSettings
+from mailkeep.base.keys import KeyRing
+from mailkeep.mail import services
+from mailkeep.store.database import Database
+from mailkeep.store.migrate import upgrade
+
+from .zone import Zone, serving
+
+
+def _rsa(bits: int) -> str:
+    key = generate_private_key(65537, bits).public_key()
+    data = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return _record("rsa", data)
+
+
+def _record(kind: str, data: bytes) -> str:
+    text = f"v=DKIM1; k={kind}; p={base64.b64encode(data).decode()}"
+    return " ".join(f'"{text[at : at + 200]}"' for at in range(0, len(text), 200))
+
+
+ED = _record("ed25519", Ed25519PrivateKey.generate().public_key().public_bytes_raw())
+
+OPTIONS = {
+    "a": {"dkim_selector": "a1", "return_path_domain": "a.bounce.example.com"},
+    "b": {
+        "dkim_selector": "b1",
+        "dkim_domain": "b.example.com",
+        "return_path_domain": "b.bounce.example.com",
+    },
+}
+RAW = {
+    "public_url": "https://mail.example.com",
+    "trusted_proxies": ["10.0.0.1"],
+    "provider": [
+        {"name": name, "kind": "smtp", "party": name, "options": OPTIONS[name]} for name in "ab"
+    ],
+    "party": [{"id": name} for name in "ab"],
+    "stream": [
+        {
+            "name": name,
+            "priority": 0,
+            "secret": name != "security",
+            "routes": [{"provider": "a"}, {"provider": "b"}],
+        }
+        for name in ("recovery", "confirmation", "security")
+    ],
+    "recovery": {"sender": "us@example.com"},
+    "retention": {"claims": 100},
+}
+GOOD: Zone = {
+    ("example.com", "TXT"): ['"other=1"', '"v=spf1 -all"'],
+    ("_dmarc.example.com", "TXT"): ['"v=DMARC1; p=reject"'],
+    ("a1._domainkey.example.com", "TXT"): [_rsa(2048)],
+    ("b1._domainkey.b.example.com", "TXT"): [ED],
+    ("a.bounce.example.com", "TXT"): ['"v=spf1 include:spf.a.example -all"'],
+    ("a.bounce.example.com", "MX"): ["10 in.a.example."],
+    ("spf.a.example", "TXT"): ['"v=spf1 ip4:192.0.2.0/24 -all"'],
+    ("b.bounce.example.com", "TXT"): ['"v=spf1 ip4:192.0.2.9 -all"'],
+    ("b.bounce.example.com", "MX"): ["10 in.b.example."],
+}
+
+
+async def _look(
+    home: Path,
+    zone: Zone,
+    raw: dict[str, object] = RAW,
+    silent: frozenset[str] = frozenset(),
+    **more: object,
+) -> dict[str, list[Finding]]:
+    async with serving(zone, silent) as server:
+        found = await examine(home, parse(raw), environ={}, resolver=resolver(server.where), **more)
+    out: dict[str, list[Finding]] = {}
+    for one in found:
+        out.setdefault(one.id, []).append(one)
+    assert out.keys() == CHECKS.keys(), "every check says something"
+    for one in found:
+        right = one.state in {State.OK, State.NOT_CHECKED}
+        assert one.meaning.endswith(".")
+        assert right or one.next, one
+    return out
+
+
+def _states(found: list[Finding]) -> set[State]:
+    return {one.state for one in found}
+
+
+async def test_a_house_in_order_is_told_so(tmp_path: Path) -> None:
+    found = await _look(tmp_path, GOOD)
+    for name in ("sender_spf", "return_path", "dkim", "dmarc", "alignment", "apart"):
+        assert _states(found[f"dns.{name}"]) == {State.OK}, found[f"dns.{name}"]
+    assert _states(found["streams.routes"]) == {State.OK}
+    assert "1 of 10 look-ups" in found["dns.return_path"][0].meaning
+
+
+CASES: list[tuple[str, Zone, State, str]] = [
+    ("sender_spf", {("example.com", "TXT"): ['"v=spf1 include:spf.a.example -all"']},
+     State.WARNING, "every customer of that provider can send as you"),
+    ("sender_spf", {("example.com", "TXT"): ['"v=spf1 -all"', '"v=spf1 ~all"']},
+     State.FAILED, "2 SPF records"),
+    ("sender_spf", {("example.com", "TXT"): ['"nothing"']}, State.WARNING, "no SPF record"),
+    ("sender_spf", {("example.com", "TXT"): ['"v=spf1 ip4:192.0.2.1"']},
+     State.WARNING, "forbids nobody"),
+    ("sender_spf", {("example.com", "TXT"): ['"v=spf1 redirect=spf.a.example"']},
+     State.OK, "1 of 10"),
+    ("return_path", {("a.bounce.example.com", "TXT"): ['"v=spf1 include:none.example -all"']},
+     State.FAILED, "none.example, which has no SPF record"),
+    ("return_path", {("a.bounce.example.com", "TXT"): [
+        '"v=spf1 a:x1.example a:x2.example mx:x3.example -all"']},
+     State.FAILED, "3 of its look-ups find nothing"),
+    ("return_path", {("a.bounce.example.com", "TXT"): [
+        '"v=spf1 ' + "include:spf.a.example " * 10 + 'exists:%{i}.x.example -all"']},
+     State.FAILED, "11 look-ups"),
+    ("return_path", {("spf.a.example", "TXT"): ['"v=spf1 include:a.bounce.example.com -all"']},
+     State.FAILED, "receivers stop at 10"),
+    ("return_path", {("a.bounce.example.com", "MX"): ["0 ."]}, State.FAILED, "takes mail"),
+    ("return_path", {("a.bounce.example.com", "TXT"): []}, State.FAILED, "no SPF record"),
+    ("dkim", {("a1._domainkey.example.com", "TXT"): []}, State.FAILED, "there is no key"),
+    ("dkim", {("a1._domainkey.example.com", "TXT"): ['"v=DKIM1; p="']}, State.FAILED, "revoked"),
+    ("dkim", {("a1._domainkey.example.com", "TXT"): ['"v=DKIM1; p=AAAA"']},
+     State.FAILED, "cannot be read"),
+    ("dkim", {("a1._domainkey.example.com", "TXT"): [_rsa(1024)]}, State.WARNING, "1024 bits"),
+    ("dkim", {("b1._domainkey.b.example.com", "TXT"): [ED.replace("v=DKIM1;", "v=DKIM1; t=y;")]},
+     State.WARNING, "t=y"),
+    ("dmarc", {("_dmarc.example.com", "TXT"): []}, State.FAILED, "anyone can send as you"),
+    ("dmarc", {("_dmarc.example.com", "TXT"): ['"v=DMARC1; p=none"']}, State.WARNING, "p=none"),
+    ("dmarc", {("_dmarc.example.com", "TXT"): ['"v=DMARC1; p=rejct"']}, State.FAILED, "no policy"),
+    ("alignment", {("_dmarc.example.com", "TXT"): ['"v=DMARC1; p=reject; adkim=s; aspf=s"']},
+     State.FAILED, "counts as forged"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "zone", "state", "words"), CASES)
+async def test_what_is_not_right_is_said(
+    name: str, zone: Zone, state: State, words: str, tmp_path: Path
+) -> None:
+    found = (await _look(tmp_path, {**GOOD, **zone}))[f"dns.{name}"]
+    assert any(one.state is state and words in one.meaning for one in found), found
+
+
+async def test_strict_alignment_is_met_by_the_same_domain_alone(tmp_path: Path) -> None:
+    strict = {**GOOD, ("_dmarc.example.com", "TXT"): ['"v=DMARC1; p=reject; adkim=s; aspf=s"']}
+    found = (await _look(tmp_path, strict))["dns.alignment"]
+    # "a" signs as example.com itself; "b" as a name below it, and bounces below it.
+    assert {one.about: one.state for one in found} == {
+        "a, example.com": State.OK,
+        "b, example.com": State.FAILED,
+    }
+
+
+async def test_a_subdomain_has_the_policy_of_its_house(tmp_path: Path) -> None:
+    zone = {
+        **GOOD,
+        ("_dmarc.example.com", "TXT"): ['"v=DMARC1; p=reject; sp=none"'],
+        ("news.example.com", "TXT"): ['"v=spf1 -all"'],
+    }
+    found = await _look(tmp_path, zone, senders=("news.example.com",))
+    said = {one.about: one.state for one in found["dns.dmarc"]}
+    assert said == {"example.com": State.OK, "news.example.com": State.WARNING}
+    aligned = {one.about: one.state for one in found["dns.alignment"]}
+    assert aligned["b, news.example.com"] is State.OK
+
+
+async def test_servers_that_do_not_answer_prove_nothing(tmp_path: Path) -> None:
+    silent = frozenset({name for name, _ in GOOD})
+    found = await _look(tmp_path, GOOD, silent=silent)
+    for name in ("sender_spf", "return_path", "dkim", "dmarc", "alignment"):
+        assert _states(found[f"dns.{name}"]) == {State.NOT_CHECKED}
+
+
+async def test_what_is_not_known_of_a_provider_is_asked_for(tmp_path: Path) -> None:
+    bare = [{**one, "options": {}} for one in RAW["provider"]]
+    found = await _look(tmp_path, GOOD, RAW | {"provider": bare})
+    for name in ("return_path", "dkim", "alignment"):
+        assert _states(found[f"dns.{name}"]) == {State.NOT_CHECKED}
+        assert all("options." in one.next for one in found[f"dns.{name}"])
+
+
+async def test_two_that_share_a_key_or_a_return_path_are_told(tmp_path: Path) -> None:
+    shared = [{**one, "options": OPTIONS["a"]} for one in RAW["provider"]]
+    found = await _look(tmp_path, GOOD, RAW | {"provider": shared})
+    assert _states(found["dns.apart"]) == {State.WARNING}
+    assert len(found["dns.apart"]) == 2
+
+
+async def test_a_ring_of_includes_ends(tmp_path: Path) -> None:
+    zone = {**GOOD}
+    for number in range(60):
+        zone[f"s{number}.example", "TXT"] = [f'"v=spf1 include:s{(number + 1) % 60}.example -all"']
+    zone["a.bounce.example.com", "TXT"] = ['"v=spf1 include:s0.example include:s1.example -all"']
+    async with serving(zone) as server:
+        await examine(tmp_path, parse(RAW), environ={}, resolver=resolver(server.where))
+        assert len(server.asked) < 100
+
+
+async def test_the_home_the_database_and_the_keys_are_looked_at(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    found = await _look(home, GOOD)
+    assert _states(found["database.schema"]) == {State.NOT_CHECKED}
+    assert not (home / "mailkeep.db").exists(), "looking makes nothing"
+
+    keys = KeyRing(home)
+    settings = parse(RAW)
+    database = Database(settings.database_url(home), SystemClock())
+    await upgrade(database)
+    async with database.write() as tx:
+        await services.create_key(tx, keys, "wide", ("send",), by="test")
+        await services.create_key(tx, keys, "narrow", ("send",), ("security",), by="test")
+    await database.close()
+    found = await _look(home, GOOD)
+    assert _states(found["database.schema"]) == {State.OK}
+    assert _states(found["home.permissions"]) == {State.OK}
+    assert [one.about for one in found["keys.scopes"]] == ["wide"]
+    durability = [one for one in found["database.sqlite"] if one.about == "durability"]
+    assert _states(durability) == {State.OK}
+
+    (home / "keys" / "seal.key").chmod(0o640)
+    found = await _look(home, GOOD)
+    assert [one.state for one in found["home.permissions"]] == [State.FAILED]
+    assert "seal.key" in found["home.permissions"][0].next
+    assert stat.S_IMODE((home / "keys" / "seal.key").stat().st_mode) == 0o640
+
+
+async def test_secrets_are_looked_for_and_never_said(tmp_path: Path) -> None:
+    provider = {"name": "a", "kind": "postmark", "party": "a", "secret": "env:TOKEN"}
+    raw = {"provider": [provider], "party": [{"id": "a"}], "public_url": "http://x.example"}
+    settings = parse(raw | {"database": "postgresql://u:hidden-one@127.0.0.1:9/x"})
+    found = await examine(tmp_path, settings, environ={"TOKEN": "hidden-two"}, offline="no net")
+    said = {one.id: one for one in found}
+    assert said["secrets.provider"].state is State.OK
+    assert said["secrets.webhook"].state is State.WARNING
+    assert said["public_url"].state is State.FAILED
+    assert said["database.password"].state is State.WARNING
+    assert said["database.schema"].state is State.FAILED
+    assert said["clock"].state is State.NOT_CHECKED
+    assert "hidden" not in repr(found)
+    found = await examine(tmp_path, settings, environ={}, offline="no net")
+    assert State.FAILED in {one.state for one in found if one.id == "secrets.provider"}
+
+
+@pytest.mark.parametrize(
+    ("date", "state"),
+    [
+        (None, State.OK),
+        ("Mon, 01 Jan 2024 00:00:00 GMT", State.FAILED),
+        ("yesterday", State.NOT_CHECKED),
+    ],
+)
+async def test_a_clock_that_is_wrong_is_noticed_by_a_providers(
+    date: str | None, state: State, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.headers.get("Authorization", ""))
+        return web.Response(headers={} if date is None else {"Date": date})
+
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    provider = {"name": "a", "kind": "postmark", "party": "a", "secret": "env:TOKEN"}
+    raw = {
+        "provider": [{**provider, "base_url": f"http://127.0.0.1:{port}/api"}],
+        "party": [{"id": "a"}],
+    }
+    found = await _look(tmp_path, {}, raw)
+    await runner.cleanup()
+    assert _states(found["clock"]) == {state}
+    assert asked == [""], "no key goes along"
+
+
+async def test_settings_that_cannot_be_read_are_a_finding(tmp_path: Path) -> None:
+    found = await examine(tmp_path, None, error="a word is wrong")
+    assert found[0].id == "settings"
+    assert found[0].state is State.FAILED
+    assert {one.id for one in found} == CHECKS.keys()
+    assert {one.state for one in found[1:]} <= {State.NOT_CHECKED, State.OK, State.FAILED}
+
+
+def test_a_resolver_that_is_no_address_is_refused() -> None:
+    for where in ("dns.example:53", "127.0.0.1", "127.0.0.1:x"):
+        with pytest.raises(BadSettings, match="ADDRESS:PORT"):
+            resolver(where)
+
+
+async def test_a_database_of_postgresql_is_asked_too(tmp_path: Path, new_postgresql: str) -> None:
+    settings = parse(RAW | {"database": "env:DB"})
+    environ = {"DB": new_postgresql}
+    before = {one.id: one for one in await examine(tmp_path, settings, environ=environ)}
+    assert before["database.schema"].state is State.NOT_CHECKED
+    database = Database(new_postgresql, SystemClock())
+    await upgrade(database)
+    async with database.write() as tx:
+        await services.create_key(tx, KeyRing(tmp_path), "wide", ("send",), by="test")
+    await database.close()
+    found = {one.id: one for one in await examine(tmp_path, settings, environ=environ)}
+    assert found["database.schema"].state is State.OK
+    assert found["database.sqlite"].state is State.OK
+    assert found["queue"].state is State.OK
+    assert found["keys.scopes"].about == "wide"

@@ -1,0 +1,67 @@
+"""What a command says: whole lines, nothing that a terminal obeys, JSON and nothing else."""
+
+import json
+
+import pytest
+
+from mailkeep.app.settings import parse
+from mailkeep.cli import output
+from mailkeep.cli.providers import describe
+from mailkeep.mail.listing import ProviderState
+
+
+def test_columns_are_as_wide_as_what_stands_in_them() -> None:
+    rows = [("a", "long " * 40, "x"), ("long name", "b", "y")]
+    lines = output.table(rows, "nothing").split("\n")
+    assert [line[-1] for line in lines] == ["x", "y"]
+    assert len({len(line) for line in lines}) == 1
+    assert output.table([], "nothing") == "nothing"
+
+
+def test_what_a_terminal_obeys_is_left_out() -> None:
+    hostile = "a\x1b[2J\x07\u202eb\nc\td"
+    assert output.plain(hostile) == "a[2Jb c d"
+    assert "\x1b" not in output.table([(hostile,)], "")
+
+
+def test_a_result_is_words_or_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
+    output.result({"a": 1}, "one", as_json=False)
+    output.result({"a": "x\ny"}, "one", as_json=True)
+    words, line = capsys.readouterr().out.split("\n", 1)
+    assert words == "one"
+    assert json.loads(line) == {"a": "x\ny"}
+    assert line.count("\n") == 1
+
+
+def test_progress_is_told_now_and_then_and_never_with_json(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(output.time, "monotonic", lambda: now)
+    quiet, loud = output.Progress("work", quiet=True), output.Progress("work", quiet=False)
+    for done in range(101):
+        now = done / 10
+        quiet.at(done, 100)
+        loud.at(done, 100)
+    loud.at(0, 0)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.split("\n") == [
+        "work …", "work: 20 %", "work: 40 %", "work: 60 %", "work: 80 %", "work: 100 %", "",
+    ]  # fmt: skip
+
+
+def test_a_provider_is_described_with_what_was_said_of_it() -> None:
+    settings = parse(
+        {
+            "provider": [{"name": name, "kind": "smtp", "party": "p"} for name in "ab"],
+            "party": [{"id": "p"}],
+            "stream": [{"name": "alert", "priority": 1, "routes": [{"provider": "a"}]}],
+        }
+    )
+    states = {"a": ProviderState("a", 1_000_000, "taken over", None, "old reason")}
+    a, b = describe(settings, states)
+    assert a["streams"] == ["alert"]
+    assert (a["cut_at"], a["cut_reason"]) == ("1970-01-01T00:00:01.000Z", "taken over")
+    assert (a["rests_since"], a["rest_reason"]) == (None, None), "a rest that is over says nothing"
+    assert (b["streams"], b["cut_at"], b["cut_reason"]) == ([], None, None)
