@@ -16,7 +16,7 @@ from mailkeep.providers.errors import ForgedWebhook, MalformedWebhook
 from mailkeep.providers.types import Claim, ClaimKind, ProviderConfig, WebhookRequest
 from mailkeep.store.database import Database, SharedCommit, Tx
 
-from . import tables
+from . import recipients, tables
 from .events import ClaimRefused, DeliveryReported
 from .outbox import shred_body
 from .types import Status
@@ -90,7 +90,10 @@ class Claims:
         )
         if not new:
             return False
-        message = await self._ours(tx, claim)
+        message, primary = await self._ours(tx, claim), True
+        if message is not None and message[3]:
+            primary, address = await _whose(tx, claim, message)
+            message = (message[0], message[1], address, message[3])
         await record(
             self._database,
             tx,
@@ -102,10 +105,11 @@ class Claims:
                 None if message is None else message[1],
                 None if message is None else message[2],
                 claim.at,
+                not primary,
             ),
         )
         status = _STATUS.get(claim.kind)
-        if message is not None and status is not None:
+        if message is not None and status is not None and primary:
             m = tables.messages
             moved = await tx.run(
                 update(m)
@@ -121,8 +125,8 @@ class Claims:
                 await shred_body(tx, message[0])
         return True
 
-    async def _ours(self, tx: Tx, claim: Claim) -> tuple[str, str, str] | None:
-        """(message, stream, address) when this provider did have that message from us.
+    async def _ours(self, tx: Tx, claim: Claim) -> tuple[str, str, str | None, str] | None:
+        """(message, stream, address, copies) when this provider did have that message from us.
 
         A provider's word about a message that it was never given is no word about that message.
         """
@@ -130,7 +134,7 @@ class Claims:
             return None
         m, a = tables.messages, tables.attempts
         row = await tx.one(
-            select(m.c.id, m.c.stream, m.c.address_id)
+            select(m.c.id, m.c.stream, m.c.address_id, m.c.copies)
             .join(a, a.c.message_id == m.c.id)
             .where(
                 m.c.id == claim.message_id,
@@ -138,7 +142,9 @@ class Claims:
                 or_(a.c.outcome.is_(None), a.c.outcome != "withheld"),  # cut before it left
             )
         )
-        return None if row is None else (row["id"], row["stream"], row["address_id"])
+        if row is None:
+            return None
+        return row["id"], row["stream"], row["address_id"], row["copies"]
 
     async def _refuse(self, provider: str, why: str, now: int) -> None:
         """Record a refusal, one a second at most: a flood of forgeries must not fill the log."""
@@ -147,3 +153,16 @@ class Claims:
         self._refused_at[provider] = now
         async with self._database.write() as tx:
             await record(self._database, tx, ClaimRefused(provider, why))
+
+
+async def _whose(
+    tx: Tx, claim: Claim, message: tuple[str, str, str | None, str]
+) -> tuple[bool, str | None]:
+    """(whether a claim about a message with copies is about its own recipient, about whom)."""
+    known = tables.addresses
+    names = [message[2], *message[3].split(",")]
+    rows = await tx.all(select(known).where(known.c.id.in_(names)))
+    people = {row["id"]: row["address"] for row in rows}
+    primary = people.get(message[2] or "", "")
+    own = recipients.concerns_primary(claim.recipient, primary, has_copies=True)
+    return own, recipients.about(claim.recipient, people)

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import time
 
-import msgspec
 import structlog
 
 from mailkeep.base.clock import Clock
@@ -19,11 +18,10 @@ from mailkeep.providers.errors import MisconfiguredProvider, UnbuildableMessage
 from mailkeep.providers.types import Outcome, OutcomeKind, ProviderConfig
 from mailkeep.store.database import Database, SharedCommit, Tx
 
-from . import outbox
+from . import building, outbox
 from .health import Breaker, after
-from .intake import to_outgoing
 from .transport import Transport
-from .types import Content, Job, StreamSettings
+from .types import Job, StreamSettings
 
 log = structlog.get_logger(__name__)
 
@@ -102,19 +100,14 @@ class Dispatcher:
         config = self._providers[job.provider]
         module = registry.get(config.kind)
         try:
-            body = job.body
-            if job.hour is not None:
-                body = self._keys.unseal_hour(job.hour, f"body {job.message}", job.body)
-            content = msgspec.json.decode(body, type=Content)
-            message = to_outgoing(content, job.message, job.attempt, stream, job.created_at)
-            request = module.build(config, message)
+            request, named = await building.request(self._keys, module, config, job, stream)
         except (Unsealable, UnbuildableMessage) as error:
             return Outcome(OutcomeKind.REJECTED, type(error).__name__)
         except MisconfiguredProvider as error:
             return Outcome(OutcomeKind.UNAUTHORISED, str(error)[:200])
         if self._transport is None:
             raise RuntimeError("the dispatcher is not running")
-        return module.read(await self._transport.carry(request))
+        return module.read(await self._transport.carry(request), named)
 
     async def claim(self, lane: "_Lane", limit: int) -> list[Job]:
         async def job(tx: Tx) -> list[Job]:

@@ -55,7 +55,8 @@ class MessageGivenUp(Fact, frozen=True):
 class DeliveryReported(Fact, frozen=True):
     """A provider claims something about a message. It is a claim, not an observation.
 
-    ``message`` is None when the claim names no message of ours.
+    ``message`` is None when the claim names no message of ours. ``copy``: it is about somebody
+    else than the message's own recipient; ``address`` is then theirs, or None if it is not known.
     """
 
     provider: str
@@ -65,6 +66,7 @@ class DeliveryReported(Fact, frozen=True):
     stream: str | None
     address: str | None
     at_provider: int | None
+    copy: bool = False
 
 
 @fact("mail.claim_refused")

@@ -17,7 +17,7 @@ from mailkeep.events.types import Fact
 from mailkeep.providers.types import Outcome, OutcomeKind
 from mailkeep.store.database import Database, Tx
 
-from . import tables
+from . import recipients, tables
 from .events import AttemptFinished, FailedOver, MessageGivenUp
 from .health import Breaker, probing
 from .routing import Go, Wanted, backoff, choose
@@ -139,22 +139,24 @@ async def _start(tx: Tx, message: RowMapping, attempt: str, provider: str) -> No
     if message["ours"]:
         return
     ledger = tables.exposures
-    await tx.run(
-        tx.upsert(ledger)
-        .values(
-            address_id=message["address_id"],
-            provider=provider,
-            stream=message["stream"],
-            day=tx.now // DAY,
-            first_at=tx.now,
-            last_at=tx.now,
-            count=1,
+    # Sorted: whoever writes several rows of the ledger locks them in one order.
+    for address in sorted(recipients.exposed(message)):
+        await tx.run(
+            tx.upsert(ledger)
+            .values(
+                address_id=address,
+                provider=provider,
+                stream=message["stream"],
+                day=tx.now // DAY,
+                first_at=tx.now,
+                last_at=tx.now,
+                count=1,
+            )
+            .on_conflict_do_update(
+                index_elements=["address_id", "provider", "stream", "day"],
+                set_={"last_at": tx.now, "count": ledger.c.count + 1},
+            )
         )
-        .on_conflict_do_update(
-            index_elements=["address_id", "provider", "stream", "day"],
-            set_={"last_at": tx.now, "count": ledger.c.count + 1},
-        )
-    )
 
 
 async def finish(

@@ -93,9 +93,10 @@ async def _smtp(request: SmtpRequest) -> Reply:
             await client.login(request.username, request.password.reveal())
         await client.mail(request.mail_from)
         await client.rcpt(request.rcpt_to)
+        refused = [one for one in request.also if not await _takes(client, one)]
         handed_over = True
         reply = await client.data(request.data)
-        return _smtp_reply(reply.code, reply.message)
+        return _smtp_reply(reply.code, reply.message, len(refused))
     except aiosmtplib.SMTPResponseException as error:
         return _smtp_reply(error.code, error.message)
     except aiosmtplib.SMTPConnectTimeoutError:
@@ -115,8 +116,17 @@ def _ours(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _OURS
 
 
-def _smtp_reply(code: int, message: str) -> SmtpReply:
+async def _takes(client: aiosmtplib.SMTP, copy: str) -> bool:
+    """Whether the relay takes one who gets a copy; a refusal holds nobody else's mail back."""
+    try:
+        await client.rcpt(copy)
+    except aiosmtplib.SMTPRecipientRefused:
+        return False
+    return True
+
+
+def _smtp_reply(code: int, message: str, refused: int = 0) -> SmtpReply:
     enhanced, _, rest = message.partition(" ")
     if enhanced.count(".") == 2 and enhanced.replace(".", "").isdigit():
-        return SmtpReply(code, enhanced, rest)
-    return SmtpReply(code, "", message)
+        return SmtpReply(code, enhanced, rest, refused)
+    return SmtpReply(code, "", message, refused)

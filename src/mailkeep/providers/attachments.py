@@ -8,8 +8,8 @@ import re
 import unicodedata
 from typing import Final
 
-from .errors import UnbuildableMessage
-from .message import Attachment, OutgoingMessage
+from .errors import MisconfiguredProvider, UnbuildableMessage
+from .types import Attachment, Capabilities, OutgoingMessage, ProviderConfig
 
 MOST: Final = 100  #: attachments of one mail
 NAME_LIMIT: Final = 255  #: octets of a file's name in UTF-8, as the usual file systems have it
@@ -96,6 +96,20 @@ def size(message: OutgoingMessage) -> int:
     # RFC 2045 section 6.8: four characters for three octets, and a line end after every 76.
     files = sum((len(one.content) + 2) // 3 * 4 * 78 // 76 + _PART for one in message.attachments)
     return _HEAD + bodies + files
+
+
+def max_size(config: ProviderConfig, able: Capabilities) -> int:
+    """How large a mail an account takes: what its kind does, or less by its option ``max_size``.
+
+    Raises:
+        MisconfiguredProvider: the option is no number of octets.
+    """
+    text = config.options.get("max_size", "")
+    if not text:
+        return able.max_size
+    if not (text.isascii() and text.isdigit() and len(text) < 12):
+        raise MisconfiguredProvider("max_size is a number of octets", field="options.max_size")
+    return min(int(text), able.max_size)
 
 
 def content_size(text: str | None, html: str | None, attachments: tuple[Attachment, ...]) -> int:

@@ -253,7 +253,8 @@ def _not_delivered(text: str, to: Sequence[str]) -> int | None:
     if found is None:
         return 0
     # ... to these inactive addresses: one, another.
-    named = {one.strip(" .").lower() for one in text[found.end() :].split(":")[-1].split(",")}
+    listed = text[found.end() :].rpartition(":")[2]
+    named = {one.strip(" .").lower() for one in listed.split(",")}
     copies = sum(one.lower() in named for one in to[1:])
     return copies if copies and to[0].lower() not in named else None
 
