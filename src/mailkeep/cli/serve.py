@@ -42,7 +42,7 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
     url = f"http://localhost:{port}"
     async with contextlib.AsyncExitStack() as stack:
         catcher = _Catcher()
-        listener = await receiving.listen("127.0.0.1", 0, catcher.deliver)
+        listener = await receiving.listen("127.0.0.1", 0, catcher.deliver, submission.MAX_SIZE)
         stack.push_async_callback(_stop, listener)
         mail_port = int(listener.sockets[0].getsockname()[1])
         standins = []

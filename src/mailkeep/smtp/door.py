@@ -11,7 +11,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-MAX_SIZE = 10 * 1024 * 1024
+MAX_SIZE = 10 * 1024 * 1024  #: of a mail from a stranger
 MAX_RECIPIENTS = 100
 MAX_CONNECTIONS = 120
 MAX_FROM_ONE = 60  #: of these from one address: a provider keeps a few dozen
@@ -74,10 +74,13 @@ class _Connection(SMTP):
         super().connection_lost(error)
 
 
-async def listen(door: Door, host: str, port: int, **more: Any) -> asyncio.Server:
+async def listen(
+    door: Door, host: str, port: int, *, max_size: int = MAX_SIZE, **more: Any
+) -> asyncio.Server:
     """Listen; the server's sockets tell the port when ``port`` was 0.
 
     Args:
+        max_size: octets of a message.
         more: further arguments of aiosmtpd's ``SMTP``.
     """
     loop = asyncio.get_running_loop()
@@ -87,7 +90,7 @@ async def listen(door: Door, host: str, port: int, **more: Any) -> asyncio.Serve
         return _Connection(
             door,
             here,
-            data_size_limit=MAX_SIZE,
+            data_size_limit=max_size,
             enable_SMTPUTF8=True,
             timeout=TIMEOUT_SECONDS,
             hostname="mailkeep",

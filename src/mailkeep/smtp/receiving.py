@@ -35,6 +35,8 @@ def _return_path(envelope: Envelope) -> bytes:
     return f"Return-Path: <{sender}>\r\n".encode()
 
 
-async def listen(host: str, port: int, deliver: Deliver) -> asyncio.Server:
+async def listen(
+    host: str, port: int, deliver: Deliver, max_size: int = door.MAX_SIZE
+) -> asyncio.Server:
     """Listen; the server's sockets tell the port when ``port`` was 0."""
-    return await door.listen(_Handler(deliver), host, port)
+    return await door.listen(_Handler(deliver), host, port, max_size=max_size)

@@ -1,7 +1,8 @@
 """Submission (RFC 6409): an application hands mail in, with an API key as its password.
 
-250 is said only after the commit. A message to several recipients becomes one message each, all
-stored in one commit or none.
+250 is said only after the commit. The envelope says who gets a message, its header what each of
+them is shown; so a message to several recipients becomes one message each, with the same header,
+all stored in one commit or none.
 
 Security: reads hostile input. The key is asked for before any mail command; without TLS the
 listener stands on loopback only.
@@ -12,21 +13,23 @@ import binascii
 from base64 import b64decode
 from typing import Protocol
 
-import msgspec
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, Session
 
 from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotSignedIn, Unavailable
 from mailkeep.base.keys import KeyRing
 from mailkeep.mail import services
 from mailkeep.mail.dispatch import Dispatcher
+from mailkeep.mail.fitting import SMALL
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import NewMessage, StreamSettings
 from mailkeep.store.database import Database, SharedCommit, Tx
 
 from . import door
-from .parsing import parse
+from .parsing import parse, to_one
 
 DEFAULT_STREAM = "alert"
+MAX_SIZE = 36 * 1024 * 1024  #: what the largest message has in base64
+MAX_STORED = 100 * 1024 * 1024  #: octets that one submission may come to, for all its recipients
 
 
 class Running(Protocol):
@@ -78,16 +81,23 @@ class _Handler(door.Door):
 
     async def _store(self, key: str, raw: bytes, recipients: list[str]) -> list[str]:
         running = self._running
-        content, asked = parse(raw)
+        large = len(raw) > SMALL
+        content, asked = await asyncio.to_thread(parse, raw) if large else parse(raw)
         stream = asked or DEFAULT_STREAM
         async with running.database.read() as tx:
             await services.authorise(tx, running.keys, key, "send", frozenset({stream}))
-        checked = [
-            running.intake.check(
-                NewMessage(stream=stream, content=msgspec.structs.replace(content, to=recipient))
-            )
-            for recipient in recipients
-        ]
+        people = list({one.lower(): one for one in recipients}.values())
+        if len(people) > 1:
+            if stream in running.streams and running.streams[stream].secret:
+                raise Invalid("mail of a secret stream goes to one person only", field="RCPT TO")
+            if len(raw) * len(people) > MAX_STORED:
+                raise Invalid("too large for so many recipients: send it to a few at a time")
+
+        def check() -> list[NewMessage]:
+            each = (to_one(content, recipient) for recipient in people)
+            return [running.intake.check(NewMessage(stream=stream, content=one)) for one in each]
+
+        checked = await asyncio.to_thread(check) if large else check()
 
         async def store(tx: Tx) -> list[str]:
             return [await running.intake.accept(tx, new) for new in checked]
@@ -109,6 +119,7 @@ async def listen(running: Running, host: str, port: int) -> asyncio.Server:
         _Handler(running),
         host,
         port,
+        max_size=MAX_SIZE,
         auth_required=True,
         auth_require_tls=False,
         auth_exclude_mechanism=["LOGIN"],

@@ -1,5 +1,7 @@
 """``/v1/messages``: take mail in, tell what became of it."""
 
+import asyncio
+
 import msgspec
 from litestar import Controller, get, post
 
@@ -8,6 +10,8 @@ from mailkeep.base.errors import Invalid
 from mailkeep.http.bearer import authorise
 from mailkeep.http.port import Incoming, Running
 from mailkeep.mail import queries
+from mailkeep.mail.fitting import SMALL
+from mailkeep.mail.types import NewMessage
 from mailkeep.store.database import Tx
 
 from .message_in import decode, to_new
@@ -49,7 +53,9 @@ class Messages(Controller):
     async def accept(self, request: Incoming, running: Running) -> Accepted:
         """Durable before it is acknowledged: after 202 the messages survive a kill."""
         await authorise(request, running, "send")
-        single, messages = decode(await request.body())
+        body = await request.body()
+        large = len(body) > SMALL
+        single, messages = await asyncio.to_thread(decode, body) if large else decode(body)
         # Asked again: a body may take its time, and a key that is revoked sends nothing more.
         streams = frozenset(one.stream for one in messages)
         key_id = await authorise(request, running, "send", streams)
@@ -57,10 +63,14 @@ class Messages(Controller):
         if header is not None and not single:
             raise Invalid("give each message of a batch its own key", field="Idempotency-Key")
         fields = [""] if single else [f"messages[{index}]." for index in range(len(messages))]
-        checked = [
-            running.intake.check(to_new(one, key_id, header, field), field=field)
-            for field, one in zip(fields, messages, strict=True)
-        ]
+
+        def check() -> list[NewMessage]:
+            return [
+                running.intake.check(to_new(one, key_id, header, field), field=field)
+                for field, one in zip(fields, messages, strict=True)
+            ]
+
+        checked = await asyncio.to_thread(check) if large else check()
 
         async def store(tx: Tx) -> list[str]:
             return [
