@@ -6,6 +6,7 @@ in the request), replies are read up to a bound.
 
 import asyncio
 import errno
+from io import BytesIO
 
 import aiohttp
 import aiosmtplib
@@ -28,6 +29,7 @@ _OURS = frozenset(
     | {errno.ENETUNREACH}
 )
 TOTAL_SECONDS = 20.0
+IN_PIECES = 512 * 1024  #: a longer body is written piece by piece: the loop has others to serve
 
 
 class Transport:
@@ -53,7 +55,7 @@ class Transport:
                 request.method,
                 request.url,
                 headers=dict(request.headers),
-                data=request.body,
+                data=BytesIO(request.body) if len(request.body) > IN_PIECES else request.body,
                 allow_redirects=False,
             ) as reply:
                 body = bytearray()
