@@ -67,7 +67,7 @@ def unfit(
         if config is None:
             continue
         able = registry.get(config.kind).capabilities
-        why = _why_not(able, attachments.max_size(config, able), size, people, endings)
+        why = _why_not(able, attachments.max_size(config.options, able), size, people, endings)
         if why is not None:
             found[name] = why
     return found

@@ -6,10 +6,11 @@ a control character or a change of direction (U+202E) shows another ending than 
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Final
 
 from .errors import MisconfiguredProvider, UnbuildableMessage
-from .types import Attachment, Capabilities, OutgoingMessage, ProviderConfig
+from .types import Attachment, Capabilities, OutgoingMessage
 
 MOST: Final = 100  #: attachments of one mail
 NAME_LIMIT: Final = 255  #: octets of a file's name in UTF-8, as the usual file systems have it
@@ -98,13 +99,13 @@ def size(message: OutgoingMessage) -> int:
     return _HEAD + bodies + files
 
 
-def max_size(config: ProviderConfig, able: Capabilities) -> int:
+def max_size(options: Mapping[str, str], able: Capabilities) -> int:
     """How large a mail an account takes: what its kind does, or less by its option ``max_size``.
 
     Raises:
         MisconfiguredProvider: the option is no number of octets.
     """
-    text = config.options.get("max_size", "")
+    text = options.get("max_size", "")
     if not text:
         return able.max_size
     if not (text.isascii() and text.isdigit() and len(text) < 12):
