@@ -4,7 +4,7 @@ What the sender's software wrote around the message (trace fields, its own Messa
 left behind; what it says to people goes on.
 """
 
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from email.errors import MessageError
 from email.headerregistry import AddressHeader
 from email.message import EmailMessage
@@ -39,21 +39,21 @@ def parse(raw: bytes) -> tuple[Content, str | None]:
     if b"\r\n" not in raw:
         raw = raw.replace(b"\n", b"\r\n")
     try:
-        message = message_from_bytes(raw, policy=policy.default)
+        message = message_from_bytes(raw, policy=parts.POLICY)
         if not isinstance(message, EmailMessage):
             raise Invalid("not a message")
-        return _content(message, raw), _one(message, STREAM_HEADER)
+        return _content(message), _one(message, STREAM_HEADER)
     except (MessageError, ValueError, LookupError, IndexError, AttributeError) as error:
         # The standard library's parser raises all of these on headers that are not as they should.
         raise Invalid("the message cannot be read") from error
 
 
-def _content(message: EmailMessage, raw: bytes) -> Content:
+def _content(message: EmailMessage) -> Content:
     sender = _address(message, "From")
     if sender is None:
         raise Invalid("the message has no From address", field="From")
     reply_to = _address(message, "Reply-To")
-    found = parts.read(message, raw)
+    found = parts.read(message)
     headers = [
         (name, str(value))
         for name, value in message.items()

@@ -21,8 +21,6 @@ _BROKEN = (
     errors.MultipartInvariantViolationDefect,
     errors.InvalidBase64LengthDefect,
 )
-#: As it stood there: nothing folded anew, nothing encoded.
-_SAME = policy.SMTP.clone(refold_source="none", cte_type="8bit", mangle_from_=False)
 _NAMES = {"message/rfc822": "forwarded.eml", "text/calendar": "invite.ics"}
 _ENDINGS = {
     "text/plain": "txt",
@@ -38,6 +36,20 @@ _ENDINGS = {
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+")
 
 
+class _Whole(EmailMessage):
+    """A message whose forwarded messages the library leaves as they are.
+
+    It would take them apart, and write their header anew: a signature on them would break.
+    """
+
+    def get_content_maintype(self) -> str:
+        main = super().get_content_maintype()
+        return "whole" if main == "message" else main
+
+
+POLICY = policy.default.clone(message_factory=_Whole)
+
+
 class Parts(msgspec.Struct):
     """What a message holds. ``done``: the body is whole, and what follows stands apart."""
 
@@ -47,14 +59,14 @@ class Parts(msgspec.Struct):
     done: bool = False
 
 
-def read(message: EmailMessage, raw: bytes) -> Parts:
-    """The parts of a message whose octets are ``raw``.
+def read(message: EmailMessage) -> Parts:
+    """The parts of a message that was read by `POLICY`.
 
     Raises:
         Invalid: there is no text, or something that cannot be carried whole.
     """
     found = Parts()
-    _walk(message, found, raw, form=False)
+    _walk(message, found, form=False)
     if found.text is None and found.html is None:
         raise Invalid("the message has no text")
     html = found.html or ""
@@ -66,28 +78,28 @@ def read(message: EmailMessage, raw: bytes) -> Parts:
     return found
 
 
-def _walk(part: MIMEPart, found: Parts, raw: bytes, *, form: bool) -> None:
+def _walk(part: MIMEPart, found: Parts, *, form: bool) -> None:
     kind = part.get_content_type()
     if any(isinstance(defect, _BROKEN) for defect in part.defects):
         raise Invalid("a part of the message is cut short or broken", field=kind)
     if part.get_content_maintype() != "multipart":
-        _leaf(part, kind, found, raw, form=form)
+        _leaf(part, kind, found, form=form)
     elif kind == "multipart/alternative":
         for child in _children(part):
-            _walk(child, found, raw, form=True)
+            _walk(child, found, form=True)
     elif kind == "multipart/related":
         root, *shown = _children(part)
         start = part.get_param("start")
         if start is not None and str(start).strip("<>") != _content_id(root):
             raise Invalid("the first of related parts must be the one to show", field=kind)
-        _walk(root, found, raw, form=form)
+        _walk(root, found, form=form)
         for child in shown:
             if child.get("Content-Location") is not None and not _content_id(child):
                 raise Invalid("a related part must have a Content-ID", field=kind)
-            found.files.append(_file(child, len(found.files), raw))
+            found.files.append(_file(child, len(found.files)))
     elif kind == "multipart/mixed":
         for child in _children(part):
-            _walk(child, found, raw, form=False)
+            _walk(child, found, form=False)
             found.done = found.text is not None or found.html is not None
     else:
         raise Invalid("such parts would not come out as they went in", field=kind)
@@ -100,7 +112,7 @@ def _children(part: MIMEPart) -> list[MIMEPart]:
     return children
 
 
-def _leaf(part: MIMEPart, kind: str, found: Parts, raw: bytes, *, form: bool) -> None:
+def _leaf(part: MIMEPart, kind: str, found: Parts, *, form: bool) -> None:
     apart = found.done or part.get_content_disposition() == "attachment"
     if not apart and part.get_filename() is None:
         if kind == "text/plain" and found.text is None and (form or found.html is None):
@@ -110,23 +122,22 @@ def _leaf(part: MIMEPart, kind: str, found: Parts, raw: bytes, *, form: bool) ->
             found.html = _text(part)
             return
     if form and not apart and kind == "text/calendar":
-        one = _file(part, len(found.files), raw)
+        one = _file(part, len(found.files))
         found.files.append(msgspec.structs.replace(one, alternative=True, content_id=""))
         return
     if form and not apart:
         raise Invalid("such a form of the text cannot be carried", field=kind)
-    found.files.append(_file(part, len(found.files), raw))
+    found.files.append(_file(part, len(found.files)))
 
 
-def _file(part: MIMEPart, at: int, raw: bytes) -> Attachment:
+def _file(part: MIMEPart, at: int) -> Attachment:
     kind = part.get_content_type()
     if part.get_content_maintype() == "multipart":
         raise Invalid("such parts would not come out as they went in", field=kind)
-    content = _forwarded(part, raw) if kind == "message/rfc822" else _octets(part)
     name = (part.get_filename() or "").strip()
     return Attachment(
         filename=name or _NAMES.get(kind) or f"part-{at + 1}.{_ENDINGS.get(kind, 'bin')}",
-        content=content,
+        content=_octets(part),
         content_type=_type(part, kind),
         content_id=_content_id(part),
     )
@@ -159,25 +170,6 @@ def _octets(part: MIMEPart) -> bytes:
     if not isinstance(payload, bytes) or any(isinstance(one, _BROKEN) for one in part.defects):
         raise Invalid("a part of the message cannot be read", field=part.get_content_type())
     return payload
-
-
-def _forwarded(part: MIMEPart, raw: bytes) -> bytes:
-    """A message in the message, in its own octets: a signature on it stays good.
-
-    RFC 2046 section 5.2.1 lets it have no encoding; some programs give it one.
-    """
-    inner = part.get_payload()
-    message = inner[0] if isinstance(inner, list) and len(inner) == 1 else None
-    octets = message.as_bytes(policy=_SAME) if isinstance(message, MIMEPart) else b""
-    if not octets or octets not in raw:
-        raise Invalid("a forwarded message cannot be carried as it is", field="message/rfc822")
-    encoding = _encoding(part)
-    if encoding in {"base64", "quoted-printable"}:
-        holder = EmailMessage(policy=policy.SMTP)
-        holder["Content-Transfer-Encoding"] = encoding
-        holder.set_payload(octets.lstrip())
-        return _octets(holder)
-    return octets
 
 
 def _text(part: MIMEPart) -> str:

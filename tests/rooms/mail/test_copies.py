@@ -1,4 +1,4 @@
-"""Copies and files in the mail room: exposed, held to honey rules, forgotten; and claims of them."""
+"""Copies and files in the mail room: exposed, held to honey rules, forgotten, and claimed about."""
 
 from collections.abc import Awaitable, Callable
 
