@@ -24,8 +24,9 @@ from mailkeep.mail.intake import Intake
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
 from mailkeep.smtp import receiving
-from mailkeep.store.database import Database, SharedCommit
+from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
+from mailkeep.store.shared import SharedCommit
 from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.canaries import Canaries
@@ -235,7 +236,9 @@ class Application:
 
     async def _sweep(self) -> bool:
         async with self.database.write() as tx:
-            dropped = await outbox.sweep(tx, self.settings.keep_unconfirmed)
+            dropped = await outbox.sweep(
+                tx, self.settings.keep_unconfirmed, 7 * 86_400.0, retention.BATCH
+            )
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
         destroyed = self.keys.destroy_expired(self.clock.now())
@@ -244,4 +247,4 @@ class Application:
         forgotten = await retention.sweep(self.database, self.settings.retention, retention.BATCH)
         if forgotten:
             log.info("forgotten", **forgotten)
-        return max(forgotten.values(), default=0) >= retention.BATCH
+        return max(dropped, *forgotten.values()) >= retention.BATCH

@@ -56,6 +56,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         trusted_proxies: networks of our own reverse proxies, whose ``X-Forwarded-For`` is believed.
         database: ``sqlite:///…`` or ``postgresql://…``; empty means a file in the home directory.
         keep_unconfirmed: seconds for which an ordinary body is kept until a delivery is reported.
+        keep_given_up: seconds, after its time is over, for which an ordinary message that was given
+            up can still be requeued by hand.
         recovery: Mailkeep keeps the accounts: their pages exist when this table does.
         canary: mail of our own through every provider; none is sent without it.
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
@@ -69,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted_proxies: tuple[str, ...] = ()
     database: str = ""
     keep_unconfirmed: float = 3600.0
+    keep_given_up: float = 604_800.0
     provider: tuple[ProviderSettings, ...] = ()
     stream: tuple[StreamSettings, ...] = ()
     party: tuple[dict[str, str | list[str]], ...] = ()

@@ -1,6 +1,7 @@
 """Mail addresses: one check and one canonical form for every door."""
 
 import re
+from functools import lru_cache
 
 import idna
 
@@ -40,12 +41,17 @@ def parse(text: str, *, field: str = "address") -> str:
     if not at or len(text) > _WHOLE:
         raise Invalid("not a mail address", field=field)
     try:
-        found = f"{local}@{idna.encode(domain, uts46=True).decode().lower()}"
+        found = f"{local}@{_name(domain)}"
     except UnicodeError as error:
         raise Invalid("not a mail address", field=field) from error
     if not is_plain(found):  # SMTPUTF8 is not offered by every route
         raise Invalid("not a mail address", field=field)
     return found
+
+
+@lru_cache(maxsize=10_000)  # few domains receive most mail
+def _name(domain: str) -> str:
+    return idna.encode(domain, uts46=True).decode().lower()
 
 
 def key(address: str) -> str:

@@ -12,12 +12,13 @@ from .clock import Instant
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
+#: Two digits at a time: an id is made for each row that is written.
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+
+
 def _base32(value: int, length: int) -> str:
-    out = []
-    for _ in range(length):
-        value, digit = divmod(value, 32)
-        out.append(_ALPHABET[digit])
-    return "".join(reversed(out))
+    """``length`` digits, an even number of them."""
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(5 * length - 10, -1, -10)])
 
 
 def new_id(prefix: str, at: Instant, tail: int | None = None) -> str:

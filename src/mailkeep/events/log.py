@@ -1,13 +1,17 @@
-"""Append facts in the transaction of their effect, and give them places after the commit.
+"""Append facts in the transaction of their effect, and give them places in the log.
 
 A sequence number taken inside a transaction can become visible before a smaller one that commits
 later, so a reader that remembers "up to 17" would skip 16 for ever (PostgreSQL). Positions are
-therefore given after the commit, by one relay that holds a lease.
+therefore given after the commit there, by one relay that holds a lease. SQLite has one writer at a
+time, so a place taken inside its transaction cannot be overtaken: it is written with the fact.
 """
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.ids import new_id
@@ -22,25 +26,61 @@ LEASE = 10 * SECOND
 
 
 async def record(database: Database, tx: Tx, *facts: Fact) -> None:
-    """Append facts, in their order; they become part of the log if and when ``tx`` commits."""
+    """Append facts, in their order; they become part of the log if and when ``tx`` commits.
+
+    They are written at the end of the transaction: it does not see its own.
+    """
     if not facts:
         return
     # The relay places facts by their ids, so these rise within the transaction.
-    rows = [
-        {
-            "id": new_id("evt", tx.now, tx.order.next()),
-            "kind": fact.kind,
-            "at": tx.now,
-            "data": encode(fact),
-        }
-        for fact in facts
-    ]
-    await tx.run(insert(events), rows)
+    tx.defer(
+        _append,
+        [
+            {
+                "id": new_id("evt", tx.now, tx.order.next()),
+                "kind": fact.kind,
+                "at": tx.now,
+                "data": encode(fact),
+                "position": None,
+                "placed_at": None,
+            }
+            for fact in facts
+        ],
+    )
     tx.after_commit.append(database.committed.set)
 
 
+async def _append(tx: Tx, rows: list[dict[str, Any]]) -> None:
+    if not tx.is_postgresql:
+        last, through = await _take_places(tx, len(rows))
+        for place, row in enumerate(rows, start=last - len(rows) + 1):
+            row["position"], row["placed_at"] = place, through
+    await tx.run(insert(events), rows)
+
+
+async def _take_places(tx: Tx, count: int) -> tuple[int, Instant]:
+    """The last of ``count`` new places, and the instant at which they are taken. For one writer at
+    a time."""
+    first = tx.upsert(relay).values(
+        id=1, holder="", leased_until=0, position=count, placed_through=tx.now
+    )
+    row = await tx.one(
+        first.on_conflict_do_update(
+            index_elements=["id"],
+            set_={
+                "position": relay.c.position + count,
+                "placed_through": func.max(relay.c.placed_through, tx.now),
+            },
+        ).returning(relay.c.position, relay.c.placed_through)
+    )
+    if row is None:
+        raise RuntimeError("an upsert returned no row")
+    return row["position"], row["placed_through"]
+
+
 class Relay:
-    """Gives places to committed facts. Any number may run; the one that holds the lease works.
+    """Gives places to committed facts, and lets the log's time pass when nothing happens. Any
+    number may run; the one that holds the lease works.
 
     Args:
         database: the log's database.
@@ -50,9 +90,17 @@ class Relay:
     def __init__(self, database: Database, holder: str) -> None:
         self._database = database
         self._holder = holder
+        self._seen = 0
 
     async def place(self, limit: int = 1000) -> int:
-        """Place up to ``limit`` waiting facts; returns how many. 0 too when another leads."""
+        """Place up to ``limit`` waiting facts; returns how many have places that had none when it
+        last looked. 0 too when another leads."""
+        if self._database.is_sqlite:
+            async with self._database.glance() as tx:
+                position = await head(tx)
+            if position > self._seen:  # they came with their places, and the log's time with them
+                new, self._seen = position - self._seen, position
+                return new
         async with self._database.write() as tx:
             row = await self._lease(tx)
             if row is None:
@@ -80,7 +128,8 @@ class Relay:
                 .where(relay.c.id == 1)
                 .values(position=position + len(waiting), placed_through=through)
             )
-            return len(waiting)
+        new, self._seen = position + len(waiting) - self._seen, position + len(waiting)
+        return new
 
     async def _lease(self, tx: Tx) -> tuple[int, Instant] | None:
         """Take or renew the lease; returns (last position, placed through) while we hold it.
@@ -108,28 +157,34 @@ class Relay:
         return None if row is None else (row["position"], row["placed_through"])
 
 
-async def after(tx: Tx, position: int, limit: int = 500) -> list[tuple[int, Recorded | None]]:
-    """Placed facts after ``position`` in order; None stands for one that this version does not
-    know, or cannot read: it must not stop every reader for ever."""
-    rows = await tx.all(
-        select(events).where(events.c.position > position).order_by(events.c.position).limit(limit)
-    )
+async def after(
+    tx: Tx, position: int, limit: int = 500, kinds: Collection[str] | None = None
+) -> list[tuple[int, Recorded | None]]:
+    """Placed facts after ``position`` in order, of the given kinds or of all; None stands for one
+    that this version does not know, or cannot read: it must not stop every reader for ever."""
+    e = events.c
+    query = select(e.position, e.placed_at, e.at, e.id, e.kind, e.data).where(e.position > position)
+    if kinds is not None:
+        query = query.where(e.kind.in_(sorted(kinds)))
+    return _read(await tx.tuples(query.order_by(e.position).limit(limit)))
+
+
+def _read(rows: Iterable[Sequence[Any]]) -> list[tuple[int, Recorded | None]]:
     out: list[tuple[int, Recorded | None]] = []
-    for row in rows:
+    for position, placed_at, at, name, kind, data in rows:
         fact = None
         try:
-            fact = decode(row["kind"], row["data"])
+            fact = decode(kind, data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            log.error("fact.unreadable", fact=row["id"], kind=row["kind"], error=str(error))
-        out.append(
-            (
-                row["position"],
-                None
-                if fact is None
-                else Recorded(row["position"], row["placed_at"], row["at"], row["id"], fact),
-            )
-        )
+            log.error("fact.unreadable", fact=name, kind=kind, error=str(error))
+        recorded = None if fact is None else Recorded(position, placed_at, at, name, fact)
+        out.append((position, recorded))
     return out
+
+
+async def head(tx: Tx) -> int:
+    """The place of the newest fact that has one; 0 before the first."""
+    return await tx.value(select(relay.c.position)) or 0
 
 
 async def placed_through(tx: Tx) -> Instant:

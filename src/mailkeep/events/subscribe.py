@@ -15,14 +15,16 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.store.errors import passes
 
 from .events import FactSetAside
-from .log import after, record
-from .tables import checkpoints
+from .log import after, head, record
+from .tables import checkpoints, events
 from .types import Fact, Recorded
 
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[Tx, Recorded], Awaitable[None]]
 
+SPAN = 5000  #: facts that one step passes over at most: most are not for this reader
+KEEP = 20_000  #: facts passed over before a place without an effect is written down
 TRIES = 5  #: how often a fact is handed to handlers that raise, about a second apart
 
 
@@ -41,31 +43,64 @@ class Subscriber:
         self.name = name
         self.set_aside = 0
         self._handlers = {fact: tuple(calls) for fact, calls in handlers.items()}
+        self._kinds = frozenset(fact.kind for fact in handlers)
+        self._passed = 0  # up to here nothing was for us; ahead of the place that is written down
         self._failed = (0, 0)  # the fact that failed last, by its place, and how often
 
     async def step(self, database: Database, limit: int = 200) -> int:
-        """Handle the next facts in one transaction; returns how many the log had for us.
+        """Handle the next facts in one transaction; returns how many of the log were passed.
+
+        Where none of them is for us nothing is written: after a kill they are passed over again.
 
         Raises:
             Unavailable: the database is away; nothing was handled.
             Exception: what a handler raised. What came before it is handled and stays so; the
                 fact itself is tried again by the next step.
         """
+        idle = await self._pass(database)
+        if idle is not None:
+            return idle
         failure: Exception | None = None
         async with database.write() as tx:
-            place = done = await take_place(tx, self.name)
-            batch = await after(tx, place, limit)
+            place = await take_place(tx, self.name)
+            start = done = max(place, self._passed)
+            # Asked before the facts are read: what is placed by then is among them.
+            last = min(await head(tx), start + SPAN)
+            batch = await after(tx, start, limit, self._kinds)
             for position, recorded in batch:
                 if recorded is not None:
                     failure = await self._handle(database, tx, recorded)
                 if failure is not None:
                     break
                 done = position
+            if failure is None and len(batch) < limit:
+                done = max(done, last)
             if done > place:
                 await save_place(tx, self.name, done)
+        self._passed = max(self._passed, done)
         if failure is not None:
             raise failure
-        return len(batch)
+        return done - start
+
+    async def _pass(self, database: Database) -> int | None:
+        """Pass over facts that are not for us; how many, or None when the next ones are, or the
+        place is to be written down."""
+        async with database.read() as tx:
+            place = await tx.value(
+                select(checkpoints.c.position).where(checkpoints.c.subscriber == self.name)
+            )
+            start = max(place or 0, self._passed)
+            last = min(await head(tx), start + SPAN)
+            if last <= start:
+                return 0
+            e = events.c
+            wanted = select(e.position).where(
+                e.position > start, e.position <= last, e.kind.in_(sorted(self._kinds))
+            )
+            if last - (place or 0) > KEEP or await tx.value(wanted.limit(1)) is not None:
+                return None
+        self._passed = last
+        return last - start
 
     async def _handle(self, database: Database, tx: Tx, recorded: Recorded) -> Exception | None:
         """Have the effects of a fact, all or none; returns what is in the way of them for now."""

@@ -15,7 +15,8 @@ from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.services import Recovery
 from mailkeep.response.services import Response
-from mailkeep.store.database import Database, SharedCommit
+from mailkeep.store.database import Database
+from mailkeep.store.shared import SharedCommit
 
 from .client import Network
 

@@ -5,6 +5,9 @@ it is the one that holds it: of mail that it refused, and that waits for another
 one, it can neither end the way nor destroy our copy.
 """
 
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
 import structlog
 from sqlalchemy import or_, select, update
 
@@ -13,12 +16,13 @@ from mailkeep.base.errors import NotFound
 from mailkeep.events.log import record
 from mailkeep.providers import registry
 from mailkeep.providers.errors import ForgedWebhook, MalformedWebhook
-from mailkeep.providers.types import Claim, ClaimKind, ProviderConfig, WebhookRequest
-from mailkeep.store.database import Database, SharedCommit, Tx
+from mailkeep.providers.types import Claim, ClaimKind, OutcomeKind, ProviderConfig, WebhookRequest
+from mailkeep.store.database import Database, Tx
+from mailkeep.store.shared import SharedCommit
 
 from . import recipients, tables
 from .events import ClaimRefused, DeliveryReported
-from .outbox import shred_body
+from .outbox import shred_bodies
 from .types import Status
 
 log = structlog.get_logger(__name__)
@@ -28,7 +32,7 @@ _STATUS = {ClaimKind.DELIVERED: Status.DELIVERED, ClaimKind.BOUNCED: Status.BOUN
 #: From where a claim may take a message. Delivered is final: a late bounce of another copy, or a
 #: forged one, must not turn a mail that arrived into one that did not.
 _FROM = {
-    Status.DELIVERED: (Status.SENDING, Status.ACCEPTED, Status.BOUNCED),
+    Status.DELIVERED: (Status.QUEUED, Status.SENDING, Status.ACCEPTED, Status.BOUNCED),
     Status.BOUNCED: (Status.ACCEPTED,),
 }
 
@@ -69,82 +73,48 @@ class Claims:
         except (ForgedWebhook, MalformedWebhook) as error:
             await self._refuse(provider, error.slug, request.received_at)
             raise
-        # In the order in which others lock messages, a part at a time and behind everything else:
-        # a provider's thousand events must not keep a recovery waiting.
-        found.sort(key=lambda claim: claim.message_id or "")
+        # A part at a time and behind everything else: a provider's thousand events must not keep a
+        # recovery waiting.
         new = 0
         for start in range(0, len(found), CHUNK):
             part = found[start : start + CHUNK]
-
-            async def take(tx: Tx, part: list[Claim] = part) -> int:
-                return sum([await self._take(tx, claim) for claim in part])
-
-            new += await self._shared.run(take, lane=LANE, weight=len(part))
+            new += await self._shared.each(self._take, part, lane=LANE, weight=len(part))
         return new
 
-    async def _take(self, tx: Tx, claim: Claim) -> bool:
-        new = await tx.run(
-            tx.upsert(tables.claims)
-            .values(provider=claim.provider, claim_id=claim.claim_id, received_at=tx.now)
-            .on_conflict_do_nothing()
-        )
-        if not new:
-            return False
-        message, primary = await self._ours(tx, claim), True
-        if message is not None and message[3]:
-            primary, address = await _whose(tx, claim, message)
-            message = (message[0], message[1], address, message[3])
-        await record(
-            self._database,
-            tx,
-            DeliveryReported(
-                claim.provider,
-                claim.claim_id,
-                claim.kind.value,
-                None if message is None else message[0],
-                None if message is None else message[1],
-                None if message is None else message[2],
-                claim.at,
-                not primary,
-            ),
-        )
-        status = _STATUS.get(claim.kind)
-        if message is not None and status is not None and primary:
-            m = tables.messages
-            moved = await tx.run(
-                update(m)
-                .where(
-                    m.c.id == message[0],
-                    # The provider of the newest attempt: set where a claim on the outbox is.
-                    m.c.provider == claim.provider,
-                    m.c.status.in_([one.value for one in _FROM[status]]),
+    async def _take(self, tx: Tx, parts: Sequence[Sequence[Claim]]) -> list[int]:
+        """Believe what is new of many webhooks, a few statements for all; how many of each."""
+        given = {(one.provider, one.claim_id): one for part in parts for one in part}
+        about = await _ours(tx, given.values())
+        new = await _new(tx, given, about)
+        facts, moved = [], _Moved()
+        for key, claim in given.items():
+            if key not in new:
+                continue
+            known = about.get((claim.provider, claim.message_id))
+            own, whom = recipients.told_of(claim.recipient, known and known.people)
+            facts.append(
+                DeliveryReported(
+                    claim.provider,
+                    claim.claim_id,
+                    claim.kind.value,
+                    None if known is None else known.message,
+                    None if known is None else known.stream,
+                    whom,
+                    claim.at,
+                    not own,
                 )
-                .values(status=status.value)
             )
-            if moved:
-                await shred_body(tx, message[0])
-        return True
-
-    async def _ours(self, tx: Tx, claim: Claim) -> tuple[str, str, str | None, str] | None:
-        """(message, stream, address, copies) when this provider did have that message from us.
-
-        A provider's word about a message that it was never given is no word about that message.
-        """
-        if claim.message_id is None:
-            return None
-        m, a = tables.messages, tables.attempts
-        row = await tx.one(
-            select(m.c.id, m.c.stream, m.c.address_id, m.c.copies)
-            .join(a, a.c.message_id == m.c.id)
-            .where(
-                m.c.id == claim.message_id,
-                a.c.provider == claim.provider,
-                or_(a.c.outcome.is_(None), a.c.outcome != "withheld"),  # cut before it left
-            )
-        )
-        if row is None:
-            return None
-        return row["id"], row["stream"], row["address_id"], row["copies"]
+            if known is not None and known.holds and own:
+                moved.add(claim.kind, known.message)
+        await record(self._database, tx, *facts)
+        await moved.write(tx)
+        counted: set[tuple[str, str]] = set()
+        out = []
+        for part in parts:
+            mine = {(one.provider, one.claim_id) for one in part} & new - counted
+            counted |= mine
+            out.append(len(mine))
+        return out
 
     async def _refuse(self, provider: str, why: str, now: int) -> None:
         """Record a refusal, one a second at most: a flood of forgeries must not fill the log."""
@@ -155,14 +125,111 @@ class Claims:
             await record(self._database, tx, ClaimRefused(provider, why))
 
 
-async def _whose(
-    tx: Tx, claim: Claim, message: tuple[str, str, str | None, str]
-) -> tuple[bool, str | None]:
-    """(whether a claim about a message with copies is about its own recipient, about whom)."""
-    known = tables.addresses
-    names = [message[2], *message[3].split(",")]
-    rows = await tx.all(select(known).where(known.c.id.in_(names)))
-    people = {row["id"]: row["address"] for row in rows}
-    primary = people.get(message[2] or "", "")
-    own = recipients.concerns_primary(claim.recipient, primary, has_copies=True)
-    return own, recipients.about(claim.recipient, people)
+class _Ours(NamedTuple):
+    """A message that a provider had from us.
+
+    ``people``: the pseudonyms of all in it, its recipient's first, with the address of each where
+    there are several to tell apart. ``holds``: the provider's word may move it.
+    """
+
+    message: str
+    stream: str
+    people: Mapping[str, str]
+    holds: bool
+
+
+class _Moved:
+    """Messages that claims move, by where to."""
+
+    def __init__(self) -> None:
+        self._to: dict[Status, set[str]] = {}
+
+    def add(self, kind: ClaimKind, message: str) -> None:
+        status = _STATUS.get(kind)
+        if status is not None:
+            self._to.setdefault(status, set()).add(message)
+
+    async def write(self, tx: Tx) -> None:
+        m = tables.messages
+        # Delivered comes last: it stands whatever else the same webhook says.
+        for status in (Status.BOUNCED, Status.DELIVERED):
+            wanted = sorted(self._to.get(status, ()))
+            if not wanted:
+                continue
+            movable = (m.c.id.in_(wanted), m.c.status.in_([one.value for one in _FROM[status]]))
+            rows = await tx.tuples(
+                update(m).where(*movable).values(status=status.value).returning(m.c.id)
+            )
+            await shred_bodies(tx, [row[0] for row in rows])
+
+
+async def _ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None], _Ours]:
+    """What is known of the messages that these claims name, by provider and message, where that
+    provider did have that message from us.
+
+    A provider's word about a message that it was never given is no word about that message.
+    """
+    named = sorted({one.message_id for one in claims if one.message_id is not None})
+    if not named:
+        return {}
+    m, a = tables.messages.c, tables.attempts.c
+    query = (
+        select(m.id, m.stream, m.address_id, m.copies, m.status, m.provider, a.provider, a.outcome)
+        .join(tables.attempts, a.message_id == m.id)
+        .where(m.id.in_(named), or_(a.outcome.is_(None), a.outcome != "withheld"))  # never left
+        .order_by(m.id, a.id)
+        .with_for_update(of=tables.messages)  # what is decided by their state stays so
+    )
+    out: dict[tuple[str, str | None], _Ours] = {}
+    found = await tx.tuples(query)
+    known = await _addresses(tx, {one for row in found if row[3] for one in _names(row[2], row[3])})
+    for message, stream, address, copies, status, newest, provider, outcome in found:
+        # The provider of the newest attempt; the last row of a pair is its newest attempt.
+        holds = provider == newest
+        if status == Status.QUEUED.value:
+            # It refused the mail, or may have had it: only then is there anything to tell of.
+            holds = holds and outcome in (None, OutcomeKind.AMBIGUOUS.value)
+        people = {one: known.get(one, "") for one in _names(address, copies)}
+        out[provider, message] = _Ours(message, stream, people, holds)
+    return out
+
+
+def _names(address: str, copies: str) -> list[str]:
+    return recipients.exposed({"address_id": address, "copies": copies})
+
+
+async def _addresses(tx: Tx, names: Collection[str]) -> dict[str, str]:
+    """The addresses behind pseudonyms."""
+    if not names:
+        return {}
+    c = tables.addresses.c
+    rows = await tx.tuples(select(c.id, c.address).where(c.id.in_(sorted(names))))
+    return {row[0]: row[1] for row in rows}
+
+
+async def _new(
+    tx: Tx,
+    given: Mapping[tuple[str, str], Claim],
+    about: Mapping[tuple[str, str | None], _Ours],
+) -> set[tuple[str, str]]:
+    """Remember these claims; which of them were never made before."""
+    rows = []
+    for provider, name in sorted(given):  # in one order for everybody
+        claim = given[provider, name]
+        known = about.get((provider, claim.message_id))
+        rows.append(
+            {
+                "provider": provider,
+                "claim_id": name,
+                "received_at": tx.now,
+                "message_id": None if known is None else known.message,
+                "event": claim.kind.value,
+                "at_provider": claim.at,
+                "address_id": recipients.told_of(claim.recipient, known and known.people)[1],
+            }
+        )
+    if not rows:
+        return set()
+    c = tables.claims
+    first = tx.upsert(c).on_conflict_do_nothing().returning(c.c.provider, c.c.claim_id)
+    return {(provider, name) for provider, name in await tx.tuples(first, rows)}

@@ -5,27 +5,26 @@ and its own place in the shared commit.
 """
 
 import asyncio
-import contextlib
 import time
+from collections.abc import Sequence
 
-import structlog
-
-from mailkeep.base.clock import Clock
+from mailkeep.base.clock import Clock, Instant
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.providers import registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnbuildableMessage
 from mailkeep.providers.types import Outcome, OutcomeKind, ProviderConfig
-from mailkeep.store.database import Database, SharedCommit, Tx
+from mailkeep.store.database import Database, Tx
+from mailkeep.store.shared import SharedCommit
 
-from . import building, outbox
+from . import building, outbox, outcomes
 from .health import Breaker, after
+from .lane import Lane
+from .standing import Standing
 from .transport import Transport
 from .types import Job, StreamSettings
 
-log = structlog.get_logger(__name__)
-
-IDLE_SECONDS = 0.5  #: how long a lane that nobody woke waits before it looks for itself
+AGAIN_SECONDS = 1.0  #: between two tries to write down an outcome
 
 
 class Dispatcher:
@@ -51,7 +50,8 @@ class Dispatcher:
         self._keys = keys
         self._clock = clock
         self._providers = providers
-        self._lanes = [_Lane(self, stream) for stream in streams.values()]
+        self.standing = Standing(database)
+        self._lanes = [Lane(self, stream) for stream in streams.values()]
         self._transport: Transport | None = None
 
     async def run(self) -> None:
@@ -63,6 +63,9 @@ class Dispatcher:
                     group.create_task(lane.run())
         finally:
             await self._transport.close()
+
+    def now(self) -> Instant:
+        return self._clock.now()
 
     def wake(self, stream: str) -> None:
         """Something may be due in ``stream``: look now."""
@@ -89,9 +92,8 @@ class Dispatcher:
 
     async def send(self, job: Job, stream: StreamSettings) -> tuple[Outcome, float] | None:
         """Look at the cut-offs once more, then send; None when the provider was cut meanwhile."""
-        async with self._database.read() as tx:
-            if job.provider in await outbox.cut_providers(tx):
-                return None
+        if job.provider in await self.standing.cut():
+            return None
         started = time.perf_counter()
         outcome = await self._attempt(job, stream)
         return outcome, time.perf_counter() - started
@@ -109,75 +111,42 @@ class Dispatcher:
             raise RuntimeError("the dispatcher is not running")
         return module.read(await self._transport.carry(request), named)
 
-    async def claim(self, lane: "_Lane", limit: int) -> list[Job]:
+    async def due(self, stream: str) -> bool:
+        """Whether there is anything to claim."""
+        async with self._database.glance() as tx:
+            return await outbox.is_due(tx, stream)
+
+    async def claim(self, lane: Lane, limit: int) -> list[Job]:
         async def job(tx: Tx) -> list[Job]:
-            return await outbox.claim(self._database, tx, lane.stream, lane.breakers, limit)
+            return await outbox.claim(
+                self._database, tx, lane.stream, lane.breakers, limit, lane.busy()
+            )
 
-        return await self._shared.run(job, lane=lane.stream.priority)
+        return await self._shared.run(job, lane=lane.stream.priority, weight=limit)
 
-    async def finish(self, lane: "_Lane", job: Job, sent: tuple[Outcome, float] | None) -> None:
-        async def write(tx: Tx) -> None:
-            if sent is None:
-                await outbox.withhold(tx, job)
-                return
-            kind = self._providers[job.provider].kind
-            reports = registry.get(kind).capabilities.reports_deliveries
-            await outbox.finish(self._database, tx, job, *sent, reports=reports)
+    async def finish(self, lane: Lane, job: Job, sent: tuple[Outcome, float] | None) -> None:
+        """Write down what came of an attempt.
 
-        if sent is not None:
-            outcome = sent[0]
+        While the database is away it is tried again for as long as the lease holds: an outcome
+        that is forgotten is a mail that is sent twice.
+        """
+        kind = self._providers[job.provider].kind
+        reports = registry.get(kind).capabilities.reports_deliveries
+        outcome, seconds = sent or (None, 0.0)
+        if outcome is not None:
             breaker = lane.breakers.get(job.provider, Breaker())
             lane.breakers[job.provider] = after(
                 breaker, outcome.kind, self._clock.now(), outcome.retry_after
             )
-        await self._shared.run(write, lane=lane.stream.priority)
+        finished = outcomes.Finished(job, outcome, seconds, reports)
+        while True:
+            try:
+                await self._shared.each(self._write, finished, lane=lane.stream.priority)
+                return
+            except Unavailable:
+                if self._clock.now() - job.started_at > outbox.LEASE:
+                    raise
+                await asyncio.sleep(AGAIN_SECONDS)
 
-
-class _Lane:
-    """The workers of one stream."""
-
-    def __init__(self, dispatcher: Dispatcher, stream: StreamSettings) -> None:
-        self.stream = stream
-        self.breakers: dict[str, Breaker] = {}
-        self.awake = asyncio.Event()
-        self._dispatcher = dispatcher
-        self._running: set[asyncio.Task[None]] = set()
-
-    async def run(self) -> None:
-        try:
-            while True:
-                if not await self._step():
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self.awake.wait(), IDLE_SECONDS)
-                self.awake.clear()
-        finally:
-            if self._running:
-                await asyncio.wait(self._running, timeout=30)
-
-    async def _step(self) -> bool:
-        """Start what may start; False when there is nothing to do until something happens."""
-        free = self.stream.concurrency - len(self._running)
-        if free <= 0:
-            return False
-        try:
-            jobs = await self._dispatcher.claim(self, free)
-        except Unavailable as error:
-            log.warning("outbox.unavailable", stream=self.stream.name, error=str(error))
-            return False
-        for job in jobs:
-            task = asyncio.create_task(self._work(job))
-            self._running.add(task)
-            task.add_done_callback(self._done)
-        return bool(jobs)
-
-    async def _work(self, job: Job) -> None:
-        try:
-            sent = await self._dispatcher.send(job, self.stream)
-            await self._dispatcher.finish(self, job, sent)
-        except Exception as error:
-            # The lease brings the message back; a worker's fault must not end the lane.
-            log.error("attempt.failed", attempt=job.attempt, error=type(error).__name__)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self.awake.set()
+    async def _write(self, tx: Tx, finished: Sequence[outcomes.Finished]) -> list[None]:
+        return await outcomes.finish(self._database, tx, finished)

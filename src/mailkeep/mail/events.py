@@ -51,6 +51,16 @@ class MessageGivenUp(Fact, frozen=True):
     why: str
 
 
+@fact("mail.requeued")
+class MessageRequeued(Fact, frozen=True):
+    """A message that had been given up is sent after all, because a person said so."""
+
+    message: str
+    stream: str
+    address: str
+    by: str
+
+
 @fact("mail.reported")
 class DeliveryReported(Fact, frozen=True):
     """A provider claims something about a message. It is a claim, not an observation.

@@ -1,6 +1,6 @@
 """Intake: check a message, store it durably, then acknowledge it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from sqlalchemy import insert, select
@@ -11,6 +11,7 @@ from mailkeep.base.errors import Conflict, Invalid
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing, digest
 from mailkeep.events.log import record
+from mailkeep.events.types import Fact
 from mailkeep.providers import outgoing
 from mailkeep.providers.errors import UnbuildableMessage
 from mailkeep.providers.types import Address, OutgoingMessage, ProviderConfig, Shown
@@ -18,7 +19,9 @@ from mailkeep.store.database import Database, Tx
 
 from . import fitting, recipients, tables
 from .events import MessageAccepted, MessageGivenUp
-from .types import Content, NewMessage, Status, StreamSettings
+from .types import Content, NewMessage, Status, StreamSettings, Taken
+
+REUSED = "this idempotency key was used for another message"
 
 
 def to_outgoing(
@@ -148,78 +151,150 @@ class Intake:
     async def accept(self, tx: Tx, new: NewMessage, *, field: str = "") -> str:
         """Store a checked message in the caller's transaction; returns its id.
 
+        Raises:
+            Conflict, Invalid: see ``accept_many``; ``field`` stands before the field's name.
+        """
+        (taken,) = await self.accept_many(tx, [new])
+        if isinstance(taken, Invalid):
+            raise Invalid(str(taken), field=f"{field}{taken.field or ''}")
+        if isinstance(taken, Exception):
+            raise taken
+        return taken.id
+
+    async def accept_many(
+        self, tx: Tx, many: Sequence[NewMessage]
+    ) -> list[Taken | Conflict | Invalid]:
+        """Store checked messages in the caller's transaction, a few statements for all of them.
+
         Mail to a honey address goes through its own provider only; where that is not among the
         routes that the message may take, it is given up at once and in silence: a refusal would
         tell whoever asked for it that this address is bait.
 
-        Raises:
+        Returns for each what became of it; of these exceptions nothing was stored:
             Conflict: the idempotency key was used for other content.
             Invalid: its time is over already. Only said of a message that is new, so that a late
                 repetition still hears the id of the first one.
         """
-        stream = self._streams[new.stream]
-        content = msgspec.json.encode(new.content) if new.body is None else new.body
-        idempotency = content_hash = None
-        if new.idempotency is not None:
-            idempotency = digest(msgspec.json.encode(new.idempotency))
-            content_hash = digest(content + new.stream.encode())
-            before = await tx.one(
-                select(tables.messages.c.id, tables.messages.c.content_hash).where(
-                    tables.messages.c.idempotency == idempotency
-                )
-            )
+        rows = _Rows()
+        known = await self._known(tx, many)
+        out: list[Taken | Conflict | Invalid] = []
+        for new in many:
+            content = msgspec.json.encode(new.content) if new.body is None else new.body
+            once = None if new.idempotency is None else _once(new.idempotency)
+            content_hash = None if once is None else digest(content + new.stream.encode())
+            before = None if once is None else known.get(once)
             if before is not None:
-                if before["content_hash"] != content_hash:
-                    raise Conflict("this idempotency key was used for another message")
-                return str(before["id"])
-        if new.expires_at is not None and new.expires_at <= tx.now:
-            raise Invalid("this time is past: nothing would be sent", field=f"{field}expires_at")
-        others = recipients.copies(new.content)
-        routes = [route.provider for route in stream.routes]
-        people = (new.content.to, *others)
-        bait = recipients.bait(people, self._honey, routes, new.only, new.avoid)
-        message = new_id("msg", tx.now)
-        address = self._keys.pseudonym("address", address_rules.key(new.content.to))
-        longest = tx.now + round(stream.expires * SECOND)
-        expires_at = longest if new.expires_at is None else min(new.expires_at, longest)
-        named = {self._keys.pseudonym("address", address_rules.key(one)): one for one in others}
-        # Sorted: two messages to the same people never wait for each other in a ring.
-        for name, one in sorted({address: new.content.to, **named}.items()):
-            await tx.run(
-                tx.upsert(tables.addresses).values(id=name, address=one).on_conflict_do_nothing()
-            )
-        await tx.run(
-            insert(tables.messages).values(
-                id=message,
-                stream=stream.name,
-                priority=stream.priority,
-                address_id=address,
-                status=(Status.GIVEN_UP if bait.leaks else Status.QUEUED).value,
-                secret=stream.secret,
-                only=",".join(bait.only),
-                avoid=",".join(new.avoid),
-                created_at=tx.now,
-                expires_at=expires_at,
-                next_at=new.send_at or tx.now,
-                tries=0,
-                idempotency=idempotency,
-                content_hash=content_hash,
-                ours=new.ours,
-                copies=recipients.joined(named),
-            )
+                same = before[1] == content_hash
+                out.append(Taken(before[0], repeated=True) if same else Conflict(REUSED))
+            elif new.expires_at is not None and new.expires_at <= tx.now:
+                out.append(Invalid("this time is past: nothing would be sent", field="expires_at"))
+            else:
+                message = self._add(rows, tx.now, new, content, once, content_hash)
+                if once is not None:
+                    known[once] = (message, content_hash)
+                out.append(Taken(message))
+        await self._write(tx, rows)
+        return out
+
+    async def _known(self, tx: Tx, many: Sequence[NewMessage]) -> dict[str, tuple[str, str | None]]:
+        """The messages that were taken in under these idempotency keys, and their content."""
+        wanted = sorted({_once(new.idempotency) for new in many if new.idempotency is not None})
+        if not wanted:
+            return {}
+        m = tables.messages.c
+        found = await tx.tuples(
+            select(m.idempotency, m.id, m.content_hash).where(m.idempotency.in_(wanted))
         )
-        for name in named:
-            row = {"address_id": name, "message_id": message}
-            await tx.run(insert(tables.message_copies).values(row))
-        await record(self._database, tx, MessageAccepted(message, stream.name, address))
+        return {once: (message, content_hash) for once, message, content_hash in found}
+
+    def _add(
+        self,
+        rows: "_Rows",
+        now: Instant,
+        new: NewMessage,
+        content: bytes,
+        once: str | None,
+        content_hash: str | None,
+    ) -> str:
+        """Add a new message to what is to be written; returns its id."""
+        stream = self._streams[new.stream]
+        others = recipients.copies(new.content)
+        bait = recipients.bait(
+            (new.content.to, *others),
+            self._honey,
+            (route.provider for route in stream.routes),
+            new.only,
+            new.avoid,
+        )
+        message = new_id("msg", now)
+        address = self._named(rows, new.content.to)
+        copies = [self._named(rows, one) for one in others]
+        longest = now + round(stream.expires * SECOND)
+        expires_at = longest if new.expires_at is None else min(new.expires_at, longest)
+        rows.copies.extend({"address_id": one, "message_id": message} for one in copies)
+        rows.messages.append(
+            {
+                "id": message,
+                "stream": stream.name,
+                "priority": stream.priority,
+                "address_id": address,
+                "status": (Status.GIVEN_UP if bait.leaks else Status.QUEUED).value,
+                "secret": stream.secret,
+                "only": ",".join(bait.only),
+                "avoid": ",".join(new.avoid),
+                "created_at": now,
+                "expires_at": expires_at,
+                "next_at": new.send_at or now,
+                "tries": 0,
+                "idempotency": once,
+                "content_hash": content_hash,
+                "ours": new.ours,
+                "copies": recipients.joined(copies),
+            }
+        )
+        rows.facts.append(MessageAccepted(message, stream.name, address))
         if bait.leaks:
-            await record(self._database, tx, MessageGivenUp(message, stream.name, address, "honey"))
+            rows.facts.append(MessageGivenUp(message, stream.name, address, "honey"))
             return message
         hour, data = None, content
         if stream.secret:
             hour, data = self._keys.seal_until(expires_at, f"body {message}", content)
-        await tx.run(insert(tables.message_bodies).values(message_id=message, hour=hour, data=data))
+        rows.bodies.append({"message_id": message, "hour": hour, "data": data})
         return message
+
+    def _named(self, rows: "_Rows", address: str) -> str:
+        """The pseudonym of an address, which is to be written too."""
+        name = self._keys.pseudonym("address", address_rules.key(address))
+        rows.addresses.setdefault(name, {"id": name, "address": address})
+        return name
+
+    async def _write(self, tx: Tx, rows: "_Rows") -> None:
+        if not rows.messages:
+            return
+        addresses = tx.upsert(tables.addresses).on_conflict_do_nothing()
+        # In one order for everybody: two that write the same addresses never wait in a ring.
+        await tx.run(addresses, [rows.addresses[one] for one in sorted(rows.addresses)])
+        await tx.run(insert(tables.messages), rows.messages)
+        if rows.copies:
+            await tx.run(insert(tables.message_copies), rows.copies)
+        if rows.bodies:
+            await tx.run(insert(tables.message_bodies), rows.bodies)
+        await record(self._database, tx, *rows.facts)
+
+
+class _Rows:
+    """What a call of ``accept_many`` adds, table by table."""
+
+    def __init__(self) -> None:
+        self.addresses: dict[str, dict[str, object]] = {}
+        self.messages: list[dict[str, object]] = []
+        self.copies: list[dict[str, object]] = []
+        self.bodies: list[dict[str, object]] = []
+        self.facts: list[Fact] = []
+
+
+def _once(idempotency: tuple[str, str]) -> str:
+    return digest(msgspec.json.encode(idempotency))
 
 
 def _clean_people(content: Content, field: str) -> Content:

@@ -1,26 +1,26 @@
-"""The outbox: what is due is claimed under a lease, and what came of it is written down.
+"""The outbox: what is due is claimed under a lease.
 
 The claim's own transaction writes the attempt as started and the exposure, so that no kill hides
 that a provider may have had the message.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.ids import new_id
 from mailkeep.events.log import record
 from mailkeep.events.types import Fact
-from mailkeep.providers.types import Outcome, OutcomeKind
 from mailkeep.store.database import Database, Tx
 
 from . import recipients, tables
-from .events import AttemptFinished, FailedOver, MessageGivenUp
+from .events import FailedOver, MessageGivenUp
 from .health import Breaker, probing
-from .routing import Go, Wanted, backoff, choose
+from .routing import Busy, Go, Wanted, choose
 from .types import Job, Status, StreamSettings
 
 LEASE = 60 * SECOND  #: longer than any send may take; a lapsed one means that its worker died
@@ -30,6 +30,30 @@ _draw = secrets.SystemRandom().random
 
 _m = tables.messages
 _a = tables.attempts
+_b = tables.message_bodies
+
+
+class _Claimed:
+    """What a claim writes, table by table."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self.attempts: list[dict[str, Any]] = []
+        self.started: list[dict[str, Any]] = []
+        self.waiting: list[dict[str, Any]] = []
+        self.exposed: dict[tuple[str, str], dict[str, Any]] = {}
+        self.facts: list[Fact] = []
+
+
+def _is_due(stream: str, now: Instant) -> ColumnElement[bool]:
+    waits = _m.c.status == Status.QUEUED.value
+    lapsed = (_m.c.status == Status.SENDING.value) & (_m.c.lease_until < now)
+    return (_m.c.stream == stream) & (_m.c.next_at <= now) & or_(waits, lapsed)
+
+
+async def is_due(tx: Tx, stream: str) -> bool:
+    """Whether there is anything to claim in a stream."""
+    return await tx.value(select(_m.c.id).where(_is_due(stream, tx.now)).limit(1)) is not None
 
 
 async def claim(
@@ -38,40 +62,35 @@ async def claim(
     stream: StreamSettings,
     breakers: dict[str, Breaker],
     limit: int,
+    busy: Busy | None = None,
 ) -> list[Job]:
     """Claim up to ``limit`` due messages of a stream and write their attempts as started.
 
-    ``breakers`` (of this stream, by provider) are marked where a probe goes out.
+    Args:
+        breakers: of this stream, by provider; marked where a probe goes out.
+        busy: how many more each provider can take now, and which of them seem to hang.
     """
     due = await tx.all(
-        select(_m)
-        .where(
-            _m.c.stream == stream.name,
-            _m.c.next_at <= tx.now,
-            or_(
-                _m.c.status == Status.QUEUED.value,
-                (_m.c.status == Status.SENDING.value) & (_m.c.lease_until < tx.now),
-            ),
-        )
+        select(_m, _b.c.hour, _b.c.data)
+        .join(_b, _b.c.message_id == _m.c.id, isouter=True)
+        .where(_is_due(stream.name, tx.now))
         .order_by(_m.c.next_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=_m)
     )
     if not due:
         return []
-    cut, resting = await cut_providers(tx), await resting_providers(tx)
+    busy = busy or Busy({})
+    cut, resting = await _states(tx)
     tried = await _tried(tx, [row["id"] for row in due if row["tries"] > 0])
-    jobs: list[Job] = []
-    facts: list[Fact] = []
+    claimed = _Claimed()
     for row in due:
-        if row["expires_at"] <= tx.now:
-            facts.append(await give_up(tx, row["id"], stream.name, row["address_id"], "expired"))
-            continue
-        body = await tx.one(
-            select(tables.message_bodies).where(tables.message_bodies.c.message_id == row["id"])
-        )
-        if body is None:
-            facts.append(await give_up(tx, row["id"], stream.name, row["address_id"], "no body"))
+        if row["expires_at"] <= tx.now or row["data"] is None:
+            why = "no body" if row["data"] is None else "expired"
+            keep = not row["secret"]
+            claimed.facts.append(
+                await give_up(tx, row["id"], stream.name, row["address_id"], why, keep=keep)
+            )
             continue
         before = tried.get(row["id"], [])
         wanted = Wanted(
@@ -80,200 +99,131 @@ async def claim(
             tried=tuple(provider for provider, _ in before),
             bound=row["secret"] and bool(before) and before[-1][1] in (None, "ambiguous"),
         )
-        choice = choose(stream.routes, breakers, cut, wanted, _draw(), tx.now, resting)
-        if not isinstance(choice, Go):
-            await tx.run(
-                update(_m)
-                .where(_m.c.id == row["id"])
-                .values(
-                    status=Status.QUEUED.value,
-                    next_at=min(max(choice.until, tx.now + SECOND // 4), row["expires_at"]),
+        choice = choose(stream.routes, breakers, cut, wanted, _draw(), tx.now, resting, busy)
+        if isinstance(choice, Go):
+            if choice.probe:
+                breakers[choice.provider] = probing(breakers[choice.provider], tx.now)
+            busy.take(choice.provider)
+            if before and before[-1][0] != choice.provider:
+                left, outcome = before[-1]
+                because = outcome or "cut short"
+                claimed.facts.append(
+                    FailedOver(row["id"], stream.name, left, choice.provider, because)
                 )
-            )
-            continue
-        if choice.probe:
-            breakers[choice.provider] = probing(breakers[choice.provider], tx.now)
-        if before and before[-1][0] != choice.provider:
-            left, outcome = before[-1]
-            facts.append(
-                FailedOver(row["id"], stream.name, left, choice.provider, outcome or "cut short")
-            )
-        attempt = new_id("att", tx.now)
-        await _start(tx, row, attempt, choice.provider)
-        jobs.append(
-            Job(
-                message=row["id"],
-                attempt=attempt,
-                provider=choice.provider,
-                stream=stream.name,
-                address=row["address_id"],
-                secret=row["secret"],
-                tries=row["tries"] + 1,
-                created_at=row["created_at"],
-                expires_at=row["expires_at"],
-                hour=body["hour"],
-                body=bytes(body["data"]),
-            )
+            _start(claimed, tx.now, row, choice.provider)
+        else:
+            until = min(max(choice.until, tx.now + SECOND // 4), row["expires_at"])
+            claimed.waiting.append({"of": row["id"], "until": until})
+    await _write(tx, claimed)
+    await record(database, tx, *claimed.facts)
+    return claimed.jobs
+
+
+def _start(claimed: _Claimed, now: Instant, message: RowMapping, provider: str) -> None:
+    attempt = new_id("att", now)
+    claimed.attempts.append(
+        {"id": attempt, "message_id": message["id"], "provider": provider, "started_at": now}
+    )
+    claimed.started.append({"of": message["id"], "by": provider, "attempt": attempt})
+    for address in () if message["ours"] else recipients.exposed(message):
+        exposure = claimed.exposed.setdefault(
+            (address, provider),
+            {
+                "address_id": address,
+                "provider": provider,
+                "stream": message["stream"],
+                "day": now // DAY,
+                "first_at": now,
+                "last_at": now,
+                "count": 0,
+            },
         )
-    await record(database, tx, *facts)
-    return jobs
-
-
-async def _start(tx: Tx, message: RowMapping, attempt: str, provider: str) -> None:
-    await tx.run(
-        insert(_a).values(
-            id=attempt, message_id=message["id"], provider=provider, started_at=tx.now
+        exposure["count"] += 1
+    claimed.jobs.append(
+        Job(
+            message=message["id"],
+            attempt=attempt,
+            provider=provider,
+            stream=message["stream"],
+            address=message["address_id"],
+            secret=message["secret"],
+            tries=message["tries"] + 1,
+            started_at=now,
+            created_at=message["created_at"],
+            expires_at=message["expires_at"],
+            hour=message["hour"],
+            body=bytes(message["data"]),
         )
     )
+
+
+async def _write(tx: Tx, claimed: _Claimed) -> None:
+    if claimed.waiting:
+        waits = update(_m).where(_m.c.id == bindparam("of"))
+        values = {"status": Status.QUEUED.value, "next_at": bindparam("until")}
+        await tx.run(waits.values(values), claimed.waiting)
+    if not claimed.jobs:
+        return
+    await tx.run(insert(_a), claimed.attempts)
     await tx.run(
         update(_m)
-        .where(_m.c.id == message["id"])
+        .where(_m.c.id == bindparam("of"))
         .values(
             status=Status.SENDING.value,
             lease_until=tx.now + LEASE,
             tries=_m.c.tries + 1,
-            provider=provider,
-            attempt_id=attempt,
-        )
+            provider=bindparam("by"),
+            attempt_id=bindparam("attempt"),
+        ),
+        claimed.started,
     )
-    if message["ours"]:
-        return
-    ledger = tables.exposures
-    # Sorted: whoever writes several rows of the ledger locks them in one order.
-    for address in sorted(recipients.exposed(message)):
+    if claimed.exposed:
+        ledger = tables.exposures
+        first = tx.upsert(ledger)
+        again = {
+            "last_at": first.excluded.last_at,
+            "count": ledger.c.count + first.excluded.count,
+        }
+        # In one order for everybody: two that write the same rows never wait in a ring.
         await tx.run(
-            tx.upsert(ledger)
-            .values(
-                address_id=address,
-                provider=provider,
-                stream=message["stream"],
-                day=tx.now // DAY,
-                first_at=tx.now,
-                last_at=tx.now,
-                count=1,
-            )
-            .on_conflict_do_update(
-                index_elements=["address_id", "provider", "stream", "day"],
-                set_={"last_at": tx.now, "count": ledger.c.count + 1},
-            )
+            first.on_conflict_do_update(
+                index_elements=["address_id", "provider", "stream", "day"], set_=again
+            ),
+            [claimed.exposed[one] for one in sorted(claimed.exposed)],
         )
 
 
-async def finish(
-    database: Database, tx: Tx, job: Job, outcome: Outcome, seconds: float, *, reports: bool
-) -> None:
-    """Write down what came of an attempt and decide what becomes of the message.
-
-    A worker whose lease lapsed still writes its attempt; the message then belongs to another.
+async def give_up(
+    tx: Tx, message: str, stream: str, address: str, why: str, *, keep: bool = False
+) -> MessageGivenUp:
+    """End a message that will not be sent; returns the fact for the caller to record.
 
     Args:
-        seconds: how long the attempt took.
-        reports: whether the provider tells of deliveries. Where it does, an ordinary body is kept
-            until it has: a provider may answer 200 and drop the mail.
+        keep: its body stays for a while, so that a person can have it sent after all.
     """
-    await tx.run(
-        update(_a)
-        .where(_a.c.id == job.attempt)
-        .values(
-            outcome=outcome.kind.value,
-            detail=outcome.detail,
-            seconds=seconds,
-            provider_message_id=outcome.provider_message_id,
-        )
-    )
-    facts: list[Fact] = [
-        AttemptFinished(
-            job.message,
-            job.attempt,
-            job.provider,
-            job.stream,
-            job.address,
-            outcome.kind.value,
-            outcome.detail,
-            seconds,
-        )
-    ]
-    ours = (
-        (_m.c.id == job.message)
-        & (_m.c.attempt_id == job.attempt)
-        & (_m.c.status == Status.SENDING.value)
-    )
-    if outcome.kind is OutcomeKind.ACCEPTED:
-        await tx.run(
-            update(_m).where(ours).values(status=Status.ACCEPTED.value, accepted_at=tx.now)
-        )
-        if job.secret or not reports:
-            await shred_body(tx, job.message)
-        elif await _left_meanwhile(tx, job):
-            # Whoever left the provider sent again what was accepted by then; this was on its way.
-            await tx.run(
-                update(_m)
-                .where(
-                    _m.c.id == job.message,
-                    _m.c.attempt_id == job.attempt,
-                    _m.c.status == Status.ACCEPTED.value,
-                    _m.c.only != job.provider,
-                )
-                .values(status=Status.QUEUED.value, next_at=tx.now)
-            )
-    elif outcome.kind is OutcomeKind.REJECTED:
-        facts.append(await give_up(tx, job.message, job.stream, job.address, "rejected"))
-    else:
-        # A deferral is about the message: another provider meets the same receiving server.
-        elsewhere = outcome.kind.retry_elsewhere and outcome.kind is not OutcomeKind.DEFERRED
-        quick = elsewhere and job.tries <= 3
-        wait = 0 if quick else backoff(job.tries, _draw())
-        await tx.run(
-            update(_m).where(ours).values(status=Status.QUEUED.value, next_at=tx.now + wait)
-        )
-    await record(database, tx, *facts)
-
-
-async def _left_meanwhile(tx: Tx, job: Job) -> bool:
-    """Whether the provider was cut off, or went to rest, while this attempt was under way."""
-    states = tables.provider_states
-    started = select(_a.c.started_at).where(_a.c.id == job.attempt).scalar_subquery()
-    left = (states.c.cut_at >= started) | (states.c.rested_at >= started)
-    query = select(states.c.provider).where(states.c.provider == job.provider, left)
-    return await tx.value(query) is not None
-
-
-async def withhold(tx: Tx, job: Job) -> None:
-    """The provider was cut between claim and send: nothing left the house; route it anew."""
-    await tx.run(
-        update(_a)
-        .where(_a.c.id == job.attempt)
-        .values(outcome="withheld", detail="cut off before it was sent", seconds=0.0)
-    )
-    await tx.run(
-        update(_m)
-        .where(_m.c.id == job.message, _m.c.attempt_id == job.attempt)
-        .values(status=Status.QUEUED.value, next_at=tx.now)
-    )
-
-
-async def give_up(tx: Tx, message: str, stream: str, address: str, why: str) -> MessageGivenUp:
-    """End a message that will not be sent; returns the fact for the caller to record."""
     await tx.run(update(_m).where(_m.c.id == message).values(status=Status.GIVEN_UP.value))
-    await shred_body(tx, message)
+    if not keep:
+        await shred_bodies(tx, [message])
     return MessageGivenUp(message, stream, address, why)
 
 
-async def shred_body(tx: Tx, message: str) -> None:
-    await tx.run(delete(tables.message_bodies).where(tables.message_bodies.c.message_id == message))
+async def shred_bodies(tx: Tx, messages: Collection[str]) -> None:
+    if messages:
+        await tx.run(delete(_b).where(_b.c.message_id.in_(messages)))
+
+
+async def _states(tx: Tx) -> tuple[frozenset[str], frozenset[str]]:
+    """The providers that are cut off, and those that rest."""
+    states = tables.provider_states.c
+    rows = await tx.tuples(select(states.provider, states.cut_at, states.rested_at))
+    cut = frozenset(name for name, cut_at, _ in rows if cut_at is not None)
+    return cut, frozenset(name for name, _, rested_at in rows if rested_at is not None)
 
 
 async def cut_providers(tx: Tx) -> frozenset[str]:
     """Providers to which no request may start."""
     states = tables.provider_states
     rows = await tx.all(select(states.c.provider).where(states.c.cut_at.is_not(None)))
-    return frozenset(row["provider"] for row in rows)
-
-
-async def resting_providers(tx: Tx) -> frozenset[str]:
-    """Providers that carry ordinary mail only where no other may."""
-    states = tables.provider_states
-    rows = await tx.all(select(states.c.provider).where(states.c.rested_at.is_not(None)))
     return frozenset(row["provider"] for row in rows)
 
 
@@ -284,7 +234,7 @@ async def requeue_unconfirmed(tx: Tx, provider: str, since: Instant) -> int:
     What only this provider may carry (a canary, mail to a honey address) has no elsewhere.
     Returns how many.
     """
-    have = select(tables.message_bodies.c.message_id)
+    have = select(_b.c.message_id)
     ours = (
         _m.c.provider == provider,
         _m.c.status == Status.ACCEPTED.value,
@@ -298,14 +248,27 @@ async def requeue_unconfirmed(tx: Tx, provider: str, since: Instant) -> int:
     return await tx.run(update(_m).where(*ours).values(status=Status.QUEUED.value, next_at=tx.now))
 
 
-async def sweep(tx: Tx, keep: float) -> int:
-    """Drop bodies that nobody confirmed within ``keep`` seconds; returns how many."""
-    old = select(_m.c.id).where(
-        _m.c.status.in_([Status.ACCEPTED.value, Status.DELIVERED.value, Status.BOUNCED.value]),
-        _m.c.accepted_at < tx.now - round(keep * SECOND),
+async def sweep(tx: Tx, keep: float, keep_given_up: float, limit: int) -> int:
+    """Drop up to ``limit`` bodies that nobody needs any more; returns how many.
+
+    Args:
+        keep: seconds after which a message that a provider took counts as arrived.
+        keep_given_up: seconds, after its time is over, for which one can still be requeued.
+    """
+    taken = [Status.ACCEPTED.value, Status.DELIVERED.value, Status.BOUNCED.value]
+    unconfirmed = _m.c.status.in_(taken) & (_m.c.accepted_at < tx.now - round(keep * SECOND))
+    dead = (_m.c.status == Status.GIVEN_UP.value) & (
+        _m.c.expires_at < tx.now - round(keep_given_up * SECOND)
     )
-    bodies = tables.message_bodies
-    return await tx.run(delete(bodies).where(bodies.c.message_id.in_(old)))
+    # By the bodies, which are few: most messages have none any more.
+    old = (
+        select(_b.c.message_id)
+        .join(_m, _m.c.id == _b.c.message_id)
+        .where(or_(unconfirmed, dead))
+        .order_by(_b.c.message_id)
+        .limit(limit)
+    )
+    return await tx.run(delete(_b).where(_b.c.message_id.in_(old)))
 
 
 async def release_leases(tx: Tx) -> int:

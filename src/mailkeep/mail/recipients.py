@@ -21,6 +21,8 @@ def copies(content: Content) -> list[str]:
     """Every other address than the recipient's that who carries the message learns, each once."""
     shown = () if content.shown is None else (*content.shown.to, *content.shown.cc)
     people = (*content.more_to, *content.cc, *content.bcc, *shown)
+    if not people:
+        return []
     found = {addresses.key(one.email): one.email for one in reversed(people)}
     found.pop(addresses.key(content.to), None)
     return list(reversed(found.values()))
@@ -87,6 +89,21 @@ def bait(
     owner = min(owners)
     may = owner in set(routes) and owner not in avoid and (not only or owner in only)
     return Bait((owner,), leaks=len(owners) > 1 or not may)
+
+
+def told_of(recipient: str | None, people: Mapping[str, str] | None) -> tuple[bool, str | None]:
+    """(whether a claim is about the message's own recipient, the pseudonym of whom it is about).
+
+    Args:
+        recipient: the address that the claim names.
+        people: of the message, address by pseudonym, its recipient first; None: not ours.
+    """
+    if not people:
+        return True, None
+    first = next(iter(people))
+    if len(people) == 1:
+        return True, first
+    return concerns_primary(recipient, people[first], True), about(recipient, people)
 
 
 def concerns_primary(recipient: str | None, primary: str, has_copies: bool) -> bool:

@@ -10,6 +10,8 @@ from mailkeep.base.clock import SECOND, Instant
 from .health import Breaker
 from .types import RouteSettings
 
+BUSY = SECOND // 4  #: how long a message waits for a provider that has its hands full
+
 
 class Wanted(msgspec.Struct, frozen=True):
     """What a message asks of its route.
@@ -26,6 +28,28 @@ class Wanted(msgspec.Struct, frozen=True):
     bound: bool = False
 
 
+class Busy:
+    """What each provider of a stream can still take now.
+
+    Args:
+        free: how many more sends each may have under way; one that is missing has no bound.
+        stuck: those whose sends under way have no answer for long: like one that rests, left where
+            another stands.
+    """
+
+    def __init__(self, free: dict[str, int], stuck: Set[str] = frozenset()) -> None:
+        self._free = free
+        self.stuck = stuck
+
+    def full(self, provider: str) -> bool:
+        return self._free.get(provider, 1) <= 0
+
+    def take(self, provider: str) -> None:
+        """One more is under way."""
+        if provider in self._free:
+            self._free[provider] -= 1
+
+
 class Go(msgspec.Struct, frozen=True):
     """Send it through ``provider``; ``probe`` when that provider's breaker is half open."""
 
@@ -37,7 +61,7 @@ class Wait(msgspec.Struct, frozen=True):
     """No route stands: look again at ``until``."""
 
     until: Instant
-    why: Literal["no_route", "resting"]
+    why: Literal["no_route", "resting", "busy"]
 
 
 def choose(
@@ -48,6 +72,7 @@ def choose(
     draw: float,
     now: Instant,
     resting: Set[str] = frozenset(),
+    busy: Busy | None = None,
 ) -> Go | Wait:
     """Choose a route.
 
@@ -60,6 +85,7 @@ def choose(
             suspicion, so it never stops mail: if it is false for all of them at once (our own
             webhook door is shut), everything goes on; and what is for one provider only, as a
             canary is, still goes through it.
+        busy: what each provider can take just now.
 
     Closed breakers go before probes, providers that have not failed this message before those that
     have, routes with weight before standbys; among equals by weight.
@@ -83,8 +109,14 @@ def choose(
     ready = standing or [route for route in allowed if breaker(route).may_probe(now)]
     if not ready:
         return Wait(min(breaker(route).open_until for route in allowed), "resting")
+    busy = busy or Busy({})
+    ready = [route for route in ready if route.provider not in busy.stuck] or ready
     fresh = [route for route in ready if route.provider not in wanted.tried] or ready
     best = [route for route in fresh if route.weight > 0] or fresh
+    # A standby is for when no other stands, not for when they are busy.
+    best = [route for route in best if not busy.full(route.provider)]
+    if not best:
+        return Wait(now + BUSY, "busy")
     chosen = _by_weight(best, draw)
     return Go(chosen.provider, probe=not breaker(chosen).closed())
 

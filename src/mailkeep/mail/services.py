@@ -1,10 +1,11 @@
 """What other rooms ask of the mail room: cut off, rest, restore a provider; keys, caught mail."""
 
 import secrets
+from collections.abc import Mapping
 
 from sqlalchemy import and_, delete, exists, insert, select, update
 
-from mailkeep.base.clock import Instant
+from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import NotAllowed, NotSignedIn
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
@@ -13,9 +14,15 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import tables
-from .events import ProviderCut, ProviderRested, ProviderRestored, ProviderUnrested
+from .events import (
+    MessageRequeued,
+    ProviderCut,
+    ProviderRested,
+    ProviderRestored,
+    ProviderUnrested,
+)
 from .outbox import give_up, requeue_unconfirmed
-from .types import Status
+from .types import Status, StreamSettings
 
 CAUGHT_KEPT = 1000  #: mails in the development mailbox
 
@@ -133,6 +140,28 @@ async def cancel(database: Database, tx: Tx, message: str, why: str) -> bool:
         return False
     fact = await give_up(tx, message, row["stream"], row["address_id"], why)
     await record(database, tx, fact)
+    return True
+
+
+async def requeue(
+    database: Database, tx: Tx, message: str, streams: Mapping[str, StreamSettings], *, by: str
+) -> bool:
+    """Have a message sent after all that was given up; its time begins anew.
+
+    Returns False when it was not given up, its stream is no more, or its body is gone: that of a
+    secret always is.
+    """
+    m, have = tables.messages, tables.message_bodies.c.message_id
+    dead = m.c.status == Status.GIVEN_UP.value
+    body = exists().where(have == m.c.id)
+    row = await tx.one(select(m).where(m.c.id == message, dead, body).with_for_update(of=m))
+    if row is None or row["stream"] not in streams:
+        return False
+    expires_at = tx.now + round(streams[row["stream"]].expires * SECOND)
+    values = {"status": Status.QUEUED.value, "next_at": tx.now, "expires_at": expires_at}
+    await tx.run(update(m).where(m.c.id == message).values(**values))
+    await audit.write(tx, by, "requeue_message", {"message": message})
+    await record(database, tx, MessageRequeued(message, row["stream"], row["address_id"], by))
     return True
 
 

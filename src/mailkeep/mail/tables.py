@@ -122,6 +122,17 @@ claims = Table(
     Column("provider", String(40), primary_key=True),
     Column("claim_id", String(200), primary_key=True),
     Column("received_at", Micros, nullable=False, index=True),
+    Column("message_id", String(40)),  # when it is about a message that the provider had from us
+    Column("event", String(20)),
+    Column("at_provider", Micros),
+    Column("address_id", String(48)),  # whom of the message it is about, where that is known
+)
+_ABOUT_OURS = claims.c.message_id.is_not(None)
+Index(
+    "ix_claims_message_id",
+    claims.c.message_id,
+    sqlite_where=_ABOUT_OURS,
+    postgresql_where=_ABOUT_OURS,
 )
 
 provider_states = Table(

@@ -104,6 +104,13 @@ class NewMessage(msgspec.Struct, frozen=True):
     body: bytes | None = None
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """A message that is ours to deliver; ``repeated``: it was already, under the same key."""
+
+    id: str
+    repeated: bool = False
+
+
 class Job(msgspec.Struct, frozen=True):
     """A claimed message, ready to be sent by the worker that holds its lease."""
 
@@ -114,6 +121,7 @@ class Job(msgspec.Struct, frozen=True):
     address: str
     secret: bool
     tries: int
+    started_at: Instant
     created_at: Instant
     expires_at: Instant
     hour: int | None

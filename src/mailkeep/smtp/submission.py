@@ -22,7 +22,8 @@ from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.fitting import SMALL
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import NewMessage, StreamSettings
-from mailkeep.store.database import Database, SharedCommit, Tx
+from mailkeep.store.database import Database, Tx
+from mailkeep.store.shared import SharedCommit
 
 from . import door
 from .parsing import parse, to_one

@@ -7,7 +7,7 @@ rows or uses a conditional UPDATE, which is right on both engines.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,9 +24,11 @@ from mailkeep.base.clock import Clock, Instant
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.ids import Order
 
+from . import sqlite
 from .errors import is_outage, lost, without_values
 
 T = TypeVar("T")
+Flush = Callable[["Tx", list[Any]], Awaitable[None]]
 
 RETRIES = 2  #: how often a transaction that lost to another one is run again
 RETRY_SECONDS = 0.02  #: how long it waits before that, up to twice as long
@@ -47,6 +49,7 @@ class Tx:
         self.now = now
         self.order = Order(now)
         self.after_commit: list[Callable[[], None]] = []
+        self._deferred: dict[Flush, list[Any]] = {}
 
     @property
     def is_postgresql(self) -> bool:
@@ -60,6 +63,12 @@ class Tx:
     async def all(self, statement: Executable) -> list[RowMapping]:
         return list((await self._connection.execute(statement)).mappings())
 
+    async def tuples(
+        self, statement: Executable, rows: list[dict[str, Any]] | None = None
+    ) -> Sequence[Sequence[Any]]:
+        """The rows, for who reads many: by place and not by name."""
+        return (await self._connection.execute(statement, rows)).fetchall()
+
     async def one(self, statement: Executable) -> RowMapping | None:
         return (await self._connection.execute(statement)).mappings().first()
 
@@ -67,15 +76,31 @@ class Tx:
         """The first column of the first row, or None."""
         return (await self._connection.execute(statement)).scalar()
 
+    def defer(self, flush: Flush, items: Iterable[Any]) -> None:
+        """Have ``flush(tx, all the items)`` called once, at the end of the transaction: what many
+        parts of it add becomes one statement."""
+        self._deferred.setdefault(flush, []).extend(items)
+
+    async def settle(self) -> None:
+        """Call what was deferred. The database does, before it commits."""
+        while self._deferred:
+            flush = next(iter(self._deferred))
+            items = self._deferred.pop(flush)
+            if items:
+                await flush(self, items)
+
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """A part of the transaction that is undone alone when it raises."""
         before = len(self.after_commit)
+        deferred = {flush: len(items) for flush, items in self._deferred.items()}
         try:
             async with self._connection.begin_nested():
                 yield
         except BaseException:
             del self.after_commit[before:]
+            for flush, items in self._deferred.items():
+                del items[deferred.get(flush, 0) :]
             raise
 
     async def on_connection(self, work: Callable[[Connection], None]) -> None:
@@ -101,11 +126,7 @@ class Database:
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite:
             Path(parsed.database or "").touch(mode=0o600, exist_ok=True)
-            parsed = parsed.set(drivername="sqlite+aiosqlite")
-            self._engine = create_async_engine(
-                parsed, pool_size=4, max_overflow=0, hide_parameters=True
-            )
-            event.listen(self._engine.sync_engine, "connect", _sqlite_connect)
+            self._engine = sqlite.engine(parsed.set(drivername="sqlite+aiosqlite"))
         else:
             parsed = parsed.set(drivername="postgresql+asyncpg")
             self._engine = create_async_engine(
@@ -135,6 +156,12 @@ class Database:
         async with self._transaction("BEGIN") as tx:
             yield tx
 
+    @asynccontextmanager
+    async def glance(self) -> AsyncIterator[Tx]:
+        """One statement that reads, with no transaction around it."""
+        async with self._transaction(None) as tx:
+            yield tx
+
     async def retrying(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Run ``work`` in a writing transaction, and again when PostgreSQL undid it because of
         another one (deadlock, serialization failure): whoever asked cannot help it.
@@ -158,18 +185,20 @@ class Database:
             return await work(tx)
 
     @asynccontextmanager
-    async def _transaction(self, begin: str) -> AsyncIterator[Tx]:
+    async def _transaction(self, begin: str | None) -> AsyncIterator[Tx]:
         try:
             async with self._engine.connect() as connection:
-                if self.is_sqlite:
+                if self.is_sqlite and begin is not None:
                     await connection.exec_driver_sql(begin)
                 tx = Tx(connection, self.clock.now())
                 try:
                     yield tx
+                    await tx.settle()
                 except BaseException:
                     await connection.rollback()
                     raise
-                await connection.commit()
+                if begin is not None or not self.is_sqlite:
+                    await connection.commit()
         except DBAPIError as error:
             if is_outage(error):
                 raise Unavailable("the database cannot take this now") from error
@@ -179,83 +208,3 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
-
-
-def _sqlite_connect(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",  # durable before acknowledged
-        "foreign_keys=ON",
-        "busy_timeout=5000",
-        "secure_delete=ON",
-        "temp_store=MEMORY",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-class SharedCommit:
-    """Many callers' small writes in one commit, the urgent ones first.
-
-    A commit costs a sync of the disk; requests that wait for it together share one. Lower ``lane``
-    numbers go first, and a lane above 0 never fills a batch so far that lane 0 waits for it.
-
-    Args:
-        database: where to write.
-        batch: the most jobs in one commit.
-    """
-
-    def __init__(self, database: Database, batch: int = 200) -> None:
-        self._database = database
-        self._batch = batch
-        self._waiting: asyncio.PriorityQueue[
-            tuple[int, int, int, Callable[[Tx], Awaitable[Any]], asyncio.Future[Any]]
-        ] = asyncio.PriorityQueue()
-        self._sequence = 0
-        self._task: asyncio.Task[None] | None = None
-
-    async def run(self, job: Callable[[Tx], Awaitable[T]], lane: int = 1, weight: int = 1) -> T:
-        """Run ``job`` in the next shared commit; returns once it is durable.
-
-        Args:
-            lane: lower ones go first.
-            weight: how many ordinary jobs it is worth; a commit takes ``batch`` of them.
-
-        A job that raises spoils nobody else's: the batch is run again, each job for itself.
-        """
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._sequence += 1
-        self._waiting.put_nowait((lane, self._sequence, weight, job, future))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._drain())
-        return await future
-
-    async def _drain(self) -> None:
-        while not self._waiting.empty():
-            jobs: list[tuple[Callable[[Tx], Awaitable[Any]], asyncio.Future[Any]]] = []
-            room = self._batch
-            while room > 0 and not self._waiting.empty():
-                _, _, weight, job, future = self._waiting.get_nowait()
-                if not future.done():
-                    jobs.append((job, future))
-                    room -= weight
-            await self._commit(jobs)
-
-    async def _commit(self, jobs: list[tuple[Callable[[Tx], Awaitable[Any]], Any]]) -> None:
-        async def work(tx: Tx) -> list[Any]:
-            return [await job(tx) for job, _ in jobs]
-
-        try:
-            results = await self._database.retrying(work)
-        except Exception as error:
-            if len(jobs) > 1:
-                for one in jobs:
-                    await self._commit([one])
-            elif not jobs[0][1].done():
-                jobs[0][1].set_exception(error)
-            return
-        for (_, future), result in zip(jobs, results, strict=True):
-            if not future.done():
-                future.set_result(result)

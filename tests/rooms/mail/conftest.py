@@ -11,7 +11,8 @@ from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Content, NewMessage, RouteSettings, StreamSettings
 from mailkeep.providers.types import ProviderConfig
-from mailkeep.store.database import Database, SharedCommit
+from mailkeep.store.database import Database
+from mailkeep.store.shared import SharedCommit
 
 ROUTES = (RouteSettings("one"), RouteSettings("two"))
 

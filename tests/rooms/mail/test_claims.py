@@ -7,12 +7,13 @@ from sqlalchemy import func, select
 
 from mailkeep.base.clock import HOUR, ManualClock
 from mailkeep.events.tables import events
-from mailkeep.mail import outbox, tables
+from mailkeep.mail import outbox, outcomes, tables
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.types import Job, NewMessage
 from mailkeep.providers import registry
 from mailkeep.providers.types import Claim, ClaimKind, Outcome, OutcomeKind, WebhookRequest
-from mailkeep.store.database import Database, SharedCommit
+from mailkeep.store.database import Database
+from mailkeep.store.shared import SharedCommit
 
 from .conftest import STREAMS, new, provider
 
@@ -49,7 +50,9 @@ class Room:
 
     async def finish(self, job: Job, kind: OutcomeKind) -> None:
         async with self._database.write() as tx:
-            await outbox.finish(self._database, tx, job, Outcome(kind, ""), 0.1, reports=True)
+            await outcomes.finish(
+                self._database, tx, [outcomes.Finished(job, Outcome(kind, ""), 0.1, True)]
+            )
 
     async def sent(self, accept: Accept, kind: OutcomeKind) -> Job:
         """A message after its first attempt."""
@@ -151,7 +154,7 @@ async def test_a_provider_from_which_a_message_was_withheld_never_had_it(
     await accept(new())
     job = await room.claim()
     async with database.write() as tx:
-        await outbox.withhold(tx, job)
+        await outcomes.finish(database, tx, [outcomes.Finished(job, None, 0.0, True)])
     await room.say(job.provider, job.message)
     assert await room.state() == ("queued", 1)
     async with database.read() as tx:

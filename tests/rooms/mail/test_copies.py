@@ -10,7 +10,7 @@ from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.tables import events
-from mailkeep.mail import outbox, queries, retention, tables
+from mailkeep.mail import outbox, outcomes, queries, retention, tables
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Content, Job, NewMessage
@@ -25,7 +25,8 @@ from mailkeep.providers.types import (
     Shown,
     WebhookRequest,
 )
-from mailkeep.store.database import Database, SharedCommit
+from mailkeep.store.database import Database
+from mailkeep.store.shared import SharedCommit
 
 from .conftest import STREAMS, new, provider
 
@@ -50,7 +51,8 @@ async def claim(database: Database) -> list[Job]:
 
 async def finish(database: Database, job: Job, kind: OutcomeKind, *, reports: bool = True) -> None:
     async with database.write() as tx:
-        await outbox.finish(database, tx, job, Outcome(kind, ""), 0.1, reports=reports)
+        done = outcomes.Finished(job, Outcome(kind, ""), 0.1, reports)
+        await outcomes.finish(database, tx, [done])
 
 
 async def test_whoever_is_named_is_exposed_with_the_claim(
@@ -180,6 +182,24 @@ async def test_a_word_about_a_copy_moves_nothing(
     assert [one["copy"] for one in reports] == [True] * 4
     bob, dora = (keys.pseudonym("address", one) for one in (BOB, DORA))
     assert [one["address"] for one in reports] == [bob, dora, None, None]
+
+
+async def test_a_word_about_a_copy_before_the_answer_is_no_word_about_the_mail(
+    database: Database, accept: Accept, said: Said
+) -> None:
+    message = await accept(copied())
+    (job,) = await claim(database)
+    await said(job, ClaimKind.DELIVERED, BOB)
+    await finish(database, job, OutcomeKind.ACCEPTED)
+    async with database.read() as tx:
+        assert (await queries.message(tx, message)).status == "accepted"
+        assert await tx.one(select(tables.message_bodies)) is not None
+    again = await accept(copied())
+    (job,) = await claim(database)
+    await said(job, ClaimKind.DELIVERED, ADA)
+    await finish(database, job, OutcomeKind.ACCEPTED)
+    async with database.read() as tx:
+        assert (await queries.message(tx, again)).status == "delivered"
 
 
 async def test_a_word_about_the_recipient_moves_the_message(

@@ -9,12 +9,13 @@ from sqlalchemy import select, update
 from mailkeep.base.clock import DAY, HOUR, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid
 from mailkeep.base.keys import KeyRing, Unsealable
-from mailkeep.mail import outbox, queries, services, tables
+from mailkeep.mail import outbox, outcomes, queries, services, tables
 from mailkeep.mail.health import Breaker
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Job, NewMessage, StreamSettings
 from mailkeep.providers.types import Outcome, OutcomeKind
-from mailkeep.store.database import Database, SharedCommit, Tx
+from mailkeep.store.database import Database, Tx
+from mailkeep.store.shared import SharedCommit
 
 from .conftest import STREAMS, new
 
@@ -28,7 +29,9 @@ async def _claim(database: Database, stream: str = "bulk", limit: int = 10) -> l
 
 async def _finish(database: Database, job: Job, kind: OutcomeKind, *, reports: bool = True) -> None:
     async with database.write() as tx:
-        await outbox.finish(database, tx, job, Outcome(kind, ""), 0.1, reports=reports)
+        await outcomes.finish(
+            database, tx, [outcomes.Finished(job, Outcome(kind, ""), 0.1, reports)]
+        )
 
 
 async def _status(database: Database, message: str) -> str:
@@ -105,18 +108,43 @@ async def test_failover_is_an_event(database: Database, accept: Accept, clock: M
     assert kinds.count("mail.failed_over") == 1
 
 
-async def test_rejected_and_expired_end_with_a_fact_and_without_a_body(
+async def _dead(database: Database, accept: Accept, clock: ManualClock, stream: str) -> list[str]:
+    """One that was refused for good, and one whose time is over."""
+    refused = await accept(new(stream))
+    (job,) = await _claim(database, stream)
+    await _finish(database, job, OutcomeKind.REJECTED)
+    late = await accept(new(stream, expires_at=clock.now() + SECOND))
+    clock.advance(2)
+    assert await _claim(database, stream) == []
+    assert [await _status(database, one) for one in (refused, late)] == ["given_up", "given_up"]
+    return [refused, late]
+
+
+async def test_a_secret_that_is_given_up_is_shredded(
     database: Database, accept: Accept, clock: ManualClock
 ) -> None:
-    refused = await accept(new())
-    (job,) = await _claim(database)
-    await _finish(database, job, OutcomeKind.REJECTED)
-    late = await accept(new(expires_at=clock.now() + SECOND))
-    clock.advance(2)
-    assert await _claim(database) == []
-    for message in (refused, late):
-        assert await _status(database, message) == "given_up"
+    for message in await _dead(database, accept, clock, "recovery"):
         assert not await _has_body(database, message)
+        async with database.write() as tx:
+            assert not await services.requeue(database, tx, message, STREAMS, by="op")
+
+
+async def test_what_was_given_up_can_be_requeued_for_a_while(
+    database: Database, accept: Accept, clock: ManualClock
+) -> None:
+    messages = await _dead(database, accept, clock, "bulk")
+    for message in messages:
+        async with database.write() as tx:
+            assert await services.requeue(database, tx, message, STREAMS, by="op")
+            assert not await services.requeue(database, tx, message, STREAMS, by="op")
+    jobs = await _claim(database)
+    assert sorted(job.message for job in jobs) == sorted(messages)
+    for job in jobs:
+        await _finish(database, job, OutcomeKind.REJECTED)
+    clock.advance(STREAMS["bulk"].expires + 3601)
+    async with database.write() as tx:
+        assert await outbox.sweep(tx, 3600, 3600, 100) == 2
+        assert not await services.requeue(database, tx, messages[0], STREAMS, by="op")
 
 
 async def test_nothing_goes_to_a_provider_that_is_cut(database: Database, accept: Accept) -> None:
@@ -179,7 +207,7 @@ async def test_an_ordinary_body_is_kept_until_a_delivery_is_reported(
     assert await _has_body(database, message)
     clock.advance(3700)
     async with database.write() as tx:
-        await outbox.sweep(tx, 3600)
+        await outbox.sweep(tx, 3600, 3600, 100)
     assert not await _has_body(database, message)
 
 

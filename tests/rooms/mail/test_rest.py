@@ -9,7 +9,7 @@ from mailkeep.base.clock import HOUR, SECOND, ManualClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import tables as event_tables
 from mailkeep.events.types import decode
-from mailkeep.mail import outbox, queries, services, tables
+from mailkeep.mail import outbox, outcomes, queries, services, tables
 from mailkeep.mail.events import FailedOver, ProviderRested, ProviderUnrested
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Job, NewMessage
@@ -86,8 +86,8 @@ async def test_what_nobody_saw_arrive_is_sent_again_elsewhere_once(
     for job in await _claim(database):
         taken[job.message] = job.provider
         async with database.write() as tx:
-            await outbox.finish(
-                database, tx, job, Outcome(OutcomeKind.ACCEPTED, ""), 0.1, reports=True
+            await outcomes.finish(
+                database, tx, [outcomes.Finished(job, Outcome(OutcomeKind.ACCEPTED, ""), 0.1, True)]
             )
     through_one = {name for name in messages if taken[name] == "one"}
     clock.advance(10)
@@ -107,8 +107,8 @@ async def test_mail_of_our_own_exposes_nobody_and_is_forgotten(
     await accept(new())
     for job in await _claim(database):
         async with database.write() as tx:
-            await outbox.finish(
-                database, tx, job, Outcome(OutcomeKind.ACCEPTED, ""), 0.1, reports=True
+            await outcomes.finish(
+                database, tx, [outcomes.Finished(job, Outcome(OutcomeKind.ACCEPTED, ""), 0.1, True)]
             )
     clock.advance(3601)
     async with database.write() as tx:
@@ -177,7 +177,7 @@ async def test_what_was_on_its_way_when_a_provider_was_left_is_sent_again(
     for job in jobs:
         async with database.write() as tx:
             taken = Outcome(OutcomeKind.ACCEPTED, "200")
-            await outbox.finish(database, tx, job, taken, 0.1, reports=True)
+            await outcomes.finish(database, tx, [outcomes.Finished(job, taken, 0.1, True)])
     again = await _claim(database)
     assert {job.message for job in again} == {job.message for job in jobs} <= set(messages)
     assert {job.provider for job in again} == {"two"}
@@ -189,7 +189,9 @@ async def test_what_was_on_its_way_when_a_provider_was_left_is_sent_again(
         late = await accept(new(to="late@example.net"))
         (job,) = await _claim(database)
         async with database.write() as tx:
-            await outbox.finish(
-                database, tx, job, Outcome(OutcomeKind.ACCEPTED, "200"), 0.1, reports=True
+            await outcomes.finish(
+                database,
+                tx,
+                [outcomes.Finished(job, Outcome(OutcomeKind.ACCEPTED, "200"), 0.1, True)],
             )
             assert (await queries.message(tx, late)).status == "accepted"

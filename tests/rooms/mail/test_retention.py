@@ -6,7 +6,7 @@ from sqlalchemy import Table, func, insert, select
 
 from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import NotFound
-from mailkeep.mail import outbox, queries, retention, tables
+from mailkeep.mail import outbox, outcomes, queries, retention, tables
 from mailkeep.mail.types import NewMessage
 from mailkeep.providers.types import Outcome, OutcomeKind
 from mailkeep.store.database import Database
@@ -27,7 +27,7 @@ async def _send(database: Database, *, reports: bool) -> None:
     async with database.write() as tx:
         for job in await outbox.claim(database, tx, STREAMS["bulk"], {}, 50):
             outcome = Outcome(OutcomeKind.ACCEPTED, "")
-            await outbox.finish(database, tx, job, outcome, 0.1, reports=reports)
+            await outcomes.finish(database, tx, [outcomes.Finished(job, outcome, 0.1, reports)])
 
 
 async def _forget(database: Database, limit: int = 100) -> int:
@@ -64,7 +64,7 @@ async def test_what_may_yet_be_sent_is_kept_however_old(
     assert await _forget(database) == 0
     async with database.write() as tx:
         assert (await queries.message(tx, later)).status == "queued"
-        await outbox.sweep(tx, 3600)
+        await outbox.sweep(tx, 3600, 3600, 100)
     assert await _forget(database) == 1
     async with database.read() as tx:
         try:

@@ -115,6 +115,7 @@ class Stage:
                 tx.now + 1,
             )
             await log.record(self.database, tx, SignalRaised(basis))
+            await tx.settle()
             newest = select(events.c.id).order_by(events.c.id.desc()).limit(1)
             event = await tx.value(newest)
             await tx.run(

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from mailkeep.store.database import Database, SharedCommit, Tx
+from mailkeep.store.database import Database, Tx
+from mailkeep.store.shared import SharedCommit
 
 SECRET = "ada@example.net"
 

@@ -16,7 +16,7 @@ from mailkeep.events import log
 from mailkeep.events import tables as event_tables
 from mailkeep.events.subscribe import Subscriber
 from mailkeep.events.types import Fact, decode
-from mailkeep.mail import outbox, services
+from mailkeep.mail import outbox, outcomes, services
 from mailkeep.mail.events import AttemptFinished
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.tables import message_bodies, messages
@@ -70,8 +70,10 @@ class House:
 
     async def accept(self, job: Job) -> None:
         async with self.database.write() as tx:
-            await outbox.finish(
-                self.database, tx, job, Outcome(OutcomeKind.ACCEPTED, ""), 0.1, reports=True
+            await outcomes.finish(
+                self.database,
+                tx,
+                [outcomes.Finished(job, Outcome(OutcomeKind.ACCEPTED, ""), 0.1, True)],
             )
 
     async def note(self) -> None:
@@ -194,7 +196,7 @@ async def test_a_canary_that_a_provider_would_not_have_is_on_the_record(house: H
     for job in await house.claim():
         async with house.database.write() as tx:
             refused = Outcome(OutcomeKind.SUPPRESSED_THERE, "")
-            await outbox.finish(house.database, tx, job, refused, 0.1, reports=True)
+            await outcomes.finish(house.database, tx, [outcomes.Finished(job, refused, 0.1, True)])
     await house.note()
     async with house.database.read() as tx:
         rows = await tx.all(select(event_tables.events))

@@ -99,6 +99,17 @@ def test_whose_word_is_about_the_recipient(
     assert said is expected
 
 
+def test_what_a_claim_tells_of() -> None:
+    known = {"address_1": "ada@example.net", "address_2": "bob@example.net"}
+    assert recipients.told_of("ada@example.net", known) == (True, "address_1")
+    assert recipients.told_of("bob@example.net", known) == (False, "address_2")
+    assert recipients.told_of("eve@example.net", known) == (False, None)
+    assert recipients.told_of(None, known) == (False, None)
+    # With one recipient nobody else can be meant, and the address was not even looked up.
+    assert recipients.told_of("eve@example.net", {"address_1": ""}) == (True, "address_1")
+    assert recipients.told_of("eve@example.net", None) == (True, None)
+
+
 def test_whom_a_claim_is_about() -> None:
     known = {"address_1": "ada@example.net", "address_2": "Bob@example.net"}
     assert recipients.about("bob@example.net", known) == "address_2"

@@ -1,0 +1,117 @@
+"""One stream's way through the dispatcher: what it has under way, and when it takes more."""
+
+import asyncio
+import contextlib
+import time
+from typing import Protocol
+
+import structlog
+
+from mailkeep.base.clock import Instant
+from mailkeep.base.errors import Unavailable
+from mailkeep.providers.types import Outcome
+
+from .health import Breaker
+from .routing import Busy
+from .types import Job, StreamSettings
+
+log = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 0.5  #: how long a lane that nobody woke waits before it looks for itself
+STUCK_SECONDS = 3.0  #: a provider that is full, and whose oldest send has no answer for so long
+MOST_AT_ONCE = 200  #: messages in one claim
+
+
+class Sender(Protocol):
+    """What a lane asks of the dispatcher."""
+
+    def now(self) -> Instant: ...
+
+    async def due(self, stream: str) -> bool: ...
+
+    async def claim(self, lane: "Lane", limit: int) -> list[Job]: ...
+
+    async def send(self, job: Job, stream: StreamSettings) -> tuple[Outcome, float] | None: ...
+
+    async def finish(self, lane: "Lane", job: Job, sent: tuple[Outcome, float] | None) -> None: ...
+
+
+class Lane:
+    """The workers of one stream. Each of its providers has as many sends under way as the stream's
+    ``concurrency``, so that one that hangs does not hold back those that do not."""
+
+    def __init__(self, sender: Sender, stream: StreamSettings) -> None:
+        self.stream = stream
+        self.breakers: dict[str, Breaker] = {}
+        self.awake = asyncio.Event()
+        self._sender = sender
+        self._providers = [route.provider for route in stream.routes]
+        self._under_way: dict[str, dict[str, float]] = {one: {} for one in self._providers}
+        self._tasks: set[asyncio.Task[None]] = set()
+        # A claim for every single answer would cost a commit each; recovery does not wait.
+        self._worth = 1 if stream.priority == 0 else max(1, stream.concurrency // 2)
+
+    async def run(self) -> None:
+        """Claim and send until cancelled; what is under way is then awaited for a while."""
+        try:
+            while True:
+                if not await self._step():
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self.awake.wait(), IDLE_SECONDS)
+                self.awake.clear()
+        finally:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=30)
+
+    def busy(self) -> Busy:
+        """What each provider can take now."""
+        late = time.monotonic() - STUCK_SECONDS
+        free = {one: self.stream.concurrency - len(sends) for one, sends in self._under_way.items()}
+        stuck = {one for one, left in free.items() if left <= 0 and self._oldest(one) < late}
+        return Busy(free, frozenset(stuck))
+
+    def _oldest(self, provider: str) -> float:
+        return min(self._under_way[provider].values(), default=0.0)
+
+    def _room(self) -> int:
+        """How many messages are worth a claim now; 0 when it had better wait."""
+        most = self.stream.concurrency
+        now = self._sender.now()
+        free = 0
+        for provider, sends in self._under_way.items():
+            breaker = self.breakers.get(provider, Breaker())
+            if breaker.closed():
+                free += most - len(sends)
+            elif breaker.may_probe(now):
+                free += 1
+        return min(free, MOST_AT_ONCE) if free >= self._worth or not self._tasks else 0
+
+    async def _step(self) -> bool:
+        """Start what may start; False when there is nothing to do until something happens."""
+        try:
+            room = self._room()
+            if room <= 0 or not await self._sender.due(self.stream.name):
+                return False
+            jobs = await self._sender.claim(self, room)
+        except Unavailable as error:
+            log.warning("outbox.unavailable", stream=self.stream.name, error=str(error))
+            return False
+        for job in jobs:
+            self._under_way[job.provider][job.attempt] = time.monotonic()
+            task = asyncio.create_task(self._work(job))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return bool(jobs)
+
+    async def _work(self, job: Job) -> None:
+        try:
+            try:
+                sent = await self._sender.send(job, self.stream)
+            finally:
+                # The place is free once the provider has answered; writing it down takes its time.
+                del self._under_way[job.provider][job.attempt]
+                self.awake.set()
+            await self._sender.finish(self, job, sent)
+        except Exception as error:
+            # The lease brings the message back; a worker's fault must not end the lane.
+            log.error("attempt.failed", attempt=job.attempt, error=type(error).__name__)

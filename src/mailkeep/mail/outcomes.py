@@ -1,0 +1,200 @@
+"""What came of attempts is written down, and decides what becomes of their messages."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, select, update
+
+from mailkeep.events.log import record
+from mailkeep.events.types import Fact
+from mailkeep.providers.types import ClaimKind, Outcome, OutcomeKind
+from mailkeep.store.database import Database, Tx
+
+from . import tables
+from .events import AttemptFinished, MessageGivenUp
+from .outbox import shred_bodies
+from .routing import backoff
+from .types import Job, Status
+
+_draw = secrets.SystemRandom().random
+
+_m = tables.messages
+_a = tables.attempts
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """An attempt that is over.
+
+    Attributes:
+        outcome: None when nothing left the house: the provider was cut between claim and send.
+        seconds: how long it took.
+        reports: whether the provider tells of deliveries. Where it does, an ordinary body is kept
+            until it has: a provider may answer 200 and drop the mail.
+    """
+
+    job: Job
+    outcome: Outcome | None
+    seconds: float
+    reports: bool
+
+
+class _Written:
+    """What is to be written, statement by statement."""
+
+    def __init__(self) -> None:
+        self.attempts: list[dict[str, Any]] = []
+        self.accepted: list[Finished] = []
+        self.again: list[dict[str, Any]] = []
+        self.given_up: list[dict[str, Any]] = []
+        self.shredded: list[str] = []
+        self.facts: list[Fact] = []
+
+
+async def finish(database: Database, tx: Tx, finished: Sequence[Finished]) -> list[None]:
+    """Write down what came of attempts, and decide what becomes of their messages.
+
+    A worker whose lease lapsed still writes its attempt; the message then belongs to another.
+    """
+    ids = [one.job.message for one in finished]
+    if tx.is_postgresql:
+        # In the order in which everybody locks them, and before what was told of them is read: a
+        # claim under way is then seen, or comes after.
+        await tx.run(select(_m.c.id).where(_m.c.id.in_(ids)).order_by(_m.c.id).with_for_update())
+    todo = _Written()
+    for one in finished:
+        _sort(todo, tx, one)
+    await tx.run(
+        update(_a)
+        .where(_a.c.id == bindparam("of"))
+        .values(
+            outcome=bindparam("as_"),
+            detail=bindparam("said"),
+            seconds=bindparam("took"),
+            provider_message_id=bindparam("theirs"),
+        ),
+        todo.attempts,
+    )
+    held = (
+        (_m.c.id == bindparam("of"))
+        & (_m.c.attempt_id == bindparam("attempt"))
+        & (_m.c.status == Status.SENDING.value)
+    )
+    if todo.accepted:
+        await _accept(tx, todo, held)
+    if todo.again:
+        queued = {"status": Status.QUEUED.value, "next_at": bindparam("when")}
+        await tx.run(update(_m).where(held).values(queued), todo.again)
+    if todo.given_up:
+        await tx.run(update(_m).where(held).values(status=Status.GIVEN_UP.value), todo.given_up)
+    await shred_bodies(tx, todo.shredded)
+    await record(database, tx, *todo.facts)
+    return [None] * len(finished)
+
+
+def _sort(todo: _Written, tx: Tx, one: Finished) -> None:
+    """Add what an attempt asks to be written."""
+    job, outcome = one.job, one.outcome
+    which = {"of": job.message, "attempt": job.attempt}
+    if outcome is None:
+        todo.attempts.append(_result(job, "withheld", "cut off before it was sent", 0.0, None))
+        todo.again.append(which | {"when": tx.now})
+        return
+    theirs = outcome.provider_message_id
+    todo.attempts.append(_result(job, outcome.kind.value, outcome.detail, one.seconds, theirs))
+    todo.facts.append(
+        AttemptFinished(
+            job.message,
+            job.attempt,
+            job.provider,
+            job.stream,
+            job.address,
+            outcome.kind.value,
+            outcome.detail,
+            one.seconds,
+        )
+    )
+    if outcome.kind is OutcomeKind.ACCEPTED:
+        todo.accepted.append(one)
+        if job.secret or not one.reports:
+            todo.shredded.append(job.message)
+    elif outcome.kind is OutcomeKind.REJECTED:
+        todo.given_up.append(which)
+        todo.facts.append(MessageGivenUp(job.message, job.stream, job.address, "rejected"))
+        if job.secret:
+            todo.shredded.append(job.message)
+    else:
+        # A deferral is about the message: another provider meets the same receiving server.
+        elsewhere = outcome.kind.retry_elsewhere and outcome.kind is not OutcomeKind.DEFERRED
+        quick = elsewhere and job.tries <= 3
+        wait = 0 if quick else backoff(job.tries, _draw())
+        todo.again.append(which | {"when": tx.now + wait})
+
+
+def _result(
+    job: Job, outcome: str, detail: str, seconds: float, theirs: str | None
+) -> dict[str, Any]:
+    return {
+        "of": job.attempt,
+        "as_": outcome,
+        "said": detail,
+        "took": seconds,
+        "theirs": theirs,
+    }
+
+
+async def _accept(tx: Tx, todo: _Written, held: Any) -> None:
+    """A provider took these: what it told of them before it answered counts now."""
+    told = await _told_already(tx, todo.accepted)
+    rows = []
+    for one in todo.accepted:
+        message = one.job.message
+        status = told.get((message, one.job.provider), Status.ACCEPTED)
+        rows.append({"of": message, "attempt": one.job.attempt, "as_": status.value})
+        if status is not Status.ACCEPTED:
+            todo.shredded.append(message)
+    values = {"status": bindparam("as_"), "accepted_at": tx.now}
+    await tx.run(update(_m).where(held).values(values), rows)
+    left = await _left_meanwhile(tx, [one.job for one in todo.accepted if not one.job.secret])
+    if left:
+        # Whoever left the provider sent again what was accepted by then; these were on their way.
+        accepted = (_m.c.attempt_id == bindparam("attempt")) & (
+            _m.c.status == Status.ACCEPTED.value
+        )
+        elsewhere = (_m.c.id == bindparam("of")) & (_m.c.only != bindparam("but"))
+        values = {"status": Status.QUEUED.value, "next_at": tx.now}
+        await tx.run(update(_m).where(elsewhere, accepted).values(values), left)
+
+
+async def _told_already(tx: Tx, accepted: Sequence[Finished]) -> dict[tuple[str, str], Status]:
+    """What providers said of messages before their own answers were written down."""
+    c = tables.claims.c
+    own = {(one.job.message, one.job.address) for one in accepted}
+    found = await tx.tuples(
+        select(c.message_id, c.provider, c.event, c.address_id).where(
+            c.message_id.in_([one.job.message for one in accepted]),
+            c.event.in_([ClaimKind.DELIVERED.value, ClaimKind.BOUNCED.value]),
+        )
+    )
+    out: dict[tuple[str, str], Status] = {}
+    for message, provider, event, address in found:
+        if (message, address) not in own:
+            continue  # about somebody who got a copy
+        if event == ClaimKind.DELIVERED.value:
+            out[message, provider] = Status.DELIVERED
+        else:
+            out.setdefault((message, provider), Status.BOUNCED)
+    return out
+
+
+async def _left_meanwhile(tx: Tx, jobs: Sequence[Job]) -> list[dict[str, str]]:
+    """Those whose provider was cut off, or went to rest, while their attempt was under way."""
+    states = tables.provider_states.c
+    rows = await tx.tuples(select(states.provider, states.cut_at, states.rested_at))
+    left = {name: max(cut or 0, rested or 0) for name, cut, rested in rows}
+    return [
+        {"of": job.message, "attempt": job.attempt, "but": job.provider}
+        for job in jobs
+        if left.get(job.provider, 0) >= job.started_at
+    ]
