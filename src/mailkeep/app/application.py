@@ -15,7 +15,7 @@ from mailkeep.accounts.services import Accounts
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
-from mailkeep.events.log import Relay
+from mailkeep.events.log import FACTS, PLACED, Relay
 from mailkeep.events.subscribe import Subscriber
 from mailkeep.mail import outbox, services
 from mailkeep.mail.claims import Claims
@@ -100,7 +100,10 @@ class Application:
         self.response = defence.response(self)
         self._subscribers = subscribers(self.recovery, self.canaries, self.incidents, self.response)
         self._alone = Alone(home)
+        self._recorded = asyncio.Event()
         self._placed = asyncio.Event()
+        self.database.hear(self._told)
+        self.database.hear(self.dispatcher.told)
         self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -135,7 +138,8 @@ class Application:
         self._warn()
         loops = {
             "dispatch": self.dispatcher.run(),
-            "relay": keep("relay", self._place, RELAY_SECONDS, self.database.committed),
+            "relay": keep("relay", self._place, RELAY_SECONDS, self._recorded),
+            "listen": self.database.listen(),
             "incidents": keep("incidents", self.incidents.tick, TICK_SECONDS),
             "response": keep("response", self.response.work, RELAY_SECONDS, self.response.awake),
             "sweep": keep("sweep", self._sweep, SWEEP_SECONDS),
@@ -222,6 +226,12 @@ class Application:
             host, port = watching.address(canary.listen)
             self._listener = await receiving.listen(host, port, self.receive)
 
+    def _told(self, topic: str) -> None:
+        if topic in {"", FACTS}:
+            self._recorded.set()
+        if topic in {"", PLACED}:
+            self._placed.set()
+
     async def _place(self) -> int:
         placed = await self._relay.place()
         if placed:
@@ -244,7 +254,12 @@ class Application:
         destroyed = self.keys.destroy_expired(self.clock.now())
         if dropped or destroyed:
             log.info("swept", bodies=dropped, hourly_keys=len(destroyed))
-        forgotten = await retention.sweep(self.database, self.settings.retention, retention.BATCH)
+        forgotten = await retention.sweep(
+            self.database,
+            self.settings.retention,
+            retention.BATCH,
+            {"watch", *(one.name for one in self._subscribers)},
+        )
         if forgotten:
             log.info("forgotten", **forgotten)
         return max(dropped, *forgotten.values()) >= retention.BATCH

@@ -1,20 +1,29 @@
 """How long rows are kept, and who forgets them: ``[retention]`` of ``mailkeep.toml``, in days."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Collection
+from functools import partial
+from typing import Protocol
 
 import msgspec
 
 from mailkeep.accounts import retention as accounts
 from mailkeep.accounts import throttle
-from mailkeep.base.clock import DAY, Instant
+from mailkeep.base.clock import DAY, HOUR, Instant
 from mailkeep.base.errors import BadSettings
+from mailkeep.events.retention import forget_facts
 from mailkeep.mail import retention as mail
+from mailkeep.mail.events import AttemptFinished, DeliveryReported, MessageAccepted
 from mailkeep.recovery import retention as recovery
 from mailkeep.store.database import Database, Tx
+from mailkeep.watch.events import CanaryArrived, CanarySent
 
 BATCH = 500  #: rows of one class in one transaction: nothing else waits long for it
 
-Forget = Callable[[Tx, Instant, int], Awaitable[int]]
+
+class Forget(Protocol):
+    """Forgets up to ``limit`` rows from before an instant; returns how many."""
+
+    async def __call__(self, tx: Tx, /, *, before: Instant, limit: int) -> int: ...
 
 
 class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,6 +37,8 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         claims: which webhooks were seen already.
         recoveries: recoveries that have ended, with their proofs and denials; for so long a blast
             radius can name them.
+        facts: facts about single mails and canaries; for so long a detector can be replayed.
+        history: all other facts.
     """
 
     unconfirmed: float = 2.0
@@ -36,6 +47,8 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     messages: float = 90.0
     claims: float = 100.0
     recoveries: float = 90.0
+    facts: float = 30.0
+    history: float = 400.0
 
 
 #: What must still be there while something is decided by it.
@@ -43,11 +56,20 @@ _LEAST = {
     "unconfirmed": 1.0,
     "tries": 1.0,
     "sessions": 1.0,
-    "messages": 7.0,
-    "claims": 7.0,
+    "messages": HOUR / DAY,
+    "claims": HOUR / DAY,
     "recoveries": 7.0,
+    "facts": HOUR / DAY,
+    "history": 7.0,
 }
 _MOST = 36_500  #: a hundred years stand for ever
+
+#: Facts of which there are several for each mail.
+_OF_MAIL = frozenset(
+    one.kind
+    for one in (MessageAccepted, AttemptFinished, DeliveryReported, CanarySent, CanaryArrived)
+)
+
 
 #: What is forgotten, under which setting.
 _CLASSES: tuple[tuple[str, str, Forget], ...] = (
@@ -71,14 +93,23 @@ def check(settings: RetentionSettings) -> None:
         raise BadSettings("retention: claims must be kept as long as messages")
 
 
-async def sweep(database: Database, settings: RetentionSettings, batch: int) -> dict[str, int]:
-    """Forget a batch of each class; returns how many rows of each, 0 left out."""
+async def sweep(
+    database: Database, settings: RetentionSettings, batch: int, readers: Collection[str]
+) -> dict[str, int]:
+    """Forget a batch of each class; returns how many rows of each, 0 left out.
+
+    Args:
+        readers: of the log; what one of them has not read is kept.
+    """
+    facts = partial(forget_facts, name="facts", readers=readers, kinds=_OF_MAIL)
+    history = partial(forget_facts, name="history", readers=readers)
+    log = (("facts", "facts", facts), ("history", "history", history))
     out: dict[str, int] = {}
-    for name, setting, forget in _CLASSES:
+    for name, setting, forget in (*_CLASSES, *log):
         days: float = getattr(settings, setting)
 
         async def work(tx: Tx, forget: Forget = forget, days: float = days) -> int:
-            return await forget(tx, tx.now - round(days * DAY), batch)
+            return await forget(tx, before=tx.now - round(days * DAY), limit=batch)
 
         count = await database.retrying(work)
         if count:

@@ -23,6 +23,8 @@ from .types import Fact, Recorded, decode, encode
 log = structlog.get_logger(__name__)
 
 LEASE = 10 * SECOND
+FACTS = "facts"  #: told when facts were recorded
+PLACED = "placed"  #: told when facts were given places, so that they can be read
 
 
 async def record(database: Database, tx: Tx, *facts: Fact) -> None:
@@ -47,7 +49,7 @@ async def record(database: Database, tx: Tx, *facts: Fact) -> None:
             for fact in facts
         ],
     )
-    tx.after_commit.append(database.committed.set)
+    database.tell(tx, FACTS)
 
 
 async def _append(tx: Tx, rows: list[dict[str, Any]]) -> None:
@@ -128,6 +130,8 @@ class Relay:
                 .where(relay.c.id == 1)
                 .values(position=position + len(waiting), placed_through=through)
             )
+            if waiting:
+                self._database.tell(tx, PLACED)
         new, self._seen = position + len(waiting) - self._seen, position + len(waiting)
         return new
 

@@ -69,8 +69,15 @@ class Dispatcher:
 
     def wake(self, stream: str) -> None:
         """Something may be due in ``stream``: look now."""
+        self.told(outbox.due(stream))
+
+    def told(self, topic: str) -> None:
+        """Something was written, by this process or another: see ``Database.hear``."""
+        changed = topic in {"", outbox.STANDING}
+        if changed:
+            self.standing.forget()
         for lane in self._lanes:
-            if lane.stream.name == stream:
+            if changed or topic == outbox.due(lane.stream.name):
                 lane.awake.set()
 
     def breakers(self) -> dict[tuple[str, str], Breaker]:

@@ -19,6 +19,7 @@ from mailkeep.store.database import Database, Tx
 
 from . import fitting, recipients, tables
 from .events import MessageAccepted, MessageGivenUp
+from .outbox import due
 from .types import Content, NewMessage, Status, StreamSettings, Taken
 
 REUSED = "this idempotency key was used for another message"
@@ -280,6 +281,8 @@ class Intake:
         if rows.bodies:
             await tx.run(insert(tables.message_bodies), rows.bodies)
         await record(self._database, tx, *rows.facts)
+        for stream in {str(row["stream"]) for row in rows.messages}:
+            self._database.tell(tx, due(stream))
 
 
 class _Rows:

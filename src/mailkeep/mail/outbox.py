@@ -23,6 +23,7 @@ from .health import Breaker, probing
 from .routing import Busy, Go, Wanted, choose
 from .types import Job, Status, StreamSettings
 
+STANDING = "standing"  #: told when a provider was cut off, rests, or is back
 LEASE = 60 * SECOND  #: longer than any send may take; a lapsed one means that its worker died
 
 #: Not guessable: which of two routes a secret takes must not be foreseen by either.
@@ -43,6 +44,11 @@ class _Claimed:
         self.waiting: list[dict[str, Any]] = []
         self.exposed: dict[tuple[str, str], dict[str, Any]] = {}
         self.facts: list[Fact] = []
+
+
+def due(stream: str) -> str:
+    """What is told when something in ``stream`` waits to be sent."""
+    return f"due {stream}"
 
 
 def _is_due(stream: str, now: Instant) -> ColumnElement[bool]:
@@ -70,7 +76,7 @@ async def claim(
         breakers: of this stream, by provider; marked where a probe goes out.
         busy: how many more each provider can take now, and which of them seem to hang.
     """
-    due = await tx.all(
+    rows = await tx.all(
         select(_m, _b.c.hour, _b.c.data)
         .join(_b, _b.c.message_id == _m.c.id, isouter=True)
         .where(_is_due(stream.name, tx.now))
@@ -78,13 +84,13 @@ async def claim(
         .limit(limit)
         .with_for_update(skip_locked=True, of=_m)
     )
-    if not due:
+    if not rows:
         return []
     busy = busy or Busy({})
     cut, resting = await _states(tx)
-    tried = await _tried(tx, [row["id"] for row in due if row["tries"] > 0])
+    tried = await _tried(tx, [row["id"] for row in rows if row["tries"] > 0])
     claimed = _Claimed()
-    for row in due:
+    for row in rows:
         if row["expires_at"] <= tx.now or row["data"] is None:
             why = "no body" if row["data"] is None else "expired"
             keep = not row["secret"]

@@ -21,7 +21,7 @@ from .events import (
     ProviderRestored,
     ProviderUnrested,
 )
-from .outbox import give_up, requeue_unconfirmed
+from .outbox import STANDING, due, give_up, requeue_unconfirmed
 from .types import Status, StreamSettings
 
 CAUGHT_KEPT = 1000  #: mails in the development mailbox
@@ -53,6 +53,7 @@ async def cut_off(
         tx, by, "cut_provider", {"provider": provider, "reason": reason, "sent_again": again}
     )
     await record(database, tx, ProviderCut(provider, by, reason))
+    database.tell(tx, STANDING)
     return again
 
 
@@ -66,6 +67,7 @@ async def restore(database: Database, tx: Tx, provider: str, *, by: str, reason:
     if changed:
         await audit.write(tx, by, "restore_provider", {"provider": provider, "reason": reason})
         await record(database, tx, ProviderRestored(provider, by, reason))
+        database.tell(tx, STANDING)
     return bool(changed)
 
 
@@ -98,6 +100,7 @@ async def rest_provider(
         tx, by, "rest_provider", {"provider": provider, "reason": reason, "sent_again": again}
     )
     await record(database, tx, ProviderRested(provider, by, reason))
+    database.tell(tx, STANDING)
     return again
 
 
@@ -113,6 +116,7 @@ async def unrest_provider(
     if changed:
         await audit.write(tx, by, "unrest_provider", {"provider": provider, "reason": reason})
         await record(database, tx, ProviderUnrested(provider, by, reason))
+        database.tell(tx, STANDING)
     return bool(changed)
 
 
@@ -162,6 +166,7 @@ async def requeue(
     await tx.run(update(m).where(m.c.id == message).values(**values))
     await audit.write(tx, by, "requeue_message", {"message": message})
     await record(database, tx, MessageRequeued(message, row["stream"], row["address_id"], by))
+    database.tell(tx, due(row["stream"]))
     return True
 
 

@@ -9,10 +9,11 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Executable, event, make_url
+from sqlalchemy import Connection, Executable, event, make_url, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import CursorResult, RowMapping
@@ -24,10 +25,11 @@ from mailkeep.base.clock import Clock, Instant
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.ids import Order
 
-from . import sqlite
+from . import listening, sqlite
 from .errors import is_outage, lost, without_values
 
 T = TypeVar("T")
+Ear = Callable[[str], None]
 Flush = Callable[["Tx", list[Any]], Awaitable[None]]
 
 RETRIES = 2  #: how often a transaction that lost to another one is run again
@@ -134,7 +136,32 @@ class Database:
             )
         event.listen(self._engine.sync_engine, "handle_error", without_values)
         self._writer = asyncio.Lock()
-        self.committed = asyncio.Event()  #: set after each commit that recorded events
+        self._ears: list[Ear] = []
+        self._dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    def hear(self, ear: Ear) -> None:
+        """Have ``ear`` called with each topic of which this process, or another one that has told
+        it through PostgreSQL, has written; "" stands for any of them."""
+        self._ears.append(ear)
+
+    def tell(self, tx: Tx, topic: str) -> None:
+        """Once ``tx`` has committed, say that it wrote of ``topic``."""
+        if self.is_sqlite:
+            tx.defer(self._tell_here, [topic])
+        else:
+            tx.defer(_notify, [topic])
+
+    async def listen(self) -> None:
+        """Hear what is told, until cancelled. With SQLite there is nobody else to hear."""
+        if not self.is_sqlite:
+            await listening.listen(self._dsn, self._told)
+
+    async def _tell_here(self, tx: Tx, topics: list[str]) -> None:
+        tx.after_commit += [partial(self._told, topic) for topic in dict.fromkeys(topics)]
+
+    def _told(self, topic: str) -> None:
+        for ear in self._ears:
+            ear(topic)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Tx]:
@@ -208,3 +235,10 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+async def _notify(tx: Tx, topics: list[str]) -> None:
+    """PostgreSQL hands it to whoever listens, when the transaction commits."""
+    called = text("SELECT pg_notify(:channel, topic) FROM unnest(CAST(:topics AS text[])) AS topic")
+    topics = sorted(set(topics))
+    await tx.run(called.bindparams(channel=listening.CHANNEL, topics=topics))

@@ -8,8 +8,9 @@ from sqlalchemy import select, text, update
 from mailkeep.base.clock import ManualClock
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing
-from mailkeep.events import audit, log, tables
+from mailkeep.events import audit, log, subscribe, tables
 from mailkeep.events.events import FactSetAside
+from mailkeep.events.retention import forget_facts
 from mailkeep.events.subscribe import TRIES, Subscriber
 from mailkeep.events.types import Fact, Recorded
 from mailkeep.mail.events import ClaimRefused, MessageAccepted
@@ -248,3 +249,66 @@ async def test_concurrent_audit_entries_stay_one_chain(database: Database) -> No
     await asyncio.gather(*(act(n) for n in range(8)))
     async with database.read() as tx:
         assert await audit.verify(tx) is None
+
+
+async def test_what_is_not_for_a_reader_is_passed_over_without_a_write(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, heard = _listener()
+    await _tell(database, *(ClaimRefused("a", str(n)) for n in range(7)))
+    assert await reader.step(database) == 7
+    assert await reader.step(database) == 0
+    assert await _place(database) is None  # after a kill they are passed over again
+    await _tell(database, MessageAccepted("m", "s", "a"), ClaimRefused("a", "x"))
+    assert await reader.step(database) == 2
+    assert await _place(database) == 9
+    assert heard == ["m"]
+    again, heard = _listener()
+    assert await again.step(database) == 0
+    monkeypatch.setattr(subscribe, "KEEP", 3)
+    await _tell(database, *(ClaimRefused("a", str(n)) for n in range(5)))
+    assert await again.step(database) == 5
+    assert await _place(database) == 14
+
+
+async def test_the_log_forgets_what_is_old_and_read(database: Database, clock: ManualClock) -> None:
+    reader, _ = _listener()
+    await _tell(database, MessageAccepted("old", "s", "a"), ClaimRefused("a", "old"))
+    await reader.step(database)
+    clock.advance(100)
+    await _tell(database, MessageAccepted("new", "s", "a"))
+    before = clock.now() - 50_000_000
+
+    async def forget(name: str, kinds: set[str] | None, *readers: str) -> int:
+        async with database.write() as tx:
+            return await forget_facts(tx, name, before, 10, readers=set(readers), kinds=kinds)
+
+    mail = {MessageAccepted.kind}
+    assert await forget("mail", mail, "reader", "one that never read") == 0
+    assert await forget("mail", mail, "reader") == 2
+    assert [one.fact for one in await _placed(database)] == [
+        ClaimRefused("a", "old"),
+        MessageAccepted("new", "s", "a"),
+    ]
+    assert await forget("mail", mail, "reader") == 0
+    assert await forget("all", None, "reader") == 1
+    assert [one.fact for one in await _placed(database)] == [MessageAccepted("new", "s", "a")]
+    await reader.step(database)
+    assert await _place(database) == 3
+
+
+def _listener() -> tuple[Subscriber, list[str]]:
+    heard: list[str] = []
+
+    async def handler(_tx: Tx, recorded: Recorded) -> None:
+        assert isinstance(recorded.fact, MessageAccepted)
+        heard.append(recorded.fact.message)
+
+    return Subscriber("reader", {MessageAccepted: [handler]}), heard
+
+
+async def _place(database: Database) -> int | None:
+    async with database.read() as tx:
+        c = tables.checkpoints.c
+        place = await tx.value(select(c.position).where(c.subscriber == "reader"))
+        return None if place is None else int(place)

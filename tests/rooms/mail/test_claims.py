@@ -1,5 +1,6 @@
 """What a provider's word can do: with mail that it holds, and with mail that it does not."""
 
+import itertools
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -160,3 +161,66 @@ async def test_a_provider_from_which_a_message_was_withheld_never_had_it(
     async with database.read() as tx:
         data = await tx.value(select(events.c.data).where(events.c.kind == "mail.reported"))
     assert '"message":null' in data
+
+
+_WORDS = (ClaimKind.SENT, ClaimKind.DEFERRED, ClaimKind.BOUNCED, ClaimKind.DELIVERED)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((*_WORDS, None))))
+async def test_a_messages_life_ends_the_same_in_any_order(
+    room: Room, accept: Accept, order: tuple[ClaimKind | None, ...]
+) -> None:
+    """None is our own writing down that the provider took it: webhooks come before it too."""
+    await accept(new())
+    job = await room.claim()
+    for kind in order:
+        if kind is None:
+            await room.finish(job, OutcomeKind.ACCEPTED)
+        else:
+            await room.say(job.provider, job.message, kind)
+    assert await room.state() == ("delivered", 0)
+
+
+@pytest.mark.parametrize(
+    "order", list(itertools.permutations((ClaimKind.SENT, ClaimKind.BOUNCED, None)))
+)
+async def test_a_bounce_is_a_bounce_in_any_order(
+    room: Room, accept: Accept, order: tuple[ClaimKind | None, ...]
+) -> None:
+    await accept(new())
+    job = await room.claim()
+    for kind in order:
+        if kind is None:
+            await room.finish(job, OutcomeKind.ACCEPTED)
+        else:
+            await room.say(job.provider, job.message, kind)
+    assert await room.state() == ("bounced", 0)
+
+
+async def test_a_word_that_comes_twice_or_late_counts_once(
+    room: Room, accept: Accept, database: Database, clock: ManualClock
+) -> None:
+    job = await room.sent(accept, OutcomeKind.ACCEPTED)
+    await room.say(job.provider, job.message)
+    clock.advance(29 * 86_400)
+    request = WebhookRequest("", {}, b"", clock.now())
+    assert await room._claims.receive(job.provider, request) == 0
+    assert await room.reports() == 1
+
+
+async def test_the_same_word_twice_in_one_webhook_counts_once(room: Room, accept: Accept) -> None:
+    job = await room.sent(accept, OutcomeKind.ACCEPTED)
+    await room.say(job.provider, job.message)
+    room._said = [
+        Claim(job.provider, "c", ClaimKind.OPENED, None, job.message, None, None, "", "signature")
+    ] * 3
+    assert await room._claims.receive(job.provider, WebhookRequest("", {}, b"", 1)) == 1
+
+
+async def test_the_provider_may_say_that_it_has_what_we_are_not_sure_of(
+    room: Room, accept: Accept
+) -> None:
+    """Its answer was lost: its webhook saves a second copy."""
+    job = await room.sent(accept, OutcomeKind.AMBIGUOUS)
+    await room.say(job.provider, job.message)
+    assert await room.state() == ("delivered", 0)
