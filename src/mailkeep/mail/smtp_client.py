@@ -12,6 +12,7 @@ import aiosmtplib
 
 from mailkeep.providers.types import Reply, SmtpReply, SmtpRequest, TransportFailure
 
+from . import smtp_data
 from .failures import CONNECT_SECONDS, TOTAL_SECONDS, ours
 
 IDLE_SECONDS = 20.0  #: a relay hangs up after minutes; well before that we do
@@ -62,7 +63,7 @@ class SmtpConnections:
             await client.rcpt(request.rcpt_to)
             refused = [one for one in request.also if not await _takes(client, one)]
             handed_over = True
-            reply = await client.data(request.data)
+            reply = await smtp_data.send(client, request.data)
             keep = True
             return _reply(reply.code, reply.message, len(refused))
         except aiosmtplib.SMTPResponseException as error:

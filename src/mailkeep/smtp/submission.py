@@ -73,7 +73,8 @@ class _Handler(door.Door):
             ids = await self._store(session.auth_data, content, envelope.rcpt_tos)
         except (Invalid, Conflict) as error:
             where = f" ({error.field})" if error.field else ""
-            return f"550 5.6.0 {error}{where}"
+            said = f"550 5.6.0 {error}{where}"
+            return said.encode("ascii", "replace").decode()  # a part's type may hold anything
         except (NotSignedIn, NotAllowed) as error:
             return f"550 5.7.1 {error}"
         except Unavailable:

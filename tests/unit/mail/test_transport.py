@@ -45,6 +45,7 @@ class _Relay:
 
     def __init__(self, *refused: str) -> None:
         self.refused = refused
+        self.answer = "250 2.0.0 ok"
         self.got: list[tuple[list[str], bytes]] = []
 
     async def handle_RCPT(
@@ -57,7 +58,7 @@ class _Relay:
 
     async def handle_DATA(self, _server: object, _session: object, envelope: Envelope) -> str:
         self.got.append((envelope.rcpt_tos, bytes(envelope.content or b"")))
-        return "250 2.0.0 ok"
+        return self.answer
 
 
 @pytest.mark.parametrize(
@@ -91,3 +92,29 @@ async def test_a_copy_that_is_refused_holds_nobody_elses_mail_back(
     assert isinstance(reply, SmtpReply)
     assert (reply.code, reply.refused) == (code, count)
     assert [people for people, _ in relay.got] == ([] if got is None else [got])
+
+
+@pytest.mark.parametrize("size", [10, 1000, 3_000_000])
+@pytest.mark.parametrize("refused", [False, True])
+async def test_a_mail_of_any_size_is_handed_over_as_it_is(size: int, refused: bool) -> None:
+    data = (
+        b".at the start\r\n..\r\n.\r\n" + (b"x" * 70 + b"\r\n.\r\n") * (size // 75) + b"\r\nend\r\n"
+    )
+    relay = _Relay()
+    if refused:
+        relay.answer = "552 5.3.4 too large"
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(relay, loop=loop), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    transport = Transport()
+    try:
+        for _ in range(2):  # the connection is kept, and must be in step
+            request = msgspec.structs.replace(REQUESTS[1], port=port, data=data)
+            reply = await transport.carry(request)
+            assert isinstance(reply, SmtpReply)
+            assert (reply.code, reply.enhanced) == ((552, "5.3.4") if refused else (250, "2.0.0"))
+    finally:
+        await transport.close()
+        server.close()
+        await server.wait_closed()
+    assert [content for _, content in relay.got] == [data, data]
