@@ -323,3 +323,35 @@ def test_an_unreadable_reply_is_an_outage_or_ambiguous(kind: str, status: int, b
     if 200 <= status < 300:
         assert outcome.kind is OutcomeKind.AMBIGUOUS
     assert_clean(outcome)
+
+
+@every_provider
+def test_who_can_be_asked_says_so(kind: str) -> None:
+    module = REGISTRY[kind]
+    question = module.ask(account(kind), MESSAGE.id)
+    assert (question is not None) == module.capabilities.search_by_our_id
+    if question is not None:
+        assert isinstance(question, HttpRequest)
+        assert MESSAGE.id in question.url + question.body.decode()
+        assert account(kind).secret.reveal() not in question.url
+
+
+@every_provider
+@pytest.mark.parametrize("reply", UNREADABLE, ids=repr)
+def test_an_answer_that_cannot_be_read_tells_nothing(kind: str, reply: Any) -> None:
+    """Else a mail would be sent twice, or not at all, for a proxy's error page."""
+    assert REGISTRY[kind].answered(reply) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"TotalCount": 0, "Messages": []}', False),
+        (b'{"TotalCount": 1, "Messages": [{"MessageID": "x"}]}', True),
+        (b'{"TotalCount": true}', None),
+        (b'{"TotalCount": "1"}', None),
+        (b"[]", None),
+    ],
+)
+def test_postmark_tells_whether_it_has_a_message(body: bytes, told: bool | None) -> None:
+    assert REGISTRY["postmark"].answered(HttpReply(200, {}, body)) is told

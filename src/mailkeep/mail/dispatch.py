@@ -53,6 +53,11 @@ class Dispatcher:
         self.standing = Standing(database)
         self._lanes = [Lane(self, stream) for stream in streams.values()]
         self._transport: Transport | None = None
+        self._askable = frozenset(
+            name
+            for name, one in providers.items()
+            if registry.get(one.kind).capabilities.search_by_our_id
+        )
 
     async def run(self) -> None:
         """Run every lane until cancelled; sends under way are then awaited."""
@@ -108,14 +113,20 @@ class Dispatcher:
     async def _attempt(self, job: Job, stream: StreamSettings) -> Outcome:
         config = self._providers[job.provider]
         module = registry.get(config.kind)
+        if self._transport is None:
+            raise RuntimeError("the dispatcher is not running")
         try:
+            if job.ask and (question := module.ask(config, job.message)) is not None:
+                answer = module.answered(await self._transport.carry(question))
+                if answer is None:
+                    return Outcome(OutcomeKind.UNAVAILABLE, "it may have this, and does not tell")
+                if answer:
+                    return Outcome(OutcomeKind.ACCEPTED, "it had this already")
             request, named = await building.request(self._keys, module, config, job, stream)
         except (Unsealable, UnbuildableMessage) as error:
             return Outcome(OutcomeKind.REJECTED, type(error).__name__)
         except MisconfiguredProvider as error:
             return Outcome(OutcomeKind.UNAUTHORISED, str(error)[:200])
-        if self._transport is None:
-            raise RuntimeError("the dispatcher is not running")
         return module.read(await self._transport.carry(request), named)
 
     async def due(self, stream: str) -> bool:
@@ -126,7 +137,13 @@ class Dispatcher:
     async def claim(self, lane: Lane, limit: int) -> list[Job]:
         async def job(tx: Tx) -> list[Job]:
             return await outbox.claim(
-                self._database, tx, lane.stream, lane.breakers, limit, lane.busy()
+                self._database,
+                tx,
+                lane.stream,
+                lane.breakers,
+                limit,
+                lane.busy(),
+                self._askable,
             )
 
         return await self._shared.run(job, lane=lane.stream.priority, weight=limit)

@@ -5,9 +5,10 @@ that a provider may have had the message.
 """
 
 import secrets
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Set
+from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
 from sqlalchemy.engine import RowMapping
 
@@ -23,6 +24,7 @@ from .health import Breaker, probing
 from .routing import Busy, Go, Wanted, choose
 from .types import Job, Status, StreamSettings
 
+ASK_FOR = 300 * SECOND  #: for so long a provider that may have a message is waited for, to be asked
 STANDING = "standing"  #: told when a provider was cut off, rests, or is back
 LEASE = 60 * SECOND  #: longer than any send may take; a lapsed one means that its worker died
 
@@ -69,12 +71,14 @@ async def claim(
     breakers: dict[str, Breaker],
     limit: int,
     busy: Busy | None = None,
+    askable: Set[str] = frozenset(),
 ) -> list[Job]:
     """Claim up to ``limit`` due messages of a stream and write their attempts as started.
 
     Args:
         breakers: of this stream, by provider; marked where a probe goes out.
         busy: how many more each provider can take now, and which of them seem to hang.
+        askable: providers that tell whether they have a message of ours.
     """
     rows = await tx.all(
         select(_m, _b.c.hour, _b.c.data)
@@ -99,24 +103,35 @@ async def claim(
             )
             continue
         before = tried.get(row["id"], [])
+        last = before[-1] if before else None
+        unsure = last is not None and last.outcome in (None, "ambiguous")
         wanted = Wanted(
             only=_names(row["only"]),
             avoid=_names(row["avoid"]),
-            tried=tuple(provider for provider, _ in before),
-            bound=row["secret"] and bool(before) and before[-1][1] in (None, "ambiguous"),
+            tried=tuple(one.provider for one in before),
+            bound=row["secret"] and unsure,
         )
+        # Whoever may have it is asked before it is sent twice; for a while, for it must arrive.
+        ask = (
+            last is not None
+            and unsure
+            and not row["secret"]
+            and last.provider in askable - cut
+            and tx.now < last.started_at + ASK_FOR
+        )
+        if ask and last is not None:
+            wanted = msgspec.structs.replace(wanted, only=(last.provider,))
         choice = choose(stream.routes, breakers, cut, wanted, _draw(), tx.now, resting, busy)
         if isinstance(choice, Go):
             if choice.probe:
                 breakers[choice.provider] = probing(breakers[choice.provider], tx.now)
             busy.take(choice.provider)
-            if before and before[-1][0] != choice.provider:
-                left, outcome = before[-1]
-                because = outcome or "cut short"
+            if last is not None and last.provider != choice.provider:
+                because = last.outcome or "cut short"
                 claimed.facts.append(
-                    FailedOver(row["id"], stream.name, left, choice.provider, because)
+                    FailedOver(row["id"], stream.name, last.provider, choice.provider, because)
                 )
-            _start(claimed, tx.now, row, choice.provider)
+            _start(claimed, tx.now, row, choice.provider, ask=ask)
         else:
             until = min(max(choice.until, tx.now + SECOND // 4), row["expires_at"])
             claimed.waiting.append({"of": row["id"], "until": until})
@@ -125,7 +140,9 @@ async def claim(
     return claimed.jobs
 
 
-def _start(claimed: _Claimed, now: Instant, message: RowMapping, provider: str) -> None:
+def _start(
+    claimed: _Claimed, now: Instant, message: RowMapping, provider: str, *, ask: bool
+) -> None:
     attempt = new_id("att", now)
     claimed.attempts.append(
         {"id": attempt, "message_id": message["id"], "provider": provider, "started_at": now}
@@ -159,6 +176,7 @@ def _start(claimed: _Claimed, now: Instant, message: RowMapping, provider: str) 
             expires_at=message["expires_at"],
             hour=message["hour"],
             body=bytes(message["data"]),
+            ask=ask,
         )
     )
 
@@ -286,14 +304,23 @@ async def release_leases(tx: Tx) -> int:
     return await tx.run(update(_m).where(_m.c.status == Status.SENDING.value).values(lease_until=0))
 
 
-async def _tried(tx: Tx, ids: list[str]) -> Mapping[str, list[tuple[str, str | None]]]:
-    """Earlier attempts of each message in order: (provider, outcome or None for cut short)."""
-    out: dict[str, list[tuple[str, str | None]]] = {}
+class _Try(NamedTuple):
+    """An earlier attempt; ``outcome`` None: cut short by a kill."""
+
+    provider: str
+    outcome: str | None
+    started_at: Instant
+
+
+async def _tried(tx: Tx, ids: list[str]) -> Mapping[str, list[_Try]]:
+    """Earlier attempts of each message, in order."""
+    out: dict[str, list[_Try]] = {}
     if ids:
-        rows = await tx.all(select(_a).where(_a.c.message_id.in_(ids)).order_by(_a.c.id))
-        for row in rows:
-            if row["outcome"] != "withheld":
-                out.setdefault(row["message_id"], []).append((row["provider"], row["outcome"]))
+        a = _a.c
+        query = select(a.message_id, a.provider, a.outcome, a.started_at).order_by(a.id)
+        for message, *rest in await tx.tuples(query.where(a.message_id.in_(ids))):
+            if rest[1] != "withheld":
+                out.setdefault(message, []).append(_Try(*rest))
     return out
 
 

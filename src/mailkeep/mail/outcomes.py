@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select, update
 
+from mailkeep.base.clock import SECOND
 from mailkeep.events.log import record
 from mailkeep.events.types import Fact
 from mailkeep.providers.types import ClaimKind, Outcome, OutcomeKind
@@ -17,6 +18,8 @@ from .events import AttemptFinished, MessageGivenUp
 from .outbox import shred_bodies
 from .routing import backoff
 from .types import Job, Status
+
+TELL = 30 * SECOND  #: how long a provider whose answer was lost has to tell that it has the mail
 
 _draw = secrets.SystemRandom().random
 
@@ -129,6 +132,8 @@ def _sort(todo: _Written, tx: Tx, one: Finished) -> None:
         elsewhere = outcome.kind.retry_elsewhere and outcome.kind is not OutcomeKind.DEFERRED
         quick = elsewhere and job.tries <= 3
         wait = 0 if quick else backoff(job.tries, _draw())
+        if outcome.kind is OutcomeKind.AMBIGUOUS and one.reports and not job.secret:
+            wait = max(wait, TELL)
         todo.again.append(which | {"when": tx.now + wait})
 
 

@@ -112,7 +112,10 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A claimed message, ready to be sent by the worker that holds its lease."""
+    """A claimed message, ready to be sent by the worker that holds its lease.
+
+    ``ask``: its provider may have it already, and is asked first.
+    """
 
     message: str
     attempt: str
@@ -126,3 +129,4 @@ class Job(msgspec.Struct, frozen=True):
     expires_at: Instant
     hour: int | None
     body: bytes
+    ask: bool = False

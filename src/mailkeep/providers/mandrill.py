@@ -24,6 +24,7 @@ import msgspec
 from . import mandrill_calls, outgoing, replies, webhooks
 from .errors import ForgedWebhook, MalformedWebhook
 from .types import (
+    CannotBeAsked,
     Capabilities,
     Claim,
     ClaimKind,
@@ -108,7 +109,7 @@ _DENYLISTS: Final = frozenset({"blacklist", "denylist"})
 _ALLOWLISTS: Final = frozenset({"whitelist", "allowlist", "safelist"})
 
 
-class Mandrill:
+class Mandrill(CannotBeAsked):
     """See the module."""
 
     kind: ClassVar[str] = "mandrill"

@@ -15,12 +15,14 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import ClassVar, Final
+from urllib.parse import urlencode
 
 import msgspec
 
 from . import outgoing, replies, webhooks
 from .mime import header_value, mailbox, message_id
 from .types import (
+    ID_KEY,
     Address,
     Attachment,
     Capabilities,
@@ -161,12 +163,7 @@ class Postmark:
             body["Tag"] = message.tags[0]  # one only
         if stream := outgoing.option(options, "message_stream"):
             body["MessageStream"] = stream
-        request_headers = {
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "User-Agent": "Mailkeep",
-            "X-Postmark-Server-Token": outgoing.key_of(config.secret),
-        }
+        request_headers = {"Content-Type": "application/json", **_headers(config)}
         url = outgoing.endpoint(config, DEFAULT_BASE_URL, "/email")
         return HttpRequest("POST", url, request_headers, msgspec.json.encode(body))
 
@@ -197,6 +194,20 @@ class Postmark:
             kind = OutcomeKind.THROTTLED
         shown = code if 0 < code < 100_000 else 0
         return replies.outcome(kind, reply, f"error {shown}, {words}")
+
+    def ask(self, config: ProviderConfig, message_id: str) -> HttpRequest:
+        """``GET /messages/outbound`` by the metadata that every mail of ours carries."""
+        query = urlencode({"count": 1, "offset": 0, f"metadata_{ID_KEY}": message_id})
+        url = outgoing.endpoint(config, DEFAULT_BASE_URL, "/messages/outbound")
+        return HttpRequest("GET", f"{url}?{query}", _headers(config), b"")
+
+    def answered(self, reply: Reply) -> bool | None:
+        """Read ``{TotalCount, Messages}``."""
+        if not isinstance(reply, HttpReply) or reply.status != 200:
+            return None
+        body = replies.body_of(reply)
+        count = body.get("TotalCount") if isinstance(body, dict) else None
+        return count > 0 if isinstance(count, int) and not isinstance(count, bool) else None
 
     def verify(self, config: ProviderConfig, request: WebhookRequest) -> VerifiedRequest:
         """Check the shared secret. It covers no body: who learns it can write what he likes."""
@@ -230,6 +241,14 @@ def _attachment(one: Attachment) -> dict[str, str]:
     if one.content_id:
         fields["ContentID"] = f"cid:{one.content_id}"
     return fields
+
+
+def _headers(config: ProviderConfig) -> dict[str, str]:
+    return {
+        "Accept": "application/json",
+        "User-Agent": "Mailkeep",
+        "X-Postmark-Server-Token": outgoing.key_of(config.secret),
+    }
 
 
 def _read_accepted(reply: HttpReply, body: dict[str, object], to: Sequence[str]) -> Outcome:

@@ -24,6 +24,7 @@ from mailkeep.base.secret import Secret
 from . import mime, outgoing, replies
 from .errors import ForgedWebhook, MalformedWebhook, MisconfiguredProvider
 from .types import (
+    CannotBeAsked,
     Capabilities,
     Claim,
     HttpReply,
@@ -134,7 +135,7 @@ class _Relay(NamedTuple):
     tls: Literal["none", "starttls", "implicit"]
 
 
-class Smtp:
+class Smtp(CannotBeAsked):
     """See the module."""
 
     kind: ClassVar[str] = "smtp"

@@ -318,6 +318,18 @@ class Capabilities(msgspec.Struct, frozen=True):
     forbidden: frozenset[str] = frozenset()
 
 
+class CannotBeAsked:
+    """For a provider that does not tell whether it has a message of ours."""
+
+    def ask(self, config: ProviderConfig, message_id: str) -> Request | None:
+        del config, message_id
+        return None
+
+    def answered(self, reply: Reply) -> bool | None:
+        del reply
+        return None
+
+
 class Provider(Protocol):
     """The port. Stateless: every method is a function of its arguments."""
 
@@ -339,6 +351,21 @@ class Provider(Protocol):
         Args:
             to: the addresses that the request named, the one recipient first; empty for a mail
                 without copies. What becomes of a copy shows in the detail only.
+        """
+        ...
+
+    def ask(self, config: ProviderConfig, message_id: str) -> Request | None:
+        """Write the request that asks whether it has a message of ours; None: one cannot ask.
+
+        Raises:
+            MisconfiguredProvider: ``config`` cannot be used.
+        """
+        ...
+
+    def answered(self, reply: Reply) -> bool | None:
+        """Say whether it has the message that was asked for; None: the reply does not tell.
+
+        Never raises, whatever the reply holds.
         """
         ...
 

@@ -10,10 +10,18 @@ from sqlalchemy import func, select
 
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.keys import KeyRing
-from mailkeep.mail import dispatch, lane, services, tables
+from mailkeep.mail import dispatch, health, lane, outbox, outcomes, services, tables
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.types import NewMessage, RouteSettings, StreamSettings
-from mailkeep.providers.types import HttpReply, HttpRequest, Reply, Request
+from mailkeep.providers.types import (
+    HttpReply,
+    HttpRequest,
+    Outcome,
+    OutcomeKind,
+    Reply,
+    Request,
+    TransportFailure,
+)
 from mailkeep.store.database import Database
 from mailkeep.store.shared import SharedCommit
 
@@ -173,3 +181,66 @@ async def test_two_dispatchers_share_the_work_and_send_nothing_twice(
             await accept(new(to=f"user{number}@example.net"))
         await _until(_having(database, "accepted", 60))
     assert len(wire.carried) == 60
+
+
+class Postmark:
+    """Loses its first answer; knows afterwards whether it has the mail."""
+
+    def __init__(self, has_it: bool | None) -> None:
+        self.has_it = has_it
+        self.sent = self.asked = 0
+
+    async def carry(self, request: Request) -> Reply:
+        assert isinstance(request, HttpRequest)
+        if request.method == "GET":
+            self.asked += 1
+            if self.has_it is None:
+                return TransportFailure("connect")
+            count = int(self.has_it)
+            return HttpReply(200, {}, b'{"TotalCount": %d, "Messages": []}' % count)
+        self.sent += 1
+        if self.sent == 1:
+            return TransportFailure("timeout_after_send")
+        taken = b'{"ErrorCode": 0, "Message": "OK", "MessageID": "0123456789abcdef"}'
+        return HttpReply(200, {}, taken)
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(("has_it", "sent"), [(True, 1), (False, 2), (None, 2)])
+async def test_whoever_may_have_a_mail_is_asked_before_it_is_sent_twice(
+    database: Database,
+    keys: KeyRing,
+    accept: Accept,
+    monkeypatch: pytest.MonkeyPatch,
+    has_it: bool | None,
+    sent: int,
+) -> None:
+    monkeypatch.setattr(outcomes, "TELL", 0)
+    monkeypatch.setattr(health, "FIRST_REST", 0)
+    wire = Postmark(has_it)
+    monkeypatch.setattr(dispatch, "Transport", lambda: wire)
+    streams = {"bulk": _stream("bulk", "one")}
+    providers = {"one": provider("one", 1, kind="postmark")}
+    made = Dispatcher(database, SharedCommit(database), keys, SystemClock(), streams, providers)
+    await accept(new())
+    task = asyncio.create_task(made.run())
+    await _until(_having(database, "accepted", 1))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (wire.sent, wire.asked) == (sent, 1)
+
+
+async def test_a_secret_is_never_asked_for_but_minted_anew(
+    database: Database, accept: Accept
+) -> None:
+    """To ask would tell the provider nothing; to wait would cost the person who waits."""
+    await accept(new("recovery"))
+    for _ in range(2):
+        async with database.write() as tx:
+            jobs = await outbox.claim(
+                database, tx, _stream("recovery", "one", priority=0), {}, 1, askable={"one"}
+            )
+            assert [job.ask for job in jobs] == [False]
+            lost = Outcome(OutcomeKind.AMBIGUOUS, "")
+            await outcomes.finish(database, tx, [outcomes.Finished(jobs[0], lost, 1.0, True)])
