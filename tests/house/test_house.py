@@ -15,6 +15,7 @@ from mailkeep.providers.registry import REGISTRY
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.types import ActionState, PlaybookSettings, ResponseSettings
+from mailkeep.smtp.types import SubmissionSettings
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "mailkeep"
@@ -60,6 +61,7 @@ def test_files_stay_under_four_hundred_lines() -> None:
         *RouteSettings.__struct_fields__,
         *RecoverySettings.__struct_fields__,
         *RetentionSettings.__struct_fields__,
+        *SubmissionSettings.__struct_fields__,
         *REGISTRY,
         *ACTIONS,
         *IncidentSettings.__struct_fields__,

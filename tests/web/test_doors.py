@@ -2,9 +2,10 @@
 
 import asyncio
 
-import pytest
-
 from mailkeep.smtp import door
+from mailkeep.smtp.types import Limits
+
+LIMITS = Limits()
 
 
 class _Quiet(door.Door):
@@ -12,21 +13,21 @@ class _Quiet(door.Door):
         return "250 2.0.0 ok"
 
 
-async def test_idle_connections_of_one_address_are_bounded_and_leave_room() -> None:
+async def test_idle_connections_of_one_network_are_bounded_and_leave_room() -> None:
     server = await door.listen(_Quiet(), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
+    port = server.port
     held = []
     try:
         replies = []
-        for _ in range(door.MAX_FROM_ONE + 5):
+        for _ in range(LIMITS.per_network + 5):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             held.append(writer)
             replies.append((await reader.readline())[:3])
-        assert replies.count(b"220") == door.MAX_FROM_ONE
+        assert replies.count(b"220") == LIMITS.per_network
         assert replies.count(b"421") == 5
-        # Another address still gets in.
+        # Another network still gets in.
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", port, local_addr=("127.0.0.2", 0)
+            "127.0.0.1", port, local_addr=("127.0.9.2", 0)
         )
         held.append(writer)
         assert (await reader.readline()).startswith(b"220")
@@ -43,15 +44,17 @@ async def test_idle_connections_of_one_address_are_bounded_and_leave_room() -> N
         server.close()
 
 
-async def test_a_session_ends_however_busy_it_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "SESSION_SECONDS", 0.3)
-    server = await door.listen(_Quiet(), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
+async def test_a_session_ends_however_busy_it_is_kept() -> None:
+    server = await door.listen(_Quiet(), "127.0.0.1", 0, Limits(session=0.3))
+    port = server.port
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    said = b""
     async with asyncio.timeout(5):
         while line := await reader.readline():
-            assert line
-            writer.write(b"NOOP\r\n")
+            said = line
+            if not line.startswith(b"421"):
+                writer.write(b"NOOP\r\n")
             await asyncio.sleep(0.02)
+    assert said == b"421 4.4.2 the session has lasted too long\r\n"
     writer.close()
     server.close()

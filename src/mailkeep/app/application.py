@@ -23,7 +23,7 @@ from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
-from mailkeep.smtp import receiving
+from mailkeep.smtp import door, receiving, submission
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 from mailkeep.store.shared import SharedCommit
@@ -34,8 +34,11 @@ from mailkeep.watch.runner import Watch
 
 from . import defence, retention, watching
 from .alone import Alone
-from .loops import PAUSE_SECONDS, keep
-from .settings import Settings, provider_configs
+from .loops import PAUSE_SECONDS
+from .loops import keep as loop
+from .settings import Settings, heartbeat_url, provider_configs
+from .telemetry import settings as telemetry_settings
+from .telemetry.service import Telemetry
 from .wiring import subscribers
 
 log = structlog.get_logger(__name__)
@@ -46,6 +49,7 @@ WATCH_SECONDS = 0.5  #: detectors think in whole seconds; half of one is the mos
 WATCH_BATCH = 500
 PLAN_SECONDS = 0.5
 SUBSCRIBE_BATCH = 200
+STOCK_SECONDS = 15.0  #: how often the readiness checks look at the schema
 TICK_SECONDS = 20.0  #: how often incidents are looked at when nothing new is said
 
 
@@ -95,12 +99,22 @@ class Application:
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()
-        self._listener: asyncio.Server | None = None
+        self._listener: door.Listener | None = None
+        self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
         self.response = defence.response(self)
         self._subscribers = subscribers(self.recovery, self.canaries, self.incidents, self.response)
         self._alone = Alone(home)
         self._recorded = asyncio.Event()
+        self.telemetry = Telemetry(
+            self,
+            home,
+            subscribers={"watch": lambda: 0}
+            | {one.name: partial(getattr, one, "passed") for one in self._subscribers},
+            canaries=watching.carriers(settings),
+            networks=telemetry_settings.networks(settings.telemetry),
+            url=heartbeat_url(settings, environ),
+        )
         self._placed = asyncio.Event()
         self.database.hear(self._told)
         self.database.hear(self.dispatcher.told)
@@ -136,15 +150,26 @@ class Application:
             async with self.database.write() as tx:
                 await outbox.release_leases(tx)
         self._warn()
+        keep = partial(loop, pulse=self.telemetry.pulse)
+        try:
+            await self._listen()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
         loops = {
             "dispatch": self.dispatcher.run(),
             "relay": keep("relay", self._place, RELAY_SECONDS, self._recorded),
-            "listen": self.database.listen(),
             "incidents": keep("incidents", self.incidents.tick, TICK_SECONDS),
             "response": keep("response", self.response.work, RELAY_SECONDS, self.response.awake),
             "sweep": keep("sweep", self._sweep, SWEEP_SECONDS),
             "watch": keep("watch", self._watch, WATCH_SECONDS),
+            "stock": keep("stock", self.telemetry.look, STOCK_SECONDS),
         }
+        if not self.database.is_sqlite:
+            loops["listen"] = self.database.listen()
+        if self.telemetry.heartbeat is not None:
+            seconds = self.settings.telemetry.heartbeat_seconds
+            loops["heartbeat"] = keep("heartbeat", self.telemetry.heartbeat.beat, seconds)
         # One loop each: a subscriber that fails holds back nobody else's facts.
         for one in self._subscribers:
             name = f"hear {one.name}"
@@ -156,8 +181,9 @@ class Application:
             )
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
-            await self._listen()
-        self._tasks = [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
+        tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
+        self._tasks = list(tasks.values())
+        self.telemetry.loops = tasks
         return self
 
     async def __aexit__(
@@ -166,11 +192,15 @@ class Application:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.telemetry.stopping = True
+        if self.submission is not None:
+            await self.submission.stop()
         if self._listener is not None:
             self._listener.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.telemetry.close()
         self._slow.close()
         await self.database.close()
         self._alone.leave()
@@ -183,6 +213,8 @@ class Application:
                 meaning="no two routes of the recovery stream are independent: nobody can recover",
             )
 
+        if self.settings.telemetry.heartbeat_url and self.telemetry.heartbeat is None:
+            log.warning("heartbeat.missing", meaning="heartbeat_url is empty: nobody is told")
         https = self.public_url.startswith("https:")
         if self.recovery is not None and https and not self.trusted_proxies:
             log.warning(
@@ -220,7 +252,9 @@ class Application:
         )
 
     async def _listen(self) -> None:
-        """Open the door for canaries, where no other hands them over."""
+        """Open the doors: for applications, and for canaries where no other hands them over."""
+        if self.settings.submission is not None:
+            self.submission = await submission.start(self, self.settings.submission)
         canary = self.settings.canary
         if canary is not None and canary.listen:
             host, port = watching.address(canary.listen)
@@ -262,4 +296,4 @@ class Application:
         )
         if forgotten:
             log.info("forgotten", **forgotten)
-        return max(dropped, *forgotten.values()) >= retention.BATCH
+        return max(dropped, 0, *forgotten.values()) >= retention.BATCH

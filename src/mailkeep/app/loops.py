@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -13,11 +15,34 @@ log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 1.0  #: after an error
 
 
+class Pulse:
+    """How the loops of a process fare.
+
+    Attributes:
+        failures: steps that failed, by loop and ``unavailable`` (the database) or ``fault``.
+        well: by loop, when a step last went well: on the clock that never steps, and on the wall's.
+    """
+
+    def __init__(self) -> None:
+        self.failures: Counter[tuple[str, str]] = Counter()
+        self.well: dict[str, tuple[float, float]] = {}
+
+    def beat(self, loop: str) -> None:
+        """A step went well."""
+        self.well[loop] = (time.monotonic(), time.time())
+
+    def silent_for(self, loop: str) -> float:
+        """Seconds since a step went well; infinite before the first."""
+        seen = self.well.get(loop)
+        return float("inf") if seen is None else time.monotonic() - seen[0]
+
+
 async def keep(
     name: str,
     step: Callable[[], Awaitable[object]],
     seconds: float,
     awake: asyncio.Event | None = None,
+    pulse: Pulse | None = None,
 ) -> None:
     """Call ``step`` until cancelled.
 
@@ -25,17 +50,23 @@ async def keep(
         step: returns something true when there is more to do at once.
         seconds: how long to wait otherwise.
         awake: ends the wait early.
+        pulse: where it is noted how the steps went.
     """
+    pulse = pulse or Pulse()
     while True:
         if awake is not None:
             awake.clear()
         wait = seconds
         try:
-            if await step():
+            more = await step()
+            pulse.beat(name)
+            if more:
                 continue
         except Unavailable as error:
+            pulse.failures[name, "unavailable"] += 1
             log.warning("loop.unavailable", loop=name, error=str(error))
         except Exception as error:
+            pulse.failures[name, "fault"] += 1
             # A loop that ends in silence is a protection that silently is not there.
             log.exception("loop.failed", loop=name, error=type(error).__name__)
             wait = max(wait, PAUSE_SECONDS)

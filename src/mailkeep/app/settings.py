@@ -24,11 +24,15 @@ from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
+from mailkeep.smtp import types as smtp_types
+from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.trust import register
 from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
 
 from . import retention, watching
 from .retention import RetentionSettings
+from .telemetry import settings as telemetry
+from .telemetry.settings import TelemetrySettings
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,6 +69,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         retention: days for which each class of rows is kept.
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
+        telemetry: who may read the metrics, and who is told that we live.
+        submission: applications hand mail in by SMTP; nothing listens for it without this table.
     """
 
     public_url: str = "http://localhost:8025"
@@ -83,6 +89,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     incidents: IncidentSettings = IncidentSettings()
     response: ResponseSettings = ResponseSettings()
     playbook: tuple[PlaybookSettings, ...] = ()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    submission: SubmissionSettings | None = None
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -128,7 +136,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     _unique("stream", [one.name for one in settings.stream])
     settings.proxies()
     retention.check(settings.retention)
-    names = {one.name for one in settings.provider}
+    telemetry.check(settings.telemetry)
     parties = register.load(settings.party)
     for provider in settings.provider:
         register.require(parties, provider.party, where=f"provider {provider.name}: party")
@@ -139,6 +147,15 @@ def parse(raw: Mapping[str, object]) -> Settings:
             raise BadSettings(f"provider {provider.name}: {error}") from error
     _check_recovery(settings)
     _check_playbooks(settings)
+    _check_streams(settings)
+    if settings.submission is not None:
+        smtp_types.check(settings.submission, settings.streams())
+    canary, honey = watching.check(settings)
+    return msgspec.structs.replace(settings, canary=canary, honey=honey)
+
+
+def _check_streams(settings: Settings) -> None:
+    names = settings.provider_names()
     for stream in settings.stream:
         for route in stream.routes:
             if route.provider not in names:
@@ -150,8 +167,10 @@ def parse(raw: Mapping[str, object]) -> Settings:
             raise BadSettings(f"stream {stream.name}: concurrency and expires must be above 0")
         if any(route.weight < 0 for route in stream.routes):
             raise BadSettings(f"stream {stream.name}: a weight is below 0")
-    canary, honey = watching.check(settings)
-    return msgspec.structs.replace(settings, canary=canary, honey=honey)
+        if any(not 0 <= route.warm <= 0.5 for route in stream.routes):
+            raise BadSettings(f"stream {stream.name}: warm is a share of the mail, 0 to 0.5")
+        if sum(route.warm for route in stream.routes) > 0.5:
+            raise BadSettings(f"stream {stream.name}: standbys would carry more than half")
 
 
 def _check_recovery(settings: Settings) -> None:
@@ -209,6 +228,13 @@ def provider_configs(
     }
 
 
+def heartbeat_url(settings: Settings, environ: Mapping[str, str] = os.environ) -> Secret | None:
+    """Where the heartbeat goes. Raises ``BadSettings``, which does not show it."""
+    found = _secret(settings.telemetry.heartbeat_url, "telemetry: heartbeat_url", environ)
+    # Who only reads looks in with an environment in which every secret is empty.
+    return telemetry.heartbeat(found) if found is not None and found.reveal() else None
+
+
 def _secret(where: str | None, what: str, environ: Mapping[str, str]) -> Secret | None:
     if where is None:
         return None
@@ -236,6 +262,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "incidents": IncidentSettings,
     "response": ResponseSettings,
     "playbook": PlaybookSettings,
+    "telemetry": TelemetrySettings,
+    "submission": SubmissionSettings,
     **watching.TABLES,
 }
 

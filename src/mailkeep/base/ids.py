@@ -11,6 +11,10 @@ from .clock import Instant
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
+_DIGITS = frozenset(_ALPHABET)
+#: Into the digits that ``int`` reads in base 32.
+_PLAIN = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
+
 
 #: Two digits at a time: an id is made for each row that is written.
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
@@ -36,6 +40,14 @@ def earliest(prefix: str, at: Instant) -> str:
     """What sorts before every id of something that came to be at ``at`` or later, and after all
     before it (to the millisecond). It names nothing."""
     return f"{prefix}_{_base32(max(0, at) // 1000, 10)}"
+
+
+def made_at(name: str) -> Instant | None:
+    """When what an id names came to be, to the millisecond; None for what is no id of ours."""
+    digits = name.partition("_")[2][:10]
+    if len(digits) < 10 or not _DIGITS.issuperset(digits):
+        return None
+    return int(digits.translate(_PLAIN), 32) * 1000
 
 
 class Order:

@@ -103,6 +103,10 @@ class KeyRing:
                 gone.append(hour)
         return gone
 
+    def hourly_count(self) -> int:
+        """How many hourly keys there are: each hour with secret bodies that are not expired."""
+        return sum(1 for _ in self._hourly.glob("*.key"))
+
     def sign(self, data: bytes) -> str:
         """Ed25519 signature, hex."""
         return self._sign.sign(data).hex()

@@ -14,7 +14,7 @@ CANARY_DOMAIN = "post.example.org"  #: mail to it is our own, and does not fill 
 FILE = "development.json"  #: in the home: for commands that look in from another terminal
 
 
-def settings(url: str, standins: list[StandIn]) -> dict[str, object]:
+def settings(url: str, standins: list[StandIn], smtp: int) -> dict[str, object]:
     """Settings as a file would give them: every stream over both stand-ins."""
     routes = [{"provider": one.kind} for one in standins]
     return {
@@ -30,6 +30,7 @@ def settings(url: str, standins: list[StandIn]) -> dict[str, object]:
             }
             for one in standins
         ],
+        "submission": {"listen": f"127.0.0.1:{smtp}"},
         "recovery": {"sender": "accounts@example.com"},
         "party": [{"id": one.kind, "name": f"{one.kind} (stand-in)"} for one in standins],
         "canary": {"domain": CANARY_DOMAIN, "sender": "hello@example.com"},

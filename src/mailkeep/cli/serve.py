@@ -1,11 +1,11 @@
 """Start the app, and in development everything that it needs around it."""
 
-import asyncio
 import contextlib
 import json
 import secrets
 import socket
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from rich.console import Console
@@ -16,7 +16,8 @@ from mailkeep.app.application import Application
 from mailkeep.base.errors import BadSettings
 from mailkeep.http import server
 from mailkeep.mail import services
-from mailkeep.smtp import receiving, submission
+from mailkeep.smtp import door, receiving
+from mailkeep.smtp.types import Limits, SubmissionSettings
 
 from . import development as dev
 from .standins import StandIn
@@ -31,6 +32,9 @@ async def production(home: Path, host: str, port: int, out: Console) -> None:
     port = _claim(port, "--port", host)
     async with Application(settings, home) as running:
         out.print(f"Mailkeep listens on http://{host}:{port}")
+        if running.submission is not None:
+            ports = ", ".join(str(one) for one in running.submission.ports)
+            out.print(f"and takes mail in by SMTP on port {ports}")
         await _serve(running, host, port)
 
 
@@ -42,9 +46,10 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
     url = f"http://localhost:{port}"
     async with contextlib.AsyncExitStack() as stack:
         catcher = _Catcher()
-        listener = await receiving.listen("127.0.0.1", 0, catcher.deliver, submission.MAX_SIZE)
+        largest = Limits(size=SubmissionSettings().size)
+        listener = await receiving.listen("127.0.0.1", 0, catcher.deliver, largest)
         stack.push_async_callback(_stop, listener)
-        mail_port = int(listener.sockets[0].getsockname()[1])
+        mail_port = listener.port
         standins = []
         for kind in dev.KINDS:
             secret, webhook = secrets.token_urlsafe(18), f"mailkeep:{secrets.token_urlsafe(18)}"
@@ -54,7 +59,7 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
                     StandIn(kind, mail_port, secret, webhook, f"{url}/hooks/{kind}")
                 )
             )
-        raw = dev.settings(url, standins)
+        raw = dev.settings(url, standins, smtp_port)
         settings = app_settings.parse(raw)
         environ = {name: value for one in standins for name, value in one.secrets().items()}
         running = await stack.enter_async_context(
@@ -68,10 +73,7 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
             key = await services.create_key(
                 tx, running.keys, "development", ("send", "read", "operate"), by="development"
             )
-        door = await submission.listen(running, "127.0.0.1", smtp_port)
-        stack.push_async_callback(_stop, door)
-        smtp = int(door.sockets[0].getsockname()[1])
-        dev.greet(out, url, smtp, key, home, standins)
+        dev.greet(out, url, smtp_port, key, home, standins)
         hosts = (f"localhost:{port}", f"127.0.0.1:{port}")
         await _serve(running, "127.0.0.1", port, hosts)
 
@@ -93,6 +95,7 @@ async def _serve(running: Application, host: str, port: int, hosts: tuple[str, .
         host=host,
         port=port,
         log_level="warning",
+        log_config=None,  # ours: see app/logs.py
         access_log=False,
         server_header=False,
         date_header=True,
@@ -100,10 +103,22 @@ async def _serve(running: Application, host: str, port: int, hosts: tuple[str, .
         timeout_graceful_shutdown=GRACE_SECONDS,
         lifespan="off",
     )
-    await uvicorn.Server(config).serve()
+    await _Server(config, running).serve()
 
 
-async def _stop(listener: asyncio.Server) -> None:
+class _Server(uvicorn.Server):
+    """Says that it is not ready as soon as it is asked to end, while it answers what it has."""
+
+    def __init__(self, config: uvicorn.Config, running: Application) -> None:
+        super().__init__(config)
+        self._app = running
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._app.telemetry.stopping = True
+        super().handle_exit(sig, frame)
+
+
+async def _stop(listener: door.Listener) -> None:
     listener.close()
 
 

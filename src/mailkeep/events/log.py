@@ -7,6 +7,7 @@ time, so a place taken inside its transaction cannot be overtaken: it is written
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -50,6 +51,8 @@ async def record(database: Database, tx: Tx, *facts: Fact) -> None:
         ],
     )
     database.tell(tx, FACTS)
+    if database.on_facts is not None:
+        tx.after_commit.append(partial(database.on_facts, facts, tx.now))
 
 
 async def _append(tx: Tx, rows: list[dict[str, Any]]) -> None:

@@ -47,6 +47,11 @@ class Subscriber:
         self._passed = 0  # up to here nothing was for us; ahead of the place that is written down
         self._failed = (0, 0)  # the fact that failed last, by its place, and how often
 
+    @property
+    def passed(self) -> int:
+        """The place up to which this process has read, written down or not."""
+        return self._passed
+
     async def step(self, database: Database, limit: int = 200) -> int:
         """Handle the next facts in one transaction; returns how many of the log were passed.
 

@@ -10,12 +10,13 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 
 from mailkeep.base.errors import Invalid
+from mailkeep.base.networks import network, read
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+__all__ = ["Network", "address", "network", "networks"]
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MOST_HOPS = 16  #: entries of the header that are looked at, from the right
-_LONGEST = 64  #: characters of one entry
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -47,26 +48,23 @@ def address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> 
     Returns the right-most address that is no trusted proxy's; where an entry cannot be read, the
     proxy that handed it on; ``unknown`` when the peer itself is none.
     """
-    found = _read(peer)
+    found = read(peer)
     if found is None:
         return "unknown"
     for hop in _hops(forwarded):
         if not any(found in network for network in trusted):
             break
-        before = _read(hop)
+        before = read(hop)
         if before is None:
             break
         found = before
     return str(found)
 
 
-def network(host: str) -> str:
-    """The network of an address, as it is counted: its /24, or its /48."""
-    found = _read(host)
-    if found is None:
-        return host
-    size = 24 if found.version == 4 else 48
-    return str(ipaddress.ip_network((found, size), strict=False))
+def contains(networks: Iterable[Network], host: str) -> bool:
+    """Whether an address is in one of the networks; what is no address is in none."""
+    found = read(host)
+    return found is not None and any(found in one for one in networks)
 
 
 def _hops(forwarded: Sequence[str]) -> list[str]:
@@ -77,20 +75,3 @@ def _hops(forwarded: Sequence[str]) -> list[str]:
         if len(out) >= MOST_HOPS:
             break
     return out[:MOST_HOPS]
-
-
-def _read(text: str) -> Address | None:
-    """An address, with or without a port and brackets (some proxies write them)."""
-    text = text.strip()
-    if len(text) > _LONGEST or "%" in text:
-        return None
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        found = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    # A listener on both families sees IPv4 in IPv6 clothes; all of it is one /48.
-    return getattr(found, "ipv4_mapped", None) or found

@@ -20,6 +20,19 @@ from mailkeep.store.shared import SharedCommit
 
 from .client import Network
 
+
+class Telemetry(Protocol):
+    """What is told of the process, and from where it may be read without a key."""
+
+    networks: tuple[Network, ...]
+
+    async def exposition(self, accept: str) -> tuple[bytes, str]: ...
+
+    def checks(self) -> dict[str, bool]: ...
+
+    def request(self, route: str, method: str, status: int) -> None: ...
+
+
 #: A request as the framework hands it in; no user or session of the framework's own is used.
 Incoming = Request[Any, Any, State]
 
@@ -43,3 +56,6 @@ class Running(Protocol):
     recovery: Recovery | None
     incidents: Incidents
     response: Response
+
+    @property
+    def telemetry(self) -> Telemetry: ...

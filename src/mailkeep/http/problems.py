@@ -1,15 +1,12 @@
 """Errors as problem documents (RFC 9457)."""
 
 import msgspec
-import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException
 
 from mailkeep.base.errors import MailkeepError, TooMany
 
 from .port import Incoming
-
-log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -33,9 +30,10 @@ def _respond(problem: Problem, headers: dict[str, str] | None = None) -> Respons
     )
 
 
-def on_our_error(_request: Incoming, error: MailkeepError) -> Response[bytes]:
+def on_our_error(request: Incoming, error: MailkeepError) -> Response[bytes]:
     """What the rooms raise; its text is made to be shown."""
     headers = {}
+    request.state.why = error.slug
     if isinstance(error, TooMany) and error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if error.status == 401:
@@ -46,14 +44,15 @@ def on_our_error(_request: Incoming, error: MailkeepError) -> Response[bytes]:
     )
 
 
-def on_http_error(_request: Incoming, error: HTTPException) -> Response[bytes]:
+def on_http_error(request: Incoming, error: HTTPException) -> Response[bytes]:
     """What the framework raises: no such path, wrong method, too large."""
     if error.status_code >= 500:
-        log.error("request.failed", error=repr(error), exc_info=error)
+        request.state.fault = error
     return _respond(Problem("about:blank", error.detail or "Error", error.status_code))
 
 
-def on_fault(_request: Incoming, error: Exception) -> Response[bytes]:
+def on_fault(request: Incoming, error: Exception) -> Response[bytes]:
     """Our own fault: the log has the trace, the caller learns nothing of the inside."""
-    log.exception("request.failed", error=type(error).__name__)
+    request.state.fault = error
+    request.state.why = type(error).__name__
     return _respond(Problem("about:blank", "Internal error", 500))

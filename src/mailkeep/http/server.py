@@ -30,6 +30,8 @@ from .pages.sign_in import SignInPages
 from .pages.sign_up import SignUpPages
 from .pages.visit import House, on_error, visit
 from .port import Running
+from .requests import Requests
+from .telemetry import healthz, metrics, readyz
 
 HERE = Path(__file__).parent
 MAX_BODY = 50 * 1024 * 1024
@@ -60,7 +62,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(Messages, IncidentsApi, receive, probe, healthz),
+        *(Messages, IncidentsApi, receive, probe, healthz, readyz, metrics),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(
@@ -76,7 +78,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         handlers.append(accounts_router(running))
     if running.dev:
         handlers += [Mailbox, to_mailbox]
-    return Litestar(
+    app = Litestar(
         handlers,
         dependencies={"running": Provide(provide)},
         exception_handlers={
@@ -93,6 +95,8 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         response_headers=HEADERS,
         logging_config=None,
     )
+    app.asgi_handler = Requests(app.asgi_handler, running.telemetry.request)
+    return app
 
 
 def accounts_router(house: House) -> Router:
@@ -108,12 +112,6 @@ def accounts_router(house: House) -> Router:
         exception_handlers={MailkeepError: on_error},
         request_max_body_size=MAX_FORM,
     )
-
-
-@get("/healthz", include_in_schema=False)
-async def healthz() -> dict[str, str]:
-    """The process answers."""
-    return {"status": "ok"}
 
 
 @get("/", include_in_schema=False)

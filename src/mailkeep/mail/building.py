@@ -18,8 +18,8 @@ from .types import Content, Job, StreamSettings
 
 async def request(
     keys: KeyRing, module: Provider, config: ProviderConfig, job: Job, stream: StreamSettings
-) -> tuple[Request, list[str]]:
-    """(the request, the addresses that it names, the recipient's first).
+) -> tuple[Request, list[str], str | None]:
+    """(the request, the addresses that it names, the recipient's first, the trace it came under).
 
     Raises:
         Unsealable: the hour's key is gone.
@@ -32,10 +32,11 @@ async def request(
 
 def _build(
     keys: KeyRing, module: Provider, config: ProviderConfig, job: Job, stream: StreamSettings
-) -> tuple[Request, list[str]]:
+) -> tuple[Request, list[str], str | None]:
     body = job.body
     if job.hour is not None:
         body = keys.unseal_hour(job.hour, f"body {job.message}", job.body)
     content = msgspec.json.decode(body, type=Content)
     message = to_outgoing(content, job.message, job.attempt, stream, job.created_at)
-    return module.build(config, message), [one.email for one in message.recipients()]
+    named = [one.email for one in message.recipients()]
+    return module.build(config, message), named, content.trace

@@ -5,6 +5,7 @@ it is the one that holds it: of mail that it refused, and that waits for another
 one, it can neither end the way nor destroy our copy.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -56,6 +57,9 @@ class Claims:
         self._shared = shared
         self._providers = providers
         self._refused_at: dict[str, int] = {}
+        #: Since the start, by provider: claims made before, and refusals by reason, each of them.
+        self.duplicates: Counter[str] = Counter()
+        self.refused: Counter[tuple[str, str]] = Counter()
 
     async def receive(self, provider: str, request: WebhookRequest) -> int:
         """Take a webhook in; returns how many claims were new.
@@ -71,6 +75,7 @@ class Claims:
         try:
             found = module.parse(config, module.verify(config, request))
         except (ForgedWebhook, MalformedWebhook) as error:
+            self.refused[provider, error.slug] += 1
             await self._refuse(provider, error.slug, request.received_at)
             raise
         # A part at a time and behind everything else: a provider's thousand events must not keep a
@@ -79,6 +84,7 @@ class Claims:
         for start in range(0, len(found), CHUNK):
             part = found[start : start + CHUNK]
             new += await self._shared.each(self._take, part, lane=LANE, weight=len(part))
+        self.duplicates[provider] += len(found) - new
         return new
 
     async def _take(self, tx: Tx, parts: Sequence[Sequence[Claim]]) -> list[int]:

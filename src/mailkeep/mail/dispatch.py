@@ -21,6 +21,7 @@ from . import building, outbox, outcomes
 from .health import Breaker, after
 from .lane import Lane
 from .standing import Standing
+from .tracing import attempt_span
 from .transport import Transport
 from .types import Job, StreamSettings
 
@@ -122,12 +123,15 @@ class Dispatcher:
                     return Outcome(OutcomeKind.UNAVAILABLE, "it may have this, and does not tell")
                 if answer:
                     return Outcome(OutcomeKind.ACCEPTED, "it had this already")
-            request, named = await building.request(self._keys, module, config, job, stream)
+            request, named, trace = await building.request(self._keys, module, config, job, stream)
         except (Unsealable, UnbuildableMessage) as error:
             return Outcome(OutcomeKind.REJECTED, type(error).__name__)
         except MisconfiguredProvider as error:
             return Outcome(OutcomeKind.UNAUTHORISED, str(error)[:200])
-        return module.read(await self._transport.carry(request), named)
+        with attempt_span(trace, job) as span:
+            outcome = module.read(await self._transport.carry(request), named)
+            span.set_attribute("mailkeep.outcome", outcome.kind.value)
+        return outcome
 
     async def due(self, stream: str) -> bool:
         """Whether there is anything to claim."""

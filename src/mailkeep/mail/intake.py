@@ -20,6 +20,7 @@ from mailkeep.store.database import Database, Tx
 from . import fitting, recipients, tables
 from .events import MessageAccepted, MessageGivenUp
 from .outbox import due
+from .tracing import untraced
 from .types import Content, NewMessage, Status, StreamSettings, Taken
 
 REUSED = "this idempotency key was used for another message"
@@ -182,7 +183,7 @@ class Intake:
         for new in many:
             content = msgspec.json.encode(new.content) if new.body is None else new.body
             once = None if new.idempotency is None else _once(new.idempotency)
-            content_hash = None if once is None else digest(content + new.stream.encode())
+            content_hash = None if once is None else _compared(new, content)
             before = None if once is None else known.get(once)
             if before is not None:
                 same = before[1] == content_hash
@@ -298,6 +299,13 @@ class _Rows:
 
 def _once(idempotency: tuple[str, str]) -> str:
     return digest(msgspec.json.encode(idempotency))
+
+
+def _compared(new: NewMessage, content: bytes) -> str:
+    """By what the same message is known again when it comes under the same idempotency key."""
+    if new.content.trace is not None:
+        content = msgspec.json.encode(untraced(new.content))
+    return digest(content + new.stream.encode())
 
 
 def _clean_people(content: Content, field: str) -> Content:

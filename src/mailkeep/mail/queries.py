@@ -201,3 +201,10 @@ async def caught_one(tx: Tx, mail: str) -> CaughtMail:
     if row is None:
         raise NotFound("no such mail; the mailbox keeps the newest thousand")
     return CaughtMail(row["id"], row["at"], row["recipient"], row["raw"])
+
+
+async def key_streams(tx: Tx, key: str) -> frozenset[str]:
+    """The streams that an API key is bound to; empty when it may use all."""
+    k = tables.api_keys
+    bound = await tx.value(select(k.c.streams).where(k.c.id == key))
+    return frozenset(bound.split(",")) if bound else frozenset()

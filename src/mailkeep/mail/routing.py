@@ -112,23 +112,30 @@ def choose(
     busy = busy or Busy({})
     ready = [route for route in ready if route.provider not in busy.stuck] or ready
     fresh = [route for route in ready if route.provider not in wanted.tried] or ready
-    best = [route for route in fresh if route.weight > 0] or fresh
-    # A standby is for when no other stands, not for when they are busy.
-    best = [route for route in best if not busy.full(route.provider)]
-    if not best:
+    carrying = [route for route in fresh if route.weight > 0]
+    # A standby is for when no other stands, not for when they are busy; and a little always.
+    warm = [route for route in fresh if route.weight == 0 < route.warm and breaker(route).closed()]
+    share = sum(route.warm for route in warm) if carrying else 0.0
+    if draw < share:
+        shares = [(route, route.warm) for route in warm if not busy.full(route.provider)]
+        draw /= share
+    else:
+        best = [route for route in carrying or fresh if not busy.full(route.provider)]
+        shares = [(route, route.weight) for route in best]
+        draw = (draw - share) / (1 - share)
+    if not shares:
         return Wait(now + BUSY, "busy")
-    chosen = _by_weight(best, draw)
+    chosen = _by_share(shares, draw)
     return Go(chosen.provider, probe=not breaker(chosen).closed())
 
 
-def _by_weight(routes: list[RouteSettings], draw: float) -> RouteSettings:
-    total = sum(route.weight for route in routes)
-    mark = draw * total
-    for route in routes:
-        mark -= route.weight
+def _by_share(routes: list[tuple[RouteSettings, float]], draw: float) -> RouteSettings:
+    mark = draw * sum(share for _, share in routes)
+    for route, share in routes:
+        mark -= share
         if mark < 0:
             return route
-    return routes[-1]
+    return routes[-1][0]
 
 
 def backoff(tries: int, draw: float) -> int:

@@ -21,10 +21,16 @@ class Status(enum.StrEnum):
 
 
 class RouteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One way out of a stream. A route of weight 0 is used only when no other stands."""
+    """One way out of a stream. A route of weight 0, a standby, is used when no other stands.
+
+    Attributes:
+        warm: the share of the mail that a standby carries all the same. Mailbox providers take
+            little from a sender that they do not know; one that nobody uses cannot take over.
+    """
 
     provider: str
     weight: float = 1.0
+    warm: float = 0.0
 
 
 class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,6 +78,7 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     bcc: tuple[Address, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     shown: Shown | None = None
+    trace: str | None = None  #: the traceparent under which it came; see ``tracing``
 
     def __repr__(self) -> str:
         return "Content(…)"

@@ -1,6 +1,9 @@
-"""SMTP, the way in for mail that is sent to us; ``door.py`` is what both listeners share.
+"""SMTP, the way in for applications and for mail that is sent to us.
+
+``door.py`` and ``connection.py`` are what both listeners share.
 
 Owns: nothing stored. Publishes: nothing. Hears: nothing.
-Security: reads hostile input from anyone who can connect; sizes, recipients and time are bounded.
-Holds no keys. Submission listens on loopback only; the canaries' listener is a public mail server.
+Security: reads hostile input from anyone who can connect; sizes, recipients, connections, memory
+and time are bounded. Holds the certificate's key. Submission takes API keys over TLS or on
+loopback; the canaries' listener is a public mail server.
 """

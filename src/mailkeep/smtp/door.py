@@ -6,97 +6,130 @@ would believe that its providers do not answer.
 """
 
 import asyncio
-from collections import Counter
+import time
 from typing import Any
 
+import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-MAX_SIZE = 10 * 1024 * 1024  #: of a mail from a stranger
-MAX_RECIPIENTS = 100
-MAX_CONNECTIONS = 120
-MAX_FROM_ONE = 60  #: of these from one address: a provider keeps a few dozen
-TIMEOUT_SECONDS = 60.0  #: between two commands
-SESSION_SECONDS = 600.0  #: in all, however busy the client keeps it
+from .connection import Connection
+from .guests import Guests
+from .tls import Certificate
+from .types import Limits
+
+log = structlog.get_logger(__name__)
 
 NOT_NOW = "452 4.3.1 cannot store it now, try again"
-_TOO_MANY = b"421 4.7.0 too many connections, try again later\r\n"
+GRACE_SECONDS = 10.0  #: how long a message that is coming in may hold up the stop
 
 
 class Door:
-    """Takes recipients in; what becomes of a message is its children's."""
+    """Takes recipients in; what becomes of a message is its children's (``handle_DATA``)."""
+
+    async def handle_EHLO(
+        self,
+        _server: SMTP,
+        session: Session,
+        _envelope: Envelope,
+        hostname: str,
+        responses: list[str],
+    ) -> list[str]:
+        session.host_name = hostname
+        # Commands are read from one buffer and answered in order (RFC 2920 section 3.2), and no
+        # reply goes out without an enhanced code (RFC 2034).
+        return [*responses[:-1], "250-PIPELINING", "250-ENHANCEDSTATUSCODES", responses[-1]]
 
     async def handle_RCPT(
         self,
-        _server: SMTP,
+        server: Connection,
         _session: Session,
         envelope: Envelope,
         address: str,
         _options: list[str],
     ) -> str:
-        if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
+        if len(envelope.rcpt_tos) >= server.limits.recipients:
             return "452 4.5.3 too many recipients"  # RFC 5321 section 4.5.3.1.10
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 ok"
 
-
-class _Connection(SMTP):
-    """One client, counted while it is here, and shown out when its time is over."""
-
-    def __init__(self, door: Door, here: Counter[str], **more: Any) -> None:
-        super().__init__(door, **more)
-        self._here = here
-        self._peer: str | None = None
-        self._deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        peer = transport.get_extra_info("peername")
-        address = str(peer[0]) if isinstance(peer, tuple) else "unknown"
-        full = self._here.total() >= MAX_CONNECTIONS or self._here[address] >= MAX_FROM_ONE
-        if full and isinstance(transport, asyncio.Transport):
-            transport.write(_TOO_MANY)  # RFC 5321 section 3.8
-            transport.close()
-            return
-        self._peer = address
-        self._here[address] += 1
-        if isinstance(transport, asyncio.Transport):
-            loop = asyncio.get_running_loop()
-            self._deadline = loop.call_later(SESSION_SECONDS, transport.abort)
-        super().connection_made(transport)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if self._peer is None:
-            return  # it was turned away at the door
-        self._here[self._peer] -= 1
-        if not self._here[self._peer]:
-            del self._here[self._peer]
-        if self._deadline is not None:
-            self._deadline.cancel()
-        super().connection_lost(error)
+    async def handle_exception(self, error: Exception) -> str:
+        """The library would repeat the error's words, which may hold what nobody should see."""
+        log.error("smtp.failed", error=type(error).__name__)
+        return "451 4.3.0 local error, try again"
 
 
-async def listen(
-    door: Door, host: str, port: int, *, max_size: int = MAX_SIZE, **more: Any
-) -> asyncio.Server:
-    """Listen; the server's sockets tell the port when ``port`` was 0.
+class Listener:
+    """One address to listen on, and everyone who came in by it.
 
     Args:
-        max_size: octets of a message.
+        door: what to do with messages.
+        guests: who is there; shared by the addresses of one service.
+        certificate: STARTTLS is offered with it.
+        implicit: TLS from the first octet, with that certificate.
+        cleartext: keys may come in clear from private addresses too, not from this machine only.
         more: further arguments of aiosmtpd's ``SMTP``.
+
+    Attributes:
+        port: also when it was opened on 0.
     """
-    loop = asyncio.get_running_loop()
-    here: Counter[str] = Counter()
 
-    def connection() -> SMTP:
-        return _Connection(
-            door,
-            here,
-            data_size_limit=max_size,
-            enable_SMTPUTF8=True,
-            timeout=TIMEOUT_SECONDS,
-            hostname="mailkeep",
-            ident="Mailkeep",
-            loop=loop,
-            **more,
+    def __init__(
+        self,
+        door: Door,
+        guests: Guests,
+        *,
+        certificate: Certificate | None = None,
+        implicit: bool = False,
+        cleartext: bool = False,
+        **more: Any,
+    ) -> None:
+        self._door, self.guests = door, guests
+        self.certificate, self.implicit, self.cleartext = certificate, implicit, cleartext
+        self._more = more
+        self.port = 0
+        self._server: asyncio.Server | None = None
+        self._connections: set[Connection] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    async def open(self, host: str, port: int) -> "Listener":
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: Connection(self._door, self, **self._more), host, port
         )
+        self.port = int(self._server.sockets[0].getsockname()[1])
+        return self
 
-    return await loop.create_server(connection, host, port)
+    def entered(self, connection: Connection) -> None:
+        self._connections.add(connection)
+        self._empty.clear()
+
+    def left(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+
+    def refused(self, why: str) -> None:
+        self.guests.refused(why, time.monotonic())
+
+    def close(self) -> None:
+        """Let nobody in any more; who is not sending a message just now is told to leave."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.ask_to_leave("421 4.3.2 we are closing, try again later")
+
+    async def finish(self, seconds: float = GRACE_SECONDS) -> None:
+        """``close``, then wait for those who are still sending, and no longer than that."""
+        self.close()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            for connection in list(self._connections):
+                connection.abort()
+
+
+async def listen(door: Door, host: str, port: int, limits: Limits | None = None) -> Listener:
+    """Listen without TLS and without signing in; ``Listener.port`` tells the port."""
+    return await Listener(door, Guests(limits or Limits())).open(host, port)

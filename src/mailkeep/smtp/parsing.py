@@ -21,7 +21,7 @@ from . import parts
 STREAM_HEADER = "X-Mailkeep-Stream"
 
 #: Written anew for each provider, or by relays only.
-_LEFT_BEHIND = frozenset(
+LEFT_BEHIND = frozenset(
     {
         *("from", "sender", "reply-to", "to", "cc", "bcc", "subject", "date", "message-id"),
         *("return-path", "received", "mime-version", "dkim-signature", "errors-to"),
@@ -57,7 +57,7 @@ def _content(message: EmailMessage) -> Content:
     headers = [
         (name, str(value))
         for name, value in message.items()
-        if name.lower() not in _LEFT_BEHIND
+        if name.lower() not in LEFT_BEHIND
         and not name.lower().startswith(("content-", "x-mailkeep-"))
     ]
     return Content(

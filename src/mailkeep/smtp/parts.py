@@ -5,13 +5,15 @@ written anew, a form of the text that no provider has a field for, a message cut
 """
 
 import re
-from email import errors, policy
+from email import errors
 from email.message import EmailMessage, MIMEPart
 
 import msgspec
 
 from mailkeep.base.errors import Invalid
 from mailkeep.providers.types import Attachment
+
+from . import headers
 
 _ENCODINGS = frozenset({"7bit", "8bit", "binary", "base64", "quoted-printable"})
 _BROKEN = (
@@ -47,7 +49,7 @@ class _Whole(EmailMessage):
         return "whole" if main == "message" else main
 
 
-POLICY = policy.default.clone(message_factory=_Whole)
+POLICY = headers.POLICY.clone(message_factory=_Whole)
 
 
 class Parts(msgspec.Struct):

@@ -1,6 +1,5 @@
 """The receiving listener: takes any mail in and hands it to ``deliver`` before it says 250."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -8,6 +7,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from mailkeep.base.errors import Unavailable
 
 from . import door
+from .types import Limits
 
 Deliver = Callable[[list[str], bytes], Awaitable[None]]  # (recipients, raw message)
 
@@ -36,7 +36,7 @@ def _return_path(envelope: Envelope) -> bytes:
 
 
 async def listen(
-    host: str, port: int, deliver: Deliver, max_size: int = door.MAX_SIZE
-) -> asyncio.Server:
-    """Listen; the server's sockets tell the port when ``port`` was 0."""
-    return await door.listen(_Handler(deliver), host, port, max_size=max_size)
+    host: str, port: int, deliver: Deliver, limits: Limits | None = None
+) -> door.Listener:
+    """Listen; the listener tells the port when ``port`` was 0."""
+    return await door.listen(_Handler(deliver), host, port, limits)

@@ -136,6 +136,8 @@ class Database:
             )
         event.listen(self._engine.sync_engine, "handle_error", without_values)
         self._writer = asyncio.Lock()
+        #: Called with the facts of a commit and the instant of its transaction; must not raise.
+        self.on_facts: Callable[[Sequence[object], Instant], None] | None = None
         self._ears: list[Ear] = []
         self._dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
 

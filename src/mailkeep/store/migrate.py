@@ -1,12 +1,14 @@
 """Bring the schema up to date, on either engine, once, whoever starts first."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 
-from .database import Database
+from .database import Database, Tx
 
 #: Any number that nothing else takes as an advisory lock in this database.
 _LOCK = 6_238_421
@@ -36,3 +38,17 @@ async def upgrade(database: Database) -> None:
         if tx.is_postgresql:
             await tx.run(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         await tx.on_connection(lambda connection: command.upgrade(config(connection), "head"))
+
+
+@cache
+def head() -> str | None:
+    """The newest migration that this version has."""
+    made = Config()
+    made.set_main_option("script_location", str(MIGRATIONS))
+    return ScriptDirectory.from_config(made).get_current_head()
+
+
+async def is_current(tx: Tx) -> bool:
+    """Whether the schema is the one that this version was made for: another process, of a later
+    version, may have changed it meanwhile."""
+    return bool(await tx.value(text("SELECT version_num FROM alembic_version")) == head())

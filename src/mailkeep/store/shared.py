@@ -5,6 +5,7 @@ wait together share the one, and those that want the same done share the other.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -58,6 +59,8 @@ class SharedCommit:
         self._batch = batch
         self._waiting: asyncio.PriorityQueue[_Waiting[Any]] = asyncio.PriorityQueue()
         self._number = 0
+        #: Called with how many callers a commit had, and how many seconds it took.
+        self.on_commit: Callable[[int, float], None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def run(self, job: Job[T], lane: int = 1, weight: int = 1) -> T:
@@ -104,6 +107,7 @@ class SharedCommit:
         async def work(tx: Tx) -> list[Sequence[Any]]:
             return [await many(tx, [one.item for one in ones]) for many, ones in groups.items()]
 
+        started = time.perf_counter()
         try:
             results = await self._database.retrying(work)
         except Exception as error:
@@ -113,6 +117,8 @@ class SharedCommit:
             else:
                 taken[0].answer(error)
             return
+        if self.on_commit is not None:
+            self.on_commit(len(taken), time.perf_counter() - started)
         for ones, answers in zip(groups.values(), results, strict=True):
             for one, answer in zip(ones, answers, strict=True):
                 one.answer(answer)

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
+from mailkeep.mail import queries, services
 from mailkeep.mail import tables as mail_tables
 from mailkeep.smtp import receiving
 from mailkeep.watch.tables import canaries
@@ -21,9 +22,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _settings(port: int) -> app_settings.Settings:
+def _settings(port: int, **more: object) -> app_settings.Settings:
     return app_settings.parse(
-        {
+        more
+        | {
             "provider": [
                 {
                     "name": "a",
@@ -79,9 +81,56 @@ async def test_the_envelope_sender_comes_with_the_mail(sender: str) -> None:
         got.append((recipients, raw))
 
     server = await receiving.listen("127.0.0.1", 0, deliver)
-    port = server.sockets[0].getsockname()[1]
+    port = server.port
     assert await asyncio.to_thread(_send, port, sender, "ada@example.net") == 250
     server.close()
     ((recipients, raw),) = got
     assert recipients == ["ada@example.net"]
     assert raw.startswith(f"Return-Path: <{sender}>\r\nFrom:".encode())
+
+
+def _submit(port: int, key: str) -> str:
+    with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
+        client.login("anyone", key)
+        client.mail("us@example.com")
+        client.rcpt("ada@example.net")
+        code, answer = client.data(b"From: us@example.com\r\nSubject: s\r\n\r\nHello\r\n")
+    return f"{code} {answer.decode()}"
+
+
+async def test_applications_hand_mail_in_by_what_the_settings_say(tmp_path: Path) -> None:
+    ports = [_free_port() for _ in range(3)]
+    listen = [f"127.0.0.1:{one}" for one in ports[1:]]
+    settings = _settings(ports[0], submission={"listen": listen, "hostname": "submit.example.com"})
+    async with Application(settings, tmp_path, environ={"A": "key"}) as running:
+        assert running.submission is not None
+        assert running.submission.ports == ports[1:]
+        async with running.database.write() as tx:
+            key = await services.create_key(tx, running.keys, "app", ("send",), by="test")
+        for port in ports[1:]:
+            answer = await asyncio.to_thread(_submit, port, key)
+            assert answer.startswith("250 2.0.0 msg_")
+            async with running.database.read() as tx:
+                assert (await queries.message(tx, answer.split()[2])).stream == "alert"
+        reader, writer = await asyncio.open_connection("127.0.0.1", ports[1])
+        assert await reader.readline() == b"220 submit.example.com Mailkeep\r\n"
+    assert (await reader.read()).startswith(b"421 4.3.2")
+    writer.close()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.to_thread(_submit, ports[1], key)
+
+
+async def test_a_port_that_is_taken_stops_the_start_and_leaves_nothing_open(
+    tmp_path: Path,
+) -> None:
+    ports = [_free_port() for _ in range(2)]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        listen = [f"127.0.0.1:{ports[1]}", f"127.0.0.1:{taken.getsockname()[1]}"]
+        settings = _settings(ports[0], submission={"listen": listen})
+        with pytest.raises(OSError, match="address already in use"):
+            async with Application(settings, tmp_path, environ={"A": "key"}):
+                pass
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", ports[1])) != 0

@@ -35,8 +35,8 @@ def test_good_settings_take_secrets_from_the_environment() -> None:
         (GOOD | {"trusted_proxies": ["proxy.local"]}, "trusted_proxies: 'proxy.local'"),
         (GOOD | {"retention": {"trise": 2}}, "did you mean tries?"),
         (GOOD | {"retention": {"tries": 0.5}}, "tries must be 1 to"),
-        (GOOD | {"retention": {"messages": float("nan")}}, "messages must be 7 to"),
-        (GOOD | {"retention": {"claims": float("inf")}}, "claims must be 7 to"),
+        (GOOD | {"retention": {"messages": float("nan")}}, "messages must be 0.0416667 to"),
+        (GOOD | {"retention": {"claims": float("inf")}}, "claims must be 0.0416667 to"),
         (GOOD | {"retention": {"claims": 30}}, "as long as messages"),
         (GOOD | {"trusted_proxies": ["0.0.0.0/0"]}, "everyone"),
         (

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import idna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,3 +141,16 @@ def test_what_is_earliest_stands_between_older_and_younger_ids(made: int, at: in
     """Rows are erased by it: before the beginning of time there are none."""
     floor = earliest("msg", at)
     assert (new_id("msg", made) < floor) == (made // 1000 < max(0, at) // 1000)
+
+
+@given(st.from_regex(r"[A-Za-z0-9._-]{1,20}(\.[A-Za-z0-9-]{1,20}){0,3}", fullmatch=True))
+def test_a_plain_domain_is_spared_only_work_that_changes_nothing(name: str) -> None:
+    try:
+        expected = "ada@" + idna.encode(name, uts46=True).decode().lower()
+    except UnicodeError:
+        expected = ""
+    try:
+        found = addresses.parse(f"ada@{name}")
+    except Invalid:
+        found = ""
+    assert found == (expected if addresses.is_plain(expected) else "")

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from mailkeep.base.clock import SECOND
 from mailkeep.mail.health import FIRST_REST, LONGEST_REST, Breaker, after, probing
-from mailkeep.mail.routing import Go, Wait, Wanted, backoff, choose
+from mailkeep.mail.routing import BUSY, Busy, Go, Wait, Wanted, backoff, choose
 from mailkeep.mail.types import RouteSettings
 from mailkeep.providers.types import OutcomeKind
 
@@ -111,3 +111,27 @@ def test_one_probe_at_a_time() -> None:
 @given(tries=st.integers(0, 10_000), draw=st.floats(0, 1, exclude_max=True))
 def test_backoff_is_bounded(tries: int, draw: float) -> None:
     assert SECOND / 2 <= backoff(tries, draw) <= 300 * SECOND
+
+
+def _warmed(draw: float, busy: Busy | None = None, **breakers: Breaker) -> Go | Wait:
+    routes = (A, B, RouteSettings("c", weight=0, warm=0.02))
+    return choose(routes, breakers, frozenset(), ANY, draw, NOW, busy=busy)
+
+
+def test_a_standby_is_kept_warm_with_a_share_of_the_mail() -> None:
+    drawn = [_warmed(n / 1000) for n in range(1000)]
+    count = {name: drawn.count(Go(name, probe=False)) for name in "abc"}
+    assert count == {"a": 490, "b": 490, "c": 20}
+
+
+def test_the_share_is_for_a_standby_that_stands_and_has_room() -> None:
+    assert _warmed(0.0, c=OPEN) == Go("a", probe=False)
+    assert _warmed(0.0, c=HALF_OPEN) == Go("a", probe=False)
+    assert isinstance(_warmed(0.0, Busy({"c": 0})), Wait)
+    assert _warmed(0.0, Busy({"a": 5}, frozenset("c"))) == Go("a", probe=False)
+
+
+def test_a_provider_that_is_full_is_left_to_those_that_are_not() -> None:
+    assert _warmed(0.1, Busy({"a": 0})) == Go("b", probe=False)
+    assert _warmed(0.1, Busy({"a": 0, "b": 0})) == Wait(NOW + BUSY, "busy")
+    assert _warmed(0.1, Busy({"a": 0, "b": 0}, frozenset("ab"))) == Go("c", probe=False)

@@ -9,7 +9,7 @@ from mailkeep.base.clock import iso
 from mailkeep.base.errors import Invalid
 from mailkeep.http.bearer import authorise
 from mailkeep.http.port import Incoming, Running
-from mailkeep.mail import queries
+from mailkeep.mail import queries, tracing
 from mailkeep.mail.fitting import SMALL
 from mailkeep.mail.types import NewMessage
 from mailkeep.store.database import Tx
@@ -63,23 +63,26 @@ class Messages(Controller):
         if header is not None and not single:
             raise Invalid("give each message of a batch its own key", field="Idempotency-Key")
         fields = [""] if single else [f"messages[{index}]." for index in range(len(messages))]
+        with tracing.accept_span(request.headers.get(tracing.HEADER), len(messages)) as trace:
 
-        def check() -> list[NewMessage]:
-            return [
-                running.intake.check(to_new(one, key_id, header, field), field=field)
-                for field, one in zip(fields, messages, strict=True)
-            ]
+            def check() -> list[NewMessage]:
+                return [
+                    running.intake.check(
+                        tracing.traced(to_new(one, key_id, header, field), trace), field=field
+                    )
+                    for field, one in zip(fields, messages, strict=True)
+                ]
 
-        checked = await asyncio.to_thread(check) if large else check()
+            checked = await asyncio.to_thread(check) if large else check()
 
-        async def store(tx: Tx) -> list[str]:
-            return [
-                await running.intake.accept(tx, new, field=field)
-                for field, new in zip(fields, checked, strict=True)
-            ]
+            async def store(tx: Tx) -> list[str]:
+                return [
+                    await running.intake.accept(tx, new, field=field)
+                    for field, new in zip(fields, checked, strict=True)
+                ]
 
-        lane = min(running.streams[new.stream].priority for new in checked)
-        ids = await running.shared.run(store, lane=lane)
+            lane = min(running.streams[new.stream].priority for new in checked)
+            ids = await running.shared.run(store, lane=lane)
         for stream in {new.stream for new in checked}:
             running.dispatcher.wake(stream)
         return Accepted(ids)

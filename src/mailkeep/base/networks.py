@@ -1,0 +1,33 @@
+"""Addresses of machines and the networks by which they are counted (pure)."""
+
+import ipaddress
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_LONGEST = 64  #: characters of one entry
+
+
+def read(text: str) -> Address | None:
+    """An address, with or without a port and brackets (some proxies write them)."""
+    text = text.strip()
+    if len(text) > _LONGEST or "%" in text:
+        return None
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    # A listener on both families sees IPv4 in IPv6 clothes; all of it is one /48.
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def network(host: str) -> str:
+    """The network of an address, as it is counted: its /24, or its /48."""
+    found = read(host)
+    if found is None:
+        return host
+    size = 24 if found.version == 4 else 48
+    return str(ipaddress.ip_network((found, size), strict=False))

@@ -1,0 +1,84 @@
+"""Around a request: its id, its count, and one line when it failed, without what was asked for."""
+
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from mailkeep.http.requests import Requests
+
+SCOPE = {"type": "http", "method": "GET", "path": "/x/mk_secret", "query_string": b"key=1"}
+
+
+async def _ask(
+    status: int | None, **scope: object
+) -> tuple[list[dict[str, Any]], list[Any], list[Any]]:
+    """(what was logged, what was counted, what was sent)."""
+    seen: list[Any] = []
+    sent: list[Any] = []
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        structlog.get_logger("x").info("inside", **structlog.contextvars.get_contextvars())
+        if status is not None:
+            await send({"type": "http.response.start", "status": status, "headers": []})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    around = Requests(app, lambda *one: seen.append(one))  # type: ignore[arg-type]
+    with capture_logs() as logs:
+        await around(SCOPE | scope, None, send)  # type: ignore[arg-type,operator]
+    assert structlog.contextvars.get_contextvars() == {}
+    return list(map(dict, logs)), seen, sent
+
+
+async def test_a_request_that_went_well_is_counted_and_not_logged() -> None:
+    logs, seen, sent = await _ask(202, path_template="/v1/messages")
+    assert [one["event"] for one in logs] == ["inside"]
+    assert seen == [("/v1/messages", "GET", 202)]
+    [(name, request)] = sent[0]["headers"]
+    assert name == b"x-request-id"
+    assert logs[0]["request"] == request.decode()
+
+
+async def test_one_that_failed_is_one_line_without_what_was_asked_for() -> None:
+    logs, seen, _ = await _ask(404)
+    [_, line] = logs
+    assert (line["event"], line["log_level"], line["status"]) == ("request.failed", "info", 404)
+    assert (line["route"], line["method"]) == ("none", "GET")
+    assert seen == [("none", "GET", 404)]
+    assert "mk_secret" not in str(line)
+    assert "key=1" not in str(line)
+
+
+@pytest.mark.parametrize(
+    ("status", "fault", "level"), [(500, ValueError("x"), "error"), (503, None, "warning")]
+)
+async def test_our_own_faults_are_louder(status: int, fault: Exception | None, level: str) -> None:
+    state = {"why": "unavailable", "fault": fault}
+    logs, _, _ = await _ask(status, state=state, path_template="/v1/messages")
+    assert (logs[1]["log_level"], logs[1]["why"]) == (level, "unavailable")
+    assert logs[1]["exc_info"] is fault
+
+
+async def test_whoever_went_away_got_no_answer_and_is_not_counted() -> None:
+    logs, seen, _ = await _ask(None)
+    assert seen == []
+    assert len(logs) == 1
+
+
+async def test_two_requests_have_two_ids() -> None:
+    around = Requests(None, lambda *_: None)  # type: ignore[arg-type]
+    sent: list[Any] = []
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+
+    async def send(message: Any) -> None:
+        sent.append(dict(message["headers"])[b"x-request-id"])
+
+    around._app = app  # type: ignore[assignment]
+    for _ in range(2):
+        await around(SCOPE, None, send)  # type: ignore[arg-type]
+    assert len(set(sent)) == 2
