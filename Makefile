@@ -26,6 +26,10 @@ up: $(VENV)/.run  ## the main job, in development mode
 drill: $(VENV)/.dev  ## 8 August 2022, played against an ordinary set-up and Mailkeep; DRILL="--fast"
 	$(BIN)/python -m mailkeep_drill $(DRILL)
 
+bench: $(VENV)/.dev  ## the gateway's rates beside Postfix's; BENCH="--quick --only http-accept"
+	sh scripts/bench_deps.sh
+	$(BIN)/python -m mailkeep_bench $(BENCH)
+
 test: $(VENV)/.dev  ## everything that must hold
 	$(BIN)/pytest
 
@@ -49,4 +53,4 @@ lock:  ## resolve the dependencies anew (needs uv)
 deps:  ## Debian packages that some tests use
 	sh scripts/deps.sh
 
-.PHONY: help up drill test check prove lock deps
+.PHONY: help up drill bench test check prove lock deps

@@ -48,7 +48,7 @@ class Visitor:
 
     async def mails(self, address: str) -> list[str]:
         """The sources of an address's mails in the development mailbox, newest first."""
-        _, page = await self.get(f"/mailbox?q={address}")
+        _, page = await self.get(f"/mailbox?q=to:{address}")
         return [
             (await self.get(f"{path}/source"))[1]
             for path in re.findall(r'href="(/mailbox/cm_\w+)"', page)

@@ -17,6 +17,7 @@ from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import FACTS, PLACED, Relay
 from mailkeep.events.subscribe import Subscriber
+from mailkeep.http.port import StandInView
 from mailkeep.mail import outbox, services
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
@@ -61,6 +62,7 @@ class Application:
         home: directory of the database and the keys; created if it is missing.
         dev: development mode: the mailbox in the browser exists.
         environ: where ``env:NAME`` secrets are looked up.
+        standins: development's stand-in providers, for the page that switches their faults.
     """
 
     def __init__(
@@ -70,10 +72,12 @@ class Application:
         *,
         dev: bool = False,
         environ: Mapping[str, str] = os.environ,
+        standins: tuple[StandInView, ...] = (),
     ) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.settings = settings
         self.dev = dev
+        self.standins = standins
         self.public_url = settings.public_url
         self.trusted_proxies = settings.proxies()
         self.clock = SystemClock()
@@ -280,9 +284,8 @@ class Application:
 
     async def _sweep(self) -> bool:
         async with self.database.write() as tx:
-            dropped = await outbox.sweep(
-                tx, self.settings.keep_unconfirmed, 7 * 86_400.0, retention.BATCH
-            )
+            keep = self.settings.keep_unconfirmed, self.settings.keep_given_up
+            dropped = await outbox.sweep(tx, *keep, retention.BATCH)
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
         destroyed = self.keys.destroy_expired(self.clock.now())

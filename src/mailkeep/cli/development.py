@@ -5,6 +5,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from mailkeep.http.port import StandInView
+
 from .standins import StandIn
 
 KINDS = ("mandrill", "postmark")  #: two unrelated providers, so that a reset has two routes
@@ -50,6 +52,11 @@ def settings(url: str, standins: list[StandIn], smtp: int) -> dict[str, object]:
     }
 
 
+def views(standins: list[StandIn]) -> tuple[StandInView, ...]:
+    """The stand-ins as the page that switches their faults knows them."""
+    return tuple(StandInView(one.kind, one.control) for one in standins)
+
+
 def greet(out: Console, url: str, smtp: int, key: str, home: Path, standins: list[StandIn]) -> None:
     """Say where everything is, and a line that works when pasted."""
     body = (
@@ -59,6 +66,7 @@ def greet(out: Console, url: str, smtp: int, key: str, home: Path, standins: lis
     out.print()
     out.print("[bold]Mailkeep is up[/], in development mode: loopback only, stand-in providers.")
     out.print(f"  Mailbox      [link={url}/mailbox]{url}/mailbox[/link]")
+    out.print(f"  Faults       {url}/mailbox/faults, to break a provider and watch")
     out.print(f"  Accounts     {url}/sign-up, {url}/recover")
     out.print(f"  Console      {url}/console, the key below signs in")
     out.print(f"  API          {url}/v1/messages")

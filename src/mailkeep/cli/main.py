@@ -15,7 +15,7 @@ from mailkeep.incidents import queries as incident_queries
 from mailkeep.response import queries as response_queries
 from mailkeep.watch import queries as watch_queries
 
-from . import audit, keys, providers, report, serve
+from . import audit, bench, keys, providers, report, serve
 from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
 
 app = typer.Typer(
@@ -28,6 +28,8 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(providers.app, name="providers")
+
+app.command()(bench.bench)
 
 out = Console()
 err = Console(stderr=True)

@@ -63,7 +63,7 @@ async def development(home: Path, port: int, smtp_port: int, out: Console) -> No
         settings = app_settings.parse(raw)
         environ = {name: value for one in standins for name, value in one.secrets().items()}
         running = await stack.enter_async_context(
-            Application(settings, home, dev=True, environ=environ)
+            Application(settings, home, dev=True, environ=environ, standins=dev.views(standins))
         )
         catcher.running = running
         (home / dev.FILE).write_text(json.dumps(raw))

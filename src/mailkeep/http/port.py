@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol, runtime_checkable
 
+import msgspec
 from litestar import Request
 from litestar.datastructures import State
 
@@ -37,11 +38,19 @@ class Telemetry(Protocol):
 Incoming = Request[Any, Any, State]
 
 
+class StandInView(msgspec.Struct, frozen=True):
+    """A stand-in provider of development mode, and the address at which its faults are switched."""
+
+    name: str
+    control: str
+
+
 @runtime_checkable  # the framework checks what it injects
 class Running(Protocol):
     """The services behind the doors."""
 
     dev: bool
+    standins: tuple[StandInView, ...]  # of development mode; empty in production
     public_url: str
     trusted_proxies: tuple[Network, ...]
     keys: KeyRing

@@ -21,8 +21,8 @@ from .api.incidents import IncidentsApi
 from .api.messages import Messages
 from .console import operator as console_operator
 from .console.incidents import Console
-from .console.mailbox import Mailbox
 from .hooks.webhooks import probe, receive
+from .mailbox.router import router as mailbox
 from .openapi import Document
 from .pages.account import AccountPages
 from .pages.recover import RecoverPages
@@ -77,7 +77,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     if running.recovery is not None:
         handlers.append(accounts_router(running))
     if running.dev:
-        handlers += [Mailbox, to_mailbox]
+        handlers += [mailbox(running), to_mailbox]
     app = Litestar(
         handlers,
         dependencies={"running": Provide(provide)},

@@ -178,29 +178,40 @@ async def key_names(tx: Tx) -> dict[str, str]:
     return {row["id"]: row["name"] for row in await tx.all(select(k.c.id, k.c.name))}
 
 
-async def carriers(tx: Tx, messages: Collection[str]) -> dict[str, str]:
-    """The provider that took each of these messages last."""
+async def known(tx: Tx, messages: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Of those that are messages of ours: the provider that took each last ("": none yet), and its
+    stream."""
     m = tables.messages
-    rows = await tx.all(select(m.c.id, m.c.provider).where(m.c.id.in_(messages)))
-    return {row["id"]: row["provider"] for row in rows if row["provider"] is not None}
+    rows = await tx.all(select(m.c.id, m.c.provider, m.c.stream).where(m.c.id.in_(messages)))
+    return {row["id"]: (row["provider"] or "", row["stream"]) for row in rows}
 
 
-async def caught(tx: Tx, limit: int = 100, search: str = "") -> list[CaughtMail]:
-    """The development mailbox, newest first; ``search`` looks in recipients."""
+async def to_ourselves(tx: Tx, messages: Collection[str]) -> frozenset[str]:
+    """Those of some messages that go to mailboxes of our own, as canaries do."""
+    m = tables.messages
+    rows = await tx.all(select(m.c.id).where(m.c.id.in_(messages), m.c.ours))
+    return frozenset(row["id"] for row in rows)
+
+
+async def caught_ids(tx: Tx) -> list[str]:
+    """The mails in the development mailbox, newest first."""
     c = tables.caught_mail
-    query = select(c).order_by(c.c.id.desc()).limit(limit)
-    if search:
-        query = query.where(c.c.recipient.contains(search, autoescape=True))
-    return [CaughtMail(r["id"], r["at"], r["recipient"], r["raw"]) for r in await tx.all(query)]
+    return [row["id"] for row in await tx.all(select(c.c.id).order_by(c.c.id.desc()))]
+
+
+async def caught(tx: Tx, mails: Collection[str]) -> list[CaughtMail]:
+    """Mails of the development mailbox, in no order; those that are gone are left out."""
+    c = tables.caught_mail
+    rows = await tx.all(select(c).where(c.c.id.in_(mails)))
+    return [CaughtMail(row["id"], row["at"], row["recipient"], row["raw"]) for row in rows]
 
 
 async def caught_one(tx: Tx, mail: str) -> CaughtMail:
     """One mail of the development mailbox. Raises ``NotFound``."""
-    c = tables.caught_mail
-    row = await tx.one(select(c).where(c.c.id == mail))
-    if row is None:
+    found = await caught(tx, [mail])
+    if not found:
         raise NotFound("no such mail; the mailbox keeps the newest thousand")
-    return CaughtMail(row["id"], row["at"], row["recipient"], row["raw"])
+    return found[0]
 
 
 async def key_streams(tx: Tx, key: str) -> frozenset[str]:

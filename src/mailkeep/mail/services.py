@@ -1,7 +1,7 @@
 """What other rooms ask of the mail room: cut off, rest, restore a provider; keys, caught mail."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import and_, delete, exists, insert, select, update
 
@@ -247,3 +247,9 @@ async def catch(tx: Tx, recipient: str, raw: bytes) -> str:
     oldest = select(caught.c.id).order_by(caught.c.id.desc()).offset(CAUGHT_KEPT).limit(1)
     await tx.run(delete(caught).where(caught.c.id <= oldest.scalar_subquery()))
     return mail
+
+
+async def uncatch(tx: Tx, mails: Collection[str]) -> None:
+    """Take mails out of the development mailbox."""
+    caught = tables.caught_mail
+    await tx.run(delete(caught).where(caught.c.id.in_(mails)))

@@ -6,6 +6,7 @@ It stands on a listener of its own, so that nothing of it can be reached by way 
 GET    /state        counters, faults that are on, what is configured
 POST   /config       webhook_url, webhook_key, webhook_auth, webhook_headers, webhook_events,
                      webhook_interval, hurry, key, account_key, domains, deliver
+GET    /catalogue    every fault: what it means, and the values that it takes
 GET    /faults       what is on; POST switches single ones, PUT all, DELETE turns all off
 GET    /sent         what was accepted and what became of it: after (or since), wait, limit
 GET    /leak         full content of what passed while the leak was on: after, wait, limit
@@ -27,6 +28,7 @@ import msgspec
 from aiohttp import web
 
 from .account import Injected
+from .catalogue import catalogue
 from .hooks import Proof
 from .loopback import target, web_address
 from .mail import Event, EventKind, Mail, Mailbox, Record
@@ -108,6 +110,7 @@ class Control:
             [
                 web.get("/state", self._state),
                 web.post("/config", self._config),
+                web.get("/catalogue", self._catalogue),
                 web.get("/faults", self._faults),
                 web.post("/faults", self._faults),
                 web.put("/faults", self._faults),
@@ -142,6 +145,7 @@ class Control:
                 "pid": os.getpid(),
                 "uptime": round(time.time() - standin.started_at, 3),
                 "faults": standin.faults.state(),
+                "since": standin.faults.since(),
                 "count": dict(standin.count),
                 "sent": standin.sent.last,
                 "leaked": standin.leaked.last,
@@ -186,6 +190,9 @@ class Control:
             settings.domains = frozenset(name.lower() for name in wanted.domains)
         checked = await self._standin.webhook_entered() if url else None
         return web.json_response({"webhook_checked": checked})
+
+    async def _catalogue(self, _request: web.Request) -> web.Response:
+        return web.json_response(msgspec.to_builtins(catalogue(self._standin.suspensions)))
 
     async def _faults(self, request: web.Request) -> web.Response:
         faults = self._standin.faults

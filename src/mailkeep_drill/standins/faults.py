@@ -7,6 +7,7 @@ spread, not at random, so that a run can be repeated).
 
 import asyncio
 import re
+import time
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
@@ -132,6 +133,7 @@ class _Active:
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
         self.left = fault.times
+        self.since = time.time()
         self._pattern = re.compile(fault.match, re.IGNORECASE)
         self._owed = 0.0
 
@@ -227,3 +229,8 @@ class Switchboard:
             names[kind]: {**msgspec.to_builtins(active.fault), "left": active.left}
             for kind, active in self._active.items()
         }
+
+    def since(self) -> dict[str, float]:
+        """When each fault that is on was turned on, in seconds since the epoch."""
+        names = {kind: name for name, kind in KINDS.items()}
+        return {names[kind]: active.since for kind, active in self._active.items()}
