@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from mailkeep.base.secret import Secret
@@ -12,6 +13,7 @@ from mailkeep.providers.registry import REGISTRY
 from mailkeep.providers.types import (
     DETAIL_LIMIT,
     Address,
+    Attachment,
     Claim,
     ClaimKind,
     HttpReply,
@@ -44,6 +46,15 @@ MESSAGE = OutgoingMessage(
     metadata={"tenant": "t1"},
     return_path="b-7@bounce.example.com",
     date=1_700_000_000_000_000,
+)
+#: With all that a mail may have besides: further recipients, copies, a file.
+WHOLE = msgspec.structs.replace(
+    MESSAGE,
+    secret=False,
+    more_to=(Address("bob@example.net", "Bob"),),
+    cc=(Address("cleo@example.net", "Cléo"),),
+    bcc=(Address("dora@example.net"),),
+    attachments=(Attachment("Rechnung März.pdf", b"%PDF-1.7\n", "application/pdf"),),
 )
 RECEIVED = 1_700_000_100_000_000
 

@@ -1,5 +1,6 @@
 """Every provider module: what it builds, and what it reads out of recorded replies."""
 
+import base64
 import json
 from email import message_from_bytes
 from email.policy import SMTP
@@ -10,6 +11,7 @@ import pytest
 from provider_recordings import (
     MESSAGE,
     UNREADABLE,
+    WHOLE,
     account,
     assert_clean,
     every_provider,
@@ -26,10 +28,12 @@ from mailkeep.providers.registry import REGISTRY
 from mailkeep.providers.types import (
     ID_HEADER,
     Address,
+    Attachment,
     HttpReply,
     HttpRequest,
     OutcomeKind,
     OutgoingMessage,
+    Shown,
     SmtpRequest,
     TransportFailure,
 )
@@ -48,6 +52,49 @@ def test_request_is_built_as_documented(kind: str) -> None:
             assert getattr(request, name) == expected[name]
         assert request.password == account(kind).secret
         assert request.data.decode("ascii").split("\r\n") == expected["lines"]
+
+
+@every_provider
+def test_copies_and_files_are_written_as_documented(kind: str) -> None:
+    expected = load(kind, "whole.json")
+    request = REGISTRY[kind].build(account(kind), WHOLE)
+    if isinstance(request, HttpRequest):
+        assert request.url == expected["url"]
+        assert json.loads(request.body) == expected["json"]
+    else:
+        assert (request.rcpt_to, list(request.also)) == (expected["rcpt_to"], expected["also"])
+        assert request.data.decode("ascii").split("\r\n") == expected["lines"]
+        assert b"dora@" not in request.data
+
+
+@every_provider
+def test_no_way_to_write_a_mail_leaves_something_out(kind: str) -> None:
+    """A picture in the text, an invitation, a forwarded message: whatever way that takes."""
+    files = {
+        "logo.png": Attachment("logo.png", b"\x89PNG", "image/png", "logo@example.com"),
+        "invite.ics": Attachment("invite.ics", b"BEGIN", "text/calendar; method=REQUEST", "", True),
+        "first.eml": Attachment("first.eml", b"Subject: x\r\n\r\nx", "message/rfc822"),
+        "a.pdf": Attachment("a.pdf", b"%PDF", "application/pdf"),
+    }
+    shown = Shown(to=(Address("list@example.net"),))
+    for changes in ({}, {"shown": shown}, {"text": None}, {"html": None}):
+        message = msgspec.structs.replace(WHOLE, attachments=tuple(files.values()), **changes)
+        request = REGISTRY[kind].build(account(kind), message)
+        content = request.body if isinstance(request, HttpRequest) else request.data
+        for one in files.values():
+            encoded = base64.b64encode(one.content)
+            assert encoded in content or one.content in content.replace(b"\\r\\n", b"\r\n")
+        for to in ("ann", "bob", "cleo", "dora"):
+            named = (*getattr(request, "also", ()), getattr(request, "rcpt_to", ""))
+            assert f"{to}@example.net".encode() in content or f"{to}@example.net" in named
+
+
+@every_provider
+def test_limits_are_those_of_the_account_or_less(kind: str) -> None:
+    able = REGISTRY[kind].capabilities
+    assert 0 < able.max_size <= 25 * 1024 * 1024
+    assert able.max_recipients >= 50
+    assert all(ending == ending.lower().lstrip(".") for ending in able.forbidden)
 
 
 @every_provider
@@ -99,8 +146,8 @@ def test_nothing_secret_shows(kind: str) -> None:
     config = account(kind)
     key = config.secret.reveal()
     request = REGISTRY[kind].build(config, MESSAGE)
-    for shown in (request, config, MESSAGE):
-        for hidden in (key, "Bonjour", "ann@example.net"):
+    for shown in (request, config, MESSAGE, WHOLE, *WHOLE.attachments):
+        for hidden in (key, "Bonjour", "ann@example.net", "cleo@", "Rechnung", "PDF"):
             assert hidden not in repr(shown)
             assert hidden not in str(shown)
     if isinstance(request, HttpRequest):
@@ -129,6 +176,16 @@ def injected(text: str) -> list[OutgoingMessage]:
         changed(MESSAGE, tags=(text,)),
         changed(MESSAGE, metadata={text: "1"}),
         changed(MESSAGE, metadata={"k": text}),
+        changed(WHOLE, more_to=(Address("bob@example.net", text),)),
+        changed(WHOLE, cc=(Address("cleo@example.net", text),)),
+        changed(WHOLE, cc=(Address(f"cleo@example.net{text}"),)),
+        changed(WHOLE, bcc=(Address("dora@example.net", text),)),
+        changed(WHOLE, shown=Shown(to=(Address("bob@example.net", text),))),
+        changed(WHOLE, shown=Shown(cc=(Address(f"bob@example.net{text}"),))),
+        changed(WHOLE, attachments=(Attachment(f"a{text}.pdf", b""),)),
+        changed(WHOLE, attachments=(Attachment("a", b"", f"text/plain{text}"),)),
+        changed(WHOLE, attachments=(Attachment("a", b"", f'text/plain; a="{text}"'),)),
+        changed(WHOLE, attachments=(Attachment("a", b"", "image/png", f"a{text}"),)),
     ]
 
 

@@ -4,9 +4,11 @@ Standard input: JSON, ``{"do": "send", "backend", "options", "message"}`` or
 ``{"do": "read", "view", "settings", "url", "headers", "body"}``. Standard output: JSON.
 """
 
+import base64
 import importlib
 import json
 import sys
+from email.mime.image import MIMEImage
 from io import BytesIO
 from urllib.parse import urlsplit
 
@@ -26,11 +28,21 @@ def send(task):
     fields = dict(task["message"])
     html = fields.pop("html")
     metadata = fields.pop("metadata")
+    files, images = fields.pop("files", []), fields.pop("images", [])
+    extra = fields.pop("esp_extra", {})
     message = EmailMultiAlternatives(connection=connection, **fields)
     message.attach_alternative(html, "text/html")
     message.metadata = metadata
     message.tags = ["reset"]
     message.track_clicks = False
+    message.esp_extra = extra
+    for name, content, kind in files:
+        message.attach(name, base64.b64decode(content), kind)
+    for name, content, kind in images:
+        image = MIMEImage(base64.b64decode(content), kind.partition("/")[2])
+        image.add_header("Content-Disposition", "inline", filename=name)
+        image.add_header("Content-ID", f"<{name}>")
+        message.attach(image)
     try:
         message.send()
     except AnymailRecipientsRefused as error:
@@ -38,8 +50,9 @@ def send(task):
     except AnymailError as error:
         return {"error": type(error).__name__, "text": str(error)}
     status = message.anymail_status
+    ids = status.message_id
     return {
-        "message_id": status.message_id,
+        "message_id": sorted(ids) if isinstance(ids, set) else ids,  # a set: one a recipient
         "recipients": {to: [s.status, s.message_id] for to, s in status.recipients.items()},
     }
 

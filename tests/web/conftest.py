@@ -1,11 +1,13 @@
 """The product as a stranger starts it: the command, in a process of its own."""
 
 import asyncio
+import json
 import re
 import shlex
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import aiohttp
@@ -36,8 +38,10 @@ class Up:
             "subject": "Hello",
             "text": "words",
         } | fields
+        data = BytesIO(json.dumps(body).encode())  # a large one in pieces
+        headers = self.bearer() | {"Content-Type": "application/json"}
         async with self.session.post(
-            f"{self.url}/v1/messages", json=body, headers=self.bearer()
+            f"{self.url}/v1/messages", data=data, headers=headers
         ) as reply:
             return {"http": reply.status} | await reply.json(content_type=None)
 

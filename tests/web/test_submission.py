@@ -53,16 +53,21 @@ async def test_the_stream_is_named_by_a_header(up: Up) -> None:
 async def test_what_is_refused_and_why(up: Up) -> None:
     with pytest.raises(smtplib.SMTPAuthenticationError):
         await asyncio.to_thread(_submit, up, _mail(), "mk_guess", ["ada@example.net"])
-    attached = _mail()
-    attached.make_mixed()
-    attached.add_attachment(b"x", maintype="application", subtype="pdf", filename="a.pdf")
+    signed = _mail()
+    signed.set_type("multipart/signed")
     for message, words in (
-        (attached, "attachments are not carried yet"),
+        (signed, "would not come out as they went in (multipart/signed)"),
         (_mail(X_Mailkeep_Stream="nosuch"), "no such stream"),
     ):
         answer = await asyncio.to_thread(_submit, up, message, up.key, ["ada@example.net"])
         assert answer.startswith("550 "), answer
         assert words in answer
+    secret = _mail(X_Mailkeep_Stream="recovery")
+    answer = await asyncio.to_thread(
+        _submit, up, secret, up.key, ["ada@example.net", "bob@example.net"]
+    )
+    assert answer.startswith("550 ")
+    assert "goes to one person only" in answer
 
 
 async def test_nobody_sends_without_signing_in(up: Up) -> None:

@@ -93,7 +93,11 @@ class Application:
         self.providers = provider_configs(settings, environ)
         self.graph = TrustGraph(register.load(settings.party))
         self.intake = Intake(
-            self.database, self.keys, self.streams, honey=watching.reserved(settings)
+            self.database,
+            self.keys,
+            self.streams,
+            honey=watching.reserved(settings),
+            providers=self.providers,
         )
         self.taking = Taking(self.intake, self.shared)
         self.claims = Claims(self.database, self.shared, self.providers)

@@ -18,8 +18,8 @@ from mailkeep.base.secret import Secret
 from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail.types import StreamSettings
-from mailkeep.providers import registry
-from mailkeep.providers.errors import UnknownProvider
+from mailkeep.providers import attachments, registry
+from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.actions.catalogue import ACTIONS
@@ -159,8 +159,9 @@ def parse(raw: Mapping[str, object]) -> Settings:
     for provider in settings.provider:
         register.require(parties, provider.party, where=f"provider {provider.name}: party")
         try:
-            registry.get(provider.kind)
-        except UnknownProvider as error:
+            able = registry.get(provider.kind).capabilities
+            attachments.max_size(provider.options, able)
+        except (UnknownProvider, MisconfiguredProvider) as error:
             raise BadSettings(f"provider {provider.name}: {error}") from error
     _check_recovery(settings)
     _check_playbooks(settings)

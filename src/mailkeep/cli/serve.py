@@ -18,6 +18,7 @@ from mailkeep.base.errors import BadSettings
 from mailkeep.http import server
 from mailkeep.mail import api_keys
 from mailkeep.smtp import door, receiving
+from mailkeep.smtp.types import Limits, SubmissionSettings
 
 from . import development as dev
 from . import doctor
@@ -57,7 +58,8 @@ async def development(
     url = f"http://localhost:{port}"
     async with contextlib.AsyncExitStack() as stack:
         catcher = _Catcher()
-        listener = await receiving.listen("127.0.0.1", 0, catcher.deliver)
+        largest = Limits(size=SubmissionSettings().size)
+        listener = await receiving.listen("127.0.0.1", 0, catcher.deliver, largest)
         stack.push_async_callback(_stop, listener)
         mail_port = listener.port
         standins = []

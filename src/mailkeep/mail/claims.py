@@ -21,7 +21,7 @@ from mailkeep.providers.types import Claim, ClaimKind, OutcomeKind, ProviderConf
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
-from . import tables
+from . import recipients, tables
 from .events import ClaimRefused, DeliveryReported
 from .outbox import shred_bodies
 from .types import Status
@@ -97,6 +97,7 @@ class Claims:
             if key not in new:
                 continue
             known = about.get((claim.provider, claim.message_id))
+            own, whom = recipients.told_of(claim.recipient, known and known.people)
             facts.append(
                 DeliveryReported(
                     claim.provider,
@@ -104,11 +105,12 @@ class Claims:
                     claim.kind.value,
                     None if known is None else known.message,
                     None if known is None else known.stream,
-                    None if known is None else known.address,
+                    whom,
                     claim.at,
+                    not own,
                 )
             )
-            if known is not None and known.holds:
+            if known is not None and known.holds and own:
                 moved.add(claim.kind, known.message)
         await record(self._database, tx, *facts)
         await moved.write(tx)
@@ -130,11 +132,15 @@ class Claims:
 
 
 class _Ours(NamedTuple):
-    """A message that a provider had from us; ``holds``: its word may move it."""
+    """A message that a provider had from us.
+
+    ``people``: the pseudonyms of all in it, its recipient's first, with the address of each where
+    there are several to tell apart. ``holds``: the provider's word may move it.
+    """
 
     message: str
     stream: str
-    address: str
+    people: Mapping[str, str]
     holds: bool
 
 
@@ -174,21 +180,37 @@ async def _ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None
         return {}
     m, a = tables.messages.c, tables.attempts.c
     query = (
-        select(m.id, m.stream, m.address_id, m.status, m.provider, a.provider, a.outcome)
+        select(m.id, m.stream, m.address_id, m.copies, m.status, m.provider, a.provider, a.outcome)
         .join(tables.attempts, a.message_id == m.id)
         .where(m.id.in_(named), or_(a.outcome.is_(None), a.outcome != "withheld"))  # never left
         .order_by(m.id, a.id)
         .with_for_update(of=tables.messages)  # what is decided by their state stays so
     )
     out: dict[tuple[str, str | None], _Ours] = {}
-    for message, stream, address, status, newest, provider, outcome in await tx.tuples(query):
+    found = await tx.tuples(query)
+    known = await _addresses(tx, {one for row in found if row[3] for one in _names(row[2], row[3])})
+    for message, stream, address, copies, status, newest, provider, outcome in found:
         # The provider of the newest attempt; the last row of a pair is its newest attempt.
         holds = provider == newest
         if status == Status.QUEUED.value:
             # It refused the mail, or may have had it: only then is there anything to tell of.
             holds = holds and outcome in (None, OutcomeKind.AMBIGUOUS.value)
-        out[provider, message] = _Ours(message, stream, address, holds)
+        people = {one: known.get(one, "") for one in _names(address, copies)}
+        out[provider, message] = _Ours(message, stream, people, holds)
     return out
+
+
+def _names(address: str, copies: str) -> list[str]:
+    return recipients.exposed({"address_id": address, "copies": copies})
+
+
+async def _addresses(tx: Tx, names: Collection[str]) -> dict[str, str]:
+    """The addresses behind pseudonyms."""
+    if not names:
+        return {}
+    c = tables.addresses.c
+    rows = await tx.tuples(select(c.id, c.address).where(c.id.in_(sorted(names))))
+    return {row[0]: row[1] for row in rows}
 
 
 async def _new(
@@ -209,6 +231,7 @@ async def _new(
                 "message_id": None if known is None else known.message,
                 "event": claim.kind.value,
                 "at_provider": claim.at,
+                "address_id": recipients.told_of(claim.recipient, known and known.people)[1],
             }
         )
     if not rows:

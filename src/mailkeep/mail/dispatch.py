@@ -8,8 +8,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-import msgspec
-
 from mailkeep.base.clock import Clock, Instant
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing, Unsealable
@@ -19,14 +17,13 @@ from mailkeep.providers.types import Outcome, OutcomeKind, ProviderConfig
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
-from . import outbox, outcomes
+from . import building, outbox, outcomes
 from .health import Breaker, after
-from .intake import to_outgoing
 from .lane import Lane
 from .standing import Standing
 from .tracing import attempt_span
 from .transport import Transport
-from .types import Content, Job, StreamSettings
+from .types import Job, StreamSettings
 
 AGAIN_SECONDS = 1.0  #: between two tries to write down an outcome
 
@@ -126,18 +123,13 @@ class Dispatcher:
                     return Outcome(OutcomeKind.UNAVAILABLE, "it may have this, and does not tell")
                 if answer:
                     return Outcome(OutcomeKind.ACCEPTED, "it had this already")
-            body = job.body
-            if job.hour is not None:
-                body = self._keys.unseal_hour(job.hour, f"body {job.message}", job.body)
-            content = msgspec.json.decode(body, type=Content)
-            message = to_outgoing(content, job.message, job.attempt, stream, job.created_at)
-            request = module.build(config, message)
+            request, named, trace = await building.request(self._keys, module, config, job, stream)
         except (Unsealable, UnbuildableMessage) as error:
             return Outcome(OutcomeKind.REJECTED, type(error).__name__)
         except MisconfiguredProvider as error:
             return Outcome(OutcomeKind.UNAUTHORISED, str(error)[:200])
-        with attempt_span(content.trace, job) as span:
-            outcome = module.read(await self._transport.carry(request))
+        with attempt_span(trace, job) as span:
+            outcome = module.read(await self._transport.carry(request), named)
             span.set_attribute("mailkeep.outcome", outcome.kind.value)
         return outcome
 

@@ -65,7 +65,8 @@ class MessageRequeued(Fact, frozen=True):
 class DeliveryReported(Fact, frozen=True):
     """A provider claims something about a message. It is a claim, not an observation.
 
-    ``message`` is None when the claim names no message of ours.
+    ``message`` is None when the claim names no message of ours. ``copy``: it is about somebody
+    else than the message's own recipient; ``address`` is then theirs, or None if it is not known.
     """
 
     provider: str
@@ -75,6 +76,7 @@ class DeliveryReported(Fact, frozen=True):
     stream: str | None
     address: str | None
     at_provider: int | None
+    copy: bool = False
 
 
 @fact("mail.claim_refused")

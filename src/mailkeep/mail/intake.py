@@ -14,10 +14,10 @@ from mailkeep.events.log import record
 from mailkeep.events.types import Fact
 from mailkeep.providers import outgoing
 from mailkeep.providers.errors import UnbuildableMessage
-from mailkeep.providers.types import Address, OutgoingMessage
+from mailkeep.providers.types import Address, OutgoingMessage, ProviderConfig, Shown
 from mailkeep.store.database import Database, Tx
 
-from . import tables
+from . import fitting, recipients, tables
 from .events import MessageAccepted, MessageGivenUp
 from .outbox import due
 from .tracing import untraced
@@ -36,7 +36,9 @@ def to_outgoing(
         stream=stream.name,
         sender=Address(content.sender, content.sender_name),
         to=Address(content.to, content.to_name),
-        reply_to=None if content.reply_to is None else Address(content.reply_to),
+        reply_to=None
+        if content.reply_to is None
+        else Address(content.reply_to, content.reply_to_name),
         subject=content.subject,
         text=content.text,
         html=content.html,
@@ -45,6 +47,11 @@ def to_outgoing(
         tags=content.tags,
         metadata=content.metadata,
         date=date,
+        more_to=content.more_to,
+        cc=content.cc,
+        bcc=content.bcc,
+        attachments=content.attachments,
+        shown=content.shown,
     )
 
 
@@ -57,6 +64,7 @@ class Intake:
         streams: by name.
         honey: the one provider that may ever be given an address, by the address's canonical
             form. Whoever else uses such an address has it from that provider.
+        providers: by name, whose limits a message must keep to; without it none are known.
     """
 
     def __init__(
@@ -65,11 +73,13 @@ class Intake:
         keys: KeyRing,
         streams: dict[str, StreamSettings],
         honey: Mapping[str, str] | None = None,
+        providers: Mapping[str, ProviderConfig] | None = None,
     ) -> None:
         self._database = database
         self._keys = keys
         self._streams = streams
         self._honey = honey or {}
+        self._providers = providers or {}
 
     def check(self, new: NewMessage, *, field: str = "") -> NewMessage:
         """Refuse now what no provider could carry later.
@@ -81,21 +91,64 @@ class Intake:
         if stream is None:
             known = ", ".join(sorted(self._streams))
             raise Invalid(f"no such stream; there are {known}", field=f"{field}stream")
+        self._check_times(new, stream, field)
         content = new.content
+        alone = "to" if not content.more_to else "to[0]"
         clean = msgspec.structs.replace(
             content,
             sender=address_rules.parse(content.sender, field=f"{field}from"),
-            to=address_rules.parse(content.to, field=f"{field}to"),
+            to=address_rules.parse(content.to, field=f"{field}{alone}"),
             reply_to=None
             if content.reply_to is None
             else address_rules.parse(content.reply_to, field=f"{field}reply_to"),
         )
+        ordinary = fitting.plain(clean)
+        if not ordinary:
+            clean = _clean_people(clean, field)
+        message = to_outgoing(clean, "msg_0", "att_0", stream, 0)
         try:
-            outgoing.check(to_outgoing(clean, "msg_0", "att_0", stream, 0))
-        except UnbuildableMessage as error:
+            outgoing.check(message)
+            if not ordinary:
+                fitting.check(clean, secret=stream.secret)
+        except (UnbuildableMessage, Invalid) as error:
             name = {"sender": "from"}.get(error.field or "", error.field or "")
             raise Invalid(str(error), field=f"{field}{name}") from error
-        return msgspec.structs.replace(new, content=clean)
+        if ordinary:
+            return msgspec.structs.replace(new, content=clean)
+        return msgspec.structs.replace(
+            new,
+            content=clean,
+            avoid=self._too_small(new, stream, message, field),
+            body=msgspec.json.encode(clean),
+        )
+
+    def _check_times(self, new: NewMessage, stream: StreamSettings, field: str) -> None:
+        """Refuse a message that would be over before it may be sent."""
+        if new.send_at is None:
+            return
+        longest = self._database.clock.now() + round(stream.expires * SECOND)
+        if new.send_at >= (longest if new.expires_at is None else min(new.expires_at, longest)):
+            raise Invalid("it would have expired by then", field=f"{field}send_at")
+
+    def _too_small(
+        self, new: NewMessage, stream: StreamSettings, message: OutgoingMessage, field: str
+    ) -> tuple[str, ...]:
+        """Providers to avoid: those that the message does, and those that could not carry it.
+
+        Raises:
+            Invalid: none remains.
+        """
+        may = [
+            route.provider
+            for route in stream.routes
+            if route.provider not in new.avoid and (not new.only or route.provider in new.only)
+        ]
+        unfit = fitting.unfit(message, self._providers, may)
+        if may and len(unfit) == len(set(may)):
+            where, _ = next(iter(unfit.values()))
+            reasons = "; ".join(f"{name} {why}" for name, (_, why) in unfit.items())
+            raise Invalid(f"no route can carry it: {reasons}", field=f"{field}{where}")
+        return (*new.avoid, *unfit)
 
     async def accept(self, tx: Tx, new: NewMessage, *, field: str = "") -> str:
         """Store a checked message in the caller's transaction; returns its id.
@@ -128,7 +181,7 @@ class Intake:
         known = await self._known(tx, many)
         out: list[Taken | Conflict | Invalid] = []
         for new in many:
-            content = msgspec.json.encode(new.content)
+            content = msgspec.json.encode(new.content) if new.body is None else new.body
             once = None if new.idempotency is None else _once(new.idempotency)
             content_hash = None if once is None else _compared(new, content)
             before = None if once is None else known.get(once)
@@ -167,23 +220,29 @@ class Intake:
     ) -> str:
         """Add a new message to what is to be written; returns its id."""
         stream = self._streams[new.stream]
-        canonical = address_rules.key(new.content.to)
-        bait = self._honey.get(canonical)
-        leaks = bait is not None and not _may_carry(new, stream, bait)
+        others = recipients.copies(new.content)
+        bait = recipients.bait(
+            (new.content.to, *others),
+            self._honey,
+            (route.provider for route in stream.routes),
+            new.only,
+            new.avoid,
+        )
         message = new_id("msg", now)
-        address = self._keys.pseudonym("address", canonical)
+        address = self._named(rows, new.content.to)
+        copies = [self._named(rows, one) for one in others]
         longest = now + round(stream.expires * SECOND)
         expires_at = longest if new.expires_at is None else min(new.expires_at, longest)
-        rows.addresses[address] = {"id": address, "address": new.content.to}
+        rows.copies.extend({"address_id": one, "message_id": message} for one in copies)
         rows.messages.append(
             {
                 "id": message,
                 "stream": stream.name,
                 "priority": stream.priority,
                 "address_id": address,
-                "status": (Status.GIVEN_UP if leaks else Status.QUEUED).value,
+                "status": (Status.GIVEN_UP if bait.leaks else Status.QUEUED).value,
                 "secret": stream.secret,
-                "only": ",".join(new.only if bait is None else (bait,)),
+                "only": ",".join(bait.only),
                 "avoid": ",".join(new.avoid),
                 "created_at": now,
                 "expires_at": expires_at,
@@ -192,10 +251,11 @@ class Intake:
                 "idempotency": once,
                 "content_hash": content_hash,
                 "ours": new.ours,
+                "copies": recipients.joined(copies),
             }
         )
         rows.facts.append(MessageAccepted(message, stream.name, address))
-        if leaks:
+        if bait.leaks:
             rows.facts.append(MessageGivenUp(message, stream.name, address, "honey"))
             return message
         hour, data = None, content
@@ -204,6 +264,12 @@ class Intake:
         rows.bodies.append({"message_id": message, "hour": hour, "data": data})
         return message
 
+    def _named(self, rows: "_Rows", address: str) -> str:
+        """The pseudonym of an address, which is to be written too."""
+        name = self._keys.pseudonym("address", address_rules.key(address))
+        rows.addresses.setdefault(name, {"id": name, "address": address})
+        return name
+
     async def _write(self, tx: Tx, rows: "_Rows") -> None:
         if not rows.messages:
             return
@@ -211,6 +277,8 @@ class Intake:
         # In one order for everybody: two that write the same addresses never wait in a ring.
         await tx.run(addresses, [rows.addresses[one] for one in sorted(rows.addresses)])
         await tx.run(insert(tables.messages), rows.messages)
+        if rows.copies:
+            await tx.run(insert(tables.message_copies), rows.copies)
         if rows.bodies:
             await tx.run(insert(tables.message_bodies), rows.bodies)
         await record(self._database, tx, *rows.facts)
@@ -224,6 +292,7 @@ class _Rows:
     def __init__(self) -> None:
         self.addresses: dict[str, dict[str, object]] = {}
         self.messages: list[dict[str, object]] = []
+        self.copies: list[dict[str, object]] = []
         self.bodies: list[dict[str, object]] = []
         self.facts: list[Fact] = []
 
@@ -239,9 +308,26 @@ def _compared(new: NewMessage, content: bytes) -> str:
     return digest(content + new.stream.encode())
 
 
-def _may_carry(new: NewMessage, stream: StreamSettings, provider: str) -> bool:
-    return (
-        provider in {route.provider for route in stream.routes}
-        and provider not in new.avoid
-        and (not new.only or provider in new.only)
+def _clean_people(content: Content, field: str) -> Content:
+    """The content with every further address checked, and each recipient once."""
+
+    def clean(people: tuple[Address, ...], name: str, first: int = 0) -> tuple[Address, ...]:
+        return tuple(
+            msgspec.structs.replace(
+                one, email=address_rules.parse(one.email, field=f"{field}{name}[{at}]")
+            )
+            for at, one in enumerate(people, first)
+        )
+
+    shown = content.shown
+    if shown is not None:
+        shown = Shown(clean(shown.to, "To"), clean(shown.cc, "Cc"))
+    return recipients.once(
+        msgspec.structs.replace(
+            content,
+            more_to=clean(content.more_to, "to", 1),
+            cc=clean(content.cc, "cc"),
+            bcc=clean(content.bcc, "bcc"),
+            shown=shown,
+        )
     )

@@ -18,7 +18,7 @@ from mailkeep.events.log import record
 from mailkeep.events.types import Fact
 from mailkeep.store.database import Database, Tx
 
-from . import tables
+from . import recipients, tables
 from .events import FailedOver, MessageGivenUp
 from .health import Breaker, probing
 from .routing import Busy, Go, Wanted, choose
@@ -153,11 +153,11 @@ def _start(
         {"id": attempt, "message_id": message["id"], "provider": provider, "started_at": now}
     )
     claimed.started.append({"of": message["id"], "by": provider, "attempt": attempt})
-    if not message["ours"]:
+    for address in () if message["ours"] else recipients.exposed(message):
         exposure = claimed.exposed.setdefault(
-            (message["address_id"], provider),
+            (address, provider),
             {
-                "address_id": message["address_id"],
+                "address_id": address,
                 "provider": provider,
                 "stream": message["stream"],
                 "day": now // DAY,

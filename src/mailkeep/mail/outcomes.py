@@ -175,14 +175,17 @@ async def _accept(tx: Tx, todo: _Written, held: Any) -> None:
 async def _told_already(tx: Tx, accepted: Sequence[Finished]) -> dict[tuple[str, str], Status]:
     """What providers said of messages before their own answers were written down."""
     c = tables.claims.c
+    own = {(one.job.message, one.job.address) for one in accepted}
     found = await tx.tuples(
-        select(c.message_id, c.provider, c.event).where(
+        select(c.message_id, c.provider, c.event, c.address_id).where(
             c.message_id.in_([one.job.message for one in accepted]),
             c.event.in_([ClaimKind.DELIVERED.value, ClaimKind.BOUNCED.value]),
         )
     )
     out: dict[tuple[str, str], Status] = {}
-    for message, provider, event in found:
+    for message, provider, event, address in found:
+        if (message, address) not in own:
+            continue  # about somebody who got a copy
         if event == ClaimKind.DELIVERED.value:
             out[message, provider] = Status.DELIVERED
         else:

@@ -9,7 +9,7 @@ from mailkeep.base.clock import Instant
 from mailkeep.base.ids import earliest
 from mailkeep.store.database import Tx
 
-from . import tables
+from . import recipients, tables
 from .types import Status
 
 
@@ -20,9 +20,9 @@ async def forget_messages(tx: Tx, before: Instant, limit: int) -> int:
     With a message goes its idempotency key: it counts for as long as messages are kept.
     """
     m, a, known = tables.messages, tables.attempts, tables.addresses
-    body = tables.message_bodies
+    body, copies = tables.message_bodies, tables.message_copies
     old = await tx.all(
-        select(m.c.id, m.c.address_id)
+        select(m.c.id, m.c.address_id, m.c.copies)
         .where(
             m.c.id < earliest("msg", before),
             m.c.status.not_in([Status.QUEUED.value, Status.SENDING.value]),
@@ -36,10 +36,12 @@ async def forget_messages(tx: Tx, before: Instant, limit: int) -> int:
         return 0
     ids = [row["id"] for row in old]
     await tx.run(delete(a).where(a.c.message_id.in_(ids)))
+    await tx.run(delete(copies).where(copies.c.message_id.in_(ids)))
     await tx.run(delete(m).where(m.c.id.in_(ids)))
     needed = exists().where(m.c.address_id == known.c.id)
-    addresses = sorted({row["address_id"] for row in old})
-    await tx.run(delete(known).where(known.c.id.in_(addresses), ~needed))
+    shown = exists().where(copies.c.address_id == known.c.id)
+    addresses = sorted({one for row in old for one in recipients.exposed(row)})
+    await tx.run(delete(known).where(known.c.id.in_(addresses), ~needed, ~shown))
     return len(old)
 
 

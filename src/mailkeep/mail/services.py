@@ -123,7 +123,9 @@ async def forget_ours(tx: Tx, before: Instant) -> int:
     other = m.alias()
     shared = exists().where(other.c.address_id == known.c.id, ~other.c.ours)
     await tx.run(delete(a).where(a.c.message_id.in_(select(m.c.id).where(old))))
-    await tx.run(delete(known).where(known.c.id.in_(select(m.c.address_id).where(old)), ~shared))
+    copied = exists().where(tables.message_copies.c.address_id == known.c.id)
+    ids = select(m.c.address_id).where(old)
+    await tx.run(delete(known).where(known.c.id.in_(ids), ~shared, ~copied))
     return await tx.run(delete(m).where(old))
 
 

@@ -12,6 +12,7 @@ import aiosmtplib
 
 from mailkeep.providers.types import Reply, SmtpReply, SmtpRequest, TransportFailure
 
+from . import smtp_data
 from .failures import CONNECT_SECONDS, TOTAL_SECONDS, ours
 
 IDLE_SECONDS = 20.0  #: a relay hangs up after minutes; well before that we do
@@ -60,10 +61,11 @@ class SmtpConnections:
         try:
             await client.mail(request.mail_from)
             await client.rcpt(request.rcpt_to)
+            refused = [one for one in request.also if not await _takes(client, one)]
             handed_over = True
-            reply = await client.data(request.data)
+            reply = await smtp_data.send(client, request.data)
             keep = True
-            return _reply(reply.code, reply.message)
+            return _reply(reply.code, reply.message, len(refused))
         except aiosmtplib.SMTPResponseException as error:
             keep = error.code != 421 and await _reset(client)  # RFC 5321 section 3.8: it hangs up
             return _reply(error.code, error.message)
@@ -112,6 +114,15 @@ async def _connect(client: aiosmtplib.SMTP, request: SmtpRequest) -> Reply | Non
     return None
 
 
+async def _takes(client: aiosmtplib.SMTP, copy: str) -> bool:
+    """Whether the relay takes one who gets a copy; a refusal holds nobody else's mail back."""
+    try:
+        await client.rcpt(copy)
+    except aiosmtplib.SMTPRecipientRefused:
+        return False
+    return True
+
+
 async def _reset(client: aiosmtplib.SMTP) -> bool:
     """Ready for another transaction after one that was refused; False: not to be used again."""
     try:
@@ -126,8 +137,8 @@ def _where(request: SmtpRequest) -> tuple[str, ...]:
     return (request.host, str(request.port), request.tls, request.username or "", password)
 
 
-def _reply(code: int, message: str) -> SmtpReply:
+def _reply(code: int, message: str, refused: int = 0) -> SmtpReply:
     enhanced, _, rest = message.partition(" ")
     if enhanced.count(".") == 2 and enhanced.replace(".", "").isdigit():
-        return SmtpReply(code, enhanced, rest)
-    return SmtpReply(code, "", message)
+        return SmtpReply(code, enhanced, rest, refused)
+    return SmtpReply(code, "", message, refused)

@@ -46,6 +46,7 @@ messages = Table(
     Column("idempotency", String(64), unique=True),
     Column("content_hash", String(64)),
     Column("ours", Boolean, nullable=False, server_default=false()),  # to a mailbox of our own
+    Column("copies", Text, nullable=False, server_default=""),  # pseudonyms, joined with commas
 )
 # What a dispatcher looks for, in the order in which it takes it; done messages are not in it.
 _DUE = messages.c.status.in_(["queued", "sending"])
@@ -64,6 +65,20 @@ Index(
     postgresql_where=messages.c.ours,
 )
 Index("ix_messages_provider", messages.c.provider, messages.c.accepted_at)
+
+# The copies once more, to be found by address.
+message_copies = Table(
+    "message_copies",
+    metadata,
+    Column("address_id", String(48), primary_key=True),
+    Column(
+        "message_id",
+        String(40),
+        ForeignKey("messages.id", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
+)
 
 message_bodies = Table(
     "message_bodies",
@@ -110,6 +125,7 @@ claims = Table(
     Column("message_id", String(40)),  # when it is about a message that the provider had from us
     Column("event", String(20)),
     Column("at_provider", Micros),
+    Column("address_id", String(48)),  # whom of the message it is about, where that is known
 )
 _ABOUT_OURS = claims.c.message_id.is_not(None)
 Index(

@@ -4,6 +4,8 @@ Security: the only place of the mail room that opens sockets. Redirects are not 
 in the request), replies are read up to a bound.
 """
 
+from io import BytesIO
+
 import aiohttp
 
 from mailkeep.providers.types import (
@@ -18,6 +20,8 @@ from mailkeep.providers.types import (
 
 from .failures import CONNECT_SECONDS, TOTAL_SECONDS, ours
 from .smtp_client import SmtpConnections
+
+IN_PIECES = 512 * 1024  #: a longer body is written piece by piece: the loop has others to serve
 
 
 class Transport:
@@ -45,7 +49,7 @@ class Transport:
                 request.method,
                 request.url,
                 headers=dict(request.headers),
-                data=request.body,
+                data=BytesIO(request.body) if len(request.body) > IN_PIECES else request.body,
                 allow_redirects=False,
             ) as reply:
                 body = bytearray()

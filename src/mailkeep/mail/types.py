@@ -1,10 +1,12 @@
 """Words and settings of the mail room."""
 
 import enum
+from typing import Any
 
 import msgspec
 
 from mailkeep.base.clock import Instant
+from mailkeep.providers.types import Address, Attachment, Shown
 
 
 class Status(enum.StrEnum):
@@ -50,8 +52,14 @@ class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expires: float = 86_400.0
 
 
-class Content(msgspec.Struct, frozen=True):
-    """What a mail says, and to whom: the part of a message that is erased."""
+class Content(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a mail says, and to whom: the part of a message that is erased.
+
+    Attributes:
+        to: its recipient, whose fate is the message's status; the other people get copies.
+        more_to: further recipients in ``To``.
+        shown: who stands in ``To`` and ``Cc`` where that is not who gets it: of a submitted mail.
+    """
 
     sender: str
     to: str
@@ -64,10 +72,19 @@ class Content(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     tags: tuple[str, ...] = ()
     metadata: dict[str, str] = {}
+    reply_to_name: str = ""
+    more_to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    bcc: tuple[Address, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    shown: Shown | None = None
     trace: str | None = None  #: the traceparent under which it came; see ``tracing``
 
     def __repr__(self) -> str:
         return "Content(…)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
 
 
 class NewMessage(msgspec.Struct, frozen=True):
@@ -79,6 +96,8 @@ class NewMessage(msgspec.Struct, frozen=True):
         idempotency: ``(caller, key)``: the same pair with the same content is the same message.
         ours: to a mailbox of our own, so nobody is exposed by it: it stays out of the ledger, and
             is forgotten soon.
+        body: the content as it is stored, where that was written beforehand: a large one is, so
+            that nobody waits for it inside a transaction.
     """
 
     stream: str
@@ -89,6 +108,7 @@ class NewMessage(msgspec.Struct, frozen=True):
     expires_at: Instant | None = None
     idempotency: tuple[str, str] | None = None
     ours: bool = False
+    body: bytes | None = None
 
 
 class Taken(msgspec.Struct, frozen=True):

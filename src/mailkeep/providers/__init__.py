@@ -5,9 +5,10 @@ sans-I/O: it opens no socket and reads no clock, so its tests need no mocks and 
 replayed. To add a provider: one module, one line in ``registry.py``, and what was recorded of it
 under ``tests/contract/payloads/<kind>/``; the contract suite then holds it to everything here.
 
-Owns: nothing stored. ``types.py`` is the vocabulary and the port; ``outgoing.py`` refuses what must
-not leave, ``mime.py`` writes RFC 5322 messages, ``replies.py`` and ``webhooks.py`` read what comes
-back, ``registry.py`` lists the providers.
+Owns: nothing stored. ``types.py`` is the vocabulary and the port, ``message.py`` a mail on its way
+out; ``outgoing.py`` and ``attachments.py`` refuse what must not leave, ``mime.py`` writes RFC 5322
+messages and ``parts.py`` what is in them, ``replies.py`` and ``webhooks.py`` read what comes back,
+``registry.py`` lists the providers.
 Publishes: nothing. Hears: nothing.
 Security: reads hostile input (replies and webhooks, also of a provider in an attacker's hands) and
 is handed one provider's key for the length of a call; keeps nothing. What a provider says comes out

@@ -16,14 +16,13 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
 import msgspec
 
-from . import outgoing, replies, webhooks
+from . import mandrill_calls, outgoing, replies, webhooks
 from .errors import ForgedWebhook, MalformedWebhook
-from .mime import header_value, mailbox
 from .types import (
     CannotBeAsked,
     Capabilities,
@@ -122,6 +121,9 @@ class Mandrill(CannotBeAsked):
         batch_size=1,
         revokes_keys=False,
         tracking_off="message",
+        # Their help pages say 25 MB for the mail with its attachments; 1,000 recipients are ours.
+        max_size=25 * 1024 * 1024,
+        max_recipients=1000,
         # A thousand events, percent-encoded, take about one MiB; bounces with long replies more.
         max_webhook=2 * 1024 * 1024,
         # The return path bounce-md_…@mandrillapp.com, its own signature beside ours, tracked links.
@@ -130,59 +132,17 @@ class Mandrill(CannotBeAsked):
     )
 
     def build(self, config: ProviderConfig, message: OutgoingMessage) -> HttpRequest:
-        """``POST /messages/send.json``; see `Provider.build`."""
+        """``POST /messages/send.json``, or ``send-raw.json``; see `Provider.build`."""
         outgoing.check(message)
         options = config.options
-        headers = {k: header_value(v) for k, v in outgoing.our_headers(message).items()}
-        if message.reply_to is not None:
-            headers["Reply-To"] = header_value(mailbox(message.reply_to))
-        body: dict[str, object] = {
-            "from_email": message.sender.email,
-            "from_name": message.sender.name,
-            "to": [{"email": message.to.email, "name": message.to.name, "type": "to"}],
-            "subject": message.subject,
-            "headers": headers,
-            # Merging would eat *|...|* out of a body that a stranger had a hand in.
-            "merge": False,
-            "auto_text": False,
-            "auto_html": False,
-            "inline_css": False,
-            "preserve_recipients": False,
-            "important": message.secret,
-            "track_opens": not message.secret and outgoing.flag(options, "track_opens"),
-            "track_clicks": not message.secret and outgoing.flag(options, "track_clicks"),
-            # False also keeps the body out of the account's log and of /messages/content.
-            "view_content_link": not message.secret,
-            "metadata": outgoing.metadata(message, fields=10, key=50, value=200),
-        }
-        if message.text is not None:
-            body["text"] = message.text
-        if message.html is not None:
-            body["html"] = message.html
-        tags = [tag.lstrip("_")[:50] for tag in message.tags]  # a leading "_" is an error there
-        if any(tags):
-            body["tags"] = [tag for tag in tags if tag]
-        return_path = outgoing.option(options, "return_path_domain")
-        if message.return_path:
-            return_path = message.return_path.rpartition("@")[2]
-        for name, value in (
-            ("subaccount", outgoing.option(options, "subaccount")),
-            ("signing_domain", outgoing.option(options, "signing_domain")),
-            ("return_path_domain", return_path),
-        ):
-            if value:
-                body[name] = value
-        call: dict[str, object] = {
-            "key": outgoing.key_of(config.secret),
-            "message": body,
-            "async": False,
-        }
+        path, fields = mandrill_calls.path_and_call(options, message)
+        call = {"key": outgoing.key_of(config.secret), **fields, "async": False}
         if pool := outgoing.option(options, "ip_pool"):
             call["ip_pool"] = pool
-        url = outgoing.endpoint(config, DEFAULT_BASE_URL, "/messages/send.json")
+        url = outgoing.endpoint(config, DEFAULT_BASE_URL, path)
         return HttpRequest("POST", url, _HEADERS, msgspec.json.encode(call))
 
-    def read(self, reply: Reply) -> Outcome:
+    def read(self, reply: Reply, to: Sequence[str] = ()) -> Outcome:
         """Read ``[{email, status, _id, reject_reason, queued_reason}]`` or an error object."""
         if isinstance(reply, TransportFailure):
             return replies.of_transport(reply)
@@ -192,9 +152,10 @@ class Mandrill(CannotBeAsked):
         if isinstance(body, dict) and body.get("status") == "error":
             return _read_error(reply, body)
         if isinstance(body, list) and 200 <= reply.status < 300:
-            if len(body) == 1 and isinstance(body[0], dict):
-                return _read_status(reply, body[0])
-            # We name one recipient: an answer about others means that someone added them.
+            items = [item for item in body if isinstance(item, dict)]
+            if len(items) == len(body) == max(1, len(to)):
+                return _read_items(reply, items, to)
+            # We named so many: an answer about others means that someone added them.
             return replies.outcome(
                 OutcomeKind.AMBIGUOUS, reply, f"{len(body)} recipients answered for"
             )
@@ -248,6 +209,19 @@ def _read_error(reply: HttpReply, error: dict[str, object]) -> Outcome:
     if kind is None:
         kind = replies.of_status(reply).kind
     return replies.outcome(kind, reply, words)
+
+
+def _read_items(reply: HttpReply, items: list[dict[str, object]], to: Sequence[str]) -> Outcome:
+    """The one recipient's outcome; of the copies, how many were not taken."""
+    if len(items) == 1:
+        return _read_status(reply, items[0])
+    first = to[0].lower()
+    mine = [one for one in items if replies.lower(one.get("email")) == first]
+    if len(mine) != 1:
+        return replies.outcome(OutcomeKind.AMBIGUOUS, reply, "the recipient is not answered for")
+    others = [_read_status(reply, one).kind for one in items if one is not mine[0]]
+    refused = sum(kind is not OutcomeKind.ACCEPTED for kind in others)
+    return replies.with_refused(_read_status(reply, mine[0]), refused)
 
 
 def _read_status(reply: HttpReply, item: dict[str, object]) -> Outcome:

@@ -6,13 +6,13 @@ text here can end a line early.
 """
 
 import binascii
-import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Final
 
+from . import parts
 from .types import ID_HEADER, Address, OutgoingMessage
 
 _WIDTH: Final = 76
@@ -37,6 +37,13 @@ def mailbox(address: Address) -> str:
     return f'"{quoted}" <{address.email}>'
 
 
+def visible(message: OutgoingMessage) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
+    """Who stands in ``To`` and in ``Cc``."""
+    if message.shown is not None:
+        return message.shown.to, message.shown.cc
+    return (message.to, *message.more_to), message.cc
+
+
 def header_value(value: str) -> str:
     """A header's value on one line in ASCII: encoded words where it is not (RFC 2047)."""
     return value if value.isascii() else " ".join(_encoded_words(value))
@@ -49,10 +56,13 @@ def write(message: OutgoingMessage, extra: Iterable[tuple[str, str]] = ()) -> by
         message: checked by `outgoing.check`.
         extra: more headers, checked by the caller.
     """
-    lines = [
-        f"From: {_folded_mailbox(message.sender)}",
-        f"To: {_folded_mailbox(message.to)}",
-    ]
+    lines = [f"From: {_folded_mailbox(message.sender)}"]
+    to, cc = visible(message)
+    if to or not cc:
+        # RFC 5322 section 3.4: a group without members says that there is nobody to show.
+        lines.append(_people("To", to) if to else "To: undisclosed-recipients:;")
+    if cc:
+        lines.append(_people("Cc", cc))
     if message.reply_to is not None:
         lines.append(f"Reply-To: {_folded_mailbox(message.reply_to)}")
     lines.append(_fold("Subject", message.subject, unstructured=True))
@@ -63,54 +73,11 @@ def write(message: OutgoingMessage, extra: Iterable[tuple[str, str]] = ()) -> by
     lines.append(f"{ID_HEADER}: {message.id}")
     lines.extend(_fold(name, value) for name, value in (*message.headers, *extra))
     lines.append("MIME-Version: 1.0")
-    parts = [
-        _part(subtype, text)
-        for subtype, text in (("plain", message.text), ("html", message.html))
-        if text is not None
-    ]
-    head = "\r\n".join(lines).encode("ascii") + b"\r\n"
-    if len(parts) == 1:
-        return head + parts[0]
-    # "=_" occurs neither in base64 nor in quoted-printable, and a body with "--=_" in it is never
-    # left as it is: no text can hold the boundary and add a part.
-    token = hashlib.sha256(f"{message.id}\0{message.attempt}".encode()).hexdigest()[:24]
-    boundary = f"=_{token}".encode()
-    separator = b"--" + boundary + b"\r\n"
-    return b"".join(
-        (
-            head,
-            b'Content-Type: multipart/alternative;\r\n boundary="' + boundary + b'"\r\n\r\n',
-            separator + parts[0],
-            separator + parts[1],
-            b"--" + boundary + b"--\r\n",
-        )
-    )
+    return "\r\n".join(lines).encode("ascii") + b"\r\n" + parts.write(message)
 
 
-def _part(subtype: str, text: str) -> bytes:
-    """One text part, encoded so that no relay needs to touch it (and break a DKIM signature)."""
-    body = text.replace("\r\n", "\n").replace("\r", "\n")
-    if not body.endswith("\n"):
-        body += "\n"
-    raw = body.replace("\n", "\r\n").encode()
-    escapes = len(raw) - len(body) - body.count("\n")  # octets beyond one a character
-    # RFC 2045 section 2.7: lines within 998 octets. "--=_" could be taken for a boundary.
-    if not escapes and "--=_" not in body and max(map(len, body.split("\n"))) <= 900:
-        cte, encoded = b"7bit", raw
-    elif escapes < len(raw) // 6:  # still readable; base64 is smaller from about there on
-        cte, encoded = b"quoted-printable", binascii.b2a_qp(raw, istext=True)
-    else:
-        cte, encoded = b"base64", _base64_lines(raw)
-    kind = f"text/{subtype}; charset=utf-8".encode()
-    return (
-        b"Content-Type: " + kind + b"\r\nContent-Transfer-Encoding: " + cte + b"\r\n\r\n" + encoded
-    )
-
-
-def _base64_lines(raw: bytes) -> bytes:
-    step = _WIDTH // 4 * 3
-    chunks = (raw[at : at + step] for at in range(0, len(raw), step))
-    return b"".join(binascii.b2a_base64(chunk, newline=False) + b"\r\n" for chunk in chunks)
+def _people(name: str, people: Sequence[Address]) -> str:
+    return f"{name}: " + ",\r\n ".join(map(_folded_mailbox, people))
 
 
 def _folded_mailbox(address: Address) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from mailkeep.base import addresses
 from mailkeep.base.secret import Secret
 
+from . import attachments
 from .errors import MisconfiguredProvider, UnbuildableMessage
 from .types import ATTEMPT_KEY, ID_HEADER, ID_KEY, Address, OutgoingMessage, ProviderConfig
 
@@ -58,13 +59,17 @@ def check(message: OutgoingMessage) -> None:
 
     Raises:
         UnbuildableMessage: a control character or lone surrogate, an address that is not a plain
-            ASCII addr-spec, a reserved or repeated header, no body, or an id that is not a token.
+            ASCII addr-spec, a reserved or repeated header, no body, an attachment that cannot be
+            one, or an id that is not a token.
     """
     for field, token in (("id", message.id), ("attempt", message.attempt)):
         if _TOKEN.fullmatch(token) is None:
             raise _unbuildable(field)
     _check_address("sender", message.sender)
-    _check_address("to", message.to)
+    if message.more_to or message.cc or message.bcc or message.shown is not None:
+        _check_copies(message)
+    else:
+        _check_address("to", message.to)
     if message.reply_to is not None:
         _check_address("reply_to", message.reply_to)
     if message.return_path and not addresses.is_plain(message.return_path):
@@ -77,11 +82,26 @@ def check(message: OutgoingMessage) -> None:
     _check_body("text", message.text)
     _check_body("html", message.html)
     _check_headers(message.headers)
+    if message.attachments:
+        attachments.check(message.attachments)
     for tag in message.tags:
         _check_line("tags", tag, 200)
     for key, value in message.metadata.items():
         _check_line("metadata", key, 200)
         _check_line("metadata", value, 2000)
+
+
+def _check_copies(message: OutgoingMessage) -> None:
+    shown = () if message.shown is None else (("To", message.shown.to), ("Cc", message.shown.cc))
+    for field, people in (
+        ("to", (message.to, *message.more_to)),
+        ("cc", message.cc),
+        ("bcc", message.bcc),
+        *shown,
+    ):
+        one = field == "to" and not message.more_to
+        for at, address in enumerate(people):
+            _check_address("to" if one else f"{field}[{at}]", address)
 
 
 def _check_address(field: str, address: Address) -> None:

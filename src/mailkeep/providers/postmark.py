@@ -1,14 +1,18 @@
 """Postmark, its e-mail API and its modular webhooks.
 
 Options: ``message_stream``, ``track_opens`` and ``track_links`` ("true" or "false"; secret mail is
-never tracked), ``webhook_header``. Postmark signs nothing: its webhooks carry a shared secret, in a
-custom header named by ``webhook_header`` or as HTTP basic authentication (``user:password``).
+never tracked), ``webhook_header``, ``max_size``. Postmark signs nothing: its webhooks carry a
+shared secret, in a custom header named by ``webhook_header`` or as HTTP basic authentication
+(``user:password``). Its API writes the header from who gets the mail: others that a submitted mail
+shows are not shown there, and an invitation goes as a file.
 
 Formats: https://postmarkapp.com/developer/api/email-api, .../api/overview (error codes) and
 https://postmarkapp.com/developer/webhooks/webhooks-overview.
 """
 
+import base64
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import ClassVar, Final
 from urllib.parse import urlencode
@@ -19,6 +23,8 @@ from . import outgoing, replies, webhooks
 from .mime import header_value, mailbox, message_id
 from .types import (
     ID_KEY,
+    Address,
+    Attachment,
     Capabilities,
     Claim,
     ClaimKind,
@@ -52,7 +58,7 @@ _ERRORS: Final = {
     405: (OutcomeKind.SUSPENDED, "not allowed to send"),
     406: (OutcomeKind.SUPPRESSED_THERE, "inactive recipient"),
     409: (OutcomeKind.UNAVAILABLE, "JSON required"),
-    411: (OutcomeKind.REJECTED, "forbidden attachment type"),
+    411: (OutcomeKind.SUPPRESSED_THERE, "forbidden attachment type"),
     412: (OutcomeKind.SUSPENDED, "account is pending"),
     413: (OutcomeKind.SUSPENDED, "account may not send"),
     422: (OutcomeKind.UNAUTHORISED, "invalid server or account"),
@@ -91,6 +97,14 @@ _BOUNCES: Final = {
     "SMTPApiError": ClaimKind.REJECTED,
     "ManuallyDeactivated": ClaimKind.SUPPRESSED,
 }
+# Endings that they refuse: https://postmarkapp.com/developer/user-guide/send-email-with-api.
+_FORBIDDEN: Final = frozenset(
+    {
+        *("bat", "bin", "chm", "com", "cpl", "crt", "exe", "hlp", "hta", "inf", "ins", "isp"),
+        *("jse", "lnk", "mdb", "msc", "msi", "msp", "mst", "pcd", "pif", "reg", "scr", "sct"),
+        *("shs", "vba", "vbe", "vbs", "wsf", "wsh", "wsl"),
+    }
+)
 _INSTANTS: Final = ("DeliveredAt", "BouncedAt", "ReceivedAt", "ChangedAt")
 
 
@@ -106,6 +120,10 @@ class Postmark:
         batch_size=500,
         revokes_keys=False,
         tracking_off="message",
+        # https://postmarkapp.com/support/article/1056: 10 MB after base64.
+        max_size=10 * 1024 * 1024,
+        max_recipients=50,
+        forbidden=_FORBIDDEN,
         # The return path pm_bounces@pm.mtasv.net and its signature; tracked links and openings.
         marks=("pm.mtasv.net", ".pstmrk.it"),
     )
@@ -122,7 +140,7 @@ class Postmark:
         track_links = not message.secret and outgoing.flag(options, "track_links")
         body: dict[str, object] = {
             "From": mailbox(message.sender),
-            "To": mailbox(message.to),
+            "To": _people((message.to, *message.more_to)),
             "Subject": message.subject,
             "Headers": [{"Name": k, "Value": header_value(v)} for k, v in headers.items()],
             # Both said every time: the server's own default may be to track.
@@ -130,6 +148,11 @@ class Postmark:
             "TrackLinks": "HtmlAndText" if track_links else "None",
             "Metadata": outgoing.metadata(message, fields=10, key=20, value=80),
         }
+        for name, people in (("Cc", message.cc), ("Bcc", message.bcc)):
+            if people:
+                body[name] = _people(people)
+        if message.attachments:
+            body["Attachments"] = [_attachment(one) for one in message.attachments]
         if message.reply_to is not None:
             body["ReplyTo"] = mailbox(message.reply_to)
         if message.text is not None:
@@ -144,7 +167,7 @@ class Postmark:
         url = outgoing.endpoint(config, DEFAULT_BASE_URL, "/email")
         return HttpRequest("POST", url, request_headers, msgspec.json.encode(body))
 
-    def read(self, reply: Reply) -> Outcome:
+    def read(self, reply: Reply, to: Sequence[str] = ()) -> Outcome:
         """Read ``{To, SubmittedAt, MessageID, ErrorCode, Message}``."""
         if isinstance(reply, TransportFailure):
             return replies.of_transport(reply)
@@ -157,7 +180,7 @@ class Postmark:
         accepted = 200 <= reply.status < 300
         # Seen without an ErrorCode when they say that delivery may be delayed.
         if accepted and (code is None or code == 0):
-            return _read_accepted(reply, body)
+            return _read_accepted(reply, body, to)
         if not isinstance(code, int) or isinstance(code, bool) or code == 0:
             return replies.of_status(reply)
         if code in _ERRORS:
@@ -205,6 +228,21 @@ class Postmark:
         return webhooks.claims(verified, [event], 1, _claim)
 
 
+def _people(people: Sequence[Address]) -> str:
+    return ", ".join(map(mailbox, people))
+
+
+def _attachment(one: Attachment) -> dict[str, str]:
+    fields = {
+        "Name": one.filename,
+        "Content": base64.b64encode(one.content).decode(),
+        "ContentType": one.content_type,
+    }
+    if one.content_id:
+        fields["ContentID"] = f"cid:{one.content_id}"
+    return fields
+
+
 def _headers(config: ProviderConfig) -> dict[str, str]:
     return {
         "Accept": "application/json",
@@ -213,17 +251,31 @@ def _headers(config: ProviderConfig) -> dict[str, str]:
     }
 
 
-def _read_accepted(reply: HttpReply, body: dict[str, object]) -> Outcome:
+def _read_accepted(reply: HttpReply, body: dict[str, object], to: Sequence[str]) -> Outcome:
     text = body.get("Message")
     text = text[:500] if isinstance(text, str) else ""
     message = replies.identifier(body.get("MessageID"))
-    if _NOT_DELIVERED.search(text):
+    refused = _not_delivered(text, to)
+    if refused is None:
         return replies.outcome(OutcomeKind.SUPPRESSED_THERE, reply, "inactive recipient")
     if _TEST_TOKEN.search(text):
         return replies.outcome(OutcomeKind.UNAUTHORISED, reply, "a test token; nothing is sent")
     if message is None:
         return replies.outcome(OutcomeKind.AMBIGUOUS, reply, "accepted without an id")
-    return replies.outcome(OutcomeKind.ACCEPTED, reply, "accepted", provider_message_id=message)
+    taken = replies.outcome(OutcomeKind.ACCEPTED, reply, "accepted", provider_message_id=message)
+    return replies.with_refused(taken, refused)
+
+
+def _not_delivered(text: str, to: Sequence[str]) -> int | None:
+    """How many copies they say they hold back; None when it is the one recipient's, or unclear."""
+    found = _NOT_DELIVERED.search(text)
+    if found is None:
+        return 0
+    # ... to these inactive addresses: one, another.
+    listed = text[found.end() :].rpartition(":")[2]
+    named = {one.strip(" .").lower() for one in listed.split(",")}
+    copies = sum(one.lower() in named for one in to[1:])
+    return copies if copies and to[0].lower() not in named else None
 
 
 def _claim(verified: VerifiedRequest, event: dict[str, object]) -> Claim:

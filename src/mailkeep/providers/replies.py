@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final, NoReturn
 
+import msgspec
+
 from .types import MAX_REPLY, HttpReply, Outcome, OutcomeKind, SmtpReply, TransportFailure
 
 _LONGEST_WAIT: Final = 3600.0
@@ -34,7 +36,7 @@ _TRANSPORT: Final = {
 _STATUS: Final = {
     401: (OutcomeKind.UNAUTHORISED, "credential not accepted"),
     402: (OutcomeKind.SUSPENDED, "payment required"),
-    413: (OutcomeKind.REJECTED, "message too large"),
+    413: (OutcomeKind.SUPPRESSED_THERE, "message too large for it"),
     429: (OutcomeKind.THROTTLED, "too many requests"),
     504: (OutcomeKind.AMBIGUOUS, "gateway timed out"),
 }
@@ -82,6 +84,18 @@ def outcome(
         provider_message_id=provider_message_id,
         retry_after=None if kind is OutcomeKind.ACCEPTED else retry_after(reply.headers),
     )
+
+
+def with_refused(said: Outcome, refused: int) -> Outcome:
+    """The same outcome, which also says how many of the copies were not taken."""
+    if refused <= 0:
+        return said
+    return msgspec.structs.replace(said, detail=f"{said.detail}; {refused} of the copies refused")
+
+
+def lower(value: object) -> str | None:
+    """A text in lower case; None for anything else."""
+    return value.lower() if isinstance(value, str) else None
 
 
 def body_of(reply: HttpReply) -> object:

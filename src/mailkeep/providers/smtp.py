@@ -3,7 +3,7 @@
 ``base_url`` is ``smtp://host:587`` (STARTTLS) or ``smtps://host:465`` (TLS from the start, RFC
 8314). Options: ``username``; ``starttls = "off"`` for a relay that has none; ``secret_headers``,
 lines of ``Name: value`` that are added to secret mail only and switch a relay's tracking off
-(``X-PM-TrackLinks: None``, ``X-Mailgun-Track: no``).
+(``X-PM-TrackLinks: None``, ``X-Mailgun-Track: no``); ``max_size``, in octets.
 
 SMTP has no webhooks. A relay's 250 says little: some take a mail that their own policy forbids and
 drop it afterwards; believe end-to-end evidence only.
@@ -14,6 +14,7 @@ own codes say that our account or credential is bad, and none where another host
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -83,6 +84,7 @@ _BY_ENHANCED: Final = {
     (3, 1): OutcomeKind.UNAVAILABLE,
     (3, 2): OutcomeKind.UNAVAILABLE,
     (3, 5): OutcomeKind.UNAVAILABLE,
+    (3, 4): OutcomeKind.SUPPRESSED_THERE,  # larger than this relay takes
     (4, 3): OutcomeKind.UNAVAILABLE,
     (4, 5): OutcomeKind.THROTTLED,
     (7, 8): OutcomeKind.UNAUTHORISED,
@@ -145,10 +147,14 @@ class Smtp(CannotBeAsked):
         batch_size=1,
         revokes_keys=False,
         tracking_off="relay",
+        max_size=25
+        * 1024
+        * 1024,  # relays differ: the option ``max_size`` says what this one takes
+        max_recipients=100,  # RFC 5321 section 4.5.3.1.8: as many as every relay takes
     )
 
     def build(self, config: ProviderConfig, message: OutgoingMessage) -> SmtpRequest:
-        """One transaction to one recipient; see `Provider.build`.
+        """One transaction to the recipient and those who get a copy; see `Provider.build`.
 
         Without TLS, and not to this machine, neither the password nor secret mail leaves, unless
         the operator wrote ``cleartext = "accepted"``.
@@ -177,11 +183,13 @@ class Smtp(CannotBeAsked):
             password=password,
             mail_from=sender,
             rcpt_to=message.to.email,
+            also=tuple(one.email for one in message.recipients()[1:]),
             data=mime.write(message, extra),
         )
 
-    def read(self, reply: Reply) -> Outcome:
+    def read(self, reply: Reply, to: Sequence[str] = ()) -> Outcome:
         """Read the reply that ended the transaction, at whatever step it came."""
+        del to  # the relay says of each recipient by itself whether it takes it
         if isinstance(reply, TransportFailure):
             return replies.of_transport(reply)
         if isinstance(reply, HttpReply):
@@ -196,11 +204,12 @@ class Smtp(CannotBeAsked):
         if kind is OutcomeKind.ACCEPTED:
             found = (pattern.search(text) for pattern in _QUEUE_IDS)
             queue_id = next((match[1] for match in found if match), None)
-        return Outcome(
+        said = Outcome(
             kind,
             f"SMTP {' '.join(shown)}: {kind.value.replace('_', ' ')}",
             provider_message_id=queue_id,
         )
+        return replies.with_refused(said, reply.refused)
 
     def verify(self, config: ProviderConfig, request: WebhookRequest) -> VerifiedRequest:
         """Refuse: an SMTP relay has no webhooks, so whatever comes as one is forged."""

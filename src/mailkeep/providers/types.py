@@ -6,14 +6,19 @@ Security: whatever holds a body, an address or a key keeps it out of its repr, a
 import enum
 import hashlib
 import hmac
-from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Literal, Protocol
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final, Literal, Protocol
 
 import msgspec
 
 from mailkeep.base.secret import Secret
 
 from .errors import ForgedWebhook
+from .message import Address as Address  # noqa: PLC0414 - told on from here
+from .message import Attachment as Attachment  # noqa: PLC0414
+from .message import OutgoingMessage as OutgoingMessage  # noqa: PLC0414
+from .message import Quiet
+from .message import Shown as Shown  # noqa: PLC0414
 
 ID_HEADER: Final = "X-Mailkeep-Id"  #: our message id, in every mail that leaves
 ID_KEY: Final = "mailkeep_id"  #: the same in the provider's metadata, which webhooks give back
@@ -23,54 +28,6 @@ MAX_REPLY: Final = 256 * 1024  #: bytes of a reply worth reading; a client may s
 MAX_WEBHOOK: Final = 1024 * 1024  #: bytes of a webhook, unless a module's capabilities say more
 
 WebhookAuth = Literal["signature", "shared_secret", "none"]
-
-
-class _Quiet(msgspec.Struct, frozen=True):
-    """A struct whose repr shows only the fields in ``_shown``."""
-
-    _shown: ClassVar[tuple[str, ...]] = ()
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._shown)
-        return f"{type(self).__name__}({shown})"
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return [(name, getattr(self, name)) for name in self._shown]
-
-
-class Address(msgspec.Struct, frozen=True):
-    """A mailbox: an ASCII addr-spec (RFC 5322 section 3.4.1) and a display name in any script."""
-
-    email: str
-    name: str = ""
-
-
-class OutgoingMessage(_Quiet, frozen=True):
-    """One mail to one recipient, as it is to leave.
-
-    ``secret``: the body opens an account. Open and click tracking, link rewriting and the
-    provider's own copy of the content are switched off where the provider lets a message do so.
-    ``date``: instant for the ``Date`` header; None leaves it to the relay (RFC 6409 section 8.2).
-    ``return_path``: envelope sender for bounces; "" is the null reverse-path; None is ``sender``.
-    """
-
-    _shown = ("id", "attempt", "stream", "secret")
-
-    id: str
-    attempt: str
-    stream: str
-    sender: Address
-    to: Address
-    reply_to: Address | None
-    subject: str
-    text: str | None
-    html: str | None
-    headers: tuple[tuple[str, str], ...]
-    secret: bool
-    tags: tuple[str, ...]
-    metadata: Mapping[str, str]
-    return_path: str | None = None
-    date: int | None = None
 
 
 class ProviderConfig(msgspec.Struct, frozen=True):
@@ -91,7 +48,7 @@ class ProviderConfig(msgspec.Struct, frozen=True):
     party: str
 
 
-class HttpRequest(_Quiet, frozen=True):
+class HttpRequest(Quiet, frozen=True):
     """One request to a provider's API. Redirects must not be followed: the key is in it."""
 
     _shown = ("method", "url")
@@ -102,8 +59,11 @@ class HttpRequest(_Quiet, frozen=True):
     body: bytes
 
 
-class SmtpRequest(_Quiet, frozen=True):
-    """One SMTP transaction. ``data`` has CRLF line ends and is not dot-stuffed yet."""
+class SmtpRequest(Quiet, frozen=True):
+    """One SMTP transaction. ``data`` has CRLF line ends and is not dot-stuffed yet.
+
+    ``also``: who gets a copy; where one of them is refused, the transaction goes on without.
+    """
 
     _shown = ("host", "port", "tls")
 
@@ -115,9 +75,10 @@ class SmtpRequest(_Quiet, frozen=True):
     mail_from: str
     rcpt_to: str
     data: bytes
+    also: tuple[str, ...] = ()
 
 
-class HttpReply(_Quiet, frozen=True):
+class HttpReply(Quiet, frozen=True):
     """What the API answered. ``body`` may be cut after ``MAX_REPLY`` + 1 bytes."""
 
     _shown = ("status",)
@@ -127,14 +88,18 @@ class HttpReply(_Quiet, frozen=True):
     body: bytes
 
 
-class SmtpReply(_Quiet, frozen=True):
-    """The reply that ended the transaction, at whatever step; ``enhanced`` may be empty."""
+class SmtpReply(Quiet, frozen=True):
+    """The reply that ended the transaction, at whatever step; ``enhanced`` may be empty.
+
+    ``refused``: how many of those who were to get a copy the relay would not have.
+    """
 
     _shown = ("code", "enhanced")
 
     code: int
     enhanced: str
     text: str
+    refused: int = 0
 
 
 class TransportFailure(msgspec.Struct, frozen=True):
@@ -232,7 +197,7 @@ class ClaimKind(enum.StrEnum):
     UNKNOWN = "unknown"  #: a word we do not know, or one event of a batch that cannot be read
 
 
-class WebhookRequest(_Quiet, frozen=True):
+class WebhookRequest(Quiet, frozen=True):
     """A request to a webhook address. ``url`` is the public one; ``received_at`` is in µs."""
 
     _shown = ("received_at",)
@@ -301,7 +266,7 @@ class VerifiedRequest:
         raise AttributeError("a VerifiedRequest does not change")
 
 
-class Claim(_Quiet, frozen=True):
+class Claim(Quiet, frozen=True):
     """One event as a provider tells it; to be deduplicated by (``provider``, ``claim_id``).
 
     ``message_id`` and ``attempt`` are ours, given back; None when the mail was never ours, or the
@@ -333,6 +298,9 @@ class Capabilities(msgspec.Struct, frozen=True):
     switch tracking off, "relay" when that is the relay's own affair. ``marks``: hosts that it puts
     into mail of ours by itself (return path, signature, tracking); one that begins with a dot
     stands for every host below it. ``mark_options``: its options that name further ones.
+    ``max_size``: octets of a whole mail as it leaves, attachments in base64 (`outgoing.size`); an
+    account's option ``max_size`` lowers it. ``max_recipients``: to, cc and bcc together.
+    ``forbidden``: endings of attachments' names, in lower case, that it does not carry.
     """
 
     idempotency_key: bool
@@ -345,6 +313,9 @@ class Capabilities(msgspec.Struct, frozen=True):
     max_webhook: int = MAX_WEBHOOK
     marks: tuple[str, ...] = ()
     mark_options: tuple[str, ...] = ()
+    max_size: int = 25 * 1024 * 1024
+    max_recipients: int = 50
+    forbidden: frozenset[str] = frozenset()
 
 
 class CannotBeAsked:
@@ -374,8 +345,13 @@ class Provider(Protocol):
         """
         ...
 
-    def read(self, reply: Reply) -> Outcome:
-        """Say what came of it. Never raises, whatever the reply holds."""
+    def read(self, reply: Reply, to: Sequence[str] = ()) -> Outcome:
+        """Say what came of it for the message's one recipient. Never raises.
+
+        Args:
+            to: the addresses that the request named, the one recipient first; empty for a mail
+                without copies. What becomes of a copy shows in the detail only.
+        """
         ...
 
     def ask(self, config: ProviderConfig, message_id: str) -> Request | None:

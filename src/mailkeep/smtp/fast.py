@@ -15,6 +15,7 @@ from base64 import b64decode
 from email.headerregistry import AddressHeader, HeaderRegistry
 
 from mailkeep.mail.types import Content
+from mailkeep.providers.types import Address, Shown
 
 from .headers import POLICY
 from .parsing import LEFT_BEHIND, STREAM_HEADER
@@ -34,6 +35,7 @@ _ADDRESS = r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-
 _WORDS = r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*"
 _ONE = re.compile(rf"(?:({_ADDRESS})|(?:({_WORDS}) )?<({_ADDRESS})>)")
 _PERSON = rf"(?:{_ADDRESS}|(?:(?:{_WORDS}|\"{_WORDS}\") )?<{_ADDRESS}>)"
+_EACH = re.compile(rf"(?:({_ADDRESS})|(?:({_WORDS}|\"{_WORDS}\") )?<({_ADDRESS})>)")
 _PEOPLE = re.compile(rf"{_PERSON}(?:, {_PERSON}){{0,100}}")
 _DATE = re.compile(
     r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} (?:19|20)\d\d \d\d:\d\d:\d\d [+-]\d{4}"
@@ -83,6 +85,8 @@ def plain(raw: bytes) -> tuple[Content, str | None] | None:
         html=bodies.get("html"),
         reply_to=None if reply_to is None else reply_to[1],
         headers=tuple(headers),
+        reply_to_name="" if reply_to is None else reply_to[0],
+        shown=Shown(_people(known.get("to")), _people(known.get("cc"))),
     )
     return content, None if stream is None else _unstructured(STREAM_HEADER, stream)
 
@@ -164,6 +168,14 @@ def _address(known: dict[str, str], name: str) -> tuple[str, str] | None:
     if not isinstance(field, AddressHeader) or len(field.addresses) != 1:
         return None
     return field.addresses[0].display_name, field.addresses[0].addr_spec
+
+
+def _people(value: str | None) -> tuple[Address, ...]:
+    """Everybody in a field that is tame."""
+    if value is None:
+        return ()
+    found = (_EACH.fullmatch(one) for one in value.split(", "))
+    return tuple(Address(one[1] or one[3], (one[2] or "").strip('"')) for one in found if one)
 
 
 def _unstructured(name: str, value: str) -> str:

@@ -7,12 +7,16 @@ left behind; what it says to people goes on.
 from email import message_from_bytes
 from email.errors import MessageError
 from email.headerregistry import AddressHeader
-from email.message import EmailMessage, MIMEPart
+from email.message import EmailMessage
 
+import msgspec
+
+from mailkeep.base import addresses
 from mailkeep.base.errors import Invalid
 from mailkeep.mail.types import Content
+from mailkeep.providers.types import Address, Shown
 
-from .headers import POLICY
+from . import parts
 
 STREAM_HEADER = "X-Mailkeep-Stream"
 
@@ -32,8 +36,10 @@ def parse(raw: bytes) -> tuple[Content, str | None]:
     Raises:
         Invalid: it is no message that we can carry whole; nothing is left out in silence.
     """
+    if b"\r\n" not in raw:
+        raw = raw.replace(b"\n", b"\r\n")
     try:
-        message = message_from_bytes(raw, policy=POLICY)
+        message = message_from_bytes(raw, policy=parts.POLICY)
         if not isinstance(message, EmailMessage):
             raise Invalid("not a message")
         return _content(message), _one(message, STREAM_HEADER)
@@ -47,29 +53,56 @@ def _content(message: EmailMessage) -> Content:
     if sender is None:
         raise Invalid("the message has no From address", field="From")
     reply_to = _address(message, "Reply-To")
-    text, html = message.get_body(("plain",)), message.get_body(("html",))
-    shown = {id(part) for part in (text, html) if part is not None}
-    for part in message.walk():
-        if not part.is_multipart() and id(part) not in shown:
-            raise Invalid("attachments are not carried yet", field=part.get_content_type())
-    if not shown:
-        raise Invalid("the message has no text")
-    headers = {
-        name: str(value)
+    found = parts.read(message)
+    headers = [
+        (name, str(value))
         for name, value in message.items()
         if name.lower() not in LEFT_BEHIND
         and not name.lower().startswith(("content-", "x-mailkeep-"))
-    }
+    ]
     return Content(
         sender=sender[1],
         sender_name=sender[0],
         to="",
         subject=_one(message, "Subject") or "",
-        text=None if text is None else _text(text),
-        html=None if html is None else _text(html),
+        text=found.text,
+        html=found.html,
         reply_to=None if reply_to is None else reply_to[1],
-        headers=tuple(headers.items()),
+        reply_to_name="" if reply_to is None else reply_to[0],
+        headers=tuple(headers),
+        attachments=tuple(found.files),
+        shown=Shown(_people(message, "To"), _people(message, "Cc")),
     )
+
+
+def to_one(content: Content, recipient: str) -> Content:
+    """What goes to one recipient of the envelope, with the header that everybody is shown.
+
+    The usual mail shows who gets it and nobody else; it then needs no header of its own.
+    """
+    shown = content.shown or Shown()
+    mine = [
+        one
+        for one in (*shown.to, *shown.cc)
+        if addresses.key(one.email) == addresses.key(recipient)
+    ]
+    alone = mine == [*shown.to] and not shown.cc
+    return msgspec.structs.replace(
+        content,
+        to=recipient,
+        to_name=mine[0].name if mine else "",
+        shown=None if alone else shown,
+    )
+
+
+def _people(message: EmailMessage, name: str) -> tuple[Address, ...]:
+    """Everybody in a field; a group's name is left behind, its members are not."""
+    fields = message.get_all(name, [])
+    if not fields:
+        return ()
+    if len(fields) > 1 or not isinstance(fields[0], AddressHeader):
+        raise Invalid(f"{name} stands there twice, or cannot be read", field=name)
+    return tuple(Address(one.addr_spec, one.display_name) for one in fields[0].addresses)
 
 
 def _address(message: EmailMessage, name: str) -> tuple[str, str] | None:
@@ -89,14 +122,3 @@ def _one(message: EmailMessage, name: str) -> str | None:
     if len(fields) > 1:
         raise Invalid(f"{name} stands there twice", field=name)
     return str(fields[0]) if fields else None
-
-
-def _text(part: MIMEPart) -> str:
-    payload = part.get_payload(decode=True)
-    if not isinstance(payload, bytes):
-        raise Invalid("a part of the message cannot be read")
-    try:
-        text = payload.decode(part.get_content_charset() or "utf-8")
-    except (LookupError, UnicodeDecodeError) as error:
-        raise Invalid("a part is not in the character set that it names") from error
-    return text.replace("\r\n", "\n")

@@ -7,6 +7,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from mailkeep.base.errors import Unavailable
 
 from . import door
+from .types import Limits
 
 Deliver = Callable[[list[str], bytes], Awaitable[None]]  # (recipients, raw message)
 
@@ -34,6 +35,8 @@ def _return_path(envelope: Envelope) -> bytes:
     return f"Return-Path: <{sender}>\r\n".encode()
 
 
-async def listen(host: str, port: int, deliver: Deliver) -> door.Listener:
+async def listen(
+    host: str, port: int, deliver: Deliver, limits: Limits | None = None
+) -> door.Listener:
     """Listen; the listener tells the port when ``port`` was 0."""
-    return await door.listen(_Handler(deliver), host, port)
+    return await door.listen(_Handler(deliver), host, port, limits)

@@ -1,7 +1,7 @@
 """Submission (RFC 6409): an application hands mail in, with an API key as its password.
 
 250 is said only after the commit. A message to several recipients becomes one message each, all
-stored in one commit or none.
+stored in one commit or none: the envelope says who gets it, the header what each of them is shown.
 
 Security: reads hostile input. The key is asked for before any mail command, is not taken over a
 network in clear, and is judged again in the transaction that stores a message.
@@ -38,14 +38,15 @@ from . import asked, door
 from .connection import Connection
 from .fast import plain
 from .guests import Guests
-from .parsing import parse
+from .parsing import parse, to_one
 from .tls import Certificate
-from .types import SubmissionSettings, is_loopback
+from .types import MEBIBYTE, SubmissionSettings, is_loopback
 
 log = structlog.get_logger(__name__)
 
 BIG = 256 * 1024  #: octets from which a message is read in a thread: others are served meanwhile
 THREADS = 2
+MAX_STORED = 100 * MEBIBYTE  #: that one message may come to, for all its recipients
 #: The key has gone since it signed in. Not for good: a relay that signs in anew learns why, and
 #: keeps its mail, where a 550 would have it bounce what waits.
 _SIGN_IN_AGAIN = "421 4.7.0 the key is not good any more, sign in again"
@@ -140,16 +141,28 @@ class _Handler(door.Door):
         stream = asked.stream(named, grant.streams, self._default)
         grant.require(Scope.SEND, streams=(stream,), network=key.network)
         again = asked.idempotency(raw)
-        checked = [
-            running.intake.check(
-                NewMessage(
-                    stream=stream,
-                    content=msgspec.structs.replace(content, to=recipient),
-                    idempotency=None if again is None else (grant.line, f"{again}\n{recipient}"),
+        people = list(dict.fromkeys(recipients))
+        if len(people) > 1:
+            if stream in running.streams and running.streams[stream].secret:
+                raise Invalid("mail of a secret stream goes to one person only", field="RCPT TO")
+            if len(raw) * len(people) > MAX_STORED:
+                raise Invalid("too large for so many recipients: send it to a few at a time")
+
+        def check() -> list[NewMessage]:
+            return [
+                running.intake.check(
+                    NewMessage(
+                        stream=stream,
+                        content=to_one(content, recipient),
+                        idempotency=None
+                        if again is None
+                        else (grant.line, f"{again}\n{recipient}"),
+                    )
                 )
-            )
-            for recipient in dict.fromkeys(recipients)
-        ]
+                for recipient in people
+            ]
+
+        checked = check() if len(raw) < BIG else await asyncio.to_thread(check)
         senders = {new.content.sender for new in checked}
         grant.require(Scope.SEND, senders=senders, network=None)
         # Only where a key was used before might some of it be refused where it is stored.
@@ -197,7 +210,8 @@ def refusal(error: MailkeepError) -> str:
             # RFC 6531 section 3.2: no address of ours is in another script, or not one at all.
             return f"550 5.1.7 {error}{where}; addresses must be plain ASCII"
         case Invalid() | Conflict():
-            return f"550 5.6.0 {error}{where}"
+            # A part's type may hold anything.
+            return f"550 5.6.0 {error}{where}".encode("ascii", "replace").decode()
         case _:
             return "451 4.3.0 local error, try again"
 

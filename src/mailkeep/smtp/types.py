@@ -60,7 +60,7 @@ class SubmissionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     cleartext: str = ""
     hostname: str = "mailkeep"
     default_stream: str = "alert"
-    size: int = 10 * MEBIBYTE
+    size: int = 36 * MEBIBYTE  # what the largest message has in base64
     recipients: int = 100
     connections: int = 400
     per_network: int = 200

@@ -6,6 +6,7 @@ from email import message_from_bytes
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formataddr, formatdate
+from typing import Any
 
 from .mail import Attachment, Mail, Mailbox
 
@@ -118,17 +119,29 @@ def _body(message: EmailMessage, mail: Mail) -> None:
             message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
     else:
         message.set_content(mail.html, subtype="html", cte="quoted-printable")
+    html = message.get_body(preferencelist=("html",))
     for file in mail.attachments:
-        _attach(message, file)
+        if file.content_id and html is not None:  # an image stands with the HTML that shows it
+            html.add_related(file.content, **_headers(file))
+    for file in mail.attachments:
+        if not file.content_id or html is None:
+            _attach(message, file)
 
 
 def _attach(message: EmailMessage, file: Attachment) -> None:
-    main, _, sub = file.type.partition("/")
-    message.add_attachment(
-        file.content,
-        maintype=main or "application",
-        subtype=sub or "octet-stream",
-        filename=_line(file.name) or None,
-        disposition="inline" if file.content_id else "attachment",
-        cid=f"<{_line(file.content_id)}>" if file.content_id else None,
-    )
+    if file.type.lower().startswith("message/rfc822"):  # never in base64 (RFC 2046 section 5.2.1)
+        message.add_attachment(parse(file.content), filename=_line(file.name) or None)
+    else:
+        message.add_attachment(file.content, **_headers(file))
+
+
+def _headers(file: Attachment) -> dict[str, Any]:
+    """What stands above a file, as `EmailMessage` takes it."""
+    main, _, sub = _line(file.type).partition("/")
+    return {
+        "maintype": main or "application",
+        "subtype": sub or "octet-stream",
+        "filename": _line(file.name) or None,
+        "disposition": "inline" if file.content_id else "attachment",
+        "cid": f"<{_line(file.content_id)}>" if file.content_id else None,
+    }

@@ -38,7 +38,12 @@ _TRACKS: dict[str, frozenset[Part]] = {
     "textonly": frozenset({"text"}),
 }
 _STREAMS = {"outbound": True, "broadcast": True, "inbound": False}
-_FORBIDDEN = re.compile(r"\.(vbs|exe|bat|chm|com|cpl|hta|lnk|msi|pif|reg|scr|vbe|wsf)$", re.I)
+_FORBIDDEN = re.compile(
+    r"\.(vbs|exe|bin|bat|chm|com|cpl|crt|hlp|hta|inf|ins|isp|jse|lnk|mdb|pcd|pif|reg|scr|sct|shs"
+    r"|vbe|vba|wsf|wsh|wsl|msc|msi|msp|mst)$",
+    re.IGNORECASE,
+)
+_MAX_MAIL = 10 * 1024 * 1024  # with its attachments in base64; a batch's body may be 50 MB
 _NOT_MY_SENDER = (
     "The 'From' address you supplied ({}) is not a Sender Signature on your account. Please add and"
     " confirm this address in order to be able to use it in the 'From' field of your messages."
@@ -67,6 +72,8 @@ class Postmark(ApiStandIn):
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Route one call; paths are read without regard to case or a last slash."""
         path = request.path.lower().rstrip("/")
+        if path == "/email" and (request.content_length or 0) > _MAX_MAIL:
+            return self.too_large()
         body: object = None
         malformed = False
         if request.can_read_body:

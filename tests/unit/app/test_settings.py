@@ -39,6 +39,10 @@ def test_good_settings_take_secrets_from_the_environment() -> None:
         (GOOD | {"retention": {"claims": float("inf")}}, "claims must be 0.0416667 to"),
         (GOOD | {"retention": {"claims": 30}}, "as long as messages"),
         (GOOD | {"trusted_proxies": ["0.0.0.0/0"]}, "everyone"),
+        (
+            GOOD | {"provider": [PROVIDER | {"options": {"max_size": "10 MB"}}]},
+            "max_size is a number of octets",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(raw: dict[str, object], words: str) -> None:

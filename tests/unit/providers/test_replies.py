@@ -80,7 +80,7 @@ def test_a_huge_body_is_not_even_decoded() -> None:
         (401, OutcomeKind.UNAUTHORISED),
         (402, OutcomeKind.SUSPENDED),
         (403, OutcomeKind.UNAVAILABLE),
-        (413, OutcomeKind.REJECTED),
+        (413, OutcomeKind.SUPPRESSED_THERE),
         (429, OutcomeKind.THROTTLED),
         (500, OutcomeKind.UNAVAILABLE),
         (502, OutcomeKind.UNAVAILABLE),

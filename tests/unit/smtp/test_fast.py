@@ -16,6 +16,10 @@ people = st.sampled_from(
     [
         *("us@example.com", "Example <us@example.com>", '"Ex, ample" <us@example.com>', "<a@b>"),
         *("=?utf-8?q?Gr=C3=BC=C3=9Fe?= <us@example.com>", "a@b, c@d", "undisclosed:;", "a@", ""),
+        *(
+            '"A B" <a@b.example>, Bob C <b@c.example>, c@d.example',
+            "<a@b.example>, d <d@e.example>",
+        ),
         *("A  B <us@example.com>", "a..b@example.com", "us@example.com (comment)", "Ex.A <a@b>"),
     ]
 )

@@ -8,6 +8,7 @@ import msgspec
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import Invalid
 from mailkeep.mail.types import Content, NewMessage
+from mailkeep.providers.types import Address, Attachment
 
 MOST = 1000  #: messages in one request
 
@@ -19,16 +20,31 @@ class Person(msgspec.Struct, forbid_unknown_fields=True):
     name: str = ""
 
 
-class MessageIn(msgspec.Struct, forbid_unknown_fields=True):
-    """A message to send, to one recipient."""
+People = str | Person | list[str | Person]
 
-    to: str | Person
+
+class AttachmentIn(msgspec.Struct, forbid_unknown_fields=True):
+    """A file, in base64. With a ``content_id`` the HTML shows it, as ``cid:…``."""
+
+    filename: str
+    content: bytes
+    content_type: str = "application/octet-stream"
+    content_id: str = ""
+
+
+class MessageIn(msgspec.Struct, forbid_unknown_fields=True):
+    """A message to send: to one recipient, whose fate is its status, and copies to others."""
+
+    to: People
     sender: str | Person = msgspec.field(name="from")
     subject: str
     stream: str
     text: str | None = None
     html: str | None = None
-    reply_to: str | None = None
+    cc: People = []
+    bcc: People = []
+    reply_to: str | Person | None = None
+    attachments: Annotated[list[AttachmentIn], msgspec.Meta(max_length=100)] = []
     headers: dict[str, str] = {}
     tags: Annotated[list[str], msgspec.Meta(max_length=20)] = []
     metadata: dict[str, str] = {}
@@ -45,8 +61,13 @@ class BatchIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def to_new(one: MessageIn, caller: str, header: str | None, field: str) -> NewMessage:
-    sender = one.sender if isinstance(one.sender, Person) else Person(one.sender)
-    to = one.to if isinstance(one.to, Person) else Person(one.to)
+    """The message as the mail room takes it. Raises ``Invalid`` naming the field."""
+    sender = _person(one.sender)
+    recipients = _people(one.to)
+    if not recipients:
+        raise Invalid("the message has no recipient", field=f"{field}to")
+    to, *more_to = recipients
+    reply_to = None if one.reply_to is None else _person(one.reply_to)
     idempotency = one.idempotency_key or header
     return NewMessage(
         stream=one.stream,
@@ -58,15 +79,31 @@ def to_new(one: MessageIn, caller: str, header: str | None, field: str) -> NewMe
             subject=one.subject,
             text=one.text,
             html=one.html,
-            reply_to=one.reply_to,
+            reply_to=None if reply_to is None else reply_to.email,
+            reply_to_name="" if reply_to is None else reply_to.name,
             headers=tuple(one.headers.items()),
             tags=tuple(one.tags),
             metadata=one.metadata,
+            more_to=tuple(more_to),
+            cc=tuple(_people(one.cc)),
+            bcc=tuple(_people(one.bcc)),
+            attachments=tuple(
+                Attachment(file.filename, file.content, file.content_type, file.content_id)
+                for file in one.attachments
+            ),
         ),
         send_at=instant(one.send_at, f"{field}send_at"),
         expires_at=instant(one.expires_at, f"{field}expires_at"),
         idempotency=None if idempotency is None else (caller, idempotency),
     )
+
+
+def _person(one: str | Person) -> Address:
+    return Address(one.email, one.name) if isinstance(one, Person) else Address(one)
+
+
+def _people(some: People) -> list[Address]:
+    return [_person(one) for one in (some if isinstance(some, list) else [some])]
 
 
 def instant(when: dt.datetime | None, field: str) -> Instant | None:

@@ -1,5 +1,6 @@
 """``/v1/messages``: take mail in, tell what became of it."""
 
+import asyncio
 import datetime as dt
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from mailkeep.http import problems
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
 from mailkeep.mail import lives, queries, tracing
+from mailkeep.mail.fitting import SMALL
 from mailkeep.mail.grants import Grant, Scope
 from mailkeep.mail.lives import PAGE, Life, Wanted
 from mailkeep.mail.types import Status
@@ -111,13 +113,16 @@ class Messages(Controller):
     async def accept(self, request: Incoming, running: Running) -> Response[bytes]:
         """Durable before it is acknowledged: after 202 the messages survive a kill."""
         grant = await admit(request, running, Scope.SEND)
-        asked = batch.read(await strict_json.body(request))
+        body = await strict_json.body(request)
+        large = len(body) > SMALL
+        asked = await asyncio.to_thread(batch.read, body) if large else batch.read(body)
         header = idempotency.read(request.headers.getall(idempotency.NAME, []))
         if header is not None and not asked.single:
             raise Invalid("give each message of a batch its own key", field=idempotency.NAME)
         given = request.headers.get(tracing.HEADER)
         with tracing.accept_span(given, len(asked.items)) as trace:
-            outcomes = await sending.Sending(running, grant, asked, header, trace).take()
+            handed = sending.Sending(running, grant, asked, header, trace)
+            outcomes = await handed.take(aside=large)
         if asked.single:
             return _json(sending.sent(outcomes[0]), 202)
         answer = sending.results(outcomes)

@@ -79,13 +79,16 @@ class Sending:
         self._header = header
         self._trace = trace
 
-    async def take(self) -> list[Outcome]:
+    async def take(self, *, aside: bool) -> list[Outcome]:
         """Take in what may be taken in; what became of each message, in order.
+
+        Args:
+            aside: they are large, and checked in a thread: others are served meanwhile.
 
         Raises:
             MailkeepError: all or none was asked for, and one of them cannot be taken in.
         """
-        checked = [self._check(index) for index in range(len(self._asked.items))]
+        checked = await asyncio.to_thread(self._check_all) if aside else self._check_all()
         wrong = [one for one in checked if isinstance(one, MailkeepError)]
         if self._asked.all_or_none and wrong:
             raise wrong[0]
@@ -97,6 +100,9 @@ class Sending:
     def _error(one: NewMessage | MailkeepError) -> MailkeepError:
         assert isinstance(one, MailkeepError)
         return one
+
+    def _check_all(self) -> list[NewMessage | MailkeepError]:
+        return [self._check(index) for index in range(len(self._asked.items))]
 
     def _check(self, index: int) -> NewMessage | MailkeepError:
         one, field = self._asked.items[index], self._asked.field(index)

@@ -104,8 +104,8 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         if fact.outcome != "accepted":
             return state, []
     elif isinstance(fact, DeliveryReported):
-        if fact.event != "delivered" or fact.message is None:
-            return state, []
+        if fact.event != "delivered" or fact.message is None or fact.copy:
+            return state, []  # an attempt is confirmed once, by its own recipient
     elif not isinstance(fact, CanarySent | CanaryArrived):
         return state, []
     flow = state.flows.get(fact.provider, Flow())

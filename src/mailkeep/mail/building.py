@@ -1,0 +1,42 @@
+"""From a claimed job to the request that sends it; large ones in a thread.
+
+The interpreter runs one thing at a time, but it changes between threads: while megabytes are put
+into lines of base64, everybody else's mail goes on.
+"""
+
+import asyncio
+
+import msgspec
+
+from mailkeep.base.keys import KeyRing
+from mailkeep.providers.types import Provider, ProviderConfig, Request
+
+from .fitting import SMALL
+from .intake import to_outgoing
+from .types import Content, Job, StreamSettings
+
+
+async def request(
+    keys: KeyRing, module: Provider, config: ProviderConfig, job: Job, stream: StreamSettings
+) -> tuple[Request, list[str], str | None]:
+    """(the request, the addresses that it names, the recipient's first, the trace it came under).
+
+    Raises:
+        Unsealable: the hour's key is gone.
+        UnbuildableMessage, MisconfiguredProvider: see `Provider.build`.
+    """
+    if len(job.body) > SMALL:
+        return await asyncio.to_thread(_build, keys, module, config, job, stream)
+    return _build(keys, module, config, job, stream)
+
+
+def _build(
+    keys: KeyRing, module: Provider, config: ProviderConfig, job: Job, stream: StreamSettings
+) -> tuple[Request, list[str], str | None]:
+    body = job.body
+    if job.hour is not None:
+        body = keys.unseal_hour(job.hour, f"body {job.message}", job.body)
+    content = msgspec.json.decode(body, type=Content)
+    message = to_outgoing(content, job.message, job.attempt, stream, job.created_at)
+    named = [one.email for one in message.recipients()]
+    return module.build(config, message), named, content.trace

@@ -1,0 +1,132 @@
+"""Who a message goes to, who learns of whom by it, and whose word is about whom (pure).
+
+A message has one recipient, whose fate is its status; the others get copies. A provider that
+carries it learns every address in it, those included that a submitted mail only shows.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from mailkeep.base import addresses
+from mailkeep.providers.types import Address
+
+from .types import Content
+
+MOST = 50  #: recipients of one message, and people that one shows
+
+
+def copies(content: Content) -> list[str]:
+    """Every other address than the recipient's that who carries the message learns, each once."""
+    shown = () if content.shown is None else (*content.shown.to, *content.shown.cc)
+    people = (*content.more_to, *content.cc, *content.bcc, *shown)
+    if not people:
+        return []
+    found = {addresses.key(one.email): one.email for one in reversed(people)}
+    found.pop(addresses.key(content.to), None)
+    return list(reversed(found.values()))
+
+
+def once(content: Content) -> Content:
+    """The content with each recipient once: in ``to`` before ``cc``, in ``cc`` before ``bcc``."""
+    seen = {addresses.key(content.to)}
+
+    def new(people: tuple[Address, ...]) -> tuple[Address, ...]:
+        kept = []
+        for one in people:
+            if (key := addresses.key(one.email)) not in seen:
+                seen.add(key)
+                kept.append(one)
+        return tuple(kept)
+
+    return msgspec.structs.replace(
+        content, more_to=new(content.more_to), cc=new(content.cc), bcc=new(content.bcc)
+    )
+
+
+def joined(pseudonyms: Iterable[str]) -> str:
+    """Pseudonyms as ``messages.copies`` has them."""
+    return ",".join(pseudonyms)
+
+
+def exposed(row: Mapping[Any, Any]) -> list[str]:
+    """The pseudonyms of all that a provider learns of when it is given the message of a row of
+    ``messages``, the recipient's first."""
+    return [row["address_id"], *filter(None, row["copies"].split(","))]
+
+
+class Bait(msgspec.Struct, frozen=True):
+    """What honey addresses among the recipients ask.
+
+    Attributes:
+        only: the providers that may carry the message.
+        leaks: none may: it is given up in silence.
+    """
+
+    only: tuple[str, ...]
+    leaks: bool
+
+
+def bait(
+    people: Iterable[str],
+    honey: Mapping[str, str],
+    routes: Iterable[str],
+    only: tuple[str, ...],
+    avoid: tuple[str, ...],
+) -> Bait:
+    """Hold a message to the one provider that may know the honey addresses in it.
+
+    Args:
+        people: every address that who carries the message learns.
+        honey: the provider of each honey address, by the address's canonical form.
+        routes: providers of the stream.
+        only, avoid: what the message itself asks.
+    """
+    owners = {honey[key] for one in people if (key := addresses.key(one)) in honey} if honey else {}
+    if not owners:
+        return Bait(only, leaks=False)
+    owner = min(owners)
+    may = owner in set(routes) and owner not in avoid and (not only or owner in only)
+    return Bait((owner,), leaks=len(owners) > 1 or not may)
+
+
+def told_of(recipient: str | None, people: Mapping[str, str] | None) -> tuple[bool, str | None]:
+    """(whether a claim is about the message's own recipient, the pseudonym of whom it is about).
+
+    Args:
+        recipient: the address that the claim names.
+        people: of the message, address by pseudonym, its recipient first; None: not ours.
+    """
+    if not people:
+        return True, None
+    first = next(iter(people))
+    if len(people) == 1:
+        return True, first
+    return concerns_primary(recipient, people[first], True), about(recipient, people)
+
+
+def concerns_primary(recipient: str | None, primary: str, has_copies: bool) -> bool:
+    """Whether a provider's word is about the message's own recipient.
+
+    Args:
+        recipient: the address that the claim names.
+        primary: the recipient's address.
+        has_copies: whether the message went to, or shows, others too. A claim that names nobody
+            may then be about one of them, and moves nothing.
+    """
+    if not has_copies:
+        return True
+    return recipient is not None and addresses.key(recipient) == addresses.key(primary)
+
+
+def about(recipient: str | None, known: Mapping[str, str]) -> str | None:
+    """The pseudonym of the one that a claim is about, among the addresses of a message.
+
+    Args:
+        known: address by pseudonym.
+    """
+    if recipient is None:
+        return None
+    wanted = addresses.key(recipient)
+    return next((name for name, one in known.items() if addresses.key(one) == wanted), None)
