@@ -71,7 +71,7 @@ class Ids:
     def saw(self, request: int, answer: bytes, head: int) -> None:
         """A request was answered well."""
         if not request % self._every:
-            start = answer.index(b'["', head) + 2
+            start = answer.index(b'"id":"', head) + 6
             self.kept.append(answer[start : answer.index(b'"', start)].decode())
 
 
@@ -127,7 +127,7 @@ class _Client(asyncio.Protocol):
             return
         answer, self._buffer = self._buffer, b""
         status = answer[9:12].decode()
-        ids = answer.count(b'"', head) // 2 - 1  # all strings but the name of the field
+        ids = answer.count(b'"id":"', head)
         if status != "202":
             self._answered(status)
         elif ids != self._count:

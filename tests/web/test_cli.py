@@ -240,7 +240,7 @@ async def test_a_message_that_is_given_up_ends_the_wait_with_1() -> None:
         seen.append((request.headers["Idempotency-Key"], (await request.json())["to"]))
         if len(seen) == 1:
             raise web.HTTPServiceUnavailable  # asked again, with the same key
-        return web.json_response({"ids": ["msg_1"]}, status=202)
+        return web.json_response({"id": "msg_1"}, status=202)
 
     async def message(request: web.Request) -> web.Response:
         assert request.headers["Authorization"] == "Bearer mk_1"

@@ -67,7 +67,7 @@ async def test_what_an_application_sends_arrives_whole(up: Up, provider: str, in
         ],
     )
     assert sent["http"] == 202, sent
-    life = await up.until(sent["ids"][0], "delivered")
+    life = await up.until(sent["id"], "delivered")
     assert life["attempts"][-1]["provider"] == provider
     names = [f"{one}@example.net" for one in ("ada", "bob", "cleo", "dora")]
     for mail in (await caught(up, *names)).values():
@@ -136,7 +136,7 @@ async def test_what_one_provider_cannot_carry_goes_through_the_other(up: Up) -> 
     for name, content in (("big.bin2", big), ("setup.exe", b"MZ")):
         for _ in range(3):
             sent = await up.send(attachments=[{"filename": name, "content": encoded(content)}])
-            life = await up.until(sent["ids"][0], "delivered")
+            life = await up.until(sent["id"], "delivered")
             assert [one["provider"] for one in life["attempts"]] == ["mandrill"]
 
 

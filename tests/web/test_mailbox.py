@@ -84,7 +84,7 @@ async def test_a_mail_tells_how_it_came_and_a_stranger_is_named(up: Up) -> None:
     await up.fault("mandrill", suspend=True)
     sent = [await up.send(to=f"u{n}@example.net", stream="recovery") for n in range(4)]
     for one in sent:
-        await up.until(one["ids"][0], "delivered")
+        await up.until(one["id"], "delivered")
     await deliver(up, b"From: us@example.com\r\nSubject: stranger\r\n\r\nhttps://evil.example/x")
     mails = await listed(up, "to:u", 4)
     lives = [await page(up, mail) for mail in mails]

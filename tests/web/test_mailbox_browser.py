@@ -165,7 +165,7 @@ async def test_everything_but_news_works_without_scripts(up: Up) -> None:
 async def test_the_keyboard_alone_will_do(up: Up) -> None:
     for name in ("one", "two", "three"):
         sent = await up.send(subject=name, html="<p>rich <a href='https://x.example/'>x</a>")
-        await up.until(sent["ids"][0], "delivered")
+        await up.until(sent["id"], "delivered")
     async with browser() as launched:
         page = await _open(launched)
 
@@ -218,7 +218,7 @@ async def test_no_page_is_inaccessible_or_wider_than_a_phone(up: Up, scheme: str
     await deliver(up, mail.as_bytes())
     (path,) = await listed(up)
     await up.fault("postmark", leak=True, slow={"seconds": 0.2})
-    sent = (await up.send())["ids"][0]
+    sent = (await up.send())["id"]
     await up.until(sent, "delivered")
     parts = [f"{path}?part={name}" for name in ("html", "text", "headers", "source", "files")]
     paths = ["", "?q=nothing", "/clear", f"/messages/{sent}", "/faults", "/cm_nobody"]

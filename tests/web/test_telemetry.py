@@ -53,7 +53,7 @@ async def test_the_life_of_a_message_is_seen_from_outside(up: Up) -> None:
     await up.fault("mandrill", suspend=True)
     for number in range(6):
         sent = await up.send(stream="bulk", to=f"user{number}@example.net")
-        await up.until(sent["ids"][0], "delivered")
+        await up.until(sent["id"], "delivered")
     async with up.session.post(f"{up.url}/hooks/postmark", json={}) as reply:
         assert reply.status == 401
     families, samples = await scrape(up)
@@ -89,13 +89,13 @@ async def test_every_rule_and_panel_asks_for_what_a_running_process_tells(up: Up
 
 async def test_no_address_id_or_key_is_in_the_metrics(up: Up) -> None:
     sent = await up.send(to="ada.lovelace@example.net", metadata={"x": "planted-7f3a"})
-    await up.until(sent["ids"][0], "delivered")
+    await up.until(sent["id"], "delivered")
     async with up.session.get(f"{up.url}/nothing/ada.lovelace@example.net?key={up.key}"):
         pass
     async with up.session.get(f"{up.url}/metrics") as reply:
         text = await reply.text()
     assert "mailkeep_messages_accepted_total" in text
-    for told in ("lovelace", "planted", up.key, sent["ids"][0], "address_", "nothing/"):
+    for told in ("lovelace", "planted", up.key, sent["id"], "address_", "nothing/"):
         assert told not in text
 
 
@@ -155,7 +155,7 @@ async def test_a_trace_goes_with_a_message_and_the_same_mail_in_another_is_the_s
         headers = up.bearer() | {"traceparent": f"00-{trace}-{span}-01"}
         async with up.session.post(f"{up.url}/v1/messages", json=body, headers=headers) as reply:
             assert reply.status == 202
-            ids |= set((await reply.json())["ids"])
+            ids.add((await reply.json())["id"])
     assert len(ids) == 1
     async with asyncio.timeout(READY_SECONDS):
         await up.until(ids.pop(), "delivered")

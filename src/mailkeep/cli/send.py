@@ -81,7 +81,7 @@ def send(
         limit = aiohttp.ClientTimeout(total=30)
         async with aiohttp.ClientSession(headers=headers, timeout=limit) as session:
             api = _Api(session, f"{url}/v1/messages")
-            message = str((await api.accept(body))["ids"][0])
+            message = str((await api.accept(body))["id"])
             if not wait:
                 return {"id": message, "status": Status.QUEUED.value}
             return await _until_over(api, message, timeout, quiet=as_json)
