@@ -10,7 +10,7 @@ import pytest
 
 from mailkeep.app import settings as app_settings
 from mailkeep.base.secret import Secret
-from mailkeep.http.api.message_in import decode
+from mailkeep.http.api.message_in import MessageIn
 from mailkeep.providers.registry import get
 from mailkeep.providers.types import (
     Address,
@@ -149,7 +149,8 @@ def test_the_requests_are_what_the_api_takes(batch: bool) -> None:
     pieces = Pieces(9, "the-key", "mail", "r1", 4096, "2030-01-31T12:00:00+00:00")
     count = 3 if batch else 1
     head, _, body = pieces.request(5, count, batch).partition(b"\r\n\r\n")
-    single, messages = decode(body)
+    asked = read(body)
+    single, messages = asked.single, [one for one in asked.items if isinstance(one, MessageIn)]
     assert single is not batch
     assert [one.to for one in messages] == [wire.recipient(5 + n, "r1") for n in range(count)]
     assert all(one.text is not None and len(one.text) == 4096 for one in messages)
