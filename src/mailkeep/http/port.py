@@ -1,11 +1,11 @@
 """What the ways in need of a running Mailkeep; ``app.Application`` provides it."""
 
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 from litestar import Request
 from litestar.datastructures import State
-from litestar.params import Dependency
+from litestar.params import SkipValidation
 
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
@@ -76,4 +76,4 @@ class Services(Protocol):
 
 #: As handlers ask for them. To check a protocol member by member for each request, as the framework
 #: would, takes longer than to decode a message.
-Running = Annotated[Services, Dependency(skip_validation=True)]
+Running = SkipValidation[Services]
