@@ -18,7 +18,7 @@ from mailkeep.app.settings import parse
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
-from mailkeep.mail import services
+from mailkeep.mail import api_keys
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 
@@ -222,8 +222,8 @@ async def test_the_home_the_database_and_the_keys_are_looked_at(tmp_path: Path) 
     database = Database(settings.database_url(home), SystemClock())
     await upgrade(database)
     async with database.write() as tx:
-        await services.create_key(tx, keys, "wide", ("send",), by="test")
-        await services.create_key(tx, keys, "narrow", ("send",), ("security",), by="test")
+        await api_keys.create(tx, keys, "wide", ("send",), by="test")
+        await api_keys.create(tx, keys, "narrow", ("send",), streams=("security",), by="test")
     await database.close()
     found = await _look(home, GOOD)
     assert _states(found["database.schema"]) == {State.OK}
@@ -313,7 +313,7 @@ async def test_a_database_of_postgresql_is_asked_too(tmp_path: Path, new_postgre
     database = Database(new_postgresql, SystemClock())
     await upgrade(database)
     async with database.write() as tx:
-        await services.create_key(tx, KeyRing(tmp_path), "wide", ("send",), by="test")
+        await api_keys.create(tx, KeyRing(tmp_path), "wide", ("send",), by="test")
     await database.close()
     found = {one.id: one for one in await examine(tmp_path, settings, environ=environ)}
     assert found["database.schema"].state is State.OK
