@@ -49,6 +49,7 @@ from .wiring import subscribers
 log = structlog.get_logger(__name__)
 
 RELAY_SECONDS = 0.5
+GATHER_SECONDS = 0.04  #: under load there are hundreds of commits a second; nobody needs each
 SWEEP_SECONDS = 60.0
 WATCH_SECONDS = 0.5  #: detectors think in whole seconds; half of one is the most we add to that
 WATCH_BATCH = 500
@@ -168,7 +169,9 @@ class Application:
             raise
         loops = {
             "dispatch": self.dispatcher.run(),
-            "relay": keep("relay", self._place, RELAY_SECONDS, self._recorded),
+            "relay": keep(
+                "relay", self._place, RELAY_SECONDS, self._recorded, gather=GATHER_SECONDS / 2
+            ),
             "incidents": keep("incidents", self.incidents.tick, TICK_SECONDS),
             "response": keep("response", self.response.work, RELAY_SECONDS, self.response.awake),
             "sweep": keep("sweep", self._sweep, SWEEP_SECONDS),
@@ -183,7 +186,8 @@ class Application:
         # One loop each: a subscriber that fails holds back nobody else's facts.
         for one in self._subscribers:
             name = f"hear {one.name}"
-            loops[name] = keep(name, partial(self._hear, one), RELAY_SECONDS, self._placed)
+            hear = partial(self._hear, one)
+            loops[name] = keep(name, hear, RELAY_SECONDS, self._placed, gather=GATHER_SECONDS)
         if self.recovery is not None:
             recovery = self.recovery
             loops["recovery"] = keep(

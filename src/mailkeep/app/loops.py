@@ -43,6 +43,7 @@ async def keep(
     seconds: float,
     awake: asyncio.Event | None = None,
     pulse: Pulse | None = None,
+    gather: float = 0.0,
 ) -> None:
     """Call ``step`` until cancelled.
 
@@ -51,6 +52,7 @@ async def keep(
         seconds: how long to wait otherwise.
         awake: ends the wait early.
         pulse: where it is noted how the steps went.
+        gather: seconds for which more may come together, once there is nothing more to do at once.
     """
     pulse = pulse or Pulse()
     while True:
@@ -73,5 +75,6 @@ async def keep(
         if awake is None:
             await asyncio.sleep(wait)
             continue
+        await asyncio.sleep(gather)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(awake.wait(), wait)

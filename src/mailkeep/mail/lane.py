@@ -38,7 +38,9 @@ class Sender(Protocol):
 
 class Lane:
     """The workers of one stream. Each of its providers has as many sends under way as the stream's
-    ``concurrency``, so that one that hangs does not hold back those that do not."""
+    ``concurrency``, so that one that hangs does not hold back those that do not; and as many again
+    are claimed ahead, so that no place is empty while a commit is under way. Secrets are not: one
+    that was claimed may have been read by its provider, for all that a kill leaves us to know."""
 
     def __init__(self, sender: Sender, stream: StreamSettings) -> None:
         self.stream = stream
@@ -46,7 +48,10 @@ class Lane:
         self.awake = asyncio.Event()
         self._sender = sender
         self._providers = [route.provider for route in stream.routes]
+        self._places = {one: asyncio.Semaphore(stream.concurrency) for one in self._providers}
         self._under_way: dict[str, dict[str, float]] = {one: {} for one in self._providers}
+        self._claimed = dict.fromkeys(self._providers, 0)
+        self._most = stream.concurrency * (1 if stream.secret else 2)
         self._tasks: set[asyncio.Task[None]] = set()
         # A claim for every single answer would cost a commit each; recovery does not wait.
         self._worth = 1 if stream.priority == 0 else max(1, stream.concurrency // 2)
@@ -66,22 +71,19 @@ class Lane:
     def busy(self) -> Busy:
         """What each provider can take now."""
         late = time.monotonic() - STUCK_SECONDS
-        free = {one: self.stream.concurrency - len(sends) for one, sends in self._under_way.items()}
-        stuck = {one for one, left in free.items() if left <= 0 and self._oldest(one) < late}
+        free = {one: self._most - count for one, count in self._claimed.items()}
+        full = [one for one, place in self._places.items() if place.locked()]
+        stuck = {one for one in full if min(self._under_way[one].values(), default=late) < late}
         return Busy(free, frozenset(stuck))
-
-    def _oldest(self, provider: str) -> float:
-        return min(self._under_way[provider].values(), default=0.0)
 
     def _room(self) -> int:
         """How many messages are worth a claim now; 0 when it had better wait."""
-        most = self.stream.concurrency
         now = self._sender.now()
         free = 0
-        for provider, sends in self._under_way.items():
+        for provider, count in self._claimed.items():
             breaker = self.breakers.get(provider, Breaker())
             if breaker.closed():
-                free += most - len(sends)
+                free += self._most - count
             elif breaker.may_probe(now):
                 free += 1
         return min(free, MOST_AT_ONCE) if free >= self._worth or not self._tasks else 0
@@ -97,7 +99,7 @@ class Lane:
             log.warning("outbox.unavailable", stream=self.stream.name, error=str(error))
             return False
         for job in jobs:
-            self._under_way[job.provider][job.attempt] = time.monotonic()
+            self._claimed[job.provider] += 1
             task = asyncio.create_task(self._work(job))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -106,12 +108,31 @@ class Lane:
     async def _work(self, job: Job) -> None:
         try:
             try:
-                sent = await self._sender.send(job, self.stream)
+                sent = await self._send(job)
             finally:
                 # The place is free once the provider has answered; writing it down takes its time.
-                del self._under_way[job.provider][job.attempt]
+                self._claimed[job.provider] -= 1
                 self.awake.set()
             await self._sender.finish(self, job, sent)
         except Exception as error:
             # The lease brings the message back; a worker's fault must not end the lane.
             log.error("attempt.failed", attempt=job.attempt, error=type(error).__name__)
+
+    async def _send(self, job: Job) -> tuple[Outcome, float] | None:
+        """Send when there is a place; None when it is held back: there is none for long, or the
+        provider was left meanwhile."""
+        place = self._places[job.provider]
+        ahead = place.locked()
+        try:
+            async with asyncio.timeout(STUCK_SECONDS):
+                await place.acquire()
+        except TimeoutError:
+            return None
+        try:
+            if ahead and not self.breakers.get(job.provider, Breaker()).closed():
+                return None
+            self._under_way[job.provider][job.attempt] = time.monotonic()
+            return await self._sender.send(job, self.stream)
+        finally:
+            self._under_way[job.provider].pop(job.attempt, None)
+            place.release()

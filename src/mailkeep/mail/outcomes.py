@@ -31,7 +31,8 @@ class Finished(msgspec.Struct, frozen=True):
     """An attempt that is over.
 
     Attributes:
-        outcome: None when nothing left the house: the provider was cut between claim and send.
+        outcome: None when nothing left the house: the provider was cut between claim and send, or
+            had no place.
         seconds: how long it took.
         reports: whether the provider tells of deliveries. Where it does, an ordinary body is kept
             until it has: a provider may answer 200 and drop the mail.
@@ -101,7 +102,7 @@ def _sort(todo: _Written, tx: Tx, one: Finished) -> None:
     job, outcome = one.job, one.outcome
     which = {"of": job.message, "attempt": job.attempt}
     if outcome is None:
-        todo.attempts.append(_result(job, "withheld", "cut off before it was sent", 0.0, None))
+        todo.attempts.append(_result(job, "withheld", "held back before it was sent", 0.0, None))
         todo.again.append(which | {"when": tx.now})
         return
     theirs = outcome.provider_message_id
