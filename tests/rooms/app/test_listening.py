@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
-from mailkeep.mail import api_keys, queries
+from mailkeep.mail import api_keys, lives
 from mailkeep.mail import tables as mail_tables
 from mailkeep.smtp import receiving
 from mailkeep.watch.tables import canaries
@@ -111,7 +111,7 @@ async def test_applications_hand_mail_in_by_what_the_settings_say(tmp_path: Path
             answer = await asyncio.to_thread(_submit, port, key)
             assert answer.startswith("250 2.0.0 msg_")
             async with running.database.read() as tx:
-                assert (await queries.message(tx, answer.split()[2])).stream == "alert"
+                assert (await lives.one(tx, answer.split()[2])).stream == "alert"
         reader, writer = await asyncio.open_connection("127.0.0.1", ports[1])
         assert await reader.readline() == b"220 submit.example.com Mailkeep\r\n"
     assert (await reader.read()).startswith(b"421 4.3.2")
