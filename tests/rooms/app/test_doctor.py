@@ -18,7 +18,7 @@ from mailkeep.app.settings import parse
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
-from mailkeep.mail import services
+from mailkeep.mail import api_keys
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 
@@ -221,14 +221,26 @@ async def test_the_home_the_database_and_the_keys_are_looked_at(tmp_path: Path) 
     settings = parse(RAW)
     database = Database(settings.database_url(home), SystemClock())
     await upgrade(database)
+    bound = {"streams": ("security",), "domains": ("example.com",), "networks": ("192.0.2.0/24",)}
     async with database.write() as tx:
-        await services.create_key(tx, keys, "wide", ("send",), by="test")
-        await services.create_key(tx, keys, "narrow", ("send",), ("security",), by="test")
+        await api_keys.create(tx, keys, "wide", ("send",), by="test")
+        await api_keys.create(tx, keys, "narrow", ("send",), **bound, by="test")
+        for one in bound:
+            left = {name: values for name, values in bound.items() if name != one}
+            await api_keys.create(tx, keys, f"without {one}", ("send",), **left, by="test")
+        await api_keys.create(tx, keys, "reader", ("read",), by="test")
+        await api_keys.create(tx, keys, "over", ("send",), expires_at=tx.now - 1, by="test")
     await database.close()
     found = await _look(home, GOOD)
     assert _states(found["database.schema"]) == {State.OK}
     assert _states(found["home.permissions"]) == {State.OK}
-    assert [one.about for one in found["keys.scopes"]] == ["wide"]
+    steps = {one.about: one.next for one in found["keys.scopes"]}
+    assert steps == {
+        "wide": "make one with --stream, --domain, --network, and revoke this one",
+        "without streams": "make one with --stream, and revoke this one",
+        "without domains": "make one with --domain, and revoke this one",
+        "without networks": "make one with --network, and revoke this one",
+    }
     durability = [one for one in found["database.sqlite"] if one.about == "durability"]
     assert _states(durability) == {State.OK}
 
@@ -313,7 +325,7 @@ async def test_a_database_of_postgresql_is_asked_too(tmp_path: Path, new_postgre
     database = Database(new_postgresql, SystemClock())
     await upgrade(database)
     async with database.write() as tx:
-        await services.create_key(tx, KeyRing(tmp_path), "wide", ("send",), by="test")
+        await api_keys.create(tx, KeyRing(tmp_path), "wide", ("send",), by="test")
     await database.close()
     found = {one.id: one for one in await examine(tmp_path, settings, environ=environ)}
     assert found["database.schema"].state is State.OK
