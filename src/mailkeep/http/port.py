@@ -1,10 +1,11 @@
 """What the ways in need of a running Mailkeep; ``app.Application`` provides it."""
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import msgspec
 from litestar import Request
 from litestar.datastructures import State
+from litestar.params import SkipValidation
 
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
@@ -47,8 +48,7 @@ class StandInView(msgspec.Struct, frozen=True):
     control: str
 
 
-@runtime_checkable  # the framework checks what it injects
-class Running(Protocol):
+class Services(Protocol):
     """The services behind the doors."""
 
     dev: bool
@@ -72,3 +72,8 @@ class Running(Protocol):
 
     @property
     def telemetry(self) -> Telemetry: ...
+
+
+#: As handlers ask for them. To check a protocol member by member for each request, as the framework
+#: would, takes longer than to decode a message.
+Running = SkipValidation[Services]

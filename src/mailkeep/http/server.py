@@ -80,7 +80,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         handlers += [mailbox(running), to_mailbox]
     app = Litestar(
         handlers,
-        dependencies={"running": Provide(provide)},
+        dependencies={"running": Provide(provide, use_cache=True)},
         before_request=names_something,
         exception_handlers={
             MailkeepError: problems.on_our_error,

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import insert, select
 
 from mailkeep.base import addresses as address_rules
-from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.errors import Conflict, Invalid
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing, digest
@@ -23,6 +23,7 @@ from .outbox import due
 from .tracing import untraced
 from .types import Content, NewMessage, Status, StreamSettings, Taken
 
+MOST_AHEAD = 3_660 * DAY  #: ten years: further off is a mistyped year
 REUSED = "this idempotency key was used for another message"
 
 
@@ -126,8 +127,10 @@ class Intake:
         """Refuse a message that would be over before it may be sent."""
         if new.send_at is None:
             return
-        longest = self._database.clock.now() + round(stream.expires * SECOND)
-        if new.send_at >= (longest if new.expires_at is None else min(new.expires_at, longest)):
+        ahead = round(stream.expires * SECOND) if stream.secret else MOST_AHEAD
+        if new.send_at >= self._database.clock.now() + ahead:
+            raise Invalid("that is too far ahead", field=f"{field}send_at")
+        if new.expires_at is not None and new.send_at >= new.expires_at:
             raise Invalid("it would have expired by then", field=f"{field}send_at")
 
     def _too_small(
@@ -231,7 +234,7 @@ class Intake:
         message = new_id("msg", now)
         address = self._named(rows, new.content.to)
         copies = [self._named(rows, one) for one in others]
-        longest = now + round(stream.expires * SECOND)
+        longest = max(now, new.send_at or now) + round(stream.expires * SECOND)
         expires_at = longest if new.expires_at is None else min(new.expires_at, longest)
         rows.copies.extend({"address_id": one, "message_id": message} for one in copies)
         rows.messages.append(

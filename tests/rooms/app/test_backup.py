@@ -18,7 +18,8 @@ from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.base.secret import Secret
 from mailkeep.events import audit
 from mailkeep.events.tables import events
-from mailkeep.mail import lives, outbox, queries, services, tables
+from mailkeep.mail import api_keys, lives, outbox, queries, services, tables
+from mailkeep.mail.grants import Scope
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Content, NewMessage, RouteSettings, StreamSettings
 from mailkeep.recovery import tables as recovery_tables
@@ -204,8 +205,8 @@ async def test_a_new_home_needs_the_keys_of_the_old(house: House, tmp_path: Path
 
 async def test_what_was_stopped_since_stays_stopped(house: House, tmp_path: Path) -> None:
     async with house.database.write() as tx:
-        key = await services.create_key(tx, house.keys, "app", ("send",), by="test")
-        kept = await services.create_key(tx, house.keys, "kept", ("send",), by="test")
+        key = await api_keys.create(tx, house.keys, "app", ("send",), by="test")
+        kept = await api_keys.create(tx, house.keys, "kept", ("send",), by="test")
         await services.cut_off(house.database, tx, "b", by="x", reason="before", since=tx.now)
         await _account(tx)
         await house.accept(tx, 1)
@@ -218,7 +219,7 @@ async def test_what_was_stopped_since_stays_stopped(house: House, tmp_path: Path
         await services.cut_off(house.database, tx, "a", by="x", reason="since", since=tx.now)
         await services.restore(house.database, tx, "b", by="x", reason="again")
         await services.rest_provider(house.database, tx, "c", by="x", reason="quiet", since=tx.now)
-        await services.revoke_keys(tx, "app", by="test")
+        await api_keys.revoke(tx, "app", by="test")
     await house.database.close()
 
     found = await asyncio.to_thread(house.restore, copy)
@@ -233,7 +234,7 @@ async def test_what_was_stopped_since_stays_stopped(house: House, tmp_path: Path
         assert await queries.resting(tx)
         for presented, good in ((key, False), (kept, True)):
             try:
-                await services.authorise(tx, house.keys, presented, "send")
+                await api_keys.authorise(tx, house.keys, presented, Scope.SEND, network="127.0.0.1")
                 assert good
             except Exception:
                 assert not good

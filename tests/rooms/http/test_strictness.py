@@ -49,7 +49,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"subject": 7}, "subject"),
     ({"subject": None}, "subject"),
     ({"subject": ["Hello"]}, "subject"),
-    ({"to": ["ada@example.net", 7]}, "to"),
+    ({"to": ["ada@example.net", 7]}, "to[1]"),
     ({"headers": ["X-A"]}, "headers"),
     ({"headers": {"X-A": 1}}, "headers[...]"),
     ({"tags": "a"}, "tags"),

@@ -255,7 +255,13 @@ def test_a_message_too_large_for_a_route_avoids_it(keys: KeyRing, tmp_path: obje
 
 @pytest.mark.parametrize(
     ("send_at", "expires_at", "good"),
-    [(3600, None, True), (3600, 3601, True), (3600, 3600, False), (86_401, None, False)],
+    [
+        (3600, None, True),
+        (3600, 3601, True),
+        (3600, 3600, False),
+        (400 * 86_400, None, True),
+        (3_661 * 86_400, None, False),
+    ],
 )
 def test_what_would_expire_before_it_is_sent_is_refused(
     keys: KeyRing, tmp_path: object, send_at: int, expires_at: int | None, good: bool
