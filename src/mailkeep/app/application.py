@@ -25,6 +25,7 @@ from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
+from mailkeep.mail.returns import Returns
 from mailkeep.mail.taking import Taking
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
@@ -101,6 +102,7 @@ class Application:
         )
         self.taking = Taking(self.intake, self.shared)
         self.claims = Claims(self.database, self.shared, self.providers)
+        self.returns = Returns(self.database, self.keys, self.claims, self.providers)
         self.dispatcher = Dispatcher(
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
         )
@@ -236,12 +238,16 @@ class Application:
             )
 
     async def receive(self, recipients: list[str], raw: bytes) -> None:
-        """Take a received mail in: canaries to the canaries; in development, all other mail to the
-        mailbox."""
+        """Take a received mail in: canaries to the canaries, bounces to the messages that they came
+        back for; in development, all other mail to the mailbox."""
         canaries = self.canaries
         others = [one for one in recipients if canaries is None or not canaries.ours(one)]
         if canaries is not None and len(others) < len(recipients):
             await canaries.receive(recipients, raw)
+        returned = [one for one in others if self.returns.ours(one)]
+        if returned:
+            await self.returns.receive(returned, raw)
+            others = [one for one in others if one not in returned]
         if self.dev and others:
             async with self.database.write() as tx:
                 for recipient in others:
