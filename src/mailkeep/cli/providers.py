@@ -7,14 +7,14 @@ from typing import Annotated, TypeVar
 import typer
 
 from mailkeep.app.settings import Settings
-from mailkeep.base.clock import MINUTE, iso
+from mailkeep.base.clock import MINUTE, iso, when
 from mailkeep.mail import queries, services
 from mailkeep.mail.queries import ProviderState
 from mailkeep.response.keeping import take_turn
 from mailkeep.store.database import Database, Tx
 
 from .house import DEFAULT_HOME, Home, operator, provider, read, settings, write
-from .output import Json, group, plain, result, table, when
+from .output import Json, group, plain, result, table
 
 T = TypeVar("T")
 

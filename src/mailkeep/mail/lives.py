@@ -17,7 +17,7 @@ from mailkeep.base.ids import earliest, is_id
 from mailkeep.store.database import Tx
 
 from . import tables
-from .types import Status
+from .types import Status, split
 
 PAGE = 200  #: messages on a page, at most
 SCAN = 10_000  #: messages that are looked at for a page
@@ -206,10 +206,6 @@ def _view(row: Any) -> Life:
         row["next_at"],
         row["tries"],
         row["provider"],
-        _names(row["only"]),
-        _names(row["avoid"]),
+        split(row["only"]),
+        split(row["avoid"]),
     )
-
-
-def _names(joined: str) -> tuple[str, ...]:
-    return tuple(one for one in joined.split(",") if one)

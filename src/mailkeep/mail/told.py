@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from mailkeep.base.clock import Instant, iso
+from mailkeep.base.clock import iso, when
 
 from .lives import AttemptView, EventView, Life
 from .types import Status
@@ -88,10 +88,6 @@ def life(
             AttemptOut(a.id, a.provider, iso(a.started_at), a.outcome, a.detail) for a in attempts
         ],
         events=[
-            EventOut(e.provider, e.event, iso(e.received_at), _maybe(e.at_provider)) for e in events
+            EventOut(e.provider, e.event, iso(e.received_at), when(e.at_provider)) for e in events
         ],
     )
-
-
-def _maybe(at: Instant | None) -> str | None:
-    return None if at is None else iso(at)

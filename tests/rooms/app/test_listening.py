@@ -112,9 +112,19 @@ def test_the_canaries_domain_takes_no_bounces() -> None:
 
 def _accepted(message: str, now: int) -> dict[str, object]:
     return {
-        "id": message, "stream": "alert", "priority": 2, "address_id": "address_1",
-        "status": "accepted", "secret": False, "only": "", "avoid": "", "tries": 1,
-        "created_at": now, "expires_at": now + HOUR, "next_at": now, "provider": "r",
+        "id": message,
+        "stream": "alert",
+        "priority": 2,
+        "address_id": "address_1",
+        "status": "accepted",
+        "secret": False,
+        "only": "",
+        "avoid": "",
+        "tries": 1,
+        "created_at": now,
+        "expires_at": now + HOUR,
+        "next_at": now,
+        "provider": "r",
     }
 
 

@@ -156,9 +156,7 @@ async def _ask(tx: Tx) -> DatabaseFacts:
 
 def _key(one: api_keys.KeyView) -> KeyFact:
     bindings = (("stream", one.streams), ("domain", one.domains), ("network", one.networks))
-    return KeyFact(
-        one.name, tuple(one.scopes), tuple(what for what, bound in bindings if not bound)
-    )
+    return KeyFact(one.name, one.scopes, tuple(what for what, bound in bindings if not bound))
 
 
 def _secrets(settings: Settings, environ: Mapping[str, str]) -> dict[tuple[str, str], str]:
