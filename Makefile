@@ -31,7 +31,7 @@ bench: $(VENV)/.dev  ## the gateway's rates beside Postfix's; BENCH="--quick --o
 	$(BIN)/python -m mailkeep_bench $(BENCH)
 
 test: $(VENV)/.dev  ## everything that must hold
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs
 	$(BIN)/python tests/proofs/kills.py $(KILLS) > docs/proofs/kills.md.new
