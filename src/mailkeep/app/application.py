@@ -161,13 +161,13 @@ class Application:
         if self.database.is_sqlite:
             async with self.database.write() as tx:
                 await outbox.release_leases(tx)
-        self._warn()
         keep = partial(loop, pulse=self.telemetry.pulse)
         try:
             await self._listen()
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
+        self._warn()
         loops = {
             "dispatch": self.dispatcher.run(),
             "relay": keep("relay", self._place, RELAY_SECONDS, self._recorded),
@@ -229,6 +229,12 @@ class Application:
 
         if self.settings.telemetry.heartbeat_url and self.telemetry.heartbeat is None:
             log.warning("heartbeat.missing", meaning="heartbeat_url is empty: nobody is told")
+        if self.returns.domains and self._listener is None and not self.dev:
+            log.warning(
+                "bounces.unread",
+                domains=sorted(self.returns.domains),
+                meaning="bounces come to these domains, and nothing takes mail in: [canary] listen",
+            )
         https = self.public_url.startswith("https:")
         if self.recovery is not None and https and not self.trusted_proxies:
             log.warning(

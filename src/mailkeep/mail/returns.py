@@ -52,6 +52,9 @@ class Returns:
     Args:
         claims: where they go, as claims of the relay that carried the mail.
         providers: by name.
+
+    Attributes:
+        domains: to which bounces come back.
     """
 
     def __init__(
@@ -68,11 +71,12 @@ class Returns:
         for name, one in providers.items():
             if (domain := _domain(one)) is not None:
                 self._relays.setdefault(domain, []).append(name)
+        self.domains = frozenset(self._relays)
         self._reading = asyncio.Lock()
 
     def ours(self, address: str) -> bool:
         """Whether mail to an address comes to a return path's domain."""
-        return addresses.domain(address).lower() in self._relays
+        return addresses.domain(address).lower() in self.domains
 
     async def receive(self, recipients: Sequence[str], raw: bytes) -> int:
         """Take in what came to return paths; how many claims of it were new.

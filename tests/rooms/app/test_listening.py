@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select
+from structlog.testing import capture_logs
 
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
@@ -86,23 +87,30 @@ async def test_it_listens_sends_and_keeps_nothing_of_a_stranger(tmp_path: Path) 
 async def test_a_bounce_finds_its_message(tmp_path: Path) -> None:
     port = _free_port()
     settings = _settings(port, (RELAY | {"options": {"return_path_domain": "bounce.example"}},))
-    async with Application(settings, tmp_path, environ={"A": "key"}) as running:
-        async with running.database.write() as tx:
-            message = new_id("msg", tx.now)
-            await tx.run(insert(mail_tables.messages).values(**_accepted(message, tx.now)))
-            await tx.run(
-                insert(mail_tables.attempts).values(
-                    id="att_1", message_id=message, provider="r", started_at=1, outcome="accepted"
-                )
+    with capture_logs() as logs:
+        async with Application(settings, tmp_path, environ={"A": "key"}) as running:
+            await _bounce(running, port)
+    assert "bounces.unread" not in [one["event"] for one in logs]
+
+
+async def _bounce(running: Application, port: int) -> None:
+    """A mail that a relay took comes back: to an address that is not quite its own, then to it."""
+    async with running.database.write() as tx:
+        message = new_id("msg", tx.now)
+        await tx.run(insert(mail_tables.messages).values(**_accepted(message, tx.now)))
+        await tx.run(
+            insert(mail_tables.attempts).values(
+                id="att_1", message_id=message, provider="r", started_at=1, outcome="accepted"
             )
-        path = return_path(running.keys, running.providers["r"], message)
-        assert path is not None
-        failed = b"X-Failed-Recipients: ada@example.net\r\n\r\nRCPT TO: 550 5.1.1 no\r\n"
-        for to, status in ((f"b{path}", "accepted"), (path, "bounced")):
-            assert await asyncio.to_thread(_send, port, "", to, failed) == 250
-            async with running.database.read() as tx:
-                assert (await lives.one(tx, message)).status == status
-        assert running.claims.refused["r", FORGED] == 1
+        )
+    path = return_path(running.keys, running.providers["r"], message)
+    assert path is not None
+    failed = b"X-Failed-Recipients: ada@example.net\r\n\r\nRCPT TO: 550 5.1.1 no\r\n"
+    for to, status in ((f"b{path}", "accepted"), (path, "bounced")):
+        assert await asyncio.to_thread(_send, port, "", to, failed) == 250
+        async with running.database.read() as tx:
+            assert (await lives.one(tx, message)).status == status
+    assert running.claims.refused["r", FORGED] == 1
 
 
 def test_the_canaries_domain_takes_no_bounces() -> None:
