@@ -128,6 +128,29 @@ def test_the_makes_that_the_documents_name_exist() -> None:
         assert {one or other for one, other in named} <= targets, page
 
 
+def test_the_commands_that_the_documents_name_exist() -> None:
+    """In code only: a line of it, or what stands between two backticks."""
+    root = typer.main.get_command(app)
+    code = re.compile(r"^(?:\$ )?(mailkeep [^`\n]+)|`(mailkeep [^`]+)`", re.MULTILINE)
+    named, wrong = 0, []
+    for page in [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *(ROOT / "docs").rglob("*.md")]:
+        for line, inline in code.findall(page.read_text()):
+            command, words = root, (line or inline).split()[1:]
+            while words and words[0] in getattr(command, "commands", {}):
+                command = command.commands[words.pop(0)]
+            named += 1
+            options = {"--help", *(opt for one in command.params for opt in one.opts)}
+            options |= {opt for one in command.params for opt in one.secondary_opts}
+            given = {one.partition("=")[0] for one in words if one.startswith("--")}
+            lost = command is root or (
+                hasattr(command, "commands") and words and words[0].isalpha()
+            )
+            if lost or not given <= options:
+                wrong.append(f"{page.name}: {line or inline}")
+    assert named > 20
+    assert wrong == []
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):

@@ -25,6 +25,7 @@ from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
+from mailkeep.mail.returns import Returns
 from mailkeep.mail.taking import Taking
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
@@ -102,6 +103,7 @@ class Application:
         )
         self.taking = Taking(self.intake, self.shared)
         self.claims = Claims(self.database, self.shared, self.providers)
+        self.returns = Returns(self.database, self.keys, self.claims, self.providers)
         self.dispatcher = Dispatcher(
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
         )
@@ -160,13 +162,13 @@ class Application:
         if self.database.is_sqlite:
             async with self.database.write() as tx:
                 await outbox.release_leases(tx)
-        self._warn()
         keep = partial(loop, pulse=self.telemetry.pulse)
         try:
             await self._listen()
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
+        self._warn()
         loops = {
             "dispatch": self.dispatcher.run(),
             "relay": keep(
@@ -231,6 +233,12 @@ class Application:
 
         if self.settings.telemetry.heartbeat_url and self.telemetry.heartbeat is None:
             log.warning("heartbeat.missing", meaning="heartbeat_url is empty: nobody is told")
+        if self.returns.domains and self._listener is None and not self.dev:
+            log.warning(
+                "bounces.unread",
+                domains=sorted(self.returns.domains),
+                meaning="bounces come to these domains, and nothing takes mail in: [canary] listen",
+            )
         https = self.public_url.startswith("https:")
         if self.recovery is not None and https and not self.trusted_proxies:
             log.warning(
@@ -240,12 +248,16 @@ class Application:
             )
 
     async def receive(self, recipients: list[str], raw: bytes) -> None:
-        """Take a received mail in: canaries to the canaries; in development, all other mail to the
-        mailbox."""
+        """Take a received mail in: canaries to the canaries, bounces to the messages that they came
+        back for; in development, all other mail to the mailbox."""
         canaries = self.canaries
         others = [one for one in recipients if canaries is None or not canaries.ours(one)]
         if canaries is not None and len(others) < len(recipients):
             await canaries.receive(recipients, raw)
+        returned = [one for one in others if self.returns.ours(one)]
+        if returned:
+            await self.returns.receive(returned, raw)
+            others = [one for one in others if one not in returned]
         if self.dev and others:
             async with self.database.write() as tx:
                 for recipient in others:

@@ -169,6 +169,13 @@ def parse(raw: Mapping[str, object]) -> Settings:
     if settings.submission is not None:
         smtp_types.check(settings.submission, settings.streams())
     canary, honey = watching.check(settings)
+    for provider in settings.provider:
+        bounces = provider.options.get("return_path_domain", "").strip().lower()
+        if provider.kind == "smtp" and canary is not None and bounces == canary.domain:
+            raise BadSettings(
+                f"provider {provider.name}: return_path_domain is the canaries': nothing else comes"
+                " to that domain; take another one"
+            )
     return msgspec.structs.replace(settings, canary=canary, honey=honey)
 
 

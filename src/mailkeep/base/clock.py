@@ -53,3 +53,8 @@ def iso(at: Instant) -> str:
     seconds, micros = divmod(at, SECOND)
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
     return f"{stamp}.{micros // 1000:03d}Z"
+
+
+def when(at: Instant | None) -> str | None:
+    """``iso`` of what may not have happened."""
+    return None if at is None else iso(at)

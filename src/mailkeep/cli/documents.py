@@ -1,11 +1,10 @@
 """Incidents and opinions as JSON (pure): one incident as the API writes it."""
 
+from mailkeep.base.clock import when
 from mailkeep.incidents.types import Incident
 from mailkeep.incidents.words import headline
 from mailkeep.response.types import CaseView
 from mailkeep.watch.correlation import Opinion
-
-from .output import when
 
 
 def opinion(one: Opinion) -> dict[str, object]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.base.clock import DAY, HOUR, SystemClock, iso
+from mailkeep.base.clock import DAY, HOUR, SystemClock, iso, when
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.mail import api_keys
@@ -14,7 +14,7 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.trust.register import nearest
 
 from .house import DEFAULT_HOME, Home, operator, read, settings, write
-from .output import Json, group, plain, result, when
+from .output import Json, group, plain, result
 
 app = group("API keys.")
 

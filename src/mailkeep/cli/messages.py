@@ -7,21 +7,23 @@ turned into its pseudonym and appears nowhere.
 import re
 from typing import Annotated
 
+import msgspec
 import typer
 
 from mailkeep.base import addresses
-from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, iso
+from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, SystemClock
 from mailkeep.base.errors import Invalid
+from mailkeep.base.ids import is_id
 from mailkeep.base.keys import KeyRing
-from mailkeep.mail import listing, queries, services
-from mailkeep.mail.listing import Happened, Listed, Wanted
-from mailkeep.mail.queries import MessageView
+from mailkeep.mail import lives, queries, services, told
+from mailkeep.mail.lives import Life, Wanted
+from mailkeep.mail.told import Listed, MessageOut
 from mailkeep.mail.types import Status
 from mailkeep.store.database import Database, Tx
 from mailkeep.trust.register import nearest
 
 from .house import DEFAULT_HOME, Home, operator, read, settings, write
-from .output import FOUND, Json, group, plain, result, table, when
+from .output import FOUND, Json, group, plain, result, table
 
 app = group("Messages: which there are, and what became of one.")
 
@@ -55,10 +57,16 @@ def list_some(
     if to is not None:
         address = to if _PSEUDONYM.fullmatch(to) else _pseudonym(KeyRing(home), to)
     start = None if since is None else SystemClock().now() - _age(since)
-    wanted = Wanted(stream, status, address, start, before)
-    found = read(home, lambda tx: listing.messages(tx, wanted, limit))
+    wanted = Wanted(
+        address,
+        None if stream is None else frozenset({stream}),
+        None if status is None else Status(status),
+        after=start,
+        cursor=None if before is None else _after(before),
+    )
+    found = [told.listed(one) for one in read(home, lambda tx: _pages(tx, wanted, limit))]
     text = table(map(_row, found), "No such message.")
-    result({"messages": [_listed(one) for one in found]}, text, as_json=as_json)
+    result({"messages": found}, text, as_json=as_json)
 
 
 @app.command()
@@ -67,41 +75,23 @@ def show(
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Say what became of a message: its attempts and what was reported, in order."""
+    """Say what became of a message: its attempts and what was reported, in order.
 
-    async def work(tx: Tx) -> tuple[MessageView, list[Happened]]:
-        return await queries.message(tx, message), await listing.history(tx, message)
+    What the breakers of a running Mailkeep keep out just now is not known here: `GET
+    /v1/messages/{id}` knows it.
+    """
+    streams = settings(home).streams()
 
-    found, history = read(home, work)
-    document = {
-        "id": found.id,
-        "stream": found.stream,
-        "status": found.status,
-        "recipient": found.address,
-        "created_at": when(found.created_at),
-        "expires_at": when(found.expires_at),
-        "attempts": [
-            {
-                "id": one.id,
-                "provider": one.provider,
-                "started_at": when(one.started_at),
-                "outcome": one.outcome,
-                "detail": one.detail,
-            }
-            for one in found.attempts
-        ],
-        "events": [
-            {
-                "at": when(one.at),
-                "what": one.what,
-                "provider": one.provider,
-                "detail": one.detail,
-                "said_at": when(one.said_at),
-            }
-            for one in history
-        ],
-    }
-    result(document, _told(found, history), as_json=as_json)
+    async def work(tx: Tx) -> MessageOut:
+        found = await lives.one(tx, message)
+        stream = streams.get(found.stream)
+        routes = set() if stream is None else {one.provider for one in stream.routes}
+        waits_for = lives.waits_for(found, routes - (await queries.cut(tx)).keys(), tx.now)
+        attempts = await lives.attempts(tx, message)
+        return told.life(found, attempts, await lives.events(tx, message), waits_for)
+
+    life = read(home, work)
+    result(life, "\n".join(map(plain, lines(life))), as_json=as_json)
 
 
 @app.command()
@@ -123,62 +113,69 @@ def requeue(
         }
 
     done = write(home, work)
-    lines = [
+    said = [
         f"{one}: sent again"
         if again
         else f"{one}: not sent again; it was not given up, or its body is gone"
         for one, again in done.items()
     ]
-    result({"requeued": done}, "\n".join(map(plain, lines)), as_json=as_json)
+    result({"requeued": done}, "\n".join(map(plain, said)), as_json=as_json)
     if not all(done.values()):
         raise typer.Exit(FOUND)
 
 
-def _listed(one: Listed) -> dict[str, object]:
-    return {
-        "id": one.id,
-        "stream": one.stream,
-        "status": one.status,
-        "recipient": one.address,
-        "created_at": when(one.created_at),
-        "provider": one.provider,
-        "tries": one.tries,
-    }
+def lines(life: MessageOut) -> list[str]:
+    """A message's life for the eye: attempts and reports stand together, in order (pure)."""
+    out = [
+        f"{life.id}: {life.status}",
+        f"  stream {life.stream}, to {life.recipient}",
+        f"  taken in {life.created_at}, expires {life.expires_at}",
+    ]
+    if life.waits_for is not None:
+        out.append(f"  waits: {life.waits_for}; looked at again {life.next_at}")
+    happened = []
+    for number, tried in enumerate(life.attempts, start=1):
+        detail = f": {tried.detail}" if tried.detail else ""
+        outcome = tried.outcome or "under way, or cut short"
+        words = f"{tried.started_at} {number}. attempt, {tried.provider}: {outcome}{detail}"
+        happened.append((tried.started_at, words))
+    for event in life.events:
+        clock = "" if event.at_provider is None else f" (by its clock {event.at_provider})"
+        words = f"{event.received_at} {event.provider} says: {event.event}{clock}"
+        happened.append((event.received_at, words))
+    happened.sort(key=lambda one: one[0])
+    return [*out, "", *(f"  {words}" for _, words in happened or [("", "nobody has tried yet")])]
+
+
+async def _pages(tx: Tx, wanted: Wanted, limit: int) -> list[Life]:
+    """Page after page, until there are enough."""
+    out: list[Life] = []
+    while True:
+        asked = msgspec.structs.replace(wanted, limit=limit - len(out))
+        page, cursor = await lives.messages(tx, asked)
+        out += page
+        if cursor is None or len(out) >= limit:
+            return out
+        wanted = msgspec.structs.replace(wanted, cursor=cursor)
 
 
 def _row(one: Listed) -> tuple[str, ...]:
     tries = f"{one.tries} {'try' if one.tries == 1 else 'tries'}"
     return (
         one.id,
-        iso(one.created_at),
+        one.created_at,
         one.status,
         one.stream,
         one.provider or "-",
         tries,
-        one.address,
+        one.recipient,
     )
 
 
-def _told(found: MessageView, history: list[Happened]) -> str:
-    lines = [
-        f"{found.id}: {found.status}",
-        f"  stream {found.stream}, to {found.address}",
-        f"  taken in {iso(found.created_at)}, expires {iso(found.expires_at)}",
-        "",
-        "Attempts",
-    ]
-    for number, one in enumerate(found.attempts, start=1):
-        detail = f": {one.detail}" if one.detail else ""
-        outcome = one.outcome or "under way, or cut short"
-        lines.append(f"  {number}. {iso(one.started_at)} {one.provider}: {outcome}{detail}")
-    if not found.attempts:
-        lines.append("  none yet")
-    lines += ["", "Events"]
-    for event in history:
-        over = f" by {event.provider}" if event.provider else ""
-        detail = f": {event.detail}" if event.detail else ""
-        lines.append(f"  {iso(event.at)} {event.what}{over}{detail}")
-    return "\n".join(map(plain, lines))
+def _after(message: str) -> str:
+    if not is_id("msg", message):
+        raise Invalid("this is not the id of a message", field="--before")
+    return lives.to_cursor(message)
 
 
 def _pseudonym(keys: KeyRing, to: str) -> str:

@@ -15,7 +15,6 @@ from typing import Annotated
 import msgspec
 import typer
 
-from mailkeep.base.clock import Instant, iso
 from mailkeep.incidents.words import obeyed
 
 FINE, FOUND, MISTAKE = 0, 1, 2  #: exit codes: all is well; something is wrong; the call was
@@ -47,7 +46,7 @@ def result(document: object, text: str, *, as_json: bool) -> None:
     """What the command was asked for.
 
     Args:
-        document: as JSON; instants in it as ``when`` writes them.
+        document: as JSON; instants in it as ``base.clock.when`` writes them.
         text: the same in words.
     """
     line = msgspec.json.encode(document).decode() if as_json else text
@@ -64,11 +63,6 @@ def note(text: str) -> None:
 def plain(text: str) -> str:
     """A line without what a terminal obeys, and without line breaks of its own."""
     return "".join(one for one in text.replace("\n", " ").replace("\t", " ") if not obeyed(one))
-
-
-def when(at: Instant | None) -> str | None:
-    """An instant as JSON has it."""
-    return None if at is None else iso(at)
 
 
 def table(rows: Iterable[Sequence[str]], none: str) -> str:

@@ -7,14 +7,14 @@ from typing import Annotated, TypeVar
 import typer
 
 from mailkeep.app.settings import Settings
-from mailkeep.base.clock import MINUTE, iso
-from mailkeep.mail import listing, services
-from mailkeep.mail.listing import ProviderState
+from mailkeep.base.clock import MINUTE, iso, when
+from mailkeep.mail import queries, services
+from mailkeep.mail.queries import ProviderState
 from mailkeep.response.keeping import take_turn
 from mailkeep.store.database import Database, Tx
 
 from .house import DEFAULT_HOME, Home, operator, provider, read, settings, write
-from .output import Json, group, plain, result, table, when
+from .output import Json, group, plain, result, table
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ Minutes = Annotated[
 @app.command("list")
 def list_all(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """List the providers: kind, party, streams, and which are cut off or rest, since when, why."""
-    known, states = settings(home), read(home, listing.states)
+    known, states = settings(home), read(home, queries.states)
     found = describe(known, states)
     rows = [("provider", "kind", "party", "state", "streams")] if found else []
     for one in found:

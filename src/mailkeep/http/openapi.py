@@ -11,6 +11,8 @@ import msgspec
 from litestar import MediaType, Request
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
+from mailkeep.mail import told
+
 from .api import incidents, messages, sending
 from .api.idempotency import LONGEST, NAME
 from .api.message_in import BatchIn, MessageIn
@@ -74,7 +76,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/messages/search", "post"): Operation(
         {200: (messages.Page,)}, body=(messages.SearchIn,), problems=WITH_BODY
     ),
-    ("/v1/messages/{message_id}", "get"): Operation({200: (messages.MessageOut,)}, problems=(404,)),
+    ("/v1/messages/{message_id}", "get"): Operation({200: (told.MessageOut,)}, problems=(404,)),
     ("/v1/incidents", "get"): Operation({200: (incidents.IncidentsOut,)}),
     ("/v1/incidents/{incident}", "get"): Operation(
         {200: (incidents.IncidentOut,)}, problems=(404,)

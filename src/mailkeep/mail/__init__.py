@@ -4,7 +4,7 @@ Owns: ``messages``, ``message_copies``, ``message_bodies``, ``attempts``, ``expo
 ``addresses``, ``claims``, ``provider_states``, ``api_keys``, ``operator_sessions``,
 ``caught_mail``.
 Publishes: ``mail.events``. Hears: nothing; other rooms call its services.
-Security: reads hostile input (messages, webhooks). The dispatcher alone holds sending keys. Secret
-bodies are sealed under hourly keys and gone once handed over. A honey address is given to its own
-provider only, whoever writes to it.
+Security: reads hostile input (messages, webhooks, bounces). The dispatcher alone holds sending
+keys. Secret bodies are sealed under hourly keys and gone once handed over. A honey address is given
+to its own provider only, whoever writes to it.
 """

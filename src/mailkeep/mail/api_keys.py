@@ -23,6 +23,7 @@ from mailkeep.store.database import Database, Tx
 
 from . import grants, tables
 from .grants import Grant
+from .types import split
 
 LONGEST = 200  #: characters of what is presented that are looked at
 KEPT = SECOND  #: for how long a key that was found is taken as good, to read a body
@@ -39,10 +40,10 @@ class KeyView(msgspec.Struct, frozen=True):
 
     id: str
     name: str
-    scopes: list[str]
-    streams: list[str]
-    domains: list[str]
-    networks: list[str]
+    scopes: tuple[str, ...]
+    streams: tuple[str, ...]
+    domains: tuple[str, ...]
+    networks: tuple[str, ...]
     created_at: Instant
     last_used_at: Instant | None
     expires_at: Instant | None
@@ -125,10 +126,10 @@ async def listing(tx: Tx) -> list[KeyView]:
         KeyView(
             row["id"],
             row["name"],
-            _words(row["scopes"]),
-            _words(row["streams"]),
-            _words(row["domains"]),
-            _words(row["networks"]),
+            split(row["scopes"]),
+            split(row["streams"]),
+            split(row["domains"]),
+            split(row["networks"]),
             row["created_at"],
             row["last_used_at"],
             row["expires_at"],
@@ -290,10 +291,10 @@ def _grant(row: RowMapping) -> Grant:
     return Grant(
         row["id"],
         row["name"],
-        frozenset(_words(row["scopes"])),
-        frozenset(_words(row["streams"])),
-        tuple(_words(row["domains"])),
-        tuple(grants.network(one) for one in _words(row["networks"])),
+        frozenset(split(row["scopes"])),
+        frozenset(split(row["streams"])),
+        split(row["domains"]),
+        tuple(grants.network(one) for one in split(row["networks"])),
         row["expires_at"],
         row["line"] or row["id"],
     )
@@ -340,7 +341,3 @@ def _good(now: Instant) -> tuple[Any, Any]:
 
 def _over(end: Instant | None, now: Instant) -> bool:
     return end is not None and end <= now
-
-
-def _words(joined: str) -> list[str]:
-    return [one for one in joined.split(",") if one]

@@ -11,6 +11,7 @@ import msgspec
 from mailkeep.base.keys import KeyRing
 from mailkeep.providers.types import Provider, ProviderConfig, Request
 
+from . import returns
 from .fitting import SMALL
 from .intake import to_outgoing
 from .types import Content, Job, StreamSettings
@@ -38,5 +39,8 @@ def _build(
         body = keys.unseal_hour(job.hour, f"body {job.message}", job.body)
     content = msgspec.json.decode(body, type=Content)
     message = to_outgoing(content, job.message, job.attempt, stream, job.created_at)
+    back = returns.return_path(keys, config, job.message)
+    if back is not None:
+        message = msgspec.structs.replace(message, return_path=back)
     named = [one.email for one in message.recipients()]
     return module.build(config, message), named, content.trace

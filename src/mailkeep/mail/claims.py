@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy import or_, select, update
 
-from mailkeep.base.clock import SECOND
+from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.events.log import record
 from mailkeep.providers import registry
@@ -43,7 +43,7 @@ LANE = 90  #: behind every stream
 
 
 class Claims:
-    """The door for webhooks.
+    """The door for what providers say: webhooks, and bounces of relays that have none.
 
     Args:
         database, shared: where claims go.
@@ -75,9 +75,12 @@ class Claims:
         try:
             found = module.parse(config, module.verify(config, request))
         except (ForgedWebhook, MalformedWebhook) as error:
-            self.refused[provider, error.slug] += 1
-            await self._refuse(provider, error.slug, request.received_at)
+            await self.refuse(provider, error.slug, request.received_at)
             raise
+        return await self.take(provider, found)
+
+    async def take(self, provider: str, found: Sequence[Claim]) -> int:
+        """Take in what a provider said and was held to; returns how much of it was new."""
         # A part at a time and behind everything else: a provider's thousand events must not keep a
         # recovery waiting.
         new = 0
@@ -122,8 +125,10 @@ class Claims:
             out.append(len(mine))
         return out
 
-    async def _refuse(self, provider: str, why: str, now: int) -> None:
-        """Record a refusal, one a second at most: a flood of forgeries must not fill the log."""
+    async def refuse(self, provider: str, why: str, now: Instant) -> None:
+        """Count a refusal, and record one a second at most: a flood of forgeries must not fill the
+        log."""
+        self.refused[provider, why] += 1
         if now - self._refused_at.get(provider, 0) < SECOND:
             return
         self._refused_at[provider] = now

@@ -17,13 +17,22 @@ from mailkeep.base.ids import earliest, is_id
 from mailkeep.store.database import Tx
 
 from . import tables
-from .queries import AttemptView
-from .types import Status
+from .types import Status, split
 
 PAGE = 200  #: messages on a page, at most
 SCAN = 10_000  #: messages that are looked at for a page
 
 _m = tables.messages
+
+
+class AttemptView(msgspec.Struct, frozen=True):
+    """One attempt; ``outcome`` None while it is under way."""
+
+    id: str
+    provider: str
+    started_at: Instant
+    outcome: str | None
+    detail: str | None
 
 
 class EventView(msgspec.Struct, frozen=True):
@@ -197,10 +206,6 @@ def _view(row: Any) -> Life:
         row["next_at"],
         row["tries"],
         row["provider"],
-        _names(row["only"]),
-        _names(row["avoid"]),
+        split(row["only"]),
+        split(row["avoid"]),
     )
-
-
-def _names(joined: str) -> tuple[str, ...]:
-    return tuple(one for one in joined.split(",") if one)

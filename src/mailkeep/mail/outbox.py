@@ -22,7 +22,7 @@ from . import recipients, tables
 from .events import FailedOver, MessageGivenUp
 from .health import Breaker, probing
 from .routing import Busy, Go, Wanted, choose
-from .types import Job, Status, StreamSettings
+from .types import Job, Status, StreamSettings, split
 
 ASK_FOR = 300 * SECOND  #: for so long a provider that may have a message is waited for, to be asked
 STANDING = "standing"  #: told when a provider was cut off, rests, or is back
@@ -111,8 +111,8 @@ async def claim(
         last = before[-1] if before else None
         unsure = last is not None and last.outcome in (None, "ambiguous")
         wanted = Wanted(
-            only=_names(row["only"]),
-            avoid=_names(row["avoid"]),
+            only=split(row["only"]),
+            avoid=split(row["avoid"]),
             tried=tuple(one.provider for one in before),
             bound=row["secret"] and unsure,
         )
@@ -327,7 +327,3 @@ async def _tried(tx: Tx, ids: list[str]) -> Mapping[str, list[_Try]]:
             if rest[1] != "withheld":
                 out.setdefault(message, []).append(_Try(*rest))
     return out
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in text.split(",") if name)

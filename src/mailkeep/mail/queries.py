@@ -13,26 +13,14 @@ from . import tables
 from .types import Status
 
 
-class AttemptView(msgspec.Struct, frozen=True):
-    """One attempt; ``outcome`` None while it is under way."""
+class ProviderState(msgspec.Struct, frozen=True):
+    """What people and playbooks have said of a provider."""
 
-    id: str
     provider: str
-    started_at: Instant
-    outcome: str | None
-    detail: str | None
-
-
-class MessageView(msgspec.Struct, frozen=True):
-    """A message without its body and without its address."""
-
-    id: str
-    stream: str
-    status: str
-    address: str
-    created_at: Instant
-    expires_at: Instant
-    attempts: list[AttemptView]
+    cut_at: Instant | None
+    cut_reason: str
+    rested_at: Instant | None
+    rest_reason: str
 
 
 class CaughtMail(msgspec.Struct, frozen=True):
@@ -42,27 +30,6 @@ class CaughtMail(msgspec.Struct, frozen=True):
     at: Instant
     recipient: str
     raw: bytes
-
-
-async def message(tx: Tx, message_id: str) -> MessageView:
-    """One message with its attempts in order. Raises ``NotFound``."""
-    m, a = tables.messages, tables.attempts
-    row = await tx.one(select(m).where(m.c.id == message_id))
-    if row is None:
-        raise NotFound("no such message")
-    tries = await tx.all(select(a).where(a.c.message_id == message_id).order_by(a.c.id))
-    return MessageView(
-        row["id"],
-        row["stream"],
-        row["status"],
-        row["address_id"],
-        row["created_at"],
-        row["expires_at"],
-        [
-            AttemptView(t["id"], t["provider"], t["started_at"], t["outcome"], t["detail"])
-            for t in tries
-        ],
-    )
 
 
 async def attempted(tx: Tx, message_id: str) -> frozenset[str]:
@@ -158,6 +125,21 @@ async def rest_reason(tx: Tx, provider: str) -> str | None:
     resting = (s.c.provider == provider) & s.c.rested_at.is_not(None)
     row = await tx.one(select(s.c.rest_reason).where(resting))
     return None if row is None else row["rest_reason"] or ""
+
+
+async def states(tx: Tx) -> dict[str, ProviderState]:
+    """The providers that were ever cut off or rested, by name."""
+    s = tables.provider_states
+    return {
+        row["provider"]: ProviderState(
+            row["provider"],
+            row["cut_at"],
+            row["reason"],
+            row["rested_at"],
+            row["rest_reason"] or "",
+        )
+        for row in await tx.all(select(s))
+    }
 
 
 async def exposed(tx: Tx, providers: str | Set[str], until: Instant) -> int:

@@ -12,7 +12,7 @@ import msgspec
 from mailkeep.base import addresses
 from mailkeep.providers.types import Address
 
-from .types import Content
+from .types import Content, split
 
 MOST = 50  #: recipients of one message, and people that one shows
 
@@ -53,7 +53,7 @@ def joined(pseudonyms: Iterable[str]) -> str:
 def exposed(row: Mapping[Any, Any]) -> list[str]:
     """The pseudonyms of all that a provider learns of when it is given the message of a row of
     ``messages``, the recipient's first."""
-    return [row["address_id"], *filter(None, row["copies"].split(","))]
+    return [row["address_id"], *split(row["copies"])]
 
 
 class Bait(msgspec.Struct, frozen=True):

@@ -137,3 +137,8 @@ class Job(msgspec.Struct, frozen=True):
     hour: int | None
     body: bytes
     ask: bool = False
+
+
+def split(joined: str) -> tuple[str, ...]:
+    """The names in a column that joins them with commas."""
+    return tuple(one for one in joined.split(",") if one)

@@ -3,7 +3,9 @@
 ``base_url`` is ``smtp://host:587`` (STARTTLS) or ``smtps://host:465`` (TLS from the start, RFC
 8314). Options: ``username``; ``starttls = "off"`` for a relay that has none; ``secret_headers``,
 lines of ``Name: value`` that are added to secret mail only and switch a relay's tracking off
-(``X-PM-TrackLinks: None``, ``X-Mailgun-Track: no``); ``max_size``, in octets.
+(``X-PM-TrackLinks: None``, ``X-Mailgun-Track: no``); ``max_size``, in octets;
+``return_path_domain``, to which bounces come back (``mail/returns.py`` writes and reads their
+addresses).
 
 SMTP has no webhooks. A relay's 250 says little: some take a mail that their own policy forbids and
 drop it afterwards; believe end-to-end evidence only.
@@ -147,6 +149,7 @@ class Smtp(CannotBeAsked):
         batch_size=1,
         revokes_keys=False,
         tracking_off="relay",
+        mark_options=("return_path_domain",),
         max_size=25
         * 1024
         * 1024,  # relays differ: the option ``max_size`` says what this one takes

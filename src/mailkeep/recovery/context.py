@@ -11,6 +11,7 @@ from mailkeep.accounts.services import Accounts
 from mailkeep.base import tokens
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import record
+from mailkeep.mail import lives
 from mailkeep.mail import queries as mail_queries
 from mailkeep.mail import services as mail_services
 from mailkeep.mail.intake import Intake
@@ -110,7 +111,7 @@ class Context:
 
     async def refused(self, tx: Tx, message: str) -> bool:
         """Whether the newest attempt of a mail was refused, and nothing has taken it since."""
-        attempts = (await mail_queries.message(tx, message)).attempts
+        attempts = await lives.attempts(tx, message)
         outcomes = [one.outcome for one in attempts if one.outcome != "withheld"]
         return bool(outcomes) and outcomes[-1] in REFUSED
 

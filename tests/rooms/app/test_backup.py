@@ -18,7 +18,7 @@ from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.base.secret import Secret
 from mailkeep.events import audit
 from mailkeep.events.tables import events
-from mailkeep.mail import api_keys, outbox, queries, services, tables
+from mailkeep.mail import api_keys, lives, outbox, queries, services, tables
 from mailkeep.mail.grants import Scope
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Content, NewMessage, RouteSettings, StreamSettings
@@ -190,7 +190,7 @@ async def test_a_new_home_needs_the_keys_of_the_old(house: House, tmp_path: Path
     assert {stat.S_IMODE(one.stat().st_mode) for one in home.rglob("*") if one.is_file()} == {0o600}
     database = Database(f"sqlite:///{file}", SystemClock())
     async with database.read() as tx:
-        assert (await queries.message(tx, message)).status == "queued"
+        assert (await lives.one(tx, message)).status == "queued"
     await database.close()
     with pytest.raises(BadSettings, match="--force"):
         await asyncio.to_thread(restore, lasting)

@@ -221,14 +221,26 @@ async def test_the_home_the_database_and_the_keys_are_looked_at(tmp_path: Path) 
     settings = parse(RAW)
     database = Database(settings.database_url(home), SystemClock())
     await upgrade(database)
+    bound = {"streams": ("security",), "domains": ("example.com",), "networks": ("192.0.2.0/24",)}
     async with database.write() as tx:
         await api_keys.create(tx, keys, "wide", ("send",), by="test")
-        await api_keys.create(tx, keys, "narrow", ("send",), streams=("security",), by="test")
+        await api_keys.create(tx, keys, "narrow", ("send",), **bound, by="test")
+        for one in bound:
+            left = {name: values for name, values in bound.items() if name != one}
+            await api_keys.create(tx, keys, f"without {one}", ("send",), **left, by="test")
+        await api_keys.create(tx, keys, "reader", ("read",), by="test")
+        await api_keys.create(tx, keys, "over", ("send",), expires_at=tx.now - 1, by="test")
     await database.close()
     found = await _look(home, GOOD)
     assert _states(found["database.schema"]) == {State.OK}
     assert _states(found["home.permissions"]) == {State.OK}
-    assert [one.about for one in found["keys.scopes"]] == ["wide"]
+    steps = {one.about: one.next for one in found["keys.scopes"]}
+    assert steps == {
+        "wide": "make one with --stream, --domain, --network, and revoke this one",
+        "without streams": "make one with --stream, and revoke this one",
+        "without domains": "make one with --domain, and revoke this one",
+        "without networks": "make one with --network, and revoke this one",
+    }
     durability = [one for one in found["database.sqlite"] if one.about == "durability"]
     assert _states(durability) == {State.OK}
 

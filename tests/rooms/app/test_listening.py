@@ -6,14 +6,22 @@ import socket
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
+from structlog.testing import capture_logs
 
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
-from mailkeep.mail import api_keys, queries
+from mailkeep.base.clock import HOUR
+from mailkeep.base.errors import BadSettings
+from mailkeep.base.ids import new_id
+from mailkeep.mail import api_keys, lives
 from mailkeep.mail import tables as mail_tables
+from mailkeep.mail.returns import FORGED, return_path
 from mailkeep.smtp import receiving
 from mailkeep.watch.tables import canaries
+
+MAIL = b"From: x@y.example\r\n\r\nHello\r\n"
+RELAY = {"name": "r", "kind": "smtp", "party": "a", "base_url": "smtp://127.0.0.1:9"}
 
 
 def _free_port() -> int:
@@ -22,7 +30,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _settings(port: int, **more: object) -> app_settings.Settings:
+def _settings(
+    port: int, relays: tuple[dict[str, object], ...] = (), **more: object
+) -> app_settings.Settings:
     return app_settings.parse(
         more
         | {
@@ -33,7 +43,8 @@ def _settings(port: int, **more: object) -> app_settings.Settings:
                     "party": "a",
                     "secret": "env:A",
                     "base_url": "http://127.0.0.1:9",
-                }
+                },
+                *relays,
             ],
             "party": [{"id": "a"}],
             "stream": [{"name": "alert", "priority": 2, "routes": [{"provider": "a"}]}],
@@ -47,12 +58,12 @@ def _settings(port: int, **more: object) -> app_settings.Settings:
     )
 
 
-def _send(port: int, sender: str, to: str) -> int:
+def _send(port: int, sender: str, to: str, mail: bytes = MAIL) -> int:
     with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
         client.ehlo()
         client.mail(sender)
         client.rcpt(to)
-        return client.data(b"From: x@y.example\r\n\r\nHello\r\n")[0]
+        return client.data(mail)[0]
 
 
 async def test_it_listens_sends_and_keeps_nothing_of_a_stranger(tmp_path: Path) -> None:
@@ -71,6 +82,58 @@ async def test_it_listens_sends_and_keeps_nothing_of_a_stranger(tmp_path: Path) 
             assert await tx.all(select(canaries).where(canaries.c.arrived_at.is_not(None))) == []
     with pytest.raises(ConnectionRefusedError):
         await asyncio.to_thread(_send, port, "eve@evil.example", "someone@post.example")
+
+
+async def test_a_bounce_finds_its_message(tmp_path: Path) -> None:
+    port = _free_port()
+    settings = _settings(port, (RELAY | {"options": {"return_path_domain": "bounce.example"}},))
+    with capture_logs() as logs:
+        async with Application(settings, tmp_path, environ={"A": "key"}) as running:
+            await _bounce(running, port)
+    assert "bounces.unread" not in [one["event"] for one in logs]
+
+
+async def _bounce(running: Application, port: int) -> None:
+    """A mail that a relay took comes back: to an address that is not quite its own, then to it."""
+    async with running.database.write() as tx:
+        message = new_id("msg", tx.now)
+        await tx.run(insert(mail_tables.messages).values(**_accepted(message, tx.now)))
+        await tx.run(
+            insert(mail_tables.attempts).values(
+                id="att_1", message_id=message, provider="r", started_at=1, outcome="accepted"
+            )
+        )
+    path = return_path(running.keys, running.providers["r"], message)
+    assert path is not None
+    failed = b"X-Failed-Recipients: ada@example.net\r\n\r\nRCPT TO: 550 5.1.1 no\r\n"
+    for to, status in ((f"b{path}", "accepted"), (path, "bounced")):
+        assert await asyncio.to_thread(_send, port, "", to, failed) == 250
+        async with running.database.read() as tx:
+            assert (await lives.one(tx, message)).status == status
+    assert running.claims.refused["r", FORGED] == 1
+
+
+def test_the_canaries_domain_takes_no_bounces() -> None:
+    with pytest.raises(BadSettings, match="canaries"):
+        _settings(25, (RELAY | {"options": {"return_path_domain": "Post.example"}},))
+
+
+def _accepted(message: str, now: int) -> dict[str, object]:
+    return {
+        "id": message,
+        "stream": "alert",
+        "priority": 2,
+        "address_id": "address_1",
+        "status": "accepted",
+        "secret": False,
+        "only": "",
+        "avoid": "",
+        "tries": 1,
+        "created_at": now,
+        "expires_at": now + HOUR,
+        "next_at": now,
+        "provider": "r",
+    }
 
 
 @pytest.mark.parametrize("sender", ["eve@evil.example", ""])
@@ -111,7 +174,7 @@ async def test_applications_hand_mail_in_by_what_the_settings_say(tmp_path: Path
             answer = await asyncio.to_thread(_submit, port, key)
             assert answer.startswith("250 2.0.0 msg_")
             async with running.database.read() as tx:
-                assert (await queries.message(tx, answer.split()[2])).stream == "alert"
+                assert (await lives.one(tx, answer.split()[2])).stream == "alert"
         reader, writer = await asyncio.open_connection("127.0.0.1", ports[1])
         assert await reader.readline() == b"220 submit.example.com Mailkeep\r\n"
     assert (await reader.read()).startswith(b"421 4.3.2")

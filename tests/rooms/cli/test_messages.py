@@ -1,16 +1,18 @@
-"""What was given up is sent again, once, and only while its body is there."""
+"""Messages at the command line: listed page by page, told, and sent again while they can be."""
 
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from mailkeep.app import settings as app_settings
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.cli.main import app
-from mailkeep.mail import outbox, queries
+from mailkeep.mail import lives, outbox, services
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Database
@@ -38,7 +40,8 @@ routes = [{ provider = "a" }]
 """
 
 
-async def test_what_was_given_up_is_sent_again(tmp_path: Path) -> None:
+async def _taken_in(tmp_path: Path) -> tuple[Database, list[str]]:
+    """A home with one message of each stream."""
     file = tmp_path / "mailkeep.toml"
     file.write_text(SETTINGS)
     settings = app_settings.load(file, {})
@@ -50,6 +53,45 @@ async def test_what_was_given_up_is_sent_again(tmp_path: Path) -> None:
         async with database.write() as tx:
             content = Content("us@example.com", "ada@example.net", "Hello", "words")
             ids.append(await intake.accept(tx, NewMessage(stream, content)))
+    return database, ids
+
+
+async def _run(home: Path, *words: str) -> tuple[int, Any]:
+    arguments = ["messages", *words, "--json", "--home", str(home)]
+    said = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    return said.exit_code, json.loads(said.stdout) if said.stdout else None
+
+
+async def test_messages_are_listed_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lives, "SCAN", 1)  # so that one list takes several pages
+    database, (first, last) = await _taken_in(tmp_path)
+    asks: dict[tuple[str, ...], list[str]] = {
+        (): [last, first],
+        ("--limit", "1"): [last],
+        ("--before", last): [first],
+        ("--stream", "alert"): [first],
+        ("--stream", "secret", "--status", "queued", "--since", "1h"): [last],
+        ("--status", "delivered"): [],
+        ("--to", "Ada@Example.NET", "--stream", "alert"): [first],
+    }
+    for words, wanted in asks.items():
+        code, found = await _run(tmp_path, "list", *words)
+        assert (code, [one["id"] for one in found["messages"]]) == (0, wanted), words
+    assert (await _run(tmp_path, "list", "--before", "msg_1")) == (1, None)
+    code, life = await _run(tmp_path, "show", first)
+    assert (code, life["waits_for"], life["attempts"], life["events"]) == (0, "due", [], [])
+    assert life["next_at"] == life["created_at"]
+    async with database.write() as tx:
+        await services.cut_off(database, tx, "a", by="test", reason="test", since=tx.now)
+    assert (await _run(tmp_path, "show", first))[1]["waits_for"] == "no_route"
+    assert (await _run(tmp_path, "show", "msg_1")) == (1, None)
+    await database.close()
+
+
+async def test_what_was_given_up_is_sent_again(tmp_path: Path) -> None:
+    database, ids = await _taken_in(tmp_path)
     async with database.write() as tx:
         for message, stream in zip(ids, ("alert", "secret"), strict=True):
             await outbox.give_up(
@@ -57,14 +99,13 @@ async def test_what_was_given_up_is_sent_again(tmp_path: Path) -> None:
             )
 
     async def run(*words: str) -> tuple[int, dict[str, bool]]:
-        arguments = ["messages", "requeue", *words, "--json", "--home", str(tmp_path)]
-        said = await asyncio.to_thread(CliRunner().invoke, app, arguments)
-        return said.exit_code, json.loads(said.stdout)["requeued"]
+        code, found = await _run(tmp_path, "requeue", *words)
+        return code, found["requeued"]
 
     ordinary, secret = ids
     assert await run(ordinary) == (0, {ordinary: True})
     async with database.read() as tx:
-        assert (await queries.message(tx, ordinary)).status == "queued"
+        assert (await lives.one(tx, ordinary)).status == "queued"
     found = await run(ordinary, secret, "msg_none")
     assert found == (1, {ordinary: False, secret: False, "msg_none": False})
     await database.close()

@@ -10,7 +10,7 @@ from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.tables import events
-from mailkeep.mail import outbox, outcomes, queries, retention, tables
+from mailkeep.mail import lives, outbox, outcomes, queries, retention, tables
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Content, Job, NewMessage
@@ -174,7 +174,7 @@ async def test_a_word_about_a_copy_moves_nothing(
     for recipient in ("BOB@example.net", DORA, "stranger@example.org", None):
         await said(job, kind, recipient)
     async with database.read() as tx:
-        assert (await queries.message(tx, message)).status == "accepted"
+        assert (await lives.one(tx, message)).status == "accepted"
         assert await tx.one(select(tables.message_bodies)) is not None
         data = await tx.all(select(events.c.data).where(events.c.kind == "mail.reported"))
     reports = [msgspec.json.decode(row["data"]) for row in data]
@@ -192,14 +192,14 @@ async def test_a_word_about_a_copy_before_the_answer_is_no_word_about_the_mail(
     await said(job, ClaimKind.DELIVERED, BOB)
     await finish(database, job, OutcomeKind.ACCEPTED)
     async with database.read() as tx:
-        assert (await queries.message(tx, message)).status == "accepted"
+        assert (await lives.one(tx, message)).status == "accepted"
         assert await tx.one(select(tables.message_bodies)) is not None
     again = await accept(copied())
     (job,) = await claim(database)
     await said(job, ClaimKind.DELIVERED, ADA)
     await finish(database, job, OutcomeKind.ACCEPTED)
     async with database.read() as tx:
-        assert (await queries.message(tx, again)).status == "delivered"
+        assert (await lives.one(tx, again)).status == "delivered"
 
 
 async def test_a_word_about_the_recipient_moves_the_message(
@@ -210,7 +210,7 @@ async def test_a_word_about_the_recipient_moves_the_message(
     await finish(database, job, OutcomeKind.ACCEPTED)
     await said(job, ClaimKind.DELIVERED, "Ada@example.net")
     async with database.read() as tx:
-        assert (await queries.message(tx, message)).status == "delivered"
+        assert (await lives.one(tx, message)).status == "delivered"
         assert await tx.one(select(tables.message_bodies)) is None
 
 

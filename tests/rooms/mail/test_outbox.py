@@ -9,7 +9,7 @@ from sqlalchemy import event, select, update
 from mailkeep.base.clock import DAY, HOUR, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid
 from mailkeep.base.keys import KeyRing, Unsealable
-from mailkeep.mail import outbox, outcomes, queries, services, tables
+from mailkeep.mail import lives, outbox, outcomes, queries, services, tables
 from mailkeep.mail.health import Breaker
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Job, NewMessage, StreamSettings
@@ -36,7 +36,7 @@ async def _finish(database: Database, job: Job, kind: OutcomeKind, *, reports: b
 
 async def _status(database: Database, message: str) -> str:
     async with database.read() as tx:
-        return (await queries.message(tx, message)).status
+        return (await lives.one(tx, message)).status
 
 
 async def _has_body(database: Database, message: str) -> bool:
@@ -52,8 +52,8 @@ async def test_the_claim_itself_writes_attempt_and_exposure(
     message = await accept(new())
     (job,) = await _claim(database)
     async with database.read() as tx:
-        view = await queries.message(tx, message)
-        assert [(one.id, one.outcome) for one in view.attempts] == [(job.attempt, None)]
+        tried = await lives.attempts(tx, message)
+        assert [(one.id, one.outcome) for one in tried] == [(job.attempt, None)]
         assert await queries.exposed(tx, job.provider, tx.now) == 1
         assert await queries.attempted(tx, message) == {job.provider}
 

@@ -9,7 +9,7 @@ from mailkeep.base.clock import HOUR, SECOND, ManualClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import tables as event_tables
 from mailkeep.events.types import decode
-from mailkeep.mail import outbox, outcomes, queries, services, tables
+from mailkeep.mail import lives, outbox, outcomes, queries, services, tables
 from mailkeep.mail.events import FailedOver, ProviderRested, ProviderUnrested
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Job, NewMessage
@@ -194,4 +194,15 @@ async def test_what_was_on_its_way_when_a_provider_was_left_is_sent_again(
                 tx,
                 [outcomes.Finished(job, Outcome(OutcomeKind.ACCEPTED, "200"), 0.1, True)],
             )
-            assert (await queries.message(tx, late)).status == "accepted"
+            assert (await lives.one(tx, late)).status == "accepted"
+
+
+async def test_what_was_said_of_providers(database: Database) -> None:
+    async with database.write() as tx:
+        await services.cut_off(database, tx, "a", by="x", reason="taken over", since=tx.now)
+        await services.rest_provider(database, tx, "b", by="x", reason="silent", since=tx.now)
+    async with database.read() as tx:
+        found = await queries.states(tx)
+    assert found["a"].cut_at is not None
+    assert (found["a"].cut_reason, found["b"].rest_reason) == ("taken over", "silent")
+    assert (found["b"].cut_at, found["a"].rested_at) == (None, None)

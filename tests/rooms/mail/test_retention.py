@@ -6,7 +6,7 @@ from sqlalchemy import Table, func, insert, select
 
 from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import NotFound
-from mailkeep.mail import outbox, outcomes, queries, retention, tables
+from mailkeep.mail import lives, outbox, outcomes, retention, tables
 from mailkeep.mail.types import NewMessage
 from mailkeep.providers.types import Outcome, OutcomeKind
 from mailkeep.store.database import Database
@@ -50,7 +50,7 @@ async def test_messages_go_with_their_attempts_and_addresses(
     assert await _count(database, tables.exposures) == exposed == 5
     async with database.read() as tx:
         kept = [row["address"] for row in await tx.all(select(tables.addresses))]
-        assert (await queries.message(tx, young)).status == "queued"
+        assert (await lives.one(tx, young)).status == "queued"
     assert kept == ["u0@example.net"]  # a message that is not done with still goes there
 
 
@@ -63,12 +63,12 @@ async def test_what_may_yet_be_sent_is_kept_however_old(
     clock.advance((KEPT + SECOND) // SECOND)
     assert await _forget(database) == 0
     async with database.write() as tx:
-        assert (await queries.message(tx, later)).status == "queued"
+        assert (await lives.one(tx, later)).status == "queued"
         await outbox.sweep(tx, 3600, 3600, 100)
     assert await _forget(database) == 1
     async with database.read() as tx:
         try:
-            await queries.message(tx, unconfirmed)
+            await lives.one(tx, unconfirmed)
         except NotFound:
             return
     raise AssertionError

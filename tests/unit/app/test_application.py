@@ -49,6 +49,19 @@ async def test_a_proxy_that_nobody_named_is_missed(
     assert "recovery.no_two_routes" not in [one["event"] for one in logs]
 
 
+async def test_bounces_that_nobody_takes_in_are_missed(tmp_path: Path) -> None:
+    provider = {"name": "a", "kind": "smtp", "party": "a"}
+    bounces = {"options": {"return_path_domain": "Bounce.example.com"}}
+    said = {}
+    for name, more in (("none", {}), ("unread", bounces)):
+        raw = ACCOUNTS | {"provider": [provider | more, provider | {"name": "b", "party": "b"}]}
+        with capture_logs() as logs:
+            async with Application(parse(raw), tmp_path / name, environ={}):
+                pass
+        said[name] = [one["domains"] for one in logs if one["event"] == "bounces.unread"]
+    assert said == {"none": [], "unread": [["bounce.example.com"]]}
+
+
 async def test_the_sweep_forgets_what_strangers_left_and_goes_on_while_there_is_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

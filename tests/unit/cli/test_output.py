@@ -7,7 +7,7 @@ import pytest
 from mailkeep.app.settings import parse
 from mailkeep.cli import output
 from mailkeep.cli.providers import describe
-from mailkeep.mail.listing import ProviderState
+from mailkeep.mail.queries import ProviderState
 
 
 def test_columns_are_as_wide_as_what_stands_in_them() -> None:

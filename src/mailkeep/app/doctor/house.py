@@ -233,6 +233,14 @@ def proxies(scene: Scene) -> list[Said]:
     return [ok("Visitors are told apart by their networks.")]
 
 
+#: What a thief of a key can do that is not bound to it.
+_LOOSE = {
+    "stream": "in every stream, also as a reset",
+    "domain": "in the name of every domain",
+    "network": "from everywhere",
+}
+
+
 @check("keys.scopes")
 def scopes(scene: Scene) -> list[Said]:
     facts = scene.database
@@ -240,11 +248,13 @@ def scopes(scene: Scene) -> list[Said]:
         return [not_checked("There is no database to ask.")]
     out = []
     for key in facts.keys:
-        if "send" in key.scopes and not key.bound:
+        if "send" in key.scopes and key.unbound:
+            loose = ", ".join(_LOOSE[one] for one in key.unbound)
+            options = ", ".join(f"--{one}" for one in key.unbound)
             out.append(
                 warning(
-                    f"Whoever has the key {key.name!r} can send in every stream, also as a reset.",
-                    "make one with --stream, and revoke this one",
+                    f"Whoever has the key {key.name!r} can send {loose}.",
+                    f"make one with {options}, and revoke this one",
                     about=key.name,
                 )
             )

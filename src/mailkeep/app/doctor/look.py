@@ -23,7 +23,7 @@ from mailkeep.app.settings import ProviderSettings, Settings
 from mailkeep.base.clock import DAY, MINUTE, SystemClock
 from mailkeep.base.errors import BadSettings, Unavailable
 from mailkeep.base.ids import earliest
-from mailkeep.mail import queries, tables
+from mailkeep.mail import api_keys, queries, tables
 from mailkeep.mail.types import Status
 from mailkeep.providers import registry
 from mailkeep.store import migrate
@@ -136,22 +136,27 @@ async def _ask(tx: Tx) -> DatabaseFacts:
         )
     if facts.schema != migrate.versions()[0]:
         return facts  # its tables are not those that we would ask
-    m, k = tables.messages, tables.api_keys
+    m = tables.messages
     given_up = await tx.value(
         select(func.count()).where(
             m.c.status == Status.GIVEN_UP.value, m.c.id >= earliest("msg", tx.now - DAY)
         )
     )
-    rows = await tx.all(select(k).where(k.c.revoked_at.is_(None)).order_by(k.c.id))
     return msgspec.structs.replace(
         facts,
         keys=tuple(
-            KeyFact(row["name"], tuple(row["scopes"].split(",")), bool(row["streams"]))
-            for row in rows
+            _key(one)
+            for one in await api_keys.listing(tx)
+            if one.state(tx.now) in {"good", "replaced"}
         ),
         overdue=await queries.overdue(tx, tx.now - 2 * MINUTE),
         given_up=int(given_up or 0),
     )
+
+
+def _key(one: api_keys.KeyView) -> KeyFact:
+    bindings = (("stream", one.streams), ("domain", one.domains), ("network", one.networks))
+    return KeyFact(one.name, one.scopes, tuple(what for what, bound in bindings if not bound))
 
 
 def _secrets(settings: Settings, environ: Mapping[str, str]) -> dict[tuple[str, str], str]:

@@ -47,11 +47,15 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class KeyFact(msgspec.Struct, frozen=True):
-    """An API key that is good."""
+    """An API key that is good.
+
+    Attributes:
+        unbound: to what it is not bound, of ``stream``, ``domain`` and ``network``.
+    """
 
     name: str
     scopes: tuple[str, ...]
-    bound: bool
+    unbound: tuple[str, ...]
 
 
 class DatabaseFacts(msgspec.Struct, frozen=True):

@@ -69,7 +69,7 @@ METRICS: tuple[Metric, ...] = (
     _gauge("provider_resting", (_P,), "1 while the provider is left alone", shared=True),
     _counter("claims", (_P, "event"), "New claims of providers about mail"),
     _counter("claims_duplicate", (_P,), "Claims that had been made before"),
-    _counter("claims_refused", (_P, "why"), "Webhooks of which nothing was believed"),
+    _counter("claims_refused", (_P, "why"), "Webhooks and bounces of which nothing was believed"),
     _counter("canaries", (_P, "result"), "Canaries that were sent, refused, or arrived"),
     _histogram("canary_seconds", (_P,), "From handing a canary over to its arrival", _LIFE),
     _counter("canary_strangers", (_P,), "Canaries that came back with a host that is not ours"),

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Controller, get, post
 
-from mailkeep.base.clock import Instant, iso
+from mailkeep.base.clock import iso, when
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
 from mailkeep.incidents import queries as incidents
@@ -192,9 +192,9 @@ def shown(case: CaseView) -> IncidentOut:
         headline(one),
         iso(one.opened_at),
         iso(one.since),
-        _maybe(one.contained_at),
-        _maybe(one.restored_at),
-        _maybe(one.closed_at),
+        when(one.contained_at),
+        when(one.restored_at),
+        when(one.closed_at),
         case.suspects,
         [_opinion(view) for view in one.opinions],
         _blast(case.blast),
@@ -230,7 +230,3 @@ def _action(one: ActionView) -> ActionOut:
 def _entry(one: Entry) -> EntryOut:
     text = f"{one.text}: {one.count}" if one.count else one.text
     return EntryOut(iso(one.at), one.kind, text, one.by, one.events)
-
-
-def _maybe(at: Instant | None) -> str | None:
-    return None if at is None else iso(at)

@@ -8,64 +8,19 @@ import msgspec
 from litestar import Controller, Response, get, post
 
 from mailkeep.base import addresses
-from mailkeep.base.clock import Instant, iso
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.http import problems
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
-from mailkeep.mail import lives, queries, tracing
+from mailkeep.mail import lives, queries, told, tracing
 from mailkeep.mail.fitting import SMALL
 from mailkeep.mail.grants import Grant, Scope
-from mailkeep.mail.lives import PAGE, Life, Wanted
+from mailkeep.mail.lives import PAGE, Wanted
+from mailkeep.mail.told import Listed, MessageOut
 from mailkeep.mail.types import Status
 
 from . import batch, idempotency, sending, strict_json
 from .message_in import instant
-
-
-class AttemptOut(msgspec.Struct):
-    """``outcome`` null: it is under way, or was cut short by a kill."""
-
-    id: str
-    provider: str
-    started_at: str
-    outcome: str | None
-    detail: str | None
-
-
-class EventOut(msgspec.Struct):
-    """What a provider said of the message, when we heard it, and when it says that it was."""
-
-    provider: str
-    event: str
-    received_at: str
-    at_provider: str | None
-
-
-class Listed(msgspec.Struct):
-    """A message in a list. ``provider``: which carries it, or did last."""
-
-    id: str
-    stream: str
-    status: Status
-    recipient: str
-    created_at: str
-    expires_at: str
-    provider: str | None
-    tries: int
-
-
-class MessageOut(Listed):
-    """A message's life; bodies and addresses are never returned.
-
-    ``waits_for``, ``next_at``: while it is queued, why it has not left (``due``, ``scheduled``,
-    ``retry``, ``no_route``) and when it is looked at again.
-    """
-
-    waits_for: str | None
-    next_at: str | None
-    attempts: list[AttemptOut]
-    events: list[EventOut]
 
 
 class Page(msgspec.Struct):
@@ -160,19 +115,7 @@ class Messages(Controller):
         routes = {one.provider for one in stream.routes} if stream is not None else set()
         routes -= cut.keys() | running.dispatcher.ailing(found.stream)
         waits_for = lives.waits_for(found, routes, now)
-        return MessageOut(
-            **msgspec.structs.asdict(_listed(found)),
-            waits_for=waits_for,
-            next_at=None if waits_for is None else iso(found.next_at),
-            attempts=[
-                AttemptOut(a.id, a.provider, iso(a.started_at), a.outcome, a.detail)
-                for a in attempts
-            ],
-            events=[
-                EventOut(e.provider, e.event, iso(e.received_at), _maybe(e.at_provider))
-                for e in events
-            ],
-        )
+        return told.life(found, attempts, events, waits_for)
 
 
 async def _page(
@@ -196,24 +139,7 @@ async def _page(
     )
     async with running.database.read() as tx:
         found, following = await lives.messages(tx, wanted)
-    return Page([_listed(one) for one in found], following)
-
-
-def _listed(one: Life) -> Listed:
-    return Listed(
-        one.id,
-        one.stream,
-        Status(one.status),
-        one.address,
-        iso(one.created_at),
-        iso(one.expires_at),
-        one.provider,
-        one.tries,
-    )
-
-
-def _maybe(at: Instant | None) -> str | None:
-    return None if at is None else iso(at)
+    return Page([told.listed(one) for one in found], following)
 
 
 def _json(answer: msgspec.Struct, status: int) -> Response[bytes]:

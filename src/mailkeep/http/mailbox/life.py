@@ -105,7 +105,7 @@ def _words(fact: Any) -> tuple[str, str]:
         case MessageRequeued():
             return "requeued", f"A message of the {fact.stream} stream is sent after all."
         case ClaimRefused():
-            return "refused", f"A webhook in the name of {fact.provider} was refused: {fact.why}."
+            return "refused", f"What came in the name of {fact.provider} was refused: {fact.why}."
         case SignalRaised(signal=signal):
             return "signal", f"{signal.subject.id}: {signal.reason}"
         case _:

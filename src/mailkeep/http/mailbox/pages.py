@@ -15,7 +15,7 @@ from mailkeep.base.keys import digest
 from mailkeep.events import queries as events
 from mailkeep.http import forms
 from mailkeep.http.port import Incoming, Running
-from mailkeep.mail import queries, services
+from mailkeep.mail import lives, queries, services
 from mailkeep.store.database import Tx
 
 from . import letter, life, markup, search, view
@@ -105,10 +105,13 @@ class Mailbox(Controller):
     async def message(self, running: Running, shelf: Shelf, number: str) -> Template:
         """The life of one message."""
         async with running.database.read() as tx:
-            found = await queries.message(tx, number)
+            found = await lives.one(tx, number)
+            attempts = await lives.attempts(tx, found.id)
             told = await _steps(tx, found)
         mails = [one for one in await shelf.all() if one.message == number]
-        return await shown(running, "life", message=found, steps=told, mails=mails)
+        return await shown(
+            running, "life", message=found, attempts=attempts, steps=told, mails=mails
+        )
 
     @get("/{mail:str}")
     async def show(self, running: Running, shelf: Shelf, mail: str, part: str = "") -> Template:
@@ -121,7 +124,8 @@ class Mailbox(Controller):
         )
         async with running.database.read() as tx:
             known = await _known(running, tx, [brief.message])
-            message = await queries.message(tx, brief.message) if known else None
+            message = await lives.one(tx, brief.message) if known else None
+            attempts = await lives.attempts(tx, brief.message) if known else []
         ids = await shelf.ids()
         place = ids.index(mail) if mail in ids else 0
         return await shown(
@@ -130,6 +134,7 @@ class Mailbox(Controller):
             row=Row(brief, known.get(brief.message)),
             open=opened,
             message=message,
+            attempts=attempts,
             part=part,
             views=view.VIEWS,
             source=_shown_source(caught.raw) if part == "source" else "",
@@ -199,7 +204,7 @@ def on_error(_request: Incoming, error: MailkeepError) -> Template:
     return Template("mailbox/error.html", context={"error": error}, status_code=error.status)
 
 
-async def _steps(tx: Tx, message: queries.MessageView) -> list[life.Told]:
+async def _steps(tx: Tx, message: lives.Life) -> list[life.Told]:
     """What a message went through, in order."""
     seen = await events.recent(tx, life.STEPS, message.created_at, MOST_STEPS, message.id)
     return [life.sentence(one) for one in reversed(seen)]

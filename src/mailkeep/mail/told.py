@@ -1,0 +1,93 @@
+"""The life of a message in words: the same over HTTP and at the command line (pure).
+
+Security: neither a body nor an address is in it.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from mailkeep.base.clock import iso, when
+
+from .lives import AttemptView, EventView, Life
+from .types import Status
+
+
+class AttemptOut(msgspec.Struct):
+    """``outcome`` null: it is under way, or was cut short by a kill."""
+
+    id: str
+    provider: str
+    started_at: str
+    outcome: str | None
+    detail: str | None
+
+
+class EventOut(msgspec.Struct):
+    """What a provider said of the message, when we heard it, and when it says that it was."""
+
+    provider: str
+    event: str
+    received_at: str
+    at_provider: str | None
+
+
+class Listed(msgspec.Struct):
+    """A message in a list. ``provider``: which carries it, or did last."""
+
+    id: str
+    stream: str
+    status: Status
+    recipient: str
+    created_at: str
+    expires_at: str
+    provider: str | None
+    tries: int
+
+
+class MessageOut(Listed):
+    """A message's life; bodies and addresses are never returned.
+
+    ``waits_for``, ``next_at``: while it is queued, why it has not left (``due``, ``scheduled``,
+    ``retry``, ``no_route``) and when it is looked at again.
+    """
+
+    waits_for: str | None
+    next_at: str | None
+    attempts: list[AttemptOut]
+    events: list[EventOut]
+
+
+def listed(one: Life) -> Listed:
+    """A message as it stands in a list."""
+    return Listed(
+        one.id,
+        one.stream,
+        Status(one.status),
+        one.address,
+        iso(one.created_at),
+        iso(one.expires_at),
+        one.provider,
+        one.tries,
+    )
+
+
+def life(
+    one: Life, attempts: Sequence[AttemptView], events: Sequence[EventView], waits_for: str | None
+) -> MessageOut:
+    """A message with all that came of it.
+
+    Args:
+        waits_for: see ``lives.waits_for``.
+    """
+    return MessageOut(
+        **msgspec.structs.asdict(listed(one)),
+        waits_for=waits_for,
+        next_at=None if waits_for is None else iso(one.next_at),
+        attempts=[
+            AttemptOut(a.id, a.provider, iso(a.started_at), a.outcome, a.detail) for a in attempts
+        ],
+        events=[
+            EventOut(e.provider, e.event, iso(e.received_at), when(e.at_provider)) for e in events
+        ],
+    )
