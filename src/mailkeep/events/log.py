@@ -12,11 +12,12 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.ids import new_id
 from mailkeep.store.database import Database, Tx
+from mailkeep.store.repeated import Repeated
 
 from .tables import events, relay
 from .types import Fact, Recorded, decode, encode
@@ -55,12 +56,17 @@ async def record(database: Database, tx: Tx, *facts: Fact) -> None:
         tx.after_commit.append(partial(database.on_facts, facts, tx.now))
 
 
+_APPEND = Repeated(
+    lambda insert: insert(events), ("id", "kind", "at", "data", "position", "placed_at")
+)
+
+
 async def _append(tx: Tx, rows: list[dict[str, Any]]) -> None:
     if not tx.is_postgresql:
         last, through = await _take_places(tx, len(rows))
         for place, row in enumerate(rows, start=last - len(rows) + 1):
             row["position"], row["placed_at"] = place, through
-    await tx.run(insert(events), rows)
+    await tx.many(_APPEND, rows)
 
 
 async def _take_places(tx: Tx, count: int) -> tuple[int, Instant]:

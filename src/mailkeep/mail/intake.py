@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from mailkeep.base import addresses as address_rules
 from mailkeep.base.clock import DAY, SECOND, Instant
@@ -16,6 +16,7 @@ from mailkeep.providers import outgoing
 from mailkeep.providers.errors import UnbuildableMessage
 from mailkeep.providers.types import Address, OutgoingMessage, ProviderConfig, Shown
 from mailkeep.store.database import Database, Tx
+from mailkeep.store.repeated import Repeated
 
 from . import fitting, recipients, tables
 from .events import MessageAccepted, MessageGivenUp
@@ -276,17 +277,29 @@ class Intake:
     async def _write(self, tx: Tx, rows: "_Rows") -> None:
         if not rows.messages:
             return
-        addresses = tx.upsert(tables.addresses).on_conflict_do_nothing()
         # In one order for everybody: two that write the same addresses never wait in a ring.
-        await tx.run(addresses, [rows.addresses[one] for one in sorted(rows.addresses)])
-        await tx.run(insert(tables.messages), rows.messages)
-        if rows.copies:
-            await tx.run(insert(tables.message_copies), rows.copies)
-        if rows.bodies:
-            await tx.run(insert(tables.message_bodies), rows.bodies)
+        await tx.many(_ADDRESSES, [rows.addresses[one] for one in sorted(rows.addresses)])
+        await tx.many(_MESSAGES, rows.messages)
+        await tx.many(_COPIES, rows.copies)
+        await tx.many(_BODIES, rows.bodies)
         await record(self._database, tx, *rows.facts)
         for stream in {str(row["stream"]) for row in rows.messages}:
             self._database.tell(tx, due(stream))
+
+
+_ADDRESSES = Repeated(
+    lambda insert: insert(tables.addresses).on_conflict_do_nothing(), ("id", "address")
+)
+_MESSAGES = Repeated(
+    lambda insert: insert(tables.messages),
+    (
+        *("id", "stream", "priority", "address_id", "status", "secret", "only", "avoid"),
+        *("created_at", "expires_at", "next_at", "tries", "idempotency", "content_hash"),
+        *("ours", "copies"),
+    ),
+)
+_COPIES = Repeated(lambda insert: insert(tables.message_copies), ("address_id", "message_id"))
+_BODIES = Repeated(lambda insert: insert(tables.message_bodies), ("message_id", "hour", "data"))
 
 
 class _Rows:

@@ -5,11 +5,11 @@ that a provider may have had the message.
 """
 
 import secrets
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, literal_column, or_, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import DAY, SECOND, Instant
@@ -17,6 +17,7 @@ from mailkeep.base.ids import new_id
 from mailkeep.events.log import record
 from mailkeep.events.types import Fact
 from mailkeep.store.database import Database, Tx
+from mailkeep.store.repeated import Repeated
 
 from . import recipients, tables
 from .events import FailedOver, MessageGivenUp
@@ -152,7 +153,9 @@ def _start(
     claimed.attempts.append(
         {"id": attempt, "message_id": message["id"], "provider": provider, "started_at": now}
     )
-    claimed.started.append({"of": message["id"], "by": provider, "attempt": attempt})
+    claimed.started.append(
+        {"of": message["id"], "by": provider, "attempt": attempt, "until": now + LEASE}
+    )
     for address in () if message["ours"] else recipients.exposed(message):
         exposure = claimed.exposed.setdefault(
             (address, provider),
@@ -187,39 +190,51 @@ def _start(
 
 
 async def _write(tx: Tx, claimed: _Claimed) -> None:
-    if claimed.waiting:
-        waits = update(_m).where(_m.c.id == bindparam("of"))
-        values = {"status": Status.QUEUED.value, "next_at": bindparam("until")}
-        await tx.run(waits.values(values), claimed.waiting)
-    if not claimed.jobs:
-        return
-    await tx.run(insert(_a), claimed.attempts)
-    await tx.run(
+    await tx.many(_WAIT, claimed.waiting)
+    await tx.many(_ATTEMPTS, claimed.attempts)
+    await tx.many(_START, claimed.started)
+    # In one order for everybody: two that write the same rows never wait in a ring.
+    await tx.many(_EXPOSE, [claimed.exposed[one] for one in sorted(claimed.exposed)])
+
+
+_WAIT = Repeated(
+    lambda _insert: (
+        update(_m)
+        .where(_m.c.id == bindparam("of"))
+        .values(status=Status.QUEUED.value, next_at=bindparam("until"))
+    )
+)
+_ATTEMPTS = Repeated(lambda insert: insert(_a), ("id", "message_id", "provider", "started_at"))
+_START = Repeated(
+    lambda _insert: (
         update(_m)
         .where(_m.c.id == bindparam("of"))
         .values(
             status=Status.SENDING.value,
-            lease_until=tx.now + LEASE,
+            lease_until=bindparam("until"),
             tries=_m.c.tries + 1,
             provider=bindparam("by"),
             attempt_id=bindparam("attempt"),
-        ),
-        claimed.started,
+        )
     )
-    if claimed.exposed:
-        ledger = tables.exposures
-        first = tx.upsert(ledger)
-        again = {
+)
+
+
+def _expose(insert: Callable[..., Any]) -> Any:
+    ledger = tables.exposures
+    first = insert(ledger)
+    return first.on_conflict_do_update(
+        index_elements=["address_id", "provider", "stream", "day"],
+        set_={
             "last_at": first.excluded.last_at,
             "count": ledger.c.count + first.excluded.count,
-        }
-        # In one order for everybody: two that write the same rows never wait in a ring.
-        await tx.run(
-            first.on_conflict_do_update(
-                index_elements=["address_id", "provider", "stream", "day"], set_=again
-            ),
-            [claimed.exposed[one] for one in sorted(claimed.exposed)],
-        )
+        },
+    )
+
+
+_EXPOSE = Repeated(
+    _expose, ("address_id", "provider", "stream", "day", "first_at", "last_at", "count")
+)
 
 
 async def give_up(

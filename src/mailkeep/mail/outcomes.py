@@ -12,6 +12,7 @@ from mailkeep.events.log import record
 from mailkeep.events.types import Fact
 from mailkeep.providers.types import ClaimKind, Outcome, OutcomeKind
 from mailkeep.store.database import Database, Tx
+from mailkeep.store.repeated import Repeated
 
 from . import tables
 from .events import AttemptFinished, MessageGivenUp
@@ -25,6 +26,37 @@ _draw = secrets.SystemRandom().random
 
 _m = tables.messages
 _a = tables.attempts
+
+
+_RESULT = Repeated(
+    lambda _insert: (
+        update(_a)
+        .where(_a.c.id == bindparam("of"))
+        .values(
+            outcome=bindparam("as_"),
+            detail=bindparam("said"),
+            seconds=bindparam("took"),
+            provider_message_id=bindparam("theirs"),
+        )
+    )
+)
+#: Whoever's lease lapsed holds its message no more.
+_HELD = (
+    (_m.c.id == bindparam("of"))
+    & (_m.c.attempt_id == bindparam("attempt"))
+    & (_m.c.status == Status.SENDING.value)
+)
+_ACCEPT = Repeated(
+    lambda _insert: (
+        update(_m).where(_HELD).values(status=bindparam("as_"), accepted_at=bindparam("when"))
+    )
+)
+_AGAIN = Repeated(
+    lambda _insert: (
+        update(_m).where(_HELD).values(status=Status.QUEUED.value, next_at=bindparam("when"))
+    )
+)
+_GIVE_UP = Repeated(lambda _insert: update(_m).where(_HELD).values(status=Status.GIVEN_UP.value))
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -69,29 +101,11 @@ async def finish(database: Database, tx: Tx, finished: Sequence[Finished]) -> li
     todo = _Written()
     for one in finished:
         _sort(todo, tx, one)
-    await tx.run(
-        update(_a)
-        .where(_a.c.id == bindparam("of"))
-        .values(
-            outcome=bindparam("as_"),
-            detail=bindparam("said"),
-            seconds=bindparam("took"),
-            provider_message_id=bindparam("theirs"),
-        ),
-        todo.attempts,
-    )
-    held = (
-        (_m.c.id == bindparam("of"))
-        & (_m.c.attempt_id == bindparam("attempt"))
-        & (_m.c.status == Status.SENDING.value)
-    )
+    await tx.many(_RESULT, todo.attempts)
     if todo.accepted:
-        await _accept(tx, todo, held)
-    if todo.again:
-        queued = {"status": Status.QUEUED.value, "next_at": bindparam("when")}
-        await tx.run(update(_m).where(held).values(queued), todo.again)
-    if todo.given_up:
-        await tx.run(update(_m).where(held).values(status=Status.GIVEN_UP.value), todo.given_up)
+        await _accept(tx, todo)
+    await tx.many(_AGAIN, todo.again)
+    await tx.many(_GIVE_UP, todo.given_up)
     await shred_bodies(tx, todo.shredded)
     await record(database, tx, *todo.facts)
     return [None] * len(finished)
@@ -150,18 +164,19 @@ def _result(
     }
 
 
-async def _accept(tx: Tx, todo: _Written, held: Any) -> None:
+async def _accept(tx: Tx, todo: _Written) -> None:
     """A provider took these: what it told of them before it answered counts now."""
     told = await _told_already(tx, todo.accepted)
     rows = []
     for one in todo.accepted:
         message = one.job.message
         status = told.get((message, one.job.provider), Status.ACCEPTED)
-        rows.append({"of": message, "attempt": one.job.attempt, "as_": status.value})
+        rows.append(
+            {"of": message, "attempt": one.job.attempt, "as_": status.value, "when": tx.now}
+        )
         if status is not Status.ACCEPTED:
             todo.shredded.append(message)
-    values = {"status": bindparam("as_"), "accepted_at": tx.now}
-    await tx.run(update(_m).where(held).values(values), rows)
+    await tx.many(_ACCEPT, rows)
     left = await _left_meanwhile(tx, [one.job for one in todo.accepted if not one.job.secret])
     if left:
         # Whoever left the provider sent again what was accepted by then; these were on their way.

@@ -27,6 +27,7 @@ from mailkeep.base.ids import Order
 
 from . import listening, sqlite
 from .errors import is_outage, lost, without_values
+from .repeated import Repeated
 
 T = TypeVar("T")
 Ear = Callable[[str], None]
@@ -61,6 +62,12 @@ class Tx:
         """Execute; returns the number of rows touched."""
         result: CursorResult[Any] = await self._connection.execute(statement, rows)
         return result.rowcount
+
+    async def many(self, statement: Repeated, rows: Sequence[dict[str, Any]]) -> None:
+        """Execute for each of many rows; nothing for none."""
+        if rows:
+            compiled = statement.on(self._connection.dialect)
+            await self._connection.exec_driver_sql(compiled.sql, compiled.tuples(rows))
 
     async def all(self, statement: Executable) -> list[RowMapping]:
         return list((await self._connection.execute(statement)).mappings())
