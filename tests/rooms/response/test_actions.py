@@ -12,6 +12,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit as audit_log
 from mailkeep.events.tables import audit as audit_table
 from mailkeep.incidents.types import State
+from mailkeep.mail import lives
 from mailkeep.mail import queries as mail
 from mailkeep.mail import tables as mail_tables
 from mailkeep.mail.types import Content, NewMessage
@@ -407,7 +408,7 @@ async def test_a_silent_provider_rests_by_itself_and_wakes_when_it_is_over(
     assert (rested.name, rested.by, rested.state.value) == ("rest_provider", "playbook", "applied")
     assert rested.result == {"sent_again": 1}
     async with stage.database.read() as tx:
-        assert (await mail.message(tx, message)).status == "queued"
+        assert (await lives.one(tx, message)).status == "queued"
     clock.advance(5 * 3600)
     await stage.incidents.tick()
     await stage.hear()
