@@ -9,17 +9,15 @@ import msgspec
 import pytest
 
 from mailkeep.base.secret import Secret
+from mailkeep.providers.message import Address, Attachment, OutgoingMessage
 from mailkeep.providers.registry import REGISTRY
 from mailkeep.providers.types import (
     DETAIL_LIMIT,
-    Address,
-    Attachment,
     Claim,
     ClaimKind,
     HttpReply,
     Outcome,
     OutcomeKind,
-    OutgoingMessage,
     ProviderConfig,
     SmtpReply,
     VerifiedRequest,

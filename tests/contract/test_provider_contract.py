@@ -24,16 +24,13 @@ from mailkeep.providers.errors import (
     ProviderError,
     UnbuildableMessage,
 )
+from mailkeep.providers.message import Address, Attachment, OutgoingMessage, Shown
 from mailkeep.providers.registry import REGISTRY
 from mailkeep.providers.types import (
     ID_HEADER,
-    Address,
-    Attachment,
     HttpReply,
     HttpRequest,
     OutcomeKind,
-    OutgoingMessage,
-    Shown,
     SmtpRequest,
     TransportFailure,
 )

@@ -27,15 +27,9 @@ from mailkeep.providers.errors import (
     MalformedWebhook,
     UnbuildableMessage,
 )
+from mailkeep.providers.message import Address
 from mailkeep.providers.registry import REGISTRY
-from mailkeep.providers.types import (
-    Address,
-    HttpReply,
-    HttpRequest,
-    Reply,
-    SmtpReply,
-    WebhookRequest,
-)
+from mailkeep.providers.types import HttpReply, HttpRequest, Reply, SmtpReply, WebhookRequest
 
 texts = st.text(max_size=300)
 clean = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=190)

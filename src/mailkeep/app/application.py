@@ -151,7 +151,6 @@ class Application:
                 self.settings.public_url,
                 settings,
                 lambda: self.dispatcher.ailing(settings.stream),
-                self.dispatcher.wake,
             )
         )
 
@@ -276,7 +275,6 @@ class Application:
             honey=settings.honey,
             public_url=settings.public_url,
             providers={name: one for name, one in self.providers.items() if name in carriers},
-            sent=self.dispatcher.wake,
         )
 
     async def _listen(self) -> None:

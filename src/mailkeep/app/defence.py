@@ -5,7 +5,6 @@ from typing import Protocol
 from mailkeep.accounts.services import Accounts
 from mailkeep.incidents.services import Incidents
 from mailkeep.incidents.suspects import House
-from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import StreamSettings
 from mailkeep.recovery.services import Recovery
@@ -29,7 +28,6 @@ class Rooms(Protocol):
     intake: Intake
     accounts: Accounts
     recovery: Recovery | None
-    dispatcher: Dispatcher
     incidents: Incidents
 
 
@@ -54,6 +52,5 @@ def response(rooms: Rooms) -> Response:
         rooms.recovery,
         NoticeSettings(mails.sender, mails.sender_name, mails.notices, settings.public_url),
         settings.response,
-        rooms.dispatcher.wake,
     )
     return Response(means, settings.playbook)

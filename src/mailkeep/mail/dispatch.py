@@ -73,10 +73,6 @@ class Dispatcher:
     def now(self) -> Instant:
         return self._clock.now()
 
-    def wake(self, stream: str) -> None:
-        """Something may be due in ``stream``: look now."""
-        self.told(outbox.due(stream))
-
     def told(self, topic: str) -> None:
         """Something was written, by this process or another: see ``Database.hear``."""
         changed = topic in {"", outbox.STANDING}

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 
 from mailkeep.base.errors import Invalid
 from mailkeep.providers import attachments, registry
-from mailkeep.providers.types import Capabilities, OutgoingMessage, ProviderConfig
+from mailkeep.providers.message import OutgoingMessage
+from mailkeep.providers.types import Capabilities, ProviderConfig
 
 from . import recipients
 from .types import Content

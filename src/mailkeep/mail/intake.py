@@ -14,7 +14,8 @@ from mailkeep.events.log import record
 from mailkeep.events.types import Fact
 from mailkeep.providers import outgoing
 from mailkeep.providers.errors import UnbuildableMessage
-from mailkeep.providers.types import Address, OutgoingMessage, ProviderConfig, Shown
+from mailkeep.providers.message import Address, OutgoingMessage, Shown
+from mailkeep.providers.types import ProviderConfig
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.repeated import Repeated
 

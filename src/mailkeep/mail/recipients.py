@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from mailkeep.base import addresses
-from mailkeep.providers.types import Address
+from mailkeep.providers.message import Address
 
 from .types import Content, split
 

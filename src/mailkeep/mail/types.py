@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from mailkeep.base.clock import Instant
-from mailkeep.providers.types import Address, Attachment, Shown
+from mailkeep.providers.message import Address, Attachment, Shown
 
 
 class Status(enum.StrEnum):

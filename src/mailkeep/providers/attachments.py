@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from .errors import MisconfiguredProvider, UnbuildableMessage
-from .types import Attachment, Capabilities, OutgoingMessage
+from .message import Attachment, OutgoingMessage
+from .types import Capabilities
 
 MOST: Final = 100  #: attachments of one mail
 NAME_LIMIT: Final = 255  #: octets of a file's name in UTF-8, as the usual file systems have it

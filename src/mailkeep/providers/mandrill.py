@@ -23,6 +23,7 @@ import msgspec
 
 from . import mandrill_calls, outgoing, replies, webhooks
 from .errors import ForgedWebhook, MalformedWebhook
+from .message import OutgoingMessage
 from .types import (
     CannotBeAsked,
     Capabilities,
@@ -32,7 +33,6 @@ from .types import (
     HttpRequest,
     Outcome,
     OutcomeKind,
-    OutgoingMessage,
     ProviderConfig,
     Reply,
     SmtpReply,

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 import msgspec
 
 from . import mime, outgoing
+from .message import OutgoingMessage
 from .mime import header_value, mailbox
-from .types import OutgoingMessage
 
 
 def path_and_call(

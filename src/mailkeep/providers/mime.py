@@ -13,7 +13,8 @@ from email.utils import format_datetime
 from typing import Final
 
 from . import parts
-from .types import ID_HEADER, Address, OutgoingMessage
+from .message import Address, OutgoingMessage
+from .types import ID_HEADER
 
 _WIDTH: Final = 76
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

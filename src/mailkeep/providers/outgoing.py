@@ -15,7 +15,8 @@ from mailkeep.base.secret import Secret
 
 from . import attachments
 from .errors import MisconfiguredProvider, UnbuildableMessage
-from .types import ATTEMPT_KEY, ID_HEADER, ID_KEY, Address, OutgoingMessage, ProviderConfig
+from .message import Address, OutgoingMessage
+from .types import ATTEMPT_KEY, ID_HEADER, ID_KEY, ProviderConfig
 
 # C0, DEL and C1 controls, the Unicode line separators and lone surrogates. Wider than CR and LF:
 # some JSON back ends and mail readers treat VT, FF, NEL, LS and PS as line ends as well.

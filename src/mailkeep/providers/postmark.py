@@ -20,11 +20,10 @@ from urllib.parse import urlencode
 import msgspec
 
 from . import outgoing, replies, webhooks
+from .message import Address, Attachment, OutgoingMessage
 from .mime import header_value, mailbox, message_id
 from .types import (
     ID_KEY,
-    Address,
-    Attachment,
     Capabilities,
     Claim,
     ClaimKind,
@@ -32,7 +31,6 @@ from .types import (
     HttpRequest,
     Outcome,
     OutcomeKind,
-    OutgoingMessage,
     ProviderConfig,
     Reply,
     SmtpReply,

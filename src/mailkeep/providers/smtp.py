@@ -25,6 +25,7 @@ from mailkeep.base.secret import Secret
 
 from . import mime, outgoing, replies
 from .errors import ForgedWebhook, MalformedWebhook, MisconfiguredProvider
+from .message import OutgoingMessage
 from .types import (
     CannotBeAsked,
     Capabilities,
@@ -32,7 +33,6 @@ from .types import (
     HttpReply,
     Outcome,
     OutcomeKind,
-    OutgoingMessage,
     ProviderConfig,
     Reply,
     SmtpRequest,

@@ -14,11 +14,7 @@ import msgspec
 from mailkeep.base.secret import Secret
 
 from .errors import ForgedWebhook
-from .message import Address as Address  # noqa: PLC0414 - told on from here
-from .message import Attachment as Attachment  # noqa: PLC0414
-from .message import OutgoingMessage as OutgoingMessage  # noqa: PLC0414
-from .message import Quiet
-from .message import Shown as Shown  # noqa: PLC0414
+from .message import OutgoingMessage, Quiet
 
 ID_HEADER: Final = "X-Mailkeep-Id"  #: our message id, in every mail that leaves
 ID_KEY: Final = "mailkeep_id"  #: the same in the provider's metadata, which webhooks give back

@@ -47,7 +47,6 @@ class Context:
         streams: by name; the recovery stream's routes are what proofs may take.
         parties: the party of the trust graph behind each provider's name.
         ailing: providers that the recovery stream's breakers keep out just now.
-        wake: tells the dispatcher that a stream has mail.
     """
 
     def __init__(
@@ -63,7 +62,6 @@ class Context:
         public_url: str,
         settings: RecoverySettings,
         ailing: Callable[[], frozenset[str]],
-        wake: Callable[[str], None],
     ) -> None:
         self.database = database
         self.keys = keys
@@ -72,7 +70,6 @@ class Context:
         self.intake = intake
         self.settings = settings
         self.house = House(settings, public_url)
-        self.wake = wake
         self._streams = streams
         self._parties = parties
         self._graph = graph

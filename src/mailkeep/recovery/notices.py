@@ -54,4 +54,3 @@ class Notices:
         context = self._context
         new = NewMessage(context.settings.notices, content, only=only)
         await context.intake.accept(tx, context.intake.check(new))
-        tx.after_commit.append(lambda: context.wake(context.settings.notices))

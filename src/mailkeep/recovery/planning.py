@@ -95,8 +95,6 @@ class Planner:
             except Exception as error:
                 log.exception("recovery.failed", recovery=row["id"], error=type(error).__name__)
                 await self._put_back(row["id"], AFTER_ERROR)
-        if settled:
-            context.wake(context.settings.stream)
         return settled
 
     async def _put_back(self, recovery: str, wait: int) -> None:

@@ -15,7 +15,7 @@ from base64 import b64decode
 from email.headerregistry import AddressHeader, HeaderRegistry
 
 from mailkeep.mail.types import Content
-from mailkeep.providers.types import Address, Shown
+from mailkeep.providers.message import Address, Shown
 
 from .headers import POLICY
 from .parsing import LEFT_BEHIND, STREAM_HEADER

@@ -14,7 +14,7 @@ import msgspec
 from mailkeep.base import addresses
 from mailkeep.base.errors import Invalid
 from mailkeep.mail.types import Content
-from mailkeep.providers.types import Address, Shown
+from mailkeep.providers.message import Address, Shown
 
 from . import parts
 

@@ -11,7 +11,7 @@ from email.message import EmailMessage, MIMEPart
 import msgspec
 
 from mailkeep.base.errors import Invalid
-from mailkeep.providers.types import Attachment
+from mailkeep.providers.message import Attachment
 
 from . import headers
 

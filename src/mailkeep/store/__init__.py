@@ -2,6 +2,6 @@
 
 Owns: the engine, the metadata that every room's ``tables.py`` registers on, the migrations.
 Publishes: nothing. Hears: nothing.
-Security: statements are built with bound parameters only; the SQLite file is created with mode
-0600. Knows no keys: what must be secret is sealed before it arrives here.
+Security: statements hold our own words only, every value is bound; the SQLite file is created with
+mode 0600. Knows no keys: what must be secret is sealed before it arrives here.
 """

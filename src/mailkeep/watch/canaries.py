@@ -16,7 +16,7 @@ under way. What a stranger wrote into a canary leaves here as host names only.
 import asyncio
 import hmac
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import structlog
@@ -65,7 +65,6 @@ class Canaries:
         honey: addresses to seed, each through its own provider.
         public_url: our own pages, to which the canaries link.
         providers: those through which the stream's mail may go, by name.
-        sent: called with the stream's name once something is to be sent.
     """
 
     def __init__(
@@ -78,7 +77,6 @@ class Canaries:
         honey: tuple[HoneyAddress, ...] = (),
         public_url: str,
         providers: Mapping[str, ProviderConfig],
-        sent: Callable[[str], None],
     ) -> None:
         self._database = database
         self._keys = keys
@@ -86,7 +84,6 @@ class Canaries:
         self._settings = settings
         self._honey = honey
         self._url = public_url.rstrip("/")
-        self._sent = sent
         self._chance = random.SystemRandom()
         self._reading = asyncio.Lock()
         self._allowed = {
@@ -107,9 +104,7 @@ class Canaries:
         async with self._database.write() as tx:
             if provider in await outbox.cut_providers(tx):
                 return None
-            message = await self._hand_in(tx, provider, to, honey=False)
-        self._sent(self._settings.stream)
-        return message
+            return await self._hand_in(tx, provider, to, honey=False)
 
     async def seed(self) -> int:
         """Write to each honey address that never heard from us, or not for long; how many."""
@@ -130,8 +125,6 @@ class Canaries:
                     continue
                 await self._hand_in(tx, one.provider, one.address, honey=True)
             count += 1
-        if count:
-            self._sent(self._settings.stream)
         return count
 
     async def receive(self, recipients: list[str], raw: bytes) -> int:

@@ -15,16 +15,8 @@ from mailkeep.mail.claims import Claims
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Content, Job, NewMessage
 from mailkeep.providers import registry
-from mailkeep.providers.types import (
-    Address,
-    Attachment,
-    Claim,
-    ClaimKind,
-    Outcome,
-    OutcomeKind,
-    Shown,
-    WebhookRequest,
-)
+from mailkeep.providers.message import Address, Attachment, Shown
+from mailkeep.providers.types import Claim, ClaimKind, Outcome, OutcomeKind, WebhookRequest
 from mailkeep.store.database import Database
 from mailkeep.store.shared import SharedCommit
 

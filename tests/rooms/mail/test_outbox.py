@@ -331,3 +331,22 @@ async def test_a_claim_looks_at_what_is_due_and_at_nothing_else(database: Databa
         for statement, values in looks:
             plan = await tx._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
             assert "ix_messages_due (stream=? AND next_at<?)" in str(plan.fetchall())
+
+
+def _set(topic: str, events: dict[str, asyncio.Event]) -> None:
+    if topic in events:
+        events[topic].set()
+
+
+async def test_whoever_takes_mail_in_tells_the_lanes(database: Database, accept: Accept) -> None:
+    """No door need remember to: a stream that nobody wakes finds its mail half a second late."""
+    listening, told = asyncio.Event(), asyncio.Event()
+    database.hear(lambda topic: _set(topic, {"": listening, "due bulk": told}))
+    task = asyncio.create_task(database.listen())
+    if not database.is_sqlite:
+        await asyncio.wait_for(listening.wait(), 10)
+    told.clear()
+    await accept(new())
+    await asyncio.wait_for(told.wait(), 10)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

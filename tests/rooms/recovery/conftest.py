@@ -55,7 +55,6 @@ class Room:
             "https://example.com",
             RecoverySettings(),
             lambda: frozenset(self.ailing),
-            lambda _stream: None,
         )
         self.recovery = Recovery(self.context)
 

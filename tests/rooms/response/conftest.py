@@ -72,17 +72,14 @@ class Stage:
                 *(database, keys, self.accounts, slow, self.intake, streams, parties, graph),
                 *("https://example.com", RecoverySettings()),
                 frozenset,
-                lambda _stream: None,
             )
         )
         self.incidents = Incidents(database, House(parties, graph))
-        self.woken: list[str] = []
         means = Means(
             *(database, self.incidents.house, self.incidents, streams, self.intake),
             *(self.accounts, self.recovery),
             NoticeSettings("us@example.com", "Us", "security", "https://example.com"),
             ResponseSettings(batch=batch),
-            self.woken.append,
         )
         self.response = Response(means, playbooks)
         self._relay = log.Relay(database, "one")

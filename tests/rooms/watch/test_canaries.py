@@ -52,7 +52,6 @@ class House:
     def __init__(self, database: Database, keys: KeyRing) -> None:
         self.database = database
         honey = {one.address: one.provider for one in HONEY}
-        self.woken: list[str] = []
         self.canaries = Canaries(
             database,
             keys,
@@ -61,7 +60,6 @@ class House:
             honey=HONEY,
             public_url="https://ours.example",
             providers=PROVIDERS,
-            sent=self.woken.append,
         )
 
     async def claim(self) -> list[Job]:

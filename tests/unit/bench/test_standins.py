@@ -12,14 +12,13 @@ from mailkeep.app import settings as app_settings
 from mailkeep.base.secret import Secret
 from mailkeep.http.api.batch import read
 from mailkeep.http.api.message_in import MessageIn
+from mailkeep.providers.message import Address, OutgoingMessage
 from mailkeep.providers.registry import get
 from mailkeep.providers.types import (
-    Address,
     ClaimKind,
     HttpReply,
     HttpRequest,
     OutcomeKind,
-    OutgoingMessage,
     ProviderConfig,
     WebhookRequest,
 )

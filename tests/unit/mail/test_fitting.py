@@ -9,7 +9,8 @@ from mailkeep.mail import fitting
 from mailkeep.mail.intake import to_outgoing
 from mailkeep.mail.types import Content, StreamSettings
 from mailkeep.providers.errors import MisconfiguredProvider
-from mailkeep.providers.types import Address, Attachment, ProviderConfig, Shown
+from mailkeep.providers.message import Address, Attachment, Shown
+from mailkeep.providers.types import ProviderConfig
 
 PLAIN = Content(sender="us@example.com", to="ada@example.net", subject="x", text="x")
 

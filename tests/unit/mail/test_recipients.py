@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mailkeep.mail import recipients
 from mailkeep.mail.types import Content
-from mailkeep.providers.types import Address, Shown
+from mailkeep.providers.message import Address, Shown
 
 ROUTES = ["one", "two"]
 names = st.sampled_from(["ada", "Ada", "bob", "cleo", "dora"])

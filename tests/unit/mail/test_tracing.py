@@ -22,7 +22,7 @@ from opentelemetry.trace import (
 from mailkeep.mail.intake import to_outgoing
 from mailkeep.mail.tracing import accept_span, attempt_span, parent_of, traced, untraced
 from mailkeep.mail.types import Content, Job, NewMessage, StreamSettings
-from mailkeep.providers.types import OutgoingMessage
+from mailkeep.providers.message import OutgoingMessage
 
 TRACE = 0x4BF92F3577B34DA6A3CE929D0E0E4736
 PARENT = f"00-{TRACE:032x}-00f067aa0ba902b7-01"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mailkeep.providers import attachments, mime, outgoing
 from mailkeep.providers.errors import UnbuildableMessage
-from mailkeep.providers.types import Address, Attachment, OutgoingMessage, Shown
+from mailkeep.providers.message import Address, Attachment, OutgoingMessage, Shown
 
 MESSAGE = OutgoingMessage(
     id="m-1",

@@ -10,18 +10,10 @@ import pytest
 
 from mailkeep.base.secret import Secret
 from mailkeep.providers.mandrill import Mandrill
+from mailkeep.providers.message import Address, Attachment, OutgoingMessage, Shown
 from mailkeep.providers.postmark import Postmark
 from mailkeep.providers.smtp import Smtp
-from mailkeep.providers.types import (
-    Address,
-    Attachment,
-    HttpReply,
-    HttpRequest,
-    OutgoingMessage,
-    ProviderConfig,
-    Shown,
-    SmtpReply,
-)
+from mailkeep.providers.types import HttpReply, HttpRequest, ProviderConfig, SmtpReply
 
 TO = ["ann@example.net", "bob@example.net", "cleo@example.net"]
 ID = "0123456789abcdef0123456789abcdef"

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailkeep.providers import mime, outgoing
-from mailkeep.providers.types import Address, OutgoingMessage
+from mailkeep.providers.message import Address, OutgoingMessage
 
 MESSAGE = OutgoingMessage(
     id="m-1",

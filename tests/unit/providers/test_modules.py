@@ -17,14 +17,8 @@ from mailkeep.providers.errors import (
     MisconfiguredProvider,
     UnknownProvider,
 )
-from mailkeep.providers.types import (
-    Address,
-    HttpRequest,
-    OutgoingMessage,
-    ProviderConfig,
-    SmtpRequest,
-    WebhookRequest,
-)
+from mailkeep.providers.message import Address, OutgoingMessage
+from mailkeep.providers.types import HttpRequest, ProviderConfig, SmtpRequest, WebhookRequest
 
 PAYLOADS = Path(__file__).parents[2] / "contract" / "payloads"
 MESSAGE = OutgoingMessage(

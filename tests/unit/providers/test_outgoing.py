@@ -6,7 +6,8 @@ import pytest
 from mailkeep.base.secret import Secret
 from mailkeep.providers import outgoing
 from mailkeep.providers.errors import MisconfiguredProvider, UnbuildableMessage
-from mailkeep.providers.types import Address, OutgoingMessage, ProviderConfig
+from mailkeep.providers.message import Address, OutgoingMessage
+from mailkeep.providers.types import ProviderConfig
 
 MESSAGE = OutgoingMessage(
     id="m-1",

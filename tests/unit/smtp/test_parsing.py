@@ -11,7 +11,7 @@ from mailkeep.base.errors import Invalid
 from mailkeep.mail.intake import to_outgoing
 from mailkeep.mail.types import Content, StreamSettings
 from mailkeep.providers import mime, outgoing
-from mailkeep.providers.types import Address, Attachment, Shown
+from mailkeep.providers.message import Address, Attachment, Shown
 from mailkeep.smtp.parsing import parse, to_one
 
 STREAM = StreamSettings("alert", 1, ())

@@ -8,7 +8,7 @@ import pytest
 
 from mailkeep.base.tokens import link_secret
 from mailkeep.providers import mime
-from mailkeep.providers.types import Address, OutgoingMessage
+from mailkeep.providers.message import Address, OutgoingMessage
 from mailkeep.watch import letters
 from mailkeep.watch.reading import (
     ATTACHED,

@@ -8,7 +8,7 @@ import msgspec
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import Invalid
 from mailkeep.mail.types import Content, NewMessage
-from mailkeep.providers.types import Address, Attachment
+from mailkeep.providers.message import Address, Attachment
 
 MOST = 1000  #: messages in one request
 

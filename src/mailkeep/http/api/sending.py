@@ -175,9 +175,10 @@ def results(outcomes: Sequence[Outcome]) -> Results | NoneAccepted:
     if any(isinstance(one, Taken) for one in outcomes):
         return Results(each)
     first = outcomes[0]
-    whole = isinstance(first, NotSignedIn | Unavailable)
-    if whole and all(type(one) is type(first) for one in outcomes):
-        raise first  # type: ignore[misc]
+    if isinstance(first, NotSignedIn | Unavailable) and all(
+        type(one) is type(first) for one in outcomes
+    ):
+        raise first
     return NoneAccepted(
         "/problems/none-accepted",
         "None accepted",

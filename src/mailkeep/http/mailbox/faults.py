@@ -140,4 +140,3 @@ async def _send(running: Running, stream: str, count: int) -> None:
             await running.intake.accept(tx, one)
 
     await asyncio.wait_for(running.shared.run(store, lane=running.streams[stream].priority), 30)
-    running.dispatcher.wake(stream)

@@ -58,4 +58,3 @@ async def _mail(house: House, made: SignUp) -> None:
     new = house.intake.check(NewMessage(settings.confirmations, content))
     async with house.database.write() as tx:
         await house.intake.accept(tx, new)
-    house.dispatcher.wake(settings.confirmations)

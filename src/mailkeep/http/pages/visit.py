@@ -21,7 +21,6 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.http import client, forms
 from mailkeep.http.client import Network
 from mailkeep.http.port import Incoming
-from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.recovery.services import Recovery
 from mailkeep.store.database import Database
@@ -44,7 +43,6 @@ class House(Protocol):
     keys: KeyRing
     database: Database
     intake: Intake
-    dispatcher: Dispatcher
     accounts: Accounts
     recovery: Recovery | None
 

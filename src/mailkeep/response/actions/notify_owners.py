@@ -61,8 +61,6 @@ async def step(at: At) -> Progress:
         left -= worst
         for account in sorted(worst):
             mails += await _tell(at, account, what)
-    stream = at.means.notices.stream
-    at.tx.after_commit.append(lambda: at.means.wake(stream))
     done = len(batch) == len(waiting)
     return Progress(done, {"mails": mails}, batch[-1] if batch else at.before.cursor)
 

@@ -46,7 +46,6 @@ class Means:
     recovery: Voids | None
     notices: NoticeSettings
     settings: ResponseSettings
-    wake: Callable[[str], None] = lambda _stream: None
 
 
 class Case(msgspec.Struct, frozen=True):
