@@ -16,14 +16,11 @@ from mailkeep.base.secret import Secret
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
-from . import policy, queries, tables, throttle, totp
-from .events import (
-    AccountFrozen,
-    AccountOpened,
-    SignedInFact,
-    SignInFailed,
-    SignUpOnTaken,
-)
+from . import policy, queries, tables, throttle
+from .entering import Entering
+from .events import AccountFrozen, AccountOpened, SignInFailed, SignUpOnTaken
+from .factors.passkeys import Site
+from .factors.services import Factors
 from .hashing import SlowHash
 from .passwords import Passwords
 from .sessions import Sessions
@@ -41,6 +38,7 @@ class Accounts:
         keys: name addresses, hash handles, seal factors.
         slow: hashes passwords and codes.
         settings: lifetimes and limits.
+        public_url: of the pages; passkeys sign for it.
     """
 
     def __init__(
@@ -49,6 +47,7 @@ class Accounts:
         keys: KeyRing,
         slow: SlowHash,
         settings: AccountSettings | None = None,
+        public_url: str = "http://localhost",
     ) -> None:
         self._database = database
         self._keys = keys
@@ -56,6 +55,10 @@ class Accounts:
         self.settings = settings or AccountSettings()
         self.sessions = Sessions(database, keys, self.settings)
         self.passwords = Passwords(database, slow, self.settings)
+        self.factors = Factors(database, keys, slow, self.settings, Site.of(public_url))
+        self.entering = Entering(
+            database, keys, self.sessions, self.passwords, self.factors, self.settings
+        )
 
     def address_key(self, address: str) -> str:
         """The pseudonym of a checked address, the same in every room."""
@@ -195,41 +198,6 @@ class Accounts:
             raise NotSignedIn(_WRONG)
         return made
 
-    async def prove_factor(self, pending: str, code: str) -> SignedIn:
-        """Turn a session that waits for its factor into a full one, under a new secret.
-
-        Raises:
-            NotSignedIn: the code is wrong or used, or the password was too long ago.
-            TooMany: too many wrong codes in this window.
-        """
-        made: SignedIn | None = None
-        async with self._database.write() as tx:
-            waiting = await self.sessions.find(tx, pending, Stage.FACTOR)
-            if waiting is not None:
-                # First the account, as everywhere; a recovery meanwhile has ended this session.
-                await queries.account(tx, waiting.account, lock=True)
-                waiting = await self.sessions.find(tx, pending, Stage.FACTOR)
-            proved: bool | None = False
-            if waiting is not None:
-                account = waiting.account
-                known = await queries.knows_browser(tx, account, waiting.browser)
-                # Who has stolen the password must not use up the tries of the owner's browser.
-                lane = f"totp {waiting.browser}" if known else "totp"
-                proved = await totp.prove(tx, self._keys, account, code, self.settings, lane=lane)
-                if proved and await self._end_pending(tx, waiting.id):
-                    made = await self._full(
-                        tx, account, waiting.browser, waiting.network, factor=True
-                    )
-                else:
-                    why = "factor_throttled" if proved is None else "factor"
-                    failed = SignInFailed(account, None, waiting.network, why)
-                    await record(self._database, tx, failed)
-        if proved is None:
-            raise TooMany("too many wrong codes", retry_after=self.settings.window / 1_000_000)
-        if made is None:
-            raise NotSignedIn("the code is wrong or used, or you waited too long")
-        return made
-
     async def change_password(self, account: str, current: str, new: str) -> None:
         """The signed-in owner chooses another password; every session ends.
 
@@ -327,30 +295,4 @@ class Accounts:
             return None
         if await queries.has_factor(tx, account):
             return await self.sessions.create(tx, account, browser, network, Stage.FACTOR)
-        return await self._full(tx, account, browser, network, factor=False, known=known)
-
-    async def _full(
-        self,
-        tx: Tx,
-        account: str,
-        browser: str,
-        network: str,
-        *,
-        factor: bool,
-        known: bool | None = None,
-    ) -> SignedIn:
-        if known is None:
-            known = await queries.knows_browser(tx, account, browser)
-        made = await self.sessions.create(tx, account, browser, network)
-        fact = SignedInFact(account, made.session, network, browser, factor, known)
-        await record(self._database, tx, fact)
-        return made
-
-    async def _end_pending(self, tx: Tx, session: str) -> bool:
-        s = tables.sessions
-        ended = await tx.run(
-            update(s)
-            .where(s.c.id == session, s.c.ended_at.is_(None))
-            .values(ended_at=tx.now, ended_why="proved")
-        )
-        return ended == 1
+        return await self.sessions.enter(tx, account, browser, network, factor=False, known=known)

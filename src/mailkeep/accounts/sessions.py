@@ -16,8 +16,8 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import tables
-from .events import SessionsEnded
-from .queries import session_view
+from .events import SessionsEnded, SignedInFact
+from .queries import knows_browser, session_view
 from .types import AccountSettings, SessionView, SignedIn, Stage
 
 _s = tables.sessions
@@ -41,9 +41,20 @@ class Sessions:
         self._settings = settings or AccountSettings()
 
     async def create(
-        self, tx: Tx, account: str, browser: str, network: str, stage: Stage = Stage.FULL
+        self,
+        tx: Tx,
+        account: str,
+        browser: str,
+        network: str,
+        stage: Stage = Stage.FULL,
+        *,
+        confirmed: bool = False,
     ) -> SignedIn:
-        """A new session; its secret is returned once."""
+        """A new session; its secret is returned once.
+
+        Args:
+            confirmed: everything was shown for it just now by who was signed in already.
+        """
         secret, session = tokens.link_secret(), new_id("ses", tx.now)
         await tx.run(
             insert(_s).values(
@@ -55,9 +66,44 @@ class Sessions:
                 network=network,
                 created_at=tx.now,
                 seen_at=tx.now,
+                confirmed_at=tx.now if confirmed else None,
             )
         )
         return SignedIn(session, account, stage, Secret(secret))
+
+    async def enter(
+        self,
+        tx: Tx,
+        account: str,
+        browser: str,
+        network: str,
+        *,
+        factor: bool,
+        known: bool | None = None,
+    ) -> SignedIn:
+        """A full session for who has shown all that was asked.
+
+        Args:
+            factor: a second factor was proved for it.
+            known: whether the account knows the browser, where that was looked up already.
+        """
+        if known is None:
+            known = await knows_browser(tx, account, browser)
+        made = await self.create(tx, account, browser, network)
+        fact = SignedInFact(account, made.session, network, browser, factor, known)
+        await record(self._database, tx, fact)
+        return made
+
+    async def finish(self, tx: Tx, session: str) -> bool:
+        """End a session that another one takes the place of; False when it has ended already."""
+        return (
+            await tx.run(
+                update(_s)
+                .where(_s.c.id == session, _s.c.ended_at.is_(None))
+                .values(ended_at=tx.now, ended_why="proved")
+            )
+            == 1
+        )
 
     async def remember(self, tx: Tx, account: str, browser: str, network: str) -> None:
         """Make a browser known without letting it in: a session that has ended already."""
@@ -133,14 +179,15 @@ class Sessions:
             await record(self._database, tx, SessionsEnded(account, ended, "owner"))
         return bool(ended)
 
-    async def end_all(self, tx: Tx, account: str, why: str) -> int:
+    async def end_all(self, tx: Tx, account: str, why: str, *, but: str = "") -> int:
         """End every session of an account; returns how many. ``why``: see ``SessionsEnded``.
+        ``but``: the one that stays.
 
         Expired ones are marked too: what a thief's browser once held must not make it known.
         """
         ended = await tx.run(
             update(_s)
-            .where(_s.c.account_id == account, _s.c.ended_at.is_(None))
+            .where(_s.c.account_id == account, _s.c.ended_at.is_(None), _s.c.id != but)
             .values(ended_at=tx.now, ended_why=why)
         )
         if ended:
@@ -148,7 +195,7 @@ class Sessions:
         return ended
 
     def _live(self, now: Instant, stage: Stage) -> tuple[ColumnElement[bool], ...]:
-        if stage is Stage.FACTOR:
+        if stage is not Stage.FULL:
             return (_s.c.ended_at.is_(None), _s.c.created_at > now - self._settings.factor_life)
         return (
             _s.c.ended_at.is_(None),
@@ -158,3 +205,12 @@ class Sessions:
 
     def _hash(self, secret: str) -> str:
         return self._keys.lookup_hash("session", tokens.fold(secret))
+
+
+async def unconfirm(tx: Tx, account: str, *, but: str = "") -> None:
+    """What was shown in other sessions before a factor was bound is no longer everything."""
+    await tx.run(
+        update(_s)
+        .where(_s.c.account_id == account, _s.c.id != but, _s.c.confirmed_at.is_not(None))
+        .values(confirmed_at=None)
+    )

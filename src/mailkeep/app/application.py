@@ -108,7 +108,9 @@ class Application:
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
         )
         self._slow = SlowHash(self.keys)
-        self.accounts = Accounts(self.database, self.keys, self._slow)
+        self.accounts = Accounts(
+            self.database, self.keys, self._slow, public_url=settings.public_url
+        )
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()

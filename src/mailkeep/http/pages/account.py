@@ -5,8 +5,9 @@ import segno
 from litestar import Controller, get, post
 from litestar.response import Redirect, Template
 
-from mailkeep.accounts import queries, totp
-from mailkeep.accounts.types import Enrolment
+from mailkeep.accounts import queries
+from mailkeep.accounts.factors import totp
+from mailkeep.accounts.factors.types import Enrolment
 from mailkeep.base.clock import iso
 from mailkeep.base.errors import Conflict, Invalid, NotFound, NotSignedIn, TooMany
 from mailkeep.store.database import Tx
@@ -59,7 +60,7 @@ class AccountPages(Controller):
         try:
             async with house.database.write() as tx:
                 code = visit.form.get("code", "")
-                await totp.confirm(house.database, tx, house.keys, account, factor, code)
+                await house.accounts.factors.bind_totp(tx, account, factor, code, visit.source)
         except Invalid as error:
             async with house.database.read() as tx:
                 name = await _label(tx, account)

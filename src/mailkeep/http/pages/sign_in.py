@@ -45,9 +45,7 @@ class SignInPages(Controller):
     @post("/sign-in/factor", status_code=200)
     async def factor(self, visit: Visit, house: House) -> Template | Redirect:
         try:
-            made = await house.accounts.prove_factor(
-                visit.cookie(PENDING), visit.form.get("code", "")
-            )
+            made = await house.accounts.entering.second_step(visit.cookie(PENDING), visit.typed())
         except (NotSignedIn, TooMany) as error:
             return visit.page("factor", error=error)
         visit.forget(PENDING)
