@@ -6,7 +6,7 @@ session, so that a copy of the old one gains nothing, ASVS 7.2.4), and a stolen 
 open nothing.
 """
 
-from mailkeep.base.clock import SECOND
+from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import MailkeepError, NotAllowed, NotSignedIn, TooMany
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import record
@@ -79,18 +79,43 @@ class Entering:
 
         return _given(await self._database.retrying(work))
 
+    async def choices(self, pending: str) -> set[str]:
+        """The kinds of factors that the account of a waiting session may show; none when it waits
+        no more."""
+        async with self._database.read() as tx:
+            found = await self._sessions.find(tx, pending, Stage.FACTOR)
+            bound = [] if found is None else await self._factors.bound(tx, found.account)
+        return {one.kind.value for one in bound}
+
+    async def ask(self, pending: str, browser: str) -> str:
+        """What the page of the second step asks the passkeys of the account, as JSON.
+
+        Raises:
+            NotSignedIn: the password was too long ago.
+        """
+        waiting = await self._waiting(pending)
+        return await self._factors.ask(waiting.account, browser)
+
+    async def ask_anyone(self, browser: str, network: str) -> str:
+        """What the page asks for a passkey of whoever comes, as JSON.
+
+        Raises:
+            TooMany: too many were asked for from there.
+        """
+        async with self._database.write() as tx:
+            allowed = await self._may_ask(tx, network)
+            if allowed:
+                return await passkeys.ask(tx, self._factors.site, None, browser)
+        raise TooMany("too many tries; wait a while", retry_after=self._settings.window / SECOND)
+
     async def by_passkey(self, answer: str, *, browser: str, network: str) -> SignedIn:
         """Sign in with a passkey and no password: it has verified its user, and so is two factors.
 
+        Each try takes a challenge, of which a network has so many and no more.
+
         Raises:
             NotSignedIn: it is unknown or frozen, or was not asked for here: the same words.
-            TooMany: too many tries from there.
         """
-        limit, window = self._settings.network_passkeys, self._settings.window
-        async with self._database.write() as tx:
-            allowed = await throttle.take(tx, network, "passkey", limit=limit, window=window)
-        if not allowed:
-            raise TooMany("too many tries; wait a while", retry_after=window / SECOND)
         async with self._database.read() as tx:
             weighed, account = await passkeys.weigh(
                 tx, self._factors.site, self._keys, None, browser, answer
@@ -145,12 +170,39 @@ class Entering:
 
         return _given(await self._database.retrying(work))
 
-    async def require_fresh(self, tx: Tx, session: SessionView) -> None:
-        """Raises ``NotAllowed`` unless everything was shown again a short while ago; or, at stage
-        ``enrol``, nothing can be shown that was not shown just now."""
-        at = session.confirmed_at
-        if at is None or tx.now - at > self._settings.fresh:
+    def require_fresh(self, now: Instant, session: SessionView) -> None:
+        """Raises ``NotAllowed`` unless everything was shown a short while ago, for this session. At
+        stage ``enrol`` it was: there is nothing but the password, and it is as old as the session.
+        """
+        at = session.created_at if session.stage is Stage.ENROL else session.confirmed_at
+        if at is None or now - at > self._settings.fresh:
             raise NotAllowed("show first that it is you", field="fresh")
+
+    async def changing(self, secret: str, pending: str) -> SessionView:
+        """Who may come to the page of the factors: signed in, or held up on the way in because a
+        factor must be bound first.
+
+        Raises:
+            NotSignedIn: neither.
+        """
+        try:
+            return await self._sessions.lookup(secret)
+        except NotSignedIn:
+            return await self._sessions.lookup(pending, Stage.ENROL)
+
+    async def enrolled(self, tx: Tx, session: SessionView) -> SignedIn:
+        """Let in who was held up to bind a factor, and has done so.
+
+        Raises:
+            NotSignedIn: they have not, or were let in already.
+        """
+        if not await queries.has_factor(tx, session.account) or not await self._sessions.finish(
+            tx, session.id
+        ):
+            raise NotSignedIn("sign in first")
+        return await self._sessions.enter(
+            tx, session.account, session.browser, session.network, factor=True
+        )
 
     async def remove_password(self, tx: Tx, session: SessionView) -> None:
         """From now on only passkeys open the account.
@@ -159,7 +211,7 @@ class Entering:
             NotAllowed: everything was not shown again of late.
             Conflict: there is no second way in.
         """
-        await self.require_fresh(tx, session)
+        self.require_fresh(tx.now, session)
         await self._passwords.remove(tx, session.account)
 
     async def _show_factor(
@@ -172,6 +224,10 @@ class Entering:
         lane = Lane(Way.ACCOUNT, session.browser)
         proof = await self._factors.prove(tx, account, weighed, lane)
         return None if proof.proved else self._refused(proof, field="factor")
+
+    async def _may_ask(self, tx: Tx, network: str) -> bool:
+        limit, window = self._settings.network_passkeys, self._settings.window
+        return await throttle.take(tx, network, "passkey", limit=limit, window=window)
 
     async def _waiting(self, pending: str) -> SessionView:
         async with self._database.read() as tx:

@@ -97,6 +97,16 @@ class SavedCodeUsed(Fact, frozen=True):
     left: int
 
 
+@fact("accounts.factor_reminder_due")
+class FactorReminderDue(Fact, frozen=True):
+    """An account without a second factor is to be reminded by mail. ``standing``, ``until``: see
+    ``factors.policy``."""
+
+    account: str
+    standing: str
+    until: int | None
+
+
 @fact("accounts.password_removed")
 class PasswordRemoved(Fact, frozen=True):
     """An account has passkeys only: no reset writes a password to it."""

@@ -5,6 +5,8 @@ before its owner does (code and browser must come together), guessing (tries are
 they are made), and locking an owner out by guessing (known browsers are counted apart).
 """
 
+from collections.abc import Mapping
+
 from sqlalchemy import insert, select, update
 
 from mailkeep.base import addresses, tokens
@@ -19,7 +21,10 @@ from mailkeep.store.database import Database, Tx
 from . import policy, queries, tables, throttle
 from .entering import Entering
 from .events import AccountFrozen, AccountOpened, SignInFailed, SignUpOnTaken
+from .factors.adoption import Adoption
+from .factors.demands import Demands
 from .factors.passkeys import Site
+from .factors.policy import FactorPolicy
 from .factors.services import Factors
 from .hashing import SlowHash
 from .passwords import Passwords
@@ -39,6 +44,7 @@ class Accounts:
         slow: hashes passwords and codes.
         settings: lifetimes and limits.
         public_url: of the pages; passkeys sign for it.
+        policies: what is asked of accounts without a second factor, by class.
     """
 
     def __init__(
@@ -48,6 +54,7 @@ class Accounts:
         slow: SlowHash,
         settings: AccountSettings | None = None,
         public_url: str = "http://localhost",
+        policies: Mapping[str, FactorPolicy] | None = None,
     ) -> None:
         self._database = database
         self._keys = keys
@@ -56,6 +63,8 @@ class Accounts:
         self.sessions = Sessions(database, keys, self.settings)
         self.passwords = Passwords(database, slow, self.settings)
         self.factors = Factors(database, keys, slow, self.settings, Site.of(public_url))
+        self.demands = Demands(database, policies or {})
+        self.adoption = Adoption()
         self.entering = Entering(
             database, keys, self.sessions, self.passwords, self.factors, self.settings
         )
@@ -236,6 +245,11 @@ class Accounts:
         if changed:
             await record(self._database, tx, AccountFrozen(account, until, why))
 
+    async def factors_due(self) -> None:
+        """Have accounts without a second factor reminded, and count those with one."""
+        await self._database.retrying(self.demands.remind)
+        await self._database.retrying(self.adoption.keep)
+
     async def _open_account(
         self, tx: Tx, account_class: AccountClass, address: str, key: str, kept: str
     ) -> str:
@@ -295,4 +309,6 @@ class Accounts:
             return None
         if await queries.has_factor(tx, account):
             return await self.sessions.create(tx, account, browser, network, Stage.FACTOR)
+        if await self.demands.on_sign_in(tx, account):
+            return await self.sessions.create(tx, account, browser, network, Stage.ENROL)
         return await self.sessions.enter(tx, account, browser, network, factor=False, known=known)

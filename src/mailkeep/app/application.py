@@ -109,7 +109,11 @@ class Application:
         )
         self._slow = SlowHash(self.keys)
         self.accounts = Accounts(
-            self.database, self.keys, self._slow, public_url=settings.public_url
+            self.database,
+            self.keys,
+            self._slow,
+            public_url=settings.public_url,
+            policies=settings.accounts.policy,
         )
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
@@ -312,6 +316,8 @@ class Application:
             dropped = await outbox.sweep(tx, *keep, retention.BATCH)
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
+        if self.recovery is not None:
+            await self.accounts.factors_due()
         await self.grants.note()
         destroyed = self.keys.destroy_expired(self.clock.now())
         if dropped or destroyed:

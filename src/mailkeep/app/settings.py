@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from mailkeep.accounts.factors import policy as factor_policy
+from mailkeep.accounts.factors.policy import FactorPolicy
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.secret import Secret
 from mailkeep.http import client
@@ -54,6 +56,16 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, str] = {}
 
 
+class AccountsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The ``[accounts]`` table.
+
+    Attributes:
+        policy: what is asked of accounts without a second factor, by class.
+    """
+
+    policy: dict[str, FactorPolicy] = {}
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file.
 
@@ -66,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         keep_given_up: seconds, after its time is over, for which an ordinary message that was given
             up can still be requeued by hand.
         recovery: Mailkeep keeps the accounts: their pages exist when this table does.
+        accounts: what is asked of the accounts.
         canary: mail of our own through every provider; none is sent without it.
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
@@ -85,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stream: tuple[StreamSettings, ...] = ()
     party: tuple[dict[str, str | list[str]], ...] = ()
     recovery: RecoverySettings | None = None
+    accounts: AccountsSettings = AccountsSettings()
     canary: CanarySettings | None = None
     honey: tuple[HoneyAddress, ...] = ()
     watch: WatchSettings = WatchSettings()
@@ -164,6 +178,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
         except (UnknownProvider, MisconfiguredProvider) as error:
             raise BadSettings(f"provider {provider.name}: {error}") from error
     _check_recovery(settings)
+    factor_policy.check(settings.accounts.policy)
     _check_playbooks(settings)
     _check_streams(settings)
     if settings.submission is not None:
@@ -269,6 +284,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "provider": ProviderSettings,
     "stream": StreamSettings,
     "recovery": RecoverySettings,
+    "accounts": AccountsSettings,
+    "accounts.policy[...]": FactorPolicy,
     "canary": CanarySettings,
     "honey": HoneyAddress,
     "retention": RetentionSettings,

@@ -16,7 +16,19 @@ from mailkeep.incidents import queries as incident_queries
 from mailkeep.response import queries as response_queries
 from mailkeep.watch import queries as watch_queries
 
-from . import audit, backup, bench, doctor, documents, keys, messages, providers, report, send
+from . import (
+    audit,
+    backup,
+    bench,
+    doctor,
+    documents,
+    factors,
+    keys,
+    messages,
+    providers,
+    report,
+    send,
+)
 from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
 from .loop import run
 from .output import FINE, FOUND, MISTAKE, Json, group, note, plain, result
@@ -25,6 +37,7 @@ WORDS = "Mail that no fallen provider can lose, accounts that none can take."
 app = group(WORDS)
 incidents_app = group("Incidents: what may be going on.", alone=True)
 app.add_typer(audit.app, name="audit")
+app.add_typer(factors.app, name="factors")
 app.add_typer(keys.app, name="keys")
 app.add_typer(messages.app, name="messages")
 app.add_typer(incidents_app, name="incidents")

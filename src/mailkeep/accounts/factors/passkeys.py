@@ -134,12 +134,15 @@ async def ask_to_bind(
     return options_to_json(options)
 
 
-async def ask(tx: Tx, site: Site, account: str | None, browser: str) -> str:
+async def ask(
+    tx: Tx, site: Site, account: str | None, browser: str, *, verified: bool = False
+) -> str:
     """The options for ``navigator.credentials.get``, as JSON.
 
     Args:
-        account: whose passkey is asked for; None: whoever has one (that then verifies its user,
-            since it stands for the password too).
+        account: whose passkey is asked for; None: whoever has one.
+        verified: the passkey is to verify its user; without ``account`` it always is, since it
+            stands for the password too.
     """
     purpose = Purpose.ALONE if account is None else Purpose.PROVE
     challenge = await _challenge(tx, account, purpose, browser)
@@ -149,7 +152,7 @@ async def ask(tx: Tx, site: Site, account: str | None, browser: str) -> str:
         timeout=LIFE // 1000,
         allow_credentials=[] if account is None else await _of(tx, account),
         user_verification=UserVerificationRequirement.REQUIRED
-        if account is None
+        if account is None or verified
         else UserVerificationRequirement.PREFERRED,
     )
     return options_to_json(options)

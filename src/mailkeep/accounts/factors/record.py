@@ -96,7 +96,7 @@ def _query(account: str) -> Select[Any]:
         select(_f, p.c.synced, left.label("left"))
         .join(p, p.c.factor_id == _f.c.id, isouter=True)
         .where(_f.c.account_id == account)
-        .order_by(_f.c.id)
+        .order_by(_f.c.bound_at, _f.c.id)
     )
 
 

@@ -72,6 +72,18 @@ class Factors:
         """The authenticators that are bound, oldest first; saved codes among them."""
         return await record.bound(tx, account)
 
+    async def ask(self, account: str, browser: str, *, verified: bool = False) -> str:
+        """What a page asks an account's passkeys, as JSON; see ``passkeys.ask``."""
+        async with self._database.write() as tx:
+            return await passkeys.ask(tx, self.site, account, browser, verified=verified)
+
+    async def ask_to_bind(self, account: str, browser: str, *, name: str, issuer: str) -> str:
+        """What a page asks for a new passkey, as JSON; see ``passkeys.ask_to_bind``."""
+        async with self._database.write() as tx:
+            return await passkeys.ask_to_bind(
+                tx, self._keys, self.site, account, browser, name=name, issuer=issuer
+            )
+
     async def weigh(self, account: str, typed: Typed) -> Weighed:
         """The slow part of an answer, to be called outside of a transaction; counts nothing, uses
         nothing up, and must tell nobody anything: ``prove`` does.
@@ -152,15 +164,19 @@ class Factors:
         await self._bind(tx, factor, account, Kind.TOTP, name or "Authenticator app", source)
 
     async def bind_passkey(
-        self, tx: Tx, account: str, made: passkeys.Made, source: Source, name: str = ""
+        self, tx: Tx, account: str, answer: str, source: Source, name: str = ""
     ) -> str:
-        """Bind a passkey that ``passkeys.verify_new`` read; returns the factor.
+        """Bind a passkey; returns the factor.
+
+        Args:
+            answer: what the browser made of ``ask_to_bind``, as JSON.
 
         Raises:
-            Invalid: its challenge was used, or the name cannot be used.
+            Invalid: it answers no challenge of ours that waits, or the name cannot be used.
             Conflict: it is bound already.
         """
         await queries.account(tx, account, lock=True)
+        made = await passkeys.verify_new(tx, self.site, account, source.browser, answer)
         factor = new_id("fac", tx.now)
         await self._bind(tx, factor, account, Kind.PASSKEY, name or "Passkey", source)
         await passkeys.write(tx, factor, account, made)

@@ -8,7 +8,7 @@ in the rooms below is a pseudonym.
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from litestar import Response
+from litestar import MediaType, Response
 from litestar.datastructures import Cookie
 from litestar.response import Redirect, Template
 
@@ -143,6 +143,10 @@ class Visit:
             status_code=status if error is None else error.status,
             cookies=self._cookies,
         )
+
+    def json(self, text: str) -> Response[str]:
+        """An answer to a script of ours; ``text`` is JSON already."""
+        return Response(text, media_type=MediaType.JSON, cookies=self._cookies)
 
     def go(self, path: str) -> Redirect:
         """Send the browser on with a GET."""
