@@ -69,7 +69,7 @@ class Found:
 
     @property
     def equivalent(self) -> bool:
-        return -BOUND < self.low and self.high < BOUND
+        return self.low > -BOUND and self.high < BOUND
 
 
 def compare(known: list[float], unknown: list[float]) -> Found:

@@ -20,7 +20,8 @@ async def _play(report: Path, *options: str) -> tuple[int, str, str]:
     )
     out, _ = await process.communicate()
     assert process.returncode in {0, 1}, out.decode()
-    return process.returncode, report.read_text(), out.decode()
+    text = await asyncio.to_thread(report.read_text)
+    return process.returncode, text, out.decode()
 
 
 @pytest.mark.timeout(420)
