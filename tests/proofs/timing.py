@@ -1,4 +1,4 @@
-"""Does the time of an answer tell whether an account exists? Two one-sided tests say that it does not.
+"""Does the time of an answer tell whether there is an account? Two one-sided tests say it does not.
 
 The service runs in production mode, with providers that take its mail. Known and unknown addresses
 are asked about in random order, each time over a new connection from another network, one after the
