@@ -53,7 +53,8 @@ class Desk:
         await self.page.goto(f"{self.url}/sign-in")
         await self.page.get_by_label("Mail address").fill(ADDRESS)
         await self.page.get_by_label("Password").fill(PASSWORD)
-        await self.page.keyboard.press("Enter")
+        async with self.page.expect_navigation():
+            await self.page.keyboard.press("Enter")
 
     async def show_again(self) -> None:
         """The password, before the first factor is added."""

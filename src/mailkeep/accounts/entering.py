@@ -15,6 +15,8 @@ from mailkeep.store.database import Database, Tx
 from . import queries, throttle
 from .events import SignInFailed
 from .factors import passkeys
+from .factors.demands import Demands
+from .factors.policy import Standing
 from .factors.services import Factors
 from .factors.types import Kind, Lane, Proof, Typed, Verdict, Way, Weighed
 from .passwords import Passwords
@@ -31,7 +33,7 @@ class Entering:
     Args:
         database: where accounts are kept.
         keys: name accounts to their passkeys.
-        sessions, passwords, factors: of all accounts.
+        sessions, passwords, factors, demands: of all accounts.
         settings: lifetimes and limits.
     """
 
@@ -42,6 +44,7 @@ class Entering:
         sessions: Sessions,
         passwords: Passwords,
         factors: Factors,
+        demands: Demands,
         settings: AccountSettings,
     ) -> None:
         self._database = database
@@ -49,10 +52,12 @@ class Entering:
         self._sessions = sessions
         self._passwords = passwords
         self._factors = factors
+        self._demands = demands
         self._settings = settings
 
     async def second_step(self, pending: str, typed: Typed) -> SignedIn:
-        """Turn a session that waits for its factor into a full one, under a new secret.
+        """Turn a session that waits for its factor into a full one, under a new secret; where its
+        class asks for another kind of factor by now, into one that may only bind it.
 
         Raises:
             NotSignedIn: the answer is wrong or used, or the password was too long ago.
@@ -70,9 +75,10 @@ class Entering:
             lane = await self._lane(tx, account, waiting.browser)
             proof = await self._factors.prove(tx, account, weighed, lane)
             if proof.proved and await self._sessions.finish(tx, waiting.id):
-                return await self._sessions.enter(
-                    tx, account, waiting.browser, waiting.network, factor=True
-                )
+                there = (account, waiting.browser, waiting.network)
+                if await self._demands.on_sign_in(tx, account):  # one of another kind is asked
+                    return await self._sessions.create(tx, *there, Stage.ENROL)
+                return await self._sessions.enter(tx, *there, factor=True)
             why = "factor" if proof.heard else "factor_throttled"
             await record(self._database, tx, SignInFailed(account, None, waiting.network, why))
             return self._refused(proof)
@@ -196,9 +202,8 @@ class Entering:
         Raises:
             NotSignedIn: they have not, or were let in already.
         """
-        if not await queries.has_factor(tx, session.account) or not await self._sessions.finish(
-            tx, session.id
-        ):
+        judged = await self._demands.judged(tx, session.account)
+        if judged.standing is Standing.OVERDUE or not await self._sessions.finish(tx, session.id):
             raise NotSignedIn("sign in first")
         return await self._sessions.enter(
             tx, session.account, session.browser, session.network, factor=True

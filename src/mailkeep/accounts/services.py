@@ -5,8 +5,6 @@ before its owner does (code and browser must come together), guessing (tries are
 they are made), and locking an owner out by guessing (known browsers are counted apart).
 """
 
-from collections.abc import Mapping
-
 from sqlalchemy import insert, select, update
 
 from mailkeep.base import addresses, tokens
@@ -19,17 +17,17 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import policy, queries, tables, throttle
+from .classes import CUSTOMER, Classes
 from .entering import Entering
 from .events import AccountFrozen, AccountOpened, SignInFailed, SignUpOnTaken
 from .factors.adoption import Adoption
 from .factors.demands import Demands
 from .factors.passkeys import Site
-from .factors.policy import FactorPolicy
 from .factors.services import Factors
 from .hashing import SlowHash
 from .passwords import Passwords
 from .sessions import Sessions
-from .types import AccountClass, AccountSettings, SignedIn, SignUp, Stage
+from .types import AccountSettings, SignedIn, SignUp, Stage
 
 _WRONG = "the address or the password is wrong"
 _STRANGERS = "strangers"
@@ -43,8 +41,8 @@ class Accounts:
         keys: name addresses, hash handles, seal factors.
         slow: hashes passwords and codes.
         settings: lifetimes and limits.
+        classes: what holds for each class of accounts.
         public_url: of the pages; passkeys sign for it.
-        policies: what is asked of accounts without a second factor, by class.
     """
 
     def __init__(
@@ -53,20 +51,27 @@ class Accounts:
         keys: KeyRing,
         slow: SlowHash,
         settings: AccountSettings | None = None,
+        classes: Classes | None = None,
         public_url: str = "http://localhost",
-        policies: Mapping[str, FactorPolicy] | None = None,
     ) -> None:
         self._database = database
         self._keys = keys
         self._slow = slow
         self.settings = settings or AccountSettings()
+        self.classes = classes or Classes()
         self.sessions = Sessions(database, keys, self.settings)
         self.passwords = Passwords(database, slow, self.settings)
         self.factors = Factors(database, keys, slow, self.settings, Site.of(public_url))
-        self.demands = Demands(database, policies or {})
+        self.demands = Demands(database, self.classes)
         self.adoption = Adoption()
         self.entering = Entering(
-            database, keys, self.sessions, self.passwords, self.factors, self.settings
+            database,
+            keys,
+            self.sessions,
+            self.passwords,
+            self.factors,
+            self.demands,
+            self.settings,
         )
 
     def address_key(self, address: str) -> str:
@@ -78,7 +83,7 @@ class Accounts:
         address: str,
         password: str,
         network: str,
-        account_class: AccountClass = AccountClass.CUSTOMER,
+        account_class: str = CUSTOMER,
     ) -> SignUp:
         """Open an account that waits for its address to be confirmed.
 
@@ -251,12 +256,12 @@ class Accounts:
         await self._database.retrying(self.adoption.keep)
 
     async def _open_account(
-        self, tx: Tx, account_class: AccountClass, address: str, key: str, kept: str
+        self, tx: Tx, account_class: str, address: str, key: str, kept: str
     ) -> str:
         account, point = new_id("acc", tx.now), new_id("cpt", tx.now)
         await tx.run(
             insert(tables.accounts).values(
-                {"id": account, "class": account_class.value, "created_at": tx.now}
+                {"id": account, "class": account_class, "created_at": tx.now}
             )
         )
         await tx.run(

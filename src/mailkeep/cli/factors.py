@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from mailkeep.accounts.classes import Classes
 from mailkeep.accounts.factors import adoption
 from mailkeep.accounts.factors.adoption import Count
 from mailkeep.accounts.factors.demands import Demands, Exemption
@@ -32,12 +33,14 @@ def show(
         return await adoption.over_time(tx, tx.now - days * DAY)
 
     found = read(home, work)
-    rows = [("day", "class", "accounts", "with one", "share", "passkey", "app", "saved codes")]
+    rows: list[tuple[str, ...]] = [
+        ("day", "class", "accounts", "with one", "share", "passkey", "app", "saved codes")
+    ]
     for one in found:
         share = f"{one.any / one.accounts:.1%}" if one.accounts else "-"
         kinds = (one.kinds["passkey"], one.kinds["totp"], one.kinds["saved_codes"])
-        counts = tuple(str(count) for count in (one.accounts, one.any))
-        rows.append((one.day, one.account_class, *counts, share, *map(str, kinds)))
+        counts = (str(one.accounts), str(one.any), share, *map(str, kinds))
+        rows.append((one.day, one.account_class, *counts))
     text = table(rows if found else [], "Nothing was counted yet; a running Mailkeep does.")
     result({"days": msgspec.to_builtins(found)}, text, as_json=as_json)
 
@@ -53,7 +56,7 @@ def exempt(
     """Let an account go without a second factor for a while."""
 
     async def work(database: Database, tx: Tx) -> str:
-        demands = Demands(database, {})
+        demands = Demands(database, Classes())
         return await demands.exempt(tx, account, reason=reason, days=days, by=operator())
 
     made = write(home, work)
@@ -83,7 +86,7 @@ def end(
     """End an exemption before its time."""
 
     async def work(database: Database, tx: Tx) -> bool:
-        return await Demands(database, {}).end_exemption(tx, exemption, by=operator())
+        return await Demands(database, Classes()).end_exemption(tx, exemption, by=operator())
 
     if not write(home, work):
         raise Conflict("no such exemption holds")

@@ -28,6 +28,7 @@ from . import (
     providers,
     report,
     send,
+    signing,
 )
 from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
 from .loop import run
@@ -42,6 +43,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(messages.app, name="messages")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(providers.app, name="providers")
+app.add_typer(signing.app, name="signing")
 app.command("send")(send.send)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)

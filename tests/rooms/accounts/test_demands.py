@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from mailkeep.accounts import tables
+from mailkeep.accounts.classes import Classes, ClassSettings, FactorPolicy
 from mailkeep.accounts.factors import adoption, totp
-from mailkeep.accounts.factors.policy import Demand, FactorPolicy, Standing
+from mailkeep.accounts.factors.policy import Standing
 from mailkeep.accounts.factors.types import Source
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.services import Accounts
@@ -28,8 +29,8 @@ DAYS = 86_400
 @pytest.fixture
 def accounts(database: Database, keys: KeyRing) -> Accounts:
     slow = SlowHash(keys, memory_kib=64, passes=1)
-    policies = {"customer": FactorPolicy(grace=30.0, last=7.0, mails=2, every=10.0)}
-    return Accounts(database, keys, slow, policies=policies)
+    customer = ClassSettings(grace=30.0 * DAYS, reminders=2, remind_every=10.0 * DAYS)
+    return Accounts(database, keys, slow, classes=Classes({"customer": customer}))
 
 
 async def enter(accounts: Accounts) -> SignedIn:
@@ -173,7 +174,8 @@ async def test_nothing_is_asked_where_the_policy_is_off(
 ) -> None:
     await owner()
     slow = SlowHash(keys, memory_kib=64, passes=1)
-    off = Accounts(database, keys, slow, policies={"customer": FactorPolicy(factor=Demand.OFF)})
+    off = Classes({"customer": ClassSettings(factor=FactorPolicy.OPTIONAL)})
+    off = Accounts(database, keys, slow, classes=off)
     for _ in range(3):
         assert (await enter(off)).stage is Stage.FULL
         clock.advance(60 * DAYS)

@@ -6,19 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailkeep.accounts.factors.policy import (
-    Case,
-    Demand,
+from mailkeep.accounts.classes import (
+    Assurance,
+    Classes,
+    ClassPolicy,
+    ClassSettings,
     FactorPolicy,
-    Standing,
-    check,
-    judge,
     midnight,
 )
+from mailkeep.accounts.factors.policy import Case, Standing, judge, satisfies
+from mailkeep.accounts.factors.types import Kind
 from mailkeep.base.clock import DAY, SECOND
 from mailkeep.base.errors import BadSettings
 
-NEW = FactorPolicy()
+NEW = ClassPolicy("customer")
 START = midnight("2026-01-01")
 
 
@@ -27,7 +28,7 @@ def case(**given: object) -> Case:
     return Case(**fields | {"told_at": START, "last_from": None} | given)
 
 
-def standing(policy: FactorPolicy, days: float, **given: object) -> Standing:
+def standing(policy: ClassPolicy, days: float, **given: object) -> Standing:
     return judge(policy, case(**given), START + round(days * DAY)).standing
 
 
@@ -48,7 +49,7 @@ def test_forty_five_days_then_seven_from_the_next_sign_in() -> None:
 
 def test_nobody_is_held_up_unprepared() -> None:
     """An account that was never told has all its time before it, whatever the settings say."""
-    late = FactorPolicy(Demand.REQUIRED_BY, by="2026-02-01")
+    late = ClassPolicy("x", FactorPolicy.REQUIRED_BY, by="2026-02-01")
     assert standing(late, 400, told_at=None) is Standing.DUE
     assert standing(late, 30, told_at=START - 100 * DAY) is Standing.DUE
     assert standing(late, 31, told_at=START - 100 * DAY) is Standing.LAST
@@ -56,41 +57,50 @@ def test_nobody_is_held_up_unprepared() -> None:
 
 
 def test_old_accounts_are_only_asked_where_new_ones_must() -> None:
-    policy = FactorPolicy(since="2026-01-01")
+    policy = ClassPolicy("x", since="2026-01-01")
     assert standing(policy, 500, created_at=START - 1) is Standing.ENCOURAGED
     assert standing(policy, 500, created_at=START) is Standing.LAST
-    assert standing(FactorPolicy(Demand.ENCOURAGED), 9999) is Standing.ENCOURAGED
+    assert standing(ClassPolicy("x", FactorPolicy.ENCOURAGED), 9999) is Standing.ENCOURAGED
 
 
 @given(
     policy=st.builds(
-        FactorPolicy, st.sampled_from(Demand), by=st.just("2026-06-01"), grace=st.floats(0, 100)
+        ClassPolicy,
+        st.just("x"),
+        st.sampled_from(FactorPolicy),
+        by=st.just("2026-06-01"),
+        grace=st.integers(0, 100 * DAY),
     ),
     days=st.floats(0, 5000),
     told=st.none() | st.integers(0, 100 * DAY),
 )
-def test_a_factor_or_an_exemption_frees(
-    policy: FactorPolicy, days: float, told: int | None
-) -> None:
+def test_a_factor_or_an_exemption_frees(policy: ClassPolicy, days: float, told: int | None) -> None:
     assert standing(policy, days, told_at=told, bound=True) is Standing.FREE
     assert standing(policy, days, told_at=told, exempt=True) is Standing.FREE
-    if policy.factor in {Demand.OFF, Demand.ENCOURAGED}:
+    if policy.factor in {FactorPolicy.OPTIONAL, FactorPolicy.ENCOURAGED}:
         assert standing(policy, days, told_at=told) in {Standing.FREE, Standing.ENCOURAGED}
+
+
+def test_some_classes_are_satisfied_by_passkeys_only() -> None:
+    strict = ClassPolicy("x", assurance=Assurance.PHISHING_RESISTANT)
+    assert not satisfies(strict, {Kind.TOTP, Kind.SAVED_CODES})
+    assert satisfies(strict, {Kind.PASSKEY})
+    assert satisfies(NEW, {Kind.TOTP})
+    assert not satisfies(NEW, {Kind.SAVED_CODES})
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        FactorPolicy(since="soon"),
-        FactorPolicy(by="2026-13-01"),
-        FactorPolicy(Demand.REQUIRED_BY),
-        FactorPolicy(grace=-1.0),
-        FactorPolicy(last=float("nan")),
-        FactorPolicy(mails=100),
-        FactorPolicy(every=0.0),
+        ClassSettings(since="soon"),
+        ClassSettings(by="2026-13-01"),
+        ClassSettings(factor=FactorPolicy.REQUIRED_BY),
+        ClassSettings(last=-1.0),
+        ClassSettings(last=float("nan")),
+        ClassSettings(reminders=100),
+        ClassSettings(remind_every=0.0),
     ],
 )
-def test_what_cannot_be_is_refused(wrong: FactorPolicy) -> None:
-    with pytest.raises(BadSettings, match=r"accounts\.policy\.staff"):
-        check({"staff": wrong})
-    check({"staff": NEW})
+def test_what_cannot_be_is_refused(wrong: ClassSettings) -> None:
+    with pytest.raises(BadSettings, match="class editors"):
+        Classes({"editors": wrong})

@@ -4,7 +4,7 @@ Attack met here: a reminder is a mail that somebody could have us send; so remin
 for each account, spaced, and asked for by nothing from outside.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts import queries, tables
+from mailkeep.accounts.classes import Classes
 from mailkeep.accounts.events import FactorReminderDue
 from mailkeep.base.clock import DAY, Instant
 from mailkeep.base.errors import Invalid
@@ -20,8 +21,9 @@ from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
-from .policy import Case, Demand, FactorPolicy, Judged, Standing, judge
-from .types import LASTING
+from .policy import Case, Judged, Standing, judge, satisfies
+from .record import bound
+from .types import LASTING, Kind
 
 _a, _c, _f = tables.accounts, tables.contact_points, tables.factors
 _d, _x = tables.factor_demands, tables.factor_exemptions
@@ -57,17 +59,13 @@ class Demands:
 
     Args:
         database: where accounts are kept.
-        policies: by class; a class that is not there is asked what ``FactorPolicy()`` asks.
+        classes: what each class asks.
     """
 
-    def __init__(self, database: Database, policies: Mapping[str, FactorPolicy]) -> None:
+    def __init__(self, database: Database, classes: Classes) -> None:
         self._database = database
-        self._policies = policies
+        self._classes = classes
         self._after = ""  # the account at which the last look for reminders ended
-
-    def policy(self, account_class: str) -> FactorPolicy:
-        """What is asked of a class."""
-        return self._policies.get(account_class, FactorPolicy())
 
     async def judged(self, tx: Tx, account: str) -> Judged:
         """Where an account stands now."""
@@ -112,28 +110,31 @@ class Demands:
         and finds what was sent on record."""
         rows = await tx.all(
             self._query()
-            .where(_a.c.id > self._after, _confirmed(), ~_bound(), ~_exempt(tx.now))
+            .add_columns(_has({Kind.PASSKEY}).label("passkey"), _has(LASTING).label("lasting"))
+            .where(_a.c.id > self._after, _confirmed(), ~_exempt(tx.now))
             .order_by(_a.c.id)
             .limit(limit)
         )
         self._after = rows[-1]["id"] if len(rows) == limit else ""
         facts = []
         for row in rows:
-            policy = self.policy(row["class"])
-            judged = judge(policy, _case(row, bound=False, exempt=False), tx.now)
+            policy = self._classes.of(row["class"])
+            kinds = [Kind.PASSKEY] if row["passkey"] else [Kind.TOTP] if row["lasting"] else []
+            case = _case(row, bound=satisfies(policy, kinds), exempt=False)
             heard = max(row["created_at"], row["told_at"] or 0, row["mailed_at"] or 0)
-            asked = judged.standing in {*_ASKED, Standing.OVERDUE}
+            asked = judge(policy, case, tx.now).standing in {*_ASKED, Standing.OVERDUE}
             sent = row["mails"] or 0
-            if not asked or sent >= policy.mails or tx.now < heard + round(policy.every * DAY):
+            if not asked or sent >= policy.reminders or tx.now < heard + policy.remind_every:
                 continue
             await self._tell(tx, row["id"])
-            again = judge(policy, _case(row, bound=False, exempt=False, told=tx.now), tx.now)
+            told = msgspec.structs.replace(case, told_at=case.told_at or tx.now)
+            now = judge(policy, told, tx.now)
             await tx.run(
                 update(_d)
                 .where(_d.c.account_id == row["id"], _d.c.mails == sent)
                 .values(mails=sent + 1, mailed_at=tx.now)
             )
-            facts.append(FactorReminderDue(row["id"], again.standing.value, again.until))
+            facts.append(FactorReminderDue(row["id"], now.standing.value, now.until))
         await record(self._database, tx, *facts)
         return len(facts)
 
@@ -200,42 +201,29 @@ class Demands:
         return row
 
     async def _judge(self, tx: Tx, row: RowMapping) -> Judged:
-        policy = self.policy(row["class"])
-        if policy.factor is Demand.OFF:
-            return Judged(Standing.FREE)
-        held = select(_a.c.id).where(_a.c.id == row["id"])
-        bound = await queries.has_factor(tx, row["id"])
-        exempt = await tx.value(held.where(_exempt(tx.now))) is not None
-        return judge(policy, _case(row, bound=bound, exempt=exempt), tx.now)
+        policy = self._classes.of(row["class"])
+        kinds = {one.kind for one in await bound(tx, row["id"])}
+        held = select(_a.c.id).where(_a.c.id == row["id"], _exempt(tx.now))
+        exempt = await tx.value(held) is not None
+        return judge(policy, _case(row, bound=satisfies(policy, kinds), exempt=exempt), tx.now)
 
     async def _tell(self, tx: Tx, account: str) -> None:
         first = tx.upsert(_d).values(account_id=account, told_at=tx.now, mails=0)
         await tx.run(first.on_conflict_do_nothing())
 
 
-def _case(row: RowMapping, *, bound: bool, exempt: bool, told: Instant | None = None) -> Case:
-    return Case(
-        created_at=row["created_at"],
-        bound=bound,
-        exempt=exempt,
-        told_at=row["told_at"] or told,
-        last_from=row["last_from"],
-    )
+def _case(row: RowMapping, *, bound: bool, exempt: bool) -> Case:
+    return Case(row["created_at"], bound, exempt, row["told_at"], row["last_from"])
 
 
-def _bound() -> ColumnElement[bool]:
-    lasting = _f.c.kind.in_(sorted(LASTING))
-    return (
-        select(_f.c.id)
-        .where(_f.c.account_id == _a.c.id, _f.c.revoked_at.is_(None), lasting)
-        .exists()
-    )
+def _has(kinds: Collection[Kind]) -> ColumnElement[bool]:
+    theirs = (_f.c.account_id == _a.c.id, _f.c.revoked_at.is_(None))
+    return select(_f.c.id).where(*theirs, _f.c.kind.in_(sorted(kinds))).exists()
 
 
 def _confirmed() -> ColumnElement[bool]:
-    return (
-        select(_c.c.id).where(_c.c.account_id == _a.c.id, _c.c.confirmed_at.is_not(None)).exists()
-    )
+    theirs = (_c.c.account_id == _a.c.id, _c.c.confirmed_at.is_not(None))
+    return select(_c.c.id).where(*theirs).exists()
 
 
 def _exempt(now: Instant) -> ColumnElement[bool]:

@@ -3,7 +3,7 @@
 from litestar import Controller, Response, get, post
 from litestar.response import Redirect, Template
 
-from mailkeep.accounts.types import Stage
+from mailkeep.accounts.types import SignedIn, Stage
 from mailkeep.base.errors import NotSignedIn, TooMany
 
 from .visit import PENDING, SESSION, House, Visit
@@ -35,11 +35,7 @@ class SignInPages(Controller):
             )
         except (NotSignedIn, TooMany) as error:
             return _form(visit, house, error)
-        if made.stage is not Stage.FULL:
-            visit.keep(PENDING, made.secret.reveal())
-            return visit.go(_NEXT[made.stage])
-        visit.keep(SESSION, made.secret.reveal())
-        return visit.go("/account")
+        return _in(visit, made)
 
     @post("/sign-in/passkey/ask", status_code=200)
     async def ask_anyone(self, visit: Visit, house: House) -> Response[str]:
@@ -56,9 +52,7 @@ class SignInPages(Controller):
             )
         except NotSignedIn as error:
             return _form(visit, house, error)
-        visit.forget(PENDING)
-        visit.keep(SESSION, made.secret.reveal())
-        return visit.go("/account")
+        return _in(visit, made)
 
     @get("/sign-in/factor")
     async def factor_form(self, visit: Visit, house: House) -> Template | Redirect:
@@ -75,9 +69,7 @@ class SignInPages(Controller):
             made = await house.accounts.entering.second_step(visit.cookie(PENDING), visit.typed())
         except (NotSignedIn, TooMany) as error:
             return await _factor(visit, house, error)
-        visit.forget(PENDING)
-        visit.keep(SESSION, made.secret.reveal())
-        return visit.go("/account")
+        return _in(visit, made)
 
     @post("/sign-out", status_code=200)
     async def sign_out(self, visit: Visit, house: House) -> Redirect:
@@ -87,6 +79,16 @@ class SignInPages(Controller):
                 await house.accounts.sessions.end(tx, session.account, session.id)
         visit.forget(SESSION, PENDING)
         return visit.go("/sign-in")
+
+
+def _in(visit: Visit, made: SignedIn) -> Redirect:
+    """On to what is asked next, if anything is."""
+    if made.stage is not Stage.FULL:
+        visit.keep(PENDING, made.secret.reveal())
+        return visit.go(_NEXT[made.stage])
+    visit.forget(PENDING)
+    visit.keep(SESSION, made.secret.reveal())
+    return visit.go("/account")
 
 
 def _form(visit: Visit, house: House, error: NotSignedIn | TooMany | None = None) -> Template:
