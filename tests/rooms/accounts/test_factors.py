@@ -221,6 +221,7 @@ async def test_every_authenticator_stays_on_record(room: Room, owner: Owner) -> 
     await room.app(account)
     await room.passkey(account)
     await room.codes(account)
+    room.clock.advance(1)
     async with room.database.read() as tx:
         first, key, codes = await room.factors.bound(tx, account)
     assert (key.kind, key.name, key.synced, codes.left) == (Kind.PASSKEY, "Phone", False, 10)
