@@ -200,7 +200,7 @@ async def test_the_pages_in_a_browser(up: Up) -> None:
         await page.keyboard.press("Enter")
         await expect(page.get_by_text("(this one)")).to_be_visible()
         await quiet()
-        await page.get_by_role("link", name="Add a second factor").click()
+        await page.get_by_role("link", name="Add a passkey or an app").click()
         await quiet()
         await page.get_by_label("Current password").fill(PASSWORD)
         await page.keyboard.press("Enter")

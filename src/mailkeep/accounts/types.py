@@ -35,6 +35,7 @@ class AccountSettings(msgspec.Struct, frozen=True):
         factor_tries: wrong second factors in a window; only who holds the password can use them up.
         network_passkeys: sign-ins by passkey alone, and challenges for them, in a window from one
             network; nothing can be guessed at them, so this only bounds our work.
+        code_sets: sets of saved codes that an account makes in a window.
         sign_ups: confirmation mails to one address in a day, asked for from one network.
         sign_ups_in_all: the same from everywhere.
         network_sign_ups: confirmation mails in a window that one network asks for.
@@ -51,6 +52,7 @@ class AccountSettings(msgspec.Struct, frozen=True):
     stranger_tries: int = 100
     factor_tries: int = 5
     network_passkeys: int = 60
+    code_sets: int = 5
     sign_ups: int = 5
     sign_ups_in_all: int = 50
     network_sign_ups: int = 30

@@ -33,6 +33,7 @@ from .planning import Planner
 from .proving import Proving
 from .types import State
 
+_LANE = Lane(Way.RECOVERY)
 _r, _p, _d = tables.recoveries, tables.proofs, tables.denials
 
 DENIAL_LIFE = 7 * DAY  #: after which a notice stops nothing any more
@@ -115,7 +116,7 @@ class Recovery:
         weighed = None
         if factor is not None:
             account, typed = str(given[0]["account_id"]), Typed(code=factor, browser=browser)
-            weighed = await context.accounts.factors.weigh(account, typed)
+            weighed = await context.accounts.factors.weigh(account, typed, _LANE)
         error = await context.database.retrying(lambda tx: self._finish(tx, browser, kept, weighed))
         if error is not None:
             raise error
@@ -176,8 +177,7 @@ class Recovery:
     ) -> NotSignedIn | TooMany | None:
         context = self._context
         if weighed is not None:
-            lane = Lane(Way.RECOVERY)
-            proof = await context.accounts.factors.prove(tx, account, weighed, lane)
+            proof = await context.accounts.factors.prove(tx, account, weighed, _LANE)
             if proof.proved:
                 return None
             if not proof.heard:  # nothing was looked at, so nothing counts as wrong
