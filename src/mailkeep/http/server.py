@@ -17,7 +17,7 @@ from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
 from . import problems
-from .api.accounts import AccountsApi
+from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
 from .api.messages import Messages
 from .console import operator as console_operator
@@ -65,7 +65,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(Messages, AccountsApi, IncidentsApi, receive, probe, healthz, readyz, metrics, key_set),
+        *(Messages, FactorsApi, IncidentsApi, receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(

@@ -1,4 +1,4 @@
-"""``/v1/accounts``: how many accounts have which second factor, over time."""
+"""``/v1/accounts/factors``: how many accounts have which second factor, over time."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ class FactorsOut(msgspec.Struct):
     days: list[AdoptionOut]
 
 
-class AccountsApi(Controller):
+class FactorsApi(Controller):
     """Counts only: no account is named here. Needs a key with the scope ``operate``."""
 
     path = "/v1/accounts"
