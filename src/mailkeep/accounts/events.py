@@ -63,11 +63,15 @@ class PasswordSet(Fact, frozen=True):
 
 @fact("accounts.sessions_ended")
 class SessionsEnded(Fact, frozen=True):
-    """Sessions were ended before their time. ``why``: owner, recovery, denied, frozen, restored."""
+    """Sessions were ended before their time. ``why``: owner, recovery, denied, frozen, restored.
+
+    ``session``: the one that was ended; None: all of the account.
+    """
 
     account: str
     count: int
     why: str
+    session: str | None = None
 
 
 @fact("accounts.frozen")

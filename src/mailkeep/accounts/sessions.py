@@ -130,7 +130,8 @@ class Sessions:
             .values(ended_at=tx.now, ended_why="owner")
         )
         if ended:
-            await record(self._database, tx, SessionsEnded(account, ended, "owner"))
+            fact = SessionsEnded(account, ended, "owner", session)
+            await record(self._database, tx, fact)
         return bool(ended)
 
     async def end_all(self, tx: Tx, account: str, why: str) -> int:

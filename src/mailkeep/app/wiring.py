@@ -23,12 +23,18 @@ from mailkeep.mail.events import (
 from mailkeep.recovery.events import ProofVoided
 from mailkeep.recovery.services import Recovery
 from mailkeep.response.services import Response
+from mailkeep.signals import mapping
+from mailkeep.signals.services import Signals
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.events import SignalRaised
 
 
 def subscribers(
-    recovery: Recovery | None, canaries: Canaries | None, incidents: Incidents, response: Response
+    recovery: Recovery | None,
+    canaries: Canaries | None,
+    incidents: Incidents,
+    response: Response,
+    signals: Signals | None = None,
 ) -> list[Subscriber]:
     """The subscribers of a running Mailkeep, beside the watch, which reads every fact."""
     table: dict[str, dict[type[Fact], list[Handler]]] = {
@@ -57,6 +63,8 @@ def subscribers(
             FactorBound: [recovery.notices.on_credential],
             PasswordSet: [recovery.notices.on_credential],
         }
+    if signals is not None:
+        table["signals"] = {fact: [signals.on_fact] for fact in mapping.TABLE}
     if canaries is not None:
         table["canaries"] = {AttemptFinished: [canaries.on_attempt]}
     return [Subscriber(name, handlers) for name, handlers in table.items()]

@@ -25,6 +25,7 @@ from . import (
     keys,
     messages,
     providers,
+    receivers,
     report,
     send,
     signing,
@@ -41,6 +42,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(messages.app, name="messages")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(providers.app, name="providers")
+app.add_typer(receivers.app, name="receivers")
 app.add_typer(signing.app, name="signing")
 app.command("send")(send.send)
 app.command("doctor")(doctor.doctor)

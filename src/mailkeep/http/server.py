@@ -16,7 +16,7 @@ from litestar.types import ControllerRouterHandler
 from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
-from . import problems
+from . import problems, ssf
 from .api.incidents import IncidentsApi
 from .api.messages import Messages
 from .console import operator as console_operator
@@ -75,6 +75,8 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
             request_max_body_size=MAX_FORM,
         )
     )
+    if running.signals is not None:
+        handlers.append(ssf.router())
     if running.recovery is not None:
         handlers.append(accounts_router(running))
     if running.dev:
