@@ -162,7 +162,7 @@ class _Before(msgspec.Struct, frozen=True):
     """What of the database that is replaced counts on: what stays, how long its audit chain is."""
 
     kept: Kept = Kept()
-    signals: signals.Kept | None = None
+    tokens: signals.Kept | None = None
     head: int = 0
 
 
@@ -186,7 +186,7 @@ async def _ready(file: Path, found: Manifest, before: _Before, by: str) -> Resto
     async def work(tx: Tx) -> Restored:
         leases = await outbox.release_leases(tx)
         await mail.keep(tx, before.kept)
-        await signals.keep(tx, before.signals)
+        await signals.keep(tx, before.tokens)
         sessions = await accounts.end_every_session(database, tx)
         recoveries = await recovery.void_every_recovery(database, tx)
         lost = max(0, before.head - found.audit_number)

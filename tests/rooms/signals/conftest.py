@@ -94,6 +94,7 @@ class House:
         self.keys = keys
         self.signing = signing
         self.clock = clock
+        self.started: list[Signals] = []
         self.signals = self.start()
 
     def start(self, settings: SignalSettings | None = None) -> Signals:
@@ -108,6 +109,7 @@ class House:
         )
         self.database.hear(made.told)
         self.signals = made
+        self.started.append(made)
         return made
 
     async def receiver(self, name: str = "shop", *origins: str) -> Receiver:
@@ -191,7 +193,8 @@ async def house(
 ) -> AsyncIterator[House]:
     made = House(database, keys, SigningKeys(signing_home), clock)
     yield made
-    await made.signals.pushing.close()
+    for one in made.started:
+        await one.pushing.close()
 
 
 @pytest.fixture

@@ -106,7 +106,6 @@ async def test_two_processes_push_each_event_once(house: House, inbox: Inbox) ->
     await asyncio.gather(one.step(), other.step())
     await asyncio.gather(one.drain(), other.drain())
     assert len(inbox.tokens) == 10
-    await one.close()
 
 
 async def test_a_receiver_that_is_away_gets_everything_in_order_when_it_is_back(
