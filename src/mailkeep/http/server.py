@@ -25,6 +25,7 @@ from .hooks.webhooks import probe, receive
 from .mailbox.router import router as mailbox
 from .openapi import Document
 from .pages.account import AccountPages
+from .pages.addresses import AddressPages
 from .pages.recover import RecoverPages
 from .pages.sign_in import SignInPages
 from .pages.sign_up import SignUpPages
@@ -116,7 +117,7 @@ def accounts_router(house: House) -> Router:
 
     return Router(
         "/",
-        route_handlers=[SignUpPages, SignInPages, AccountPages, RecoverPages],
+        route_handlers=[SignUpPages, SignInPages, AccountPages, AddressPages, RecoverPages],
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},
         request_max_body_size=MAX_FORM,
