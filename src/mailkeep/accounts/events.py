@@ -63,7 +63,8 @@ class PasswordSet(Fact, frozen=True):
 
 @fact("accounts.sessions_ended")
 class SessionsEnded(Fact, frozen=True):
-    """Sessions were ended before their time. ``why``: owner, recovery, denied, frozen, restored."""
+    """Sessions were ended before their time. ``why``: owner, recovery, denied, frozen, restored,
+    operator, class, forgotten."""
 
     account: str
     count: int
@@ -125,3 +126,12 @@ class ChangeDenied(Fact, frozen=True):
     address: str | None
     provider: str
     acted: bool
+
+
+@fact("accounts.class_changed")
+class ClassChanged(Fact, frozen=True):
+    """An operator gave an account another class; the audit chain says who."""
+
+    account: str
+    before: str
+    after: str

@@ -26,7 +26,13 @@ async def account(tx: Tx, account_id: str, *, lock: bool = False) -> AccountView
     row = await tx.one(query.with_for_update() if lock else query)
     if row is None:
         raise NotFound("no such account")
-    return AccountView(row["id"], row["class"], row["created_at"], row["frozen_until"])
+    return AccountView(
+        row["id"],
+        row["class"],
+        row["created_at"],
+        row["frozen_until"],
+        class_since=row["class_since"] or row["created_at"],
+    )
 
 
 async def by_address(tx: Tx, address_key: str) -> ContactPoint | None:

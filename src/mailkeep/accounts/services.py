@@ -17,6 +17,7 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import policy, queries, tables, throttle, totp
+from .administration import Administration
 from .changes import Changes
 from .classes import CUSTOMER, Classes
 from .confirming import Confirming
@@ -61,8 +62,9 @@ class Accounts:
         self._slow = slow
         self.settings = settings or AccountSettings()
         self.classes = classes or Classes()
-        self.sessions = Sessions(database, keys, self.settings)
+        self.sessions = Sessions(database, keys, self.settings, self.classes)
         self.passwords = Passwords(database, slow, self.settings)
+        self.administration = Administration(database, self.sessions, self.classes)
         self.confirming = Confirming(database, keys, slow, self.settings)
         self.changes = Changes(
             database, keys, self.sessions, self.passwords, self.settings, self.classes
@@ -253,7 +255,12 @@ class Accounts:
         account, point = new_id("acc", tx.now), new_id("cpt", tx.now)
         await tx.run(
             insert(tables.accounts).values(
-                {"id": account, "class": account_class, "created_at": tx.now}
+                {
+                    "id": account,
+                    "class": account_class,
+                    "class_since": tx.now,
+                    "created_at": tx.now,
+                }
             )
         )
         await tx.run(

@@ -32,6 +32,7 @@ accounts = Table(
     metadata,
     Column("id", String(40), primary_key=True),
     Column("class", String(32), nullable=False),
+    Column("class_since", Micros),  # NULL: since it was created
     Column("created_at", Micros, nullable=False),
     Column("frozen_until", Micros),
 )

@@ -4,7 +4,7 @@ import enum
 
 import msgspec
 
-from mailkeep.base.clock import DAY, HOUR, MINUTE, Instant
+from mailkeep.base.clock import DAY, MINUTE, Instant
 from mailkeep.base.secret import Secret
 
 from .classes import ClassSettings
@@ -45,8 +45,6 @@ class AccountSettings(msgspec.Struct, frozen=True):
     """Lifetimes in microseconds, and limits.
 
     Attributes:
-        session_life: longest life of a session, used or not.
-        session_idle: a session not used for so long has ended.
         factor_life: how long a right password waits for its second factor.
         code_life: life of a code that confirms an address.
         code_tries: guesses at one confirmation code.
@@ -65,8 +63,6 @@ class AccountSettings(msgspec.Struct, frozen=True):
         network_sign_ups: confirmation mails in a window that one network asks for.
     """
 
-    session_life: Instant = 24 * HOUR
-    session_idle: Instant = HOUR
     factor_life: Instant = 10 * MINUTE
     code_life: Instant = 10 * MINUTE
     code_tries: int = 5
@@ -101,6 +97,7 @@ class AccountView(msgspec.Struct, frozen=True):
     account_class: str  # see ``classes``
     created_at: Instant
     frozen_until: Instant | None
+    class_since: Instant = 0
 
     def frozen(self, now: Instant) -> bool:
         return self.frozen_until is not None and now < self.frozen_until

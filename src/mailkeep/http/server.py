@@ -17,6 +17,7 @@ from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
 from . import problems
+from .api.accounts import AccountsApi
 from .api.incidents import IncidentsApi
 from .api.messages import Messages
 from .console import operator as console_operator
@@ -77,7 +78,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         )
     )
     if running.recovery is not None:
-        handlers.append(accounts_router(running))
+        handlers += [AccountsApi, accounts_router(running)]
     if running.dev:
         handlers += [mailbox(running), to_mailbox]
     app = Litestar(

@@ -64,6 +64,9 @@ def upgrade() -> None:
             batch_op.f("ix_change_denials_change_id"), ["change_id"], unique=False
         )
 
+    with op.batch_alter_table("accounts", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("class_since", sa.BigInteger(), nullable=True))
+
     with op.batch_alter_table("contact_points", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("kind", sa.String(length=8), server_default="mail", nullable=False)
