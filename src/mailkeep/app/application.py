@@ -54,6 +54,7 @@ log = structlog.get_logger(__name__)
 RELAY_SECONDS = 0.5
 GATHER_SECONDS = 0.04  #: under load there are hundreds of commits a second; nobody needs each
 SWEEP_SECONDS = 60.0
+SETTLE = 100  #: changes of accounts that one sweep lets count: each holds its account
 WATCH_SECONDS = 0.5  #: detectors think in whole seconds; half of one is the most we add to that
 WATCH_BATCH = 500
 PLAN_SECONDS = 0.5
@@ -334,6 +335,8 @@ class Application:
             dropped = await outbox.sweep(tx, *keep, retention.BATCH)
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
+        if self.recovery is not None:
+            await self.database.retrying(partial(self.accounts.changes.settle, limit=SETTLE))
         await self.grants.note()
         await self._sign_on()
         if self.signals is not None:

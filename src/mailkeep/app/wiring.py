@@ -3,7 +3,7 @@
 Each subscriber reads the log at its own pace, under a name that is never reused for anything else.
 """
 
-from mailkeep.accounts.events import FactorBound, PasswordSet
+from mailkeep.accounts.events import ChangeHeld, ChangesStopped, FactorBound
 from mailkeep.events.subscribe import Handler, Subscriber
 from mailkeep.events.types import Fact
 from mailkeep.incidents.events import (
@@ -61,7 +61,8 @@ def subscribers(
             AttemptFinished: [recovery.on_attempt],
             ProviderRested: [recovery.on_rested],
             FactorBound: [recovery.notices.on_credential],
-            PasswordSet: [recovery.notices.on_credential],
+            ChangeHeld: [recovery.change_notices.on_held],
+            ChangesStopped: [recovery.change_notices.on_stopped],
         }
     if signals is not None:
         table["signals"] = {fact: [signals.on_fact] for fact in mapping.TABLE}

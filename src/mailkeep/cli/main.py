@@ -17,6 +17,7 @@ from mailkeep.response import queries as response_queries
 from mailkeep.watch import queries as watch_queries
 
 from . import (
+    accounts,
     audit,
     backup,
     bench,
@@ -37,6 +38,8 @@ from .output import FINE, FOUND, MISTAKE, Json, group, note, plain, result
 WORDS = "Mail that no fallen provider can lose, accounts that none can take."
 app = group(WORDS)
 incidents_app = group("Incidents: what may be going on.", alone=True)
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(accounts.operators_app, name="operators")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 app.add_typer(messages.app, name="messages")
