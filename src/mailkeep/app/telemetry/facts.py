@@ -37,7 +37,9 @@ GIVEN_UP = frozenset({"expired", "rejected", "no body", "honey"}) | frozenset(
     {"denied", "superseded", "provider_cut", "rerouted", "tries_used_up", "dependent_proofs"}
     | {"completed_another"}
 )
-SIGN_IN_FAILED = frozenset({"password", "frozen", "throttled", "factor", "factor_throttled"})
+SIGN_IN_FAILED = frozenset(
+    {"password", "frozen", "throttled", "factor", "factor_throttled", "passkey"}
+)
 
 STAGES: Mapping[type, str] = {
     recovery.RecoveryRequested: "requested",
