@@ -20,6 +20,7 @@ from . import policy, queries, tables, throttle, totp
 from .events import (
     AccountFrozen,
     AccountOpened,
+    AccountThawed,
     SignedInFact,
     SignInFailed,
     SignUpOnTaken,
@@ -27,7 +28,7 @@ from .events import (
 from .hashing import SlowHash
 from .passwords import Passwords
 from .sessions import Sessions
-from .types import AccountClass, AccountSettings, SignedIn, SignUp, Stage
+from .types import AccountClass, AccountSettings, Origin, SignedIn, SignUp, Stage
 
 _WRONG = "the address or the password is wrong"
 _STRANGERS = "strangers"
@@ -146,12 +147,22 @@ class Accounts:
             raise Conflict("this code is wrong, used or expired; sign up again for a new one")
         return account
 
-    async def sign_in(self, address: str, password: str, *, browser: str, network: str) -> SignedIn:
+    async def sign_in(
+        self,
+        address: str,
+        password: str,
+        *,
+        browser: str,
+        network: str,
+        agent: str = "",
+        place: str | None = None,
+    ) -> SignedIn:
         """Check a password and make a session: full, or waiting for the second factor.
 
         Args:
             browser: pseudonym of the browser's own long-lived cookie.
             network: pseudonym of where it comes from.
+            agent, place: see ``types.Origin``.
 
         Raises:
             NotSignedIn: wrong, unknown or frozen: the same words after the same work.
@@ -185,7 +196,8 @@ class Accounts:
             made = None
             why = "password"
             if right and account is not None:
-                made = await self._start(tx, account, kept, browser, network, known=known)
+                origin = Origin(browser, network, agent, place)
+                made = await self._start(tx, account, kept, origin, known=known)
                 why = "frozen"
             if made is None:
                 await record(self._database, tx, SignInFailed(account, key, network, why))
@@ -217,9 +229,8 @@ class Accounts:
                 lane = f"totp {waiting.browser}" if known else "totp"
                 proved = await totp.prove(tx, self._keys, account, code, self.settings, lane=lane)
                 if proved and await self._end_pending(tx, waiting.id):
-                    made = await self._full(
-                        tx, account, waiting.browser, waiting.network, factor=True
-                    )
+                    origin = Origin(waiting.browser, waiting.network, waiting.agent, waiting.place)
+                    made = await self._full(tx, account, origin, factor=True)
                 else:
                     why = "factor_throttled" if proved is None else "factor"
                     failed = SignInFailed(account, None, waiting.network, why)
@@ -250,10 +261,10 @@ class Accounts:
             await self.passwords.write(tx, account, made, by="change")
             await self.sessions.end_all(tx, account, "owner")
 
-    async def welcome(self, tx: Tx, account: str, browser: str, network: str) -> None:
+    async def welcome(self, tx: Tx, account: str, origin: Origin) -> None:
         """The owner came back through this browser: it is known, and what strangers have used up
         of the account's tries counts no more."""
-        await self.sessions.remember(tx, account, browser, network)
+        await self.sessions.remember(tx, account, origin)
         for point in await queries.contact_points(tx, account):
             await throttle.clear(tx, self.address_key(point.address), _STRANGERS)
 
@@ -262,11 +273,23 @@ class Accounts:
         a = tables.accounts
         longer = a.c.frozen_until.is_(None) | (a.c.frozen_until < until)
         changed = await tx.run(
-            update(a).where(a.c.id == account, longer).values(frozen_until=until)
+            update(a)
+            .where(a.c.id == account, longer)
+            .values(frozen_until=until, frozen_why=why[:12])
         )
         await self.sessions.end_all(tx, account, "frozen")
         if changed:
             await record(self._database, tx, AccountFrozen(account, until, why))
+
+    async def thaw(self, tx: Tx, account: str, why: str) -> bool:
+        """End a freeze before its time; False when the account is not frozen for that reason. Only
+        who has seen a fresh proof may: a freeze of another reason stands."""
+        a = tables.accounts
+        of = (a.c.id == account, a.c.frozen_why == why, a.c.frozen_until > tx.now)
+        changed = await tx.run(update(a).where(*of).values(frozen_until=None, frozen_why=None))
+        if changed:
+            await record(self._database, tx, AccountThawed(account, why))
+        return bool(changed)
 
     async def _open_account(
         self, tx: Tx, account_class: AccountClass, address: str, key: str, kept: str
@@ -318,7 +341,7 @@ class Accounts:
         )
 
     async def _start(
-        self, tx: Tx, account: str, kept: str | None, browser: str, network: str, *, known: bool
+        self, tx: Tx, account: str, kept: str | None, origin: Origin, *, known: bool
     ) -> SignedIn | None:
         """A session after a right password; None when the account is frozen, or its password was
         replaced while the old one was being checked."""
@@ -326,25 +349,35 @@ class Accounts:
         if view.frozen(tx.now) or await queries.password_hash(tx, account) != kept:
             return None
         if await queries.has_factor(tx, account):
-            return await self.sessions.create(tx, account, browser, network, Stage.FACTOR)
-        return await self._full(tx, account, browser, network, factor=False, known=known)
+            return await self._session(tx, account, origin, Stage.FACTOR)
+        return await self._full(tx, account, origin, factor=False, known=known)
 
     async def _full(
         self,
         tx: Tx,
         account: str,
-        browser: str,
-        network: str,
+        origin: Origin,
         *,
         factor: bool,
         known: bool | None = None,
     ) -> SignedIn:
         if known is None:
-            known = await queries.knows_browser(tx, account, browser)
-        made = await self.sessions.create(tx, account, browser, network)
-        fact = SignedInFact(account, made.session, network, browser, factor, known)
+            known = await queries.knows_browser(tx, account, origin.browser)
+        made = await self._session(tx, account, origin)
+        fact = SignedInFact(
+            *(account, made.session, origin.network, origin.browser, factor, known),
+            *(origin.agent, origin.place),
+        )
         await record(self._database, tx, fact)
         return made
+
+    async def _session(
+        self, tx: Tx, account: str, origin: Origin, stage: Stage = Stage.FULL
+    ) -> SignedIn:
+        browser, network = origin.browser, origin.network
+        return await self.sessions.create(
+            tx, account, browser, network, stage, agent=origin.agent, place=origin.place
+        )
 
     async def _end_pending(self, tx: Tx, session: str) -> bool:
         s = tables.sessions

@@ -18,7 +18,7 @@ from mailkeep.store.database import Database, Tx
 from . import tables
 from .events import SessionsEnded
 from .queries import session_view
-from .types import AccountSettings, SessionView, SignedIn, Stage
+from .types import AccountSettings, Origin, SessionView, SignedIn, Stage
 
 _s = tables.sessions
 _SEEN_STEP = MINUTE  #: how exactly the last use is kept: not every request needs a write
@@ -41,9 +41,17 @@ class Sessions:
         self._settings = settings or AccountSettings()
 
     async def create(
-        self, tx: Tx, account: str, browser: str, network: str, stage: Stage = Stage.FULL
+        self,
+        tx: Tx,
+        account: str,
+        browser: str,
+        network: str,
+        stage: Stage = Stage.FULL,
+        *,
+        agent: str = "",
+        place: str | None = None,
     ) -> SignedIn:
-        """A new session; its secret is returned once."""
+        """A new session; its secret is returned once. Where from: see ``types.Origin``."""
         secret, session = tokens.link_secret(), new_id("ses", tx.now)
         await tx.run(
             insert(_s).values(
@@ -53,15 +61,19 @@ class Sessions:
                 stage=stage.value,
                 browser=browser,
                 network=network,
+                agent=agent,
+                place=place,
                 created_at=tx.now,
                 seen_at=tx.now,
             )
         )
         return SignedIn(session, account, stage, Secret(secret))
 
-    async def remember(self, tx: Tx, account: str, browser: str, network: str) -> None:
+    async def remember(self, tx: Tx, account: str, origin: Origin) -> None:
         """Make a browser known without letting it in: a session that has ended already."""
-        made = await self.create(tx, account, browser, network)
+        made = await self.create(
+            tx, account, origin.browser, origin.network, agent=origin.agent, place=origin.place
+        )
         await tx.run(
             update(_s).where(_s.c.id == made.session).values(ended_at=tx.now, ended_why="known")
         )

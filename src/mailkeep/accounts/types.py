@@ -56,6 +56,32 @@ class AccountSettings(msgspec.Struct, frozen=True):
     sign_up_window: Instant = DAY
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """Where a visit comes from, in pseudonyms.
+
+    Attributes:
+        browser: of the browser's own long-lived secret.
+        network: of its /24 or /48.
+        agent: of its family and system; "" when it does not say.
+        place: the country that our own proxy tells, where it does.
+    """
+
+    browser: str
+    network: str = ""
+    agent: str = ""
+    place: str | None = None
+
+
+class SignIn(msgspec.Struct, frozen=True):
+    """When an account was fully signed in to, and where from; see ``Origin``."""
+
+    at: Instant
+    browser: str
+    network: str = ""
+    agent: str = ""
+    place: str | None = None
+
+
 class AccountView(msgspec.Struct, frozen=True):
     """An account without anything personal."""
 
@@ -63,6 +89,7 @@ class AccountView(msgspec.Struct, frozen=True):
     account_class: AccountClass
     created_at: Instant
     frozen_until: Instant | None
+    frozen_why: str | None = None
 
     def frozen(self, now: Instant) -> bool:
         return self.frozen_until is not None and now < self.frozen_until
@@ -90,6 +117,8 @@ class SessionView(msgspec.Struct, frozen=True):
     seen_at: Instant
     browser: str
     network: str
+    agent: str = ""
+    place: str | None = None
 
 
 class SignUp(msgspec.Struct, frozen=True):

@@ -86,6 +86,7 @@ class Application:
         self.standins = standins
         self.public_url = settings.public_url
         self.trusted_proxies = settings.proxies()
+        self.country_header = settings.country_header
         self.clock = SystemClock()
         self.keys = KeyRing(home)
         self.database = Database(settings.database_url(home), self.clock)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from mailkeep.accounts.types import AccountClass
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.secret import Secret
 from mailkeep.http import client
@@ -60,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         public_url: under which people and providers reach the pages and webhooks.
         trusted_proxies: networks of our own reverse proxies, whose ``X-Forwarded-For`` is believed.
+        country_header: header in which they tell a visitor's country, if one does.
         database: ``sqlite:///…`` or ``postgresql://…``, or where such a URL is: ``env:NAME``,
             ``file:PATH``; empty means a file in the home directory.
         keep_unconfirmed: seconds for which an ordinary body is kept until a delivery is reported.
@@ -78,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     public_url: str = "http://localhost:8025"
     trusted_proxies: tuple[str, ...] = ()
+    country_header: str = ""
     database: str = ""
     keep_unconfirmed: float = 3600.0
     keep_given_up: float = 604_800.0
@@ -214,6 +217,16 @@ def _check_recovery(settings: Settings) -> None:
             )
         if field != "notices" and not streams[name].secret:
             raise BadSettings(f"recovery: {field}: stream {name} must be secret = true")
+
+    classes = {one.value for one in AccountClass}
+    for name in settings.recovery.assurance:
+        if name not in classes:
+            raise BadSettings(
+                f"recovery: assurance: no class {name!r}{register.nearest(name, classes)}"
+            )
+    for name in ("hold", "hold_high", "hold_most", "hold_open"):
+        if getattr(settings.recovery, name) < 0:
+            raise BadSettings(f"recovery: {name} is below 0")
 
 
 def _check_playbooks(settings: Settings) -> None:

@@ -2,20 +2,22 @@
 
 Attacks met here: a reader of one provider (two proofs over parties that the trust graph shows to be
 independent, judged again when they are used), a reader of the owner's mailbox (the second factor
-comes before the password is written), a thief with a session (every session ends), and whoever
-would turn denials on an owner (each takes power away once, for a bounded time).
+comes before the password is written; without one, time to say no), and a thief with a session
+(every session ends).
 """
 
 import asyncio
 from collections.abc import Set
 
-from sqlalchemy import insert, select, update
+import msgspec
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle, totp
+from mailkeep.accounts.types import Origin
 from mailkeep.base import addresses
-from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import Conflict, MailkeepError, NotSignedIn, TooMany
 from mailkeep.base.ids import new_id
 from mailkeep.events.log import record
@@ -26,17 +28,20 @@ from mailkeep.store.database import Tx
 
 from . import mails, policy, tables
 from .context import REFUSED, Context
-from .events import ProofVoided, RecoveryCompleted, RecoveryDenied, StoppedByFactor
+from .denying import FREEZE, Denying
+from .ending import TOLD_AT, Ending
+from .events import ProofVoided, RecoveryCompleted, StoppedByFactor
+from .holds import Holds, held_against
 from .notices import Notices
 from .planning import Planner
 from .proving import Proving
-from .types import State
+from .types import LIVE, UNDER_WAY, Progress, State
 
-_r, _p, _d = tables.recoveries, tables.proofs, tables.denials
+_r, _p = tables.recoveries, tables.proofs
 
-DENIAL_LIFE = 7 * DAY  #: after which a notice stops nothing any more
 SWEEP = 200  #: expired recoveries that one sweep ends
-TOLD_AT = 3  #: wrong second factors after which the owner is told; one or two are mistyped
+_HELD = "this waits until its time is over; what to do is said below"
+_GONE = "the proofs no longer count; ask again"
 
 
 class Recovery:
@@ -51,8 +56,11 @@ class Recovery:
         self.settings = context.settings
         self.awake = asyncio.Event()  #: set when the planner has something to look at
         self.planner = Planner(context)
-        self.proving = Proving(context)
         self.notices = Notices(context)
+        self.ending = Ending(context, self.notices)
+        self.holds = Holds(context, self.notices)
+        self.proving = Proving(context, self.holds)
+        self._denying = Denying(context, self.ending, self.holds)
 
     def possible(self) -> bool:
         """Whether the settings have two independent routes at all, be they standing or not."""
@@ -89,82 +97,152 @@ class Recovery:
             )
         self.awake.set()
 
-    async def finish(self, password: str, factor: str | None, *, browser: str) -> None:
+    async def advance(self, origin: Origin) -> None:
+        """Both proofs may be in this browser: where a recovery must wait, and no factor is asked
+        first, its hold begins now. Whoever waits chooses the password at the end of it."""
+        context = self._context
+        async with context.database.read() as tx:
+            progress, _ = await self.proving.state(tx, origin.browser)
+        if progress.word == "both" and progress.hold is None and not progress.factor:
+            await context.database.retrying(lambda tx: self._judged(tx, origin, None))
+
+    async def progress(self, origin: Origin) -> Progress:
+        """How far this browser has come, and what lies ahead of it."""
+        async with self._context.database.read() as tx:
+            progress, given = await self.proving.state(tx, origin.browser)
+            if not given:
+                ended = await self.proving.ended(tx, origin.browser)
+                return msgspec.structs.replace(progress, ended=ended)
+            if not progress.factor or progress.hold is not None:
+                return progress
+            row = await tx.one(select(_r).where(_r.c.id == progress.recovery))
+            if row is None:
+                return progress
+            hold, _ = await self.holds.judge(tx, row, [*given], origin, factor=True)
+            return msgspec.structs.replace(progress, ahead=bool(hold))
+
+    async def finish(self, password: str, factor: str | None, *, origin: Origin) -> None:
         """Write a new password for the recovery of which this browser gave both proofs.
 
         Raises:
-            Conflict: not both proofs, or they no longer count.
+            Conflict: not both proofs, or they no longer count, or it is held.
             NotSignedIn: the second factor is missing, wrong or used.
             TooMany: too many wrong second factors of late.
             Invalid: the password cannot be used.
         """
         context = self._context
-        async with context.database.read() as tx:
-            progress, given = await self.proving.state(tx, browser)
-            about = [
-                point.address
-                for row in given[:1]
-                for point in await accounts.contact_points(tx, row["account_id"])
-            ]
+        progress = await self.progress(origin)
+        if progress.word == "held":
+            raise Conflict(_HELD)
         if progress.word != "both":
             raise Conflict("give the link and the code of the two mails first")
-        kept = await context.accounts.passwords.make(
-            password, has_factor=progress.factor, about=about
+        kept = None
+        if not progress.ahead:
+            async with context.database.read() as tx:
+                _, given = await self.proving.state(tx, origin.browser)
+                about = [
+                    point.address
+                    for row in given[:1]
+                    for point in await accounts.contact_points(tx, row["account_id"])
+                ]
+            kept = await context.accounts.passwords.make(
+                password, has_factor=progress.bound, about=about
+            )
+        error = await context.database.retrying(
+            lambda tx: self._judged(tx, origin, factor, kept=kept)
         )
-        error = await context.database.retrying(lambda tx: self._finish(tx, browser, kept, factor))
+        if error is None and kept is None:
+            error = Conflict("nothing needs to be waited for any more; go on once again")
         if error is not None:
             raise error
 
-    async def _finish(
-        self, tx: Tx, browser: str, kept: str, factor: str | None
+    async def _judged(
+        self, tx: Tx, origin: Origin, factor: str | None, *, kept: str | None = None
     ) -> MailkeepError | None:
-        """One act: judge the proofs, prove the factor, then write. Returns what went wrong, so
-        that what was recorded about it is committed."""
-        context = self._context
+        """One act: judge the proofs, prove the factor, hold or write. Returns what went wrong, so
+        that what was recorded about it is committed.
+
+        Args:
+            kept: the hash of the new password; without it nothing is written.
+        """
+        browser = origin.browser
         progress, given = await self.proving.state(tx, browser)
-        if progress.word != "both" or progress.recovery is None:
-            return Conflict("the proofs no longer count; ask again")
+        if not progress.both or progress.recovery is None:
+            return Conflict(_GONE)
         recovery, account = progress.recovery, str(given[0]["account_id"])
         # Held to the end, in the order account, recovery, proofs, sessions that everything here
         # keeps: a cut or a denial that comes at this moment waits, or is seen by the second look.
         await accounts.account(tx, account, lock=True)
         row = await tx.one(select(_r).where(_r.c.id == recovery).with_for_update())
         progress, given = await self.proving.state(tx, browser)
-        if row is None or progress.word != "both" or progress.recovery != recovery:
-            return Conflict("the proofs no longer count; ask again")
+        if row is None or not progress.both or progress.recovery != recovery:
+            return Conflict(_GONE)
         if await accounts.password_set_at(tx, account) > row["asked_at"]:
-            await self._end(tx, recovery, "password_changed")
+            await self.ending.end(tx, recovery, "password_changed")
             return Conflict("the password was changed since this was asked for; ask again")
-        if not await self._independent(tx, given):
-            await self._end(tx, recovery, "dependent_proofs")
-            return Conflict("the two mails went through hands that are not independent; ask again")
-        if await accounts.has_factor(tx, account):
-            refusal = await self._factor(tx, row, account, factor)
-            if refusal is not None:
-                return refusal
+        refusal = await self._sound(tx, row, given)
+        if refusal is not None:
+            return refusal
+        if progress.word == "held":
+            return Conflict(_HELD)
+        if progress.factor:
+            wrong = await self._factor(tx, row, account, factor)
+            if wrong is not None:
+                return wrong
+        hold, found = await self.holds.judge(tx, row, [*given], origin, factor=progress.bound)
+        if hold and progress.hold is None:
+            await self.holds.begin(tx, row, origin, hold, found, factor=progress.bound)
+            return Conflict(_HELD)
+        if kept is not None:
+            await self._write(tx, row, progress, origin, kept, found.score)
+        return None
+
+    async def _write(
+        self, tx: Tx, row: RowMapping, progress: Progress, origin: Origin, kept: str, risk: float
+    ) -> None:
+        context, recovery, account = self._context, str(row["id"]), str(row["account_id"])
+        denied = await tx.value(
+            select(func.max(_r.c.denied_at)).where(_r.c.account_id == account, _r.c.why == FREEZE)
+        )
         await context.accounts.passwords.write(tx, account, kept, by="recovery")
         await context.accounts.sessions.end_all(tx, account, "recovery")
+        if denied is not None and row["asked_at"] > denied:
+            # Two fresh proofs: what a thief had when it was denied does not count among them.
+            await context.accounts.thaw(tx, account, FREEZE)
         # Who has shown all this is known from now on, and is not kept out by others' guesses.
-        await context.accounts.welcome(tx, account, browser, row["network"])
+        await context.accounts.welcome(tx, account, origin)
         await tx.run(
             update(_r)
             .where(_r.c.id == recovery)
             .values(state=State.COMPLETED.value, ended_at=tx.now, due_at=None)
         )
         others = await tx.all(
-            select(_r.c.id).where(_r.c.account_id == account, _r.c.state == State.OPEN.value)
+            select(_r.c.id).where(_r.c.account_id == account, _r.c.state.in_(LIVE))
         )
         for other in others:
             await context.void(tx, other["id"], "completed_another")
-        fact = RecoveryCompleted(recovery, account, progress.factor, browser)
+        fact = RecoveryCompleted(
+            *(recovery, account, progress.bound, origin.browser),
+            risk=round(risk, 2),
+            held=progress.hold is not None,
+            degraded=bool(row["degraded"]),
+        )
         await record(context.database, tx, fact)
         await self.notices.tell(tx, account, recovery, mails.completed)
-        return None
 
-    async def _independent(self, tx: Tx, given: list[RowMapping]) -> bool:
-        """Whether no party can read both, over every provider that either was attempted through."""
-        one, other = [await self._context.attempted(tx, row) for row in given]
-        return self._context.independent(one, other)
+    async def _sound(self, tx: Tx, row: RowMapping, given: list[RowMapping]) -> Conflict | None:
+        """Whether no party can read both proofs, over every provider that either was attempted
+        through; where both went over one route by permission, whether nothing speaks against it."""
+        one, other = [await self._context.attempted(tx, proof) for proof in given]
+        if self._context.independent(one, other):
+            return None
+        if not row["degraded"]:
+            await self.ending.end(tx, row["id"], "dependent_proofs")
+            return Conflict("the two mails went through hands that are not independent; ask again")
+        if await held_against(tx, {*one, *other, ""}):
+            await self.ending.end(tx, row["id"], "suspect_route")
+            return Conflict("the route of the two mails is in doubt; ask again later")
+        return None
 
     async def _factor(
         self, tx: Tx, row: RowMapping, account: str, code: str | None
@@ -189,84 +267,32 @@ class Recovery:
         if row["stopped_at"] is None:
             await record(context.database, tx, StoppedByFactor(row["id"], account))
         if tries >= self.settings.factor_tries:
-            await self._end(tx, row["id"], "tries_used_up")
+            await self.ending.end(tx, row["id"], "tries_used_up")
         elif tries == TOLD_AT:
             await self.notices.tell(tx, account, row["id"], mails.stopped)
         return NotSignedIn("the code of your second factor is missing, wrong or used")
 
-    async def _end(self, tx: Tx, recovery: str, why: str) -> None:
-        """Void a recovery. Where a second factor stopped it and its owner was not told yet, they
-        are now: whoever came so far had both mails."""
-        if not await self._context.void(tx, recovery, why):
-            return
-        row = await tx.one(select(_r).where(_r.c.id == recovery))
-        if row is None or row["stopped_at"] is None:
-            return
-        # The try that ends it was counted, and not told of.
-        told = row["factor_tries"] - (why == "tries_used_up") >= TOLD_AT
-        if not told:
-            await self.notices.tell(tx, row["account_id"], recovery, mails.stopped_for_good)
+    async def deny(self, secret: str, browser: str = "") -> None:
+        """See ``Denying.deny``."""
+        await self._denying.deny(secret, browser)
 
-    async def deny(self, secret: str) -> None:
-        """Whoever holds one of our mails says: this was not me. It only ever takes power away.
+    async def suspect(self, tx: Tx, held: Set[tuple[str, str]]) -> None:
+        """Take down what is held against which routes; what is no longer among it is held no more.
 
-        Before completion the recovery is void. After it the password that it wrote opens nothing
-        any more, every session ends, and the account rests for ``freeze`` seconds. Denials over one
-        provider stop so much in a day and no more: who reads there could otherwise stop every
-        recovery of every owner. An unknown secret does nothing, and is told the same.
+        Args:
+            held: (provider, hypothesis); the provider "" for a campaign, which is about no route.
         """
-        context = self._context
-        hashed = context.denial_hash(secret)
-        async with context.database.read() as tx:
-            account = await tx.value(
-                select(_r.c.account_id)
-                .join(_d, _d.c.recovery_id == _r.c.id)
-                .where(_d.c.hash == hashed, _d.c.used_at.is_(None))
+        s = tables.suspicions
+        kept = await tx.all(select(s.c.provider, s.c.hypothesis))
+        before = {(row["provider"], row["hypothesis"]) for row in kept}
+        for provider, hypothesis in sorted(before - held):
+            await tx.run(delete(s).where(s.c.provider == provider, s.c.hypothesis == hypothesis))
+        for provider, hypothesis in sorted(held - before):
+            await tx.run(
+                tx.upsert(s)
+                .values(provider=provider, hypothesis=hypothesis, since=tx.now)
+                .on_conflict_do_nothing()
             )
-        if account is None:
-            return
-        await context.database.retrying(lambda tx: self._deny(tx, account, hashed))
-
-    async def _deny(self, tx: Tx, account: str, hashed: str) -> None:
-        context = self._context
-        await accounts.account(tx, account, lock=True)
-        row = await tx.one(
-            select(_r, _d.c.provider, _d.c.made_at, _d.c.used_at)
-            .join(_d, _d.c.recovery_id == _r.c.id)
-            .where(_d.c.hash == hashed)
-            .with_for_update()
-        )
-        if row is None or row["used_at"] is not None or row["denied_at"] is not None:
-            return
-        await tx.run(update(_d).where(_d.c.hash == hashed).values(used_at=tx.now))
-        completed = row["state"] == State.COMPLETED
-        if not completed and row["state"] != State.OPEN:
-            return  # there is nothing to stop, and a hoard of old mails is no evidence
-        if tx.now - row["made_at"] > DENIAL_LIFE:
-            return
-        acted = await throttle.take(
-            tx,
-            account,
-            f"deny {row['provider']}",
-            limit=self.settings.denials,
-            window=DAY,
-        )
-        await tx.run(update(_r).where(_r.c.id == row["id"]).values(denied_at=tx.now))
-        # The denial goes first on the log: who hears of the void must know why.
-        fact = RecoveryDenied(row["id"], account, completed, row["provider"], acted)
-        await record(context.database, tx, fact)
-        if acted and completed:
-            await self._take_back(tx, account, row["ended_at"])
-        elif acted:
-            await self._end(tx, row["id"], "denied")
-
-    async def _take_back(self, tx: Tx, account: str, written_at: Instant) -> None:
-        """Undo what a denied recovery gave: its password, its sessions, its browser's standing."""
-        rooms = self._context.accounts
-        await rooms.passwords.disable(tx, account, written_at, written_at)
-        await rooms.sessions.disown(tx, account, written_at)
-        await rooms.sessions.end_all(tx, account, "denied")
-        await rooms.freeze(tx, account, tx.now + round(self.settings.freeze * SECOND), "denied")
 
     async def on_rested(self, tx: Tx, recorded: Recorded) -> None:
         """A provider seems silent: what went through it may never arrive, and is minted anew."""
@@ -289,7 +315,7 @@ class Recovery:
         # Recoveries before proofs, in the order that ``finish`` locks them.
         touched = await tx.all(
             select(_r.c.id)
-            .where(_r.c.id.in_(of), _r.c.state == State.OPEN.value)
+            .where(_r.c.id.in_(of), _r.c.state.in_(LIVE))
             .order_by(_r.c.id)
             .with_for_update()
         )
@@ -319,27 +345,30 @@ class Recovery:
         return len(ids)
 
     async def on_attempt(self, tx: Tx, recorded: Recorded) -> None:
-        """A route refused a proof: have it minted anew over another one."""
+        """A route refused a proof: have it minted anew over another one. A route took a notice:
+        the clock of its hold may start."""
         fact = recorded.fact
-        if not isinstance(fact, AttemptFinished) or fact.stream != self.settings.stream:
+        if not isinstance(fact, AttemptFinished):
+            return
+        if fact.stream == self.settings.notices and fact.outcome == "accepted":
+            await self.holds.on_accepted(tx, fact.message)
+        if fact.stream != self.settings.stream:
             return
         if fact.outcome not in REFUSED:
             return
         of = select(_p.c.recovery_id).where(
             _p.c.message_id == fact.message, _p.c.voided_at.is_(None)
         )
-        await tx.run(
-            update(_r).where(_r.c.id.in_(of), _r.c.state == State.OPEN.value).values(due_at=tx.now)
-        )
+        await tx.run(update(_r).where(_r.c.id.in_(of), _r.c.state.in_(LIVE)).values(due_at=tx.now))
         tx.after_commit.append(self.awake.set)
 
     async def sweep(self, tx: Tx) -> int:
         """End recoveries whose time is over; returns how many."""
         rows = await tx.all(
-            select(_r.c.id)
-            .where(_r.c.state.in_([State.ASKED.value, State.OPEN.value]), _r.c.expires_at <= tx.now)
-            .limit(SWEEP)
+            select(_r.c.id).where(_r.c.state.in_(UNDER_WAY), _r.c.expires_at <= tx.now).limit(SWEEP)
         )
         for row in rows:
-            await self._end(tx, row["id"], "expired")
+            unproven = await self.holds.unproven(tx, row["id"])
+            await self.ending.end(tx, row["id"], "notices_unproven" if unproven else "expired")
+        await self.holds.sweep(tx)
         return len(rows)

@@ -4,7 +4,7 @@ import enum
 
 import msgspec
 
-from mailkeep.base.clock import HOUR, MINUTE
+from mailkeep.base.clock import DAY, HOUR, MINUTE, Instant
 
 
 class State(enum.StrEnum):
@@ -12,9 +12,29 @@ class State(enum.StrEnum):
 
     ASKED = "asked"  #: somebody asked; nobody has looked yet whether there is an account
     OPEN = "open"  #: its proofs are on their way, or back
+    HELD = "held"  #: both proofs are back, and its owner has time to stop it
     NOTHING = "nothing"  #: no account, or a limit was reached: nothing was mailed
     COMPLETED = "completed"  #: a new password was written
     VOID = "void"  #: it can no longer be completed
+
+
+#: Those that can still be completed, and those of which that may yet come true.
+LIVE = (State.OPEN.value, State.HELD.value)
+UNDER_WAY = (State.ASKED.value, *LIVE)
+
+
+class Assurance(enum.StrEnum):
+    """How much a recovery of an account must show."""
+
+    STANDARD = "standard"  #: a hold where something speaks against it and no factor was proved
+    HIGH = "high"  #: a device that the account does not know is always held, and for longer
+
+
+class WhenAlone(enum.StrEnum):
+    """What becomes of recoveries while no two independent routes stand."""
+
+    WAIT = "wait"  #: the mails leave when a second route is back
+    DEGRADE = "degrade"  #: both go over the one that is left, marked, and with a long hold
 
 
 class ProofKind(enum.StrEnum):
@@ -47,7 +67,19 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         asks: requests from one network in ``window`` seconds that are looked at; codes likewise.
         denials: recoveries of one account that denials over one provider stop in a day: who reads
             there must not be able to stop every one.
-        freeze: seconds for which an account rests after its owner denied a completed recovery.
+        freeze: seconds for which an account rests after its owner denied a completed recovery; a
+            recovery that was asked for since ends it.
+        assurance: for each class of accounts, which it is held to; ``standard`` where none stands.
+        hold: how long a recovery that something speaks against waits, so that its owner can stop
+            it; 0 for no such holds. Its clock starts when notices have left over two routes.
+        hold_high: the same at high assurance, and of a recovery over one route alone.
+        hold_most: when no notices have left for so long it ends, and support must help.
+        hold_open: so long after a hold its recovery can be finished.
+        when_alone: what to do while no two independent routes stand.
+        live: recoveries of one account whose mails can be used at a time.
+        account_tries: wrong codes for one account in a day from browsers that it does not know
+            and that have not shown the link.
+        guesses: wrong codes for all accounts in an hour that raise ``recovery.guessing``.
     """
 
     sender: str = "no-reply@example.com"
@@ -67,6 +99,39 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     asks: int = 30
     denials: int = 2
     freeze: float = HOUR / 1e6
+    assurance: dict[str, Assurance] = {}
+    hold: float = HOUR / 1e6
+    hold_high: float = DAY / 1e6
+    hold_most: float = DAY / 1e6
+    hold_open: float = DAY / 1e6
+    when_alone: WhenAlone = WhenAlone.WAIT
+    live: int = 8
+    account_tries: int = 100
+    guesses: int = 500
+
+    def assured(self, account_class: str) -> Assurance:
+        """What a class of accounts is held to."""
+        return self.assurance.get(str(account_class), Assurance.STANDARD)
+
+
+class HoldView(msgspec.Struct, frozen=True):
+    """A hold as whoever waits sees it.
+
+    Attributes:
+        reasons: words of ``holding.Reason``.
+        length: how long it is, once its clock runs.
+        until: when it is over; None while its clock has not started.
+        latest: when it ends in any case, finished or not.
+        over: it is over, and the password may be chosen.
+        factor: a second factor was proved for it.
+    """
+
+    reasons: tuple[str, ...]
+    length: Instant
+    until: Instant | None
+    latest: Instant
+    over: bool
+    factor: bool
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -76,17 +141,32 @@ class Progress(msgspec.Struct, frozen=True):
         link, code: this browser gave that proof.
         factor: the account has a second factor, which is asked before a password is written.
             Only said when both proofs are given: before that it would tell who has an account.
+        bound: the account has one, asked for now or proved before a hold.
+        ahead: the factor is asked now and the password only after a hold.
+        hold: it waits, or has waited.
+        ended: why the recovery that this browser held is over, where it needs to be told.
     """
 
     recovery: str | None = None
     link: bool = False
     code: bool = False
     factor: bool = False
+    bound: bool = False
+    ahead: bool = False
+    hold: HoldView | None = None
+    ended: str | None = None
+
+    @property
+    def both(self) -> bool:
+        """Whether this browser gave both proofs."""
+        return self.link and self.code
 
     @property
     def word(self) -> str:
-        """``none``, ``link``, ``code`` or ``both``."""
-        if self.link and self.code:
+        """``none``, ``link``, ``code``, ``both``, or ``held`` while a hold is not over."""
+        if self.hold is not None and not self.hold.over:
+            return "held"
+        if self.both:
             return "both"
         return "link" if self.link else "code" if self.code else "none"
 

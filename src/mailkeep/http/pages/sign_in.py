@@ -23,12 +23,15 @@ class SignInPages(Controller):
 
     @post("/sign-in", status_code=200)
     async def sign_in(self, visit: Visit, house: House) -> Template | Redirect:
+        origin = visit.origin
         try:
             made = await house.accounts.sign_in(
                 visit.form.get("address", ""),
                 visit.form.get("password", ""),
-                browser=visit.browser,
-                network=visit.network,
+                browser=origin.browser,
+                network=origin.network,
+                agent=origin.agent,
+                place=origin.place,
             )
         except (NotSignedIn, TooMany) as error:
             return visit.page("sign_in", error=error)

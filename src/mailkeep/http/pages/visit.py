@@ -13,7 +13,7 @@ from litestar.datastructures import Cookie
 from litestar.response import Redirect, Template
 
 from mailkeep.accounts.services import Accounts
-from mailkeep.accounts.types import SessionView
+from mailkeep.accounts.types import Origin, SessionView
 from mailkeep.base import tokens
 from mailkeep.base.clock import DAY, SECOND
 from mailkeep.base.errors import MailkeepError, NotSignedIn
@@ -40,6 +40,7 @@ class House(Protocol):
 
     public_url: str
     trusted_proxies: tuple[Network, ...]
+    country_header: str
     keys: KeyRing
     database: Database
     intake: Intake
@@ -79,6 +80,23 @@ class Visit:
         forwarded = self._request.headers.getall("x-forwarded-for", [])
         address = client.address(peer.host if peer else "", forwarded, self._house.trusted_proxies)
         return self._house.keys.pseudonym("network", client.network(address))
+
+    @property
+    def origin(self) -> Origin:
+        """Where it comes from, as an account's history keeps it."""
+        request, house = self._request, self._house
+        family = client.agent(request.headers.get("user-agent", ""))
+        place = None
+        if house.country_header:
+            told = request.headers.get(house.country_header, "")
+            peer = request.client.host if request.client else ""
+            place = client.country(told, peer, house.trusted_proxies)
+        return Origin(
+            self.browser,
+            self.network,
+            house.keys.pseudonym("agent", family) if family else "",
+            place,
+        )
 
     def cookie(self, name: str) -> str:
         return self._request.cookies.get(name, "")
