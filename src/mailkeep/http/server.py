@@ -19,6 +19,7 @@ from mailkeep.base.errors import MailkeepError
 from . import problems
 from .api.incidents import IncidentsApi
 from .api.messages import Messages
+from .api.recoveries import RecoveriesApi
 from .console import operator as console_operator
 from .console.incidents import Console
 from .hooks.webhooks import probe, receive
@@ -62,7 +63,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(Messages, IncidentsApi, receive, probe, healthz, readyz, metrics),
+        *(Messages, IncidentsApi, RecoveriesApi, receive, probe, healthz, readyz, metrics),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(

@@ -20,6 +20,7 @@ from mailkeep.base import addresses
 from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import Conflict, MailkeepError, NotSignedIn, TooMany
 from mailkeep.base.ids import new_id
+from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.events.types import Recorded
 from mailkeep.mail import services as mail_services
@@ -74,28 +75,52 @@ class Recovery:
         Raises:
             Invalid: it is no address; that tells nothing about accounts.
         """
-        context, settings = self._context, self.settings
-        key = context.accounts.address_key(addresses.parse(address))
-        window = round(settings.window * SECOND)
-        async with context.database.write() as tx:
-            # Over the limit the reply is the same, and the row is not looked at.
-            heard = await throttle.take(tx, network, "recover", limit=settings.asks, window=window)
-            await tx.run(
-                insert(_r).values(
-                    id=new_id("rec", tx.now),
-                    state=(State.ASKED if heard else State.NOTHING).value,
-                    address_key=key,
-                    asked_by=browser,
-                    network=network,
-                    known_browser=False,
-                    asked_at=tx.now,
-                    expires_at=tx.now + round(settings.link_life * SECOND),
-                    due_at=tx.now if heard else None,
-                    factor_tries=0,
-                    why=None if heard else "network_limit",
-                )
-            )
+        key = self._context.accounts.address_key(addresses.parse(address))
+        async with self._context.database.write() as tx:
+            await self._ask(tx, key, browser, network)
         self.awake.set()
+
+    async def start_for(self, address: str, *, by: str) -> str:
+        """Staff start a recovery for an owner; returns its id, whoever has that address. They see
+        and choose nothing of it: the mails go to the owner (ASVS 6.4.6).
+
+        Args:
+            by: the id of their key; what one key starts is limited like what one network asks for.
+
+        Raises:
+            Invalid: it is no address.
+        """
+        context = self._context
+        key = context.accounts.address_key(addresses.parse(address, field="address"))
+        async with context.database.write() as tx:
+            browser = context.keys.pseudonym("browser", f"key {by}")
+            recovery = await self._ask(tx, key, browser, context.keys.pseudonym("network", by))
+            await audit.write(tx, by, "start_recovery", {"recovery": recovery, "address": key})
+        self.awake.set()
+        return recovery
+
+    async def _ask(self, tx: Tx, key: str, browser: str, network: str) -> str:
+        settings = self.settings
+        window = round(settings.window * SECOND)
+        # Over the limit the reply is the same, and the row is not looked at.
+        heard = await throttle.take(tx, network, "recover", limit=settings.asks, window=window)
+        recovery = new_id("rec", tx.now)
+        await tx.run(
+            insert(_r).values(
+                id=recovery,
+                state=(State.ASKED if heard else State.NOTHING).value,
+                address_key=key,
+                asked_by=browser,
+                network=network,
+                known_browser=False,
+                asked_at=tx.now,
+                expires_at=tx.now + round(settings.link_life * SECOND),
+                due_at=tx.now if heard else None,
+                factor_tries=0,
+                why=None if heard else "network_limit",
+            )
+        )
+        return recovery
 
     async def advance(self, origin: Origin) -> None:
         """Both proofs may be in this browser: where a recovery must wait, and no factor is asked
