@@ -9,6 +9,7 @@ from litestar.params import SkipValidation
 
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.signing import SigningKeys
 from mailkeep.incidents.services import Incidents
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
@@ -57,6 +58,7 @@ class Services(Protocol):
     trusted_proxies: tuple[Network, ...]
     country_header: str
     keys: KeyRing
+    signing: SigningKeys
     grants: Grants
     database: Database
     shared: SharedCommit

@@ -12,13 +12,13 @@ import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
 
-from .types import Assurance, RecoverySettings
+from .types import RecoverySettings
 
 
 class Reason(enum.StrEnum):
     """Why a recovery is held."""
 
-    DEVICE = "device"  #: high assurance, and the account does not know the device
+    DEVICE = "device"  #: the class asks for it, and the account does not know the device
     RISK = "risk"  #: the visit does not fit the account's history
     ROUTE = "route"  #: something is held against a route that carried a proof
     DENIED = "denied"  #: a recovery of this account was denied of late
@@ -29,6 +29,8 @@ class Case(msgspec.Struct, frozen=True):
     """What is known of a recovery when both its proofs are back.
 
     Attributes:
+        class_hold: what the account's class asks for before a device that it does not know may
+            set a password, in microseconds.
         factor: a bound factor was proved.
         known_device: the account was fully signed in to from this browser before.
         raised: the visit fits the history badly; see ``risk``.
@@ -37,7 +39,7 @@ class Case(msgspec.Struct, frozen=True):
         degraded: both proofs went over one route.
     """
 
-    assurance: Assurance
+    class_hold: Instant
     factor: bool
     known_device: bool
     raised: bool
@@ -59,13 +61,13 @@ class Hold(msgspec.Struct, frozen=True):
 def decide(case: Case, settings: RecoverySettings) -> Hold:
     """The hold of a recovery, the longest of those that its reasons ask for.
 
-    A bound factor answers everything but an unknown device at high assurance: a code can be talked
-    out of an owner. A known device answers a denial and the history, of which it is the best part;
+    A bound factor answers everything but what a class asks for: a code can be talked out of an
+    owner. A known device answers a denial and the history, of which it is the best part;
     it does not answer for a route.
     """
     reasons: dict[Reason, float] = {}
-    if case.assurance is Assurance.HIGH and not case.known_device:
-        reasons[Reason.DEVICE] = settings.hold_high
+    if not case.known_device:
+        reasons[Reason.DEVICE] = case.class_hold / SECOND
     if not case.factor:
         if case.raised:
             reasons[Reason.RISK] = settings.hold
@@ -74,6 +76,6 @@ def decide(case: Case, settings: RecoverySettings) -> Hold:
         if case.denied and not case.known_device:
             reasons[Reason.DENIED] = settings.hold
         if case.degraded:
-            reasons[Reason.ALONE] = settings.hold_high
+            reasons[Reason.ALONE] = settings.hold_long
     asked = {reason: seconds for reason, seconds in reasons.items() if seconds > 0}
     return Hold(round(max(asked.values(), default=0.0) * SECOND), tuple(asked))

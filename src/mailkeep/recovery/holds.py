@@ -68,7 +68,7 @@ class Holds:
             .limit(1)
         )
         case = holding.Case(
-            assurance=settings.assured(view.account_class),
+            class_hold=context.accounts.classes.of(view.account_class).recovery_hold,
             factor=factor,
             known_device=await accounts.knows_browser(tx, account, origin.browser),
             raised=found.raised,
@@ -138,9 +138,9 @@ class Holds:
             await self._start(tx, recovery)
 
     async def lengthen(self, tx: Tx, recovery: str) -> None:
-        """Make a hold as long as one at high assurance, once; the caller holds the recovery."""
+        """Make a hold as long as a long one, once; the caller holds the recovery."""
         context = self._context
-        length = round(context.settings.hold_high * SECOND)
+        length = round(context.settings.hold_long * SECOND)
         longer = and_(_h.c.recovery_id == recovery, _h.c.length < length)
         changed = await tx.run(
             update(_h).where(longer).values(length=length, until=_h.c.clock_at + length)

@@ -16,7 +16,7 @@ from sqlalchemy import func, insert, select, update
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle
-from mailkeep.accounts.types import AccountClass, ContactPoint
+from mailkeep.accounts.types import ContactPoint
 from mailkeep.base import tokens
 from mailkeep.base.clock import DAY, MINUTE, SECOND, Instant
 from mailkeep.base.errors import Unavailable
@@ -29,7 +29,7 @@ from mailkeep.store.database import Tx
 from . import mails, policy, tables
 from .context import Context, Row
 from .events import ProofSent, ProofVoided, RecoveryDegraded, RecoveryRequested
-from .types import LIVE, Assurance, ProofKind, State, WhenAlone
+from .types import LIVE, ProofKind, State, WhenAlone
 
 log = structlog.get_logger(__name__)
 
@@ -169,7 +169,7 @@ class Planner:
 
     async def _pair(self, tx: Tx, account: str | None) -> policy.Pair | None:
         """The routes of the two proofs. Both over one only where the house wants it, nothing is
-        held against that route, no campaign is on, and the account is not of high assurance."""
+        held against that route, no campaign is on, and the account's class asks for no more."""
         context = self._context
         standing = await context.standing(tx)
         pair = policy.plan(context.routes, standing, context.independent, _draw())
@@ -177,7 +177,7 @@ class Planner:
             return pair
         if account is not None:
             view = await accounts.account(tx, account)
-            if context.settings.assured(view.account_class) is Assurance.HIGH:
+            if context.accounts.classes.of(view.account_class).recovery_hold:
                 return None
         s = tables.suspicions
         doubted = {row["provider"] for row in await tx.all(select(s.c.provider).distinct())}
@@ -193,8 +193,8 @@ class Planner:
         if account is None:
             return "no_account"
         view = await accounts.account(tx, account)
-        if view.account_class is AccountClass.OPERATOR:
-            return "operator"  # who runs this house never recovers by mail
+        if not self._context.accounts.classes.of(view.account_class).recovers_by_mail:
+            return "class"  # who runs this house never does
         lane = "recover known" if known else "recover stranger"
         within = [
             await throttle.take(tx, account, name, limit=limit, window=window)

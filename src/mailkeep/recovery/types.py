@@ -23,13 +23,6 @@ LIVE = (State.OPEN.value, State.HELD.value)
 UNDER_WAY = (State.ASKED.value, *LIVE)
 
 
-class Assurance(enum.StrEnum):
-    """How much a recovery of an account must show."""
-
-    STANDARD = "standard"  #: a hold where something speaks against it and no factor was proved
-    HIGH = "high"  #: a device that the account does not know is always held, and for longer
-
-
 class WhenAlone(enum.StrEnum):
     """What becomes of recoveries while no two independent routes stand."""
 
@@ -69,10 +62,10 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             there must not be able to stop every one.
         freeze: seconds for which an account rests after its owner denied a completed recovery; a
             recovery that was asked for since ends it.
-        assurance: for each class of accounts, which it is held to; ``standard`` where none stands.
         hold: how long a recovery that something speaks against waits, so that its owner can stop
             it; 0 for no such holds. Its clock starts when notices have left over two routes.
-        hold_high: the same at high assurance, and of a recovery over one route alone.
+        hold_long: the same over one route alone, and where a denial came that could stop nothing
+            any more. What a class of accounts asks for is its own ``recovery_hold``.
         hold_most: when no notices have left for so long it ends, and support must help.
         hold_open: so long after a hold its recovery can be finished.
         when_alone: what to do while no two independent routes stand.
@@ -99,19 +92,14 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     asks: int = 30
     denials: int = 2
     freeze: float = HOUR / 1e6
-    assurance: dict[str, Assurance] = {}
     hold: float = HOUR / 1e6
-    hold_high: float = DAY / 1e6
+    hold_long: float = DAY / 1e6
     hold_most: float = DAY / 1e6
     hold_open: float = DAY / 1e6
     when_alone: WhenAlone = WhenAlone.WAIT
     live: int = 8
     account_tries: int = 100
     guesses: int = 500
-
-    def assured(self, account_class: str) -> Assurance:
-        """What a class of accounts is held to."""
-        return self.assurance.get(str(account_class), Assurance.STANDARD)
 
 
 class HoldView(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from mailkeep.accounts import queries as accounts
+from mailkeep.accounts.classes import Classes, ClassSettings
 from mailkeep.accounts.types import Origin
 from mailkeep.base.clock import SECOND, ManualClock
 from mailkeep.base.errors import Conflict, NotSignedIn
@@ -14,7 +15,7 @@ from mailkeep.events.types import Recorded
 from mailkeep.mail import services as mail_services
 from mailkeep.mail import tables as mail_tables
 from mailkeep.mail.events import AttemptFinished
-from mailkeep.recovery.types import Assurance, Progress, RecoverySettings, WhenAlone
+from mailkeep.recovery.types import Progress, RecoverySettings, WhenAlone
 from mailkeep.store.database import Database
 
 from .conftest import ADDRESS, NEW, PASSWORD, Room
@@ -22,6 +23,7 @@ from .test_recovery import bind, give, signs_in
 
 Owner = Callable[[], Awaitable[str]]
 HOUR, DAY = 3600, 86_400
+HIGH = Classes({"customer": ClassSettings(recovery_hold=float(DAY))})
 THIEF = Origin("thief", "far", "agent_chrome")
 LAPTOP = Origin("laptop", "home", "agent_firefox")
 
@@ -175,13 +177,12 @@ async def test_a_bound_factor_skips_the_hold(room: Room, lived: Owner, clock: Ma
     assert (await kinds(room))[-1] == "completed"
 
 
-async def test_high_assurance_holds_an_unknown_device_for_a_day_whatever_it_proves(
+async def test_a_class_that_asks_for_it_holds_an_unknown_device_for_a_day_whatever_it_proves(
     room: Room, lived: Owner, clock: ManualClock
 ) -> None:
     account = await lived()
     app = await bind(room, account)
-    high = msgspec.structs.replace(room.settings, assurance={"customer": Assurance.HIGH})
-    room.context.settings = room.recovery.settings = high
+    room.accounts.classes = HIGH
     clock.advance(90)
     progress = await prove(room, THIEF)
     assert (progress.word, progress.factor, progress.ahead) == ("both", True, True)
@@ -379,7 +380,7 @@ async def test_while_one_route_stands_both_proofs_go_over_it_only_by_permission(
     assert [fact["why"] for kind, fact in facts if kind == "voided"] == ["suspect_route"]
 
 
-async def test_high_assurance_never_degrades(room: Room, lived: Owner, clock: ManualClock) -> None:
+async def test_such_a_class_never_degrades(room: Room, lived: Owner, clock: ManualClock) -> None:
     await lived()
     for one in ("b", "c"):
         async with room.database.write() as tx:
@@ -387,8 +388,8 @@ async def test_high_assurance_never_degrades(room: Room, lived: Owner, clock: Ma
     room.context.settings = room.recovery.settings = msgspec.structs.replace(
         room.settings,
         when_alone=WhenAlone.DEGRADE,
-        assurance={"customer": Assurance.HIGH},
     )
+    room.accounts.classes = HIGH
     await room.ask("thief")
     clock.advance(10)
     await room.recovery.planner.step()

@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from mailkeep.base.clock import SECOND
 from mailkeep.recovery.holding import Case, Reason, decide
-from mailkeep.recovery.types import Assurance, RecoverySettings
+from mailkeep.recovery.types import RecoverySettings
 
 SETTINGS = RecoverySettings()
 HOUR, DAY = 3600 * SECOND, 86_400 * SECOND
 
 cases = st.builds(
     Case,
-    assurance=st.sampled_from(Assurance),
+    class_hold=st.sampled_from([0, HOUR, DAY]),
     factor=st.booleans(),
     known_device=st.booleans(),
     raised=st.booleans(),
@@ -21,7 +21,7 @@ cases = st.builds(
     denied=st.booleans(),
     degraded=st.booleans(),
 )
-QUIET = Case(Assurance.STANDARD, factor=False, known_device=True, raised=False)
+QUIET = Case(0, factor=False, known_device=True, raised=False)
 
 
 def test_nothing_against_it_is_no_wait() -> None:
@@ -35,7 +35,7 @@ def test_each_reason_by_itself() -> None:
         (msgspec.structs.replace(QUIET, hypotheses=("x",)), Reason.ROUTE, HOUR),
         (msgspec.structs.replace(strange, denied=True), Reason.DENIED, HOUR),
         (msgspec.structs.replace(QUIET, degraded=True), Reason.ALONE, DAY),
-        (msgspec.structs.replace(strange, assurance=Assurance.HIGH), Reason.DEVICE, DAY),
+        (msgspec.structs.replace(strange, class_hold=DAY), Reason.DEVICE, DAY),
     ):
         hold = decide(case, SETTINGS)
         assert (hold.reasons, hold.length) == ((reason,), length)
@@ -49,14 +49,14 @@ def test_no_holds_where_the_house_wants_none() -> None:
 
 
 @given(cases)
-def test_a_proved_factor_waits_for_nothing_at_standard_assurance(case: Case) -> None:
-    proved = msgspec.structs.replace(case, factor=True, assurance=Assurance.STANDARD)
+def test_a_proved_factor_waits_for_nothing_where_its_class_asks_for_none(case: Case) -> None:
+    proved = msgspec.structs.replace(case, factor=True, class_hold=0)
     assert not decide(proved, SETTINGS)
 
 
 @given(cases)
-def test_an_unknown_device_always_waits_at_high_assurance(case: Case) -> None:
-    high = msgspec.structs.replace(case, assurance=Assurance.HIGH, known_device=False)
+def test_an_unknown_device_always_waits_where_its_class_asks_for_it(case: Case) -> None:
+    high = msgspec.structs.replace(case, class_hold=DAY, known_device=False)
     hold = decide(high, SETTINGS)
     assert Reason.DEVICE in hold.reasons
     assert hold.length == DAY
