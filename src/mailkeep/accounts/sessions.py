@@ -16,8 +16,8 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import tables
-from .events import SessionsEnded
-from .queries import session_view
+from .events import SessionsEnded, SignedInFact
+from .queries import knows_browser, session_view
 from .types import AccountSettings, Origin, SessionView, SignedIn, Stage
 
 _s = tables.sessions
@@ -50,8 +50,14 @@ class Sessions:
         *,
         agent: str = "",
         place: str | None = None,
+        confirmed: bool = False,
     ) -> SignedIn:
-        """A new session; its secret is returned once. Where from: see ``types.Origin``."""
+        """A new session; its secret is returned once.
+
+        Args:
+            browser, network, agent, place: see ``types.Origin``.
+            confirmed: everything was shown for it just now by who was signed in already.
+        """
         secret, session = tokens.link_secret(), new_id("ses", tx.now)
         await tx.run(
             insert(_s).values(
@@ -65,9 +71,49 @@ class Sessions:
                 place=place,
                 created_at=tx.now,
                 seen_at=tx.now,
+                confirmed_at=tx.now if confirmed else None,
             )
         )
         return SignedIn(session, account, stage, Secret(secret))
+
+    async def enter(
+        self,
+        tx: Tx,
+        account: str,
+        browser: str,
+        network: str,
+        *,
+        factor: bool,
+        known: bool | None = None,
+        agent: str = "",
+        place: str | None = None,
+    ) -> SignedIn:
+        """A full session for who has shown all that was asked.
+
+        Args:
+            factor: a second factor was proved for it.
+            agent, place: see ``types.Origin``.
+            known: whether the account knows the browser, where that was looked up already.
+        """
+        if known is None:
+            known = await knows_browser(tx, account, browser)
+        made = await self.create(tx, account, browser, network, agent=agent, place=place)
+        fact = SignedInFact(
+            *(account, made.session, network, browser, factor, known), *(agent, place)
+        )
+        await record(self._database, tx, fact)
+        return made
+
+    async def finish(self, tx: Tx, session: str) -> bool:
+        """End a session that another one takes the place of; False when it has ended already."""
+        return (
+            await tx.run(
+                update(_s)
+                .where(_s.c.id == session, _s.c.ended_at.is_(None))
+                .values(ended_at=tx.now, ended_why="proved")
+            )
+            == 1
+        )
 
     async def remember(self, tx: Tx, account: str, origin: Origin) -> None:
         """Make a browser known without letting it in: a session that has ended already."""
@@ -145,14 +191,15 @@ class Sessions:
             await record(self._database, tx, SessionsEnded(account, ended, "owner"))
         return bool(ended)
 
-    async def end_all(self, tx: Tx, account: str, why: str) -> int:
+    async def end_all(self, tx: Tx, account: str, why: str, *, but: str = "") -> int:
         """End every session of an account; returns how many. ``why``: see ``SessionsEnded``.
+        ``but``: the one that stays.
 
         Expired ones are marked too: what a thief's browser once held must not make it known.
         """
         ended = await tx.run(
             update(_s)
-            .where(_s.c.account_id == account, _s.c.ended_at.is_(None))
+            .where(_s.c.account_id == account, _s.c.ended_at.is_(None), _s.c.id != but)
             .values(ended_at=tx.now, ended_why=why)
         )
         if ended:
@@ -160,7 +207,7 @@ class Sessions:
         return ended
 
     def _live(self, now: Instant, stage: Stage) -> tuple[ColumnElement[bool], ...]:
-        if stage is Stage.FACTOR:
+        if stage is not Stage.FULL:
             return (_s.c.ended_at.is_(None), _s.c.created_at > now - self._settings.factor_life)
         return (
             _s.c.ended_at.is_(None),
@@ -170,3 +217,12 @@ class Sessions:
 
     def _hash(self, secret: str) -> str:
         return self._keys.lookup_hash("session", tokens.fold(secret))
+
+
+async def unconfirm(tx: Tx, account: str, *, but: str = "") -> None:
+    """What was shown in other sessions before a factor was bound is no longer everything."""
+    await tx.run(
+        update(_s)
+        .where(_s.c.account_id == account, _s.c.id != but, _s.c.confirmed_at.is_not(None))
+        .values(confirmed_at=None)
+    )

@@ -14,6 +14,7 @@ class Stage(enum.StrEnum):
     """How far a session has come."""
 
     FACTOR = "factor"  #: the password was right, the second factor is still owed; opens nothing
+    ENROL = "enrol"  #: the password was right, a second factor must be bound; opens nothing else
     FULL = "full"  #: signed in
 
 
@@ -24,6 +25,7 @@ class AccountSettings(msgspec.Struct, frozen=True):
         session_life: longest life of a session, used or not.
         session_idle: a session not used for so long has ended.
         factor_life: how long a right password waits for its second factor.
+        fresh: for how long who has shown everything again may change what opens the account.
         code_life: life of a code that confirms an address.
         code_tries: guesses at one confirmation code.
         window: the time over which tries are counted.
@@ -31,6 +33,8 @@ class AccountSettings(msgspec.Struct, frozen=True):
         stranger_tries: the same from all unknown browsers together (SP 800-63B asks for a limit
             of 100). Known browsers have counts of their own, so that this locks no owner out.
         factor_tries: wrong second factors in a window; only who holds the password can use them up.
+        network_passkeys: sign-ins by passkey alone, and challenges for them, in a window from one
+            network; nothing can be guessed at them, so this only bounds our work.
         sign_ups: confirmation mails to one address in a day, asked for from one network.
         sign_ups_in_all: the same from everywhere.
         network_sign_ups: confirmation mails in a window that one network asks for.
@@ -39,12 +43,14 @@ class AccountSettings(msgspec.Struct, frozen=True):
     session_life: Instant = 24 * HOUR
     session_idle: Instant = HOUR
     factor_life: Instant = 10 * MINUTE
+    fresh: Instant = 10 * MINUTE
     code_life: Instant = 10 * MINUTE
     code_tries: int = 5
     window: Instant = 15 * MINUTE
     tries: int = 10
     stranger_tries: int = 100
     factor_tries: int = 5
+    network_passkeys: int = 60
     sign_ups: int = 5
     sign_ups_in_all: int = 50
     network_sign_ups: int = 30
@@ -122,6 +128,7 @@ class SessionView(msgspec.Struct, frozen=True):
     seen_at: Instant
     browser: str
     network: str
+    confirmed_at: Instant | None = None  #: when its owner last showed everything again
     agent: str = ""
     place: str | None = None
 
@@ -155,11 +162,3 @@ class SignedIn(msgspec.Struct, frozen=True):
     account: str
     stage: Stage
     secret: Secret
-
-
-class Enrolment(msgspec.Struct, frozen=True):
-    """A TOTP secret to show once, as text and as a URI for a QR code (never in a log)."""
-
-    factor: str
-    secret: Secret
-    uri: Secret

@@ -113,7 +113,11 @@ class Application:
         )
         self._slow = SlowHash(self.keys)
         self.accounts = Accounts(
-            self.database, self.keys, self._slow, classes=Classes(settings.accounts.classes)
+            self.database,
+            self.keys,
+            self._slow,
+            classes=Classes(settings.accounts.classes),
+            public_url=settings.public_url,
         )
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
@@ -322,6 +326,8 @@ class Application:
             dropped = await outbox.sweep(tx, *keep, retention.BATCH)
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
+        if self.recovery is not None:
+            await self.accounts.factors_due()
         await self.grants.note()
         await self._sign_on()
         destroyed = self.keys.destroy_expired(self.clock.now())

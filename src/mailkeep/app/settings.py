@@ -222,6 +222,8 @@ def _check_recovery(settings: Settings) -> None:
         if field != "notices" and not streams[name].secret:
             raise BadSettings(f"recovery: {field}: stream {name} must be secret = true")
 
+    if settings.recovery.hold_alone < 3600:
+        raise BadSettings("recovery: hold_alone must be an hour at least: it stands for a factor")
     for name in ("hold", "hold_long", "hold_most", "hold_open"):
         if getattr(settings.recovery, name) < 0:
             raise BadSettings(f"recovery: {name} is below 0")

@@ -22,6 +22,7 @@ from . import (
     bench,
     doctor,
     documents,
+    factors,
     keys,
     messages,
     providers,
@@ -37,6 +38,7 @@ WORDS = "Mail that no fallen provider can lose, accounts that none can take."
 app = group(WORDS)
 incidents_app = group("Incidents: what may be going on.", alone=True)
 app.add_typer(audit.app, name="audit")
+app.add_typer(factors.app, name="factors")
 app.add_typer(keys.app, name="keys")
 app.add_typer(messages.app, name="messages")
 app.add_typer(incidents_app, name="incidents")

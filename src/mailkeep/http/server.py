@@ -17,6 +17,7 @@ from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
 from . import problems
+from .api.accounts import AccountsApi
 from .api.incidents import IncidentsApi
 from .api.messages import Messages
 from .api.recoveries import RecoveriesApi
@@ -26,6 +27,7 @@ from .hooks.webhooks import probe, receive
 from .mailbox.router import router as mailbox
 from .openapi import Document
 from .pages.account import AccountPages
+from .pages.factors import FactorPages
 from .pages.recover import RecoverPages
 from .pages.sign_in import SignInPages
 from .pages.sign_up import SignUpPages
@@ -64,8 +66,8 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(Messages, IncidentsApi, RecoveriesApi, receive, probe, healthz, readyz, metrics),
-        key_set,
+        *(Messages, AccountsApi, IncidentsApi, RecoveriesApi, receive, probe),
+        *(healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(
@@ -119,7 +121,7 @@ def accounts_router(house: House) -> Router:
 
     return Router(
         "/",
-        route_handlers=[SignUpPages, SignInPages, AccountPages, RecoverPages],
+        route_handlers=[SignUpPages, SignInPages, AccountPages, FactorPages, RecoverPages],
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},
         request_max_body_size=MAX_FORM,

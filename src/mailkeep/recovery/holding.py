@@ -23,6 +23,7 @@ class Reason(enum.StrEnum):
     ROUTE = "route"  #: something is held against a route that carried a proof
     DENIED = "denied"  #: a recovery of this account was denied of late
     ALONE = "alone"  #: both proofs went over one route
+    LOST = "lost"  #: the second factor was said to be lost
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -37,6 +38,7 @@ class Case(msgspec.Struct, frozen=True):
         hypotheses: what is held against the routes that its proofs were attempted through.
         denied: a recovery of the account was denied of late.
         degraded: both proofs went over one route.
+        lost: a factor is bound, and was said to be lost.
     """
 
     class_hold: Instant
@@ -46,6 +48,7 @@ class Case(msgspec.Struct, frozen=True):
     hypotheses: Collection[str] = ()
     denied: bool = False
     degraded: bool = False
+    lost: bool = False
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -68,6 +71,8 @@ def decide(case: Case, settings: RecoverySettings) -> Hold:
     reasons: dict[Reason, float] = {}
     if not case.known_device:
         reasons[Reason.DEVICE] = case.class_hold / SECOND
+    if case.lost:
+        reasons[Reason.LOST] = settings.hold_alone
     if not case.factor:
         if case.raised:
             reasons[Reason.RISK] = settings.hold

@@ -22,7 +22,7 @@ from mailkeep.store.database import Tx
 from . import holding, mails, risk, tables
 from .context import Context, Row
 from .events import HoldBegun, HoldLengthened, RecoveryHeld
-from .holding import Hold
+from .holding import Hold, Reason
 from .notices import Notices
 from .types import HoldView, State
 
@@ -45,7 +45,14 @@ class Holds:
         self._notices = notices
 
     async def judge(
-        self, tx: Tx, row: Row, given: list[Row], origin: Origin, *, factor: bool
+        self,
+        tx: Tx,
+        row: Row,
+        given: list[Row],
+        origin: Origin,
+        *,
+        factor: bool,
+        lost: bool = False,
     ) -> tuple[Hold, risk.Risk]:
         """Whether a recovery must wait, and how badly it fits the account's history.
 
@@ -54,6 +61,7 @@ class Holds:
             given: its two proofs.
             origin: of whoever showed them.
             factor: a bound factor is proved.
+            lost: one is said to be lost.
         """
         context, account = self._context, str(row["account_id"])
         settings = context.settings
@@ -75,6 +83,7 @@ class Holds:
             hypotheses=await held_against(tx, routes),
             denied=denied is not None,
             degraded=bool(row["degraded"]),
+            lost=lost,
         )
         return holding.decide(case, settings), found
 
@@ -91,6 +100,7 @@ class Holds:
                 length=hold.length,
                 reasons=",".join(hold.reasons),
                 factor=factor,
+                lost=Reason.LOST in hold.reasons,
                 held_at=tx.now,
             )
             .on_conflict_do_nothing()
@@ -110,7 +120,7 @@ class Holds:
             round(found.score, 2),
         )
         await record(context.database, tx, fact)
-        await self._tell(tx, recovery, account, hold.length)
+        await self._tell(tx, recovery, account)
 
     async def view(self, tx: Tx, recovery: str, browser: str) -> HoldView | None:
         """The hold of one browser."""
@@ -129,6 +139,7 @@ class Holds:
             row["expires_at"],
             until is not None and tx.now >= until,
             row["factor"],
+            row["lost"],
         )
 
     async def on_accepted(self, tx: Tx, message: str) -> None:
@@ -154,7 +165,7 @@ class Holds:
     async def sweep(self, tx: Tx) -> None:
         """Look again at holds whose notices have not left: over another route, where one stands."""
         rows = await tx.all(
-            select(_r.c.id, _r.c.account_id, func.max(_h.c.length).label("length"))
+            select(_r.c.id, _r.c.account_id)
             .join(_h, _h.c.recovery_id == _r.c.id)
             .where(_h.c.clock_at.is_(None), _r.c.state == State.HELD.value)
             .group_by(_r.c.id, _r.c.account_id)
@@ -163,7 +174,7 @@ class Holds:
         )
         for row in rows:
             if not await self._start(tx, row["id"]):
-                await self._tell(tx, row["id"], row["account_id"], row["length"])
+                await self._tell(tx, row["id"], row["account_id"])
 
     async def unproven(self, tx: Tx, recovery: str) -> bool:
         """Whether it is held, and no clock of it ever started."""
@@ -171,13 +182,17 @@ class Holds:
         row = await tx.one(of.where(_h.c.recovery_id == recovery))
         return row is not None and row["n"] > 0 and row["begun"] == 0
 
-    async def _tell(self, tx: Tx, recovery: str, account: str, length: Instant) -> None:
+    async def _tell(self, tx: Tx, recovery: str, account: str) -> None:
         """Write notices over every way that none has gone yet: once for each."""
+        newest = select(_h).where(_h.c.recovery_id == recovery).order_by(_h.c.held_at.desc())
+        hold = await tx.one(newest.limit(1))
+        if hold is None:
+            return
         told = await tx.all(select(_n.c.provider).where(_n.c.recovery_id == recovery))
         before = {row["provider"] for row in told}
 
         def write(house: mails.House, to: str, denial: str) -> Content:
-            return mails.held(house, to, denial, length)
+            return mails.held(house, to, denial, hold["length"], lost=hold["lost"])
 
         for message, provider in await self._notices.tell(
             tx, account, recovery, write, without=before

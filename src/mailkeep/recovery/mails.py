@@ -51,6 +51,10 @@ def span(seconds: float) -> str:
     return "a second"
 
 
+_LOST = (
+    ", and says that your second factor is lost. Whoever reads your mail could say the same: if "
+    "nobody stops this, every second factor is removed."
+)
 _STOPPED = (
     "Somebody had the link and the code to reset the password of your account, and did not have "
     "your second factor. The password is unchanged."
@@ -109,14 +113,15 @@ def completed(house: House, to: str, denial: str) -> Content:
     )
 
 
-def held(house: House, to: str, denial: str, length: Instant) -> Content:
+def held(house: House, to: str, denial: str, length: Instant, *, lost: bool) -> Content:
     """The notice of a hold: there is time to stop it (SP 800-63B-4 section 4.2.3)."""
     return house.write(
         to,
         "Your password is about to be reset",
         [
             (
-                "Somebody has the link and the code to reset the password of your account. The "
+                "Somebody has the link and the code to reset the password of your account"
+                f"{_LOST if lost else '.'} The "
                 f"password can be changed after {span(length / SECOND)}, counted from when this "
                 "notice has left over two carriers, and not before."
             ),
@@ -167,7 +172,7 @@ def changed(house: House, to: str, what: str) -> Content:
         to,
         "Your account was changed",
         [
-            f"In your account, {what}, by somebody who was signed in.",
+            f"In your account: {what}. Somebody did this who was signed in, or was signing in.",
             f"This was not you? Reset the password now: {house.page('/recover')}",
         ],
     )

@@ -7,12 +7,12 @@ kept until its arrival is reported all the same, since an account can be suspend
 from collections.abc import Set
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts.events import FactorBound, PasswordSet
+from mailkeep.accounts.events import FactorReminderDue, PasswordSet
 from mailkeep.events.types import Recorded
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Tx
 
-from . import mails, policy
+from . import factor_words, mails, policy
 from .context import Context
 
 
@@ -55,16 +55,24 @@ class Notices:
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:
         """A password or a factor was changed by who was signed in (ASVS 6.3.7)."""
         fact = recorded.fact
+        what = factor_words.what(fact)
         if isinstance(fact, PasswordSet) and fact.by == "change":
             what = "the password was changed"
-        elif isinstance(fact, FactorBound):
-            what = "a second factor was added"
-        else:
+        account = getattr(fact, "account", None)
+        if what is None or account is None:
             return
-        for point in await accounts.contact_points(tx, fact.account):
+        for point in await accounts.contact_points(tx, account):
             content = mails.changed(self._context.house, point.address, what)
             for only in await self._ways(tx):
                 await self._mail(tx, content, only)
+
+    async def on_reminder(self, tx: Tx, recorded: Recorded) -> None:
+        """An account without a second factor is reminded, at its first address."""
+        fact = recorded.fact
+        if isinstance(fact, FactorReminderDue):
+            for point in (await accounts.contact_points(tx, fact.account))[:1]:
+                content = factor_words.reminder(self._context.house, point.address, fact)
+                await self._mail(tx, content, ())
 
     async def _ways(self, tx: Tx) -> tuple[tuple[str, ...], ...]:
         """Two independent routes where two stand: the party that a thief came through must not be

@@ -138,9 +138,11 @@ class Proving:
         account = next(iter(kinds.values()))["account_id"]
         hold = await self._holds.view(tx, recovery, browser)
         bound = both and await accounts.has_factor(tx, account)
+        lost = hold is not None and hold.lost
+        bound = bound and not lost
         asked = bound and not (hold is not None and hold.factor)
         link, code = ProofKind.LINK.value in kinds, ProofKind.CODE.value in kinds
-        progress = Progress(recovery, link, code, factor=asked, bound=bound, hold=hold)
+        progress = Progress(recovery, account, link, code, factor=asked, bound=bound, hold=hold)
         return progress, list(kinds.values())
 
     async def ended(self, tx: Tx, browser: str) -> str | None:

@@ -1,24 +1,19 @@
-"""Ask, prove, finish, deny: how an owner takes an account back.
+"""Ask, prove, finish, deny: how an owner takes an account back; and what the rooms above command.
 
-Attacks met here: a reader of one provider (two proofs over parties that the trust graph shows to be
-independent, judged again when they are used), a reader of the owner's mailbox (the second factor
-comes before the password is written; without one, time to say no), and a thief with a session
-(every session ends).
+Attacks met here: finding out who has an account (the same row and reply for every address), and a
+route that fell (its proofs are void, whoever showed them).
 """
 
 import asyncio
 from collections.abc import Set
 
-import msgspec
-from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import delete, insert, select, update
 
-from mailkeep.accounts import queries as accounts
-from mailkeep.accounts import throttle, totp
+from mailkeep.accounts import throttle
+from mailkeep.accounts.factors.types import Typed
 from mailkeep.accounts.types import Origin
 from mailkeep.base import addresses
 from mailkeep.base.clock import SECOND
-from mailkeep.base.errors import Conflict, MailkeepError, NotSignedIn, TooMany
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
 from mailkeep.events.log import record
@@ -27,12 +22,13 @@ from mailkeep.mail import services as mail_services
 from mailkeep.mail.events import AttemptFinished, ProviderRested
 from mailkeep.store.database import Tx
 
-from . import mails, policy, tables
+from . import policy, tables
 from .context import REFUSED, Context
-from .denying import FREEZE, Denying
-from .ending import TOLD_AT, Ending
-from .events import ProofVoided, RecoveryCompleted, StoppedByFactor
-from .holds import Holds, held_against
+from .denying import Denying
+from .ending import Ending
+from .events import ProofVoided
+from .finishing import Finishing
+from .holds import Holds
 from .notices import Notices
 from .planning import Planner
 from .proving import Proving
@@ -41,8 +37,6 @@ from .types import LIVE, UNDER_WAY, Progress, State
 _r, _p = tables.recoveries, tables.proofs
 
 SWEEP = 200  #: expired recoveries that one sweep ends
-_HELD = "this waits until its time is over; what to do is said below"
-_GONE = "the proofs no longer count; ask again"
 
 
 class Recovery:
@@ -61,6 +55,7 @@ class Recovery:
         self.ending = Ending(context, self.notices)
         self.holds = Holds(context, self.notices)
         self.proving = Proving(context, self.holds)
+        self._finishing = Finishing(context, self.proving, self.holds, self.ending, self.notices)
         self._denying = Denying(context, self.ending, self.holds)
 
     def possible(self) -> bool:
@@ -123,179 +118,24 @@ class Recovery:
         return recovery
 
     async def advance(self, origin: Origin) -> None:
-        """Both proofs may be in this browser: where a recovery must wait, and no factor is asked
-        first, its hold begins now. Whoever waits chooses the password at the end of it."""
-        context = self._context
-        async with context.database.read() as tx:
-            progress, _ = await self.proving.state(tx, origin.browser)
-        if progress.word == "both" and progress.hold is None and not progress.factor:
-            await context.database.retrying(lambda tx: self._judged(tx, origin, None))
+        """See ``Finishing.advance``."""
+        await self._finishing.advance(origin)
 
     async def progress(self, origin: Origin) -> Progress:
-        """How far this browser has come, and what lies ahead of it."""
-        async with self._context.database.read() as tx:
-            progress, given = await self.proving.state(tx, origin.browser)
-            if not given:
-                ended = await self.proving.ended(tx, origin.browser)
-                return msgspec.structs.replace(progress, ended=ended)
-            if not progress.factor or progress.hold is not None:
-                return progress
-            row = await tx.one(select(_r).where(_r.c.id == progress.recovery))
-            if row is None:
-                return progress
-            hold, _ = await self.holds.judge(tx, row, [*given], origin, factor=True)
-            return msgspec.structs.replace(progress, ahead=bool(hold))
+        """See ``Finishing.progress``."""
+        return await self._finishing.progress(origin)
 
-    async def finish(self, password: str, factor: str | None, *, origin: Origin) -> None:
-        """Write a new password for the recovery of which this browser gave both proofs.
+    async def finish(self, password: str, typed: Typed | None, *, origin: Origin) -> None:
+        """See ``Finishing.finish``."""
+        await self._finishing.finish(password, typed, origin)
 
-        Raises:
-            Conflict: not both proofs, or they no longer count, or it is held.
-            NotSignedIn: the second factor is missing, wrong or used.
-            TooMany: too many wrong second factors of late.
-            Invalid: the password cannot be used.
-        """
-        context = self._context
-        progress = await self.progress(origin)
-        if progress.word == "held":
-            raise Conflict(_HELD)
-        if progress.word != "both":
-            raise Conflict("give the link and the code of the two mails first")
-        kept = None
-        if not progress.ahead:
-            async with context.database.read() as tx:
-                _, given = await self.proving.state(tx, origin.browser)
-                about = [
-                    point.address
-                    for row in given[:1]
-                    for point in await accounts.contact_points(tx, row["account_id"])
-                ]
-            kept = await context.accounts.passwords.make(
-                password, has_factor=progress.bound, about=about
-            )
-        error = await context.database.retrying(
-            lambda tx: self._judged(tx, origin, factor, kept=kept)
-        )
-        if error is None and kept is None:
-            error = Conflict("nothing needs to be waited for any more; go on once again")
-        if error is not None:
-            raise error
+    async def ask_factor(self, origin: Origin) -> str:
+        """See ``Finishing.ask``."""
+        return await self._finishing.ask(origin)
 
-    async def _judged(
-        self, tx: Tx, origin: Origin, factor: str | None, *, kept: str | None = None
-    ) -> MailkeepError | None:
-        """One act: judge the proofs, prove the factor, hold or write. Returns what went wrong, so
-        that what was recorded about it is committed.
-
-        Args:
-            kept: the hash of the new password; without it nothing is written.
-        """
-        browser = origin.browser
-        progress, given = await self.proving.state(tx, browser)
-        if not progress.both or progress.recovery is None:
-            return Conflict(_GONE)
-        recovery, account = progress.recovery, str(given[0]["account_id"])
-        # Held to the end, in the order account, recovery, proofs, sessions that everything here
-        # keeps: a cut or a denial that comes at this moment waits, or is seen by the second look.
-        await accounts.account(tx, account, lock=True)
-        row = await tx.one(select(_r).where(_r.c.id == recovery).with_for_update())
-        progress, given = await self.proving.state(tx, browser)
-        if row is None or not progress.both or progress.recovery != recovery:
-            return Conflict(_GONE)
-        if await accounts.password_set_at(tx, account) > row["asked_at"]:
-            await self.ending.end(tx, recovery, "password_changed")
-            return Conflict("the password was changed since this was asked for; ask again")
-        refusal = await self._sound(tx, row, given)
-        if refusal is not None:
-            return refusal
-        if progress.word == "held":
-            return Conflict(_HELD)
-        if progress.factor:
-            wrong = await self._factor(tx, row, account, factor)
-            if wrong is not None:
-                return wrong
-        hold, found = await self.holds.judge(tx, row, [*given], origin, factor=progress.bound)
-        if hold and progress.hold is None:
-            await self.holds.begin(tx, row, origin, hold, found, factor=progress.bound)
-            return Conflict(_HELD)
-        if kept is not None:
-            await self._write(tx, row, progress, origin, kept, found.score)
-        return None
-
-    async def _write(
-        self, tx: Tx, row: RowMapping, progress: Progress, origin: Origin, kept: str, risk: float
-    ) -> None:
-        context, recovery, account = self._context, str(row["id"]), str(row["account_id"])
-        denied = await tx.value(
-            select(func.max(_r.c.denied_at)).where(_r.c.account_id == account, _r.c.why == FREEZE)
-        )
-        await context.accounts.passwords.write(tx, account, kept, by="recovery")
-        await context.accounts.sessions.end_all(tx, account, "recovery")
-        if denied is not None and row["asked_at"] > denied:
-            # Two fresh proofs: what a thief had when it was denied does not count among them.
-            await context.accounts.thaw(tx, account, FREEZE)
-        # Who has shown all this is known from now on, and is not kept out by others' guesses.
-        await context.accounts.welcome(tx, account, origin)
-        await tx.run(
-            update(_r)
-            .where(_r.c.id == recovery)
-            .values(state=State.COMPLETED.value, ended_at=tx.now, due_at=None)
-        )
-        others = await tx.all(
-            select(_r.c.id).where(_r.c.account_id == account, _r.c.state.in_(LIVE))
-        )
-        for other in others:
-            await context.void(tx, other["id"], "completed_another")
-        fact = RecoveryCompleted(
-            *(recovery, account, progress.bound, origin.browser),
-            risk=round(risk, 2),
-            held=progress.hold is not None,
-            degraded=bool(row["degraded"]),
-        )
-        await record(context.database, tx, fact)
-        await self.notices.tell(tx, account, recovery, mails.completed)
-
-    async def _sound(self, tx: Tx, row: RowMapping, given: list[RowMapping]) -> Conflict | None:
-        """Whether no party can read both proofs, over every provider that either was attempted
-        through; where both went over one route by permission, whether nothing speaks against it."""
-        one, other = [await self._context.attempted(tx, proof) for proof in given]
-        if self._context.independent(one, other):
-            return None
-        if not row["degraded"]:
-            await self.ending.end(tx, row["id"], "dependent_proofs")
-            return Conflict("the two mails went through hands that are not independent; ask again")
-        if await held_against(tx, {*one, *other, ""}):
-            await self.ending.end(tx, row["id"], "suspect_route")
-            return Conflict("the route of the two mails is in doubt; ask again later")
-        return None
-
-    async def _factor(
-        self, tx: Tx, row: RowMapping, account: str, code: str | None
-    ) -> NotSignedIn | TooMany | None:
-        context = self._context
-        proved: bool | None = False
-        if code is not None:
-            proved = await totp.prove(
-                tx, context.keys, account, code, context.accounts.settings, lane="totp recovery"
-            )
-        if proved:
-            return None
-        if proved is None:  # nothing was looked at, so nothing counts as wrong
-            wait = context.accounts.settings.window / SECOND
-            return TooMany("too many wrong codes; wait a while", retry_after=wait)
-        tries = row["factor_tries"] + 1
-        await tx.run(
-            update(_r)
-            .where(_r.c.id == row["id"])
-            .values(factor_tries=tries, stopped_at=row["stopped_at"] or tx.now)
-        )
-        if row["stopped_at"] is None:
-            await record(context.database, tx, StoppedByFactor(row["id"], account))
-        if tries >= self.settings.factor_tries:
-            await self.ending.end(tx, row["id"], "tries_used_up")
-        elif tries == TOLD_AT:
-            await self.notices.tell(tx, account, row["id"], mails.stopped)
-        return NotSignedIn("the code of your second factor is missing, wrong or used")
+    async def lose(self, origin: Origin) -> None:
+        """See ``Finishing.lose``."""
+        await self._finishing.lose(origin)
 
     async def deny(self, secret: str, browser: str = "") -> None:
         """See ``Denying.deny``."""

@@ -117,7 +117,8 @@ holds = Table(
     Column("browser", String(48), primary_key=True),
     Column("length", BigInteger, nullable=False),  # microseconds
     Column("reasons", Text, nullable=False),  # joined with commas
-    Column("factor", Boolean, nullable=False),
+    Column("factor", Boolean, nullable=False),  # one was proved
+    Column("lost", Boolean, nullable=False),  # one was said to be lost
     Column("held_at", Micros, nullable=False),
     Column("clock_at", Micros),  # when notices had left over two independent routes
     Column("until", Micros),

@@ -66,6 +66,9 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             it; 0 for no such holds. Its clock starts when notices have left over two routes.
         hold_long: the same over one route alone, and where a denial came that could stop nothing
             any more. What a class of accounts asks for is its own ``recovery_hold``.
+        contact_points_alone: whether both mailed proofs suffice for who says that their second
+            factor is lost. Below the standard, and with ``hold_alone`` before it.
+        hold_alone: that hold.
         hold_most: when no notices have left for so long it ends, and support must help.
         hold_open: so long after a hold its recovery can be finished.
         when_alone: what to do while no two independent routes stand.
@@ -94,6 +97,8 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     freeze: float = HOUR / 1e6
     hold: float = HOUR / 1e6
     hold_long: float = DAY / 1e6
+    contact_points_alone: bool = False
+    hold_alone: float = 3 * DAY / 1e6
     hold_most: float = DAY / 1e6
     hold_open: float = DAY / 1e6
     when_alone: WhenAlone = WhenAlone.WAIT
@@ -112,6 +117,7 @@ class HoldView(msgspec.Struct, frozen=True):
         latest: when it ends in any case, finished or not.
         over: it is over, and the password may be chosen.
         factor: a second factor was proved for it.
+        lost: it takes the place of a factor that was said to be lost.
     """
 
     reasons: tuple[str, ...]
@@ -120,27 +126,36 @@ class HoldView(msgspec.Struct, frozen=True):
     latest: Instant
     over: bool
     factor: bool
+    lost: bool
 
 
 class Progress(msgspec.Struct, frozen=True):
     """How far one browser has come with one recovery.
 
     Attributes:
+        account: whose it is; never shown.
         link, code: this browser gave that proof.
         factor: the account has a second factor, which is asked before a password is written.
             Only said when both proofs are given: before that it would tell who has an account.
         bound: the account has one, asked for now or proved before a hold.
         ahead: the factor is asked now and the password only after a hold.
         hold: it waits, or has waited.
+        kinds: of the factors that may answer.
+        may_lose: the factor may be said to be lost.
+        passkeys_only: the account has no password, and a reset gives it none.
         ended: why the recovery that this browser held is over, where it needs to be told.
     """
 
     recovery: str | None = None
+    account: str | None = None
     link: bool = False
     code: bool = False
     factor: bool = False
     bound: bool = False
     ahead: bool = False
+    kinds: tuple[str, ...] = ()
+    may_lose: bool = False
+    passkeys_only: bool = False
     hold: HoldView | None = None
     ended: str | None = None
 

@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from mailkeep.accounts import queries as accounts
+from mailkeep.accounts import tables as account_tables
 from mailkeep.accounts.classes import Classes, ClassSettings
+from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.types import Origin
 from mailkeep.base.clock import SECOND, ManualClock
 from mailkeep.base.errors import Conflict, NotSignedIn
@@ -74,7 +76,8 @@ async def accept(room: Room, *providers: str) -> None:
 
 
 async def finish(room: Room, origin: Origin, factor: str | None = None) -> None:
-    await room.recovery.finish(NEW, factor, origin=origin)
+    typed = None if factor is None else Typed(code=factor, browser=origin.browser)
+    await room.recovery.finish(NEW, typed, origin=origin)
 
 
 async def kinds(room: Room) -> list[str]:
@@ -190,7 +193,7 @@ async def test_a_class_that_asks_for_it_holds_an_unknown_device_for_a_day_whatev
         await finish(room, THIEF, "000000")
     assert "held" not in await kinds(room)
     with pytest.raises(Conflict):
-        await room.recovery.finish("", app.at(clock.now() // SECOND), origin=THIEF)
+        await room.recovery.finish("", Typed(app.at(clock.now() // SECOND)), origin=THIEF)
     held = await room.recovery.progress(THIEF)
     assert held.hold is not None
     assert (held.word, held.hold.reasons, held.hold.length) == ("held", ("device",), DAY * SECOND)
@@ -409,3 +412,79 @@ async def test_a_sign_in_is_kept_with_where_it_came_from(room: Room, lived: Owne
     assert {(one.browser, one.network, one.agent, one.place) for one in kept} == {
         ("laptop", "home", "agent_firefox", None)
     }
+
+
+async def test_a_lost_factor_is_answered_by_a_saved_code(
+    room: Room, lived: Owner, clock: ManualClock
+) -> None:
+    account = await lived()
+    await bind(room, account)
+    codes = await room.accounts.factors.new_codes(account, Source("laptop", "home"))
+    progress = await prove(room, THIEF)
+    assert (progress.factor, progress.may_lose) == (True, False)
+    assert progress.kinds == ("saved_codes", "totp")
+    with pytest.raises(Conflict):  # the house does not allow contact points alone
+        await room.recovery.lose(THIEF)
+    await finish(room, THIEF, codes[3].reveal())
+    assert (await kinds(room))[-1] == "completed"
+
+
+async def test_contact_points_alone_take_three_days_by_permission_and_remove_every_factor(
+    room: Room, lived: Owner, clock: ManualClock
+) -> None:
+    account = await lived()
+    await bind(room, account)
+    room.context.settings = msgspec.structs.replace(room.settings, contact_points_alone=True)
+    assert (await prove(room, THIEF)).may_lose
+    with pytest.raises(Conflict):
+        await room.recovery.lose(THIEF)
+    held = (await room.recovery.progress(THIEF)).hold
+    assert held is not None
+    assert (held.lost, held.length) == (True, 3 * DAY * SECOND)
+    assert "lost" in held.reasons
+    told = await room.mails("security")
+    assert len(told) == 2
+    assert all("says that your second factor is lost" in str(one["text"]) for one in told)
+    await accept(room, "a", "b")
+    clock.advance(3 * DAY - 1)
+    with pytest.raises(Conflict):
+        await finish(room, THIEF)
+    clock.advance(1)
+    progress = await room.recovery.progress(THIEF)
+    assert (progress.word, progress.factor, progress.bound) == ("both", False, False)
+    await finish(room, THIEF)
+    async with room.database.read() as tx:
+        assert not await accounts.has_factor(tx, account)
+    completed = [fact for kind, fact in await room.facts() if kind == "completed"]
+    assert [fact["factor"] for fact in completed] == [False]
+
+
+async def test_the_owner_stops_who_says_that_the_factor_is_lost(
+    room: Room, lived: Owner, clock: ManualClock
+) -> None:
+    account = await lived()
+    await bind(room, account)
+    room.context.settings = msgspec.structs.replace(room.settings, contact_points_alone=True)
+    await prove(room, THIEF)
+    with pytest.raises(Conflict):
+        await room.recovery.lose(THIEF)
+    await room.recovery.deny(str((await room.mails("security"))[0]["denial"]))
+    clock.advance(3 * DAY)
+    with pytest.raises(Conflict):
+        await finish(room, THIEF)
+    async with room.database.read() as tx:
+        assert await accounts.has_factor(tx, account)
+
+
+async def test_an_account_without_a_password_is_given_none(
+    room: Room, lived: Owner, clock: ManualClock
+) -> None:
+    account = await lived()
+    async with room.database.write() as tx:
+        await tx.run(account_tables.passwords.delete())
+    progress = await prove(room, LAPTOP)
+    assert (progress.word, progress.passkeys_only) == ("both", True)
+    with pytest.raises(Conflict, match="only its passkeys"):
+        await finish(room, LAPTOP)
+    async with room.database.read() as tx:
+        assert not await accounts.has_password(tx, account)

@@ -8,7 +8,8 @@ import pyotp
 import pytest
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts import totp
+from mailkeep.accounts.factors import totp
+from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.types import Origin
 from mailkeep.base.clock import DAY, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotSignedIn, TooMany
@@ -26,7 +27,8 @@ OWN = "three-herons-under-the-weir"
 
 
 async def finish(room: Room, browser: str, factor: str | None = None) -> None:
-    await room.recovery.finish(NEW, factor, origin=Origin(browser, "n"))
+    typed = None if factor is None else Typed(code=factor, browser=browser)
+    await room.recovery.finish(NEW, typed, origin=Origin(browser, "n"))
 
 
 async def give(room: Room, browser: str, *, link: object = None, code: object = None) -> None:
@@ -50,7 +52,7 @@ async def bind(room: Room, account: str) -> pyotp.TOTP:
     app = pyotp.TOTP(made.secret.reveal())
     async with room.database.write() as tx:
         code = app.generate_otp(tx.now // totp.STEP)
-        await totp.confirm(room.database, tx, room.keys, account, made.factor, code)
+        await room.accounts.factors.bind_totp(tx, account, made.factor, code, Source("b", "n"))
     return app
 
 

@@ -20,6 +20,7 @@ cases = st.builds(
     hypotheses=st.sampled_from([(), ("provider_compromised",), ("provider_silent", "x")]),
     denied=st.booleans(),
     degraded=st.booleans(),
+    lost=st.booleans(),
 )
 QUIET = Case(0, factor=False, known_device=True, raised=False)
 
@@ -50,7 +51,7 @@ def test_no_holds_where_the_house_wants_none() -> None:
 
 @given(cases)
 def test_a_proved_factor_waits_for_nothing_where_its_class_asks_for_none(case: Case) -> None:
-    proved = msgspec.structs.replace(case, factor=True, class_hold=0)
+    proved = msgspec.structs.replace(case, factor=True, class_hold=0, lost=False)
     assert not decide(proved, SETTINGS)
 
 
@@ -59,14 +60,14 @@ def test_an_unknown_device_always_waits_where_its_class_asks_for_it(case: Case) 
     high = msgspec.structs.replace(case, class_hold=DAY, known_device=False)
     hold = decide(high, SETTINGS)
     assert Reason.DEVICE in hold.reasons
-    assert hold.length == DAY
+    assert hold.length >= DAY
 
 
 @given(cases)
 def test_every_hold_is_bounded_and_has_its_reasons(case: Case) -> None:
     hold = decide(case, SETTINGS)
     assert bool(hold) == bool(hold.length)
-    assert 0 <= hold.length <= DAY
+    assert 0 <= hold.length <= 3 * DAY
 
 
 @given(cases, st.sampled_from(["factor", "known_device"]))
@@ -77,7 +78,7 @@ def test_what_the_owner_has_never_makes_it_longer(case: Case, name: str) -> None
     assert set(owner.reasons) <= set(without.reasons)
 
 
-@given(cases, st.sampled_from(["raised", "denied", "degraded"]))
+@given(cases, st.sampled_from(["raised", "denied", "degraded", "lost"]))
 def test_what_speaks_against_it_never_makes_it_shorter(case: Case, name: str) -> None:
     before = decide(msgspec.structs.replace(case, **{name: False}), SETTINGS)
     after = decide(msgspec.structs.replace(case, **{name: True}), SETTINGS)

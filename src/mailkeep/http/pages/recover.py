@@ -5,7 +5,7 @@ link stands in its fragment, which the page's script writes into the form; a per
 button. Without the script it is typed.
 """
 
-from litestar import Controller, get, post
+from litestar import Controller, Response, get, post
 from litestar.response import Redirect, Template
 
 from mailkeep.base.clock import SECOND, iso
@@ -21,6 +21,7 @@ WHY = {
     "risk": "this does not look like the way in which your account is used",
     "route": "we are looking into one of the carriers that your mails came by",
     "denied": "a reset of this account was stopped not long ago",
+    "lost": "the second factor of the account is said to be lost",
     "alone": "both mails had to come by one carrier, since the other one is down",
 }
 
@@ -78,13 +79,29 @@ class RecoverPages(Controller):
             return await _proof(visit, recovery, error)
         return visit.go("/recover/proof")
 
+    @post("/recover/factor/ask", status_code=200)
+    async def ask_factor(self, visit: Visit, house: House) -> Response[str]:
+        """What the account's passkeys are asked, once both proofs are in this browser."""
+        return visit.json(await _recovery(house).ask_factor(visit.origin))
+
+    @post("/recover/lost", status_code=200)
+    async def lost(self, visit: Visit, house: House) -> Template | Redirect:
+        """The second factor is lost, and the house lets a long wait take its place."""
+        recovery = _recovery(house)
+        try:
+            await recovery.lose(visit.origin)
+        except Conflict as error:
+            progress = await recovery.progress(visit.origin)
+            return await _proof(visit, recovery, None if progress.word == "held" else error)
+        return visit.go("/recover/proof")
+
     @post("/recover/finish", status_code=200)
     async def finish(self, visit: Visit, house: House) -> Template | Redirect:
         recovery = _recovery(house)
         try:
             await recovery.finish(
                 visit.form.get("password", ""),
-                visit.form.get("factor") or None,
+                visit.typed("factor") if visit.answered("factor") else None,
                 origin=visit.origin,
             )
         except (Conflict, Invalid, NotSignedIn, TooMany) as error:
@@ -120,6 +137,7 @@ async def _proof(visit: Visit, recovery: Recovery, error: MailkeepError | None =
         latest="" if hold is None else iso(hold.latest),
         reasons=() if hold is None else [WHY[one] for one in hold.reasons if one in WHY],
         most=mails.span(recovery.settings.hold_most),
+        alone=mails.span(recovery.settings.hold_alone),
     )
 
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0015"
-down_revision = "0018"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("length", sa.BigInteger(), nullable=False),
         sa.Column("reasons", sa.Text(), nullable=False),
         sa.Column("factor", sa.Boolean(), nullable=False),
+        sa.Column("lost", sa.Boolean(), nullable=False),
         sa.Column("held_at", sa.BigInteger(), nullable=False),
         sa.Column("clock_at", sa.BigInteger(), nullable=True),
         sa.Column("until", sa.BigInteger(), nullable=True),
