@@ -2,7 +2,8 @@
 
 Owns: ``accounts``, ``contact_points``, ``passwords``, ``factors``, ``factor_failures``,
 ``totp_factors``, ``passkeys``, ``passkey_challenges``, ``saved_codes``, ``factor_demands``,
-``factor_exemptions``, ``factor_adoption``, ``account_sessions``, ``confirmations``, ``tries``.
+``factor_exemptions``, ``factor_adoption``, ``account_sessions``, ``confirmations``, ``tries``,
+``account_changes``, ``change_denials``.
 Publishes: ``accounts.events``. Hears: nothing; recovery calls its services. Mails nothing: what
 must be mailed is returned to the caller.
 Security: reads hostile input (passwords, codes, what passkeys signed, session cookies). Passwords,

@@ -64,7 +64,9 @@ class Entering:
             TooMany: too many wrong answers.
         """
         waiting = await self._waiting(pending)
-        weighed = await self._factors.weigh(waiting.account, typed)
+        async with self._database.read() as tx:
+            lane = await self._lane(tx, waiting.account, waiting.browser)
+        weighed = await self._factors.weigh(waiting.account, typed, lane)
 
         async def work(tx: Tx) -> SignedIn | MailkeepError:
             # First the account, as everywhere; a recovery meanwhile has ended this session.
@@ -72,7 +74,6 @@ class Entering:
             await queries.account(tx, account, lock=True)
             if await self._sessions.find(tx, pending, Stage.FACTOR) is None:
                 return NotSignedIn(_WRONG)
-            lane = await self._lane(tx, account, waiting.browser)
             proof = await self._factors.prove(tx, account, weighed, lane)
             if proof.proved and await self._sessions.finish(tx, waiting.id):
                 if await self._demands.on_sign_in(tx, account):  # one of another kind is asked
@@ -174,13 +175,14 @@ class Entering:
         async with self._database.read() as tx:
             has_password = await queries.has_password(tx, account)
         kept = await self._passwords.prove(account, password) if has_password else None
-        weighed = await self._factors.weigh(account, typed)
+        lane = Lane(Way.ACCOUNT, session.browser)
+        weighed = await self._factors.weigh(account, typed, lane)
 
         async def work(tx: Tx) -> SignedIn | MailkeepError:
             await queries.account(tx, account, lock=True)
             if await queries.password_hash(tx, account) != kept:
                 return NotSignedIn("the current password is wrong", field="current")
-            refusal = await self._show_factor(tx, account, session, weighed, alone=kept is None)
+            refusal = await self._show_factor(tx, account, weighed, lane, alone=kept is None)
             if refusal is not None:
                 return refusal
             if not await self._sessions.finish(tx, session.id):
@@ -241,13 +243,12 @@ class Entering:
         await self._passwords.remove(tx, session.account)
 
     async def _show_factor(
-        self, tx: Tx, account: str, session: SessionView, weighed: Weighed, *, alone: bool
+        self, tx: Tx, account: str, weighed: Weighed, lane: Lane, *, alone: bool
     ) -> MailkeepError | None:
         if not alone and not await queries.has_factor(tx, account):
             return None
         if alone and (weighed.kind is not Kind.PASSKEY or (weighed.right and not weighed.verified)):
             return NotSignedIn("use a passkey that asks for your PIN or finger", field="factor")
-        lane = Lane(Way.ACCOUNT, session.browser)
         proof = await self._factors.prove(tx, account, weighed, lane)
         return None if proof.proved else self._refused(proof, field="factor")
 

@@ -130,8 +130,8 @@ class RecoveryDegraded(Fact, frozen=True):
 @fact("recovery.voided")
 class RecoveryVoided(Fact, frozen=True):
     """A recovery can no longer be completed. ``why``: denied, expired, superseded, provider_cut,
-    tries_used_up, dependent_proofs, suspect_route, password_changed, notices_unproven,
-    completed_another, restored."""
+    tries_used_up, dependent_proofs, suspect_route, password_changed, address_changed,
+    notices_unproven, completed_another, restored."""
 
     recovery: str
     account: str

@@ -28,6 +28,7 @@ from .notices import Notices
 from .proving import Proving
 from .types import LIVE, Progress, State
 
+_LANE = Lane(Way.RECOVERY)
 _r = tables.recoveries
 
 _HELD = "this waits until its time is over; what to do is said below"
@@ -143,7 +144,7 @@ class Finishing:
             )
         weighed = None
         if typed is not None and progress.factor:
-            weighed = await context.accounts.factors.weigh(account, typed)
+            weighed = await context.accounts.factors.weigh(account, typed, _LANE)
         error = await context.database.retrying(
             lambda tx: self._judged(tx, origin, weighed, kept=kept)
         )
@@ -183,6 +184,10 @@ class Finishing:
         if await accounts.password_set_at(tx, account) > row["asked_at"]:
             await self.ending.end(tx, recovery, "password_changed")
             return Conflict("the password was changed since this was asked for; ask again")
+        point = await accounts.for_recovery(tx, row["address_key"])
+        if point is None or point.account != account:
+            await self.ending.end(tx, recovery, "address_changed")
+            return Conflict("the address was changed since this was asked for; ask again")
         refusal = await self._sound(tx, row, given)
         if refusal is not None:
             return refusal
@@ -259,8 +264,7 @@ class Finishing:
     ) -> NotSignedIn | TooMany | None:
         context = self._context
         if weighed is not None:
-            lane = Lane(Way.RECOVERY)
-            proof = await context.accounts.factors.prove(tx, account, weighed, lane)
+            proof = await context.accounts.factors.prove(tx, account, weighed, _LANE)
             if proof.proved:
                 return None
             if not proof.heard:  # nothing was looked at, so nothing counts as wrong

@@ -7,7 +7,7 @@ kept until its arrival is reported all the same, since an account can be suspend
 from collections.abc import Set
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts.events import FactorReminderDue, PasswordSet
+from mailkeep.accounts.events import FactorReminderDue
 from mailkeep.events.types import Recorded
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Tx
@@ -43,28 +43,26 @@ class Notices:
         Returns the messages, each with the only provider that may carry it ("": any).
         """
         out = []
-        ways = [only for only in await self._ways(tx) if "".join(only) not in without]
+        ways = [only for only in await self.ways(tx) if "".join(only) not in without]
         for point in await accounts.contact_points(tx, account):
             for only in ways:
                 provider = "".join(only)
                 denial = await self._context.denial(tx, recovery, provider)
                 content = write(self._context.house, point.address, denial)
-                out.append((await self._mail(tx, content, only, sealed=True), provider))
+                out.append((await self.mail(tx, content, only, sealed=True), provider))
         return out
 
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:
-        """A password or a factor was changed by who was signed in (ASVS 6.3.7)."""
+        """A factor was changed by who was signed in (ASVS 6.3.7)."""
         fact = recorded.fact
         what = factor_words.what(fact)
-        if isinstance(fact, PasswordSet) and fact.by == "change":
-            what = "the password was changed"
         account = getattr(fact, "account", None)
         if what is None or account is None:
             return
         for point in await accounts.contact_points(tx, account):
             content = mails.changed(self._context.house, point.address, what)
-            for only in await self._ways(tx):
-                await self._mail(tx, content, only)
+            for only in await self.ways(tx):
+                await self.mail(tx, content, only)
 
     async def on_reminder(self, tx: Tx, recorded: Recorded) -> None:
         """An account without a second factor is reminded, at its first address."""
@@ -72,9 +70,9 @@ class Notices:
         if isinstance(fact, FactorReminderDue):
             for point in (await accounts.contact_points(tx, fact.account))[:1]:
                 content = factor_words.reminder(self._context.house, point.address, fact)
-                await self._mail(tx, content, ())
+                await self.mail(tx, content, ())
 
-    async def _ways(self, tx: Tx) -> tuple[tuple[str, ...], ...]:
+    async def ways(self, tx: Tx) -> tuple[tuple[str, ...], ...]:
         """Two independent routes where two stand: the party that a thief came through must not be
         the one that can keep the notice back."""
         context = self._context
@@ -83,7 +81,7 @@ class Notices:
         )
         return ((),) if pair is None else ((pair.link,), (pair.code,))
 
-    async def _mail(
+    async def mail(
         self, tx: Tx, content: Content, only: tuple[str, ...], *, sealed: bool = False
     ) -> str:
         context = self._context

@@ -23,6 +23,7 @@ from mailkeep.mail.events import AttemptFinished, ProviderRested
 from mailkeep.store.database import Tx
 
 from . import policy, tables
+from .change_notices import ChangeNotices
 from .context import REFUSED, Context
 from .denying import Denying
 from .ending import Ending
@@ -57,6 +58,7 @@ class Recovery:
         self.proving = Proving(context, self.holds)
         self._finishing = Finishing(context, self.proving, self.holds, self.ending, self.notices)
         self._denying = Denying(context, self.ending, self.holds)
+        self.change_notices = ChangeNotices(context, self.notices)
 
     def possible(self) -> bool:
         """Whether the settings have two independent routes at all, be they standing or not."""

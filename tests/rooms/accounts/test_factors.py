@@ -221,6 +221,7 @@ async def test_every_authenticator_stays_on_record(room: Room, owner: Owner) -> 
     await room.app(account)
     await room.passkey(account)
     await room.codes(account)
+    room.clock.advance(1)
     async with room.database.read() as tx:
         first, key, codes = await room.factors.bound(tx, account)
     assert (key.kind, key.name, key.synced, codes.left) == (Kind.PASSKEY, "Phone", False, 10)
@@ -420,6 +421,36 @@ async def test_what_is_no_answer_is_refused(room: Room, owner: Owner, answer: st
     with pytest.raises(Invalid):
         async with room.database.write() as tx:
             await room.factors.bind_passkey(tx, account, answer, HERE)
+
+
+async def test_slow_work_is_bounded(
+    room: Room, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has the password makes us hash no more often than tries are looked at."""
+    account = await owner()
+    await room.app(account)
+    await room.codes(account)
+    pending = (await room.sign_in()).secret.reveal()
+    hashed = []
+    slow = saved_codes.right
+
+    async def counted(*given: object) -> bool:
+        hashed.append(given)
+        return await slow(*given)
+
+    monkeypatch.setattr(saved_codes, "right", counted)
+    for _ in range(12):
+        with pytest.raises((NotSignedIn, TooMany)):
+            await room.entering.second_step(pending, Typed("0" * 16))
+    assert len(hashed) == 5
+    for _ in range(4):
+        await room.codes(account)
+    with pytest.raises(TooMany):
+        await room.codes(account)
+    for _ in range(60):
+        await room.factors.ask(account, "b1")
+    with pytest.raises(TooMany):
+        await room.factors.ask(account, "b1")
 
 
 async def test_questions_are_bounded(room: Room) -> None:

@@ -18,7 +18,8 @@ from mailkeep.accounts.events import (
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.sessions import unconfirm
 from mailkeep.accounts.types import AccountSettings
-from mailkeep.base.errors import Conflict, Invalid, NotFound
+from mailkeep.base.clock import SECOND
+from mailkeep.base.errors import Conflict, Invalid, NotFound, TooMany
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
@@ -73,20 +74,30 @@ class Factors:
         return await record.bound(tx, account)
 
     async def ask(self, account: str, browser: str, *, verified: bool = False) -> str:
-        """What a page asks an account's passkeys, as JSON; see ``passkeys.ask``."""
+        """What a page asks an account's passkeys, as JSON; see ``passkeys.ask``.
+
+        Raises:
+            TooMany: too many were asked for of late.
+        """
         async with self._database.write() as tx:
+            await self._spend(tx, account, "passkey questions", self._settings.network_passkeys)
             return await passkeys.ask(tx, self.site, account, browser, verified=verified)
 
     async def ask_to_bind(self, account: str, browser: str, *, name: str, issuer: str) -> str:
-        """What a page asks for a new passkey, as JSON; see ``passkeys.ask_to_bind``."""
+        """What a page asks for a new passkey, as JSON; see ``passkeys.ask_to_bind``. Raises
+        ``TooMany`` as ``ask`` does."""
         async with self._database.write() as tx:
+            await self._spend(tx, account, "new passkeys", self._settings.network_passkeys)
             return await passkeys.ask_to_bind(
                 tx, self._keys, self.site, account, browser, name=name, issuer=issuer
             )
 
-    async def weigh(self, account: str, typed: Typed) -> Weighed:
+    async def weigh(self, account: str, typed: Typed, lane: Lane | None = None) -> Weighed:
         """The slow part of an answer, to be called outside of a transaction; counts nothing, uses
         nothing up, and must tell nobody anything: ``prove`` does.
+
+        Args:
+            lane: on which it will be proved; where its tries are used up, nothing slow is done.
 
         Raises:
             Unavailable: too many wait for a hash.
@@ -98,8 +109,13 @@ class Factors:
                 )
             return weighed
         if saved_codes.looks_like(typed.code):
+            limit, window = self._settings.factor_tries, self._settings.window
             async with self._database.read() as tx:
                 weighed, kept = await saved_codes.weigh(tx, account, typed.code)
+                if lane is not None and await throttle.spent(
+                    tx, account, lane.word, limit=limit, window=window
+                ):
+                    return weighed
             right = await saved_codes.right(self._slow, typed.code, kept)
             return msgspec.structs.replace(weighed, right=right)
         digits = "".join(c for c in typed.code[:32] if c.isdigit() and c.isascii())
@@ -187,8 +203,11 @@ class Factors:
 
         Raises:
             Conflict: no other factor is bound: codes run out, and then nothing would be left.
+            TooMany: too many were made of late: each set is ten slow hashes.
             Unavailable: too many wait for a hash.
         """
+        async with self._database.write() as tx:
+            await self._spend(tx, account, "new codes", self._settings.code_sets)
         codes = saved_codes.make()
         kept = await saved_codes.hashes(self._slow, codes)
         async with self._database.write() as tx:
@@ -246,6 +265,11 @@ class Factors:
         for one in there:
             await self._revoke(tx, one, why)
         return len(there)
+
+    async def _spend(self, tx: Tx, account: str, lane: str, limit: int) -> None:
+        window = self._settings.window
+        if not await throttle.take(tx, account, lane, limit=limit, window=window):
+            raise TooMany("too often; wait a while", retry_after=window / SECOND)
 
     async def _use(self, tx: Tx, factor: FactorView, weighed: Weighed) -> bool:
         if factor.kind is Kind.TOTP:

@@ -9,6 +9,7 @@ from mailkeep.base.clock import iso
 from mailkeep.base.errors import Invalid, NotSignedIn, TooMany
 
 from .factors import rows as factor_rows
+from .showing import is_fresh, show_factor
 from .visit import SESSION, House, Visit
 
 
@@ -36,8 +37,12 @@ class AccountPages(Controller):
     async def password(self, visit: Visit, house: House) -> Template | Redirect:
         session = await visit.session()
         try:
+            factor = await show_factor(visit, house, session)
             await house.accounts.change_password(
-                session.account, visit.form.get("current", ""), visit.form.get("new", "")
+                session.account,
+                visit.form.get("current", ""),
+                visit.form.get("new", ""),
+                factor=factor,
             )
         except Invalid as error:
             wrong = Invalid(str(error), field="new")
@@ -100,6 +105,8 @@ async def _account(
         points=points,
         factor=factor,
         factors=factor_rows(bound),
+        kinds={one.kind.value for one in bound},
+        fresh=is_fresh(house, session),
         password=password,
         nudge=nudge,
         until=iso(nudge.until)[:10] if nudge is not None and nudge.until is not None else "",

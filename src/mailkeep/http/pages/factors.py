@@ -162,7 +162,7 @@ class FactorPages(Controller):
         try:
             await _fresh(visit, house)
             made = await house.accounts.factors.new_codes(session.account, _source(visit, session))
-        except (Conflict, NotAllowed) as error:
+        except (Conflict, NotAllowed, TooMany) as error:
             return await _page(visit, house, session, error)
         return visit.page("codes", codes=[_grouped(one) for one in made])
 

@@ -119,8 +119,9 @@ class RecoverPages(Controller):
     @post("/deny", status_code=200)
     async def deny(self, visit: Visit, house: House) -> Template:
         """The answer is the same for every secret."""
-        recovery = _recovery(house)
-        await recovery.deny(visit.form.get("secret", ""), visit.browser)
+        recovery, secret = _recovery(house), visit.form.get("secret", "")
+        await recovery.deny(secret, visit.browser)
+        await house.accounts.changes.deny(secret)
         return visit.page("deny", said=True, freeze=_freeze(recovery))
 
 
