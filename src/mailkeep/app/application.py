@@ -90,6 +90,7 @@ class Application:
         self.standins = standins
         self.public_url = settings.public_url
         self.trusted_proxies = settings.proxies()
+        self.country_header = settings.country_header
         self.clock = SystemClock()
         self.keys = KeyRing(home)
         self.signing = SigningKeys(home)
@@ -340,8 +341,8 @@ class Application:
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
         if self.recovery is not None:
-            await self.database.retrying(partial(self.accounts.changes.settle, limit=SETTLE))
             await self.accounts.factors_due()
+            await self.database.retrying(partial(self.accounts.changes.settle, limit=SETTLE))
         await self.grants.note()
         await self._sign_on()
         if self.signals is not None:

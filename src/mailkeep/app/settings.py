@@ -64,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         public_url: under which people and providers reach the pages and webhooks.
         trusted_proxies: networks of our own reverse proxies, whose ``X-Forwarded-For`` is believed.
+        country_header: header in which they tell a visitor's country, if one does.
         database: ``sqlite:///…`` or ``postgresql://…``, or where such a URL is: ``env:NAME``,
             ``file:PATH``; empty means a file in the home directory.
         keep_unconfirmed: seconds for which an ordinary body is kept until a delivery is reported.
@@ -85,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     public_url: str = "http://localhost:8025"
     trusted_proxies: tuple[str, ...] = ()
+    country_header: str = ""
     database: str = ""
     keep_unconfirmed: float = 3600.0
     keep_given_up: float = 604_800.0
@@ -226,6 +228,12 @@ def _check_recovery(settings: Settings) -> None:
             )
         if field != "notices" and not streams[name].secret:
             raise BadSettings(f"recovery: {field}: stream {name} must be secret = true")
+
+    if settings.recovery.hold_alone < 3600:
+        raise BadSettings("recovery: hold_alone must be an hour at least: it stands for a factor")
+    for name in ("hold", "hold_long", "hold_most", "hold_open"):
+        if getattr(settings.recovery, name) < 0:
+            raise BadSettings(f"recovery: {name} is below 0")
 
 
 def _check_playbooks(settings: Settings) -> None:
