@@ -67,7 +67,7 @@ class Accounts:
         self.passwords = Passwords(database, slow, self.settings)
         self.factors = Factors(database, keys, slow, self.settings, Site.of(public_url))
         self.demands = Demands(database, self.classes)
-        self.adoption = Adoption()
+        self.adoption = Adoption(database)
         self.entering = Entering(
             database,
             keys,
@@ -253,7 +253,7 @@ class Accounts:
     async def factors_due(self) -> None:
         """Have accounts without a second factor reminded, and count those with one."""
         await self._database.retrying(self.demands.remind)
-        await self._database.retrying(self.adoption.keep)
+        await self.adoption.keep()
 
     async def _open_account(
         self, tx: Tx, account_class: str, address: str, key: str, kept: str
