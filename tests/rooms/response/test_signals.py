@@ -43,7 +43,9 @@ async def test_an_account_is_secured_elsewhere_only_where_it_was_acknowledged(
     hit = [await stage.owner(f"hit{number}@example.net") for number in range(2)]
     spared = await stage.owner("spared@example.net")
     for number in range(2):
+        clock.advance(1)
         await _complete(stage, await _through(stage, f"hit{number}@example.net"))
+    clock.advance(1)
     await _complete(stage, await _through(stage, "spared@example.net", "c"))
     clock.advance(1)
     await stage.signal({COMPROMISED: 8.5})
@@ -53,7 +55,7 @@ async def test_an_account_is_secured_elsewhere_only_where_it_was_acknowledged(
     assert "emit_signals" in [one.name for one in case.actions]
     done = await stage.response.apply(incident, "emit_signals", by=BY)
     assert done.preview.count == 2
-    assert "shop, bank" in done.preview.summary
+    assert {"shop", "bank"} <= set(done.preview.summary.partition(":")[0].split(", "))
     while await stage.response.work():
         clock.advance(1)
     # Once more tells nobody anything twice.
