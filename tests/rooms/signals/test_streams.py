@@ -259,6 +259,19 @@ async def test_requests_for_resets_are_told_only_so_often(house: House) -> None:
     assert len(await house.poll(shop, stream)) == 6
 
 
+async def test_what_must_be_acted_on_overtakes_what_strangers_bring_about(house: House) -> None:
+    shop, stream = await house.polled()
+    asked = [
+        RecoveryRequested("rec", f"acc_{number:026}", "address", "network", "browser")
+        for number in range(20)
+    ]
+    await house.happens(*asked, ended(OTHER))
+    first = list((await house.poll(shop, stream, most=2)).values())
+    kinds = [next(iter(claims["events"])) for claims in first]
+    assert sorted(kinds) == sorted([Kind.SESSION_REVOKED, Kind.RECOVERY])
+    assert len(await house.poll(shop, stream)) == 21
+
+
 async def test_what_an_older_copy_of_the_database_does_not_bring_back(house: House) -> None:
     await house.polled("shop")
     async with house.database.write() as tx:
