@@ -114,7 +114,11 @@ class Application:
         )
         self._slow = SlowHash(self.keys)
         self.accounts = Accounts(
-            self.database, self.keys, self._slow, classes=Classes(settings.accounts.classes)
+            self.database,
+            self.keys,
+            self._slow,
+            classes=Classes(settings.accounts.classes),
+            public_url=settings.public_url,
         )
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
@@ -337,6 +341,7 @@ class Application:
                 await self.recovery.sweep(tx)
         if self.recovery is not None:
             await self.database.retrying(partial(self.accounts.changes.settle, limit=SETTLE))
+            await self.accounts.factors_due()
         await self.grants.note()
         await self._sign_on()
         if self.signals is not None:

@@ -3,7 +3,7 @@
 Each subscriber reads the log at its own pace, under a name that is never reused for anything else.
 """
 
-from mailkeep.accounts.events import ChangeHeld, ChangesStopped, FactorBound
+from mailkeep.accounts.events import ChangeHeld, ChangesStopped, FactorReminderDue
 from mailkeep.events.subscribe import Handler, Subscriber
 from mailkeep.events.types import Fact
 from mailkeep.incidents.events import (
@@ -20,6 +20,7 @@ from mailkeep.mail.events import (
     ProviderRestored,
     ProviderUnrested,
 )
+from mailkeep.recovery import factor_words
 from mailkeep.recovery.events import ProofVoided
 from mailkeep.recovery.services import Recovery
 from mailkeep.response.services import Response
@@ -60,7 +61,8 @@ def subscribers(
         table["recovery"] = {
             AttemptFinished: [recovery.on_attempt],
             ProviderRested: [recovery.on_rested],
-            FactorBound: [recovery.notices.on_credential],
+            **{key: [recovery.notices.on_credential] for key in factor_words.FACTS},
+            FactorReminderDue: [recovery.notices.on_reminder],
             ChangeHeld: [recovery.change_notices.on_held],
             ChangesStopped: [recovery.change_notices.on_stopped],
         }
