@@ -20,7 +20,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import FACTS, PLACED, Relay
 from mailkeep.events.subscribe import Subscriber
 from mailkeep.http.port import StandInView
-from mailkeep.mail import outbox, services
+from mailkeep.mail import bodies, outbox, services
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
@@ -40,6 +40,7 @@ from mailkeep.watch.runner import Watch
 
 from . import defence, retention, watching
 from .alone import Alone
+from .doubts import Doubts
 from .loops import PAUSE_SECONDS
 from .loops import keep as loop
 from .settings import Settings, heartbeat_url, provider_configs
@@ -102,7 +103,12 @@ class Application:
             providers=self.providers,
         )
         self.taking = Taking(self.intake, self.shared)
-        self.claims = Claims(self.database, self.shared, self.providers)
+        self.claims = Claims(
+            self.database,
+            self.shared,
+            self.providers,
+            [name for name, one in self.streams.items() if one.keeps],
+        )
         self.returns = Returns(self.database, self.keys, self.claims, self.providers)
         self.dispatcher = Dispatcher(
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
@@ -116,7 +122,11 @@ class Application:
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
         self.response = defence.response(self)
-        self._subscribers = subscribers(self.recovery, self.canaries, self.incidents, self.response)
+        self._doubts = Doubts(self.incidents.house)
+        self._keeping = settings.keeping()
+        self._subscribers = subscribers(
+            self.recovery, self.canaries, self.incidents, self.response, self._doubts
+        )
         self._alone = Alone(home)
         self._recorded = asyncio.Event()
         self.telemetry = Telemetry(
@@ -306,8 +316,8 @@ class Application:
 
     async def _sweep(self) -> bool:
         async with self.database.write() as tx:
-            keep = self.settings.keep_unconfirmed, self.settings.keep_given_up
-            dropped = await outbox.sweep(tx, *keep, retention.BATCH)
+            await self._doubts.look(tx)
+            dropped = await bodies.sweep(tx, self._keeping, retention.BATCH)
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
         await self.grants.note()

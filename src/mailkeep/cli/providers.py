@@ -45,6 +45,12 @@ def cut(
     name: Name,
     reason: Reason,
     minutes: Minutes = 60.0,
+    believe: Annotated[
+        bool,
+        typer.Option(
+            "--believe-reports", help="Send nothing again that it said had arrived, or bounced."
+        ),
+    ] = False,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
@@ -52,7 +58,15 @@ def cut(
 
     async def work(database: Database, tx: Tx) -> int:
         since = tx.now - round(minutes * MINUTE)
-        return await services.cut_off(database, tx, name, by=operator(), reason=reason, since=since)
+        return await services.cut_off(
+            database,
+            tx,
+            name,
+            by=operator(),
+            reason=reason,
+            since=since,
+            distrust=not believe,
+        )
 
     again = _act(home, name, work)
     text = f"{name} is cut off; {again} messages are sent again elsewhere."
@@ -120,6 +134,7 @@ def describe(known: Settings, states: dict[str, ProviderState]) -> list[dict[str
                 "cut_reason": state.cut_reason if state is not None and cut_at else None,
                 "rests_since": when(rested_at),
                 "rest_reason": state.rest_reason if state is not None and rested_at else None,
+                "doubted_since": when(None if state is None else state.doubted_at),
             }
         )
     return out
@@ -147,4 +162,6 @@ def _state(state: ProviderState | None) -> str:
         words.append(f"cut off since {iso(state.cut_at)} ({plain(state.cut_reason)})")
     if state is not None and state.rested_at is not None:
         words.append(f"rests since {iso(state.rested_at)} ({plain(state.rest_reason)})")
-    return "; ".join(words) or "carries mail"
+    doubted = state is not None and state.doubted_at is not None
+    suspected = ["under suspicion: what it took is kept"] if doubted else []
+    return "; ".join((words or ["carries mail"]) + suspected)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import NotFound
@@ -21,7 +21,7 @@ from mailkeep.providers.types import Claim, ClaimKind, OutcomeKind, ProviderConf
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
-from . import recipients, tables
+from . import bodies, recipients, tables
 from .events import ClaimRefused, DeliveryReported
 from .outbox import shred_bodies
 from .types import Status
@@ -48,14 +48,20 @@ class Claims:
     Args:
         database, shared: where claims go.
         providers: by name.
+        keeping: streams in which no provider's word destroys a body.
     """
 
     def __init__(
-        self, database: Database, shared: SharedCommit, providers: dict[str, ProviderConfig]
+        self,
+        database: Database,
+        shared: SharedCommit,
+        providers: dict[str, ProviderConfig],
+        keeping: Collection[str] = (),
     ) -> None:
         self._database = database
         self._shared = shared
         self._providers = providers
+        self._keeping = frozenset(keeping)
         self._refused_at: dict[str, int] = {}
         #: Since the start, by provider: claims made before, and refusals by reason, each of them.
         self.duplicates: Counter[str] = Counter()
@@ -95,7 +101,7 @@ class Claims:
         given = {(one.provider, one.claim_id): one for part in parts for one in part}
         about = await _ours(tx, given.values())
         new = await _new(tx, given, about)
-        facts, moved = [], _Moved()
+        facts, moved = [], _Moved(self._keeping)
         for key, claim in given.items():
             if key not in new:
                 continue
@@ -114,7 +120,7 @@ class Claims:
                 )
             )
             if known is not None and known.holds and own:
-                moved.add(claim.kind, known.message)
+                moved.add(claim, known)
         await record(self._database, tx, *facts)
         await moved.write(tx)
         counted: set[tuple[str, str]] = set()
@@ -152,26 +158,40 @@ class _Ours(NamedTuple):
 class _Moved:
     """Messages that claims move, by where to."""
 
-    def __init__(self) -> None:
+    def __init__(self, keeping: Collection[str]) -> None:
+        self._keeping = keeping
         self._to: dict[Status, set[str]] = {}
+        self._by: dict[str, str] = {}  # who says so, of those whose body may go
 
-    def add(self, kind: ClaimKind, message: str) -> None:
-        status = _STATUS.get(kind)
+    def add(self, claim: Claim, known: _Ours) -> None:
+        status = _STATUS.get(claim.kind)
         if status is not None:
-            self._to.setdefault(status, set()).add(message)
+            self._to.setdefault(status, set()).add(known.message)
+            if known.stream not in self._keeping:
+                self._by[known.message] = claim.provider
 
     async def write(self, tx: Tx) -> None:
         m = tables.messages
+        moved: list[str] = []
         # Delivered comes last: it stands whatever else the same webhook says.
         for status in (Status.BOUNCED, Status.DELIVERED):
             wanted = sorted(self._to.get(status, ()))
             if not wanted:
                 continue
             movable = (m.c.id.in_(wanted), m.c.status.in_([one.value for one in _FROM[status]]))
+            # One whose answer we never had was taken by now.
+            taken = func.coalesce(m.c.accepted_at, tx.now)
             rows = await tx.tuples(
-                update(m).where(*movable).values(status=status.value).returning(m.c.id)
+                update(m)
+                .where(*movable)
+                .values(status=status.value, accepted_at=taken)
+                .returning(m.c.id)
             )
-            await shred_bodies(tx, [row[0] for row in rows])
+            moved += [row[0] for row in rows]
+        believed = [one for one in moved if one in self._by]
+        if believed:
+            doubted = await bodies.doubted(tx)
+            await shred_bodies(tx, [one for one in believed if self._by[one] not in doubted])
 
 
 async def _ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None], _Ours]:

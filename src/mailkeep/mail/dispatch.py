@@ -162,7 +162,7 @@ class Dispatcher:
             lane.breakers[job.provider] = after(
                 breaker, outcome.kind, self._clock.now(), outcome.retry_after
             )
-        finished = outcomes.Finished(job, outcome, seconds, reports)
+        finished = outcomes.Finished(job, outcome, seconds, reports, lane.stream.keeps)
         while True:
             try:
                 await self._shared.each(self._write, finished, lane=lane.stream.priority)

@@ -271,50 +271,6 @@ async def cut_providers(tx: Tx) -> frozenset[str]:
     return frozenset(row["provider"] for row in rows)
 
 
-async def requeue_unconfirmed(tx: Tx, provider: str, since: Instant) -> int:
-    """Send again, elsewhere, what ``provider`` took since an instant and nobody saw arrive.
-
-    Only messages whose body we still have; secret ones are minted anew by those who sent them.
-    What only this provider may carry (a canary, mail to a honey address) has no elsewhere.
-    Returns how many.
-    """
-    have = select(_b.c.message_id)
-    ours = (
-        _m.c.provider == provider,
-        _m.c.status == Status.ACCEPTED.value,
-        _m.c.accepted_at >= since,
-        _m.c.only != provider,
-        _m.c.id.in_(have),
-    )
-    if tx.is_postgresql:
-        # An UPDATE locks in the order of its plan; who locks by id never waits in a ring with it.
-        await tx.run(select(_m.c.id).where(*ours).order_by(_m.c.id).with_for_update())
-    return await tx.run(update(_m).where(*ours).values(status=Status.QUEUED.value, next_at=tx.now))
-
-
-async def sweep(tx: Tx, keep: float, keep_given_up: float, limit: int) -> int:
-    """Drop up to ``limit`` bodies that nobody needs any more; returns how many.
-
-    Args:
-        keep: seconds after which a message that a provider took counts as arrived.
-        keep_given_up: seconds, after its time is over, for which one can still be requeued.
-    """
-    taken = [Status.ACCEPTED.value, Status.DELIVERED.value, Status.BOUNCED.value]
-    unconfirmed = _m.c.status.in_(taken) & (_m.c.accepted_at < tx.now - round(keep * SECOND))
-    dead = (_m.c.status == Status.GIVEN_UP.value) & (
-        _m.c.expires_at < tx.now - round(keep_given_up * SECOND)
-    )
-    # By the bodies, which are few: most messages have none any more.
-    old = (
-        select(_b.c.message_id)
-        .join(_m, _m.c.id == _b.c.message_id)
-        .where(or_(unconfirmed, dead))
-        .order_by(_b.c.message_id)
-        .limit(limit)
-    )
-    return await tx.run(delete(_b).where(_b.c.message_id.in_(old)))
-
-
 async def release_leases(tx: Tx) -> int:
     """Take back what an earlier process had claimed; returns how many messages.
 

@@ -10,6 +10,7 @@ from mailkeep.base.errors import NotFound
 from mailkeep.store.database import Tx
 
 from . import tables
+from .bodies import lost
 from .types import Status
 
 
@@ -21,6 +22,7 @@ class ProviderState(msgspec.Struct, frozen=True):
     cut_reason: str
     rested_at: Instant | None
     rest_reason: str
+    doubted_at: Instant | None = None
 
 
 class CaughtMail(msgspec.Struct, frozen=True):
@@ -90,18 +92,11 @@ async def overdue(tx: Tx, before: Instant) -> int:
     return int(found or 0)
 
 
-async def unconfirmed(tx: Tx, provider: str, since: Instant) -> int:
-    """How many messages would be sent again if a provider were cut off (``services.cut_off``)."""
-    m = tables.messages
-    found = await tx.value(
-        select(func.count()).where(
-            m.c.provider == provider,
-            m.c.status == Status.ACCEPTED.value,
-            m.c.accepted_at >= since,
-            m.c.only != provider,  # a canary has no elsewhere
-            m.c.id.in_(select(tables.message_bodies.c.message_id)),
-        )
-    )
+async def unconfirmed(tx: Tx, provider: str, since: Instant, *, distrust: bool = False) -> int:
+    """How many messages would be sent again if a provider were left (``services.rest_provider``)
+    or, with ``distrust``, cut off (``services.cut_off``)."""
+    which = lost(provider, since, tx.now, distrust=distrust)
+    found = await tx.value(select(func.count()).select_from(tables.messages).where(which))
     return int(found or 0)
 
 
@@ -128,7 +123,7 @@ async def rest_reason(tx: Tx, provider: str) -> str | None:
 
 
 async def states(tx: Tx) -> dict[str, ProviderState]:
-    """The providers that were ever cut off or rested, by name."""
+    """The providers that were ever cut off, rested or under suspicion, by name."""
     s = tables.provider_states
     return {
         row["provider"]: ProviderState(
@@ -137,6 +132,7 @@ async def states(tx: Tx) -> dict[str, ProviderState]:
             row["reason"],
             row["rested_at"],
             row["rest_reason"] or "",
+            row["doubted_at"],
         )
         for row in await tx.all(select(s))
     }

@@ -1,6 +1,7 @@
 """Words and settings of the mail room."""
 
 import enum
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -42,6 +43,9 @@ class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         concurrency: sends under way at once; each stream has its own, so that a hanging
             connection of one never holds back another.
         expires: seconds after which a message is not worth sending.
+        keep: seconds for which an ordinary body stays after a provider took the mail, whatever is
+            said of it; None: as long as one of which nothing is said. 0: it goes at its provider's
+            word, for mail of which there is much, and of which a little may be lost.
     """
 
     name: str
@@ -50,6 +54,29 @@ class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secret: bool = False
     concurrency: int = 20
     expires: float = 86_400.0
+    keep: float | None = None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether no provider's word destroys an ordinary body."""
+        return not self.secret and (self.keep is None or self.keep > 0)
+
+
+class Keeping(msgspec.Struct, frozen=True):
+    """How long ordinary bodies stay, in seconds.
+
+    Attributes:
+        unconfirmed: after a provider took the mail, and nobody said what became of it.
+        given_up: after the time of a mail that was given up; for so long it can be requeued.
+        doubted: after a provider took the mail that is under suspicion, rests or is cut off.
+        streams: after a provider took the mail, whatever is said of it, by stream; those that are
+            missing: as ``unconfirmed``.
+    """
+
+    unconfirmed: float = 3600.0
+    given_up: float = 604_800.0
+    doubted: float = 86_400.0
+    streams: Mapping[str, float] = {}
 
 
 class Content(msgspec.Struct, frozen=True, omit_defaults=True):

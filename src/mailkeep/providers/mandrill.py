@@ -31,6 +31,7 @@ from .types import (
     ClaimKind,
     HttpReply,
     HttpRequest,
+    OfCopy,
     Outcome,
     OutcomeKind,
     ProviderConfig,
@@ -212,16 +213,20 @@ def _read_error(reply: HttpReply, error: dict[str, object]) -> Outcome:
 
 
 def _read_items(reply: HttpReply, items: list[dict[str, object]], to: Sequence[str]) -> Outcome:
-    """The one recipient's outcome; of the copies, how many were not taken."""
+    """The one recipient's outcome, and each copy's."""
     if len(items) == 1:
         return _read_status(reply, items[0])
     first = to[0].lower()
     mine = [one for one in items if replies.lower(one.get("email")) == first]
     if len(mine) != 1:
         return replies.outcome(OutcomeKind.AMBIGUOUS, reply, "the recipient is not answered for")
-    others = [_read_status(reply, one).kind for one in items if one is not mine[0]]
-    refused = sum(kind is not OutcomeKind.ACCEPTED for kind in others)
-    return replies.with_refused(_read_status(reply, mine[0]), refused)
+    named = {one.lower(): one for one in to[1:]}
+    copies = [
+        OfCopy(named[email], _read_status(reply, one).kind)
+        for one in items
+        if one is not mine[0] and (email := replies.lower(one.get("email"))) in named
+    ]
+    return replies.with_copies(_read_status(reply, mine[0]), copies)
 
 
 def _read_status(reply: HttpReply, item: dict[str, object]) -> Outcome:

@@ -29,6 +29,7 @@ from .types import (
     ClaimKind,
     HttpReply,
     HttpRequest,
+    OfCopy,
     Outcome,
     OutcomeKind,
     ProviderConfig,
@@ -253,27 +254,33 @@ def _read_accepted(reply: HttpReply, body: dict[str, object], to: Sequence[str])
     text = body.get("Message")
     text = text[:500] if isinstance(text, str) else ""
     message = replies.identifier(body.get("MessageID"))
-    refused = _not_delivered(text, to)
-    if refused is None:
-        return replies.outcome(OutcomeKind.SUPPRESSED_THERE, reply, "inactive recipient")
+    left_out, copies = _not_delivered(text, to)
+    if left_out:
+        suppressed = OutcomeKind.SUPPRESSED_THERE
+        said = replies.outcome(suppressed, reply, "inactive recipient")
+        # It took the mail for the others, so they need not get it twice.
+        return msgspec.structs.replace(said, copies=copies)
     if _TEST_TOKEN.search(text):
         return replies.outcome(OutcomeKind.UNAUTHORISED, reply, "a test token; nothing is sent")
     if message is None:
         return replies.outcome(OutcomeKind.AMBIGUOUS, reply, "accepted without an id")
     taken = replies.outcome(OutcomeKind.ACCEPTED, reply, "accepted", provider_message_id=message)
-    return replies.with_refused(taken, refused)
+    return replies.with_copies(taken, copies)
 
 
-def _not_delivered(text: str, to: Sequence[str]) -> int | None:
-    """How many copies they say they hold back; None when it is the one recipient's, or unclear."""
+def _not_delivered(text: str, to: Sequence[str]) -> tuple[bool, tuple[OfCopy, ...]]:
+    """(whether they hold back the one recipient's mail, or it is unclear whose; the copies)."""
     found = _NOT_DELIVERED.search(text)
     if found is None:
-        return 0
+        return False, ()
     # ... to these inactive addresses: one, another.
     listed = text[found.end() :].rpartition(":")[2]
     named = {one.strip(" .").lower() for one in listed.split(",")}
-    copies = sum(one.lower() in named for one in to[1:])
-    return copies if copies and to[0].lower() not in named else None
+    if not any(one.lower() in named for one in to):
+        return True, ()
+    out, taken = OutcomeKind.SUPPRESSED_THERE, OutcomeKind.ACCEPTED
+    copies = tuple(OfCopy(one, out if one.lower() in named else taken) for one in to[1:])
+    return to[0].lower() in named, copies
 
 
 def _claim(verified: VerifiedRequest, event: dict[str, object]) -> Claim:
