@@ -88,7 +88,8 @@ def show(
         routes = set() if stream is None else {one.provider for one in stream.routes}
         waits_for = lives.waits_for(found, routes - (await queries.cut(tx)).keys(), tx.now)
         attempts = await lives.attempts(tx, message)
-        return told.life(found, attempts, await lives.events(tx, message), waits_for)
+        events, copies = await lives.events(tx, message), await lives.copies(tx, message)
+        return told.life(found, attempts, events, waits_for, copies)
 
     life = read(home, work)
     result(life, "\n".join(map(plain, lines(life))), as_json=as_json)
@@ -133,6 +134,9 @@ def lines(life: MessageOut) -> list[str]:
     ]
     if life.waits_for is not None:
         out.append(f"  waits: {life.waits_for}; looked at again {life.next_at}")
+    if life.copy_of is not None:
+        out.append(f"  a copy of {life.copy_of}, which its provider would not deliver")
+    out += [f"  a copy goes on as {one}" for one in life.copies]
     happened = []
     for number, tried in enumerate(life.attempts, start=1):
         detail = f": {tried.detail}" if tried.detail else ""

@@ -41,6 +41,23 @@ class FailedOver(Fact, frozen=True):
     because: str
 
 
+@fact("mail.copy_split")
+class CopySplit(Fact, frozen=True):
+    """One of several would not be served by the provider that took a mail: their copy goes on as a
+    message of its own, by another one.
+
+    ``message`` is the mail's, ``copy`` the copy's; ``address`` is whose it is. ``because``: an
+    outcome, as in ``AttemptFinished``.
+    """
+
+    message: str
+    copy: str
+    stream: str
+    address: str
+    left: str
+    because: str
+
+
 @fact("mail.given_up")
 class MessageGivenUp(Fact, frozen=True):
     """A message will not be sent: expired, or refused for good. ``why`` says which."""

@@ -58,6 +58,7 @@ class Life(msgspec.Struct, frozen=True):
     provider: str | None
     only: tuple[str, ...]
     avoid: tuple[str, ...]
+    copy_of: str | None = None
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -88,6 +89,12 @@ async def one(tx: Tx, message_id: str) -> Life:
     if row is None:
         raise NotFound("no such message")
     return _view(row)
+
+
+async def copies(tx: Tx, message_id: str) -> list[str]:
+    """The messages that carry copies of one which its provider would not deliver."""
+    rows = await tx.tuples(select(_m.c.id).where(_m.c.copy_of == message_id).order_by(_m.c.id))
+    return [row[0] for row in rows]
 
 
 async def attempts(tx: Tx, message_id: str) -> list[AttemptView]:
@@ -208,4 +215,5 @@ def _view(row: Any) -> Life:
         row["provider"],
         split(row["only"]),
         split(row["avoid"]),
+        row["copy_of"],
     )

@@ -9,7 +9,17 @@ from collections.abc import Callable, Collection, Mapping, Set
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, delete, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import DAY, SECOND, Instant
@@ -21,8 +31,9 @@ from mailkeep.store.repeated import Repeated
 
 from . import recipients, tables
 from .events import FailedOver, MessageGivenUp
+from .fitting import SMALL
 from .health import Breaker, probing
-from .routing import Busy, Go, Wanted, choose
+from .routing import BUSY, Busy, Go, Wanted, choose
 from .types import Job, Status, StreamSettings, split
 
 ASK_FOR = 300 * SECOND  #: for so long a provider that may have a message is waited for, to be asked
@@ -35,6 +46,10 @@ _draw = secrets.SystemRandom().random
 _m = tables.messages
 _a = tables.attempts
 _b = tables.message_bodies
+
+#: Told without reading the body, by both engines; a large one is read by whoever sends it.
+_SIZE = func.length(_b.c.data)
+_SMALL_DATA = case((_SIZE <= SMALL, _b.c.data))
 
 
 class _Claimed:
@@ -87,7 +102,7 @@ async def claim(
         askable: providers that tell whether they have a message of ours.
     """
     rows = await tx.all(
-        select(_m, _b.c.hour, _b.c.data)
+        select(_m, _b.c.hour, _SIZE.label("size"), _SMALL_DATA.label("data"))
         .join(_b, _b.c.message_id == _m.c.id, isouter=True)
         .where(_is_due(stream.name, tx.now))
         .order_by(_m.c.next_at)
@@ -101,12 +116,18 @@ async def claim(
     tried = await _tried(tx, [row["id"] for row in rows if row["tries"] > 0])
     claimed = _Claimed()
     for row in rows:
-        if row["expires_at"] <= tx.now or row["data"] is None:
-            why = "no body" if row["data"] is None else "expired"
+        if row["expires_at"] <= tx.now or row["size"] is None:
+            why = "no body" if row["size"] is None else "expired"
             keep = not row["secret"]
             claimed.facts.append(
                 await give_up(tx, row["id"], stream.name, row["address_id"], why, keep=keep)
             )
+            continue
+        if not busy.fits(row["size"]):
+            # The first keeps its place at the head; those behind it let smaller ones by.
+            if busy.waits:
+                claimed.waiting.append({"of": row["id"], "until": tx.now + BUSY})
+            busy.waits = True
             continue
         before = tried.get(row["id"], [])
         last = before[-1] if before else None
@@ -131,7 +152,7 @@ async def claim(
         if isinstance(choice, Go):
             if choice.probe:
                 breakers[choice.provider] = probing(breakers[choice.provider], tx.now)
-            busy.take(choice.provider)
+            busy.take(choice.provider, row["size"])
             if last is not None and last.provider != choice.provider:
                 because = last.outcome or "cut short"
                 claimed.facts.append(
@@ -183,8 +204,9 @@ def _start(
             created_at=message["created_at"],
             expires_at=message["expires_at"],
             hour=message["hour"],
-            body=bytes(message["data"]),
+            body=bytes(message["data"] or b""),
             ask=ask,
+            size=message["size"],
         )
     )
 
@@ -249,6 +271,12 @@ async def give_up(
     if not keep:
         await shred_bodies(tx, [message])
     return MessageGivenUp(message, stream, address, why)
+
+
+async def body(tx: Tx, message: str) -> bytes | None:
+    """The body of a message as it is stored; None: it is gone."""
+    found = await tx.value(select(_b.c.data).where(_b.c.message_id == message))
+    return None if found is None else bytes(found)
 
 
 async def shred_bodies(tx: Tx, messages: Collection[str]) -> None:

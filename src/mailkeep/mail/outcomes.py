@@ -18,6 +18,7 @@ from . import bodies, tables
 from .events import AttemptFinished, MessageGivenUp
 from .outbox import shred_bodies
 from .routing import backoff
+from .splitting import Splitting, parted
 from .types import Job, Status
 
 TELL = 30 * SECOND  #: how long a provider whose answer was lost has to tell that it has the mail
@@ -91,8 +92,16 @@ class _Written:
         self.facts: list[Fact] = []
 
 
-async def finish(database: Database, tx: Tx, finished: Sequence[Finished]) -> list[None]:
+async def finish(
+    database: Database,
+    tx: Tx,
+    finished: Sequence[Finished],
+    splitting: Splitting | None = None,
+) -> list[None]:
     """Write down what came of attempts, and decide what becomes of their messages.
+
+    Args:
+        splitting: what becomes of copies that were refused; without it nothing does.
 
     A worker whose lease lapsed still writes its attempt; the message then belongs to another.
     """
@@ -101,6 +110,9 @@ async def finish(database: Database, tx: Tx, finished: Sequence[Finished]) -> li
         # In the order in which everybody locks them, and before what was told of them is read: a
         # claim under way is then seen, or comes after.
         await tx.run(select(_m.c.id).where(_m.c.id.in_(ids)).order_by(_m.c.id).with_for_update())
+    parts = [part for one in finished if (part := parted(one.job, one.outcome)) is not None]
+    if parts and splitting is not None:
+        await splitting.write(tx, parts)
     todo = _Written()
     for one in finished:
         _sort(todo, tx, one)

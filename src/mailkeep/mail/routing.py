@@ -7,6 +7,7 @@ import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
 
+from .fitting import SMALL
 from .health import Breaker
 from .types import RouteSettings
 
@@ -35,17 +36,41 @@ class Busy:
         free: how many more sends each may have under way; one that is missing has no bound.
         stuck: those whose sends under way have no answer for long: like one that rests, left where
             another stands.
+        room: octets of bodies that may be claimed; None: as many as there are.
+        idle: nothing is claimed, so one body may be larger than that.
+
+    Attributes:
+        waits: a body did not fit; no large one is taken before it.
     """
 
-    def __init__(self, free: dict[str, int], stuck: Set[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        free: dict[str, int],
+        stuck: Set[str] = frozenset(),
+        room: int | None = None,
+        *,
+        idle: bool = False,
+    ) -> None:
         self._free = free
         self.stuck = stuck
+        self._room = room
+        self._idle = idle
+        self.waits = False
 
     def full(self, provider: str) -> bool:
         return self._free.get(provider, 1) <= 0
 
-    def take(self, provider: str) -> None:
+    def fits(self, size: int) -> bool:
+        """Whether there is room for a body of that many octets."""
+        if self._room is None or self._idle:
+            return True
+        return size <= self._room and not (self.waits and size > SMALL)
+
+    def take(self, provider: str, size: int = 0) -> None:
         """One more is under way."""
+        self._idle = False
+        if self._room is not None:
+            self._room -= size
         if provider in self._free:
             self._free[provider] -= 1
 

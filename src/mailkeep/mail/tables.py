@@ -47,6 +47,8 @@ messages = Table(
     Column("content_hash", String(64)),
     Column("ours", Boolean, nullable=False, server_default=false()),  # to a mailbox of our own
     Column("copies", Text, nullable=False, server_default=""),  # pseudonyms, joined with commas
+    Column("copy_of", String(40)),  # the message whose provider would not serve this recipient
+    Column("family", String(8), nullable=False, server_default=""),  # who keeps the mailbox
 )
 # What a dispatcher looks for, in the order in which it takes it; done messages are not in it.
 _DUE = messages.c.status.in_(["queued", "sending"])
@@ -63,6 +65,13 @@ Index(
     messages.c.created_at,
     sqlite_where=messages.c.ours,
     postgresql_where=messages.c.ours,
+)
+_COPY = messages.c.copy_of.is_not(None)
+Index(
+    "ix_messages_copy_of",
+    messages.c.copy_of,
+    sqlite_where=_COPY,
+    postgresql_where=_COPY,
 )
 Index("ix_messages_provider", messages.c.provider, messages.c.accepted_at)
 

@@ -49,13 +49,16 @@ class MessageOut(Listed):
     """A message's life; bodies and addresses are never returned.
 
     ``waits_for``, ``next_at``: while it is queued, why it has not left (``due``, ``scheduled``,
-    ``retry``, ``no_route``) and when it is looked at again.
+    ``retry``, ``no_route``) and when it is looked at again. ``copies``: messages of their own, for
+    those whom the provider that took this one would not serve; each names it as ``copy_of``.
     """
 
     waits_for: str | None
     next_at: str | None
     attempts: list[AttemptOut]
     events: list[EventOut]
+    copies: list[str]
+    copy_of: str | None
 
 
 def listed(one: Life) -> Listed:
@@ -73,7 +76,11 @@ def listed(one: Life) -> Listed:
 
 
 def life(
-    one: Life, attempts: Sequence[AttemptView], events: Sequence[EventView], waits_for: str | None
+    one: Life,
+    attempts: Sequence[AttemptView],
+    events: Sequence[EventView],
+    waits_for: str | None,
+    copies: Sequence[str] = (),
 ) -> MessageOut:
     """A message with all that came of it.
 
@@ -90,4 +97,6 @@ def life(
         events=[
             EventOut(e.provider, e.event, iso(e.received_at), when(e.at_provider)) for e in events
         ],
+        copies=list(copies),
+        copy_of=one.copy_of,
     )

@@ -148,7 +148,8 @@ class Taken(msgspec.Struct, frozen=True):
 class Job(msgspec.Struct, frozen=True):
     """A claimed message, ready to be sent by the worker that holds its lease.
 
-    ``ask``: its provider may have it already, and is asked first.
+    ``ask``: its provider may have it already, and is asked first. ``size``: of its body, in octets;
+    a large one is not in ``body`` yet: it is read when there is a place to send it from.
     """
 
     message: str
@@ -164,6 +165,7 @@ class Job(msgspec.Struct, frozen=True):
     hour: int | None
     body: bytes
     ask: bool = False
+    size: int = 0
 
 
 def split(joined: str) -> tuple[str, ...]:

@@ -110,12 +110,13 @@ class Messages(Controller):
                 raise NotFound("no such message")
             attempts = await lives.attempts(tx, found.id)
             events = await lives.events(tx, found.id)
+            copies = await lives.copies(tx, found.id)
             cut, now = await queries.cut(tx), tx.now
         stream = running.streams.get(found.stream)
         routes = {one.provider for one in stream.routes} if stream is not None else set()
         routes -= cut.keys() | running.dispatcher.ailing(found.stream)
         waits_for = lives.waits_for(found, routes, now)
-        return told.life(found, attempts, events, waits_for)
+        return told.life(found, attempts, events, waits_for, copies)
 
 
 async def _page(
