@@ -1,12 +1,15 @@
 """``mailkeep providers``: cut one off, let it rest, and back. Every one goes into the audit log."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
+import msgspec
 import typer
 
-from mailkeep.app.settings import Settings
+from mailkeep.app.limits import limits, recovery_peak
+from mailkeep.app.settings import Settings, provider_configs
 from mailkeep.base.clock import MINUTE, iso, when
 from mailkeep.mail import queries, services
 from mailkeep.mail.queries import ProviderState
@@ -38,6 +41,35 @@ def list_all(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
         rows.append((*names, _state(states.get(names[0])), ", ".join(_streams(known, names[0]))))
     text = table(rows, "The settings have no provider.")
     result({"providers": found}, text, as_json=as_json)
+
+
+@app.command("limits")
+def show_limits(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Ask each provider what it lets us send, and how much of the recovery peak that is."""
+    known = settings(home)
+
+    async def work(tx: Tx) -> tuple[int, frozenset[str]]:
+        return await recovery_peak(tx, known.streams()), frozenset(await queries.cut(tx))
+
+    busiest, cut_off = read(home, work)
+    found = asyncio.run(limits(provider_configs(known), busiest, cut_off))
+    rows: list[tuple[str, ...]] = [
+        ("provider", "mails an hour", "of the recovery peak", "reputation", "backlog")
+    ]
+    out: list[dict[str, object]] = []
+    for name, limit in found.items():
+        told = limit.told
+        if isinstance(told, str):
+            rows.append((name, f"not known: {told}", "-", "-", "-"))
+            out.append({"name": name, "not_known": told})
+            continue
+        part = "-" if limit.share is None else f"{limit.share:.0%}"
+        numbers = ["-" if one is None else str(one) for one in (told.reputation, told.backlog)]
+        hourly = "no limit told" if told.hourly is None else str(told.hourly)
+        rows.append((name, hourly if told.sends else "delivers nothing", part, *numbers))
+        out.append({"name": name, **msgspec.structs.asdict(told), "share": limit.share})
+    text = table(rows, "The settings have no provider.")
+    result({"recovery_peak": busiest, "providers": out}, text, as_json=as_json)
 
 
 @app.command()

@@ -156,6 +156,7 @@ class Dispatcher:
                 limit,
                 lane.busy(),
                 self._askable,
+                lane.trickle,
             )
 
         return await self._shared.run(job, lane=lane.stream.priority, weight=limit)

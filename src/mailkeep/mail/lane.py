@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import time
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from mailkeep.base.errors import Unavailable
 from mailkeep.providers.types import Outcome
 
 from .health import Breaker
-from .routing import Busy
+from .routing import Busy, Trickle
 from .types import Job, StreamSettings
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ class Lane:
     def __init__(self, sender: Sender, stream: StreamSettings) -> None:
         self.stream = stream
         self.breakers: dict[str, Breaker] = {}
+        self.trickle = Trickle(secrets.SystemRandom().random())
         self.awake = asyncio.Event()
         self._sender = sender
         self._providers = [route.provider for route in stream.routes]

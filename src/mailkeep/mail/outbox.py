@@ -33,7 +33,7 @@ from . import recipients, tables
 from .events import FailedOver, MessageGivenUp
 from .fitting import SMALL
 from .health import Breaker, probing
-from .routing import BUSY, Busy, Go, Wanted, choose
+from .routing import BUSY, Busy, Go, Trickle, Wanted, choose
 from .types import Job, Status, StreamSettings, split
 
 ASK_FOR = 300 * SECOND  #: for so long a provider that may have a message is waited for, to be asked
@@ -93,6 +93,7 @@ async def claim(
     limit: int,
     busy: Busy | None = None,
     askable: Set[str] = frozenset(),
+    trickle: Trickle | None = None,
 ) -> list[Job]:
     """Claim up to ``limit`` due messages of a stream and write their attempts as started.
 
@@ -100,6 +101,7 @@ async def claim(
         breakers: of this stream, by provider; marked where a probe goes out.
         busy: how many more each provider can take now, and which of them seem to hang.
         askable: providers that tell whether they have a message of ours.
+        trickle: what standbys carry all the same.
     """
     rows = await tx.all(
         select(_m, _b.c.hour, _SIZE.label("size"), _SMALL_DATA.label("data"))
@@ -148,7 +150,18 @@ async def claim(
         )
         if ask and last is not None:
             wanted = msgspec.structs.replace(wanted, only=(last.provider,))
-        choice = choose(stream.routes, breakers, cut, wanted, _draw(), tx.now, resting, busy)
+        choice = choose(
+            stream.routes,
+            breakers,
+            cut,
+            wanted,
+            _draw(),
+            tx.now,
+            resting,
+            busy,
+            trickle,
+            row["family"],
+        )
         if isinstance(choice, Go):
             if choice.probe:
                 breakers[choice.provider] = probing(breakers[choice.provider], tx.now)

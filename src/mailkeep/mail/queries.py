@@ -5,8 +5,9 @@ from collections.abc import Collection, Iterable, Sequence, Set
 import msgspec
 from sqlalchemy import Select, func, select
 
-from mailkeep.base.clock import Instant
+from mailkeep.base.clock import HOUR, Instant
 from mailkeep.base.errors import NotFound
+from mailkeep.base.ids import earliest
 from mailkeep.store.database import Tx
 
 from . import tables
@@ -79,6 +80,20 @@ async def carried(tx: Tx, providers: Set[str], since: Instant) -> int:
         )
     )
     return int(found or 0)
+
+
+async def hourly(tx: Tx, streams: Set[str], since: Instant) -> list[int]:
+    """How many messages of some streams were taken in, for each hour since an instant that had
+    any. Reads every message since then."""
+    m = tables.messages
+    hour = m.c.created_at / HOUR if tx.is_postgresql else m.c.created_at // HOUR
+    hour = func.floor(hour) if tx.is_postgresql else hour
+    rows = await tx.tuples(
+        select(func.count())
+        .where(m.c.id >= earliest("msg", since), m.c.stream.in_(sorted(streams)), ~m.c.ours)
+        .group_by(hour)
+    )
+    return [int(row[0]) for row in rows]
 
 
 async def overdue(tx: Tx, before: Instant) -> int:

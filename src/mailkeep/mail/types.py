@@ -25,8 +25,9 @@ class RouteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One way out of a stream. A route of weight 0, a standby, is used when no other stands.
 
     Attributes:
-        warm: the share of the mail that a standby carries all the same. Mailbox providers take
-            little from a sender that they do not know; one that nobody uses cannot take over.
+        warm: the share of the mail that a standby carries all the same, of the mail to each family
+            of mailboxes (``families``). Mailbox providers take little from a sender that they do
+            not know; one that nobody uses cannot take over.
     """
 
     provider: str

@@ -22,6 +22,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from . import mandrill_calls, outgoing, replies, webhooks
+from .allowance import Allowance, number
 from .errors import ForgedWebhook, MalformedWebhook
 from .message import OutgoingMessage
 from .types import (
@@ -161,6 +162,23 @@ class Mandrill(CannotBeAsked):
                 OutcomeKind.AMBIGUOUS, reply, f"{len(body)} recipients answered for"
             )
         return replies.of_status(reply)
+
+    def ask_allowance(self, config: ProviderConfig) -> HttpRequest:
+        """``POST /users/info.json``; see `allowance.Tells`."""
+        url = outgoing.endpoint(config, DEFAULT_BASE_URL, "/users/info.json")
+        body = msgspec.json.encode({"key": outgoing.key_of(config.secret)})
+        return HttpRequest("POST", url, _HEADERS, body)
+
+    def allowance(self, reply: Reply) -> Allowance | None:
+        """Read ``{reputation, hourly_quota, backlog}``."""
+        body = replies.body_of(reply) if isinstance(reply, HttpReply) else None
+        if not isinstance(reply, HttpReply) or reply.status != 200 or not isinstance(body, dict):
+            return None
+        return Allowance(
+            number(body.get("hourly_quota")),
+            number(body.get("backlog")),
+            number(body.get("reputation")),
+        )
 
     def verify(self, config: ProviderConfig, request: WebhookRequest) -> VerifiedRequest:
         """Check ``X-Mandrill-Signature``: HMAC-SHA1 over the URL and the sorted form fields.

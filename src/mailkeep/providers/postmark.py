@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from . import outgoing, replies, webhooks
+from .allowance import Allowance
 from .message import Address, Attachment, OutgoingMessage
 from .mime import header_value, mailbox, message_id
 from .types import (
@@ -207,6 +208,18 @@ class Postmark:
         body = replies.body_of(reply)
         count = body.get("TotalCount") if isinstance(body, dict) else None
         return count > 0 if isinstance(count, int) and not isinstance(count, bool) else None
+
+    def ask_allowance(self, config: ProviderConfig) -> HttpRequest:
+        """``GET /server``; see `allowance.Tells`. Postmark has no quota that its API would tell."""
+        url = outgoing.endpoint(config, DEFAULT_BASE_URL, "/server")
+        return HttpRequest("GET", url, _headers(config), b"")
+
+    def allowance(self, reply: Reply) -> Allowance | None:
+        """Read ``{DeliveryType}``: a server in the sandbox delivers nothing."""
+        body = replies.body_of(reply) if isinstance(reply, HttpReply) else None
+        if not isinstance(reply, HttpReply) or reply.status != 200 or not isinstance(body, dict):
+            return None
+        return Allowance(sends=body.get("DeliveryType") != "Sandbox")
 
     def verify(self, config: ProviderConfig, request: WebhookRequest) -> VerifiedRequest:
         """Check the shared secret. It covers no body: who learns it can write what he likes."""
