@@ -145,6 +145,7 @@ def lines(life: MessageOut) -> list[str]:
         happened.append((tried.started_at, words))
     for event in life.events:
         clock = "" if event.at_provider is None else f" (by its clock {event.at_provider})"
+        clock += f"; so late, it counts {event.weight:.0%}" if event.weight < 1 else ""
         words = f"{event.received_at} {event.provider} says: {event.event}{clock}"
         happened.append((event.received_at, words))
     happened.sort(key=lambda one: one[0])

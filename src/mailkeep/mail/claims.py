@@ -21,7 +21,7 @@ from mailkeep.providers.types import Claim, ClaimKind, OutcomeKind, ProviderConf
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
-from . import bodies, recipients, tables
+from . import bodies, lateness, recipients, tables
 from .events import ClaimRefused, DeliveryReported
 from .outbox import shred_bodies
 from .types import Status
@@ -62,6 +62,7 @@ class Claims:
         self._shared = shared
         self._providers = providers
         self._keeping = frozenset(keeping)
+        self._usual: dict[str, float] = {}  # seconds from event to webhook, by provider
         self._refused_at: dict[str, int] = {}
         #: Since the start, by provider: claims made before, and refusals by reason, each of them.
         self.duplicates: Counter[str] = Counter()
@@ -100,7 +101,8 @@ class Claims:
         """Believe what is new of many webhooks, a few statements for all; how many of each."""
         given = {(one.provider, one.claim_id): one for part in parts for one in part}
         about = await _ours(tx, given.values())
-        new = await _new(tx, given, about)
+        weights = {key: self._weigh(claim, tx.now) for key, claim in given.items()}
+        new = await _new(tx, given, about, weights)
         facts, moved = [], _Moved(self._keeping)
         for key, claim in given.items():
             if key not in new:
@@ -117,6 +119,8 @@ class Claims:
                     whom,
                     claim.at,
                     not own,
+                    lateness.late(claim.at, tx.now),
+                    weights[key],
                 )
             )
             if known is not None and known.holds and own:
@@ -130,6 +134,13 @@ class Claims:
             counted |= mine
             out.append(len(mine))
         return out
+
+    def _weigh(self, claim: Claim, now: Instant) -> float:
+        usual = self._usual.get(claim.provider, 0.0)
+        seconds = lateness.late(claim.at, now)
+        counts = lateness.weight(seconds, usual)
+        self._usual[claim.provider] = lateness.learn(usual, seconds, counts)
+        return counts
 
     async def refuse(self, provider: str, why: str, now: Instant) -> None:
         """Count a refusal, and record one a second at most: a flood of forgeries must not fill the
@@ -242,6 +253,7 @@ async def _new(
     tx: Tx,
     given: Mapping[tuple[str, str], Claim],
     about: Mapping[tuple[str, str | None], _Ours],
+    weights: Mapping[tuple[str, str], float],
 ) -> set[tuple[str, str]]:
     """Remember these claims; which of them were never made before."""
     rows = []
@@ -257,6 +269,7 @@ async def _new(
                 "event": claim.kind.value,
                 "at_provider": claim.at,
                 "address_id": recipients.told_of(claim.recipient, known and known.people)[1],
+                "weight": weights[provider, name],
             }
         )
     if not rows:

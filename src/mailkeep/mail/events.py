@@ -84,6 +84,8 @@ class DeliveryReported(Fact, frozen=True):
 
     ``message`` is None when the claim names no message of ours. ``copy``: it is about somebody
     else than the message's own recipient; ``address`` is then theirs, or None if it is not known.
+    ``late``: seconds from when it happened, by the provider's clock, to when we heard; None where
+    it says no time. ``weight``: what it counts for that, 0 to 1 (``lateness``).
     """
 
     provider: str
@@ -94,6 +96,8 @@ class DeliveryReported(Fact, frozen=True):
     address: str | None
     at_provider: int | None
     copy: bool = False
+    late: float | None = None
+    weight: float = 1.0
 
 
 @fact("mail.claim_refused")

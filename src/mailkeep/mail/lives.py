@@ -36,12 +36,14 @@ class AttemptView(msgspec.Struct, frozen=True):
 
 
 class EventView(msgspec.Struct, frozen=True):
-    """What a provider said of a message. ``at_provider`` is by its clock, and its word."""
+    """What a provider said of a message. ``at_provider`` is by its clock, and its word;
+    ``weight``: what it counts, see ``lateness``."""
 
     provider: str
     event: str
     received_at: Instant
     at_provider: Instant | None
+    weight: float = 1.0
 
 
 class Life(msgspec.Struct, frozen=True):
@@ -116,7 +118,13 @@ async def events(tx: Tx, message_id: str) -> list[EventView]:
         .order_by(c.c.received_at, c.c.at_provider, c.c.claim_id)
     )
     return [
-        EventView(row["provider"], row["event"] or "", row["received_at"], row["at_provider"])
+        EventView(
+            row["provider"],
+            row["event"] or "",
+            row["received_at"],
+            row["at_provider"],
+            row["weight"],
+        )
         for row in rows
     ]
 

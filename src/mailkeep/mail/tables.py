@@ -135,6 +135,7 @@ claims = Table(
     Column("event", String(20)),
     Column("at_provider", Micros),
     Column("address_id", String(48)),  # whom of the message it is about, where that is known
+    Column("weight", Float, nullable=False, server_default="1.0"),  # less where it came late
 )
 _ABOUT_OURS = claims.c.message_id.is_not(None)
 Index(

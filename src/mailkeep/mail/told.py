@@ -9,6 +9,7 @@ import msgspec
 
 from mailkeep.base.clock import iso, when
 
+from . import lateness
 from .lives import AttemptView, EventView, Life
 from .types import Status
 
@@ -24,12 +25,17 @@ class AttemptOut(msgspec.Struct):
 
 
 class EventOut(msgspec.Struct):
-    """What a provider said of the message, when we heard it, and when it says that it was."""
+    """What a provider said of the message, when we heard it, and when it says that it was.
+
+    ``late``: seconds between the two; ``weight``: what the report counts for that, 0 to 1.
+    """
 
     provider: str
     event: str
     received_at: str
     at_provider: str | None
+    late: float | None
+    weight: float
 
 
 class Listed(msgspec.Struct):
@@ -95,7 +101,15 @@ def life(
             AttemptOut(a.id, a.provider, iso(a.started_at), a.outcome, a.detail) for a in attempts
         ],
         events=[
-            EventOut(e.provider, e.event, iso(e.received_at), when(e.at_provider)) for e in events
+            EventOut(
+                e.provider,
+                e.event,
+                iso(e.received_at),
+                when(e.at_provider),
+                lateness.late(e.at_provider, e.received_at),
+                round(e.weight, 3),
+            )
+            for e in events
         ],
         copies=list(copies),
         copy_of=one.copy_of,

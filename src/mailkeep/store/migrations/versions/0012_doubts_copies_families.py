@@ -1,4 +1,4 @@
-"""doubts about providers, copies that go on alone, mailbox families."""
+"""doubts about providers, copies that go on alone, mailbox families, late claims."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +13,8 @@ def upgrade() -> None:
     """Apply."""
     with op.batch_alter_table("provider_states", schema=None) as batch_op:
         batch_op.add_column(sa.Column("doubted_at", sa.BigInteger(), nullable=True))
+    with op.batch_alter_table("claims", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("weight", sa.Float(), server_default="1.0", nullable=False))
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.add_column(sa.Column("copy_of", sa.String(length=40), nullable=True))
         batch_op.add_column(
