@@ -123,7 +123,7 @@ class Application:
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()
-        self._listener: door.Listener | None = None
+        self._listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
         self.response = defence.response(self)
@@ -226,8 +226,8 @@ class Application:
         self.telemetry.stopping = True
         if self.submission is not None:
             await self.submission.stop()
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -253,11 +253,11 @@ class Application:
 
         if self.settings.telemetry.heartbeat_url and self.telemetry.heartbeat is None:
             log.warning("heartbeat.missing", meaning="heartbeat_url is empty: nobody is told")
-        if self.returns.domains and self._listener is None and not self.dev:
+        if self.returns.domains and not self._listeners and not self.dev:
             log.warning(
                 "bounces.unread",
                 domains=sorted(self.returns.domains),
-                meaning="bounces come to these domains, and nothing takes mail in: [canary] listen",
+                meaning="bounces come to these domains, and nothing takes them in: [bounces]",
             )
         https = self.public_url.startswith("https:")
         if self.recovery is not None and https and not self.trusted_proxies:
@@ -299,13 +299,11 @@ class Application:
         )
 
     async def _listen(self) -> None:
-        """Open the doors: for applications, and for canaries where no other hands them over."""
+        """Open the doors: for applications; for canaries and bounces, where none other has them."""
         if self.settings.submission is not None:
             self.submission = await submission.start(self, self.settings.submission)
-        canary = self.settings.canary
-        if canary is not None and canary.listen:
-            host, port = watching.address(canary.listen)
-            self._listener = await receiving.listen(host, port, self.receive)
+        for host, port in self.settings.listens():
+            self._listeners.append(await receiving.listen(host, port, self.receive))
 
     def _told(self, topic: str) -> None:
         if topic in {"", FACTS}:

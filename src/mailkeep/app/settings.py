@@ -19,7 +19,7 @@ from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.secret import Secret
 from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
-from mailkeep.mail.types import Keeping, StreamSettings
+from mailkeep.mail.types import BounceSettings, Keeping, StreamSettings
 from mailkeep.providers import attachments, registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
@@ -71,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             up can still be requeued by hand.
         recovery: Mailkeep keeps the accounts: their pages exist when this table does.
         accounts: what holds for the accounts that Mailkeep keeps.
+        bounces: where bounces of relays are taken in.
         canary: mail of our own through every provider; none is sent without it.
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
@@ -92,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     party: tuple[dict[str, str | list[str]], ...] = ()
     recovery: RecoverySettings | None = None
     accounts: AccountsTable = AccountsTable()
+    bounces: BounceSettings = BounceSettings()
     canary: CanarySettings | None = None
     honey: tuple[HoneyAddress, ...] = ()
     watch: WatchSettings = WatchSettings()
@@ -109,6 +111,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """How long bodies stay."""
         streams = {one.name: one.keep for one in self.stream if one.keep is not None}
         return Keeping(self.keep_unconfirmed, self.keep_given_up, self.keep_doubted, streams)
+
+    def listens(self) -> list[tuple[str, int]]:
+        """Where mail from outside is taken in, each once. Raises ``BadSettings``."""
+        canary = "" if self.canary is None else self.canary.listen
+        places = [
+            watching.address(one, what)
+            for one, what in ((canary, "canary"), (self.bounces.listen, "bounces"))
+            if one
+        ]
+        return list(dict.fromkeys(places))
 
     def proxies(self) -> tuple[client.Network, ...]:
         """The networks of ``trusted_proxies``. Raises ``BadSettings``."""
@@ -165,6 +177,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     _unique("provider", [one.name for one in settings.provider])
     _unique("stream", [one.name for one in settings.stream])
     settings.proxies()
+    settings.listens()
     retention.check(settings.retention)
     telemetry.check(settings.telemetry)
     parties = register.load(settings.party)
@@ -286,6 +299,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "recovery": RecoverySettings,
     "accounts": AccountsTable,
     "accounts.class": ClassSettings,
+    "bounces": BounceSettings,
     "canary": CanarySettings,
     "honey": HoneyAddress,
     "retention": RetentionSettings,

@@ -63,6 +63,19 @@ class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return not self.secret and (self.keep is None or self.keep > 0)
 
 
+class BounceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where bounces of relays are taken in.
+
+    Attributes:
+        listen: ``host:port`` of a listener for them; "": they come to the canaries' one.
+        host: the name under which servers outside reach it, as the MX records of the return paths
+            say it; "": that of ``public_url``.
+    """
+
+    listen: str = ""
+    host: str = ""
+
+
 class Keeping(msgspec.Struct, frozen=True):
     """How long ordinary bodies stay, in seconds.
 

@@ -157,6 +157,32 @@ async def test_what_is_not_right_is_said(
     assert any(one.state is state and words in one.meaning for one in found), found
 
 
+LISTENING = RAW | {"bounces": {"listen": "0.0.0.0:2525", "host": "MX.example.com"}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "zone", "state"),
+    [
+        (RAW, {}, State.FAILED),  # nothing listens
+        (LISTENING, {}, State.FAILED),  # it comes to the relay's own server
+        (LISTENING, {("a.bounce.example.com", "MX"): ["10 mx.example.com."]}, State.OK),
+        (LISTENING, {("a.bounce.example.com", "MX"): ["20 mx.example.com.", "10 in.a.example."]},
+         State.FAILED),
+        (LISTENING, {("in.a.example", "A"): ["192.0.2.7"], ("mx.example.com", "A"): ["192.0.2.7"]},
+         State.OK),
+        (LISTENING, {("in.a.example", "A"): ["192.0.2.7"], ("mx.example.com", "A"): ["192.0.2.8"]},
+         State.FAILED),
+        (LISTENING | {"bounces": {"listen": "0.0.0.0:2525"}},
+         {("a.bounce.example.com", "MX"): ["10 mail.example.com."]}, State.OK),
+    ],
+)  # fmt: skip
+async def test_bounces_are_to_come_to_our_own_listener(
+    raw: dict[str, object], zone: Zone, state: State, tmp_path: Path
+) -> None:
+    found = (await _look(tmp_path, {**GOOD, **zone}, raw))["dns.listener"]
+    assert {one.about: one.state for one in found}["a.bounce.example.com"] is state
+
+
 async def test_strict_alignment_is_met_by_the_same_domain_alone(tmp_path: Path) -> None:
     strict = {**GOOD, ("_dmarc.example.com", "TXT"): ['"v=DMARC1; p=reject; adkim=s; aspf=s"']}
     found = (await _look(tmp_path, strict))["dns.alignment"]
