@@ -36,6 +36,7 @@ _PSEUDONYM = re.compile(r"address_[0-9a-f]{30}")
 def list_some(
     stream: Annotated[str | None, typer.Option(help="Only of this stream.")] = None,
     status: Annotated[str | None, typer.Option(help="Only with this status.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only with this tag.")] = None,
     since: Annotated[
         str | None, typer.Option(help="Only those taken in within so long: 90s, 15m, 2h, 7d.")
     ] = None,
@@ -63,6 +64,7 @@ def list_some(
         None if status is None else Status(status),
         after=start,
         cursor=None if before is None else _after(before),
+        tag=tag,
     )
     found = [told.listed(one) for one in read(home, lambda tx: _pages(tx, wanted, limit))]
     text = table(map(_row, found), "No such message.")

@@ -61,6 +61,7 @@ class Life(msgspec.Struct, frozen=True):
     only: tuple[str, ...]
     avoid: tuple[str, ...]
     copy_of: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -72,6 +73,7 @@ class Wanted(msgspec.Struct, frozen=True):
         after: taken in then or later, to the millisecond.
         before: taken in earlier than that.
         cursor: where the page before ended.
+        tag: one that the message has.
     """
 
     address: str | None = None
@@ -81,6 +83,7 @@ class Wanted(msgspec.Struct, frozen=True):
     before: Instant | None = None
     cursor: str | None = None
     limit: int = 50
+    tag: str | None = None
 
 
 async def one(tx: Tx, message_id: str) -> Life:
@@ -146,8 +149,11 @@ async def messages(tx: Tx, wanted: Wanted) -> tuple[list[Life], str | None]:
         query = query.where(_m.c.stream.in_(sorted(wanted.streams)))
     if wanted.status is not None:
         query = query.where(_m.c.status == wanted.status.value)
+    if wanted.tag is not None:
+        query = query.where(_m.c.tags.contains(to_tags([wanted.tag]), autoescape=True))
     floor = None
-    if wanted.address is None and not (wanted.streams is None and wanted.status is None):
+    rare = (wanted.streams, wanted.status, wanted.tag)
+    if wanted.address is None and any(one is not None for one in rare):
         floor = await tx.value(_floor(wanted))
         if floor is not None:
             query = query.where(_m.c.id >= floor)
@@ -156,6 +162,11 @@ async def messages(tx: Tx, wanted: Wanted) -> tuple[list[Life], str | None]:
     if len(rows) > wanted.limit:
         return page, to_cursor(page[-1].id)
     return page, None if floor is None else to_cursor(floor)
+
+
+def to_tags(tags: Collection[str]) -> str:
+    """Tags as they are stored, so that each is found whole (pure); none holds a line end."""
+    return "".join(f"\n{one}\n" for one in tags)
 
 
 def to_cursor(message_id: str) -> str:
@@ -224,4 +235,5 @@ def _view(row: Any) -> Life:
         split(row["only"]),
         split(row["avoid"]),
         row["copy_of"],
+        tuple(one for one in row["tags"].split("\n") if one),
     )

@@ -48,6 +48,7 @@ messages = Table(
     Column("ours", Boolean, nullable=False, server_default=false()),  # to a mailbox of our own
     Column("copies", Text, nullable=False, server_default=""),  # pseudonyms, joined with commas
     Column("copy_of", String(40)),  # the message whose provider would not serve this recipient
+    Column("tags", Text, nullable=False, server_default=""),  # each between two line ends
     Column("family", String(8), nullable=False, server_default=""),  # who keeps the mailbox
 )
 # What a dispatcher looks for, in the order in which it takes it; done messages are not in it.

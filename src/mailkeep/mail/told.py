@@ -49,6 +49,7 @@ class Listed(msgspec.Struct):
     expires_at: str
     provider: str | None
     tries: int
+    tags: list[str]
 
 
 class MessageOut(Listed):
@@ -78,6 +79,7 @@ def listed(one: Life) -> Listed:
         iso(one.expires_at),
         one.provider,
         one.tries,
+        list(one.tags),
     )
 
 

@@ -1,4 +1,4 @@
-"""doubts about providers, copies that go on alone, mailbox families, late claims."""
+"""doubts about providers, copies that go on alone, mailbox families, tags, late claims."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,6 +20,7 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("family", sa.String(length=8), server_default="", nullable=False)
         )
+        batch_op.add_column(sa.Column("tags", sa.Text(), server_default="", nullable=False))
         batch_op.create_index(
             batch_op.f("ix_messages_copy_of"),
             ["copy_of"],
