@@ -88,6 +88,32 @@ class AccountSettings(msgspec.Struct, frozen=True):
     sign_up_window: Instant = DAY
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """Where a visit comes from, in pseudonyms.
+
+    Attributes:
+        browser: of the browser's own long-lived secret.
+        network: of its /24 or /48.
+        agent: of its family and system; "" when it does not say.
+        place: the country that our own proxy tells, where it does.
+    """
+
+    browser: str
+    network: str = ""
+    agent: str = ""
+    place: str | None = None
+
+
+class SignIn(msgspec.Struct, frozen=True):
+    """When an account was fully signed in to, and where from; see ``Origin``."""
+
+    at: Instant
+    browser: str
+    network: str = ""
+    agent: str = ""
+    place: str | None = None
+
+
 class AccountsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ``[accounts]`` table.
 
@@ -105,6 +131,7 @@ class AccountView(msgspec.Struct, frozen=True):
     account_class: str  # see ``classes``
     created_at: Instant
     frozen_until: Instant | None
+    frozen_why: str | None = None
     class_since: Instant = 0
 
     def frozen(self, now: Instant) -> bool:
@@ -160,6 +187,8 @@ class SessionView(msgspec.Struct, frozen=True):
     browser: str
     network: str
     confirmed_at: Instant | None = None  #: when its owner last showed everything again
+    agent: str = ""
+    place: str | None = None
 
 
 class SignUp(msgspec.Struct, frozen=True):
