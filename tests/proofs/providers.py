@@ -22,10 +22,10 @@ import common
 
 from mailkeep_drill.systems.providers import Provider
 
-BULK, RECOVERY = 15.0, 4.0  #: messages a second
+BULK, RECOVERY = 8.0, 3.0  #: messages a second
 CALM = 3.0  #: seconds without a fault before the next one
 NOTICE = 30.0  #: seconds until a silence that nothing has noticed is a person's to end
-BACK = 75.0  #: seconds within which the first must carry again once its fault is over
+BACK = 60.0  #: seconds within which the first must carry again once its fault is over
 CANARIES = "canary.example"
 
 

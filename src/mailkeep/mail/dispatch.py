@@ -160,7 +160,7 @@ class Dispatcher:
         if outcome is not None:
             breaker = lane.breakers.get(job.provider, Breaker())
             lane.breakers[job.provider] = after(
-                breaker, outcome.kind, self._clock.now(), outcome.retry_after
+                breaker, outcome.kind, self._clock.now(), outcome.retry_after, job.started_at
             )
         finished = outcomes.Finished(job, outcome, seconds, reports)
         while True:

@@ -103,6 +103,19 @@ def test_rests_grow_to_a_bound_and_retry_after_is_obeyed() -> None:
     assert throttled.open_until == NOW + 300 * SECOND
 
 
+def test_sends_that_hang_together_are_one_reason_to_rest() -> None:
+    breaker = Breaker()
+    for _ in range(20):
+        breaker = after(breaker, OutcomeKind.AMBIGUOUS, NOW, started=NOW - 20 * SECOND)
+    assert breaker.open_until == NOW + 5 * SECOND
+    told = after(breaker, OutcomeKind.THROTTLED, NOW, 30, started=NOW - SECOND)
+    assert told.open_until == NOW + 30 * SECOND  # what it asks for counts, whoever was told
+
+    later = NOW + 6 * SECOND
+    failed = after(probing(breaker, later), OutcomeKind.AMBIGUOUS, later, started=later)
+    assert failed.open_until == later + 10 * SECOND  # a probe that fails is another reason
+
+
 def test_one_probe_at_a_time() -> None:
     assert HALF_OPEN.may_probe(NOW)
     assert not probing(HALF_OPEN, NOW).may_probe(NOW)
