@@ -8,12 +8,12 @@ Layout under ``<home>/keys`` (directory 0700, files 0600)::
     seal.key        seals what must be read back and lives long (AES-256-GCM)
     sign.key        signs the audit chain's head (Ed25519)
     hourly/<hour>.key   seals secret bodies that expire in that hour; destroyed when it has passed
+    signing/<number>.key   signs what others verify (``signing``); follow one another
 
 Deleting a row is not shredding: the log, free pages, replicas and backups keep it. What lies sealed
 under an hourly key is gone everywhere at once when that key's file is destroyed.
 """
 
-import contextlib
 import errno
 import hashlib
 import hmac
@@ -109,7 +109,7 @@ class KeyRing:
             hour = int(path.stem)
             if (hour + 1) * HOUR <= now:
                 self._hours.pop(hour, None)
-                _overwrite(path)
+                destroy(path)
                 gone.append(hour)
         return gone
 
@@ -164,27 +164,37 @@ def _unseal(key: AESGCM, purpose: str, sealed: bytes) -> bytes:
 def _read_or_create(path: Path) -> bytes:
     """The key in ``path``; made by whoever comes first, durable before it is used.
 
-    The key is written aside and linked into place, so that two processes that start together end
-    up with the same one and a kill leaves no half-written key.
-
     Raises:
         Unavailable: there is none, and no room for one.
     """
     try:
         return bytes.fromhex(path.read_text())
     except FileNotFoundError:
-        pass
+        put(path, secrets.token_bytes(32).hex().encode())
+    return bytes.fromhex(path.read_text())
+
+
+def put(path: Path, content: bytes) -> bool:
+    """Write a key's file unless there is one; whether it was written. Durable on return.
+
+    It is written aside and linked into place, so that two processes that start together end up
+    with the same one and a kill leaves no half-written key.
+
+    Raises:
+        Unavailable: there is no room for it; nothing was left behind.
+    """
     aside = path.with_suffix(f".{secrets.token_hex(4)}")
     try:
-        _write(aside, secrets.token_bytes(32).hex().encode())
-        with contextlib.suppress(FileExistsError):
-            os.link(aside, path)
+        _write(aside, content)
+        os.link(aside, path)
         _sync_directory(path.parent)
+    except FileExistsError:
+        return False
     except OSError as error:
         raise Unavailable("a key cannot be written now") from error
     finally:
         aside.unlink(missing_ok=True)
-    return bytes.fromhex(path.read_text())
+    return True
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -198,7 +208,7 @@ def _write(path: Path, data: bytes) -> None:
         os.close(handle)
 
 
-def _overwrite(path: Path) -> None:
+def destroy(path: Path) -> None:
     """Overwrite, sync, unlink: on media that write in place nothing readable remains."""
     with path.open("r+b") as file:
         file.write(secrets.token_bytes(path.stat().st_size))
