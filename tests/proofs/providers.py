@@ -313,6 +313,8 @@ lies at the receiving mail server.
     for row in rows:
         print(row.line())
     print(f"""
+- The first row has no fault: it shows what the machine took by itself, and the others are to be
+  read beside it.
 - *doubled* has the same `X-Mailkeep-Id`: the provider had taken the mail and did not say so.
 - *failover after*: from the beginning of the fault to the first mail of its time that came over
   the standby.
