@@ -13,7 +13,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from mailkeep.mail import told
 
-from .api import incidents, messages, sending
+from .api import accounts, incidents, messages, sending
 from .api.idempotency import LONGEST, NAME
 from .api.message_in import BatchIn, MessageIn
 from .problems import MEDIA_TYPE, Problem
@@ -89,6 +89,19 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("/v1/incidents/{incident}/close", "post"): Operation(
         {200: (incidents.IncidentOut,)}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)
+    ),
+    ("/v1/accounts/search", "post"): Operation(
+        {200: (accounts.AccountOut,)}, body=(accounts.SearchIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/accounts/{account}", "get"): Operation({200: (accounts.AccountOut,)}, problems=(404,)),
+    ("/v1/accounts/{account}/class", "put"): Operation(
+        {200: (accounts.AccountOut,)}, body=(accounts.ClassIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/accounts/{account}/sessions", "get"): Operation(
+        {200: (accounts.AccountSessionsOut,)}, problems=(404,)
+    ),
+    ("/v1/accounts/{account}/sessions/end", "post"): Operation(
+        {200: (accounts.EndedOut,)}, body=(accounts.EndIn,), problems=(404, *WITH_BODY)
     ),
 }
 

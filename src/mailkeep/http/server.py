@@ -16,7 +16,8 @@ from litestar.types import ControllerRouterHandler
 from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
-from . import problems
+from . import problems, ssf
+from .api.accounts import AccountsApi
 from .api.incidents import IncidentsApi
 from .api.messages import Messages
 from .console import operator as console_operator
@@ -25,6 +26,7 @@ from .hooks.webhooks import probe, receive
 from .mailbox.router import router as mailbox
 from .openapi import Document
 from .pages.account import AccountPages
+from .pages.addresses import AddressPages
 from .pages.recover import RecoverPages
 from .pages.sign_in import SignInPages
 from .pages.sign_up import SignUpPages
@@ -75,8 +77,10 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
             request_max_body_size=MAX_FORM,
         )
     )
+    if running.signals is not None:
+        handlers.append(ssf.router())
     if running.recovery is not None:
-        handlers.append(accounts_router(running))
+        handlers += [AccountsApi, accounts_router(running)]
     if running.dev:
         handlers += [mailbox(running), to_mailbox]
     app = Litestar(
@@ -117,7 +121,7 @@ def accounts_router(house: House) -> Router:
 
     return Router(
         "/",
-        route_handlers=[SignUpPages, SignInPages, AccountPages, RecoverPages],
+        route_handlers=[SignUpPages, SignInPages, AccountPages, AddressPages, RecoverPages],
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},
         request_max_body_size=MAX_FORM,

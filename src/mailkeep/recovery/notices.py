@@ -1,7 +1,7 @@
 """Owners are told what happened to their accounts, at every address (SP 800-63B-4 section 4.6)."""
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts.events import FactorBound, PasswordSet
+from mailkeep.accounts.events import FactorBound
 from mailkeep.events.types import Recorded
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Tx
@@ -23,25 +23,22 @@ class Notices:
     async def tell(self, tx: Tx, account: str, recovery: str, write: mails.Notice) -> None:
         """Tell of a recovery; each mail carries a way to say: this was not me."""
         for point in await accounts.contact_points(tx, account):
-            for only in await self._ways(tx):
+            for only in await self.ways(tx):
                 denial = await self._context.denial(tx, recovery, "".join(only))
-                await self._mail(tx, write(self._context.house, point.address, denial), only)
+                await self.mail(tx, write(self._context.house, point.address, denial), only)
 
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:
-        """A password or a factor was changed by who was signed in (ASVS 6.3.7)."""
+        """A factor was changed by who was signed in (ASVS 6.3.7)."""
         fact = recorded.fact
-        if isinstance(fact, PasswordSet) and fact.by == "change":
-            what = "the password was changed"
-        elif isinstance(fact, FactorBound):
-            what = "a second factor was added"
-        else:
+        if not isinstance(fact, FactorBound):
             return
+        what = "a second factor was added"
         for point in await accounts.contact_points(tx, fact.account):
             content = mails.changed(self._context.house, point.address, what)
-            for only in await self._ways(tx):
-                await self._mail(tx, content, only)
+            for only in await self.ways(tx):
+                await self.mail(tx, content, only)
 
-    async def _ways(self, tx: Tx) -> tuple[tuple[str, ...], ...]:
+    async def ways(self, tx: Tx) -> tuple[tuple[str, ...], ...]:
         """Two independent routes where two stand: the party that a thief came through must not be
         the one that can keep the notice back."""
         context = self._context
@@ -50,7 +47,7 @@ class Notices:
         )
         return ((),) if pair is None else ((pair.link,), (pair.code,))
 
-    async def _mail(self, tx: Tx, content: Content, only: tuple[str, ...]) -> None:
+    async def mail(self, tx: Tx, content: Content, only: tuple[str, ...]) -> None:
         context = self._context
         new = NewMessage(context.settings.notices, content, only=only)
         await context.intake.accept(tx, context.intake.check(new))

@@ -25,6 +25,7 @@ from mailkeep.mail.events import AttemptFinished, ProviderRested
 from mailkeep.store.database import Tx
 
 from . import mails, policy, tables
+from .change_notices import ChangeNotices
 from .context import REFUSED, Context
 from .events import ProofVoided, RecoveryCompleted, RecoveryDenied, StoppedByFactor
 from .notices import Notices
@@ -53,6 +54,7 @@ class Recovery:
         self.planner = Planner(context)
         self.proving = Proving(context)
         self.notices = Notices(context)
+        self.change_notices = ChangeNotices(context, self.notices)
 
     def possible(self) -> bool:
         """Whether the settings have two independent routes at all, be they standing or not."""
@@ -135,6 +137,10 @@ class Recovery:
         if await accounts.password_set_at(tx, account) > row["asked_at"]:
             await self._end(tx, recovery, "password_changed")
             return Conflict("the password was changed since this was asked for; ask again")
+        point = await accounts.for_recovery(tx, row["address_key"])
+        if point is None or point.account != account:
+            await self._end(tx, recovery, "address_changed")
+            return Conflict("the address was changed since this was asked for; ask again")
         if not await self._independent(tx, given):
             await self._end(tx, recovery, "dependent_proofs")
             return Conflict("the two mails went through hands that are not independent; ask again")
