@@ -66,6 +66,7 @@ class Desk:
 
 @asynccontextmanager
 async def desk(url: str) -> AsyncIterator[Desk]:
+    expect.set_options(timeout=30_000)  # slow hashes on a machine that does other things too
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM,
