@@ -29,10 +29,12 @@ async def test_sign_up_sign_in_and_out(up: Up) -> None:
         assert (await grace.post("/account/totp", current="not-the-password"))[0] == 401
         assert "15 characters or more; with a second factor, 8" in page
         app = await grace.bind()
-        page = (await grace.get("/account"))[1]
+        page = (await grace.get("/account/factors"))[1]
         assert "The authenticator app is added" in page
+        assert "Sign out everywhere else" in page  # ASVS 7.4.3
+        assert "app is added" not in (await grace.get("/account/factors"))[1]  # said once
+        page = (await grace.get("/account"))[1]
         assert "8 characters or more, since you have a second factor; 15 without" in page
-        assert "app is added" not in (await grace.get("/account"))[1]  # said once
         assert await grace.post("/sign-out") == (303, "/sign-in")
         assert (await grace.get("/account"))[0] == 303
         assert await grace.enter(ADDRESS) == (303, "/sign-in/factor")
@@ -69,9 +71,11 @@ async def test_a_mistyped_code_keeps_the_enrolment(up: Up) -> None:
         await thief.join("mallory@example.net")
         await thief.enter("mallory@example.net")
         field = {"factor": shown["factor"], "code": "000000"}
+        assert (await thief.post("/account/totp/confirm", **field))[0] == 403
+        await thief.post("/account/factors/confirm", current=PASSWORD)
         assert (await thief.post("/account/totp/confirm", **field))[0] == 404
         right = field | {"code": pyotp.TOTP(shown["secret"]).now()}
-        assert await grace.post("/account/totp/confirm", **right) == (303, "/account")
+        assert await grace.post("/account/totp/confirm", **right) == (303, "/account/factors")
         status, page = await grace.post("/account/totp/confirm", **field)
         assert (status, shown["secret"] in page) == (404, False)
 
@@ -93,7 +97,7 @@ async def test_only_the_field_at_fault_is_marked(up: Up) -> None:
             assert all("aria-invalid" not in one or "error" in one for one in inputs)
             return ids
 
-        assert await marked("/account/totp", current="wrong") == ["totp-current"]
+        assert await marked("/account/totp", current="wrong") == ["current"]
         changing = {"current": "wrong", "new": NEW}
         assert await marked("/account/password", **changing) == ["current"]
         short = {"current": PASSWORD, "new": "short"}
@@ -196,8 +200,14 @@ async def test_the_pages_in_a_browser(up: Up) -> None:
         await page.keyboard.press("Enter")
         await expect(page.get_by_text("(this one)")).to_be_visible()
         await quiet()
-        await page.locator("#totp-current").fill(PASSWORD)
+        await page.get_by_role("link", name="Add a passkey or an app").click()
+        await page.get_by_label("Current password").fill(PASSWORD)
+        await quiet()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name="Add a passkey")).to_be_visible()
+        await quiet()
         await page.get_by_role("button", name="Add an authenticator app").click()
+        await expect(page.get_by_role("heading", name="Add a second factor")).to_be_visible()
         await quiet()
         await page.goto(f"{up.url}/recover")
         await page.get_by_label("Mail address").fill(ADDRESS)

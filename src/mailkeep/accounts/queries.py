@@ -10,6 +10,7 @@ from mailkeep.base.errors import NotFound
 from mailkeep.store.database import Tx
 
 from . import tables
+from .factors.types import LASTING
 from .types import AccountView, ContactKind, ContactPoint, SessionView, Stage
 
 _a, _c, _s = tables.accounts, tables.contact_points, tables.sessions
@@ -79,11 +80,18 @@ async def password_set_at(tx: Tx, account_id: str) -> Instant:
     return await tx.value(select(p.c.set_at).where(p.c.account_id == account_id)) or 0
 
 
+async def has_password(tx: Tx, account_id: str) -> bool:
+    """Whether a password opens the account, or could once it is recovered. Without one it is opened
+    by passkeys only, and no reset may write a password to it."""
+    return await password_hash(tx, account_id) is not None
+
+
 async def has_factor(tx: Tx, account_id: str) -> bool:
-    """Whether a second factor is bound."""
-    t = tables.totp_factors
-    bound = select(t.c.id).where(t.c.account_id == account_id, t.c.confirmed_at.is_not(None))
-    return await tx.value(bound) is not None
+    """Whether a second factor is bound. Saved codes are none by themselves."""
+    f = tables.factors
+    lasting = f.c.kind.in_(sorted(LASTING))
+    bound = select(f.c.id).where(f.c.account_id == account_id, f.c.revoked_at.is_(None), lasting)
+    return await tx.value(bound.limit(1)) is not None
 
 
 async def knows_browser(tx: Tx, account_id: str, browser: str) -> bool:
@@ -109,6 +117,7 @@ def session_view(row: RowMapping | dict[str, Any]) -> SessionView:
         row["seen_at"],
         row["browser"],
         row["network"],
+        row["confirmed_at"],
     )
 
 

@@ -16,19 +16,18 @@ from mailkeep.base.secret import Secret
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
-from . import queries, tables, throttle, totp
+from . import queries, tables, throttle
 from .administration import Administration
 from .changes import Changes
 from .classes import CUSTOMER, Classes
 from .confirming import Confirming
 from .contacts import Contacts
-from .events import (
-    AccountFrozen,
-    AccountOpened,
-    SignedInFact,
-    SignInFailed,
-    SignUpOnTaken,
-)
+from .entering import Entering
+from .events import AccountFrozen, AccountOpened, SignInFailed, SignUpOnTaken
+from .factors.adoption import Adoption
+from .factors.demands import Demands
+from .factors.passkeys import Site
+from .factors.services import Factors
 from .hashing import SlowHash
 from .passwords import Passwords
 from .sessions import Sessions
@@ -47,6 +46,7 @@ class Accounts:
         slow: hashes passwords and codes.
         settings: lifetimes and limits.
         classes: what holds for each class of accounts.
+        public_url: of the pages; passkeys sign for it.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Accounts:
         slow: SlowHash,
         settings: AccountSettings | None = None,
         classes: Classes | None = None,
+        public_url: str = "http://localhost",
     ) -> None:
         self._database = database
         self._keys = keys
@@ -71,6 +72,18 @@ class Accounts:
         )
         self.contacts = Contacts(
             database, self.confirming, self.changes, self.settings, self.address_key
+        )
+        self.factors = Factors(database, keys, slow, self.settings, Site.of(public_url))
+        self.demands = Demands(database, self.classes)
+        self.adoption = Adoption()
+        self.entering = Entering(
+            database,
+            keys,
+            self.sessions,
+            self.passwords,
+            self.factors,
+            self.demands,
+            self.settings,
         )
 
     def address_key(self, address: str) -> str:
@@ -170,41 +183,6 @@ class Accounts:
             raise NotSignedIn(_WRONG)
         return made
 
-    async def prove_factor(self, pending: str, code: str) -> SignedIn:
-        """Turn a session that waits for its factor into a full one, under a new secret.
-
-        Raises:
-            NotSignedIn: the code is wrong or used, or the password was too long ago.
-            TooMany: too many wrong codes in this window.
-        """
-        made: SignedIn | None = None
-        async with self._database.write() as tx:
-            waiting = await self.sessions.find(tx, pending, Stage.FACTOR)
-            if waiting is not None:
-                # First the account, as everywhere; a recovery meanwhile has ended this session.
-                await queries.account(tx, waiting.account, lock=True)
-                waiting = await self.sessions.find(tx, pending, Stage.FACTOR)
-            proved: bool | None = False
-            if waiting is not None:
-                account = waiting.account
-                known = await queries.knows_browser(tx, account, waiting.browser)
-                # Who has stolen the password must not use up the tries of the owner's browser.
-                lane = f"totp {waiting.browser}" if known else "totp"
-                proved = await totp.prove(tx, self._keys, account, code, self.settings, lane=lane)
-                if proved and await self._end_pending(tx, waiting.id):
-                    made = await self._full(
-                        tx, account, waiting.browser, waiting.network, factor=True
-                    )
-                else:
-                    why = "factor_throttled" if proved is None else "factor"
-                    failed = SignInFailed(account, None, waiting.network, why)
-                    await record(self._database, tx, failed)
-        if proved is None:
-            raise TooMany("too many wrong codes", retry_after=self.settings.window / 1_000_000)
-        if made is None:
-            raise NotSignedIn("the code is wrong or used, or you waited too long")
-        return made
-
     async def change_password(
         self, account: str, current: str, new: str, *, factor: bool = False
     ) -> None:
@@ -249,6 +227,11 @@ class Accounts:
         await self.sessions.end_all(tx, account, "frozen")
         if changed:
             await record(self._database, tx, AccountFrozen(account, until, why))
+
+    async def factors_due(self) -> None:
+        """Have accounts without a second factor reminded, and count those with one."""
+        await self._database.retrying(self.demands.remind)
+        await self._database.retrying(self.adoption.keep)
 
     async def _open_account(
         self, tx: Tx, account_class: str, address: str, key: str, kept: str
@@ -300,30 +283,6 @@ class Accounts:
             return None
         if await queries.has_factor(tx, account):
             return await self.sessions.create(tx, account, browser, network, Stage.FACTOR)
-        return await self._full(tx, account, browser, network, factor=False, known=known)
-
-    async def _full(
-        self,
-        tx: Tx,
-        account: str,
-        browser: str,
-        network: str,
-        *,
-        factor: bool,
-        known: bool | None = None,
-    ) -> SignedIn:
-        if known is None:
-            known = await queries.knows_browser(tx, account, browser)
-        made = await self.sessions.create(tx, account, browser, network)
-        fact = SignedInFact(account, made.session, network, browser, factor, known)
-        await record(self._database, tx, fact)
-        return made
-
-    async def _end_pending(self, tx: Tx, session: str) -> bool:
-        s = tables.sessions
-        ended = await tx.run(
-            update(s)
-            .where(s.c.id == session, s.c.ended_at.is_(None))
-            .values(ended_at=tx.now, ended_why="proved")
-        )
-        return ended == 1
+        if await self.demands.on_sign_in(tx, account):
+            return await self.sessions.create(tx, account, browser, network, Stage.ENROL)
+        return await self.sessions.enter(tx, account, browser, network, factor=False, known=known)

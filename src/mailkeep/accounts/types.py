@@ -14,6 +14,7 @@ class Stage(enum.StrEnum):
     """How far a session has come."""
 
     FACTOR = "factor"  #: the password was right, the second factor is still owed; opens nothing
+    ENROL = "enrol"  #: the password was right, a second factor must be bound; opens nothing else
     FULL = "full"  #: signed in
 
 
@@ -46,6 +47,7 @@ class AccountSettings(msgspec.Struct, frozen=True):
 
     Attributes:
         factor_life: how long a right password waits for its second factor.
+        fresh: for how long who has shown everything again may change what opens the account.
         code_life: life of a code that confirms an address.
         code_tries: guesses at one confirmation code.
         window: the time over which tries are counted.
@@ -58,12 +60,16 @@ class AccountSettings(msgspec.Struct, frozen=True):
         say: time over which one address stops changes from notices no more often than
             ``denials``, or once where a bound factor was shown for the change.
         denials: see ``say``.
+        network_passkeys: sign-ins by passkey alone, and challenges for them, in a window from one
+            network; nothing can be guessed at them, so this only bounds our work.
+        code_sets: sets of saved codes that an account makes in a window.
         sign_ups: confirmation mails to one address in a day, asked for from one network.
         sign_ups_in_all: the same from everywhere.
         network_sign_ups: confirmation mails in a window that one network asks for.
     """
 
     factor_life: Instant = 10 * MINUTE
+    fresh: Instant = 10 * MINUTE
     code_life: Instant = 10 * MINUTE
     code_tries: int = 5
     window: Instant = 15 * MINUTE
@@ -74,6 +80,8 @@ class AccountSettings(msgspec.Struct, frozen=True):
     additions: int = 10
     say: Instant = 30 * DAY
     denials: int = 3
+    network_passkeys: int = 60
+    code_sets: int = 5
     sign_ups: int = 5
     sign_ups_in_all: int = 50
     network_sign_ups: int = 30
@@ -154,6 +162,7 @@ class SessionView(msgspec.Struct, frozen=True):
     seen_at: Instant
     browser: str
     network: str
+    confirmed_at: Instant | None = None  #: when its owner last showed everything again
 
 
 class SignUp(msgspec.Struct, frozen=True):
@@ -186,11 +195,3 @@ class SignedIn(msgspec.Struct, frozen=True):
     account: str
     stage: Stage
     secret: Secret
-
-
-class Enrolment(msgspec.Struct, frozen=True):
-    """A TOTP secret to show once, as text and as a URI for a QR code (never in a log)."""
-
-    factor: str
-    secret: Secret
-    uri: Secret

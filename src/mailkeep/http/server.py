@@ -16,8 +16,9 @@ from litestar.types import ControllerRouterHandler
 from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
-from . import problems
+from . import problems, ssf
 from .api.accounts import AccountsApi
+from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
 from .api.messages import Messages
 from .console import operator as console_operator
@@ -27,6 +28,7 @@ from .mailbox.router import router as mailbox
 from .openapi import Document
 from .pages.account import AccountPages
 from .pages.addresses import AddressPages
+from .pages.factors import FactorPages
 from .pages.recover import RecoverPages
 from .pages.sign_in import SignInPages
 from .pages.sign_up import SignUpPages
@@ -65,7 +67,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(Messages, IncidentsApi, receive, probe, healthz, readyz, metrics, key_set),
+        *(Messages, FactorsApi, IncidentsApi, receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(
@@ -77,6 +79,8 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
             request_max_body_size=MAX_FORM,
         )
     )
+    if running.signals is not None:
+        handlers.append(ssf.router())
     if running.recovery is not None:
         handlers += [AccountsApi, accounts_router(running)]
     if running.dev:
@@ -119,7 +123,14 @@ def accounts_router(house: House) -> Router:
 
     return Router(
         "/",
-        route_handlers=[SignUpPages, SignInPages, AccountPages, AddressPages, RecoverPages],
+        route_handlers=[
+            SignUpPages,
+            SignInPages,
+            AccountPages,
+            AddressPages,
+            FactorPages,
+            RecoverPages,
+        ],
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},
         request_max_body_size=MAX_FORM,

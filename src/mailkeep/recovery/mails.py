@@ -130,7 +130,7 @@ def changed(house: House, to: str, what: str) -> Content:
         to,
         "Your account was changed",
         [
-            f"In your account, {what}, by somebody who was signed in.",
+            f"In your account: {what}. Somebody did this who was signed in, or was signing in.",
             f"This was not you? Reset the password now: {house.page('/recover')}",
         ],
     )

@@ -1,12 +1,12 @@
 """Owners are told what happened to their accounts, at every address (SP 800-63B-4 section 4.6)."""
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts.events import FactorBound
+from mailkeep.accounts.events import FactorReminderDue
 from mailkeep.events.types import Recorded
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Tx
 
-from . import mails, policy
+from . import factor_words, mails, policy
 from .context import Context
 
 
@@ -30,13 +30,22 @@ class Notices:
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:
         """A factor was changed by who was signed in (ASVS 6.3.7)."""
         fact = recorded.fact
-        if not isinstance(fact, FactorBound):
+        what = factor_words.what(fact)
+        account = getattr(fact, "account", None)
+        if what is None or account is None:
             return
-        what = "a second factor was added"
-        for point in await accounts.contact_points(tx, fact.account):
+        for point in await accounts.contact_points(tx, account):
             content = mails.changed(self._context.house, point.address, what)
             for only in await self.ways(tx):
                 await self.mail(tx, content, only)
+
+    async def on_reminder(self, tx: Tx, recorded: Recorded) -> None:
+        """An account without a second factor is reminded, at its first address."""
+        fact = recorded.fact
+        if isinstance(fact, FactorReminderDue):
+            for point in (await accounts.contact_points(tx, fact.account))[:1]:
+                content = factor_words.reminder(self._context.house, point.address, fact)
+                await self.mail(tx, content, ())
 
     async def ways(self, tx: Tx) -> tuple[tuple[str, ...], ...]:
         """Two independent routes where two stand: the party that a thief came through must not be

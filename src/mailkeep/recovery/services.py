@@ -13,7 +13,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts import throttle, totp
+from mailkeep.accounts import throttle
+from mailkeep.accounts.factors.types import Lane, Typed, Way, Weighed
 from mailkeep.base import addresses
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.errors import Conflict, MailkeepError, NotSignedIn, TooMany
@@ -33,6 +34,7 @@ from .planning import Planner
 from .proving import Proving
 from .types import State
 
+_LANE = Lane(Way.RECOVERY)
 _r, _p, _d = tables.recoveries, tables.proofs, tables.denials
 
 DENIAL_LIFE = 7 * DAY  #: after which a notice stops nothing any more
@@ -113,12 +115,16 @@ class Recovery:
         kept = await context.accounts.passwords.make(
             password, has_factor=progress.factor, about=about
         )
-        error = await context.database.retrying(lambda tx: self._finish(tx, browser, kept, factor))
+        weighed = None
+        if factor is not None:
+            account, typed = str(given[0]["account_id"]), Typed(code=factor, browser=browser)
+            weighed = await context.accounts.factors.weigh(account, typed, _LANE)
+        error = await context.database.retrying(lambda tx: self._finish(tx, browser, kept, weighed))
         if error is not None:
             raise error
 
     async def _finish(
-        self, tx: Tx, browser: str, kept: str, factor: str | None
+        self, tx: Tx, browser: str, kept: str, weighed: Weighed | None
     ) -> MailkeepError | None:
         """One act: judge the proofs, prove the factor, then write. Returns what went wrong, so
         that what was recorded about it is committed."""
@@ -145,7 +151,7 @@ class Recovery:
             await self._end(tx, recovery, "dependent_proofs")
             return Conflict("the two mails went through hands that are not independent; ask again")
         if await accounts.has_factor(tx, account):
-            refusal = await self._factor(tx, row, account, factor)
+            refusal = await self._factor(tx, row, account, weighed)
             if refusal is not None:
                 return refusal
         await context.accounts.passwords.write(tx, account, kept, by="recovery")
@@ -173,19 +179,16 @@ class Recovery:
         return self._context.independent(one, other)
 
     async def _factor(
-        self, tx: Tx, row: RowMapping, account: str, code: str | None
+        self, tx: Tx, row: RowMapping, account: str, weighed: Weighed | None
     ) -> NotSignedIn | TooMany | None:
         context = self._context
-        proved: bool | None = False
-        if code is not None:
-            proved = await totp.prove(
-                tx, context.keys, account, code, context.accounts.settings, lane="totp recovery"
-            )
-        if proved:
-            return None
-        if proved is None:  # nothing was looked at, so nothing counts as wrong
-            wait = context.accounts.settings.window / SECOND
-            return TooMany("too many wrong codes; wait a while", retry_after=wait)
+        if weighed is not None:
+            proof = await context.accounts.factors.prove(tx, account, weighed, _LANE)
+            if proof.proved:
+                return None
+            if not proof.heard:  # nothing was looked at, so nothing counts as wrong
+                wait = context.accounts.settings.window / SECOND
+                return TooMany("too many wrong codes; wait a while", retry_after=wait)
         tries = row["factor_tries"] + 1
         await tx.run(
             update(_r)

@@ -8,7 +8,8 @@ import pyotp
 import pytest
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts import totp
+from mailkeep.accounts.factors import totp
+from mailkeep.accounts.factors.types import Source
 from mailkeep.base.clock import DAY, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotSignedIn, TooMany
 from mailkeep.events.types import Recorded
@@ -49,7 +50,7 @@ async def bind(room: Room, account: str) -> pyotp.TOTP:
     app = pyotp.TOTP(made.secret.reveal())
     async with room.database.write() as tx:
         code = app.generate_otp(tx.now // totp.STEP)
-        await totp.confirm(room.database, tx, room.keys, account, made.factor, code)
+        await room.accounts.factors.bind_totp(tx, account, made.factor, code, Source("b", "n"))
     return app
 
 

@@ -4,40 +4,34 @@ ASVS 7.5.1, 7.5.3: a stolen session must not become a stolen account, nor may a 
 the password where a second factor is bound.
 """
 
-from mailkeep.accounts import queries, totp
+from mailkeep.accounts import queries
 from mailkeep.accounts.types import SessionView
-from mailkeep.base.clock import SECOND
-from mailkeep.base.errors import NotSignedIn, TooMany
+from mailkeep.base.errors import NotAllowed
 
-from .visit import House, Visit
-
-LANE = "totp change"  #: tries of its own: who has only mails, or only the password, uses none up
+from .visit import SESSION, House, Visit
 
 
 async def show_again(visit: Visit, house: House, session: SessionView) -> bool:
-    """Look at the fields ``current`` and ``factor``; returns whether a bound factor was shown.
+    """Look at the fields ``current`` and ``factor``, unless all was shown a short while ago in this
+    session; returns whether a bound factor was shown.
 
     Raises:
         NotSignedIn: one of them is wrong, and names itself.
         TooMany: too many wrong ones.
     """
-    await house.accounts.passwords.prove(session.account, visit.form.get("current", ""))
-    return await show_factor(visit, house, session)
-
-
-async def show_factor(visit: Visit, house: House, session: SessionView) -> bool:
-    """The same for the second factor alone; False where none is bound."""
-    settings = house.accounts.settings
-    async with house.database.write() as tx:
-        await queries.account(tx, session.account, lock=True)
-        if not await queries.has_factor(tx, session.account):
-            return False
-        code = visit.form.get("factor", "")
-        proved = await totp.prove(tx, house.keys, session.account, code, settings, lane=LANE)
-    if proved is None:
-        raise TooMany("too many wrong codes", retry_after=settings.window / SECOND)
-    if not proved:
-        raise NotSignedIn(
-            "the code of your second factor is missing, wrong or used", field="factor"
+    if not is_fresh(house, session):
+        made = await house.accounts.entering.confirm(
+            session, visit.form.get("current", ""), visit.typed("factor")
         )
+        visit.keep(SESSION, made.secret.reveal())
+    async with house.database.read() as tx:
+        return await queries.has_factor(tx, session.account)
+
+
+def is_fresh(house: House, session: SessionView) -> bool:
+    """Whether everything was shown a short while ago."""
+    try:
+        house.accounts.entering.require_fresh(house.database.clock.now(), session)
+    except NotAllowed:
+        return False
     return True

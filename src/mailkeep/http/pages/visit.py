@@ -9,10 +9,11 @@ import base64
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from litestar import Response
+from litestar import MediaType, Response
 from litestar.datastructures import Cookie
 from litestar.response import Redirect, Template
 
+from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.services import Accounts
 from mailkeep.accounts.types import SessionView
 from mailkeep.base import tokens
@@ -82,6 +83,15 @@ class Visit:
         forwarded = self._request.headers.getall("x-forwarded-for", [])
         address = client.address(peer.host if peer else "", forwarded, self._house.trusted_proxies)
         return self._house.keys.pseudonym("network", client.network(address))
+
+    @property
+    def source(self) -> Source:
+        """From where something is bound."""
+        return Source(self.browser, self.network)
+
+    def typed(self, code: str = "code") -> Typed:
+        """What the form answers to the question for a second factor."""
+        return Typed(self.form.get(code, ""), self.form.get("assertion", ""), self.browser)
 
     def cookie(self, name: str) -> str:
         return self._request.cookies.get(name, "")
@@ -154,6 +164,10 @@ class Visit:
             status_code=status if error is None else error.status,
             cookies=self._cookies,
         )
+
+    def json(self, text: str) -> Response[str]:
+        """An answer to a script of ours; ``text`` is JSON already."""
+        return Response(text, media_type=MediaType.JSON, cookies=self._cookies)
 
     def go(self, path: str) -> Redirect:
         """Send the browser on with a GET."""
