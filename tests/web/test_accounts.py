@@ -1,5 +1,6 @@
 """Customers at the account pages of a real process, over HTTP and the mail that arrives."""
 
+import asyncio
 import re
 import shutil
 import time
@@ -144,6 +145,51 @@ async def test_a_denial_stops_a_reset_and_answers_the_same(up: Up) -> None:
         assert "sign-in works again after an hour" in right[1]
         assert "the new one is good after that hour" in right[1]
         assert (await thief.post("/recover/finish", password=NEW))[0] == 409
+
+
+async def test_a_strange_browser_waits_and_the_owner_stops_it(up: Up) -> None:
+    async with Visitor(up.url) as grace, Visitor(up.url) as thief:
+        await grace.join(ADDRESS)  # and was never signed in: nothing speaks for any browser
+        await thief.post("/recover", address=ADDRESS)
+        link, code = await grace.proofs(ADDRESS)
+        assert await thief.post("/recover/proof", long=link, code=code) == (303, "/recover/proof")
+        _, page = await thief.get("/recover/proof")
+        assert 'data-state="held"' in page
+        assert "A wait of an hour" in page
+        assert "New password" not in page
+        status, page = await thief.post("/recover/finish", password=NEW)
+        assert (status, "this waits until" in page.lower()) == (409, True)
+        await grace.find(ADDRESS, r"^Subject: (Your password is about to be reset)", skip=1)
+        async with asyncio.timeout(20):
+            while not re.search(r'data-held="20[^"]+Z"', page):  # the clock runs
+                await asyncio.sleep(0.1)
+                _, page = await thief.get("/recover/proof")
+        assert re.search(r"from <strong><time[^>]*>20\d\d-[\d -:]+ UTC</time></strong> on", page)
+        denial = await grace.find(ADDRESS, r"Stop it now: [^#]*/deny#([0-9A-Z]{26})")
+        assert (await grace.post("/deny", secret=denial))[0] == 200
+        _, page = await thief.get("/recover/proof")
+        assert 'data-state="none"' in page
+        assert "stopped from one of the account" in page
+        assert (await thief.post("/recover/finish", password=NEW))[0] == 409
+        assert await grace.enter(ADDRESS) == (303, "/account")
+
+
+async def test_staff_start_a_reset_over_the_api(up: Up) -> None:
+    async with Visitor(up.url) as grace:
+        await grace.join(ADDRESS)
+        url = f"{up.url}/v1/recoveries"
+        answers = []
+        for address in (ADDRESS, "nobody@example.net"):
+            async with up.session.post(
+                url, json={"address": address}, headers=up.bearer()
+            ) as reply:
+                answers.append((reply.status, list(await reply.json())))
+        assert answers == [(202, ["id"])] * 2
+        link, code = await grace.proofs(ADDRESS)
+        assert await grace.post("/recover/proof", long=link) == (303, "/recover/proof")
+        assert await grace.post("/recover/proof", code=code) == (303, "/recover/proof")
+        async with up.session.post(url, json={"address": "x"}, headers=up.bearer()) as reply:
+            assert (reply.status, (await reply.json())["field"]) == (422, "address")
 
 
 async def test_posts_from_other_sites_are_refused(up: Up) -> None:
