@@ -355,9 +355,9 @@ class Application:
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
         if self.recovery is not None:
+            await self.accounts.factors_due()
             async with self.database.read() as tx:
                 await self.accounts.passwords.look_for_imported(tx)
-            await self.accounts.factors_due()
             await self.database.retrying(partial(self.accounts.changes.settle, limit=SETTLE))
         await self.grants.note()
         await self._sign_on()
