@@ -104,13 +104,13 @@ async def test_a_passkey_from_its_making_to_a_life_without_a_password(up: Up) ->
         await expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
         await grace.quiet()
         await grace.press("Use your passkey")
-        await expect(page.get_by_text("(this one)")).to_be_visible()
+        await expect(page.get_by_text("Where you are signed in")).to_be_visible()
         # Alone, without the password.
         await page.context.clear_cookies()
         await page.goto(f"{up.url}/sign-in")
         await grace.quiet()
         await grace.press("Use a passkey")
-        await expect(page.get_by_text("(this one)")).to_be_visible()
+        await expect(page.get_by_text("Where you are signed in")).to_be_visible()
         # Everything once more is the password and the passkey.
         await page.goto(f"{up.url}/account/factors")
         await grace.quiet()

@@ -240,3 +240,12 @@ class AccountImported(Fact, frozen=True):
     account: str
     addresses: tuple[str, ...]
     account_class: str
+
+
+@fact("accounts.browser_forgotten")
+class BrowserForgotten(Fact, frozen=True):
+    """The owner said that a browser is not theirs any more. ``ended``: its sessions that ended."""
+
+    account: str
+    browser: str
+    ended: int

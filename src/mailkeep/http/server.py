@@ -31,6 +31,7 @@ from .pages.account import AccountPages
 from .pages.addresses import AddressPages
 from .pages.factors import FactorPages
 from .pages.recover import RecoverPages
+from .pages.sessions import SessionPages
 from .pages.sign_in import SignInPages
 from .pages.sign_up import SignUpPages
 from .pages.visit import House, on_error, visit
@@ -128,7 +129,7 @@ def accounts_router(house: House) -> Router:
         "/",
         route_handlers=[
             *(SignUpPages, SignInPages, AccountPages),
-            *(AddressPages, FactorPages, RecoverPages),
+            *(AddressPages, SessionPages, FactorPages, RecoverPages),
         ],
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},
