@@ -1,5 +1,6 @@
 """Customers at the account pages of a real process, over HTTP and the mail that arrives."""
 
+import asyncio
 import re
 import shutil
 import time
@@ -15,6 +16,7 @@ ADDRESS = "grace@example.net"
 NEW = "a-lantern-for-the-quiet-moor"
 
 
+@pytest.mark.check("63B 4.1.2.1", "63B 5.1", "ASVS 7.5.3", "ASVS 6.3.7", "ASVS 7.5.2")
 async def test_sign_up_sign_in_and_out(up: Up) -> None:
     async with Visitor(up.url) as grace:
         assert (await grace.get("/account"))[0] == 303
@@ -104,6 +106,7 @@ async def test_only_the_field_at_fault_is_marked(up: Up) -> None:
         assert await marked("/account/password", **short) == ["new"]
 
 
+@pytest.mark.check("Reset: sign-in", "ASVS 6.3.7", "63B 4.2.3")
 async def test_a_link_and_a_code_reset_the_password(up: Up) -> None:
     async with Visitor(up.url) as grace, Visitor(up.url) as thief:
         await grace.join(ADDRESS)
@@ -146,6 +149,52 @@ async def test_a_denial_stops_a_reset_and_answers_the_same(up: Up) -> None:
         assert (await thief.post("/recover/finish", password=NEW))[0] == 409
 
 
+async def test_a_strange_browser_waits_and_the_owner_stops_it(up: Up) -> None:
+    async with Visitor(up.url) as grace, Visitor(up.url) as thief:
+        await grace.join(ADDRESS)  # and was never signed in: nothing speaks for any browser
+        await thief.post("/recover", address=ADDRESS)
+        link, code = await grace.proofs(ADDRESS)
+        assert await thief.post("/recover/proof", long=link, code=code) == (303, "/recover/proof")
+        _, page = await thief.get("/recover/proof")
+        assert 'data-state="held"' in page
+        assert "A wait of an hour" in page
+        assert "New password" not in page
+        status, page = await thief.post("/recover/finish", password=NEW)
+        assert (status, "this waits until" in page.lower()) == (409, True)
+        await grace.find(ADDRESS, r"^Subject: (Your password is about to be reset)", skip=1)
+        async with asyncio.timeout(20):
+            while not re.search(r'data-held="20[^"]+Z"', page):  # the clock runs
+                await asyncio.sleep(0.1)
+                _, page = await thief.get("/recover/proof")
+        assert re.search(r"from <strong><time[^>]*>20\d\d-[\d -:]+ UTC</time></strong> on", page)
+        denial = await grace.find(ADDRESS, r"Stop it now: [^#]*/deny#([0-9A-Z]{26})")
+        assert (await grace.post("/deny", secret=denial))[0] == 200
+        _, page = await thief.get("/recover/proof")
+        assert 'data-state="none"' in page
+        assert "stopped from one of the account" in page
+        assert (await thief.post("/recover/finish", password=NEW))[0] == 409
+        assert await grace.enter(ADDRESS) == (303, "/account")
+
+
+async def test_staff_start_a_reset_over_the_api(up: Up) -> None:
+    async with Visitor(up.url) as grace:
+        await grace.join(ADDRESS)
+        url = f"{up.url}/v1/recoveries"
+        answers = []
+        for address in (ADDRESS, "nobody@example.net"):
+            async with up.session.post(
+                url, json={"address": address}, headers=up.bearer()
+            ) as reply:
+                answers.append((reply.status, list(await reply.json())))
+        assert answers == [(202, ["id"])] * 2
+        link, code = await grace.proofs(ADDRESS)
+        assert await grace.post("/recover/proof", long=link) == (303, "/recover/proof")
+        assert await grace.post("/recover/proof", code=code) == (303, "/recover/proof")
+        async with up.session.post(url, json={"address": "x"}, headers=up.bearer()) as reply:
+            assert (reply.status, (await reply.json())["field"]) == (422, "address")
+
+
+@pytest.mark.check("63B 5.1")
 async def test_posts_from_other_sites_are_refused(up: Up) -> None:
     async with Visitor(up.url) as grace:
         for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
@@ -156,6 +205,7 @@ async def test_posts_from_other_sites_are_refused(up: Up) -> None:
         assert (await grace.post("/recover", headers=good, address=ADDRESS))[0] == 303
 
 
+@pytest.mark.check("ASVS 6.3.8")
 async def test_unknown_addresses_get_the_same_answer_and_no_mail(up: Up) -> None:
     async with Visitor(up.url) as grace, Visitor(up.url) as stranger:
         await grace.join(ADDRESS)
@@ -169,6 +219,7 @@ async def test_unknown_addresses_get_the_same_answer_and_no_mail(up: Up) -> None
         assert (await grace.post("/recover", address="no address"))[0] == 422
 
 
+@pytest.mark.check("ASVS 14.2.1")
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: make deps")
 async def test_the_pages_in_a_browser(up: Up) -> None:
     """A link fills the form and tells no server; opening it redeems nothing; axe is quiet."""

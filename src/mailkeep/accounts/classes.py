@@ -70,8 +70,8 @@ class ClassSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         remind_every: between two of them, and before the first.
         assurance: which second factors satisfy the class.
         recovers_by_mail: whether a mailed recovery exists for it at all.
-        recovery_hold: after both proofs, and before the password is written; the owner is told
-            at its beginning and may stop it.
+        recovery_hold: after both proofs, and before the password is written, in a browser that the
+            account does not know; the owner is told at its beginning and may stop it.
         change_hold: for which recovery uses only the addresses from before a change, and the
             change may be stopped.
         factor_hold: before a factor that was removed or replaced without another one is gone.

@@ -76,10 +76,18 @@ class Entering:
                 return NotSignedIn(_WRONG)
             proof = await self._factors.prove(tx, account, weighed, lane)
             if proof.proved and await self._sessions.finish(tx, waiting.id):
-                there = (account, waiting.browser, waiting.network)
                 if await self._demands.on_sign_in(tx, account):  # one of another kind is asked
-                    return await self._sessions.create(tx, *there, Stage.ENROL)
-                return await self._sessions.enter(tx, *there, factor=True)
+                    return await self._sessions.create(
+                        *(tx, account, waiting.browser, waiting.network, Stage.ENROL),
+                        agent=waiting.agent,
+                        place=waiting.place,
+                    )
+                return await self._sessions.enter(
+                    *(tx, account, waiting.browser, waiting.network),
+                    factor=True,
+                    agent=waiting.agent,
+                    place=waiting.place,
+                )
             why = "factor" if proof.heard else "factor_throttled"
             await record(self._database, tx, SignInFailed(account, None, waiting.network, why))
             return self._refused(proof)
@@ -115,7 +123,9 @@ class Entering:
                 return await passkeys.ask(tx, self._factors.site, None, browser)
         raise TooMany("too many tries; wait a while", retry_after=self._settings.window / SECOND)
 
-    async def by_passkey(self, answer: str, *, browser: str, network: str) -> SignedIn:
+    async def by_passkey(
+        self, answer: str, *, browser: str, network: str, agent: str = "", place: str | None = None
+    ) -> SignedIn:
         """Sign in with a passkey and no password: it has verified its user, and so is two factors.
 
         Each try takes a challenge, of which a network has so many and no more.
@@ -138,7 +148,12 @@ class Entering:
                 proof = await self._factors.prove(tx, account, weighed, lane)
                 proved, why = proof.proved, "passkey"
             if proved:
-                return await self._sessions.enter(tx, account, browser, network, factor=True)
+                return await self._sessions.enter(
+                    *(tx, account, browser, network),
+                    factor=True,
+                    agent=agent,
+                    place=place,
+                )
             await record(self._database, tx, SignInFailed(account, None, network, why))
             return None
 
@@ -173,7 +188,10 @@ class Entering:
             if not await self._sessions.finish(tx, session.id):
                 return NotSignedIn("sign in first")
             return await self._sessions.create(
-                tx, account, session.browser, session.network, confirmed=True
+                *(tx, account, session.browser, session.network),
+                agent=session.agent,
+                place=session.place,
+                confirmed=True,
             )
 
         return _given(await self._database.retrying(work))
@@ -208,7 +226,10 @@ class Entering:
         if judged.standing is Standing.OVERDUE or not await self._sessions.finish(tx, session.id):
             raise NotSignedIn("sign in first")
         return await self._sessions.enter(
-            tx, session.account, session.browser, session.network, factor=True
+            *(tx, session.account, session.browser, session.network),
+            factor=True,
+            agent=session.agent,
+            place=session.place,
         )
 
     async def remove_password(self, tx: Tx, session: SessionView) -> None:

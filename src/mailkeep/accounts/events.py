@@ -22,7 +22,10 @@ class SignUpOnTaken(Fact, frozen=True):
 
 @fact("accounts.signed_in")
 class SignedInFact(Fact, frozen=True):
-    """A full session was made. ``factor``: a second factor was proved for it."""
+    """A full session was made. ``factor``: a second factor was proved for it.
+
+    ``agent``: pseudonym of the browser's family; ``place``: a country, where a proxy tells it.
+    """
 
     account: str
     session: str
@@ -30,6 +33,8 @@ class SignedInFact(Fact, frozen=True):
     browser: str
     factor: bool
     known_browser: bool
+    agent: str = ""
+    place: str | None = None
 
 
 @fact("accounts.sign_in_failed")
@@ -142,6 +147,14 @@ class AccountFrozen(Fact, frozen=True):
 
     account: str
     until: int
+    why: str
+
+
+@fact("accounts.thawed")
+class AccountThawed(Fact, frozen=True):
+    """A freeze ended before its time: its owner gave a fresh proof. ``why`` it had been frozen."""
+
+    account: str
     why: str
 
 

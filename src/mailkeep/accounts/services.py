@@ -23,7 +23,7 @@ from .classes import CUSTOMER, Classes
 from .confirming import Confirming
 from .contacts import Contacts
 from .entering import Entering
-from .events import AccountFrozen, AccountOpened, SignInFailed, SignUpOnTaken
+from .events import AccountFrozen, AccountOpened, AccountThawed, SignInFailed, SignUpOnTaken
 from .factors.adoption import Adoption
 from .factors.demands import Demands
 from .factors.passkeys import Site
@@ -31,7 +31,7 @@ from .factors.services import Factors
 from .hashing import SlowHash
 from .passwords import Passwords
 from .sessions import Sessions
-from .types import AccountSettings, ChangeKind, SignedIn, SignUp, Stage
+from .types import AccountSettings, ChangeKind, Origin, SignedIn, SignUp, Stage
 
 _WRONG = "the address or the password is wrong"
 _STRANGERS = "strangers"
@@ -65,17 +65,9 @@ class Accounts:
         self.classes = classes or Classes()
         self.sessions = Sessions(database, keys, self.settings, self.classes)
         self.passwords = Passwords(database, slow, self.settings)
-        self.administration = Administration(database, self.sessions, self.classes)
-        self.confirming = Confirming(database, keys, slow, self.settings)
-        self.changes = Changes(
-            database, keys, self.sessions, self.passwords, self.settings, self.classes
-        )
-        self.contacts = Contacts(
-            database, self.confirming, self.changes, self.settings, self.address_key
-        )
         self.factors = Factors(database, keys, slow, self.settings, Site.of(public_url))
         self.demands = Demands(database, self.classes)
-        self.adoption = Adoption()
+        self.adoption = Adoption(database)
         self.entering = Entering(
             database,
             keys,
@@ -84,6 +76,14 @@ class Accounts:
             self.factors,
             self.demands,
             self.settings,
+        )
+        self.administration = Administration(database, self.sessions, self.classes)
+        self.confirming = Confirming(database, keys, slow, self.settings)
+        self.changes = Changes(
+            database, keys, self.sessions, self.passwords, self.settings, self.classes
+        )
+        self.contacts = Contacts(
+            database, self.confirming, self.changes, self.settings, self.address_key
         )
 
     def address_key(self, address: str) -> str:
@@ -133,12 +133,22 @@ class Accounts:
             raise Conflict("this code is wrong, used or expired; sign up again for a new one")
         return account
 
-    async def sign_in(self, address: str, password: str, *, browser: str, network: str) -> SignedIn:
+    async def sign_in(
+        self,
+        address: str,
+        password: str,
+        *,
+        browser: str,
+        network: str,
+        agent: str = "",
+        place: str | None = None,
+    ) -> SignedIn:
         """Check a password and make a session: full, or waiting for the second factor.
 
         Args:
             browser: pseudonym of the browser's own long-lived cookie.
             network: pseudonym of where it comes from.
+            agent, place: see ``types.Origin``.
 
         Raises:
             NotSignedIn: wrong, unknown or frozen: the same words after the same work.
@@ -172,7 +182,8 @@ class Accounts:
             made = None
             why = "password"
             if right and account is not None:
-                made = await self._start(tx, account, kept, browser, network, known=known)
+                origin = Origin(browser, network, agent, place)
+                made = await self._start(tx, account, kept, origin, known=known)
                 why = "frozen"
             if made is None:
                 await record(self._database, tx, SignInFailed(account, key, network, why))
@@ -209,10 +220,10 @@ class Accounts:
             await self.changes.hold(tx, view, ChangeKind.PASSWORD, factor=factor)
             await self.sessions.end_all(tx, account, "owner")
 
-    async def welcome(self, tx: Tx, account: str, browser: str, network: str) -> None:
+    async def welcome(self, tx: Tx, account: str, origin: Origin) -> None:
         """The owner came back through this browser: it is known, and what strangers have used up
         of the account's tries counts no more."""
-        await self.sessions.remember(tx, account, browser, network)
+        await self.sessions.remember(tx, account, origin)
         for point in await queries.contact_points(tx, account):
             await throttle.clear(tx, self.address_key(point.address), _STRANGERS)
 
@@ -221,16 +232,28 @@ class Accounts:
         a = tables.accounts
         longer = a.c.frozen_until.is_(None) | (a.c.frozen_until < until)
         changed = await tx.run(
-            update(a).where(a.c.id == account, longer).values(frozen_until=until)
+            update(a)
+            .where(a.c.id == account, longer)
+            .values(frozen_until=until, frozen_why=why[:12])
         )
         await self.sessions.end_all(tx, account, "frozen")
         if changed:
             await record(self._database, tx, AccountFrozen(account, until, why))
 
+    async def thaw(self, tx: Tx, account: str, why: str) -> bool:
+        """End a freeze before its time; False when the account is not frozen for that reason. Only
+        who has seen a fresh proof may: a freeze of another reason stands."""
+        a = tables.accounts
+        of = (a.c.id == account, a.c.frozen_why == why, a.c.frozen_until > tx.now)
+        changed = await tx.run(update(a).where(*of).values(frozen_until=None, frozen_why=None))
+        if changed:
+            await record(self._database, tx, AccountThawed(account, why))
+        return bool(changed)
+
     async def factors_due(self) -> None:
         """Have accounts without a second factor reminded, and count those with one."""
         await self._database.retrying(self.demands.remind)
-        await self._database.retrying(self.adoption.keep)
+        await self.adoption.keep()
 
     async def _open_account(
         self, tx: Tx, account_class: str, address: str, key: str, kept: str
@@ -273,7 +296,7 @@ class Accounts:
         )
 
     async def _start(
-        self, tx: Tx, account: str, kept: str | None, browser: str, network: str, *, known: bool
+        self, tx: Tx, account: str, kept: str | None, origin: Origin, *, known: bool
     ) -> SignedIn | None:
         """A session after a right password; None when the account is frozen, or its password was
         replaced while the old one was being checked."""
@@ -281,7 +304,19 @@ class Accounts:
         if view.frozen(tx.now) or await queries.password_hash(tx, account) != kept:
             return None
         if await queries.has_factor(tx, account):
-            return await self.sessions.create(tx, account, browser, network, Stage.FACTOR)
+            return await self._session(tx, account, origin, Stage.FACTOR)
         if await self.demands.on_sign_in(tx, account):
-            return await self.sessions.create(tx, account, browser, network, Stage.ENROL)
-        return await self.sessions.enter(tx, account, browser, network, factor=False, known=known)
+            return await self._session(tx, account, origin, Stage.ENROL)
+        return await self.sessions.enter(
+            *(tx, account, origin.browser, origin.network),
+            factor=False,
+            known=known,
+            agent=origin.agent,
+            place=origin.place,
+        )
+
+    async def _session(self, tx: Tx, account: str, origin: Origin, stage: Stage) -> SignedIn:
+        browser, network = origin.browser, origin.network
+        return await self.sessions.create(
+            tx, account, browser, network, stage, agent=origin.agent, place=origin.place
+        )

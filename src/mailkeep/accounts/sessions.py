@@ -22,7 +22,7 @@ from .classes import Classes, ClassPolicy
 from .events import SessionsEnded, SignedInFact
 from .queries import account as account_of
 from .queries import knows_browser, session_view
-from .types import AccountSettings, AccountView, SessionView, SignedIn, Stage
+from .types import AccountSettings, AccountView, Origin, SessionView, SignedIn, Stage
 
 _s = tables.sessions
 _SEEN_STEP = MINUTE  #: how exactly the last use is kept: not every request needs a write
@@ -58,11 +58,14 @@ class Sessions:
         network: str,
         stage: Stage = Stage.FULL,
         *,
+        agent: str = "",
+        place: str | None = None,
         confirmed: bool = False,
     ) -> SignedIn:
         """A new session; its secret is returned once.
 
         Args:
+            browser, network, agent, place: see ``types.Origin``.
             confirmed: everything was shown for it just now by who was signed in already.
         """
         secret, session = tokens.link_secret(), new_id("ses", tx.now)
@@ -74,6 +77,8 @@ class Sessions:
                 stage=stage.value,
                 browser=browser,
                 network=network,
+                agent=agent,
+                place=place,
                 created_at=tx.now,
                 seen_at=tx.now,
                 confirmed_at=tx.now if confirmed else None,
@@ -90,17 +95,22 @@ class Sessions:
         *,
         factor: bool,
         known: bool | None = None,
+        agent: str = "",
+        place: str | None = None,
     ) -> SignedIn:
         """A full session for who has shown all that was asked.
 
         Args:
             factor: a second factor was proved for it.
+            agent, place: see ``types.Origin``.
             known: whether the account knows the browser, where that was looked up already.
         """
         if known is None:
             known = await knows_browser(tx, account, browser)
-        made = await self.create(tx, account, browser, network)
-        fact = SignedInFact(account, made.session, network, browser, factor, known)
+        made = await self.create(tx, account, browser, network, agent=agent, place=place)
+        fact = SignedInFact(
+            *(account, made.session, network, browser, factor, known), *(agent, place)
+        )
         await record(self._database, tx, fact)
         return made
 
@@ -115,9 +125,11 @@ class Sessions:
             == 1
         )
 
-    async def remember(self, tx: Tx, account: str, browser: str, network: str) -> None:
+    async def remember(self, tx: Tx, account: str, origin: Origin) -> None:
         """Make a browser known without letting it in: a session that has ended already."""
-        made = await self.create(tx, account, browser, network)
+        made = await self.create(
+            tx, account, origin.browser, origin.network, agent=origin.agent, place=origin.place
+        )
         await tx.run(
             update(_s).where(_s.c.id == made.session).values(ended_at=tx.now, ended_why="known")
         )
@@ -165,7 +177,7 @@ class Sessions:
         )
         if row is None:
             return None
-        if stage is Stage.FACTOR:
+        if stage is not Stage.FULL:
             waits = row["created_at"] > tx.now - self._settings.factor_life
             return session_view(row) if waits else None
         return session_view(row) if lives(row, self._classes.of(row["of_class"]), tx.now) else None
@@ -204,6 +216,15 @@ class Sessions:
         return self._keys.lookup_hash("session", tokens.fold(secret))
 
 
+async def unconfirm(tx: Tx, account: str, *, but: str = "") -> None:
+    """What was shown in other sessions before a factor was bound is no longer everything."""
+    await tx.run(
+        update(_s)
+        .where(_s.c.account_id == account, _s.c.id != but, _s.c.confirmed_at.is_not(None))
+        .values(confirmed_at=None)
+    )
+
+
 def lives(row: RowMapping, policy: ClassPolicy, now: Instant) -> bool:
     """Whether a full session that nobody ended is still good in its account's class (pure)."""
     return bool(
@@ -224,12 +245,3 @@ async def live(tx: Tx, account: AccountView, classes: Classes) -> list[SessionVi
     )
     policy = classes.of(account.account_class)
     return [session_view(row) for row in rows if lives(row, policy, tx.now)]
-
-
-async def unconfirm(tx: Tx, account: str, *, but: str = "") -> None:
-    """What was shown in other sessions before a factor was bound is no longer everything."""
-    await tx.run(
-        update(_s)
-        .where(_s.c.account_id == account, _s.c.id != but, _s.c.confirmed_at.is_not(None))
-        .values(confirmed_at=None)
-    )

@@ -41,6 +41,7 @@ accounts = Table(
     Column("class_since", Micros),  # NULL: since it was created
     Column("created_at", Micros, nullable=False),
     Column("frozen_until", Micros),
+    Column("frozen_why", String(12)),
 )
 
 contact_points = Table(
@@ -238,6 +239,8 @@ sessions = Table(
     Column("stage", String(8), nullable=False),
     Column("browser", String(48), nullable=False),
     Column("network", String(48), nullable=False),
+    Column("agent", String(48), nullable=False, server_default=""),  # pseudonym of its family
+    Column("place", String(8)),  # a country, where a proxy of ours tells it
     Column("created_at", Micros, nullable=False),
     Column("seen_at", Micros, nullable=False),
     Column("ended_at", Micros),

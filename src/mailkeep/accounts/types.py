@@ -55,14 +55,14 @@ class AccountSettings(msgspec.Struct, frozen=True):
         stranger_tries: the same from all unknown browsers together (SP 800-63B asks for a limit
             of 100). Known browsers have counts of their own, so that this locks no owner out.
         factor_tries: wrong second factors in a window; only who holds the password can use them up.
+        network_passkeys: sign-ins by passkey alone, and challenges for them, in a window from one
+            network; nothing can be guessed at them, so this only bounds our work.
+        code_sets: sets of saved codes that an account makes in a window.
         addresses: contact points of one account, unconfirmed ones included.
         additions: addresses that one account asks to add in a day: each sends a mail.
         say: time over which one address stops changes from notices no more often than
             ``denials``, or once where a bound factor was shown for the change.
         denials: see ``say``.
-        network_passkeys: sign-ins by passkey alone, and challenges for them, in a window from one
-            network; nothing can be guessed at them, so this only bounds our work.
-        code_sets: sets of saved codes that an account makes in a window.
         sign_ups: confirmation mails to one address in a day, asked for from one network.
         sign_ups_in_all: the same from everywhere.
         network_sign_ups: confirmation mails in a window that one network asks for.
@@ -76,16 +76,42 @@ class AccountSettings(msgspec.Struct, frozen=True):
     tries: int = 10
     stranger_tries: int = 100
     factor_tries: int = 5
+    network_passkeys: int = 60
+    code_sets: int = 5
     addresses: int = 5
     additions: int = 10
     say: Instant = 30 * DAY
     denials: int = 3
-    network_passkeys: int = 60
-    code_sets: int = 5
     sign_ups: int = 5
     sign_ups_in_all: int = 50
     network_sign_ups: int = 30
     sign_up_window: Instant = DAY
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a visit comes from, in pseudonyms.
+
+    Attributes:
+        browser: of the browser's own long-lived secret.
+        network: of its /24 or /48.
+        agent: of its family and system; "" when it does not say.
+        place: the country that our own proxy tells, where it does.
+    """
+
+    browser: str
+    network: str = ""
+    agent: str = ""
+    place: str | None = None
+
+
+class SignIn(msgspec.Struct, frozen=True):
+    """When an account was fully signed in to, and where from; see ``Origin``."""
+
+    at: Instant
+    browser: str
+    network: str = ""
+    agent: str = ""
+    place: str | None = None
 
 
 class AccountsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,6 +131,7 @@ class AccountView(msgspec.Struct, frozen=True):
     account_class: str  # see ``classes``
     created_at: Instant
     frozen_until: Instant | None
+    frozen_why: str | None = None
     class_since: Instant = 0
 
     def frozen(self, now: Instant) -> bool:
@@ -160,6 +187,8 @@ class SessionView(msgspec.Struct, frozen=True):
     browser: str
     network: str
     confirmed_at: Instant | None = None  #: when its owner last showed everything again
+    agent: str = ""
+    place: str | None = None
 
 
 class SignUp(msgspec.Struct, frozen=True):

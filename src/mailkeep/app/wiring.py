@@ -29,12 +29,15 @@ from mailkeep.signals.services import Signals
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.events import SignalRaised
 
+from .doubts import Doubts
+
 
 def subscribers(
     recovery: Recovery | None,
     canaries: Canaries | None,
     incidents: Incidents,
     response: Response,
+    doubts: Doubts,
     signals: Signals | None = None,
 ) -> list[Subscriber]:
     """The subscribers of a running Mailkeep, beside the watch, which reads every fact."""
@@ -47,11 +50,16 @@ def subscribers(
             ProviderUnrested: [incidents.on_rested],
             ProofVoided: [incidents.on_voided],
         },
+        "doubts": {
+            IncidentOpened: [doubts.on_incident],
+            IncidentUpdated: [doubts.on_incident],
+            IncidentClosed: [doubts.on_incident],
+        },
         "response": {
-            IncidentOpened: [response.player.on_incident],
-            IncidentUpdated: [response.player.on_incident],
-            IncidentContained: [response.player.on_incident],
-            IncidentClosed: [response.player.on_closed],
+            IncidentOpened: [response.player.on_incident, response.warner.on_incident],
+            IncidentUpdated: [response.player.on_incident, response.warner.on_incident],
+            IncidentContained: [response.player.on_incident, response.warner.on_incident],
+            IncidentClosed: [response.player.on_closed, response.warner.on_incident],
             SignalRaised: [response.player.on_signal],
             ProviderRestored: [response.player.on_route_back],
             ProviderUnrested: [response.player.on_route_back],

@@ -21,6 +21,7 @@ from .api.accounts import AccountsApi
 from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
 from .api.messages import Messages
+from .api.recoveries import RecoveriesApi
 from .console import operator as console_operator
 from .console.incidents import Console
 from .hooks.webhooks import probe, receive
@@ -67,7 +68,8 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(Messages, FactorsApi, IncidentsApi, receive, probe, healthz, readyz, metrics, key_set),
+        *(Messages, FactorsApi, IncidentsApi, RecoveriesApi, receive, probe),
+        *(healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(
@@ -124,12 +126,8 @@ def accounts_router(house: House) -> Router:
     return Router(
         "/",
         route_handlers=[
-            SignUpPages,
-            SignInPages,
-            AccountPages,
-            AddressPages,
-            FactorPages,
-            RecoverPages,
+            *(SignUpPages, SignInPages, AccountPages),
+            *(AddressPages, FactorPages, RecoverPages),
         ],
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},

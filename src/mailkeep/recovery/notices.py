@@ -1,4 +1,10 @@
-"""Owners are told what happened to their accounts, at every address (SP 800-63B-4 section 4.6)."""
+"""Owners are told what happened to their accounts, at every address (SP 800-63B-4 section 4.6).
+
+Security: a notice that can be denied carries a secret, so it is sealed at rest like a proof; it is
+kept until its arrival is reported all the same, since an account can be suspended behind a 200.
+"""
+
+from collections.abc import Set
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts.events import FactorReminderDue
@@ -20,12 +26,31 @@ class Notices:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def tell(self, tx: Tx, account: str, recovery: str, write: mails.Notice) -> None:
-        """Tell of a recovery; each mail carries a way to say: this was not me."""
+    async def tell(
+        self,
+        tx: Tx,
+        account: str,
+        recovery: str,
+        write: mails.Notice,
+        *,
+        without: Set[str] = frozenset(),
+    ) -> list[tuple[str, str]]:
+        """Tell of a recovery; each mail carries a way to say: this was not me.
+
+        Args:
+            without: providers over which this was told already ("": over any).
+
+        Returns the messages, each with the only provider that may carry it ("": any).
+        """
+        out = []
+        ways = [only for only in await self.ways(tx) if "".join(only) not in without]
         for point in await accounts.contact_points(tx, account):
-            for only in await self.ways(tx):
-                denial = await self._context.denial(tx, recovery, "".join(only))
-                await self.mail(tx, write(self._context.house, point.address, denial), only)
+            for only in ways:
+                provider = "".join(only)
+                denial = await self._context.denial(tx, recovery, provider)
+                content = write(self._context.house, point.address, denial)
+                out.append((await self.mail(tx, content, only, sealed=True), provider))
+        return out
 
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:
         """A factor was changed by who was signed in (ASVS 6.3.7)."""
@@ -56,7 +81,9 @@ class Notices:
         )
         return ((),) if pair is None else ((pair.link,), (pair.code,))
 
-    async def mail(self, tx: Tx, content: Content, only: tuple[str, ...]) -> None:
+    async def mail(
+        self, tx: Tx, content: Content, only: tuple[str, ...], *, sealed: bool = False
+    ) -> str:
         context = self._context
-        new = NewMessage(context.settings.notices, content, only=only)
-        await context.intake.accept(tx, context.intake.check(new))
+        new = NewMessage(context.settings.notices, content, only=only, sealed=sealed)
+        return await context.intake.accept(tx, context.intake.check(new))

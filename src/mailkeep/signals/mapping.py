@@ -10,6 +10,7 @@ from typing import Any
 
 from mailkeep.accounts.events import (
     AccountFrozen,
+    AccountThawed,
     ChangeDenied,
     ChangeSettled,
     FactorBound,
@@ -119,9 +120,14 @@ def _frozen(fact: AccountFrozen, at: Instant) -> list[Announcement]:
         body["reason"] = "hijacking"  # RISC 1.0 section 2.3
     return [
         Announcement(fact.account, Kind.DISABLED, body, _STATE, at, at),
-        # It ends by itself, without a fact of its own; a longer freeze takes this one's place.
+        # It ends by itself, without a fact of its own; a longer freeze, or an early end, takes
+        # this one's place.
         Announcement(fact.account, Kind.ENABLED, {}, _STATE, fact.until, fact.until),
     ]
+
+
+def _thawed(fact: AccountThawed, at: Instant) -> list[Announcement]:
+    return [Announcement(fact.account, Kind.ENABLED, {}, _STATE, at, at)]
 
 
 def _asked(fact: RecoveryRequested, at: Instant) -> list[Announcement]:
@@ -170,6 +176,7 @@ TABLE: Mapping[type[Fact], Callable[[Any, Instant], list[Announcement]]] = {
     ChangeSettled: _settled,
     ChangeDenied: _change_denied,
     AccountFrozen: _frozen,
+    AccountThawed: _thawed,
     RecoveryRequested: _asked,
     RecoveryDenied: _denied,
 }

@@ -9,7 +9,8 @@ import pytest
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts.factors import totp
-from mailkeep.accounts.factors.types import Source
+from mailkeep.accounts.factors.types import Source, Typed
+from mailkeep.accounts.types import Origin
 from mailkeep.base.clock import DAY, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotSignedIn, TooMany
 from mailkeep.events.types import Recorded
@@ -26,7 +27,8 @@ OWN = "three-herons-under-the-weir"
 
 
 async def finish(room: Room, browser: str, factor: str | None = None) -> None:
-    await room.recovery.finish(NEW, factor, browser=browser)
+    typed = None if factor is None else Typed(code=factor, browser=browser)
+    await room.recovery.finish(NEW, typed, origin=Origin(browser, "n"))
 
 
 async def give(room: Room, browser: str, *, link: object = None, code: object = None) -> None:
@@ -54,6 +56,7 @@ async def bind(room: Room, account: str) -> pyotp.TOTP:
     return app
 
 
+@pytest.mark.check("63B 4.2.3", "63B 4.6", "63B 4.2.2.2")
 async def test_link_and_code_over_two_routes_reset_the_password(room: Room, owner: Owner) -> None:
     account = await owner()
     session = await room.accounts.sign_in(ADDRESS, PASSWORD, browser="own", network="n")
@@ -81,6 +84,7 @@ async def test_link_and_code_over_two_routes_reset_the_password(room: Room, owne
         await finish(room, "phone")
 
 
+@pytest.mark.check("ASVS 2.3.1", "63B 4.2.2.2")
 async def test_either_proof_alone_opens_nothing(room: Room, owner: Owner) -> None:
     await owner()
     await room.ask("thief")
@@ -99,6 +103,7 @@ async def test_either_proof_alone_opens_nothing(room: Room, owner: Owner) -> Non
     assert await signs_in(room, PASSWORD)
 
 
+@pytest.mark.check("ASVS 6.6.2")
 async def test_the_asking_browser_with_the_code_does_not_profit_from_the_owners_link(
     room: Room, owner: Owner
 ) -> None:
@@ -118,6 +123,7 @@ async def test_the_asking_browser_with_the_code_does_not_profit_from_the_owners_
     assert await signs_in(room, NEW)
 
 
+@pytest.mark.check("ASVS 2.4.1")
 async def test_an_owner_may_use_the_mails_that_a_stranger_asked_for(
     room: Room, owner: Owner
 ) -> None:
@@ -131,6 +137,7 @@ async def test_an_owner_may_use_the_mails_that_a_stranger_asked_for(
     assert await signs_in(room, NEW)
 
 
+@pytest.mark.check("ASVS 15.4.2", "ASVS 6.5.1", "63B 4.2.1.2")
 async def test_proofs_count_for_one_password_and_in_their_time(
     room: Room, owner: Owner, clock: ManualClock
 ) -> None:
@@ -157,6 +164,7 @@ async def test_proofs_count_for_one_password_and_in_their_time(
         assert await room.recovery.sweep(tx) == 1
 
 
+@pytest.mark.check("ASVS 6.6.3")
 async def test_five_wrong_codes_end_a_code(room: Room, owner: Owner) -> None:
     await owner()
     await room.ask("own")
@@ -168,6 +176,9 @@ async def test_five_wrong_codes_end_a_code(room: Room, owner: Owner) -> None:
         await give(room, "own", code=code["code"])
 
 
+@pytest.mark.check(
+    "63B 4.2", "63B 4.2.2.2", "ASVS 6.4.3", "ASVS 6.3.4", "ASVS 6.3.5", "ASVS 16.3.3"
+)
 async def test_the_factor_comes_before_the_password(
     room: Room, owner: Owner, clock: ManualClock
 ) -> None:
@@ -216,6 +227,7 @@ async def test_the_factor_comes_before_the_password(
     assert (await room.facts())[-1][0] == "completed"
 
 
+@pytest.mark.check("ASVS 6.3.5")
 @pytest.mark.parametrize("end", ["expired", "denied", "tries_used_up"])
 async def test_who_is_stopped_by_the_factor_is_told_of_when_it_ends(
     room: Room, owner: Owner, clock: ManualClock, end: str
@@ -283,6 +295,7 @@ async def test_a_denial_voids_and_says_nothing(room: Room, owner: Owner) -> None
     assert await signs_in(room, PASSWORD)
 
 
+@pytest.mark.check("63B 4.3", "63B 5.3")
 async def test_a_denial_after_completion_takes_back_what_it_gave(
     room: Room, owner: Owner, clock: ManualClock
 ) -> None:
@@ -299,19 +312,22 @@ async def test_a_denial_after_completion_takes_back_what_it_gave(
     async with room.database.read() as tx:
         account = str((await room.facts())[0][1]["account"])
         assert not await accounts.knows_browser(tx, account, "thief")
-    # The owner may reset while the account is closed; it opens when its time is over, once.
+    # The owner may reset while the account is closed, and two fresh proofs open it.
+    assert not await signs_in(room, PASSWORD)
+    clock.advance(1)
     await room.ask("owner")
     link, code = await room.proofs()
     await give(room, "owner", link=link["link"], code=code["code"])
-    await room.recovery.finish(OWN, None, browser="owner")
-    assert not await signs_in(room, OWN)
-    clock.advance(3600)
+    await room.recovery.finish(OWN, None, origin=Origin("owner"))
+    assert await signs_in(room, OWN)
+    assert ("accounts.thawed", {"account": account, "why": "denied"}) in await room.facts("")
     await room.recovery.deny(str(second["denial"]))
     await room.recovery.deny(str(first["denial"]))
     assert await signs_in(room, OWN)
     assert not await signs_in(room, NEW)  # the thief's password is gone for good
 
 
+@pytest.mark.check("ASVS 6.1.1")
 async def test_who_reads_one_route_cannot_deny_every_recovery(room: Room, owner: Owner) -> None:
     await owner()
     for n in range(3):
@@ -345,6 +361,7 @@ async def test_who_reads_one_route_cannot_use_proofs_up(room: Room, owner: Owner
     assert await signs_in(room, NEW)
 
 
+@pytest.mark.check("Reset: lockout", "ASVS 6.1.1")
 async def test_strangers_cannot_use_the_mails_of_a_day_up(
     room: Room, owner: Owner, clock: ManualClock
 ) -> None:
@@ -362,6 +379,7 @@ async def test_strangers_cannot_use_the_mails_of_a_day_up(
     assert await signs_in(room, NEW)
 
 
+@pytest.mark.check("ASVS 6.1.1")
 async def test_after_a_recovery_strangers_guesses_lock_nobody_out(room: Room, owner: Owner) -> None:
     await owner()
     await room.ask("owner")
@@ -468,6 +486,7 @@ async def test_one_that_fails_holds_up_no_other(
     assert await room.recovery.planner.step() == 1
 
 
+@pytest.mark.check("Reset: time")
 async def test_a_wrong_code_costs_the_same_with_and_without_an_account(
     room: Room, owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -492,6 +511,7 @@ async def test_a_wrong_code_costs_the_same_with_and_without_an_account(
     assert costs[0] == costs[1] == (2, 1)
 
 
+@pytest.mark.check("ASVS 16.5.2")
 async def test_dependent_routes_are_not_two(room: Room, owner: Owner) -> None:
     await owner()
     room.graph(
@@ -528,6 +548,7 @@ async def test_what_one_party_may_have_had_twice_does_not_count(room: Room, owne
         await finish(room, "own")
 
 
+@pytest.mark.check("ASVS 16.5.2")
 async def test_a_refused_route_is_replaced_and_its_proof_void(room: Room, owner: Owner) -> None:
     await owner()
     await room.ask("own")
@@ -549,6 +570,7 @@ async def test_a_refused_route_is_replaced_and_its_proof_void(room: Room, owner:
     assert await signs_in(room, NEW)
 
 
+@pytest.mark.check("63B 4.3", "ASVS 16.5.2")
 async def test_a_cut_voids_what_went_through_it_also_what_was_redeemed(
     room: Room, owner: Owner
 ) -> None:
@@ -572,6 +594,7 @@ async def test_a_cut_voids_what_went_through_it_also_what_was_redeemed(
         assert len(await queries.accounts(tx, {reader}, 0, tx.now, "half_proven")) == 1
 
 
+@pytest.mark.check("ASVS 6.3.8")
 async def test_nobody_learns_whether_there_is_an_account(room: Room, owner: Owner) -> None:
     await owner()
     for address in (ADDRESS, "nobody@example.net"):
@@ -589,6 +612,7 @@ async def test_nobody_learns_whether_there_is_an_account(room: Room, owner: Owne
         await room.recovery.ask("no address", browser="b", network="n")
 
 
+@pytest.mark.check("ASVS 2.4.1")
 async def test_one_network_cannot_ask_without_end(room: Room, owner: Owner) -> None:
     await owner()
     for n in range(40):
@@ -598,6 +622,7 @@ async def test_one_network_cannot_ask_without_end(room: Room, owner: Owner) -> N
     assert [kind for kind, _ in await room.facts()].count("requested") == 30
 
 
+@pytest.mark.check("ASVS 16.2.5")
 async def test_no_secret_and_no_address_on_the_log(room: Room, owner: Owner) -> None:
     await owner()
     await room.ask("own")
@@ -663,3 +688,77 @@ async def test_an_old_link_posted_again_and_again_leaves_one_trace(
     with pytest.raises(TooMany):
         await give(room, "own", link=link["link"])
     assert [kind for kind, _ in await room.facts()].count("proof_failed") == 1
+
+
+@pytest.mark.check("ASVS 6.4.6")
+async def test_staff_start_a_recovery_and_learn_nothing(room: Room, owner: Owner) -> None:
+    await owner()
+    started = [
+        await room.recovery.start_for(one, by="key_staff")
+        for one in (ADDRESS, "nobody@example.net")
+    ]
+    assert all(one.startswith("rec_") for one in started)
+    room.database.clock.advance(0.01)
+    await room.recovery.planner.step()
+    link, code = await room.proofs()
+    assert {link["to"], code["to"]} == {ADDRESS}
+    await give(room, "owner", link=link["link"], code=code["code"])
+    await finish(room, "owner")
+    assert await signs_in(room, NEW)
+    for _ in range(40):
+        await room.recovery.start_for("nobody@example.net", by="key_staff")
+    await room.ask("own")  # a key that uses its share up takes nothing from the owner's network
+    for _ in range(3):
+        await room.recovery.planner.step()
+    assert len([1 for kind, _ in await room.facts() if kind == "proof_sent"]) == 4
+
+
+async def test_strangers_wrong_codes_are_bounded_over_requests_and_lock_no_owner_out(
+    room: Room, owner: Owner
+) -> None:
+    await owner()
+    room.context.settings = msgspec.structs.replace(room.settings, account_tries=6)
+    for n in range(2):
+        await room.ask(f"thief{n}")
+        for _ in range(4):
+            with pytest.raises(Conflict):
+                await give(room, f"thief{n}", code="WRNG-2345")
+    link, code = await room.proofs()
+    with pytest.raises(Conflict):  # right, and not looked at: the strangers' share is used up
+        await give(room, "thief1", code=code["code"])
+    await give(room, "owner", link=link["link"])  # who has shown the link is no such stranger
+    await give(room, "owner", code=code["code"])
+    await finish(room, "owner")
+    assert await signs_in(room, NEW)
+
+
+async def test_guessing_over_many_accounts_is_told_once_and_stops_nobody(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    await owner()
+    room.context.settings = msgspec.structs.replace(room.settings, guesses=5)
+    for n in range(12):
+        with pytest.raises(Conflict):
+            await give(room, f"browser{n}", code="WRNG-2345")
+    told = [fact for kind, fact in await room.facts() if kind == "guessing"]
+    assert told == [{"limit": 5, "seconds": 3600.0}]
+    await room.ask("own")
+    link, code = await room.proofs()
+    await give(room, "own", link=link["link"], code=code["code"])
+    await finish(room, "own")
+    assert await signs_in(room, NEW)
+
+
+async def test_no_more_than_so_many_mails_of_one_account_can_be_used_at_a_time(
+    room: Room, owner: Owner
+) -> None:
+    await owner()
+    room.context.settings = msgspec.structs.replace(room.settings, live=2, burst=40)
+    await room.ask("holder")
+    link, code = await room.proofs()
+    await give(room, "holder", link=link["link"])
+    for n in range(6):
+        await room.ask(f"stranger{n}")
+    assert len(await room.mails()) == 4
+    await give(room, "holder", code=code["code"])  # nobody's request has voided it
+    await finish(room, "holder")

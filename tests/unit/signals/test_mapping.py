@@ -34,6 +34,7 @@ def test_every_fact_that_is_told() -> None:
             Kind.CHANGE_REQUIRED,
         ],
         accounts.AccountFrozen("acc", UNTIL, "denied"): [Kind.DISABLED, Kind.ENABLED],
+        accounts.AccountThawed("acc", "denied"): [Kind.ENABLED],
         recovery.RecoveryRequested("rec", "acc", "a", "n", "b"): [Kind.RECOVERY],
         recovery.RecoveryDenied("rec", "acc", True, "p", True): [
             Kind.COMPROMISE,

@@ -9,7 +9,7 @@ from mailkeep.base.clock import iso
 from mailkeep.base.errors import Invalid, NotSignedIn, TooMany
 
 from .factors import rows as factor_rows
-from .showing import is_fresh, show_again
+from .showing import is_fresh, show_factor
 from .visit import SESSION, House, Visit
 
 
@@ -37,7 +37,7 @@ class AccountPages(Controller):
     async def password(self, visit: Visit, house: House) -> Template | Redirect:
         session = await visit.session()
         try:
-            factor = await show_again(visit, house, session)
+            factor = await show_factor(visit, house, session)
             await house.accounts.change_password(
                 session.account,
                 visit.form.get("current", ""),

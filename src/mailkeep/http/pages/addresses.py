@@ -112,6 +112,7 @@ async def _addresses(
         points = await queries.contact_points(tx, session.account)
         held = await house.accounts.changes.held(tx, session.account)
         kinds = {one.kind.value for one in await house.accounts.factors.bound(tx, session.account)}
+        factor = await queries.has_factor(tx, session.account)
         password = await queries.has_password(tx, session.account)
     news = [w for w in ("address_added", "address_removed", "changes_stopped") if visit.told(w)]
     return visit.page(
@@ -121,9 +122,10 @@ async def _addresses(
         news=news[0] if news else "",
         rows=[_row(point, held) for point in points],
         held=[one for one in held if one.what is not ChangeKind.PASSWORD],
-        fresh=is_fresh(house, session),
+        factor=factor,
         kinds=kinds,
         password=password,
+        fresh=is_fresh(house, session),
         most=house.accounts.settings.addresses,
         chosen=visit.form.get("point", ""),
     )

@@ -26,12 +26,15 @@ class SignInPages(Controller):
 
     @post("/sign-in", status_code=200)
     async def sign_in(self, visit: Visit, house: House) -> Template | Redirect:
+        origin = visit.origin
         try:
             made = await house.accounts.sign_in(
                 visit.form.get("address", ""),
                 visit.form.get("password", ""),
-                browser=visit.browser,
-                network=visit.network,
+                browser=origin.browser,
+                network=origin.network,
+                agent=origin.agent,
+                place=origin.place,
             )
         except (NotSignedIn, TooMany) as error:
             return _form(visit, house, error)
@@ -45,10 +48,14 @@ class SignInPages(Controller):
     @post("/sign-in/passkey", status_code=200)
     async def passkey(self, visit: Visit, house: House) -> Template | Redirect:
         """With a passkey and no password."""
-        answer = visit.form.get("assertion", "")
+        answer, origin = visit.form.get("assertion", ""), visit.origin
         try:
             made = await house.accounts.entering.by_passkey(
-                answer, browser=visit.browser, network=visit.network
+                answer,
+                browser=origin.browser,
+                network=origin.network,
+                agent=origin.agent,
+                place=origin.place,
             )
         except NotSignedIn as error:
             return _form(visit, house, error)
