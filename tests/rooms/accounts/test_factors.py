@@ -117,6 +117,7 @@ def room(database: Database, accounts: Accounts, keys: KeyRing, clock: ManualClo
 # --- saved codes ---------------------------------------------------------------------------
 
 
+@pytest.mark.check("63B 4.2.1.1", "63B 3.1.2.2", "ASVS 6.5.1", "ASVS 6.5.2", "ASVS 15.4.2")
 async def test_saved_codes_are_ten_slowly_hashed_and_good_once(room: Room, owner: Owner) -> None:
     """63B 4.2.1.1, 63B 3.1.2.2, ASVS 6.5.1, 6.5.2."""
     account = await owner()
@@ -165,12 +166,14 @@ async def test_codes_of_another_account_are_nothing(room: Room, owner: Owner) ->
 # --- tries ---------------------------------------------------------------------------------
 
 
+@pytest.mark.check("63B 3.2.2")
 def test_all_ways_together_are_the_hundred_that_one_authenticator_bears() -> None:
     """63B 3.2.2."""
     assert sum(SHARES.values()) <= 100
     assert set(SHARES) == set(Way)
 
 
+@pytest.mark.check("63B 3.2.2", "63B 4.2.1.1", "ASVS 6.1.1")
 @pytest.mark.parametrize("kind", [Kind.TOTP, Kind.SAVED_CODES])
 async def test_wrong_answers_in_a_row_block_one_way_and_no_other(
     room: Room, owner: Owner, kind: Kind
@@ -199,6 +202,7 @@ async def test_wrong_answers_in_a_row_block_one_way_and_no_other(
     assert (await room.show(account, codes[1] if right else room.code(app))).proved
 
 
+@pytest.mark.check("ASVS 6.1.1")
 async def test_a_thief_with_the_password_keeps_no_passkey_out(room: Room, owner: Owner) -> None:
     account = await owner()
     device = await room.passkey(account)
@@ -221,6 +225,7 @@ async def test_what_no_factor_can_answer_is_wrong(room: Room, owner: Owner) -> N
 # --- the record ----------------------------------------------------------------------------
 
 
+@pytest.mark.check("63B 4.1", "ASVS 6.5.6")
 async def test_every_authenticator_stays_on_record(room: Room, owner: Owner) -> None:
     """63B 4.1: time and source of each, the revoked ones too; their secrets are gone."""
     account = await owner()
@@ -335,6 +340,7 @@ async def test_names_are_short_and_theirs(room: Room, owner: Owner) -> None:
 # --- everything once more ------------------------------------------------------------------
 
 
+@pytest.mark.check("ASVS 7.5.3", "ASVS 7.2.4")
 async def test_a_stolen_session_changes_nothing(room: Room, owner: Owner) -> None:
     """ASVS 7.5.1, 7.2.4: even while its owner changes something, a copy of the session does not."""
     await owner()
@@ -355,6 +361,7 @@ async def test_a_stolen_session_changes_nothing(room: Room, owner: Owner) -> Non
         room.entering.require_fresh(now(), fresh)
 
 
+@pytest.mark.check("63B 4.1.2.1", "ASVS 7.5.3")
 async def test_with_a_factor_everything_includes_it(room: Room, owner: Owner) -> None:
     """63B 4.1.2.1: a new factor needs what the account needs."""
     account = await owner()
@@ -375,6 +382,7 @@ async def test_with_a_factor_everything_includes_it(room: Room, owner: Owner) ->
 # --- passkeys ------------------------------------------------------------------------------
 
 
+@pytest.mark.check("63B 2.2")
 async def test_a_passkey_is_a_second_factor(room: Room, owner: Owner) -> None:
     account = await owner()
     device = await room.passkey(account, Device(synced=True))
@@ -392,6 +400,7 @@ async def test_a_passkey_is_a_second_factor(room: Room, owner: Owner) -> None:
         await room.entering.second_step(again, answer)
 
 
+@pytest.mark.check("63B 2.2", "ASVS 6.3.4")
 async def test_a_passkey_alone_signs_in(room: Room, owner: Owner) -> None:
     account = await owner()
     device = await room.passkey(account)
@@ -439,6 +448,7 @@ async def test_a_question_is_good_once_here_and_for_five_minutes(room: Room, own
             await room.factors.bind_passkey(tx, account, Device().create(binding), Source("b2", ""))
 
 
+@pytest.mark.check("63B 4.3", "63B 5.3")
 async def test_a_copied_passkey_is_refused_and_reported(room: Room, owner: Owner) -> None:
     account = await owner()
     device = await room.passkey(account)

@@ -51,6 +51,7 @@ def test_what_is_wrong_is_said(raw: dict[str, object], words: str) -> None:
     assert words in str(caught.value)
 
 
+@pytest.mark.check("ASVS 13.3.1")
 @pytest.mark.parametrize("secret", ["token-in-the-file", "env:MISSING", "file:/nowhere"])
 def test_a_secret_in_the_file_or_missing_is_refused_unshown(secret: str) -> None:
     settings = parse(GOOD | {"provider": [PROVIDER | {"secret": secret}]})
