@@ -1,6 +1,7 @@
 # `make help` lists what there is.
 PYTHON ?= python3
 KILLS ?= 100
+RECOVERIES ?= 300
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
@@ -36,6 +37,7 @@ test: $(VENV)/.dev  ## everything that must hold
 prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs
 	$(BIN)/python tests/proofs/kills.py $(KILLS) > docs/proofs/kills.md.new
 	mv docs/proofs/kills.md.new docs/proofs/kills.md
+	RECOVERY_EXAMPLES=$(RECOVERIES) $(BIN)/pytest tests/rooms/recovery/test_machine.py --timeout 0
 	$(BIN)/python -m mailkeep_drill --kill9 10
 	git log -1 --format='%nMade by `make prove` on commit %h.' | cat drill-report/scorecard.md - > docs/proofs/drill.md
 	$(BIN)/python tests/proofs/timing.py > docs/proofs/timing.md.new
