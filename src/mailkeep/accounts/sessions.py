@@ -177,7 +177,7 @@ class Sessions:
         )
         if row is None:
             return None
-        if stage is Stage.FACTOR:
+        if stage is not Stage.FULL:
             waits = row["created_at"] > tx.now - self._settings.factor_life
             return session_view(row) if waits else None
         return session_view(row) if lives(row, self._classes.of(row["of_class"]), tx.now) else None

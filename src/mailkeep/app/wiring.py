@@ -29,12 +29,15 @@ from mailkeep.signals.services import Signals
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.events import SignalRaised
 
+from .doubts import Doubts
+
 
 def subscribers(
     recovery: Recovery | None,
     canaries: Canaries | None,
     incidents: Incidents,
     response: Response,
+    doubts: Doubts,
     signals: Signals | None = None,
 ) -> list[Subscriber]:
     """The subscribers of a running Mailkeep, beside the watch, which reads every fact."""
@@ -46,6 +49,11 @@ def subscribers(
             ProviderRested: [incidents.on_rested],
             ProviderUnrested: [incidents.on_rested],
             ProofVoided: [incidents.on_voided],
+        },
+        "doubts": {
+            IncidentOpened: [doubts.on_incident],
+            IncidentUpdated: [doubts.on_incident],
+            IncidentClosed: [doubts.on_incident],
         },
         "response": {
             IncidentOpened: [response.player.on_incident, response.warner.on_incident],

@@ -190,14 +190,13 @@ async def test_adoption_is_counted_by_day_and_class(
     one, _ = await owner(), await owner("grace@example.net")
     await accounts.sign_up("never@example.net", PASSWORD, "n")
     began = clock.now()
-    async with database.write() as tx:
-        await adoption.take(tx)
+    await accounts.adoption.keep()
     clock.advance(1 * DAYS)
     await bind(accounts, database, keys, one)
     await accounts.factors.new_codes(one, Source("b", "n"))
     for _ in range(2):  # a day is counted again and again, and stays one
-        async with database.write() as tx:
-            await adoption.take(tx)
+        await accounts.adoption.keep()
+        clock.advance(3600)
     async with database.read() as tx:
         first, second = await adoption.over_time(tx, began)
     assert (first.accounts, first.any, second.accounts, second.any) == (2, 0, 2, 1)

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from mailkeep.accounts import tables
 from mailkeep.base.clock import HOUR, Instant, iso
-from mailkeep.store.database import Tx
+from mailkeep.store.database import Database, Tx
 
 from .types import LASTING, Kind
 
@@ -38,42 +38,57 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Adoption:
-    """Takes the count of the day every hour."""
+    """Takes the count of the day every hour.
 
-    def __init__(self) -> None:
+    Args:
+        database: where accounts are kept.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._taken_at = 0
 
-    async def keep(self, tx: Tx) -> None:
-        if tx.now - self._taken_at >= EVERY:
-            await take(tx)
-            self._taken_at = tx.now
+    async def keep(self) -> None:
+        """Take it, when it is time. The counting only reads: over a million accounts it takes
+        seconds, for which no writer may wait."""
+        async with self._database.read() as tx:
+            if tx.now - self._taken_at < EVERY:
+                return
+            now, counts = tx.now, await count(tx)
+        self._taken_at = now
+        await self._database.retrying(lambda tx: write(tx, counts))
 
 
-async def take(tx: Tx) -> None:
-    """Count now, as the count of this day."""
-    day = iso(tx.now)[:10]
+async def count(tx: Tx) -> list[tuple[str, str, int]]:
+    """Class, kind (also ``ALL`` and ``ANY``), and how many accounts there are of it now."""
     confirmed = select(_c.c.id).where(_c.c.account_id == _a.c.id, _c.c.confirmed_at.is_not(None))
     alive = confirmed.exists()
     number = func.count(_a.c.id.distinct()).label("n")
-    rows = []
-    everyone = select(_a.c["class"], number).where(alive).group_by(_a.c["class"])
-    rows += [(row["class"], ALL, row["n"]) for row in await tx.all(everyone)]
+    of_class = _a.c["class"]
+    everyone = select(of_class, number).where(alive).group_by(of_class)
+    rows = [(row["class"], ALL, row["n"]) for row in await tx.all(everyone)]
     bound = (
-        select(_a.c["class"], number)
+        select(of_class, number)
         .join(_f, _f.c.account_id == _a.c.id)
         .where(alive, _f.c.revoked_at.is_(None))
     )
-    having = bound.where(_f.c.kind.in_(sorted(LASTING))).group_by(_a.c["class"])
+    having = bound.where(_f.c.kind.in_(sorted(LASTING))).group_by(of_class)
     rows += [(row["class"], ANY, row["n"]) for row in await tx.all(having)]
-    of_kind = bound.add_columns(_f.c.kind).group_by(_a.c["class"], _f.c.kind)
-    rows += [(row["class"], row["kind"], row["n"]) for row in await tx.all(of_kind)]
+    of_kind = bound.add_columns(_f.c.kind).group_by(of_class, _f.c.kind)
+    return rows + [(row["class"], row["kind"], row["n"]) for row in await tx.all(of_kind)]
+
+
+async def write(tx: Tx, counts: list[tuple[str, str, int]]) -> None:
+    """Keep counts as those of this day."""
+    day = iso(tx.now)[:10]
     await tx.run(_n.delete().where(_n.c.day == day))
-    for account_class, kind, count in rows:
-        values = {"day": day, "class": account_class, "kind": kind, "accounts": count}
-        row = tx.upsert(_n).values(**values)
+    for account_class, kind, accounts in counts:
+        row = tx.upsert(_n).values(
+            {"day": day, "class": account_class, "kind": kind, "accounts": accounts}
+        )
         await tx.run(
             row.on_conflict_do_update(
-                index_elements=["day", "class", "kind"], set_={"accounts": count}
+                index_elements=["day", "class", "kind"], set_={"accounts": accounts}
             )
         )
 

@@ -14,16 +14,25 @@ from .visit import House, Visit
 
 
 async def show_again(visit: Visit, house: House, session: SessionView) -> bool:
-    """Look at the fields ``current`` and ``factor``; returns whether a bound factor was shown. Who
-    has shown everything for this session a short while ago need not again.
+    """Look at the fields ``current`` and ``factor``; returns whether a bound factor was shown. A
+    form without them will do for who has shown everything in this session a short while ago; what
+    is typed all the same is looked at.
 
     Raises:
         NotSignedIn: one of them is wrong, and names itself.
         TooMany: too many wrong ones.
     """
-    if not is_fresh(house, session):
-        await house.accounts.passwords.prove(session.account, visit.form.get("current", ""))
-    return await show_factor(visit, house, session)
+    if "current" not in visit.form and is_fresh(house, session):
+        return await _has_factor(house, session)
+    await house.accounts.passwords.prove(session.account, visit.form.get("current", ""))
+    return await _prove(visit, house, session)
+
+
+async def show_factor(visit: Visit, house: House, session: SessionView) -> bool:
+    """The same for the second factor alone; False where none is bound."""
+    if "factor" not in visit.form and is_fresh(house, session):
+        return await _has_factor(house, session)
+    return await _prove(visit, house, session)
 
 
 def is_fresh(house: House, session: SessionView) -> bool:
@@ -36,12 +45,13 @@ def is_fresh(house: House, session: SessionView) -> bool:
     return True
 
 
-async def show_factor(visit: Visit, house: House, session: SessionView) -> bool:
-    """The same for the second factor alone; False where none is bound."""
+async def _has_factor(house: House, session: SessionView) -> bool:
+    async with house.database.read() as tx:
+        return await queries.has_factor(tx, session.account)
+
+
+async def _prove(visit: Visit, house: House, session: SessionView) -> bool:
     factors, account = house.accounts.factors, session.account
-    if is_fresh(house, session):
-        async with house.database.read() as tx:
-            return await queries.has_factor(tx, account)
     lane = Lane(Way.ACCOUNT, session.browser)
     weighed = await factors.weigh(account, visit.typed("factor"), lane)
     async with house.database.write() as tx:
