@@ -144,8 +144,8 @@ async def test_a_denial_stops_a_reset_and_answers_the_same(up: Up) -> None:
         wrong = await grace.post("/deny", secret="0" * 26)
         assert right == wrong
         assert right[0] == 200
-        assert "sign-in works again after an hour" in right[1]
-        assert "the new one is good after that hour" in right[1]
+        assert "the account is closed to everybody for an hour" in right[1]
+        assert "You need not wait for that" in right[1]
         assert (await thief.post("/recover/finish", password=NEW))[0] == 409
 
 
