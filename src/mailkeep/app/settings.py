@@ -26,6 +26,8 @@ from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
+from mailkeep.signals import types as signal_types
+from mailkeep.signals.types import SignalSettings
 from mailkeep.smtp import types as smtp_types
 from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.trust import register
@@ -62,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         public_url: under which people and providers reach the pages and webhooks.
         trusted_proxies: networks of our own reverse proxies, whose ``X-Forwarded-For`` is believed.
+        country_header: header in which they tell a visitor's country, if one does.
         database: ``sqlite:///…`` or ``postgresql://…``, or where such a URL is: ``env:NAME``,
             ``file:PATH``; empty means a file in the home directory.
         keep_unconfirmed: seconds for which an ordinary body is kept until a delivery is reported.
@@ -79,11 +82,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
         telemetry: who may read the metrics, and who is told that we live.
+        signals: other services are told of security events; no receiver is heard without this
+            table.
         submission: applications hand mail in by SMTP; nothing listens for it without this table.
     """
 
     public_url: str = "http://localhost:8025"
     trusted_proxies: tuple[str, ...] = ()
+    country_header: str = ""
     database: str = ""
     keep_unconfirmed: float = 3600.0
     keep_doubted: float = 86_400.0
@@ -103,6 +109,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     playbook: tuple[PlaybookSettings, ...] = ()
     telemetry: TelemetrySettings = TelemetrySettings()
     submission: SubmissionSettings | None = None
+    signals: SignalSettings | None = None
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -194,6 +201,8 @@ def parse(raw: Mapping[str, object]) -> Settings:
     _check_streams(settings)
     if settings.submission is not None:
         smtp_types.check(settings.submission, settings.streams())
+    if settings.signals is not None:
+        signal_types.check(settings.signals)
     canary, honey = watching.check(settings)
     for provider in settings.provider:
         bounces = provider.options.get("return_path_domain", "").strip().lower()
@@ -242,6 +251,12 @@ def _check_recovery(settings: Settings) -> None:
             )
         if field != "notices" and not streams[name].secret:
             raise BadSettings(f"recovery: {field}: stream {name} must be secret = true")
+
+    if settings.recovery.hold_alone < 3600:
+        raise BadSettings("recovery: hold_alone must be an hour at least: it stands for a factor")
+    for name in ("hold", "hold_long", "hold_most", "hold_open"):
+        if getattr(settings.recovery, name) < 0:
+            raise BadSettings(f"recovery: {name} is below 0")
 
 
 def _check_playbooks(settings: Settings) -> None:
@@ -308,6 +323,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "playbook": PlaybookSettings,
     "telemetry": TelemetrySettings,
     "submission": SubmissionSettings,
+    "signals": SignalSettings,
     **watching.TABLES,
 }
 

@@ -266,7 +266,7 @@ class Intake:
             rows.facts.append(MessageGivenUp(message, stream.name, address, "honey"))
             return message
         hour, data = None, content
-        if stream.secret:
+        if stream.secret or new.sealed:
             hour, data = self._keys.seal_until(expires_at, f"body {message}", content)
         rows.bodies.append({"message_id": message, "hour": hour, "data": data})
         return message

@@ -42,6 +42,23 @@ async def attempted(tx: Tx, message_id: str) -> frozenset[str]:
     return frozenset(row["provider"] for row in rows)
 
 
+async def took(tx: Tx, messages: Collection[str]) -> frozenset[str]:
+    """Every provider that accepted one of some messages, of which it has not said since that it
+    did not arrive."""
+    a, m = tables.attempts, tables.messages
+    rows = await tx.all(
+        select(a.c.provider)
+        .join(m, m.c.id == a.c.message_id)
+        .where(
+            a.c.message_id.in_(messages),
+            a.c.outcome == "accepted",
+            m.c.status.not_in([Status.BOUNCED.value, Status.GIVEN_UP.value]),
+        )
+        .distinct()
+    )
+    return frozenset(row["provider"] for row in rows)
+
+
 async def standing(tx: Tx, providers: Iterable[str]) -> frozenset[str]:
     """Those of ``providers`` that are neither cut off nor resting."""
     s = tables.provider_states

@@ -137,6 +137,8 @@ class NewMessage(msgspec.Struct, frozen=True):
         idempotency: ``(caller, key)``: the same pair with the same content is the same message.
         ours: to a mailbox of our own, so nobody is exposed by it: it stays out of the ledger, and
             is forgotten soon.
+        sealed: its body is sealed at rest, as those of secret streams are: for what holds a secret
+            and must be sent again all the same when a provider drops it.
         body: the content as it is stored, where that was written beforehand: a large one is, so
             that nobody waits for it inside a transaction.
     """
@@ -149,6 +151,7 @@ class NewMessage(msgspec.Struct, frozen=True):
     expires_at: Instant | None = None
     idempotency: tuple[str, str] | None = None
     ours: bool = False
+    sealed: bool = False
     body: bytes | None = None
 
 
