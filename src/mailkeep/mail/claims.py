@@ -171,7 +171,7 @@ class _Moved:
             rows = await tx.tuples(
                 update(m).where(*movable).values(status=status.value).returning(m.c.id)
             )
-            await shred_bodies(tx, [row[0] for row in rows])
+            shred_bodies(tx, [row[0] for row in rows])
 
 
 async def _ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None], _Ours]:
@@ -206,7 +206,7 @@ async def _ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None
 
 
 def _names(address: str, copies: str) -> list[str]:
-    return recipients.exposed({"address_id": address, "copies": copies})
+    return recipients.exposed(address, copies)
 
 
 async def _addresses(tx: Tx, names: Collection[str]) -> dict[str, str]:

@@ -5,18 +5,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from mailkeep.base.clock import SECOND
 from mailkeep.events.log import record
 from mailkeep.events.types import Fact
 from mailkeep.providers.types import ClaimKind, Outcome, OutcomeKind
 from mailkeep.store.database import Database, Tx
-from mailkeep.store.repeated import Repeated
+from mailkeep.store.repeated import Among, Repeated
+from mailkeep.store.ways import Rows
 
 from . import tables
 from .events import AttemptFinished, MessageGivenUp
-from .outbox import shred_bodies
+from .outbox import STATES, shred_bodies
 from .routing import backoff
 from .types import Job, Status
 
@@ -55,6 +56,9 @@ _AGAIN = Repeated(
     lambda _insert: (
         update(_m).where(_HELD).values(status=Status.QUEUED.value, next_at=bindparam("when"))
     )
+)
+_LOCK = Repeated(
+    lambda _insert: select(_m.c.id).where(Among(_m.c.id, "ids")).order_by(_m.c.id).with_for_update()
 )
 _GIVE_UP = Repeated(lambda _insert: update(_m).where(_HELD).values(status=Status.GIVEN_UP.value))
 
@@ -97,16 +101,16 @@ async def finish(database: Database, tx: Tx, finished: Sequence[Finished]) -> li
     if tx.is_postgresql:
         # In the order in which everybody locks them, and before what was told of them is read: a
         # claim under way is then seen, or comes after.
-        await tx.run(select(_m.c.id).where(_m.c.id.in_(ids)).order_by(_m.c.id).with_for_update())
+        await tx.fetch(_LOCK, ids=ids)
     todo = _Written()
     for one in finished:
         _sort(todo, tx, one)
-    await tx.many(_RESULT, todo.attempts)
+    tx.many(_RESULT, todo.attempts)
     if todo.accepted:
         await _accept(tx, todo)
-    await tx.many(_AGAIN, todo.again)
-    await tx.many(_GIVE_UP, todo.given_up)
-    await shred_bodies(tx, todo.shredded)
+    tx.many(_AGAIN, todo.again)
+    tx.many(_GIVE_UP, todo.given_up)
+    shred_bodies(tx, todo.shredded)
     await record(database, tx, *todo.facts)
     return [None] * len(finished)
 
@@ -166,9 +170,13 @@ def _result(
 
 async def _accept(tx: Tx, todo: _Written) -> None:
     """A provider took these: what it told of them before it answered counts now."""
-    told = await _told_already(tx, todo.accepted)
+    accepted = todo.accepted
+    claims, states = await tx.fetch_each(
+        (_TOLD, {"ids": [one.job.message for one in accepted]}), (STATES, {})
+    )
+    told = _told_already(claims, accepted)
     rows = []
-    for one in todo.accepted:
+    for one in accepted:
         message = one.job.message
         status = told.get((message, one.job.provider), Status.ACCEPTED)
         rows.append(
@@ -176,30 +184,40 @@ async def _accept(tx: Tx, todo: _Written) -> None:
         )
         if status is not Status.ACCEPTED:
             todo.shredded.append(message)
-    await tx.many(_ACCEPT, rows)
-    left = await _left_meanwhile(tx, [one.job for one in todo.accepted if not one.job.secret])
-    if left:
-        # Whoever left the provider sent again what was accepted by then; these were on their way.
-        accepted = (_m.c.attempt_id == bindparam("attempt")) & (
-            _m.c.status == Status.ACCEPTED.value
-        )
-        elsewhere = (_m.c.id == bindparam("of")) & (_m.c.only != bindparam("but"))
-        values = {"status": Status.QUEUED.value, "next_at": tx.now}
-        await tx.run(update(_m).where(elsewhere, accepted).values(values), left)
+    tx.many(_ACCEPT, rows)
+    # Whoever left the provider sent again what was accepted by then; these were on their way.
+    left = _left_meanwhile(states, [one.job for one in accepted if not one.job.secret])
+    tx.many(_ELSEWHERE, [row | {"when": tx.now} for row in left])
 
 
-async def _told_already(tx: Tx, accepted: Sequence[Finished]) -> dict[tuple[str, str], Status]:
-    """What providers said of messages before their own answers were written down."""
-    c = tables.claims.c
-    own = {(one.job.message, one.job.address) for one in accepted}
-    found = await tx.tuples(
-        select(c.message_id, c.provider, c.event, c.address_id).where(
-            c.message_id.in_([one.job.message for one in accepted]),
-            c.event.in_([ClaimKind.DELIVERED.value, ClaimKind.BOUNCED.value]),
+_ELSEWHERE = Repeated(
+    lambda _insert: (
+        update(_m)
+        .where(
+            _m.c.id == bindparam("of"),
+            _m.c.only != bindparam("but"),
+            _m.c.attempt_id == bindparam("attempt"),
+            _m.c.status == Status.ACCEPTED.value,
         )
+        .values(status=Status.QUEUED.value, next_at=bindparam("when"))
     )
+)
+
+
+_c = tables.claims.c
+_TOLD = Repeated(
+    lambda _insert: select(_c.message_id, _c.provider, _c.event, _c.address_id).where(
+        Among(_c.message_id, "ids"),
+        or_(_c.event == ClaimKind.DELIVERED.value, _c.event == ClaimKind.BOUNCED.value),
+    )
+)
+
+
+def _told_already(claims: Rows, accepted: Sequence[Finished]) -> dict[tuple[str, str], Status]:
+    """What providers said of messages before their own answers were written down."""
+    own = {(one.job.message, one.job.address) for one in accepted}
     out: dict[tuple[str, str], Status] = {}
-    for message, provider, event, address in found:
+    for message, provider, event, address in claims:
         if (message, address) not in own:
             continue  # about somebody who got a copy
         if event == ClaimKind.DELIVERED.value:
@@ -209,11 +227,9 @@ async def _told_already(tx: Tx, accepted: Sequence[Finished]) -> dict[tuple[str,
     return out
 
 
-async def _left_meanwhile(tx: Tx, jobs: Sequence[Job]) -> list[dict[str, str]]:
+def _left_meanwhile(states: Rows, jobs: Sequence[Job]) -> list[dict[str, Any]]:
     """Those whose provider was cut off, or went to rest, while their attempt was under way."""
-    states = tables.provider_states.c
-    rows = await tx.tuples(select(states.provider, states.cut_at, states.rested_at))
-    left = {name: max(cut or 0, rested or 0) for name, cut, rested in rows}
+    left = {name: max(cut or 0, rested or 0) for name, cut, rested in states}
     return [
         {"of": job.message, "attempt": job.attempt, "but": job.provider}
         for job in jobs
