@@ -17,8 +17,8 @@ from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
 from . import problems
+from .api import messages
 from .api.incidents import IncidentsApi
-from .api.messages import Messages
 from .console import operator as console_operator
 from .console.incidents import Console
 from .hooks.webhooks import probe, receive
@@ -31,6 +31,7 @@ from .pages.sign_up import SignUpPages
 from .pages.visit import House, on_error, visit
 from .port import Incoming, Running
 from .requests import Requests
+from .short import ShortWay
 from .telemetry import healthz, metrics, readyz
 
 HERE = Path(__file__).parent
@@ -62,7 +63,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(Messages, IncidentsApi, receive, probe, healthz, readyz, metrics),
+        *(messages.Messages, IncidentsApi, receive, probe, healthz, readyz, metrics),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(
@@ -104,7 +105,10 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         response_headers=HEADERS,
         logging_config=None,
     )
-    app.asgi_handler = Requests(app.asgi_handler, running.telemetry.request)
+    rest = app.asgi_handler
+    if not hosts:  # else the framework looks at the names first
+        rest = ShortWay(app, rest, messages.PATH, messages.accept, running, HEADERS)
+    app.asgi_handler = Requests(rest, running.telemetry.request)
     return app
 
 
