@@ -10,7 +10,7 @@ from mailkeep.base.errors import NotFound
 from mailkeep.store.database import Tx
 
 from . import tables
-from .types import AccountClass, AccountView, ContactPoint, SessionView, Stage
+from .types import AccountView, ContactPoint, SessionView, Stage
 
 _a, _c, _s = tables.accounts, tables.contact_points, tables.sessions
 
@@ -26,9 +26,7 @@ async def account(tx: Tx, account_id: str, *, lock: bool = False) -> AccountView
     row = await tx.one(query.with_for_update() if lock else query)
     if row is None:
         raise NotFound("no such account")
-    return AccountView(
-        row["id"], AccountClass(row["class"]), row["created_at"], row["frozen_until"]
-    )
+    return AccountView(row["id"], row["class"], row["created_at"], row["frozen_until"])
 
 
 async def by_address(tx: Tx, address_key: str) -> ContactPoint | None:

@@ -20,7 +20,7 @@ accounts = Table(
     "accounts",
     metadata,
     Column("id", String(40), primary_key=True),
-    Column("class", String(12), nullable=False),
+    Column("class", String(32), nullable=False),
     Column("created_at", Micros, nullable=False),
     Column("frozen_until", Micros),
 )

@@ -33,6 +33,7 @@ from .port import Incoming, Running
 from .requests import Requests
 from .short import ShortWay
 from .telemetry import healthz, metrics, readyz
+from .well_known import key_set
 
 HERE = Path(__file__).parent
 MAX_BODY = 50 * 1024 * 1024
@@ -63,7 +64,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(messages.Messages, IncidentsApi, receive, probe, healthz, readyz, metrics),
+        *(messages.Messages, IncidentsApi, receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(
