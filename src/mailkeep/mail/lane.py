@@ -130,11 +130,14 @@ class Lane:
         provider was left meanwhile."""
         place = self._places[job.provider]
         ahead = place.locked()
-        try:
-            async with asyncio.timeout(STUCK_SECONDS):
-                await place.acquire()
-        except TimeoutError:
-            return None
+        if not ahead:
+            await place.acquire()
+        else:
+            try:
+                async with asyncio.timeout(STUCK_SECONDS):
+                    await place.acquire()
+            except TimeoutError:
+                return None
         try:
             if ahead and not self.breakers.get(job.provider, Breaker()).closed():
                 return None

@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,15 +46,18 @@ class Tx:
 
     Attributes:
         now: the instant at which the transaction began; all its writes share it.
-        order: keeps what the transaction records in its order.
     """
 
     def __init__(self, way: Way, now: Instant) -> None:
         self._way = way
         self.now = now
-        self.order = Order(now)
         self.after_commit: list[Callable[[], None]] = []
         self._deferred: dict[Flush, list[Any]] = {}
+
+    @cached_property
+    def order(self) -> Order:
+        """Keeps what the transaction records in its order."""
+        return Order(self.now)
 
     @property
     def is_postgresql(self) -> bool:
