@@ -22,7 +22,10 @@ class SignUpOnTaken(Fact, frozen=True):
 
 @fact("accounts.signed_in")
 class SignedInFact(Fact, frozen=True):
-    """A full session was made. ``factor``: a second factor was proved for it."""
+    """A full session was made. ``factor``: a second factor was proved for it.
+
+    ``agent``: pseudonym of the browser's family; ``place``: a country, where a proxy tells it.
+    """
 
     account: str
     session: str
@@ -30,11 +33,14 @@ class SignedInFact(Fact, frozen=True):
     browser: str
     factor: bool
     known_browser: bool
+    agent: str = ""
+    place: str | None = None
 
 
 @fact("accounts.sign_in_failed")
 class SignInFailed(Fact, frozen=True):
-    """A sign-in was refused. ``why``: password, frozen, throttled, factor, factor_throttled.
+    """A sign-in was refused. ``why``: password, frozen, throttled, factor, factor_throttled,
+    passkey.
 
     ``account`` is None where no account has that address.
     """
@@ -47,10 +53,70 @@ class SignInFailed(Fact, frozen=True):
 
 @fact("accounts.factor_bound")
 class FactorBound(Fact, frozen=True):
-    """A second factor was bound: every contact point is to be told."""
+    """A second factor was bound: every contact point is to be told. ``factor_kind``:
+    see ``factors.types.Kind``."""
 
     account: str
     factor: str
+    factor_kind: str
+    browser: str
+    network: str
+
+
+@fact("accounts.factor_revoked")
+class FactorRevoked(Fact, frozen=True):
+    """A second factor proves nothing any more. ``why``: owner, lost, replaced, with_last, recovery,
+    denied. Those that are replaced, or go with the last one, are told with what caused it."""
+
+    account: str
+    factor: str
+    factor_kind: str
+    why: str
+
+
+@fact("accounts.factor_blocked")
+class FactorBlocked(Fact, frozen=True):
+    """A factor was answered wrongly so often in a row that it is looked at no more on one way in
+    (SP 800-63B-4 section 3.2.2). ``way``: see ``factors.types.Way``."""
+
+    account: str
+    factor: str
+    factor_kind: str
+    way: str
+
+
+@fact("accounts.passkey_copied")
+class PasskeyCopied(Fact, frozen=True):
+    """A right signature whose counter had not grown was refused: somebody has a copy of the key."""
+
+    account: str
+    factor: str
+
+
+@fact("accounts.saved_code_used")
+class SavedCodeUsed(Fact, frozen=True):
+    """One of the saved codes was used. ``left``: how many are left."""
+
+    account: str
+    factor: str
+    left: int
+
+
+@fact("accounts.factor_reminder_due")
+class FactorReminderDue(Fact, frozen=True):
+    """An account without a second factor is to be reminded by mail. ``standing``, ``until``: see
+    ``factors.policy``."""
+
+    account: str
+    standing: str
+    until: int | None
+
+
+@fact("accounts.password_removed")
+class PasswordRemoved(Fact, frozen=True):
+    """An account has passkeys only: no reset writes a password to it."""
+
+    account: str
 
 
 @fact("accounts.password_set")
@@ -63,11 +129,16 @@ class PasswordSet(Fact, frozen=True):
 
 @fact("accounts.sessions_ended")
 class SessionsEnded(Fact, frozen=True):
-    """Sessions were ended before their time. ``why``: owner, recovery, denied, frozen, restored."""
+    """Sessions were ended before their time. ``why``: owner, recovery, denied, frozen, restored,
+    operator, class, forgotten.
+
+    ``session``: the one that was ended; None: all of the account.
+    """
 
     account: str
     count: int
     why: str
+    session: str | None = None
 
 
 @fact("accounts.frozen")
@@ -77,3 +148,77 @@ class AccountFrozen(Fact, frozen=True):
     account: str
     until: int
     why: str
+
+
+@fact("accounts.thawed")
+class AccountThawed(Fact, frozen=True):
+    """A freeze ended before its time: its owner gave a fresh proof. ``why`` it had been frozen."""
+
+    account: str
+    why: str
+
+
+@fact("accounts.change_held")
+class ChangeHeld(Fact, frozen=True):
+    """What opens or recovers the account was changed by who was signed in; every address is to be
+    told. Until ``until`` it can be stopped, and recovery goes by the addresses from before.
+
+    ``what``: see ``types.ChangeKind``. ``address``: the pseudonym of the one that it is about.
+    ``factor``: a bound second factor was shown for it.
+    """
+
+    account: str
+    change: str
+    what: str
+    address: str | None
+    until: int
+    factor: bool
+
+
+@fact("accounts.change_settled")
+class ChangeSettled(Fact, frozen=True):
+    """A change was not stopped in time: it counts."""
+
+    account: str
+    change: str
+    what: str
+    address: str | None
+
+
+@fact("accounts.changes_stopped")
+class ChangesStopped(Fact, frozen=True):
+    """Changes were stopped, all those of the account that were held. ``by``: owner, notice."""
+
+    account: str
+    changes: tuple[str, ...]
+    by: str
+
+
+@fact("accounts.change_denied")
+class ChangeDenied(Fact, frozen=True):
+    """Whoever holds a notice said: this was not me. ``provider`` carried it. ``acted``: changes
+    were stopped by it; an address that has stopped its share stops no more."""
+
+    account: str
+    change: str
+    address: str | None
+    provider: str
+    acted: bool
+
+
+@fact("accounts.class_changed")
+class ClassChanged(Fact, frozen=True):
+    """An operator gave an account another class; the audit chain says who."""
+
+    account: str
+    before: str
+    after: str
+
+
+@fact("accounts.imported")
+class AccountImported(Fact, frozen=True):
+    """An account was taken over from another system; the audit chain says by whom."""
+
+    account: str
+    addresses: tuple[str, ...]
+    account_class: str

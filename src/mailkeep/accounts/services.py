@@ -7,7 +7,7 @@ they are made), and locking an owner out by guessing (known browsers are counted
 
 from sqlalchemy import insert, select, update
 
-from mailkeep.base import addresses, tokens
+from mailkeep.base import addresses
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Conflict, Invalid, NotSignedIn, TooMany
 from mailkeep.base.ids import new_id
@@ -16,19 +16,22 @@ from mailkeep.base.secret import Secret
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
-from . import policy, queries, tables, throttle, totp
+from . import queries, tables, throttle
+from .administration import Administration
+from .changes import Changes
 from .classes import CUSTOMER, Classes
-from .events import (
-    AccountFrozen,
-    AccountOpened,
-    SignedInFact,
-    SignInFailed,
-    SignUpOnTaken,
-)
+from .confirming import Confirming
+from .contacts import Contacts
+from .entering import Entering
+from .events import AccountFrozen, AccountOpened, AccountThawed, SignInFailed, SignUpOnTaken
+from .factors.adoption import Adoption
+from .factors.demands import Demands
+from .factors.passkeys import Site
+from .factors.services import Factors
 from .hashing import SlowHash
 from .passwords import Passwords
 from .sessions import Sessions
-from .types import AccountSettings, SignedIn, SignUp, Stage
+from .types import AccountSettings, ChangeKind, Origin, SignedIn, SignUp, Stage
 
 _WRONG = "the address or the password is wrong"
 _STRANGERS = "strangers"
@@ -43,6 +46,7 @@ class Accounts:
         slow: hashes passwords and codes.
         settings: lifetimes and limits.
         classes: what holds for each class of accounts.
+        public_url: of the pages; passkeys sign for it.
     """
 
     def __init__(
@@ -52,14 +56,35 @@ class Accounts:
         slow: SlowHash,
         settings: AccountSettings | None = None,
         classes: Classes | None = None,
+        public_url: str = "http://localhost",
     ) -> None:
         self._database = database
         self._keys = keys
         self._slow = slow
         self.settings = settings or AccountSettings()
         self.classes = classes or Classes()
-        self.sessions = Sessions(database, keys, self.settings)
+        self.sessions = Sessions(database, keys, self.settings, self.classes)
         self.passwords = Passwords(database, slow, self.settings)
+        self.factors = Factors(database, keys, slow, self.settings, Site.of(public_url))
+        self.demands = Demands(database, self.classes)
+        self.adoption = Adoption(database)
+        self.entering = Entering(
+            database,
+            keys,
+            self.sessions,
+            self.passwords,
+            self.factors,
+            self.demands,
+            self.settings,
+        )
+        self.administration = Administration(database, self.sessions, self.classes)
+        self.confirming = Confirming(database, keys, slow, self.settings)
+        self.changes = Changes(
+            database, keys, self.sessions, self.passwords, self.settings, self.classes
+        )
+        self.contacts = Contacts(
+            database, self.confirming, self.changes, self.settings, self.address_key
+        )
 
     def address_key(self, address: str) -> str:
         """The pseudonym of a checked address, the same in every room."""
@@ -82,80 +107,48 @@ class Accounts:
         """
         address = addresses.parse(address)
         kept_password = await self.passwords.make(password, has_factor=False, about=[address])
-        code, handle = tokens.code(), tokens.link_secret()
-        kept_code = await self._slow.make("confirmation", code)
+        minted = await self.confirming.mint()
         key = self.address_key(address)
-        window, day = self.settings.window, self.settings.sign_up_window
         async with self._database.write() as tx:
-            if not await throttle.take(
-                tx, network, "sign_up", limit=self.settings.network_sign_ups, window=window
-            ):
-                may_mail = False
-            else:
-                # A network that uses up its own share keeps nobody elsewhere from signing up.
-                shares = [
-                    await throttle.take(tx, key, lane, limit=limit, window=day)
-                    for lane, limit in (
-                        (f"sign_up {network}", self.settings.sign_ups),
-                        ("sign_up", self.settings.sign_ups_in_all),
-                    )
-                ]
-                may_mail = all(shares)
+            may_mail = await self.confirming.may_mail(tx, key, network)
             owner = await queries.by_address(tx, key)
             point = None
             if owner is None:
                 point = await self._open_account(tx, account_class, address, key, kept_password)
             else:
                 await record(self._database, tx, SignUpOnTaken(owner.account, key, network))
-            await tx.run(
-                insert(tables.confirmations).values(
-                    id=new_id("cnf", tx.now),
-                    handle=self._keys.lookup_hash("confirmation", handle),
-                    contact_point_id=point,
-                    code=kept_code,
-                    expires_at=tx.now + self.settings.code_life,
-                    tries=0,
-                )
-            )
-        mailed = Secret(code) if owner is None and may_mail else None
-        return SignUp(handle, address, mailed, owner is not None, may_mail)
+            await self.confirming.open(tx, minted, point)
+        mailed = Secret(minted.code) if owner is None and may_mail else None
+        return SignUp(minted.handle, address, mailed, owner is not None, may_mail)
 
     async def confirm(self, confirmation: str, code: str) -> str:
-        """Confirm an address, once; returns the account.
-
-        It takes the handle that the signing-up browser holds and the code that was mailed. With
-        the code alone a stranger could sign up in somebody's name, choose the password, and have
-        the owner confirm it for them.
+        """Confirm the address of a sign-up, once; returns the account. See ``confirming``.
 
         Raises:
             Conflict: wrong, used, expired, tries used up, or taken meanwhile: the same words.
         """
-        c = tables.confirmations
-        handle = self._keys.lookup_hash("confirmation", tokens.fold(confirmation))
-        async with self._database.write() as tx:
-            open_still = (
-                c.c.handle == handle,
-                c.c.used_at.is_(None),
-                c.c.expires_at > tx.now,
-                c.c.tries < self.settings.code_tries,
-            )
-            taken = await tx.run(update(c).where(*open_still).values(tries=c.c.tries + 1))
-            row = await tx.one(select(c).where(c.c.handle == handle)) if taken else None
-        kept = None if row is None else row["code"]
-        right = await self._slow.check("confirmation", tokens.fold(code), kept)
-        account = None
-        if right and row is not None and row["contact_point_id"] is not None:
-            account = await self._confirmed(row["id"], row["contact_point_id"])
+        found = await self.confirming.check(confirmation, code)
+        account = None if found is None else await self._confirmed(*found)
         if account is None:
             raise Conflict("this code is wrong, used or expired; sign up again for a new one")
         return account
 
-    async def sign_in(self, address: str, password: str, *, browser: str, network: str) -> SignedIn:
+    async def sign_in(
+        self,
+        address: str,
+        password: str,
+        *,
+        browser: str,
+        network: str,
+        agent: str = "",
+        place: str | None = None,
+    ) -> SignedIn:
         """Check a password and make a session: full, or waiting for the second factor.
 
         Args:
             browser: pseudonym of the browser's own long-lived cookie.
             network: pseudonym of where it comes from.
+            agent, place: see ``types.Origin``.
 
         Raises:
             NotSignedIn: wrong, unknown or frozen: the same words after the same work.
@@ -182,15 +175,17 @@ class Accounts:
                 "too many tries; wait a while, or recover the account",
                 retry_after=self.settings.window / 1_000_000,
             )
-        right = await self._slow.check(
-            "password", policy.normalise(password[: policy.LONGEST + 1]), kept
-        )
+        right = await self.passwords.right(kept, password)
+        fresh = await self.passwords.anew(kept, password) if right else None
         async with self._database.write() as tx:
             made = None
             why = "password"
             if right and account is not None:
-                made = await self._start(tx, account, kept, browser, network, known=known)
+                origin = Origin(browser, network, agent, place)
+                made = await self._start(tx, account, kept, origin, known=known)
                 why = "frozen"
+                if made is not None and fresh is not None:
+                    await self.passwords.renew(tx, account, kept, fresh)
             if made is None:
                 await record(self._database, tx, SignInFailed(account, key, network, why))
             else:
@@ -199,43 +194,14 @@ class Accounts:
             raise NotSignedIn(_WRONG)
         return made
 
-    async def prove_factor(self, pending: str, code: str) -> SignedIn:
-        """Turn a session that waits for its factor into a full one, under a new secret.
+    async def change_password(
+        self, account: str, current: str, new: str, *, factor: bool = False
+    ) -> None:
+        """The signed-in owner chooses another password; every session ends, and the notice can
+        disable it while the change is held.
 
-        Raises:
-            NotSignedIn: the code is wrong or used, or the password was too long ago.
-            TooMany: too many wrong codes in this window.
-        """
-        made: SignedIn | None = None
-        async with self._database.write() as tx:
-            waiting = await self.sessions.find(tx, pending, Stage.FACTOR)
-            if waiting is not None:
-                # First the account, as everywhere; a recovery meanwhile has ended this session.
-                await queries.account(tx, waiting.account, lock=True)
-                waiting = await self.sessions.find(tx, pending, Stage.FACTOR)
-            proved: bool | None = False
-            if waiting is not None:
-                account = waiting.account
-                known = await queries.knows_browser(tx, account, waiting.browser)
-                # Who has stolen the password must not use up the tries of the owner's browser.
-                lane = f"totp {waiting.browser}" if known else "totp"
-                proved = await totp.prove(tx, self._keys, account, code, self.settings, lane=lane)
-                if proved and await self._end_pending(tx, waiting.id):
-                    made = await self._full(
-                        tx, account, waiting.browser, waiting.network, factor=True
-                    )
-                else:
-                    why = "factor_throttled" if proved is None else "factor"
-                    failed = SignInFailed(account, None, waiting.network, why)
-                    await record(self._database, tx, failed)
-        if proved is None:
-            raise TooMany("too many wrong codes", retry_after=self.settings.window / 1_000_000)
-        if made is None:
-            raise NotSignedIn("the code is wrong or used, or you waited too long")
-        return made
-
-    async def change_password(self, account: str, current: str, new: str) -> None:
-        """The signed-in owner chooses another password; every session ends.
+        Args:
+            factor: a bound second factor was shown for it.
 
         Raises:
             NotSignedIn: the current password is wrong.
@@ -244,20 +210,21 @@ class Accounts:
         """
         kept = await self.passwords.prove(account, current)
         async with self._database.read() as tx:
-            factor = await queries.has_factor(tx, account)
+            bound = await queries.has_factor(tx, account)
             about = [one.address for one in await queries.contact_points(tx, account)]
-        made = await self.passwords.make(new, has_factor=factor, about=about)
+        made = await self.passwords.make(new, has_factor=bound, about=about)
         async with self._database.write() as tx:
-            await queries.account(tx, account, lock=True)
+            view = await queries.account(tx, account, lock=True)
             if await queries.password_hash(tx, account) != kept:
                 raise NotSignedIn("the current password is wrong")
             await self.passwords.write(tx, account, made, by="change")
+            await self.changes.hold(tx, view, ChangeKind.PASSWORD, factor=factor)
             await self.sessions.end_all(tx, account, "owner")
 
-    async def welcome(self, tx: Tx, account: str, browser: str, network: str) -> None:
+    async def welcome(self, tx: Tx, account: str, origin: Origin) -> None:
         """The owner came back through this browser: it is known, and what strangers have used up
         of the account's tries counts no more."""
-        await self.sessions.remember(tx, account, browser, network)
+        await self.sessions.remember(tx, account, origin)
         for point in await queries.contact_points(tx, account):
             await throttle.clear(tx, self.address_key(point.address), _STRANGERS)
 
@@ -266,11 +233,28 @@ class Accounts:
         a = tables.accounts
         longer = a.c.frozen_until.is_(None) | (a.c.frozen_until < until)
         changed = await tx.run(
-            update(a).where(a.c.id == account, longer).values(frozen_until=until)
+            update(a)
+            .where(a.c.id == account, longer)
+            .values(frozen_until=until, frozen_why=why[:12])
         )
         await self.sessions.end_all(tx, account, "frozen")
         if changed:
             await record(self._database, tx, AccountFrozen(account, until, why))
+
+    async def thaw(self, tx: Tx, account: str, why: str) -> bool:
+        """End a freeze before its time; False when the account is not frozen for that reason. Only
+        who has seen a fresh proof may: a freeze of another reason stands."""
+        a = tables.accounts
+        of = (a.c.id == account, a.c.frozen_why == why, a.c.frozen_until > tx.now)
+        changed = await tx.run(update(a).where(*of).values(frozen_until=None, frozen_why=None))
+        if changed:
+            await record(self._database, tx, AccountThawed(account, why))
+        return bool(changed)
+
+    async def factors_due(self) -> None:
+        """Have accounts without a second factor reminded, and count those with one."""
+        await self._database.retrying(self.demands.remind)
+        await self.adoption.keep()
 
     async def _open_account(
         self, tx: Tx, account_class: str, address: str, key: str, kept: str
@@ -278,7 +262,12 @@ class Accounts:
         account, point = new_id("acc", tx.now), new_id("cpt", tx.now)
         await tx.run(
             insert(tables.accounts).values(
-                {"id": account, "class": account_class, "created_at": tx.now}
+                {
+                    "id": account,
+                    "class": account_class,
+                    "class_since": tx.now,
+                    "created_at": tx.now,
+                }
             )
         )
         await tx.run(
@@ -290,25 +279,11 @@ class Accounts:
         return point
 
     async def _confirmed(self, confirmation: str, point: str) -> str | None:
-        c, p = tables.confirmations, tables.contact_points
+        p = tables.contact_points
         async with self._database.write() as tx:
-            used = await tx.run(
-                update(c)
-                .where(c.c.id == confirmation, c.c.used_at.is_(None), c.c.expires_at > tx.now)
-                .values(used_at=tx.now)
-            )
-            row = await tx.one(select(p).where(p.c.id == point))
-            if not used or row is None:
+            row = await tx.one(select(p).where(p.c.id == point, p.c.added_by.is_(None)))
+            if row is None or await self.confirming.settle(tx, confirmation, point) is None:
                 return None
-            # Two browsers may confirm one address at once: the index lets one of them win.
-            winner = (
-                tx.upsert(p)
-                .values({**row, "id": new_id("cpt", tx.now), "confirmed_at": tx.now})
-                .on_conflict_do_nothing()
-            )
-            if await tx.run(winner) != 1:
-                return None
-            await tx.run(p.delete().where(p.c.id == point))
             opened = AccountOpened(row["account_id"], row["address_key"])
             await record(self._database, tx, opened)
             return str(row["account_id"])
@@ -322,7 +297,7 @@ class Accounts:
         )
 
     async def _start(
-        self, tx: Tx, account: str, kept: str | None, browser: str, network: str, *, known: bool
+        self, tx: Tx, account: str, kept: str | None, origin: Origin, *, known: bool
     ) -> SignedIn | None:
         """A session after a right password; None when the account is frozen, or its password was
         replaced while the old one was being checked."""
@@ -330,31 +305,19 @@ class Accounts:
         if view.frozen(tx.now) or await queries.password_hash(tx, account) != kept:
             return None
         if await queries.has_factor(tx, account):
-            return await self.sessions.create(tx, account, browser, network, Stage.FACTOR)
-        return await self._full(tx, account, browser, network, factor=False, known=known)
-
-    async def _full(
-        self,
-        tx: Tx,
-        account: str,
-        browser: str,
-        network: str,
-        *,
-        factor: bool,
-        known: bool | None = None,
-    ) -> SignedIn:
-        if known is None:
-            known = await queries.knows_browser(tx, account, browser)
-        made = await self.sessions.create(tx, account, browser, network)
-        fact = SignedInFact(account, made.session, network, browser, factor, known)
-        await record(self._database, tx, fact)
-        return made
-
-    async def _end_pending(self, tx: Tx, session: str) -> bool:
-        s = tables.sessions
-        ended = await tx.run(
-            update(s)
-            .where(s.c.id == session, s.c.ended_at.is_(None))
-            .values(ended_at=tx.now, ended_why="proved")
+            return await self._session(tx, account, origin, Stage.FACTOR)
+        if await self.demands.on_sign_in(tx, account):
+            return await self._session(tx, account, origin, Stage.ENROL)
+        return await self.sessions.enter(
+            *(tx, account, origin.browser, origin.network),
+            factor=False,
+            known=known,
+            agent=origin.agent,
+            place=origin.place,
         )
-        return ended == 1
+
+    async def _session(self, tx: Tx, account: str, origin: Origin, stage: Stage) -> SignedIn:
+        browser, network = origin.browser, origin.network
+        return await self.sessions.create(
+            tx, account, browser, network, stage, agent=origin.agent, place=origin.place
+        )

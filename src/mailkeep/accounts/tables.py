@@ -1,6 +1,17 @@
 """Tables of the accounts room. Personal data stands in ``contact_points`` only."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    text,
+)
 
 from mailkeep.store.schema import Micros, metadata
 
@@ -16,13 +27,21 @@ def _account(*, index: bool = False, primary_key: bool = False) -> Column[str]:
     )
 
 
+def _factor() -> Column[str]:
+    return Column(
+        "factor_id", String(40), ForeignKey("factors.id", ondelete="CASCADE"), primary_key=True
+    )
+
+
 accounts = Table(
     "accounts",
     metadata,
     Column("id", String(40), primary_key=True),
     Column("class", String(32), nullable=False),
+    Column("class_since", Micros),  # NULL: since it was created
     Column("created_at", Micros, nullable=False),
     Column("frozen_until", Micros),
+    Column("frozen_why", String(12)),
 )
 
 contact_points = Table(
@@ -32,8 +51,12 @@ contact_points = Table(
     _account(index=True),
     Column("address_key", String(48), nullable=False, index=True),  # pseudonym
     Column("address", String(320), nullable=False),
+    Column("kind", String(8), nullable=False, server_default="mail"),
     Column("created_at", Micros, nullable=False),
     Column("confirmed_at", Micros),
+    # Changes under way: until they are settled, recovery goes by what was there before them.
+    Column("added_by", String(40)),
+    Column("removed_by", String(40)),
 )
 # Anyone may claim an address; one account has it once it is confirmed.
 Index(
@@ -52,12 +75,83 @@ Index(
     postgresql_where=contact_points.c.confirmed_at.is_(None),
 )
 
+changes = Table(
+    "account_changes",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    _account(index=True),
+    Column("what", String(16), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("contact_point_id", String(40)),
+    Column("factor", Boolean, nullable=False),  # a bound one was shown for it
+    Column("at", Micros, nullable=False),
+    Column("until", Micros, nullable=False),
+    Column("told_at", Micros),
+    Column("ended_at", Micros),
+    Column("stopped_by", String(40)),  # ``owner``, or the contact point whose notice said it
+)
+# What is settled when its time is over.
+Index(
+    "ix_account_changes_held",
+    changes.c.until,
+    sqlite_where=text("state = 'held'"),
+    postgresql_where=text("state = 'held'"),
+)
+
+change_denials = Table(
+    "change_denials",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column(
+        "change_id",
+        String(40),
+        ForeignKey("account_changes.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("contact_point_id", String(40), nullable=False),  # whom it was mailed to
+    Column("provider", String(80), nullable=False),  # the only one that carries it; "": any
+    Column("used_at", Micros),
+)
+
 passwords = Table(
     "passwords",
     metadata,
     _account(primary_key=True),
     Column("hash", String(200), nullable=False),
     Column("set_at", Micros, nullable=False),
+    Column("imported_at", Micros),  # until the first right password: another system's under ours
+)
+Index(
+    "ix_passwords_imported",
+    passwords.c.account_id,
+    sqlite_where=passwords.c.imported_at.is_not(None),
+    postgresql_where=passwords.c.imported_at.is_not(None),
+)
+
+# Every authenticator that was ever bound (SP 800-63B-4 section 4.1); what it proves with stands in
+# the table of its kind, and only while it is bound.
+factors = Table(
+    "factors",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    _account(index=True),
+    Column("kind", String(12), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("bound_at", Micros, nullable=False),
+    Column("browser", String(48), nullable=False),
+    Column("network", String(48), nullable=False),
+    Column("last_used_at", Micros),
+    Column("revoked_at", Micros),
+    Column("revoked_why", String(12)),
+)
+
+factor_failures = Table(
+    "factor_failures",
+    metadata,
+    _factor(),
+    Column("way", String(12), primary_key=True),
+    Column("count", Integer, nullable=False),  # in a row
 )
 
 totp_factors = Table(
@@ -78,6 +172,71 @@ Index(
     postgresql_where=totp_factors.c.confirmed_at.is_not(None),
 )
 
+passkeys = Table(
+    "passkeys",
+    metadata,
+    _factor(),
+    _account(index=True),
+    Column("credential", LargeBinary, nullable=False, unique=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("transports", String(80), nullable=False),
+    Column("synced", Boolean, nullable=False),
+)
+
+passkey_challenges = Table(
+    "passkey_challenges",
+    metadata,
+    Column("challenge", String(48), primary_key=True),
+    Column("account_id", String(40), ForeignKey("accounts.id", ondelete="CASCADE")),
+    Column("purpose", String(8), nullable=False),
+    Column("browser", String(48), nullable=False),
+    Column("expires_at", Micros, nullable=False, index=True),
+)
+
+saved_codes = Table(
+    "saved_codes",
+    metadata,
+    _factor(),
+    Column("selector", String(4), primary_key=True),  # the part of a code that is no secret
+    Column("hash", String(200), nullable=False),
+    Column("used_at", Micros),
+)
+
+# When an account was first told that it must have a factor, and how often since.
+factor_demands = Table(
+    "factor_demands",
+    metadata,
+    _account(primary_key=True),
+    Column("told_at", Micros, nullable=False),
+    Column("last_from", Micros),  # the first sign-in after the deadline
+    Column("mails", Integer, nullable=False),
+    Column("mailed_at", Micros),
+    Column("dismissed_at", Micros),
+)
+
+factor_exemptions = Table(
+    "factor_exemptions",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    _account(index=True),
+    Column("reason", String(400), nullable=False),
+    Column("made_by", String(120), nullable=False),
+    Column("made_at", Micros, nullable=False),
+    Column("expires_at", Micros, nullable=False),
+    Column("ended_at", Micros),
+)
+
+# How many accounts of a class had which factor, at the end of each day.
+factor_adoption = Table(
+    "factor_adoption",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("class", String(40), primary_key=True),
+    Column("kind", String(12), primary_key=True),
+    Column("accounts", Integer, nullable=False),
+)
+
 sessions = Table(
     "account_sessions",
     metadata,
@@ -87,10 +246,13 @@ sessions = Table(
     Column("stage", String(8), nullable=False),
     Column("browser", String(48), nullable=False),
     Column("network", String(48), nullable=False),
+    Column("agent", String(48), nullable=False, server_default=""),  # pseudonym of its family
+    Column("place", String(8)),  # a country, where a proxy of ours tells it
     Column("created_at", Micros, nullable=False),
     Column("seen_at", Micros, nullable=False),
     Column("ended_at", Micros),
     Column("ended_why", String(12)),
+    Column("confirmed_at", Micros),  # when everything was shown again
 )
 
 confirmations = Table(

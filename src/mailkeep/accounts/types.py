@@ -4,7 +4,7 @@ import enum
 
 import msgspec
 
-from mailkeep.base.clock import DAY, HOUR, MINUTE, Instant
+from mailkeep.base.clock import DAY, MINUTE, Instant
 from mailkeep.base.secret import Secret
 
 from .classes import ClassSettings
@@ -14,16 +14,40 @@ class Stage(enum.StrEnum):
     """How far a session has come."""
 
     FACTOR = "factor"  #: the password was right, the second factor is still owed; opens nothing
+    ENROL = "enrol"  #: the password was right, a second factor must be bound; opens nothing else
     FULL = "full"  #: signed in
+
+
+class ContactKind(enum.StrEnum):
+    """How an account is reached at a contact point."""
+
+    MAIL = "mail"  #: a mail address
+    PHONE = "phone"  #: a number; none is confirmed before there is a route for SMS
+
+
+class ChangeKind(enum.StrEnum):
+    """What was changed by who was signed in."""
+
+    ADDED = "address_added"  #: recovery does not use it before the change is settled
+    REMOVED = "address_removed"  #: recovery uses it until the change is settled
+    PASSWORD = "password"  # noqa: S105  #: it opens the account at once; the notice can disable it
+
+
+class ChangeState(enum.StrEnum):
+    """Where a change stands."""
+
+    WAITING = "waiting"  #: for the address to be confirmed
+    HELD = "held"  #: it can be stopped
+    DONE = "done"  #: it counts
+    STOPPED = "stopped"  #: it was taken back
 
 
 class AccountSettings(msgspec.Struct, frozen=True):
     """Lifetimes in microseconds, and limits.
 
     Attributes:
-        session_life: longest life of a session, used or not.
-        session_idle: a session not used for so long has ended.
         factor_life: how long a right password waits for its second factor.
+        fresh: for how long who has shown everything again may change what opens the account.
         code_life: life of a code that confirms an address.
         code_tries: guesses at one confirmation code.
         window: the time over which tries are counted.
@@ -31,33 +55,75 @@ class AccountSettings(msgspec.Struct, frozen=True):
         stranger_tries: the same from all unknown browsers together (SP 800-63B asks for a limit
             of 100). Known browsers have counts of their own, so that this locks no owner out.
         factor_tries: wrong second factors in a window; only who holds the password can use them up.
+        network_passkeys: sign-ins by passkey alone, and challenges for them, in a window from one
+            network; nothing can be guessed at them, so this only bounds our work.
+        code_sets: sets of saved codes that an account makes in a window.
+        addresses: contact points of one account, unconfirmed ones included.
+        additions: addresses that one account asks to add in a day: each sends a mail.
+        say: time over which one address stops changes from notices no more often than
+            ``denials``, or once where a bound factor was shown for the change.
+        denials: see ``say``.
         sign_ups: confirmation mails to one address in a day, asked for from one network.
         sign_ups_in_all: the same from everywhere.
         network_sign_ups: confirmation mails in a window that one network asks for.
     """
 
-    session_life: Instant = 24 * HOUR
-    session_idle: Instant = HOUR
     factor_life: Instant = 10 * MINUTE
+    fresh: Instant = 10 * MINUTE
     code_life: Instant = 10 * MINUTE
     code_tries: int = 5
     window: Instant = 15 * MINUTE
     tries: int = 10
     stranger_tries: int = 100
     factor_tries: int = 5
+    network_passkeys: int = 60
+    code_sets: int = 5
+    addresses: int = 5
+    additions: int = 10
+    say: Instant = 30 * DAY
+    denials: int = 3
     sign_ups: int = 5
     sign_ups_in_all: int = 50
     network_sign_ups: int = 30
     sign_up_window: Instant = DAY
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """Where a visit comes from, in pseudonyms.
+
+    Attributes:
+        browser: of the browser's own long-lived secret.
+        network: of its /24 or /48.
+        agent: of its family and system; "" when it does not say.
+        place: the country that our own proxy tells, where it does.
+    """
+
+    browser: str
+    network: str = ""
+    agent: str = ""
+    place: str | None = None
+
+
+class SignIn(msgspec.Struct, frozen=True):
+    """When an account was fully signed in to, and where from; see ``Origin``."""
+
+    at: Instant
+    browser: str
+    network: str = ""
+    agent: str = ""
+    place: str | None = None
+
+
 class AccountsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ``[accounts]`` table.
 
     Attributes:
+        breached: a file or a directory of hashes of passwords that are in others' hands, in the
+            form of Have I Been Pwned; "" for none.
         classes: ``[accounts.class.<name>]``: what holds for classes of accounts.
     """
 
+    breached: str = ""
     classes: dict[str, ClassSettings] = msgspec.field(name="class", default_factory=dict)
 
 
@@ -68,21 +134,49 @@ class AccountView(msgspec.Struct, frozen=True):
     account_class: str  # see ``classes``
     created_at: Instant
     frozen_until: Instant | None
+    frozen_why: str | None = None
+    class_since: Instant = 0
 
     def frozen(self, now: Instant) -> bool:
         return self.frozen_until is not None and now < self.frozen_until
 
 
 class ContactPoint(msgspec.Struct, frozen=True):
-    """An address at which an account is reached. Personal: never in an event."""
+    """An address at which an account is reached. Personal: never in an event.
+
+    Attributes:
+        added_by: the change that added it, until that is settled: recovery does not use it.
+        removed_by: the change that removes it, until that is settled: recovery still uses it.
+    """
 
     id: str
     account: str
     address: str
     confirmed: bool
+    kind: ContactKind = ContactKind.MAIL
+    added_by: str | None = None
+    removed_by: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether recovery goes by it. All that count do so alike: none is the primary one."""
+        return self.confirmed and self.added_by is None and self.kind is ContactKind.MAIL
 
     def __repr__(self) -> str:
         return f"ContactPoint({self.id})"
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A change by who was signed in, without anything personal."""
+
+    id: str
+    account: str
+    what: ChangeKind
+    state: ChangeState
+    contact_point: str | None
+    factor: bool
+    at: Instant
+    until: Instant
 
 
 class SessionView(msgspec.Struct, frozen=True):
@@ -95,10 +189,14 @@ class SessionView(msgspec.Struct, frozen=True):
     seen_at: Instant
     browser: str
     network: str
+    confirmed_at: Instant | None = None  #: when its owner last showed everything again
+    agent: str = ""
+    place: str | None = None
 
 
 class SignUp(msgspec.Struct, frozen=True):
-    """What became of a sign-up. Only ``confirmation`` may reach whoever signed up.
+    """What became of a sign-up, or of asking to add an address. Only ``confirmation`` may reach
+    whoever asked.
 
     Attributes:
         confirmation: handle to be kept by the browser; with the mailed code it confirms.
@@ -126,11 +224,3 @@ class SignedIn(msgspec.Struct, frozen=True):
     account: str
     stage: Stage
     secret: Secret
-
-
-class Enrolment(msgspec.Struct, frozen=True):
-    """A TOTP secret to show once, as text and as a URI for a QR code (never in a log)."""
-
-    factor: str
-    secret: Secret
-    uri: Secret

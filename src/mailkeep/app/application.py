@@ -13,6 +13,7 @@ import structlog
 
 from mailkeep.accounts.classes import Classes
 from mailkeep.accounts.hashing import SlowHash
+from mailkeep.accounts.ranges import breached
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import Unavailable
@@ -22,7 +23,7 @@ from mailkeep.base.signing import SigningKeys
 from mailkeep.events.log import FACTS, PLACED, Relay
 from mailkeep.events.subscribe import Subscriber
 from mailkeep.http.port import StandInView
-from mailkeep.mail import outbox, services
+from mailkeep.mail import bodies, outbox, services
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
@@ -42,6 +43,7 @@ from mailkeep.watch.runner import Watch
 
 from . import defence, retention, watching
 from .alone import Alone
+from .doubts import Doubts
 from .loops import PAUSE_SECONDS
 from .loops import keep as loop
 from .settings import Settings, heartbeat_url, provider_configs
@@ -54,9 +56,11 @@ log = structlog.get_logger(__name__)
 RELAY_SECONDS = 0.5
 GATHER_SECONDS = 0.04  #: under load there are hundreds of commits a second; nobody needs each
 SWEEP_SECONDS = 60.0
+SETTLE = 100  #: changes of accounts that one sweep lets count: each holds its account
 WATCH_SECONDS = 0.5  #: detectors think in whole seconds; half of one is the most we add to that
 WATCH_BATCH = 500
 PLAN_SECONDS = 0.5
+PUSH_SECONDS = 1.0
 SUBSCRIBE_BATCH = 200
 STOCK_SECONDS = 15.0  #: how often the readiness checks look at the schema
 TICK_SECONDS = 20.0  #: how often incidents are looked at when nothing new is said
@@ -88,6 +92,7 @@ class Application:
         self.standins = standins
         self.public_url = settings.public_url
         self.trusted_proxies = settings.proxies()
+        self.country_header = settings.country_header
         self.clock = SystemClock()
         self.keys = KeyRing(home)
         self.signing = SigningKeys(home)
@@ -105,23 +110,42 @@ class Application:
             providers=self.providers,
         )
         self.taking = Taking(self.intake, self.shared)
-        self.claims = Claims(self.database, self.shared, self.providers)
+        self.claims = Claims(
+            self.database,
+            self.shared,
+            self.providers,
+            [name for name, one in self.streams.items() if one.keeps],
+        )
         self.returns = Returns(self.database, self.keys, self.claims, self.providers)
         self.dispatcher = Dispatcher(
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
         )
-        self._slow = SlowHash(self.keys)
+        self._slow = SlowHash(self.keys, breached=breached(settings.accounts))
         self.accounts = Accounts(
-            self.database, self.keys, self._slow, classes=Classes(settings.accounts.classes)
+            self.database,
+            self.keys,
+            self._slow,
+            classes=Classes(settings.accounts.classes),
+            public_url=settings.public_url,
         )
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()
-        self._listener: door.Listener | None = None
+        self._listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
+        self.signals = defence.signals(self)
         self.response = defence.response(self)
-        self._subscribers = subscribers(self.recovery, self.canaries, self.incidents, self.response)
+        self._doubts = Doubts(self.incidents.house)
+        self._keeping = settings.keeping()
+        self._subscribers = subscribers(
+            self.recovery,
+            self.canaries,
+            self.incidents,
+            self.response,
+            self._doubts,
+            self.signals,
+        )
         self._alone = Alone(home)
         self._recorded = asyncio.Event()
         self.telemetry = Telemetry(
@@ -136,6 +160,8 @@ class Application:
         self._placed = asyncio.Event()
         self.database.hear(self._told)
         self.database.hear(self.dispatcher.told)
+        if self.signals is not None:
+            self.database.hear(self.signals.told)
         self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -167,6 +193,8 @@ class Application:
         if self.database.is_sqlite:
             async with self.database.write() as tx:
                 await outbox.release_leases(tx)
+                if self.signals is not None:
+                    await self.signals.pushing.release(tx)
         keep = partial(loop, pulse=self.telemetry.pulse)
         try:
             await self._listen()
@@ -174,6 +202,8 @@ class Application:
             await self.__aexit__(None, None, None)
             raise
         self._warn()
+        async with self.database.read() as tx:
+            await self.accounts.passwords.look_for_imported(tx)
         loops = {
             "dispatch": self.dispatcher.run(),
             "relay": keep(
@@ -200,6 +230,9 @@ class Application:
             loops["recovery"] = keep(
                 "recovery", recovery.planner.step, PLAN_SECONDS, recovery.awake
             )
+        if self.signals is not None:
+            pushing = self.signals.pushing
+            loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
         tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
@@ -216,11 +249,13 @@ class Application:
         self.telemetry.stopping = True
         if self.submission is not None:
             await self.submission.stop()
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.signals is not None:
+            await self.signals.pushing.close()
         await self.telemetry.close()
         self._slow.close()
         with contextlib.suppress(Unavailable):
@@ -243,11 +278,11 @@ class Application:
 
         if self.settings.telemetry.heartbeat_url and self.telemetry.heartbeat is None:
             log.warning("heartbeat.missing", meaning="heartbeat_url is empty: nobody is told")
-        if self.returns.domains and self._listener is None and not self.dev:
+        if self.returns.domains and not self._listeners and not self.dev:
             log.warning(
                 "bounces.unread",
                 domains=sorted(self.returns.domains),
-                meaning="bounces come to these domains, and nothing takes mail in: [canary] listen",
+                meaning="bounces come to these domains, and nothing takes them in: [bounces]",
             )
         https = self.public_url.startswith("https:")
         if self.recovery is not None and https and not self.trusted_proxies:
@@ -289,13 +324,11 @@ class Application:
         )
 
     async def _listen(self) -> None:
-        """Open the doors: for applications, and for canaries where no other hands them over."""
+        """Open the doors: for applications; for canaries and bounces, where none other has them."""
         if self.settings.submission is not None:
             self.submission = await submission.start(self, self.settings.submission)
-        canary = self.settings.canary
-        if canary is not None and canary.listen:
-            host, port = watching.address(canary.listen)
-            self._listener = await receiving.listen(host, port, self.receive)
+        for host, port in self.settings.listens():
+            self._listeners.append(await receiving.listen(host, port, self.receive))
 
     def _told(self, topic: str) -> None:
         if topic in {"", FACTS}:
@@ -317,12 +350,19 @@ class Application:
 
     async def _sweep(self) -> bool:
         async with self.database.write() as tx:
-            keep = self.settings.keep_unconfirmed, self.settings.keep_given_up
-            dropped = await outbox.sweep(tx, *keep, retention.BATCH)
+            await self._doubts.look(tx)
+            dropped = await bodies.sweep(tx, self._keeping, retention.BATCH)
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
+        if self.recovery is not None:
+            await self.accounts.factors_due()
+            async with self.database.read() as tx:
+                await self.accounts.passwords.look_for_imported(tx)
+            await self.database.retrying(partial(self.accounts.changes.settle, limit=SETTLE))
         await self.grants.note()
         await self._sign_on()
+        if self.signals is not None:
+            await self.signals.sweep()
         destroyed = self.keys.destroy_expired(self.clock.now())
         if dropped or destroyed:
             log.info("swept", bodies=dropped, hourly_keys=len(destroyed))

@@ -36,6 +36,7 @@ def settings(url: str, standins: list[StandIn], smtp: int) -> dict[str, object]:
         ],
         "submission": {"listen": f"127.0.0.1:{smtp}"},
         "recovery": {"sender": "accounts@example.com"},
+        "signals": {},
         "party": [{"id": one.kind, "name": f"{one.kind} (stand-in)"} for one in standins],
         "canary": {"domain": CANARY_DOMAIN, "sender": "hello@example.com"},
         "stream": [
@@ -49,7 +50,7 @@ def settings(url: str, standins: list[StandIn], smtp: int) -> dict[str, object]:
             {"name": "confirmation", "priority": 1, "secret": True, "routes": routes},
             {"name": "security", "priority": 1, "routes": routes},
             {"name": "alert", "priority": 2, "routes": routes},
-            {"name": "bulk", "priority": 9, "concurrency": 10, "routes": routes},
+            {"name": "bulk", "priority": 9, "concurrency": 10, "keep": 0.0, "routes": routes},
         ],
     }
 

@@ -16,15 +16,20 @@ from litestar.types import ControllerRouterHandler
 from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
-from . import problems
+from . import problems, rewritten, ssf
 from .api import messages
+from .api.accounts import AccountsApi
+from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
+from .api.recoveries import RecoveriesApi
 from .console import operator as console_operator
 from .console.incidents import Console
 from .hooks.webhooks import probe, receive
 from .mailbox.router import router as mailbox
 from .openapi import Document
 from .pages.account import AccountPages
+from .pages.addresses import AddressPages
+from .pages.factors import FactorPages
 from .pages.recover import RecoverPages
 from .pages.sign_in import SignInPages
 from .pages.sign_up import SignUpPages
@@ -64,7 +69,8 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(messages.Messages, IncidentsApi, receive, probe, healthz, readyz, metrics, key_set),
+        *(messages.Messages, FactorsApi, IncidentsApi, RecoveriesApi, receive, probe),
+        *(healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(
@@ -76,8 +82,10 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
             request_max_body_size=MAX_FORM,
         )
     )
+    if running.signals is not None:
+        handlers.append(ssf.router())
     if running.recovery is not None:
-        handlers.append(accounts_router(running))
+        handlers += [AccountsApi, accounts_router(running)]
     if running.dev:
         handlers += [mailbox(running), to_mailbox]
     app = Litestar(
@@ -87,6 +95,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         exception_handlers={
             MailkeepError: problems.on_our_error,
             HTTPException: problems.on_http_error,
+            NotFoundException: rewritten.on_not_found,
             Exception: problems.on_fault,
         },
         template_config=TemplateConfig(directory=HERE / "templates", engine=JinjaTemplateEngine),
@@ -121,7 +130,10 @@ def accounts_router(house: House) -> Router:
 
     return Router(
         "/",
-        route_handlers=[SignUpPages, SignInPages, AccountPages, RecoverPages],
+        route_handlers=[
+            *(SignUpPages, SignInPages, AccountPages),
+            *(AddressPages, FactorPages, RecoverPages),
+        ],
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},
         request_max_body_size=MAX_FORM,

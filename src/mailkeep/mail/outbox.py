@@ -9,7 +9,17 @@ from collections.abc import Callable, Collection, Mapping, Set
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, delete, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.ids import new_id
@@ -21,8 +31,9 @@ from mailkeep.store.schema import Micros
 
 from . import recipients, tables
 from .events import FailedOver, MessageGivenUp
+from .fitting import SMALL
 from .health import Breaker, probing
-from .routing import Busy, Go, Wanted, choose
+from .routing import BUSY, Busy, Go, Trickle, Wanted, choose
 from .types import Job, Status, StreamSettings, split
 
 ASK_FOR = 300 * SECOND  #: for so long a provider that may have a message is waited for, to be asked
@@ -39,6 +50,10 @@ _s = tables.provider_states
 
 #: Each provider, when it was cut off, and since when it rests.
 STATES = Repeated(lambda _insert: select(_s.c.provider, _s.c.cut_at, _s.c.rested_at))
+
+#: Told without reading the body, by both engines; a large one is read by whoever sends it.
+_SIZE = func.length(_b.c.data)
+_SMALL_DATA = case((_SIZE <= SMALL, _b.c.data))
 
 
 class _Claimed:
@@ -89,17 +104,20 @@ class _Due(NamedTuple):
     ours: bool
     only: str
     avoid: str
+    family: str
     created_at: Instant
     expires_at: Instant
     tries: int
     hour: int | None
+    size: int | None
     data: bytes | None
 
 
 def _due() -> Any:
     m, b = _m.c, _b.c
     wanted = select(m.id, m.address_id, m.copies, m.secret, m.ours, m.only, m.avoid)
-    wanted = wanted.add_columns(m.created_at, m.expires_at, m.tries, b.hour, b.data)
+    wanted = wanted.add_columns(m.family, m.created_at, m.expires_at, m.tries)
+    wanted = wanted.add_columns(b.hour, _SIZE, _SMALL_DATA)
     return (
         wanted.join_from(_m, _b, b.message_id == m.id, isouter=True)
         .where(_is_due())
@@ -120,6 +138,7 @@ async def claim(
     limit: int,
     busy: Busy | None = None,
     askable: Set[str] = frozenset(),
+    trickle: Trickle | None = None,
 ) -> list[Job]:
     """Claim up to ``limit`` due messages of a stream and write their attempts as started.
 
@@ -127,6 +146,7 @@ async def claim(
         breakers: of this stream, by provider; marked where a probe goes out.
         busy: how many more each provider can take now, and which of them seem to hang.
         askable: providers that tell whether they have a message of ours.
+        trickle: what standbys carry all the same.
     """
     rows, states = await tx.fetch_each(
         (_DUE, {"stream": stream.name, "now": tx.now, "most": limit}), (STATES, {})
@@ -140,11 +160,17 @@ async def claim(
     tried = await _tried(tx, [one.id for one in due_ones if one.tries > 0])
     claimed = _Claimed()
     for one in due_ones:
-        if one.expires_at <= tx.now or one.data is None:
-            why = "no body" if one.data is None else "expired"
+        if one.expires_at <= tx.now or one.size is None:
+            why = "no body" if one.size is None else "expired"
             claimed.facts.append(
                 await give_up(tx, one.id, stream.name, one.address, why, keep=not one.secret)
             )
+            continue
+        if not busy.fits(one.size):
+            # The first keeps its place at the head; those behind it let smaller ones by.
+            if busy.waits:
+                claimed.waiting.append({"of": one.id, "until": tx.now + BUSY})
+            busy.waits = True
             continue
         before = tried.get(one.id, [])
         last = before[-1] if before else None
@@ -154,6 +180,7 @@ async def claim(
             avoid=split(one.avoid),
             tried=tuple(attempt.provider for attempt in before),
             bound=bool(one.secret) and unsure,
+            probes=stream.priority > 0 and not one.secret,
         )
         # Whoever may have it is asked before it is sent twice; for a while, for it must arrive.
         ask = (
@@ -165,11 +192,22 @@ async def claim(
         )
         if ask and last is not None:
             wanted = msgspec.structs.replace(wanted, only=(last.provider,))
-        choice = choose(stream.routes, breakers, cut, wanted, _draw(), tx.now, resting, busy)
+        choice = choose(
+            stream.routes,
+            breakers,
+            cut,
+            wanted,
+            _draw(),
+            tx.now,
+            resting,
+            busy,
+            trickle,
+            one.family,
+        )
         if isinstance(choice, Go):
             if choice.probe:
                 breakers[choice.provider] = probing(breakers[choice.provider], tx.now)
-            busy.take(choice.provider)
+            busy.take(choice.provider, one.size)
             if last is not None and last.provider != choice.provider:
                 because = last.outcome or "cut short"
                 claimed.facts.append(
@@ -223,6 +261,7 @@ def _start(
             hour=message.hour,
             body=bytes(message.data or b""),
             ask=ask,
+            size=message.size or 0,
         )
     )
 
@@ -289,6 +328,12 @@ async def give_up(
     return MessageGivenUp(message, stream, address, why)
 
 
+async def body(tx: Tx, message: str) -> bytes | None:
+    """The body of a message as it is stored; None: it is gone."""
+    found = await tx.value(select(_b.c.data).where(_b.c.message_id == message))
+    return None if found is None else bytes(found)
+
+
 def shred_bodies(tx: Tx, messages: Collection[str]) -> None:
     tx.many(_SHRED, [{"of": message} for message in messages])
 
@@ -301,50 +346,6 @@ async def cut_providers(tx: Tx) -> frozenset[str]:
     states = tables.provider_states
     rows = await tx.all(select(states.c.provider).where(states.c.cut_at.is_not(None)))
     return frozenset(row["provider"] for row in rows)
-
-
-async def requeue_unconfirmed(tx: Tx, provider: str, since: Instant) -> int:
-    """Send again, elsewhere, what ``provider`` took since an instant and nobody saw arrive.
-
-    Only messages whose body we still have; secret ones are minted anew by those who sent them.
-    What only this provider may carry (a canary, mail to a honey address) has no elsewhere.
-    Returns how many.
-    """
-    have = select(_b.c.message_id)
-    ours = (
-        _m.c.provider == provider,
-        _m.c.status == Status.ACCEPTED.value,
-        _m.c.accepted_at >= since,
-        _m.c.only != provider,
-        _m.c.id.in_(have),
-    )
-    if tx.is_postgresql:
-        # An UPDATE locks in the order of its plan; who locks by id never waits in a ring with it.
-        await tx.run(select(_m.c.id).where(*ours).order_by(_m.c.id).with_for_update())
-    return await tx.run(update(_m).where(*ours).values(status=Status.QUEUED.value, next_at=tx.now))
-
-
-async def sweep(tx: Tx, keep: float, keep_given_up: float, limit: int) -> int:
-    """Drop up to ``limit`` bodies that nobody needs any more; returns how many.
-
-    Args:
-        keep: seconds after which a message that a provider took counts as arrived.
-        keep_given_up: seconds, after its time is over, for which one can still be requeued.
-    """
-    taken = [Status.ACCEPTED.value, Status.DELIVERED.value, Status.BOUNCED.value]
-    unconfirmed = _m.c.status.in_(taken) & (_m.c.accepted_at < tx.now - round(keep * SECOND))
-    dead = (_m.c.status == Status.GIVEN_UP.value) & (
-        _m.c.expires_at < tx.now - round(keep_given_up * SECOND)
-    )
-    # By the bodies, which are few: most messages have none any more.
-    old = (
-        select(_b.c.message_id)
-        .join(_m, _m.c.id == _b.c.message_id)
-        .where(or_(unconfirmed, dead))
-        .order_by(_b.c.message_id)
-        .limit(limit)
-    )
-    return await tx.run(delete(_b).where(_b.c.message_id.in_(old)))
 
 
 async def release_leases(tx: Tx) -> int:

@@ -15,10 +15,11 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.store.repeated import Among, Repeated
 from mailkeep.store.ways import Rows
 
-from . import tables
+from . import bodies, tables
 from .events import AttemptFinished, MessageGivenUp
-from .outbox import STATES, shred_bodies
+from .outbox import shred_bodies
 from .routing import backoff
+from .splitting import Splitting, parted
 from .types import Job, Status
 
 TELL = 30 * SECOND  #: how long a provider whose answer was lost has to tell that it has the mail
@@ -72,12 +73,14 @@ class Finished(msgspec.Struct, frozen=True):
         seconds: how long it took.
         reports: whether the provider tells of deliveries. Where it does, an ordinary body is kept
             until it has: a provider may answer 200 and drop the mail.
+        keeps: its stream keeps an ordinary body, whatever its provider says.
     """
 
     job: Job
     outcome: Outcome | None
     seconds: float
     reports: bool
+    keeps: bool = False
 
 
 class _Written:
@@ -92,8 +95,16 @@ class _Written:
         self.facts: list[Fact] = []
 
 
-async def finish(database: Database, tx: Tx, finished: Sequence[Finished]) -> list[None]:
+async def finish(
+    database: Database,
+    tx: Tx,
+    finished: Sequence[Finished],
+    splitting: Splitting | None = None,
+) -> list[None]:
     """Write down what came of attempts, and decide what becomes of their messages.
+
+    Args:
+        splitting: what becomes of copies that were refused; without it nothing does.
 
     A worker whose lease lapsed still writes its attempt; the message then belongs to another.
     """
@@ -102,6 +113,9 @@ async def finish(database: Database, tx: Tx, finished: Sequence[Finished]) -> li
         # In the order in which everybody locks them, and before what was told of them is read: a
         # claim under way is then seen, or comes after.
         await tx.fetch(_LOCK, ids=ids)
+    parts = [part for one in finished if (part := parted(one.job, one.outcome)) is not None]
+    if parts and splitting is not None:
+        await splitting.write(tx, parts)
     todo = _Written()
     for one in finished:
         _sort(todo, tx, one)
@@ -139,7 +153,7 @@ def _sort(todo: _Written, tx: Tx, one: Finished) -> None:
     )
     if outcome.kind is OutcomeKind.ACCEPTED:
         todo.accepted.append(one)
-        if job.secret or not one.reports:
+        if job.secret:
             todo.shredded.append(job.message)
     elif outcome.kind is OutcomeKind.REJECTED:
         todo.given_up.append(which)
@@ -170,38 +184,44 @@ def _result(
 
 async def _accept(tx: Tx, todo: _Written) -> None:
     """A provider took these: what it told of them before it answered counts now."""
-    accepted = todo.accepted
     claims, states = await tx.fetch_each(
-        (_TOLD, {"ids": [one.job.message for one in accepted]}), (STATES, {})
+        (_TOLD, {"ids": [one.job.message for one in todo.accepted]}), (_STANDING, {})
     )
-    told = _told_already(claims, accepted)
+    told = _told_already(claims, todo.accepted)
+    standing = {name: (cut_at or 0, rested_at or 0) for name, cut_at, rested_at in states}
     rows = []
-    for one in accepted:
-        message = one.job.message
-        status = told.get((message, one.job.provider), Status.ACCEPTED)
+    for one in todo.accepted:
+        job = one.job
+        status = told.get((job.message, job.provider), Status.ACCEPTED)
         rows.append(
-            {"of": message, "attempt": one.job.attempt, "as_": status.value, "when": tx.now}
+            {"of": job.message, "attempt": job.attempt, "as_": status.value, "when": tx.now}
         )
-        if status is not Status.ACCEPTED:
-            todo.shredded.append(message)
+        believed = not (one.keeps or job.provider in standing)
+        if believed and (status is not Status.ACCEPTED or not one.reports):
+            todo.shredded.append(job.message)
     tx.many(_ACCEPT, rows)
-    # Whoever left the provider sent again what was accepted by then; these were on their way.
-    left = _left_meanwhile(states, [one.job for one in accepted if not one.job.secret])
-    tx.many(_ELSEWHERE, [row | {"when": tx.now} for row in left])
+    # Of one that was cut off no word counts; a rest says nothing against what was reported.
+    for which, elsewhere in enumerate((_ELSEWHERE_OF_CUT, _ELSEWHERE_OF_RESTING)):
+        # Whoever left the provider sent again what was taken by then; these were on their way.
+        left = [
+            {"of": job.message, "attempt": job.attempt, "but": job.provider, "when": tx.now}
+            for job in (one.job for one in todo.accepted)
+            if not job.secret and standing.get(job.provider, (0, 0))[which] >= job.started_at
+        ]
+        tx.many(elsewhere, left)
 
 
-_ELSEWHERE = Repeated(
-    lambda _insert: (
-        update(_m)
-        .where(
-            _m.c.id == bindparam("of"),
-            _m.c.only != bindparam("but"),
-            _m.c.attempt_id == bindparam("attempt"),
-            _m.c.status == Status.ACCEPTED.value,
-        )
-        .values(status=Status.QUEUED.value, next_at=bindparam("when"))
-    )
+def _elsewhere(*statuses: Status) -> Any:
+    which = (_m.c.id == bindparam("of")) & (_m.c.attempt_id == bindparam("attempt"))
+    taken = or_(*(_m.c.status == status.value for status in statuses))
+    values = {"status": Status.QUEUED.value, "next_at": bindparam("when")}
+    return update(_m).where(which, _m.c.only != bindparam("but"), taken).values(values)
+
+
+_ELSEWHERE_OF_CUT = Repeated(
+    lambda _insert: _elsewhere(Status.ACCEPTED, Status.DELIVERED, Status.BOUNCED)
 )
+_ELSEWHERE_OF_RESTING = Repeated(lambda _insert: _elsewhere(Status.ACCEPTED))
 
 
 _c = tables.claims.c
@@ -210,6 +230,13 @@ _TOLD = Repeated(
         Among(_c.message_id, "ids"),
         or_(_c.event == ClaimKind.DELIVERED.value, _c.event == ClaimKind.BOUNCED.value),
     )
+)
+
+
+_s = tables.provider_states.c
+#: Providers that something speaks against: when they were cut off, went to rest.
+_STANDING = Repeated(
+    lambda _insert: select(_s.provider, _s.cut_at, _s.rested_at).where(bodies.in_doubt())
 )
 
 
@@ -225,13 +252,3 @@ def _told_already(claims: Rows, accepted: Sequence[Finished]) -> dict[tuple[str,
         else:
             out.setdefault((message, provider), Status.BOUNCED)
     return out
-
-
-def _left_meanwhile(states: Rows, jobs: Sequence[Job]) -> list[dict[str, Any]]:
-    """Those whose provider was cut off, or went to rest, while their attempt was under way."""
-    left = {name: max(cut or 0, rested or 0) for name, cut, rested in states}
-    return [
-        {"of": job.message, "attempt": job.attempt, "but": job.provider}
-        for job in jobs
-        if left.get(job.provider, 0) >= job.started_at
-    ]

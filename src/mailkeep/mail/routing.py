@@ -1,13 +1,15 @@
 """Which provider carries a message now (pure)."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Literal
 
 import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
 
-from .health import Breaker
+from .families import OTHER
+from .fitting import SMALL
+from .health import LONGEST_REST, Breaker
 from .types import RouteSettings
 
 BUSY = SECOND // 4  #: how long a message waits for a provider that has its hands full
@@ -20,12 +22,15 @@ class Wanted(msgspec.Struct, frozen=True):
         tried: providers that have had it, the last one last.
         bound: it must not go to a provider that has not had it already (a secret whose last
             attempt was ambiguous: another provider could then read it too).
+        probes: it may be the one that tries whether a provider is back while another stands. Not
+            recovery mail: a provider that still hangs would keep it.
     """
 
     only: tuple[str, ...]
     avoid: tuple[str, ...]
     tried: tuple[str, ...] = ()
     bound: bool = False
+    probes: bool = False
 
 
 class Busy:
@@ -35,19 +40,72 @@ class Busy:
         free: how many more sends each may have under way; one that is missing has no bound.
         stuck: those whose sends under way have no answer for long: like one that rests, left where
             another stands.
+        room: octets of bodies that may be claimed; None: as many as there are.
+        idle: nothing is claimed, so one body may be larger than that.
+
+    Attributes:
+        waits: a body did not fit; no large one is taken before it.
     """
 
-    def __init__(self, free: dict[str, int], stuck: Set[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        free: dict[str, int],
+        stuck: Set[str] = frozenset(),
+        room: int | None = None,
+        *,
+        idle: bool = False,
+    ) -> None:
         self._free = free
         self.stuck = stuck
+        self._room = room
+        self._idle = idle
+        self.waits = False
 
     def full(self, provider: str) -> bool:
         return self._free.get(provider, 1) <= 0
 
-    def take(self, provider: str) -> None:
+    def fits(self, size: int) -> bool:
+        """Whether there is room for a body of that many octets."""
+        if self._room is None or self._idle:
+            return True
+        return size <= self._room and not (self.waits and size > SMALL)
+
+    def take(self, provider: str, size: int = 0) -> None:
         """One more is under way."""
+        self._idle = False
+        if self._room is not None:
+            self._room -= size
         if provider in self._free:
             self._free[provider] -= 1
+
+
+class Trickle:
+    """Whose turn it is among the standbys: counted, for each mailbox family by itself.
+
+    A share that is drawn leaves the small families out for days; counted, every family's mail comes
+    through a standby that has ``warm`` 0.02 once in fifty.
+
+    Args:
+        start: what is on account at the beginning, in [0, 1): else a process that is started
+            anew each day would never come to fifty.
+    """
+
+    def __init__(self, start: float = 0.0) -> None:
+        self._start = start
+        self._credit: dict[tuple[str, str], float] = {}
+
+    def turn(self, family: str, standbys: Sequence[RouteSettings]) -> RouteSettings | None:
+        """Count one more mail of the family; the standby that is to have it, if any."""
+        due, most = None, 1.0 - 1e-9
+        for route in standbys:
+            key = family, route.provider
+            credit = self._credit.get(key, self._start) + route.warm
+            self._credit[key] = credit
+            if credit >= most:
+                due, most = route, credit
+        if due is not None:
+            self._credit[family, due.provider] -= 1.0
+        return due
 
 
 class Go(msgspec.Struct, frozen=True):
@@ -73,6 +131,8 @@ def choose(
     now: Instant,
     resting: Set[str] = frozenset(),
     busy: Busy | None = None,
+    trickle: Trickle | None = None,
+    family: str = OTHER,
 ) -> Go | Wait:
     """Choose a route.
 
@@ -86,9 +146,12 @@ def choose(
             webhook door is shut), everything goes on; and what is for one provider only, as a
             canary is, still goes through it.
         busy: what each provider can take just now.
+        trickle: counts what standbys carry all the same; without it they carry nothing.
+        family: who keeps the recipient's mailbox, see ``families``.
 
     Closed breakers go before probes, providers that have not failed this message before those that
-    have, routes with weight before standbys; among equals by weight.
+    have, routes with weight before standbys; among equals by weight. But whose rest is over is
+    tried by one message, though another stands: who is never tried never comes back.
     """
     allowed = [
         route
@@ -105,28 +168,40 @@ def choose(
     def breaker(route: RouteSettings) -> Breaker:
         return breakers.get(route.provider, Breaker())
 
+    busy = busy or Busy({})
+    for route in allowed:
+        if _is_due(route, breaker(route), wanted, now, busy):
+            return Go(route.provider, probe=True)
     standing = [route for route in allowed if breaker(route).closed()]
     ready = standing or [route for route in allowed if breaker(route).may_probe(now)]
     if not ready:
         return Wait(min(breaker(route).open_until for route in allowed), "resting")
-    busy = busy or Busy({})
     ready = [route for route in ready if route.provider not in busy.stuck] or ready
     fresh = [route for route in ready if route.provider not in wanted.tried] or ready
     carrying = [route for route in fresh if route.weight > 0]
     # A standby is for when no other stands, not for when they are busy; and a little always.
     warm = [route for route in fresh if route.weight == 0 < route.warm and breaker(route).closed()]
-    share = sum(route.warm for route in warm) if carrying else 0.0
-    if draw < share:
-        shares = [(route, route.warm) for route in warm if not busy.full(route.provider)]
-        draw /= share
-    else:
-        best = [route for route in carrying or fresh if not busy.full(route.provider)]
-        shares = [(route, route.weight) for route in best]
-        draw = (draw - share) / (1 - share)
-    if not shares:
+    warm = [route for route in warm if carrying and not busy.full(route.provider)]
+    turn = trickle.turn(family, warm) if trickle is not None and warm else None
+    best = [route for route in carrying or fresh if not busy.full(route.provider)]
+    if turn is None and not best:
         return Wait(now + BUSY, "busy")
-    chosen = _by_share(shares, draw)
+    chosen = turn or _by_share([(route, route.weight) for route in best], draw)
     return Go(chosen.provider, probe=not breaker(chosen).closed())
+
+
+def _is_due(
+    route: RouteSettings, breaker: Breaker, wanted: Wanted, now: Instant, busy: Busy
+) -> bool:
+    """Whether this message tries if a provider is back, whoever else stands."""
+    over = now if wanted.probes else now - LONGEST_REST  # recovery mail: when nobody else did
+    return (
+        route.weight > 0
+        and breaker.may_probe(over)
+        and route.provider not in wanted.tried
+        and route.provider not in busy.stuck
+        and not busy.full(route.provider)
+    )
 
 
 def _by_share(routes: list[tuple[RouteSettings, float]], draw: float) -> RouteSettings:

@@ -53,7 +53,8 @@ class SmtpConnections:
         try:
             answer, refused = await line.carry(request)
             keep = True
-            return _reply(answer.code, answer.text, refused)
+            copies = tuple((one, _reply(*said)) for one, said in refused)
+            return _reply(answer.code, answer.text, copies)
         except Refused as error:
             keep = error.usable and await line.reset()
             return _reply(*error.answer)
@@ -130,7 +131,7 @@ def _where(request: SmtpRequest) -> tuple[str, ...]:
     return (request.host, str(request.port), request.tls, request.username or "", password)
 
 
-def _reply(code: int, message: str, refused: int = 0) -> SmtpReply:
+def _reply(code: int, message: str, refused: tuple[tuple[str, SmtpReply], ...] = ()) -> SmtpReply:
     enhanced, _, rest = message.partition(" ")
     if enhanced.count(".") == 2 and enhanced.replace(".", "").isdigit():
         return SmtpReply(code, enhanced, rest, refused)

@@ -68,8 +68,9 @@ class Line(asyncio.Protocol):
     def close(self) -> None:
         self._transport.close()
 
-    async def carry(self, request: SmtpRequest) -> tuple[Answer, int]:
-        """Hand one mail over: (what the relay said in the end, how many copies it refused).
+    async def carry(self, request: SmtpRequest) -> tuple[Answer, list[tuple[str, Answer]]]:
+        """Hand one mail over: (what the relay said in the end, against whom who gets a copy it
+        said what).
 
         Raises:
             Refused: at whatever step.
@@ -102,8 +103,8 @@ class Line(asyncio.Protocol):
         except (TimeoutError, OSError):
             return False
 
-    async def _open(self, request: SmtpRequest) -> int:
-        """All before the mail itself; how many of those who get a copy were refused."""
+    async def _open(self, request: SmtpRequest) -> list[tuple[str, Answer]]:
+        """All before the mail itself; those who were to get a copy and were refused."""
         first = [f"MAIL FROM:<{request.mail_from}>", f"RCPT TO:<{request.rcpt_to}>"]
         if self._pipelining and not request.also:
             mail, rcpt, data = await self._say(*first, "DATA")
@@ -112,16 +113,17 @@ class Line(asyncio.Protocol):
             _must(mail, _TAKEN, usable=usable)
             _must(rcpt, _TAKEN, _WILL_FORWARD, usable=usable)
             _must(data, _GO_ON)
-            return 0
+            return []
         # A copy that is refused holds nobody's mail back, a recipient who is does: so one by one.
         await self._step(first[0], _TAKEN)
         await self._step(first[1], _TAKEN, _WILL_FORWARD)
-        refused = 0
+        refused = []
         for one in request.also:
             (answer,) = await self._say(f"RCPT TO:<{one}>")
             if answer.code in (_GOODBYE, _UNREADABLE):
                 raise Refused(answer, usable=False)
-            refused += answer.code not in (_TAKEN, _WILL_FORWARD)
+            if answer.code not in (_TAKEN, _WILL_FORWARD):
+                refused.append((one, answer))
         await self._step("DATA", _GO_ON)
         return refused
 

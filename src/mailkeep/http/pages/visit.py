@@ -5,19 +5,21 @@ Security: cookies are ``__Host-``, so that no other host and no plain connection
 in the rooms below is a pseudonym.
 """
 
+import base64
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from litestar import Response
+from litestar import MediaType, Response
 from litestar.datastructures import Cookie
 from litestar.response import Redirect, Template
 
+from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.services import Accounts
-from mailkeep.accounts.types import SessionView
+from mailkeep.accounts.types import Origin, SessionView
 from mailkeep.base import tokens
 from mailkeep.base.clock import DAY, SECOND
 from mailkeep.base.errors import MailkeepError, NotSignedIn
-from mailkeep.base.keys import KeyRing
+from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.http import client, forms
 from mailkeep.http.client import Network
 from mailkeep.http.port import Incoming
@@ -29,9 +31,11 @@ BROWSER = "__Host-browser"
 SESSION = "__Host-session"
 PENDING = "__Host-pending"  #: a right password that waits for its second factor
 CONFIRMATION = "__Host-confirmation"
+CONFIRMING = "__Host-confirming"  #: the address that is being confirmed, sealed
 NEWS = "__Host-news"  #: a word about what was just done, for the next page
 _NEWS_SECONDS = 60
 _YEAR = 365 * DAY // SECOND
+_DAY_SECONDS = DAY // SECOND
 
 
 @runtime_checkable
@@ -40,6 +44,7 @@ class House(Protocol):
 
     public_url: str
     trusted_proxies: tuple[Network, ...]
+    country_header: str
     keys: KeyRing
     database: Database
     intake: Intake
@@ -80,6 +85,36 @@ class Visit:
         address = client.address(peer.host if peer else "", forwarded, self._house.trusted_proxies)
         return self._house.keys.pseudonym("network", client.network(address))
 
+    @property
+    def origin(self) -> Origin:
+        """Where it comes from, as an account's history keeps it."""
+        request, house = self._request, self._house
+        family = client.agent(request.headers.get("user-agent", ""))
+        place = None
+        if house.country_header:
+            told = request.headers.get(house.country_header, "")
+            peer = request.client.host if request.client else ""
+            place = client.country(told, peer, house.trusted_proxies)
+        return Origin(
+            self.browser,
+            self.network,
+            house.keys.pseudonym("agent", family) if family else "",
+            place,
+        )
+
+    @property
+    def source(self) -> Source:
+        """From where something is bound."""
+        return Source(self.browser, self.network)
+
+    def answered(self, code: str = "code") -> bool:
+        """Whether the form answers the question for a second factor at all."""
+        return bool(self.form.get(code) or self.form.get("assertion"))
+
+    def typed(self, code: str = "code") -> Typed:
+        """What the form answers to the question for a second factor."""
+        return Typed(self.form.get(code, ""), self.form.get("assertion", ""), self.browser)
+
     def cookie(self, name: str) -> str:
         return self._request.cookies.get(name, "")
 
@@ -112,6 +147,24 @@ class Visit:
         self.forget(NEWS)
         return True
 
+    def remember_address(self, address: str) -> None:
+        """Have the page that confirms an address say which one: sealed, so that a copy of the
+        cookies names nobody, and only what this browser typed."""
+        sealed = self._house.keys.seal(CONFIRMING, address.encode())
+        self.keep(CONFIRMING, base64.urlsafe_b64encode(sealed).decode(), max_age=_DAY_SECONDS)
+
+    @property
+    def remembered_address(self) -> str:
+        """The address of ``remember_address``; "" when there is none."""
+        try:
+            sealed = base64.urlsafe_b64decode(self.cookie(CONFIRMING).encode())
+            return self._house.keys.unseal(CONFIRMING, sealed).decode()
+        except (Unsealable, ValueError):
+            return ""
+
+    def forget_address(self) -> None:
+        self.forget(CONFIRMING)
+
     async def session(self) -> SessionView:
         """Who is signed in. Raises ``NotSignedIn``."""
         return await self._house.accounts.sessions.lookup(self.cookie(SESSION))
@@ -133,6 +186,10 @@ class Visit:
             status_code=status if error is None else error.status,
             cookies=self._cookies,
         )
+
+    def json(self, text: str) -> Response[str]:
+        """An answer to a script of ours; ``text`` is JSON already."""
+        return Response(text, media_type=MediaType.JSON, cookies=self._cookies)
 
     def go(self, path: str) -> Redirect:
         """Send the browser on with a GET."""

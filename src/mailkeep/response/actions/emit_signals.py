@@ -1,0 +1,79 @@
+"""Other services are told that the passwords set through the suspects may be somebody else's.
+
+A thief who replaced a password here may have gone on to where that account opens doors. What we end
+here ends nothing there; a receiver that acknowledges has been told, and only there the account
+counts as secured. It breaks nothing here: at worst an owner is asked elsewhere to sign in again.
+"""
+
+from collections.abc import Sequence
+
+from mailkeep.base.clock import when
+from mailkeep.recovery import queries as recovery
+from mailkeep.response.types import Preview
+from mailkeep.signals import queries as signals
+
+from .port import Action, At, Means, Progress
+
+WHY = "a password was replaced with the help of mail that somebody else may have read"
+
+
+def able(means: Means) -> bool:
+    """Whether there is anybody to tell at all."""
+    return means.signals is not None
+
+
+async def preview(at: At) -> Preview:
+    found = await _accounts(at)
+    streams = await signals.streams(at.tx) if at.means.signals is not None else []
+    names = ", ".join(one.receiver.name for one in streams)
+    if not names:
+        return Preview("No other service has a stream; nobody is told.", 0, idle=True)
+    return Preview(
+        f"{names}: told that the password may be somebody else's, for the accounts that were "
+        f"recovered with a proof through the suspect: {len(found)}. Their owners may have to sign "
+        "in there again.",
+        len(found),
+    )
+
+
+async def step(at: At) -> Progress:
+    room = at.means.signals
+    if room is None:
+        return Progress(True, {"accounts": 0})
+    waiting = [one for one in await _accounts(at) if one > at.before.cursor]
+    batch = waiting[: at.means.settings.batch]
+    for account in batch:
+        await room.compromised(at.tx, account, WHY, cause=at.case.incident.id)
+    done = len(batch) == len(waiting)
+    before = at.before.result.get("accounts") if at.before.cursor else 0
+    accounts = (before if isinstance(before, int) else 0) + len(batch)
+    return Progress(done, {"accounts": accounts}, batch[-1] if batch else at.before.cursor)
+
+
+async def look(at: At) -> dict[str, object]:
+    """Who has acknowledged by now."""
+    accounts = await signals.told_in(at.tx, at.case.incident.id)
+    return {**at.before.result, "receivers": await receivers(at, accounts)}
+
+
+async def receivers(at: At, accounts: Sequence[str]) -> dict[str, object]:
+    """For each receiver, at how many of the accounts it counts as secured: those of which it has
+    acknowledged all that it was to be told since the incident opened."""
+    found = await signals.secured(at.tx, accounts, at.case.incident.opened_at)
+    return {
+        name: {
+            "accounts": one.told,
+            "secured": one.secured,
+            "refused": one.refused,
+            "last_acknowledged_at": when(one.last_at),
+        }
+        for name, one in found.items()
+    }
+
+
+async def _accounts(at: At) -> list[str]:
+    case = at.case
+    return await recovery.accounts(at.tx, case.suspects, case.since, case.until, "completed")
+
+
+ACTION = Action("emit_signals", "Tell other services", preview, step, look=look, able=able)
