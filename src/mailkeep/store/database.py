@@ -214,7 +214,8 @@ class Database:
                 yield tx
             return
         async with self._writer:
-            way = Straight(self._writing, await self._open(self._writing), "BEGIN IMMEDIATE")
+            own = partial(self._open, self._writing)
+            way = Straight(self._writing, own, "BEGIN IMMEDIATE")
             async with self._transaction(way) as tx:
                 yield tx
 
@@ -230,7 +231,7 @@ class Database:
         """Statements that read, with no transaction around them."""
         way: Way = Pooled(self._engine)
         if self.is_sqlite:
-            way = Straight(self._engine, await self._open(self._glancing), "")
+            way = Straight(self._engine, partial(self._open, self._glancing), "")
         async with self._transaction(way) as tx:
             yield tx
 

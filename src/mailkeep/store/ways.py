@@ -6,7 +6,7 @@ SQLite each way into its thread and back costs more than most statements.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Dialect
@@ -97,17 +97,25 @@ class Straight(Way):
 
     Args:
         engine: the library's.
-        own: the connection that it has; None: any of the engine's.
+        opened: gives the connection that it goes over; None: any of the engine's.
         begin: the statement that begins a transaction; "": each statement is one.
     """
 
-    def __init__(self, engine: AsyncEngine, own: RawConnection | None, begin: str) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        opened: Callable[[], Awaitable[RawConnection]] | None,
+        begin: str,
+    ) -> None:
         super().__init__(engine)
-        self._own = own
+        self._opened = opened
+        self._own: RawConnection | None = None
         self._begin = begin
 
     async def begin(self) -> None:
-        if self._own is None:
+        if self._opened is not None:
+            self._own = await self._opened()
+        else:
             self._connection = await self._engine.connect()
             self._own = await raw(self._connection)
         if self._begin:
