@@ -3,7 +3,7 @@
 Each subscriber reads the log at its own pace, under a name that is never reused for anything else.
 """
 
-from mailkeep.accounts.events import ChangeHeld, ChangesStopped, FactorBound
+from mailkeep.accounts.events import ChangeHeld, ChangesStopped, FactorReminderDue
 from mailkeep.events.subscribe import Handler, Subscriber
 from mailkeep.events.types import Fact
 from mailkeep.incidents.events import (
@@ -20,6 +20,7 @@ from mailkeep.mail.events import (
     ProviderRestored,
     ProviderUnrested,
 )
+from mailkeep.recovery import factor_words
 from mailkeep.recovery.events import ProofVoided
 from mailkeep.recovery.services import Recovery
 from mailkeep.response.services import Response
@@ -28,12 +29,15 @@ from mailkeep.signals.services import Signals
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.events import SignalRaised
 
+from .doubts import Doubts
+
 
 def subscribers(
     recovery: Recovery | None,
     canaries: Canaries | None,
     incidents: Incidents,
     response: Response,
+    doubts: Doubts,
     signals: Signals | None = None,
 ) -> list[Subscriber]:
     """The subscribers of a running Mailkeep, beside the watch, which reads every fact."""
@@ -46,11 +50,16 @@ def subscribers(
             ProviderUnrested: [incidents.on_rested],
             ProofVoided: [incidents.on_voided],
         },
+        "doubts": {
+            IncidentOpened: [doubts.on_incident],
+            IncidentUpdated: [doubts.on_incident],
+            IncidentClosed: [doubts.on_incident],
+        },
         "response": {
-            IncidentOpened: [response.player.on_incident],
-            IncidentUpdated: [response.player.on_incident],
-            IncidentContained: [response.player.on_incident],
-            IncidentClosed: [response.player.on_closed],
+            IncidentOpened: [response.player.on_incident, response.warner.on_incident],
+            IncidentUpdated: [response.player.on_incident, response.warner.on_incident],
+            IncidentContained: [response.player.on_incident, response.warner.on_incident],
+            IncidentClosed: [response.player.on_closed, response.warner.on_incident],
             SignalRaised: [response.player.on_signal],
             ProviderRestored: [response.player.on_route_back],
             ProviderUnrested: [response.player.on_route_back],
@@ -60,7 +69,8 @@ def subscribers(
         table["recovery"] = {
             AttemptFinished: [recovery.on_attempt],
             ProviderRested: [recovery.on_rested],
-            FactorBound: [recovery.notices.on_credential],
+            **{key: [recovery.notices.on_credential] for key in factor_words.FACTS},
+            FactorReminderDue: [recovery.notices.on_reminder],
             ChangeHeld: [recovery.change_notices.on_held],
             ChangesStopped: [recovery.change_notices.on_stopped],
         }

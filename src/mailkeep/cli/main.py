@@ -23,6 +23,7 @@ from . import (
     bench,
     doctor,
     documents,
+    factors,
     keys,
     messages,
     providers,
@@ -41,6 +42,7 @@ incidents_app = group("Incidents: what may be going on.", alone=True)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(accounts.operators_app, name="operators")
 app.add_typer(audit.app, name="audit")
+app.add_typer(factors.app, name="factors")
 app.add_typer(keys.app, name="keys")
 app.add_typer(messages.app, name="messages")
 app.add_typer(incidents_app, name="incidents")

@@ -18,8 +18,10 @@ from mailkeep.base.errors import MailkeepError
 
 from . import problems, ssf
 from .api.accounts import AccountsApi
+from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
 from .api.messages import Messages
+from .api.recoveries import RecoveriesApi
 from .console import operator as console_operator
 from .console.incidents import Console
 from .hooks.webhooks import probe, receive
@@ -27,6 +29,7 @@ from .mailbox.router import router as mailbox
 from .openapi import Document
 from .pages.account import AccountPages
 from .pages.addresses import AddressPages
+from .pages.factors import FactorPages
 from .pages.recover import RecoverPages
 from .pages.sign_in import SignInPages
 from .pages.sign_up import SignUpPages
@@ -65,7 +68,8 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(Messages, IncidentsApi, receive, probe, healthz, readyz, metrics, key_set),
+        *(Messages, FactorsApi, IncidentsApi, RecoveriesApi, receive, probe),
+        *(healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(
@@ -121,7 +125,10 @@ def accounts_router(house: House) -> Router:
 
     return Router(
         "/",
-        route_handlers=[SignUpPages, SignInPages, AccountPages, AddressPages, RecoverPages],
+        route_handlers=[
+            *(SignUpPages, SignInPages, AccountPages),
+            *(AddressPages, FactorPages, RecoverPages),
+        ],
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},
         request_max_body_size=MAX_FORM,
