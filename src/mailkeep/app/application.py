@@ -17,6 +17,7 @@ from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.signing import SigningKeys
 from mailkeep.events.log import FACTS, PLACED, Relay
 from mailkeep.events.subscribe import Subscriber
 from mailkeep.http.port import StandInView
@@ -88,6 +89,7 @@ class Application:
         self.trusted_proxies = settings.proxies()
         self.clock = SystemClock()
         self.keys = KeyRing(home)
+        self.signing = SigningKeys(home)
         self.database = Database(settings.database_url(home), self.clock)
         self.shared = SharedCommit(self.database)
         self.grants = Grants(self.database, self.keys)
@@ -158,6 +160,7 @@ class Application:
         if self.database.is_sqlite:
             self._alone.take()
         await upgrade(self.database)
+        await self._sign_on()
         if self.database.is_sqlite:
             async with self.database.write() as tx:
                 await outbox.release_leases(tx)
@@ -221,6 +224,11 @@ class Application:
             await self.grants.note()
         await self.database.close()
         self._alone.leave()
+
+    async def _sign_on(self) -> None:
+        """See that there is a key to sign with, and that the next one is known in time."""
+        if await asyncio.to_thread(self.signing.keep, self.clock.now()):
+            log.info("signing.keys", keys=len(self.signing.states(self.clock.now())))
 
     def _warn(self) -> None:
         """Say at the start what would only be noticed when somebody needs it."""
@@ -311,6 +319,7 @@ class Application:
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
         await self.grants.note()
+        await self._sign_on()
         destroyed = self.keys.destroy_expired(self.clock.now())
         if dropped or destroyed:
             log.info("swept", bodies=dropped, hourly_keys=len(destroyed))

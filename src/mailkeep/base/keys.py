@@ -8,6 +8,7 @@ Layout under ``<home>/keys`` (directory 0700, files 0600)::
     seal.key        seals what must be read back and lives long (AES-256-GCM)
     sign.key        signs the audit chain's head (Ed25519)
     hourly/<hour>.key   seals secret bodies that expire in that hour; destroyed when it has passed
+    signing/<number>.key   signs what others verify (``signing``); follow one another
 
 Deleting a row is not shredding: the log, free pages, replicas and backups keep it. What lies sealed
 under an hourly key is gone everywhere at once when that key's file is destroyed.
@@ -102,7 +103,7 @@ class KeyRing:
             hour = int(path.stem)
             if (hour + 1) * HOUR <= now:
                 self._hours.pop(hour, None)
-                _overwrite(path)
+                destroy(path)
                 gone.append(hour)
         return gone
 
@@ -155,33 +156,38 @@ def _unseal(key: AESGCM, purpose: str, sealed: bytes) -> bytes:
 
 
 def _read_or_create(path: Path) -> bytes:
-    """The key in ``path``; made by whoever comes first, durable before it is used.
-
-    The key is written aside and linked into place, so that two processes that start together end
-    up with the same one and a kill leaves no half-written key.
-    """
+    """The key in ``path``; made by whoever comes first, durable before it is used."""
     try:
         return bytes.fromhex(path.read_text())
     except FileNotFoundError:
-        pass
+        put(path, secrets.token_bytes(32).hex().encode())
+    return bytes.fromhex(path.read_text())
+
+
+def put(path: Path, content: bytes) -> bool:
+    """Write a key's file unless there is one; whether it was written. Durable on return.
+
+    It is written aside and linked into place, so that two processes that start together end up
+    with the same one and a kill leaves no half-written key.
+    """
     aside = path.with_suffix(f".{secrets.token_hex(4)}")
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(handle, secrets.token_bytes(32).hex().encode())
+        os.write(handle, content)
         os.fsync(handle)
     finally:
         os.close(handle)
     try:
         os.link(aside, path)
     except FileExistsError:
-        pass
+        return False
     finally:
         aside.unlink()
     _sync_directory(path.parent)
-    return bytes.fromhex(path.read_text())
+    return True
 
 
-def _overwrite(path: Path) -> None:
+def destroy(path: Path) -> None:
     """Overwrite, sync, unlink: on media that write in place nothing readable remains."""
     with path.open("r+b") as file:
         file.write(secrets.token_bytes(path.stat().st_size))

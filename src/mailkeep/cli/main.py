@@ -16,7 +16,19 @@ from mailkeep.incidents import queries as incident_queries
 from mailkeep.response import queries as response_queries
 from mailkeep.watch import queries as watch_queries
 
-from . import audit, backup, bench, doctor, documents, keys, messages, providers, report, send
+from . import (
+    audit,
+    backup,
+    bench,
+    doctor,
+    documents,
+    keys,
+    messages,
+    providers,
+    report,
+    send,
+    signing,
+)
 from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
 from .loop import run
 from .output import FINE, FOUND, MISTAKE, Json, group, note, plain, result
@@ -29,6 +41,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(messages.app, name="messages")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(providers.app, name="providers")
+app.add_typer(signing.app, name="signing")
 app.command("send")(send.send)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)

@@ -9,6 +9,7 @@ from litestar.params import SkipValidation
 
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.signing import SigningKeys
 from mailkeep.incidents.services import Incidents
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
@@ -56,6 +57,7 @@ class Services(Protocol):
     public_url: str
     trusted_proxies: tuple[Network, ...]
     keys: KeyRing
+    signing: SigningKeys
     grants: Grants
     database: Database
     shared: SharedCommit

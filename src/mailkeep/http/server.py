@@ -32,6 +32,7 @@ from .pages.visit import House, on_error, visit
 from .port import Incoming, Running
 from .requests import Requests
 from .telemetry import healthz, metrics, readyz
+from .well_known import key_set
 
 HERE = Path(__file__).parent
 MAX_BODY = 50 * 1024 * 1024
@@ -62,7 +63,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(Messages, IncidentsApi, receive, probe, healthz, readyz, metrics),
+        *(Messages, IncidentsApi, receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(

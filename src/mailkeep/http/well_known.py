@@ -1,0 +1,20 @@
+"""``/.well-known/…``: what others look up before they can verify what we sign (RFC 8615)."""
+
+from typing import Any
+
+from litestar import Response, get
+
+from .port import Running
+
+KEY_SET = "/.well-known/jwks.json"
+KEPT = 3600  #: seconds for which a copy is good; far below ``base.signing.LEAD``
+
+
+@get(KEY_SET, include_in_schema=False)
+async def key_set(running: Running) -> Response[dict[str, Any]]:
+    """The keys that verify our security events and ID tokens (RFC 7517 section 5)."""
+    return Response(
+        running.signing.key_set(),
+        media_type="application/jwk-set+json",
+        headers={"Cache-Control": f"public, max-age={KEPT}"},
+    )
