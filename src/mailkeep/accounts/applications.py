@@ -194,9 +194,7 @@ def redirect(uri: str, *, field: str = "redirect") -> str:
 
 def origins(uris: Iterable[str]) -> tuple[str, ...]:
     """The origins of URIs that were registered, as a Content-Security-Policy names them."""
-    return tuple(
-        dict.fromkeys(f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, uris))
-    )
+    return tuple(dict.fromkeys(f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, uris)))
 
 
 def _secret() -> str:

@@ -31,10 +31,18 @@ async def account(tx: Tx, account_id: str, *, lock: bool = False) -> AccountView
     )
 
 
-async def by_address(tx: Tx, address_key: str) -> ContactPoint | None:
-    """The confirmed contact point with that pseudonym."""
+async def by_address(tx: Tx, address_key: str, application: str = "") -> ContactPoint | None:
+    """The confirmed contact point with that pseudonym.
+
+    Args:
+        application: whose user it is to be; "": an account of ours.
+    """
     row = await tx.one(
-        select(_c).where(_c.c.address_key == address_key, _c.c.confirmed_at.is_not(None))
+        select(_c).where(
+            _c.c.address_key == address_key,
+            _c.c.application == application,
+            _c.c.confirmed_at.is_not(None),
+        )
     )
     return None if row is None else _contact(row)
 
