@@ -27,7 +27,11 @@ async def account(tx: Tx, account_id: str, *, lock: bool = False) -> AccountView
     if row is None:
         raise NotFound("no such account")
     return AccountView(
-        row["id"], AccountClass(row["class"]), row["created_at"], row["frozen_until"]
+        row["id"],
+        AccountClass(row["class"]),
+        row["created_at"],
+        row["frozen_until"],
+        row["application"],
     )
 
 

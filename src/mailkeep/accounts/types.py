@@ -63,6 +63,7 @@ class AccountView(msgspec.Struct, frozen=True):
     account_class: AccountClass
     created_at: Instant
     frozen_until: Instant | None
+    application: str = ""  # whose user it is; "": an account of ours
 
     def frozen(self, now: Instant) -> bool:
         return self.frozen_until is not None and now < self.frozen_until

@@ -318,6 +318,8 @@ class Application:
             dropped = await outbox.sweep(tx, *keep, retention.BATCH)
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
+        if self.recovery is not None:
+            await self.recovery.subjects.apply_due()
         await self.grants.note()
         await self._sign_on()
         destroyed = self.keys.destroy_expired(self.clock.now())

@@ -3,7 +3,12 @@
 Each subscriber reads the log at its own pace, under a name that is never reused for anything else.
 """
 
-from mailkeep.accounts.events import FactorBound, PasswordSet
+from mailkeep.accounts.events import (
+    FactorBound,
+    PasswordSet,
+    SubjectChangeEnded,
+    SubjectChangeHeld,
+)
 from mailkeep.events.subscribe import Handler, Subscriber
 from mailkeep.events.types import Fact
 from mailkeep.incidents.events import (
@@ -56,6 +61,8 @@ def subscribers(
             ProviderRested: [recovery.on_rested],
             FactorBound: [recovery.notices.on_credential],
             PasswordSet: [recovery.notices.on_credential],
+            SubjectChangeHeld: [recovery.notices.on_change_held],
+            SubjectChangeEnded: [recovery.on_change_ended],
         }
     if canaries is not None:
         table["canaries"] = {AttemptFinished: [canaries.on_attempt]}

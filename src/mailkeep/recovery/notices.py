@@ -1,7 +1,8 @@
 """Owners are told what happened to their accounts, at every address (SP 800-63B-4 section 4.6)."""
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts.events import FactorBound, PasswordSet
+from mailkeep.accounts.events import FactorBound, PasswordSet, SubjectChangeHeld
+from mailkeep.base.clock import iso
 from mailkeep.events.types import Recorded
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Tx
@@ -22,10 +23,30 @@ class Notices:
 
     async def tell(self, tx: Tx, account: str, recovery: str, write: mails.Notice) -> None:
         """Tell of a recovery; each mail carries a way to say: this was not me."""
+        house = await self._context.house_of(tx, account)
         for point in await accounts.contact_points(tx, account):
             for only in await self._ways(tx):
                 denial = await self._context.denial(tx, recovery, "".join(only))
-                await self._mail(tx, write(self._context.house, point.address, denial), only)
+                await self._mail(tx, write(house, point.address, denial), only)
+
+    async def on_change_held(self, tx: Tx, recorded: Recorded) -> None:
+        """An application wants changed what recovers a user: they are told where they were reached
+        so far, with a way to stop it (ASVS 6.3.7)."""
+        fact = recorded.fact
+        if not isinstance(fact, SubjectChangeHeld):
+            return
+        subjects = self._context.subjects
+        change = await subjects.held(tx, fact.account, fact.due)
+        if change is None:
+            return  # it has ended meanwhile
+        house = await self._context.house_of(tx, fact.account)
+        for point in await accounts.contact_points(tx, fact.account):
+            for only in await self._ways(tx):
+                secret = await subjects.stop_secret(tx, change, "".join(only))
+                content = mails.change_held(
+                    house, point.address, fact.what, secret, iso(fact.due)[:16].replace("T", " ")
+                )
+                await self._mail(tx, content, only)
 
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:
         """A password or a factor was changed by who was signed in (ASVS 6.3.7)."""

@@ -129,10 +129,11 @@ class Proving:
         recovery = max(given, key=lambda one: len(given[one]))  # the first of equals: the newest
         kinds = given[recovery]
         both = len(kinds) == len(ProofKind)
-        account = next(iter(kinds.values()))["account_id"]
-        factor = both and await accounts.has_factor(tx, account)
+        one = next(iter(kinds.values()))
+        factor = both and await accounts.has_factor(tx, one["account_id"])
         progress = Progress(
-            recovery, ProofKind.LINK.value in kinds, ProofKind.CODE.value in kinds, factor
+            *(recovery, ProofKind.LINK.value in kinds, ProofKind.CODE.value in kinds, factor),
+            application=one["application"],
         )
         return progress, list(kinds.values())
 
@@ -223,5 +224,10 @@ class Proving:
 def _proof_and_recovery() -> Select[Any]:
     """Proofs, each with what its recovery says."""
     return select(
-        _p, _r.c.state, _r.c.account_id, _r.c.asked_by, _r.c.expires_at.label("recovery_expires")
+        _p,
+        _r.c.state,
+        _r.c.account_id,
+        _r.c.asked_by,
+        _r.c.application,
+        _r.c.expires_at.label("recovery_expires"),
     ).join(_r, _r.c.id == _p.c.recovery_id)

@@ -14,6 +14,7 @@ from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle, totp
+from mailkeep.accounts.events import SubjectChangeEnded
 from mailkeep.base import addresses
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.errors import Conflict, MailkeepError, NotSignedIn, TooMany
@@ -25,12 +26,14 @@ from mailkeep.mail.events import AttemptFinished, ProviderRested
 from mailkeep.store.database import Tx
 
 from . import mails, policy, tables
+from .completing import Completing
 from .context import REFUSED, Context
 from .events import ProofVoided, RecoveryCompleted, RecoveryDenied, StoppedByFactor
 from .notices import Notices
 from .planning import Planner
 from .proving import Proving
-from .types import State
+from .types import Handed, State
+from .verdicts import Verdicts
 
 _r, _p, _d = tables.recoveries, tables.proofs, tables.denials
 
@@ -49,10 +52,13 @@ class Recovery:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.settings = context.settings
+        self.subjects = context.subjects
         self.awake = asyncio.Event()  #: set when the planner has something to look at
         self.planner = Planner(context)
         self.proving = Proving(context)
         self.notices = Notices(context)
+        self.verdicts = Verdicts(context)
+        self.completing = Completing(context, self.notices, self.verdicts)
 
     def possible(self) -> bool:
         """Whether the settings have two independent routes at all, be they standing or not."""
@@ -60,8 +66,11 @@ class Recovery:
         names = [route.provider for route in context.routes]
         return policy.plan(context.routes, names, context.independent, 0.0) is not None
 
-    async def ask(self, address: str, *, browser: str, network: str) -> None:
+    async def ask(self, address: str, *, browser: str, network: str, application: str = "") -> None:
         """Somebody asks for a reset. The work and the reply are the same for every address.
+
+        Args:
+            application: whose user is meant; "": the owner of an account of ours.
 
         Raises:
             Invalid: it is no address; that tells nothing about accounts.
@@ -85,12 +94,14 @@ class Recovery:
                     due_at=tx.now if heard else None,
                     factor_tries=0,
                     why=None if heard else "network_limit",
+                    application=application,
                 )
             )
         self.awake.set()
 
-    async def finish(self, password: str, factor: str | None, *, browser: str) -> None:
-        """Write a new password for the recovery of which this browser gave both proofs.
+    async def finish(self, password: str, factor: str | None, *, browser: str) -> Handed | None:
+        """Write a new password for the recovery of which this browser gave both proofs; where an
+        application keeps the account, return what takes the browser back to it.
 
         Raises:
             Conflict: not both proofs, or they no longer count.
@@ -108,16 +119,19 @@ class Recovery:
             ]
         if progress.word != "both":
             raise Conflict("give the link and the code of the two mails first")
-        kept = await context.accounts.passwords.make(
-            password, has_factor=progress.factor, about=about
-        )
-        error = await context.database.retrying(lambda tx: self._finish(tx, browser, kept, factor))
-        if error is not None:
-            raise error
+        kept = ""
+        if not progress.application:
+            kept = await context.accounts.passwords.make(
+                password, has_factor=progress.factor, about=about
+            )
+        done = await context.database.retrying(lambda tx: self._finish(tx, browser, kept, factor))
+        if isinstance(done, MailkeepError):
+            raise done
+        return done
 
     async def _finish(
         self, tx: Tx, browser: str, kept: str, factor: str | None
-    ) -> MailkeepError | None:
+    ) -> MailkeepError | Handed | None:
         """One act: judge the proofs, prove the factor, then write. Returns what went wrong, so
         that what was recorded about it is committed."""
         context = self._context
@@ -142,7 +156,9 @@ class Recovery:
             refusal = await self._factor(tx, row, account, factor)
             if refusal is not None:
                 return refusal
-        await context.accounts.passwords.write(tx, account, kept, by="recovery")
+        handed = await self.completing.complete(
+            tx, row, given, kept, browser=browser, factor=progress.factor
+        )
         await context.accounts.sessions.end_all(tx, account, "recovery")
         # Who has shown all this is known from now on, and is not kept out by others' guesses.
         await context.accounts.welcome(tx, account, browser, row["network"])
@@ -158,8 +174,8 @@ class Recovery:
             await context.void(tx, other["id"], "completed_another")
         fact = RecoveryCompleted(recovery, account, progress.factor, browser)
         await record(context.database, tx, fact)
-        await self.notices.tell(tx, account, recovery, mails.completed)
-        return None
+        await self.completing.tell(tx, row)
+        return handed
 
     async def _independent(self, tx: Tx, given: list[RowMapping]) -> bool:
         """Whether no party can read both, over every provider that either was attempted through."""
@@ -224,6 +240,7 @@ class Recovery:
                 .where(_d.c.hash == hashed, _d.c.used_at.is_(None))
             )
         if account is None:
+            await context.subjects.stop(secret)
             return
         await context.database.retrying(lambda tx: self._deny(tx, account, hashed))
 
@@ -257,6 +274,7 @@ class Recovery:
         await record(context.database, tx, fact)
         if acted and completed:
             await self._take_back(tx, account, row["ended_at"])
+            await self.verdicts.revoke(tx, row["id"], "denied")
         elif acted:
             await self._end(tx, row["id"], "denied")
 
@@ -317,6 +335,18 @@ class Recovery:
         )
         tx.after_commit.append(self.awake.set)
         return len(ids)
+
+    async def on_change_ended(self, tx: Tx, recorded: Recorded) -> None:
+        """What recovers a user is another from now on: proofs that went to the old addresses are
+        good no more."""
+        fact = recorded.fact
+        if not isinstance(fact, SubjectChangeEnded) or fact.why != "applied":
+            return
+        live = select(_r.c.id).where(
+            _r.c.account_id == fact.account, _r.c.state == State.OPEN.value
+        )
+        for row in await tx.all(live.order_by(_r.c.id)):
+            await self._end(tx, row["id"], "addresses_changed")
 
     async def on_attempt(self, tx: Tx, recorded: Recorded) -> None:
         """A route refused a proof: have it minted anew over another one."""

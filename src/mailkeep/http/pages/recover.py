@@ -8,7 +8,10 @@ button. Without the script it is typed.
 from litestar import Controller, get, post
 from litestar.response import Redirect, Template
 
-from mailkeep.base.errors import Conflict, Invalid, NotFound, NotSignedIn
+from mailkeep.accounts import applications
+from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotFound, NotSignedIn
+from mailkeep.http.oauth import asking
+from mailkeep.http.policy import NAME, policy
 from mailkeep.recovery.services import Recovery
 
 from .visit import House, Visit
@@ -42,8 +45,7 @@ class RecoverPages(Controller):
 
     @get("/recover/proof")
     async def proof_form(self, visit: Visit, house: House) -> Template:
-        progress = await _recovery(house).proving.progress(visit.browser)
-        return visit.page("proof", progress=progress)
+        return await _proof(visit, house)
 
     @post("/recover/proof", status_code=200)
     async def prove(self, visit: Visit, house: House) -> Template | Redirect:
@@ -63,22 +65,24 @@ class RecoverPages(Controller):
         if not given:
             error = Conflict("type at least one of the two", field="long")
         if error is not None:
-            progress = await proving.progress(visit.browser)
-            return visit.page("proof", error=error, progress=progress)
+            return await _proof(visit, house, error)
         return visit.go("/recover/proof")
 
     @post("/recover/finish", status_code=200)
     async def finish(self, visit: Visit, house: House) -> Template | Redirect:
         recovery = _recovery(house)
         try:
-            await recovery.finish(
+            handed = await recovery.finish(
                 visit.form.get("password", ""),
                 visit.form.get("factor") or None,
                 browser=visit.browser,
             )
         except (Conflict, Invalid, NotSignedIn) as error:
-            progress = await recovery.proving.progress(visit.browser)
-            return visit.page("proof", error=error, progress=progress)
+            return await _proof(visit, house, error)
+        if handed is not None:
+            issuer = asking.issuer(house.public_url)
+            code = handed.code.reveal()
+            return visit.go(asking.back(handed.redirect_uri, issuer, handed.state, code=code))
         return visit.go("/recover/done")
 
     @get("/recover/done")
@@ -94,3 +98,28 @@ class RecoverPages(Controller):
         """The answer is the same for every secret."""
         await _recovery(house).deny(visit.form.get("secret", ""))
         return visit.page("deny", said=True)
+
+
+async def _proof(visit: Visit, house: House, error: MailkeepError | None = None) -> Template:
+    """The page that says how far this browser has come, and for whom.
+
+    For a user of an application the last form leads back there, so the browser must be let.
+    """
+    recovery = _recovery(house)
+    progress = await recovery.proving.progress(visit.browser)
+    application, headers = None, {}
+    async with house.database.read() as tx:
+        asked = await recovery.verdicts.asked(tx, visit.browser, progress.application)
+        if progress.application or (asked is not None and progress.word == "none"):
+            whose = progress.application or (asked.application if asked else "")
+            application = await applications.get(tx, whose)
+    if application is not None and asked is not None:
+        headers = {NAME: policy(forms=applications.origins([asked.redirect_uri]))}
+    return visit.page(
+        "proof",
+        error=error,
+        progress=progress,
+        application=application,
+        sent=asked is not None,
+        headers=headers,
+    )
