@@ -145,6 +145,10 @@ class Subjects:
         )
         return secret
 
+    async def told(self, tx: Tx, change: str) -> None:
+        """Notices of a change are on their way; before that it is not good, however late."""
+        await tx.run(update(_h).where(_h.c.id == change).values(told_at=tx.now))
+
     async def held(self, tx: Tx, account: str, due: Instant) -> str | None:
         """The id of the change of an account that is held until ``due``."""
         found: str | None = await tx.value(
@@ -178,11 +182,12 @@ class Subjects:
         return True
 
     async def apply_due(self) -> int:
-        """Make the changes good whose hold is over; returns how many were looked at."""
+        """Make the changes good whose hold is over and of which the owner was told; returns how
+        many were looked at."""
         async with self._database.read() as tx:
             due = await tx.all(
                 select(_h.c.id, _h.c.application)
-                .where(_h.c.due_at <= tx.now)
+                .where(_h.c.due_at <= tx.now, _h.c.told_at.is_not(None))
                 .order_by(_h.c.due_at, _h.c.id)
                 .limit(BATCH)
             )

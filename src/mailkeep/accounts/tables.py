@@ -166,6 +166,7 @@ subject_changes = Table(
     Column("wanted", Text, nullable=False),  # personal: emptied when the change has ended
     Column("key_id", String(40), nullable=False),
     Column("made_at", Micros, nullable=False),
+    Column("told_at", Micros),  # when its owner was told; before that it is not good
     Column("due_at", Micros, index=True),  # None: it has ended
     Column("ended_at", Micros),
     Column("why", String(12)),

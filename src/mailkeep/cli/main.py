@@ -17,6 +17,7 @@ from mailkeep.response import queries as response_queries
 from mailkeep.watch import queries as watch_queries
 
 from . import (
+    applications,
     audit,
     backup,
     bench,
@@ -36,6 +37,7 @@ from .output import FINE, FOUND, MISTAKE, Json, group, note, plain, result
 WORDS = "Mail that no fallen provider can lose, accounts that none can take."
 app = group(WORDS)
 incidents_app = group("Incidents: what may be going on.", alone=True)
+app.add_typer(applications.app, name="applications")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 app.add_typer(messages.app, name="messages")

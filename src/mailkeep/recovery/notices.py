@@ -39,6 +39,7 @@ class Notices:
         change = await subjects.held(tx, fact.account, fact.due)
         if change is None:
             return  # it has ended meanwhile
+        await subjects.told(tx, change)
         house = await self._context.house_of(tx, fact.account)
         for point in await accounts.contact_points(tx, fact.account):
             for only in await self._ways(tx):

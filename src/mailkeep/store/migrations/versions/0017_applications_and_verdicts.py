@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("wanted", sa.Text(), nullable=False),
         sa.Column("key_id", sa.String(length=40), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("why", sa.String(length=12), nullable=True),
