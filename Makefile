@@ -38,6 +38,10 @@ prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs
 	mv docs/proofs/kills.md.new docs/proofs/kills.md
 	$(BIN)/python -m mailkeep_drill --kill9 10
 	git log -1 --format='%nMade by `make prove` on commit %h.' | cat drill-report/scorecard.md - > docs/proofs/drill.md
+	$(BIN)/python tests/proofs/timing.py > docs/proofs/timing.md.new
+	mv docs/proofs/timing.md.new docs/proofs/timing.md
+	sh scripts/prove_matrix.sh $(BIN)/python > docs/proofs/matrix.md.new
+	mv docs/proofs/matrix.md.new docs/proofs/matrix.md
 
 check: $(VENV)/.dev  ## lint, types, layers, licences
 	$(BIN)/ruff check src tests scripts

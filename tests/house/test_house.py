@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from mailkeep.accounts.classes import BUILT_IN, ClassSettings
+from mailkeep.accounts.types import AccountsTable
 from mailkeep.app.doctor import look
 from mailkeep.app.doctor.catalogue import CHECKS
 from mailkeep.app.retention import RetentionSettings
@@ -63,6 +65,9 @@ def test_files_stay_under_four_hundred_lines() -> None:
         *StreamSettings.__struct_fields__,
         *RouteSettings.__struct_fields__,
         *RecoverySettings.__struct_fields__,
+        *AccountsTable.__struct_encode_fields__,
+        *ClassSettings.__struct_fields__,
+        *BUILT_IN,
         *RetentionSettings.__struct_fields__,
         *SubmissionSettings.__struct_fields__,
         *REGISTRY,

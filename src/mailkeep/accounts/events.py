@@ -104,7 +104,8 @@ class SubjectChangeHeld(Fact, frozen=True):
 @fact("accounts.subject_change_ended")
 class SubjectChangeEnded(Fact, frozen=True):
     """A held change came to its end. ``why``: applied, stopped (by an owner), replaced (by a newer
-    one), withdrawn (the application wants what stands), taken (an address is another user's)."""
+    one), withdrawn (the application wants what stands), taken (an address is another user's),
+    restored (the database is an older copy)."""
 
     account: str
     application: str

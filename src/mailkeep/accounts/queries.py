@@ -10,7 +10,7 @@ from mailkeep.base.errors import NotFound
 from mailkeep.store.database import Tx
 
 from . import tables
-from .types import AccountClass, AccountView, ContactPoint, SessionView, Stage
+from .types import AccountView, ContactPoint, SessionView, Stage
 
 _a, _c, _s = tables.accounts, tables.contact_points, tables.sessions
 
@@ -28,7 +28,7 @@ async def account(tx: Tx, account_id: str, *, lock: bool = False) -> AccountView
         raise NotFound("no such account")
     return AccountView(
         row["id"],
-        AccountClass(row["class"]),
+        row["class"],
         row["created_at"],
         row["frozen_until"],
         row["application"],

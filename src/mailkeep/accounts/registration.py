@@ -14,7 +14,7 @@ import msgspec
 from mailkeep.base import addresses
 from mailkeep.base.errors import Invalid
 
-from .types import AccountClass
+from .classes import Classes
 
 MOST_ADDRESSES = 5
 LONGEST = 255  #: characters of a subject (OpenID Connect Core section 2, ``sub``)
@@ -57,11 +57,18 @@ def subject(text: str) -> str:
 
 
 def check(
-    given: Sequence[str], account_class: str, factor: str, locale: str, *, field: str = ""
+    given: Sequence[str],
+    account_class: str,
+    factor: str,
+    locale: str,
+    classes: Classes,
+    *,
+    field: str = "",
 ) -> Registration:
     """What an application registers, checked.
 
     Args:
+        classes: of the house; of one that recovers by mail.
         field: path of it among the input, ``subjects[3].`` in a batch.
 
     Raises:
@@ -73,8 +80,8 @@ def check(
     for place, one in enumerate(given):
         found = addresses.parse(one, field=f"{field}addresses[{place}]")
         kept.setdefault(addresses.key(found), found)
-    if account_class not in set(AccountClass) - {AccountClass.OPERATOR}:
-        raise Invalid("no such class of accounts", field=f"{field}class")
+    if account_class not in classes or not classes.of(account_class).recovers_by_mail:
+        raise Invalid("no class of accounts that recovers by mail", field=f"{field}class")
     if factor not in set(Factor):
         raise Invalid("say kept_here, kept_there or none", field=f"{field}factor")
     if locale and not _LOCALE.fullmatch(locale):

@@ -17,6 +17,7 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import policy, queries, tables, throttle, totp
+from .classes import CUSTOMER, Classes
 from .events import (
     AccountFrozen,
     AccountOpened,
@@ -27,7 +28,7 @@ from .events import (
 from .hashing import SlowHash
 from .passwords import Passwords
 from .sessions import Sessions
-from .types import AccountClass, AccountSettings, SignedIn, SignUp, Stage
+from .types import AccountSettings, SignedIn, SignUp, Stage
 
 _WRONG = "the address or the password is wrong"
 _STRANGERS = "strangers"
@@ -41,6 +42,7 @@ class Accounts:
         keys: name addresses, hash handles, seal factors.
         slow: hashes passwords and codes.
         settings: lifetimes and limits.
+        classes: what holds for each class of accounts.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class Accounts:
         keys: KeyRing,
         slow: SlowHash,
         settings: AccountSettings | None = None,
+        classes: Classes | None = None,
     ) -> None:
         self._database = database
         self._keys = keys
         self._slow = slow
         self.settings = settings or AccountSettings()
+        self.classes = classes or Classes()
         self.sessions = Sessions(database, keys, self.settings)
         self.passwords = Passwords(database, slow, self.settings)
 
@@ -66,7 +70,7 @@ class Accounts:
         address: str,
         password: str,
         network: str,
-        account_class: AccountClass = AccountClass.CUSTOMER,
+        account_class: str = CUSTOMER,
     ) -> SignUp:
         """Open an account that waits for its address to be confirmed.
 
@@ -269,12 +273,12 @@ class Accounts:
             await record(self._database, tx, AccountFrozen(account, until, why))
 
     async def _open_account(
-        self, tx: Tx, account_class: AccountClass, address: str, key: str, kept: str
+        self, tx: Tx, account_class: str, address: str, key: str, kept: str
     ) -> str:
         account, point = new_id("acc", tx.now), new_id("cpt", tx.now)
         await tx.run(
             insert(tables.accounts).values(
-                {"id": account, "class": account_class.value, "created_at": tx.now}
+                {"id": account, "class": account_class, "created_at": tx.now}
             )
         )
         await tx.run(

@@ -1,9 +1,9 @@
 """Users of applications that keep their own table: registered beforehand, changed after a hold.
 
 A fresh user is registered at once. Whatever would change what recovers one who is registered waits
-for ``hold``: until then recovery uses what stands, every address that stands is told, and whoever
-holds one of those mails can stop it. To be forgotten waits alike: a name that is free again at
-once could be registered anew, with a thief's address.
+for the ``change_hold`` of its class: until then recovery uses what stands, every address that
+stands is told, and whoever holds one of those mails can stop it. To be forgotten waits alike: a
+name that is free again at once could be registered anew, with a thief's address.
 
 Attacks met here: a thief of an application's API key (rewrites addresses, or erases and registers
 anew, or says that there is no second factor any more), and a mailbox thief who would stop every
@@ -25,6 +25,7 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import applications, subject_views, tables, throttle
+from .classes import Classes
 from .events import (
     SubjectChangeEnded,
     SubjectChangeHeld,
@@ -38,7 +39,6 @@ from .subject_views import ERASE, REPLACE, SubjectView
 _a, _c = tables.accounts, tables.contact_points
 _h, _s = tables.subject_changes, tables.subject_stops
 
-HOLD = DAY  #: before a change is good
 CHANGES = 5  #: of one user in a day: each is announced, and nobody's mailbox is to be flooded
 STOPS = 2  #: that mails over one provider are good for, of one user in a day
 MANY = 20  #: changes in a day that are no mass rewrite, however few users there are
@@ -52,13 +52,13 @@ class Subjects:
     Args:
         database: where they are.
         keys: name addresses and hash the secrets of stops.
-        hold: before a change is good; microseconds.
+        classes: for how long a change is held.
     """
 
-    def __init__(self, database: Database, keys: KeyRing, hold: Instant = HOLD) -> None:
+    def __init__(self, database: Database, keys: KeyRing, classes: Classes) -> None:
         self._database = database
         self._keys = keys
-        self.hold = hold
+        self.classes = classes
 
     async def register(
         self,
@@ -268,7 +268,7 @@ class Subjects:
         if not await throttle.take(tx, account, "subject change", limit=CHANGES, window=DAY):
             return TooMany("this subject was changed too often today", retry_after=DAY / 1_000_000)
         await self._end_pending(tx, account, "replaced")
-        due = tx.now + self.hold
+        due = tx.now + self.classes.of(found.stands.account_class).change_hold
         await tx.run(
             insert(_h).values(
                 id=new_id("chg", tx.now),

@@ -31,7 +31,7 @@ accounts = Table(
     "accounts",
     metadata,
     Column("id", String(40), primary_key=True),
-    Column("class", String(12), nullable=False),
+    Column("class", String(32), nullable=False),
     Column("created_at", Micros, nullable=False),
     Column("frozen_until", Micros),
     # "": one of ours. Else whose user it is, and what that application calls them.

@@ -7,12 +7,7 @@ import msgspec
 from mailkeep.base.clock import DAY, HOUR, MINUTE, Instant
 from mailkeep.base.secret import Secret
 
-
-class AccountClass(enum.StrEnum):
-    """What an account is for."""
-
-    CUSTOMER = "customer"  #: recovers by mail
-    OPERATOR = "operator"  #: runs Mailkeep; never recovers by mail
+from .classes import ClassSettings
 
 
 class Stage(enum.StrEnum):
@@ -56,11 +51,21 @@ class AccountSettings(msgspec.Struct, frozen=True):
     sign_up_window: Instant = DAY
 
 
+class AccountsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The ``[accounts]`` table.
+
+    Attributes:
+        classes: ``[accounts.class.<name>]``: what holds for classes of accounts.
+    """
+
+    classes: dict[str, ClassSettings] = msgspec.field(name="class", default_factory=dict)
+
+
 class AccountView(msgspec.Struct, frozen=True):
     """An account without anything personal."""
 
     id: str
-    account_class: AccountClass
+    account_class: str  # see ``classes``
     created_at: Instant
     frozen_until: Instant | None
     application: str = ""  # whose user it is; "": an account of ours

@@ -11,6 +11,7 @@ from typing import Self
 
 import structlog
 
+from mailkeep.accounts.classes import Classes
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.clock import SystemClock
@@ -110,7 +111,9 @@ class Application:
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
         )
         self._slow = SlowHash(self.keys)
-        self.accounts = Accounts(self.database, self.keys, self._slow)
+        self.accounts = Accounts(
+            self.database, self.keys, self._slow, classes=Classes(settings.accounts.classes)
+        )
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()

@@ -99,11 +99,11 @@ def _walk(
     struct: type[msgspec.Struct], above: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], object]]:
     kinds = typing.get_type_hints(struct)
-    for field in struct.__struct_fields__:
+    for field, name in zip(struct.__struct_fields__, struct.__struct_encode_fields__, strict=True):
         kind = _bare(kinds[field])
-        yield (*above, field), kind
+        yield (*above, name), kind
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            yield from _walk(kind, (*above, field))
+            yield from _walk(kind, (*above, name))
 
 
 def _bare(kind: object) -> object:

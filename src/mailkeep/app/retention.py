@@ -81,6 +81,8 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("claims", "claims", mail.forget_claims),
     ("recoveries", "recoveries", recovery.forget_recoveries),
     ("requests", "tries", recovery.forget_nothing),
+    ("sent_here", "tries", recovery.forget_requests),
+    ("subject_changes", "recoveries", accounts.forget_subject_changes),
 )
 
 

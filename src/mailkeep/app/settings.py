@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from mailkeep.accounts.classes import Classes, ClassSettings
+from mailkeep.accounts.types import AccountsTable
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.secret import Secret
 from mailkeep.http import client
@@ -66,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         keep_given_up: seconds, after its time is over, for which an ordinary message that was given
             up can still be requeued by hand.
         recovery: Mailkeep keeps the accounts: their pages exist when this table does.
+        accounts: what holds for the accounts that Mailkeep keeps.
         canary: mail of our own through every provider; none is sent without it.
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
@@ -85,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stream: tuple[StreamSettings, ...] = ()
     party: tuple[dict[str, str | list[str]], ...] = ()
     recovery: RecoverySettings | None = None
+    accounts: AccountsTable = AccountsTable()
     canary: CanarySettings | None = None
     honey: tuple[HoneyAddress, ...] = ()
     watch: WatchSettings = WatchSettings()
@@ -164,6 +168,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
         except (UnknownProvider, MisconfiguredProvider) as error:
             raise BadSettings(f"provider {provider.name}: {error}") from error
     _check_recovery(settings)
+    Classes(settings.accounts.classes)
     _check_playbooks(settings)
     _check_streams(settings)
     if settings.submission is not None:
@@ -269,6 +274,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "provider": ProviderSettings,
     "stream": StreamSettings,
     "recovery": RecoverySettings,
+    "accounts": AccountsTable,
+    "accounts.class": ClassSettings,
     "canary": CanarySettings,
     "honey": HoneyAddress,
     "retention": RetentionSettings,
@@ -286,7 +293,7 @@ def _nearest(text: str) -> str:
     if match is None:
         return text
     owner = _OWNERS.get(match[2] or "", Settings)
-    return text + register.nearest(match[1], set(owner.__struct_fields__))
+    return text + register.nearest(match[1], set(owner.__struct_encode_fields__))
 
 
 def _unique(what: str, names: list[str]) -> None:

@@ -64,18 +64,8 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(
-            Messages,
-            IncidentsApi,
-            SubjectsApi,
-            VerdictsApi,
-            receive,
-            probe,
-            healthz,
-            readyz,
-            metrics,
-            key_set,
-        ),
+        *(Messages, IncidentsApi, SubjectsApi, VerdictsApi),
+        *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(

@@ -70,7 +70,7 @@ class Context:
         self.database = database
         self.keys = keys
         self.accounts = accounts
-        self.subjects = Subjects(database, keys)
+        self.subjects = Subjects(database, keys, accounts.classes)
         self.slow = slow
         self.intake = intake
         self.settings = settings

@@ -16,7 +16,7 @@ from sqlalchemy import func, insert, select, update
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle
-from mailkeep.accounts.types import AccountClass, ContactPoint
+from mailkeep.accounts.types import ContactPoint
 from mailkeep.base import tokens
 from mailkeep.base.clock import DAY, MINUTE, SECOND, Instant
 from mailkeep.base.errors import Unavailable
@@ -170,8 +170,8 @@ class Planner:
         if account is None:
             return "no_account"
         view = await accounts.account(tx, account)
-        if view.account_class is AccountClass.OPERATOR:
-            return "operator"  # who runs this house never recovers by mail
+        if not self._context.accounts.classes.of(view.account_class).recovers_by_mail:
+            return "class"  # who runs this house never does
         lane = "recover known" if known else "recover stranger"
         within = [
             await throttle.take(tx, account, name, limit=limit, window=window)

@@ -35,6 +35,7 @@ class Mailkeep(System):
 
     Args:
         canary: domain of its canaries; the mail server forwards it to `listen`.
+        brief: settings of ``[recovery]`` in seconds, where a run cannot wait for hours.
     """
 
     kind: ClassVar[Literal["ordinary", "mailkeep"]] = "mailkeep"
@@ -48,8 +49,10 @@ class Mailkeep(System):
         home: Path,
         canary: str,
         listen: int,
+        brief: dict[str, float] | None = None,
     ) -> None:
         super().__init__(key, title, mailboxes)
+        self._brief = brief or {}
         self._deliver = deliver
         self._home = home
         self.canary = canary
@@ -75,13 +78,11 @@ class Mailkeep(System):
         for directory in (home, secrets):
             directory.mkdir(mode=0o700)
         text = setup.settings(
-            self.key, self.url, self.providers, secrets, self.canary, self._listen
+            self.key, self.url, self.providers, secrets, self.canary, self._listen, self._brief
         )
         (home / "mailkeep.toml").write_text(text)
-        command = self._command
-        scopes = [f"--scope={scope}" for scope in ("send", "read", "operate")]
-        at = f"--home={home}"
-        self._key = (await output([command, "keys", "create", "drill", *scopes, at])).strip()
+        command, at = self._command, f"--home={home}"
+        self._key = await self.new_key("send", "read", "operate")
         self.versions = {"mailkeep": (await output([command, "--version"])).split()[-1]}
         self.changed = setup.CHANGED
         self._server = Server(
@@ -95,6 +96,11 @@ class Mailkeep(System):
                 headers={"Authorization": f"Bearer {self._key}"},
             )
         )
+
+    async def new_key(self, *scopes: str) -> str:
+        """A new API key."""
+        options = [*(f"--scope={scope}" for scope in scopes), f"--home={self._home / 'home'}"]
+        return (await output([self._command, "keys", "create", "drill", *options])).strip()
 
     def bait(self) -> list[str]:
         """The honey accounts' addresses."""

@@ -19,9 +19,9 @@ from .base import READING, Clock, Failed, Robbery, Said, SignIn, System
 from .providers import Provider
 
 _SIGN_UP = "/accounts/signup/"
-_SIGN_IN = "/accounts/login/"
-_RESET = "/accounts/password/reset/"
-_FACTOR = "/accounts/2fa/authenticate/"
+SIGN_IN = "/accounts/login/"
+RESET = "/accounts/password/reset/"
+FACTOR = "/accounts/2fa/authenticate/"
 _AGAIN = "/accounts/reauthenticate/"
 _TOTP = "/accounts/2fa/totp/activate/"
 _CONFIRM_LINK = re.compile(r"https?://\S+?(/accounts/confirm-email/[^\s/]+/)")
@@ -76,7 +76,7 @@ class Ordinary(System):
         """See `System.sign_up`."""
         browser, address = customer.browser, customer.address
         form = {"email": address, "password1": customer.password, "password2": customer.password}
-        page = await _submit(browser, _SIGN_UP, form)
+        page = await submit(browser, _SIGN_UP, form)
         if page.status != 302:
             raise Failed(f"sign-up of {address}: {page.status}")
         letter = await self.mailboxes.find(
@@ -85,7 +85,7 @@ class Ordinary(System):
         found = _CONFIRM_LINK.search(letter.text) if letter else None
         if found is None:
             raise Failed(f"no confirmation came for {address}")
-        await _submit(browser, found[1], {})
+        await submit(browser, found[1], {})
         if await self.sign_in(browser, address, customer.password, None) is not SignIn.IN:
             raise Failed(f"first sign-in of {address}")
         if customer.person.totp:
@@ -95,7 +95,7 @@ class Ordinary(System):
         browser = customer.browser
         page = await browser.get(_TOTP)
         if page.path == _AGAIN:  # signed in by the confirmation alone: the password is asked for
-            await _submit(browser, page.location, {"password": customer.password})
+            await submit(browser, page.location, {"password": customer.password})
             page = await browser.get(_TOTP)
         found = _SECRET.search(page.text) or _SECRET_BEFORE.search(page.text)
         if found is None:
@@ -113,19 +113,19 @@ class Ordinary(System):
         self, browser: Browser, address: str, password: str, authenticator: Authenticator | None
     ) -> SignIn:
         """See `System.sign_in`."""
-        page = await _submit(browser, _SIGN_IN, {"login": address, "password": password})
+        page = await submit(browser, SIGN_IN, {"login": address, "password": password})
         if page.status == 429:
             return SignIn.LIMITED
         if page.status != 302:
             return SignIn.REFUSED
-        if page.path != _FACTOR:
+        if page.path != FACTOR:
             home = await browser.get("/")
             return SignIn.IN if 'data-signed-in="yes"' in home.text else SignIn.REFUSED
         if authenticator is None:
             return SignIn.FACTOR
         for _ in range(2):
-            page = await _submit(browser, _FACTOR, {"code": await authenticator.code()})
-            if page.status == 302 and page.path != _SIGN_IN:
+            page = await submit(browser, FACTOR, {"code": await authenticator.code()})
+            if page.status == 302 and page.path != SIGN_IN:
                 return SignIn.IN
         return SignIn.FACTOR
 
@@ -133,7 +133,7 @@ class Ordinary(System):
         """See `System.reset`."""
         address, browser = customer.address, self.window(customer)
         seen = await self.mailboxes.last(address)
-        if (await _submit(browser, _RESET, {"email": address})).status != 302:
+        if (await submit(browser, RESET, {"email": address})).status != 302:
             return False
         letter = await self.mailboxes.find(
             address, lambda mail: _RESET_LINK.search(mail.text) is not None, patience, seen
@@ -196,7 +196,7 @@ class _Robbery(Robbery):
 
     async def ask(self) -> None:
         """Ask for a reset."""
-        page = await _submit(self.browser, _RESET, {"email": self.attempt.address})
+        page = await submit(self.browser, RESET, {"email": self.attempt.address})
         if page.status != 302:
             self.attempt.stopped_by = f"the reset page answered {page.status}"
 
@@ -238,7 +238,7 @@ async def set_password(browser: Browser, link: str, password: str) -> bool:
     return (await browser.post(page.url, form)).status == 302
 
 
-async def _submit(browser: Browser, path: str, form: dict[str, str]) -> Page:
+async def submit(browser: Browser, path: str, form: dict[str, str]) -> Page:
     """Open a page and send its form."""
     page = await browser.get(path)
     if page.location:

@@ -30,7 +30,13 @@ CHANGED = {
 
 
 def settings(
-    key: str, url: str, providers: dict[str, Provider], secrets: Path, canary: str, listen: int
+    key: str,
+    url: str,
+    providers: dict[str, Provider],
+    secrets: Path,
+    canary: str,
+    listen: int,
+    brief: dict[str, float],
 ) -> str:
     """The file's text.
 
@@ -41,6 +47,7 @@ def settings(
         secrets: directory of the files that hold the keys.
         canary: domain of the canaries' mailboxes.
         listen: port of the listener for that domain.
+        brief: further settings of ``[recovery]``, in seconds.
     """
     lines = [f"public_url = {json.dumps(url)}", ""]
     for one in providers.values():
@@ -54,7 +61,8 @@ def settings(
         lines += ["secret = true"] if secret else []
         lines += ["expires = 3600.0"] if name == "recovery" else []
         lines += [f"routes = [{routes}]", ""]
-    lines += ["[recovery]", f'sender = "{SENDER}"', 'sender_name = "Example Shop"', ""]
+    lines += ["[recovery]", f'sender = "{SENDER}"', 'sender_name = "Example Shop"']
+    lines += [*(f"{name} = {value}" for name, value in brief.items()), ""]
     lines += [
         "[canary]",
         f'domain = "{canary}"',

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from mailkeep.accounts import applications, queries, subject_views, tables
+from mailkeep.accounts.classes import Classes
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.registration import Registration, check, subject
 from mailkeep.accounts.services import Accounts
@@ -20,6 +21,7 @@ from mailkeep.store.database import Database
 
 ADA = "ada@example.net"
 THIEF = "mallory@example.org"
+CLASSES = Classes()
 
 
 class Shop:
@@ -27,7 +29,7 @@ class Shop:
 
     def __init__(self, database: Database, keys: KeyRing) -> None:
         self.database, self.keys = database, keys
-        self.subjects = Subjects(database, keys)
+        self.subjects = Subjects(database, keys, CLASSES)
         self.id = ""
 
     async def open(self, name: str = "Shop") -> "Shop":
@@ -39,7 +41,7 @@ class Shop:
         return self
 
     async def put(self, name: str, *addresses: str, factor: str = "none") -> object:
-        return (await self.put_all({name: check(addresses, "customer", factor, "en")}))[0]
+        return (await self.put_all({name: check(addresses, "customer", factor, "en", CLASSES)}))[0]
 
     async def put_all(self, wanted: dict[str, Registration]) -> list[object]:
         async with self.database.write() as tx:
@@ -266,10 +268,15 @@ async def test_two_that_register_one_address_at_once_do_not_both_get_it(shop: Sh
 
 
 async def test_a_mass_rewrite_is_said_once(shop: Shop, clock: ManualClock) -> None:
-    many = {str(n): check([f"u{n}@example.net"], "customer", "none", "") for n in range(MANY + 10)}
+    many = {
+        str(n): check([f"u{n}@example.net"], "customer", "none", "", CLASSES)
+        for n in range(MANY + 10)
+    }
     made = await shop.put_all(many)
     assert all(isinstance(one, SubjectView) for one in made)
-    moved = {name: check([f"x{name}@example.org"], "customer", "none", "") for name in many}
+    moved = {
+        name: check([f"x{name}@example.org"], "customer", "none", "", CLASSES) for name in many
+    }
     some = dict(list(moved.items())[:MANY])
     await shop.put_all(some)
     assert "subjects_rewritten" not in [kind for kind, _ in await shop.facts()]
@@ -346,12 +353,12 @@ def test_what_is_no_name_of_a_user(name: str) -> None:
 )
 def test_an_error_names_the_field(field: str, given: tuple[list[str], str, str, str]) -> None:
     with pytest.raises(Invalid) as error:
-        check(*given, field="subjects[0].")
+        check(*given, CLASSES, field="subjects[0].")
     assert error.value.field == f"subjects[0].{field}"
 
 
 def test_the_words_of_a_change_hold_no_address() -> None:
-    one = check([ADA], "customer", "none", "")
-    two = check([THIEF], "customer", "kept_there", "")
+    one = check([ADA], "customer", "none", "", CLASSES)
+    two = check([THIEF], "customer", "kept_there", "", CLASSES)
     assert subject_views.what(one, two) == "the mail addresses and the second factor"
     assert ADA not in repr(one)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from mailkeep.accounts import applications
 from mailkeep.accounts.applications import ApplicationView
+from mailkeep.accounts.classes import Classes
 from mailkeep.accounts.registration import check
 from mailkeep.accounts.subject_views import SubjectView
 from mailkeep.base.clock import MINUTE, SECOND, ManualClock
@@ -19,6 +20,7 @@ from mailkeep.recovery.types import Asked, Handed, Taken, VerdictState
 
 from .conftest import ADDRESS, PASSWORD, Room
 
+CLASSES = Classes()
 ISSUER = "https://example.com"
 BACK = "https://shop.example/back"
 VERIFIER = "v" * 43
@@ -40,7 +42,7 @@ class Shop:
 
     async def register(self, name: str, address: str, factor: str = "none") -> SubjectView:
         async with self.room.database.write() as tx:
-            registration = check([address], "customer", factor, "en")
+            registration = check([address], "customer", factor, "en", CLASSES)
             (made,) = await self.room.recovery.subjects.register(
                 tx, self.view.id, "key_1", [(name, registration)]
             )

@@ -95,7 +95,7 @@ class SubjectsApi(Controller):
         checked: list[tuple[str, Registration] | MailkeepError] = []
         names: set[str] = set()
         for place, one in enumerate(given):
-            checked.append(_checked(one.subject, one, names, f"subjects[{place}]."))
+            checked.append(_checked(subjects, one.subject, one, names, f"subjects[{place}]."))
         wanted = [one for one in checked if not isinstance(one, MailkeepError)]
         done = iter(await _register(running, subjects, grant, wanted))
         results = [one if isinstance(one, MailkeepError) else next(done) for one in checked]
@@ -109,7 +109,7 @@ class SubjectsApi(Controller):
         await admit(request, running, Scope.RECOVER)
         given = strict_json.decode(await strict_json.body(request), SubjectIn)
         grant, subjects = await _allowed(request, running)
-        checked = _checked(subject, given, set(), "")
+        checked = _checked(subjects, subject, given, set(), "")
         if isinstance(checked, MailkeepError):
             raise checked
         (view,) = await _register(running, subjects, grant, [checked])
@@ -163,7 +163,7 @@ async def _register(
 
 
 def _checked(
-    name: str, given: SubjectIn, names: set[str], field: str
+    subjects: Subjects, name: str, given: SubjectIn, names: set[str], field: str
 ) -> tuple[str, Registration] | Invalid:
     try:
         name = registration.subject(name)
@@ -174,7 +174,9 @@ def _checked(
         return Invalid(str(error), field=f"{field}{error.field}")
     try:
         return name, registration.check(
-            given.addresses, given.account_class, given.factor, given.locale, field=field
+            *(given.addresses, given.account_class, given.factor, given.locale),
+            subjects.classes,
+            field=field,
         )
     except Invalid as error:
         return error

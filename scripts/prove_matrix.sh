@@ -1,0 +1,22 @@
+#!/bin/sh
+# The adversary matrix on both systems, as one report. Usage: prove_matrix.sh PYTHON [SIZE]
+set -eu
+python="$1"
+size="${2:-2}"
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+"$python" -m mailkeep_drill.matrix --size "$size" --at-once 3 --report "$work/ours.md"
+"$python" -m mailkeep_drill.matrix --stock --at-once 3 --report "$work/theirs.md"
+cat <<WORDS
+# The adversary matrix
+
+Each capability of an attacker, and each pair, set against each kind of account on the running
+service, over HTTP, with leaking stand-in providers; then the single ones on a stock allauth site with
+one provider. How it is played: \`src/mailkeep_drill/matrix\`. Made by \`make prove\` on commit $(git log -1 --format=%h).
+
+# Mailkeep
+
+WORDS
+cat "$work/ours.md"
+printf '\n# A stock allauth site\n\n'
+sed '/^## Not played/,$d' "$work/theirs.md"

@@ -1,0 +1,194 @@
+"""Classes of accounts, and what holds for each (pure).
+
+A class is a name in ``[accounts.class.<name>]``; what its table leaves out is as in the class of
+that name here, or as for a customer. An account whose class the settings know no more is held to
+the strictest one here: a line that was lost from a file must not open an editor's account.
+
+Three things are the same for every class, whatever the settings say: changes of what opens or
+recovers the account are told to every address, a bound second factor is always asked for, and
+operators never recover by mail.
+"""
+
+import enum
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.errors import BadSettings
+
+CUSTOMER = "customer"  #: the class of who signs up
+OPERATOR = "operator"  #: runs Mailkeep; never recovers by mail
+HIGH_VALUE = "high-value"
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_DAY = 86_400.0
+_LONGEST = 90 * _DAY
+
+
+class FactorPolicy(enum.StrEnum):
+    """What is asked of an account that has no second factor."""
+
+    OPTIONAL = "optional"  #: it is offered on the account's page
+    ENCOURAGED = "encouraged"  #: it is asked for after sign-ins, and may be put off
+    REQUIRED = "required"  #: after ``grace`` a sign-in leads nowhere but to binding one
+
+
+class Assurance(enum.StrEnum):
+    """Which second factors satisfy a class."""
+
+    ANY = "any"  #: every kind that the house takes
+    PHISHING_RESISTANT = "phishing_resistant"  #: passkeys only (SP 800-63B-4 section 2.2)
+
+
+class NoticePolicy(enum.StrEnum):
+    """Of what an owner is told. Each word holds all of the ones before it."""
+
+    CHANGES = "changes"  #: of what opens or recovers the account
+    NEW_BROWSERS = "new_browsers"  #: of sign-ins from a browser that the account does not know
+    SIGN_INS = "sign_ins"  #: of every sign-in
+
+
+class ClassSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An ``[accounts.class.<name>]`` table. Times are seconds; what is left out is as in the class
+    of that name that comes with Mailkeep, or as for a customer.
+
+    Attributes:
+        factor: what is asked of who has no second factor.
+        grace: for so long after the account was opened, or came into its class, a required factor
+            may be put off.
+        assurance: which second factors satisfy the class.
+        recovers_by_mail: whether a mailed recovery exists for it at all.
+        recovery_hold: after both proofs, and before the password is written; the owner is told
+            at its beginning and may stop it.
+        change_hold: for which recovery uses only the addresses from before a change, and the
+            change may be stopped.
+        factor_hold: before a factor that was removed or replaced without another one is gone.
+        notices: of what the owner is told.
+        session_life: longest life of a session, used or not.
+        session_idle: a session not used for so long has ended.
+    """
+
+    factor: FactorPolicy | None = None
+    grace: float | None = None
+    assurance: Assurance | None = None
+    recovers_by_mail: bool | None = None
+    recovery_hold: float | None = None
+    change_hold: float | None = None
+    factor_hold: float | None = None
+    notices: NoticePolicy | None = None
+    session_life: float | None = None
+    session_idle: float | None = None
+
+
+class ClassPolicy(msgspec.Struct, frozen=True):
+    """What holds for one class; fields as in ``ClassSettings``, times in microseconds."""
+
+    name: str
+    factor: FactorPolicy = FactorPolicy.ENCOURAGED
+    grace: Instant = round(14 * _DAY * SECOND)
+    assurance: Assurance = Assurance.ANY
+    recovers_by_mail: bool = True
+    recovery_hold: Instant = 0
+    change_hold: Instant = round(_DAY * SECOND)
+    factor_hold: Instant = round(_DAY * SECOND)
+    notices: NoticePolicy = NoticePolicy.NEW_BROWSERS
+    session_life: Instant = round(_DAY * SECOND)  # SP 800-63B-4 section 2.2.3
+    session_idle: Instant = round(3_600 * SECOND)
+
+
+#: What comes with Mailkeep.
+BUILT_IN: Mapping[str, ClassPolicy] = {
+    one.name: one
+    for one in (
+        ClassPolicy(CUSTOMER),
+        ClassPolicy(
+            "staff",
+            factor=FactorPolicy.REQUIRED,
+            recovery_hold=round(3_600 * SECOND),
+            notices=NoticePolicy.NEW_BROWSERS,
+            session_life=round(_DAY / 2 * SECOND),
+        ),
+        ClassPolicy(
+            HIGH_VALUE,
+            factor=FactorPolicy.REQUIRED,
+            recovery_hold=round(_DAY * SECOND),
+            change_hold=round(3 * _DAY * SECOND),
+            factor_hold=round(3 * _DAY * SECOND),
+            notices=NoticePolicy.SIGN_INS,
+            session_life=round(_DAY / 2 * SECOND),
+            session_idle=round(1_800 * SECOND),
+        ),
+        ClassPolicy(
+            OPERATOR,
+            factor=FactorPolicy.REQUIRED,
+            grace=0,
+            recovers_by_mail=False,
+            change_hold=round(3 * _DAY * SECOND),
+            factor_hold=round(3 * _DAY * SECOND),
+            notices=NoticePolicy.SIGN_INS,
+            session_life=round(_DAY / 2 * SECOND),
+            session_idle=round(1_800 * SECOND),
+        ),
+    )
+}
+
+
+class Classes:
+    """The classes of a house.
+
+    Args:
+        settings: the tables of ``[accounts.class]``, by name.
+
+    Raises:
+        BadSettings: a name or a value that cannot be.
+    """
+
+    def __init__(self, settings: Mapping[str, ClassSettings] | None = None) -> None:
+        self._classes = dict(BUILT_IN)
+        for name, table in (settings or {}).items():
+            self._classes[name] = _policy(name, table)
+
+    def of(self, name: str) -> ClassPolicy:
+        """What holds for a class; for one that nobody knows, what holds for ``high-value``
+        accounts as they come with Mailkeep."""
+        return self._classes.get(name) or msgspec.structs.replace(BUILT_IN[HIGH_VALUE], name=name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._classes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that there are, sorted."""
+        return tuple(sorted(self._classes))
+
+    @property
+    def longest_session(self) -> Instant:
+        """The longest life of a session in any class."""
+        return max(one.session_life for one in self._classes.values())
+
+
+def _policy(name: str, table: ClassSettings) -> ClassPolicy:
+    where = f"accounts: class {name}"
+    if not _NAME.fullmatch(name):
+        raise BadSettings(f"{where}: a name is up to 32 small letters, digits and hyphens")
+    start = BUILT_IN.get(name) or msgspec.structs.replace(BUILT_IN[CUSTOMER], name=name)
+    given = {
+        field: value
+        for field in table.__struct_fields__
+        if (value := getattr(table, field)) is not None
+    }
+    for field, value in given.items():
+        if isinstance(value, float):
+            if not 0 <= value <= _LONGEST:  # NaN is not
+                raise BadSettings(f"{where}: {field} must be 0 to {_LONGEST:.0f} seconds")
+            given[field] = round(value * SECOND)
+    made = msgspec.structs.replace(start, **given)
+    if made.session_life < 60 * SECOND or made.session_idle < 60 * SECOND:
+        raise BadSettings(f"{where}: session_life and session_idle must be 60 at least")
+    if name == OPERATOR and made.recovers_by_mail:
+        raise BadSettings(f"{where}: operators never recover by mail")
+    if name == OPERATOR and made.factor is not FactorPolicy.REQUIRED:
+        raise BadSettings(f"{where}: an operator's second factor is required")
+    return made

@@ -1,0 +1,78 @@
+"""The attacker at Mailkeep's pages."""
+
+import re
+from typing import ClassVar
+
+from mailkeep_drill.browser import Browser
+
+from .eyes import Loot
+from .thief import Thief
+
+_STATE = re.compile(r'data-state="(\w+)"')
+_HELD = re.compile(r'data-held="')
+
+
+class MailkeepThief(Thief):
+    """See the module. One browser does it all: a proof counts in the browser that shows it."""
+
+    proofs: ClassVar[frozenset[str]] = frozenset({"/recover/proof"})
+    settings: ClassVar[tuple[str, ...]] = ("/account",)
+
+    async def ask(self, address: str) -> None:
+        """See `Thief.ask`."""
+        await self.browser.get("/recover")
+        await self.browser.post("/recover", {"address": address})
+
+    async def use(self, loot: Loot) -> bool:
+        """See `Thief.use`: links first, since a code counts beside its link only."""
+        for path, secret in reversed(loot.links):
+            if path in self.proofs:
+                await self._give({"long": secret})
+        for code in reversed(loot.codes):
+            await self._give({"code": code})
+        state = await self._state()
+        if state == "none":
+            return False
+        self.how = {
+            "link": "had the link; the code went another way",
+            "code": "had the code; the link went another way",
+        }.get(state, "had both proofs")
+        form = {"password": self.password}
+        relayed = await self.app_code()
+        if relayed:
+            form["factor"] = relayed
+        page = await self.browser.post("/recover/finish", form)
+        if page.status == 303:
+            self.how = "gave both proofs" + (" and a relayed code of the app" if relayed else "")
+            return True
+        if state == "both" and page.status == 401:
+            self.how = "had both proofs; the second factor stopped them"
+        return False
+
+    async def enter(self, address: str, password: str) -> bool:
+        """See `Thief.enter`."""
+        page = await self.browser.post("/sign-in", {"address": address, "password": password})
+        if page.status != 303:
+            return False
+        if page.path == "/sign-in/factor":
+            code = await self.app_code()
+            if code is None:
+                self.how = "had the password; the second factor stopped them"
+                return False
+            await self.browser.post("/sign-in/factor", {"code": code})
+        return await self.inside(self.browser)
+
+    async def inside(self, browser: Browser) -> bool:
+        """See `Thief.inside`."""
+        return (await browser.get("/account")).status == 200
+
+    async def held(self) -> bool:
+        """See `Thief.held`."""
+        return bool(_HELD.search((await self.browser.get("/recover/proof")).text))
+
+    async def _give(self, form: dict[str, str]) -> None:
+        await self.browser.post("/recover/proof", form)
+
+    async def _state(self) -> str:
+        found = _STATE.search((await self.browser.get("/recover/proof")).text)
+        return found[1] if found else "none"

@@ -1,0 +1,52 @@
+"""The adversary matrix, small: no third party alone takes an account or keeps its owner out."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+
+async def _play(report: Path, *options: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "mailkeep_drill.matrix",
+        f"--report={report}",
+        *options,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await process.communicate()
+    assert process.returncode in {0, 1}, out.decode()
+    text = await asyncio.to_thread(report.read_text)
+    return process.returncode, text, out.decode()
+
+
+@pytest.mark.timeout(420)
+async def test_who_reads_at_one_provider_wins_there_and_nothing_here(tmp_path: Path) -> None:
+    ours, theirs = await asyncio.gather(
+        _play(tmp_path / "ours.md", "--only=READS_A", "--only=WEBHOOKS", "--kind=NONE"),
+        _play(tmp_path / "theirs.md", "--stock", "--only=READS_A", "--kind=NONE"),
+    )
+    code, report, said = ours
+    assert code == 0, said
+    assert "lost" not in report
+    assert "locked out" not in report.split("An owner counts")[0]
+    assert report.count("owner back after") == 2
+    assert "**lost**: opened the one link that a reset sends" in theirs[1]
+
+
+@pytest.mark.timeout(420)
+async def test_what_two_providers_carry_together_takes_a_password_and_stops_at_the_factor(
+    tmp_path: Path,
+) -> None:
+    """The matrix can see a win: it is no report that says 'kept' whatever happens."""
+    _, report, said = await _play(
+        tmp_path / "pair.md", "--size=2", "--only=READS_A", "--only=READS_B"
+    )
+    assert "- **password only**: reads mail at A + reads mail at B (gave both proofs)" in report, (
+        said
+    )
+    assert "- **authenticator app**" not in report
