@@ -28,8 +28,8 @@ async def void_every_recovery(database: Database, tx: Tx) -> int:
         .values(state=State.VOID.value, why="restored", ended_at=tx.now, due_at=None)
     )
     # A code, or a token, that was used after the copy was made would be good a second time.
-    live = _v.c.state.in_([VerdictState.MADE.value, VerdictState.HANDED_OVER.value])
-    await tx.run(update(_v).where(live).values(state=VerdictState.REVOKED.value, why="restored"))
+    takable = _v.c.state.in_([VerdictState.MADE.value, VerdictState.HANDED_OVER.value])
+    await tx.run(update(_v).where(takable).values(state=VerdictState.REVOKED.value, why="restored"))
     told = [row for row in rows if row["account_id"] is not None]
     await record(
         database, tx, *(RecoveryVoided(row["id"], row["account_id"], "restored") for row in told)
