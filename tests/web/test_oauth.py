@@ -4,10 +4,7 @@ import base64
 import json
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import aiohttp
@@ -18,20 +15,13 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from .conftest import Up
+from .shop.site import cli
 from .visitor import Visitor
 
 CHROMIUM = shutil.which("chromium")
 ADDRESS = "grace@example.net"
 BACK = "http://127.0.0.1:9/back"
 VERIFIER = "a-verifier-of-forty-three-characters-or-more"
-
-
-def cli(up: Up, *words: str) -> dict[str, object]:
-    command = [str(Path(sys.executable).with_name("mailkeep")), *words, "--json"]
-    done = subprocess.run(
-        [*command, "--home", str(up.home)], check=True, capture_output=True, text=True
-    )
-    return json.loads(done.stdout)
 
 
 @dataclass
@@ -157,8 +147,8 @@ async def test_a_stock_client_gets_a_verdict(shop: Shop) -> None:
         status, view = await shop.call("POST", path, key=token)
         assert (status, view["state"], view["subject"]) == (200, "secured", "41")
         assert (await shop.call("POST", path, key=token))[0] == 409
-        mail = await Visitor(up.url).find(ADDRESS, r"(your account at Shop may be set anew)")
-        assert mail
+        async with Visitor(up.url) as grace:
+            await grace.find(ADDRESS, r"(your account at Shop may be set anew)")
 
 
 def authorize(shop: Shop, **fields: str) -> str:
@@ -292,12 +282,11 @@ async def test_users_are_registered_changed_and_forgotten_over_http(shop: Shop) 
     assert told["held"]["addresses"] == ["new@example.net"]
     assert told["held"]["factor"] == "kept_there"
     # Announced where the owner was reached so far, over both routes.
-    visitor = Visitor(shop.up.url)
-    stop = await visitor.find(ADDRESS, r"/deny#([0-9A-Z]{26})", skip=1)
-    assert await visitor.mails("new@example.net") == []
-    assert (await visitor.post("/deny", secret=stop))[0] == 200
+    async with Visitor(shop.up.url) as grace:
+        stop = await grace.find(ADDRESS, r"/deny#([0-9A-Z]{26})", skip=1)
+        assert await grace.mails("new@example.net") == []
+        assert (await grace.post("/deny", secret=stop))[0] == 200
     assert (await shop.call("GET", "/v1/subjects/41"))[1]["held"] is None
-    await visitor.__aexit__(None, None, None)
     body = {
         "subjects": [
             {"subject": "1", "addresses": ["one@example.net"], "factor": "none"},

@@ -7,7 +7,7 @@ name that is free again at once could be registered anew, with a thief's address
 
 Attacks met here: a thief of an application's API key (rewrites addresses, or erases and registers
 anew, or says that there is no second factor any more), and a mailbox thief who would stop every
-honest change (so many stops over one provider in a day, and no more).
+honest change (so many stops over one provider in a month, and no more).
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,8 @@ _a, _c = tables.accounts, tables.contact_points
 _h, _s = tables.subject_changes, tables.subject_stops
 
 CHANGES = 5  #: of one user in a day: each is announced, and nobody's mailbox is to be flooded
-STOPS = 2  #: that mails over one provider are good for, of one user in a day
+STOPS = 2  #: that mails over one provider are good for, of one user in ``SAY``
+SAY = 30 * DAY  #: much longer than a hold, else a mailbox thief stops every change for ever
 MANY = 20  #: changes in a day that are no mass rewrite, however few users there are
 SHARE = 0.02  #: of the users, the same
 BATCH = 50  #: changes that are applied in one transaction
@@ -175,10 +176,17 @@ class Subjects:
         row = await tx.one(select(_h).where(_h.c.id == held["id"], _h.c.due_at.is_not(None)))
         if row is None:
             return False
-        lane = f"stop {held['provider']}"
-        if not await throttle.take(tx, row["account_id"], lane, limit=STOPS, window=DAY):
+        said = await tx.value(
+            select(func.count()).where(
+                _h.c.account_id == row["account_id"],
+                _h.c.stopped_by == held["provider"],
+                _h.c.ended_at > tx.now - SAY,
+            )
+        )
+        if said >= STOPS:
             return False
         await self._end(tx, row, "stopped")
+        await tx.run(update(_h).where(_h.c.id == row["id"]).values(stopped_by=held["provider"]))
         return True
 
     async def apply_due(self) -> int:

@@ -170,6 +170,7 @@ subject_changes = Table(
     Column("due_at", Micros, index=True),  # None: it has ended
     Column("ended_at", Micros),
     Column("why", String(12)),
+    Column("stopped_by", String(40)),  # the provider of the mail that it was stopped with
 )
 
 # Secrets with which an owner stops a change.
