@@ -34,7 +34,7 @@ class Authorize(Controller):
 
     @get("/")
     async def form(self, request: Incoming, visit: Visit, house: House) -> Template | Redirect:
-        pairs = request.query_params.multi_items()
+        pairs = list(request.query_params.multi_items())
         try:
             given, application, asked = await _asked(house, pairs)
         except Refused as refused:
