@@ -13,6 +13,7 @@ from typing import Protocol
 HERE = Path(__file__).parent
 CONNECTOR = HERE.parents[2] / "connectors" / "django" / "src"
 READY_SECONDS = 60
+NAME = "Shop"
 PASSWORD = "the-old-one-of-the-shop"
 
 
@@ -77,8 +78,8 @@ async def start(up: Running, kind: str, home: Path) -> Site:
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     back, begin = f"{url}/accounts/mailkeep/back/", f"{url}/accounts/mailkeep/start/"
-    made = cli(up, "applications", "add", "Shop", "--redirect", back, "--start", begin)
-    key = cli(up, "keys", "create", "shop", "--scope", "recover", "--application", "Shop")
+    made = cli(up, "applications", "add", NAME, "--redirect", back, "--start", begin)
+    key = cli(up, "keys", "create", "shop", "--scope", "recover", "--application", NAME)
     environ = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": f"{CONNECTOR}:{HERE.parent}",
