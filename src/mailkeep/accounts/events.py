@@ -63,11 +63,16 @@ class PasswordSet(Fact, frozen=True):
 
 @fact("accounts.sessions_ended")
 class SessionsEnded(Fact, frozen=True):
-    """Sessions were ended before their time. ``why``: owner, recovery, denied, frozen, restored."""
+    """Sessions were ended before their time. ``why``: owner, recovery, denied, frozen, restored,
+    operator, class, forgotten.
+
+    ``session``: the one that was ended; None: all of the account.
+    """
 
     account: str
     count: int
     why: str
+    session: str | None = None
 
 
 @fact("accounts.frozen")
@@ -130,3 +135,60 @@ class SubjectsRewritten(Fact, frozen=True):
     key: str
     count: int
     of: int
+
+
+@fact("accounts.change_held")
+class ChangeHeld(Fact, frozen=True):
+    """What opens or recovers the account was changed by who was signed in; every address is to be
+    told. Until ``until`` it can be stopped, and recovery goes by the addresses from before.
+
+    ``what``: see ``types.ChangeKind``. ``address``: the pseudonym of the one that it is about.
+    ``factor``: a bound second factor was shown for it.
+    """
+
+    account: str
+    change: str
+    what: str
+    address: str | None
+    until: int
+    factor: bool
+
+
+@fact("accounts.change_settled")
+class ChangeSettled(Fact, frozen=True):
+    """A change was not stopped in time: it counts."""
+
+    account: str
+    change: str
+    what: str
+    address: str | None
+
+
+@fact("accounts.changes_stopped")
+class ChangesStopped(Fact, frozen=True):
+    """Changes were stopped, all those of the account that were held. ``by``: owner, notice."""
+
+    account: str
+    changes: tuple[str, ...]
+    by: str
+
+
+@fact("accounts.change_denied")
+class ChangeDenied(Fact, frozen=True):
+    """Whoever holds a notice said: this was not me. ``provider`` carried it. ``acted``: changes
+    were stopped by it; an address that has stopped its share stops no more."""
+
+    account: str
+    change: str
+    address: str | None
+    provider: str
+    acted: bool
+
+
+@fact("accounts.class_changed")
+class ClassChanged(Fact, frozen=True):
+    """An operator gave an account another class; the audit chain says who."""
+
+    account: str
+    before: str
+    after: str

@@ -10,7 +10,7 @@ from mailkeep.base.errors import NotFound
 from mailkeep.store.database import Tx
 
 from . import tables
-from .types import AccountView, ContactPoint, SessionView, Stage
+from .types import AccountView, ContactKind, ContactPoint, SessionView, Stage
 
 _a, _c, _s = tables.accounts, tables.contact_points, tables.sessions
 
@@ -32,6 +32,7 @@ async def account(tx: Tx, account_id: str, *, lock: bool = False) -> AccountView
         row["created_at"],
         row["frozen_until"],
         row["application"],
+        class_since=row["class_since"] or row["created_at"],
     )
 
 
@@ -48,17 +49,30 @@ async def by_address(tx: Tx, address_key: str, application: str = "") -> Contact
             _c.c.confirmed_at.is_not(None),
         )
     )
-    return None if row is None else _contact(row)
+    return None if row is None else contact_point(row)
 
 
-async def contact_points(tx: Tx, account_id: str) -> list[ContactPoint]:
-    """The confirmed addresses of an account: all of them are told what happens to it."""
+async def for_recovery(tx: Tx, address_key: str, application: str = "") -> ContactPoint | None:
+    """The same when recovery goes by it: one that was added a short while ago does not count yet,
+    and one that is being removed still does."""
+    found = await by_address(tx, address_key, application)
+    return found if found is not None and found.counts else None
+
+
+async def contact_points(
+    tx: Tx, account_id: str, kind: ContactKind = ContactKind.MAIL
+) -> list[ContactPoint]:
+    """The confirmed contact points of an account: all of them are told what happens to it."""
     rows = await tx.all(
         select(_c)
-        .where(_c.c.account_id == account_id, _c.c.confirmed_at.is_not(None))
+        .where(
+            _c.c.account_id == account_id,
+            _c.c.confirmed_at.is_not(None),
+            _c.c.kind == kind.value,
+        )
         .order_by(_c.c.id)
     )
-    return [_contact(row) for row in rows]
+    return [contact_point(row) for row in rows]
 
 
 async def password_hash(tx: Tx, account_id: str) -> str | None:
@@ -107,7 +121,13 @@ def session_view(row: RowMapping | dict[str, Any]) -> SessionView:
     )
 
 
-def _contact(row: RowMapping) -> ContactPoint:
+def contact_point(row: RowMapping) -> ContactPoint:
     return ContactPoint(
-        row["id"], row["account_id"], row["address"], row["confirmed_at"] is not None
+        row["id"],
+        row["account_id"],
+        row["address"],
+        row["confirmed_at"] is not None,
+        ContactKind(row["kind"]),
+        row["added_by"],
+        row["removed_by"],
     )

@@ -7,7 +7,7 @@ they are made), and locking an owner out by guessing (known browsers are counted
 
 from sqlalchemy import insert, select, update
 
-from mailkeep.base import addresses, tokens
+from mailkeep.base import addresses
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Conflict, Invalid, NotSignedIn, TooMany
 from mailkeep.base.ids import new_id
@@ -17,7 +17,11 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import policy, queries, tables, throttle, totp
+from .administration import Administration
+from .changes import Changes
 from .classes import CUSTOMER, Classes
+from .confirming import Confirming
+from .contacts import Contacts
 from .events import (
     AccountFrozen,
     AccountOpened,
@@ -28,7 +32,7 @@ from .events import (
 from .hashing import SlowHash
 from .passwords import Passwords
 from .sessions import Sessions
-from .types import AccountSettings, SignedIn, SignUp, Stage
+from .types import AccountSettings, ChangeKind, SignedIn, SignUp, Stage
 
 _WRONG = "the address or the password is wrong"
 _STRANGERS = "strangers"
@@ -58,8 +62,16 @@ class Accounts:
         self._slow = slow
         self.settings = settings or AccountSettings()
         self.classes = classes or Classes()
-        self.sessions = Sessions(database, keys, self.settings)
+        self.sessions = Sessions(database, keys, self.settings, self.classes)
         self.passwords = Passwords(database, slow, self.settings)
+        self.administration = Administration(database, self.sessions, self.classes)
+        self.confirming = Confirming(database, keys, slow, self.settings)
+        self.changes = Changes(
+            database, keys, self.sessions, self.passwords, self.settings, self.classes
+        )
+        self.contacts = Contacts(
+            database, self.confirming, self.changes, self.settings, self.address_key
+        )
 
     def address_key(self, address: str) -> str:
         """The pseudonym of a checked address, the same in every room."""
@@ -82,70 +94,28 @@ class Accounts:
         """
         address = addresses.parse(address)
         kept_password = await self.passwords.make(password, has_factor=False, about=[address])
-        code, handle = tokens.code(), tokens.link_secret()
-        kept_code = await self._slow.make("confirmation", code)
+        minted = await self.confirming.mint()
         key = self.address_key(address)
-        window, day = self.settings.window, self.settings.sign_up_window
         async with self._database.write() as tx:
-            if not await throttle.take(
-                tx, network, "sign_up", limit=self.settings.network_sign_ups, window=window
-            ):
-                may_mail = False
-            else:
-                # A network that uses up its own share keeps nobody elsewhere from signing up.
-                shares = [
-                    await throttle.take(tx, key, lane, limit=limit, window=day)
-                    for lane, limit in (
-                        (f"sign_up {network}", self.settings.sign_ups),
-                        ("sign_up", self.settings.sign_ups_in_all),
-                    )
-                ]
-                may_mail = all(shares)
+            may_mail = await self.confirming.may_mail(tx, key, network)
             owner = await queries.by_address(tx, key)
             point = None
             if owner is None:
                 point = await self._open_account(tx, account_class, address, key, kept_password)
             else:
                 await record(self._database, tx, SignUpOnTaken(owner.account, key, network))
-            await tx.run(
-                insert(tables.confirmations).values(
-                    id=new_id("cnf", tx.now),
-                    handle=self._keys.lookup_hash("confirmation", handle),
-                    contact_point_id=point,
-                    code=kept_code,
-                    expires_at=tx.now + self.settings.code_life,
-                    tries=0,
-                )
-            )
-        mailed = Secret(code) if owner is None and may_mail else None
-        return SignUp(handle, address, mailed, owner is not None, may_mail)
+            await self.confirming.open(tx, minted, point)
+        mailed = Secret(minted.code) if owner is None and may_mail else None
+        return SignUp(minted.handle, address, mailed, owner is not None, may_mail)
 
     async def confirm(self, confirmation: str, code: str) -> str:
-        """Confirm an address, once; returns the account.
-
-        It takes the handle that the signing-up browser holds and the code that was mailed. With
-        the code alone a stranger could sign up in somebody's name, choose the password, and have
-        the owner confirm it for them.
+        """Confirm the address of a sign-up, once; returns the account. See ``confirming``.
 
         Raises:
             Conflict: wrong, used, expired, tries used up, or taken meanwhile: the same words.
         """
-        c = tables.confirmations
-        handle = self._keys.lookup_hash("confirmation", tokens.fold(confirmation))
-        async with self._database.write() as tx:
-            open_still = (
-                c.c.handle == handle,
-                c.c.used_at.is_(None),
-                c.c.expires_at > tx.now,
-                c.c.tries < self.settings.code_tries,
-            )
-            taken = await tx.run(update(c).where(*open_still).values(tries=c.c.tries + 1))
-            row = await tx.one(select(c).where(c.c.handle == handle)) if taken else None
-        kept = None if row is None else row["code"]
-        right = await self._slow.check("confirmation", tokens.fold(code), kept)
-        account = None
-        if right and row is not None and row["contact_point_id"] is not None:
-            account = await self._confirmed(row["id"], row["contact_point_id"])
+        found = await self.confirming.check(confirmation, code)
+        account = None if found is None else await self._confirmed(*found)
         if account is None:
             raise Conflict("this code is wrong, used or expired; sign up again for a new one")
         return account
@@ -234,8 +204,14 @@ class Accounts:
             raise NotSignedIn("the code is wrong or used, or you waited too long")
         return made
 
-    async def change_password(self, account: str, current: str, new: str) -> None:
-        """The signed-in owner chooses another password; every session ends.
+    async def change_password(
+        self, account: str, current: str, new: str, *, factor: bool = False
+    ) -> None:
+        """The signed-in owner chooses another password; every session ends, and the notice can
+        disable it while the change is held.
+
+        Args:
+            factor: a bound second factor was shown for it.
 
         Raises:
             NotSignedIn: the current password is wrong.
@@ -244,14 +220,15 @@ class Accounts:
         """
         kept = await self.passwords.prove(account, current)
         async with self._database.read() as tx:
-            factor = await queries.has_factor(tx, account)
+            bound = await queries.has_factor(tx, account)
             about = [one.address for one in await queries.contact_points(tx, account)]
-        made = await self.passwords.make(new, has_factor=factor, about=about)
+        made = await self.passwords.make(new, has_factor=bound, about=about)
         async with self._database.write() as tx:
-            await queries.account(tx, account, lock=True)
+            view = await queries.account(tx, account, lock=True)
             if await queries.password_hash(tx, account) != kept:
                 raise NotSignedIn("the current password is wrong")
             await self.passwords.write(tx, account, made, by="change")
+            await self.changes.hold(tx, view, ChangeKind.PASSWORD, factor=factor)
             await self.sessions.end_all(tx, account, "owner")
 
     async def welcome(self, tx: Tx, account: str, browser: str, network: str) -> None:
@@ -278,7 +255,12 @@ class Accounts:
         account, point = new_id("acc", tx.now), new_id("cpt", tx.now)
         await tx.run(
             insert(tables.accounts).values(
-                {"id": account, "class": account_class, "created_at": tx.now}
+                {
+                    "id": account,
+                    "class": account_class,
+                    "class_since": tx.now,
+                    "created_at": tx.now,
+                }
             )
         )
         await tx.run(
@@ -290,25 +272,11 @@ class Accounts:
         return point
 
     async def _confirmed(self, confirmation: str, point: str) -> str | None:
-        c, p = tables.confirmations, tables.contact_points
+        p = tables.contact_points
         async with self._database.write() as tx:
-            used = await tx.run(
-                update(c)
-                .where(c.c.id == confirmation, c.c.used_at.is_(None), c.c.expires_at > tx.now)
-                .values(used_at=tx.now)
-            )
-            row = await tx.one(select(p).where(p.c.id == point))
-            if not used or row is None:
+            row = await tx.one(select(p).where(p.c.id == point, p.c.added_by.is_(None)))
+            if row is None or await self.confirming.settle(tx, confirmation, point) is None:
                 return None
-            # Two browsers may confirm one address at once: the index lets one of them win.
-            winner = (
-                tx.upsert(p)
-                .values({**row, "id": new_id("cpt", tx.now), "confirmed_at": tx.now})
-                .on_conflict_do_nothing()
-            )
-            if await tx.run(winner) != 1:
-                return None
-            await tx.run(p.delete().where(p.c.id == point))
             opened = AccountOpened(row["account_id"], row["address_key"])
             await record(self._database, tx, opened)
             return str(row["account_id"])

@@ -1,10 +1,12 @@
 """Sessions: made, looked up, listed, ended.
 
-The browser holds a secret of 130 bits; the database its keyed hash. A session ends after 24 hours,
-or one hour unused (SP 800-63B-4 section 2.2.3), whatever the cookie says.
+The browser holds a secret of 130 bits; the database its keyed hash. A session ends after the time
+that its account's class gives it, 24 hours or one hour unused unless the settings say otherwise
+(SP 800-63B-4 section 2.2.3), whatever the cookie says.
 """
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import insert, select, update
+from sqlalchemy.engine import RowMapping
 
 from mailkeep.base import tokens
 from mailkeep.base.clock import MINUTE, Instant
@@ -16,9 +18,11 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import tables
+from .classes import Classes, ClassPolicy
 from .events import SessionsEnded
+from .queries import account as account_of
 from .queries import session_view
-from .types import AccountSettings, SessionView, SignedIn, Stage
+from .types import AccountSettings, AccountView, SessionView, SignedIn, Stage
 
 _s = tables.sessions
 _SEEN_STEP = MINUTE  #: how exactly the last use is kept: not every request needs a write
@@ -30,15 +34,21 @@ class Sessions:
     Args:
         database: where they are kept.
         keys: hash their secrets.
-        settings: their lifetimes.
+        settings: how long a right password waits for its second factor.
+        classes: how long full ones last.
     """
 
     def __init__(
-        self, database: Database, keys: KeyRing, settings: AccountSettings | None = None
+        self,
+        database: Database,
+        keys: KeyRing,
+        settings: AccountSettings | None = None,
+        classes: Classes | None = None,
     ) -> None:
         self._database = database
         self._keys = keys
         self._settings = settings or AccountSettings()
+        self._classes = classes or Classes()
 
     async def create(
         self, tx: Tx, account: str, browser: str, network: str, stage: Stage = Stage.FULL
@@ -98,39 +108,35 @@ class Sessions:
         """The same in the caller's transaction, without noting the use."""
         a = tables.accounts
         row = await tx.one(
-            select(_s)
+            select(_s, a.c["class"].label("of_class"))
             .join(a, a.c.id == _s.c.account_id)
             .where(
                 _s.c.hash == self._hash(secret),
                 _s.c.stage == stage.value,
                 a.c.frozen_until.is_(None) | (a.c.frozen_until <= tx.now),
-                *self._live(tx.now, stage),
+                _s.c.ended_at.is_(None),
             )
         )
-        return None if row is None else session_view(row)
+        if row is None:
+            return None
+        if stage is Stage.FACTOR:
+            waits = row["created_at"] > tx.now - self._settings.factor_life
+            return session_view(row) if waits else None
+        return session_view(row) if lives(row, self._classes.of(row["of_class"]), tx.now) else None
 
     async def of(self, tx: Tx, account: str) -> list[SessionView]:
         """The live sessions of an account, newest first."""
-        rows = await tx.all(
-            select(_s)
-            .where(
-                _s.c.account_id == account,
-                _s.c.stage == Stage.FULL.value,
-                *self._live(tx.now, Stage.FULL),
-            )
-            .order_by(_s.c.id.desc())
-        )
-        return [session_view(row) for row in rows]
+        return await live(tx, await account_of(tx, account), self._classes)
 
-    async def end(self, tx: Tx, account: str, session: str) -> bool:
-        """Its owner ends one session; False when it is not theirs, or over already."""
+    async def end(self, tx: Tx, account: str, session: str, why: str = "owner") -> bool:
+        """End one session; False when it is not of this account, or over already."""
         ended = await tx.run(
             update(_s)
             .where(_s.c.id == session, _s.c.account_id == account, _s.c.ended_at.is_(None))
-            .values(ended_at=tx.now, ended_why="owner")
+            .values(ended_at=tx.now, ended_why=why)
         )
         if ended:
-            await record(self._database, tx, SessionsEnded(account, ended, "owner"))
+            await record(self._database, tx, SessionsEnded(account, ended, why, session))
         return bool(ended)
 
     async def end_all(self, tx: Tx, account: str, why: str) -> int:
@@ -147,14 +153,27 @@ class Sessions:
             await record(self._database, tx, SessionsEnded(account, ended, why))
         return ended
 
-    def _live(self, now: Instant, stage: Stage) -> tuple[ColumnElement[bool], ...]:
-        if stage is Stage.FACTOR:
-            return (_s.c.ended_at.is_(None), _s.c.created_at > now - self._settings.factor_life)
-        return (
-            _s.c.ended_at.is_(None),
-            _s.c.created_at > now - self._settings.session_life,
-            _s.c.seen_at > now - self._settings.session_idle,
-        )
-
     def _hash(self, secret: str) -> str:
         return self._keys.lookup_hash("session", tokens.fold(secret))
+
+
+def lives(row: RowMapping, policy: ClassPolicy, now: Instant) -> bool:
+    """Whether a full session that nobody ended is still good in its account's class (pure)."""
+    return bool(
+        row["created_at"] > now - policy.session_life and row["seen_at"] > now - policy.session_idle
+    )
+
+
+async def live(tx: Tx, account: AccountView, classes: Classes) -> list[SessionView]:
+    """The live sessions of an account, newest first."""
+    rows = await tx.all(
+        select(_s)
+        .where(
+            _s.c.account_id == account.id,
+            _s.c.stage == Stage.FULL.value,
+            _s.c.ended_at.is_(None),
+        )
+        .order_by(_s.c.id.desc())
+    )
+    policy = classes.of(account.account_class)
+    return [session_view(row) for row in rows if lives(row, policy, tx.now)]

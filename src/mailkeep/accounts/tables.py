@@ -3,6 +3,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from mailkeep.store.schema import Micros, metadata
@@ -32,6 +34,7 @@ accounts = Table(
     metadata,
     Column("id", String(40), primary_key=True),
     Column("class", String(32), nullable=False),
+    Column("class_since", Micros),  # NULL: since it was created
     Column("created_at", Micros, nullable=False),
     Column("frozen_until", Micros),
     # "": one of ours. Else whose user it is, and what that application calls them.
@@ -56,9 +59,13 @@ contact_points = Table(
     _account(index=True),
     Column("address_key", String(48), nullable=False, index=True),  # pseudonym
     Column("address", String(320), nullable=False),
+    Column("kind", String(8), nullable=False, server_default="mail"),
     Column("created_at", Micros, nullable=False),
     Column("confirmed_at", Micros),
     Column("application", String(40), nullable=False, server_default=""),  # as of the account
+    # Changes under way: until they are settled, recovery goes by what was there before them.
+    Column("added_by", String(40)),
+    Column("removed_by", String(40)),
 )
 # Anyone may claim an address; one account of ours, or of an application, has it once it is
 # confirmed. Two applications may know one person.
@@ -77,6 +84,45 @@ Index(
     contact_points.c.id,
     sqlite_where=contact_points.c.confirmed_at.is_(None),
     postgresql_where=contact_points.c.confirmed_at.is_(None),
+)
+
+changes = Table(
+    "account_changes",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    _account(index=True),
+    Column("what", String(16), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("contact_point_id", String(40)),
+    Column("factor", Boolean, nullable=False),  # a bound one was shown for it
+    Column("at", Micros, nullable=False),
+    Column("until", Micros, nullable=False),
+    Column("told_at", Micros),
+    Column("ended_at", Micros),
+    Column("stopped_by", String(40)),  # ``owner``, or the contact point whose notice said it
+)
+# What is settled when its time is over.
+Index(
+    "ix_account_changes_held",
+    changes.c.until,
+    sqlite_where=text("state = 'held'"),
+    postgresql_where=text("state = 'held'"),
+)
+
+change_denials = Table(
+    "change_denials",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column(
+        "change_id",
+        String(40),
+        ForeignKey("account_changes.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("contact_point_id", String(40), nullable=False),  # whom it was mailed to
+    Column("provider", String(80), nullable=False),  # the only one that carries it; "": any
+    Column("used_at", Micros),
 )
 
 passwords = Table(

@@ -4,7 +4,7 @@ import enum
 
 import msgspec
 
-from mailkeep.base.clock import DAY, HOUR, MINUTE, Instant
+from mailkeep.base.clock import DAY, MINUTE, Instant
 from mailkeep.base.secret import Secret
 
 from .classes import ClassSettings
@@ -17,12 +17,34 @@ class Stage(enum.StrEnum):
     FULL = "full"  #: signed in
 
 
+class ContactKind(enum.StrEnum):
+    """How an account is reached at a contact point."""
+
+    MAIL = "mail"  #: a mail address
+    PHONE = "phone"  #: a number; none is confirmed before there is a route for SMS
+
+
+class ChangeKind(enum.StrEnum):
+    """What was changed by who was signed in."""
+
+    ADDED = "address_added"  #: recovery does not use it before the change is settled
+    REMOVED = "address_removed"  #: recovery uses it until the change is settled
+    PASSWORD = "password"  # noqa: S105  #: it opens the account at once; the notice can disable it
+
+
+class ChangeState(enum.StrEnum):
+    """Where a change stands."""
+
+    WAITING = "waiting"  #: for the address to be confirmed
+    HELD = "held"  #: it can be stopped
+    DONE = "done"  #: it counts
+    STOPPED = "stopped"  #: it was taken back
+
+
 class AccountSettings(msgspec.Struct, frozen=True):
     """Lifetimes in microseconds, and limits.
 
     Attributes:
-        session_life: longest life of a session, used or not.
-        session_idle: a session not used for so long has ended.
         factor_life: how long a right password waits for its second factor.
         code_life: life of a code that confirms an address.
         code_tries: guesses at one confirmation code.
@@ -31,13 +53,16 @@ class AccountSettings(msgspec.Struct, frozen=True):
         stranger_tries: the same from all unknown browsers together (SP 800-63B asks for a limit
             of 100). Known browsers have counts of their own, so that this locks no owner out.
         factor_tries: wrong second factors in a window; only who holds the password can use them up.
+        addresses: contact points of one account, unconfirmed ones included.
+        additions: addresses that one account asks to add in a day: each sends a mail.
+        say: time over which one address stops changes from notices no more often than
+            ``denials``, or once where a bound factor was shown for the change.
+        denials: see ``say``.
         sign_ups: confirmation mails to one address in a day, asked for from one network.
         sign_ups_in_all: the same from everywhere.
         network_sign_ups: confirmation mails in a window that one network asks for.
     """
 
-    session_life: Instant = 24 * HOUR
-    session_idle: Instant = HOUR
     factor_life: Instant = 10 * MINUTE
     code_life: Instant = 10 * MINUTE
     code_tries: int = 5
@@ -45,6 +70,10 @@ class AccountSettings(msgspec.Struct, frozen=True):
     tries: int = 10
     stranger_tries: int = 100
     factor_tries: int = 5
+    addresses: int = 5
+    additions: int = 10
+    say: Instant = 30 * DAY
+    denials: int = 3
     sign_ups: int = 5
     sign_ups_in_all: int = 50
     network_sign_ups: int = 30
@@ -69,21 +98,48 @@ class AccountView(msgspec.Struct, frozen=True):
     created_at: Instant
     frozen_until: Instant | None
     application: str = ""  # whose user it is; "": an account of ours
+    class_since: Instant = 0
 
     def frozen(self, now: Instant) -> bool:
         return self.frozen_until is not None and now < self.frozen_until
 
 
 class ContactPoint(msgspec.Struct, frozen=True):
-    """An address at which an account is reached. Personal: never in an event."""
+    """An address at which an account is reached. Personal: never in an event.
+
+    Attributes:
+        added_by: the change that added it, until that is settled: recovery does not use it.
+        removed_by: the change that removes it, until that is settled: recovery still uses it.
+    """
 
     id: str
     account: str
     address: str
     confirmed: bool
+    kind: ContactKind = ContactKind.MAIL
+    added_by: str | None = None
+    removed_by: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether recovery goes by it. All that count do so alike: none is the primary one."""
+        return self.confirmed and self.added_by is None and self.kind is ContactKind.MAIL
 
     def __repr__(self) -> str:
         return f"ContactPoint({self.id})"
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A change by who was signed in, without anything personal."""
+
+    id: str
+    account: str
+    what: ChangeKind
+    state: ChangeState
+    contact_point: str | None
+    factor: bool
+    at: Instant
+    until: Instant
 
 
 class SessionView(msgspec.Struct, frozen=True):
@@ -99,7 +155,8 @@ class SessionView(msgspec.Struct, frozen=True):
 
 
 class SignUp(msgspec.Struct, frozen=True):
-    """What became of a sign-up. Only ``confirmation`` may reach whoever signed up.
+    """What became of a sign-up, or of asking to add an address. Only ``confirmation`` may reach
+    whoever asked.
 
     Attributes:
         confirmation: handle to be kept by the browser; with the mailed code it confirms.

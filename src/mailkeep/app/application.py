@@ -54,9 +54,11 @@ log = structlog.get_logger(__name__)
 RELAY_SECONDS = 0.5
 GATHER_SECONDS = 0.04  #: under load there are hundreds of commits a second; nobody needs each
 SWEEP_SECONDS = 60.0
+SETTLE = 100  #: changes of accounts that one sweep lets count: each holds its account
 WATCH_SECONDS = 0.5  #: detectors think in whole seconds; half of one is the most we add to that
 WATCH_BATCH = 500
 PLAN_SECONDS = 0.5
+PUSH_SECONDS = 1.0
 SUBSCRIBE_BATCH = 200
 STOCK_SECONDS = 15.0  #: how often the readiness checks look at the schema
 TICK_SECONDS = 20.0  #: how often incidents are looked at when nothing new is said
@@ -120,8 +122,11 @@ class Application:
         self._listener: door.Listener | None = None
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
+        self.signals = defence.signals(self)
         self.response = defence.response(self)
-        self._subscribers = subscribers(self.recovery, self.canaries, self.incidents, self.response)
+        self._subscribers = subscribers(
+            self.recovery, self.canaries, self.incidents, self.response, self.signals
+        )
         self._alone = Alone(home)
         self._recorded = asyncio.Event()
         self.telemetry = Telemetry(
@@ -136,6 +141,8 @@ class Application:
         self._placed = asyncio.Event()
         self.database.hear(self._told)
         self.database.hear(self.dispatcher.told)
+        if self.signals is not None:
+            self.database.hear(self.signals.told)
         self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -167,6 +174,8 @@ class Application:
         if self.database.is_sqlite:
             async with self.database.write() as tx:
                 await outbox.release_leases(tx)
+                if self.signals is not None:
+                    await self.signals.pushing.release(tx)
         keep = partial(loop, pulse=self.telemetry.pulse)
         try:
             await self._listen()
@@ -200,6 +209,9 @@ class Application:
             loops["recovery"] = keep(
                 "recovery", recovery.planner.step, PLAN_SECONDS, recovery.awake
             )
+        if self.signals is not None:
+            pushing = self.signals.pushing
+            loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
         tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
@@ -221,6 +233,8 @@ class Application:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.signals is not None:
+            await self.signals.pushing.close()
         await self.telemetry.close()
         self._slow.close()
         with contextlib.suppress(Unavailable):
@@ -323,8 +337,11 @@ class Application:
                 await self.recovery.sweep(tx)
         if self.recovery is not None:
             await self.recovery.subjects.apply_due()
+            await self.database.retrying(partial(self.accounts.changes.settle, limit=SETTLE))
         await self.grants.note()
         await self._sign_on()
+        if self.signals is not None:
+            await self.signals.sweep()
         destroyed = self.keys.destroy_expired(self.clock.now())
         if dropped or destroyed:
             log.info("swept", bodies=dropped, hourly_keys=len(destroyed))

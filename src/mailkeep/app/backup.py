@@ -25,6 +25,7 @@ from mailkeep.mail import outbox, tables
 from mailkeep.mail import restoring as mail
 from mailkeep.mail.restoring import Kept, Waiting
 from mailkeep.recovery import restoring as recovery
+from mailkeep.signals import restoring as signals
 from mailkeep.store import copying, migrate
 from mailkeep.store.database import Database, Tx
 
@@ -161,6 +162,7 @@ class _Before(msgspec.Struct, frozen=True):
     """What of the database that is replaced counts on: what stays, how long its audit chain is."""
 
     kept: Kept = Kept()
+    tokens: signals.Kept | None = None
     head: int = 0
 
 
@@ -184,6 +186,7 @@ async def _ready(file: Path, found: Manifest, before: _Before, by: str) -> Resto
     async def work(tx: Tx) -> Restored:
         leases = await outbox.release_leases(tx)
         await mail.keep(tx, before.kept)
+        await signals.keep(tx, before.tokens)
         sessions = await accounts.end_every_session(database, tx)
         recoveries = await recovery.void_every_recovery(database, tx)
         await accounts.stop_subject_changes(database, tx)
@@ -207,7 +210,8 @@ async def _before(file: Path, keys: KeyRing) -> _Before:
     try:
         await migrate.upgrade(database)
         async with database.read() as tx:
-            return _Before(await mail.kept(tx), (await audit.head(tx, keys)).number)
+            head = (await audit.head(tx, keys)).number
+            return _Before(await mail.kept(tx), await signals.kept(tx), head)
     except Exception as error:
         raise BadSettings(
             f"{file} cannot be read ({type(error).__name__}), and with it which providers are cut "

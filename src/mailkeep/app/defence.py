@@ -3,6 +3,8 @@
 from typing import Protocol
 
 from mailkeep.accounts.services import Accounts
+from mailkeep.base.keys import KeyRing
+from mailkeep.base.signing import SigningKeys
 from mailkeep.incidents.services import Incidents
 from mailkeep.incidents.suspects import House
 from mailkeep.mail.intake import Intake
@@ -11,6 +13,7 @@ from mailkeep.recovery.services import Recovery
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.actions.port import Means, NoticeSettings
 from mailkeep.response.services import Response
+from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database
 from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
@@ -29,6 +32,7 @@ class Rooms(Protocol):
     accounts: Accounts
     recovery: Recovery | None
     incidents: Incidents
+    signals: Signals | None
 
 
 def incidents(settings: Settings, database: Database) -> Incidents:
@@ -36,6 +40,25 @@ def incidents(settings: Settings, database: Database) -> Incidents:
     parties = {one.name: one.party for one in settings.provider}
     house = House(parties, TrustGraph(register.load(settings.party)))
     return Incidents(database, house, settings.watch, settings.incidents)
+
+
+class Household(Protocol):
+    """What the signals room needs of it."""
+
+    settings: Settings
+    dev: bool
+    keys: KeyRing
+    signing: SigningKeys
+    database: Database
+
+
+def signals(house: Household) -> Signals | None:
+    """The room that tells other services; None where the settings have none."""
+    settings = house.settings.signals
+    if settings is None:
+        return None
+    issuer = house.settings.public_url
+    return Signals(house.database, house.keys, house.signing, issuer, settings, loopback=house.dev)
 
 
 def response(rooms: Rooms) -> Response:
@@ -52,5 +75,6 @@ def response(rooms: Rooms) -> Response:
         rooms.recovery,
         NoticeSettings(mails.sender, mails.sender_name, mails.notices, settings.public_url),
         settings.response,
+        rooms.signals,
     )
     return Response(means, settings.playbook)

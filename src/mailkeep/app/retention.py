@@ -6,14 +6,15 @@ from typing import Protocol
 
 import msgspec
 
+from mailkeep.accounts import changes, throttle
 from mailkeep.accounts import retention as accounts
-from mailkeep.accounts import throttle
 from mailkeep.base.clock import DAY, HOUR, Instant
 from mailkeep.base.errors import BadSettings
 from mailkeep.events.retention import forget_facts
 from mailkeep.mail import retention as mail
 from mailkeep.mail.events import AttemptFinished, DeliveryReported, MessageAccepted
 from mailkeep.recovery import retention as recovery
+from mailkeep.signals import retention as signals
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch.events import CanaryArrived, CanarySent
 
@@ -35,8 +36,10 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         sessions: after their last use: for so long an account knows a browser.
         messages: messages that are done with, their attempts and addresses.
         claims: which webhooks were seen already.
-        recoveries: recoveries that have ended, with their proofs and denials; for so long a blast
-            radius can name them.
+        recoveries: recoveries and changes of accounts that have ended, with their proofs and
+            denials; for so long a blast radius can name them.
+        signals: events that other services were told, from when they were done with; for so long it
+            can be shown who acknowledged.
         facts: facts about single mails and canaries; for so long a detector can be replayed.
         history: all other facts.
     """
@@ -47,6 +50,7 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     messages: float = 90.0
     claims: float = 100.0
     recoveries: float = 90.0
+    signals: float = 90.0
     facts: float = 30.0
     history: float = 400.0
 
@@ -58,7 +62,8 @@ _LEAST = {
     "sessions": 1.0,
     "messages": HOUR / DAY,
     "claims": HOUR / DAY,
-    "recoveries": 7.0,
+    "recoveries": 30.0,  # for so long an address has used up its say
+    "signals": 1.0,
     "facts": HOUR / DAY,
     "history": 7.0,
 }
@@ -80,9 +85,11 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("messages", "messages", mail.forget_messages),
     ("claims", "claims", mail.forget_claims),
     ("recoveries", "recoveries", recovery.forget_recoveries),
+    ("changes", "recoveries", changes.forget),
     ("requests", "tries", recovery.forget_nothing),
     ("sent_here", "tries", recovery.forget_requests),
     ("subject_changes", "recoveries", accounts.forget_subject_changes),
+    ("signals", "signals", signals.forget_sets),
 )
 
 

@@ -26,6 +26,8 @@ from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
+from mailkeep.signals import types as signal_types
+from mailkeep.signals.types import SignalSettings
 from mailkeep.smtp import types as smtp_types
 from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.trust import register
@@ -76,6 +78,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
         telemetry: who may read the metrics, and who is told that we live.
+        signals: other services are told of security events; no receiver is heard without this
+            table.
         submission: applications hand mail in by SMTP; nothing listens for it without this table.
     """
 
@@ -98,6 +102,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     playbook: tuple[PlaybookSettings, ...] = ()
     telemetry: TelemetrySettings = TelemetrySettings()
     submission: SubmissionSettings | None = None
+    signals: SignalSettings | None = None
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -173,6 +178,8 @@ def parse(raw: Mapping[str, object]) -> Settings:
     _check_streams(settings)
     if settings.submission is not None:
         smtp_types.check(settings.submission, settings.streams())
+    if settings.signals is not None:
+        signal_types.check(settings.signals)
     canary, honey = watching.check(settings)
     for provider in settings.provider:
         bounces = provider.options.get("return_path_domain", "").strip().lower()
@@ -284,6 +291,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "playbook": PlaybookSettings,
     "telemetry": TelemetrySettings,
     "submission": SubmissionSettings,
+    "signals": SignalSettings,
     **watching.TABLES,
 }
 

@@ -4,9 +4,9 @@ Each subscriber reads the log at its own pace, under a name that is never reused
 """
 
 from mailkeep.accounts.events import (
+    ChangeHeld,
+    ChangesStopped,
     FactorBound,
-    PasswordSet,
-    SubjectChangeEnded,
     SubjectChangeHeld,
 )
 from mailkeep.events.subscribe import Handler, Subscriber
@@ -28,12 +28,18 @@ from mailkeep.mail.events import (
 from mailkeep.recovery.events import ProofVoided
 from mailkeep.recovery.services import Recovery
 from mailkeep.response.services import Response
+from mailkeep.signals import mapping
+from mailkeep.signals.services import Signals
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.events import SignalRaised
 
 
 def subscribers(
-    recovery: Recovery | None, canaries: Canaries | None, incidents: Incidents, response: Response
+    recovery: Recovery | None,
+    canaries: Canaries | None,
+    incidents: Incidents,
+    response: Response,
+    signals: Signals | None = None,
 ) -> list[Subscriber]:
     """The subscribers of a running Mailkeep, beside the watch, which reads every fact."""
     table: dict[str, dict[type[Fact], list[Handler]]] = {
@@ -60,10 +66,12 @@ def subscribers(
             AttemptFinished: [recovery.on_attempt],
             ProviderRested: [recovery.on_rested],
             FactorBound: [recovery.notices.on_credential],
-            PasswordSet: [recovery.notices.on_credential],
             SubjectChangeHeld: [recovery.notices.on_change_held],
-            SubjectChangeEnded: [recovery.on_change_ended],
+            ChangeHeld: [recovery.change_notices.on_held],
+            ChangesStopped: [recovery.change_notices.on_stopped],
         }
+    if signals is not None:
+        table["signals"] = {fact: [signals.on_fact] for fact in mapping.TABLE}
     if canaries is not None:
         table["canaries"] = {AttemptFinished: [canaries.on_attempt]}
     return [Subscriber(name, handlers) for name, handlers in table.items()]

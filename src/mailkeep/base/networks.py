@@ -31,3 +31,20 @@ def network(host: str) -> str:
         return host
     size = 24 if found.version == 4 else 48
     return str(ipaddress.ip_network((found, size), strict=False))
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def is_public(found: Address) -> bool:
+    """Whether an address is one of the public network's, whatever clothes it wears (RFC 6890): not
+    our own machine, house or link, no group, and none that holds such an address inside."""
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour
+        if found in _NAT64:
+            inner = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
+        if inner is not None:
+            return is_public(inner)
+        if found.teredo is not None or found.is_site_local:
+            return False
+    return found.is_global and not (found.is_multicast or found.is_reserved)

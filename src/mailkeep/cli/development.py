@@ -36,6 +36,7 @@ def settings(url: str, standins: list[StandIn], smtp: int) -> dict[str, object]:
         ],
         "submission": {"listen": f"127.0.0.1:{smtp}"},
         "recovery": {"sender": "accounts@example.com"},
+        "signals": {},
         "party": [{"id": one.kind, "name": f"{one.kind} (stand-in)"} for one in standins],
         "canary": {"domain": CANARY_DOMAIN, "sender": "hello@example.com"},
         "stream": [

@@ -17,6 +17,7 @@ from mailkeep.response import queries as response_queries
 from mailkeep.watch import queries as watch_queries
 
 from . import (
+    accounts,
     applications,
     audit,
     backup,
@@ -26,6 +27,7 @@ from . import (
     keys,
     messages,
     providers,
+    receivers,
     report,
     send,
     signing,
@@ -38,11 +40,14 @@ WORDS = "Mail that no fallen provider can lose, accounts that none can take."
 app = group(WORDS)
 incidents_app = group("Incidents: what may be going on.", alone=True)
 app.add_typer(applications.app, name="applications")
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(accounts.operators_app, name="operators")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 app.add_typer(messages.app, name="messages")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(providers.app, name="providers")
+app.add_typer(receivers.app, name="receivers")
 app.add_typer(signing.app, name="signing")
 app.command("send")(send.send)
 app.command("doctor")(doctor.doctor)

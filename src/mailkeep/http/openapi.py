@@ -13,7 +13,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from mailkeep.mail import told
 
-from .api import incidents, messages, sending, subjects, verdicts
+from .api import accounts, incidents, messages, sending, subjects, verdicts
 from .api.idempotency import LONGEST, NAME
 from .api.message_in import BatchIn, MessageIn
 from .problems import MEDIA_TYPE, Problem
@@ -107,6 +107,19 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: (verdicts.VerdictOut,)}, problems=(404, 409)
     ),
     ("/v1/verdicts/{verdict}", "get"): Operation({200: (verdicts.VerdictOut,)}, problems=(404,)),
+    ("/v1/accounts/search", "post"): Operation(
+        {200: (accounts.AccountOut,)}, body=(accounts.SearchIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/accounts/{account}", "get"): Operation({200: (accounts.AccountOut,)}, problems=(404,)),
+    ("/v1/accounts/{account}/class", "put"): Operation(
+        {200: (accounts.AccountOut,)}, body=(accounts.ClassIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/accounts/{account}/sessions", "get"): Operation(
+        {200: (accounts.AccountSessionsOut,)}, problems=(404,)
+    ),
+    ("/v1/accounts/{account}/sessions/end", "post"): Operation(
+        {200: (accounts.EndedOut,)}, body=(accounts.EndIn,), problems=(404, *WITH_BODY)
+    ),
 }
 
 #: Of these a problem document says more.

@@ -20,6 +20,7 @@ from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.services import Recovery
 from mailkeep.response.services import Response
+from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database
 from mailkeep.store.shared import SharedCommit
 
@@ -71,6 +72,7 @@ class Services(Protocol):
     recovery: Recovery | None
     incidents: Incidents
     response: Response
+    signals: Signals | None
 
     @property
     def telemetry(self) -> Telemetry: ...

@@ -16,7 +16,8 @@ from litestar.types import ControllerRouterHandler
 from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
-from . import policy, problems
+from . import policy, problems, ssf
+from .api.accounts import AccountsApi
 from .api.incidents import IncidentsApi
 from .api.messages import Messages
 from .api.subjects import SubjectsApi
@@ -30,6 +31,7 @@ from .oauth.metadata import metadata
 from .oauth.token import token
 from .openapi import Document
 from .pages.account import AccountPages
+from .pages.addresses import AddressPages
 from .pages.recover import RecoverPages
 from .pages.sign_in import SignInPages
 from .pages.sign_up import SignUpPages
@@ -77,8 +79,10 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
             request_max_body_size=MAX_FORM,
         )
     )
+    if running.signals is not None:
+        handlers.append(ssf.router())
     if running.recovery is not None:
-        handlers += [accounts_router(running), metadata, token]
+        handlers += [AccountsApi, accounts_router(running), metadata, token]
     if running.dev:
         handlers += [mailbox(running), to_mailbox]
     app = Litestar(
@@ -119,7 +123,10 @@ def accounts_router(house: House) -> Router:
 
     return Router(
         "/",
-        route_handlers=[SignUpPages, SignInPages, AccountPages, RecoverPages, Authorize],
+        route_handlers=[
+            *(SignUpPages, SignInPages, AccountPages, AddressPages, RecoverPages),
+            Authorize,
+        ],
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},
         request_max_body_size=MAX_FORM,

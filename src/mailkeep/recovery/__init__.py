@@ -11,7 +11,7 @@ Owns: ``recoveries``, ``recovery_proofs``, ``recovery_redemptions``, ``recovery_
 Publishes: ``recovery.events``. Hears: ``mail.attempted`` and ``mail.provider_rested`` (a proof that
 was refused, or may never arrive, is minted anew), ``accounts.factor_bound`` and
 ``accounts.password_set`` (owners are told), ``accounts.subject_change_held`` (told, and can stop
-it) and ``accounts.subject_change_ended`` (proofs to old addresses are void).
+it).
 Security: reads hostile input (addresses, proofs, denials). Links are kept as keyed hashes, codes
 under argon2id with a pepper, codes and tokens of verdicts as keyed hashes; nothing that can be
 redeemed is ever read back.

@@ -75,7 +75,8 @@ class RecoveryCompleted(Fact, frozen=True):
 @fact("recovery.voided")
 class RecoveryVoided(Fact, frozen=True):
     """A recovery can no longer be completed. ``why``: denied, expired, superseded, provider_cut,
-    tries_used_up, dependent_proofs, completed_another, addresses_changed, restored."""
+    tries_used_up, dependent_proofs, completed_another, password_changed, address_changed,
+    restored."""
 
     recovery: str
     account: str

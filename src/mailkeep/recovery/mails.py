@@ -201,6 +201,7 @@ def confirmation(house: House, to: str, code: str | None) -> Content:
         "Confirm your address",
         [
             f"Type this code in the browser in which you signed up.\nCode: {tokens.grouped(code)}",
+            f"Or open this link in that browser: {house.page('/sign-up/confirm', code)}",
             "You did not sign up? Then do nothing: without the code there is no account.",
         ],
     )

@@ -1,7 +1,7 @@
 """Owners are told what happened to their accounts, at every address (SP 800-63B-4 section 4.6)."""
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts.events import FactorBound, PasswordSet, SubjectChangeHeld
+from mailkeep.accounts.events import FactorBound, SubjectChangeHeld
 from mailkeep.base.clock import iso
 from mailkeep.events.types import Recorded
 from mailkeep.mail.types import Content, NewMessage
@@ -25,9 +25,9 @@ class Notices:
         """Tell of a recovery; each mail carries a way to say: this was not me."""
         house = await self._context.house_of(tx, account)
         for point in await accounts.contact_points(tx, account):
-            for only in await self._ways(tx):
+            for only in await self.ways(tx):
                 denial = await self._context.denial(tx, recovery, "".join(only))
-                await self._mail(tx, write(house, point.address, denial), only)
+                await self.mail(tx, write(house, point.address, denial), only)
 
     async def on_change_held(self, tx: Tx, recorded: Recorded) -> None:
         """An application wants changed what recovers a user: they are told where they were reached
@@ -42,28 +42,25 @@ class Notices:
         await subjects.told(tx, change)
         house = await self._context.house_of(tx, fact.account)
         for point in await accounts.contact_points(tx, fact.account):
-            for only in await self._ways(tx):
+            for only in await self.ways(tx):
                 secret = await subjects.stop_secret(tx, change, "".join(only))
                 content = mails.change_held(
                     house, point.address, fact.what, secret, iso(fact.due)[:16].replace("T", " ")
                 )
-                await self._mail(tx, content, only)
+                await self.mail(tx, content, only)
 
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:
-        """A password or a factor was changed by who was signed in (ASVS 6.3.7)."""
+        """A factor was changed by who was signed in (ASVS 6.3.7)."""
         fact = recorded.fact
-        if isinstance(fact, PasswordSet) and fact.by == "change":
-            what = "the password was changed"
-        elif isinstance(fact, FactorBound):
-            what = "a second factor was added"
-        else:
+        if not isinstance(fact, FactorBound):
             return
+        what = "a second factor was added"
         for point in await accounts.contact_points(tx, fact.account):
             content = mails.changed(self._context.house, point.address, what)
-            for only in await self._ways(tx):
-                await self._mail(tx, content, only)
+            for only in await self.ways(tx):
+                await self.mail(tx, content, only)
 
-    async def _ways(self, tx: Tx) -> tuple[tuple[str, ...], ...]:
+    async def ways(self, tx: Tx) -> tuple[tuple[str, ...], ...]:
         """Two independent routes where two stand: the party that a thief came through must not be
         the one that can keep the notice back."""
         context = self._context
@@ -72,7 +69,7 @@ class Notices:
         )
         return ((),) if pair is None else ((pair.link,), (pair.code,))
 
-    async def _mail(self, tx: Tx, content: Content, only: tuple[str, ...]) -> None:
+    async def mail(self, tx: Tx, content: Content, only: tuple[str, ...]) -> None:
         context = self._context
         new = NewMessage(context.settings.notices, content, only=only)
         await context.intake.accept(tx, context.intake.check(new))

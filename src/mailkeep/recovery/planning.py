@@ -129,7 +129,7 @@ class Planner:
     async def _open(self, tx: Tx, row: Row, minted: dict[ProofKind, Minted]) -> None:
         """Settle a fresh request: proofs on their way, or nothing."""
         context, recovery = self._context, row["id"]
-        point = await accounts.by_address(tx, row["address_key"], row["application"])
+        point = await accounts.for_recovery(tx, row["address_key"], row["application"])
         account = None if point is None else point.account
         fact = RecoveryRequested(
             recovery, account, row["address_key"], row["network"], row["asked_by"]
@@ -220,7 +220,7 @@ class Planner:
     async def _replace(self, tx: Tx, of: Row, minted: dict[ProofKind, Minted]) -> None:
         """Mint anew what a route refused, or what was voided with a provider that was cut."""
         context, recovery = self._context, of["id"]
-        point = await accounts.by_address(tx, of["address_key"], of["application"])
+        point = await accounts.for_recovery(tx, of["address_key"], of["application"])
         if point is None or point.account != of["account_id"]:
             return
         rows = await tx.all(select(_p).where(_p.c.recovery_id == recovery).order_by(_p.c.id))

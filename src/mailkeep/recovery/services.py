@@ -14,7 +14,6 @@ from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle, totp
-from mailkeep.accounts.events import SubjectChangeEnded
 from mailkeep.base import addresses
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.errors import Conflict, MailkeepError, NotSignedIn, TooMany
@@ -26,6 +25,7 @@ from mailkeep.mail.events import AttemptFinished, ProviderRested
 from mailkeep.store.database import Tx
 
 from . import mails, policy, tables
+from .change_notices import ChangeNotices
 from .completing import Completing
 from .context import REFUSED, Context
 from .events import ProofVoided, RecoveryCompleted, RecoveryDenied, StoppedByFactor
@@ -59,6 +59,7 @@ class Recovery:
         self.notices = Notices(context)
         self.verdicts = Verdicts(context)
         self.completing = Completing(context, self.notices, self.verdicts)
+        self.change_notices = ChangeNotices(context, self.notices)
 
     def possible(self) -> bool:
         """Whether the settings have two independent routes at all, be they standing or not."""
@@ -149,6 +150,10 @@ class Recovery:
         if await accounts.password_set_at(tx, account) > row["asked_at"]:
             await self._end(tx, recovery, "password_changed")
             return Conflict("the password was changed since this was asked for; ask again")
+        point = await accounts.for_recovery(tx, row["address_key"], row["application"])
+        if point is None or point.account != account:
+            await self._end(tx, recovery, "address_changed")
+            return Conflict("the address was changed since this was asked for; ask again")
         if not await self._independent(tx, given):
             await self._end(tx, recovery, "dependent_proofs")
             return Conflict("the two mails went through hands that are not independent; ask again")
@@ -335,18 +340,6 @@ class Recovery:
         )
         tx.after_commit.append(self.awake.set)
         return len(ids)
-
-    async def on_change_ended(self, tx: Tx, recorded: Recorded) -> None:
-        """What recovers a user is another from now on: proofs that went to the old addresses are
-        good no more."""
-        fact = recorded.fact
-        if not isinstance(fact, SubjectChangeEnded) or fact.why != "applied":
-            return
-        live = select(_r.c.id).where(
-            _r.c.account_id == fact.account, _r.c.state == State.OPEN.value
-        )
-        for row in await tx.all(live.order_by(_r.c.id)):
-            await self._end(tx, row["id"], "addresses_changed")
 
     async def on_attempt(self, tx: Tx, recorded: Recorded) -> None:
         """A route refused a proof: have it minted anew over another one."""

@@ -18,7 +18,13 @@ from .types import PlaybookSettings
 DEFAULTS = (
     PlaybookSettings(
         Hypothesis.PROVIDER_COMPROMISED,
-        ("cut_provider", "revoke_recoveries", "secure_accounts", "notify_owners"),
+        (
+            "cut_provider",
+            "revoke_recoveries",
+            "secure_accounts",
+            "emit_signals",
+            "notify_owners",
+        ),
     ),
     PlaybookSettings(Hypothesis.PROVIDER_SILENT, ("rest_provider",), ("rest_provider",)),
     PlaybookSettings(Hypothesis.CAMPAIGN, ("notify_owners",)),

@@ -111,6 +111,8 @@ class Player:
             action = ACTIONS[planned.name]
             if not action.fits(incident.subject):
                 continue
+            if action.able is not None and not action.able(self._means):
+                continue
             row = await queries.action(tx, incident.id, planned.name)
             over = {ActionState.UNDONE, ActionState.FAILED}
             if whole and action.holds is None:

@@ -41,7 +41,9 @@ def test_automatic_needs_its_own_hypothesis_and_our_own_observation() -> None:
 def test_each_action_once_the_gravest_first() -> None:
     planned = plan([_view(CAMPAIGN), _view(COMPROMISED, alone=False)], books(()))
     names = [one.name for one in planned]
-    assert names == ["cut_provider", "revoke_recoveries", "secure_accounts", "notify_owners"]
+    assert names == [
+        *("cut_provider", "revoke_recoveries", "secure_accounts", "emit_signals", "notify_owners")
+    ]
     assert {one.hypothesis for one in planned} == {COMPROMISED}
 
 

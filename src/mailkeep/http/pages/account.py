@@ -11,6 +11,7 @@ from mailkeep.base.clock import iso
 from mailkeep.base.errors import Conflict, Invalid, NotFound, NotSignedIn, TooMany
 from mailkeep.store.database import Tx
 
+from .showing import show_factor
 from .visit import SESSION, House, Visit
 
 
@@ -76,8 +77,12 @@ class AccountPages(Controller):
     async def password(self, visit: Visit, house: House) -> Template | Redirect:
         session = await visit.session()
         try:
+            factor = await show_factor(visit, house, session)
             await house.accounts.change_password(
-                session.account, visit.form.get("current", ""), visit.form.get("new", "")
+                session.account,
+                visit.form.get("current", ""),
+                visit.form.get("new", ""),
+                factor=factor,
             )
         except Invalid as error:
             wrong = Invalid(str(error), field="new")

@@ -96,7 +96,9 @@ class RecoverPages(Controller):
     @post("/deny", status_code=200)
     async def deny(self, visit: Visit, house: House) -> Template:
         """The answer is the same for every secret."""
-        await _recovery(house).deny(visit.form.get("secret", ""))
+        secret = visit.form.get("secret", "")
+        await _recovery(house).deny(secret)
+        await house.accounts.changes.deny(secret)
         return visit.page("deny", said=True)
 
 

@@ -31,19 +31,21 @@ class SignUpPages(Controller):
             return visit.page("sign_up", error=error)
         await _mail(house, made)
         visit.keep(CONFIRMATION, made.confirmation)
+        visit.remember_address(made.address)
         return visit.go("/sign-up/confirm")
 
     @get("/confirm")
     async def confirm_form(self, visit: Visit) -> Template:
-        return visit.page("confirm")
+        return visit.page("confirm", address=visit.remembered_address)
 
     @post("/confirm", status_code=200)
     async def confirm(self, visit: Visit, house: House) -> Template | Redirect:
         try:
             await house.accounts.confirm(visit.cookie(CONFIRMATION), visit.form.get("code", ""))
         except Conflict as error:
-            return visit.page("confirm", error=error)
+            return visit.page("confirm", error=error, address=visit.remembered_address)
         visit.forget(CONFIRMATION)
+        visit.forget_address()
         visit.tell("address_confirmed")
         return visit.go("/sign-in")
 

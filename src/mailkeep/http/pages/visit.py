@@ -5,6 +5,7 @@ Security: cookies are ``__Host-``, so that no other host and no plain connection
 in the rooms below is a pseudonym.
 """
 
+import base64
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,7 +18,7 @@ from mailkeep.accounts.types import SessionView
 from mailkeep.base import tokens
 from mailkeep.base.clock import DAY, SECOND
 from mailkeep.base.errors import MailkeepError, NotSignedIn
-from mailkeep.base.keys import KeyRing
+from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.http import client, forms
 from mailkeep.http.client import Network
 from mailkeep.http.port import Incoming
@@ -29,9 +30,11 @@ BROWSER = "__Host-browser"
 SESSION = "__Host-session"
 PENDING = "__Host-pending"  #: a right password that waits for its second factor
 CONFIRMATION = "__Host-confirmation"
+CONFIRMING = "__Host-confirming"  #: the address that is being confirmed, sealed
 NEWS = "__Host-news"  #: a word about what was just done, for the next page
 _NEWS_SECONDS = 60
 _YEAR = 365 * DAY // SECOND
+_DAY_SECONDS = DAY // SECOND
 
 
 @runtime_checkable
@@ -111,6 +114,24 @@ class Visit:
             return False
         self.forget(NEWS)
         return True
+
+    def remember_address(self, address: str) -> None:
+        """Have the page that confirms an address say which one: sealed, so that a copy of the
+        cookies names nobody, and only what this browser typed."""
+        sealed = self._house.keys.seal(CONFIRMING, address.encode())
+        self.keep(CONFIRMING, base64.urlsafe_b64encode(sealed).decode(), max_age=_DAY_SECONDS)
+
+    @property
+    def remembered_address(self) -> str:
+        """The address of ``remember_address``; "" when there is none."""
+        try:
+            sealed = base64.urlsafe_b64decode(self.cookie(CONFIRMING).encode())
+            return self._house.keys.unseal(CONFIRMING, sealed).decode()
+        except (Unsealable, ValueError):
+            return ""
+
+    def forget_address(self) -> None:
+        self.forget(CONFIRMING)
 
     async def session(self) -> SessionView:
         """Who is signed in. Raises ``NotSignedIn``."""

@@ -2,13 +2,14 @@
 // of the address, and leave the pressing to a person: scanners open links in full browsers.
 function take() {
   const secret = location.hash.slice(1);
-  const field = document.getElementById("long") ?? document.getElementById("secret");
-  if (!/^[0-9A-Z]{26}$/.test(secret) || !field) return;
+  const long = document.getElementById("long") ?? document.getElementById("secret");
+  const field = long ?? document.getElementById("code");
+  if (!(long ? /^[0-9A-Z]{26}$/ : /^[0-9A-Z]{8}$/).test(secret) || !field) return;
   field.value = secret;
   history.replaceState(null, "", location.pathname);
   forget();
   document.getElementById("filled").textContent = "Taken from the link. Now press the button.";
-  document.getElementById("code")?.focus();
+  (long ? document.getElementById("code") : field.form.querySelector("button"))?.focus();
 }
 
 // In a tab that was open already nothing is loaded anew: what it said of an earlier try is over.

@@ -14,6 +14,7 @@ from mailkeep.incidents.types import Incident
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import StreamSettings
 from mailkeep.response.types import Preview, ResponseSettings
+from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch.types import Hypothesis, Subject
 
@@ -35,7 +36,8 @@ class NoticeSettings(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Means:
-    """The services that actions use. ``recovery`` is None where no accounts are kept here."""
+    """The services that actions use. ``recovery`` is None where no accounts are kept here,
+    ``signals`` where no other service is told."""
 
     database: Database
     house: House
@@ -46,6 +48,7 @@ class Means:
     recovery: Voids | None
     notices: NoticeSettings
     settings: ResponseSettings
+    signals: Signals | None = None
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -114,6 +117,7 @@ class Action:
         undo: takes it back and says what that did, or raises ``Conflict``.
         alone_for: the hypotheses for which a playbook may do it without a person.
         look: the result as it stands now, where it goes on changing.
+        able: whether this house can do it at all; no playbook proposes what it cannot.
     """
 
     name: str
@@ -125,6 +129,7 @@ class Action:
     holds: Callable[[At], Awaitable[bool]] | None = None
     undo: Callable[[At], Awaitable[str]] | None = None
     look: Callable[[At], Awaitable[dict[str, object]]] | None = None
+    able: Callable[[Means], bool] | None = None
     alone_for: frozenset[Hypothesis] = frozenset({Hypothesis.PROVIDER_COMPROMISED})
 
     def fits(self, subject: Subject) -> bool:

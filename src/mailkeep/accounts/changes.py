@@ -1,0 +1,304 @@
+"""Changes by who was signed in to what opens or recovers an account, and how they are stopped.
+
+A change of address is held: until it is settled, recovery goes by the addresses that were there
+before it, and every one of these can stop it. Whoever stole a session and the password cannot swap
+the address unseen.
+
+Attacks met here: an address that the owner wants to be rid of stops the removal again and again
+(each stops its share, and once only where a bound factor was shown for the change); the new address
+speaks for itself (it is told, and can stop nothing); the thief who was stopped comes again (the
+password that allowed the change opens nothing any more).
+
+A denial only ever takes power away. It needs a change to stop, and no outsider can begin one.
+"""
+
+from typing import Any
+
+from sqlalchemy import distinct, func, insert, select, update
+from sqlalchemy.engine import RowMapping
+
+from mailkeep.base import tokens
+from mailkeep.base.clock import Instant
+from mailkeep.base.ids import earliest, new_id
+from mailkeep.base.keys import KeyRing
+from mailkeep.events.log import record
+from mailkeep.store.database import Database, Tx
+
+from . import queries, tables
+from .classes import Classes
+from .events import ChangeDenied, ChangeHeld, ChangeSettled, ChangesStopped
+from .passwords import Passwords
+from .sessions import Sessions
+from .types import AccountSettings, AccountView, Change, ChangeKind, ChangeState
+
+_h, _d, _p = tables.changes, tables.change_denials, tables.contact_points
+
+OWNER = "owner"  #: of ``stopped_by``: somebody who was signed in and showed everything again
+_LAST = "last"  #: of ``stopped_by``: no other address would have been left
+
+
+class Changes:
+    """The changes of all accounts.
+
+    Args:
+        database: where they are kept.
+        keys: hash the secrets of denials.
+        sessions, passwords: what a denial ends.
+        settings: how often an address may stop a change.
+        classes: how long a change is held.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyRing,
+        sessions: Sessions,
+        passwords: Passwords,
+        settings: AccountSettings,
+        classes: Classes,
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._sessions = sessions
+        self._passwords = passwords
+        self._settings = settings
+        self._classes = classes
+
+    async def wait(self, tx: Tx, account: AccountView, *, factor: bool) -> str:
+        """Begin to add an address that must be confirmed first; returns the change."""
+        return await self._write(tx, account.id, ChangeKind.ADDED, ChangeState.WAITING, 0, factor)
+
+    async def hold(
+        self,
+        tx: Tx,
+        account: AccountView,
+        what: ChangeKind,
+        *,
+        factor: bool,
+        point: str | None = None,
+        address_key: str | None = None,
+        waiting: str | None = None,
+    ) -> str:
+        """A change was made: hold it, and have the owner told. Returns it.
+
+        The caller holds the account's lock, and has seen full re-authentication.
+
+        Args:
+            account: whose; its class says for how long.
+            factor: a bound factor was shown for it.
+            point: the contact point that it is about, and ``address_key`` its pseudonym.
+            waiting: the change that ``wait`` began.
+        """
+        until = tx.now + self._classes.of(account.account_class).change_hold
+        if waiting is None:
+            change = await self._write(tx, account.id, what, ChangeState.HELD, until, factor)
+        else:
+            change = waiting
+            factor = bool(await tx.value(select(_h.c.factor).where(_h.c.id == change)))
+        values = {"state": ChangeState.HELD.value, "until": until, "at": tx.now}
+        await tx.run(update(_h).where(_h.c.id == change).values(contact_point_id=point, **values))
+        fact = ChangeHeld(account.id, change, what.value, address_key, until, factor)
+        await record(self._database, tx, fact)
+        return change
+
+    async def held(self, tx: Tx, account: str) -> list[Change]:
+        """The changes of an account that can be stopped, oldest first."""
+        rows = await tx.all(
+            select(_h)
+            .where(_h.c.account_id == account, _h.c.state == ChangeState.HELD.value)
+            .order_by(_h.c.id)
+        )
+        return [_change(row) for row in rows]
+
+    async def stop(self, tx: Tx, account: str, by: str = OWNER) -> int:
+        """Take back every held change of addresses; returns how many. The caller holds the
+        account's lock. All of them: one alone could leave the account without an address.
+
+        Args:
+            by: ``OWNER``, or the contact point whose notice said so; that stops held passwords too.
+        """
+        stopped = []
+        for change in await self.held(tx, account):
+            if change.what is ChangeKind.PASSWORD and by == OWNER:
+                continue  # there is nothing to go back to: they choose another one
+            await self._undo(tx, change)
+            stopped.append(change.id)
+        if stopped:
+            await tx.run(
+                update(_h)
+                .where(_h.c.id.in_(stopped))
+                .values(state=ChangeState.STOPPED.value, ended_at=tx.now, stopped_by=by)
+            )
+            word = OWNER if by == OWNER else "notice"
+            await record(self._database, tx, ChangesStopped(account, tuple(stopped), word))
+        return len(stopped)
+
+    async def denial(self, tx: Tx, change: str, point: str, provider: str) -> str:
+        """A secret with which whoever holds the notice can say: this was not me.
+
+        Args:
+            point: the contact point that the notice goes to; one whose own addition is held gets
+                none.
+            provider: the only one that carries that mail; "" when any may.
+        """
+        secret = tokens.link_secret()
+        await tx.run(
+            insert(_d).values(
+                hash=self._hash(secret), change_id=change, contact_point_id=point, provider=provider
+            )
+        )
+        return secret
+
+    async def told(self, tx: Tx, change: str) -> None:
+        """Notices of a change are on their way; before that it is not settled."""
+        await tx.run(update(_h).where(_h.c.id == change).values(told_at=tx.now))
+
+    async def deny(self, secret: str) -> None:
+        """Whoever holds one of our notices says: this was not me. Every held change is taken back,
+        every session ends, and the password from before the change opens nothing any more: whoever
+        made it knows it. An unknown secret does nothing, and is told the same."""
+        hashed = self._hash(secret)
+        async with self._database.read() as tx:
+            account = await tx.value(
+                select(_h.c.account_id)
+                .join(_d, _d.c.change_id == _h.c.id)
+                .where(_d.c.hash == hashed, _d.c.used_at.is_(None))
+            )
+        if account is not None:
+            await self._database.retrying(lambda tx: self._deny(tx, account, hashed))
+
+    async def settle(self, tx: Tx, limit: int) -> int:
+        """Let changes count whose time is over and of which the owner was told; returns how many
+        were looked at."""
+        due = await tx.all(
+            select(_h.c.id, _h.c.account_id)
+            .where(
+                _h.c.state == ChangeState.HELD.value,
+                _h.c.until <= tx.now,
+                _h.c.told_at.is_not(None),
+            )
+            .order_by(_h.c.until, _h.c.id)
+            .limit(limit)
+        )
+        for account in sorted({row["account_id"] for row in due}):
+            await queries.account(tx, account, lock=True)
+        for row in due:
+            again = await tx.one(
+                select(_h).where(_h.c.id == row["id"], _h.c.state == ChangeState.HELD.value)
+            )
+            if again is not None:  # it may have been stopped while we waited for the lock
+                await self._settle(tx, _change(again))
+        return len(due)
+
+    async def _settle(self, tx: Tx, change: Change) -> None:
+        point = change.contact_point
+        key = await tx.value(select(_p.c.address_key).where(_p.c.id == point))
+        state, by = ChangeState.DONE, None
+        if change.what is ChangeKind.ADDED:
+            await tx.run(update(_p).where(_p.c.id == point).values(added_by=None))
+        elif change.what is ChangeKind.REMOVED:
+            others = [
+                one
+                for one in await queries.contact_points(tx, change.account)
+                if one.id != point and one.counts
+            ]
+            if others:
+                await tx.run(_p.delete().where(_p.c.id == point))
+            else:
+                await tx.run(update(_p).where(_p.c.id == point).values(removed_by=None))
+                state, by = ChangeState.STOPPED, _LAST
+        await tx.run(
+            update(_h)
+            .where(_h.c.id == change.id)
+            .values(state=state.value, ended_at=tx.now, stopped_by=by)
+        )
+        if state is ChangeState.DONE:
+            fact = ChangeSettled(change.account, change.id, change.what.value, key)
+            await record(self._database, tx, fact)
+
+    async def _undo(self, tx: Tx, change: Change) -> None:
+        of = _p.c.id == change.contact_point
+        if change.what is ChangeKind.ADDED:
+            await tx.run(_p.delete().where(of, _p.c.added_by == change.id))
+        elif change.what is ChangeKind.REMOVED:
+            await tx.run(update(_p).where(of, _p.c.removed_by == change.id).values(removed_by=None))
+
+    async def _deny(self, tx: Tx, account: str, hashed: str) -> None:
+        view = await queries.account(tx, account, lock=True)
+        denial = _d.c.contact_point_id.label("said_by"), _d.c.provider, _d.c.used_at
+        row = await tx.one(
+            select(_h, *denial).join(_d, _d.c.change_id == _h.c.id).where(_d.c.hash == hashed)
+        )
+        if row is None or row["used_at"] is not None:
+            return
+        await tx.run(update(_d).where(_d.c.hash == hashed).values(used_at=tx.now))
+        if row["state"] != ChangeState.HELD:
+            return  # there is nothing to stop, and a hoard of old mails is no evidence
+        key = await tx.value(
+            select(_p.c.address_key).where(_p.c.id == row["said_by"], _p.c.account_id == account)
+        )
+        # An address that left the account meanwhile has no say in it.
+        acted = key is not None and await self._has_say(tx, row)
+        await record(
+            self._database, tx, ChangeDenied(account, row["id"], key, row["provider"], acted)
+        )
+        if not acted:
+            return
+        made = max(change.at for change in await self.held(tx, account))
+        await self.stop(tx, account, row["said_by"])
+        await self._sessions.end_all(tx, account, "denied")
+        if self._classes.of(view.account_class).recovers_by_mail:
+            await self._passwords.disable(tx, account, 0, made)
+
+    async def _has_say(self, tx: Tx, row: RowMapping) -> bool:
+        said = await tx.value(
+            select(func.count(distinct(_h.c.ended_at))).where(
+                _h.c.account_id == row["account_id"],
+                _h.c.stopped_by == row["said_by"],
+                _h.c.ended_at > tx.now - self._settings.say,
+            )
+        )
+        # Who shows the password and a factor once more after a denial means it.
+        return int(said) < (1 if row["factor"] else self._settings.denials)
+
+    async def _write(
+        self,
+        tx: Tx,
+        account: str,
+        what: ChangeKind,
+        state: ChangeState,
+        until: Instant,
+        factor: bool,
+    ) -> str:
+        change = new_id("chg", tx.now)
+        values: dict[str, Any] = {"account_id": account, "what": what.value, "state": state.value}
+        await tx.run(insert(_h).values(id=change, factor=factor, at=tx.now, until=until, **values))
+        return change
+
+    def _hash(self, secret: str) -> str:
+        return self._keys.lookup_hash("change denial", tokens.fold(secret))
+
+
+async def forget(tx: Tx, before: Instant, limit: int) -> int:
+    """Forget changes that were made before an instant, but for those that are held; returns how
+    many. Their denials go with them."""
+    old = (
+        select(_h.c.id)
+        .where(_h.c.id < earliest("chg", before), _h.c.state != ChangeState.HELD.value)
+        .order_by(_h.c.id)
+        .limit(limit)
+    )
+    return await tx.run(_h.delete().where(_h.c.id.in_(old)))
+
+
+def _change(row: RowMapping) -> Change:
+    return Change(
+        row["id"],
+        row["account_id"],
+        ChangeKind(row["what"]),
+        ChangeState(row["state"]),
+        row["contact_point_id"],
+        row["factor"],
+        row["at"],
+        row["until"],
+    )

@@ -1,0 +1,132 @@
+"""An address is confirmed: by a code that was mailed to it, in the browser that asked.
+
+With the code alone a stranger could sign up in somebody's name, choose the password, and have the
+owner confirm it for them; so it takes the handle that the asking browser holds as well. A handle
+and a code are minted whether or not the address is taken: the work must not tell.
+"""
+
+import msgspec
+from sqlalchemy import insert, select, update
+
+from mailkeep.base import tokens
+from mailkeep.base.ids import new_id
+from mailkeep.base.keys import KeyRing
+from mailkeep.store.database import Database, Tx
+
+from . import tables, throttle
+from .hashing import SlowHash
+from .types import AccountSettings
+
+_c, _p = tables.confirmations, tables.contact_points
+
+
+class Minted(msgspec.Struct, frozen=True):
+    """A handle and a code, made before the transaction: a slow hash must not hold up writers."""
+
+    handle: str
+    code: str
+    kept: str
+
+    def __repr__(self) -> str:
+        return "Minted(…)"
+
+
+class Confirming:
+    """The confirmations of all addresses.
+
+    Args:
+        database: where they are kept.
+        keys: hash the handles.
+        slow: hashes the codes.
+        settings: their life, and tries.
+    """
+
+    def __init__(
+        self, database: Database, keys: KeyRing, slow: SlowHash, settings: AccountSettings
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._slow = slow
+        self._settings = settings
+
+    async def mint(self) -> Minted:
+        """A fresh pair."""
+        code = tokens.code()
+        kept = await self._slow.make("confirmation", code)
+        return Minted(tokens.link_secret(), code, kept)
+
+    async def may_mail(self, tx: Tx, address_key: str, network: str) -> bool:
+        """Take one mail to an address, asked for from a network, from what is left for both. A
+        network that uses up its own share keeps nobody elsewhere from confirming theirs."""
+        settings = self._settings
+        if not await throttle.take(
+            tx, network, "sign_up", limit=settings.network_sign_ups, window=settings.window
+        ):
+            return False
+        shares = [
+            await throttle.take(tx, address_key, lane, limit=limit, window=settings.sign_up_window)
+            for lane, limit in (
+                (f"sign_up {network}", settings.sign_ups),
+                ("sign_up", settings.sign_ups_in_all),
+            )
+        ]
+        return all(shares)
+
+    async def open(self, tx: Tx, minted: Minted, point: str | None) -> None:
+        """Have a pair confirm a contact point; None when its address is taken."""
+        await tx.run(
+            insert(_c).values(
+                id=new_id("cnf", tx.now),
+                handle=self._hash(minted.handle),
+                contact_point_id=point,
+                code=minted.kept,
+                expires_at=tx.now + self._settings.code_life,
+                tries=0,
+            )
+        )
+
+    async def check(self, handle: str, code: str) -> tuple[str, str] | None:
+        """(confirmation, contact point) when the pair is right; takes a try, uses nothing up."""
+        hashed = self._hash(handle)
+        async with self._database.write() as tx:
+            open_still = (
+                _c.c.handle == hashed,
+                _c.c.used_at.is_(None),
+                _c.c.expires_at > tx.now,
+                _c.c.tries < self._settings.code_tries,
+            )
+            taken = await tx.run(update(_c).where(*open_still).values(tries=_c.c.tries + 1))
+            row = await tx.one(select(_c).where(_c.c.handle == hashed)) if taken else None
+        kept = None if row is None else row["code"]
+        right = await self._slow.check("confirmation", tokens.fold(code), kept)
+        if not right or row is None or row["contact_point_id"] is None:
+            return None
+        return row["id"], row["contact_point_id"]
+
+    async def settle(self, tx: Tx, confirmation: str, point: str) -> str | None:
+        """Confirm a contact point, once; returns its new id.
+
+        None when the pair was used, expired, or another account was quicker: two browsers may
+        confirm one address at once, and the index lets one of them win.
+        """
+        used = await tx.run(
+            update(_c)
+            .where(_c.c.id == confirmation, _c.c.used_at.is_(None), _c.c.expires_at > tx.now)
+            .values(used_at=tx.now)
+        )
+        row = await tx.one(select(_p).where(_p.c.id == point))
+        if not used or row is None:
+            return None
+        confirmed = new_id("cpt", tx.now)
+        winner = (
+            tx.upsert(_p)
+            .values({**row, "id": confirmed, "confirmed_at": tx.now})
+            .on_conflict_do_nothing()
+        )
+        if await tx.run(winner) != 1:
+            return None
+        await tx.run(_p.delete().where(_p.c.id == point))
+        return confirmed
+
+    def _hash(self, handle: str) -> str:
+        return self._keys.lookup_hash("confirmation", tokens.fold(handle))

@@ -1,0 +1,131 @@
+"""What the owner reads of changes to their account (pure)."""
+
+import msgspec
+
+from mailkeep.accounts.types import ChangeKind
+from mailkeep.base.clock import Instant, iso
+from mailkeep.mail.types import Content
+
+from .mails import House
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What a notice of a change says.
+
+    Attributes:
+        what: the kind of change.
+        about: the address that it is about; "" for a password.
+        until: when it counts; before that it can be stopped.
+        recovers: the account can be recovered by mail.
+    """
+
+    what: ChangeKind
+    about: str
+    until: Instant
+    recovers: bool
+
+
+def held(house: House, to: str, told: Told, denial: str | None) -> Content:
+    """The notice of a change, to every address (ASVS 6.3.7, SP 800-63B-4 section 4.6).
+
+    Args:
+        denial: the secret with which its reader can stop it; None to the address that is new:
+            that one must not speak against the owner.
+    """
+    if to == told.about and told.what is ChangeKind.ADDED:
+        return _welcome(house, to, told)
+    subject, what, effect = _WORDS[told.what]
+    lines = [
+        (
+            f"{what.format(about=told.about)} It was done by somebody who was signed in and gave "
+            "the password once more."
+        ),
+        effect.format(until=_time(told.until)),
+        "If this was you, there is nothing to do.",
+    ]
+    if denial is not None:
+        lines.append(
+            "This was not you? Stop it"
+            + (f" before {_time(told.until)}" if told.what is not ChangeKind.PASSWORD else "")
+            + f": {house.page('/deny', denial)}\nEverybody is then signed out, and the "
+            "password of now opens nothing any more"
+            + (f": set a new one with {house.page('/recover')}" if told.recovers else "")
+        )
+    return house.write(to, subject, lines)
+
+
+_WORDS = {
+    ChangeKind.ADDED: (
+        "An address was added to your account",
+        "The address {about} was added to your account.",
+        "From {until} on the password can also be reset through it. Until then it cannot.",
+    ),
+    ChangeKind.REMOVED: (
+        "An address is being removed from your account",
+        "The address {about} is being removed from your account.",
+        "It is gone at {until}. Until then the password can still be reset through it.",
+    ),
+    ChangeKind.PASSWORD: (
+        "Your password was changed",
+        "The password of your account was changed.",
+        "Everybody who was signed in has been signed out. Until {until} this mail can undo it.",
+    ),
+}
+
+
+def _welcome(house: House, to: str, told: Told) -> Content:
+    return house.write(
+        to,
+        "This address was added to an account",
+        [
+            "This address belongs to an account with us now. A code from here confirmed it.",
+            (
+                f"From {_time(told.until)} on the password can also be reset through it. Until "
+                "then the addresses that were there before can stop it."
+            ),
+            f"Manage your addresses: {house.page('/account/addresses')}",
+        ],
+    )
+
+
+def stopped(house: House, to: str) -> Content:
+    """The notice after changes of addresses were stopped."""
+    return house.write(
+        to,
+        "A change of your account was stopped",
+        [
+            "A change of the addresses of your account was stopped, and nothing of it counts.",
+            f"Look at your account: {house.page('/account/addresses')}",
+        ],
+    )
+
+
+def confirm(house: House, to: str, code: str | None, grouped: str) -> Content:
+    """The mail that confirms an address which was added; without a code where an account has it."""
+    if code is None:
+        return house.write(
+            to,
+            "This address has an account already",
+            [
+                (
+                    "Somebody who is signed in to another account, perhaps you, wanted to add this "
+                    "address to it. It belongs to an account already, and nothing was changed."
+                )
+            ],
+        )
+    return house.write(
+        to,
+        "Confirm this address",
+        [
+            (
+                "Somebody, perhaps you, wants to add this address to an account with us. Type this "
+                f"code in the browser in which you added it.\nCode: {grouped}"
+            ),
+            f"Or open this link in that browser: {house.page('/account/addresses/confirm', code)}",
+            "This was not you? Then do nothing: without the code nothing happens.",
+        ],
+    )
+
+
+def _time(at: Instant) -> str:
+    return iso(at)[:16].replace("T", " ") + " UTC"

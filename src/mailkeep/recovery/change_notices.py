@@ -1,0 +1,68 @@
+"""Owners are told of changes by who was signed in, at every address and over two routes."""
+
+from mailkeep.accounts import queries as accounts
+from mailkeep.accounts.events import ChangeHeld, ChangesStopped
+from mailkeep.accounts.types import ChangeKind
+from mailkeep.base.errors import NotFound
+from mailkeep.events.types import Recorded
+from mailkeep.store.database import Tx
+
+from . import change_mails
+from .change_mails import Told
+from .context import Context
+from .notices import Notices
+
+
+class ChangeNotices:
+    """Writes notices of changes into the outbox.
+
+    Args:
+        context: the services of the room.
+        notices: know the ways.
+    """
+
+    def __init__(self, context: Context, notices: Notices) -> None:
+        self._context = context
+        self._notices = notices
+
+    async def on_held(self, tx: Tx, recorded: Recorded) -> None:
+        """Tell every address; each that was there before can stop the change, over each route."""
+        fact = recorded.fact
+        if not isinstance(fact, ChangeHeld):
+            return
+        context = self._context
+        try:
+            view = await accounts.account(tx, fact.account)
+        except NotFound:
+            return
+        keyed = {
+            context.accounts.address_key(point.address): point
+            for point in await accounts.contact_points(tx, fact.account)
+        }
+        about = keyed.get(fact.address or "")
+        told = Told(
+            ChangeKind(fact.what),
+            about.address if about is not None else "",
+            fact.until,
+            context.accounts.classes.of(view.account_class).recovers_by_mail,
+        )
+        changes = context.accounts.changes
+        for point in keyed.values():
+            for only in await self._notices.ways(tx):
+                denial = None
+                if point.added_by is None:  # one that is itself new has no say yet
+                    provider = "".join(only)
+                    denial = await changes.denial(tx, fact.change, point.id, provider)
+                content = change_mails.held(context.house, point.address, told, denial)
+                await self._notices.mail(tx, content, only)
+        await changes.told(tx, fact.change)
+
+    async def on_stopped(self, tx: Tx, recorded: Recorded) -> None:
+        """Tell every address that is left."""
+        fact = recorded.fact
+        if not isinstance(fact, ChangesStopped):
+            return
+        for point in await accounts.contact_points(tx, fact.account):
+            content = change_mails.stopped(self._context.house, point.address)
+            for only in await self._notices.ways(tx):
+                await self._notices.mail(tx, content, only)

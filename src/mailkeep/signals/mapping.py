@@ -1,0 +1,110 @@
+"""Which facts are told to other services, and as what (pure).
+
+A receiver is told what it must do something about: end its own sessions, distrust a credential,
+let nobody in. Never who asked, from where, or what was typed. One session that its owner ends is
+nobody else's concern and is not told.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mailkeep.accounts.events import AccountFrozen, FactorBound, PasswordSet, SessionsEnded
+from mailkeep.base.clock import SECOND, Instant
+from mailkeep.events.types import Fact
+from mailkeep.recovery.events import RecoveryDenied, RecoveryRequested
+
+from .types import Announcement, Kind
+
+#: Why sessions ended: who brought it about (CAEP 1.0 section 2), and the words for a log.
+_ENDED: Mapping[str, tuple[str, str]] = {
+    "owner": ("user", "the owner ended every session"),
+    "recovery": ("user", "the account was recovered"),
+    "denied": ("user", "the owner said that a recovery was not theirs"),
+    "frozen": ("policy", "the account was closed for a while"),
+    "restored": ("system", "an older copy of the database was restored"),
+}
+#: Freezes that follow from somebody else having been in, or being about to be.
+_HIJACKED = frozenset({"denied", "incident"})
+_STATE = "account-state"
+
+
+def announcements(fact: Fact, at: Instant) -> tuple[Announcement, ...]:
+    """What is to be told of a fact that happened at ``at``; nothing for most."""
+    said = TABLE.get(type(fact))
+    return () if said is None else tuple(said(fact, at))
+
+
+def compromised(account: str, at: Instant, why: str) -> tuple[Announcement, ...]:
+    """Somebody else may hold the password of an account: distrust it, and have it replaced."""
+    body = {"credential_type": "password", "event_timestamp": at // SECOND, **_reason(why)}
+    return (
+        Announcement(account, Kind.COMPROMISE, body, "compromise password", at, at),
+        Announcement(account, Kind.CHANGE_REQUIRED, {}, "change-required", at, at),
+    )
+
+
+def _sessions(fact: SessionsEnded, at: Instant) -> list[Announcement]:
+    if fact.session is not None:
+        return []
+    who, why = _ENDED.get(fact.why, ("system", "every session was ended"))
+    body = _caep(at, who, why)
+    return [Announcement(fact.account, Kind.SESSION_REVOKED, body, "session-revoked", at, at)]
+
+
+def _password(fact: PasswordSet, at: Instant) -> list[Announcement]:
+    if fact.by == "sign_up":
+        return []
+    why = "the account was recovered" if fact.by == "recovery" else "the owner chose another"
+    return [_change(fact.account, at, "password", "update", why)]
+
+
+def _factor(fact: FactorBound, at: Instant) -> list[Announcement]:
+    return [_change(fact.account, at, "app", "create", "the owner bound a second factor")]
+
+
+def _frozen(fact: AccountFrozen, at: Instant) -> list[Announcement]:
+    body: dict[str, Any] = {"until": fact.until // SECOND}
+    if fact.why in _HIJACKED:
+        body["reason"] = "hijacking"  # RISC 1.0 section 2.3
+    return [
+        Announcement(fact.account, Kind.DISABLED, body, _STATE, at, at),
+        # It ends by itself, without a fact of its own; a longer freeze takes this one's place.
+        Announcement(fact.account, Kind.ENABLED, {}, _STATE, fact.until, fact.until),
+    ]
+
+
+def _asked(fact: RecoveryRequested, at: Instant) -> list[Announcement]:
+    if fact.account is None:
+        return []
+    return [Announcement(fact.account, Kind.RECOVERY, {}, "recovery", at, at)]
+
+
+def _denied(fact: RecoveryDenied, at: Instant) -> list[Announcement]:
+    if not (fact.after_completion and fact.acted):
+        return []
+    return list(compromised(fact.account, at, "the owner said that a recovery was not theirs"))
+
+
+def _change(account: str, at: Instant, credential: str, change: str, why: str) -> Announcement:
+    body = {"credential_type": credential, "change_type": change} | _caep(at, "user", why)
+    fold = f"credential-change {credential} {change}"
+    return Announcement(account, Kind.CREDENTIAL_CHANGE, body, fold, at, at)
+
+
+def _caep(at: Instant, who: str, why: str) -> dict[str, Any]:
+    return {"event_timestamp": at // SECOND, "initiating_entity": who} | _reason(why)
+
+
+def _reason(why: str) -> dict[str, Any]:
+    return {"reason_admin": {"en": why}}
+
+
+#: The whole of what is told by itself.
+TABLE: Mapping[type[Fact], Callable[[Any, Instant], list[Announcement]]] = {
+    SessionsEnded: _sessions,
+    PasswordSet: _password,
+    FactorBound: _factor,
+    AccountFrozen: _frozen,
+    RecoveryRequested: _asked,
+    RecoveryDenied: _denied,
+}

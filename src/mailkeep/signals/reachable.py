@@ -1,0 +1,154 @@
+"""Where we may connect to, and the connections themselves.
+
+Security: a receiver says where it wants to be pushed to, so it could have us knock at doors behind
+our own walls. An operator names the origins; https only; no redirect is followed; and the address
+is looked at when the socket for it is made, so that a name that leads elsewhere the second time
+(DNS rebinding) leads nowhere. Answers are read up to a bound, never unpacked, within a time.
+"""
+
+import socket
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from mailkeep.base import networks
+from mailkeep.base.errors import Invalid
+
+LONGEST = 2000  #: characters of a URL
+MOST_READ = 4096  #: bytes of an answer
+
+_LOOPBACK_NAMES = frozenset({"localhost"})
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came of a request. ``failure``: why there was no answer; else status and beginning."""
+
+    status: int = 0
+    body: bytes = b""
+    failure: str = ""
+
+
+def origin(text: str, *, loopback: bool) -> str:
+    """``scheme://host[:port]`` as it is compared. Raises ``Invalid``."""
+    found, path = _split(text, loopback=loopback, field="push_to")
+    if path not in {"", "/"}:
+        raise Invalid("an origin is https://HOST or https://HOST:PORT", field="push_to")
+    return found
+
+
+def endpoint(url: str, origins: tuple[str, ...], *, loopback: bool) -> str:
+    """The URL, when events may be pushed to it.
+
+    Raises:
+        Invalid: it is none, or at no origin that the operator named.
+    """
+    field = "delivery.endpoint_url"
+    found, _ = _split(url, loopback=loopback, field=field)
+    if found not in origins:
+        raise Invalid("the operator has named no such origin for this receiver", field=field)
+    return url
+
+
+def may_reach(host: str, *, loopback: bool) -> bool:
+    """Whether an address is one that we connect to (pure)."""
+    found = networks.read(host)
+    if found is None:
+        return False
+    return networks.is_public(found) or (loopback and found.is_loopback)
+
+
+def _split(url: str, *, loopback: bool, field: str) -> tuple[str, str]:
+    """(origin, path and more)"""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise Invalid("this is no URL", field=field) from error
+    near = host in _LOOPBACK_NAMES or (host is not None and _is_loopback(host))
+    schemes = {"https", "http"} if loopback and near else {"https"}
+    plain = url.isascii() and url.isprintable() and " " not in url and "\\" not in url
+    if not plain or len(url) > LONGEST or parts.scheme not in schemes or not host:
+        raise Invalid("say https://HOST/…", field=field)
+    if "@" in parts.netloc or "#" in url:
+        raise Invalid("a URL here has no user and no fragment", field=field)
+    # Digits alone are an address to some, whatever they look like.
+    numeric = ":" in host or host.replace(".", "").isdigit()
+    if (near and not loopback) or (numeric and not may_reach(host, loopback=loopback)):
+        raise Invalid("this address is not public", field=field)
+    shown = f"[{host}]" if ":" in host else host
+    default = 443 if parts.scheme == "https" else 80
+    at = "" if port in {None, default} else f":{port}"
+    return f"{parts.scheme}://{shown}{at}", parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def _is_loopback(host: str) -> bool:
+    found = networks.read(host)
+    return found is not None and found.is_loopback
+
+
+class Reach:
+    """Connections to receivers.
+
+    Args:
+        loopback: development: loopback addresses are reached too.
+        timeout: seconds for a whole request.
+    """
+
+    def __init__(self, timeout: float, *, loopback: bool) -> None:
+        self._loopback = loopback
+        self._timeout = timeout
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Post; never raises for what the network or the other side does."""
+        try:
+            async with self._open().post(
+                url, data=body, headers=dict(headers), allow_redirects=False
+            ) as reply:
+                read = b""
+                if reply.status == 400:  # nothing else is looked into
+                    read = await reply.content.read(MOST_READ)
+                return Answer(reply.status, read)
+        except aiohttp.ClientConnectorCertificateError:
+            return Answer(failure="its certificate is not good")
+        except TimeoutError:
+            return Answer(failure="no answer in time")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return Answer(failure=_why(error))
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0, use_dns_cache=False, socket_factory=self._socket
+                ),
+                timeout=aiohttp.ClientTimeout(total=self._timeout),
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+            )
+        return self._session
+
+    def _socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, address = info
+        if not may_reach(str(address[0]), loopback=self._loopback):
+            raise OSError("not a public address")
+        return socket.socket(family=family, type=kind, proto=protocol)
+
+
+def _why(error: Exception) -> str:
+    """Words for an operator; nothing of what the other side wrote."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if "not a public address" in str(chain):
+            return "its name leads to an address that is not public"
+        chain = chain.__cause__ or chain.__context__
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "no connection"
+    return "it broke off"

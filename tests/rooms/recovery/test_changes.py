@@ -1,0 +1,111 @@
+"""Notices of changes: who is told, over which routes, and what recovery goes by meanwhile."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from mailkeep.accounts import queries
+from mailkeep.base.clock import DAY, SECOND
+from mailkeep.base.errors import Conflict
+from mailkeep.events.log import Relay
+from mailkeep.events.subscribe import Subscriber
+
+from .conftest import ADDRESS, NEW, PASSWORD, Room
+
+Owner = Callable[[], Awaitable[str]]
+SECOND_ADDRESS = "ada@example.org"
+
+
+async def add(room: Room, account: str, address: str = SECOND_ADDRESS) -> None:
+    made = await room.accounts.contacts.add(account, address, "n", factor=False)
+    assert made.code is not None
+    await room.accounts.contacts.confirm(account, made.confirmation, made.code.reveal())
+
+
+async def remove(room: Room, account: str, address: str) -> None:
+    async with room.database.read() as tx:
+        points = await queries.contact_points(tx, account)
+    point = next(one.id for one in points if one.address == address)
+    await room.accounts.contacts.remove(account, point, factor=False)
+
+
+async def hear(room: Room) -> list[dict[str, object]]:
+    """Have the room hear what was recorded; returns the notices that are new."""
+    from mailkeep.accounts.events import ChangeHeld, ChangesStopped
+
+    before = {one["id"] for one in await room.mails("security")}
+    notices = room.recovery.change_notices
+    await Relay(room.database, "test").place()
+    subscriber = Subscriber(
+        "recovery", {ChangeHeld: [notices.on_held], ChangesStopped: [notices.on_stopped]}
+    )
+    while await subscriber.step(room.database, 100):
+        pass
+    return [one for one in await room.mails("security") if one["id"] not in before]
+
+
+async def settle(room: Room) -> None:
+    room.database.clock.advance(DAY / SECOND + 1)
+    async with room.database.write() as tx:
+        await room.accounts.changes.settle(tx, 100)
+
+
+async def test_old_and_new_are_told_and_only_the_old_can_stop_it(room: Room, owner: Owner) -> None:
+    account = await owner()
+    await add(room, account)
+    told = await hear(room)
+    assert {(one["to"], one["provider"]) for one in told} == {
+        (to, provider) for to in (ADDRESS, SECOND_ADDRESS) for provider in ("a", "b")
+    }
+    assert {one["to"] for one in told if one["denial"]} == {ADDRESS}
+    denials = [one["denial"] for one in told if one["denial"]]
+    assert len(set(denials)) == 2  # one over each route
+    await room.accounts.changes.deny(str(denials[1]))
+    async with room.database.read() as tx:
+        assert [one.address for one in await queries.contact_points(tx, account)] == [ADDRESS]
+    stopped = await hear(room)
+    assert {one["to"] for one in stopped} == {ADDRESS}
+    assert not any(one["denial"] for one in stopped)
+
+
+async def test_recovery_goes_by_the_addresses_from_before_while_it_is_held(
+    room: Room, owner: Owner
+) -> None:
+    account = await owner()
+    await add(room, account)
+    await remove(room, account, ADDRESS)
+    await hear(room)
+    await room.ask(address=SECOND_ADDRESS)
+    assert await room.mails() == []
+    await room.ask("owner")
+    assert {one["to"] for one in await room.mails()} == {ADDRESS}
+    await settle(room)
+    await room.ask("b3", address=SECOND_ADDRESS)
+    assert {one["to"] for one in await room.mails()} >= {SECOND_ADDRESS}
+
+
+async def test_a_removed_address_finishes_no_recovery(room: Room, owner: Owner) -> None:
+    account = await owner()
+    await add(room, account)
+    await hear(room)
+    await settle(room)
+    await remove(room, account, ADDRESS)
+    await hear(room)
+    room.database.clock.advance(DAY / SECOND - 300)
+    await room.ask("b1")
+    link, code = await room.proofs()
+    await room.recovery.proving.link("b1", "n", str(link["link"]))
+    await room.recovery.proving.code("b1", "n", str(code["code"]))
+    room.database.clock.advance(301)
+    async with room.database.write() as tx:
+        await room.accounts.changes.settle(tx, 100)
+    with pytest.raises(Conflict):
+        await room.recovery.finish(NEW, None, browser="b1")
+
+
+async def test_a_changed_password_is_told_with_a_way_to_undo_it(room: Room, owner: Owner) -> None:
+    account = await owner()
+    await room.accounts.change_password(account, PASSWORD, NEW)
+    told = await hear(room)
+    assert [one["to"] for one in told] == [ADDRESS, ADDRESS]
+    assert all(one["denial"] for one in told)
