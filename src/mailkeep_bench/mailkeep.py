@@ -136,5 +136,6 @@ def settings(wanted: Wanted, port: int, directory: Path) -> str:
         lines += ["", "[[party]]", f'id = "{one.name}"']
         lines += ["", "[[stream]]", f'name = "{one.name}"', f"priority = {one.priority}"]
         lines += [f"concurrency = {wanted.concurrency}", f"secret = {str(one.secret).lower()}"]
+        lines += [] if one.secret else ["keep = 0.0"]  # as bulk is
         lines.append(f'routes = [{{ provider = "{one.name}" }}]')
     return "\n".join(lines) + "\n" + wanted.more

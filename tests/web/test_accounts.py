@@ -1,5 +1,6 @@
 """Customers at the account pages of a real process, over HTTP and the mail that arrives."""
 
+import asyncio
 import re
 import shutil
 import time
@@ -29,10 +30,12 @@ async def test_sign_up_sign_in_and_out(up: Up) -> None:
         assert (await grace.post("/account/totp", current="not-the-password"))[0] == 401
         assert "15 characters or more; with a second factor, 8" in page
         app = await grace.bind()
-        page = (await grace.get("/account"))[1]
+        page = (await grace.get("/account/factors"))[1]
         assert "The authenticator app is added" in page
+        assert "Sign out everywhere else" in page  # ASVS 7.4.3
+        assert "app is added" not in (await grace.get("/account/factors"))[1]  # said once
+        page = (await grace.get("/account"))[1]
         assert "8 characters or more, since you have a second factor; 15 without" in page
-        assert "app is added" not in (await grace.get("/account"))[1]  # said once
         assert await grace.post("/sign-out") == (303, "/sign-in")
         assert (await grace.get("/account"))[0] == 303
         assert await grace.enter(ADDRESS) == (303, "/sign-in/factor")
@@ -69,9 +72,11 @@ async def test_a_mistyped_code_keeps_the_enrolment(up: Up) -> None:
         await thief.join("mallory@example.net")
         await thief.enter("mallory@example.net")
         field = {"factor": shown["factor"], "code": "000000"}
+        assert (await thief.post("/account/totp/confirm", **field))[0] == 403
+        await thief.post("/account/factors/confirm", current=PASSWORD)
         assert (await thief.post("/account/totp/confirm", **field))[0] == 404
         right = field | {"code": pyotp.TOTP(shown["secret"]).now()}
-        assert await grace.post("/account/totp/confirm", **right) == (303, "/account")
+        assert await grace.post("/account/totp/confirm", **right) == (303, "/account/factors")
         status, page = await grace.post("/account/totp/confirm", **field)
         assert (status, shown["secret"] in page) == (404, False)
 
@@ -93,7 +98,7 @@ async def test_only_the_field_at_fault_is_marked(up: Up) -> None:
             assert all("aria-invalid" not in one or "error" in one for one in inputs)
             return ids
 
-        assert await marked("/account/totp", current="wrong") == ["totp-current"]
+        assert await marked("/account/totp", current="wrong") == ["current"]
         changing = {"current": "wrong", "new": NEW}
         assert await marked("/account/password", **changing) == ["current"]
         short = {"current": PASSWORD, "new": "short"}
@@ -140,6 +145,51 @@ async def test_a_denial_stops_a_reset_and_answers_the_same(up: Up) -> None:
         assert "sign-in works again after an hour" in right[1]
         assert "the new one is good after that hour" in right[1]
         assert (await thief.post("/recover/finish", password=NEW))[0] == 409
+
+
+async def test_a_strange_browser_waits_and_the_owner_stops_it(up: Up) -> None:
+    async with Visitor(up.url) as grace, Visitor(up.url) as thief:
+        await grace.join(ADDRESS)  # and was never signed in: nothing speaks for any browser
+        await thief.post("/recover", address=ADDRESS)
+        link, code = await grace.proofs(ADDRESS)
+        assert await thief.post("/recover/proof", long=link, code=code) == (303, "/recover/proof")
+        _, page = await thief.get("/recover/proof")
+        assert 'data-state="held"' in page
+        assert "A wait of an hour" in page
+        assert "New password" not in page
+        status, page = await thief.post("/recover/finish", password=NEW)
+        assert (status, "this waits until" in page.lower()) == (409, True)
+        await grace.find(ADDRESS, r"^Subject: (Your password is about to be reset)", skip=1)
+        async with asyncio.timeout(20):
+            while not re.search(r'data-held="20[^"]+Z"', page):  # the clock runs
+                await asyncio.sleep(0.1)
+                _, page = await thief.get("/recover/proof")
+        assert re.search(r"from <strong><time[^>]*>20\d\d-[\d -:]+ UTC</time></strong> on", page)
+        denial = await grace.find(ADDRESS, r"Stop it now: [^#]*/deny#([0-9A-Z]{26})")
+        assert (await grace.post("/deny", secret=denial))[0] == 200
+        _, page = await thief.get("/recover/proof")
+        assert 'data-state="none"' in page
+        assert "stopped from one of the account" in page
+        assert (await thief.post("/recover/finish", password=NEW))[0] == 409
+        assert await grace.enter(ADDRESS) == (303, "/account")
+
+
+async def test_staff_start_a_reset_over_the_api(up: Up) -> None:
+    async with Visitor(up.url) as grace:
+        await grace.join(ADDRESS)
+        url = f"{up.url}/v1/recoveries"
+        answers = []
+        for address in (ADDRESS, "nobody@example.net"):
+            async with up.session.post(
+                url, json={"address": address}, headers=up.bearer()
+            ) as reply:
+                answers.append((reply.status, list(await reply.json())))
+        assert answers == [(202, ["id"])] * 2
+        link, code = await grace.proofs(ADDRESS)
+        assert await grace.post("/recover/proof", long=link) == (303, "/recover/proof")
+        assert await grace.post("/recover/proof", code=code) == (303, "/recover/proof")
+        async with up.session.post(url, json={"address": "x"}, headers=up.bearer()) as reply:
+            assert (reply.status, (await reply.json())["field"]) == (422, "address")
 
 
 async def test_posts_from_other_sites_are_refused(up: Up) -> None:
@@ -196,8 +246,14 @@ async def test_the_pages_in_a_browser(up: Up) -> None:
         await page.keyboard.press("Enter")
         await expect(page.get_by_text("(this one)")).to_be_visible()
         await quiet()
-        await page.locator("#totp-current").fill(PASSWORD)
+        await page.get_by_role("link", name="Add a passkey or an app").click()
+        await page.get_by_label("Current password").fill(PASSWORD)
+        await quiet()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name="Add a passkey")).to_be_visible()
+        await quiet()
         await page.get_by_role("button", name="Add an authenticator app").click()
+        await expect(page.get_by_role("heading", name="Add a second factor")).to_be_visible()
         await quiet()
         await page.goto(f"{up.url}/recover")
         await page.get_by_label("Mail address").fill(ADDRESS)

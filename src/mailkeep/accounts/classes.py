@@ -9,6 +9,7 @@ recovers the account are told to every address, a bound second factor is always 
 operators never recover by mail.
 """
 
+import datetime
 import enum
 import re
 from collections.abc import Mapping
@@ -31,8 +32,10 @@ class FactorPolicy(enum.StrEnum):
     """What is asked of an account that has no second factor."""
 
     OPTIONAL = "optional"  #: it is offered on the account's page
-    ENCOURAGED = "encouraged"  #: it is asked for after sign-ins, and may be put off
-    REQUIRED = "required"  #: after ``grace`` a sign-in leads nowhere but to binding one
+    ENCOURAGED = "encouraged"  #: it is asked for after sign-ins and by mail, and may be put off
+    REQUIRED_NEW = "required_new"  #: accounts opened from ``since`` on must have one
+    REQUIRED_BY = "required_by"  #: all must have one by a day
+    REQUIRED = "required"  #: all must have one
 
 
 class Assurance(enum.StrEnum):
@@ -56,12 +59,19 @@ class ClassSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         factor: what is asked of who has no second factor.
-        grace: for so long after the account was opened, or came into its class, a required factor
-            may be put off.
+        grace: for so long after the account was told, by page or mail, a required factor may be
+            put off.
+        last: for so long after that, from the next sign-in on; then a sign-in leads nowhere but
+            to binding one.
+        since: first day, as 2026-12-31, of ``required_new``; without it every account counts as
+            new.
+        by: day of ``required_by``.
+        reminders: mails in all that say so.
+        remind_every: between two of them, and before the first.
         assurance: which second factors satisfy the class.
         recovers_by_mail: whether a mailed recovery exists for it at all.
-        recovery_hold: after both proofs, and before the password is written; the owner is told
-            at its beginning and may stop it.
+        recovery_hold: after both proofs, and before the password is written, in a browser that the
+            account does not know; the owner is told at its beginning and may stop it.
         change_hold: for which recovery uses only the addresses from before a change, and the
             change may be stopped.
         factor_hold: before a factor that was removed or replaced without another one is gone.
@@ -72,6 +82,11 @@ class ClassSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     factor: FactorPolicy | None = None
     grace: float | None = None
+    last: float | None = None
+    since: str | None = None
+    by: str | None = None
+    reminders: int | None = None
+    remind_every: float | None = None
     assurance: Assurance | None = None
     recovers_by_mail: bool | None = None
     recovery_hold: float | None = None
@@ -86,8 +101,13 @@ class ClassPolicy(msgspec.Struct, frozen=True):
     """What holds for one class; fields as in ``ClassSettings``, times in microseconds."""
 
     name: str
-    factor: FactorPolicy = FactorPolicy.ENCOURAGED
-    grace: Instant = round(14 * _DAY * SECOND)
+    factor: FactorPolicy = FactorPolicy.REQUIRED_NEW
+    grace: Instant = round(45 * _DAY * SECOND)
+    last: Instant = round(7 * _DAY * SECOND)
+    since: str = ""
+    by: str = ""
+    reminders: int = 3
+    remind_every: Instant = round(14 * _DAY * SECOND)
     assurance: Assurance = Assurance.ANY
     recovers_by_mail: bool = True
     recovery_hold: Instant = 0
@@ -106,6 +126,7 @@ BUILT_IN: Mapping[str, ClassPolicy] = {
         ClassPolicy(
             "staff",
             factor=FactorPolicy.REQUIRED,
+            grace=round(14 * _DAY * SECOND),
             recovery_hold=round(3_600 * SECOND),
             notices=NoticePolicy.NEW_BROWSERS,
             session_life=round(_DAY / 2 * SECOND),
@@ -113,6 +134,7 @@ BUILT_IN: Mapping[str, ClassPolicy] = {
         ClassPolicy(
             HIGH_VALUE,
             factor=FactorPolicy.REQUIRED,
+            grace=round(14 * _DAY * SECOND),
             recovery_hold=round(_DAY * SECOND),
             change_hold=round(3 * _DAY * SECOND),
             factor_hold=round(3 * _DAY * SECOND),
@@ -124,6 +146,7 @@ BUILT_IN: Mapping[str, ClassPolicy] = {
             OPERATOR,
             factor=FactorPolicy.REQUIRED,
             grace=0,
+            last=0,
             recovers_by_mail=False,
             change_hold=round(3 * _DAY * SECOND),
             factor_hold=round(3 * _DAY * SECOND),
@@ -169,6 +192,14 @@ class Classes:
         return max(one.session_life for one in self._classes.values())
 
 
+def midnight(day: str) -> Instant:
+    """The beginning of a day such as 2026-12-31, UTC; 0 for none. Raises ``ValueError``."""
+    if not day:
+        return 0
+    days = (datetime.date.fromisoformat(day) - datetime.date(1970, 1, 1)).days
+    return round(days * _DAY * SECOND)
+
+
 def _policy(name: str, table: ClassSettings) -> ClassPolicy:
     where = f"accounts: class {name}"
     if not _NAME.fullmatch(name):
@@ -187,6 +218,15 @@ def _policy(name: str, table: ClassSettings) -> ClassPolicy:
     made = msgspec.structs.replace(start, **given)
     if made.session_life < 60 * SECOND or made.session_idle < 60 * SECOND:
         raise BadSettings(f"{where}: session_life and session_idle must be 60 at least")
+    for field in ("since", "by"):
+        try:
+            midnight(getattr(made, field))
+        except ValueError:
+            raise BadSettings(f"{where}: {field}: say a day such as 2026-12-31") from None
+    if made.factor is FactorPolicy.REQUIRED_BY and not made.by:
+        raise BadSettings(f"{where}: required_by needs by = a day")
+    if not 0 <= made.reminders <= 12 or made.remind_every < _DAY * SECOND:
+        raise BadSettings(f"{where}: reminders must be 0 to 12, remind_every a day at least")
     if name == OPERATOR and made.recovers_by_mail:
         raise BadSettings(f"{where}: operators never recover by mail")
     if name == OPERATOR and made.factor is not FactorPolicy.REQUIRED:

@@ -22,7 +22,10 @@ class SignUpOnTaken(Fact, frozen=True):
 
 @fact("accounts.signed_in")
 class SignedInFact(Fact, frozen=True):
-    """A full session was made. ``factor``: a second factor was proved for it."""
+    """A full session was made. ``factor``: a second factor was proved for it.
+
+    ``agent``: pseudonym of the browser's family; ``place``: a country, where a proxy tells it.
+    """
 
     account: str
     session: str
@@ -30,11 +33,14 @@ class SignedInFact(Fact, frozen=True):
     browser: str
     factor: bool
     known_browser: bool
+    agent: str = ""
+    place: str | None = None
 
 
 @fact("accounts.sign_in_failed")
 class SignInFailed(Fact, frozen=True):
-    """A sign-in was refused. ``why``: password, frozen, throttled, factor, factor_throttled.
+    """A sign-in was refused. ``why``: password, frozen, throttled, factor, factor_throttled,
+    passkey.
 
     ``account`` is None where no account has that address.
     """
@@ -47,10 +53,70 @@ class SignInFailed(Fact, frozen=True):
 
 @fact("accounts.factor_bound")
 class FactorBound(Fact, frozen=True):
-    """A second factor was bound: every contact point is to be told."""
+    """A second factor was bound: every contact point is to be told. ``factor_kind``:
+    see ``factors.types.Kind``."""
 
     account: str
     factor: str
+    factor_kind: str
+    browser: str
+    network: str
+
+
+@fact("accounts.factor_revoked")
+class FactorRevoked(Fact, frozen=True):
+    """A second factor proves nothing any more. ``why``: owner, lost, replaced, with_last, recovery,
+    denied. Those that are replaced, or go with the last one, are told with what caused it."""
+
+    account: str
+    factor: str
+    factor_kind: str
+    why: str
+
+
+@fact("accounts.factor_blocked")
+class FactorBlocked(Fact, frozen=True):
+    """A factor was answered wrongly so often in a row that it is looked at no more on one way in
+    (SP 800-63B-4 section 3.2.2). ``way``: see ``factors.types.Way``."""
+
+    account: str
+    factor: str
+    factor_kind: str
+    way: str
+
+
+@fact("accounts.passkey_copied")
+class PasskeyCopied(Fact, frozen=True):
+    """A right signature whose counter had not grown was refused: somebody has a copy of the key."""
+
+    account: str
+    factor: str
+
+
+@fact("accounts.saved_code_used")
+class SavedCodeUsed(Fact, frozen=True):
+    """One of the saved codes was used. ``left``: how many are left."""
+
+    account: str
+    factor: str
+    left: int
+
+
+@fact("accounts.factor_reminder_due")
+class FactorReminderDue(Fact, frozen=True):
+    """An account without a second factor is to be reminded by mail. ``standing``, ``until``: see
+    ``factors.policy``."""
+
+    account: str
+    standing: str
+    until: int | None
+
+
+@fact("accounts.password_removed")
+class PasswordRemoved(Fact, frozen=True):
+    """An account has passkeys only: no reset writes a password to it."""
+
+    account: str
 
 
 @fact("accounts.password_set")
@@ -135,6 +201,14 @@ class SubjectsRewritten(Fact, frozen=True):
     key: str
     count: int
     of: int
+
+
+@fact("accounts.thawed")
+class AccountThawed(Fact, frozen=True):
+    """A freeze ended before its time: its owner gave a fresh proof. ``why`` it had been frozen."""
+
+    account: str
+    why: str
 
 
 @fact("accounts.change_held")

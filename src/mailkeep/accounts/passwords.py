@@ -3,12 +3,14 @@
 from sqlalchemy import update
 
 from mailkeep.base.clock import Instant
-from mailkeep.base.errors import NotSignedIn, TooMany
+from mailkeep.base.errors import Conflict, NotSignedIn, TooMany
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import policy, queries, tables, throttle
-from .events import PasswordSet
+from .events import PasswordRemoved, PasswordSet
+from .factors.record import bound
+from .factors.types import Kind
 from .hashing import SlowHash
 from .types import AccountSettings
 
@@ -65,6 +67,22 @@ class Passwords:
             .on_conflict_do_update(index_elements=["account_id"], set_=values)
         )
         await record(self._database, tx, PasswordSet(account, by))
+
+    async def remove(self, tx: Tx, account: str) -> None:
+        """Take the password away for good: passkeys open the account, and no reset does.
+
+        Raises:
+            Conflict: one lost device would lose the account.
+        """
+        await queries.account(tx, account, lock=True)
+        kinds = [one.kind for one in await bound(tx, account)]
+        if kinds.count(Kind.PASSKEY) + (Kind.SAVED_CODES in kinds) < 2 or (
+            Kind.PASSKEY not in kinds
+        ):
+            raise Conflict("add a second passkey, or a passkey and saved codes, first")
+        p = tables.passwords
+        if await tx.run(p.delete().where(p.c.account_id == account)):
+            await record(self._database, tx, PasswordRemoved(account))
 
     async def disable(self, tx: Tx, account: str, since: Instant, until: Instant) -> bool:
         """Make a password that was written in a window open nothing; one written later stands."""

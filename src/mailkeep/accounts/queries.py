@@ -10,9 +10,13 @@ from mailkeep.base.errors import NotFound
 from mailkeep.store.database import Tx
 
 from . import tables
-from .types import AccountView, ContactKind, ContactPoint, SessionView, Stage
+from .factors.types import LASTING
+from .types import AccountView, ContactKind, ContactPoint, SessionView, SignIn, Stage
 
 _a, _c, _s = tables.accounts, tables.contact_points, tables.sessions
+#: Of sessions that may be a thief's: what they came from speaks for nobody.
+_NOT_THE_OWNERS = ("denied", "recovery", "frozen")
+MOST_SIGN_INS = 200  #: of one account that are looked at
 
 
 async def account(tx: Tx, account_id: str, *, lock: bool = False) -> AccountView:
@@ -32,6 +36,7 @@ async def account(tx: Tx, account_id: str, *, lock: bool = False) -> AccountView
         row["created_at"],
         row["frozen_until"],
         row["application"],
+        frozen_why=row["frozen_why"],
         class_since=row["class_since"] or row["created_at"],
     )
 
@@ -88,11 +93,18 @@ async def password_set_at(tx: Tx, account_id: str) -> Instant:
     return await tx.value(select(p.c.set_at).where(p.c.account_id == account_id)) or 0
 
 
+async def has_password(tx: Tx, account_id: str) -> bool:
+    """Whether a password opens the account, or could once it is recovered. Without one it is opened
+    by passkeys only, and no reset may write a password to it."""
+    return await password_hash(tx, account_id) is not None
+
+
 async def has_factor(tx: Tx, account_id: str) -> bool:
-    """Whether a second factor is bound."""
-    t = tables.totp_factors
-    bound = select(t.c.id).where(t.c.account_id == account_id, t.c.confirmed_at.is_not(None))
-    return await tx.value(bound) is not None
+    """Whether a second factor is bound. Saved codes are none by themselves."""
+    f = tables.factors
+    lasting = f.c.kind.in_(sorted(LASTING))
+    bound = select(f.c.id).where(f.c.account_id == account_id, f.c.revoked_at.is_(None), lasting)
+    return await tx.value(bound.limit(1)) is not None
 
 
 async def knows_browser(tx: Tx, account_id: str, browser: str) -> bool:
@@ -104,9 +116,29 @@ async def knows_browser(tx: Tx, account_id: str, browser: str) -> bool:
         _s.c.account_id == account_id,
         _s.c.browser == browser,
         _s.c.stage == Stage.FULL.value,
-        _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(("denied", "recovery", "frozen")),
+        _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(_NOT_THE_OWNERS),
     )
     return await tx.value(found.limit(1)) is not None
+
+
+async def sign_ins(tx: Tx, account_id: str, since: Instant) -> list[SignIn]:
+    """The full sign-ins of an account from an instant on, the newest first; what may have been a
+    thief's is left out, as in ``knows_browser``."""
+    rows = await tx.all(
+        select(_s)
+        .where(
+            _s.c.account_id == account_id,
+            _s.c.stage == Stage.FULL.value,
+            _s.c.created_at >= since,
+            _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(_NOT_THE_OWNERS),
+        )
+        .order_by(_s.c.id.desc())
+        .limit(MOST_SIGN_INS)
+    )
+    return [
+        SignIn(row["created_at"], row["browser"], row["network"], row["agent"], row["place"])
+        for row in rows
+    ]
 
 
 def session_view(row: RowMapping | dict[str, Any]) -> SessionView:
@@ -118,6 +150,9 @@ def session_view(row: RowMapping | dict[str, Any]) -> SessionView:
         row["seen_at"],
         row["browser"],
         row["network"],
+        confirmed_at=row["confirmed_at"],
+        agent=row["agent"],
+        place=row["place"],
     )
 
 

@@ -16,23 +16,22 @@ from mailkeep.base.secret import Secret
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
-from . import policy, queries, tables, throttle, totp
+from . import policy, queries, tables, throttle
 from .administration import Administration
 from .changes import Changes
 from .classes import CUSTOMER, Classes
 from .confirming import Confirming
 from .contacts import Contacts
-from .events import (
-    AccountFrozen,
-    AccountOpened,
-    SignedInFact,
-    SignInFailed,
-    SignUpOnTaken,
-)
+from .entering import Entering
+from .events import AccountFrozen, AccountOpened, AccountThawed, SignInFailed, SignUpOnTaken
+from .factors.adoption import Adoption
+from .factors.demands import Demands
+from .factors.passkeys import Site
+from .factors.services import Factors
 from .hashing import SlowHash
 from .passwords import Passwords
 from .sessions import Sessions
-from .types import AccountSettings, ChangeKind, SignedIn, SignUp, Stage
+from .types import AccountSettings, ChangeKind, Origin, SignedIn, SignUp, Stage
 
 _WRONG = "the address or the password is wrong"
 _STRANGERS = "strangers"
@@ -47,6 +46,7 @@ class Accounts:
         slow: hashes passwords and codes.
         settings: lifetimes and limits.
         classes: what holds for each class of accounts.
+        public_url: of the pages; passkeys sign for it.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Accounts:
         slow: SlowHash,
         settings: AccountSettings | None = None,
         classes: Classes | None = None,
+        public_url: str = "http://localhost",
     ) -> None:
         self._database = database
         self._keys = keys
@@ -64,6 +65,18 @@ class Accounts:
         self.classes = classes or Classes()
         self.sessions = Sessions(database, keys, self.settings, self.classes)
         self.passwords = Passwords(database, slow, self.settings)
+        self.factors = Factors(database, keys, slow, self.settings, Site.of(public_url))
+        self.demands = Demands(database, self.classes)
+        self.adoption = Adoption(database)
+        self.entering = Entering(
+            database,
+            keys,
+            self.sessions,
+            self.passwords,
+            self.factors,
+            self.demands,
+            self.settings,
+        )
         self.administration = Administration(database, self.sessions, self.classes)
         self.confirming = Confirming(database, keys, slow, self.settings)
         self.changes = Changes(
@@ -120,12 +133,22 @@ class Accounts:
             raise Conflict("this code is wrong, used or expired; sign up again for a new one")
         return account
 
-    async def sign_in(self, address: str, password: str, *, browser: str, network: str) -> SignedIn:
+    async def sign_in(
+        self,
+        address: str,
+        password: str,
+        *,
+        browser: str,
+        network: str,
+        agent: str = "",
+        place: str | None = None,
+    ) -> SignedIn:
         """Check a password and make a session: full, or waiting for the second factor.
 
         Args:
             browser: pseudonym of the browser's own long-lived cookie.
             network: pseudonym of where it comes from.
+            agent, place: see ``types.Origin``.
 
         Raises:
             NotSignedIn: wrong, unknown or frozen: the same words after the same work.
@@ -159,7 +182,8 @@ class Accounts:
             made = None
             why = "password"
             if right and account is not None:
-                made = await self._start(tx, account, kept, browser, network, known=known)
+                origin = Origin(browser, network, agent, place)
+                made = await self._start(tx, account, kept, origin, known=known)
                 why = "frozen"
             if made is None:
                 await record(self._database, tx, SignInFailed(account, key, network, why))
@@ -167,41 +191,6 @@ class Accounts:
                 await throttle.clear(tx, key, lane)
         if made is None:
             raise NotSignedIn(_WRONG)
-        return made
-
-    async def prove_factor(self, pending: str, code: str) -> SignedIn:
-        """Turn a session that waits for its factor into a full one, under a new secret.
-
-        Raises:
-            NotSignedIn: the code is wrong or used, or the password was too long ago.
-            TooMany: too many wrong codes in this window.
-        """
-        made: SignedIn | None = None
-        async with self._database.write() as tx:
-            waiting = await self.sessions.find(tx, pending, Stage.FACTOR)
-            if waiting is not None:
-                # First the account, as everywhere; a recovery meanwhile has ended this session.
-                await queries.account(tx, waiting.account, lock=True)
-                waiting = await self.sessions.find(tx, pending, Stage.FACTOR)
-            proved: bool | None = False
-            if waiting is not None:
-                account = waiting.account
-                known = await queries.knows_browser(tx, account, waiting.browser)
-                # Who has stolen the password must not use up the tries of the owner's browser.
-                lane = f"totp {waiting.browser}" if known else "totp"
-                proved = await totp.prove(tx, self._keys, account, code, self.settings, lane=lane)
-                if proved and await self._end_pending(tx, waiting.id):
-                    made = await self._full(
-                        tx, account, waiting.browser, waiting.network, factor=True
-                    )
-                else:
-                    why = "factor_throttled" if proved is None else "factor"
-                    failed = SignInFailed(account, None, waiting.network, why)
-                    await record(self._database, tx, failed)
-        if proved is None:
-            raise TooMany("too many wrong codes", retry_after=self.settings.window / 1_000_000)
-        if made is None:
-            raise NotSignedIn("the code is wrong or used, or you waited too long")
         return made
 
     async def change_password(
@@ -231,10 +220,10 @@ class Accounts:
             await self.changes.hold(tx, view, ChangeKind.PASSWORD, factor=factor)
             await self.sessions.end_all(tx, account, "owner")
 
-    async def welcome(self, tx: Tx, account: str, browser: str, network: str) -> None:
+    async def welcome(self, tx: Tx, account: str, origin: Origin) -> None:
         """The owner came back through this browser: it is known, and what strangers have used up
         of the account's tries counts no more."""
-        await self.sessions.remember(tx, account, browser, network)
+        await self.sessions.remember(tx, account, origin)
         for point in await queries.contact_points(tx, account):
             await throttle.clear(tx, self.address_key(point.address), _STRANGERS)
 
@@ -243,11 +232,28 @@ class Accounts:
         a = tables.accounts
         longer = a.c.frozen_until.is_(None) | (a.c.frozen_until < until)
         changed = await tx.run(
-            update(a).where(a.c.id == account, longer).values(frozen_until=until)
+            update(a)
+            .where(a.c.id == account, longer)
+            .values(frozen_until=until, frozen_why=why[:12])
         )
         await self.sessions.end_all(tx, account, "frozen")
         if changed:
             await record(self._database, tx, AccountFrozen(account, until, why))
+
+    async def thaw(self, tx: Tx, account: str, why: str) -> bool:
+        """End a freeze before its time; False when the account is not frozen for that reason. Only
+        who has seen a fresh proof may: a freeze of another reason stands."""
+        a = tables.accounts
+        of = (a.c.id == account, a.c.frozen_why == why, a.c.frozen_until > tx.now)
+        changed = await tx.run(update(a).where(*of).values(frozen_until=None, frozen_why=None))
+        if changed:
+            await record(self._database, tx, AccountThawed(account, why))
+        return bool(changed)
+
+    async def factors_due(self) -> None:
+        """Have accounts without a second factor reminded, and count those with one."""
+        await self._database.retrying(self.demands.remind)
+        await self.adoption.keep()
 
     async def _open_account(
         self, tx: Tx, account_class: str, address: str, key: str, kept: str
@@ -290,7 +296,7 @@ class Accounts:
         )
 
     async def _start(
-        self, tx: Tx, account: str, kept: str | None, browser: str, network: str, *, known: bool
+        self, tx: Tx, account: str, kept: str | None, origin: Origin, *, known: bool
     ) -> SignedIn | None:
         """A session after a right password; None when the account is frozen, or its password was
         replaced while the old one was being checked."""
@@ -298,31 +304,19 @@ class Accounts:
         if view.frozen(tx.now) or await queries.password_hash(tx, account) != kept:
             return None
         if await queries.has_factor(tx, account):
-            return await self.sessions.create(tx, account, browser, network, Stage.FACTOR)
-        return await self._full(tx, account, browser, network, factor=False, known=known)
-
-    async def _full(
-        self,
-        tx: Tx,
-        account: str,
-        browser: str,
-        network: str,
-        *,
-        factor: bool,
-        known: bool | None = None,
-    ) -> SignedIn:
-        if known is None:
-            known = await queries.knows_browser(tx, account, browser)
-        made = await self.sessions.create(tx, account, browser, network)
-        fact = SignedInFact(account, made.session, network, browser, factor, known)
-        await record(self._database, tx, fact)
-        return made
-
-    async def _end_pending(self, tx: Tx, session: str) -> bool:
-        s = tables.sessions
-        ended = await tx.run(
-            update(s)
-            .where(s.c.id == session, s.c.ended_at.is_(None))
-            .values(ended_at=tx.now, ended_why="proved")
+            return await self._session(tx, account, origin, Stage.FACTOR)
+        if await self.demands.on_sign_in(tx, account):
+            return await self._session(tx, account, origin, Stage.ENROL)
+        return await self.sessions.enter(
+            *(tx, account, origin.browser, origin.network),
+            factor=False,
+            known=known,
+            agent=origin.agent,
+            place=origin.place,
         )
-        return ended == 1
+
+    async def _session(self, tx: Tx, account: str, origin: Origin, stage: Stage) -> SignedIn:
+        browser, network = origin.browser, origin.network
+        return await self.sessions.create(
+            tx, account, browser, network, stage, agent=origin.agent, place=origin.place
+        )

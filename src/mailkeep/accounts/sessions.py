@@ -19,10 +19,10 @@ from mailkeep.store.database import Database, Tx
 
 from . import tables
 from .classes import Classes, ClassPolicy
-from .events import SessionsEnded
+from .events import SessionsEnded, SignedInFact
 from .queries import account as account_of
-from .queries import session_view
-from .types import AccountSettings, AccountView, SessionView, SignedIn, Stage
+from .queries import knows_browser, session_view
+from .types import AccountSettings, AccountView, Origin, SessionView, SignedIn, Stage
 
 _s = tables.sessions
 _SEEN_STEP = MINUTE  #: how exactly the last use is kept: not every request needs a write
@@ -51,9 +51,23 @@ class Sessions:
         self._classes = classes or Classes()
 
     async def create(
-        self, tx: Tx, account: str, browser: str, network: str, stage: Stage = Stage.FULL
+        self,
+        tx: Tx,
+        account: str,
+        browser: str,
+        network: str,
+        stage: Stage = Stage.FULL,
+        *,
+        agent: str = "",
+        place: str | None = None,
+        confirmed: bool = False,
     ) -> SignedIn:
-        """A new session; its secret is returned once."""
+        """A new session; its secret is returned once.
+
+        Args:
+            browser, network, agent, place: see ``types.Origin``.
+            confirmed: everything was shown for it just now by who was signed in already.
+        """
         secret, session = tokens.link_secret(), new_id("ses", tx.now)
         await tx.run(
             insert(_s).values(
@@ -63,15 +77,59 @@ class Sessions:
                 stage=stage.value,
                 browser=browser,
                 network=network,
+                agent=agent,
+                place=place,
                 created_at=tx.now,
                 seen_at=tx.now,
+                confirmed_at=tx.now if confirmed else None,
             )
         )
         return SignedIn(session, account, stage, Secret(secret))
 
-    async def remember(self, tx: Tx, account: str, browser: str, network: str) -> None:
+    async def enter(
+        self,
+        tx: Tx,
+        account: str,
+        browser: str,
+        network: str,
+        *,
+        factor: bool,
+        known: bool | None = None,
+        agent: str = "",
+        place: str | None = None,
+    ) -> SignedIn:
+        """A full session for who has shown all that was asked.
+
+        Args:
+            factor: a second factor was proved for it.
+            agent, place: see ``types.Origin``.
+            known: whether the account knows the browser, where that was looked up already.
+        """
+        if known is None:
+            known = await knows_browser(tx, account, browser)
+        made = await self.create(tx, account, browser, network, agent=agent, place=place)
+        fact = SignedInFact(
+            *(account, made.session, network, browser, factor, known), *(agent, place)
+        )
+        await record(self._database, tx, fact)
+        return made
+
+    async def finish(self, tx: Tx, session: str) -> bool:
+        """End a session that another one takes the place of; False when it has ended already."""
+        return (
+            await tx.run(
+                update(_s)
+                .where(_s.c.id == session, _s.c.ended_at.is_(None))
+                .values(ended_at=tx.now, ended_why="proved")
+            )
+            == 1
+        )
+
+    async def remember(self, tx: Tx, account: str, origin: Origin) -> None:
         """Make a browser known without letting it in: a session that has ended already."""
-        made = await self.create(tx, account, browser, network)
+        made = await self.create(
+            tx, account, origin.browser, origin.network, agent=origin.agent, place=origin.place
+        )
         await tx.run(
             update(_s).where(_s.c.id == made.session).values(ended_at=tx.now, ended_why="known")
         )
@@ -119,7 +177,7 @@ class Sessions:
         )
         if row is None:
             return None
-        if stage is Stage.FACTOR:
+        if stage is not Stage.FULL:
             waits = row["created_at"] > tx.now - self._settings.factor_life
             return session_view(row) if waits else None
         return session_view(row) if lives(row, self._classes.of(row["of_class"]), tx.now) else None
@@ -139,14 +197,15 @@ class Sessions:
             await record(self._database, tx, SessionsEnded(account, ended, why, session))
         return bool(ended)
 
-    async def end_all(self, tx: Tx, account: str, why: str) -> int:
+    async def end_all(self, tx: Tx, account: str, why: str, *, but: str = "") -> int:
         """End every session of an account; returns how many. ``why``: see ``SessionsEnded``.
+        ``but``: the one that stays.
 
         Expired ones are marked too: what a thief's browser once held must not make it known.
         """
         ended = await tx.run(
             update(_s)
-            .where(_s.c.account_id == account, _s.c.ended_at.is_(None))
+            .where(_s.c.account_id == account, _s.c.ended_at.is_(None), _s.c.id != but)
             .values(ended_at=tx.now, ended_why=why)
         )
         if ended:
@@ -155,6 +214,15 @@ class Sessions:
 
     def _hash(self, secret: str) -> str:
         return self._keys.lookup_hash("session", tokens.fold(secret))
+
+
+async def unconfirm(tx: Tx, account: str, *, but: str = "") -> None:
+    """What was shown in other sessions before a factor was bound is no longer everything."""
+    await tx.run(
+        update(_s)
+        .where(_s.c.account_id == account, _s.c.id != but, _s.c.confirmed_at.is_not(None))
+        .values(confirmed_at=None)
+    )
 
 
 def lives(row: RowMapping, policy: ClassPolicy, now: Instant) -> bool:

@@ -29,6 +29,12 @@ def _account(*, index: bool = False, primary_key: bool = False) -> Column[str]:
     )
 
 
+def _factor() -> Column[str]:
+    return Column(
+        "factor_id", String(40), ForeignKey("factors.id", ondelete="CASCADE"), primary_key=True
+    )
+
+
 accounts = Table(
     "accounts",
     metadata,
@@ -37,6 +43,7 @@ accounts = Table(
     Column("class_since", Micros),  # NULL: since it was created
     Column("created_at", Micros, nullable=False),
     Column("frozen_until", Micros),
+    Column("frozen_why", String(12)),
     # "": one of ours. Else whose user it is, and what that application calls them.
     Column("application", String(40), nullable=False, server_default=""),
     Column("subject", String(255)),
@@ -133,6 +140,31 @@ passwords = Table(
     Column("set_at", Micros, nullable=False),
 )
 
+# Every authenticator that was ever bound (SP 800-63B-4 section 4.1); what it proves with stands in
+# the table of its kind, and only while it is bound.
+factors = Table(
+    "factors",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    _account(index=True),
+    Column("kind", String(12), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("bound_at", Micros, nullable=False),
+    Column("browser", String(48), nullable=False),
+    Column("network", String(48), nullable=False),
+    Column("last_used_at", Micros),
+    Column("revoked_at", Micros),
+    Column("revoked_why", String(12)),
+)
+
+factor_failures = Table(
+    "factor_failures",
+    metadata,
+    _factor(),
+    Column("way", String(12), primary_key=True),
+    Column("count", Integer, nullable=False),  # in a row
+)
+
 totp_factors = Table(
     "totp_factors",
     metadata,
@@ -151,6 +183,71 @@ Index(
     postgresql_where=totp_factors.c.confirmed_at.is_not(None),
 )
 
+passkeys = Table(
+    "passkeys",
+    metadata,
+    _factor(),
+    _account(index=True),
+    Column("credential", LargeBinary, nullable=False, unique=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("transports", String(80), nullable=False),
+    Column("synced", Boolean, nullable=False),
+)
+
+passkey_challenges = Table(
+    "passkey_challenges",
+    metadata,
+    Column("challenge", String(48), primary_key=True),
+    Column("account_id", String(40), ForeignKey("accounts.id", ondelete="CASCADE")),
+    Column("purpose", String(8), nullable=False),
+    Column("browser", String(48), nullable=False),
+    Column("expires_at", Micros, nullable=False, index=True),
+)
+
+saved_codes = Table(
+    "saved_codes",
+    metadata,
+    _factor(),
+    Column("selector", String(4), primary_key=True),  # the part of a code that is no secret
+    Column("hash", String(200), nullable=False),
+    Column("used_at", Micros),
+)
+
+# When an account was first told that it must have a factor, and how often since.
+factor_demands = Table(
+    "factor_demands",
+    metadata,
+    _account(primary_key=True),
+    Column("told_at", Micros, nullable=False),
+    Column("last_from", Micros),  # the first sign-in after the deadline
+    Column("mails", Integer, nullable=False),
+    Column("mailed_at", Micros),
+    Column("dismissed_at", Micros),
+)
+
+factor_exemptions = Table(
+    "factor_exemptions",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    _account(index=True),
+    Column("reason", String(400), nullable=False),
+    Column("made_by", String(120), nullable=False),
+    Column("made_at", Micros, nullable=False),
+    Column("expires_at", Micros, nullable=False),
+    Column("ended_at", Micros),
+)
+
+# How many accounts of a class had which factor, at the end of each day.
+factor_adoption = Table(
+    "factor_adoption",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("class", String(40), primary_key=True),
+    Column("kind", String(12), primary_key=True),
+    Column("accounts", Integer, nullable=False),
+)
+
 sessions = Table(
     "account_sessions",
     metadata,
@@ -160,10 +257,13 @@ sessions = Table(
     Column("stage", String(8), nullable=False),
     Column("browser", String(48), nullable=False),
     Column("network", String(48), nullable=False),
+    Column("agent", String(48), nullable=False, server_default=""),  # pseudonym of its family
+    Column("place", String(8)),  # a country, where a proxy of ours tells it
     Column("created_at", Micros, nullable=False),
     Column("seen_at", Micros, nullable=False),
     Column("ended_at", Micros),
     Column("ended_why", String(12)),
+    Column("confirmed_at", Micros),  # when everything was shown again
 )
 
 confirmations = Table(

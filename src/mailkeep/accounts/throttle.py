@@ -34,6 +34,13 @@ async def take(tx: Tx, of: str, lane: str, *, limit: int, window: Instant) -> bo
     return int(count) <= limit
 
 
+async def spent(tx: Tx, of: str, lane: str, *, limit: int, window: Instant) -> bool:
+    """Whether ``take`` would find no try left; takes none. It spares slow work that would be in
+    vain, and decides nothing."""
+    mine = (_t.c.of == of, _t.c.lane == lane, _t.c.since > tx.now - window)
+    return int(await tx.value(select(_t.c.count).where(*mine)) or 0) >= limit
+
+
 async def clear(tx: Tx, of: str, *lanes: str) -> None:
     """Give lanes their tries back: what they guarded was proved."""
     await tx.run(delete(_t).where(_t.c.of == of, _t.c.lane.in_(lanes)))

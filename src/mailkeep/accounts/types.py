@@ -14,6 +14,7 @@ class Stage(enum.StrEnum):
     """How far a session has come."""
 
     FACTOR = "factor"  #: the password was right, the second factor is still owed; opens nothing
+    ENROL = "enrol"  #: the password was right, a second factor must be bound; opens nothing else
     FULL = "full"  #: signed in
 
 
@@ -46,6 +47,7 @@ class AccountSettings(msgspec.Struct, frozen=True):
 
     Attributes:
         factor_life: how long a right password waits for its second factor.
+        fresh: for how long who has shown everything again may change what opens the account.
         code_life: life of a code that confirms an address.
         code_tries: guesses at one confirmation code.
         window: the time over which tries are counted.
@@ -53,6 +55,9 @@ class AccountSettings(msgspec.Struct, frozen=True):
         stranger_tries: the same from all unknown browsers together (SP 800-63B asks for a limit
             of 100). Known browsers have counts of their own, so that this locks no owner out.
         factor_tries: wrong second factors in a window; only who holds the password can use them up.
+        network_passkeys: sign-ins by passkey alone, and challenges for them, in a window from one
+            network; nothing can be guessed at them, so this only bounds our work.
+        code_sets: sets of saved codes that an account makes in a window.
         addresses: contact points of one account, unconfirmed ones included.
         additions: addresses that one account asks to add in a day: each sends a mail.
         say: time over which one address stops changes from notices no more often than
@@ -64,12 +69,15 @@ class AccountSettings(msgspec.Struct, frozen=True):
     """
 
     factor_life: Instant = 10 * MINUTE
+    fresh: Instant = 10 * MINUTE
     code_life: Instant = 10 * MINUTE
     code_tries: int = 5
     window: Instant = 15 * MINUTE
     tries: int = 10
     stranger_tries: int = 100
     factor_tries: int = 5
+    network_passkeys: int = 60
+    code_sets: int = 5
     addresses: int = 5
     additions: int = 10
     say: Instant = 30 * DAY
@@ -78,6 +86,32 @@ class AccountSettings(msgspec.Struct, frozen=True):
     sign_ups_in_all: int = 50
     network_sign_ups: int = 30
     sign_up_window: Instant = DAY
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a visit comes from, in pseudonyms.
+
+    Attributes:
+        browser: of the browser's own long-lived secret.
+        network: of its /24 or /48.
+        agent: of its family and system; "" when it does not say.
+        place: the country that our own proxy tells, where it does.
+    """
+
+    browser: str
+    network: str = ""
+    agent: str = ""
+    place: str | None = None
+
+
+class SignIn(msgspec.Struct, frozen=True):
+    """When an account was fully signed in to, and where from; see ``Origin``."""
+
+    at: Instant
+    browser: str
+    network: str = ""
+    agent: str = ""
+    place: str | None = None
 
 
 class AccountsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,6 +132,7 @@ class AccountView(msgspec.Struct, frozen=True):
     created_at: Instant
     frozen_until: Instant | None
     application: str = ""  # whose user it is; "": an account of ours
+    frozen_why: str | None = None
     class_since: Instant = 0
 
     def frozen(self, now: Instant) -> bool:
@@ -152,6 +187,9 @@ class SessionView(msgspec.Struct, frozen=True):
     seen_at: Instant
     browser: str
     network: str
+    confirmed_at: Instant | None = None  #: when its owner last showed everything again
+    agent: str = ""
+    place: str | None = None
 
 
 class SignUp(msgspec.Struct, frozen=True):
@@ -184,11 +222,3 @@ class SignedIn(msgspec.Struct, frozen=True):
     account: str
     stage: Stage
     secret: Secret
-
-
-class Enrolment(msgspec.Struct, frozen=True):
-    """A TOTP secret to show once, as text and as a URI for a QR code (never in a log)."""
-
-    factor: str
-    secret: Secret
-    uri: Secret

@@ -22,7 +22,7 @@ from mailkeep.base.signing import SigningKeys
 from mailkeep.events.log import FACTS, PLACED, Relay
 from mailkeep.events.subscribe import Subscriber
 from mailkeep.http.port import StandInView
-from mailkeep.mail import outbox, services
+from mailkeep.mail import bodies, outbox, services
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
@@ -42,6 +42,7 @@ from mailkeep.watch.runner import Watch
 
 from . import defence, retention, watching
 from .alone import Alone
+from .doubts import Doubts
 from .loops import PAUSE_SECONDS
 from .loops import keep as loop
 from .settings import Settings, heartbeat_url, provider_configs
@@ -90,6 +91,7 @@ class Application:
         self.standins = standins
         self.public_url = settings.public_url
         self.trusted_proxies = settings.proxies()
+        self.country_header = settings.country_header
         self.clock = SystemClock()
         self.keys = KeyRing(home)
         self.signing = SigningKeys(home)
@@ -107,25 +109,41 @@ class Application:
             providers=self.providers,
         )
         self.taking = Taking(self.intake, self.shared)
-        self.claims = Claims(self.database, self.shared, self.providers)
+        self.claims = Claims(
+            self.database,
+            self.shared,
+            self.providers,
+            [name for name, one in self.streams.items() if one.keeps],
+        )
         self.returns = Returns(self.database, self.keys, self.claims, self.providers)
         self.dispatcher = Dispatcher(
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
         )
         self._slow = SlowHash(self.keys)
         self.accounts = Accounts(
-            self.database, self.keys, self._slow, classes=Classes(settings.accounts.classes)
+            self.database,
+            self.keys,
+            self._slow,
+            classes=Classes(settings.accounts.classes),
+            public_url=settings.public_url,
         )
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()
-        self._listener: door.Listener | None = None
+        self._listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
         self.signals = defence.signals(self)
         self.response = defence.response(self)
+        self._doubts = Doubts(self.incidents.house)
+        self._keeping = settings.keeping()
         self._subscribers = subscribers(
-            self.recovery, self.canaries, self.incidents, self.response, self.signals
+            self.recovery,
+            self.canaries,
+            self.incidents,
+            self.response,
+            self._doubts,
+            self.signals,
         )
         self._alone = Alone(home)
         self._recorded = asyncio.Event()
@@ -228,8 +246,8 @@ class Application:
         self.telemetry.stopping = True
         if self.submission is not None:
             await self.submission.stop()
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -257,11 +275,11 @@ class Application:
 
         if self.settings.telemetry.heartbeat_url and self.telemetry.heartbeat is None:
             log.warning("heartbeat.missing", meaning="heartbeat_url is empty: nobody is told")
-        if self.returns.domains and self._listener is None and not self.dev:
+        if self.returns.domains and not self._listeners and not self.dev:
             log.warning(
                 "bounces.unread",
                 domains=sorted(self.returns.domains),
-                meaning="bounces come to these domains, and nothing takes mail in: [canary] listen",
+                meaning="bounces come to these domains, and nothing takes them in: [bounces]",
             )
         https = self.public_url.startswith("https:")
         if self.recovery is not None and https and not self.trusted_proxies:
@@ -303,13 +321,11 @@ class Application:
         )
 
     async def _listen(self) -> None:
-        """Open the doors: for applications, and for canaries where no other hands them over."""
+        """Open the doors: for applications; for canaries and bounces, where none other has them."""
         if self.settings.submission is not None:
             self.submission = await submission.start(self, self.settings.submission)
-        canary = self.settings.canary
-        if canary is not None and canary.listen:
-            host, port = watching.address(canary.listen)
-            self._listener = await receiving.listen(host, port, self.receive)
+        for host, port in self.settings.listens():
+            self._listeners.append(await receiving.listen(host, port, self.receive))
 
     def _told(self, topic: str) -> None:
         if topic in {"", FACTS}:
@@ -331,12 +347,13 @@ class Application:
 
     async def _sweep(self) -> bool:
         async with self.database.write() as tx:
-            keep = self.settings.keep_unconfirmed, self.settings.keep_given_up
-            dropped = await outbox.sweep(tx, *keep, retention.BATCH)
+            await self._doubts.look(tx)
+            dropped = await bodies.sweep(tx, self._keeping, retention.BATCH)
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
         if self.recovery is not None:
             await self.recovery.subjects.apply_due()
+            await self.accounts.factors_due()
             await self.database.retrying(partial(self.accounts.changes.settle, limit=SETTLE))
         await self.grants.note()
         await self._sign_on()

@@ -8,6 +8,7 @@ import msgspec
 
 from mailkeep.accounts import changes, throttle
 from mailkeep.accounts import retention as accounts
+from mailkeep.accounts.factors import passkeys
 from mailkeep.base.clock import DAY, HOUR, Instant
 from mailkeep.base.errors import BadSettings
 from mailkeep.events.retention import forget_facts
@@ -81,6 +82,7 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("confirmations", "unconfirmed", accounts.forget_confirmations),
     ("unconfirmed", "unconfirmed", accounts.forget_unconfirmed),
     ("tries", "tries", throttle.forget),
+    ("challenges", "tries", passkeys.forget_challenges),
     ("sessions", "sessions", accounts.forget_sessions),
     ("messages", "messages", mail.forget_messages),
     ("claims", "claims", mail.forget_claims),

@@ -19,7 +19,7 @@ from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.secret import Secret
 from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
-from mailkeep.mail.types import StreamSettings
+from mailkeep.mail.types import BounceSettings, Keeping, StreamSettings
 from mailkeep.providers import attachments, registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
@@ -64,13 +64,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         public_url: under which people and providers reach the pages and webhooks.
         trusted_proxies: networks of our own reverse proxies, whose ``X-Forwarded-For`` is believed.
+        country_header: header in which they tell a visitor's country, if one does.
         database: ``sqlite:///…`` or ``postgresql://…``, or where such a URL is: ``env:NAME``,
             ``file:PATH``; empty means a file in the home directory.
         keep_unconfirmed: seconds for which an ordinary body is kept until a delivery is reported.
+        keep_doubted: seconds for which a body is kept while something speaks against the provider
+            that has the mail.
         keep_given_up: seconds, after its time is over, for which an ordinary message that was given
             up can still be requeued by hand.
         recovery: Mailkeep keeps the accounts: their pages exist when this table does.
         accounts: what holds for the accounts that Mailkeep keeps.
+        bounces: where bounces of relays are taken in.
         canary: mail of our own through every provider; none is sent without it.
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
@@ -85,14 +89,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     public_url: str = "http://localhost:8025"
     trusted_proxies: tuple[str, ...] = ()
+    country_header: str = ""
     database: str = ""
     keep_unconfirmed: float = 3600.0
+    keep_doubted: float = 86_400.0
     keep_given_up: float = 604_800.0
     provider: tuple[ProviderSettings, ...] = ()
     stream: tuple[StreamSettings, ...] = ()
     party: tuple[dict[str, str | list[str]], ...] = ()
     recovery: RecoverySettings | None = None
     accounts: AccountsTable = AccountsTable()
+    bounces: BounceSettings = BounceSettings()
     canary: CanarySettings | None = None
     honey: tuple[HoneyAddress, ...] = ()
     watch: WatchSettings = WatchSettings()
@@ -106,6 +113,21 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
+
+    def keeping(self) -> Keeping:
+        """How long bodies stay."""
+        streams = {one.name: one.keep for one in self.stream if one.keep is not None}
+        return Keeping(self.keep_unconfirmed, self.keep_given_up, self.keep_doubted, streams)
+
+    def listens(self) -> list[tuple[str, int]]:
+        """Where mail from outside is taken in, each once. Raises ``BadSettings``."""
+        canary = "" if self.canary is None else self.canary.listen
+        places = [
+            watching.address(one, what)
+            for one, what in ((canary, "canary"), (self.bounces.listen, "bounces"))
+            if one
+        ]
+        return list(dict.fromkeys(places))
 
     def proxies(self) -> tuple[client.Network, ...]:
         """The networks of ``trusted_proxies``. Raises ``BadSettings``."""
@@ -162,6 +184,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     _unique("provider", [one.name for one in settings.provider])
     _unique("stream", [one.name for one in settings.stream])
     settings.proxies()
+    settings.listens()
     retention.check(settings.retention)
     telemetry.check(settings.telemetry)
     parties = register.load(settings.party)
@@ -202,6 +225,8 @@ def _check_streams(settings: Settings) -> None:
                 )
         if stream.concurrency < 1 or stream.expires <= 0:
             raise BadSettings(f"stream {stream.name}: concurrency and expires must be above 0")
+        if stream.keep is not None and stream.keep < 0:
+            raise BadSettings(f"stream {stream.name}: keep is below 0")
         if any(route.weight < 0 for route in stream.routes):
             raise BadSettings(f"stream {stream.name}: a weight is below 0")
         if any(not 0 <= route.warm <= 0.5 for route in stream.routes):
@@ -226,6 +251,12 @@ def _check_recovery(settings: Settings) -> None:
             )
         if field != "notices" and not streams[name].secret:
             raise BadSettings(f"recovery: {field}: stream {name} must be secret = true")
+
+    if settings.recovery.hold_alone < 3600:
+        raise BadSettings("recovery: hold_alone must be an hour at least: it stands for a factor")
+    for name in ("hold", "hold_long", "hold_most", "hold_open"):
+        if getattr(settings.recovery, name) < 0:
+            raise BadSettings(f"recovery: {name} is below 0")
 
 
 def _check_playbooks(settings: Settings) -> None:
@@ -283,6 +314,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "recovery": RecoverySettings,
     "accounts": AccountsTable,
     "accounts.class": ClassSettings,
+    "bounces": BounceSettings,
     "canary": CanarySettings,
     "honey": HoneyAddress,
     "retention": RetentionSettings,

@@ -83,11 +83,11 @@ def detectors(settings: Watched, keys: KeyRing) -> WatchSettings:
     return msgspec.structs.replace(settings.watch, honey_account=named)
 
 
-def address(listen: str) -> tuple[str, int]:
-    """(host, port) of ``host:port``. Raises ``BadSettings``."""
+def address(listen: str, table: str = "canary") -> tuple[str, int]:
+    """(host, port) of ``host:port``, said in a table. Raises ``BadSettings``."""
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise BadSettings(f"canary: listen must be host:port, not {listen!r}")
+        raise BadSettings(f"{table}: listen must be host:port, not {listen!r}")
     return host.strip("[]"), int(port)
 
 

@@ -6,7 +6,7 @@ Each subscriber reads the log at its own pace, under a name that is never reused
 from mailkeep.accounts.events import (
     ChangeHeld,
     ChangesStopped,
-    FactorBound,
+    FactorReminderDue,
     SubjectChangeHeld,
 )
 from mailkeep.events.subscribe import Handler, Subscriber
@@ -25,6 +25,7 @@ from mailkeep.mail.events import (
     ProviderRestored,
     ProviderUnrested,
 )
+from mailkeep.recovery import factor_words
 from mailkeep.recovery.events import ProofVoided
 from mailkeep.recovery.services import Recovery
 from mailkeep.response.services import Response
@@ -33,12 +34,15 @@ from mailkeep.signals.services import Signals
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.events import SignalRaised
 
+from .doubts import Doubts
+
 
 def subscribers(
     recovery: Recovery | None,
     canaries: Canaries | None,
     incidents: Incidents,
     response: Response,
+    doubts: Doubts,
     signals: Signals | None = None,
 ) -> list[Subscriber]:
     """The subscribers of a running Mailkeep, beside the watch, which reads every fact."""
@@ -51,11 +55,16 @@ def subscribers(
             ProviderUnrested: [incidents.on_rested],
             ProofVoided: [incidents.on_voided],
         },
+        "doubts": {
+            IncidentOpened: [doubts.on_incident],
+            IncidentUpdated: [doubts.on_incident],
+            IncidentClosed: [doubts.on_incident],
+        },
         "response": {
-            IncidentOpened: [response.player.on_incident],
-            IncidentUpdated: [response.player.on_incident],
-            IncidentContained: [response.player.on_incident],
-            IncidentClosed: [response.player.on_closed],
+            IncidentOpened: [response.player.on_incident, response.warner.on_incident],
+            IncidentUpdated: [response.player.on_incident, response.warner.on_incident],
+            IncidentContained: [response.player.on_incident, response.warner.on_incident],
+            IncidentClosed: [response.player.on_closed, response.warner.on_incident],
             SignalRaised: [response.player.on_signal],
             ProviderRestored: [response.player.on_route_back],
             ProviderUnrested: [response.player.on_route_back],
@@ -65,8 +74,9 @@ def subscribers(
         table["recovery"] = {
             AttemptFinished: [recovery.on_attempt],
             ProviderRested: [recovery.on_rested],
-            FactorBound: [recovery.notices.on_credential],
             SubjectChangeHeld: [recovery.notices.on_change_held],
+            **{key: [recovery.notices.on_credential] for key in factor_words.FACTS},
+            FactorReminderDue: [recovery.notices.on_reminder],
             ChangeHeld: [recovery.change_notices.on_held],
             ChangesStopped: [recovery.change_notices.on_stopped],
         }

@@ -15,15 +15,16 @@ CODE_LENGTH = 8  #: 40 bits: guessing is bounded by the number of tries, not by 
 
 def link_secret() -> str:
     """A secret for a link's fragment, also typeable."""
-    return _random(LINK_LENGTH)
+    return random(LINK_LENGTH)
 
 
 def code() -> str:
     """A short code to type; kept only under a slow salted hash."""
-    return _random(CODE_LENGTH)
+    return random(CODE_LENGTH)
 
 
-def _random(length: int) -> str:
+def random(length: int) -> str:
+    """A secret of ``length`` characters, 5 bits each."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 

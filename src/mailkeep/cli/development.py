@@ -50,7 +50,7 @@ def settings(url: str, standins: list[StandIn], smtp: int) -> dict[str, object]:
             {"name": "confirmation", "priority": 1, "secret": True, "routes": routes},
             {"name": "security", "priority": 1, "routes": routes},
             {"name": "alert", "priority": 2, "routes": routes},
-            {"name": "bulk", "priority": 9, "concurrency": 10, "routes": routes},
+            {"name": "bulk", "priority": 9, "concurrency": 10, "keep": 0.0, "routes": routes},
         ],
     }
 

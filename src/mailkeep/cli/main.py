@@ -24,6 +24,7 @@ from . import (
     bench,
     doctor,
     documents,
+    factors,
     keys,
     messages,
     providers,
@@ -43,6 +44,7 @@ app.add_typer(applications.app, name="applications")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(accounts.operators_app, name="operators")
 app.add_typer(audit.app, name="audit")
+app.add_typer(factors.app, name="factors")
 app.add_typer(keys.app, name="keys")
 app.add_typer(messages.app, name="messages")
 app.add_typer(incidents_app, name="incidents")

@@ -36,6 +36,7 @@ _PSEUDONYM = re.compile(r"address_[0-9a-f]{30}")
 def list_some(
     stream: Annotated[str | None, typer.Option(help="Only of this stream.")] = None,
     status: Annotated[str | None, typer.Option(help="Only with this status.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only with this tag.")] = None,
     since: Annotated[
         str | None, typer.Option(help="Only those taken in within so long: 90s, 15m, 2h, 7d.")
     ] = None,
@@ -63,6 +64,7 @@ def list_some(
         None if status is None else Status(status),
         after=start,
         cursor=None if before is None else _after(before),
+        tag=tag,
     )
     found = [told.listed(one) for one in read(home, lambda tx: _pages(tx, wanted, limit))]
     text = table(map(_row, found), "No such message.")
@@ -88,7 +90,8 @@ def show(
         routes = set() if stream is None else {one.provider for one in stream.routes}
         waits_for = lives.waits_for(found, routes - (await queries.cut(tx)).keys(), tx.now)
         attempts = await lives.attempts(tx, message)
-        return told.life(found, attempts, await lives.events(tx, message), waits_for)
+        events, copies = await lives.events(tx, message), await lives.copies(tx, message)
+        return told.life(found, attempts, events, waits_for, copies)
 
     life = read(home, work)
     result(life, "\n".join(map(plain, lines(life))), as_json=as_json)
@@ -133,6 +136,9 @@ def lines(life: MessageOut) -> list[str]:
     ]
     if life.waits_for is not None:
         out.append(f"  waits: {life.waits_for}; looked at again {life.next_at}")
+    if life.copy_of is not None:
+        out.append(f"  a copy of {life.copy_of}, which its provider would not deliver")
+    out += [f"  a copy goes on as {one}" for one in life.copies]
     happened = []
     for number, tried in enumerate(life.attempts, start=1):
         detail = f": {tried.detail}" if tried.detail else ""
@@ -141,6 +147,7 @@ def lines(life: MessageOut) -> list[str]:
         happened.append((tried.started_at, words))
     for event in life.events:
         clock = "" if event.at_provider is None else f" (by its clock {event.at_provider})"
+        clock += f"; so late, it counts {event.weight:.0%}" if event.weight < 1 else ""
         words = f"{event.received_at} {event.provider} says: {event.event}{clock}"
         happened.append((event.received_at, words))
     happened.sort(key=lambda one: one[0])

@@ -1,12 +1,15 @@
 """``mailkeep providers``: cut one off, let it rest, and back. Every one goes into the audit log."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
+import msgspec
 import typer
 
-from mailkeep.app.settings import Settings
+from mailkeep.app.limits import limits, recovery_peak
+from mailkeep.app.settings import Settings, provider_configs
 from mailkeep.base.clock import MINUTE, iso, when
 from mailkeep.mail import queries, services
 from mailkeep.mail.queries import ProviderState
@@ -40,11 +43,46 @@ def list_all(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     result({"providers": found}, text, as_json=as_json)
 
 
+@app.command("limits")
+def show_limits(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Ask each provider what it lets us send, and how much of the recovery peak that is."""
+    known = settings(home)
+
+    async def work(tx: Tx) -> tuple[int, frozenset[str]]:
+        return await recovery_peak(tx, known.streams()), frozenset(await queries.cut(tx))
+
+    busiest, cut_off = read(home, work)
+    found = asyncio.run(limits(provider_configs(known), busiest, cut_off))
+    rows: list[tuple[str, ...]] = [
+        ("provider", "mails an hour", "of the recovery peak", "reputation", "backlog")
+    ]
+    out: list[dict[str, object]] = []
+    for name, limit in found.items():
+        told = limit.told
+        if isinstance(told, str):
+            rows.append((name, f"not known: {told}", "-", "-", "-"))
+            out.append({"name": name, "not_known": told})
+            continue
+        part = "-" if limit.share is None else f"{limit.share:.0%}"
+        numbers = ["-" if one is None else str(one) for one in (told.reputation, told.backlog)]
+        hourly = "no limit told" if told.hourly is None else str(told.hourly)
+        rows.append((name, hourly if told.sends else "delivers nothing", part, *numbers))
+        out.append({"name": name, **msgspec.structs.asdict(told), "share": limit.share})
+    text = table(rows, "The settings have no provider.")
+    result({"recovery_peak": busiest, "providers": out}, text, as_json=as_json)
+
+
 @app.command()
 def cut(
     name: Name,
     reason: Reason,
     minutes: Minutes = 60.0,
+    believe: Annotated[
+        bool,
+        typer.Option(
+            "--believe-reports", help="Send nothing again that it said had arrived, or bounced."
+        ),
+    ] = False,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
@@ -52,7 +90,15 @@ def cut(
 
     async def work(database: Database, tx: Tx) -> int:
         since = tx.now - round(minutes * MINUTE)
-        return await services.cut_off(database, tx, name, by=operator(), reason=reason, since=since)
+        return await services.cut_off(
+            database,
+            tx,
+            name,
+            by=operator(),
+            reason=reason,
+            since=since,
+            distrust=not believe,
+        )
 
     again = _act(home, name, work)
     text = f"{name} is cut off; {again} messages are sent again elsewhere."
@@ -120,6 +166,7 @@ def describe(known: Settings, states: dict[str, ProviderState]) -> list[dict[str
                 "cut_reason": state.cut_reason if state is not None and cut_at else None,
                 "rests_since": when(rested_at),
                 "rest_reason": state.rest_reason if state is not None and rested_at else None,
+                "doubted_since": when(None if state is None else state.doubted_at),
             }
         )
     return out
@@ -147,4 +194,6 @@ def _state(state: ProviderState | None) -> str:
         words.append(f"cut off since {iso(state.cut_at)} ({plain(state.cut_reason)})")
     if state is not None and state.rested_at is not None:
         words.append(f"rests since {iso(state.rested_at)} ({plain(state.rest_reason)})")
-    return "; ".join(words) or "carries mail"
+    doubted = state is not None and state.doubted_at is not None
+    suspected = ["under suspicion: what it took is kept"] if doubted else []
+    return "; ".join((words or ["carries mail"]) + suspected)

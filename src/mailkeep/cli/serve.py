@@ -84,7 +84,11 @@ async def development(
             # One printed key is good at a time: an old terminal's scrollback opens nothing.
             await api_keys.revoke(tx, "development", by="development")
             key = await api_keys.create(
-                tx, running.keys, "development", ("send", "read", "operate"), by="development"
+                tx,
+                running.keys,
+                "development",
+                ("send", "read", "recover", "operate"),
+                by="development",
             )
         dev.keep_key(home, key)
         if as_json:

@@ -61,6 +61,45 @@ def address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> 
     return str(found)
 
 
+def country(value: str, peer: str, trusted: Sequence[Network]) -> str | None:
+    """The country that a proxy of ours names (ISO 3166-1 alpha-2); None from anybody else.
+
+    Args:
+        value: of the header that the settings name.
+        peer: the other end of the connection.
+    """
+    found = read(peer)
+    if found is None or not any(found in network for network in trusted):
+        return None
+    code = value.strip().upper()
+    return code if len(code) == 2 and code.isascii() and code.isalpha() and code != "XX" else None
+
+
+#: What tells families apart, the telling ones first: most call themselves by others' names.
+_FAMILIES = (
+    *(("Edg", "edge"), ("OPR/", "opera"), ("SamsungBrowser/", "samsung"), ("Firefox/", "firefox")),
+    *(("FxiOS/", "firefox"), ("CriOS/", "chrome"), ("Chrome/", "chrome"), ("Safari/", "safari")),
+)
+_SYSTEMS = (
+    *(("iPhone", "ios"), ("iPad", "ios"), ("Android", "android"), ("Windows", "windows")),
+    *(("Mac OS X", "mac"), ("CrOS", "chromeos"), ("Linux", "linux")),
+)
+
+
+def agent(header: str) -> str:
+    """The family of a browser and its system, as ``firefox linux``; "" when it says nothing.
+
+    Coarse on purpose: a version changes every month, and the rest would name a person.
+    """
+    if not header:
+        return ""
+    of = [
+        next((name for mark, name in table if mark in header[:512]), "other")
+        for table in (_FAMILIES, _SYSTEMS)
+    ]
+    return " ".join(of)
+
+
 def contains(networks: Iterable[Network], host: str) -> bool:
     """Whether an address is in one of the networks; what is no address is in none."""
     found = read(host)

@@ -13,7 +13,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from mailkeep.mail import told
 
-from .api import accounts, incidents, messages, sending, subjects, verdicts
+from .api import accounts, incidents, messages, recoveries, sending, subjects, verdicts
 from .api.idempotency import LONGEST, NAME
 from .api.message_in import BatchIn, MessageIn
 from .problems import MEDIA_TYPE, Problem
@@ -78,6 +78,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: (messages.Page,)}, body=(messages.SearchIn,), problems=WITH_BODY
     ),
     ("/v1/messages/{message_id}", "get"): Operation({200: (told.MessageOut,)}, problems=(404,)),
+    ("/v1/recoveries", "post"): Operation(
+        {202: (recoveries.RecoveryOut,)}, body=(recoveries.RecoveryIn,), problems=(404, *WITH_BODY)
+    ),
     ("/v1/incidents", "get"): Operation({200: (incidents.IncidentsOut,)}),
     ("/v1/incidents/{incident}", "get"): Operation(
         {200: (incidents.IncidentOut,)}, problems=(404,)

@@ -57,6 +57,7 @@ class Services(Protocol):
     standins: tuple[StandInView, ...]  # of development mode; empty in production
     public_url: str
     trusted_proxies: tuple[Network, ...]
+    country_header: str
     keys: KeyRing
     signing: SigningKeys
     grants: Grants

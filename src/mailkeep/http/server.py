@@ -18,8 +18,10 @@ from mailkeep.base.errors import MailkeepError
 
 from . import policy, problems, ssf
 from .api.accounts import AccountsApi
+from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
 from .api.messages import Messages
+from .api.recoveries import RecoveriesApi
 from .api.subjects import SubjectsApi
 from .api.verdicts import VerdictsApi
 from .console import operator as console_operator
@@ -32,6 +34,7 @@ from .oauth.token import token
 from .openapi import Document
 from .pages.account import AccountPages
 from .pages.addresses import AddressPages
+from .pages.factors import FactorPages
 from .pages.recover import RecoverPages
 from .pages.sign_in import SignInPages
 from .pages.sign_up import SignUpPages
@@ -66,7 +69,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(Messages, IncidentsApi, SubjectsApi, VerdictsApi),
+        *(Messages, FactorsApi, IncidentsApi, RecoveriesApi, SubjectsApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
@@ -124,8 +127,8 @@ def accounts_router(house: House) -> Router:
     return Router(
         "/",
         route_handlers=[
-            *(SignUpPages, SignInPages, AccountPages, AddressPages, RecoverPages),
-            Authorize,
+            *(SignUpPages, SignInPages, AccountPages),
+            *(AddressPages, FactorPages, RecoverPages, Authorize),
         ],
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},

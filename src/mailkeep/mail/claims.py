@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import NotFound
@@ -21,7 +21,7 @@ from mailkeep.providers.types import Claim, ClaimKind, OutcomeKind, ProviderConf
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
-from . import recipients, tables
+from . import bodies, lateness, recipients, tables
 from .events import ClaimRefused, DeliveryReported
 from .outbox import shred_bodies
 from .types import Status
@@ -48,14 +48,21 @@ class Claims:
     Args:
         database, shared: where claims go.
         providers: by name.
+        keeping: streams in which no provider's word destroys a body.
     """
 
     def __init__(
-        self, database: Database, shared: SharedCommit, providers: dict[str, ProviderConfig]
+        self,
+        database: Database,
+        shared: SharedCommit,
+        providers: dict[str, ProviderConfig],
+        keeping: Collection[str] = (),
     ) -> None:
         self._database = database
         self._shared = shared
         self._providers = providers
+        self._keeping = frozenset(keeping)
+        self._usual: dict[str, float] = {}  # seconds from event to webhook, by provider
         self._refused_at: dict[str, int] = {}
         #: Since the start, by provider: claims made before, and refusals by reason, each of them.
         self.duplicates: Counter[str] = Counter()
@@ -94,8 +101,9 @@ class Claims:
         """Believe what is new of many webhooks, a few statements for all; how many of each."""
         given = {(one.provider, one.claim_id): one for part in parts for one in part}
         about = await _ours(tx, given.values())
-        new = await _new(tx, given, about)
-        facts, moved = [], _Moved()
+        weights = {key: self._weigh(claim, tx.now) for key, claim in given.items()}
+        new = await _new(tx, given, about, weights)
+        facts, moved = [], _Moved(self._keeping)
         for key, claim in given.items():
             if key not in new:
                 continue
@@ -111,10 +119,12 @@ class Claims:
                     whom,
                     claim.at,
                     not own,
+                    lateness.late(claim.at, tx.now),
+                    weights[key],
                 )
             )
             if known is not None and known.holds and own:
-                moved.add(claim.kind, known.message)
+                moved.add(claim, known)
         await record(self._database, tx, *facts)
         await moved.write(tx)
         counted: set[tuple[str, str]] = set()
@@ -124,6 +134,13 @@ class Claims:
             counted |= mine
             out.append(len(mine))
         return out
+
+    def _weigh(self, claim: Claim, now: Instant) -> float:
+        usual = self._usual.get(claim.provider, 0.0)
+        seconds = lateness.late(claim.at, now)
+        counts = lateness.weight(seconds, usual)
+        self._usual[claim.provider] = lateness.learn(usual, seconds, counts)
+        return counts
 
     async def refuse(self, provider: str, why: str, now: Instant) -> None:
         """Count a refusal, and record one a second at most: a flood of forgeries must not fill the
@@ -152,26 +169,40 @@ class _Ours(NamedTuple):
 class _Moved:
     """Messages that claims move, by where to."""
 
-    def __init__(self) -> None:
+    def __init__(self, keeping: Collection[str]) -> None:
+        self._keeping = keeping
         self._to: dict[Status, set[str]] = {}
+        self._by: dict[str, str] = {}  # who says so, of those whose body may go
 
-    def add(self, kind: ClaimKind, message: str) -> None:
-        status = _STATUS.get(kind)
+    def add(self, claim: Claim, known: _Ours) -> None:
+        status = _STATUS.get(claim.kind)
         if status is not None:
-            self._to.setdefault(status, set()).add(message)
+            self._to.setdefault(status, set()).add(known.message)
+            if known.stream not in self._keeping:
+                self._by[known.message] = claim.provider
 
     async def write(self, tx: Tx) -> None:
         m = tables.messages
+        moved: list[str] = []
         # Delivered comes last: it stands whatever else the same webhook says.
         for status in (Status.BOUNCED, Status.DELIVERED):
             wanted = sorted(self._to.get(status, ()))
             if not wanted:
                 continue
             movable = (m.c.id.in_(wanted), m.c.status.in_([one.value for one in _FROM[status]]))
+            # One whose answer we never had was taken by now.
+            taken = func.coalesce(m.c.accepted_at, tx.now)
             rows = await tx.tuples(
-                update(m).where(*movable).values(status=status.value).returning(m.c.id)
+                update(m)
+                .where(*movable)
+                .values(status=status.value, accepted_at=taken)
+                .returning(m.c.id)
             )
-            await shred_bodies(tx, [row[0] for row in rows])
+            moved += [row[0] for row in rows]
+        believed = [one for one in moved if one in self._by]
+        if believed:
+            doubted = await bodies.doubted(tx)
+            await shred_bodies(tx, [one for one in believed if self._by[one] not in doubted])
 
 
 async def _ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None], _Ours]:
@@ -222,6 +253,7 @@ async def _new(
     tx: Tx,
     given: Mapping[tuple[str, str], Claim],
     about: Mapping[tuple[str, str | None], _Ours],
+    weights: Mapping[tuple[str, str], float],
 ) -> set[tuple[str, str]]:
     """Remember these claims; which of them were never made before."""
     rows = []
@@ -237,6 +269,7 @@ async def _new(
                 "event": claim.kind.value,
                 "at_provider": claim.at,
                 "address_id": recipients.told_of(claim.recipient, known and known.people)[1],
+                "weight": weights[provider, name],
             }
         )
     if not rows:

@@ -8,6 +8,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+import msgspec
+
 from mailkeep.base.clock import Clock, Instant
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing, Unsealable
@@ -19,7 +21,9 @@ from mailkeep.store.shared import SharedCommit
 
 from . import building, outbox, outcomes
 from .health import Breaker, after
+from .intake import Intake
 from .lane import Lane
+from .splitting import Splitting
 from .standing import Standing
 from .tracing import attempt_span
 from .transport import Transport
@@ -51,6 +55,8 @@ class Dispatcher:
         self._keys = keys
         self._clock = clock
         self._providers = providers
+        intake = Intake(database, keys, streams, providers=providers)
+        self._splitting = Splitting(database, keys, intake, streams)
         self.standing = Standing(database)
         self._lanes = [Lane(self, stream) for stream in streams.values()]
         self._transport: Transport | None = None
@@ -103,6 +109,12 @@ class Dispatcher:
         """Look at the cut-offs once more, then send; None when the provider was cut meanwhile."""
         if job.provider in await self.standing.cut():
             return None
+        if job.size > len(job.body):
+            async with self._database.read() as tx:
+                body = await outbox.body(tx, job.message)
+            if body is None:
+                return None  # the lease ran out, and another one was quicker
+            job = msgspec.structs.replace(job, body=body)
         started = time.perf_counter()
         outcome = await self._attempt(job, stream)
         return outcome, time.perf_counter() - started
@@ -144,6 +156,7 @@ class Dispatcher:
                 limit,
                 lane.busy(),
                 self._askable,
+                lane.trickle,
             )
 
         return await self._shared.run(job, lane=lane.stream.priority, weight=limit)
@@ -162,7 +175,7 @@ class Dispatcher:
             lane.breakers[job.provider] = after(
                 breaker, outcome.kind, self._clock.now(), outcome.retry_after
             )
-        finished = outcomes.Finished(job, outcome, seconds, reports)
+        finished = outcomes.Finished(job, outcome, seconds, reports, lane.stream.keeps)
         while True:
             try:
                 await self._shared.each(self._write, finished, lane=lane.stream.priority)
@@ -173,4 +186,4 @@ class Dispatcher:
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def _write(self, tx: Tx, finished: Sequence[outcomes.Finished]) -> list[None]:
-        return await outcomes.finish(self._database, tx, finished)
+        return await outcomes.finish(self._database, tx, finished, self._splitting)

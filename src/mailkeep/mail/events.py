@@ -41,6 +41,23 @@ class FailedOver(Fact, frozen=True):
     because: str
 
 
+@fact("mail.copy_split")
+class CopySplit(Fact, frozen=True):
+    """One of several would not be served by the provider that took a mail: their copy goes on as a
+    message of its own, by another one.
+
+    ``message`` is the mail's, ``copy`` the copy's; ``address`` is whose it is. ``because``: an
+    outcome, as in ``AttemptFinished``.
+    """
+
+    message: str
+    copy: str
+    stream: str
+    address: str
+    left: str
+    because: str
+
+
 @fact("mail.given_up")
 class MessageGivenUp(Fact, frozen=True):
     """A message will not be sent: expired, or refused for good. ``why`` says which."""
@@ -67,6 +84,8 @@ class DeliveryReported(Fact, frozen=True):
 
     ``message`` is None when the claim names no message of ours. ``copy``: it is about somebody
     else than the message's own recipient; ``address`` is then theirs, or None if it is not known.
+    ``late``: seconds from when it happened, by the provider's clock, to when we heard; None where
+    it says no time. ``weight``: what it counts for that, 0 to 1 (``lateness``).
     """
 
     provider: str
@@ -77,6 +96,8 @@ class DeliveryReported(Fact, frozen=True):
     address: str | None
     at_provider: int | None
     copy: bool = False
+    late: float | None = None
+    weight: float = 1.0
 
 
 @fact("mail.claim_refused")

@@ -19,7 +19,7 @@ from mailkeep.providers.types import ProviderConfig
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.repeated import Repeated
 
-from . import fitting, recipients, tables
+from . import families, fitting, lives, recipients, tables
 from .events import MessageAccepted, MessageGivenUp
 from .outbox import due
 from .tracing import untraced
@@ -257,6 +257,8 @@ class Intake:
                 "content_hash": content_hash,
                 "ours": new.ours,
                 "copies": recipients.joined(copies),
+                "family": families.of(new.content.to),
+                "tags": lives.to_tags(new.content.tags),
             }
         )
         rows.facts.append(MessageAccepted(message, stream.name, address))
@@ -264,7 +266,7 @@ class Intake:
             rows.facts.append(MessageGivenUp(message, stream.name, address, "honey"))
             return message
         hour, data = None, content
-        if stream.secret:
+        if stream.secret or new.sealed:
             hour, data = self._keys.seal_until(expires_at, f"body {message}", content)
         rows.bodies.append({"message_id": message, "hour": hour, "data": data})
         return message
@@ -296,7 +298,7 @@ _MESSAGES = Repeated(
     (
         *("id", "stream", "priority", "address_id", "status", "secret", "only", "avoid"),
         *("created_at", "expires_at", "next_at", "tries", "idempotency", "content_hash"),
-        *("ours", "copies"),
+        *("ours", "copies", "family", "tags"),
     ),
 )
 _COPIES = Repeated(lambda insert: insert(tables.message_copies), ("address_id", "message_id"))

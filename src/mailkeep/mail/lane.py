@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import time
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from mailkeep.base.errors import Unavailable
 from mailkeep.providers.types import Outcome
 
 from .health import Breaker
-from .routing import Busy
+from .routing import Busy, Trickle
 from .types import Job, StreamSettings
 
 log = structlog.get_logger(__name__)
@@ -20,6 +21,7 @@ log = structlog.get_logger(__name__)
 IDLE_SECONDS = 0.5  #: how long a lane that nobody woke waits before it looks for itself
 STUCK_SECONDS = 3.0  #: a provider that is full, and whose oldest send has no answer for so long
 MOST_AT_ONCE = 200  #: messages in one claim
+MOST_BYTES = 64 * 1024 * 1024  #: octets of bodies that a lane has claimed, or one larger one
 
 
 class Sender(Protocol):
@@ -45,12 +47,14 @@ class Lane:
     def __init__(self, sender: Sender, stream: StreamSettings) -> None:
         self.stream = stream
         self.breakers: dict[str, Breaker] = {}
+        self.trickle = Trickle(secrets.SystemRandom().random())
         self.awake = asyncio.Event()
         self._sender = sender
         self._providers = [route.provider for route in stream.routes]
         self._places = {one: asyncio.Semaphore(stream.concurrency) for one in self._providers}
         self._under_way: dict[str, dict[str, float]] = {one: {} for one in self._providers}
         self._claimed = dict.fromkeys(self._providers, 0)
+        self._bytes = 0
         self._most = stream.concurrency * (1 if stream.secret else 2)
         self._tasks: set[asyncio.Task[None]] = set()
         # A claim for every single answer would cost a commit each; recovery does not wait.
@@ -74,7 +78,8 @@ class Lane:
         free = {one: self._most - count for one, count in self._claimed.items()}
         full = [one for one, place in self._places.items() if place.locked()]
         stuck = {one for one in full if min(self._under_way[one].values(), default=late) < late}
-        return Busy(free, frozenset(stuck))
+        idle = not any(self._claimed.values())
+        return Busy(free, frozenset(stuck), MOST_BYTES - self._bytes, idle=idle)
 
     def _room(self) -> int:
         """How many messages are worth a claim now; 0 when it had better wait."""
@@ -100,6 +105,7 @@ class Lane:
             return False
         for job in jobs:
             self._claimed[job.provider] += 1
+            self._bytes += job.size
             task = asyncio.create_task(self._work(job))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -112,6 +118,7 @@ class Lane:
             finally:
                 # The place is free once the provider has answered; writing it down takes its time.
                 self._claimed[job.provider] -= 1
+                self._bytes -= job.size
                 self.awake.set()
             await self._sender.finish(self, job, sent)
         except Exception as error:

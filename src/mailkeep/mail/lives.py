@@ -36,12 +36,14 @@ class AttemptView(msgspec.Struct, frozen=True):
 
 
 class EventView(msgspec.Struct, frozen=True):
-    """What a provider said of a message. ``at_provider`` is by its clock, and its word."""
+    """What a provider said of a message. ``at_provider`` is by its clock, and its word;
+    ``weight``: what it counts, see ``lateness``."""
 
     provider: str
     event: str
     received_at: Instant
     at_provider: Instant | None
+    weight: float = 1.0
 
 
 class Life(msgspec.Struct, frozen=True):
@@ -58,6 +60,8 @@ class Life(msgspec.Struct, frozen=True):
     provider: str | None
     only: tuple[str, ...]
     avoid: tuple[str, ...]
+    copy_of: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -69,6 +73,7 @@ class Wanted(msgspec.Struct, frozen=True):
         after: taken in then or later, to the millisecond.
         before: taken in earlier than that.
         cursor: where the page before ended.
+        tag: one that the message has.
     """
 
     address: str | None = None
@@ -78,6 +83,7 @@ class Wanted(msgspec.Struct, frozen=True):
     before: Instant | None = None
     cursor: str | None = None
     limit: int = 50
+    tag: str | None = None
 
 
 async def one(tx: Tx, message_id: str) -> Life:
@@ -88,6 +94,12 @@ async def one(tx: Tx, message_id: str) -> Life:
     if row is None:
         raise NotFound("no such message")
     return _view(row)
+
+
+async def copies(tx: Tx, message_id: str) -> list[str]:
+    """The messages that carry copies of one which its provider would not deliver."""
+    rows = await tx.tuples(select(_m.c.id).where(_m.c.copy_of == message_id).order_by(_m.c.id))
+    return [row[0] for row in rows]
 
 
 async def attempts(tx: Tx, message_id: str) -> list[AttemptView]:
@@ -109,7 +121,13 @@ async def events(tx: Tx, message_id: str) -> list[EventView]:
         .order_by(c.c.received_at, c.c.at_provider, c.c.claim_id)
     )
     return [
-        EventView(row["provider"], row["event"] or "", row["received_at"], row["at_provider"])
+        EventView(
+            row["provider"],
+            row["event"] or "",
+            row["received_at"],
+            row["at_provider"],
+            row["weight"],
+        )
         for row in rows
     ]
 
@@ -131,8 +149,11 @@ async def messages(tx: Tx, wanted: Wanted) -> tuple[list[Life], str | None]:
         query = query.where(_m.c.stream.in_(sorted(wanted.streams)))
     if wanted.status is not None:
         query = query.where(_m.c.status == wanted.status.value)
+    if wanted.tag is not None:
+        query = query.where(_m.c.tags.contains(to_tags([wanted.tag]), autoescape=True))
     floor = None
-    if wanted.address is None and not (wanted.streams is None and wanted.status is None):
+    rare = (wanted.streams, wanted.status, wanted.tag)
+    if wanted.address is None and any(one is not None for one in rare):
         floor = await tx.value(_floor(wanted))
         if floor is not None:
             query = query.where(_m.c.id >= floor)
@@ -141,6 +162,11 @@ async def messages(tx: Tx, wanted: Wanted) -> tuple[list[Life], str | None]:
     if len(rows) > wanted.limit:
         return page, to_cursor(page[-1].id)
     return page, None if floor is None else to_cursor(floor)
+
+
+def to_tags(tags: Collection[str]) -> str:
+    """Tags as they are stored, so that each is found whole (pure); none holds a line end."""
+    return "".join(f"\n{one}\n" for one in tags)
 
 
 def to_cursor(message_id: str) -> str:
@@ -208,4 +234,6 @@ def _view(row: Any) -> Life:
         row["provider"],
         split(row["only"]),
         split(row["avoid"]),
+        row["copy_of"],
+        tuple(one for one in row["tags"].split("\n") if one),
     )

@@ -9,7 +9,17 @@ from collections.abc import Callable, Collection, Mapping, Set
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, delete, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import DAY, SECOND, Instant
@@ -21,8 +31,9 @@ from mailkeep.store.repeated import Repeated
 
 from . import recipients, tables
 from .events import FailedOver, MessageGivenUp
+from .fitting import SMALL
 from .health import Breaker, probing
-from .routing import Busy, Go, Wanted, choose
+from .routing import BUSY, Busy, Go, Trickle, Wanted, choose
 from .types import Job, Status, StreamSettings, split
 
 ASK_FOR = 300 * SECOND  #: for so long a provider that may have a message is waited for, to be asked
@@ -35,6 +46,10 @@ _draw = secrets.SystemRandom().random
 _m = tables.messages
 _a = tables.attempts
 _b = tables.message_bodies
+
+#: Told without reading the body, by both engines; a large one is read by whoever sends it.
+_SIZE = func.length(_b.c.data)
+_SMALL_DATA = case((_SIZE <= SMALL, _b.c.data))
 
 
 class _Claimed:
@@ -78,6 +93,7 @@ async def claim(
     limit: int,
     busy: Busy | None = None,
     askable: Set[str] = frozenset(),
+    trickle: Trickle | None = None,
 ) -> list[Job]:
     """Claim up to ``limit`` due messages of a stream and write their attempts as started.
 
@@ -85,9 +101,10 @@ async def claim(
         breakers: of this stream, by provider; marked where a probe goes out.
         busy: how many more each provider can take now, and which of them seem to hang.
         askable: providers that tell whether they have a message of ours.
+        trickle: what standbys carry all the same.
     """
     rows = await tx.all(
-        select(_m, _b.c.hour, _b.c.data)
+        select(_m, _b.c.hour, _SIZE.label("size"), _SMALL_DATA.label("data"))
         .join(_b, _b.c.message_id == _m.c.id, isouter=True)
         .where(_is_due(stream.name, tx.now))
         .order_by(_m.c.next_at)
@@ -101,12 +118,18 @@ async def claim(
     tried = await _tried(tx, [row["id"] for row in rows if row["tries"] > 0])
     claimed = _Claimed()
     for row in rows:
-        if row["expires_at"] <= tx.now or row["data"] is None:
-            why = "no body" if row["data"] is None else "expired"
+        if row["expires_at"] <= tx.now or row["size"] is None:
+            why = "no body" if row["size"] is None else "expired"
             keep = not row["secret"]
             claimed.facts.append(
                 await give_up(tx, row["id"], stream.name, row["address_id"], why, keep=keep)
             )
+            continue
+        if not busy.fits(row["size"]):
+            # The first keeps its place at the head; those behind it let smaller ones by.
+            if busy.waits:
+                claimed.waiting.append({"of": row["id"], "until": tx.now + BUSY})
+            busy.waits = True
             continue
         before = tried.get(row["id"], [])
         last = before[-1] if before else None
@@ -127,11 +150,22 @@ async def claim(
         )
         if ask and last is not None:
             wanted = msgspec.structs.replace(wanted, only=(last.provider,))
-        choice = choose(stream.routes, breakers, cut, wanted, _draw(), tx.now, resting, busy)
+        choice = choose(
+            stream.routes,
+            breakers,
+            cut,
+            wanted,
+            _draw(),
+            tx.now,
+            resting,
+            busy,
+            trickle,
+            row["family"],
+        )
         if isinstance(choice, Go):
             if choice.probe:
                 breakers[choice.provider] = probing(breakers[choice.provider], tx.now)
-            busy.take(choice.provider)
+            busy.take(choice.provider, row["size"])
             if last is not None and last.provider != choice.provider:
                 because = last.outcome or "cut short"
                 claimed.facts.append(
@@ -183,8 +217,9 @@ def _start(
             created_at=message["created_at"],
             expires_at=message["expires_at"],
             hour=message["hour"],
-            body=bytes(message["data"]),
+            body=bytes(message["data"] or b""),
             ask=ask,
+            size=message["size"],
         )
     )
 
@@ -251,6 +286,12 @@ async def give_up(
     return MessageGivenUp(message, stream, address, why)
 
 
+async def body(tx: Tx, message: str) -> bytes | None:
+    """The body of a message as it is stored; None: it is gone."""
+    found = await tx.value(select(_b.c.data).where(_b.c.message_id == message))
+    return None if found is None else bytes(found)
+
+
 async def shred_bodies(tx: Tx, messages: Collection[str]) -> None:
     if messages:
         await tx.run(delete(_b).where(_b.c.message_id.in_(messages)))
@@ -269,50 +310,6 @@ async def cut_providers(tx: Tx) -> frozenset[str]:
     states = tables.provider_states
     rows = await tx.all(select(states.c.provider).where(states.c.cut_at.is_not(None)))
     return frozenset(row["provider"] for row in rows)
-
-
-async def requeue_unconfirmed(tx: Tx, provider: str, since: Instant) -> int:
-    """Send again, elsewhere, what ``provider`` took since an instant and nobody saw arrive.
-
-    Only messages whose body we still have; secret ones are minted anew by those who sent them.
-    What only this provider may carry (a canary, mail to a honey address) has no elsewhere.
-    Returns how many.
-    """
-    have = select(_b.c.message_id)
-    ours = (
-        _m.c.provider == provider,
-        _m.c.status == Status.ACCEPTED.value,
-        _m.c.accepted_at >= since,
-        _m.c.only != provider,
-        _m.c.id.in_(have),
-    )
-    if tx.is_postgresql:
-        # An UPDATE locks in the order of its plan; who locks by id never waits in a ring with it.
-        await tx.run(select(_m.c.id).where(*ours).order_by(_m.c.id).with_for_update())
-    return await tx.run(update(_m).where(*ours).values(status=Status.QUEUED.value, next_at=tx.now))
-
-
-async def sweep(tx: Tx, keep: float, keep_given_up: float, limit: int) -> int:
-    """Drop up to ``limit`` bodies that nobody needs any more; returns how many.
-
-    Args:
-        keep: seconds after which a message that a provider took counts as arrived.
-        keep_given_up: seconds, after its time is over, for which one can still be requeued.
-    """
-    taken = [Status.ACCEPTED.value, Status.DELIVERED.value, Status.BOUNCED.value]
-    unconfirmed = _m.c.status.in_(taken) & (_m.c.accepted_at < tx.now - round(keep * SECOND))
-    dead = (_m.c.status == Status.GIVEN_UP.value) & (
-        _m.c.expires_at < tx.now - round(keep_given_up * SECOND)
-    )
-    # By the bodies, which are few: most messages have none any more.
-    old = (
-        select(_b.c.message_id)
-        .join(_m, _m.c.id == _b.c.message_id)
-        .where(or_(unconfirmed, dead))
-        .order_by(_b.c.message_id)
-        .limit(limit)
-    )
-    return await tx.run(delete(_b).where(_b.c.message_id.in_(old)))
 
 
 async def release_leases(tx: Tx) -> int:

@@ -7,17 +7,18 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select, update
 
-from mailkeep.base.clock import SECOND
+from mailkeep.base.clock import SECOND, Instant
 from mailkeep.events.log import record
 from mailkeep.events.types import Fact
 from mailkeep.providers.types import ClaimKind, Outcome, OutcomeKind
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.repeated import Repeated
 
-from . import tables
+from . import bodies, tables
 from .events import AttemptFinished, MessageGivenUp
 from .outbox import shred_bodies
 from .routing import backoff
+from .splitting import Splitting, parted
 from .types import Job, Status
 
 TELL = 30 * SECOND  #: how long a provider whose answer was lost has to tell that it has the mail
@@ -56,6 +57,7 @@ _AGAIN = Repeated(
         update(_m).where(_HELD).values(status=Status.QUEUED.value, next_at=bindparam("when"))
     )
 )
+_TAKEN = [Status.ACCEPTED.value, Status.DELIVERED.value, Status.BOUNCED.value]
 _GIVE_UP = Repeated(lambda _insert: update(_m).where(_HELD).values(status=Status.GIVEN_UP.value))
 
 
@@ -68,12 +70,14 @@ class Finished(msgspec.Struct, frozen=True):
         seconds: how long it took.
         reports: whether the provider tells of deliveries. Where it does, an ordinary body is kept
             until it has: a provider may answer 200 and drop the mail.
+        keeps: its stream keeps an ordinary body, whatever its provider says.
     """
 
     job: Job
     outcome: Outcome | None
     seconds: float
     reports: bool
+    keeps: bool = False
 
 
 class _Written:
@@ -88,8 +92,16 @@ class _Written:
         self.facts: list[Fact] = []
 
 
-async def finish(database: Database, tx: Tx, finished: Sequence[Finished]) -> list[None]:
+async def finish(
+    database: Database,
+    tx: Tx,
+    finished: Sequence[Finished],
+    splitting: Splitting | None = None,
+) -> list[None]:
     """Write down what came of attempts, and decide what becomes of their messages.
+
+    Args:
+        splitting: what becomes of copies that were refused; without it nothing does.
 
     A worker whose lease lapsed still writes its attempt; the message then belongs to another.
     """
@@ -98,6 +110,9 @@ async def finish(database: Database, tx: Tx, finished: Sequence[Finished]) -> li
         # In the order in which everybody locks them, and before what was told of them is read: a
         # claim under way is then seen, or comes after.
         await tx.run(select(_m.c.id).where(_m.c.id.in_(ids)).order_by(_m.c.id).with_for_update())
+    parts = [part for one in finished if (part := parted(one.job, one.outcome)) is not None]
+    if parts and splitting is not None:
+        await splitting.write(tx, parts)
     todo = _Written()
     for one in finished:
         _sort(todo, tx, one)
@@ -135,7 +150,7 @@ def _sort(todo: _Written, tx: Tx, one: Finished) -> None:
     )
     if outcome.kind is OutcomeKind.ACCEPTED:
         todo.accepted.append(one)
-        if job.secret or not one.reports:
+        if job.secret:
             todo.shredded.append(job.message)
     elif outcome.kind is OutcomeKind.REJECTED:
         todo.given_up.append(which)
@@ -167,25 +182,31 @@ def _result(
 async def _accept(tx: Tx, todo: _Written) -> None:
     """A provider took these: what it told of them before it answered counts now."""
     told = await _told_already(tx, todo.accepted)
+    standing = await _standing(tx)
     rows = []
     for one in todo.accepted:
-        message = one.job.message
-        status = told.get((message, one.job.provider), Status.ACCEPTED)
+        job = one.job
+        status = told.get((job.message, job.provider), Status.ACCEPTED)
         rows.append(
-            {"of": message, "attempt": one.job.attempt, "as_": status.value, "when": tx.now}
+            {"of": job.message, "attempt": job.attempt, "as_": status.value, "when": tx.now}
         )
-        if status is not Status.ACCEPTED:
-            todo.shredded.append(message)
+        believed = not (one.keeps or job.provider in standing)
+        if believed and (status is not Status.ACCEPTED or not one.reports):
+            todo.shredded.append(job.message)
     await tx.many(_ACCEPT, rows)
-    left = await _left_meanwhile(tx, [one.job for one in todo.accepted if not one.job.secret])
-    if left:
-        # Whoever left the provider sent again what was accepted by then; these were on their way.
-        accepted = (_m.c.attempt_id == bindparam("attempt")) & (
-            _m.c.status == Status.ACCEPTED.value
-        )
-        elsewhere = (_m.c.id == bindparam("of")) & (_m.c.only != bindparam("but"))
-        values = {"status": Status.QUEUED.value, "next_at": tx.now}
-        await tx.run(update(_m).where(elsewhere, accepted).values(values), left)
+    # Of one that was cut off no word counts; a rest says nothing against what was reported.
+    for which, statuses in ((0, _TAKEN), (1, [Status.ACCEPTED.value])):
+        left = [
+            {"of": job.message, "attempt": job.attempt, "but": job.provider}
+            for job in (one.job for one in todo.accepted)
+            if not job.secret and standing.get(job.provider, (0, 0))[which] >= job.started_at
+        ]
+        if left:
+            # Whoever left the provider sent again what was taken by then; these were on their way.
+            taken = (_m.c.attempt_id == bindparam("attempt")) & _m.c.status.in_(statuses)
+            elsewhere = (_m.c.id == bindparam("of")) & (_m.c.only != bindparam("but"))
+            values = {"status": Status.QUEUED.value, "next_at": tx.now}
+            await tx.run(update(_m).where(elsewhere, taken).values(values), left)
 
 
 async def _told_already(tx: Tx, accepted: Sequence[Finished]) -> dict[tuple[str, str], Status]:
@@ -209,13 +230,8 @@ async def _told_already(tx: Tx, accepted: Sequence[Finished]) -> dict[tuple[str,
     return out
 
 
-async def _left_meanwhile(tx: Tx, jobs: Sequence[Job]) -> list[dict[str, str]]:
-    """Those whose provider was cut off, or went to rest, while their attempt was under way."""
-    states = tables.provider_states.c
-    rows = await tx.tuples(select(states.provider, states.cut_at, states.rested_at))
-    left = {name: max(cut or 0, rested or 0) for name, cut, rested in rows}
-    return [
-        {"of": job.message, "attempt": job.attempt, "but": job.provider}
-        for job in jobs
-        if left.get(job.provider, 0) >= job.started_at
-    ]
+async def _standing(tx: Tx) -> dict[str, tuple[Instant, Instant]]:
+    """Providers that something speaks against: when they were cut off, went to rest."""
+    c = tables.provider_states.c
+    rows = await tx.tuples(select(c.provider, c.cut_at, c.rested_at).where(bodies.in_doubt()))
+    return {name: (cut_at or 0, rested_at or 0) for name, cut_at, rested_at in rows}

@@ -5,11 +5,13 @@ from collections.abc import Collection, Iterable, Sequence, Set
 import msgspec
 from sqlalchemy import Select, func, select
 
-from mailkeep.base.clock import Instant
+from mailkeep.base.clock import HOUR, Instant
 from mailkeep.base.errors import NotFound
+from mailkeep.base.ids import earliest
 from mailkeep.store.database import Tx
 
 from . import tables
+from .bodies import lost
 from .types import Status
 
 
@@ -21,6 +23,7 @@ class ProviderState(msgspec.Struct, frozen=True):
     cut_reason: str
     rested_at: Instant | None
     rest_reason: str
+    doubted_at: Instant | None = None
 
 
 class CaughtMail(msgspec.Struct, frozen=True):
@@ -36,6 +39,23 @@ async def attempted(tx: Tx, message_id: str) -> frozenset[str]:
     """Every provider that a message was ever attempted through, ambiguous sends included."""
     a = tables.attempts
     rows = await tx.all(select(a.c.provider).where(a.c.message_id == message_id))
+    return frozenset(row["provider"] for row in rows)
+
+
+async def took(tx: Tx, messages: Collection[str]) -> frozenset[str]:
+    """Every provider that accepted one of some messages, of which it has not said since that it
+    did not arrive."""
+    a, m = tables.attempts, tables.messages
+    rows = await tx.all(
+        select(a.c.provider)
+        .join(m, m.c.id == a.c.message_id)
+        .where(
+            a.c.message_id.in_(messages),
+            a.c.outcome == "accepted",
+            m.c.status.not_in([Status.BOUNCED.value, Status.GIVEN_UP.value]),
+        )
+        .distinct()
+    )
     return frozenset(row["provider"] for row in rows)
 
 
@@ -79,6 +99,20 @@ async def carried(tx: Tx, providers: Set[str], since: Instant) -> int:
     return int(found or 0)
 
 
+async def hourly(tx: Tx, streams: Set[str], since: Instant) -> list[int]:
+    """How many messages of some streams were taken in, for each hour since an instant that had
+    any. Reads every message since then."""
+    m = tables.messages
+    hour = m.c.created_at / HOUR if tx.is_postgresql else m.c.created_at // HOUR
+    hour = func.floor(hour) if tx.is_postgresql else hour
+    rows = await tx.tuples(
+        select(func.count())
+        .where(m.c.id >= earliest("msg", since), m.c.stream.in_(sorted(streams)), ~m.c.ours)
+        .group_by(hour)
+    )
+    return [int(row[0]) for row in rows]
+
+
 async def overdue(tx: Tx, before: Instant) -> int:
     """How many messages that were due before an instant still wait to be sent."""
     m = tables.messages
@@ -90,18 +124,11 @@ async def overdue(tx: Tx, before: Instant) -> int:
     return int(found or 0)
 
 
-async def unconfirmed(tx: Tx, provider: str, since: Instant) -> int:
-    """How many messages would be sent again if a provider were cut off (``services.cut_off``)."""
-    m = tables.messages
-    found = await tx.value(
-        select(func.count()).where(
-            m.c.provider == provider,
-            m.c.status == Status.ACCEPTED.value,
-            m.c.accepted_at >= since,
-            m.c.only != provider,  # a canary has no elsewhere
-            m.c.id.in_(select(tables.message_bodies.c.message_id)),
-        )
-    )
+async def unconfirmed(tx: Tx, provider: str, since: Instant, *, distrust: bool = False) -> int:
+    """How many messages would be sent again if a provider were left (``services.rest_provider``)
+    or, with ``distrust``, cut off (``services.cut_off``)."""
+    which = lost(provider, since, tx.now, distrust=distrust)
+    found = await tx.value(select(func.count()).select_from(tables.messages).where(which))
     return int(found or 0)
 
 
@@ -128,7 +155,7 @@ async def rest_reason(tx: Tx, provider: str) -> str | None:
 
 
 async def states(tx: Tx) -> dict[str, ProviderState]:
-    """The providers that were ever cut off or rested, by name."""
+    """The providers that were ever cut off, rested or under suspicion, by name."""
     s = tables.provider_states
     return {
         row["provider"]: ProviderState(
@@ -137,6 +164,7 @@ async def states(tx: Tx) -> dict[str, ProviderState]:
             row["reason"],
             row["rested_at"],
             row["rest_reason"] or "",
+            row["doubted_at"],
         )
         for row in await tx.all(select(s))
     }

@@ -4,13 +4,13 @@ A message has one recipient, whose fate is its status; the others get copies. A 
 carries it learns every address in it, those included that a submitted mail only shows.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from mailkeep.base import addresses
-from mailkeep.providers.message import Address
+from mailkeep.providers.message import Address, Shown
 
 from .types import Content, split
 
@@ -43,6 +43,40 @@ def once(content: Content) -> Content:
     return msgspec.structs.replace(
         content, more_to=new(content.more_to), cc=new(content.cc), bcc=new(content.bcc)
     )
+
+
+def without(content: Content, emails: Collection[str]) -> Content:
+    """The content for those who have not got it yet; everybody still sees who stood in it.
+
+    Args:
+        emails: of copies that somebody has taken.
+    """
+
+    def left(people: tuple[Address, ...]) -> tuple[Address, ...]:
+        return tuple(one for one in people if one.email not in emails)
+
+    return msgspec.structs.replace(
+        content,
+        more_to=left(content.more_to),
+        cc=left(content.cc),
+        bcc=left(content.bcc),
+        shown=_shown(content),
+    )
+
+
+def alone(content: Content, email: str) -> Content:
+    """The content as one of those who were to get a copy gets it, as a mail of their own."""
+    people = (*content.more_to, *content.cc, *content.bcc)
+    name = next((one.name for one in people if one.email == email), "")
+    return msgspec.structs.replace(
+        content, to=email, to_name=name, more_to=(), cc=(), bcc=(), shown=_shown(content)
+    )
+
+
+def _shown(content: Content) -> Shown:
+    if content.shown is not None:
+        return content.shown
+    return Shown((Address(content.to, content.to_name), *content.more_to), content.cc)
 
 
 def joined(pseudonyms: Iterable[str]) -> str:

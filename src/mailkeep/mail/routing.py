@@ -1,12 +1,14 @@
 """Which provider carries a message now (pure)."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Literal
 
 import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
 
+from .families import OTHER
+from .fitting import SMALL
 from .health import Breaker
 from .types import RouteSettings
 
@@ -35,19 +37,72 @@ class Busy:
         free: how many more sends each may have under way; one that is missing has no bound.
         stuck: those whose sends under way have no answer for long: like one that rests, left where
             another stands.
+        room: octets of bodies that may be claimed; None: as many as there are.
+        idle: nothing is claimed, so one body may be larger than that.
+
+    Attributes:
+        waits: a body did not fit; no large one is taken before it.
     """
 
-    def __init__(self, free: dict[str, int], stuck: Set[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        free: dict[str, int],
+        stuck: Set[str] = frozenset(),
+        room: int | None = None,
+        *,
+        idle: bool = False,
+    ) -> None:
         self._free = free
         self.stuck = stuck
+        self._room = room
+        self._idle = idle
+        self.waits = False
 
     def full(self, provider: str) -> bool:
         return self._free.get(provider, 1) <= 0
 
-    def take(self, provider: str) -> None:
+    def fits(self, size: int) -> bool:
+        """Whether there is room for a body of that many octets."""
+        if self._room is None or self._idle:
+            return True
+        return size <= self._room and not (self.waits and size > SMALL)
+
+    def take(self, provider: str, size: int = 0) -> None:
         """One more is under way."""
+        self._idle = False
+        if self._room is not None:
+            self._room -= size
         if provider in self._free:
             self._free[provider] -= 1
+
+
+class Trickle:
+    """Whose turn it is among the standbys: counted, for each mailbox family by itself.
+
+    A share that is drawn leaves the small families out for days; counted, every family's mail comes
+    through a standby that has ``warm`` 0.02 once in fifty.
+
+    Args:
+        start: what is on account at the beginning, in [0, 1): else a process that is started
+            anew each day would never come to fifty.
+    """
+
+    def __init__(self, start: float = 0.0) -> None:
+        self._start = start
+        self._credit: dict[tuple[str, str], float] = {}
+
+    def turn(self, family: str, standbys: Sequence[RouteSettings]) -> RouteSettings | None:
+        """Count one more mail of the family; the standby that is to have it, if any."""
+        due, most = None, 1.0 - 1e-9
+        for route in standbys:
+            key = family, route.provider
+            credit = self._credit.get(key, self._start) + route.warm
+            self._credit[key] = credit
+            if credit >= most:
+                due, most = route, credit
+        if due is not None:
+            self._credit[family, due.provider] -= 1.0
+        return due
 
 
 class Go(msgspec.Struct, frozen=True):
@@ -73,6 +128,8 @@ def choose(
     now: Instant,
     resting: Set[str] = frozenset(),
     busy: Busy | None = None,
+    trickle: Trickle | None = None,
+    family: str = OTHER,
 ) -> Go | Wait:
     """Choose a route.
 
@@ -86,6 +143,8 @@ def choose(
             webhook door is shut), everything goes on; and what is for one provider only, as a
             canary is, still goes through it.
         busy: what each provider can take just now.
+        trickle: counts what standbys carry all the same; without it they carry nothing.
+        family: who keeps the recipient's mailbox, see ``families``.
 
     Closed breakers go before probes, providers that have not failed this message before those that
     have, routes with weight before standbys; among equals by weight.
@@ -115,17 +174,12 @@ def choose(
     carrying = [route for route in fresh if route.weight > 0]
     # A standby is for when no other stands, not for when they are busy; and a little always.
     warm = [route for route in fresh if route.weight == 0 < route.warm and breaker(route).closed()]
-    share = sum(route.warm for route in warm) if carrying else 0.0
-    if draw < share:
-        shares = [(route, route.warm) for route in warm if not busy.full(route.provider)]
-        draw /= share
-    else:
-        best = [route for route in carrying or fresh if not busy.full(route.provider)]
-        shares = [(route, route.weight) for route in best]
-        draw = (draw - share) / (1 - share)
-    if not shares:
+    warm = [route for route in warm if carrying and not busy.full(route.provider)]
+    turn = trickle.turn(family, warm) if trickle is not None and warm else None
+    best = [route for route in carrying or fresh if not busy.full(route.provider)]
+    if turn is None and not best:
         return Wait(now + BUSY, "busy")
-    chosen = _by_share(shares, draw)
+    chosen = turn or _by_share([(route, route.weight) for route in best], draw)
     return Go(chosen.provider, probe=not breaker(chosen).closed())
 
 

@@ -11,6 +11,7 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import tables
+from .bodies import requeue_unconfirmed
 from .events import (
     MessageRequeued,
     ProviderCut,
@@ -18,7 +19,7 @@ from .events import (
     ProviderRestored,
     ProviderUnrested,
 )
-from .outbox import STANDING, due, give_up, requeue_unconfirmed
+from .outbox import STANDING, due, give_up
 from .types import Status, StreamSettings
 
 CAUGHT_KEPT = 1000  #: mails in the development mailbox
@@ -27,13 +28,22 @@ _states = tables.provider_states
 
 
 async def cut_off(
-    database: Database, tx: Tx, provider: str, *, by: str, reason: str, since: Instant
+    database: Database,
+    tx: Tx,
+    provider: str,
+    *,
+    by: str,
+    reason: str,
+    since: Instant,
+    distrust: bool = True,
 ) -> int:
     """Cut a provider off: no request to it starts once this has committed.
 
     Args:
         by: who did it, a pseudonymous id.
-        since: what it took from then on and nobody saw arrive is sent again elsewhere.
+        since: what it took from then on and nobody saw arrive is sent again elsewhere, where we
+            still have the body.
+        distrust: what it said arrived, or bounced, is sent again as well: nobody else saw it.
 
     Returns how many messages are sent again.
     """
@@ -43,7 +53,7 @@ async def cut_off(
         .values(provider=provider, **values)
         .on_conflict_do_update(index_elements=["provider"], set_=values)
     )
-    again = await requeue_unconfirmed(tx, provider, since)
+    again = await requeue_unconfirmed(tx, provider, since, distrust=distrust)
     await audit.write(
         tx, by, "cut_provider", {"provider": provider, "reason": reason, "sent_again": again}
     )

@@ -61,11 +61,15 @@ class SmtpConnections:
         try:
             await client.mail(request.mail_from)
             await client.rcpt(request.rcpt_to)
-            refused = [one for one in request.also if not await _takes(client, one)]
+            refused = [
+                (one, said)
+                for one in request.also
+                if (said := await _refuses(client, one)) is not None
+            ]
             handed_over = True
             reply = await smtp_data.send(client, request.data)
             keep = True
-            return _reply(reply.code, reply.message, len(refused))
+            return _reply(reply.code, reply.message, tuple(refused))
         except aiosmtplib.SMTPResponseException as error:
             keep = error.code != 421 and await _reset(client)  # RFC 5321 section 3.8: it hangs up
             return _reply(error.code, error.message)
@@ -114,13 +118,13 @@ async def _connect(client: aiosmtplib.SMTP, request: SmtpRequest) -> Reply | Non
     return None
 
 
-async def _takes(client: aiosmtplib.SMTP, copy: str) -> bool:
-    """Whether the relay takes one who gets a copy; a refusal holds nobody else's mail back."""
+async def _refuses(client: aiosmtplib.SMTP, copy: str) -> SmtpReply | None:
+    """What the relay says against one who gets a copy; it holds nobody else's mail back."""
     try:
         await client.rcpt(copy)
-    except aiosmtplib.SMTPRecipientRefused:
-        return False
-    return True
+    except aiosmtplib.SMTPRecipientRefused as error:
+        return _reply(error.code, error.message)
+    return None
 
 
 async def _reset(client: aiosmtplib.SMTP) -> bool:
@@ -137,7 +141,7 @@ def _where(request: SmtpRequest) -> tuple[str, ...]:
     return (request.host, str(request.port), request.tls, request.username or "", password)
 
 
-def _reply(code: int, message: str, refused: int = 0) -> SmtpReply:
+def _reply(code: int, message: str, refused: tuple[tuple[str, SmtpReply], ...] = ()) -> SmtpReply:
     enhanced, _, rest = message.partition(" ")
     if enhanced.count(".") == 2 and enhanced.replace(".", "").isdigit():
         return SmtpReply(code, enhanced, rest, refused)

@@ -47,6 +47,9 @@ messages = Table(
     Column("content_hash", String(64)),
     Column("ours", Boolean, nullable=False, server_default=false()),  # to a mailbox of our own
     Column("copies", Text, nullable=False, server_default=""),  # pseudonyms, joined with commas
+    Column("copy_of", String(40)),  # the message whose provider would not serve this recipient
+    Column("tags", Text, nullable=False, server_default=""),  # each between two line ends
+    Column("family", String(8), nullable=False, server_default=""),  # who keeps the mailbox
 )
 # What a dispatcher looks for, in the order in which it takes it; done messages are not in it.
 _DUE = messages.c.status.in_(["queued", "sending"])
@@ -63,6 +66,13 @@ Index(
     messages.c.created_at,
     sqlite_where=messages.c.ours,
     postgresql_where=messages.c.ours,
+)
+_COPY = messages.c.copy_of.is_not(None)
+Index(
+    "ix_messages_copy_of",
+    messages.c.copy_of,
+    sqlite_where=_COPY,
+    postgresql_where=_COPY,
 )
 Index("ix_messages_provider", messages.c.provider, messages.c.accepted_at)
 
@@ -126,6 +136,7 @@ claims = Table(
     Column("event", String(20)),
     Column("at_provider", Micros),
     Column("address_id", String(48)),  # whom of the message it is about, where that is known
+    Column("weight", Float, nullable=False, server_default="1.0"),  # less where it came late
 )
 _ABOUT_OURS = claims.c.message_id.is_not(None)
 Index(
@@ -143,6 +154,7 @@ provider_states = Table(
     Column("reason", String(200), nullable=False),
     Column("rested_at", Micros),  # no ordinary mail while another stands; canaries still go
     Column("rest_reason", String(200)),
+    Column("doubted_at", Micros),  # something speaks against it: no word of it destroys a body
 )
 
 api_keys = Table(

@@ -9,6 +9,7 @@ import msgspec
 
 from mailkeep.base.clock import iso, when
 
+from . import lateness
 from .lives import AttemptView, EventView, Life
 from .types import Status
 
@@ -24,12 +25,17 @@ class AttemptOut(msgspec.Struct):
 
 
 class EventOut(msgspec.Struct):
-    """What a provider said of the message, when we heard it, and when it says that it was."""
+    """What a provider said of the message, when we heard it, and when it says that it was.
+
+    ``late``: seconds between the two; ``weight``: what the report counts for that, 0 to 1.
+    """
 
     provider: str
     event: str
     received_at: str
     at_provider: str | None
+    late: float | None
+    weight: float
 
 
 class Listed(msgspec.Struct):
@@ -43,19 +49,23 @@ class Listed(msgspec.Struct):
     expires_at: str
     provider: str | None
     tries: int
+    tags: list[str]
 
 
 class MessageOut(Listed):
     """A message's life; bodies and addresses are never returned.
 
     ``waits_for``, ``next_at``: while it is queued, why it has not left (``due``, ``scheduled``,
-    ``retry``, ``no_route``) and when it is looked at again.
+    ``retry``, ``no_route``) and when it is looked at again. ``copies``: messages of their own, for
+    those whom the provider that took this one would not serve; each names it as ``copy_of``.
     """
 
     waits_for: str | None
     next_at: str | None
     attempts: list[AttemptOut]
     events: list[EventOut]
+    copies: list[str]
+    copy_of: str | None
 
 
 def listed(one: Life) -> Listed:
@@ -69,11 +79,16 @@ def listed(one: Life) -> Listed:
         iso(one.expires_at),
         one.provider,
         one.tries,
+        list(one.tags),
     )
 
 
 def life(
-    one: Life, attempts: Sequence[AttemptView], events: Sequence[EventView], waits_for: str | None
+    one: Life,
+    attempts: Sequence[AttemptView],
+    events: Sequence[EventView],
+    waits_for: str | None,
+    copies: Sequence[str] = (),
 ) -> MessageOut:
     """A message with all that came of it.
 
@@ -88,6 +103,16 @@ def life(
             AttemptOut(a.id, a.provider, iso(a.started_at), a.outcome, a.detail) for a in attempts
         ],
         events=[
-            EventOut(e.provider, e.event, iso(e.received_at), when(e.at_provider)) for e in events
+            EventOut(
+                e.provider,
+                e.event,
+                iso(e.received_at),
+                when(e.at_provider),
+                lateness.late(e.at_provider, e.received_at),
+                round(e.weight, 3),
+            )
+            for e in events
         ],
+        copies=list(copies),
+        copy_of=one.copy_of,
     )

@@ -1,6 +1,7 @@
 """Words and settings of the mail room."""
 
 import enum
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -24,8 +25,9 @@ class RouteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One way out of a stream. A route of weight 0, a standby, is used when no other stands.
 
     Attributes:
-        warm: the share of the mail that a standby carries all the same. Mailbox providers take
-            little from a sender that they do not know; one that nobody uses cannot take over.
+        warm: the share of the mail that a standby carries all the same, of the mail to each family
+            of mailboxes (``families``). Mailbox providers take little from a sender that they do
+            not know; one that nobody uses cannot take over.
     """
 
     provider: str
@@ -42,6 +44,9 @@ class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         concurrency: sends under way at once; each stream has its own, so that a hanging
             connection of one never holds back another.
         expires: seconds after which a message is not worth sending.
+        keep: seconds for which an ordinary body stays after a provider took the mail, whatever is
+            said of it; None: as long as one of which nothing is said. 0: it goes at its provider's
+            word, for mail of which there is much, and of which a little may be lost.
     """
 
     name: str
@@ -50,6 +55,42 @@ class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secret: bool = False
     concurrency: int = 20
     expires: float = 86_400.0
+    keep: float | None = None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether no provider's word destroys an ordinary body."""
+        return not self.secret and (self.keep is None or self.keep > 0)
+
+
+class BounceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where bounces of relays are taken in.
+
+    Attributes:
+        listen: ``host:port`` of a listener for them; "": they come to the canaries' one.
+        host: the name under which servers outside reach it, as the MX records of the return paths
+            say it; "": that of ``public_url``.
+    """
+
+    listen: str = ""
+    host: str = ""
+
+
+class Keeping(msgspec.Struct, frozen=True):
+    """How long ordinary bodies stay, in seconds.
+
+    Attributes:
+        unconfirmed: after a provider took the mail, and nobody said what became of it.
+        given_up: after the time of a mail that was given up; for so long it can be requeued.
+        doubted: after a provider took the mail that is under suspicion, rests or is cut off.
+        streams: after a provider took the mail, whatever is said of it, by stream; those that are
+            missing: as ``unconfirmed``.
+    """
+
+    unconfirmed: float = 3600.0
+    given_up: float = 604_800.0
+    doubted: float = 86_400.0
+    streams: Mapping[str, float] = {}
 
 
 class Content(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -96,6 +137,8 @@ class NewMessage(msgspec.Struct, frozen=True):
         idempotency: ``(caller, key)``: the same pair with the same content is the same message.
         ours: to a mailbox of our own, so nobody is exposed by it: it stays out of the ledger, and
             is forgotten soon.
+        sealed: its body is sealed at rest, as those of secret streams are: for what holds a secret
+            and must be sent again all the same when a provider drops it.
         body: the content as it is stored, where that was written beforehand: a large one is, so
             that nobody waits for it inside a transaction.
     """
@@ -108,6 +151,7 @@ class NewMessage(msgspec.Struct, frozen=True):
     expires_at: Instant | None = None
     idempotency: tuple[str, str] | None = None
     ours: bool = False
+    sealed: bool = False
     body: bytes | None = None
 
 
@@ -121,7 +165,8 @@ class Taken(msgspec.Struct, frozen=True):
 class Job(msgspec.Struct, frozen=True):
     """A claimed message, ready to be sent by the worker that holds its lease.
 
-    ``ask``: its provider may have it already, and is asked first.
+    ``ask``: its provider may have it already, and is asked first. ``size``: of its body, in octets;
+    a large one is not in ``body`` yet: it is read when there is a place to send it from.
     """
 
     message: str
@@ -137,6 +182,7 @@ class Job(msgspec.Struct, frozen=True):
     hour: int | None
     body: bytes
     ask: bool = False
+    size: int = 0
 
 
 def split(joined: str) -> tuple[str, ...]:

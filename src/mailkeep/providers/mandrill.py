@@ -22,6 +22,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from . import mandrill_calls, outgoing, replies, webhooks
+from .allowance import Allowance, number
 from .errors import ForgedWebhook, MalformedWebhook
 from .message import OutgoingMessage
 from .types import (
@@ -31,6 +32,7 @@ from .types import (
     ClaimKind,
     HttpReply,
     HttpRequest,
+    OfCopy,
     Outcome,
     OutcomeKind,
     ProviderConfig,
@@ -161,6 +163,23 @@ class Mandrill(CannotBeAsked):
             )
         return replies.of_status(reply)
 
+    def ask_allowance(self, config: ProviderConfig) -> HttpRequest:
+        """``POST /users/info.json``; see `allowance.Tells`."""
+        url = outgoing.endpoint(config, DEFAULT_BASE_URL, "/users/info.json")
+        body = msgspec.json.encode({"key": outgoing.key_of(config.secret)})
+        return HttpRequest("POST", url, _HEADERS, body)
+
+    def allowance(self, reply: Reply) -> Allowance | None:
+        """Read ``{reputation, hourly_quota, backlog}``."""
+        body = replies.body_of(reply) if isinstance(reply, HttpReply) else None
+        if not isinstance(reply, HttpReply) or reply.status != 200 or not isinstance(body, dict):
+            return None
+        return Allowance(
+            number(body.get("hourly_quota")),
+            number(body.get("backlog")),
+            number(body.get("reputation")),
+        )
+
     def verify(self, config: ProviderConfig, request: WebhookRequest) -> VerifiedRequest:
         """Check ``X-Mandrill-Signature``: HMAC-SHA1 over the URL and the sorted form fields.
 
@@ -212,16 +231,20 @@ def _read_error(reply: HttpReply, error: dict[str, object]) -> Outcome:
 
 
 def _read_items(reply: HttpReply, items: list[dict[str, object]], to: Sequence[str]) -> Outcome:
-    """The one recipient's outcome; of the copies, how many were not taken."""
+    """The one recipient's outcome, and each copy's."""
     if len(items) == 1:
         return _read_status(reply, items[0])
     first = to[0].lower()
     mine = [one for one in items if replies.lower(one.get("email")) == first]
     if len(mine) != 1:
         return replies.outcome(OutcomeKind.AMBIGUOUS, reply, "the recipient is not answered for")
-    others = [_read_status(reply, one).kind for one in items if one is not mine[0]]
-    refused = sum(kind is not OutcomeKind.ACCEPTED for kind in others)
-    return replies.with_refused(_read_status(reply, mine[0]), refused)
+    named = {one.lower(): one for one in to[1:]}
+    copies = [
+        OfCopy(named[email], _read_status(reply, one).kind)
+        for one in items
+        if one is not mine[0] and (email := replies.lower(one.get("email"))) in named
+    ]
+    return replies.with_copies(_read_status(reply, mine[0]), copies)
 
 
 def _read_status(reply: HttpReply, item: dict[str, object]) -> Outcome:

@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from . import outgoing, replies, webhooks
+from .allowance import Allowance
 from .message import Address, Attachment, OutgoingMessage
 from .mime import header_value, mailbox, message_id
 from .types import (
@@ -29,6 +30,7 @@ from .types import (
     ClaimKind,
     HttpReply,
     HttpRequest,
+    OfCopy,
     Outcome,
     OutcomeKind,
     ProviderConfig,
@@ -207,6 +209,18 @@ class Postmark:
         count = body.get("TotalCount") if isinstance(body, dict) else None
         return count > 0 if isinstance(count, int) and not isinstance(count, bool) else None
 
+    def ask_allowance(self, config: ProviderConfig) -> HttpRequest:
+        """``GET /server``; see `allowance.Tells`. Postmark has no quota that its API would tell."""
+        url = outgoing.endpoint(config, DEFAULT_BASE_URL, "/server")
+        return HttpRequest("GET", url, _headers(config), b"")
+
+    def allowance(self, reply: Reply) -> Allowance | None:
+        """Read ``{DeliveryType}``: a server in the sandbox delivers nothing."""
+        body = replies.body_of(reply) if isinstance(reply, HttpReply) else None
+        if not isinstance(reply, HttpReply) or reply.status != 200 or not isinstance(body, dict):
+            return None
+        return Allowance(sends=body.get("DeliveryType") != "Sandbox")
+
     def verify(self, config: ProviderConfig, request: WebhookRequest) -> VerifiedRequest:
         """Check the shared secret. It covers no body: who learns it can write what he likes."""
         body = webhooks.bounded(request, self.capabilities.max_webhook)
@@ -253,27 +267,33 @@ def _read_accepted(reply: HttpReply, body: dict[str, object], to: Sequence[str])
     text = body.get("Message")
     text = text[:500] if isinstance(text, str) else ""
     message = replies.identifier(body.get("MessageID"))
-    refused = _not_delivered(text, to)
-    if refused is None:
-        return replies.outcome(OutcomeKind.SUPPRESSED_THERE, reply, "inactive recipient")
+    left_out, copies = _not_delivered(text, to)
+    if left_out:
+        suppressed = OutcomeKind.SUPPRESSED_THERE
+        said = replies.outcome(suppressed, reply, "inactive recipient")
+        # It took the mail for the others, so they need not get it twice.
+        return msgspec.structs.replace(said, copies=copies)
     if _TEST_TOKEN.search(text):
         return replies.outcome(OutcomeKind.UNAUTHORISED, reply, "a test token; nothing is sent")
     if message is None:
         return replies.outcome(OutcomeKind.AMBIGUOUS, reply, "accepted without an id")
     taken = replies.outcome(OutcomeKind.ACCEPTED, reply, "accepted", provider_message_id=message)
-    return replies.with_refused(taken, refused)
+    return replies.with_copies(taken, copies)
 
 
-def _not_delivered(text: str, to: Sequence[str]) -> int | None:
-    """How many copies they say they hold back; None when it is the one recipient's, or unclear."""
+def _not_delivered(text: str, to: Sequence[str]) -> tuple[bool, tuple[OfCopy, ...]]:
+    """(whether they hold back the one recipient's mail, or it is unclear whose; the copies)."""
     found = _NOT_DELIVERED.search(text)
     if found is None:
-        return 0
+        return False, ()
     # ... to these inactive addresses: one, another.
     listed = text[found.end() :].rpartition(":")[2]
     named = {one.strip(" .").lower() for one in listed.split(",")}
-    copies = sum(one.lower() in named for one in to[1:])
-    return copies if copies and to[0].lower() not in named else None
+    if not any(one.lower() in named for one in to):
+        return True, ()
+    out, taken = OutcomeKind.SUPPRESSED_THERE, OutcomeKind.ACCEPTED
+    copies = tuple(OfCopy(one, out if one.lower() in named else taken) for one in to[1:])
+    return to[0].lower() in named, copies
 
 
 def _claim(verified: VerifiedRequest, event: dict[str, object]) -> Claim:

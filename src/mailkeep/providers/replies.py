@@ -5,13 +5,21 @@ and nothing of a body gets into a detail.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Final, NoReturn
 
 import msgspec
 
-from .types import MAX_REPLY, HttpReply, Outcome, OutcomeKind, SmtpReply, TransportFailure
+from .types import (
+    MAX_REPLY,
+    HttpReply,
+    OfCopy,
+    Outcome,
+    OutcomeKind,
+    SmtpReply,
+    TransportFailure,
+)
 
 _LONGEST_WAIT: Final = 3600.0
 _ID_LIMIT: Final = 200
@@ -86,11 +94,11 @@ def outcome(
     )
 
 
-def with_refused(said: Outcome, refused: int) -> Outcome:
-    """The same outcome, which also says how many of the copies were not taken."""
-    if refused <= 0:
-        return said
-    return msgspec.structs.replace(said, detail=f"{said.detail}; {refused} of the copies refused")
+def with_copies(said: Outcome, copies: Sequence[OfCopy]) -> Outcome:
+    """The same outcome, which also says what came of the copies."""
+    refused = sum(one.kind is not OutcomeKind.ACCEPTED for one in copies)
+    detail = f"{said.detail}; {refused} of the copies refused" if refused else said.detail
+    return msgspec.structs.replace(said, detail=detail, copies=tuple(copies))
 
 
 def lower(value: object) -> str | None:

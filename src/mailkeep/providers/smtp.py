@@ -31,10 +31,12 @@ from .types import (
     Capabilities,
     Claim,
     HttpReply,
+    OfCopy,
     Outcome,
     OutcomeKind,
     ProviderConfig,
     Reply,
+    SmtpReply,
     SmtpRequest,
     TransportFailure,
     VerifiedRequest,
@@ -192,27 +194,29 @@ class Smtp(CannotBeAsked):
 
     def read(self, reply: Reply, to: Sequence[str] = ()) -> Outcome:
         """Read the reply that ended the transaction, at whatever step it came."""
-        del to  # the relay says of each recipient by itself whether it takes it
         if isinstance(reply, TransportFailure):
             return replies.of_transport(reply)
         if isinstance(reply, HttpReply):
             return replies.of_wrong_protocol(reply)
-        text = reply.text[:1000]
-        enhanced = _ENHANCED.match(reply.enhanced) or _ENHANCED.match(text)
-        kind = _kind(reply.code, enhanced, text)
+        kind, enhanced = _said(reply)
         shown = [str(reply.code if 0 < reply.code < 1000 else 0)]
         if enhanced is not None:
             shown.append(enhanced[0])
         queue_id = None
         if kind is OutcomeKind.ACCEPTED:
-            found = (pattern.search(text) for pattern in _QUEUE_IDS)
+            found = (pattern.search(reply.text[:1000]) for pattern in _QUEUE_IDS)
             queue_id = next((match[1] for match in found if match), None)
         said = Outcome(
             kind,
             f"SMTP {' '.join(shown)}: {kind.value.replace('_', ' ')}",
             provider_message_id=queue_id,
         )
-        return replies.with_refused(said, reply.refused)
+        if kind is not OutcomeKind.ACCEPTED:
+            return said  # nobody got it
+        # The relay says of each recipient by itself whether it takes it.
+        refused = {email: _said(one)[0] for email, one in reply.refused}
+        everybody = dict.fromkeys(to[1:], OutcomeKind.ACCEPTED) | refused
+        return replies.with_copies(said, [OfCopy(*one) for one in everybody.items()])
 
     def verify(self, config: ProviderConfig, request: WebhookRequest) -> VerifiedRequest:
         """Refuse: an SMTP relay has no webhooks, so whatever comes as one is forged."""
@@ -223,6 +227,13 @@ class Smtp(CannotBeAsked):
         """Refuse: see `verify`."""
         del verified
         raise MalformedWebhook(f"{config.name} is an SMTP relay, which sends no webhooks")
+
+
+def _said(reply: SmtpReply) -> tuple[OutcomeKind, re.Match[str] | None]:
+    """(what a reply means, its enhanced code)."""
+    text = reply.text[:1000]
+    enhanced = _ENHANCED.match(reply.enhanced) or _ENHANCED.match(text)
+    return _kind(reply.code, enhanced, text), enhanced
 
 
 def _kind(code: int, enhanced: re.Match[str] | None, text: str) -> OutcomeKind:

@@ -87,7 +87,7 @@ class HttpReply(Quiet, frozen=True):
 class SmtpReply(Quiet, frozen=True):
     """The reply that ended the transaction, at whatever step; ``enhanced`` may be empty.
 
-    ``refused``: how many of those who were to get a copy the relay would not have.
+    ``refused``: whom of those who were to get a copy the relay would not have, and what it said.
     """
 
     _shown = ("code", "enhanced")
@@ -95,7 +95,7 @@ class SmtpReply(Quiet, frozen=True):
     code: int
     enhanced: str
     text: str
-    refused: int = 0
+    refused: "tuple[tuple[str, SmtpReply], ...]" = ()
 
 
 class TransportFailure(msgspec.Struct, frozen=True):
@@ -161,18 +161,32 @@ _BLAMES: Final = frozenset(
 )
 
 
+class OfCopy(Quiet, frozen=True):
+    """What came of the mail for one who was to get a copy, where the provider says so.
+
+    ``email`` is as the request named it.
+    """
+
+    _shown = ("kind",)
+
+    email: str
+    kind: OutcomeKind
+
+
 class Outcome(msgspec.Struct, frozen=True):
-    """How an attempt ended, as the provider tells it.
+    """How an attempt ended for the message's one recipient, as the provider tells it.
 
     ``detail`` is made of our words, known error names and numbers, never of the provider's free
     text: that quotes recipients. A ``provider_message_id`` on anything but ACCEPTED means that the
     provider keeps a copy, and may send it later. ``retry_after`` is in seconds, an hour at most.
+    ``copies``: what is known of the others; one that is missing had the same fate.
     """
 
     kind: OutcomeKind
     detail: str
     provider_message_id: str | None = None
     retry_after: float | None = None
+    copies: tuple[OfCopy, ...] = ()
 
 
 class ClaimKind(enum.StrEnum):
@@ -346,7 +360,7 @@ class Provider(Protocol):
 
         Args:
             to: the addresses that the request named, the one recipient first; empty for a mail
-                without copies. What becomes of a copy shows in the detail only.
+                without copies.
         """
         ...
 

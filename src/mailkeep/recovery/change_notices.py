@@ -54,7 +54,7 @@ class ChangeNotices:
                     provider = "".join(only)
                     denial = await changes.denial(tx, fact.change, point.id, provider)
                 content = change_mails.held(context.house, point.address, told, denial)
-                await self._notices.mail(tx, content, only)
+                await self._notices.mail(tx, content, only, sealed=denial is not None)
         await changes.told(tx, fact.change)
 
     async def on_stopped(self, tx: Tx, recorded: Recorded) -> None:

@@ -26,7 +26,7 @@ from mailkeep.trust.graph import TrustGraph
 from . import tables
 from .events import RecoveryVoided
 from .mails import House
-from .types import RecoverySettings, State
+from .types import UNDER_WAY, RecoverySettings, State
 
 #: Outcomes after which a proof is minted for another route, if one stands.
 REFUSED = frozenset(
@@ -156,7 +156,7 @@ class Context:
         """End a recovery that has not been completed; False when it had ended already."""
         ended = await tx.run(
             update(_r)
-            .where(_r.c.id == recovery, _r.c.state.in_([State.ASKED.value, State.OPEN.value]))
+            .where(_r.c.id == recovery, _r.c.state.in_(UNDER_WAY))
             .values(state=State.VOID.value, why=why, ended_at=tx.now, due_at=None)
         )
         if not ended:

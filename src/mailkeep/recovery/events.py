@@ -64,19 +64,74 @@ class StoppedByFactor(Fact, frozen=True):
 
 @fact("recovery.completed")
 class RecoveryCompleted(Fact, frozen=True):
-    """A new password was written, or a verdict made for an application, by ``browser``."""
+    """A new password was written, or a verdict made for an application, by ``browser``.
+
+    ``risk``: how badly it fits the account's history, in nats. ``held``: after a hold.
+    ``degraded``: both proofs went over one route, since no other stood.
+    """
 
     recovery: str
     account: str
     factor: bool
     browser: str
+    risk: float = 0.0
+    held: bool = False
+    degraded: bool = False
+
+
+@fact("recovery.held")
+class RecoveryHeld(Fact, frozen=True):
+    """Both proofs came, and its owner has ``seconds`` to stop it. ``reasons``: why."""
+
+    recovery: str
+    account: str
+    browser: str
+    seconds: float
+    reasons: tuple[str, ...]
+    risk: float
+
+
+@fact("recovery.hold_begun")
+class HoldBegun(Fact, frozen=True):
+    """Notices of a hold have left over independent routes: it ends at ``until``."""
+
+    recovery: str
+    account: str
+    until: int
+
+
+@fact("recovery.hold_lengthened")
+class HoldLengthened(Fact, frozen=True):
+    """A held recovery was denied when the day's denials were used up: it waits for longer."""
+
+    recovery: str
+    account: str
+    seconds: float
+
+
+@fact("recovery.guessing")
+class Guessing(Fact, frozen=True):
+    """More wrong codes than ``limit`` came within ``seconds``, for whatever accounts."""
+
+    limit: int
+    seconds: float
+
+
+@fact("recovery.degraded")
+class RecoveryDegraded(Fact, frozen=True):
+    """Both proofs of a recovery go over ``provider``: no second route stands, and nothing is held
+    against this one."""
+
+    recovery: str
+    account: str
+    provider: str
 
 
 @fact("recovery.voided")
 class RecoveryVoided(Fact, frozen=True):
     """A recovery can no longer be completed. ``why``: denied, expired, superseded, provider_cut,
-    tries_used_up, dependent_proofs, completed_another, password_changed, address_changed,
-    restored."""
+    tries_used_up, dependent_proofs, suspect_route, password_changed, address_changed,
+    notices_unproven, completed_another, restored."""
 
     recovery: str
     account: str

@@ -7,6 +7,7 @@ from html import escape
 import msgspec
 
 from mailkeep.base import tokens
+from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from mailkeep.mail.types import Content
 
 from .types import ProofKind, RecoverySettings
@@ -45,6 +46,26 @@ class House(msgspec.Struct, frozen=True):
             html=f'<!doctype html><html lang="en"><body>{body}</body></html>',
         )
 
+
+def span(seconds: float) -> str:
+    """A time in words, rounded up to a whole unit, so that nobody comes back too early."""
+    micros = max(1, round(seconds * SECOND))
+    for unit, one, many in (
+        (DAY, "a day", "days"),
+        (HOUR, "an hour", "hours"),
+        (MINUTE, "a minute", "minutes"),
+        (SECOND, "a second", "seconds"),
+    ):
+        if micros >= unit and (micros % unit == 0 or micros >= 2 * unit or unit == SECOND):
+            count = -(-micros // unit)
+            return one if count == 1 else f"{count} {many}"
+    return "a second"
+
+
+_LOST = (
+    ", and says that your second factor is lost. Whoever reads your mail could say the same: if "
+    "nobody stops this, every second factor is removed."
+)
 
 #: Writes a notice: (house, address, denial secret) to what the owner reads.
 Notice = Callable[[House, str, str], Content]
@@ -92,7 +113,29 @@ def completed(house: House, to: str, denial: str) -> Content:
             ),
             (
                 f"This was not you? Say so: {house.page('/deny', denial)}\nThe account is then "
-                "closed to everybody for an hour, and we look into it."
+                f"closed for {span(house.settings.freeze)}, or until a fresh reset with two new "
+                "mails, and we look into it."
+            ),
+        ],
+    )
+
+
+def held(house: House, to: str, denial: str, length: Instant, *, lost: bool) -> Content:
+    """The notice of a hold: there is time to stop it (SP 800-63B-4 section 4.2.3)."""
+    return house.write(
+        to,
+        "Your password is about to be reset",
+        [
+            (
+                f"Somebody has the link and the code to reset the password of {house.account}"
+                f"{_LOST if lost else '.'} The "
+                f"password can be changed after {span(length / SECOND)}, counted from when this "
+                "notice has left over two carriers, and not before."
+            ),
+            f"This was not you? Stop it now: {house.page('/deny', denial)}",
+            (
+                "If it was you, there is nothing to do: come back to the browser in which you gave "
+                "the link and the code when the time is over."
             ),
         ],
     )
@@ -173,7 +216,7 @@ def changed(house: House, to: str, what: str) -> Content:
         to,
         "Your account was changed",
         [
-            f"In your account, {what}, by somebody who was signed in.",
+            f"In your account: {what}. Somebody did this who was signed in, or was signing in.",
             f"This was not you? Reset the password now: {house.page('/recover')}",
         ],
     )

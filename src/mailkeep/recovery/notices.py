@@ -1,13 +1,19 @@
-"""Owners are told what happened to their accounts, at every address (SP 800-63B-4 section 4.6)."""
+"""Owners are told what happened to their accounts, at every address (SP 800-63B-4 section 4.6).
+
+Security: a notice that can be denied carries a secret, so it is sealed at rest like a proof; it is
+kept until its arrival is reported all the same, since an account can be suspended behind a 200.
+"""
+
+from collections.abc import Set
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts.events import FactorBound, SubjectChangeHeld
+from mailkeep.accounts.events import FactorReminderDue, SubjectChangeHeld
 from mailkeep.base.clock import iso
 from mailkeep.events.types import Recorded
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Tx
 
-from . import mails, policy
+from . import factor_words, mails, policy
 from .context import Context
 
 
@@ -21,13 +27,32 @@ class Notices:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def tell(self, tx: Tx, account: str, recovery: str, write: mails.Notice) -> None:
-        """Tell of a recovery; each mail carries a way to say: this was not me."""
+    async def tell(
+        self,
+        tx: Tx,
+        account: str,
+        recovery: str,
+        write: mails.Notice,
+        *,
+        without: Set[str] = frozenset(),
+    ) -> list[tuple[str, str]]:
+        """Tell of a recovery; each mail carries a way to say: this was not me.
+
+        Args:
+            without: providers over which this was told already ("": over any).
+
+        Returns the messages, each with the only provider that may carry it ("": any).
+        """
+        out = []
+        ways = [only for only in await self.ways(tx) if "".join(only) not in without]
         house = await self._context.house_of(tx, account)
         for point in await accounts.contact_points(tx, account):
-            for only in await self.ways(tx):
-                denial = await self._context.denial(tx, recovery, "".join(only))
-                await self.mail(tx, write(house, point.address, denial), only)
+            for only in ways:
+                provider = "".join(only)
+                denial = await self._context.denial(tx, recovery, provider)
+                content = write(house, point.address, denial)
+                out.append((await self.mail(tx, content, only, sealed=True), provider))
+        return out
 
     async def on_change_held(self, tx: Tx, recorded: Recorded) -> None:
         """An application wants changed what recovers a user: they are told where they were reached
@@ -41,24 +66,32 @@ class Notices:
             return  # it has ended meanwhile
         await subjects.told(tx, change)
         house = await self._context.house_of(tx, fact.account)
+        until = iso(fact.due)[:16].replace("T", " ")
         for point in await accounts.contact_points(tx, fact.account):
             for only in await self.ways(tx):
                 secret = await subjects.stop_secret(tx, change, "".join(only))
-                content = mails.change_held(
-                    house, point.address, fact.what, secret, iso(fact.due)[:16].replace("T", " ")
-                )
-                await self.mail(tx, content, only)
+                content = mails.change_held(house, point.address, fact.what, secret, until)
+                await self.mail(tx, content, only, sealed=True)
 
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:
         """A factor was changed by who was signed in (ASVS 6.3.7)."""
         fact = recorded.fact
-        if not isinstance(fact, FactorBound):
+        what = factor_words.what(fact)
+        account = getattr(fact, "account", None)
+        if what is None or account is None:
             return
-        what = "a second factor was added"
-        for point in await accounts.contact_points(tx, fact.account):
+        for point in await accounts.contact_points(tx, account):
             content = mails.changed(self._context.house, point.address, what)
             for only in await self.ways(tx):
                 await self.mail(tx, content, only)
+
+    async def on_reminder(self, tx: Tx, recorded: Recorded) -> None:
+        """An account without a second factor is reminded, at its first address."""
+        fact = recorded.fact
+        if isinstance(fact, FactorReminderDue):
+            for point in (await accounts.contact_points(tx, fact.account))[:1]:
+                content = factor_words.reminder(self._context.house, point.address, fact)
+                await self.mail(tx, content, ())
 
     async def ways(self, tx: Tx) -> tuple[tuple[str, ...], ...]:
         """Two independent routes where two stand: the party that a thief came through must not be
@@ -69,7 +102,9 @@ class Notices:
         )
         return ((),) if pair is None else ((pair.link,), (pair.code,))
 
-    async def mail(self, tx: Tx, content: Content, only: tuple[str, ...]) -> None:
+    async def mail(
+        self, tx: Tx, content: Content, only: tuple[str, ...], *, sealed: bool = False
+    ) -> str:
         context = self._context
-        new = NewMessage(context.settings.notices, content, only=only)
-        await context.intake.accept(tx, context.intake.check(new))
+        new = NewMessage(context.settings.notices, content, only=only, sealed=sealed)
+        return await context.intake.accept(tx, context.intake.check(new))

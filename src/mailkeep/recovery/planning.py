@@ -28,8 +28,8 @@ from mailkeep.store.database import Tx
 
 from . import mails, policy, tables
 from .context import Context, Row
-from .events import ProofSent, ProofVoided, RecoveryRequested
-from .types import ProofKind, State
+from .events import ProofSent, ProofVoided, RecoveryDegraded, RecoveryRequested
+from .types import LIVE, ProofKind, State, WhenAlone
 
 log = structlog.get_logger(__name__)
 
@@ -81,9 +81,11 @@ class Planner:
             standing = await context.standing(tx)
             now = tx.now
         possible = policy.plan(context.routes, standing, context.independent, 0.0) is not None
+        degrades = context.settings.when_alone is WhenAlone.DEGRADE
         settled = 0
         for row in due:
-            if row["state"] == State.ASKED and not possible and row["expires_at"] > now:
+            waits = row["state"] == State.ASKED and not possible and row["expires_at"] > now
+            if waits and not degrades:
                 await self._put_back(row["id"], WAIT)
                 continue
             try:
@@ -120,7 +122,7 @@ class Planner:
             if row is None:
                 return False
             await tx.run(update(_r).where(_r.c.id == recovery).values(due_at=None))
-            if row["state"] == State.OPEN:
+            if row["state"] in LIVE:
                 await self._replace(tx, row, minted)
             elif row["state"] == State.ASKED:
                 await self._open(tx, row, minted)
@@ -131,17 +133,18 @@ class Planner:
         context, recovery = self._context, row["id"]
         point = await accounts.for_recovery(tx, row["address_key"], row["application"])
         account = None if point is None else point.account
+        pair = await self._pair(tx, account)
+        if pair is None and row["expires_at"] > tx.now:
+            # What stood a moment ago has gone: as if it had been looked at then.
+            await tx.run(update(_r).where(_r.c.id == recovery).values(due_at=tx.now + WAIT))
+            return
         fact = RecoveryRequested(
             recovery, account, row["address_key"], row["network"], row["asked_by"]
         )
         await record(context.database, tx, fact)
         known = account is not None and await accounts.knows_browser(tx, account, row["asked_by"])
-        pair = None
         why = await self._refusal(tx, account, row["expires_at"], known=known)
-        if why is None:
-            standing = await context.standing(tx)
-            pair = policy.plan(context.routes, standing, context.independent, _draw())
-            why = None if pair is not None else "no_routes"
+        degraded = pair is not None and pair.link == pair.code
         state = State.NOTHING if why is not None else State.OPEN
         await tx.run(
             update(_r)
@@ -151,14 +154,34 @@ class Planner:
                 why=why,
                 account_id=account,
                 known_browser=known,
+                degraded=degraded,
                 ended_at=None if why is None else tx.now,
             )
         )
         if why is not None or point is None or pair is None:
             return
         await self._void_same_browser(tx, recovery, point.account, row["asked_by"])
+        if degraded:
+            fact_of = RecoveryDegraded(recovery, point.account, pair.link)
+            await record(context.database, tx, fact_of)
         for kind, provider in ((ProofKind.LINK, pair.link), (ProofKind.CODE, pair.code)):
             await self._send(tx, recovery, point, kind, provider, minted[kind])
+
+    async def _pair(self, tx: Tx, account: str | None) -> policy.Pair | None:
+        """The routes of the two proofs. Both over one only where the house wants it, nothing is
+        held against that route, no campaign is on, and the account's class asks for no more."""
+        context = self._context
+        standing = await context.standing(tx)
+        pair = policy.plan(context.routes, standing, context.independent, _draw())
+        if pair is not None or context.settings.when_alone is not WhenAlone.DEGRADE:
+            return pair
+        if account is not None:
+            view = await accounts.account(tx, account)
+            if context.accounts.classes.of(view.account_class).recovery_hold:
+                return None
+        s = tables.suspicions
+        doubted = {row["provider"] for row in await tx.all(select(s.c.provider).distinct())}
+        return None if "" in doubted else policy.alone(context.routes, standing, doubted)
 
     async def _refusal(
         self, tx: Tx, account: str | None, expires_at: Instant, *, known: bool
@@ -180,24 +203,26 @@ class Planner:
                 (f"{lane} daily", settings.daily, DAY),
             )
         ]
-        return "limit" if not all(within) and await self._usable(tx, account) else None
+        usable = await self._usable(tx, account)
+        within.append(usable < settings.live)
+        return "limit" if usable and not all(within) else None
 
-    async def _usable(self, tx: Tx, account: str) -> bool:
-        """Whether the owner has mails in hand that still do: both proofs live, with time to use
-        them. While there are none, no limit may keep the next ones back."""
+    async def _usable(self, tx: Tx, account: str) -> int:
+        """How many recoveries the owner has mails of that still do: both proofs live, with time to
+        use them. While there are none, no limit may keep the next ones back."""
         live = (
             select(_p.c.recovery_id)
             .join(_r, _r.c.id == _p.c.recovery_id)
             .where(
                 _r.c.account_id == account,
-                _r.c.state == State.OPEN.value,
+                _r.c.state.in_(LIVE),
                 _p.c.voided_at.is_(None),
                 _p.c.expires_at > tx.now + ENOUGH,
             )
             .group_by(_p.c.recovery_id)
             .having(func.count(_p.c.kind.distinct()) == len(KINDS))
         )
-        return await tx.value(live.limit(1)) is not None
+        return len(await tx.all(live))
 
     async def _void_same_browser(self, tx: Tx, recovery: str, account: str, browser: str) -> None:
         """Who asks again in one browser means the newest; others' recoveries are left alone."""
@@ -205,7 +230,7 @@ class Planner:
             select(_r.c.id).where(
                 _r.c.account_id == account,
                 _r.c.asked_by == browser,
-                _r.c.state == State.OPEN.value,
+                _r.c.state.in_(LIVE),
                 _r.c.id != recovery,
                 _r.c.id.not_in(
                     select(_p.c.recovery_id).join(

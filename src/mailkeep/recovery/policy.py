@@ -78,3 +78,18 @@ def replacement(
         and independent({route.provider}, other)
     ]
     return max(fit, key=lambda route: route.weight).provider if fit else None
+
+
+def alone(
+    routes: Sequence[RouteSettings], standing: Collection[str], doubted: Collection[str]
+) -> Pair | None:
+    """One route for both proofs, for houses that rather degrade than wait; None when there is none.
+
+    Args:
+        doubted: providers that something is held against; one that is doubted never carries both.
+    """
+    fit = [one for one in routes if one.provider in standing and one.provider not in doubted]
+    if not fit:
+        return None
+    chosen = max(fit, key=lambda route: route.weight).provider
+    return Pair(chosen, chosen)

@@ -16,17 +16,18 @@ from sqlalchemy.engine import RowMapping
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle
 from mailkeep.base import tokens
-from mailkeep.base.clock import MINUTE, SECOND
+from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND
 from mailkeep.base.errors import Conflict, TooMany
 from mailkeep.events.log import record
 from mailkeep.store.database import Tx
 
 from . import tables
 from .context import Context
-from .events import ProofFailed, ProofRedeemed
-from .types import Progress, ProofKind, State
+from .events import Guessing, ProofFailed, ProofRedeemed
+from .holds import Holds
+from .types import LIVE, Progress, ProofKind, State
 
-_r, _p, _x = tables.recoveries, tables.proofs, tables.redemptions
+_r, _p, _x, _h = tables.recoveries, tables.proofs, tables.redemptions, tables.holds
 
 #: Recoveries of one browser that a typed code is compared with. Always as many comparisons are
 #: made: the time must not tell how many there are, and so not whether an account is among them.
@@ -41,10 +42,12 @@ class Proving:
 
     Args:
         context: the services of the room.
+        holds: what waits.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, holds: Holds) -> None:
         self._context = context
+        self._holds = holds
 
     async def link(self, browser: str, network: str, secret: str) -> None:
         """Redeem a link's secret in this browser.
@@ -98,6 +101,7 @@ class Proving:
                 recovery = rows[0]["recovery_id"] if rows else None
                 fact = ProofFailed(recovery, ProofKind.CODE.value, "wrong")
                 await record(context.database, tx, fact)
+                await self._guessed(tx)
         if not taken:
             raise Conflict(_WRONG, field="code")
 
@@ -109,13 +113,15 @@ class Proving:
     async def state(self, tx: Tx, browser: str) -> tuple[Progress, list[RowMapping]]:
         """The progress, and the proofs that it rests on."""
         since = tx.now - round(self._context.settings.finish_within * SECOND)
+        # What was shown before a hold began counts to the end of it.
+        held = select(_h.c.recovery_id).where(_h.c.browser == browser)
         rows = await tx.all(
             _proof_and_recovery()
             .join(_x, (_x.c.proof_id == _p.c.id) & (_x.c.browser == browser))
             .where(
-                _x.c.at > since,
+                (_x.c.at > since) | _r.c.id.in_(held),
                 _p.c.voided_at.is_(None),
-                _r.c.state == State.OPEN.value,
+                _r.c.state.in_(LIVE),
                 _r.c.expires_at > tx.now,
             )
             .order_by(_x.c.at.desc())
@@ -130,12 +136,30 @@ class Proving:
         kinds = given[recovery]
         both = len(kinds) == len(ProofKind)
         one = next(iter(kinds.values()))
-        factor = both and await accounts.has_factor(tx, one["account_id"])
+        account = one["account_id"]
+        hold = await self._holds.view(tx, recovery, browser)
+        bound = both and await accounts.has_factor(tx, account)
+        lost = hold is not None and hold.lost
+        bound = bound and not lost
+        asked = bound and not (hold is not None and hold.factor)
+        link, code = ProofKind.LINK.value in kinds, ProofKind.CODE.value in kinds
         progress = Progress(
-            *(recovery, ProofKind.LINK.value in kinds, ProofKind.CODE.value in kinds, factor),
+            *(recovery, account, link, code, asked, bound),
+            hold=hold,
             application=one["application"],
         )
         return progress, list(kinds.values())
+
+    async def ended(self, tx: Tx, browser: str) -> str | None:
+        """Why the newest recovery that this browser held is over; None when it holds none."""
+        row = await tx.one(
+            select(_r.c.state, _r.c.why)
+            .join(_h, _h.c.recovery_id == _r.c.id)
+            .where(_h.c.browser == browser)
+            .order_by(_h.c.held_at.desc())
+            .limit(1)
+        )
+        return None if row is None or row["state"] != State.VOID else str(row["why"])
 
     async def _candidates(self, browser: str, network: str) -> list[RowMapping]:
         """Codes that this browser may mean, each with one try taken."""
@@ -154,12 +178,13 @@ class Proving:
                     _p.c.kind == ProofKind.CODE.value,
                     _p.c.voided_at.is_(None),
                     _p.c.expires_at > tx.now,
-                    _r.c.state == State.OPEN.value,
+                    _r.c.state.in_(LIVE),
                     (_r.c.asked_by == browser) | _r.c.id.in_(linked),
                 )
                 .order_by(_p.c.id.desc())
                 .limit(CANDIDATES)
             )
+            shown = {one["recovery_id"] for one in await tx.all(linked)}
             kept = []
             for place in range(CANDIDATES):
                 # Counted for a browser that has none, too: the same rows are written.
@@ -171,11 +196,29 @@ class Proving:
                 total = await throttle.take(
                     tx, of, "code", limit=settings.code_tries_in_all, window=window
                 )
-                if row is not None and own and total:
+                account = browser if row is None else str(row["account_id"])
+                known = await accounts.knows_browser(tx, account, browser)
+                trusted = known or (row is not None and row["recovery_id"] in shown)
+                # Who has shown the link, or is known, is not counted with the strangers.
+                strange = await throttle.take(
+                    *(tx, account, "code known" if trusted else "code strangers"),
+                    limit=settings.account_tries,
+                    window=DAY,
+                )
+                if row is not None and own and total and (strange or trusted):
                     kept.append(row)
         if not allowed:
             raise TooMany(_TOO_MANY, retry_after=settings.window)
         return kept
+
+    async def _guessed(self, tx: Tx) -> None:
+        """Count a wrong code for the whole house: guessing spread over many accounts uses up no
+        limit of any. It is told once in an hour, and locks nobody out."""
+        limit = self._context.settings.guesses
+        if await throttle.take(tx, "recovery", "wrong codes", limit=limit, window=HOUR):
+            return
+        if await throttle.take(tx, "recovery", "guessing told", limit=1, window=HOUR):
+            await record(self._context.database, tx, Guessing(limit, HOUR / SECOND))
 
     async def _may_show(self, tx: Tx, network: str) -> bool:
         settings = self._context.settings
@@ -196,7 +239,7 @@ class Proving:
                 _p.c.id == row["id"], _p.c.voided_at.is_(None), _p.c.expires_at > tx.now
             )
         )
-        if state != State.OPEN or live is None:
+        if state not in LIVE or live is None:
             return False
         shown = select(func.count()).where(_x.c.proof_id == row["id"])
         if (await tx.value(shown) or 0) >= MOST_BROWSERS:

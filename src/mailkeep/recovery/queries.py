@@ -8,7 +8,7 @@ from mailkeep.base.clock import Instant
 from mailkeep.store.database import Tx
 
 from . import tables
-from .types import Outcomes, State
+from .types import LIVE, Outcomes
 
 _r, _p = tables.recoveries, tables.proofs
 
@@ -65,7 +65,7 @@ async def open_through(tx: Tx, providers: Set[str]) -> int:
         select(func.count(_r.c.id.distinct()))
         .select_from(_p.join(_r, _r.c.id == _p.c.recovery_id))
         .where(
-            _r.c.state == State.OPEN.value,
+            _r.c.state.in_(LIVE),
             _r.c.expires_at > tx.now,
             _p.c.provider.in_(sorted(providers)),
             _p.c.voided_at.is_(None),

@@ -8,7 +8,7 @@ from mailkeep.store.database import Database, Tx
 
 from . import tables
 from .events import RecoveryVoided
-from .types import State, VerdictState
+from .types import UNDER_WAY, State, VerdictState
 
 _r, _p, _v = tables.recoveries, tables.proofs, tables.verdicts
 
@@ -16,7 +16,7 @@ _r, _p, _v = tables.recoveries, tables.proofs, tables.verdicts
 async def void_every_recovery(database: Database, tx: Tx) -> int:
     """Void all that have not ended; returns how many. A proof that was used, or denied, after the
     copy was made would be good a second time."""
-    under_way = _r.c.state.in_([State.ASKED.value, State.OPEN.value])
+    under_way = _r.c.state.in_(UNDER_WAY)
     rows = await tx.all(select(_r.c.id, _r.c.account_id).where(under_way).order_by(_r.c.id))
     live = _p.c.voided_at.is_(None) & _p.c.recovery_id.in_([row["id"] for row in rows])
     for proof in await tx.all(select(_p.c.message_id).where(live)):

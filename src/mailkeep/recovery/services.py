@@ -1,45 +1,45 @@
-"""Ask, prove, finish, deny: how an owner takes an account back.
+"""Ask, prove, finish, deny: how an owner takes an account back; and what the rooms above command.
 
-Attacks met here: a reader of one provider (two proofs over parties that the trust graph shows to be
-independent, judged again when they are used), a reader of the owner's mailbox (the second factor
-comes before the password is written), a thief with a session (every session ends), and whoever
-would turn denials on an owner (each takes power away once, for a bounded time).
+Attacks met here: finding out who has an account (the same row and reply for every address), and a
+route that fell (its proofs are void, whoever showed them).
 """
 
 import asyncio
 from collections.abc import Set
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import delete, insert, select, update
 
-from mailkeep.accounts import queries as accounts
-from mailkeep.accounts import throttle, totp
+from mailkeep.accounts import throttle
+from mailkeep.accounts.factors.types import Typed
+from mailkeep.accounts.types import Origin
 from mailkeep.base import addresses
-from mailkeep.base.clock import DAY, SECOND, Instant
-from mailkeep.base.errors import Conflict, MailkeepError, NotSignedIn, TooMany
+from mailkeep.base.clock import SECOND
 from mailkeep.base.ids import new_id
+from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.events.types import Recorded
 from mailkeep.mail import services as mail_services
 from mailkeep.mail.events import AttemptFinished, ProviderRested
 from mailkeep.store.database import Tx
 
-from . import mails, policy, tables
+from . import policy, tables
 from .change_notices import ChangeNotices
 from .completing import Completing
 from .context import REFUSED, Context
-from .events import ProofVoided, RecoveryCompleted, RecoveryDenied, StoppedByFactor
+from .denying import Denying
+from .ending import Ending
+from .events import ProofVoided
+from .finishing import Finishing
+from .holds import Holds
 from .notices import Notices
 from .planning import Planner
 from .proving import Proving
-from .types import Handed, State
+from .types import LIVE, UNDER_WAY, Handed, Progress, State
 from .verdicts import Verdicts
 
-_r, _p, _d = tables.recoveries, tables.proofs, tables.denials
+_r, _p = tables.recoveries, tables.proofs
 
-DENIAL_LIFE = 7 * DAY  #: after which a notice stops nothing any more
 SWEEP = 200  #: expired recoveries that one sweep ends
-TOLD_AT = 3  #: wrong second factors after which the owner is told; one or two are mistyped
 
 
 class Recovery:
@@ -55,10 +55,16 @@ class Recovery:
         self.subjects = context.subjects
         self.awake = asyncio.Event()  #: set when the planner has something to look at
         self.planner = Planner(context)
-        self.proving = Proving(context)
         self.notices = Notices(context)
+        self.ending = Ending(context, self.notices)
+        self.holds = Holds(context, self.notices)
+        self.proving = Proving(context, self.holds)
         self.verdicts = Verdicts(context)
-        self.completing = Completing(context, self.notices, self.verdicts)
+        completing = Completing(context, self.notices, self.verdicts)
+        self._finishing = Finishing(
+            *(context, self.proving, self.holds, self.ending, self.notices, completing)
+        )
+        self._denying = Denying(context, self.ending, self.holds, self.verdicts)
         self.change_notices = ChangeNotices(context, self.notices)
 
     def possible(self) -> bool:
@@ -76,220 +82,97 @@ class Recovery:
         Raises:
             Invalid: it is no address; that tells nothing about accounts.
         """
-        context, settings = self._context, self.settings
-        key = context.accounts.address_key(addresses.parse(address))
-        window = round(settings.window * SECOND)
-        async with context.database.write() as tx:
-            # Over the limit the reply is the same, and the row is not looked at.
-            heard = await throttle.take(tx, network, "recover", limit=settings.asks, window=window)
-            await tx.run(
-                insert(_r).values(
-                    id=new_id("rec", tx.now),
-                    state=(State.ASKED if heard else State.NOTHING).value,
-                    address_key=key,
-                    asked_by=browser,
-                    network=network,
-                    known_browser=False,
-                    asked_at=tx.now,
-                    expires_at=tx.now + round(settings.link_life * SECOND),
-                    due_at=tx.now if heard else None,
-                    factor_tries=0,
-                    why=None if heard else "network_limit",
-                    application=application,
-                )
-            )
+        key = self._context.accounts.address_key(addresses.parse(address))
+        async with self._context.database.write() as tx:
+            await self._ask(tx, key, browser, network, application)
         self.awake.set()
 
-    async def finish(self, password: str, factor: str | None, *, browser: str) -> Handed | None:
-        """Write a new password for the recovery of which this browser gave both proofs; where an
-        application keeps the account, return what takes the browser back to it.
+    async def start_for(self, address: str, *, by: str) -> str:
+        """Staff start a recovery for an owner; returns its id, whoever has that address. They see
+        and choose nothing of it: the mails go to the owner (ASVS 6.4.6).
+
+        Args:
+            by: the id of their key; what one key starts is limited like what one network asks for.
 
         Raises:
-            Conflict: not both proofs, or they no longer count.
-            NotSignedIn: the second factor is missing, wrong or used.
-            TooMany: too many wrong second factors of late.
-            Invalid: the password cannot be used.
+            Invalid: it is no address.
         """
         context = self._context
-        async with context.database.read() as tx:
-            progress, given = await self.proving.state(tx, browser)
-            about = [
-                point.address
-                for row in given[:1]
-                for point in await accounts.contact_points(tx, row["account_id"])
-            ]
-        if progress.word != "both":
-            raise Conflict("give the link and the code of the two mails first")
-        kept = ""
-        if not progress.application:
-            kept = await context.accounts.passwords.make(
-                password, has_factor=progress.factor, about=about
-            )
-        done = await context.database.retrying(lambda tx: self._finish(tx, browser, kept, factor))
-        if isinstance(done, MailkeepError):
-            raise done
-        return done
+        key = context.accounts.address_key(addresses.parse(address, field="address"))
+        async with context.database.write() as tx:
+            browser = context.keys.pseudonym("browser", f"key {by}")
+            recovery = await self._ask(tx, key, browser, context.keys.pseudonym("network", by))
+            await audit.write(tx, by, "start_recovery", {"recovery": recovery, "address": key})
+        self.awake.set()
+        return recovery
 
-    async def _finish(
-        self, tx: Tx, browser: str, kept: str, factor: str | None
-    ) -> MailkeepError | Handed | None:
-        """One act: judge the proofs, prove the factor, then write. Returns what went wrong, so
-        that what was recorded about it is committed."""
-        context = self._context
-        progress, given = await self.proving.state(tx, browser)
-        if progress.word != "both" or progress.recovery is None:
-            return Conflict("the proofs no longer count; ask again")
-        recovery, account = progress.recovery, str(given[0]["account_id"])
-        # Held to the end, in the order account, recovery, proofs, sessions that everything here
-        # keeps: a cut or a denial that comes at this moment waits, or is seen by the second look.
-        await accounts.account(tx, account, lock=True)
-        row = await tx.one(select(_r).where(_r.c.id == recovery).with_for_update())
-        progress, given = await self.proving.state(tx, browser)
-        if row is None or progress.word != "both" or progress.recovery != recovery:
-            return Conflict("the proofs no longer count; ask again")
-        if await accounts.password_set_at(tx, account) > row["asked_at"]:
-            await self._end(tx, recovery, "password_changed")
-            return Conflict("the password was changed since this was asked for; ask again")
-        point = await accounts.for_recovery(tx, row["address_key"], row["application"])
-        if point is None or point.account != account:
-            await self._end(tx, recovery, "address_changed")
-            return Conflict("the address was changed since this was asked for; ask again")
-        if not await self._independent(tx, given):
-            await self._end(tx, recovery, "dependent_proofs")
-            return Conflict("the two mails went through hands that are not independent; ask again")
-        if await accounts.has_factor(tx, account):
-            refusal = await self._factor(tx, row, account, factor)
-            if refusal is not None:
-                return refusal
-        handed = await self.completing.complete(
-            tx, row, given, kept, browser=browser, factor=progress.factor
-        )
-        await context.accounts.sessions.end_all(tx, account, "recovery")
-        # Who has shown all this is known from now on, and is not kept out by others' guesses.
-        await context.accounts.welcome(tx, account, browser, row["network"])
+    async def _ask(
+        self, tx: Tx, key: str, browser: str, network: str, application: str = ""
+    ) -> str:
+        settings = self.settings
+        window = round(settings.window * SECOND)
+        # Over the limit the reply is the same, and the row is not looked at.
+        heard = await throttle.take(tx, network, "recover", limit=settings.asks, window=window)
+        recovery = new_id("rec", tx.now)
         await tx.run(
-            update(_r)
-            .where(_r.c.id == recovery)
-            .values(state=State.COMPLETED.value, ended_at=tx.now, due_at=None)
-        )
-        others = await tx.all(
-            select(_r.c.id).where(_r.c.account_id == account, _r.c.state == State.OPEN.value)
-        )
-        for other in others:
-            await context.void(tx, other["id"], "completed_another")
-        fact = RecoveryCompleted(recovery, account, progress.factor, browser)
-        await record(context.database, tx, fact)
-        await self.completing.tell(tx, row)
-        return handed
-
-    async def _independent(self, tx: Tx, given: list[RowMapping]) -> bool:
-        """Whether no party can read both, over every provider that either was attempted through."""
-        one, other = [await self._context.attempted(tx, row) for row in given]
-        return self._context.independent(one, other)
-
-    async def _factor(
-        self, tx: Tx, row: RowMapping, account: str, code: str | None
-    ) -> NotSignedIn | TooMany | None:
-        context = self._context
-        proved: bool | None = False
-        if code is not None:
-            proved = await totp.prove(
-                tx, context.keys, account, code, context.accounts.settings, lane="totp recovery"
+            insert(_r).values(
+                id=recovery,
+                state=(State.ASKED if heard else State.NOTHING).value,
+                address_key=key,
+                asked_by=browser,
+                network=network,
+                known_browser=False,
+                asked_at=tx.now,
+                expires_at=tx.now + round(settings.link_life * SECOND),
+                due_at=tx.now if heard else None,
+                factor_tries=0,
+                why=None if heard else "network_limit",
+                application=application,
             )
-        if proved:
-            return None
-        if proved is None:  # nothing was looked at, so nothing counts as wrong
-            wait = context.accounts.settings.window / SECOND
-            return TooMany("too many wrong codes; wait a while", retry_after=wait)
-        tries = row["factor_tries"] + 1
-        await tx.run(
-            update(_r)
-            .where(_r.c.id == row["id"])
-            .values(factor_tries=tries, stopped_at=row["stopped_at"] or tx.now)
         )
-        if row["stopped_at"] is None:
-            await record(context.database, tx, StoppedByFactor(row["id"], account))
-        if tries >= self.settings.factor_tries:
-            await self._end(tx, row["id"], "tries_used_up")
-        elif tries == TOLD_AT:
-            await self.notices.tell(tx, account, row["id"], mails.stopped)
-        return NotSignedIn("the code of your second factor is missing, wrong or used")
+        return recovery
 
-    async def _end(self, tx: Tx, recovery: str, why: str) -> None:
-        """Void a recovery. Where a second factor stopped it and its owner was not told yet, they
-        are now: whoever came so far had both mails."""
-        if not await self._context.void(tx, recovery, why):
-            return
-        row = await tx.one(select(_r).where(_r.c.id == recovery))
-        if row is None or row["stopped_at"] is None:
-            return
-        # The try that ends it was counted, and not told of.
-        told = row["factor_tries"] - (why == "tries_used_up") >= TOLD_AT
-        if not told:
-            await self.notices.tell(tx, row["account_id"], recovery, mails.stopped_for_good)
+    async def advance(self, origin: Origin) -> None:
+        """See ``Finishing.advance``."""
+        await self._finishing.advance(origin)
 
-    async def deny(self, secret: str) -> None:
-        """Whoever holds one of our mails says: this was not me. It only ever takes power away.
+    async def progress(self, origin: Origin) -> Progress:
+        """See ``Finishing.progress``."""
+        return await self._finishing.progress(origin)
 
-        Before completion the recovery is void. After it the password that it wrote opens nothing
-        any more, every session ends, and the account rests for ``freeze`` seconds. Denials over one
-        provider stop so much in a day and no more: who reads there could otherwise stop every
-        recovery of every owner. An unknown secret does nothing, and is told the same.
+    async def finish(self, password: str, typed: Typed | None, *, origin: Origin) -> Handed | None:
+        """See ``Finishing.finish``."""
+        return await self._finishing.finish(password, typed, origin)
+
+    async def ask_factor(self, origin: Origin) -> str:
+        """See ``Finishing.ask``."""
+        return await self._finishing.ask(origin)
+
+    async def lose(self, origin: Origin) -> None:
+        """See ``Finishing.lose``."""
+        await self._finishing.lose(origin)
+
+    async def deny(self, secret: str, browser: str = "") -> None:
+        """See ``Denying.deny``."""
+        await self._denying.deny(secret, browser)
+
+    async def suspect(self, tx: Tx, held: Set[tuple[str, str]]) -> None:
+        """Take down what is held against which routes; what is no longer among it is held no more.
+
+        Args:
+            held: (provider, hypothesis); the provider "" for a campaign, which is about no route.
         """
-        context = self._context
-        hashed = context.denial_hash(secret)
-        async with context.database.read() as tx:
-            account = await tx.value(
-                select(_r.c.account_id)
-                .join(_d, _d.c.recovery_id == _r.c.id)
-                .where(_d.c.hash == hashed, _d.c.used_at.is_(None))
+        s = tables.suspicions
+        kept = await tx.all(select(s.c.provider, s.c.hypothesis))
+        before = {(row["provider"], row["hypothesis"]) for row in kept}
+        for provider, hypothesis in sorted(before - held):
+            await tx.run(delete(s).where(s.c.provider == provider, s.c.hypothesis == hypothesis))
+        for provider, hypothesis in sorted(held - before):
+            await tx.run(
+                tx.upsert(s)
+                .values(provider=provider, hypothesis=hypothesis, since=tx.now)
+                .on_conflict_do_nothing()
             )
-        if account is None:
-            await context.subjects.stop(secret)
-            return
-        await context.database.retrying(lambda tx: self._deny(tx, account, hashed))
-
-    async def _deny(self, tx: Tx, account: str, hashed: str) -> None:
-        context = self._context
-        await accounts.account(tx, account, lock=True)
-        row = await tx.one(
-            select(_r, _d.c.provider, _d.c.made_at, _d.c.used_at)
-            .join(_d, _d.c.recovery_id == _r.c.id)
-            .where(_d.c.hash == hashed)
-            .with_for_update()
-        )
-        if row is None or row["used_at"] is not None or row["denied_at"] is not None:
-            return
-        await tx.run(update(_d).where(_d.c.hash == hashed).values(used_at=tx.now))
-        completed = row["state"] == State.COMPLETED
-        if not completed and row["state"] != State.OPEN:
-            return  # there is nothing to stop, and a hoard of old mails is no evidence
-        if tx.now - row["made_at"] > DENIAL_LIFE:
-            return
-        acted = await throttle.take(
-            tx,
-            account,
-            f"deny {row['provider']}",
-            limit=self.settings.denials,
-            window=DAY,
-        )
-        await tx.run(update(_r).where(_r.c.id == row["id"]).values(denied_at=tx.now))
-        # The denial goes first on the log: who hears of the void must know why.
-        fact = RecoveryDenied(row["id"], account, completed, row["provider"], acted)
-        await record(context.database, tx, fact)
-        if acted and completed:
-            await self._take_back(tx, account, row["ended_at"])
-            await self.verdicts.revoke(tx, row["id"], "denied")
-        elif acted:
-            await self._end(tx, row["id"], "denied")
-
-    async def _take_back(self, tx: Tx, account: str, written_at: Instant) -> None:
-        """Undo what a denied recovery gave: its password, its sessions, its browser's standing."""
-        rooms = self._context.accounts
-        await rooms.passwords.disable(tx, account, written_at, written_at)
-        await rooms.sessions.disown(tx, account, written_at)
-        await rooms.sessions.end_all(tx, account, "denied")
-        await rooms.freeze(tx, account, tx.now + round(self.settings.freeze * SECOND), "denied")
 
     async def on_rested(self, tx: Tx, recorded: Recorded) -> None:
         """A provider seems silent: what went through it may never arrive, and is minted anew."""
@@ -312,7 +195,7 @@ class Recovery:
         # Recoveries before proofs, in the order that ``finish`` locks them.
         touched = await tx.all(
             select(_r.c.id)
-            .where(_r.c.id.in_(of), _r.c.state == State.OPEN.value)
+            .where(_r.c.id.in_(of), _r.c.state.in_(LIVE))
             .order_by(_r.c.id)
             .with_for_update()
         )
@@ -342,27 +225,30 @@ class Recovery:
         return len(ids)
 
     async def on_attempt(self, tx: Tx, recorded: Recorded) -> None:
-        """A route refused a proof: have it minted anew over another one."""
+        """A route refused a proof: have it minted anew over another one. A route took a notice:
+        the clock of its hold may start."""
         fact = recorded.fact
-        if not isinstance(fact, AttemptFinished) or fact.stream != self.settings.stream:
+        if not isinstance(fact, AttemptFinished):
+            return
+        if fact.stream == self.settings.notices and fact.outcome == "accepted":
+            await self.holds.on_accepted(tx, fact.message)
+        if fact.stream != self.settings.stream:
             return
         if fact.outcome not in REFUSED:
             return
         of = select(_p.c.recovery_id).where(
             _p.c.message_id == fact.message, _p.c.voided_at.is_(None)
         )
-        await tx.run(
-            update(_r).where(_r.c.id.in_(of), _r.c.state == State.OPEN.value).values(due_at=tx.now)
-        )
+        await tx.run(update(_r).where(_r.c.id.in_(of), _r.c.state.in_(LIVE)).values(due_at=tx.now))
         tx.after_commit.append(self.awake.set)
 
     async def sweep(self, tx: Tx) -> int:
         """End recoveries whose time is over; returns how many."""
         rows = await tx.all(
-            select(_r.c.id)
-            .where(_r.c.state.in_([State.ASKED.value, State.OPEN.value]), _r.c.expires_at <= tx.now)
-            .limit(SWEEP)
+            select(_r.c.id).where(_r.c.state.in_(UNDER_WAY), _r.c.expires_at <= tx.now).limit(SWEEP)
         )
         for row in rows:
-            await self._end(tx, row["id"], "expired")
+            unproven = await self.holds.unproven(tx, row["id"])
+            await self.ending.end(tx, row["id"], "notices_unproven" if unproven else "expired")
+        await self.holds.sweep(tx)
         return len(rows)

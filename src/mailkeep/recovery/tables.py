@@ -1,6 +1,17 @@
 """Tables of the recovery room. No address stands here: the account's contact points have it."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    false,
+)
 
 from mailkeep.store.schema import Micros, metadata
 
@@ -29,6 +40,7 @@ recoveries = Table(
     Column("ended_at", Micros),
     Column("why", String(24)),
     Column("application", String(40), nullable=False, server_default=""),  # "": our own accounts
+    Column("degraded", Boolean, nullable=False, server_default=false()),  # over one route alone
 )
 # What the planner looks for; everything else is not in it.
 Index(
@@ -90,6 +102,58 @@ denials = Table(
     Column("provider", String(40), nullable=False),  # "": any route might have carried it
     Column("made_at", Micros, nullable=False),
     Column("used_at", Micros),
+)
+
+# A hold belongs to the browser that showed both proofs: another one that shows them too, and that
+# the account knows, need not wait for it.
+holds = Table(
+    "recovery_holds",
+    metadata,
+    Column(
+        "recovery_id",
+        String(40),
+        ForeignKey("recoveries.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("browser", String(48), primary_key=True),
+    Column("length", BigInteger, nullable=False),  # microseconds
+    Column("reasons", Text, nullable=False),  # joined with commas
+    Column("factor", Boolean, nullable=False),  # one was proved
+    Column("lost", Boolean, nullable=False),  # one was said to be lost
+    Column("held_at", Micros, nullable=False),
+    Column("clock_at", Micros),  # when notices had left over two independent routes
+    Column("until", Micros),
+)
+Index("ix_recovery_holds_browser", holds.c.browser)
+Index(
+    "ix_recovery_holds_waiting",
+    holds.c.held_at,
+    sqlite_where=holds.c.clock_at.is_(None),
+    postgresql_where=holds.c.clock_at.is_(None),
+)
+
+# The mails that tell of a hold: its clock starts by them.
+hold_notices = Table(
+    "recovery_hold_notices",
+    metadata,
+    Column("message_id", String(40), primary_key=True),
+    Column(
+        "recovery_id",
+        String(40),
+        ForeignKey("recoveries.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("provider", String(40), nullable=False),  # the only one that may carry it, or ""
+)
+
+# What is held against a route just now, as the rooms above say it.
+suspicions = Table(
+    "recovery_suspicions",
+    metadata,
+    Column("provider", String(40), primary_key=True),  # "": a campaign, about no route
+    Column("hypothesis", String(40), primary_key=True),
+    Column("since", Micros, nullable=False),
 )
 
 # An application sent a browser here (RFC 6749 section 4.1.1), and wants it back with a verdict.

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from mailkeep.base.clock import HOUR, MINUTE, Instant
+from mailkeep.base.clock import DAY, HOUR, MINUTE, Instant
 from mailkeep.base.secret import Secret
 
 
@@ -14,9 +14,22 @@ class State(enum.StrEnum):
 
     ASKED = "asked"  #: somebody asked; nobody has looked yet whether there is an account
     OPEN = "open"  #: its proofs are on their way, or back
+    HELD = "held"  #: both proofs are back, and its owner has time to stop it
     NOTHING = "nothing"  #: no account, or a limit was reached: nothing was mailed
     COMPLETED = "completed"  #: a new password was written, or a verdict made
     VOID = "void"  #: it can no longer be completed
+
+
+#: Those that can still be completed, and those of which that may yet come true.
+LIVE = (State.OPEN.value, State.HELD.value)
+UNDER_WAY = (State.ASKED.value, *LIVE)
+
+
+class WhenAlone(enum.StrEnum):
+    """What becomes of recoveries while no two independent routes stand."""
+
+    WAIT = "wait"  #: the mails leave when a second route is back
+    DEGRADE = "degrade"  #: both go over the one that is left, marked, and with a long hold
 
 
 class ProofKind(enum.StrEnum):
@@ -58,7 +71,22 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         asks: requests from one network in ``window`` seconds that are looked at; codes likewise.
         denials: recoveries of one account that denials over one provider stop in a day: who reads
             there must not be able to stop every one.
-        freeze: seconds for which an account rests after its owner denied a completed recovery.
+        freeze: seconds for which an account rests after its owner denied a completed recovery; a
+            recovery that was asked for since ends it.
+        hold: how long a recovery that something speaks against waits, so that its owner can stop
+            it; 0 for no such holds. Its clock starts when notices have left over two routes.
+        hold_long: the same over one route alone, and where a denial came that could stop nothing
+            any more. What a class of accounts asks for is its own ``recovery_hold``.
+        contact_points_alone: whether both mailed proofs suffice for who says that their second
+            factor is lost. Below the standard, and with ``hold_alone`` before it.
+        hold_alone: that hold.
+        hold_most: when no notices have left for so long it ends, and support must help.
+        hold_open: so long after a hold its recovery can be finished.
+        when_alone: what to do while no two independent routes stand.
+        live: recoveries of one account whose mails can be used at a time.
+        account_tries: wrong codes for one account in a day from browsers that it does not know
+            and that have not shown the link.
+        guesses: wrong codes for all accounts in an hour that raise ``recovery.guessing``.
     """
 
     sender: str = "no-reply@example.com"
@@ -78,32 +106,87 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     asks: int = 30
     denials: int = 2
     freeze: float = HOUR / 1e6
+    hold: float = HOUR / 1e6
+    hold_long: float = DAY / 1e6
+    contact_points_alone: bool = False
+    hold_alone: float = 3 * DAY / 1e6
+    hold_most: float = DAY / 1e6
+    hold_open: float = DAY / 1e6
+    when_alone: WhenAlone = WhenAlone.WAIT
+    live: int = 8
+    account_tries: int = 100
+    guesses: int = 500
+
+
+class HoldView(msgspec.Struct, frozen=True):
+    """A hold as whoever waits sees it.
+
+    Attributes:
+        reasons: words of ``holding.Reason``.
+        length: how long it is, once its clock runs.
+        until: when it is over; None while its clock has not started.
+        latest: when it ends in any case, finished or not.
+        over: it is over, and the password may be chosen.
+        factor: a second factor was proved for it.
+        lost: it takes the place of a factor that was said to be lost.
+    """
+
+    reasons: tuple[str, ...]
+    length: Instant
+    until: Instant | None
+    latest: Instant
+    over: bool
+    factor: bool
+    lost: bool
 
 
 class Progress(msgspec.Struct, frozen=True):
     """How far one browser has come with one recovery.
 
     Attributes:
+        account: whose it is; never shown.
         link, code: this browser gave that proof.
         factor: the account has a second factor, which is asked before a password is written.
             Only said when both proofs are given: before that it would tell who has an account.
+        bound: the account has one, asked for now or proved before a hold.
+        ahead: the factor is asked now and the password only after a hold.
+        hold: it waits, or has waited.
+        kinds: of the factors that may answer.
+        may_lose: the factor may be said to be lost.
+        passkeys_only: the account has no password, and a reset gives it none.
+        ended: why the recovery that this browser held is over, where it needs to be told.
         application: whose user it is about; "": an account of ours.
     """
 
     recovery: str | None = None
+    account: str | None = None
     link: bool = False
     code: bool = False
     factor: bool = False
+    bound: bool = False
+    ahead: bool = False
+    kinds: tuple[str, ...] = ()
+    may_lose: bool = False
+    passkeys_only: bool = False
+    hold: HoldView | None = None
+    ended: str | None = None
     application: str = ""
 
     def brings(self, application: str) -> bool:
         """Whether this browser has shown both proofs for a user of an application."""
-        return self.word == "both" and self.application == application
+        return self.both and self.application == application
+
+    @property
+    def both(self) -> bool:
+        """Whether this browser gave both proofs."""
+        return self.link and self.code
 
     @property
     def word(self) -> str:
-        """``none``, ``link``, ``code`` or ``both``."""
-        if self.link and self.code:
+        """``none``, ``link``, ``code``, ``both``, or ``held`` while a hold is not over."""
+        if self.hold is not None and not self.hold.over:
+            return "held"
+        if self.both:
             return "both"
         return "link" if self.link else "code" if self.code else "none"
 

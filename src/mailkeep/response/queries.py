@@ -16,7 +16,7 @@ from mailkeep.store.database import Tx
 from . import tables
 from .actions import notify_owners
 from .actions.catalogue import ACTIONS
-from .actions.port import At, Case, Means
+from .actions.port import At, Case, Means, Progress
 from .types import ActionState, ActionView, CaseView, Preview
 
 _a = tables.actions
@@ -104,7 +104,8 @@ async def _renewed(tx: Tx, means: Means, about: Case, row: ActionView) -> Action
     look = ACTIONS[row.name].look
     if look is None or row.result is None or row.state is ActionState.FAILED:
         return row
-    result = await look(At(tx, means, about))
+    before = Progress(True, row.result)
+    result = await look(At(tx, means, about, before=before))
     return msgspec.structs.replace(row, result=result)
 
 

@@ -22,6 +22,7 @@ from .events import ActionApplied
 from .keeping import PLAYBOOK, Keeper, encode, entry, take_turn
 from .playing import Player
 from .types import ActionState, ActionView, PlaybookSettings, Preview
+from .warning import Warner
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +46,7 @@ class Response:
         self.means = means
         self._keeper = Keeper(means)
         self.player = Player(self._keeper, playbooks)
+        self.warner = Warner(means)
         self.awake = self._keeper.awake
 
     async def preview(self, tx: Tx, incident: str, name: str, *, by: str) -> ActionView:

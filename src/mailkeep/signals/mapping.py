@@ -8,7 +8,14 @@ nobody else's concern and is not told.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mailkeep.accounts.events import AccountFrozen, FactorBound, PasswordSet, SessionsEnded
+from mailkeep.accounts.events import (
+    AccountFrozen,
+    FactorBound,
+    FactorRevoked,
+    PasswordRemoved,
+    PasswordSet,
+    SessionsEnded,
+)
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.events.types import Fact
 from mailkeep.recovery.events import RecoveryDenied, RecoveryRequested
@@ -25,6 +32,10 @@ _ENDED: Mapping[str, tuple[str, str]] = {
 }
 #: Freezes that follow from somebody else having been in, or being about to be.
 _HIJACKED = frozenset({"denied", "incident"})
+#: Second factors in the words of CAEP 1.0 section 3.3; it has none for codes on paper.
+_CREDENTIALS: Mapping[str, str] = {"totp": "app", "passkey": "fido2-platform"}
+#: Why a factor was removed that somebody else may hold.
+_DISTRUSTED = frozenset({"lost", "recovery", "denied"})
 _STATE = "account-state"
 
 
@@ -58,8 +69,19 @@ def _password(fact: PasswordSet, at: Instant) -> list[Announcement]:
     return [_change(fact.account, at, "password", "update", why)]
 
 
-def _factor(fact: FactorBound, at: Instant) -> list[Announcement]:
-    return [_change(fact.account, at, "app", "create", "the owner bound a second factor")]
+def _bound(fact: FactorBound, at: Instant) -> list[Announcement]:
+    credential = _CREDENTIALS.get(fact.factor_kind, fact.factor_kind)
+    return [_change(fact.account, at, credential, "create", "the owner bound a second factor")]
+
+
+def _revoked(fact: FactorRevoked, at: Instant) -> list[Announcement]:
+    credential = _CREDENTIALS.get(fact.factor_kind, fact.factor_kind)
+    change = "revoke" if fact.why in _DISTRUSTED else "delete"
+    return [_change(fact.account, at, credential, change, "a second factor was removed")]
+
+
+def _removed(fact: PasswordRemoved, at: Instant) -> list[Announcement]:
+    return [_change(fact.account, at, "password", "delete", "passkeys open the account alone")]
 
 
 def _frozen(fact: AccountFrozen, at: Instant) -> list[Announcement]:
@@ -103,7 +125,9 @@ def _reason(why: str) -> dict[str, Any]:
 TABLE: Mapping[type[Fact], Callable[[Any, Instant], list[Announcement]]] = {
     SessionsEnded: _sessions,
     PasswordSet: _password,
-    FactorBound: _factor,
+    PasswordRemoved: _removed,
+    FactorBound: _bound,
+    FactorRevoked: _revoked,
     AccountFrozen: _frozen,
     RecoveryRequested: _asked,
     RecoveryDenied: _denied,

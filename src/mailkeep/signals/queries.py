@@ -1,5 +1,7 @@
 """Reads of the signals room."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, select
 from sqlalchemy.engine import RowMapping
 
@@ -7,9 +9,10 @@ from mailkeep.base.clock import Instant
 from mailkeep.store.database import Tx
 
 from . import receivers, tables
-from .types import Heard, Receiver, ReceiverView, State, Status, Stream, Waiting
+from .types import Heard, Receiver, ReceiverView, Secured, State, Status, Stream, Waiting
 
 _r, _s, _e = tables.receivers, tables.streams, tables.sets
+_AT_ONCE = 500  #: accounts in one statement
 
 
 async def acknowledged(tx: Tx, account: str, since: Instant) -> list[Heard]:
@@ -27,15 +30,37 @@ async def acknowledged(tx: Tx, account: str, since: Instant) -> list[Heard]:
     return [heard(row) for row in rows]
 
 
-async def told_in(tx: Tx, cause: str) -> list[tuple[str, Heard]]:
-    """(account, what became of it) of all that was told in one incident by hand."""
-    rows = await tx.all(
-        select(_e, _r.c.name)
-        .join(_r, _r.c.id == _e.c.receiver_id)
-        .where(_e.c.cause == cause)
-        .order_by(_e.c.made_at, _e.c.id)
-    )
-    return [(row["account_id"], heard(row)) for row in rows]
+async def secured(tx: Tx, accounts: Sequence[str], since: Instant) -> dict[str, Secured]:
+    """By receiver: of how many accounts it was to be told something since then, and of how many of
+    them it has acknowledged all of it."""
+    told: dict[str, dict[str, list[State]]] = {}
+    last: dict[str, Instant] = {}
+    for start in range(0, len(accounts), _AT_ONCE):
+        some = accounts[start : start + _AT_ONCE]
+        rows = await tx.tuples(
+            select(_r.c.name, _e.c.account_id, _e.c.state, _e.c.ended_at)
+            .join(_r, _r.c.id == _e.c.receiver_id)
+            .where(_e.c.account_id.in_(some), _e.c.made_at >= since, _e.c.due_at <= tx.now)
+        )
+        for name, account, state, ended in rows:
+            told.setdefault(name, {}).setdefault(account, []).append(State(state))
+            if state == State.ACKNOWLEDGED.value:
+                last[name] = max(last.get(name, 0), ended)
+    return {
+        name: Secured(
+            len(each),
+            sum(set(states) == {State.ACKNOWLEDGED} for states in each.values()),
+            sum(State.REFUSED in states for states in each.values()),
+            last.get(name),
+        )
+        for name, each in sorted(told.items())
+    }
+
+
+async def told_in(tx: Tx, cause: str) -> list[str]:
+    """The accounts about which something was told by hand in an incident, sorted."""
+    rows = await tx.all(select(_e.c.account_id).where(_e.c.cause == cause).distinct())
+    return sorted(row["account_id"] for row in rows)
 
 
 async def stream_of(tx: Tx, receiver: Receiver, stream: str | None = None) -> Stream | None:

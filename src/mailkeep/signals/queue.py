@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.ids import new_id
@@ -35,6 +36,7 @@ _s, _e, _u = tables.streams, tables.sets, tables.unwanted
 
 TOPIC = "signals"  #: told when there may be something to tell
 LONGEST_ERROR = 200
+_ADVISORY = sorted(one.value for one in ADVISORY)
 FULL = "the queue was full; what was in it is lost"
 OVERDUE = "events waited for too long; what was in the queue is lost"
 BATCH = 500  #: events that one sweep looks at
@@ -129,18 +131,18 @@ class Queue:
         self, tx: Tx, stream: Stream, status: Status, why: str | None, *, by: str
     ) -> None:
         """Change a stream's status; a disabled one keeps nothing."""
-        dropped = 0
-        if status is Status.DISABLED:
-            of = _e.c.receiver_id == stream.receiver.id, _e.c.state == State.WAITING.value
-            dropped = await tx.run(
-                update(_e).where(*of).values(state=State.DROPPED.value, ended_at=tx.now)
-            )
         fresh: dict[str, Any] = {}
         if status is Status.ENABLED:
             fresh = {"next_at": 0, "failures": 0, "refusals": 0}
         await tx.run(
             update(_s).where(_s.c.id == stream.id).values(status=status.value, reason=why, **fresh)
         )
+        dropped = 0
+        if status is Status.DISABLED:
+            of = _e.c.receiver_id == stream.receiver.id, _e.c.state == State.WAITING.value
+            dropped = await tx.run(
+                update(_e).where(*of).values(state=State.DROPPED.value, ended_at=tx.now)
+            )
         fact = StreamChanged(stream.receiver.id, stream.id, status.value, by, why or "", dropped)
         await record(self._database, tx, fact)
         self._database.tell(tx, TOPIC)
@@ -177,8 +179,12 @@ class Queue:
     async def next(self, tx: Tx, stream: Stream, most: int) -> tuple[list[Waiting], bool]:
         """The first events that may be told now, and whether there are more; that they were told is
         written down. Where the stream does not carry, only what is about its status."""
-        query = select(_e).where(*carried(stream, tx.now)).order_by(_e.c.due_at, _e.c.id)
-        rows = await tx.all(query.limit(most + 1))
+        rows: list[RowMapping] = []
+        # What strangers bring about in masses must not stand before what a receiver must act on.
+        for of in (_e.c.kind.not_in(_ADVISORY), _e.c.kind.in_(_ADVISORY)):
+            query = select(_e).where(*carried(stream, tx.now), of).order_by(_e.c.due_at, _e.c.id)
+            if len(rows) <= most:
+                rows += await tx.all(query.limit(most + 1 - len(rows)))
         first = rows[:most]
         if first:
             of = _e.c.id.in_([row["id"] for row in first])

@@ -185,6 +185,22 @@ class Heard(msgspec.Struct, frozen=True):
     error: str | None
 
 
+class Secured(msgspec.Struct, frozen=True):
+    """How many accounts are secured at a receiver.
+
+    Attributes:
+        told: accounts about which it was to be told something.
+        secured: those of them of which it has acknowledged all.
+        refused: those of which it refused something.
+        last_at: when it acknowledged last.
+    """
+
+    told: int
+    secured: int
+    refused: int
+    last_at: Instant | None
+
+
 class ReceiverView(msgspec.Struct, frozen=True):
     """A receiver as an operator sees it.
 

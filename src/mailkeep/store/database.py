@@ -204,7 +204,8 @@ class Database:
 
     async def retrying(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Run ``work`` in a writing transaction, and again when PostgreSQL undid it because of
-        another one (deadlock, serialization failure): whoever asked cannot help it.
+        another one (deadlock, serialization failure, a unique row that the other wrote first):
+        whoever asked cannot help it.
 
         Args:
             work: may be called several times; only what it does in its transaction is undone.

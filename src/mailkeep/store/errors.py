@@ -11,6 +11,9 @@ from sqlalchemy.exc import DBAPIError
 
 #: PostgreSQL ended the transaction for another's sake: deadlock, serialization failure.
 _FOR_ANOTHERS_SAKE = frozenset({"40P01", "40001"})
+#: Another one wrote the same unique row first, an idempotency key's for instance: run again, it is
+#: there to be read.
+_WRITTEN_BEFORE = "23505"
 #: Classes of SQLSTATE whose texts are about names in the schema and never about what was bound.
 _ABOUT_NAMES = ("08", "23", "25", "40", "42", "53", "55", "57", "58")
 
@@ -32,7 +35,7 @@ def passes(error: BaseException) -> bool:
 
 def lost(error: DBAPIError) -> bool:
     """Whether the transaction lost to another one, and was undone for that alone."""
-    return _state(error) in _FOR_ANOTHERS_SAKE
+    return _state(error) in {*_FOR_ANOTHERS_SAKE, _WRITTEN_BEFORE}
 
 
 def without_values(context: ExceptionContext) -> None:

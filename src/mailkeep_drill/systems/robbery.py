@@ -13,6 +13,7 @@ SHORT = re.compile(r"^Code: (\S{9})\s*$", re.MULTILINE)
 _STATE = re.compile(r'data-state="(\w+)"')
 _LACKS = {
     "link": "he had the link, the code went another way",
+    "held": "he had both proofs, and must wait while the owner may say no",
     "code": "he had the code, the link went another way",
 }
 _ASKS = 2  # times; the second may send the other proof through his provider

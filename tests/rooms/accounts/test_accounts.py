@@ -7,7 +7,9 @@ import pyotp
 import pytest
 from sqlalchemy import select
 
-from mailkeep.accounts import queries, totp
+from mailkeep.accounts import queries
+from mailkeep.accounts.factors import totp
+from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.services import Accounts
 from mailkeep.accounts.types import SignedIn, Stage
 from mailkeep.base.clock import HOUR, ManualClock
@@ -39,7 +41,7 @@ async def bind(accounts: Accounts, database: Database, keys: KeyRing, account: s
     app = pyotp.TOTP(made.secret.reveal())
     code = app.generate_otp(database.clock.now() // totp.STEP)
     async with database.write() as tx:
-        await totp.confirm(database, tx, keys, account, made.factor, code)
+        await accounts.factors.bind_totp(tx, account, made.factor, code, Source("b", "n"))
     return app
 
 
@@ -168,8 +170,8 @@ async def test_the_factor_is_asked_and_a_code_counts_once(
         await accounts.sessions.lookup(pending.secret.reveal())
     code = app.generate_otp(clock.now() // totp.STEP)
     results = await asyncio.gather(
-        accounts.prove_factor(pending.secret.reveal(), code),
-        accounts.prove_factor(other.secret.reveal(), code),
+        accounts.entering.second_step(pending.secret.reveal(), Typed(code=code)),
+        accounts.entering.second_step(other.secret.reveal(), Typed(code=code)),
         return_exceptions=True,
     )
     made = [one for one in results if isinstance(one, SignedIn)]
@@ -177,9 +179,6 @@ async def test_the_factor_is_asked_and_a_code_counts_once(
     assert (await accounts.sessions.lookup(made[0].secret.reveal())).account == account
     with pytest.raises(NotSignedIn):  # the pending secret opens nothing afterwards
         await accounts.sessions.lookup(pending.secret.reveal())
-    async with database.write() as tx:
-        with pytest.raises(Conflict):
-            await totp.enrol(tx, keys, account, name=ADDRESS, issuer="Example")
 
 
 async def test_wrong_factors_are_counted(
@@ -189,9 +188,9 @@ async def test_wrong_factors_are_counted(
     pending = (await sign_in(accounts)).secret.reveal()
     for _ in range(5):
         with pytest.raises(NotSignedIn):
-            await accounts.prove_factor(pending, "12345")
+            await accounts.entering.second_step(pending, Typed(code="12345"))
     with pytest.raises(TooMany):
-        await accounts.prove_factor(pending, "12345")
+        await accounts.entering.second_step(pending, Typed(code="12345"))
 
 
 async def test_a_wrong_code_binds_no_factor(
@@ -202,7 +201,7 @@ async def test_a_wrong_code_binds_no_factor(
         made = await totp.enrol(tx, keys, account, name=ADDRESS, issuer="Example")
     with pytest.raises(Invalid):
         async with database.write() as tx:
-            await totp.confirm(database, tx, keys, account, made.factor, "1")
+            await accounts.factors.bind_totp(tx, account, made.factor, "1", Source("b", "n"))
     assert (await sign_in(accounts)).stage is Stage.FULL
 
 

@@ -18,7 +18,9 @@ from mailkeep.app.settings import parse
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
-from mailkeep.mail import api_keys
+from mailkeep.mail import api_keys, services
+from mailkeep.mail.intake import Intake
+from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 
@@ -153,6 +155,32 @@ async def test_what_is_not_right_is_said(
 ) -> None:
     found = (await _look(tmp_path, {**GOOD, **zone}))[f"dns.{name}"]
     assert any(one.state is state and words in one.meaning for one in found), found
+
+
+LISTENING = RAW | {"bounces": {"listen": "0.0.0.0:2525", "host": "MX.example.com"}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "zone", "state"),
+    [
+        (RAW, {}, State.FAILED),  # nothing listens
+        (LISTENING, {}, State.FAILED),  # it comes to the relay's own server
+        (LISTENING, {("a.bounce.example.com", "MX"): ["10 mx.example.com."]}, State.OK),
+        (LISTENING, {("a.bounce.example.com", "MX"): ["20 mx.example.com.", "10 in.a.example."]},
+         State.FAILED),
+        (LISTENING, {("in.a.example", "A"): ["192.0.2.7"], ("mx.example.com", "A"): ["192.0.2.7"]},
+         State.OK),
+        (LISTENING, {("in.a.example", "A"): ["192.0.2.7"], ("mx.example.com", "A"): ["192.0.2.8"]},
+         State.FAILED),
+        (LISTENING | {"bounces": {"listen": "0.0.0.0:2525"}},
+         {("a.bounce.example.com", "MX"): ["10 mail.example.com."]}, State.OK),
+    ],
+)  # fmt: skip
+async def test_bounces_are_to_come_to_our_own_listener(
+    raw: dict[str, object], zone: Zone, state: State, tmp_path: Path
+) -> None:
+    found = (await _look(tmp_path, {**GOOD, **zone}, raw))["dns.listener"]
+    assert {one.about: one.state for one in found}["a.bounce.example.com"] is state
 
 
 async def test_strict_alignment_is_met_by_the_same_domain_alone(tmp_path: Path) -> None:
@@ -332,3 +360,75 @@ async def test_a_database_of_postgresql_is_asked_too(tmp_path: Path, new_postgre
     assert found["database.sqlite"].state is State.OK
     assert found["queue"].state is State.OK
     assert found["keys.scopes"].about == "wide"
+
+
+@pytest.mark.parametrize(
+    ("body", "state", "words"),
+    [
+        ({"hourly_quota": 1, "reputation": 50}, State.WARNING, "33% of the 3"),
+        ({"hourly_quota": 3}, State.OK, "3 mails an hour"),
+        ({}, State.OK, "tells no limit"),
+        ("down", State.NOT_CHECKED, "did not say"),
+    ],
+)
+async def test_a_standby_that_could_not_carry_the_peak_is_told(
+    body: object, state: State, words: str, tmp_path: Path
+) -> None:
+    """The peak is of our own log: three recoveries in one hour; bulk counts for nothing."""
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            asked.append((await request.json())["key"])
+        return web.json_response(body)
+
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    routes = [{"provider": "a"}]
+    settings = parse(
+        {
+            "provider": [
+                {
+                    "name": "a",
+                    "kind": "mandrill",
+                    "party": "a",
+                    "secret": "env:KEY",
+                    "base_url": url,
+                }
+            ],
+            "party": [{"id": "a"}],
+            "stream": [
+                {"name": "reset", "priority": 0, "secret": True, "routes": routes},
+                {"name": "bulk", "priority": 9, "routes": routes},
+            ],
+        }
+    )
+    database = Database(settings.database_url(tmp_path), SystemClock())
+    await upgrade(database)
+    intake = Intake(database, KeyRing(tmp_path), settings.streams())
+    content = Content("us@example.com", "ada@example.net", "s", "t")
+    async with database.write() as tx:
+        many = [NewMessage(one, content) for one in ["reset"] * 3 + ["bulk"] * 5]
+        await intake.accept_many(tx, [intake.check(one) for one in many])
+
+    async def look() -> Finding:
+        async with serving({}) as server:
+            found = await examine(
+                tmp_path, settings, environ={"KEY": "k"}, resolver=resolver(server.where)
+            )
+        return next(one for one in found if one.id == "providers.limits")
+
+    said = await look()
+    assert (said.state, asked) == (state, ["k"])
+    assert words in said.meaning
+    async with database.write() as tx:
+        await services.cut_off(database, tx, "a", by="op", reason="r", since=0)
+    await database.close()
+    assert "cut off" in (await look()).meaning
+    assert len(asked) == 1
+    await runner.cleanup()

@@ -5,6 +5,7 @@ import smtplib
 import socket
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import func, insert, select
 from structlog.testing import capture_logs
@@ -17,6 +18,7 @@ from mailkeep.base.ids import new_id
 from mailkeep.mail import api_keys, lives
 from mailkeep.mail import tables as mail_tables
 from mailkeep.mail.returns import FORGED, return_path
+from mailkeep.mail.types import BounceSettings
 from mailkeep.smtp import receiving
 from mailkeep.watch.tables import canaries
 
@@ -197,3 +199,35 @@ async def test_a_port_that_is_taken_stops_the_start_and_leaves_nothing_open(
                 pass
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", ports[1])) != 0
+
+
+async def test_bounces_may_have_a_listener_of_their_own(tmp_path: Path) -> None:
+    """Without canaries, and beside theirs; one address that both name is listened on once."""
+    own, theirs = _free_port(), _free_port()
+    relay = RELAY | {"options": {"return_path_domain": "bounce.example.com"}}
+    for number, (more, ports) in enumerate(
+        (
+            ({"canary": None, "bounces": {"listen": f"127.0.0.1:{own}"}}, [own]),
+            ({"bounces": {"listen": f"127.0.0.1:{own}"}}, [theirs, own]),
+            ({"bounces": {"listen": f"127.0.0.1:{theirs}"}}, [theirs]),
+        )
+    ):
+        found = _settings(theirs, (relay,))
+        changes = {
+            "canary": more.get("canary", found.canary),
+            "bounces": BounceSettings(**more["bounces"]),
+        }
+        settings = msgspec.structs.replace(found, **changes)
+        assert [port for _, port in settings.listens()] == ports
+        home = tmp_path / str(number)
+        with capture_logs() as logs:
+            async with Application(settings, home, environ={"A": "x"}):
+                for port in ports:
+                    with socket.create_connection(("127.0.0.1", port), 5):
+                        pass
+        assert "bounces.unread" not in [one["event"] for one in logs]
+
+
+def test_a_listener_that_is_no_address_is_refused() -> None:
+    with pytest.raises(BadSettings, match="bounces: listen must be host:port"):
+        _settings(1, bounces={"listen": "2525"})

@@ -61,6 +61,32 @@ async def test_a_list_is_narrowed_by_each_word(api: Api, clock: ManualClock) -> 
     assert second["next"] is None
 
 
+async def test_a_tag_is_found_whole_and_no_pattern(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagged = [("order", "a,b"), ("orders",), ("50%_off",), ()]
+    sent = [await api.send(tags=list(tags)) for tags in tagged]
+    for words, wanted in (
+        ("order", [0]),
+        ("a,b", [0]),
+        ("a", []),
+        ("orders", [1]),
+        ("50%25_off", [2]),
+        ("%25", []),
+        ("_rder", []),
+        ("%0A", []),
+    ):
+        found = [one["id"] for one in await _list(api, tag=words)]
+        assert found == [sent[index] for index in wanted], words
+    listed = {one["id"]: one["tags"] for one in await _list(api)}
+    assert listed == {one: list(tags) for one, tags in zip(sent, tagged, strict=True)}
+    answer = await api.ask("POST", "/v1/messages/search", {"recipient": GOOD["to"], "tag": "order"})
+    assert [one["id"] for one in answer.json()["messages"]] == [sent[0]]
+    assert (await api.ask("GET", "/v1/messages?tag=")).status_code == 422
+    monkeypatch.setattr(lives, "SCAN", 2)
+    assert [one["id"] for one in await _list(api, tag="order")] == [sent[0]]
+
+
 async def test_pages_hold_still_while_mail_comes_in(api: Api, clock: ManualClock) -> None:
     before = [await api.send() for _ in range(5)]
     page = (await api.ask("GET", "/v1/messages?limit=2")).json()

@@ -3,12 +3,13 @@
 import itertools
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
 
-from mailkeep.base.clock import HOUR, ManualClock
+from mailkeep.base.clock import HOUR, SECOND, ManualClock
 from mailkeep.events.tables import events
-from mailkeep.mail import outbox, outcomes, tables
+from mailkeep.mail import lives, outbox, outcomes, tables
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.types import Job, NewMessage
 from mailkeep.providers import registry
@@ -215,3 +216,24 @@ async def test_the_provider_may_say_that_it_has_what_we_are_not_sure_of(
     job = await room.sent(accept, OutcomeKind.AMBIGUOUS)
     await room.say(job.provider, job.message)
     assert await room.state() == ("delivered", 0)
+
+
+async def test_a_late_word_is_taken_and_counts_less(room: Room, accept: Accept) -> None:
+    """A clock that is wrong is no forgery, and who is late may be right."""
+    job = await room.sent(accept, OutcomeKind.ACCEPTED)
+    now = room._database.clock.now()
+    for number, (at, late, weight) in enumerate(
+        [(now - 2 * SECOND, 2.0, 1.0), (now - HOUR, 3600.0, 1 / 30), (None, None, 1.0)]
+    ):
+        one = Claim(
+            *(job.provider, f"late_{number}", ClaimKind.DELIVERED, None, job.message, None, at),
+            *("", "signature"),
+        )
+        assert await room._claims.take(job.provider, [one]) == 1
+        async with room._database.read() as tx:
+            last = await tx.one(select(events.c.data).order_by(events.c.id.desc()).limit(1))
+            seen = [one.weight for one in await lives.events(tx, job.message)]
+        fact = msgspec.json.decode(last["data"])
+        assert (fact["late"], round(fact["weight"], 3)) == (late, round(weight, 3))
+        assert round(weight, 3) in [round(one, 3) for one in seen]
+    assert (await room.state())[0] == "delivered"

@@ -9,10 +9,10 @@ from sqlalchemy import event, select, update
 from mailkeep.base.clock import DAY, HOUR, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid
 from mailkeep.base.keys import KeyRing, Unsealable
-from mailkeep.mail import lives, outbox, outcomes, queries, services, tables
+from mailkeep.mail import bodies, lives, outbox, outcomes, queries, services, tables
 from mailkeep.mail.health import Breaker
 from mailkeep.mail.intake import Intake
-from mailkeep.mail.types import Job, NewMessage, StreamSettings
+from mailkeep.mail.types import Job, Keeping, NewMessage, StreamSettings
 from mailkeep.providers.types import Outcome, OutcomeKind
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
@@ -143,7 +143,7 @@ async def test_what_was_given_up_can_be_requeued_for_a_while(
         await _finish(database, job, OutcomeKind.REJECTED)
     clock.advance(STREAMS["bulk"].expires + 3601)
     async with database.write() as tx:
-        assert await outbox.sweep(tx, 3600, 3600, 100) == 2
+        assert await bodies.sweep(tx, Keeping(3600, 3600), 100) == 2
         assert not await services.requeue(database, tx, messages[0], STREAMS, by="op")
 
 
@@ -207,7 +207,7 @@ async def test_an_ordinary_body_is_kept_until_a_delivery_is_reported(
     assert await _has_body(database, message)
     clock.advance(3700)
     async with database.write() as tx:
-        await outbox.sweep(tx, 3600, 3600, 100)
+        await bodies.sweep(tx, Keeping(3600, 3600), 100)
     assert not await _has_body(database, message)
 
 

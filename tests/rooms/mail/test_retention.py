@@ -6,8 +6,8 @@ from sqlalchemy import Table, func, insert, select
 
 from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import NotFound
-from mailkeep.mail import lives, outbox, outcomes, retention, tables
-from mailkeep.mail.types import NewMessage
+from mailkeep.mail import bodies, lives, outbox, outcomes, retention, tables
+from mailkeep.mail.types import Keeping, NewMessage
 from mailkeep.providers.types import Outcome, OutcomeKind
 from mailkeep.store.database import Database
 
@@ -64,7 +64,7 @@ async def test_what_may_yet_be_sent_is_kept_however_old(
     assert await _forget(database) == 0
     async with database.write() as tx:
         assert (await lives.one(tx, later)).status == "queued"
-        await outbox.sweep(tx, 3600, 3600, 100)
+        await bodies.sweep(tx, Keeping(3600, 3600), 100)
     assert await _forget(database) == 1
     async with database.read() as tx:
         try:

@@ -29,14 +29,23 @@ STREAMS = {
     "recovery": StreamSettings("recovery", 0, ROUTES, secret=True, expires=3600),
     "security": StreamSettings("security", 1, ROUTES),
 }
+#: Most of what is tested has nothing to do with waiting; ``test_holds`` has.
+WITHOUT_HOLDS = RecoverySettings(hold=0.0)
 PARTIES = {"a": "house_a", "b": "house_b", "c": "house_c"}
 
 
 class Room:
     """The recovery room, with hands to read the mail that it would send."""
 
-    def __init__(self, database: Database, keys: KeyRing, accounts: Accounts) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyRing,
+        accounts: Accounts,
+        settings: RecoverySettings = WITHOUT_HOLDS,
+    ) -> None:
         self.database, self.keys, self.accounts = database, keys, accounts
+        self.settings = settings
         self.ailing: set[str] = set()
         self.graph([{"id": one} for one in PARTIES.values()])
 
@@ -53,7 +62,7 @@ class Room:
             PARTIES,
             TrustGraph(register.load(parties)),
             "https://example.com",
-            RecoverySettings(),
+            self.settings,
             lambda: frozenset(self.ailing),
         )
         self.recovery = Recovery(self.context)
@@ -81,6 +90,7 @@ class Room:
             data = self.keys.unseal_hour(row["hour"], f"body {row['id']}", data)
         content = msgspec.json.decode(data, type=Content)
         found = {"id": row["id"], "provider": row["only"], "to": content.to, "text": content.text}
+        found["subject"] = content.subject
         for name, pattern in (
             ("link", r"/recover/proof#(\w+)"),
             ("code", r"^Code: (\S+)"),
@@ -89,6 +99,18 @@ class Room:
             match = re.search(pattern, content.text, re.MULTILINE)
             found[name] = match[1] if match else None
         return found
+
+    async def denials(self) -> list[str]:
+        """The denial secrets of every notice, also of those that have left, oldest first."""
+        m, b = mail_tables.messages, mail_tables.message_bodies
+        async with self.database.read() as tx:
+            rows = await tx.all(
+                select(m.c.id, m.c.only, b.c.hour, b.c.data)
+                .join(b, b.c.message_id == m.c.id)
+                .where(m.c.stream == "security")
+                .order_by(m.c.id)
+            )
+        return [str(self._open(row)["denial"]) for row in rows]
 
     async def proofs(self, skip: int = 0) -> tuple[dict[str, object], dict[str, object]]:
         """(the link mail, the code mail), the newest of each."""

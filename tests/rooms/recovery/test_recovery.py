@@ -8,7 +8,9 @@ import pyotp
 import pytest
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts import totp
+from mailkeep.accounts.factors import totp
+from mailkeep.accounts.factors.types import Source, Typed
+from mailkeep.accounts.types import Origin
 from mailkeep.base.clock import DAY, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotSignedIn, TooMany
 from mailkeep.events.types import Recorded
@@ -25,7 +27,8 @@ OWN = "three-herons-under-the-weir"
 
 
 async def finish(room: Room, browser: str, factor: str | None = None) -> None:
-    await room.recovery.finish(NEW, factor, browser=browser)
+    typed = None if factor is None else Typed(code=factor, browser=browser)
+    await room.recovery.finish(NEW, typed, origin=Origin(browser, "n"))
 
 
 async def give(room: Room, browser: str, *, link: object = None, code: object = None) -> None:
@@ -49,7 +52,7 @@ async def bind(room: Room, account: str) -> pyotp.TOTP:
     app = pyotp.TOTP(made.secret.reveal())
     async with room.database.write() as tx:
         code = app.generate_otp(tx.now // totp.STEP)
-        await totp.confirm(room.database, tx, room.keys, account, made.factor, code)
+        await room.accounts.factors.bind_totp(tx, account, made.factor, code, Source("b", "n"))
     return app
 
 
@@ -298,13 +301,15 @@ async def test_a_denial_after_completion_takes_back_what_it_gave(
     async with room.database.read() as tx:
         account = str((await room.facts())[0][1]["account"])
         assert not await accounts.knows_browser(tx, account, "thief")
-    # The owner may reset while the account is closed; it opens when its time is over, once.
+    # The owner may reset while the account is closed, and two fresh proofs open it.
+    assert not await signs_in(room, PASSWORD)
+    clock.advance(1)
     await room.ask("owner")
     link, code = await room.proofs()
     await give(room, "owner", link=link["link"], code=code["code"])
-    await room.recovery.finish(OWN, None, browser="owner")
-    assert not await signs_in(room, OWN)
-    clock.advance(3600)
+    await room.recovery.finish(OWN, None, origin=Origin("owner"))
+    assert await signs_in(room, OWN)
+    assert ("accounts.thawed", {"account": account, "why": "denied"}) in await room.facts("")
     await room.recovery.deny(str(second["denial"]))
     await room.recovery.deny(str(first["denial"]))
     assert await signs_in(room, OWN)
@@ -662,3 +667,76 @@ async def test_an_old_link_posted_again_and_again_leaves_one_trace(
     with pytest.raises(TooMany):
         await give(room, "own", link=link["link"])
     assert [kind for kind, _ in await room.facts()].count("proof_failed") == 1
+
+
+async def test_staff_start_a_recovery_and_learn_nothing(room: Room, owner: Owner) -> None:
+    await owner()
+    started = [
+        await room.recovery.start_for(one, by="key_staff")
+        for one in (ADDRESS, "nobody@example.net")
+    ]
+    assert all(one.startswith("rec_") for one in started)
+    room.database.clock.advance(0.01)
+    await room.recovery.planner.step()
+    link, code = await room.proofs()
+    assert {link["to"], code["to"]} == {ADDRESS}
+    await give(room, "owner", link=link["link"], code=code["code"])
+    await finish(room, "owner")
+    assert await signs_in(room, NEW)
+    for _ in range(40):
+        await room.recovery.start_for("nobody@example.net", by="key_staff")
+    await room.ask("own")  # a key that uses its share up takes nothing from the owner's network
+    for _ in range(3):
+        await room.recovery.planner.step()
+    assert len([1 for kind, _ in await room.facts() if kind == "proof_sent"]) == 4
+
+
+async def test_strangers_wrong_codes_are_bounded_over_requests_and_lock_no_owner_out(
+    room: Room, owner: Owner
+) -> None:
+    await owner()
+    room.context.settings = msgspec.structs.replace(room.settings, account_tries=6)
+    for n in range(2):
+        await room.ask(f"thief{n}")
+        for _ in range(4):
+            with pytest.raises(Conflict):
+                await give(room, f"thief{n}", code="WRNG-2345")
+    link, code = await room.proofs()
+    with pytest.raises(Conflict):  # right, and not looked at: the strangers' share is used up
+        await give(room, "thief1", code=code["code"])
+    await give(room, "owner", link=link["link"])  # who has shown the link is no such stranger
+    await give(room, "owner", code=code["code"])
+    await finish(room, "owner")
+    assert await signs_in(room, NEW)
+
+
+async def test_guessing_over_many_accounts_is_told_once_and_stops_nobody(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    await owner()
+    room.context.settings = msgspec.structs.replace(room.settings, guesses=5)
+    for n in range(12):
+        with pytest.raises(Conflict):
+            await give(room, f"browser{n}", code="WRNG-2345")
+    told = [fact for kind, fact in await room.facts() if kind == "guessing"]
+    assert told == [{"limit": 5, "seconds": 3600.0}]
+    await room.ask("own")
+    link, code = await room.proofs()
+    await give(room, "own", link=link["link"], code=code["code"])
+    await finish(room, "own")
+    assert await signs_in(room, NEW)
+
+
+async def test_no_more_than_so_many_mails_of_one_account_can_be_used_at_a_time(
+    room: Room, owner: Owner
+) -> None:
+    await owner()
+    room.context.settings = msgspec.structs.replace(room.settings, live=2, burst=40)
+    await room.ask("holder")
+    link, code = await room.proofs()
+    await give(room, "holder", link=link["link"])
+    for n in range(6):
+        await room.ask(f"stranger{n}")
+    assert len(await room.mails()) == 4
+    await give(room, "holder", code=code["code"])  # nobody's request has voided it
+    await finish(room, "holder")

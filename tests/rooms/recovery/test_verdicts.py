@@ -12,8 +12,10 @@ from mailkeep.accounts import applications
 from mailkeep.accounts import tables as tables_of_accounts
 from mailkeep.accounts.applications import ApplicationView
 from mailkeep.accounts.classes import Classes
+from mailkeep.accounts.factors.types import Typed
 from mailkeep.accounts.registration import check
 from mailkeep.accounts.subject_views import SubjectView
+from mailkeep.accounts.types import Origin
 from mailkeep.base.clock import MINUTE, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, NotFound, NotSignedIn
 from mailkeep.recovery import claims, retention, tables
@@ -69,7 +71,8 @@ class Shop:
         await proving.code(browser, "n", str(code["code"]))
 
     async def finish(self, browser: str, factor: str | None = None) -> Handed:
-        handed = await self.room.recovery.finish("", factor, browser=browser)
+        typed = None if factor is None else Typed(code=factor)
+        handed = await self.room.recovery.finish("", typed, origin=Origin(browser, self.network))
         assert isinstance(handed, Handed)
         return handed
 
@@ -238,7 +241,7 @@ async def test_the_owner_takes_a_verdict_back_up_to_the_moment_of_writing(
         with pytest.raises(Conflict):
             await shop.room.recovery.verdicts.acknowledge(got.claims["jti"], got.token.reveal())
     assert await shop.states() == [("revoked", "denied")]
-    # While the account rests no other recovery of it comes to a verdict.
+    # The next one waits, so that the owner can stop it too.
     await shop.send("again")
     await shop.ask("again")
     await shop.prove("again", skip=2)
@@ -361,7 +364,7 @@ async def test_a_held_change_is_told_where_the_owner_was_reached_and_can_be_stop
     assert {one["to"] for one in told} == {ADDRESS}
     assert len({one["provider"] for one in told}) == 2
     assert all("the words" in str(one["text"]) for one in told)
-    await shop.room.recovery.deny(str(told[0]["denial"]))
+    assert await shop.room.recovery.subjects.stop(str(told[0]["denial"]))
     clock.advance(2 * 86_400)
     await shop.room.recovery.subjects.apply_due()
     async with shop.room.database.read() as tx:

@@ -5,7 +5,8 @@ import pyotp
 import pytest
 from sqlalchemy import delete, select, update
 
-from mailkeep.accounts import totp
+from mailkeep.accounts.factors import totp
+from mailkeep.accounts.factors.types import Source
 from mailkeep.base.clock import HOUR, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, NotFound
 from mailkeep.base.keys import KeyRing
@@ -324,7 +325,7 @@ async def _bind(stage: Stage, account: str) -> None:
     async with stage.database.write() as tx:
         made = await totp.enrol(tx, stage.keys, account, name="x", issuer="Us")
         code = pyotp.TOTP(made.secret.reveal()).generate_otp(tx.now // totp.STEP)
-        await totp.confirm(stage.database, tx, stage.keys, account, made.factor, code)
+        await stage.accounts.factors.bind_totp(tx, account, made.factor, code, Source("b", "n"))
 
 
 async def _result(stage: Stage) -> dict[str, object]:

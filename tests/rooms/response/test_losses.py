@@ -12,9 +12,10 @@ from sqlalchemy.exc import DBAPIError
 
 from mailkeep.base.clock import HOUR, ManualClock
 from mailkeep.base.keys import KeyRing
-from mailkeep.mail import outbox, services
 from mailkeep.mail import queries as mail
+from mailkeep.mail import services
 from mailkeep.mail import tables as mail_tables
+from mailkeep.mail.bodies import requeue_unconfirmed
 from mailkeep.response import queries
 from mailkeep.response.services import NotShown
 from mailkeep.response.types import ActionState, ActionView, PlaybookSettings, Preview
@@ -183,7 +184,7 @@ async def test_sending_again_does_not_meet_webhooks_head_on(
     async def again() -> int:
         await first.wait()
         async with database.write() as tx:
-            return await outbox.requeue_unconfirmed(tx, "a", 0)
+            return await requeue_unconfirmed(tx, "a", 0)
 
     async def all_of_them() -> None:
         async with database.write() as tx:

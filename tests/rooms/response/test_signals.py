@@ -5,10 +5,11 @@ from pathlib import Path
 from mailkeep.base.clock import ManualClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.signing import SigningKeys
+from mailkeep.events.subscribe import Subscriber
 from mailkeep.response import queries
 from mailkeep.response.types import ActionState
+from mailkeep.signals import mapping, receivers
 from mailkeep.signals import queries as signal_queries
-from mailkeep.signals import receivers
 from mailkeep.signals.services import Signals
 from mailkeep.signals.streams import StreamIn
 from mailkeep.signals.types import Kind, Receiver, SignalSettings, State
@@ -43,7 +44,9 @@ async def test_an_account_is_secured_elsewhere_only_where_it_was_acknowledged(
     hit = [await stage.owner(f"hit{number}@example.net") for number in range(2)]
     spared = await stage.owner("spared@example.net")
     for number in range(2):
+        clock.advance(1)
         await _complete(stage, await _through(stage, f"hit{number}@example.net"))
+    clock.advance(1)
     await _complete(stage, await _through(stage, "spared@example.net", "c"))
     clock.advance(1)
     await stage.signal({COMPROMISED: 8.5})
@@ -53,7 +56,7 @@ async def test_an_account_is_secured_elsewhere_only_where_it_was_acknowledged(
     assert "emit_signals" in [one.name for one in case.actions]
     done = await stage.response.apply(incident, "emit_signals", by=BY)
     assert done.preview.count == 2
-    assert "shop, bank" in done.preview.summary
+    assert {"shop", "bank"} <= set(done.preview.summary.partition(":")[0].split(", "))
     while await stage.response.work():
         clock.advance(1)
     # Once more tells nobody anything twice.
@@ -76,10 +79,45 @@ async def test_an_account_is_secured_elsewhere_only_where_it_was_acknowledged(
     assert told["shop"]["last_acknowledged_at"] is not None
     assert (told["bank"]["accounts"], told["bank"]["secured"]) == (2, 0)
     assert told["bank"]["last_acknowledged_at"] is None
+    assert action.result["accounts"] == 2
     assert heard[spared] == []
     assert {one.kind for one in heard[hit[0]]} == {Kind.COMPROMISE, Kind.CHANGE_REQUIRED}
     assert {one.state for one in heard[hit[0]] if one.receiver == "shop"} == {State.ACKNOWLEDGED}
     assert {one.state for one in heard[hit[0]] if one.receiver == "bank"} == {State.WAITING}
+
+
+async def test_who_freezes_accounts_sees_where_else_they_are_secured(
+    database: Database, keys: KeyRing, clock: ManualClock, tmp_path: Path
+) -> None:
+    stage = Stage(database, keys)
+    room = await _tells(stage, keys, SigningKeys(tmp_path))
+    stage._heard += [Subscriber("signals", {fact: [room.on_fact] for fact in mapping.TABLE})]
+    shop, stream = await _receiver(stage, room, "shop")
+    await stage.owner("hit@example.net")
+    clock.advance(1)
+    await _complete(stage, await _through(stage, "hit@example.net"))
+    clock.advance(1)
+    await stage.signal({COMPROMISED: 8.5})
+    incident = (await stage.only()).id
+    await stage.response.apply(incident, "secure_accounts", by=BY)
+    await stage.hear()
+
+    async def elsewhere() -> object:
+        async with database.read() as tx:
+            case = await queries.case(tx, stage.response.means, incident)
+        (action,) = [one for one in case.actions if one.name == "secure_accounts"]
+        assert action.result is not None
+        assert action.result["frozen"] == 1
+        found = action.result["elsewhere"]
+        assert isinstance(found, dict)
+        return found["shop"]["secured"]
+
+    assert await elsewhere() == 0
+    polled = await room.polling.poll(shop, stream, acks=(), errors={}, most=10, wait=False)
+    assert await elsewhere() == 0  # handed out, and nothing said of it
+    acks = list(polled.sets)
+    await room.polling.poll(shop, stream, acks=acks, errors={}, most=0, wait=False)
+    assert await elsewhere() == 1
 
 
 async def test_where_nobody_has_a_stream_nobody_is_told(

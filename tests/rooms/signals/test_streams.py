@@ -233,16 +233,21 @@ async def test_a_verification_brings_the_state_back_and_not_too_often(house: Hou
 
 
 async def test_a_poll_waits_for_what_happens_and_few_of_them_wait(house: House) -> None:
-    house.start(SignalSettings(poll_wait=5.0))
+    house.start(SignalSettings(poll_wait=50.0))
+    listening = asyncio.create_task(house.database.listen())
     shop, stream = await house.polled()
     waiting = [asyncio.create_task(house.poll(shop, stream, wait=True)) for _ in range(4)]
-    await asyncio.sleep(0.3)
+    async with asyncio.timeout(20):
+        while house.signals.polling._waiting[shop.id] < 4:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
     with pytest.raises(TooMany):
         await house.poll(shop, stream, wait=True)
     await house.happens(ended())
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(25):
         for one in waiting:
             assert len(await one) == 1
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
 
 
 async def test_requests_for_resets_are_told_only_so_often(house: House) -> None:
@@ -252,6 +257,19 @@ async def test_requests_for_resets_are_told_only_so_often(house: House) -> None:
     assert len(await house.poll(shop, stream)) == 5
     house.clock.advance(3600)
     assert len(await house.poll(shop, stream)) == 6
+
+
+async def test_what_must_be_acted_on_overtakes_what_strangers_bring_about(house: House) -> None:
+    shop, stream = await house.polled()
+    asked = [
+        RecoveryRequested("rec", f"acc_{number:026}", "address", "network", "browser")
+        for number in range(20)
+    ]
+    await house.happens(*asked, ended(OTHER))
+    first = list((await house.poll(shop, stream, most=2)).values())
+    kinds = [next(iter(claims["events"])) for claims in first]
+    assert sorted(kinds) == sorted([Kind.SESSION_REVOKED, Kind.RECOVERY])
+    assert len(await house.poll(shop, stream)) == 21
 
 
 async def test_what_an_older_copy_of_the_database_does_not_bring_back(house: House) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailkeep.accounts.factors.totp import STEP, matching_step
 from mailkeep.accounts.policy import check_password
-from mailkeep.accounts.totp import STEP, matching_step
 from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import Invalid
 

@@ -1,11 +1,14 @@
 """Routing and breakers, as pure functions."""
 
+from itertools import pairwise
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkeep.base.clock import SECOND
 from mailkeep.mail.health import FIRST_REST, LONGEST_REST, Breaker, after, probing
-from mailkeep.mail.routing import BUSY, Busy, Go, Wait, Wanted, backoff, choose
+from mailkeep.mail.routing import Busy, Go, Trickle, Wait, Wanted, backoff, choose
 from mailkeep.mail.types import RouteSettings
 from mailkeep.providers.types import OutcomeKind
 
@@ -113,25 +116,52 @@ def test_backoff_is_bounded(tries: int, draw: float) -> None:
     assert SECOND / 2 <= backoff(tries, draw) <= 300 * SECOND
 
 
-def _warmed(draw: float, busy: Busy | None = None, **breakers: Breaker) -> Go | Wait:
-    routes = (A, B, RouteSettings("c", weight=0, warm=0.02))
-    return choose(routes, breakers, frozenset(), ANY, draw, NOW, busy=busy)
+WARM = (A, B, RouteSettings("c", weight=0, warm=0.02))
 
 
-def test_a_standby_is_kept_warm_with_a_share_of_the_mail() -> None:
-    drawn = [_warmed(n / 1000) for n in range(1000)]
-    count = {name: drawn.count(Go(name, probe=False)) for name in "abc"}
-    assert count == {"a": 490, "b": 490, "c": 20}
+def _warmed(
+    trickle: Trickle, family: str = "other", busy: Busy | None = None, **breakers: Breaker
+) -> str:
+    choice = choose(
+        WARM, breakers, frozenset(), ANY, 0.1, NOW, busy=busy, trickle=trickle, family=family
+    )
+    return choice.provider if isinstance(choice, Go) else choice.why
+
+
+@pytest.mark.parametrize("start", [0.0, 0.37, 0.999])
+def test_each_family_comes_through_the_standby_once_in_fifty(start: float) -> None:
+    """However the mails of the families are mixed; the rare one has its turn as the frequent."""
+    trickle = Trickle(start)
+    drawn: dict[str, list[str]] = {"gmail": [], "icloud": []}
+    for number in range(2000):
+        family = "icloud" if number % 20 == 19 else "gmail"
+        drawn[family].append(_warmed(trickle, family))
+    for one in drawn.values():
+        assert abs(one.count("c") - len(one) / 50) <= 1
+        turns = [at for at, name in enumerate(one) if name == "c"]
+        assert {b - a for a, b in pairwise(turns)} <= {50, 51}
+
+
+def test_without_a_turn_the_standby_carries_nothing() -> None:
+    assert {_choose(draw=n / 100) for n in range(100)} == {
+        Go("a", probe=False),
+        Go("b", probe=False),
+    }
 
 
 def test_the_share_is_for_a_standby_that_stands_and_has_room() -> None:
-    assert _warmed(0.0, c=OPEN) == Go("a", probe=False)
-    assert _warmed(0.0, c=HALF_OPEN) == Go("a", probe=False)
-    assert isinstance(_warmed(0.0, Busy({"c": 0})), Wait)
-    assert _warmed(0.0, Busy({"a": 5}, frozenset("c"))) == Go("a", probe=False)
+    def due() -> Trickle:
+        return Trickle(0.99)
+
+    assert _warmed(due()) == "c"
+    assert _warmed(due(), c=OPEN) == "a"
+    assert _warmed(due(), c=HALF_OPEN) == "a"
+    assert _warmed(due(), busy=Busy({"c": 0})) == "a"
+    assert _warmed(due(), busy=Busy({"a": 5}, frozenset("c"))) == "a"
+    assert _warmed(due(), a=OPEN, b=OPEN) == "c"
 
 
 def test_a_provider_that_is_full_is_left_to_those_that_are_not() -> None:
-    assert _warmed(0.1, Busy({"a": 0})) == Go("b", probe=False)
-    assert _warmed(0.1, Busy({"a": 0, "b": 0})) == Wait(NOW + BUSY, "busy")
-    assert _warmed(0.1, Busy({"a": 0, "b": 0}, frozenset("ab"))) == Go("c", probe=False)
+    assert _warmed(Trickle(), busy=Busy({"a": 0})) == "b"
+    assert _warmed(Trickle(), busy=Busy({"a": 0, "b": 0})) == "busy"
+    assert _warmed(Trickle(), busy=Busy({"a": 0, "b": 0}, frozenset("ab"))) == "c"

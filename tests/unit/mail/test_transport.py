@@ -90,7 +90,10 @@ async def test_a_copy_that_is_refused_holds_nobody_elses_mail_back(
         server.close()
         await server.wait_closed()
     assert isinstance(reply, SmtpReply)
-    assert (reply.code, reply.refused) == (code, count)
+    assert (reply.code, len(reply.refused)) == (code, count)
+    assert {(one, said.code) for one, said in reply.refused} == {
+        (one, 550) for one in refused if count
+    }
     assert [people for people, _ in relay.got] == ([] if got is None else [got])
 
 

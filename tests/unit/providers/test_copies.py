@@ -13,7 +13,7 @@ from mailkeep.providers.mandrill import Mandrill
 from mailkeep.providers.message import Address, Attachment, OutgoingMessage, Shown
 from mailkeep.providers.postmark import Postmark
 from mailkeep.providers.smtp import Smtp
-from mailkeep.providers.types import HttpReply, HttpRequest, ProviderConfig, SmtpReply
+from mailkeep.providers.types import HttpReply, HttpRequest, Outcome, ProviderConfig, SmtpReply
 
 TO = ["ann@example.net", "bob@example.net", "cleo@example.net"]
 ID = "0123456789abcdef0123456789abcdef"
@@ -21,6 +21,12 @@ ID = "0123456789abcdef0123456789abcdef"
 
 def item(email: str, status: str = "sent", **more: object) -> dict[str, object]:
     return {"email": email, "status": status, "_id": ID, "reject_reason": None, **more}
+
+
+def of_copies(said: Outcome) -> dict[str, str]:
+    """What is known of each copy."""
+    assert "@" not in repr(said)
+    return {one.email: one.kind.value for one in said.copies}
 
 
 def mandrill(*items: object, to: list[str] = TO) -> tuple[str, str, str | None]:
@@ -47,6 +53,13 @@ def test_mandrill_refuses_the_recipient_and_takes_the_copies() -> None:
     kind, detail, kept = mandrill(SENT[1], SENT[0] | LISTED, SENT[2])
     assert (kind, kept) == ("suppressed_there", None)
     assert detail == "HTTP 200: rejected, hard-bounce"
+
+
+def test_mandrill_says_of_each_copy_what_came_of_it() -> None:
+    items = [SENT[0] | LISTED, SENT[1] | {"email": TO[1].upper()}, SENT[2] | LISTED]
+    said = Mandrill().read(HttpReply(200, {}, json.dumps(items).encode()), TO)
+    assert said.kind.value == "suppressed_there"
+    assert of_copies(said) == {TO[1]: "accepted", TO[2]: "suppressed_there"}
 
 
 def test_mandrill_holds_all_of_it_when_the_account_is_suspended() -> None:
@@ -97,11 +110,19 @@ def test_postmark_says_whom_it_leaves_out(inactive: list[str], expected: tuple[s
     }
     said = Postmark().read(HttpReply(200, {}, json.dumps(body).encode()), TO)
     assert (said.kind.value, said.detail) == expected
+    known = {one.lower() for one in inactive}
+    assert of_copies(said) == (
+        {one: "suppressed_there" if one in known else "accepted" for one in TO[1:]}
+        if known <= set(TO)
+        else {}
+    )
 
 
 def test_a_relay_says_of_each_by_itself() -> None:
-    said = Smtp().read(SmtpReply(250, "2.0.0", "Ok: queued as 4XyZ12", 2), TO)
-    assert said.detail == "SMTP 250 2.0.0: accepted; 2 of the copies refused"
+    refused = ((TO[2], SmtpReply(550, "5.1.1", "no such user")),)
+    said = Smtp().read(SmtpReply(250, "2.0.0", "Ok: queued as 4XyZ12", refused), TO)
+    assert said.detail == "SMTP 250 2.0.0: accepted; 1 of the copies refused"
+    assert of_copies(said) == {TO[1]: "accepted", TO[2]: "rejected"}
     assert said.provider_message_id == "4XyZ12"
 
 

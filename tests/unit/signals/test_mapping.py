@@ -24,6 +24,9 @@ def test_every_fact_that_is_told() -> None:
         accounts.SessionsEnded("acc", 3, "denied"): [Kind.SESSION_REVOKED],
         accounts.PasswordSet("acc", "change"): [Kind.CREDENTIAL_CHANGE],
         accounts.PasswordSet("acc", "recovery"): [Kind.CREDENTIAL_CHANGE],
+        accounts.PasswordRemoved("acc"): [Kind.CREDENTIAL_CHANGE],
+        accounts.FactorBound("acc", "fac", "passkey", "b", "n"): [Kind.CREDENTIAL_CHANGE],
+        accounts.FactorRevoked("acc", "fac", "totp", "lost"): [Kind.CREDENTIAL_CHANGE],
         accounts.AccountFrozen("acc", UNTIL, "denied"): [Kind.DISABLED, Kind.ENABLED],
         recovery.RecoveryRequested("rec", "acc", "a", "n", "b"): [Kind.RECOVERY],
         recovery.RecoveryDenied("rec", "acc", True, "p", True): [
@@ -33,8 +36,24 @@ def test_every_fact_that_is_told() -> None:
     }
     for fact, expected in told.items():
         assert kinds(fact) == expected, fact
-    assert {type(one) for one in told} | {accounts.FactorBound} == set(TABLE)
+    assert {type(one) for one in told} == set(TABLE)
     assert {kind for one in told for kind in kinds(one)} == set(SUPPORTED)
+
+
+@pytest.mark.parametrize(
+    ("fact", "credential", "change"),
+    [
+        (accounts.FactorBound("acc", "fac", "totp", "b", "n"), "app", "create"),
+        (accounts.FactorBound("acc", "fac", "passkey", "b", "n"), "fido2-platform", "create"),
+        (accounts.FactorBound("acc", "fac", "saved_codes", "b", "n"), "saved_codes", "create"),
+        (accounts.FactorRevoked("acc", "fac", "passkey", "owner"), "fido2-platform", "delete"),
+        (accounts.FactorRevoked("acc", "fac", "passkey", "lost"), "fido2-platform", "revoke"),
+        (accounts.FactorRevoked("acc", "fac", "totp", "replaced"), "app", "delete"),
+    ],
+)
+def test_a_change_of_factors_says_of_which(fact: Fact, credential: str, change: str) -> None:
+    (one,) = announcements(fact, AT)
+    assert (one.body["credential_type"], one.body["change_type"]) == (credential, change)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,20 @@ def _flow(until: float, stop: float, seed: int, rate: float = 1.0) -> list[tuple
     return facts
 
 
+def test_a_backlog_of_reports_does_not_pass_for_mail_that_arrives_now() -> None:
+    """Reports that a day's trying again brings at last say what was; what is now is silence."""
+
+    def backlog(number: int, weight: float) -> Fact:
+        return msgspec.structs.replace(delivered(number=number), late=600.0, weight=weight)
+
+    facts = _flow(1100, 1000, 1)
+    weights = {0.2: 1, 1.0: 0}
+    for weight, alarms in weights.items():
+        late = [(1000.0 + n / 5, backlog(10_000 + n, weight)) for n in range(500)]
+        signals = run(delivery_silence.DETECTOR, log(*facts, *late))
+        assert len(signals) == alarms, weight
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_silence_alarms_at_the_limit(seed: int) -> None:
     """λ = 1/s, one false alarm in 30 days: ln(1 + λγ)/λ = 14.8 s after the last confirmation."""

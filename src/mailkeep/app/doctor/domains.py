@@ -6,6 +6,7 @@ which is what SPF is about).
 """
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from mailkeep.app.settings import ProviderSettings
 from mailkeep.base import addresses
@@ -132,6 +133,41 @@ def return_path(scene: Scene) -> list[Said]:
             words = f"{found.lookups} of {spf.MOST_LOOKUPS} look-ups"
             out.append(ok(f"{domain} has an SPF record ({words}) and takes bounces.", one.name))
     return out or _nothing(scene)
+
+
+@check("dns.listener")
+def listener(scene: Scene) -> list[Said]:
+    """Canaries, and bounces of relays, are to come to our own door."""
+    settings = scene.settings
+    if settings is None or scene.offline:
+        return _nothing(scene)
+    host = (settings.bounces.host or urlsplit(settings.public_url).hostname or "").lower()
+    wanted = {
+        one.options["return_path_domain"].strip().lower(): f"bounces of {one.name}"
+        for one in settings.provider
+        if one.kind == "smtp" and one.options.get("return_path_domain", "").strip()
+    }
+    if settings.canary is not None and settings.canary.listen:
+        wanted[settings.canary.domain] = "canaries"
+    out = []
+    for domain, what in wanted.items():
+        leads = _leads_to(scene.records, domain, host)
+        if not settings.listens():
+            step = "set [bounces] listen, or take return_path_domain out"
+            out.append(failed(f"Nothing takes in the {what} at {domain}.", step, about=domain))
+        elif leads is None:
+            out.append(not_checked(f"Where mail for {domain} goes: {UNKNOWN}.", about=domain))
+        elif leads:
+            out.append(ok(f"Mail for {domain} comes to {host}: {what}.", domain))
+        else:
+            out.append(
+                failed(
+                    f"Mail for {domain} does not come to {host}: the {what} are lost.",
+                    f"publish {domain} MX 10 {host}. (or name our listener in [bounces] host)",
+                    about=domain,
+                )
+            )
+    return out or [ok("No canary and no bounce is to come to a door of ours.")]
 
 
 @check("dns.dkim")
@@ -298,6 +334,28 @@ def _takes_mail(records: Records, domain: str) -> bool | None:
     if any(one.found in {Found.PENDING, Found.ERROR} for one in found):
         return None
     return any(one.found is Found.SOME for one in found)
+
+
+def _leads_to(records: Records, domain: str, host: str) -> bool | None:
+    """Whether the server that is asked first takes a domain's mail at a host, by its name or by an
+    address (RFC 5321 section 5.1); None: not known."""
+    servers = records.ask(domain, "MX")
+    if servers.found in {Found.PENDING, Found.ERROR}:
+        return None
+    ranked = [row.partition(" ") for row in servers.rows]
+    best = min((int(rank) for rank, _, _ in ranked if rank.isdigit()), default=0)
+    names = [name.strip(".").lower() for rank, _, name in ranked if rank == str(best)] or [domain]
+    if host in names:
+        return True
+    own, theirs = _addresses(records, [host]), _addresses(records, names)
+    return None if own is None or theirs is None else bool(own & theirs)
+
+
+def _addresses(records: Records, names: list[str]) -> set[str] | None:
+    answers = [records.ask(name, kind) for name in names if name for kind in ("A", "AAAA")]
+    if any(one.found in {Found.PENDING, Found.ERROR} for one in answers):
+        return None
+    return {row for one in answers for row in one.rows}
 
 
 def _problem(found: spf.Spf, domain: str, about: str = "") -> Said:

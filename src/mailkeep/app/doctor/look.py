@@ -19,7 +19,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailkeep.app import environment
-from mailkeep.app.settings import ProviderSettings, Settings
+from mailkeep.app.limits import Limit, limits, recovery_peak
+from mailkeep.app.settings import ProviderSettings, Settings, provider_configs
 from mailkeep.base.clock import DAY, MINUTE, SystemClock
 from mailkeep.base.errors import BadSettings, Unavailable
 from mailkeep.base.ids import earliest
@@ -60,15 +61,17 @@ async def examine(
         development: the settings are those of a development mode.
     """
     offline = offline or ("" if resolver is not None else "there is no resolver")
+    database = await _database(home, settings, environ)
     scene = Scene(
         home,
         settings,
         error,
         modes=_modes(home),
         free=_free(home),
-        database=await _database(home, settings, environ),
+        database=database,
         schemas=tuple(migrate.versions()),
         skews={} if offline or settings is None else await _skews(settings),
+        limits={} if offline or settings is None else await _limits(settings, environ, database),
         secrets={} if settings is None else _secrets(settings, environ),
         domains=senders,
         development=development,
@@ -112,7 +115,7 @@ async def _database(
     database = Database(url, SystemClock())
     try:
         async with database.read() as tx:
-            return await _ask(tx)
+            return await _ask(tx, settings)
     except (SQLAlchemyError, OSError, Unavailable) as error:
         # The text of the driver may quote the URL, and with it the password.
         return DatabaseFacts(error=type(error).__name__)
@@ -125,7 +128,16 @@ def _absent(url: str) -> bool:
     return url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists()
 
 
-async def _ask(tx: Tx) -> DatabaseFacts:
+async def _limits(
+    settings: Settings, environ: Mapping[str, str], database: DatabaseFacts
+) -> Mapping[str, Limit]:
+    try:
+        return await limits(provider_configs(settings, environ), database.peak, database.cut)
+    except BadSettings:
+        return {}  # a secret is missing, which another check says
+
+
+async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
     facts = DatabaseFacts(sqlite=not tx.is_postgresql, schema=await migrate.version(tx))
     if not tx.is_postgresql:
         facts = msgspec.structs.replace(
@@ -150,6 +162,8 @@ async def _ask(tx: Tx) -> DatabaseFacts:
             if one.state(tx.now) in {"good", "replaced"}
         ),
         overdue=await queries.overdue(tx, tx.now - 2 * MINUTE),
+        peak=await recovery_peak(tx, settings.streams()),
+        cut=frozenset(await queries.cut(tx)),
         given_up=int(given_up or 0),
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from mailkeep.app.limits import Limit
 from mailkeep.app.settings import ProviderSettings, Settings
 
 from .records import Records
@@ -64,6 +65,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     Attributes:
         error: why it could not be asked; the rest then says nothing.
         schema: version of its schema; None when it has none yet.
+        peak: mails of secret streams in the busiest hour of the last weeks.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
 
@@ -76,6 +78,8 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     synchronous: int = 0
     keys: tuple[KeyFact, ...] = ()
     overdue: int = 0
+    peak: int = 0
+    cut: frozenset[str] = frozenset()
     given_up: int = 0
 
 
@@ -87,6 +91,7 @@ class Scene(msgspec.Struct, frozen=True):
         modes: path and permission bits of the home and of what lies in it that is secret.
         free: bytes free where the home is.
         skews: by provider, how many seconds its clock is ahead of ours, or why nobody knows.
+        limits: by provider, what it lets us send.
         secrets: by provider and setting, what is wrong with the secret; empty when nothing is.
         domains: further sender domains, asked for by whoever runs the doctor.
         development: the settings are those of a development mode.
@@ -101,6 +106,7 @@ class Scene(msgspec.Struct, frozen=True):
     database: DatabaseFacts = DatabaseFacts()
     schemas: tuple[str, ...] = ()
     skews: Mapping[str, float | str] = {}
+    limits: Mapping[str, Limit] = {}
     secrets: Mapping[tuple[str, str], str] = {}
     domains: tuple[str, ...] = ()
     development: bool = False

@@ -95,3 +95,35 @@ def canaries(scene: Scene) -> list[Said]:
             )
         ]
     return [ok("Canaries go through every provider.")]
+
+
+@check("providers.limits")
+def provider_limits(scene: Scene) -> list[Said]:
+    """Whether who stands by could carry what recoveries take at their busiest."""
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    if scene.offline:
+        return [not_checked(f"No provider was asked; {scene.offline}.")]
+    peak, out = scene.database.peak, []
+    for name, limit in scene.limits.items():
+        told = limit.told
+        if isinstance(told, str):
+            out.append(not_checked(f"What {name} lets us send is not known: {told}.", about=name))
+        elif not told.sends:
+            step = f"switch {name} to live delivery"
+            out.append(failed(f"{name} is in its sandbox: it delivers nothing.", step, about=name))
+        elif limit.share is not None and limit.share < 1:
+            out.append(
+                warning(
+                    f"{name} lets us send {told.hourly} mails an hour: {limit.share:.0%} of the "
+                    f"{peak} that recoveries took in their busiest hour of the last weeks.",
+                    f"have {name} raise the quota, or send more through it in time (warm)",
+                    about=name,
+                )
+            )
+        elif told.hourly is not None:
+            words = f"{name} lets us send {told.hourly} mails an hour; recoveries took {peak}"
+            out.append(ok(f"{words} in their busiest.", name))
+        else:
+            out.append(ok(f"{name} delivers, and tells no limit.", name))
+    return out or [not_checked("No provider could be asked.")]

@@ -35,9 +35,18 @@ OTHER = "other"  #: whatever is no word of ours, or of the settings any more
 #: Why a message is given up: by itself, or because the recovery that it belonged to ended.
 GIVEN_UP = frozenset({"expired", "rejected", "no body", "honey"}) | frozenset(
     {"denied", "superseded", "provider_cut", "rerouted", "tries_used_up", "dependent_proofs"}
-    | {"completed_another"}
+    | {
+        "completed_another",
+        "password_changed",
+        "address_changed",
+        "suspect_route",
+        "notices_unproven",
+        "restored",
+    }
 )
-SIGN_IN_FAILED = frozenset({"password", "frozen", "throttled", "factor", "factor_throttled"})
+SIGN_IN_FAILED = frozenset(
+    {"password", "frozen", "throttled", "factor", "factor_throttled", "passkey"}
+)
 
 STAGES: Mapping[type, str] = {
     recovery.RecoveryRequested: "requested",
@@ -46,6 +55,8 @@ STAGES: Mapping[type, str] = {
     recovery.ProofFailed: "proof_failed",
     recovery.ProofVoided: "proof_voided",
     recovery.StoppedByFactor: "stopped_by_factor",
+    recovery.RecoveryHeld: "held",
+    recovery.RecoveryDegraded: "degraded",
     recovery.RecoveryCompleted: "completed",
     recovery.RecoveryVoided: "voided",
     recovery.RecoveryDenied: "denied",

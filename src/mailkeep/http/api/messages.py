@@ -34,12 +34,16 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE)]
 Cursor = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
+Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
 class ListIn(msgspec.Struct, forbid_unknown_fields=True):
     """What a list may be asked for. ``after`` is in it, ``before`` is not."""
 
     recipient: Annotated[str, msgspec.Meta(pattern=r"^address_[0-9a-f]{30}$")] | None = None
     stream: str | None = None
     status: Status | None = None
+    tag: Tag | None = None
     after: dt.datetime | None = None
     before: dt.datetime | None = None
     limit: Limit = 50
@@ -52,6 +56,7 @@ class SearchIn(msgspec.Struct, forbid_unknown_fields=True):
     recipient: str
     stream: str | None = None
     status: Status | None = None
+    tag: Tag | None = None
     after: dt.datetime | None = None
     before: dt.datetime | None = None
     limit: Limit = 50
@@ -85,7 +90,7 @@ class Messages(Controller):
             return problems.respond(answer)
         return _json(answer, 202)
 
-    @get("/", summary="The newest messages, by recipient, stream, status and time")
+    @get("/", summary="The newest messages, by recipient, stream, status, tag and time")
     async def index(self, request: Incoming, running: Running) -> Page:
         """A page may hold fewer messages than asked for, or none, while there is a next one."""
         grant = await authorise(request, running, Scope.READ)
@@ -110,12 +115,13 @@ class Messages(Controller):
                 raise NotFound("no such message")
             attempts = await lives.attempts(tx, found.id)
             events = await lives.events(tx, found.id)
+            copies = await lives.copies(tx, found.id)
             cut, now = await queries.cut(tx), tx.now
         stream = running.streams.get(found.stream)
         routes = {one.provider for one in stream.routes} if stream is not None else set()
         routes -= cut.keys() | running.dispatcher.ailing(found.stream)
         waits_for = lives.waits_for(found, routes, now)
-        return told.life(found, attempts, events, waits_for)
+        return told.life(found, attempts, events, waits_for, copies)
 
 
 async def _page(
@@ -136,6 +142,7 @@ async def _page(
         instant(asked.before, "before"),
         asked.cursor,
         asked.limit,
+        asked.tag,
     )
     async with running.database.read() as tx:
         found, following = await lives.messages(tx, wanted)

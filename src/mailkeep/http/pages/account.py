@@ -1,17 +1,15 @@
-"""The account: its sessions, its second factor, its password."""
+"""The account: its addresses, its factors, its sessions, its password."""
 
 import msgspec
-import segno
 from litestar import Controller, get, post
 from litestar.response import Redirect, Template
 
-from mailkeep.accounts import queries, totp
-from mailkeep.accounts.types import Enrolment
+from mailkeep.accounts import queries
 from mailkeep.base.clock import iso
-from mailkeep.base.errors import Conflict, Invalid, NotFound, NotSignedIn, TooMany
-from mailkeep.store.database import Tx
+from mailkeep.base.errors import Invalid, NotSignedIn, TooMany
 
-from .showing import show_factor
+from .factors import rows as factor_rows
+from .showing import is_fresh, show_factor
 from .visit import SESSION, House, Visit
 
 
@@ -33,45 +31,7 @@ class AccountPages(Controller):
 
     @get("/")
     async def show(self, visit: Visit, house: House) -> Template:
-        return await _account(visit, house, added=visit.told("factor_added"))
-
-    @post("/totp", status_code=200)
-    async def enrol(self, visit: Visit, house: House) -> Template:
-        """Show a new secret; nothing is bound before a code from it was typed.
-
-        The password is asked again: whoever stole a session would otherwise bind a factor of their
-        own, and the owner could not sign in any more.
-        """
-        session = await visit.session()
-        try:
-            await house.accounts.passwords.prove(session.account, visit.form.get("current", ""))
-        except (NotSignedIn, TooMany) as error:
-            return await _account(visit, house, error, at="totp")
-        async with house.database.write() as tx:
-            name = await _label(tx, session.account)
-            made = await totp.enrol(tx, house.keys, session.account, name=name, issuer=_name(house))
-        return _enrolment(visit, made)
-
-    @post("/totp/confirm", status_code=200)
-    async def bind(self, visit: Visit, house: House) -> Template | Redirect:
-        """Bind the factor. After a wrong code the same secret is shown again: the app has it."""
-        session = await visit.session()
-        account, factor = session.account, visit.form.get("factor", "")
-        try:
-            async with house.database.write() as tx:
-                code = visit.form.get("code", "")
-                await totp.confirm(house.database, tx, house.keys, account, factor, code)
-        except Invalid as error:
-            async with house.database.read() as tx:
-                name = await _label(tx, account)
-                made = await totp.shown(
-                    tx, house.keys, account, factor, name=name, issuer=_name(house)
-                )
-            return _enrolment(visit, made, error)
-        except (Conflict, NotFound) as error:
-            return await _account(visit, house, error)
-        visit.tell("factor_added")
-        return visit.go("/account")
+        return await _account(visit, house)
 
     @post("/password", status_code=200)
     async def password(self, visit: Visit, house: House) -> Template | Redirect:
@@ -92,6 +52,14 @@ class AccountPages(Controller):
         visit.forget(SESSION)
         return visit.go("/sign-in")
 
+    @post("/factors/later", status_code=200)
+    async def later(self, visit: Visit, house: House) -> Redirect:
+        """Put the word about second factors off; it comes back."""
+        session = await visit.session()
+        async with house.database.write() as tx:
+            await house.accounts.demands.put_off(tx, session.account)
+        return visit.go("/account")
+
     @post("/sessions/end", status_code=200)
     async def end(self, visit: Visit, house: House) -> Redirect:
         session = await visit.session()
@@ -107,16 +75,18 @@ class AccountPages(Controller):
 async def _account(
     visit: Visit,
     house: House,
-    error: NotSignedIn | Invalid | TooMany | Conflict | NotFound | None = None,
+    error: NotSignedIn | Invalid | TooMany | None = None,
     *,
     at: str = "",
-    added: bool = False,
 ) -> Template:
     """The page; with an error, ``at`` is the form that it is about."""
     session = await visit.session()
     async with house.database.read() as tx:
         points = await queries.contact_points(tx, session.account)
         factor = await queries.has_factor(tx, session.account)
+        bound = await house.accounts.factors.bound(tx, session.account)
+        password = await queries.has_password(tx, session.account)
+        nudge = await house.accounts.demands.nudge(tx, session.account)
         sessions = await house.accounts.sessions.of(tx, session.account)
     rows = [
         SessionRow(
@@ -129,32 +99,16 @@ async def _account(
         for one in sessions
     ]
     return visit.page(
-        "account", error=error, at=at, points=points, factor=factor, sessions=rows, added=added
-    )
-
-
-def _enrolment(visit: Visit, made: Enrolment, error: Invalid | None = None) -> Template:
-    secret = made.secret.reveal()
-    return visit.page(
-        "totp",
+        "account",
         error=error,
-        factor=made.factor,
-        secret=secret,
-        groups=" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)),
-        picture=_qr(made.uri.reveal()),
+        at=at,
+        points=points,
+        factor=factor,
+        factors=factor_rows(bound),
+        kinds={one.kind.value for one in bound},
+        fresh=is_fresh(house, session),
+        password=password,
+        nudge=nudge,
+        until=iso(nudge.until)[:10] if nudge is not None and nudge.until is not None else "",
+        sessions=rows,
     )
-
-
-async def _label(tx: Tx, account: str) -> str:
-    """What the owner's app calls the account."""
-    points = await queries.contact_points(tx, account)
-    return points[0].address if points else account
-
-
-def _name(house: House) -> str:
-    return house.recovery.settings.sender_name if house.recovery else "Mailkeep"
-
-
-def _qr(uri: str) -> str:
-    """A data address of the QR code, as SVG."""
-    return str(segno.make(uri, error="m").svg_data_uri(scale=4, border=2, light="#fff"))

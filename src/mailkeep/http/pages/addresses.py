@@ -12,7 +12,7 @@ from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotFound, Not
 from mailkeep.mail.types import NewMessage
 from mailkeep.recovery import change_mails, mails
 
-from .showing import show_again
+from .showing import is_fresh, show_again
 from .visit import CONFIRMATION, House, Visit
 
 
@@ -111,7 +111,9 @@ async def _addresses(
     async with house.database.read() as tx:
         points = await queries.contact_points(tx, session.account)
         held = await house.accounts.changes.held(tx, session.account)
+        kinds = {one.kind.value for one in await house.accounts.factors.bound(tx, session.account)}
         factor = await queries.has_factor(tx, session.account)
+        password = await queries.has_password(tx, session.account)
     news = [w for w in ("address_added", "address_removed", "changes_stopped") if visit.told(w)]
     return visit.page(
         "addresses",
@@ -121,6 +123,9 @@ async def _addresses(
         rows=[_row(point, held) for point in points],
         held=[one for one in held if one.what is not ChangeKind.PASSWORD],
         factor=factor,
+        kinds=kinds,
+        password=password,
+        fresh=is_fresh(house, session),
         most=house.accounts.settings.addresses,
         chosen=visit.form.get("point", ""),
     )

@@ -5,16 +5,28 @@ link stands in its fragment, which the page's script writes into the form; a per
 button. Without the script it is typed.
 """
 
-from litestar import Controller, get, post
+from litestar import Controller, Response, get, post
 from litestar.response import Redirect, Template
 
 from mailkeep.accounts import applications
-from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotFound, NotSignedIn
+from mailkeep.base.clock import SECOND, iso
+from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotFound, NotSignedIn, TooMany
 from mailkeep.http.oauth import asking
 from mailkeep.http.policy import NAME, policy
+from mailkeep.recovery import mails
 from mailkeep.recovery.services import Recovery
 
 from .visit import House, Visit
+
+#: Why a recovery is held, as its owner reads it; what would help a thief is not said.
+WHY = {
+    "device": "your account has never been used from this browser",
+    "risk": "this does not look like the way in which your account is used",
+    "route": "we are looking into one of the carriers that your mails came by",
+    "denied": "a reset of this account was stopped not long ago",
+    "lost": "the second factor of the account is said to be lost",
+    "alone": "both mails had to come by one carrier, since the other one is down",
+}
 
 
 def _recovery(house: House) -> Recovery:
@@ -50,7 +62,8 @@ class RecoverPages(Controller):
     @post("/recover/proof", status_code=200)
     async def prove(self, visit: Visit, house: House) -> Template | Redirect:
         """Each proof that was typed is looked at; what is right counts, also beside a wrong one."""
-        proving = _recovery(house).proving
+        recovery = _recovery(house)
+        proving = recovery.proving
         error: Conflict | None = None
         given = 0
         for field, take in (("long", proving.link), ("code", proving.code)):
@@ -64,8 +77,25 @@ class RecoverPages(Controller):
                 error = error or refused
         if not given:
             error = Conflict("type at least one of the two", field="long")
+        await recovery.advance(visit.origin)
         if error is not None:
             return await _proof(visit, house, error)
+        return visit.go("/recover/proof")
+
+    @post("/recover/factor/ask", status_code=200)
+    async def ask_factor(self, visit: Visit, house: House) -> Response[str]:
+        """What the account's passkeys are asked, once both proofs are in this browser."""
+        return visit.json(await _recovery(house).ask_factor(visit.origin))
+
+    @post("/recover/lost", status_code=200)
+    async def lost(self, visit: Visit, house: House) -> Template | Redirect:
+        """The second factor is lost, and the house lets a long wait take its place."""
+        recovery = _recovery(house)
+        try:
+            await recovery.lose(visit.origin)
+        except Conflict as error:
+            progress = await recovery.progress(visit.origin)
+            return await _proof(visit, house, None if progress.word == "held" else error)
         return visit.go("/recover/proof")
 
     @post("/recover/finish", status_code=200)
@@ -74,10 +104,10 @@ class RecoverPages(Controller):
         try:
             handed = await recovery.finish(
                 visit.form.get("password", ""),
-                visit.form.get("factor") or None,
-                browser=visit.browser,
+                visit.typed("factor") if visit.answered("factor") else None,
+                origin=visit.origin,
             )
-        except (Conflict, Invalid, NotSignedIn) as error:
+        except (Conflict, Invalid, NotSignedIn, TooMany) as error:
             return await _proof(visit, house, error)
         if handed is not None:
             issuer = asking.issuer(house.public_url)
@@ -90,16 +120,17 @@ class RecoverPages(Controller):
         return visit.page("done")
 
     @get("/deny")
-    async def deny_form(self, visit: Visit) -> Template:
-        return visit.page("deny", said=False)
+    async def deny_form(self, visit: Visit, house: House) -> Template:
+        return visit.page("deny", said=False, freeze=_freeze(_recovery(house)))
 
     @post("/deny", status_code=200)
     async def deny(self, visit: Visit, house: House) -> Template:
         """The answer is the same for every secret."""
-        secret = visit.form.get("secret", "")
-        await _recovery(house).deny(secret)
+        recovery, secret = _recovery(house), visit.form.get("secret", "")
+        await recovery.deny(secret, visit.browser)
         await house.accounts.changes.deny(secret)
-        return visit.page("deny", said=True)
+        await recovery.subjects.stop(secret)
+        return visit.page("deny", said=True, freeze=_freeze(recovery))
 
 
 async def _proof(visit: Visit, house: House, error: MailkeepError | None = None) -> Template:
@@ -108,7 +139,8 @@ async def _proof(visit: Visit, house: House, error: MailkeepError | None = None)
     For a user of an application the last form leads back there, so the browser must be let.
     """
     recovery = _recovery(house)
-    progress = await recovery.proving.progress(visit.browser)
+    progress = await recovery.progress(visit.origin)
+    hold = progress.hold
     application, headers = None, {}
     async with house.database.read() as tx:
         asked = await recovery.verdicts.asked(tx, visit.browser, progress.application)
@@ -124,4 +156,14 @@ async def _proof(visit: Visit, house: House, error: MailkeepError | None = None)
         application=application,
         sent=asked is not None,
         headers=headers,
+        length="" if hold is None else mails.span(hold.length / SECOND),
+        until="" if hold is None or hold.until is None else iso(hold.until),
+        latest="" if hold is None else iso(hold.latest),
+        reasons=() if hold is None else [WHY[one] for one in hold.reasons if one in WHY],
+        most=mails.span(recovery.settings.hold_most),
+        alone=mails.span(recovery.settings.hold_alone),
     )
+
+
+def _freeze(recovery: Recovery) -> str:
+    return mails.span(recovery.settings.freeze)

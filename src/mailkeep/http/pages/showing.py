@@ -4,39 +4,65 @@ ASVS 7.5.1, 7.5.3: a stolen session must not become a stolen account, nor may a 
 the password where a second factor is bound.
 """
 
-from mailkeep.accounts import queries, totp
+from mailkeep.accounts import queries
+from mailkeep.accounts.factors.types import Lane, Way
 from mailkeep.accounts.types import SessionView
 from mailkeep.base.clock import SECOND
-from mailkeep.base.errors import NotSignedIn, TooMany
+from mailkeep.base.errors import NotAllowed, NotSignedIn, TooMany
 
 from .visit import House, Visit
 
-LANE = "totp change"  #: tries of its own: who has only mails, or only the password, uses none up
-
 
 async def show_again(visit: Visit, house: House, session: SessionView) -> bool:
-    """Look at the fields ``current`` and ``factor``; returns whether a bound factor was shown.
+    """Look at the fields ``current`` and ``factor``; returns whether a bound factor was shown. A
+    form without them will do for who has shown everything in this session a short while ago; what
+    is typed all the same is looked at.
 
     Raises:
         NotSignedIn: one of them is wrong, and names itself.
         TooMany: too many wrong ones.
     """
+    if "current" not in visit.form and is_fresh(house, session):
+        return await _has_factor(house, session)
     await house.accounts.passwords.prove(session.account, visit.form.get("current", ""))
-    return await show_factor(visit, house, session)
+    return await _prove(visit, house, session)
 
 
 async def show_factor(visit: Visit, house: House, session: SessionView) -> bool:
     """The same for the second factor alone; False where none is bound."""
-    settings = house.accounts.settings
+    if "factor" not in visit.form and is_fresh(house, session):
+        return await _has_factor(house, session)
+    return await _prove(visit, house, session)
+
+
+def is_fresh(house: House, session: SessionView) -> bool:
+    """Whether everything was shown for this session a short while ago, on the page of the factors:
+    a passkey can be shown there only."""
+    try:
+        house.accounts.entering.require_fresh(house.database.clock.now(), session)
+    except NotAllowed:
+        return False
+    return True
+
+
+async def _has_factor(house: House, session: SessionView) -> bool:
+    async with house.database.read() as tx:
+        return await queries.has_factor(tx, session.account)
+
+
+async def _prove(visit: Visit, house: House, session: SessionView) -> bool:
+    factors, account = house.accounts.factors, session.account
+    lane = Lane(Way.ACCOUNT, session.browser)
+    weighed = await factors.weigh(account, visit.typed("factor"), lane)
     async with house.database.write() as tx:
-        await queries.account(tx, session.account, lock=True)
-        if not await queries.has_factor(tx, session.account):
+        await queries.account(tx, account, lock=True)
+        if not await queries.has_factor(tx, account):
             return False
-        code = visit.form.get("factor", "")
-        proved = await totp.prove(tx, house.keys, session.account, code, settings, lane=LANE)
-    if proved is None:
-        raise TooMany("too many wrong codes", retry_after=settings.window / SECOND)
-    if not proved:
+        proof = await factors.prove(tx, account, weighed, lane)
+    if not proof.heard:
+        wait = house.accounts.settings.window / SECOND
+        raise TooMany("too many wrong codes", retry_after=wait)
+    if not proof.proved:
         raise NotSignedIn(
             "the code of your second factor is missing, wrong or used", field="factor"
         )

@@ -1,12 +1,15 @@
 """Sign-in: password, then the second factor where there is one; and out again."""
 
-from litestar import Controller, get, post
+from litestar import Controller, Response, get, post
 from litestar.response import Redirect, Template
 
-from mailkeep.accounts.types import Stage
+from mailkeep.accounts.types import SignedIn, Stage
 from mailkeep.base.errors import NotSignedIn, TooMany
 
 from .visit import PENDING, SESSION, House, Visit
+
+#: Where who has shown the right password goes on, when that is not all.
+_NEXT = {Stage.FACTOR: "/sign-in/factor", Stage.ENROL: "/account/factors"}
 
 
 class SignInPages(Controller):
@@ -16,43 +19,64 @@ class SignInPages(Controller):
     include_in_schema = False
 
     @get("/sign-in")
-    async def form(self, visit: Visit) -> Template | Redirect:
+    async def form(self, visit: Visit, house: House) -> Template | Redirect:
         if await visit.maybe_session() is not None:
             return visit.go("/account")
-        return visit.page("sign_in", confirmed=visit.told("address_confirmed"))
+        return _form(visit, house)
 
     @post("/sign-in", status_code=200)
     async def sign_in(self, visit: Visit, house: House) -> Template | Redirect:
+        origin = visit.origin
         try:
             made = await house.accounts.sign_in(
                 visit.form.get("address", ""),
                 visit.form.get("password", ""),
-                browser=visit.browser,
-                network=visit.network,
+                browser=origin.browser,
+                network=origin.network,
+                agent=origin.agent,
+                place=origin.place,
             )
         except (NotSignedIn, TooMany) as error:
-            return visit.page("sign_in", error=error)
-        if made.stage is Stage.FACTOR:
-            visit.keep(PENDING, made.secret.reveal())
-            return visit.go("/sign-in/factor")
-        visit.keep(SESSION, made.secret.reveal())
-        return visit.go("/account")
+            return _form(visit, house, error)
+        return _in(visit, made)
+
+    @post("/sign-in/passkey/ask", status_code=200)
+    async def ask_anyone(self, visit: Visit, house: House) -> Response[str]:
+        made = await house.accounts.entering.ask_anyone(visit.browser, visit.network)
+        return visit.json(made)
+
+    @post("/sign-in/passkey", status_code=200)
+    async def passkey(self, visit: Visit, house: House) -> Template | Redirect:
+        """With a passkey and no password."""
+        answer, origin = visit.form.get("assertion", ""), visit.origin
+        try:
+            made = await house.accounts.entering.by_passkey(
+                answer,
+                browser=origin.browser,
+                network=origin.network,
+                agent=origin.agent,
+                place=origin.place,
+            )
+        except NotSignedIn as error:
+            return _form(visit, house, error)
+        return _in(visit, made)
 
     @get("/sign-in/factor")
-    async def factor_form(self, visit: Visit) -> Template | Redirect:
-        return visit.page("factor") if visit.cookie(PENDING) else visit.go("/sign-in")
+    async def factor_form(self, visit: Visit, house: House) -> Template | Redirect:
+        return await _factor(visit, house)
+
+    @post("/sign-in/factor/ask", status_code=200)
+    async def ask(self, visit: Visit, house: House) -> Response[str]:
+        made = await house.accounts.entering.ask(visit.cookie(PENDING), visit.browser)
+        return visit.json(made)
 
     @post("/sign-in/factor", status_code=200)
     async def factor(self, visit: Visit, house: House) -> Template | Redirect:
         try:
-            made = await house.accounts.prove_factor(
-                visit.cookie(PENDING), visit.form.get("code", "")
-            )
+            made = await house.accounts.entering.second_step(visit.cookie(PENDING), visit.typed())
         except (NotSignedIn, TooMany) as error:
-            return visit.page("factor", error=error)
-        visit.forget(PENDING)
-        visit.keep(SESSION, made.secret.reveal())
-        return visit.go("/account")
+            return await _factor(visit, house, error)
+        return _in(visit, made)
 
     @post("/sign-out", status_code=200)
     async def sign_out(self, visit: Visit, house: House) -> Redirect:
@@ -62,3 +86,32 @@ class SignInPages(Controller):
                 await house.accounts.sessions.end(tx, session.account, session.id)
         visit.forget(SESSION, PENDING)
         return visit.go("/sign-in")
+
+
+def _in(visit: Visit, made: SignedIn) -> Redirect:
+    """On to what is asked next, if anything is."""
+    if made.stage is not Stage.FULL:
+        visit.keep(PENDING, made.secret.reveal())
+        return visit.go(_NEXT[made.stage])
+    visit.forget(PENDING)
+    visit.keep(SESSION, made.secret.reveal())
+    return visit.go("/account")
+
+
+def _form(visit: Visit, house: House, error: NotSignedIn | TooMany | None = None) -> Template:
+    return visit.page(
+        "sign_in",
+        error=error,
+        confirmed=visit.told("address_confirmed"),
+        passkeys=bool(house.accounts.factors.site.rp_id),
+    )
+
+
+async def _factor(
+    visit: Visit, house: House, error: NotSignedIn | TooMany | None = None
+) -> Template | Redirect:
+    """The page of the second step: only what is bound can be chosen."""
+    kinds = await house.accounts.entering.choices(visit.cookie(PENDING))
+    if not kinds:
+        return visit.go("/sign-in")
+    return visit.page("factor", error=error, kinds=kinds)

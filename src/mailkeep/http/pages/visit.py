@@ -9,12 +9,13 @@ import base64
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from litestar import Response
+from litestar import MediaType, Response
 from litestar.datastructures import Cookie
 from litestar.response import Redirect, Template
 
+from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.services import Accounts
-from mailkeep.accounts.types import SessionView
+from mailkeep.accounts.types import Origin, SessionView
 from mailkeep.base import tokens
 from mailkeep.base.clock import DAY, SECOND
 from mailkeep.base.errors import MailkeepError, NotSignedIn
@@ -43,6 +44,7 @@ class House(Protocol):
 
     public_url: str
     trusted_proxies: tuple[Network, ...]
+    country_header: str
     keys: KeyRing
     database: Database
     intake: Intake
@@ -82,6 +84,36 @@ class Visit:
         forwarded = self._request.headers.getall("x-forwarded-for", [])
         address = client.address(peer.host if peer else "", forwarded, self._house.trusted_proxies)
         return self._house.keys.pseudonym("network", client.network(address))
+
+    @property
+    def origin(self) -> Origin:
+        """Where it comes from, as an account's history keeps it."""
+        request, house = self._request, self._house
+        family = client.agent(request.headers.get("user-agent", ""))
+        place = None
+        if house.country_header:
+            told = request.headers.get(house.country_header, "")
+            peer = request.client.host if request.client else ""
+            place = client.country(told, peer, house.trusted_proxies)
+        return Origin(
+            self.browser,
+            self.network,
+            house.keys.pseudonym("agent", family) if family else "",
+            place,
+        )
+
+    @property
+    def source(self) -> Source:
+        """From where something is bound."""
+        return Source(self.browser, self.network)
+
+    def answered(self, code: str = "code") -> bool:
+        """Whether the form answers the question for a second factor at all."""
+        return bool(self.form.get(code) or self.form.get("assertion"))
+
+    def typed(self, code: str = "code") -> Typed:
+        """What the form answers to the question for a second factor."""
+        return Typed(self.form.get(code, ""), self.form.get("assertion", ""), self.browser)
 
     def cookie(self, name: str) -> str:
         return self._request.cookies.get(name, "")
@@ -161,6 +193,10 @@ class Visit:
             cookies=self._cookies,
             headers=dict(headers or {}),
         )
+
+    def json(self, text: str) -> Response[str]:
+        """An answer to a script of ours; ``text`` is JSON already."""
+        return Response(text, media_type=MediaType.JSON, cookies=self._cookies)
 
     def go(self, path: str) -> Redirect:
         """Send the browser on with a GET."""

@@ -14,7 +14,7 @@ async def preview(at: At) -> Preview:
     name, cut = at.case.provider, await mail.cut(at.tx)
     if name in cut:
         return Preview(f"{name} is cut off already; nothing changes.", 0, idle=True)
-    again = await mail.unconfirmed(at.tx, name, since(at))
+    again = await mail.unconfirmed(at.tx, name, since(at), distrust=True)
     means = at.means
     out = cut.keys() | (await mail.resting(at.tx)).keys()
     left = thin(means.streams.values(), means.house, out, at.case.suspects)
@@ -23,8 +23,8 @@ async def preview(at: At) -> Preview:
     if tied:
         warnings.append(f"{', '.join(tied)}: the same party can read it, and this does not cut it")
     return Preview(
-        f"No mail goes to {name} any more. Messages that it took and nobody saw arrive are sent "
-        f"again elsewhere: {again}; some may come twice.",
+        f"No mail goes to {name} any more. Messages that it took and nobody but itself saw arrive "
+        f"are sent again elsewhere: {again}; some may come twice.",
         again,
         tuple(warnings),
         needs_person=bool(left),

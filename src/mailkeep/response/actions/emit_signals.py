@@ -5,11 +5,12 @@ here ends nothing there; a receiver that acknowledges has been told, and only th
 counts as secured. It breaks nothing here: at worst an owner is asked elsewhere to sign in again.
 """
 
+from collections.abc import Sequence
+
 from mailkeep.base.clock import when
 from mailkeep.recovery import queries as recovery
 from mailkeep.response.types import Preview
 from mailkeep.signals import queries as signals
-from mailkeep.signals.types import State
 
 from .port import Action, At, Means, Progress
 
@@ -38,44 +39,36 @@ async def preview(at: At) -> Preview:
 async def step(at: At) -> Progress:
     room = at.means.signals
     if room is None:
-        return Progress(True, {"accounts": 0, "events": 0})
+        return Progress(True, {"accounts": 0})
     waiting = [one for one in await _accounts(at) if one > at.before.cursor]
     batch = waiting[: at.means.settings.batch]
-    told = [
-        await room.compromised(at.tx, account, WHY, cause=at.case.incident.id) for account in batch
-    ]
+    for account in batch:
+        await room.compromised(at.tx, account, WHY, cause=at.case.incident.id)
     done = len(batch) == len(waiting)
-    result: dict[str, object] = {
-        "accounts": _before(at, "accounts") + len(batch),
-        "events": _before(at, "events") + sum(told),
-    }
-    return Progress(done, result, batch[-1] if batch else at.before.cursor)
+    before = at.before.result.get("accounts") if at.before.cursor else 0
+    accounts = (before if isinstance(before, int) else 0) + len(batch)
+    return Progress(done, {"accounts": accounts}, batch[-1] if batch else at.before.cursor)
 
 
 async def look(at: At) -> dict[str, object]:
-    """Who has acknowledged by now: an account is secured at a receiver when all of it was."""
-    told: dict[str, dict[str, list[State]]] = {}
-    last: dict[str, int] = {}
-    for account, one in await signals.told_in(at.tx, at.case.incident.id):
-        told.setdefault(one.receiver, {}).setdefault(account, []).append(one.state)
-        if one.state is State.ACKNOWLEDGED and one.ended_at is not None:
-            last[one.receiver] = max(last.get(one.receiver, 0), one.ended_at)
+    """Who has acknowledged by now."""
+    accounts = await signals.told_in(at.tx, at.case.incident.id)
+    return {**at.before.result, "receivers": await receivers(at, accounts)}
+
+
+async def receivers(at: At, accounts: Sequence[str]) -> dict[str, object]:
+    """For each receiver, at how many of the accounts it counts as secured: those of which it has
+    acknowledged all that it was to be told since the incident opened."""
+    found = await signals.secured(at.tx, accounts, at.case.incident.opened_at)
     return {
-        "receivers": {
-            name: {
-                "accounts": len(accounts),
-                "secured": sum(set(states) == {State.ACKNOWLEDGED} for states in accounts.values()),
-                "refused": sum(State.REFUSED in states for states in accounts.values()),
-                "last_acknowledged_at": when(last.get(name)),
-            }
-            for name, accounts in sorted(told.items())
+        name: {
+            "accounts": one.told,
+            "secured": one.secured,
+            "refused": one.refused,
+            "last_acknowledged_at": when(one.last_at),
         }
+        for name, one in found.items()
     }
-
-
-def _before(at: At, word: str) -> int:
-    found = at.before.result.get(word) if at.before.cursor else 0
-    return found if isinstance(found, int) else 0
 
 
 async def _accounts(at: At) -> list[str]:

@@ -24,6 +24,8 @@ class Voids(Protocol):
 
     async def void_through(self, tx: Tx, providers: Set[str], why: str) -> int: ...
 
+    async def suspect(self, tx: Tx, held: Set[tuple[str, str]]) -> None: ...
+
 
 class NoticeSettings(msgspec.Struct, frozen=True):
     """From whom owners hear, in which stream, and where they find us."""

@@ -10,6 +10,7 @@ from mailkeep.incidents.words import clock
 from mailkeep.recovery import queries as recovery
 from mailkeep.response.types import Preview
 
+from . import emit_signals
 from .port import Action, At, Progress
 
 
@@ -46,6 +47,12 @@ async def step(at: At) -> Progress:
     return Progress(done, {"frozen": frozen, "until": iso(until)}, cursor)
 
 
+async def look(at: At) -> dict[str, object]:
+    """At how many of them which other services know; see ``emit_signals``."""
+    accounts = await _accounts(at)
+    return {**at.before.result, "elsewhere": await emit_signals.receivers(at, accounts)}
+
+
 async def _accounts(at: At) -> list[str]:
     case = at.case
     return await recovery.accounts(at.tx, case.suspects, case.since, case.until, "completed")
@@ -57,4 +64,5 @@ ACTION = Action(
     preview,
     step,
     dangerous=True,
+    look=look,
 )

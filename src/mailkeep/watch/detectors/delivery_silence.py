@@ -25,6 +25,7 @@ observation. Compromised: 0.
 Taken back: when three canaries arrive in time one after the other, and the CUSUM, once it was above
 the limit, is down at 0 (fifty in time), all that was said is void. Reports alone take nothing back:
 no claim clears a provider.
+A report that came late counts for the time at which it would have been in time (``mail.lateness``).
 False alarms: bursts of mail to slow domains; our webhook door closed (all providers at once).
 Evasion: dropping a small part (a tenth or less); confirming what was dropped, which canaries see
 unless they are spared.
@@ -116,7 +117,7 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         ids = (*flow.ids, recorded.id)[-MOST_EVENTS:]
         flow = msgspec.structs.replace(flow, accepted=flow.accepted + 1, ids=ids)
     elif isinstance(fact, DeliveryReported):
-        flow = _confirmed(flow, at, state.settings.memory)
+        flow = _confirmed(flow, at, fact, state.settings.memory)
     elif isinstance(fact, CanarySent):
         flow = _canary_sent(flow, fact.message, at, recorded.id)
     else:
@@ -144,7 +145,13 @@ def due(state: State) -> Instant:
     return min((_due(state, flow) for flow in state.flows.values()), default=NEVER)
 
 
-def _confirmed(flow: Flow, at: Instant, memory: int) -> Flow:
+def _confirmed(flow: Flow, heard: Instant, fact: DeliveryReported, memory: int) -> Flow:
+    # A report that is late tells of then: it ends a silence as far as to when it would have been
+    # heard in time, so a backlog that comes in does not pass for mail that arrives now.
+    late = (1 - fact.weight) * (fact.late or 0.0)
+    at = heard - seconds(max(0.0, late))
+    if late > 0 and at < flow.last:
+        return flow
     if not flow.last:
         return msgspec.structs.replace(flow, last=at, accepted=0, ids=())
     known = min(flow.confirmed + 1, memory)

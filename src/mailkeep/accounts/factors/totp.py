@@ -1,24 +1,23 @@
-"""The second factor: time-based codes (RFC 6238), each accepted once."""
+"""An authenticator app: time-based codes (RFC 6238), each accepted once."""
 
 from typing import Any
 
 import pyotp
 from sqlalchemy import Select, delete, insert, select, update
 
+from mailkeep.accounts import tables
 from mailkeep.base.clock import SECOND, Instant
-from mailkeep.base.errors import Conflict, Invalid, NotFound
+from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
-from mailkeep.events.log import record
-from mailkeep.store.database import Database, Tx
+from mailkeep.store.database import Tx
 
-from . import queries, tables, throttle
-from .events import FactorBound
-from .types import AccountSettings, Enrolment
+from .types import Enrolment
 
 _t = tables.totp_factors
 STEP = 30 * SECOND  #: RFC 6238 section 5.2 recommends 30 seconds
+DIGITS = 6
 _PURPOSE = "totp secret of "
 
 
@@ -38,19 +37,12 @@ def matching_step(secret: str, code: str, now: Instant, last_step: int) -> int |
 
 
 async def enrol(tx: Tx, keys: KeyRing, account: str, *, name: str, issuer: str) -> Enrolment:
-    """Begin to bind a factor: nothing is asked for it until a code from it is shown.
+    """Begin to bind an app: nothing is asked of it until a code from it is shown.
 
     Args:
         name: the label in the owner's app, such as the address.
         issuer: whose account it is.
-
-    Raises:
-        Conflict: a factor is bound. Replacing it here would let who stole one session take the
-            account for good.
     """
-    await queries.account(tx, account, lock=True)
-    if await queries.has_factor(tx, account):
-        raise Conflict("a second factor is bound to this account already")
     await tx.run(delete(_t).where(_t.c.account_id == account, _t.c.confirmed_at.is_(None)))
     secret, factor = pyotp.random_base32(32), new_id("fac", tx.now)
     await tx.run(
@@ -79,57 +71,38 @@ async def shown(
     return _enrolment(factor, _open(keys, factor, row["sealed"]), name, issuer)
 
 
-async def confirm(
-    database: Database, tx: Tx, keys: KeyRing, account: str, factor: str, code: str
-) -> None:
-    """Bind the factor: its owner has shown a code from it.
+async def waits(tx: Tx, account: str, factor: str) -> bool:
+    """Whether an enrolment waits for its first code."""
+    return await tx.one(_waiting(account, factor)) is not None
+
+
+async def confirm(tx: Tx, keys: KeyRing, account: str, factor: str, code: str) -> None:
+    """Take the first code of an app, which is used up by it.
 
     Raises:
         NotFound: no such enrolment.
         Invalid: the code is wrong.
-        Conflict: another factor was bound meanwhile.
     """
-    await queries.account(tx, account, lock=True)
     row = await tx.one(_waiting(account, factor))
     if row is None:
         raise NotFound("no such enrolment")
-    if await queries.has_factor(tx, account):
-        raise Conflict("a second factor is bound to this account already")
     step = matching_step(_open(keys, row["id"], row["sealed"]), code, tx.now, row["last_step"])
     if step is None:
         raise Invalid("the code is wrong", field="code")
     await tx.run(update(_t).where(_t.c.id == factor).values(confirmed_at=tx.now, last_step=step))
-    await record(database, tx, FactorBound(account, factor))
 
 
-async def prove(
-    tx: Tx, keys: KeyRing, account: str, code: str, settings: AccountSettings, lane: str = "totp"
-) -> bool | None:
-    """Whether a code is right and unused; uses it up, and a try.
-
-    Returns None when the tries of this window are used up: nothing was looked at. Only somebody
-    who has passed the step before (the password, or both mailed proofs) gets here. Each way in
-    has its own ``lane``, so that who reads the owner's mailbox cannot use up the tries of who
-    knows the password.
-    """
-    allowed = await throttle.take(
-        tx, account, lane, limit=settings.factor_tries, window=settings.window
-    )
-    if not allowed:
-        return None
-    row = await tx.one(select(_t).where(_t.c.account_id == account, _t.c.confirmed_at.is_not(None)))
+async def use(tx: Tx, keys: KeyRing, factor: str, code: str) -> bool:
+    """Whether a code of a bound app is right and unused; uses it up."""
+    row = await tx.one(select(_t).where(_t.c.id == factor, _t.c.confirmed_at.is_not(None)))
     if row is None:
         return False
     step = matching_step(_open(keys, row["id"], row["sealed"]), code, tx.now, row["last_step"])
     if step is None:
         return False
     # RFC 6238 section 5.2: a code is accepted once, whoever else presents it at the same time.
-    used = await tx.run(
-        update(_t).where(_t.c.id == row["id"], _t.c.last_step < step).values(last_step=step)
-    )
-    if used == 1:
-        await throttle.clear(tx, account, lane)
-    return used == 1
+    newer = update(_t).where(_t.c.id == factor, _t.c.last_step < step).values(last_step=step)
+    return await tx.run(newer) == 1
 
 
 def _waiting(account: str, factor: str) -> Select[Any]:

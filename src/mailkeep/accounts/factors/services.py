@@ -1,0 +1,303 @@
+"""Weigh, prove, bind, rename, revoke: what the house does with second factors.
+
+Attacks met here: guessing (tries are counted before an answer is looked at, in a window and in a
+row), using up the owner's tries (each way in has its own), using a code twice, and a copy of a
+passkey. Whoever calls has asked for full re-authentication where something is bound or revoked.
+"""
+
+import msgspec
+
+from mailkeep.accounts import queries, throttle
+from mailkeep.accounts.events import (
+    FactorBlocked,
+    FactorBound,
+    FactorRevoked,
+    PasskeyCopied,
+    SavedCodeUsed,
+)
+from mailkeep.accounts.hashing import SlowHash
+from mailkeep.accounts.sessions import unconfirm
+from mailkeep.accounts.types import AccountSettings
+from mailkeep.base.clock import SECOND
+from mailkeep.base.errors import Conflict, Invalid, NotFound, TooMany
+from mailkeep.base.ids import new_id
+from mailkeep.base.keys import KeyRing
+from mailkeep.base.secret import Secret
+from mailkeep.events.log import record as record_fact
+from mailkeep.store.database import Database, Tx
+
+from . import passkeys, record, saved_codes, totp
+from .passkeys import Site
+from .types import (
+    LASTING,
+    SHARES,
+    FactorView,
+    Kind,
+    Lane,
+    Proof,
+    Source,
+    Typed,
+    Verdict,
+    Weighed,
+)
+
+LONGEST_NAME = 64
+
+
+class Factors:
+    """The second factors of all accounts.
+
+    Args:
+        database: where they are kept.
+        keys: seal the apps' secrets.
+        slow: hashes saved codes.
+        settings: limits.
+        site: for whom passkeys are made.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyRing,
+        slow: SlowHash,
+        settings: AccountSettings,
+        site: Site,
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._slow = slow
+        self._settings = settings
+        self.site = site
+
+    async def bound(self, tx: Tx, account: str) -> list[FactorView]:
+        """The authenticators that are bound, oldest first; saved codes among them."""
+        return await record.bound(tx, account)
+
+    async def ask(self, account: str, browser: str, *, verified: bool = False) -> str:
+        """What a page asks an account's passkeys, as JSON; see ``passkeys.ask``.
+
+        Raises:
+            TooMany: too many were asked for of late.
+        """
+        async with self._database.write() as tx:
+            await self._spend(tx, account, "passkey questions", self._settings.network_passkeys)
+            return await passkeys.ask(tx, self.site, account, browser, verified=verified)
+
+    async def ask_to_bind(self, account: str, browser: str, *, name: str, issuer: str) -> str:
+        """What a page asks for a new passkey, as JSON; see ``passkeys.ask_to_bind``. Raises
+        ``TooMany`` as ``ask`` does."""
+        async with self._database.write() as tx:
+            await self._spend(tx, account, "new passkeys", self._settings.network_passkeys)
+            return await passkeys.ask_to_bind(
+                tx, self._keys, self.site, account, browser, name=name, issuer=issuer
+            )
+
+    async def weigh(self, account: str, typed: Typed, lane: Lane | None = None) -> Weighed:
+        """The slow part of an answer, to be called outside of a transaction; counts nothing, uses
+        nothing up, and must tell nobody anything: ``prove`` does.
+
+        Args:
+            lane: on which it will be proved; where its tries are used up, nothing slow is done.
+
+        Raises:
+            Unavailable: too many wait for a hash.
+        """
+        if typed.assertion:
+            async with self._database.read() as tx:
+                weighed, _ = await passkeys.weigh(
+                    tx, self.site, self._keys, account, typed.browser, typed.assertion
+                )
+            return weighed
+        if saved_codes.looks_like(typed.code):
+            limit, window = self._settings.factor_tries, self._settings.window
+            async with self._database.read() as tx:
+                weighed, kept = await saved_codes.weigh(tx, account, typed.code)
+                if lane is not None and await throttle.spent(
+                    tx, account, lane.word, limit=limit, window=window
+                ):
+                    return weighed
+            right = await saved_codes.right(self._slow, typed.code, kept)
+            return msgspec.structs.replace(weighed, right=right)
+        digits = "".join(c for c in typed.code[:32] if c.isdigit() and c.isascii())
+        if len(digits) == totp.DIGITS:
+            return Weighed(Kind.TOTP, True, digits)
+        return Weighed()
+
+    async def prove(self, tx: Tx, account: str, weighed: Weighed, lane: Lane) -> Proof:
+        """Count a try, decide, and use the answer up, in one act.
+
+        The caller has locked the account, has seen the step before (the password, both mailed
+        proofs), and commits whatever comes back: a wrong answer is counted by it.
+        """
+        limit, window = self._settings.factor_tries, self._settings.window
+        # A right signature is no guess: who guesses at codes must not keep a passkey out.
+        signed = weighed.kind is Kind.PASSKEY and weighed.right
+        if not signed and not await throttle.take(
+            tx, account, lane.word, limit=limit, window=window
+        ):
+            return Proof(Verdict.THROTTLED, weighed.kind)
+        candidates = [
+            one
+            for one in await record.bound(tx, account)
+            if one.kind is weighed.kind and weighed.factor in {None, one.id}
+        ]
+        if not candidates:
+            return Proof(Verdict.WRONG, weighed.kind)
+        factor = candidates[0]
+        counted = factor.kind is not Kind.PASSKEY
+        share = SHARES[lane.way]
+        if counted and await record.failures(tx, factor.id, lane.way) >= share:
+            return Proof(Verdict.BLOCKED, factor.kind, factor.id)
+        if not weighed.right or not await self._use(tx, factor, weighed):
+            if counted and await record.failed(tx, factor.id, lane.way) == share:
+                blocked = FactorBlocked(account, factor.id, factor.kind.value, lane.way.value)
+                await record_fact(self._database, tx, blocked)
+            return Proof(Verdict.WRONG, factor.kind, factor.id)
+        await record.used(tx, factor.id)
+        await throttle.clear(tx, account, lane.word)
+        left = None
+        if factor.kind is Kind.SAVED_CODES:
+            left = await saved_codes.left(tx, factor.id)
+            await record_fact(self._database, tx, SavedCodeUsed(account, factor.id, left))
+        return Proof(Verdict.PROVED, factor.kind, factor.id, left, weighed.verified)
+
+    async def bind_totp(
+        self, tx: Tx, account: str, factor: str, code: str, source: Source, name: str = ""
+    ) -> None:
+        """Bind an app of which a code was shown; it takes the place of the one before.
+
+        Raises:
+            NotFound: no such enrolment.
+            Invalid: the code is wrong, or the name cannot be used.
+        """
+        await queries.account(tx, account, lock=True)
+        if not await totp.waits(tx, account, factor):
+            raise NotFound("no such enrolment")
+        for one in await record.bound(tx, account):
+            if one.kind is Kind.TOTP:
+                await self._revoke(tx, one, "replaced")
+        await totp.confirm(tx, self._keys, account, factor, code)
+        await self._bind(tx, factor, account, Kind.TOTP, name or "Authenticator app", source)
+
+    async def bind_passkey(
+        self, tx: Tx, account: str, answer: str, source: Source, name: str = ""
+    ) -> str:
+        """Bind a passkey; returns the factor.
+
+        Args:
+            answer: what the browser made of ``ask_to_bind``, as JSON.
+
+        Raises:
+            Invalid: it answers no challenge of ours that waits, or the name cannot be used.
+            Conflict: it is bound already.
+        """
+        await queries.account(tx, account, lock=True)
+        made = await passkeys.verify_new(tx, self.site, account, source.browser, answer)
+        factor = new_id("fac", tx.now)
+        await self._bind(tx, factor, account, Kind.PASSKEY, name or "Passkey", source)
+        await passkeys.write(tx, factor, account, made)
+        return factor
+
+    async def new_codes(self, account: str, source: Source) -> list[Secret]:
+        """Ten new saved codes, to be shown once; they take the place of the ones before.
+
+        Raises:
+            Conflict: no other factor is bound: codes run out, and then nothing would be left.
+            TooMany: too many were made of late: each set is ten slow hashes.
+            Unavailable: too many wait for a hash.
+        """
+        async with self._database.write() as tx:
+            await self._spend(tx, account, "new codes", self._settings.code_sets)
+        codes = saved_codes.make()
+        kept = await saved_codes.hashes(self._slow, codes)
+        async with self._database.write() as tx:
+            await queries.account(tx, account, lock=True)
+            there = await record.bound(tx, account)
+            if not any(one.kind in LASTING for one in there):
+                raise Conflict("add a passkey or an authenticator app first")
+            for one in there:
+                if one.kind is Kind.SAVED_CODES:
+                    await self._revoke(tx, one, "replaced")
+            factor = new_id("fac", tx.now)
+            await self._bind(tx, factor, account, Kind.SAVED_CODES, "Saved codes", source)
+            await saved_codes.write(tx, factor, kept)
+        return list(codes.values())
+
+    async def rename(self, tx: Tx, account: str, factor: str, name: str) -> None:
+        """Give a factor another name.
+
+        Raises:
+            Invalid: the name cannot be used.
+            NotFound: no such factor.
+        """
+        if not await record.rename(tx, account, factor, check_name(name)):
+            raise NotFound("no such factor")
+
+    async def revoke(self, tx: Tx, account: str, factor: str, why: str) -> None:
+        """Take a factor away: it proves nothing from now on, and stays on record. Saved codes go
+        with the last other one, since they cannot stand alone.
+
+        Args:
+            why: see ``FactorRevoked``.
+
+        Raises:
+            NotFound: no such factor.
+            Conflict: it is the last way into an account without a password.
+        """
+        await queries.account(tx, account, lock=True)
+        there = await record.bound(tx, account)
+        found = next((one for one in there if one.id == factor), None)
+        if found is None:
+            raise NotFound("no such factor")
+        others = [one for one in there if one.id != factor]
+        if not any(one.kind is Kind.PASSKEY for one in others) and not await queries.has_password(
+            tx, account
+        ):
+            raise Conflict("this account has no password: its last passkey cannot be removed")
+        await self._revoke(tx, found, why)
+        if not any(one.kind in LASTING for one in others):
+            for one in others:
+                await self._revoke(tx, one, "with_last")
+
+    async def revoke_all(self, tx: Tx, account: str, why: str) -> int:
+        """Take every factor away, such as after a recovery from their loss; returns how many."""
+        there = await record.bound(tx, account)
+        for one in there:
+            await self._revoke(tx, one, why)
+        return len(there)
+
+    async def _spend(self, tx: Tx, account: str, lane: str, limit: int) -> None:
+        window = self._settings.window
+        if not await throttle.take(tx, account, lane, limit=limit, window=window):
+            raise TooMany("too often; wait a while", retry_after=window / SECOND)
+
+    async def _use(self, tx: Tx, factor: FactorView, weighed: Weighed) -> bool:
+        if factor.kind is Kind.TOTP:
+            return await totp.use(tx, self._keys, factor.id, weighed.mark)
+        if factor.kind is Kind.SAVED_CODES:
+            return await saved_codes.use(tx, weighed)
+        used = await passkeys.use(tx, weighed)
+        if used is None:
+            await record_fact(self._database, tx, PasskeyCopied(factor.account, factor.id))
+        return bool(used)
+
+    async def _bind(
+        self, tx: Tx, factor: str, account: str, kind: Kind, name: str, source: Source
+    ) -> None:
+        await record.add(tx, factor, account, kind, check_name(name), source)
+        await unconfirm(tx, account, but=source.session)
+        bound = FactorBound(account, factor, kind.value, source.browser, source.network)
+        await record_fact(self._database, tx, bound)
+
+    async def _revoke(self, tx: Tx, factor: FactorView, why: str) -> None:
+        if await record.revoke(tx, factor.account, factor.id, why):
+            revoked = FactorRevoked(factor.account, factor.id, factor.kind.value, why)
+            await record_fact(self._database, tx, revoked)
+
+
+def check_name(name: str) -> str:
+    """What an owner calls a factor (pure). Raises ``Invalid``."""
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise Invalid(f"a name has 1 to {LONGEST_NAME} characters", field="name")
+    return name

@@ -1,0 +1,87 @@
+"""What the providers let us send, and how much of the recovery peak each could carry."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+
+import aiohttp
+import msgspec
+
+from mailkeep.base.clock import DAY
+from mailkeep.mail import queries
+from mailkeep.mail.types import StreamSettings
+from mailkeep.providers import registry
+from mailkeep.providers.allowance import Allowance, Tells, peak, share
+from mailkeep.providers.errors import MisconfiguredProvider
+from mailkeep.providers.types import MAX_REPLY, HttpReply, HttpRequest, ProviderConfig
+from mailkeep.store.database import Tx
+
+WEEKS = 4  #: over which the peak is looked for
+SECONDS = 5.0  #: for one answer
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """What is known of one provider.
+
+    Attributes:
+        told: what its API says; else why nothing is known.
+        share: the part of the recovery peak that it could carry; None: nobody knows.
+    """
+
+    told: Allowance | str
+    share: float | None = None
+
+
+async def limits(
+    providers: Mapping[str, ProviderConfig], busiest: int, cut: Collection[str] = ()
+) -> dict[str, Limit]:
+    """Ask every provider; what each says, by name.
+
+    Args:
+        busiest: mails in the hour with the most recoveries.
+        cut: those that are cut off: no request goes there.
+    """
+    wait = aiohttp.ClientTimeout(total=SECONDS)
+    async with aiohttp.ClientSession(timeout=wait) as session:
+        told = await asyncio.gather(
+            *(_ask(session, one, cut=name in cut) for name, one in providers.items())
+        )
+    return {
+        name: Limit(one, share(one.hourly, busiest) if isinstance(one, Allowance) else None)
+        for name, one in zip(providers, told, strict=True)
+    }
+
+
+async def recovery_peak(tx: Tx, streams: Mapping[str, StreamSettings]) -> int:
+    """Mails of the secret streams in the busiest hour of the last weeks."""
+    secret = {name for name, one in streams.items() if one.secret}
+    return peak(await queries.hourly(tx, secret, tx.now - WEEKS * 7 * DAY)) if secret else 0
+
+
+async def _ask(
+    session: aiohttp.ClientSession, config: ProviderConfig, *, cut: bool
+) -> Allowance | str:
+    if cut:
+        return "it is cut off, and not asked"
+    module = registry.get(config.kind)
+    if not isinstance(module, Tells):
+        return "its protocol tells no limits"
+    try:
+        return module.allowance(await _carry(session, module.ask_allowance(config))) or (
+            "it did not say"
+        )
+    except MisconfiguredProvider as error:
+        return str(error)
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return "it did not answer"
+
+
+async def _carry(session: aiohttp.ClientSession, request: HttpRequest) -> HttpReply:
+    async with session.request(
+        request.method,
+        request.url,
+        headers=dict(request.headers),
+        data=request.body or None,
+        allow_redirects=False,  # the key is in the request
+    ) as reply:
+        body = await reply.content.read(MAX_REPLY + 1)
+        return HttpReply(reply.status, {}, body)

@@ -1,0 +1,320 @@
+"""Second factors: listed, added, renamed, removed, by who has just shown everything again.
+
+A stolen session sees this page and changes nothing on it: first the password and, where one is
+bound, a factor are asked again, and the session that may go on is a new one.
+"""
+
+import msgspec
+import segno
+from litestar import Controller, Response, get, post
+from litestar.response import Redirect, Template
+
+from mailkeep.accounts import queries
+from mailkeep.accounts.factors import totp
+from mailkeep.accounts.factors.types import Enrolment, FactorView, Kind, Source
+from mailkeep.accounts.types import SessionView, Stage
+from mailkeep.base import tokens
+from mailkeep.base.clock import Instant, iso
+from mailkeep.base.errors import (
+    Conflict,
+    Invalid,
+    MailkeepError,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    TooMany,
+)
+from mailkeep.base.secret import Secret
+from mailkeep.store.database import Tx
+
+from .visit import PENDING, SESSION, House, Visit
+
+HOME = "/account/factors"
+#: What the page that comes next says of what was just done.
+NEWS = {
+    "passkey_added": "The passkey is added.",
+    "factor_added": "The authenticator app is added.",
+    "factor_removed": "The factor is removed.",
+    "factor_renamed": "The name is changed.",
+    "others_ended": "Everybody else is signed out.",
+    "password_removed": "The password is gone: from now on your passkeys open this account.",
+}
+#: After these, ending all other sessions is offered (ASVS 7.4.3).
+_CHANGES = {"passkey_added", "factor_added", "factor_removed", "password_removed"}
+
+
+class FactorRow(msgspec.Struct, frozen=True):
+    """A factor in the list."""
+
+    id: str
+    kind: str
+    name: str
+    since: str
+    used: str
+    left: int | None
+    synced: bool | None
+
+
+class FactorPages(Controller):
+    """Everything here needs a session; what changes something, a fresh one."""
+
+    path = "/account"
+    include_in_schema = False
+
+    @get("/factors")
+    async def show(self, visit: Visit, house: House) -> Template:
+        return await _page(visit, house, await _changer(visit, house))
+
+    @post("/factors/confirm", status_code=200)
+    async def confirm(self, visit: Visit, house: House) -> Template | Redirect:
+        """The password, and a factor where one is bound, again."""
+        try:
+            await _confirm(visit, house, await visit.session())
+        except (NotSignedIn, TooMany) as error:
+            return await _page(visit, house, await visit.session(), error)
+        return visit.go(HOME)
+
+    @post("/factors/ask", status_code=200)
+    async def ask(self, visit: Visit, house: House) -> Response[str]:
+        """What the form of ``confirm`` asks a passkey."""
+        session = await visit.session()
+        async with house.database.read() as tx:
+            alone = not await queries.has_password(tx, session.account)
+        made = await house.accounts.factors.ask(session.account, visit.browser, verified=alone)
+        return visit.json(made)
+
+    @post("/factors/passkey/ask", status_code=200)
+    async def ask_to_bind(self, visit: Visit, house: House) -> Response[str]:
+        session = await _fresh(visit, house)
+        async with house.database.read() as tx:
+            name = await _label(tx, session.account)
+        made = await house.accounts.factors.ask_to_bind(
+            session.account, visit.browser, name=name, issuer=_issuer(house)
+        )
+        return visit.json(made)
+
+    @post("/factors/passkey", status_code=200)
+    async def passkey(self, visit: Visit, house: House) -> Template | Redirect:
+        session = await _changer(visit, house)
+        try:
+            await _fresh(visit, house)
+            async with house.database.write() as tx:
+                await house.accounts.factors.bind_passkey(
+                    tx,
+                    session.account,
+                    visit.form.get("passkey", ""),
+                    _source(visit, session),
+                    visit.form.get("name", ""),
+                )
+                await _let_in(visit, house, tx, session)
+        except (Invalid, Conflict, NotAllowed) as error:
+            return await _page(visit, house, session, error)
+        visit.tell("passkey_added")
+        return visit.go(HOME)
+
+    @post("/totp", status_code=200)
+    async def enrol(self, visit: Visit, house: House) -> Template | Redirect:
+        """Show a new secret; nothing is bound before a code from it was typed. What is asked again
+        may come with it."""
+        session = await _changer(visit, house)
+        try:
+            if "current" in visit.form and session.stage is Stage.FULL:
+                await _confirm(visit, house, session)
+            else:
+                await _fresh(visit, house)
+        except (NotSignedIn, TooMany, NotAllowed) as error:
+            return await _page(visit, house, session, error)
+        async with house.database.write() as tx:
+            name = await _label(tx, session.account)
+            made = await totp.enrol(
+                tx, house.keys, session.account, name=name, issuer=_issuer(house)
+            )
+        return _enrolment(visit, made)
+
+    @post("/totp/confirm", status_code=200)
+    async def bind(self, visit: Visit, house: House) -> Template | Redirect:
+        """Bind the app. After a wrong code the same secret is shown again: the app has it."""
+        session = await _changer(visit, house)
+        account, factor = session.account, visit.form.get("factor", "")
+        try:
+            await _fresh(visit, house)
+            async with house.database.write() as tx:
+                await house.accounts.factors.bind_totp(
+                    tx, account, factor, visit.form.get("code", ""), _source(visit, session)
+                )
+                await _let_in(visit, house, tx, session)
+        except Invalid as error:
+            async with house.database.read() as tx:
+                name = await _label(tx, account)
+                made = await totp.shown(
+                    tx, house.keys, account, factor, name=name, issuer=_issuer(house)
+                )
+            return _enrolment(visit, made, error)
+        except (NotAllowed, NotFound) as error:
+            return await _page(visit, house, session, error)
+        visit.tell("factor_added")
+        return visit.go(HOME)
+
+    @post("/factors/codes", status_code=200)
+    async def codes(self, visit: Visit, house: House) -> Template:
+        """Ten new codes, shown here and never again."""
+        session = await _changer(visit, house)
+        try:
+            await _fresh(visit, house)
+            made = await house.accounts.factors.new_codes(session.account, _source(visit, session))
+        except (Conflict, NotAllowed, TooMany) as error:
+            return await _page(visit, house, session, error)
+        return visit.page("codes", codes=[_grouped(one) for one in made])
+
+    @post("/factors/rename", status_code=200)
+    async def rename(self, visit: Visit, house: House) -> Template | Redirect:
+        session = await visit.session()
+        factor, name = visit.form.get("factor", ""), visit.form.get("name", "")
+        try:
+            await _fresh(visit, house)
+            async with house.database.write() as tx:
+                await house.accounts.factors.rename(tx, session.account, factor, name)
+        except (Invalid, NotFound, NotAllowed) as error:
+            return await _page(visit, house, session, error)
+        visit.tell("factor_renamed")
+        return visit.go(HOME)
+
+    @post("/factors/revoke", status_code=200)
+    async def revoke(self, visit: Visit, house: House) -> Template | Redirect:
+        session = await visit.session()
+        why = "lost" if visit.form.get("lost") else "owner"
+        try:
+            await _fresh(visit, house)
+            async with house.database.write() as tx:
+                await house.accounts.factors.revoke(
+                    tx, session.account, visit.form.get("factor", ""), why
+                )
+        except (Conflict, NotFound, NotAllowed) as error:
+            return await _page(visit, house, session, error)
+        visit.tell("factor_removed")
+        return visit.go(HOME)
+
+    @post("/factors/others", status_code=200)
+    async def others(self, visit: Visit, house: House) -> Redirect:
+        """End every session but this one."""
+        session = await visit.session()
+        async with house.database.write() as tx:
+            await house.accounts.sessions.end_all(tx, session.account, "owner", but=session.id)
+        visit.tell("others_ended")
+        return visit.go(HOME)
+
+    @post("/factors/no-password", status_code=200)
+    async def no_password(self, visit: Visit, house: House) -> Template | Redirect:
+        session = await visit.session()
+        try:
+            async with house.database.write() as tx:
+                await house.accounts.entering.remove_password(tx, session)
+        except (Conflict, NotAllowed) as error:
+            return await _page(visit, house, session, error)
+        visit.tell("password_removed")
+        return visit.go(HOME)
+
+
+def rows(factors: list[FactorView]) -> list[FactorRow]:
+    """The factors as the pages list them."""
+
+    def told(at: Instant | None) -> str:
+        return "" if at is None else iso(at)
+
+    return [
+        FactorRow(
+            one.id, one.kind, one.name, iso(one.bound_at), told(one.last_used_at), one.left,
+            one.synced,
+        )
+        for one in factors
+    ]  # fmt: skip
+
+
+async def _changer(visit: Visit, house: House) -> SessionView:
+    return await house.accounts.entering.changing(visit.cookie(SESSION), visit.cookie(PENDING))
+
+
+async def _fresh(visit: Visit, house: House) -> SessionView:
+    """Who may change something now. Raises ``NotAllowed``, ``NotSignedIn``."""
+    session = await _changer(visit, house)
+    house.accounts.entering.require_fresh(house.database.clock.now(), session)
+    return session
+
+
+async def _confirm(visit: Visit, house: House, session: SessionView) -> None:
+    made = await house.accounts.entering.confirm(
+        session, visit.form.get("current", ""), visit.typed("factor")
+    )
+    visit.keep(SESSION, made.secret.reveal())
+
+
+async def _let_in(visit: Visit, house: House, tx: Tx, session: SessionView) -> None:
+    if session.stage is Stage.ENROL:
+        made = await house.accounts.entering.enrolled(tx, session)
+        visit.forget(PENDING)
+        visit.keep(SESSION, made.secret.reveal())
+
+
+async def _page(
+    visit: Visit, house: House, session: SessionView, error: MailkeepError | None = None
+) -> Template:
+    async with house.database.read() as tx:
+        points = await queries.contact_points(tx, session.account)
+        there = await house.accounts.factors.bound(tx, session.account)
+        password = await queries.has_password(tx, session.account)
+        now = tx.now
+    try:
+        house.accounts.entering.require_fresh(now, session)
+        fresh = True
+    except NotAllowed:
+        fresh = False
+    news = next((word for word in NEWS if visit.told(word)), "")
+    return visit.page(
+        "factors",
+        error=error,
+        points=points,
+        factors=rows(there),
+        kinds={one.kind.value for one in there},
+        lasting=any(one.kind is not Kind.SAVED_CODES for one in there),
+        password=password,
+        fresh=fresh,
+        held=session.stage is Stage.ENROL,
+        passkeys=bool(house.accounts.factors.site.rp_id),
+        news=NEWS.get(news, ""),
+        changed=news in _CHANGES,
+    )
+
+
+def _enrolment(visit: Visit, made: Enrolment, error: Invalid | None = None) -> Template:
+    secret = made.secret.reveal()
+    return visit.page(
+        "totp",
+        error=error,
+        factor=made.factor,
+        secret=secret,
+        groups=" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)),
+        picture=_qr(made.uri.reveal()),
+    )
+
+
+def _source(visit: Visit, session: SessionView) -> Source:
+    return Source(visit.browser, visit.network, session.id)
+
+
+async def _label(tx: Tx, account: str) -> str:
+    """What the owner's app calls the account."""
+    points = await queries.contact_points(tx, account)
+    return points[0].address if points else account
+
+
+def _issuer(house: House) -> str:
+    return house.recovery.settings.sender_name if house.recovery else "Mailkeep"
+
+
+def _grouped(code: Secret) -> str:
+    return tokens.grouped(code.reveal())
+
+
+def _qr(uri: str) -> str:
+    """A data address of the QR code, as SVG."""
+    return str(segno.make(uri, error="m").svg_data_uri(scale=4, border=2, light="#fff"))

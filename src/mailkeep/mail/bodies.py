@@ -1,0 +1,131 @@
+"""How long a body stays once a provider has the mail, and what may then be sent again.
+
+What a provider says of a mail, accepted, delivered or bounced, is its word: one that takes mail and
+drops it says whatever makes us forget it. So in a stream that keeps its bodies no word destroys our
+copy. What does is time in which nothing that we watch (canaries among it) spoke against whoever had
+the mail; and while something does, until a bound, no copy goes at all.
+"""
+
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+
+from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.ids import earliest
+from mailkeep.store.database import Tx
+
+from . import tables
+from .types import Keeping, Status
+
+_m, _b, _s = tables.messages, tables.message_bodies, tables.provider_states
+
+_TAKEN = (Status.ACCEPTED.value, Status.DELIVERED.value, Status.BOUNCED.value)
+_REPORTED = (Status.DELIVERED.value, Status.BOUNCED.value)
+
+
+def lost(provider: str, since: Instant, now: Instant, *, distrust: bool) -> ColumnElement[bool]:
+    """Which messages go out again when a provider is left.
+
+    Args:
+        since: when it took them, at the earliest.
+        distrust: its word that they arrived, or bounced, counts for nothing; those whose time is
+            over by then stay as they are.
+    """
+    unseen: ColumnElement[bool] = _m.c.status == Status.ACCEPTED.value
+    if distrust:
+        unseen = or_(unseen, and_(_m.c.status.in_(_REPORTED), _m.c.expires_at > now))
+    return and_(
+        _m.c.provider == provider,
+        unseen,
+        _m.c.accepted_at >= since,
+        _m.c.only != provider,
+        _m.c.id.in_(select(_b.c.message_id)),
+    )
+
+
+async def requeue_unconfirmed(
+    tx: Tx, provider: str, since: Instant, *, distrust: bool = False
+) -> int:
+    """Send again, elsewhere, what ``provider`` took since an instant and nobody saw arrive.
+
+    Only messages whose body we still have; secret ones are minted anew by those who sent them.
+    What only this provider may carry (a canary, mail to a honey address) has no elsewhere.
+
+    Args:
+        distrust: see ``lost``.
+
+    Returns how many.
+    """
+    ours = lost(provider, since, tx.now, distrust=distrust)
+    if tx.is_postgresql:
+        # An UPDATE locks in the order of its plan; who locks by id never waits in a ring with it.
+        await tx.run(select(_m.c.id).where(ours).order_by(_m.c.id).with_for_update())
+    return await tx.run(update(_m).where(ours).values(status=Status.QUEUED.value, next_at=tx.now))
+
+
+async def doubt(tx: Tx, providers: Collection[str]) -> None:
+    """Say which providers something speaks against; of all others nothing does any more."""
+    c = _s.c
+    known = {row["provider"]: row["doubted_at"] for row in await tx.all(select(_s))}
+    for name in sorted(providers):
+        if known.get(name) is None:
+            await tx.run(
+                tx.upsert(_s)
+                .values(provider=name, reason="", doubted_at=tx.now)
+                .on_conflict_do_update(index_elements=["provider"], set_={"doubted_at": tx.now})
+            )
+    over = sorted({one for one, at in known.items() if at is not None} - set(providers))
+    if over:
+        await tx.run(update(_s).where(c.provider.in_(over)).values(doubted_at=None))
+
+
+def in_doubt() -> ColumnElement[bool]:
+    """Of which rows of ``provider_states`` no word destroys a body."""
+    c = _s.c
+    return c.doubted_at.is_not(None) | c.cut_at.is_not(None) | c.rested_at.is_not(None)
+
+
+async def doubted(tx: Tx) -> frozenset[str]:
+    """Providers that are under suspicion, rest, or are cut off."""
+    return frozenset(row[0] for row in await tx.tuples(select(_s.c.provider).where(in_doubt())))
+
+
+async def sweep(tx: Tx, keep: Keeping, limit: int) -> int:
+    """Drop up to ``limit`` bodies that nobody needs any more; returns how many."""
+    shortest = min(
+        (one for one in (keep.unconfirmed, keep.given_up, *keep.streams.values()) if one > 0),
+        default=0.0,
+    )
+    by_stream = [
+        and_(_m.c.stream == name, _over(tx.now, seconds, max(seconds, keep.unconfirmed)))
+        for name, seconds in sorted(keep.streams.items())
+    ]
+    others = _m.c.stream.not_in(sorted(keep.streams))
+    by_stream.append(and_(others, _over(tx.now, keep.unconfirmed, keep.unconfirmed)))
+    sure = _m.c.provider.not_in(select(_s.c.provider).where(in_doubt()))
+    long_ago = _m.c.accepted_at < tx.now - round(keep.doubted * SECOND)
+    taken = and_(_m.c.status.in_(_TAKEN), or_(*by_stream), or_(sure, long_ago))
+    dead = (_m.c.status == Status.GIVEN_UP.value) & (
+        _m.c.expires_at < tx.now - round(keep.given_up * SECOND)
+    )
+    # By the bodies, which are few: most messages have none any more. Whatever was taken so long ago
+    # was taken in before that: the many that are younger are not even looked at.
+    old = (
+        select(_b.c.message_id)
+        .join(_m, _m.c.id == _b.c.message_id)
+        .where(_b.c.message_id < earliest("msg", tx.now - round(shortest * SECOND)))
+        .where(or_(taken, dead))
+        .order_by(_b.c.message_id)
+        .limit(limit)
+    )
+    return await tx.run(delete(_b).where(_b.c.message_id.in_(old)))
+
+
+def _over(now: Instant, reported: float, taken: float) -> ColumnElement[bool]:
+    """Whether a body has been kept for its seconds: of a mail that was reported, and of one that
+    was only taken."""
+    at = _m.c.accepted_at
+    return or_(
+        and_(_m.c.status.in_(_REPORTED), at < now - round(reported * SECOND)),
+        at < now - round(taken * SECOND),
+    )

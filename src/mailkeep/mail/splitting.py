@@ -1,0 +1,132 @@
+"""One of several recipients is refused where the others are served: that copy goes another way.
+
+Nobody gets a mail twice where it is known that they got it. A provider that took the mail, and
+would not serve somebody who was to get a copy, leaves us a message to that one alone, which avoids
+it. One that served copies, and not the message's own recipient, has its part taken out of the
+message before another provider gets it.
+
+Secret mail has no copies, so what is read and written here is never sealed.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import select, tuple_, update
+from sqlalchemy.engine import RowMapping
+
+from mailkeep.base import addresses
+from mailkeep.base.keys import KeyRing
+from mailkeep.events.log import record
+from mailkeep.providers.types import Outcome, OutcomeKind
+from mailkeep.store.database import Database, Tx
+
+from . import outbox, recipients, tables
+from .events import CopySplit
+from .intake import Intake
+from .types import Content, Job, NewMessage, Status, StreamSettings, Taken, split
+
+_m, _b = tables.messages, tables.message_bodies
+
+
+class Parted(NamedTuple):
+    """What a provider made of the copies of a message.
+
+    Attributes:
+        elsewhere: who was refused, and why, and is to be served by another provider.
+        served: who has the mail, while its recipient has not.
+    """
+
+    job: Job
+    elsewhere: tuple[tuple[str, OutcomeKind], ...]
+    served: tuple[str, ...]
+
+
+def parted(job: Job, outcome: Outcome | None) -> Parted | None:
+    """What is to be done about the copies after an attempt (pure); None: nothing."""
+    if outcome is None or not outcome.copies:
+        return None
+    # Who was refused goes on with a message that goes on; and with none that is over.
+    over = outcome.kind.final_for_message
+    elsewhere = tuple(
+        (one.email, one.kind) for one in outcome.copies if over and one.kind.retry_elsewhere
+    )
+    served = tuple(
+        one.email for one in outcome.copies if not over and one.kind is OutcomeKind.ACCEPTED
+    )
+    return Parted(job, elsewhere, served) if elsewhere or served else None
+
+
+class Splitting:
+    """Writes it.
+
+    Args:
+        intake: takes the copies in.
+        streams: by name.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyRing,
+        intake: Intake,
+        streams: Mapping[str, StreamSettings],
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._intake = intake
+        self._streams = streams
+
+    async def write(self, tx: Tx, parts: Sequence[Parted]) -> None:
+        """To be called before the attempts are written down: whoever's lease lapsed by then has
+        nothing to say, and a body may be gone afterwards."""
+        held = (_m.c.id, _m.c.attempt_id)
+        rows = await tx.all(
+            select(_m).where(
+                tuple_(*held).in_([(one.job.message, one.job.attempt) for one in parts]),
+                _m.c.status == Status.SENDING.value,
+            )
+        )
+        mine = {row["id"]: row for row in rows}
+        for one in parts:
+            row = mine.get(one.job.message)
+            body = None if row is None else await outbox.body(tx, one.job.message)
+            if row is None or body is None:
+                continue
+            content = msgspec.json.decode(body, type=Content)
+            gone = list(one.served)
+            for email, because in one.elsewhere:
+                if await self._split(tx, row, content, email, because):
+                    gone.append(email)
+            if gone:
+                rest = msgspec.json.encode(recipients.without(content, gone))
+                this = update(_b).where(_b.c.message_id == one.job.message)
+                await tx.run(this.values(data=rest))
+
+    async def _split(
+        self, tx: Tx, row: RowMapping, content: Content, email: str, because: OutcomeKind
+    ) -> bool:
+        """Make a message of its own of a copy; False where no other provider may carry it, or its
+        time is over."""
+        left, only = row["provider"], split(row["only"])
+        avoid = tuple(dict.fromkeys((*split(row["avoid"]), left)))
+        routes = {route.provider for route in self._streams[row["stream"]].routes}
+        if not (routes & set(only) if only else routes) - set(avoid):
+            return False  # the attempt's detail says that a copy was refused
+        copy = recipients.alone(content, email)
+        new = NewMessage(
+            stream=row["stream"],
+            content=copy,
+            only=only,
+            avoid=avoid,
+            expires_at=row["expires_at"],
+            ours=row["ours"],
+        )
+        (taken,) = await self._intake.accept_many(tx, [new])
+        if not isinstance(taken, Taken):
+            return False
+        await tx.run(update(_m).where(_m.c.id == taken.id).values(copy_of=row["id"]))
+        address = self._keys.pseudonym("address", addresses.key(email))
+        fact = CopySplit(row["id"], taken.id, row["stream"], address, left, because.value)
+        await record(self._database, tx, fact)
+        return True

@@ -1,0 +1,40 @@
+"""What incidents hold against providers and campaigns is told to recovery, which keeps it.
+
+Recovery stands below the watch and never asks it: an opinion goes down as a command, in the
+transaction in which the incident's change is heard, and it is taken back in the same way.
+"""
+
+from mailkeep.events.types import Recorded
+from mailkeep.incidents import queries as incidents
+from mailkeep.store.database import Tx
+
+from .actions.port import Means
+
+CAMPAIGN = ""  #: about no route
+
+
+class Warner:
+    """Tells recovery which routes are in doubt.
+
+    Args:
+        means: the services that we act through.
+    """
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+
+    async def on_incident(self, tx: Tx, _recorded: Recorded) -> None:
+        """What is held changed: say all that is held now, so that what was missed is mended too."""
+        means = self._means
+        if means.recovery is None:
+            return
+        held: set[tuple[str, str]] = set()
+        for incident in await incidents.live(tx):
+            suspects = means.house.suspects(incident.subject) or {CAMPAIGN}
+            held |= {
+                (provider, view.hypothesis.value)
+                for view in incident.opinions
+                if view.open
+                for provider in suspects
+            }
+        await means.recovery.suspect(tx, held)

@@ -1,0 +1,503 @@
+"""Second factors on both engines: what counts once, what is counted apart, what stays on record."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pyotp
+import pytest
+from sqlalchemy import func, select
+
+from mailkeep.accounts import queries, tables
+from mailkeep.accounts.factors import record, saved_codes, totp
+from mailkeep.accounts.factors.types import (
+    SHARES,
+    Kind,
+    Lane,
+    Proof,
+    Source,
+    Typed,
+    Verdict,
+    Way,
+)
+from mailkeep.accounts.services import Accounts
+from mailkeep.accounts.types import SessionView, SignedIn, Stage
+from mailkeep.base.clock import ManualClock
+from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn, TooMany
+from mailkeep.base.keys import KeyRing
+from mailkeep.events.tables import events
+from mailkeep.store.database import Database
+
+from .conftest import PASSWORD
+from .device import Device
+
+Owner = Callable[..., Awaitable[str]]
+ADDRESS = "ada@example.net"
+HERE = Source("b1", "n1")
+RECOVERY = Lane(Way.RECOVERY)
+
+
+class Room:
+    """The accounts of a test, with what its tests do again and again."""
+
+    def __init__(self, database: Database, accounts: Accounts, keys: KeyRing, clock: ManualClock):
+        self.database, self.accounts, self.keys, self.clock = database, accounts, keys, clock
+        self.factors, self.entering = accounts.factors, accounts.entering
+
+    async def app(self, account: str, source: Source = HERE) -> pyotp.TOTP:
+        async with self.database.write() as tx:
+            made = await totp.enrol(tx, self.keys, account, name=ADDRESS, issuer="Example")
+        app = pyotp.TOTP(made.secret.reveal())
+        async with self.database.write() as tx:
+            code = self.code(app)
+            await self.factors.bind_totp(tx, account, made.factor, code, source)
+        self.clock.advance(90)
+        return app
+
+    def code(self, app: pyotp.TOTP) -> str:
+        return str(app.generate_otp(self.clock.now() // totp.STEP))
+
+    async def codes(self, account: str) -> list[str]:
+        return [one.reveal() for one in await self.factors.new_codes(account, HERE)]
+
+    async def passkey(self, account: str, device: Device | None = None) -> Device:
+        device = device or Device()
+        asked = await self.factors.ask_to_bind(account, "b1", name=ADDRESS, issuer="Example")
+        async with self.database.write() as tx:
+            await self.factors.bind_passkey(tx, account, device.create(asked), HERE, "Phone")
+        self.clock.advance(1)
+        return device
+
+    async def show(
+        self, account: str, code: str = "", assertion: str = "", lane: Lane = RECOVERY
+    ) -> Proof:
+        typed = Typed(code, assertion, "b1")
+        weighed = await self.factors.weigh(account, typed)
+
+        async def work(tx: object) -> Proof:
+            await queries.account(tx, account, lock=True)
+            return await self.factors.prove(tx, account, weighed, lane)
+
+        return await self.database.retrying(work)
+
+    async def bound(self, account: str) -> list[Kind]:
+        async with self.database.read() as tx:
+            return [one.kind for one in await self.factors.bound(tx, account)]
+
+    async def sign_in(self, browser: str = "b1") -> SignedIn:
+        return await self.accounts.sign_in(ADDRESS, PASSWORD, browser=browser, network="n1")
+
+    async def session(self) -> SessionView:
+        """A full session before there is a factor."""
+        made = await self.sign_in()
+        return await self.accounts.sessions.lookup(made.secret.reveal())
+
+    async def session_of(self, device: Device) -> SessionView:
+        """A full session, by a passkey alone."""
+        asked = await self.entering.ask_anyone("b1", "n1")
+        made = await self.entering.by_passkey(device.get(asked), browser="b1", network="n1")
+        return await self.accounts.sessions.lookup(made.secret.reveal())
+
+    async def facts(self, kind: str) -> list[str]:
+        async with self.database.read() as tx:
+            query = select(events.c.data).where(events.c.kind == kind).order_by(events.c.id)
+            return [row["data"] for row in await tx.all(query)]
+
+
+@pytest.fixture
+def room(database: Database, accounts: Accounts, keys: KeyRing, clock: ManualClock) -> Room:
+    return Room(database, accounts, keys, clock)
+
+
+# --- saved codes ---------------------------------------------------------------------------
+
+
+async def test_saved_codes_are_ten_slowly_hashed_and_good_once(room: Room, owner: Owner) -> None:
+    """63B 4.2.1.1, 63B 3.1.2.2, ASVS 6.5.1, 6.5.2."""
+    account = await owner()
+    with pytest.raises(Conflict):  # they would run out, and nothing be left
+        await room.codes(account)
+    await room.app(account)
+    codes = await room.codes(account)
+    assert len(set(codes)) == len({one[:3] for one in codes}) == 10
+    assert {len(one) for one in codes} == {16}
+    assert saved_codes.SECRET * 5 >= 64
+    async with room.database.read() as tx:
+        kept = await tx.all(select(tables.saved_codes))
+    assert all(row["hash"].startswith("$argon2id$") for row in kept)
+    assert not any(code[3:] in str(dict(row)) for row in kept for code in codes)
+    typed = "-".join(codes[3][i : i + 4] for i in range(0, 16, 4)).lower()
+    results = await asyncio.gather(*(room.show(account, typed) for _ in range(3)))
+    assert [one.verdict for one in results].count(Verdict.PROVED) == 1
+    assert next(one.left for one in results if one.proved) == 9
+    assert (await room.show(account, codes[3])).verdict is Verdict.WRONG
+    wrong_secret = codes[4][:3] + codes[5][3:]
+    assert (await room.show(account, wrong_secret)).verdict is Verdict.WRONG
+    assert (await room.show(account, codes[4])).left == 8
+    assert len(await room.facts("accounts.saved_code_used")) == 2
+
+
+async def test_new_codes_make_the_old_ones_worthless(room: Room, owner: Owner) -> None:
+    account = await owner()
+    await room.app(account)
+    old = await room.codes(account)
+    new = await room.codes(account)
+    assert (await room.show(account, old[0])).verdict is Verdict.WRONG
+    assert (await room.show(account, new[0])).proved
+    assert await room.bound(account) == [Kind.TOTP, Kind.SAVED_CODES]
+
+
+async def test_codes_of_another_account_are_nothing(room: Room, owner: Owner) -> None:
+    account, other = await owner(), await owner("grace@example.net")
+    await room.app(account)
+    await room.app(other)
+    codes = await room.codes(other)
+    await room.codes(account)
+    assert (await room.show(account, codes[0])).verdict is Verdict.WRONG
+    assert (await room.show(other, codes[0])).proved
+
+
+# --- tries ---------------------------------------------------------------------------------
+
+
+def test_all_ways_together_are_the_hundred_that_one_authenticator_bears() -> None:
+    """63B 3.2.2."""
+    assert sum(SHARES.values()) <= 100
+    assert set(SHARES) == set(Way)
+
+
+@pytest.mark.parametrize("kind", [Kind.TOTP, Kind.SAVED_CODES])
+async def test_wrong_answers_in_a_row_block_one_way_and_no_other(
+    room: Room, owner: Owner, kind: Kind
+) -> None:
+    """63B 3.2.2, saved codes included: who holds the mailbox guesses for days, and the owner's own
+    browser is let in as ever."""
+    account = await owner()
+    app = await room.app(account)
+    codes = await room.codes(account)
+    wrong = "0" * (6 if kind is Kind.TOTP else 16)
+    right = codes[0] if kind is Kind.SAVED_CODES else None
+    verdicts = []
+    while Verdict.BLOCKED not in verdicts:
+        assert len(verdicts) <= 2 * SHARES[Way.RECOVERY]
+        verdicts.append((await room.show(account, wrong)).verdict)
+        if verdicts[-1] is Verdict.THROTTLED:
+            room.clock.advance(901)
+    assert verdicts.count(Verdict.WRONG) == SHARES[Way.RECOVERY]
+    assert len(await room.facts("accounts.factor_blocked")) == 1
+    # Not even the right one is looked at there; the owner's way stands, and opens the other again.
+    room.clock.advance(901)
+    assert (await room.show(account, right or room.code(app))).verdict is Verdict.BLOCKED
+    known = Lane(Way.KNOWN, "own")
+    assert (await room.show(account, right or room.code(app), lane=known)).proved
+    room.clock.advance(90)
+    assert (await room.show(account, codes[1] if right else room.code(app))).proved
+
+
+async def test_a_thief_with_the_password_keeps_no_passkey_out(room: Room, owner: Owner) -> None:
+    account = await owner()
+    device = await room.passkey(account)
+    await room.app(account)
+    thief = Lane(Way.STRANGER)
+    for _ in range(7):
+        await room.show(account, "000000", lane=thief)
+    assert (await room.show(account, "000000", lane=thief)).verdict is Verdict.THROTTLED
+    asked = await room.factors.ask(account, "b1")
+    assert (await room.show(account, assertion=device.get(asked), lane=thief)).proved
+
+
+async def test_what_no_factor_can_answer_is_wrong(room: Room, owner: Owner) -> None:
+    account = await owner()
+    await room.app(account)
+    for typed in ("", "x", "12345", "1234567", "\0", "½" * 40, "0" * 70):
+        assert (await room.show(account, typed)).verdict in {Verdict.WRONG, Verdict.THROTTLED}
+
+
+# --- the record ----------------------------------------------------------------------------
+
+
+async def test_every_authenticator_stays_on_record(room: Room, owner: Owner) -> None:
+    """63B 4.1: time and source of each, the revoked ones too; their secrets are gone."""
+    account = await owner()
+    await room.app(account)
+    await room.passkey(account)
+    await room.codes(account)
+    room.clock.advance(1)
+    async with room.database.read() as tx:
+        first, key, codes = await room.factors.bound(tx, account)
+    assert (key.kind, key.name, key.synced, codes.left) == (Kind.PASSKEY, "Phone", False, 10)
+    await room.app(account, Source("b2", "n2"))  # another phone: it takes the place of the first
+    async with room.database.write() as tx:
+        await room.factors.revoke(tx, account, key.id, "lost")
+    async with room.database.read() as tx:
+        past = await record.history(tx, account)
+        for table in (tables.passkeys, tables.totp_factors, tables.saved_codes):
+            count = await tx.value(select(func.count()).select_from(table))
+            assert count == {"passkeys": 0, "totp_factors": 1, "saved_codes": 10}[table.name]
+    assert [(one.kind, one.revoked_why) for one in past] == [
+        (Kind.TOTP, "replaced"),
+        (Kind.PASSKEY, "lost"),
+        (Kind.SAVED_CODES, None),
+        (Kind.TOTP, None),
+    ]
+    assert (past[0].browser, past[0].network, past[0].bound_at) == ("b1", "n1", first.bound_at)
+    assert (past[3].browser, past[3].network) == ("b2", "n2")
+    assert all(one.revoked_at is None or one.revoked_at >= one.bound_at for one in past)
+
+
+async def test_saved_codes_go_with_the_last_other_factor(room: Room, owner: Owner) -> None:
+    account = await owner()
+    await room.app(account)
+    codes = await room.codes(account)
+    async with room.database.write() as tx:
+        app = (await room.factors.bound(tx, account))[0]
+        await room.factors.revoke(tx, account, app.id, "owner")
+        assert not await queries.has_factor(tx, account)
+        with pytest.raises(NotFound):
+            await room.factors.revoke(tx, account, app.id, "owner")
+    assert await room.bound(account) == []
+    assert (await room.show(account, codes[0])).verdict is Verdict.WRONG
+    assert (await room.sign_in()).stage is Stage.FULL
+
+
+async def test_names_are_short_and_theirs(room: Room, owner: Owner) -> None:
+    account, other = await owner(), await owner("grace@example.net")
+    await room.app(account)
+    async with room.database.write() as tx:
+        factor = (await room.factors.bound(tx, account))[0].id
+        await room.factors.rename(tx, account, factor, "  My \n phone ")
+        assert (await room.factors.bound(tx, account))[0].name == "My phone"
+        for wrong in ("", " ", "x" * 65, "a\0b", "\u202egnp"):
+            with pytest.raises(Invalid):
+                await room.factors.rename(tx, account, factor, wrong)
+        with pytest.raises(NotFound):
+            await room.factors.rename(tx, other, factor, "mine now")
+
+
+# --- everything once more ------------------------------------------------------------------
+
+
+async def test_a_stolen_session_changes_nothing(room: Room, owner: Owner) -> None:
+    """ASVS 7.5.1, 7.2.4: even while its owner changes something, a copy of the session does not."""
+    await owner()
+    stolen = await room.session()
+    now = room.clock.now
+    with pytest.raises(NotAllowed):
+        room.entering.require_fresh(now(), stolen)
+    with pytest.raises(NotSignedIn) as error:
+        await room.entering.confirm(stolen, "wrong", Typed())
+    assert error.value.field == "current"
+    made = await room.entering.confirm(stolen, PASSWORD, Typed())
+    fresh = await room.accounts.sessions.lookup(made.secret.reveal())
+    room.entering.require_fresh(now(), fresh)
+    with pytest.raises(NotSignedIn):  # the old one, of which there was a copy, has ended
+        await room.entering.confirm(stolen, PASSWORD, Typed())
+    room.clock.advance(601)
+    with pytest.raises(NotAllowed):
+        room.entering.require_fresh(now(), fresh)
+
+
+async def test_with_a_factor_everything_includes_it(room: Room, owner: Owner) -> None:
+    """63B 4.1.2.1: a new factor needs what the account needs."""
+    account = await owner()
+    early = await room.session()
+    shown = await room.entering.confirm(early, PASSWORD, Typed())
+    app = await room.app(account)
+    # What was shown before the factor was bound is no longer everything.
+    session = await room.accounts.sessions.lookup(shown.secret.reveal())
+    with pytest.raises(NotAllowed):
+        room.entering.require_fresh(room.clock.now(), session)
+    for code in ("", "000000"):
+        with pytest.raises(NotSignedIn) as error:
+            await room.entering.confirm(session, PASSWORD, Typed(code))
+        assert error.value.field == "factor"
+    await room.entering.confirm(session, PASSWORD, Typed(room.code(app)))
+
+
+# --- passkeys ------------------------------------------------------------------------------
+
+
+async def test_a_passkey_is_a_second_factor(room: Room, owner: Owner) -> None:
+    account = await owner()
+    device = await room.passkey(account, Device(synced=True))
+    pending = (await room.sign_in()).secret.reveal()
+    assert await room.entering.choices(pending) == {"passkey"}
+    asked = await room.entering.ask(pending, "b1")
+    answer = Typed(assertion=device.get(asked), browser="b1")
+    made = await room.entering.second_step(pending, answer)
+    assert made.stage is Stage.FULL
+    async with room.database.read() as tx:
+        key = (await room.factors.bound(tx, account))[0]
+    assert (key.synced, key.last_used_at) == (True, room.clock.now())
+    again = (await room.sign_in()).secret.reveal()
+    with pytest.raises(NotSignedIn):  # the same signature, a second time
+        await room.entering.second_step(again, answer)
+
+
+async def test_a_passkey_alone_signs_in(room: Room, owner: Owner) -> None:
+    account = await owner()
+    device = await room.passkey(account)
+    asked = await room.entering.ask_anyone("b9", "n9")
+    made = await room.entering.by_passkey(device.get(asked), browser="b9", network="n9")
+    assert (made.account, made.stage) == (account, Stage.FULL)
+    device.verifies = False  # a key that was found and only touched stands for no password
+    asked = await room.entering.ask_anyone("b9", "n9")
+    with pytest.raises(NotSignedIn):
+        await room.entering.by_passkey(device.get(asked), browser="b9", network="n9")
+
+
+async def test_a_question_is_good_once_here_and_for_five_minutes(room: Room, owner: Owner) -> None:
+    account = await owner()
+    other = await owner("grace@example.net")
+    device = await room.passkey(account)
+    strange = await room.passkey(other)
+
+    async def proved(answer: str) -> bool:
+        return (await room.show(account, assertion=answer)).proved
+
+    elsewhere = await room.factors.ask(account, "another browser")
+    assert not await proved(device.get(elsewhere))
+    anyone = await room.entering.ask_anyone("b1", "n1")
+    assert not await proved(device.get(anyone))
+    theirs = await room.factors.ask(other, "b1")
+    assert not await proved(device.get(theirs))
+    assert not await proved(strange.get(theirs))
+    mine = await room.factors.ask(account, "b1")
+    assert not await proved(strange.get(mine))  # another account's key
+    assert not await proved(Device(credential=device.credential).get(mine))  # another key
+    phished = Device("https://localhost.example", key=device.key, credential=device.credential)
+    assert not await proved(phished.get(mine))
+    assert not await proved(device.get(mine, userHandle="AAAA"))
+    room.clock.advance(1000)
+    assert not await proved(device.get(mine))
+    mine = await room.factors.ask(account, "b1")
+    answers = [device.get(mine), device.get(mine)]
+    results = await asyncio.gather(*(proved(one) for one in answers))
+    assert sorted(results) == [False, True]
+    # A question for a new passkey answers no other, nor the other way round.
+    binding = await room.factors.ask_to_bind(account, "b1", name="x", issuer="y")
+    with pytest.raises(Invalid):
+        async with room.database.write() as tx:
+            await room.factors.bind_passkey(tx, account, Device().create(binding), Source("b2", ""))
+
+
+async def test_a_copied_passkey_is_refused_and_reported(room: Room, owner: Owner) -> None:
+    account = await owner()
+    device = await room.passkey(account)
+    copy = Device(key=device.key, credential=device.credential, user=device.user, count=40)
+    for one, right in ((copy, True), (device, False), (copy, True)):
+        asked = await room.factors.ask(account, "b1")
+        assert (await room.show(account, assertion=one.get(asked))).proved is right
+    assert len(await room.facts("accounts.passkey_copied")) == 1
+    still = await room.passkey(account, Device(counts=False))  # most keep no count at all
+    for _ in range(2):
+        asked = await room.factors.ask(account, "b1")
+        assert (await room.show(account, assertion=still.get(asked))).proved
+
+
+async def test_a_passkey_is_bound_once(room: Room, owner: Owner) -> None:
+    account, other = await owner(), await owner("grace@example.net")
+    device = await room.passkey(account)
+    with pytest.raises(Conflict):
+        await room.passkey(other, device)
+    assert await room.bound(other) == []
+    asked = await room.factors.ask_to_bind(account, "b1", name="x", issuer="y")
+    assert '"excludeCredentials": [{"id"' in asked
+    evil = Device("https://evil.example").create(asked)
+    with pytest.raises(Invalid):
+        async with room.database.write() as tx:
+            await room.factors.bind_passkey(tx, account, evil, HERE)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["", "{", "[]", "null", "[" * 9000, '{"id": "AA", "rawId": "AA"}', "x" * 20_000, '"\\u0000"'],
+)
+async def test_what_is_no_answer_is_refused(room: Room, owner: Owner, answer: str) -> None:
+    account = await owner()
+    await room.passkey(account)
+    assert not (await room.show(account, assertion=answer or " ")).proved
+    with pytest.raises(NotSignedIn):
+        await room.entering.by_passkey(answer, browser="b1", network="n1")
+    with pytest.raises(Invalid):
+        async with room.database.write() as tx:
+            await room.factors.bind_passkey(tx, account, answer, HERE)
+
+
+async def test_slow_work_is_bounded(
+    room: Room, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has the password makes us hash no more often than tries are looked at."""
+    account = await owner()
+    await room.app(account)
+    await room.codes(account)
+    pending = (await room.sign_in()).secret.reveal()
+    hashed = []
+    slow = saved_codes.right
+
+    async def counted(*given: object) -> bool:
+        hashed.append(given)
+        return await slow(*given)
+
+    monkeypatch.setattr(saved_codes, "right", counted)
+    for _ in range(12):
+        with pytest.raises((NotSignedIn, TooMany)):
+            await room.entering.second_step(pending, Typed("0" * 16))
+    assert len(hashed) == 5
+    for _ in range(4):
+        await room.codes(account)
+    with pytest.raises(TooMany):
+        await room.codes(account)
+    for _ in range(60):
+        await room.factors.ask(account, "b1")
+    with pytest.raises(TooMany):
+        await room.factors.ask(account, "b1")
+
+
+async def test_questions_are_bounded(room: Room) -> None:
+    for _ in range(60):
+        await room.entering.ask_anyone("b", "n")
+    with pytest.raises(TooMany):
+        await room.entering.ask_anyone("b", "n")
+    await room.entering.ask_anyone("b", "elsewhere")
+
+
+async def test_an_account_without_a_password(room: Room, owner: Owner) -> None:
+    """Only passkeys open it; the last one cannot be removed; everything once more is a passkey."""
+    account = await owner()
+    device = await room.passkey(account)
+    session = await room.session_of(device)
+    asked = await room.factors.ask(account, "b1")
+    typed = Typed(assertion=device.get(asked), browser="b1")
+    made = await room.entering.confirm(session, PASSWORD, typed)
+    fresh = await room.accounts.sessions.lookup(made.secret.reveal())
+    async with room.database.write() as tx:
+        with pytest.raises(Conflict):
+            await room.entering.remove_password(tx, fresh)
+    spare = await room.passkey(account)
+    async with room.database.write() as tx:
+        with pytest.raises(NotAllowed):
+            await room.entering.remove_password(tx, session)
+        # Bound from elsewhere: what was shown before is no longer everything.
+    session = await room.session_of(device)
+    asked = await room.factors.ask(account, "b1")
+    typed = Typed(assertion=device.get(asked), browser="b1")
+    made = await room.entering.confirm(session, PASSWORD, typed)
+    fresh = await room.accounts.sessions.lookup(made.secret.reveal())
+    async with room.database.write() as tx:
+        await room.entering.remove_password(tx, fresh)
+        assert not await queries.has_password(tx, account)
+    with pytest.raises(NotSignedIn):
+        await room.sign_in()
+    session = await room.session_of(spare)
+    asked = await room.factors.ask(account, "b1")
+    spare.verifies = False
+    with pytest.raises(NotSignedIn):
+        await room.entering.confirm(session, "", Typed(assertion=spare.get(asked), browser="b1"))
+    spare.verifies = True
+    asked = await room.factors.ask(account, "b1", verified=True)
+    await room.entering.confirm(session, "", Typed(assertion=spare.get(asked), browser="b1"))
+    async with room.database.write() as tx:
+        one, two = await room.factors.bound(tx, account)
+        await room.factors.revoke(tx, account, one.id, "owner")
+        with pytest.raises(Conflict):
+            await room.factors.revoke(tx, account, two.id, "owner")

@@ -1,0 +1,152 @@
+"""The pages of second factors on each engine: who is held up gets in by binding one, what is put
+off comes back, and how many have one is told to operators only."""
+
+import re
+import warnings
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pyotp
+import pytest
+from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
+
+from mailkeep.accounts.factors import totp
+from mailkeep.app import settings as app_settings
+from mailkeep.app.application import Application
+from mailkeep.base.clock import ManualClock
+from mailkeep.http import server
+from mailkeep.store.database import Database
+
+from .conftest import HERE, SETTINGS, Api
+
+ADDRESS = "ada@example.net"
+PASSWORD = "violet-harbour-undoes-kettles"
+DAY = 86_400
+RECOVERY = {"priority": 1, "routes": [{"provider": "one"}]}
+
+
+class Browser:
+    """A browser without scripts at the account pages."""
+
+    def __init__(self, running: Application, client: httpx.AsyncClient, clock: ManualClock) -> None:
+        self.running, self.client, self.clock = running, client, clock
+
+    async def post(self, path: str, **fields: str) -> tuple[int, str]:
+        answer = await self.client.post(path, data=fields or {"_": ""})
+        return answer.status_code, answer.headers.get("Location") or answer.text
+
+    async def get(self, path: str) -> tuple[int, str]:
+        answer = await self.client.get(path)
+        return answer.status_code, answer.headers.get("Location") or answer.text
+
+    async def enter(self) -> tuple[int, str]:
+        return await self.post("/sign-in", address=ADDRESS, password=PASSWORD)
+
+    async def owner(self) -> str:
+        accounts = self.running.accounts
+        made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
+        assert made.code is not None
+        return await accounts.confirm(made.confirmation, made.code.reveal())
+
+    def code(self, secret: str) -> str:
+        return str(pyotp.TOTP(secret).generate_otp(self.clock.now() // totp.STEP))
+
+
+@pytest.fixture
+async def browser(
+    database: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Browser]:
+    settings = app_settings.parse(
+        SETTINGS
+        | {
+            "public_url": "https://mailkeep.test",
+            "recovery": {"sender": "us@example.com"},
+            "accounts": {"class": {"customer": {"grace": 10 * DAY, "last": 2 * DAY}}},
+            "stream": [
+                *SETTINGS["stream"],
+                RECOVERY | {"name": "confirmation", "secret": True},
+                RECOVERY | {"name": "security"},
+            ],
+        }
+    )
+    monkeypatch.setattr("mailkeep.app.application.Database", lambda _url, _clock: database)
+    running = Application(settings, tmp_path / "home", environ={"ONE": "secret"})
+    with warnings.catch_warnings():
+        # The framework's next version wants dependencies marked; that is not this test's affair.
+        warnings.simplefilter("ignore", LitestarDeprecationWarning)
+        app = server.create(running)
+    transport = httpx.ASGITransport(app=app, client=(HERE, 1))
+    async with httpx.AsyncClient(transport=transport, base_url="https://mailkeep.test") as client:
+        yield Browser(running, client, clock)
+
+
+async def test_who_is_held_up_comes_in_by_binding_a_factor(browser: Browser) -> None:
+    await browser.owner()
+    assert await browser.enter() == (303, "/account")
+    assert "Add a second factor by" in (await browser.get("/account"))[1]
+    browser.clock.advance(11 * DAY)
+    assert await browser.enter() == (303, "/account")
+    assert "needs a second factor now" in (await browser.get("/account"))[1]
+    browser.clock.advance(3 * DAY)
+    assert await browser.enter() == (303, "/account/factors")
+    assert await browser.get("/account") == (303, "/sign-in")  # nothing else is open
+    status, page = await browser.get("/account/factors")
+    assert (status, "Add a second factor to go on" in page) == (200, True)
+    assert "Rename" not in page
+    # Whoever was held up may bind and do nothing else.
+    assert (await browser.post("/account/factors/revoke", factor="x"))[0] == 303
+    assert (await browser.post("/account/factors/others"))[0] == 303
+    assert (await browser.post("/account/factors/no-password"))[0] == 303
+    status, page = await browser.post("/account/totp")
+    assert status == 200
+    secret = re.findall(r'id="secret"[^>]*>([A-Z2-7]{32})<', page)[0]
+    factor = re.findall(r'name="factor" value="(\w+)"', page)[0]
+    wrong = await browser.post("/account/totp/confirm", factor=factor, code="000000")
+    assert wrong[0] == 422
+    assert await browser.get("/account") == (303, "/sign-in")
+    code = browser.code(secret)
+    bound = await browser.post("/account/totp/confirm", factor=factor, code=code)
+    assert bound == (303, "/account/factors")
+    status, page = await browser.get("/account")
+    assert (status, "Add a second factor by" in page) == (200, False)
+    assert (await browser.enter()) == (303, "/sign-in/factor")
+
+
+async def test_being_held_up_ends_with_the_time_of_the_password(browser: Browser) -> None:
+    await browser.owner()
+    await browser.enter()
+    browser.clock.advance(11 * DAY)
+    await browser.enter()
+    browser.clock.advance(3 * DAY)
+    await browser.enter()
+    browser.clock.advance(601)
+    assert await browser.get("/account/factors") == (303, "/sign-in")
+    assert (await browser.post("/account/totp"))[0] == 303
+    assert await browser.enter() == (303, "/account/factors")
+
+
+async def test_a_word_that_is_put_off_comes_back(browser: Browser) -> None:
+    await browser.owner()
+    await browser.enter()
+    assert await browser.post("/account/factors/later") == (303, "/account")
+    assert "Add a second factor by" not in (await browser.get("/account"))[1]
+    browser.clock.advance(7 * DAY)
+    await browser.enter()
+    assert "Add a second factor by" in (await browser.get("/account"))[1]
+
+
+async def test_adoption_is_for_operators(browser: Browser) -> None:
+    await browser.owner()
+    await browser.running.accounts.factors_due()
+    api = Api(browser.running, browser.client, "")
+    api.key = await api.new_key("operate")
+    reader = await api.new_key("read", name="reader")
+    assert (await api.ask("GET", "/v1/accounts/factors", key=reader)).status_code == 403
+    for wrong in ("0", "x", "9999"):
+        assert (await api.ask("GET", f"/v1/accounts/factors?days={wrong}")).status_code == 400
+    answer = (await api.ask("GET", "/v1/accounts/factors?days=1")).json()["days"]
+    assert [(one["account_class"], one["accounts"], one["any"]) for one in answer] == [
+        ("customer", 1, 0)
+    ]
+    assert ADDRESS not in str(answer)

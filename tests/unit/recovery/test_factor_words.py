@@ -1,0 +1,57 @@
+"""What owners are told of their factors."""
+
+import pytest
+
+from mailkeep.accounts.events import (
+    FactorBlocked,
+    FactorBound,
+    FactorReminderDue,
+    FactorRevoked,
+    PasskeyCopied,
+    PasswordRemoved,
+    SavedCodeUsed,
+)
+from mailkeep.accounts.factors.types import Kind
+from mailkeep.base.clock import DAY
+from mailkeep.events.types import Fact
+from mailkeep.recovery import factor_words
+from mailkeep.recovery.mails import House
+from mailkeep.recovery.types import RecoverySettings
+
+
+@pytest.mark.parametrize(
+    ("fact", "words"),
+    [
+        (FactorBound("acc_1", "fac_1", Kind.PASSKEY, "b", "n"), "added: a passkey"),
+        (FactorRevoked("acc_1", "fac_1", Kind.TOTP, "owner"), "removed: an authenticator app"),
+        (FactorRevoked("acc_1", "fac_1", Kind.TOTP, "lost"), "removed: an authenticator app"),
+        (FactorBlocked("acc_1", "fac_1", Kind.TOTP, "stranger"), "may know your password"),
+        (PasskeyCopied("acc_1", "fac_1"), "a copy of it"),
+        (SavedCodeUsed("acc_1", "fac_1", 7), "7 are left"),
+        (SavedCodeUsed("acc_1", "fac_1", 2), "only 2 are left"),
+        (SavedCodeUsed("acc_1", "fac_1", 0), "the last of your saved codes"),
+        (PasswordRemoved("acc_1"), "passkeys open the account"),
+    ],
+)
+def test_owners_are_told(fact: Fact, words: str) -> None:
+    """63B 4.6, ASVS 6.3.7."""
+    assert type(fact) in factor_words.FACTS
+    assert words in (factor_words.what(fact) or "")
+
+
+@pytest.mark.parametrize("why", ["replaced", "with_last", "recovery"])
+def test_one_change_is_one_mail(why: str) -> None:
+    assert factor_words.what(FactorRevoked("acc_1", "fac_1", Kind.TOTP, why)) is None
+
+
+def test_a_reminder_names_the_day_and_asks_for_no_secret() -> None:
+    house = House(RecoverySettings(), "https://mail.example.com")
+    due = FactorReminderDue("acc_1", "due", 365 * DAY)
+    mail = factor_words.reminder(house, "ada@example.net", due)
+    assert "From 1971-01-01 on you need one" in mail.text
+    assert "https://mail.example.com/account" in mail.text
+    assert "#" not in mail.text  # nothing in it can be redeemed
+    asked = factor_words.reminder(
+        house, "a@example.net", FactorReminderDue("a", "encouraged", None)
+    )
+    assert "you need one" not in asked.text
