@@ -1,6 +1,12 @@
 # `make help` lists what there is.
 PYTHON ?= python3
 KILLS ?= 100
+FULL ?= 25
+FAULT ?= 12
+KEPT ?= 1000
+SOAK ?= 4500
+RATE ?= 1000
+QUEUED ?= 1000000
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
@@ -33,9 +39,18 @@ bench: $(VENV)/.dev  ## the gateway's rates beside Postfix's; BENCH="--quick --o
 test: $(VENV)/.dev  ## everything that must hold
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs
+# A proof writes its report aside: one that fails leaves the last good one where it is.
+prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, FULL, FAULT, KEPT, SOAK, RATE, QUEUED
 	$(BIN)/python tests/proofs/kills.py $(KILLS) > docs/proofs/kills.md.new
 	mv docs/proofs/kills.md.new docs/proofs/kills.md
+	$(BIN)/python tests/proofs/full_disk.py $(FULL) > docs/proofs/full_disk.md.new
+	mv docs/proofs/full_disk.md.new docs/proofs/full_disk.md
+	$(BIN)/python tests/proofs/providers.py $(FAULT) > docs/proofs/providers.md.new
+	mv docs/proofs/providers.md.new docs/proofs/providers.md
+	$(BIN)/python tests/proofs/retention.py $(KEPT) > docs/proofs/retention.md.new
+	mv docs/proofs/retention.md.new docs/proofs/retention.md
+	$(BIN)/python -m mailkeep_bench --own --only memory --queued $(QUEUED) --markdown docs/proofs/million.md || test $$? = 1
+	$(BIN)/python -m mailkeep_bench --own --only life --soak $(SOAK) --rate $(RATE) --markdown docs/proofs/life.md || test $$? = 1
 	$(BIN)/python -m mailkeep_drill --kill9 10
 	git log -1 --format='%nMade by `make prove` on commit %h.' | cat drill-report/scorecard.md - > docs/proofs/drill.md
 	$(BIN)/python tests/proofs/timing.py > docs/proofs/timing.md.new

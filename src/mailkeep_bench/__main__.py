@@ -40,6 +40,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--queued", type=int, default=1_000_000, help="messages of “memory”")
     made.add_argument("--soak", type=float, metavar="SECONDS", help="also the row “life”")
     made.add_argument("--rate", type=float, default=1000.0, help="messages a second of “life”")
+    made.add_argument("--batch", type=int, default=0, help="to a request of “life”; 0 is no batch")
+    made.add_argument("--retention", type=float, metavar="HOURS", help="of “life” (1)")
     made.add_argument("--profile", type=Path, metavar="DIR", help="where Mailkeep's time goes")
     made.add_argument("--place", type=Path, help="directory on the disk that is to be measured")
     made.add_argument(
@@ -67,6 +69,8 @@ def options(args: argparse.Namespace) -> Options:
         queued=args.queued,
         soak=args.soak or 60.0,
         rate=args.rate,
+        batch=args.batch,
+        retention=args.retention or 1.0,
         profile=None if args.profile is None else args.profile.resolve(),
     )
 

@@ -36,6 +36,8 @@ class Options:
         queued: messages of the row "memory".
         soak: seconds of the row "life".
         rate: messages a second of the row "life".
+        batch: messages to a request of the row "life"; 0 is one, not as a batch.
+        retention: hours for which the row "life" keeps messages, claims and facts.
         profile: directory for profiles of Mailkeep; None makes none.
     """
 
@@ -51,6 +53,8 @@ class Options:
     queued: int = 1_000_000
     soak: float = 60.0
     rate: float = 1000.0
+    batch: int = 0
+    retention: float = 1.0
     profile: Path | None = None
 
     def words(self) -> str:

@@ -38,6 +38,7 @@ class Authenticator:
     """An authenticator app, and its owner's patience: a code is good once (RFC 6238, 5.2)."""
 
     def __init__(self, secret: str) -> None:
+        self.secret = secret
         self._totp = pyotp.TOTP(secret)
         self._used = -1
 

@@ -55,6 +55,24 @@ async def test_a_failure_can_hide_that_the_mail_was_taken(world, kind):
     assert (await world.send(kind))[0] == 200  # struck once, as told
 
 
+@pytest.mark.parametrize(("reset", "taken"), [(True, 0), ({"takes": True}, 1), ({"half": True}, 1)])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_connection_breaks_off_before_or_after_the_mail_was_taken(
+    world, kind, reset, taken
+):
+    await world.faults(kind, reset=reset)
+    with pytest.raises(aiohttp.ClientError):
+        await world.send(kind)
+
+    assert len(await world.mails(wait=2 if taken else 0)) == taken
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_provider_that_throttles_can_say_for_how_long(world, kind):
+    await world.faults(kind, throttle={"retry_after": 7})
+    assert (await world.send(kind))[0] == 429
+
+
 @pytest.mark.parametrize(("fault", "status"), [("throttle", 429), ("refuse_key", 401)])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_refusals_have_their_status(world, kind, fault, status):

@@ -266,3 +266,12 @@ class ClassChanged(Fact, frozen=True):
     account: str
     before: str
     after: str
+
+
+@fact("accounts.imported")
+class AccountImported(Fact, frozen=True):
+    """An account was taken over from another system; the audit chain says by whom."""
+
+    account: str
+    addresses: tuple[str, ...]
+    account_class: str

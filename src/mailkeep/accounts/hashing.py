@@ -1,7 +1,9 @@
 """Slow work on what people remember or type, away from the event loop.
 
 argon2id over a peppered digest: a stolen database without the pepper's key file is no use, and the
-digest bounds what argon2 is given to read.
+digest bounds what argon2 is given to read. Hashes that other systems made lie under the same
+(``foreign``); while there are any, every check does as much work as one of theirs, so that the time
+tells neither whether an account exists nor whence it came.
 
 Security: anyone may have us hash and judge. Threads are our own, so that a flood of sign-ins takes
 none from the rest of the process; who comes when too many wait is turned away, and the proofs of
@@ -19,14 +21,20 @@ from typing import ParamSpec, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from mailkeep.base.errors import Unavailable
+from mailkeep.base.errors import Invalid, Unavailable
 from mailkeep.base.keys import KeyRing
 
+from . import foreign
+from .foreign import Foreign
 from .policy import check_password
+from .ranges import Ranges
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_ARGON2 = "$argon2"
+_IMPORTED = "imported password"
+_PASSWORD = "password"  # noqa: S105
 WAITING = 48  #: callers that wait for a thread, beside those at work
 
 
@@ -74,6 +82,7 @@ class SlowHash:
             not take all of it.
         reserved: how many of these are for urgent work only.
         waiting: callers of each kind that may wait.
+        breached: passwords that are in others' hands.
     """
 
     def __init__(
@@ -85,14 +94,17 @@ class SlowHash:
         at_once: int = 4,
         reserved: int = 1,
         waiting: int = WAITING,
+        breached: Ranges | None = None,
     ) -> None:
         self._keys = keys
+        self._breached = breached
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         self._ordinary = Threads("hash", max(1, at_once - reserved), waiting)
         self._urgent = Threads("urgent hash", reserved, waiting) if reserved else self._ordinary
         # One thread: the judge is written in Python, and keeps what it is told in shared tables.
         self._judging = Threads("judge", 1, waiting)
         self._nobody: str | None = None
+        self.decoy: str | None = None  #: how one of the imported hashes that are left was made
 
     async def make(self, purpose: str, secret: str, *, urgent: bool = False) -> str:
         """A salted hash of ``secret``, good for ``purpose`` only.
@@ -113,12 +125,24 @@ class SlowHash:
         """Whether ``kept`` was made from ``secret``. With None the answer is no, after as much
         work: the time must not tell whether there is an account. ``urgent`` and what is raised:
         as for ``make``."""
-        if kept is None and self._nobody is None:
+        usable = kept is not None and _ARGON2 in kept  # one that was disabled fits nothing
+        if not usable and self._nobody is None:
             self._nobody = await self.make("nobody", "nobody", urgent=urgent)
-        against = kept or self._nobody or ""
+        against = (kept if usable else self._nobody) or ""
         threads = self._urgent if urgent else self._ordinary
-        same = await threads.run(self._same, against, self._keys.pepper(purpose, secret))
-        return same and kept is not None
+        same = await threads.run(self._same, against, purpose, secret)
+        return same and usable
+
+    async def wrap(self, read: Foreign) -> str:
+        """Another system's hash under ours; ``check`` takes what comes back for any purpose that
+        the other system's hash was for."""
+        secret = self._keys.pepper(_IMPORTED, read.output.hex())
+        return foreign.join(read.how, await self._ordinary.run(self._hasher.hash, secret))
+
+    def outdated(self, kept: str) -> bool:
+        """Whether a right password should be hashed anew: another system made the hash, or ours
+        has had other parameters then."""
+        return foreign.is_foreign(kept) or self._hasher.check_needs_rehash(kept)
 
     async def judge(self, password: str, *, has_factor: bool, about: Sequence[str] = ()) -> str:
         """``policy.check_password``, off the event loop.
@@ -128,7 +152,7 @@ class SlowHash:
             Unavailable: too many wait already.
         """
         return await self._judging.run(
-            check_password, password, has_factor=has_factor, about=tuple(about)
+            self._judge, password, has_factor=has_factor, about=tuple(about)
         )
 
     def close(self) -> None:
@@ -136,7 +160,21 @@ class SlowHash:
         for threads in (self._ordinary, self._urgent, self._judging):
             threads.close()
 
-    def _same(self, kept: str, peppered: bytes) -> bool:
+    def _judge(self, password: str, *, has_factor: bool, about: tuple[str, ...]) -> str:
+        password = check_password(password, has_factor=has_factor, about=about)
+        if self._breached is not None and self._breached.has(password):
+            raise Invalid(
+                "this password is on a list of passwords in others' hands", field="password"
+            )
+        return password
+
+    def _same(self, kept: str, purpose: str, secret: str) -> bool:
+        peppered = self._keys.pepper(purpose, secret)
+        if foreign.is_foreign(kept):
+            how, kept = foreign.split(kept)
+            peppered = self._keys.pepper(_IMPORTED, foreign.derive(how, secret).hex())
+        elif self.decoy is not None and purpose == _PASSWORD:
+            foreign.derive(self.decoy, secret)
         with contextlib.suppress(VerificationError, InvalidHashError):
             return self._hasher.verify(kept, peppered)
         return False

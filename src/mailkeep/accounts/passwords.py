@@ -1,20 +1,20 @@
 """Passwords: checked, hashed, written, shown again, and taken back."""
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Conflict, NotSignedIn, TooMany
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
-from . import policy, queries, tables, throttle
+from . import foreign, policy, queries, tables, throttle
 from .events import PasswordRemoved, PasswordSet
 from .factors.record import bound
 from .factors.types import Kind
 from .hashing import SlowHash
 from .types import AccountSettings
 
-_NO_HASH = "!"  #: no hash looks like it, so no password fits
+NO_HASH = "!"  #: no hash looks like it, so no password fits
 
 
 class Passwords:
@@ -46,12 +46,47 @@ class Passwords:
             kept = await queries.password_hash(tx, account)
         if not allowed:
             raise TooMany("too many tries", retry_after=self.settings.window / 1_000_000)
-        typed = policy.normalise(current[: policy.LONGEST + 1])
-        if not await self._slow.check("password", typed, kept):
+        if not await self.right(kept, current):
             raise NotSignedIn("the current password is wrong", field="current")
         async with self._database.write() as tx:
             await throttle.clear(tx, account, "change")
         return kept
+
+    async def right(self, kept: str | None, typed: str) -> bool:
+        """Whether a typed password is the one that a hash was made of; slow, and as slow for None.
+
+        Raises:
+            Unavailable: too many wait already.
+        """
+        typed = typed[: policy.LONGEST + 1]
+        # Other systems take what comes as it comes.
+        if kept is None or not foreign.is_foreign(kept):
+            typed = policy.normalise(typed)
+        return await self._slow.check("password", typed, kept)
+
+    async def anew(self, kept: str | None, typed: str) -> str | None:
+        """A fresh hash of a password that was right just now, where the kept one is outdated;
+        else None. ``renew`` writes it."""
+        if kept is None or not self._slow.outdated(kept):
+            return None
+        return await self._slow.make("password", policy.normalise(typed[: policy.LONGEST + 1]))
+
+    async def renew(self, tx: Tx, account: str, kept: str | None, fresh: str) -> None:
+        """Replace a hash by a better one of the same password; nothing, when it is another one
+        meanwhile."""
+        p = tables.passwords
+        await tx.run(
+            update(p)
+            .where(p.c.account_id == account, p.c.hash == kept)
+            .values(hash=fresh, imported_at=None)
+        )
+
+    async def look_for_imported(self, tx: Tx) -> None:
+        """Have every check of a password take as long as one of an imported hash, while there are
+        such."""
+        p = tables.passwords
+        left = await tx.value(select(p.c.hash).where(p.c.imported_at.is_not(None)).limit(1))
+        self._slow.decoy = None if left is None else foreign.split(left)[0]
 
     async def make(self, password: str, *, has_factor: bool, about: list[str]) -> str:
         """Check a new password and hash it. Raises ``Invalid``."""
@@ -60,7 +95,7 @@ class Passwords:
 
     async def write(self, tx: Tx, account: str, kept: str, *, by: str) -> None:
         """Write what ``make`` made. The caller has seen every proof that is needed."""
-        values = {"hash": kept, "set_at": tx.now}
+        values = {"hash": kept, "set_at": tx.now, "imported_at": None}
         await tx.run(
             tx.upsert(tables.passwords)
             .values(account_id=account, **values)
@@ -90,6 +125,6 @@ class Passwords:
         changed = await tx.run(
             update(p)
             .where(p.c.account_id == account, p.c.set_at >= since, p.c.set_at <= until)
-            .values(hash=_NO_HASH)
+            .values(hash=NO_HASH, imported_at=None)
         )
         return bool(changed)

@@ -16,7 +16,7 @@ from mailkeep.base.secret import Secret
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
-from . import policy, queries, tables, throttle
+from . import queries, tables, throttle
 from .administration import Administration
 from .changes import Changes
 from .classes import CUSTOMER, Classes
@@ -175,9 +175,8 @@ class Accounts:
                 "too many tries; wait a while, or recover the account",
                 retry_after=self.settings.window / 1_000_000,
             )
-        right = await self._slow.check(
-            "password", policy.normalise(password[: policy.LONGEST + 1]), kept
-        )
+        right = await self.passwords.right(kept, password)
+        fresh = await self.passwords.anew(kept, password) if right else None
         async with self._database.write() as tx:
             made = None
             why = "password"
@@ -185,6 +184,8 @@ class Accounts:
                 origin = Origin(browser, network, agent, place)
                 made = await self._start(tx, account, kept, origin, known=known)
                 why = "frozen"
+                if made is not None and fresh is not None:
+                    await self.passwords.renew(tx, account, kept, fresh)
             if made is None:
                 await record(self._database, tx, SignInFailed(account, key, network, why))
             else:

@@ -138,6 +138,13 @@ passwords = Table(
     _account(primary_key=True),
     Column("hash", String(200), nullable=False),
     Column("set_at", Micros, nullable=False),
+    Column("imported_at", Micros),  # until the first right password: another system's under ours
+)
+Index(
+    "ix_passwords_imported",
+    passwords.c.account_id,
+    sqlite_where=passwords.c.imported_at.is_not(None),
+    postgresql_where=passwords.c.imported_at.is_not(None),
 )
 
 # Every authenticator that was ever bound (SP 800-63B-4 section 4.1); what it proves with stands in

@@ -118,9 +118,12 @@ class AccountsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ``[accounts]`` table.
 
     Attributes:
+        breached: a file or a directory of hashes of passwords that are in others' hands, in the
+            form of Have I Been Pwned; "" for none.
         classes: ``[accounts.class.<name>]``: what holds for classes of accounts.
     """
 
+    breached: str = ""
     classes: dict[str, ClassSettings] = msgspec.field(name="class", default_factory=dict)
 
 

@@ -13,6 +13,7 @@ import structlog
 
 from mailkeep.accounts.classes import Classes
 from mailkeep.accounts.hashing import SlowHash
+from mailkeep.accounts.ranges import breached
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import Unavailable
@@ -119,7 +120,7 @@ class Application:
         self.dispatcher = Dispatcher(
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
         )
-        self._slow = SlowHash(self.keys)
+        self._slow = SlowHash(self.keys, breached=breached(settings.accounts))
         self.accounts = Accounts(
             self.database,
             self.keys,
@@ -201,6 +202,8 @@ class Application:
             await self.__aexit__(None, None, None)
             raise
         self._warn()
+        async with self.database.read() as tx:
+            await self.accounts.passwords.look_for_imported(tx)
         loops = {
             "dispatch": self.dispatcher.run(),
             "relay": keep(
@@ -354,6 +357,8 @@ class Application:
         if self.recovery is not None:
             await self.recovery.subjects.apply_due()
             await self.accounts.factors_due()
+            async with self.database.read() as tx:
+                await self.accounts.passwords.look_for_imported(tx)
             await self.database.retrying(partial(self.accounts.changes.settle, limit=SETTLE))
         await self.grants.note()
         await self._sign_on()

@@ -59,10 +59,15 @@ class TooMany(MailkeepError):
 
 
 class Unavailable(MailkeepError):
-    """We cannot do this now (disk full, database away); nothing was acknowledged."""
+    """We cannot do this now (disk full, database away); nothing was acknowledged.
+
+    Attributes:
+        retry_after: seconds after which it is worth another try.
+    """
 
     slug = "unavailable"
     status = 503
+    retry_after: float = 5.0
 
 
 class BadSettings(MailkeepError):

@@ -14,6 +14,7 @@ Deleting a row is not shredding: the log, free pages, replicas and backups keep 
 under an hourly key is gone everywhere at once when that key's file is destroyed.
 """
 
+import errno
 import hashlib
 import hmac
 import os
@@ -28,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .clock import HOUR, Instant
+from .errors import Unavailable
 
 _NONCE = 12
 
@@ -88,7 +90,11 @@ class KeyRing:
         return _unseal(self._seal, purpose, sealed)
 
     def seal_until(self, expires_at: Instant, purpose: str, plain: bytes) -> tuple[int, bytes]:
-        """Seal under the key of the hour in which ``expires_at`` lies; returns (hour, sealed)."""
+        """Seal under the key of the hour in which ``expires_at`` lies; returns (hour, sealed).
+
+        Raises:
+            Unavailable: the hour has no key yet, and there is no room for one.
+        """
         hour = expires_at // HOUR
         return hour, _seal(self._hour_key(hour, create=True), purpose, plain)
 
@@ -156,7 +162,11 @@ def _unseal(key: AESGCM, purpose: str, sealed: bytes) -> bytes:
 
 
 def _read_or_create(path: Path) -> bytes:
-    """The key in ``path``; made by whoever comes first, durable before it is used."""
+    """The key in ``path``; made by whoever comes first, durable before it is used.
+
+    Raises:
+        Unavailable: there is none, and no room for one.
+    """
     try:
         return bytes.fromhex(path.read_text())
     except FileNotFoundError:
@@ -169,22 +179,33 @@ def put(path: Path, content: bytes) -> bool:
 
     It is written aside and linked into place, so that two processes that start together end up
     with the same one and a kill leaves no half-written key.
+
+    Raises:
+        Unavailable: there is no room for it; nothing was left behind.
     """
     aside = path.with_suffix(f".{secrets.token_hex(4)}")
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(handle, content)
+        _write(aside, content)
+        os.link(aside, path)
+        _sync_directory(path.parent)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise Unavailable("a key cannot be written now") from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return True
+
+
+def _write(path: Path, data: bytes) -> None:
+    """A new file, durable. On a full disk a file can be made that takes nothing."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        if os.write(handle, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(handle)
     finally:
         os.close(handle)
-    try:
-        os.link(aside, path)
-    except FileExistsError:
-        return False
-    finally:
-        aside.unlink()
-    _sync_directory(path.parent)
-    return True
 
 
 def destroy(path: Path) -> None:

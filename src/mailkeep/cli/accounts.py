@@ -20,13 +20,15 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.store.database import Database, Tx
 from mailkeep.trust.register import nearest
 
-from . import house
+from . import house, moving
 from .house import DEFAULT_HOME, Home
 from .output import Json, group, plain, result, table
 
 T = TypeVar("T")
 
 app = group("Accounts: looked at, given a class, signed out.")
+app.command("import")(moving.take)
+app.command("export")(moving.give)
 operators_app = group("Operators: the accounts of those who run this Mailkeep.")
 
 Account = Annotated[str, typer.Argument(help="Its id, or an address that it has confirmed.")]

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Response
 from litestar.exceptions import HTTPException
 
-from mailkeep.base.errors import MailkeepError, TooMany
+from mailkeep.base.errors import MailkeepError, TooMany, Unavailable
 
 from .port import Incoming
 
@@ -43,7 +43,7 @@ def on_our_error(request: Incoming, error: MailkeepError) -> Response[bytes]:
     """What the rooms raise; its text is made to be shown."""
     headers = {}
     request.state.why = error.slug
-    if isinstance(error, TooMany) and error.retry_after is not None:
+    if isinstance(error, TooMany | Unavailable) and error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"

@@ -16,7 +16,7 @@ from litestar.types import ControllerRouterHandler
 from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
-from . import policy, problems, ssf
+from . import policy, problems, rewritten, ssf
 from .api.accounts import AccountsApi
 from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
@@ -95,6 +95,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         exception_handlers={
             MailkeepError: problems.on_our_error,
             HTTPException: problems.on_http_error,
+            NotFoundException: rewritten.on_not_found,
             Exception: problems.on_fault,
         },
         template_config=TemplateConfig(directory=HERE / "templates", engine=JinjaTemplateEngine),

@@ -173,8 +173,10 @@ class Dispatcher:
         if outcome is not None:
             breaker = lane.breakers.get(job.provider, Breaker())
             lane.breakers[job.provider] = after(
-                breaker, outcome.kind, self._clock.now(), outcome.retry_after
+                breaker, outcome.kind, self._clock.now(), outcome.retry_after, job.started_at
             )
+            if outcome.kind is OutcomeKind.ACCEPTED:
+                self._is_back(job)
         finished = outcomes.Finished(job, outcome, seconds, reports, lane.stream.keeps)
         while True:
             try:
@@ -184,6 +186,18 @@ class Dispatcher:
                 if self._clock.now() - job.started_at > outbox.LEASE:
                     raise
                 await asyncio.sleep(AGAIN_SECONDS)
+
+    def _is_back(self, job: Job) -> None:
+        """One stream's mail went through: the others need not try, and recovery mail does not."""
+        now = self._clock.now()
+        for lane in self._lanes:
+            breaker = lane.breakers.get(job.provider)
+            if (
+                breaker is not None
+                and breaker.may_probe(now)
+                and job.started_at > breaker.opened_at
+            ):
+                lane.breakers[job.provider] = Breaker()
 
     async def _write(self, tx: Tx, finished: Sequence[outcomes.Finished]) -> list[None]:
         return await outcomes.finish(self._database, tx, finished, self._splitting)

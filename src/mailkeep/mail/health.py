@@ -18,11 +18,13 @@ _AT_ONCE = frozenset({OutcomeKind.SUSPENDED, OutcomeKind.UNAUTHORISED, OutcomeKi
 
 
 class Breaker(msgspec.Struct, frozen=True):
-    """State of one breaker. ``open_until`` 0: closed; past: half open, a probe may go."""
+    """State of one breaker. ``open_until`` 0: closed; past: half open, a probe may go.
+    ``opened_at``: when it last began to rest."""
 
     failures: int = 0
     rests: int = 0
     open_until: Instant = 0
+    opened_at: Instant = 0
 
     def closed(self) -> bool:
         return self.open_until == 0
@@ -33,20 +35,32 @@ class Breaker(msgspec.Struct, frozen=True):
 
 
 def after(
-    breaker: Breaker, outcome: OutcomeKind, now: Instant, retry_after: float | None = None
+    breaker: Breaker,
+    outcome: OutcomeKind,
+    now: Instant,
+    retry_after: float | None = None,
+    started: Instant | None = None,
 ) -> Breaker:
-    """The breaker after an outcome; ``retry_after`` in seconds is obeyed."""
+    """The breaker after an outcome.
+
+    Args:
+        retry_after: in seconds; obeyed.
+        started: when the attempt began. What was under way when the rest began tells of the same
+            failure: twenty sends that hang are one reason to rest, not twenty.
+    """
     if not outcome.blames_provider:
         return Breaker()
     failures = breaker.failures + 1
+    asked = 0 if retry_after is None else round(retry_after * SECOND)
+    if not breaker.closed() and started is not None and started <= breaker.opened_at:
+        until = max(breaker.open_until, now + asked if asked else 0)
+        return Breaker(failures, breaker.rests, until, breaker.opened_at)
     if failures < TOLERATED and outcome not in _AT_ONCE and breaker.closed():
         return Breaker(failures, breaker.rests, 0)
-    rest = min(FIRST_REST * 2**breaker.rests, LONGEST_REST)
-    if retry_after is not None:
-        rest = max(rest, round(retry_after * SECOND))
-    return Breaker(failures, min(breaker.rests + 1, 10), now + rest)
+    rest = max(min(FIRST_REST * 2**breaker.rests, LONGEST_REST), asked)
+    return Breaker(failures, min(breaker.rests + 1, 10), now + rest, now)
 
 
 def probing(breaker: Breaker, now: Instant) -> Breaker:
     """While a probe is under way no second one goes: rest again until it has answered."""
-    return Breaker(breaker.failures, breaker.rests, now + FIRST_REST)
+    return Breaker(breaker.failures, breaker.rests, now + FIRST_REST, breaker.opened_at)

@@ -139,6 +139,7 @@ async def claim(
             avoid=split(row["avoid"]),
             tried=tuple(one.provider for one in before),
             bound=row["secret"] and unsure,
+            probes=stream.priority > 0 and not row["secret"],
         )
         # Whoever may have it is asked before it is sent twice; for a while, for it must arrive.
         ask = (

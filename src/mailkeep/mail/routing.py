@@ -9,7 +9,7 @@ from mailkeep.base.clock import SECOND, Instant
 
 from .families import OTHER
 from .fitting import SMALL
-from .health import Breaker
+from .health import LONGEST_REST, Breaker
 from .types import RouteSettings
 
 BUSY = SECOND // 4  #: how long a message waits for a provider that has its hands full
@@ -22,12 +22,15 @@ class Wanted(msgspec.Struct, frozen=True):
         tried: providers that have had it, the last one last.
         bound: it must not go to a provider that has not had it already (a secret whose last
             attempt was ambiguous: another provider could then read it too).
+        probes: it may be the one that tries whether a provider is back while another stands. Not
+            recovery mail: a provider that still hangs would keep it.
     """
 
     only: tuple[str, ...]
     avoid: tuple[str, ...]
     tried: tuple[str, ...] = ()
     bound: bool = False
+    probes: bool = False
 
 
 class Busy:
@@ -147,7 +150,8 @@ def choose(
         family: who keeps the recipient's mailbox, see ``families``.
 
     Closed breakers go before probes, providers that have not failed this message before those that
-    have, routes with weight before standbys; among equals by weight.
+    have, routes with weight before standbys; among equals by weight. But whose rest is over is
+    tried by one message, though another stands: who is never tried never comes back.
     """
     allowed = [
         route
@@ -164,11 +168,14 @@ def choose(
     def breaker(route: RouteSettings) -> Breaker:
         return breakers.get(route.provider, Breaker())
 
+    busy = busy or Busy({})
+    for route in allowed:
+        if _is_due(route, breaker(route), wanted, now, busy):
+            return Go(route.provider, probe=True)
     standing = [route for route in allowed if breaker(route).closed()]
     ready = standing or [route for route in allowed if breaker(route).may_probe(now)]
     if not ready:
         return Wait(min(breaker(route).open_until for route in allowed), "resting")
-    busy = busy or Busy({})
     ready = [route for route in ready if route.provider not in busy.stuck] or ready
     fresh = [route for route in ready if route.provider not in wanted.tried] or ready
     carrying = [route for route in fresh if route.weight > 0]
@@ -181,6 +188,20 @@ def choose(
         return Wait(now + BUSY, "busy")
     chosen = turn or _by_share([(route, route.weight) for route in best], draw)
     return Go(chosen.provider, probe=not breaker(chosen).closed())
+
+
+def _is_due(
+    route: RouteSettings, breaker: Breaker, wanted: Wanted, now: Instant, busy: Busy
+) -> bool:
+    """Whether this message tries if a provider is back, whoever else stands."""
+    over = now if wanted.probes else now - LONGEST_REST  # recovery mail: when nobody else did
+    return (
+        route.weight > 0
+        and breaker.may_probe(over)
+        and route.provider not in wanted.tried
+        and route.provider not in busy.stuck
+        and not busy.full(route.provider)
+    )
 
 
 def _by_share(routes: list[tuple[RouteSettings, float]], draw: float) -> RouteSettings:

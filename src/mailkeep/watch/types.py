@@ -107,7 +107,8 @@ class SilenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class RefusalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of ``provider_refusal``: what is refused in a row that makes a signal, different
-    addresses, for an outage different messages, at most 64; seconds to repeat."""
+    addresses, for an outage different messages, at most 64; seconds to repeat; mails taken in a row
+    that take it back."""
 
     suspended: int = 1
     unauthorised: int = 2
@@ -115,6 +116,7 @@ class RefusalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outage: int = 5
     outage_within: float = 120.0
     repeat_after: float = 300.0
+    returned: int = 3
 
 
 class StrangerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,13 +16,15 @@ from mailkeep_bench.results import Row
 
 RATE = 1000  #: that the goal is for
 HOUR = 3600
-POINTS = 20  #: of the time series
+POINTS = 30  #: of the time series
 
 
 async def life(bench: Bench, row: Row) -> None:
     """``--soak`` seconds at ``--rate`` messages a second."""
     options, sink = bench.options, bench.sink
     wanted = Wanted((Stream("mail", "mandrill", int(sink.ready["http"])),))
+    days = options.retention / 24
+    wanted.more = f"\n[retention]\nmessages = {days}\nclaims = {days}\nfacts = {days}\n"
     if options.rate < RATE:
         row.short = f"the goal is for {RATE:,} messages a second offered"
     elif options.soak < HOUR:
@@ -40,6 +42,7 @@ async def life(bench: Bench, row: Row) -> None:
                 messages=round(options.soak * options.rate),
                 rate=options.rate,
                 connections=options.connections,
+                batch=options.batch,
                 seconds=options.soak + 5.0,
             )
         )
@@ -57,11 +60,25 @@ async def life(bench: Bench, row: Row) -> None:
         await _told(bench, row, found["acknowledged"])
         used = procfs.cpu(mailkeep.pid) - before
         row.add("mailkeep", "cpu", "µs", micros_each(used, found["acknowledged"]))
-        ids = found["ids"]
-        seen = await bench.http.call("look", port=mailkeep.port, key=mailkeep.key, ids=ids)
-        if seen != {"delivered": len(ids)}:
-            raise Broken(f"{len(ids)} messages that were reported delivered stand as: {seen}")
+        for ids, may_be_gone in kept(found["ids"], options.retention * HOUR, options.soak):
+            seen = await bench.http.call("look", port=mailkeep.port, key=mailkeep.key, ids=ids)
+            gone = seen.get("404", 0) if may_be_gone else 0
+            if seen.get("delivered", 0) + gone != len(ids):
+                raise Broken(f"{len(ids)} messages that were reported delivered stand as: {seen}")
+            if gone:
+                row.notes.append(f"Of {len(ids)} looked up past {options.retention:g} h: {seen}.")
         row.counted = found["acknowledged"]
+
+
+def kept(ids: list[str], retention: float, lasted: float) -> list[tuple[list[str], bool]]:
+    """Ids in the order in which they were accepted, parted by whether one may be forgotten (pure).
+
+    Args:
+        retention: seconds for which a message is kept; half of it allows for the time since.
+        lasted: seconds over which they were accepted.
+    """
+    old = round(len(ids) * max(0.0, 1.0 - retention / 2 / lasted))
+    return [(ids[old:], False)] + ([(ids[:old], True)] if old else [])
 
 
 async def _watch(

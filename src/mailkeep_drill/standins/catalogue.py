@@ -71,7 +71,17 @@ _FIXED = (
         "throttle",
         "Too many requests",
         "Every call is answered 429, as if we sent too fast.",
-        _ON,
+        (Choice("on", True), Choice("for 30 seconds, it says", {"retry_after": 30})),
+    ),
+    Entry(
+        "reset",
+        "Connection broken off",
+        "The connection is reset where an answer should come.",
+        (
+            Choice("the mail stays there", True),
+            Choice("the mail goes out all the same", {"takes": True}),
+            Choice("after half of the answer, and the mail goes out", {"half": True}),
+        ),
     ),
     Entry(
         "hang",

@@ -55,8 +55,18 @@ class Fail(Fault, frozen=True):
     takes: bool = False
 
 
+class Reset(Fault, frozen=True):
+    """Break the connection off instead of answering. With ``takes`` the mail is sent all the same;
+    with ``half`` it is, and half of the answer comes."""
+
+    half: bool = False
+    takes: bool = False
+
+
 class Throttle(Fault, frozen=True):
-    """Answer that there were too many requests: 429."""
+    """Answer that there were too many requests: 429; ``retry_after`` seconds are asked for."""
+
+    retry_after: int | None = None
 
 
 class RefuseKey(Fault, frozen=True):
@@ -113,6 +123,7 @@ KINDS: dict[str, type[Fault]] = {
     "slow": Slow,
     "hang": Hang,
     "fail": Fail,
+    "reset": Reset,
     "throttle": Throttle,
     "refuse_key": RefuseKey,
     "suspend": Suspend,

@@ -15,7 +15,7 @@ from typing import ClassVar
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from .account import Settings
-from .faults import Fail, Hang, RefuseKey, Slow, Throttle
+from .faults import Fail, Hang, RefuseKey, Reset, Slow, Throttle
 from .hooks import HookFormat
 from .mail import Mail, Mailbox
 from .mandrill_hooks import MandrillHooks
@@ -97,6 +97,13 @@ class SmtpRelay(StandIn):
             return "530 5.7.0 Authentication required"
         if self.faults.hit(Throttle, to):
             return "450 4.7.1 Rate limit exceeded, try again later"
+        reset = self.faults.hit(Reset, to)
+        if reset is not None:
+            if reset.half or reset.takes:
+                self._take(envelope)
+            if isinstance(server, _Connection):
+                server.cut(b"250-2.0" if reset.half else b"")
+            return "421 4.3.2 Closing"
         fail, hang = self.faults.hit(Fail, to), self.faults.hit(Hang, to)
         taken = ""
         if not (fail is not None and not fail.takes) and not (hang is not None and not hang.takes):
@@ -182,10 +189,14 @@ class _Connection(SMTP):
         # Set here: the constructor warns of AUTH without TLS, which loopback does without.
         self._auth_required = required
 
-    def cut(self) -> None:
-        """Close the connection without a word."""
+    def cut(self, words: bytes = b"") -> None:
+        """Close the connection without a word, or after some."""
         if isinstance(self.transport, asyncio.Transport):
-            self.transport.abort()
+            if words:
+                self.transport.write(words)
+                self.transport.close()
+            else:
+                self.transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The client is gone."""

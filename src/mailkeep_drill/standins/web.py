@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from .faults import Fail, Hang, RefuseKey, Slow, Throttle
+from .faults import Fail, Hang, RefuseKey, Reset, Slow, Throttle
 from .standin import StandIn
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -79,8 +79,15 @@ class ApiStandIn(StandIn):
             await asyncio.sleep(slow.seconds)
         if self.faults.hit(RefuseKey, recipients):
             return self.key_refused()
-        if self.faults.hit(Throttle, recipients):
-            return self.throttled()
+        throttle = self.faults.hit(Throttle, recipients)
+        if throttle is not None:
+            answer = self.throttled()
+            if throttle.retry_after is not None:
+                answer.headers["Retry-After"] = str(throttle.retry_after)
+            return answer
+        reset = self.faults.hit(Reset, recipients)
+        if reset is not None:
+            return _break_off(request, reset, work)
         fail = self.faults.hit(Fail, recipients)
         hang = self.faults.hit(Hang, recipients)
         if fail is not None and not fail.takes:
@@ -121,6 +128,25 @@ class ApiStandIn(StandIn):
         """Close the API."""
         if self._listener is not None:
             await self._listener.stop()
+
+
+def _break_off(
+    request: web.Request, reset: Reset, work: Callable[[], web.Response]
+) -> web.Response:
+    """Reset the connection, before the answer or in its middle."""
+    answer = work() if reset.half or reset.takes else web.Response()
+    transport = request.transport
+    if transport is None:
+        return answer
+    if reset.half:
+        body = answer.body if isinstance(answer.body, bytes) else b""
+        head = f"HTTP/1.1 {answer.status} OK\r\nContent-Type: {answer.content_type}\r\n"
+        head += f"Content-Length: {len(body)}\r\n\r\n"
+        transport.write(head.encode() + body[: len(body) // 2])
+        transport.close()  # what was written still goes out
+    else:
+        transport.abort()
+    return answer
 
 
 def json_of(body: bytes) -> object:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import func, select
 
-from mailkeep.base.clock import SystemClock
+from mailkeep.base.clock import SECOND, SystemClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.mail import dispatch, health, lane, outbox, outcomes, services, tables
 from mailkeep.mail.dispatch import Dispatcher
@@ -130,6 +130,27 @@ async def test_a_provider_that_hangs_holds_back_neither_the_other_nor_recovery(
         assert wire.waiting == 3  # its own places are taken, and no others
         await accept(new("recovery", to="ada@example.net"))
         await _until(_having(database, "accepted", 28))
+
+
+async def test_what_ordinary_mail_shows_lets_recovery_come_back(
+    database: Database, keys: KeyRing, wire: Wire, accept: Accept
+) -> None:
+    streams = {
+        "bulk": StreamSettings("bulk", 9, (RouteSettings("one"), RouteSettings("two", weight=0))),
+        "recovery": _stream("recovery", "one", "two", priority=0),
+    }
+    async with _running(database, keys, wire, streams, "one", "two") as dispatcher:
+        now = dispatcher.now()
+        over, lasts = now - SECOND, now + 60 * SECOND
+        bulk, recovery = (one.breakers for one in dispatcher._lanes)
+        bulk["one"] = health.Breaker(3, 1, over, over)
+        recovery["one"] = health.Breaker(3, 1, over, over)
+        recovery["two"] = health.Breaker(3, 1, lasts, over)
+        await accept(new())
+        await _until(_having(database, "accepted", 1))
+        assert [name for _, name in wire.carried] == ["one"]
+        assert recovery["one"].closed()
+        assert not recovery["two"].closed()
 
 
 async def test_one_that_is_stuck_is_left_even_by_those_who_prefer_it(

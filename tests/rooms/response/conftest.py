@@ -5,6 +5,7 @@ from sqlalchemy import select, update
 
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.services import Accounts
+from mailkeep.app.doubts import Doubts
 from mailkeep.app.wiring import subscribers
 from mailkeep.base.clock import SECOND
 from mailkeep.base.keys import KeyRing
@@ -83,7 +84,8 @@ class Stage:
         )
         self.response = Response(means, playbooks)
         self._relay = log.Relay(database, "one")
-        self._heard = subscribers(self.recovery, None, self.incidents, self.response)
+        doubts = Doubts(self.incidents.house)
+        self._heard = subscribers(self.recovery, None, self.incidents, self.response, doubts)
 
     async def signal(
         self,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mailkeep.accounts import foreign
 from mailkeep.accounts.hashing import SlowHash, Threads
 from mailkeep.base.errors import Invalid, Unavailable
 from mailkeep.base.keys import KeyRing
@@ -21,6 +22,30 @@ async def test_a_hash_is_good_for_its_secret_and_its_purpose(tmp_path: Path) -> 
     assert not await slow.check("confirmation", "violet", kept)
     assert not await slow.check("password", "nobody", None)
     slow.close()
+
+
+async def test_while_imported_hashes_are_left_every_check_does_their_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time must tell neither who has an account nor whose was imported."""
+    slow, derived = SlowHash(KeyRing(tmp_path), **QUICK), []
+    read = foreign.read("pbkdf2_sha256$10$salt$" + "A" * 43 + "=")
+    wrapped, own = await slow.wrap(read), await slow.make("password", "violet")
+    derive = foreign.derive
+    monkeypatch.setattr(
+        foreign, "derive", lambda how, secret: derived.append(how) or derive(how, secret)
+    )
+    slow.decoy = read.how
+    for kept in (wrapped, own, None, "!"):
+        derived.clear()
+        assert await slow.check("password", "violet", kept) == (kept == own)
+        assert derived == [read.how]
+    assert slow.outdated(wrapped)
+    assert not slow.outdated(own)
+    dearer = SlowHash(KeyRing(tmp_path), memory_kib=128, passes=1)
+    assert dearer.outdated(own)
+    slow.close()
+    dearer.close()
 
 
 async def test_who_comes_when_too_many_wait_is_turned_away() -> None:
@@ -61,8 +86,8 @@ async def test_a_flood_of_sign_ins_holds_up_no_recovery(
         SlowHash(KeyRing(tmp_path), **QUICK, at_once=2, reserved=1, waiting=3),
         (threading.Event()),
     )
-    monkeypatch.setattr(slow, "_same", lambda _kept, _peppered: go.wait(10))
-    flood = [asyncio.create_task(slow.check("password", "x", "kept")) for _ in range(4)]
+    monkeypatch.setattr(slow, "_same", lambda *_: go.wait(10))
+    flood = [asyncio.create_task(slow.check("password", "x", "$argon2id$")) for _ in range(4)]
     await asyncio.sleep(0)
     with pytest.raises(Unavailable):
         await slow.make("password", "x")
@@ -79,12 +104,12 @@ async def test_slow_work_takes_no_thread_of_the_rest(
     """What the rest of the process runs in threads (names, files) does not wait for hashes."""
     slow, names = SlowHash(KeyRing(tmp_path), **QUICK), []
 
-    def same(_kept: str, _peppered: bytes) -> bool:
+    def same(*_: object) -> bool:
         names.append(threading.current_thread().name)
         return True
 
     monkeypatch.setattr(slow, "_same", same)
-    await slow.check("password", "x", "kept")
+    await slow.check("password", "x", "$argon2id$")
     assert names[0].startswith("hash")
     slow.close()
 

@@ -1,5 +1,6 @@
 """Addresses, tokens, keys and clocks."""
 
+import errno
 from pathlib import Path
 
 import idna
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from mailkeep.base import addresses, tokens
 from mailkeep.base.clock import HOUR, ManualClock, SystemClock, iso
-from mailkeep.base.errors import Invalid
+from mailkeep.base.errors import Invalid, Unavailable
 from mailkeep.base.ids import earliest, new_id
 from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.base.secret import Secret
@@ -154,3 +155,24 @@ def test_a_plain_domain_is_spared_only_work_that_changes_nothing(name: str) -> N
     except Invalid:
         found = ""
     assert found == (expected if addresses.is_plain(expected) else "")
+
+
+@pytest.mark.parametrize("short", [True, False])
+def test_a_key_that_finds_no_room_is_no_key_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short: bool
+) -> None:
+    ring = KeyRing(tmp_path)
+
+    def full(_handle: int, data: bytes) -> int:
+        if short:
+            return len(data) // 2
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mailkeep.base.keys.os.write", full)
+        with pytest.raises(Unavailable):
+            ring.seal_until(5 * HOUR, "body", b"secret")
+    assert list((tmp_path / "keys" / "hourly").iterdir()) == []
+
+    hour, sealed = ring.seal_until(5 * HOUR, "body", b"secret")  # there is room again
+    assert ring.unseal_hour(hour, "body", sealed) == b"secret"

@@ -106,6 +106,40 @@ def test_rests_grow_to_a_bound_and_retry_after_is_obeyed() -> None:
     assert throttled.open_until == NOW + 300 * SECOND
 
 
+def test_who_may_be_back_is_tried_by_one_message_though_another_stands() -> None:
+    routes = (RouteSettings("a"), RouteSettings("b", weight=0.0))
+    half = {"a": HALF_OPEN}
+    ordinary = Wanted((), (), probes=True)
+    assert choose(routes, half, set(), ordinary, 0.5, NOW) == Go("a", probe=True)
+    assert choose(routes, {"a": OPEN}, set(), ordinary, 0.5, NOW) == Go("b", probe=False)
+    failed = Wanted((), (), tried=("a",), probes=True)
+    assert choose(routes, half, set(), failed, 0.5, NOW) == Go("b", probe=False)
+    stuck = Busy({}, frozenset({"a"}))
+    assert choose(routes, half, set(), ordinary, 0.5, NOW, busy=stuck) == Go("b", probe=False)
+    assert choose(routes, half, {"a"}, ordinary, 0.5, NOW) == Go("b", probe=False)
+
+
+def test_recovery_mail_tries_only_what_nobody_else_did_for_long() -> None:
+    routes = (RouteSettings("a"), RouteSettings("b"))
+    urgent = Wanted((), ())
+    assert choose(routes, {"a": HALF_OPEN}, set(), urgent, 0.0, NOW) == Go("b", probe=False)
+    forgotten = Breaker(3, 1, NOW - LONGEST_REST)
+    assert choose(routes, {"a": forgotten}, set(), urgent, 0.0, NOW) == Go("a", probe=True)
+
+
+def test_sends_that_hang_together_are_one_reason_to_rest() -> None:
+    breaker = Breaker()
+    for _ in range(20):
+        breaker = after(breaker, OutcomeKind.AMBIGUOUS, NOW, started=NOW - 20 * SECOND)
+    assert breaker.open_until == NOW + 5 * SECOND
+    told = after(breaker, OutcomeKind.THROTTLED, NOW, 30, started=NOW - SECOND)
+    assert told.open_until == NOW + 30 * SECOND  # what it asks for counts, whoever was told
+
+    later = NOW + 6 * SECOND
+    failed = after(probing(breaker, later), OutcomeKind.AMBIGUOUS, later, started=later)
+    assert failed.open_until == later + 10 * SECOND  # a probe that fails is another reason
+
+
 def test_one_probe_at_a_time() -> None:
     assert HALF_OPEN.may_probe(NOW)
     assert not probing(HALF_OPEN, NOW).may_probe(NOW)

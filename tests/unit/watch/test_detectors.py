@@ -171,6 +171,27 @@ def test_canaries_refused_in_words_show_a_suspension_that_blames_nobody() -> Non
     assert run(provider_refusal.DETECTOR, log(*facts, (1.7, attempt("b")))) == []
 
 
+def test_who_takes_mail_again_is_refusing_no_more_and_can_be_said_to_at_once() -> None:
+    down = [(n, attempt("b", "unavailable", n)) for n in range(6)]
+    up = [(10 + n, attempt("b", "accepted", 10 + n)) for n in range(3)]
+    again = [(20 + n, attempt("b", "unavailable", 20 + n)) for n in range(6)]
+    first, back, second = run(provider_refusal.DETECTOR, log(*down, *up, *again))
+    assert first.evidence == second.evidence == {Hypothesis.PROVIDER_SILENT: 7.0}
+    assert back.evidence == {}
+    assert back.restates
+
+    # One that fails between is not back.
+    flap = [(10.0, up[0][1]), (11.0, up[1][1]), (12.0, down[0][1]), (13.0, up[2][1])]
+    assert len(run(provider_refusal.DETECTOR, log(*down, *flap))) == 1
+
+
+def test_an_account_that_is_reinstated_keeps_what_speaks_for_a_compromise() -> None:
+    facts = [(0.0, attempt("b", "suspended"))]
+    facts += [(1 + n, attempt("b", "accepted", n)) for n in range(3)]
+    _, back = run(provider_refusal.DETECTOR, log(*facts))
+    assert back.evidence == {Hypothesis.PROVIDER_COMPROMISED: 1.5}
+
+
 def test_single_failures_between_successes_are_no_refusal() -> None:
     words = ["unavailable", "unavailable", "accepted", "rejected", "unauthorised", "accepted"] * 20
     facts = log(*((n, attempt("b", word)) for n, word in enumerate(words)))

@@ -9,6 +9,9 @@ Evidence (judged): suspended: silent 8.0, compromised 1.5 nats (a suspension may
 our account there); unauthorised: silent 6.0, compromised 1.0 (a stolen key is revoked); unavailable
 or ambiguous, five in a row within two minutes: silent 7.0, and nothing else: an outage stays one;
 three canaries in a row refused as messages, and no mail taken between: silent 6.0.
+Taken back: the silence, when three mails were taken one after the other: refusals say no more than
+that we are refused, and whether what is taken arrives is ``delivery_silence``'s to say. What they
+say of a compromise stays: no claim of a provider clears it.
 False alarms: a key that we changed ourselves; a network fault of ours looks like an outage of all.
 Delay: the refusals counted. Evasion: answering 200 and dropping (see ``delivery_silence``).
 Who could forge it: the provider, against itself. A flood of complaints from outside may bring a
@@ -68,11 +71,13 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """``rows``: by provider. ``said``: when ``provider/sort`` was last said."""
+    """``rows``: by provider. ``said``: when ``provider/sort`` was last said. ``taken``: by provider
+    of which something is said, the mails that it has taken in a row since."""
 
     settings: RefusalSettings
     rows: dict[str, Row] = {}
     said: dict[str, Instant] = {}
+    taken: dict[str, tuple[str, ...]] = {}
 
 
 def start(settings: WatchSettings) -> State:
@@ -86,10 +91,14 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     sort = _SORTS.get(fact.outcome) if isinstance(fact, AttemptFinished) else "canaries"
     row = state.rows.get(fact.provider)
     if sort is None:
-        if row is None or fact.outcome != "accepted":
+        if fact.outcome != "accepted":
             return state, []
-        rows = {name: one for name, one in state.rows.items() if name != fact.provider}
-        return msgspec.structs.replace(state, rows=rows), []
+        if row is not None:
+            rows = {name: one for name, one in state.rows.items() if name != fact.provider}
+            state = msgspec.structs.replace(state, rows=rows)
+        return _took(state, fact.provider, recorded)
+    if state.taken.get(fact.provider):
+        state = msgspec.structs.replace(state, taken={**state.taken, fact.provider: ()})
     if row is None and len(state.rows) >= MOST:
         return state, []
     if row is None or row.sort != sort:
@@ -131,7 +140,40 @@ def _judge(state: State, provider: str, row: Row, recorded: Recorded) -> tuple[S
     said = {**state.said, key: now}
     if len(said) > 3 * MOST:
         said.pop(next(iter(said)))
-    return msgspec.structs.replace(state, said=said), [signal]
+    taken = {**state.taken, provider: ()}
+    return msgspec.structs.replace(state, said=said, taken=taken), [signal]
+
+
+def _took(state: State, provider: str, recorded: Recorded) -> tuple[State, list[Signal]]:
+    """A mail was taken: enough of them in a row take back that mail is refused."""
+    before = state.taken.get(provider)
+    if before is None:
+        return state, []
+    events = (*before, recorded.id)
+    if len(events) < state.settings.returned:
+        return msgspec.structs.replace(state, taken={**state.taken, provider: events}), []
+    # What is refused after this is said again at once.
+    ours = {f"{provider}/{sort}": sort for sort in _EVIDENCE}
+    said_of = [_EVIDENCE[sort] for key, sort in ours.items() if key in state.said]
+    compromised = (one.get(Hypothesis.PROVIDER_COMPROMISED, 0.0) for one in said_of)
+    stays = max(compromised, default=0.0)
+    signal = Signal(
+        detector=NAME,
+        family=Family.FLOW,
+        subject=provider_subject(provider),
+        evidence={Hypothesis.PROVIDER_COMPROMISED: stays} if stays else {},
+        at=recorded.placed_at,
+        reason=f"{provider} takes mail again",
+        events=events[-MOST_EVENTS:],
+        own_observation=True,
+        forger=Forger.NOBODY,
+        half_life=1800.0,
+        expires_at=recorded.placed_at + seconds(86_400),
+        restates=True,
+    )
+    said = {key: at for key, at in state.said.items() if key not in ours}
+    taken = {name: one for name, one in state.taken.items() if name != provider}
+    return msgspec.structs.replace(state, said=said, taken=taken), [signal]
 
 
 def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
