@@ -79,7 +79,8 @@ class Holds:
             class_hold=context.accounts.classes.of(view.account_class).recovery_hold,
             factor=factor,
             known_device=await accounts.knows_browser(tx, account, origin.browser),
-            raised=found.raised,
+            # An application's user signs in there: that we have no history says nothing of them.
+            raised=found.raised and not (view.application and not history),
             hypotheses=await held_against(tx, routes),
             denied=denied is not None,
             degraded=bool(row["degraded"]),
