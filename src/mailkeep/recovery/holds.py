@@ -79,8 +79,8 @@ class Holds:
             class_hold=context.accounts.classes.of(view.account_class).recovery_hold,
             factor=factor,
             known_device=await accounts.knows_browser(tx, account, origin.browser),
-            # An application's user signs in there: that we have no history says nothing of them.
-            raised=found.raised and not (view.application and not history),
+            # An application's user signs in there: what little we have seen of them is no history.
+            raised=found.raised and not view.application,
             hypotheses=await held_against(tx, routes),
             denied=denied is not None,
             degraded=bool(row["degraded"]),
