@@ -121,7 +121,7 @@ class Changes:
         for change in await self.held(tx, account):
             if change.what is ChangeKind.PASSWORD and by == OWNER:
                 continue  # there is nothing to go back to: they choose another one
-            await self._undo(tx, change)
+            await undo(tx, account, change.id)
             stopped.append(change.id)
         if stopped:
             await tx.run(
@@ -216,13 +216,6 @@ class Changes:
             fact = ChangeSettled(change.account, change.id, change.what.value, key)
             await record(self._database, tx, fact)
 
-    async def _undo(self, tx: Tx, change: Change) -> None:
-        of = _p.c.id == change.contact_point
-        if change.what is ChangeKind.ADDED:
-            await tx.run(_p.delete().where(of, _p.c.added_by == change.id))
-        elif change.what is ChangeKind.REMOVED:
-            await tx.run(update(_p).where(of, _p.c.removed_by == change.id).values(removed_by=None))
-
     async def _deny(self, tx: Tx, account: str, hashed: str) -> None:
         view = await queries.account(tx, account, lock=True)
         denial = _d.c.contact_point_id.label("said_by"), _d.c.provider, _d.c.used_at
@@ -277,6 +270,13 @@ class Changes:
 
     def _hash(self, secret: str) -> str:
         return self._keys.lookup_hash("change denial", tokens.fold(secret))
+
+
+async def undo(tx: Tx, account: str, change: str) -> None:
+    """Take a change of an address back; one of the password leaves nothing to go back to."""
+    of = _p.c.account_id == account
+    await tx.run(_p.delete().where(of, _p.c.added_by == change))
+    await tx.run(update(_p).where(of, _p.c.removed_by == change).values(removed_by=None))
 
 
 async def forget(tx: Tx, before: Instant, limit: int) -> int:

@@ -258,7 +258,8 @@ class ChangeSettled(Fact, frozen=True):
 
 @fact("accounts.changes_stopped")
 class ChangesStopped(Fact, frozen=True):
-    """Changes were stopped, all those of the account that were held. ``by``: owner, notice."""
+    """Changes were stopped, all those of the account that were held. ``by``: owner, notice,
+    restored."""
 
     account: str
     changes: tuple[str, ...]

@@ -119,6 +119,15 @@ class Passwords:
         if await tx.run(p.delete().where(p.c.account_id == account)):
             await record(self._database, tx, PasswordRemoved(account))
 
+    async def recoverable(self, tx: Tx, account: str) -> None:
+        """Where no passkey and no password is left to an account of ours, have a recovery be able
+        to write one again: nothing else would ever open it."""
+        kinds = {one.kind for one in await bound(tx, account)}
+        if Kind.PASSKEY in kinds or (await queries.account(tx, account)).application:
+            return
+        values = {"account_id": account, "hash": NO_HASH, "set_at": tx.now}
+        await tx.run(tx.upsert(tables.passwords).values(**values).on_conflict_do_nothing())
+
     async def disable(self, tx: Tx, account: str, since: Instant, until: Instant) -> bool:
         """Make a password that was written in a window open nothing; one written later stands."""
         p = tables.passwords

@@ -121,6 +121,19 @@ async def knows_browser(tx: Tx, account_id: str, browser: str) -> bool:
     return await tx.value(found.limit(1)) is not None
 
 
+async def knew_browser(tx: Tx, account_id: str, browser: str, before: Instant) -> bool:
+    """The same of an instant that has passed. That a recovery ended a session since does not count
+    against it: the recovery itself may be what is in doubt."""
+    found = select(_s.c.id).where(
+        _s.c.account_id == account_id,
+        _s.c.browser == browser,
+        _s.c.stage == Stage.FULL.value,
+        _s.c.created_at < before,
+        _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(set(NOT_THE_OWNERS) - {"recovery"}),
+    )
+    return await tx.value(found.limit(1)) is not None
+
+
 async def sign_ins(tx: Tx, account_id: str, since: Instant) -> list[SignIn]:
     """The full sign-ins of an account from an instant on, the newest first; what may have been a
     thief's is left out, as in ``knows_browser``."""

@@ -1,5 +1,5 @@
-"""What an older copy of the database may not bring back to life: sessions, and held changes of
-applications' users, which somebody may have stopped since."""
+"""What an older copy of the database may not bring back to life: sessions, and held changes, which
+somebody may have stopped since."""
 
 from sqlalchemy import func, select, update
 
@@ -7,9 +7,13 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import tables
-from .events import SessionsEnded, SubjectChangeEnded
+from .changes import undo
+from .events import ChangesStopped, FactorStays, SessionsEnded, SubjectChangeEnded
+from .types import ChangeKind, ChangeState
 
 _s, _h = tables.sessions, tables.subject_changes
+_c, _f = tables.changes, tables.factors
+RESTORED = "restored"  #: by what a held change was stopped
 
 
 async def end_every_session(database: Database, tx: Tx) -> int:
@@ -41,3 +45,24 @@ async def stop_subject_changes(database: Database, tx: Tx) -> int:
     ]
     await record(database, tx, *facts)
     return len(rows)
+
+
+async def stop_changes(database: Database, tx: Tx) -> int:
+    """Take back every change of addresses of ours that is held, and keep every factor that is
+    being removed; returns how many. Their owners may have said so after the copy was made, and
+    begin anew what they still want."""
+    under_way = _c.c.state.in_([ChangeState.WAITING.value, ChangeState.HELD.value])
+    # The notice of a changed password can still undo it, also once more.
+    held = under_way & (_c.c.what != ChangeKind.PASSWORD.value)
+    rows = await tx.all(select(_c).where(held).order_by(_c.c.id))
+    for row in rows:
+        await undo(tx, row["account_id"], row["id"])
+    stopped = {"state": ChangeState.STOPPED.value, "ended_at": tx.now, "stopped_by": RESTORED}
+    await tx.run(update(_c).where(held).values(**stopped))
+    going = (_f.c.leaves_at.is_not(None), _f.c.revoked_at.is_(None))
+    leaving = await tx.all(select(_f.c.id, _f.c.account_id).where(*going).order_by(_f.c.id))
+    await tx.run(update(_f).where(*going).values(leaves_at=None))
+    facts = [ChangesStopped(row["account_id"], (row["id"],), RESTORED) for row in rows]
+    await record(database, tx, *facts)
+    await record(database, tx, *(FactorStays(row["account_id"], row["id"]) for row in leaving))
+    return len(rows) + len(leaving)

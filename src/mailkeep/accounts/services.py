@@ -227,8 +227,25 @@ class Accounts:
         """The owner came back through this browser: it is known, and what strangers have used up
         of the account's tries counts no more."""
         await self.sessions.remember(tx, account, origin)
+        if (await queries.account(tx, account)).application:
+            return  # nobody signs in to it here, and its address may be that of an account of ours
         for point in await queries.contact_points(tx, account):
             await throttle.clear(tx, self.address_key(point.address), _STRANGERS)
+
+    async def take_back(self, tx: Tx, account: str, since: Instant, until: Instant) -> None:
+        """Undo what somebody did between two instants who should not have come in, however they
+        went on: passwords, factors, held changes, and the standing of browsers. Every session ends.
+
+        A factor from a browser that the account knew before stays: it is the owner's, and whoever
+        reads old mail must not strip them of it.
+        """
+        await self.passwords.disable(tx, account, since, until)
+        await self.factors.disown(tx, account, since, until)
+        await self.passwords.recoverable(tx, account)
+        if any(since <= change.at <= until for change in await self.changes.held(tx, account)):
+            await self.changes.stop(tx, account)
+        await self.sessions.disown(tx, account, since)
+        await self.sessions.end_all(tx, account, "denied")
 
     async def freeze(self, tx: Tx, account: str, until: Instant, why: str) -> None:
         """Nobody signs in before ``until``, and every session ends. Never shortens a freeze."""

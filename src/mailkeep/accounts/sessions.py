@@ -217,7 +217,12 @@ class Sessions:
 
 
 async def unconfirm(tx: Tx, account: str, *, but: str = "") -> None:
-    """What was shown in other sessions before a factor was bound is no longer everything."""
+    """What was shown in other sessions before a factor was bound is no longer everything; who
+    came in there to bind the first one comes too late, since the password alone was asked."""
+    late = (_s.c.account_id == account, _s.c.id != but, _s.c.stage == Stage.ENROL.value)
+    await tx.run(
+        update(_s).where(*late, _s.c.ended_at.is_(None)).values(ended_at=tx.now, ended_why="bound")
+    )
     await tx.run(
         update(_s)
         .where(_s.c.account_id == account, _s.c.id != but, _s.c.confirmed_at.is_not(None))

@@ -1,11 +1,12 @@
 """'This was not me', from any of our mails: it only ever takes power away, and for a time.
 
-Attacks met here: a thief whose reset is under way or done (it is void, or taken back), and whoever
-reads at one provider and would deny every recovery of every owner (denials over one provider stop
-so much in a day and no more; what an owner gets back by a fresh proof no old mail takes away).
+Attacks met here: a thief whose reset is under way or done (it is void, or taken back with all that
+came of it: another password, an address, a factor that would lock the owner out), and whoever reads
+at one provider and would deny every recovery of every owner (denials over one provider stop so much
+in a day and no more; what an owner gets back by a fresh proof no old mail takes away).
 """
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle
@@ -105,10 +106,17 @@ class Denying:
             await self._holds.lengthen(tx, row["id"])
 
     async def _take_back(self, tx: Tx, account: str, written_at: Instant) -> None:
-        """Undo what a denied recovery gave: its password, its sessions, its browser's standing."""
+        """Undo what a denied recovery gave, and what was done with it, up to the next recovery
+        that nobody denied: what an owner got back by fresh proofs stands."""
         rooms = self._context.accounts
-        await rooms.passwords.disable(tx, account, written_at, written_at)
-        await rooms.sessions.disown(tx, account, written_at)
-        await rooms.sessions.end_all(tx, account, "denied")
+        later = await tx.value(
+            select(func.min(_r.c.ended_at)).where(
+                _r.c.account_id == account,
+                _r.c.state == State.COMPLETED.value,
+                _r.c.ended_at > written_at,
+                _r.c.why.is_(None),
+            )
+        )
+        await rooms.take_back(tx, account, written_at, tx.now if later is None else later - 1)
         until = tx.now + round(self._context.settings.freeze * SECOND)
         await rooms.freeze(tx, account, until, FREEZE)

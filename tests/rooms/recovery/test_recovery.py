@@ -46,13 +46,13 @@ async def signs_in(room: Room, password: str) -> bool:
     return True
 
 
-async def bind(room: Room, account: str) -> pyotp.TOTP:
+async def bind(room: Room, account: str, browser: str = "b") -> pyotp.TOTP:
     async with room.database.write() as tx:
         made = await totp.enrol(tx, room.keys, account, name=ADDRESS, issuer="Example")
     app = pyotp.TOTP(made.secret.reveal())
     async with room.database.write() as tx:
         code = app.generate_otp(tx.now // totp.STEP)
-        await room.accounts.factors.bind_totp(tx, account, made.factor, code, Source("b", "n"))
+        await room.accounts.factors.bind_totp(tx, account, made.factor, code, Source(browser, "n"))
     return app
 
 

@@ -310,6 +310,22 @@ class Factors:
             await self._revoke(tx, one, why)
         return len(there)
 
+    async def disown(self, tx: Tx, account: str, since: Instant, until: Instant) -> None:
+        """Take away what was bound between two instants from a browser that the account did not
+        know before them: its owner says that it was not them."""
+        there, left = await record.bound(tx, account), []
+        for one in there:
+            strange = since <= one.bound_at <= until and not await queries.knew_browser(
+                tx, account, one.browser, since
+            )
+            if strange:
+                await self._revoke(tx, one, "denied")
+            else:
+                left.append(one)
+        if not any(one.kind in LASTING for one in left):
+            for one in left:
+                await self._revoke(tx, one, "with_last")
+
     async def _spend(self, tx: Tx, account: str, lane: str, limit: int) -> None:
         window = self._settings.window
         if not await throttle.take(tx, account, lane, limit=limit, window=window):
