@@ -6,7 +6,7 @@ at one provider and would deny every recovery of every owner (denials over one p
 in a day and no more; what an owner gets back by a fresh proof no old mail takes away).
 """
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle
@@ -19,6 +19,7 @@ from .context import Context
 from .ending import Ending
 from .events import RecoveryDenied
 from .holds import Holds
+from .queries import taken_until
 from .types import LIVE, State
 from .verdicts import Verdicts
 
@@ -109,14 +110,6 @@ class Denying:
         """Undo what a denied recovery gave, and what was done with it, up to the next recovery
         that nobody denied: what an owner got back by fresh proofs stands."""
         rooms = self._context.accounts
-        later = await tx.value(
-            select(func.min(_r.c.ended_at)).where(
-                _r.c.account_id == account,
-                _r.c.state == State.COMPLETED.value,
-                _r.c.ended_at > written_at,
-                _r.c.why.is_(None),
-            )
-        )
-        await rooms.take_back(tx, account, written_at, tx.now if later is None else later - 1)
+        await rooms.take_back(tx, account, written_at, await taken_until(tx, account, written_at))
         until = tx.now + round(self._context.settings.freeze * SECOND)
         await rooms.freeze(tx, account, until, FREEZE)

@@ -59,6 +59,20 @@ async def accounts(
     return [row["account_id"] for row in rows if row["account_id"] is not None]
 
 
+async def taken_until(tx: Tx, account: str, since: Instant) -> Instant:
+    """Until when what happened to an account may come of a recovery that is in doubt: to the next
+    one after ``since`` that was completed and not denied, else to now."""
+    later = await tx.value(
+        select(func.min(_r.c.ended_at)).where(
+            _r.c.account_id == account,
+            _r.c.state == "completed",
+            _r.c.ended_at > since,
+            _r.c.why.is_(None),
+        )
+    )
+    return tx.now if later is None else int(later) - 1
+
+
 async def open_through(tx: Tx, providers: Set[str]) -> int:
     """How many recoveries that can still be completed have a proof through ``providers``."""
     found = await tx.value(

@@ -13,6 +13,7 @@ import pytest
 from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
 
 from mailkeep.accounts.factors import totp
+from mailkeep.accounts.factors.types import Source
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.base.clock import ManualClock
@@ -181,3 +182,32 @@ async def test_a_passkey_lets_in_who_was_held_up_and_is_enough_from_then_on(
     assert (await browser.get("/account"))[0] == 200
     browser.client.cookies.clear()
     assert (await browser.post("/sign-in/passkey", assertion=answer))[0] == 401  # once only
+
+
+async def test_who_knows_the_password_alone_binds_nothing_beside_the_owners_factor(
+    browser: Browser, device: Callable[[str], Any]
+) -> None:
+    """A thief who was held up at the same time keeps a place at the page that binds."""
+    account = await browser.owner()
+    await browser.enter()
+    browser.clock.advance(11 * DAY)
+    await browser.enter()
+    browser.clock.advance(3 * DAY)
+    assert await browser.enter() == (303, "/account/factors")
+    asked = (await browser.post("/account/factors/passkey/ask"))[1]
+    made = device("https://mailkeep.test").create(asked)
+    theirs = await browser.running.accounts.sign_in(
+        ADDRESS, PASSWORD, browser="owner", network="elsewhere"
+    )
+    async with browser.running.database.write() as tx:
+        enrolment = await totp.enrol(tx, browser.running.keys, account, name="a", issuer="b")
+        await browser.running.accounts.factors.bind_totp(
+            *(tx, account, enrolment.factor, browser.code(enrolment.secret.reveal())),
+            Source("owner", "elsewhere", theirs.session),
+        )
+    bound = await browser.post("/account/factors/passkey", passkey=made, name="Thief")
+    assert bound == (303, "/sign-in")
+    assert await browser.get("/account") == (303, "/sign-in")
+    async with browser.running.database.read() as tx:
+        there = await browser.running.accounts.factors.bound(tx, account)
+    assert [one.kind for one in there] == ["totp"]

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.core.cache import cache
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -19,6 +20,7 @@ from .signals import password_recovered
 
 SENT, SHOWN = "mailkeep_sent", "mailkeep_verdict"
 TRIES = 5  #: of the second factor, for one verdict
+KEPT_SECONDS = 3600  #: for which they are counted: longer than a verdict can be acted on
 
 
 @dataclass
@@ -92,12 +94,23 @@ def check_factor(request: HttpRequest, found: Shown, user: Any, code: str) -> bo
     if not factors.enabled(user):
         raise Refused("a second factor is outstanding, and this site cannot ask for it")
     # Counted before it is looked at.
-    found.tries += 1
+    found.tries = _counted(found)
     request.session[SHOWN] = asdict(found)
     if found.tries > TRIES:
         request.session.pop(SHOWN, None)
         raise Refused("too many wrong codes")
     return factors.check(user, code)
+
+
+def _counted(found: Shown) -> int:
+    """How many tries were made for a verdict, this one included. Counted beside the session, which
+    is read and written as a whole: codes that are posted at once would each find it at nought."""
+    key = f"mailkeep:tries:{found.verdict}"
+    try:
+        cache.add(key, 0, KEPT_SECONDS)
+        return max(cache.incr(key), found.tries + 1)
+    except ValueError:  # a cache that keeps nothing
+        return found.tries + 1
 
 
 def write(request: HttpRequest, found: Shown, user: Any, password: str) -> None:

@@ -1,8 +1,10 @@
 """Accounts whose password was replaced with the help of a proof through the suspects rest.
 
 Whoever replaced it may not have been the owner. Sessions end, the password that was written opens
-nothing any more, and nobody signs in until the freeze is over. It ends by itself, and the owner
-gets back in by a recovery over routes that stand: a wrong suspicion locks nobody out for good.
+nothing any more, nor do factors that were bound since from a browser that the account did not know:
+a thief's would keep the owner out. Nobody signs in until the freeze is over. It ends by itself, and
+the owner gets back in by a recovery over routes that stand: a wrong suspicion locks nobody out for
+good.
 """
 
 from mailkeep.base.clock import SECOND, iso
@@ -22,7 +24,7 @@ async def preview(at: At) -> Preview:
         warnings = (
             (
                 f"owners who recovered these accounts themselves cannot sign in until {until}, and "
-                "must recover again"
+                "must recover again; a factor that they added since on a new device is gone"
             ),
         )
     return Preview(
@@ -39,7 +41,8 @@ async def step(at: At) -> Progress:
     until = at.tx.now + round(at.means.settings.freeze * SECOND)
     for account in batch:
         await at.means.accounts.freeze(at.tx, account, until, "incident")
-        await at.means.accounts.passwords.disable(at.tx, account, at.case.since, at.case.until)
+        ends = await recovery.taken_until(at.tx, account, at.case.until)
+        await at.means.accounts.take_back(at.tx, account, at.case.since, ends)
     before = at.before.result.get("frozen") if at.before.cursor else 0
     frozen = (before if isinstance(before, int) else 0) + len(batch)
     done = len(batch) == len(waiting)
