@@ -203,6 +203,23 @@ async def test_a_factor_that_the_site_cannot_ask_for_is_no_reason_to_write(
         assert await grace.sign_in("grace", PASSWORD)
 
 
+@pytest.mark.parametrize("site", ["allauth"], indirect=True)
+async def test_codes_that_are_posted_at_once_have_the_same_five_tries(up: Up, site: Site) -> None:
+    site.join("grace", ADDRESS)
+    verify(site)
+    bind(site)
+    async with Browser(up, site) as thief:
+        await thief.recover()
+        path = "/accounts/mailkeep/choose/"
+        await thief.get(path)
+        posted = [
+            thief.post(path, new_password1=NEW, new_password2=NEW, factor=f"{n:06}")
+            for n in range(25)
+        ]
+        answers = [status for status, _ in await asyncio.gather(*posted)]
+    assert answers.count(422) <= 5, answers
+
+
 @pytest.mark.parametrize("site", ["plain"], indirect=True)
 async def test_who_is_no_user_any_more_is_forgotten_and_gets_no_password(
     up: Up, site: Site
