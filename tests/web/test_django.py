@@ -26,7 +26,7 @@ class Browser:
     """One browser without scripts, at the site and at Mailkeep."""
 
     def __init__(self, up: Up, site: Site) -> None:
-        self.up, self.site = up, site
+        self.up, self.site, self.address = up, site, ADDRESS
         jar = aiohttp.CookieJar(unsafe=True, treat_as_secure_origin=URL(up.url))
         self.session = aiohttp.ClientSession(cookie_jar=jar)
 
@@ -69,13 +69,13 @@ class Browser:
         status, page = await self.get(url)
         assert status == 200, page
         carried = {name: value.replace("&amp;", "&") for name, value in HIDDEN.findall(page)}
-        got = await self.post(f"{self.up.url}/oauth/authorize", address=ADDRESS, **carried)
+        got = await self.post(f"{self.up.url}/oauth/authorize", address=self.address, **carried)
         assert got == (303, "/recover/proof")
 
     async def prove(self, skip: int = 0) -> str:
         """Show both proofs; where Mailkeep sends the browser."""
         async with Visitor(self.up.url) as eyes:
-            link, code = await eyes.proofs(ADDRESS, skip)
+            link, code = await eyes.proofs(self.address, skip)
         where = f"{self.up.url}/recover/proof"
         assert await self.post(where, long=link, code=code) == (303, "/recover/proof")
         status, url = await self.post(f"{self.up.url}/recover/finish")
@@ -218,6 +218,24 @@ async def test_codes_that_are_posted_at_once_have_the_same_five_tries(up: Up, si
         ]
         answers = [status for status, _ in await asyncio.gather(*posted)]
     assert answers.count(422) <= 5, answers
+
+
+@pytest.mark.parametrize("site", ["plain"], indirect=True)
+async def test_a_name_that_a_database_takes_for_another_users_opens_nothing(
+    up: Up, site: Site
+) -> None:
+    """A thief of the API key registers a fresh name beside the owner's: nothing holds
+    it."""
+    site.join("grace", ADDRESS)
+    key = {"Authorization": f"Bearer {site.environ['SHOP_API_KEY']}"}
+    told = {"addresses": ["thief@example.org"], "factor": "none"}
+    async with up.session.put(f"{up.url}/v1/subjects/01", headers=key, json=told) as reply:
+        assert reply.status == 200
+    async with Browser(up, site) as thief:
+        thief.address = "thief@example.org"
+        await thief.send()
+        assert (await thief.get(await thief.prove()))[0] == 409
+        assert (await thief.get("/accounts/mailkeep/choose/"))[0] == 409
 
 
 @pytest.mark.parametrize("site", ["plain"], indirect=True)

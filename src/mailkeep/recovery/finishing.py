@@ -189,10 +189,14 @@ class Finishing:
         recovery, account = progress.recovery, str(given[0]["account_id"])
         # Held to the end, in the order account, recovery, proofs, sessions that everything here
         # keeps: a cut or a denial that comes at this moment waits, or is seen by the second look.
-        await accounts.account(tx, account, lock=True)
+        view = await accounts.account(tx, account, lock=True)
         row = await tx.one(select(_r).where(_r.c.id == recovery).with_for_update())
         progress, given = await self.proving.state(tx, browser)
         if row is None or not progress.both or progress.recovery != recovery:
+            return Conflict(_GONE)
+        if not self._context.accounts.classes.of(view.account_class).recovers_by_mail:
+            # It was given that class since this was asked for, as who is made an operator.
+            await self.ending.end(tx, recovery, "class")
             return Conflict(_GONE)
         if await accounts.password_set_at(tx, account) > row["asked_at"]:
             await self.ending.end(tx, recovery, "password_changed")

@@ -327,6 +327,22 @@ async def test_a_denial_after_completion_takes_back_what_it_gave(
     assert not await signs_in(room, NEW)  # the thief's password is gone for good
 
 
+async def test_who_is_made_an_operator_is_recovered_by_no_mail_of_before(
+    room: Room, owner: Owner
+) -> None:
+    account = await owner()
+    await room.ask("thief")
+    link, code = await room.proofs()
+    await give(room, "thief", link=link["link"], code=code["code"])
+    async with room.database.write() as tx:
+        await room.accounts.administration.set_class(
+            tx, account, "operator", by="uid:0", at_house=True
+        )
+    with pytest.raises(Conflict):
+        await finish(room, "thief")
+    assert await signs_in(room, PASSWORD)
+
+
 @pytest.mark.check("ASVS 6.1.1")
 async def test_who_reads_one_route_cannot_deny_every_recovery(room: Room, owner: Owner) -> None:
     await owner()
