@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -17,7 +18,7 @@ from mailkeep.accounts.registration import check
 from mailkeep.accounts.subject_views import SubjectView
 from mailkeep.accounts.types import Origin
 from mailkeep.base.clock import MINUTE, SECOND, ManualClock
-from mailkeep.base.errors import Conflict, NotFound, NotSignedIn
+from mailkeep.base.errors import Conflict, NotFound, NotSignedIn, TooMany
 from mailkeep.recovery import claims, retention, tables
 from mailkeep.recovery.types import Asked, Handed, RecoverySettings, Taken, VerdictState
 
@@ -145,6 +146,21 @@ async def test_no_password_is_written_and_no_session_made(shop: Shop) -> None:
     await shop.recover()
     with pytest.raises(NotSignedIn):
         await shop.room.accounts.sign_in(ADDRESS, PASSWORD, browser="b", network="n")
+
+
+async def test_a_recovery_there_gives_strangers_no_tries_back_here(
+    shop: Shop, owner: Callable[[], Awaitable[str]]
+) -> None:
+    """An application's user may have an address that opens an account of ours too."""
+    await owner()
+    await shop.register("41", ADDRESS)
+    accounts = shop.room.accounts
+    for n in range(110):
+        with pytest.raises((NotSignedIn, TooMany)):
+            await accounts.sign_in(ADDRESS, "wrong", browser="t", network=f"t{n // 10}")
+    await shop.recover()
+    with pytest.raises(TooMany):
+        await accounts.sign_in(ADDRESS, "wrong", browser="t", network="another")
 
 
 async def test_a_code_is_good_once_and_shown_twice_it_takes_everything_back(shop: Shop) -> None:
