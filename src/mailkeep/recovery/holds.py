@@ -4,12 +4,13 @@ The clock of a hold starts when its notices have left over two routes that no pa
 else whoever holds mail back, or has a provider suspend the account, would run it out in silence.
 
 Attacks met here: a thief who holds both proofs (their owner reads of it on every route and says
-no), and a framed route or history (a hold has an end, and a second factor needs none).
+no), also behind an owner who waits already for the same recovery (each hold is told of), and a
+framed route or history (a hold has an end, and a second factor needs none).
 """
 
 from itertools import permutations
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import and_, delete, func, insert, select, update
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts.types import Origin, SignIn
@@ -27,6 +28,7 @@ from .notices import Notices
 from .types import HoldView, State
 
 REMEMBERED = 7 * DAY  #: for so long a denial speaks against the recoveries that follow
+TOLD = 3  #: browsers that wait for one recovery whose holds are each told of
 BATCH = 100  #: waiting holds that one sweep looks at
 
 _r, _h, _n, _s = tables.recoveries, tables.holds, tables.hold_notices, tables.suspicions
@@ -121,6 +123,11 @@ class Holds:
             round(found.score, 2),
         )
         await record(context.database, tx, fact)
+        holds = await tx.value(select(func.count()).where(_h.c.recovery_id == recovery)) or 0
+        if 1 < holds <= TOLD:
+            # An owner who waits takes the first notice for their own: this one is told of anew, and
+            # its clock starts with the new notices.
+            await tx.run(delete(_n).where(_n.c.recovery_id == recovery))
         await self._tell(tx, recovery, account)
 
     async def view(self, tx: Tx, recovery: str, browser: str) -> HoldView | None:

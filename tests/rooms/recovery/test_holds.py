@@ -168,6 +168,41 @@ async def test_a_hold_belongs_to_its_browser(room: Room, lived: Owner, clock: Ma
     assert await signs_in(room, NEW)
 
 
+async def test_a_thief_behind_an_owner_who_waits_is_told_of_too(
+    room: Room, lived: Owner, clock: ManualClock
+) -> None:
+    """The owner takes the first notice for their own and leaves it; the thief's needs its own."""
+    await lived()
+    owner = Origin("new", "away", "agent_safari")
+    await prove(room, owner)
+    await accept(room, "a", "b")
+    link, code = await room.proofs()
+    await give(room, "thief", link=link["link"], code=code["code"])
+    await room.recovery.advance(THIEF)
+    told = await room.mails("security")
+    assert {one["provider"] for one in told} == {"a", "b"}
+    async with room.database.write() as tx:
+        await room.recovery.sweep(tx)
+    assert len(await room.mails("security")) == len(told)
+    held = (await room.recovery.progress(THIEF)).hold
+    assert held is not None
+    assert held.until is None, "its clock waits for its own notices"
+    await accept(room, "a", "b")
+    clock.advance(HOUR)
+    assert (await room.recovery.progress(THIEF)).word == "both"
+    await room.recovery.deny(str(told[0]["denial"]))
+    with pytest.raises(Conflict):
+        await finish(room, THIEF)
+    # Nor is the owner's mailbox flooded by browsers that all show the same proofs.
+    await prove(room, owner, skip=0)
+    before = len(await room.denials())
+    link, code = await room.proofs()
+    for n in range(6):
+        await give(room, f"t{n}", link=link["link"], code=code["code"])
+        await room.recovery.advance(Origin(f"t{n}", "far", "agent_chrome"))
+    assert len(await room.denials()) - before == 4
+
+
 async def test_a_bound_factor_skips_the_hold(room: Room, lived: Owner, clock: ManualClock) -> None:
     account = await lived()
     app = await bind(room, account)
