@@ -15,7 +15,7 @@ from .types import AccountView, ContactKind, ContactPoint, SessionView, SignIn, 
 
 _a, _c, _s = tables.accounts, tables.contact_points, tables.sessions
 #: Of sessions that may be a thief's: what they came from speaks for nobody.
-_NOT_THE_OWNERS = ("denied", "recovery", "frozen")
+NOT_THE_OWNERS = ("denied", "recovery", "frozen", "forgotten")
 MOST_SIGN_INS = 200  #: of one account that are looked at
 
 
@@ -35,23 +35,32 @@ async def account(tx: Tx, account_id: str, *, lock: bool = False) -> AccountView
         row["class"],
         row["created_at"],
         row["frozen_until"],
+        row["application"],
         frozen_why=row["frozen_why"],
         class_since=row["class_since"] or row["created_at"],
     )
 
 
-async def by_address(tx: Tx, address_key: str) -> ContactPoint | None:
-    """The confirmed contact point with that pseudonym."""
+async def by_address(tx: Tx, address_key: str, application: str = "") -> ContactPoint | None:
+    """The confirmed contact point with that pseudonym.
+
+    Args:
+        application: whose user it is to be; "": an account of ours.
+    """
     row = await tx.one(
-        select(_c).where(_c.c.address_key == address_key, _c.c.confirmed_at.is_not(None))
+        select(_c).where(
+            _c.c.address_key == address_key,
+            _c.c.application == application,
+            _c.c.confirmed_at.is_not(None),
+        )
     )
     return None if row is None else contact_point(row)
 
 
-async def for_recovery(tx: Tx, address_key: str) -> ContactPoint | None:
+async def for_recovery(tx: Tx, address_key: str, application: str = "") -> ContactPoint | None:
     """The same when recovery goes by it: one that was added a short while ago does not count yet,
     and one that is being removed still does."""
-    found = await by_address(tx, address_key)
+    found = await by_address(tx, address_key, application)
     return found if found is not None and found.counts else None
 
 
@@ -107,7 +116,7 @@ async def knows_browser(tx: Tx, account_id: str, browser: str) -> bool:
         _s.c.account_id == account_id,
         _s.c.browser == browser,
         _s.c.stage == Stage.FULL.value,
-        _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(_NOT_THE_OWNERS),
+        _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(NOT_THE_OWNERS),
     )
     return await tx.value(found.limit(1)) is not None
 
@@ -121,7 +130,7 @@ async def sign_ins(tx: Tx, account_id: str, since: Instant) -> list[SignIn]:
             _s.c.account_id == account_id,
             _s.c.stage == Stage.FULL.value,
             _s.c.created_at >= since,
-            _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(_NOT_THE_OWNERS),
+            _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(NOT_THE_OWNERS),
         )
         .order_by(_s.c.id.desc())
         .limit(MOST_SIGN_INS)
