@@ -90,7 +90,7 @@ class Line(asyncio.Protocol):
         async with self._timeout(until):
             refused = await self._open(request)
         if self._answers:
-            raise OutOfStep  # it has answered already: what comes next would be taken for the mail's
+            raise OutOfStep  # it has said more than was asked: is what comes next of the mail?
         self.handed_over = True
         data = request.data.replace(b"\r\n.", b"\r\n..")
         data = b"".join((b"." * data.startswith(b"."), data, _end(data)))
