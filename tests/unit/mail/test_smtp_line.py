@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from mailkeep.base.clock import SECOND
+from mailkeep.mail import lane, outbox, smtp_client
 from mailkeep.mail.transport import Transport
 from mailkeep.providers.types import Reply, SmtpReply, SmtpRequest, TransportFailure
 
@@ -13,7 +15,7 @@ GREETING = b"220 relay ESMTP\r\n"
 MANY_AT_ONCE = b"250-relay\r\n250 PIPELINING\r\n"
 ONE_BY_ONE = b"250 relay\r\n"
 OK, GO_ON = b"250 2.1.0 ok\r\n", b"354 go on\r\n"
-HANG_UP = b""
+HANG_UP, SILENCE = b"", b"..."
 
 
 class Relay:
@@ -53,6 +55,8 @@ class Relay:
                 if line == HANG_UP:
                     writer.close()
                     return
+                if line == SILENCE:
+                    continue
                 in_data = line.startswith(b"354")
                 for part in [line[i : i + 1] for i in range(len(line))] if self._slowly else [line]:
                     writer.write(part)
@@ -225,3 +229,23 @@ async def test_no_line_ends_the_mail_but_the_last(data: bytes, written: bytes) -
     async with talking(relay) as (transport, port):
         await transport.carry(mail(port, data))
     assert bytes(relay.heard[0]).endswith(b"DATA\r\n" + written)
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [
+        ([], "timeout_before_send"),
+        ([OK, OK], "timeout_before_send"),
+        ([OK, OK, GO_ON], "timeout_after_send"),
+    ],
+)
+async def test_a_slow_relay_is_left_before_the_lease_is_over(
+    lines: list[bytes], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of its answers may take long, and all of them together would: meanwhile the outbox
+    would have given the mail to somebody else."""
+    assert smtp_client.LONGEST_SECONDS + lane.STUCK_SECONDS < outbox.LEASE / SECOND
+    monkeypatch.setattr(smtp_client, "LONGEST_SECONDS", 0.2)
+    assert await carried(Relay([*lines, SILENCE, SILENCE, SILENCE], MANY_AT_ONCE)) == [
+        TransportFailure(kind)
+    ]  # type: ignore[arg-type]
