@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from mailkeep.base.clock import Clock
 from mailkeep.base.errors import Unavailable
 from mailkeep.store.database import Database, Tx
+from mailkeep.store.repeated import Repeated
 from mailkeep.store.shared import SharedCommit
 
 SECRET = "ada@example.net"
@@ -136,6 +137,23 @@ async def test_what_is_wrong_for_good_is_not_run_again(database: Database) -> No
     with pytest.raises(DBAPIError):
         await database.retrying(work)
     assert calls == 1
+
+
+async def test_a_connection_that_somebody_else_lost_is_an_outage(database: Database) -> None:
+    """The library closes it under all who share it when one of them is cancelled."""
+    if not database.is_sqlite:
+        pytest.skip("on PostgreSQL nobody shares a connection")
+    count = Repeated(lambda _insert: select(people.c.id))
+
+    async def lose(tx: Tx) -> None:
+        async with database._writing.connect() as shared:
+            await shared.invalidate()
+        await tx.fetch(count)
+
+    with pytest.raises(Unavailable):
+        await database.retrying(lose)
+    async with database.write() as tx:
+        assert len(await tx.fetch(count)) == 2
 
 
 async def test_a_server_that_is_away_is_an_outage(clock: Clock) -> None:
