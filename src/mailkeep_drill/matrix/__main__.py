@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .report import markdown, verdict
 from .search import open_kinds, sets
-from .words import AT_STOCK, Can, Cell, Kind
+from .words import AT_STOCK, STOCK_KINDS, Can, Cell, Kind
 from .world import PATIENCE, play
 
 
@@ -25,7 +25,7 @@ def main() -> int:
     chosen = parser.parse_args()
     possible = AT_STOCK if chosen.stock else list(Can)
     capabilities = [Can[name] for name in chosen.only] or possible
-    kinds = [Kind[name] for name in chosen.kind] or list(Kind)
+    kinds = [Kind[name] for name in chosen.kind] or (STOCK_KINDS if chosen.stock else list(Kind))
     cells = asyncio.run(run(capabilities, kinds, chosen.size, chosen.at_once, stock=chosen.stock))
     text = markdown(cells, kinds, PATIENCE)
     if chosen.report:

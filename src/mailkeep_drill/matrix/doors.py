@@ -65,7 +65,7 @@ async def _send(system: System, victim: Victim) -> None:
 async def _ask_api(system: Mailkeep, victim: Victim, thief: Thief, scopes: tuple[str, ...]) -> None:
     """Read all that a key may read; start what it may start; scan every answer for secrets."""
     key = await system.new_key(*scopes)
-    loot = await thief.eyes.look(victim.address)
+    loot = await thief.eyes.look(*victim.addresses)
     headers = {"Authorization": f"Bearer {key}"}
     async with aiohttp.ClientSession(headers=headers) as http:
         mail = {
@@ -97,7 +97,7 @@ async def _operate(system: Mailkeep) -> None:
 
 async def _try_dump(home: Path, victim: Victim, thief: Thief) -> str:
     """Try what stands in the database as a session and as the secret of a link."""
-    loot = await thief.eyes.look(victim.address)
+    loot = await thief.eyes.look(*victim.addresses)
     for text in dump(home)[-_ENOUGH:]:
         browser = Browser(thief.url, thief.source)
         browser.cookies.update(dict.fromkeys(("__Host-session", "sessionid"), text))

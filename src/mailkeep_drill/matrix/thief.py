@@ -76,7 +76,7 @@ class Thief(ABC):
 
     async def harass(self) -> None:
         """What goes on while the owner tries to get back in: press what there is to press."""
-        await self._press(await self.eyes.look(self.victim.address))
+        await self._press(await self.eyes.look(*self.victim.addresses))
 
     def stolen(self) -> Browser:
         """A browser with the cookies of the owner's session."""
@@ -84,17 +84,18 @@ class Thief(ABC):
         browser.cookies = dict(self.victim.stolen)
         return browser
 
-    async def app_code(self) -> str | None:
-        """A code of the owner's authenticator, typed into a false page; None: there is none."""
-        app = self.victim.customer.authenticator
-        return await app.code() if app is not None and Can.RELAY in self.can else None
+    async def relayed(self, ask: str, field: str) -> dict[str, str]:
+        """What the owner gives of their second factor on a false page, for a form of ours."""
+        if Can.RELAY not in self.can:
+            return {}
+        return await self.victim.guard.relayed(self.browser, ask, field)
 
     async def _work(self, seconds: float) -> bool:
         """Use what is seen as it comes, for so long."""
         loop = asyncio.get_running_loop()
         until, known = loop.time() + seconds, -1
         while loop.time() < until:
-            loot = await self.eyes.look(self.victim.address)
+            loot = await self.eyes.look(*self.victim.addresses)
             if len(loot) > known:
                 known = len(loot)
                 if await self.use(loot) and await self.enter(self.victim.address, self.password):
@@ -108,7 +109,7 @@ class Thief(ABC):
         if not await self.held():
             return False
         await asyncio.sleep(self.outlast)
-        loot = await self.eyes.look(self.victim.address)
+        loot = await self.eyes.look(*self.victim.addresses)
         return await self.use(loot) and await self.enter(self.victim.address, self.password)
 
     async def _dig_in(self) -> bool:

@@ -40,6 +40,7 @@ AT_STOCK = [
 #: What is answered by reasoning and not played, and why.
 STATED: dict[str, str] = {
     "reads SMS": "no proof travels by SMS yet, so there is nothing to read",
+    "accounts with a telephone number": "no proof travels by SMS yet",
     "owns Mailkeep's web process": "takes every account, since it holds the keys that make "
     "sessions. It is no third party",
 }
@@ -50,6 +51,13 @@ class Kind(enum.StrEnum):
 
     NONE = "password only"
     TOTP = "authenticator app"
+    PASSKEY = "passkey"
+    SAVED = "saved codes, the phone gone"
+    TWO = "password, two addresses"
+
+
+#: Kinds that a stock allauth site has as it comes.
+STOCK_KINDS = [Kind.NONE, Kind.TOTP]
 
 
 @dataclass(frozen=True, slots=True)

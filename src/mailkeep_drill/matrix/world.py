@@ -25,11 +25,11 @@ from .words import Can, Cell, Kind
 PATIENCE = 180.0  #: seconds in which an owner must be back: what is stated, and what they take
 RESET = 45.0  #: seconds of one try
 OUTLAST = 6.0  #: longer than anything is held here
+#: What is hours and days is seconds here: it cannot be waited for.
 BRIEF = {
-    "freeze": 4.0,
-    "hold": 2.5,
-    "hold_long": 4.0,
-}  #: of ``[recovery]``, in seconds: hours are not waited for
+    "recovery": {"freeze": 4.0, "hold": 4.0, "hold_long": 4.0},
+    "accounts.class.customer": {"change_hold": 4.0},
+}
 _CANARY = "canary.example"
 
 

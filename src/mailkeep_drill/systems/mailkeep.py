@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -20,6 +21,7 @@ from .base import READING, Clock, Failed, Robbery, Said, SignIn, System
 from .providers import Provider
 from .robbery import LINK, SHORT, MailkeepRobbery
 
+Answer = Callable[[Browser, str, str], Awaitable[dict[str, str]]]
 _SECRET = re.compile(r'id="secret"[^>]*>([A-Z2-7]+)<')
 _DENIAL = re.compile(r"/deny#([0-9A-Za-z-]+)")
 _CONFIRMATION = re.compile(r"^Code: (\S{9})\s*$", re.MULTILINE)
@@ -35,7 +37,7 @@ class Mailkeep(System):
 
     Args:
         canary: domain of its canaries; the mail server forwards it to `listen`.
-        brief: settings of ``[recovery]`` in seconds, where a run cannot wait for hours.
+        brief: further settings by table, where a run cannot wait for hours.
     """
 
     kind: ClassVar[Literal["ordinary", "mailkeep"]] = "mailkeep"
@@ -49,7 +51,7 @@ class Mailkeep(System):
         home: Path,
         canary: str,
         listen: int,
-        brief: dict[str, float] | None = None,
+        brief: setup.Tables | None = None,
     ) -> None:
         super().__init__(key, title, mailboxes)
         self._brief = brief or {}
@@ -66,9 +68,9 @@ class Mailkeep(System):
     async def start(self) -> None:
         """The providers, the settings, a key, then the command."""
         port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://localhost:{port}"
         for letter, kind in KINDS.items():
-            hook = "" if kind == "smtp" else f"{self.url}/hooks/{letter.lower()}"
+            hook = "" if kind == "smtp" else f"http://127.0.0.1:{port}/hooks/{letter.lower()}"
             log = self._home / f"{letter.lower()}.log"
             self.providers[letter] = await self._stack.enter_async_context(
                 Provider(letter, kind, self._deliver, log, hook)
@@ -183,8 +185,15 @@ class Mailkeep(System):
         account = await browser.get("/account")
         return SignIn.IN if account.status == 200 else SignIn.REFUSED
 
-    async def reset(self, customer: Customer, password: str, patience: float) -> bool:
-        """See `System.reset`: both mails are waited for, and given in the browser that asked."""
+    async def reset(
+        self, customer: Customer, password: str, patience: float, guard: Answer | None = None
+    ) -> bool:
+        """See `System.reset`: both mails are waited for, and given in the browser that asked; where
+        it is held, that is waited for too.
+
+        Args:
+            guard: answers for the second factor; by default the customer's authenticator does.
+        """
         address, browser = customer.address, self.window(customer)
         seen = await self.mailboxes.last(address)
         await browser.get("/recover")
@@ -207,17 +216,27 @@ class Mailkeep(System):
             await asyncio.sleep(READING)
             page = await browser.post("/recover/proof", proof)
             given.add(letter.n)
-            if page.status == 303 and await self._state(browser) == "both":
+            if page.status == 303 and await self._state(browser) in {"both", "held"}:
                 break
         else:
             return False
+        await self._held(browser, until)
         form = {"password": password}
-        if customer.authenticator is not None:
+        if guard is not None:
+            form |= await guard(browser, "/recover/factor/ask", "factor")
+        elif customer.authenticator is not None:
             form["factor"] = await customer.authenticator.code()
         if (await browser.post("/recover/finish", form)).status != 303:
             return False
         customer.password = password
         return True
+
+    async def _held(self, browser: Browser, until: float) -> None:
+        """Load the page again until the wait is over, or patience is."""
+        while asyncio.get_running_loop().time() < until:
+            if await self._state(browser) != "held":
+                return
+            await asyncio.sleep(READING / 2)
 
     async def _state(self, browser: Browser) -> str:
         found = _STATE.search((await browser.get("/recover/proof")).text)

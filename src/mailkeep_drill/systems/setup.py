@@ -5,9 +5,12 @@ Production mode with defaults, but for what is listed in `CHANGED`.
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from .providers import Provider
+
+Tables = Mapping[str, Mapping[str, float]]
 
 STREAMS = (
     ("recovery", 0, True),
@@ -36,7 +39,7 @@ def settings(
     secrets: Path,
     canary: str,
     listen: int,
-    brief: dict[str, float],
+    brief: Tables,
 ) -> str:
     """The file's text.
 
@@ -47,7 +50,7 @@ def settings(
         secrets: directory of the files that hold the keys.
         canary: domain of the canaries' mailboxes.
         listen: port of the listener for that domain.
-        brief: further settings of ``[recovery]``, in seconds.
+        brief: further settings by table, in seconds.
     """
     lines = [f"public_url = {json.dumps(url)}", ""]
     for one in providers.values():
@@ -62,7 +65,7 @@ def settings(
         lines += ["expires = 3600.0"] if name == "recovery" else []
         lines += [f"routes = [{routes}]", ""]
     lines += ["[recovery]", f'sender = "{SENDER}"', 'sender_name = "Example Shop"']
-    lines += [*(f"{name} = {value}" for name, value in brief.items()), ""]
+    lines += [*(f"{name} = {value}" for name, value in brief.get("recovery", {}).items()), ""]
     lines += [
         "[canary]",
         f'domain = "{canary}"',
@@ -80,6 +83,9 @@ def settings(
     for letter in HONEYED:
         lines += ["[[honey]]", f'address = "{honey_address(letter, key)}"']
         lines += [f'provider = "{letter.lower()}"', ""]
+    for table, values in brief.items():
+        if table != "recovery":
+            lines += [f"[{table}]", *(f"{name} = {value}" for name, value in values.items()), ""]
     return "\n".join(lines)
 
 
