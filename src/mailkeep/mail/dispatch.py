@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 
 import msgspec
+from sqlalchemy.exc import DBAPIError
 
 from mailkeep.base.clock import Clock, Instant
 from mailkeep.base.errors import Unavailable
@@ -164,8 +165,8 @@ class Dispatcher:
     async def finish(self, lane: Lane, job: Job, sent: tuple[Outcome, float] | None) -> None:
         """Write down what came of an attempt.
 
-        While the database is away it is tried again for as long as the lease holds: an outcome
-        that is forgotten is a mail that is sent twice.
+        While the database is away, or loses it to another one time after time, it is tried again
+        for as long as the lease holds: an outcome that is forgotten is a mail that is sent twice.
         """
         kind = self._providers[job.provider].kind
         reports = registry.get(kind).capabilities.reports_deliveries
@@ -183,7 +184,7 @@ class Dispatcher:
                 priority = lane.stream.priority
                 await self._shared.each(self._write, finished, lane=priority, patient=priority > 0)
                 return
-            except Unavailable:
+            except (Unavailable, DBAPIError):
                 if self._clock.now() - job.started_at > outbox.LEASE:
                     raise
                 await asyncio.sleep(AGAIN_SECONDS)

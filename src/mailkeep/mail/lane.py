@@ -109,6 +109,10 @@ class Lane:
         except Unavailable as error:
             log.warning("outbox.unavailable", stream=self.stream.name, error=str(error))
             return False
+        except Exception as error:
+            # One lane that ended would end them all: recovery's too, and until somebody looks.
+            log.exception("outbox.failed", stream=self.stream.name, error=type(error).__name__)
+            return False
         self._more = len(jobs) == room
         for job in jobs:
             self._claimed[job.provider] += 1

@@ -17,6 +17,8 @@ from .smtp_line import Line, Refused
 
 IDLE_SECONDS = 20.0  #: a relay hangs up after minutes; well before that we do
 MOST_USES = 200  #: transactions on one connection: behind one name are many machines
+LONGEST_SECONDS = 50.0  #: from the first word to the last: the outbox's lease is longer
+_GOODBYE = 421
 
 
 class _Kept(NamedTuple):
@@ -35,23 +37,24 @@ class SmtpConnections:
     async def carry(self, request: SmtpRequest) -> Reply:
         """Hand one mail over; never raises for what the network or the other side does."""
         where = _where(request)
+        until = asyncio.get_running_loop().time() + LONGEST_SECONDS
         kept = self._take(where)
         if kept is not None:
-            reply = await self._transact(kept.line, kept.uses, where, request)
-            if not (isinstance(reply, TransportFailure) and reply.kind == "connect"):
+            reply = await self._transact(kept.line, kept.uses, where, request, until)
+            if kept.line.handed_over or not _hung_up(reply):
                 return reply
             # It had been hung up meanwhile: nothing of this mail was handed over.
-        line = await _connect(request)
+        line = await _connect(request, until)
         if not isinstance(line, Line):
             return line
-        return await self._transact(line, 0, where, request)
+        return await self._transact(line, 0, where, request, until)
 
     async def _transact(
-        self, line: Line, uses: int, where: tuple[str, ...], request: SmtpRequest
+        self, line: Line, uses: int, where: tuple[str, ...], request: SmtpRequest, until: float
     ) -> Reply:
         keep = False
         try:
-            answer, refused = await line.carry(request)
+            answer, refused = await line.carry(request, until)
             keep = True
             copies = tuple((one, _reply(*said)) for one, said in refused)
             return _reply(answer.code, answer.text, copies)
@@ -90,7 +93,14 @@ class SmtpConnections:
         self._idle.clear()
 
 
-async def _connect(request: SmtpRequest) -> Line | Reply:
+def _hung_up(reply: Reply) -> bool:
+    """Whether that is the end of a connection, and says nothing of the mail."""
+    if isinstance(reply, SmtpReply):
+        return reply.code == _GOODBYE
+    return isinstance(reply, TransportFailure) and reply.kind == "connect"
+
+
+async def _connect(request: SmtpRequest, until: float) -> Line | Reply:
     """Connect, greet and sign in; the line, or what went wrong."""
     client = aiosmtplib.SMTP(
         hostname=request.host,
@@ -101,10 +111,11 @@ async def _connect(request: SmtpRequest) -> Line | Reply:
     )
     try:
         await asyncio.wait_for(client.connect(), CONNECT_SECONDS)
-        if request.username is not None and request.password is not None:
-            await client.login(request.username, request.password.reveal())
-        elif client.is_ehlo_or_helo_needed:
-            await _greet(client)
+        async with asyncio.timeout_at(until):
+            if request.username is not None and request.password is not None:
+                await client.login(request.username, request.password.reveal())
+            elif client.is_ehlo_or_helo_needed:
+                await _greet(client)
         if client.transport is not None:
             return Line(client.transport, pipelining=client.supports_extension("pipelining"))
         return TransportFailure("connect")

@@ -18,6 +18,7 @@ from .fitting import SMALL
 
 _MOST = 64 * 1024  #: octets of one reply
 _PIECE = 256 * 1024  #: of a large mail; in between the loop serves others
+_RESET_SECONDS = 1.0  #: to make it ready again: a new connection costs no more
 _TAKEN, _WILL_FORWARD, _GO_ON, _GOODBYE = 250, 251, 354, 421
 _UNREADABLE = 0  #: in place of a code: what came was no reply
 
@@ -37,6 +38,10 @@ class Refused(Exception):
         super().__init__(str(answer.code))
         self.answer = answer
         self.usable = usable and answer.code not in (_GOODBYE, _UNREADABLE)
+
+
+class OutOfStep(ConnectionError):
+    """What it says is no answer to what was asked, and nothing of the mail was handed over."""
 
 
 class Line(asyncio.Protocol):
@@ -68,17 +73,24 @@ class Line(asyncio.Protocol):
     def close(self) -> None:
         self._transport.close()
 
-    async def carry(self, request: SmtpRequest) -> tuple[Answer, list[tuple[str, Answer]]]:
+    async def carry(
+        self, request: SmtpRequest, until: float
+    ) -> tuple[Answer, list[tuple[str, Answer]]]:
         """Hand one mail over: (what the relay said in the end, against whom who gets a copy it
         said what).
+
+        Args:
+            until: when it must be over, by the loop's clock.
 
         Raises:
             Refused: at whatever step.
             TimeoutError, OSError: ``handed_over`` tells whether the relay may have it.
         """
         self.handed_over = False
-        async with asyncio.timeout(TOTAL_SECONDS):
+        async with self._timeout(until):
             refused = await self._open(request)
+        if self._answers:
+            raise OutOfStep  # it has said more than was asked: is what comes next of the mail?
         self.handed_over = True
         data = request.data.replace(b"\r\n.", b"\r\n..")
         data = b"".join((b"." * data.startswith(b"."), data, _end(data)))
@@ -88,16 +100,19 @@ class Line(asyncio.Protocol):
             for at in range(0, len(data), _PIECE):
                 self._write(data[at : at + _PIECE])
                 await asyncio.sleep(0)
-        async with asyncio.timeout(TOTAL_SECONDS):
+        async with self._timeout(until):
             answer = await self._answer()
         if answer.code != _TAKEN:
             raise Refused(answer, usable=True)
         return answer, refused
 
+    def _timeout(self, until: float) -> asyncio.Timeout:
+        return asyncio.timeout_at(min(until, self._loop.time() + TOTAL_SECONDS))
+
     async def reset(self) -> bool:
         """Make it ready for another mail after one that was refused; False: it cannot be."""
         try:
-            async with asyncio.timeout(TOTAL_SECONDS):
+            async with asyncio.timeout(_RESET_SECONDS):
                 (answer,) = await self._say("RSET")
                 return answer.code == _TAKEN
         except (TimeoutError, OSError):
@@ -120,9 +135,10 @@ class Line(asyncio.Protocol):
         refused = []
         for one in request.also:
             (answer,) = await self._say(f"RCPT TO:<{one}>")
-            if answer.code in (_GOODBYE, _UNREADABLE):
+            if answer.code == _GOODBYE:
                 raise Refused(answer, usable=False)
             if answer.code not in (_TAKEN, _WILL_FORWARD):
+                _refusal(answer)
                 refused.append((one, answer))
         await self._step("DATA", _GO_ON)
         return refused
@@ -186,7 +202,15 @@ class Line(asyncio.Protocol):
 
 def _must(answer: Answer, *codes: int, usable: bool = True) -> None:
     if answer.code not in codes:
+        _refusal(answer)
         raise Refused(answer, usable=usable)
+
+
+def _refusal(answer: Answer) -> None:
+    """Refuse to read anything else as one: a 250 to DATA would be taken for the mail's own, which
+    the relay never saw."""
+    if not 400 <= answer.code < 600:
+        raise OutOfStep
 
 
 def _end(data: bytes) -> bytes:

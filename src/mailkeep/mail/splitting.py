@@ -2,12 +2,14 @@
 
 Nobody gets a mail twice where it is known that they got it. A provider that took the mail, and
 would not serve somebody who was to get a copy, leaves us a message to that one alone, which avoids
-it. One that served copies, and not the message's own recipient, has its part taken out of the
-message before another provider gets it.
+it; where no other may have it, and it refused for now only, it is asked again. One that served
+copies, and not the message's own recipient, has its part taken out of the message before another
+provider gets it.
 
 Secret mail has no copies, so what is read and written here is never sealed.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -24,9 +26,15 @@ from mailkeep.store.database import Database, Tx
 from . import outbox, recipients, tables
 from .events import CopySplit
 from .intake import Intake
+from .routing import backoff
 from .types import Content, Job, NewMessage, Status, StreamSettings, Taken, split
 
 _m, _b = tables.messages, tables.message_bodies
+
+#: Refusals that pass: a relay defers whom it has no place for in this transaction (452).
+_FOR_NOW = frozenset({OutcomeKind.DEFERRED, OutcomeKind.THROTTLED, OutcomeKind.UNAVAILABLE})
+
+_draw = secrets.SystemRandom().random
 
 
 class Parted(NamedTuple):
@@ -106,19 +114,22 @@ class Splitting:
     async def _split(
         self, tx: Tx, row: RowMapping, content: Content, email: str, because: OutcomeKind
     ) -> bool:
-        """Make a message of its own of a copy; False where no other provider may carry it, or its
-        time is over."""
+        """Make a message of its own of a copy; False where no other provider may carry it and this
+        one never will, or its time is over."""
         left, only = row["provider"], split(row["only"])
-        avoid = tuple(dict.fromkeys((*split(row["avoid"]), left)))
+        avoid, send_at = tuple(dict.fromkeys((*split(row["avoid"]), left))), None
         routes = {route.provider for route in self._streams[row["stream"]].routes}
         if not (routes & set(only) if only else routes) - set(avoid):
-            return False  # the attempt's detail says that a copy was refused
+            if because not in _FOR_NOW:
+                return False  # the attempt's detail says that a copy was refused
+            avoid, send_at = split(row["avoid"]), tx.now + backoff(1, _draw())
         copy = recipients.alone(content, email)
         new = NewMessage(
             stream=row["stream"],
             content=copy,
             only=only,
             avoid=avoid,
+            send_at=send_at,
             expires_at=row["expires_at"],
             ours=row["ours"],
         )

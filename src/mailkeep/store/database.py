@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import CursorResult, RowMapping
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoPlace
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.schema import Table
 
@@ -262,7 +263,7 @@ class Database:
     async def _transaction(self, way: Way) -> AsyncIterator[Tx]:
         try:
             try:
-                await way.begin()
+                await _begin(way)
                 tx = Tx(way, self.clock.now())
                 yield tx
                 await tx.settle()
@@ -290,6 +291,15 @@ class Database:
     async def close(self) -> None:
         for engine in (self._writing, self._glancing, self._engine):
             await engine.dispose()
+
+
+async def _begin(way: Way) -> None:
+    """A server that is down, or that restarts, refuses before there is a connection that an error
+    could be about."""
+    try:
+        await way.begin()
+    except (OSError, NoPlace) as error:
+        raise Unavailable("the database cannot be reached now") from error
 
 
 async def _notify(tx: Tx, topics: list[str]) -> None:

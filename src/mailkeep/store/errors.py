@@ -14,6 +14,8 @@ _FOR_ANOTHERS_SAKE = frozenset({"40P01", "40001"})
 #: Another one wrote the same unique row first, an idempotency key's for instance: run again, it is
 #: there to be read.
 _WRITTEN_BEFORE = "23505"
+#: The server is away or full: no connection, no resources, shut down or starting up.
+_AWAY = ("08", "53", "57P")
 #: Classes of SQLSTATE whose texts are about names in the schema and never about what was bound.
 _ABOUT_NAMES = ("08", "23", "25", "40", "42", "53", "55", "57", "58")
 
@@ -21,7 +23,8 @@ _ABOUT_NAMES = ("08", "23", "25", "40", "42", "53", "55", "57", "58")
 def is_outage(error: DBAPIError) -> bool:
     """Whether the disk is full or the database away."""
     text = str(error.orig)
-    return error.connection_invalidated or any(
+    away = error.connection_invalidated or (_state(error) or "").startswith(_AWAY)
+    return away or any(
         words in text for words in ("disk is full", "disk I/O error", "No space left", "is locked")
     )
 

@@ -105,6 +105,11 @@ class RawConnection(aiosqlite.Connection):
             )  # type: ignore[no-untyped-call]
         except sqlite3.Error as error:
             raise DBAPIError.instance("", None, error, sqlite3.Error, True) from error
+        except ValueError as error:
+            if self.alive:
+                raise
+            closed = sqlite3.OperationalError("the connection was closed")
+            raise DBAPIError("", None, closed, True, connection_invalidated=True) from error
         return found
 
 

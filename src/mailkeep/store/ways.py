@@ -149,7 +149,7 @@ class Straight(Way):
         library = self._taking_part()
         if library is not None:
             await library.rollback()
-        elif self._own is not None:
+        elif self._own is not None and self._own.alive:
             await self._own.rollback()
 
     def _taking_part(self) -> AsyncConnection | None:

@@ -161,7 +161,8 @@ BAD_WORDS = [
     ("cursor=YWZ0ZXIgbXNnXzA", "cursor"),
     ("cursor=%ff%00", "cursor"),
     ("limit=5&limit=6", "limit"),
-    ("tag=x", "tag"),
+    ("tags=x", "tags"),
+    ("tag=a%00b", "tag"),
     ("q%00=x", "q\0"),
 ]
 

@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 
 from mailkeep.base.clock import SECOND, SystemClock
 from mailkeep.base.keys import KeyRing
@@ -22,7 +24,7 @@ from mailkeep.providers.types import (
     Request,
     TransportFailure,
 )
-from mailkeep.store.database import Database
+from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
 from .conftest import new, provider
@@ -265,3 +267,55 @@ async def test_a_secret_is_never_asked_for_but_minted_anew(
             assert [job.ask for job in jobs] == [False]
             lost = Outcome(OutcomeKind.AMBIGUOUS, "")
             await outcomes.finish(database, tx, [outcomes.Finished(jobs[0], lost, 1.0, True)])
+
+
+async def test_a_database_that_went_away_ends_no_lane(
+    database: Database,
+    keys: KeyRing,
+    wire: Wire,
+    accept: Accept,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever its driver calls that: nothing would be sent any more until somebody notices."""
+    streams = {"bulk": _stream("bulk", "one")}
+    away = True
+    due = outbox.is_due
+
+    async def broken(tx: Tx, stream: str) -> bool:
+        if away:
+            raise ConnectionRefusedError
+        return await due(tx, stream)
+
+    monkeypatch.setattr(outbox, "is_due", broken)
+    async with _running(database, keys, wire, streams, "one"):
+        await accept(new())
+        await asyncio.sleep(0.1)
+        away = False
+        await _until(_having(database, "accepted", 1))
+
+
+async def test_an_outcome_is_written_down_however_often_that_fails(
+    database: Database,
+    keys: KeyRing,
+    wire: Wire,
+    accept: Accept,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An outcome that is forgotten is a mail that is sent twice."""
+    monkeypatch.setattr(dispatch, "AGAIN_SECONDS", 0.01)
+    streams = {"bulk": _stream("bulk", "one")}
+    failed = 0
+    finish = outcomes.finish
+
+    async def broken(*arguments: Any) -> list[None]:
+        nonlocal failed
+        failed += 1
+        if failed <= 3:
+            raise DBAPIError("", None, RuntimeError("deadlock detected"))
+        return await finish(*arguments)
+
+    monkeypatch.setattr(outcomes, "finish", broken)
+    async with _running(database, keys, wire, streams, "one"):
+        await accept(new())
+        await _until(_having(database, "accepted", 1))
+    assert len(wire.carried) == 1

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
+from mailkeep.base.clock import ManualClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import tables as event_tables
 from mailkeep.events.types import decode
@@ -159,6 +160,21 @@ async def test_a_copy_that_no_other_may_carry_is_not_made(
     await room.finish(job, OK, OUT, OK, OK)
     assert await room.copies(message) == []
     assert await room.claim() == []
+
+
+@pytest.mark.parametrize("because", [OutcomeKind.DEFERRED, OutcomeKind.THROTTLED])
+async def test_a_copy_that_was_put_off_waits_for_the_only_one_that_may_carry_it(
+    room: Room, accept: Accept, clock: ManualClock, because: OutcomeKind
+) -> None:
+    """Else whom a relay defers (452: too many at once) never gets a mail that we took."""
+    message = await accept(copied(only=("one",)))
+    (job,) = await room.claim()
+    await room.finish(job, OK, OK, because, NEVER)
+    assert await room.claim() == []
+    clock.advance(3)
+    (copy,) = await room.claim()
+    assert (copy.provider, goes_to(read(copy))) == ("one", [CLEO])
+    assert await room.copies(message) == [copy.message]
 
 
 async def test_whoever_lost_its_lease_splits_nothing(room: Room, accept: Accept) -> None:

@@ -2,13 +2,29 @@
 
 import asyncio
 import contextlib
+import secrets
 import traceback
 
+import asyncpg
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select, text, update
+from sqlalchemy import (
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    insert,
+    make_url,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 
+from mailkeep.base.clock import Clock
+from mailkeep.base.errors import Unavailable
 from mailkeep.store.database import Database, Tx
+from mailkeep.store.repeated import Repeated
 from mailkeep.store.shared import SharedCommit
 
 SECRET = "ada@example.net"
@@ -116,8 +132,56 @@ async def test_what_is_wrong_for_good_is_not_run_again(database: Database) -> No
     async def work(tx: Tx) -> None:
         nonlocal calls
         calls += 1
-        await tx.run(insert(people).values(id=1, address="x", name="x"))
+        await tx.run(insert(people).values(id=9, address="x", name=None))
 
     with pytest.raises(DBAPIError):
         await database.retrying(work)
     assert calls == 1
+
+
+async def test_a_connection_that_somebody_else_lost_is_an_outage(database: Database) -> None:
+    """The library closes it under all who share it when one of them is cancelled."""
+    if not database.is_sqlite:
+        pytest.skip("on PostgreSQL nobody shares a connection")
+    count = Repeated(lambda _insert: select(people.c.id))
+
+    async def lose(tx: Tx) -> None:
+        async with database._writing.connect() as shared:
+            await shared.invalidate()
+        await tx.fetch(count)
+
+    with pytest.raises(Unavailable):
+        await database.retrying(lose)
+    async with database.write() as tx:
+        assert len(await tx.fetch(count)) == 2
+
+
+async def test_a_server_that_is_away_is_an_outage(clock: Clock) -> None:
+    """It refuses before there is a connection: no error of a statement says so."""
+    database = Database("postgresql://nobody@127.0.0.1:1/nothing", clock)
+    for way in (database.write, database.read, database.glance):
+        with pytest.raises(Unavailable):
+            async with way():
+                pass
+    with pytest.raises(Unavailable):
+        await SharedCommit(database).run(lambda tx: tx.value(text("SELECT 1")))
+    await database.close()
+
+
+async def test_a_server_that_takes_nobody_in_is_an_outage(
+    new_postgresql: str, clock: Clock
+) -> None:
+    """While it starts up, shuts down, or has its hands full."""
+    url = make_url(new_postgresql)
+    admin = await asyncpg.connect(
+        host=str(url.query["host"]), user=url.username, database=url.database
+    )
+    name = f"r{secrets.token_hex(8)}"
+    await admin.execute(f"CREATE ROLE {name} LOGIN CONNECTION LIMIT 0")
+    database = Database(url.set(username=name).render_as_string(hide_password=False), clock)
+    with pytest.raises(Unavailable):
+        async with database.write():
+            pass
+    await database.close()
+    await admin.execute(f"DROP ROLE {name}")
+    await admin.close()

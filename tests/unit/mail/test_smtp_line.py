@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from mailkeep.base.clock import SECOND
+from mailkeep.mail import lane, outbox, smtp_client
 from mailkeep.mail.transport import Transport
 from mailkeep.providers.types import Reply, SmtpReply, SmtpRequest, TransportFailure
 
@@ -13,7 +15,7 @@ GREETING = b"220 relay ESMTP\r\n"
 MANY_AT_ONCE = b"250-relay\r\n250 PIPELINING\r\n"
 ONE_BY_ONE = b"250 relay\r\n"
 OK, GO_ON = b"250 2.1.0 ok\r\n", b"354 go on\r\n"
-HANG_UP = b""
+HANG_UP, SILENCE = b"", b"..."
 
 
 class Relay:
@@ -53,6 +55,8 @@ class Relay:
                 if line == HANG_UP:
                     writer.close()
                     return
+                if line == SILENCE:
+                    continue
                 in_data = line.startswith(b"354")
                 for part in [line[i : i + 1] for i in range(len(line))] if self._slowly else [line]:
                     writer.write(part)
@@ -165,6 +169,44 @@ async def test_a_kept_line_that_was_hung_up_costs_no_mail() -> None:
     assert len(relay.heard) == 2
 
 
+@pytest.mark.parametrize("greeted", [MANY_AT_ONCE, ONE_BY_ONE])
+@pytest.mark.parametrize("answer", [OK, b"251 ok\r\n", b"221 bye\r\n", b"hello\r\n"])
+async def test_who_answers_out_of_step_has_not_taken_the_mail(
+    answer: bytes, greeted: bytes
+) -> None:
+    """Each of its answers belongs to the command before: a 250 to DATA was the recipient's."""
+    relay = Relay([OK, OK, answer], greeted)
+    assert await carried(relay) == [TransportFailure("connect")]
+
+
+async def test_an_answer_too_many_costs_no_mail() -> None:
+    """It comes once the next mail has begun, on a line that seemed to be at rest."""
+    lines = [OK, OK, GO_ON, OK, OK, OK, OK, OK, OK, GO_ON, OK]
+    relay = Relay(lines, MANY_AT_ONCE)
+    replies = await carried(relay, 2)
+    assert [one.code for one in replies if isinstance(one, SmtpReply)] == [250, 250]
+    assert [bytes(heard).count(b"Subject") for heard in relay.heard] == [1, 1]
+
+
+async def test_who_answers_for_the_mail_before_it_came_is_not_given_it() -> None:
+    relay = Relay([OK, OK, GO_ON + OK], MANY_AT_ONCE)
+    assert await carried(relay) == [TransportFailure("connect")]
+
+
+@pytest.mark.parametrize("line", [b"220 hello\r\n", b"hello\r\n", GO_ON])
+async def test_a_copy_that_is_answered_out_of_step_is_not_refused(line: bytes) -> None:
+    relay = Relay([OK, OK, line], ONE_BY_ONE)
+    assert await carried(relay, 1, "c@example.net") == [TransportFailure("connect")]
+
+
+async def test_a_goodbye_to_the_next_mail_costs_it_nothing() -> None:
+    """A relay that has had enough of a connection says so when one begins another mail."""
+    goodbye = b"421 4.7.0 too many mails\r\n"
+    relay = Relay([OK, OK, GO_ON, OK, goodbye, HANG_UP, OK, OK, GO_ON, OK], MANY_AT_ONCE)
+    replies = await carried(relay, 2)
+    assert [one.code for one in replies if isinstance(one, SmtpReply)] == [250, 250]
+
+
 @pytest.mark.parametrize("answer", [b"hello\r\n", b"\r\n", b"25\r\n", b"250-" + b"x" * 70_000])
 async def test_what_is_no_reply_says_nothing_of_the_mail(answer: bytes) -> None:
     relay = Relay([OK, OK, GO_ON, answer], MANY_AT_ONCE)
@@ -187,3 +229,23 @@ async def test_no_line_ends_the_mail_but_the_last(data: bytes, written: bytes) -
     async with talking(relay) as (transport, port):
         await transport.carry(mail(port, data))
     assert bytes(relay.heard[0]).endswith(b"DATA\r\n" + written)
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [
+        ([], "timeout_before_send"),
+        ([OK, OK], "timeout_before_send"),
+        ([OK, OK, GO_ON], "timeout_after_send"),
+    ],
+)
+async def test_a_slow_relay_is_left_before_the_lease_is_over(
+    lines: list[bytes], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of its answers may take long, and all of them together would: meanwhile the outbox
+    would have given the mail to somebody else."""
+    assert smtp_client.LONGEST_SECONDS + lane.STUCK_SECONDS < outbox.LEASE / SECOND
+    monkeypatch.setattr(smtp_client, "LONGEST_SECONDS", 0.2)
+    assert await carried(Relay([*lines, SILENCE, SILENCE, SILENCE], MANY_AT_ONCE)) == [
+        TransportFailure(kind)
+    ]  # type: ignore[arg-type]

@@ -36,7 +36,8 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE)]
 Cursor = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
-Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+#: PostgreSQL takes no NUL, not even to look for.
+Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\u0000]*$")]
 
 
 class ListIn(msgspec.Struct, forbid_unknown_fields=True):
