@@ -143,7 +143,7 @@ async def test_a_trace_goes_with_a_message_and_the_same_mail_in_another_is_the_s
 ) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     body = {
-        "stream": "alert",
+        "stream": "recovery",  # its body goes when it is handed over
         "from": "us@example.com",
         "to": "ada@example.net",
         "subject": "Traced",

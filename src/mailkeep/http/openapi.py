@@ -13,7 +13,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from mailkeep.mail import told
 
-from .api import accounts, incidents, messages, recoveries, sending, subjects, verdicts
+from .api import accounts, factors, incidents, messages, recoveries, sending, subjects, verdicts
 from .api.idempotency import LONGEST, NAME
 from .api.message_in import BatchIn, MessageIn
 from .problems import MEDIA_TYPE, Problem
@@ -113,6 +113,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: (verdicts.VerdictOut,)}, problems=(404, 409)
     ),
     ("/v1/verdicts/{verdict}", "get"): Operation({200: (verdicts.VerdictOut,)}, problems=(404,)),
+    ("/v1/accounts/factors", "get"): Operation(
+        {200: (factors.FactorsOut,)}, query=factors.FactorsIn, problems=(422,)
+    ),
     ("/v1/accounts/search", "post"): Operation(
         {200: (accounts.AccountOut,)}, body=(accounts.SearchIn,), problems=(404, *WITH_BODY)
     ),

@@ -82,7 +82,8 @@ async def test_an_account_is_secured_elsewhere_only_where_it_was_acknowledged(
     assert action.result["accounts"] == 2
     assert heard[spared] == []
     assert {one.kind for one in heard[hit[0]]} == {Kind.COMPROMISE, Kind.CHANGE_REQUIRED}
-    assert {one.state for one in heard[hit[0]] if one.receiver == "shop"} == {State.ACKNOWLEDGED}
+    at_shop = [{one.state for one in heard[one] if one.receiver == "shop"} for one in hit]
+    assert at_shop.count({State.ACKNOWLEDGED}) == 1  # of four events, three
     assert {one.state for one in heard[hit[0]] if one.receiver == "bank"} == {State.WAITING}
 
 

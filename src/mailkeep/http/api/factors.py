@@ -4,13 +4,14 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, get
-from litestar.params import Parameter
 
 from mailkeep.accounts.factors import adoption
 from mailkeep.base.clock import DAY
 from mailkeep.http.bearer import authorise
 from mailkeep.http.port import Incoming, Running
 from mailkeep.mail.grants import Scope
+
+from . import strict_json
 
 
 class AdoptionOut(msgspec.Struct):
@@ -21,6 +22,12 @@ class AdoptionOut(msgspec.Struct):
     accounts: int
     any: int
     kinds: dict[str, int]
+
+
+class FactorsIn(msgspec.Struct, forbid_unknown_fields=True):
+    """How many days back."""
+
+    days: Annotated[int, msgspec.Meta(ge=1, le=3660)] = 90
 
 
 class FactorsOut(msgspec.Struct):
@@ -34,13 +41,9 @@ class FactorsApi(Controller):
     tags = ("accounts",)
 
     @get("/factors", summary="Second factors over time, by day and class")
-    async def factors(
-        self,
-        request: Incoming,
-        running: Running,
-        days: Annotated[int, Parameter(ge=1, le=3660)] = 90,
-    ) -> FactorsOut:
+    async def factors(self, request: Incoming, running: Running) -> FactorsOut:
         await authorise(request, running, Scope.OPERATE)
+        days = strict_json.query(request, FactorsIn).days
         async with running.database.read() as tx:
             found = await adoption.over_time(tx, tx.now - days * DAY)
         return FactorsOut(
