@@ -26,7 +26,8 @@ class _Page(View):
     @method_decorator(never_cache)
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         answer: HttpResponse = super().dispatch(request, *args, **kwargs)
-        answer["Referrer-Policy"] = "no-referrer"
+        # Not "no-referrer": browsers then send their forms from "null", which Django refuses.
+        answer["Referrer-Policy"] = "same-origin"
         return answer
 
 

@@ -47,7 +47,7 @@ class AccountSessionsOut(msgspec.Struct):
     sessions: list[AccountSessionOut]
 
 
-class SearchIn(msgspec.Struct, forbid_unknown_fields=True):
+class AccountSearchIn(msgspec.Struct, forbid_unknown_fields=True):
     """An address that the account has confirmed."""
 
     address: Annotated[str, msgspec.Meta(min_length=3, max_length=254)]
@@ -80,7 +80,7 @@ class AccountsApi(Controller):
     @post("/search", status_code=200, summary="Find the account that has an address")
     async def search(self, request: Incoming, running: Running) -> AccountOut:
         await admit(request, running, Scope.OPERATE)
-        wanted = strict_json.decode(await strict_json.body(request), SearchIn)
+        wanted = strict_json.decode(await strict_json.body(request), AccountSearchIn)
         await authorise(request, running, Scope.OPERATE)
         key = running.accounts.address_key(addresses.parse(wanted.address))
         async with running.database.read() as tx:

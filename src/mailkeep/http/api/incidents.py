@@ -21,7 +21,7 @@ from . import strict_json
 MOST = 50  #: incidents in the list
 
 
-class SubjectOut(msgspec.Struct):
+class IncidentSubjectOut(msgspec.Struct):
     kind: str
     id: str
 
@@ -96,7 +96,7 @@ class IncidentOut(msgspec.Struct):
     """An incident with everything that is known of it."""
 
     id: str
-    subject: SubjectOut
+    subject: IncidentSubjectOut
     state: str
     headline: str
     opened_at: str
@@ -187,7 +187,7 @@ def shown(case: CaseView) -> IncidentOut:
     one = case.incident
     return IncidentOut(
         one.id,
-        SubjectOut(one.subject.kind, one.subject.id),
+        IncidentSubjectOut(one.subject.kind, one.subject.id),
         one.state.value,
         headline(one),
         iso(one.opened_at),
