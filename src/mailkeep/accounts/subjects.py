@@ -11,6 +11,7 @@ honest change (so many stops over one provider in a month, and no more).
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 from sqlalchemy import delete, func, insert, select, update
@@ -200,9 +201,8 @@ class Subjects:
                 .limit(BATCH)
             )
         for one in due:
-            await self._database.retrying(
-                lambda tx, one=one: self._apply(tx, one["application"], one["id"])  # type: ignore[misc]
-            )
+            apply = partial(self._apply, application=one["application"], change=one["id"])
+            await self._database.retrying(apply)
         return len(due)
 
     async def _apply(self, tx: Tx, application: str, change: str) -> None:

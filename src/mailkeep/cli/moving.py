@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Annotated, TextIO
 
+import msgspec
 import typer
 
 from mailkeep.accounts import importing
@@ -37,6 +38,13 @@ BATCH = 500
 File = Annotated[Path, typer.Argument(help="NDJSON, or CSV with a header when it ends in .csv.")]
 
 
+class Taken(msgspec.Struct):
+    """What came of the lines: ``taken``, ``there_already``; and the bad ones."""
+
+    count: Counter[str] = msgspec.field(default_factory=Counter)
+    bad: list[Bad] = msgspec.field(default_factory=list)
+
+
 def take(
     file: File,
     check: Annotated[
@@ -58,8 +66,12 @@ def take(
         raise typer.Exit(FOUND if bad else 0)
     working = Progress("taking over", quiet=as_json)
     done = asyncio.run(_take(home, file, classes, good, working, _digest(file)))
-    bad += done.pop("bad")  # type: ignore[arg-type]
-    _say(done, bad, as_json=as_json)
+    bad += done.bad
+    taken: dict[str, object] = {
+        "taken": done.count["taken"],
+        "there_already": done.count["there_already"],
+    }
+    _say(taken, bad, as_json=as_json)
     if bad:
         raise typer.Exit(FOUND)
 
@@ -117,34 +129,33 @@ def _digest(file: Path) -> str:
 
 async def _take(
     home: Path, file: Path, classes: Classes, whole: int, progress: Progress, digest: str
-) -> dict[str, object]:
+) -> Taken:
     keys = KeyRing(home)
     database = Database(house.settings(home).database_url(home), SystemClock())
     slow = SlowHash(keys, at_once=AT_ONCE, reserved=0)
     rooms = Importing(database, keys, slow)
-    count: Counter[str] = Counter()
-    bad: list[Bad] = []
+    done = Taken()
     at = 0
     try:
         await upgrade(database)
         async for group in _groups(file, classes):
             for became in await asyncio.gather(*map(rooms.take, group)):
                 if isinstance(became, Bad):
-                    bad.append(became)
+                    done.bad.append(became)
                 else:
-                    count["there_already" if became is None else "taken"] += 1
+                    done.count["there_already" if became is None else "taken"] += 1
             at += len(group)
             progress.at(at, whole)
 
         async def note(tx: Tx) -> None:
-            data = {"file": digest, "taken": count["taken"], "bad": len(bad)}
+            data = {"file": digest, "taken": done.count["taken"], "bad": len(done.bad)}
             await audit.write(tx, house.operator(), "accounts.import", data)
 
         await database.retrying(note)
     finally:
         slow.close()
         await database.close()
-    return {"taken": count["taken"], "there_already": count["there_already"], "bad": bad}
+    return done
 
 
 async def _groups(file: Path, classes: Classes) -> AsyncIterator[list[Line]]:

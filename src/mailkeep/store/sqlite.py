@@ -8,7 +8,7 @@ statements as there are.
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiosqlite
 from sqlalchemy import URL, Engine, event
@@ -16,6 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from .repeated import Call
+
+T = TypeVar("T")
 
 READERS = 3  #: connections beside the one that writes and the one that glances
 
@@ -86,9 +88,10 @@ class RawConnection(aiosqlite.Connection):
     def cursor(self) -> "_Cursor":  # type: ignore[override]
         return _Cursor(self)
 
-    async def do(self, work: Callable[..., None], *arguments: Any) -> None:
-        """Have ``work`` done in the connection's thread."""
-        await self._execute(work, *arguments)  # type: ignore[no-untyped-call]
+    async def do(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Have ``work`` done in the connection's thread; returns what it does."""
+        done: T = await self._execute(work, *arguments)  # type: ignore[no-untyped-call]
+        return done
 
     async def carry_out(
         self, first: Sequence[Call], calls: Sequence[Call], commit: bool
@@ -100,9 +103,7 @@ class RawConnection(aiosqlite.Connection):
             DBAPIError: as the library raises it; what came before the fault is done.
         """
         try:
-            found: list[Sequence[Any]] = await self._execute(
-                _carry_out, self._conn, first, calls, commit
-            )  # type: ignore[no-untyped-call]
+            return await self.do(_carry_out, self._conn, first, calls, commit)
         except sqlite3.Error as error:
             raise DBAPIError.instance("", None, error, sqlite3.Error, True) from error
         except ValueError as error:
@@ -110,7 +111,6 @@ class RawConnection(aiosqlite.Connection):
                 raise
             closed = sqlite3.OperationalError("the connection was closed")
             raise DBAPIError("", None, closed, True, connection_invalidated=True) from error
-        return found
 
 
 def _carry_out(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -26,11 +27,11 @@ class Killed(BaseException):
     """The process is gone."""
 
 
-def answers(status: int, **more: object) -> Callable[[web.Request], Awaitable[web.Response]]:
+def answers(status: int, **more: Any) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(_request: web.Request) -> web.Response:
         if "json" in more:
             return web.json_response(more["json"], status=status)
-        return web.Response(status=status, **more)  # type: ignore[arg-type]
+        return web.Response(status=status, **more)
 
     return answer
 
@@ -60,7 +61,7 @@ async def test_a_receiver_can_verify_what_happened_and_acknowledges_it(
 
 
 async def test_a_kill_between_sending_and_writing_down_tells_it_again_under_the_same_jti(
-    house: House, inbox: Inbox
+    house: House, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await house.pushed(inbox)
     await house.happens(ended())
@@ -68,7 +69,7 @@ async def test_a_kill_between_sending_and_writing_down_tells_it_again_under_the_
     async def killed(*_: object) -> bool:
         raise Killed
 
-    house.signals.pushing._finish = killed  # type: ignore[method-assign]
+    monkeypatch.setattr(house.signals.pushing, "_finish", killed)
     await house.signals.pushing.step()
     with pytest.raises(Killed):
         await house.signals.pushing.drain()

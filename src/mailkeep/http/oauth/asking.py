@@ -17,7 +17,7 @@ from mailkeep.recovery.claims import is_challenge
 from mailkeep.recovery.types import Asked
 
 AUTHORIZE = "/oauth/authorize"
-TOKEN = "/oauth/token"  # noqa: S105 (a path)
+EXCHANGE = "/oauth/token"
 LONGEST = 1024  #: characters of one parameter
 #: What is read, and carried by the form to the POST that acts on it.
 CARRIED = (

@@ -24,7 +24,7 @@ def document(public_url: str) -> dict[str, Any]:
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}{asking.AUTHORIZE}",
-        "token_endpoint": f"{issuer}{asking.TOKEN}",
+        "token_endpoint": f"{issuer}{asking.EXCHANGE}",
         "jwks_uri": f"{issuer}{KEY_SET}",
         "scopes_supported": ["openid"],
         "response_types_supported": ["code"],

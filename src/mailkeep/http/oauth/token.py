@@ -46,7 +46,7 @@ class Error(Exception):
         self.error, self.status = error, status
 
 
-@post(asking.TOKEN, status_code=200, include_in_schema=False, request_max_body_size=MOST)
+@post(asking.EXCHANGE, status_code=200, include_in_schema=False, request_max_body_size=MOST)
 async def token(request: Incoming, running: Running) -> Response[Any]:
     """Exchange a code. The answer is JSON, an error too."""
     try:
