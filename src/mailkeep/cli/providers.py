@@ -11,12 +11,13 @@ import typer
 from mailkeep.app.limits import limits, recovery_peak
 from mailkeep.app.settings import Settings, provider_configs
 from mailkeep.base.clock import MINUTE, iso, when
+from mailkeep.base.errors import BadSettings
 from mailkeep.mail import queries, services
 from mailkeep.mail.queries import ProviderState
 from mailkeep.response.keeping import take_turn
 from mailkeep.store.database import Database, Tx
 
-from .house import DEFAULT_HOME, Home, operator, provider, read, settings, write
+from .house import DEFAULT_HOME, Home, in_development, operator, provider, read, settings, write
 from .output import Json, group, plain, result, table
 
 T = TypeVar("T")
@@ -47,6 +48,8 @@ def list_all(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
 def show_limits(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Ask each provider what it lets us send, and how much of the recovery peak that is."""
     known = settings(home)
+    if in_development(home):
+        raise BadSettings("stand-ins tell no limits, and `mailkeep up --dev` alone has their keys")
 
     async def work(tx: Tx) -> tuple[int, frozenset[str]]:
         return await recovery_peak(tx, known.streams()), frozenset(await queries.cut(tx))
