@@ -74,6 +74,24 @@ class FactorRevoked(Fact, frozen=True):
     why: str
 
 
+@fact("accounts.factor_leaving")
+class FactorLeaving(Fact, frozen=True):
+    """The last second factor of an account is being removed; it is still asked until ``until``."""
+
+    account: str
+    factor: str
+    factor_kind: str
+    until: int
+
+
+@fact("accounts.factor_stays")
+class FactorStays(Fact, frozen=True):
+    """A second factor that was being removed stays."""
+
+    account: str
+    factor: str
+
+
 @fact("accounts.factor_blocked")
 class FactorBlocked(Fact, frozen=True):
     """A factor was answered wrongly so often in a row that it is looked at no more on one way in
@@ -148,6 +166,59 @@ class AccountFrozen(Fact, frozen=True):
     account: str
     until: int
     why: str
+
+
+@fact("accounts.subjects_registered")
+class SubjectsRegistered(Fact, frozen=True):
+    """An application registered users whom it had not registered before, by an API key."""
+
+    application: str
+    key: str
+    accounts: tuple[str, ...]
+
+
+@fact("accounts.subject_change_held")
+class SubjectChangeHeld(Fact, frozen=True):
+    """An application wants what recovers a user changed (``replace``), or the user forgotten
+    (``erase``): every contact point is to be told, before it is good at ``due``."""
+
+    account: str
+    application: str
+    change: str
+    what: str
+    key: str
+    due: int
+
+
+@fact("accounts.subject_change_ended")
+class SubjectChangeEnded(Fact, frozen=True):
+    """A held change came to its end. ``why``: applied, stopped (by an owner), replaced (by a newer
+    one), withdrawn (the application wants what stands), taken (an address is another user's),
+    restored (the database is an older copy)."""
+
+    account: str
+    application: str
+    change: str
+    why: str
+
+
+@fact("accounts.subject_erased")
+class SubjectErased(Fact, frozen=True):
+    """A user was forgotten, as its application wished."""
+
+    account: str
+    application: str
+
+
+@fact("accounts.subjects_rewritten")
+class SubjectsRewritten(Fact, frozen=True):
+    """An application wants many users changed in a day: a thief of its key, or a move. ``count``
+    of ``of`` users; said once a day."""
+
+    application: str
+    key: str
+    count: int
+    of: int
 
 
 @fact("accounts.thawed")

@@ -276,6 +276,11 @@ class Application:
                 meaning="no two routes of the recovery stream are independent: nobody can recover",
             )
 
+        if self.recovery is not None and not self.accounts.factors.site.rp_id:
+            log.warning(
+                "passkeys.impossible",
+                meaning="public_url is no https address with a name: passkeys are not offered",
+            )
         if self.settings.telemetry.heartbeat_url and self.telemetry.heartbeat is None:
             log.warning("heartbeat.missing", meaning="heartbeat_url is empty: nobody is told")
         if self.returns.domains and not self._listeners and not self.dev:
@@ -355,6 +360,7 @@ class Application:
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
         if self.recovery is not None:
+            await self.recovery.subjects.apply_due()
             await self.accounts.factors_due()
             async with self.database.read() as tx:
                 await self.accounts.passwords.look_for_imported(tx)

@@ -16,16 +16,21 @@ from litestar.types import ControllerRouterHandler
 from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
-from . import problems, rewritten, ssf
+from . import policy, problems, rewritten, ssf
+from .api import messages
 from .api.accounts import AccountsApi
 from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
-from .api.messages import Messages
 from .api.recoveries import RecoveriesApi
+from .api.subjects import SubjectsApi
+from .api.verdicts import VerdictsApi
 from .console import operator as console_operator
 from .console.incidents import Console
 from .hooks.webhooks import probe, receive
 from .mailbox.router import router as mailbox
+from .oauth.authorize import Authorize
+from .oauth.metadata import metadata
+from .oauth.token import token
 from .openapi import Document
 from .pages.account import AccountPages
 from .pages.addresses import AddressPages
@@ -37,6 +42,7 @@ from .pages.sign_up import SignUpPages
 from .pages.visit import House, on_error, visit
 from .port import Incoming, Running
 from .requests import Requests
+from .short import ShortWay
 from .telemetry import healthz, metrics, readyz
 from .well_known import key_set
 
@@ -45,11 +51,7 @@ MAX_BODY = 50 * 1024 * 1024
 MAX_FORM = 64 * 1024
 
 HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    ),
+    policy.NAME: policy.policy(),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -69,8 +71,8 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(Messages, FactorsApi, IncidentsApi, RecoveriesApi, receive, probe),
-        *(healthz, readyz, metrics, key_set),
+        *(messages.Messages, FactorsApi, IncidentsApi, RecoveriesApi, SubjectsApi, VerdictsApi),
+        *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(
@@ -85,7 +87,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     if running.signals is not None:
         handlers.append(ssf.router())
     if running.recovery is not None:
-        handlers += [AccountsApi, accounts_router(running)]
+        handlers += [AccountsApi, accounts_router(running), metadata, token]
     if running.dev:
         handlers += [mailbox(running), to_mailbox]
     app = Litestar(
@@ -115,7 +117,10 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         response_headers=HEADERS,
         logging_config=None,
     )
-    app.asgi_handler = Requests(app.asgi_handler, running.telemetry.request)
+    rest = app.asgi_handler
+    if not hosts:  # else the framework looks at the names first
+        rest = ShortWay(app, rest, messages.PATH, messages.accept, running, HEADERS)
+    app.asgi_handler = Requests(rest, running.telemetry.request)
     return app
 
 
@@ -129,7 +134,7 @@ def accounts_router(house: House) -> Router:
         "/",
         route_handlers=[
             *(SignUpPages, SignInPages, AccountPages),
-            *(AddressPages, SessionPages, FactorPages, RecoverPages),
+            *(AddressPages, SessionPages, FactorPages, RecoverPages, Authorize),
         ],
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},

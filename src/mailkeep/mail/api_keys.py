@@ -11,7 +11,17 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, insert, or_, select, text, update
+from sqlalchemy import (
+    BindParameter,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import MINUTE, SECOND, Instant
@@ -20,6 +30,8 @@ from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit
 from mailkeep.store.database import Database, Tx
+from mailkeep.store.repeated import Among, Repeated
+from mailkeep.store.schema import Micros
 
 from . import grants, tables
 from .grants import Grant
@@ -33,6 +45,7 @@ MOST = 10_000  #: keys that are remembered
 _LOCK = 6_238_422
 
 _k = tables.api_keys
+_BINDINGS = ("scopes", "streams", "domains", "networks", "application")
 
 
 class KeyView(msgspec.Struct, frozen=True):
@@ -44,6 +57,7 @@ class KeyView(msgspec.Struct, frozen=True):
     streams: tuple[str, ...]
     domains: tuple[str, ...]
     networks: tuple[str, ...]
+    application: str
     created_at: Instant
     last_used_at: Instant | None
     expires_at: Instant | None
@@ -68,10 +82,14 @@ async def create(
     streams: Iterable[str] = (),
     domains: Iterable[str] = (),
     networks: Iterable[str] = (),
+    application: str = "",
     expires_at: Instant | None = None,
     by: str,
 ) -> str:
     """A new API key, returned once and kept as a keyed hash; a binding left out binds nothing.
+
+    Args:
+        application: the id of the one whose users it registers.
 
     Raises:
         Invalid: a domain or a network is none.
@@ -81,6 +99,7 @@ async def create(
         "streams": ",".join(streams),
         "domains": ",".join(grants.domain(one) for one in domains),
         "networks": ",".join(str(grants.network(one)) for one in networks),
+        "application": application,
     }
     key_id, key = await _insert(tx, keys, name, bound, expires_at)
     await audit.write(tx, by, "create_key", {"key": key_id, "until": expires_at, **bound})
@@ -97,7 +116,7 @@ async def rotate(tx: Tx, keys: KeyRing, name: str, overlap: Instant, *, by: str)
     """
     await _alone(tx)
     old = await _only(tx, name)
-    bound = {one: old[one] for one in ("scopes", "streams", "domains", "networks")}
+    bound = {one: old[one] for one in _BINDINGS}
     until, end = old["expires_at"], tx.now + overlap
     expires_at = None if until is None else tx.now + (until - old["created_at"])
     bound["line"] = old["line"] or old["id"]
@@ -130,6 +149,7 @@ async def listing(tx: Tx) -> list[KeyView]:
             split(row["streams"]),
             split(row["domains"]),
             split(row["networks"]),
+            row["application"],
             row["created_at"],
             row["last_used_at"],
             row["expires_at"],
@@ -165,12 +185,14 @@ async def authorise(
 async def still_valid(tx: Tx, ids: Collection[str]) -> set[str]:
     """Those of a few keys that are good, to the end of this transaction: none of them can be
     revoked before it has ended."""
+    good = (_STILL_GOOD, {"ids": sorted(ids), "now": tx.now})
     if tx.is_postgresql:
         # A revocation waits for us, and we for one that has begun. Not a lock of the rows: many
         # that share one could keep a revocation waiting for ever, here those who come wait in line.
-        await tx.run(text(f"SELECT pg_advisory_xact_lock_shared({_LOCK})"))
-    rows = await tx.all(select(_k.c.id).where(_k.c.id.in_(sorted(ids)), *_good(tx.now)))
-    return {row["id"] for row in rows}
+        _, rows = await tx.fetch_each((_IN_LINE, {}), good)
+    else:
+        (rows,) = await tx.fetch_each(good)
+    return {row[0] for row in rows}
 
 
 async def still_may(tx: Tx, key_id: str, scope: str, network: str) -> str | None:
@@ -297,6 +319,7 @@ def _grant(row: RowMapping) -> Grant:
         tuple(grants.network(one) for one in split(row["networks"])),
         row["expires_at"],
         row["line"] or row["id"],
+        row["application"],
     )
 
 
@@ -335,8 +358,18 @@ async def _alone(tx: Tx) -> None:
         await tx.run(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
 
-def _good(now: Instant) -> tuple[Any, Any]:
+def _good(now: Instant | BindParameter[Instant]) -> tuple[Any, Any]:
     return _k.c.revoked_at.is_(None), or_(_k.c.expires_at.is_(None), _k.c.expires_at > now)
+
+
+_IN_LINE = Repeated(
+    lambda _insert: select(func.pg_advisory_xact_lock_shared(literal_column(str(_LOCK))))
+)
+_STILL_GOOD = Repeated(
+    lambda _insert: select(_k.c.id).where(
+        Among(_k.c.id, "ids"), *_good(bindparam("now", type_=Micros))
+    )
+)
 
 
 def _over(end: Instant | None, now: Instant) -> bool:
