@@ -59,8 +59,8 @@ prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS,
 	mv docs/proofs/matrix.md.new docs/proofs/matrix.md
 
 check: $(VENV)/.dev  ## lint, types, layers, licences
-	$(BIN)/ruff check src tests scripts
-	$(BIN)/ruff format --check src tests scripts
+	$(BIN)/ruff check src tests scripts connectors
+	$(BIN)/ruff format --check src tests scripts connectors
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tests/house/licences.py

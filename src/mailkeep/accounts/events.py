@@ -150,6 +150,59 @@ class AccountFrozen(Fact, frozen=True):
     why: str
 
 
+@fact("accounts.subjects_registered")
+class SubjectsRegistered(Fact, frozen=True):
+    """An application registered users whom it had not registered before, by an API key."""
+
+    application: str
+    key: str
+    accounts: tuple[str, ...]
+
+
+@fact("accounts.subject_change_held")
+class SubjectChangeHeld(Fact, frozen=True):
+    """An application wants what recovers a user changed (``replace``), or the user forgotten
+    (``erase``): every contact point is to be told, before it is good at ``due``."""
+
+    account: str
+    application: str
+    change: str
+    what: str
+    key: str
+    due: int
+
+
+@fact("accounts.subject_change_ended")
+class SubjectChangeEnded(Fact, frozen=True):
+    """A held change came to its end. ``why``: applied, stopped (by an owner), replaced (by a newer
+    one), withdrawn (the application wants what stands), taken (an address is another user's),
+    restored (the database is an older copy)."""
+
+    account: str
+    application: str
+    change: str
+    why: str
+
+
+@fact("accounts.subject_erased")
+class SubjectErased(Fact, frozen=True):
+    """A user was forgotten, as its application wished."""
+
+    account: str
+    application: str
+
+
+@fact("accounts.subjects_rewritten")
+class SubjectsRewritten(Fact, frozen=True):
+    """An application wants many users changed in a day: a thief of its key, or a move. ``count``
+    of ``of`` users; said once a day."""
+
+    application: str
+    key: str
+    count: int
+    of: int
+
+
 @fact("accounts.thawed")
 class AccountThawed(Fact, frozen=True):
     """A freeze ended before its time: its owner gave a fresh proof. ``why`` it had been frozen."""

@@ -35,23 +35,32 @@ async def account(tx: Tx, account_id: str, *, lock: bool = False) -> AccountView
         row["class"],
         row["created_at"],
         row["frozen_until"],
+        row["application"],
         frozen_why=row["frozen_why"],
         class_since=row["class_since"] or row["created_at"],
     )
 
 
-async def by_address(tx: Tx, address_key: str) -> ContactPoint | None:
-    """The confirmed contact point with that pseudonym."""
+async def by_address(tx: Tx, address_key: str, application: str = "") -> ContactPoint | None:
+    """The confirmed contact point with that pseudonym.
+
+    Args:
+        application: whose user it is to be; "": an account of ours.
+    """
     row = await tx.one(
-        select(_c).where(_c.c.address_key == address_key, _c.c.confirmed_at.is_not(None))
+        select(_c).where(
+            _c.c.address_key == address_key,
+            _c.c.application == application,
+            _c.c.confirmed_at.is_not(None),
+        )
     )
     return None if row is None else contact_point(row)
 
 
-async def for_recovery(tx: Tx, address_key: str) -> ContactPoint | None:
+async def for_recovery(tx: Tx, address_key: str, application: str = "") -> ContactPoint | None:
     """The same when recovery goes by it: one that was added a short while ago does not count yet,
     and one that is being removed still does."""
-    found = await by_address(tx, address_key)
+    found = await by_address(tx, address_key, application)
     return found if found is not None and found.counts else None
 
 

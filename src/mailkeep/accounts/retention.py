@@ -62,3 +62,10 @@ async def forget_sessions(tx: Tx, before: Instant, limit: int) -> int:
         .limit(limit)
     )
     return await tx.run(delete(_s).where(_s.c.id.in_(old)))
+
+
+async def forget_subject_changes(tx: Tx, before: Instant, limit: int) -> int:
+    """Forget changes of applications' users that ended before an instant; returns how many."""
+    h = tables.subject_changes
+    old = select(h.c.id).where(h.c.ended_at < before).order_by(h.c.id).limit(limit)
+    return await tx.run(delete(h).where(h.c.id.in_(old)))

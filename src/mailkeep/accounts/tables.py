@@ -1,4 +1,5 @@
-"""Tables of the accounts room. Personal data stands in ``contact_points`` only."""
+"""Tables of the accounts room. Personal data stands in ``contact_points``, and in
+``subject_changes`` while a change is held."""
 
 from sqlalchemy import (
     BigInteger,
@@ -10,6 +11,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Table,
+    Text,
     text,
 )
 
@@ -42,6 +44,19 @@ accounts = Table(
     Column("created_at", Micros, nullable=False),
     Column("frozen_until", Micros),
     Column("frozen_why", String(12)),
+    # "": one of ours. Else whose user it is, and what that application calls them.
+    Column("application", String(40), nullable=False, server_default=""),
+    Column("subject", String(255)),
+    Column("factor", String(12)),  # of a subject: who keeps the second factor
+    Column("locale", String(35)),
+)
+Index(
+    "ix_accounts_subject",
+    accounts.c.application,
+    accounts.c.subject,
+    unique=True,
+    sqlite_where=accounts.c.subject.is_not(None),
+    postgresql_where=accounts.c.subject.is_not(None),
 )
 
 contact_points = Table(
@@ -54,14 +69,17 @@ contact_points = Table(
     Column("kind", String(8), nullable=False, server_default="mail"),
     Column("created_at", Micros, nullable=False),
     Column("confirmed_at", Micros),
+    Column("application", String(40), nullable=False, server_default=""),  # as of the account
     # Changes under way: until they are settled, recovery goes by what was there before them.
     Column("added_by", String(40)),
     Column("removed_by", String(40)),
 )
-# Anyone may claim an address; one account has it once it is confirmed.
+# Anyone may claim an address; one account of ours, or of an application, has it once it is
+# confirmed. Two applications may know one person.
 Index(
     "ix_contact_points_confirmed",
     contact_points.c.address_key,
+    contact_points.c.application,
     unique=True,
     sqlite_where=contact_points.c.confirmed_at.is_not(None),
     postgresql_where=contact_points.c.confirmed_at.is_not(None),
@@ -275,4 +293,50 @@ tries = Table(
     Column("lane", String(80), primary_key=True),
     Column("since", Micros, nullable=False, index=True),
     Column("count", Integer, nullable=False),
+)
+
+applications = Table(
+    "applications",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(80), nullable=False, unique=True),
+    Column("secret", String(64), nullable=False),  # keyed hash
+    Column("redirects", Text, nullable=False),  # one a line
+    Column("home", String(500), nullable=False),  # where its users begin; "" when it has not said
+    Column("created_at", Micros, nullable=False),
+    Column("secret_at", Micros, nullable=False),
+    Column("revoked_at", Micros),
+)
+
+# What an application wants changed of a subject, while it is held.
+subject_changes = Table(
+    "subject_changes",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    _account(index=True),
+    Column("application", String(40), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("wanted", Text, nullable=False),  # personal: emptied when the change has ended
+    Column("key_id", String(40), nullable=False),
+    Column("made_at", Micros, nullable=False),
+    Column("told_at", Micros),  # when its owner was told; before that it is not good
+    Column("due_at", Micros, index=True),  # None: it has ended
+    Column("ended_at", Micros),
+    Column("why", String(12)),
+    Column("stopped_by", String(40)),  # the provider of the mail that it was stopped with
+)
+
+# Secrets with which an owner stops a change.
+subject_stops = Table(
+    "subject_stops",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column(
+        "change_id",
+        String(40),
+        ForeignKey("subject_changes.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("provider", String(40), nullable=False),
 )

@@ -134,6 +134,7 @@ class AccountView(msgspec.Struct, frozen=True):
     account_class: str  # see ``classes``
     created_at: Instant
     frozen_until: Instant | None
+    application: str = ""  # whose user it is; "": an account of ours
     frozen_why: str | None = None
     class_since: Instant = 0
 

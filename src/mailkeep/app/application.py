@@ -355,6 +355,7 @@ class Application:
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
         if self.recovery is not None:
+            await self.recovery.subjects.apply_due()
             await self.accounts.factors_due()
             async with self.database.read() as tx:
                 await self.accounts.passwords.look_for_imported(tx)

@@ -189,6 +189,7 @@ async def _ready(file: Path, found: Manifest, before: _Before, by: str) -> Resto
         await signals.keep(tx, before.tokens)
         sessions = await accounts.end_every_session(database, tx)
         recoveries = await recovery.void_every_recovery(database, tx)
+        await accounts.stop_subject_changes(database, tx)
         lost = max(0, before.head - found.audit_number)
         entry = {"made_at": found.made_at, "signature": found.signature, "entries_lost": lost}
         await audit.write(tx, by, "restore_backup", entry)

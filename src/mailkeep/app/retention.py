@@ -89,6 +89,8 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("recoveries", "recoveries", recovery.forget_recoveries),
     ("changes", "recoveries", changes.forget),
     ("requests", "tries", recovery.forget_nothing),
+    ("sent_here", "tries", recovery.forget_requests),
+    ("subject_changes", "recoveries", accounts.forget_subject_changes),
     ("signals", "signals", signals.forget_sets),
 )
 

@@ -3,7 +3,12 @@
 Each subscriber reads the log at its own pace, under a name that is never reused for anything else.
 """
 
-from mailkeep.accounts.events import ChangeHeld, ChangesStopped, FactorReminderDue
+from mailkeep.accounts.events import (
+    ChangeHeld,
+    ChangesStopped,
+    FactorReminderDue,
+    SubjectChangeHeld,
+)
 from mailkeep.events.subscribe import Handler, Subscriber
 from mailkeep.events.types import Fact
 from mailkeep.incidents.events import (
@@ -69,6 +74,7 @@ def subscribers(
         table["recovery"] = {
             AttemptFinished: [recovery.on_attempt],
             ProviderRested: [recovery.on_rested],
+            SubjectChangeHeld: [recovery.notices.on_change_held],
             **{key: [recovery.notices.on_credential] for key in factor_words.FACTS},
             FactorReminderDue: [recovery.notices.on_reminder],
             ChangeHeld: [recovery.change_notices.on_held],

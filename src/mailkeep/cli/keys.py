@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from mailkeep.accounts import applications
 from mailkeep.base.clock import DAY, HOUR, SystemClock, iso, when
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
@@ -36,6 +37,9 @@ def create(
     network: Annotated[
         list[str] | None, typer.Option(help="Only from these networks, as 192.0.2.0/24.")
     ] = None,
+    application: Annotated[
+        str, typer.Option(help="Registers the users of this application; see applications list.")
+    ] = "",
     days: Annotated[float | None, typer.Option(min=0, help="It ends after so many days.")] = None,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
@@ -52,6 +56,7 @@ def create(
             raise BadSettings(f"no stream {one!r}{nearest(one, streams)}")
 
     async def work(_database: Database, tx: Tx) -> str:
+        whose = (await applications.named(tx, application)).id if application else ""
         return await api_keys.create(
             tx,
             KeyRing(home),
@@ -60,6 +65,7 @@ def create(
             streams=stream or (),
             domains=domain or (),
             networks=network or (),
+            application=whose,
             expires_at=None if days is None else tx.now + round(days * DAY),
             by=operator(),
         )
@@ -83,6 +89,7 @@ def show(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
             "streams": one.streams,
             "domains": one.domains,
             "networks": one.networks,
+            "application": one.application or None,
             "created_at": when(one.created_at),
             "last_used_at": when(one.last_used_at),
             "expires_at": when(one.expires_at),
@@ -131,6 +138,7 @@ def line(key: KeyView, state: str) -> str:
             ("streams", key.streams),
             ("domains", key.domains),
             ("networks", key.networks),
+            ("application", (key.application,) if key.application else ()),
         )
         if names
     ]

@@ -18,6 +18,7 @@ from mailkeep.watch import queries as watch_queries
 
 from . import (
     accounts,
+    applications,
     audit,
     backup,
     bench,
@@ -39,6 +40,7 @@ from .output import FINE, FOUND, MISTAKE, Json, group, note, plain, result
 WORDS = "Mail that no fallen provider can lose, accounts that none can take."
 app = group(WORDS)
 incidents_app = group("Incidents: what may be going on.", alone=True)
+app.add_typer(applications.app, name="applications")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(accounts.operators_app, name="operators")
 app.add_typer(audit.app, name="audit")

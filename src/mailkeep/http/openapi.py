@@ -13,7 +13,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from mailkeep.mail import told
 
-from .api import accounts, incidents, messages, recoveries, sending
+from .api import accounts, incidents, messages, recoveries, sending, subjects, verdicts
 from .api.idempotency import LONGEST, NAME
 from .api.message_in import BatchIn, MessageIn
 from .problems import MEDIA_TYPE, Problem
@@ -52,6 +52,7 @@ PROBLEMS = {
     413: "The body is too large.",
     415: "The body is not said to be JSON.",
     422: "Something in it cannot be accepted; `field` says what. Nothing was stored.",
+    429: "A limit was reached; `Retry-After` says for how long.",
     500: "A fault of ours.",
     503: "It cannot be done now; nothing was stored. Try again.",
 }
@@ -93,6 +94,22 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/incidents/{incident}/close", "post"): Operation(
         {200: (incidents.IncidentOut,)}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)
     ),
+    ("/v1/subjects", "put"): Operation(
+        {200: (subjects.ResultsOut,)}, body=(subjects.SubjectsIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/subjects/{subject}", "put"): Operation(
+        {200: (subjects.SubjectOut,), 202: (subjects.SubjectOut,)},
+        body=(subjects.SubjectIn,),
+        problems=(404, 409, 429, *WITH_BODY),
+    ),
+    ("/v1/subjects/{subject}", "get"): Operation({200: (subjects.SubjectOut,)}, problems=(404,)),
+    ("/v1/subjects/{subject}", "delete"): Operation(
+        {202: (subjects.SubjectOut,)}, problems=(404, 429)
+    ),
+    ("/v1/verdicts/{verdict}/acknowledge", "post"): Operation(
+        {200: (verdicts.VerdictOut,)}, problems=(404, 409)
+    ),
+    ("/v1/verdicts/{verdict}", "get"): Operation({200: (verdicts.VerdictOut,)}, problems=(404,)),
     ("/v1/accounts/search", "post"): Operation(
         {200: (accounts.AccountOut,)}, body=(accounts.SearchIn,), problems=(404, *WITH_BODY)
     ),

@@ -16,16 +16,21 @@ from litestar.types import ControllerRouterHandler
 from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
-from . import problems, rewritten, ssf
+from . import policy, problems, rewritten, ssf
 from .api.accounts import AccountsApi
 from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
 from .api.messages import Messages
 from .api.recoveries import RecoveriesApi
+from .api.subjects import SubjectsApi
+from .api.verdicts import VerdictsApi
 from .console import operator as console_operator
 from .console.incidents import Console
 from .hooks.webhooks import probe, receive
 from .mailbox.router import router as mailbox
+from .oauth.authorize import Authorize
+from .oauth.metadata import metadata
+from .oauth.token import token
 from .openapi import Document
 from .pages.account import AccountPages
 from .pages.addresses import AddressPages
@@ -44,11 +49,7 @@ MAX_BODY = 50 * 1024 * 1024
 MAX_FORM = 64 * 1024
 
 HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    ),
+    policy.NAME: policy.policy(),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -68,8 +69,8 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(Messages, FactorsApi, IncidentsApi, RecoveriesApi, receive, probe),
-        *(healthz, readyz, metrics, key_set),
+        *(Messages, FactorsApi, IncidentsApi, RecoveriesApi, SubjectsApi, VerdictsApi),
+        *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(
@@ -84,7 +85,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     if running.signals is not None:
         handlers.append(ssf.router())
     if running.recovery is not None:
-        handlers += [AccountsApi, accounts_router(running)]
+        handlers += [AccountsApi, accounts_router(running), metadata, token]
     if running.dev:
         handlers += [mailbox(running), to_mailbox]
     app = Litestar(
@@ -128,7 +129,7 @@ def accounts_router(house: House) -> Router:
         "/",
         route_handlers=[
             *(SignUpPages, SignInPages, AccountPages),
-            *(AddressPages, FactorPages, RecoverPages),
+            *(AddressPages, FactorPages, RecoverPages, Authorize),
         ],
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},

@@ -33,6 +33,7 @@ MOST = 10_000  #: keys that are remembered
 _LOCK = 6_238_422
 
 _k = tables.api_keys
+_BINDINGS = ("scopes", "streams", "domains", "networks", "application")
 
 
 class KeyView(msgspec.Struct, frozen=True):
@@ -44,6 +45,7 @@ class KeyView(msgspec.Struct, frozen=True):
     streams: tuple[str, ...]
     domains: tuple[str, ...]
     networks: tuple[str, ...]
+    application: str
     created_at: Instant
     last_used_at: Instant | None
     expires_at: Instant | None
@@ -68,10 +70,14 @@ async def create(
     streams: Iterable[str] = (),
     domains: Iterable[str] = (),
     networks: Iterable[str] = (),
+    application: str = "",
     expires_at: Instant | None = None,
     by: str,
 ) -> str:
     """A new API key, returned once and kept as a keyed hash; a binding left out binds nothing.
+
+    Args:
+        application: the id of the one whose users it registers.
 
     Raises:
         Invalid: a domain or a network is none.
@@ -81,6 +87,7 @@ async def create(
         "streams": ",".join(streams),
         "domains": ",".join(grants.domain(one) for one in domains),
         "networks": ",".join(str(grants.network(one)) for one in networks),
+        "application": application,
     }
     key_id, key = await _insert(tx, keys, name, bound, expires_at)
     await audit.write(tx, by, "create_key", {"key": key_id, "until": expires_at, **bound})
@@ -97,7 +104,7 @@ async def rotate(tx: Tx, keys: KeyRing, name: str, overlap: Instant, *, by: str)
     """
     await _alone(tx)
     old = await _only(tx, name)
-    bound = {one: old[one] for one in ("scopes", "streams", "domains", "networks")}
+    bound = {one: old[one] for one in _BINDINGS}
     until, end = old["expires_at"], tx.now + overlap
     expires_at = None if until is None else tx.now + (until - old["created_at"])
     bound["line"] = old["line"] or old["id"]
@@ -130,6 +137,7 @@ async def listing(tx: Tx) -> list[KeyView]:
             split(row["streams"]),
             split(row["domains"]),
             split(row["networks"]),
+            row["application"],
             row["created_at"],
             row["last_used_at"],
             row["expires_at"],
@@ -297,6 +305,7 @@ def _grant(row: RowMapping) -> Grant:
         tuple(grants.network(one) for one in split(row["networks"])),
         row["expires_at"],
         row["line"] or row["id"],
+        row["application"],
     )
 
 

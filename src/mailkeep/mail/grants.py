@@ -23,7 +23,7 @@ class Scope(enum.StrEnum):
 
     SEND = "send"  #: hand mail in, over HTTP and SMTP
     READ = "read"  #: see what became of mail, and incidents
-    RECOVER = "recover"  #: start recoveries for the users of an application
+    RECOVER = "recover"  #: register the users of the application that it is bound to
     OPERATE = "operate"  #: act on incidents, and sign in at the console
 
 
@@ -36,6 +36,7 @@ class Grant(msgspec.Struct, frozen=True):
         networks: from which it may be used.
         expires_at: when it ends by itself.
         line: the same for a key and its successors: idempotency keys count for all of them.
+        application: whose users it registers; "": nobody's.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Grant(msgspec.Struct, frozen=True):
     networks: tuple[Network, ...] = ()
     expires_at: Instant | None = None
     line: str = ""
+    application: str = ""
 
     def may(self, scope: str) -> bool:
         """Whether it is for this."""

@@ -172,6 +172,7 @@ api_keys = Table(
     Column("expires_at", Micros),
     Column("revoked_at", Micros),
     Column("replaced_by", String(40)),
+    Column("application", String(40), nullable=False, server_default=""),
     Column("line", String(40)),  # the first key of those that followed each other; NULL: itself
 )
 

@@ -3,11 +3,15 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import RowMapping
 
+from mailkeep.accounts import applications
+from mailkeep.accounts import queries as accounts
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.services import Accounts
+from mailkeep.accounts.subjects import Subjects
 from mailkeep.base import tokens
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import record
@@ -66,6 +70,7 @@ class Context:
         self.database = database
         self.keys = keys
         self.accounts = accounts
+        self.subjects = Subjects(database, keys, accounts.classes)
         self.slow = slow
         self.intake = intake
         self.settings = settings
@@ -74,6 +79,18 @@ class Context:
         self._parties = parties
         self._graph = graph
         self._ailing = ailing
+
+    async def house_of(self, tx: Tx, account: str) -> House:
+        """Who writes to an account's owner: of a user of an application, about that one."""
+        view = await accounts.account(tx, account)
+        if not view.application:
+            return self.house
+        found = await applications.get(tx, view.application)
+        return msgspec.structs.replace(self.house, application=found.name, home=found.home)
+
+    def parties_of(self, providers: Collection[str]) -> list[str]:
+        """The parties behind providers, each once."""
+        return sorted({self._parties.get(name, name) for name in providers})
 
     @property
     def routes(self) -> tuple[RouteSettings, ...]:

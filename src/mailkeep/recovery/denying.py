@@ -19,6 +19,7 @@ from .ending import Ending
 from .events import RecoveryDenied
 from .holds import Holds
 from .types import LIVE, State
+from .verdicts import Verdicts
 
 LIFE = 7 * DAY  #: after which a notice stops nothing any more
 FREEZE = "denied"  #: why an account is frozen then; what a fresh proof ends
@@ -33,12 +34,14 @@ class Denying:
         context: the services of the room.
         ending: ends recoveries.
         holds: lengthens what a denial beyond the day's share cannot stop.
+        verdicts: taken back with their recoveries.
     """
 
-    def __init__(self, context: Context, ending: Ending, holds: Holds) -> None:
+    def __init__(self, context: Context, ending: Ending, holds: Holds, verdicts: Verdicts) -> None:
         self._context = context
         self._ending = ending
         self._holds = holds
+        self._verdicts = verdicts
 
     async def deny(self, secret: str, browser: str = "") -> None:
         """Whoever holds one of our mails says: this was not me.
@@ -95,6 +98,7 @@ class Denying:
         if acted and completed:
             await tx.run(update(_r).where(_r.c.id == row["id"]).values(why=FREEZE))
             await self._take_back(tx, account, row["ended_at"])
+            await self._verdicts.revoke(tx, row["id"], "denied")
         elif acted:
             await self._ending.end(tx, row["id"], "denied")
         elif row["state"] == State.HELD:

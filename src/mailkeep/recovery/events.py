@@ -64,7 +64,7 @@ class StoppedByFactor(Fact, frozen=True):
 
 @fact("recovery.completed")
 class RecoveryCompleted(Fact, frozen=True):
-    """A new password was written, by ``browser``.
+    """A new password was written, or a verdict made for an application, by ``browser``.
 
     ``risk``: how badly it fits the account's history, in nats. ``held``: after a hold.
     ``degraded``: both proofs went over one route, since no other stood.
@@ -162,4 +162,52 @@ class ProofVoided(Fact, frozen=True):
     account: str
     proof: str
     provider: str
+    why: str
+
+
+@fact("recovery.verdict_made")
+class VerdictMade(Fact, frozen=True):
+    """An owner's proofs became a verdict for the application that keeps the account.
+
+    ``factor``: proven, outstanding (the application must ask for it), or none (there is none).
+    """
+
+    verdict: str
+    recovery: str
+    account: str
+    application: str
+    factor: str
+
+
+@fact("recovery.verdict_handed_over")
+class VerdictHandedOver(Fact, frozen=True):
+    """The application took a verdict, and may act on it."""
+
+    verdict: str
+    account: str
+    application: str
+
+
+@fact("recovery.verdict_secured")
+class VerdictSecured(Fact, frozen=True):
+    """The application said that it acts on a verdict: password written, sessions ended."""
+
+    verdict: str
+    account: str
+    application: str
+
+
+@fact("recovery.verdict_revoked")
+class VerdictRevoked(Fact, frozen=True):
+    """A verdict counts for nothing any more.
+
+    ``why``: denied; frozen; or its code was shown by another application (another_application),
+    with another verifier (verifier) or redirect URI (redirect), or twice (replayed).
+    ``state``: how far it had come. ``secured``: the application must be told by other means.
+    """
+
+    verdict: str
+    account: str
+    application: str
+    state: str
     why: str

@@ -1,4 +1,5 @@
-"""Both proofs are back: judge them, ask for the factor, hold, and write the password.
+"""Both proofs are back: judge them, ask for the factor, hold, and write the password, or have a
+verdict made for the application that keeps the account.
 
 Attacks met here: a reader of one provider (two proofs over parties that the trust graph shows to be
 independent, judged again when they are used), a reader of the owner's mailbox (the second factor
@@ -19,6 +20,7 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Tx
 
 from . import mails, tables
+from .completing import Completing
 from .context import Context
 from .denying import FREEZE
 from .ending import TOLD_AT, Ending
@@ -26,7 +28,7 @@ from .events import RecoveryCompleted, StoppedByFactor
 from .holds import Holds, held_against
 from .notices import Notices
 from .proving import Proving
-from .types import LIVE, Progress, State
+from .types import LIVE, Handed, Progress, State
 
 _LANE = Lane(Way.RECOVERY)
 _r = tables.recoveries
@@ -44,17 +46,24 @@ class Finishing:
 
     Args:
         context: the services of the room.
-        proving, holds, ending, notices: its parts.
+        proving, holds, ending, notices, completing: its parts.
     """
 
     def __init__(
-        self, context: Context, proving: Proving, holds: Holds, ending: Ending, notices: Notices
+        self,
+        context: Context,
+        proving: Proving,
+        holds: Holds,
+        ending: Ending,
+        notices: Notices,
+        completing: Completing,
     ) -> None:
         self._context = context
         self.proving = proving
         self.holds = holds
         self.ending = ending
         self.notices = notices
+        self.completing = completing
 
     async def advance(self, origin: Origin) -> None:
         """Both proofs may be in this browser: where a recovery must wait, and no factor is asked
@@ -74,7 +83,8 @@ class Finishing:
                 return msgspec.structs.replace(progress, ended=ended)
             if progress.word != "both":
                 return progress
-            if not await accounts.has_password(tx, str(progress.account)):
+            ours = not progress.application
+            if ours and not await accounts.has_password(tx, str(progress.account)):
                 return msgspec.structs.replace(progress, passkeys_only=True)
             row = await tx.one(select(_r).where(_r.c.id == progress.recovery))
             if row is None or not progress.factor or progress.hold is not None:
@@ -113,11 +123,12 @@ class Finishing:
         error = await self._context.database.retrying(
             lambda tx: self._judged(tx, origin, None, lost=True)
         )
-        if error is not None:
+        if isinstance(error, MailkeepError):
             raise error
 
-    async def finish(self, password: str, typed: Typed | None, origin: Origin) -> None:
-        """Write a new password for the recovery of which this browser gave both proofs.
+    async def finish(self, password: str, typed: Typed | None, origin: Origin) -> Handed | None:
+        """Write a new password for the recovery of which this browser gave both proofs; where an
+        application keeps the account, return what takes the browser back to it.
 
         Args:
             typed: the answer to the question for a second factor, where it is asked.
@@ -135,8 +146,8 @@ class Finishing:
         if progress.word != "both":
             raise Conflict("give the link and the code of the two mails first")
         account = str(progress.account)
-        kept = None
-        if not progress.ahead:
+        kept = "" if progress.application and not progress.ahead else None
+        if not progress.ahead and not progress.application:
             async with context.database.read() as tx:
                 points = await accounts.contact_points(tx, account)
             kept = await context.accounts.passwords.make(
@@ -145,13 +156,14 @@ class Finishing:
         weighed = None
         if typed is not None and progress.factor:
             weighed = await context.accounts.factors.weigh(account, typed, _LANE)
-        error = await context.database.retrying(
+        done = await context.database.retrying(
             lambda tx: self._judged(tx, origin, weighed, kept=kept)
         )
-        if error is None and kept is None:
-            error = Conflict("nothing needs to be waited for any more; go on once again")
-        if error is not None:
-            raise error
+        if done is None and kept is None:
+            done = Conflict("nothing needs to be waited for any more; go on once again")
+        if isinstance(done, MailkeepError):
+            raise done
+        return done
 
     async def _judged(
         self,
@@ -161,12 +173,13 @@ class Finishing:
         *,
         kept: str | None = None,
         lost: bool = False,
-    ) -> MailkeepError | None:
+    ) -> MailkeepError | Handed | None:
         """One act: judge the proofs, prove the factor, hold or write. Returns what went wrong, so
-        that what was recorded about it is committed.
+        that what was recorded about it is committed; or what takes the browser back.
 
         Args:
-            kept: the hash of the new password; without it nothing is written.
+            kept: the hash of the new password, "" for an application's user; without it nothing is
+                written.
             lost: the factor is said to be lost: a hold takes its place, or nothing does.
         """
         browser = origin.browser
@@ -184,7 +197,7 @@ class Finishing:
         if await accounts.password_set_at(tx, account) > row["asked_at"]:
             await self.ending.end(tx, recovery, "password_changed")
             return Conflict("the password was changed since this was asked for; ask again")
-        point = await accounts.for_recovery(tx, row["address_key"])
+        point = await accounts.for_recovery(tx, row["address_key"], row["application"])
         if point is None or point.account != account:
             await self.ending.end(tx, recovery, "address_changed")
             return Conflict("the address was changed since this was asked for; ask again")
@@ -193,7 +206,7 @@ class Finishing:
             return refusal
         if progress.word == "held":
             return Conflict(_HELD)
-        if not await accounts.has_password(tx, account):
+        if not row["application"] and not await accounts.has_password(tx, account):
             return Conflict(_PASSKEYS)
         if progress.factor and not lost:
             wrong = await self._factor(tx, row, account, weighed)
@@ -207,23 +220,32 @@ class Finishing:
             await self.holds.begin(tx, row, origin, hold, found, factor=proved)
             return Conflict(_HELD)
         if kept is not None:
-            await self._write(tx, row, progress, origin, kept, found.score)
+            return await self._write(tx, row, given, progress, origin, kept, found.score)
         return None
 
     async def _write(
-        self, tx: Tx, row: RowMapping, progress: Progress, origin: Origin, kept: str, risk: float
-    ) -> None:
+        self,
+        tx: Tx,
+        row: RowMapping,
+        given: list[RowMapping],
+        progress: Progress,
+        origin: Origin,
+        kept: str,
+        risk: float,
+    ) -> Handed | None:
         context, recovery, account = self._context, str(row["id"]), str(row["account_id"])
         denied = await tx.value(
             select(func.max(_r.c.denied_at)).where(_r.c.account_id == account, _r.c.why == FREEZE)
         )
-        await context.accounts.passwords.write(tx, account, kept, by="recovery")
-        await context.accounts.sessions.end_all(tx, account, "recovery")
-        if progress.hold is not None and progress.hold.lost:
-            await context.accounts.factors.revoke_all(tx, account, "lost")
         if denied is not None and row["asked_at"] > denied:
             # Two fresh proofs: what a thief had when it was denied does not count among them.
             await context.accounts.thaw(tx, account, FREEZE)
+        handed = await self.completing.complete(
+            tx, row, given, kept, browser=origin.browser, factor=progress.bound
+        )
+        await context.accounts.sessions.end_all(tx, account, "recovery")
+        if progress.hold is not None and progress.hold.lost:
+            await context.accounts.factors.revoke_all(tx, account, "lost")
         # Who has shown all this is known from now on, and is not kept out by others' guesses.
         await context.accounts.welcome(tx, account, origin)
         await tx.run(
@@ -243,7 +265,8 @@ class Finishing:
             degraded=bool(row["degraded"]),
         )
         await record(context.database, tx, fact)
-        await self.notices.tell(tx, account, recovery, mails.completed)
+        await self.completing.tell(tx, row)
+        return handed
 
     async def _sound(self, tx: Tx, row: RowMapping, given: list[RowMapping]) -> Conflict | None:
         """Whether no party can read both proofs, over every provider that either was attempted

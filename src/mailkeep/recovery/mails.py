@@ -18,6 +18,17 @@ class House(msgspec.Struct, frozen=True):
 
     settings: RecoverySettings
     public_url: str
+    application: str = ""  # whose user is written to; "": an owner of an account of ours
+    home: str = ""  # where users of that application begin
+
+    @property
+    def account(self) -> str:
+        return f"your account at {self.application}" if self.application else "your account"
+
+    @property
+    def again(self) -> str:
+        """Where to ask anew."""
+        return (self.home or self.application) if self.application else self.page("/recover")
 
     def page(self, path: str, secret: str = "") -> str:
         """The address of a page, with a secret in its fragment."""
@@ -55,10 +66,6 @@ _LOST = (
     ", and says that your second factor is lost. Whoever reads your mail could say the same: if "
     "nobody stops this, every second factor is removed."
 )
-_STOPPED = (
-    "Somebody had the link and the code to reset the password of your account, and did not have "
-    "your second factor. The password is unchanged."
-)
 
 #: Writes a notice: (house, address, denial secret) to what the owner reads.
 Notice = Callable[[House, str, str], Content]
@@ -67,7 +74,7 @@ Notice = Callable[[House, str, str], Content]
 def proof(house: House, to: str, kind: ProofKind, secret: str, denial: str) -> Content:
     """One of the two mails of a recovery."""
     page = house.page("/recover/proof")
-    asked = "Somebody, perhaps you, asked to reset the password of your account."
+    asked = f"Somebody, perhaps you, asked to reset the password of {house.account}."
     if kind is ProofKind.LINK:
         subject = "Reset your password: the link"
         lines = [
@@ -120,7 +127,7 @@ def held(house: House, to: str, denial: str, length: Instant, *, lost: bool) -> 
         "Your password is about to be reset",
         [
             (
-                "Somebody has the link and the code to reset the password of your account"
+                f"Somebody has the link and the code to reset the password of {house.account}"
                 f"{_LOST if lost else '.'} The "
                 f"password can be changed after {span(length / SECOND)}, counted from when this "
                 "notice has left over two carriers, and not before."
@@ -140,7 +147,7 @@ def stopped(house: House, to: str, denial: str) -> Content:
         to,
         "Somebody could not reset your password",
         [
-            _STOPPED,
+            _stopped(house),
             (
                 "If this was you, try again with your authenticator app at hand. If not, somebody "
                 f"reads your mail: change the password of your mailbox, and tell us: "
@@ -156,11 +163,48 @@ def stopped_for_good(house: House, to: str, _denial: str) -> Content:
         to,
         "Somebody could not reset your password",
         [
-            f"{_STOPPED} That reset is over.",
+            f"{_stopped(house)} That reset is over.",
             (
                 "If this was you, ask again with your authenticator app at hand: "
-                f"{house.page('/recover')}\nIf not, somebody reads your mail: change the password "
+                f"{house.again}\nIf not, somebody reads your mail: change the password "
                 "of your mailbox."
+            ),
+        ],
+    )
+
+
+def handed_over(house: House, to: str, denial: str) -> Content:
+    """The notice after an application was told that an owner may set a new password there."""
+    return house.write(
+        to,
+        f"The password of {house.account} may be set anew",
+        [
+            (
+                f"With a link and a code from two mails somebody showed that {house.account} is "
+                f"theirs. {house.application} was told so, and lets them set a new password."
+            ),
+            (
+                f"This was not you? Say so: {house.page('/deny', denial)}\nWhat "
+                f"{house.application} has not acted on yet is taken back, and it is told. Then "
+                f"tell {house.application} yourself."
+            ),
+        ],
+    )
+
+
+def change_held(house: House, to: str, what: str, secret: str, until: str) -> Content:
+    """The notice that an application wants changed what would recover an account there."""
+    return house.write(
+        to,
+        f"A change of how {house.account} is recovered",
+        [
+            (
+                f"{house.application} wants changed how {house.account} is recovered: {what}. "
+                f"Until {until} UTC nothing changes."
+            ),
+            (
+                "If you asked for that, there is nothing to do. This was not you? Stop it: "
+                f"{house.page('/deny', secret)}"
             ),
         ],
     )
@@ -224,3 +268,10 @@ def _linked(line: str) -> str:
         ]
         out.append(" ".join(words))
     return "<br>".join(out)
+
+
+def _stopped(house: House) -> str:
+    return (
+        f"Somebody had the link and the code to reset the password of {house.account}, and did "
+        "not have your second factor. The password is unchanged."
+    )

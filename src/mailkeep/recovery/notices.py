@@ -7,7 +7,8 @@ kept until its arrival is reported all the same, since an account can be suspend
 from collections.abc import Set
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts.events import FactorReminderDue
+from mailkeep.accounts.events import FactorReminderDue, SubjectChangeHeld
+from mailkeep.base.clock import iso
 from mailkeep.events.types import Recorded
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Tx
@@ -44,13 +45,33 @@ class Notices:
         """
         out = []
         ways = [only for only in await self.ways(tx) if "".join(only) not in without]
+        house = await self._context.house_of(tx, account)
         for point in await accounts.contact_points(tx, account):
             for only in ways:
                 provider = "".join(only)
                 denial = await self._context.denial(tx, recovery, provider)
-                content = write(self._context.house, point.address, denial)
+                content = write(house, point.address, denial)
                 out.append((await self.mail(tx, content, only, sealed=True), provider))
         return out
+
+    async def on_change_held(self, tx: Tx, recorded: Recorded) -> None:
+        """An application wants changed what recovers a user: they are told where they were reached
+        so far, with a way to stop it (ASVS 6.3.7)."""
+        fact = recorded.fact
+        if not isinstance(fact, SubjectChangeHeld):
+            return
+        subjects = self._context.subjects
+        change = await subjects.held(tx, fact.account, fact.due)
+        if change is None:
+            return  # it has ended meanwhile
+        await subjects.told(tx, change)
+        house = await self._context.house_of(tx, fact.account)
+        until = iso(fact.due)[:16].replace("T", " ")
+        for point in await accounts.contact_points(tx, fact.account):
+            for only in await self.ways(tx):
+                secret = await subjects.stop_secret(tx, change, "".join(only))
+                content = mails.change_held(house, point.address, fact.what, secret, until)
+                await self.mail(tx, content, only, sealed=True)
 
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:
         """A factor was changed by who was signed in (ASVS 6.3.7)."""

@@ -131,7 +131,7 @@ class Planner:
     async def _open(self, tx: Tx, row: Row, minted: dict[ProofKind, Minted]) -> None:
         """Settle a fresh request: proofs on their way, or nothing."""
         context, recovery = self._context, row["id"]
-        point = await accounts.for_recovery(tx, row["address_key"])
+        point = await accounts.for_recovery(tx, row["address_key"], row["application"])
         account = None if point is None else point.account
         pair = await self._pair(tx, account)
         if pair is None and row["expires_at"] > tx.now:
@@ -245,7 +245,7 @@ class Planner:
     async def _replace(self, tx: Tx, of: Row, minted: dict[ProofKind, Minted]) -> None:
         """Mint anew what a route refused, or what was voided with a provider that was cut."""
         context, recovery = self._context, of["id"]
-        point = await accounts.for_recovery(tx, of["address_key"])
+        point = await accounts.for_recovery(tx, of["address_key"], of["application"])
         if point is None or point.account != of["account_id"]:
             return
         rows = await tx.all(select(_p).where(_p.c.recovery_id == recovery).order_by(_p.c.id))
@@ -297,7 +297,8 @@ class Planner:
         life = settings.link_life if kind is ProofKind.LINK else settings.code_life
         expires_at = tx.now + round(life * SECOND)
         denial = await context.denial(tx, recovery, provider)
-        content = mails.proof(context.house, point.address, kind, minted.secret, denial)
+        house = await context.house_of(tx, point.account)
+        content = mails.proof(house, point.address, kind, minted.secret, denial)
         message = await context.intake.accept(
             tx,
             context.intake.check(

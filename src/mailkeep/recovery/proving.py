@@ -135,14 +135,19 @@ class Proving:
         recovery = max(given, key=lambda one: len(given[one]))  # the first of equals: the newest
         kinds = given[recovery]
         both = len(kinds) == len(ProofKind)
-        account = next(iter(kinds.values()))["account_id"]
+        one = next(iter(kinds.values()))
+        account = one["account_id"]
         hold = await self._holds.view(tx, recovery, browser)
         bound = both and await accounts.has_factor(tx, account)
         lost = hold is not None and hold.lost
         bound = bound and not lost
         asked = bound and not (hold is not None and hold.factor)
         link, code = ProofKind.LINK.value in kinds, ProofKind.CODE.value in kinds
-        progress = Progress(recovery, account, link, code, factor=asked, bound=bound, hold=hold)
+        progress = Progress(
+            *(recovery, account, link, code, asked, bound),
+            hold=hold,
+            application=one["application"],
+        )
         return progress, list(kinds.values())
 
     async def ended(self, tx: Tx, browser: str) -> str | None:
@@ -262,5 +267,10 @@ class Proving:
 def _proof_and_recovery() -> Select[Any]:
     """Proofs, each with what its recovery says."""
     return select(
-        _p, _r.c.state, _r.c.account_id, _r.c.asked_by, _r.c.expires_at.label("recovery_expires")
+        _p,
+        _r.c.state,
+        _r.c.account_id,
+        _r.c.asked_by,
+        _r.c.application,
+        _r.c.expires_at.label("recovery_expires"),
     ).join(_r, _r.c.id == _p.c.recovery_id)

@@ -8,9 +8,9 @@ from mailkeep.store.database import Database, Tx
 
 from . import tables
 from .events import RecoveryVoided
-from .types import UNDER_WAY, State
+from .types import UNDER_WAY, State, VerdictState
 
-_r, _p = tables.recoveries, tables.proofs
+_r, _p, _v = tables.recoveries, tables.proofs, tables.verdicts
 
 
 async def void_every_recovery(database: Database, tx: Tx) -> int:
@@ -27,6 +27,9 @@ async def void_every_recovery(database: Database, tx: Tx) -> int:
         .where(under_way)
         .values(state=State.VOID.value, why="restored", ended_at=tx.now, due_at=None)
     )
+    # A code, or a token, that was used after the copy was made would be good a second time.
+    takable = _v.c.state.in_([VerdictState.MADE.value, VerdictState.HANDED_OVER.value])
+    await tx.run(update(_v).where(takable).values(state=VerdictState.REVOKED.value, why="restored"))
     told = [row for row in rows if row["account_id"] is not None]
     await record(
         database, tx, *(RecoveryVoided(row["id"], row["account_id"], "restored") for row in told)

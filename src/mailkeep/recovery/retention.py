@@ -9,7 +9,7 @@ from mailkeep.store.database import Tx
 from . import tables
 from .types import State
 
-_r = tables.recoveries
+_r, _q = tables.recoveries, tables.verdict_requests
 
 
 async def forget_recoveries(tx: Tx, before: Instant, limit: int) -> int:
@@ -30,3 +30,9 @@ async def _forget(tx: Tx, before: Instant, limit: int, states: tuple[State, ...]
         .limit(limit)
     )
     return await tx.run(delete(_r).where(_r.c.id.in_(old)))
+
+
+async def forget_requests(tx: Tx, before: Instant, limit: int) -> int:
+    """Forget what browsers were sent here for before an instant; returns how many."""
+    old = select(_q.c.id).where(_q.c.expires_at < before).order_by(_q.c.id).limit(limit)
+    return await tx.run(delete(_q).where(_q.c.id.in_(old)))

@@ -24,6 +24,7 @@ from mailkeep.store.database import Tx
 
 from . import policy, tables
 from .change_notices import ChangeNotices
+from .completing import Completing
 from .context import REFUSED, Context
 from .denying import Denying
 from .ending import Ending
@@ -33,7 +34,8 @@ from .holds import Holds
 from .notices import Notices
 from .planning import Planner
 from .proving import Proving
-from .types import LIVE, UNDER_WAY, Progress, State
+from .types import LIVE, UNDER_WAY, Handed, Progress, State
+from .verdicts import Verdicts
 
 _r, _p = tables.recoveries, tables.proofs
 
@@ -50,14 +52,19 @@ class Recovery:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.settings = context.settings
+        self.subjects = context.subjects
         self.awake = asyncio.Event()  #: set when the planner has something to look at
         self.planner = Planner(context)
         self.notices = Notices(context)
         self.ending = Ending(context, self.notices)
         self.holds = Holds(context, self.notices)
         self.proving = Proving(context, self.holds)
-        self._finishing = Finishing(context, self.proving, self.holds, self.ending, self.notices)
-        self._denying = Denying(context, self.ending, self.holds)
+        self.verdicts = Verdicts(context)
+        completing = Completing(context, self.notices, self.verdicts)
+        self._finishing = Finishing(
+            *(context, self.proving, self.holds, self.ending, self.notices, completing)
+        )
+        self._denying = Denying(context, self.ending, self.holds, self.verdicts)
         self.change_notices = ChangeNotices(context, self.notices)
 
     def possible(self) -> bool:
@@ -66,15 +73,18 @@ class Recovery:
         names = [route.provider for route in context.routes]
         return policy.plan(context.routes, names, context.independent, 0.0) is not None
 
-    async def ask(self, address: str, *, browser: str, network: str) -> None:
+    async def ask(self, address: str, *, browser: str, network: str, application: str = "") -> None:
         """Somebody asks for a reset. The work and the reply are the same for every address.
+
+        Args:
+            application: whose user is meant; "": the owner of an account of ours.
 
         Raises:
             Invalid: it is no address; that tells nothing about accounts.
         """
         key = self._context.accounts.address_key(addresses.parse(address))
         async with self._context.database.write() as tx:
-            await self._ask(tx, key, browser, network)
+            await self._ask(tx, key, browser, network, application)
         self.awake.set()
 
     async def start_for(self, address: str, *, by: str) -> str:
@@ -96,7 +106,9 @@ class Recovery:
         self.awake.set()
         return recovery
 
-    async def _ask(self, tx: Tx, key: str, browser: str, network: str) -> str:
+    async def _ask(
+        self, tx: Tx, key: str, browser: str, network: str, application: str = ""
+    ) -> str:
         settings = self.settings
         window = round(settings.window * SECOND)
         # Over the limit the reply is the same, and the row is not looked at.
@@ -115,6 +127,7 @@ class Recovery:
                 due_at=tx.now if heard else None,
                 factor_tries=0,
                 why=None if heard else "network_limit",
+                application=application,
             )
         )
         return recovery
@@ -127,9 +140,9 @@ class Recovery:
         """See ``Finishing.progress``."""
         return await self._finishing.progress(origin)
 
-    async def finish(self, password: str, typed: Typed | None, *, origin: Origin) -> None:
+    async def finish(self, password: str, typed: Typed | None, *, origin: Origin) -> Handed | None:
         """See ``Finishing.finish``."""
-        await self._finishing.finish(password, typed, origin)
+        return await self._finishing.finish(password, typed, origin)
 
     async def ask_factor(self, origin: Origin) -> str:
         """See ``Finishing.ask``."""

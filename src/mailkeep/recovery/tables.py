@@ -39,6 +39,7 @@ recoveries = Table(
     Column("denied_at", Micros),
     Column("ended_at", Micros),
     Column("why", String(24)),
+    Column("application", String(40), nullable=False, server_default=""),  # "": our own accounts
     Column("degraded", Boolean, nullable=False, server_default=false()),  # over one route alone
 )
 # What the planner looks for; everything else is not in it.
@@ -154,3 +155,47 @@ suspicions = Table(
     Column("hypothesis", String(40), primary_key=True),
     Column("since", Micros, nullable=False),
 )
+
+# An application sent a browser here (RFC 6749 section 4.1.1), and wants it back with a verdict.
+verdict_requests = Table(
+    "verdict_requests",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("application", String(40), nullable=False),
+    Column("browser", String(48), nullable=False, index=True),
+    Column("redirect_uri", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("challenge", String(64), nullable=False),
+    Column("expires_at", Micros, nullable=False),
+    Column("used_at", Micros),
+)
+
+# What was proved, for an application that keeps its own accounts.
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", String(40), primary_key=True),  # the ID token's jti
+    Column("application", String(40), nullable=False),
+    Column("account_id", String(40), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column(
+        "recovery_id",
+        String(40),
+        ForeignKey("recoveries.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("state", String(12), nullable=False),
+    Column("why", String(24)),
+    Column("factor", String(12), nullable=False),
+    Column("proofs", Text, nullable=False),  # JSON: what came over which parties
+    Column("redirect_uri", Text, nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("challenge", String(64), nullable=False),
+    Column("code", String(64), nullable=False, unique=True),  # keyed hash
+    Column("token", String(64), unique=True),  # keyed hash
+    Column("made_at", Micros, nullable=False),
+    Column("handed_at", Micros),
+    Column("secured_at", Micros),
+)
+Index("ix_verdicts_account_id", verdicts.c.account_id)

@@ -1,10 +1,12 @@
 """Words and settings of the recovery room."""
 
 import enum
+from typing import Any
 
 import msgspec
 
 from mailkeep.base.clock import DAY, HOUR, MINUTE, Instant
+from mailkeep.base.secret import Secret
 
 
 class State(enum.StrEnum):
@@ -14,7 +16,7 @@ class State(enum.StrEnum):
     OPEN = "open"  #: its proofs are on their way, or back
     HELD = "held"  #: both proofs are back, and its owner has time to stop it
     NOTHING = "nothing"  #: no account, or a limit was reached: nothing was mailed
-    COMPLETED = "completed"  #: a new password was written
+    COMPLETED = "completed"  #: a new password was written, or a verdict made
     VOID = "void"  #: it can no longer be completed
 
 
@@ -35,6 +37,15 @@ class ProofKind(enum.StrEnum):
 
     LINK = "link"  #: 130 bits in a link's fragment, also typeable
     CODE = "code"  #: 40 bits to type, good only where its recovery is known already
+
+
+class VerdictState(enum.StrEnum):
+    """Where a verdict stands."""
+
+    MADE = "made"  #: its code is with the browser; nobody was told anything
+    HANDED_OVER = "handed_over"  #: its application has the ID token, and may act on it
+    SECURED = "secured"  #: its application has said that it acts: nothing takes it back any more
+    REVOKED = "revoked"  #: it counts for nothing
 
 
 class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,6 +155,7 @@ class Progress(msgspec.Struct, frozen=True):
         may_lose: the factor may be said to be lost.
         passkeys_only: the account has no password, and a reset gives it none.
         ended: why the recovery that this browser held is over, where it needs to be told.
+        application: whose user it is about; "": an account of ours.
     """
 
     recovery: str | None = None
@@ -158,6 +170,11 @@ class Progress(msgspec.Struct, frozen=True):
     passkeys_only: bool = False
     hold: HoldView | None = None
     ended: str | None = None
+    application: str = ""
+
+    def brings(self, application: str) -> bool:
+        """Whether this browser has shown both proofs for a user of an application."""
+        return self.both and self.application == application
 
     @property
     def both(self) -> bool:
@@ -185,3 +202,52 @@ class Outcomes(msgspec.Struct, frozen=True):
     stopped_by_factor: int
     completed: int
     denied: int
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What an application sent a browser here for (RFC 6749 section 4.1.1, RFC 7636).
+
+    Attributes:
+        challenge: of the code's verifier, by S256.
+    """
+
+    application: str
+    redirect_uri: str
+    state: str
+    nonce: str
+    challenge: str
+
+
+class Handed(msgspec.Struct, frozen=True):
+    """What a browser takes back to its application."""
+
+    redirect_uri: str
+    state: str
+    code: Secret
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A verdict as its application takes it, once.
+
+    Attributes:
+        claims: of the ID token, to be signed.
+        token: with which the application says that it acts on it.
+        seconds: for so long.
+    """
+
+    claims: dict[str, Any]
+    token: Secret
+    seconds: int
+
+
+class VerdictView(msgspec.Struct, frozen=True):
+    """A verdict as its application may look it up."""
+
+    id: str
+    application: str
+    subject: str
+    state: VerdictState
+    why: str | None
+    made_at: Instant
+    handed_at: Instant | None
+    secured_at: Instant | None

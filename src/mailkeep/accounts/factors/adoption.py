@@ -5,7 +5,7 @@ later changes no yesterday.
 """
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from mailkeep.accounts import tables
 from mailkeep.base.clock import HOUR, Instant, iso
@@ -60,9 +60,9 @@ class Adoption:
 
 
 async def count(tx: Tx) -> list[tuple[str, str, int]]:
-    """Class, kind (also ``ALL`` and ``ANY``), and how many accounts there are of it now."""
+    """Class, kind (also ``ALL`` and ``ANY``), and how many accounts of ours there are of it now."""
     confirmed = select(_c.c.id).where(_c.c.account_id == _a.c.id, _c.c.confirmed_at.is_not(None))
-    alive = confirmed.exists()
+    alive = and_(_a.c.application == "", confirmed.exists())
     number = func.count(_a.c.id.distinct()).label("n")
     of_class = _a.c["class"]
     everyone = select(of_class, number).where(alive).group_by(of_class)

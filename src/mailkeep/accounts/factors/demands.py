@@ -222,8 +222,10 @@ def _has(kinds: Collection[Kind]) -> ColumnElement[bool]:
 
 
 def _confirmed() -> ColumnElement[bool]:
+    """Accounts of ours, of which an address was confirmed: what an application's users are asked
+    for is its own affair."""
     theirs = (_c.c.account_id == _a.c.id, _c.c.confirmed_at.is_not(None))
-    return select(_c.c.id).where(*theirs).exists()
+    return and_(_a.c.application == "", select(_c.c.id).where(*theirs).exists())
 
 
 def _exempt(now: Instant) -> ColumnElement[bool]:

@@ -8,8 +8,11 @@ button. Without the script it is typed.
 from litestar import Controller, Response, get, post
 from litestar.response import Redirect, Template
 
+from mailkeep.accounts import applications
 from mailkeep.base.clock import SECOND, iso
 from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotFound, NotSignedIn, TooMany
+from mailkeep.http.oauth import asking
+from mailkeep.http.policy import NAME, policy
 from mailkeep.recovery import mails
 from mailkeep.recovery.services import Recovery
 
@@ -54,7 +57,7 @@ class RecoverPages(Controller):
 
     @get("/recover/proof")
     async def proof_form(self, visit: Visit, house: House) -> Template:
-        return await _proof(visit, _recovery(house))
+        return await _proof(visit, house)
 
     @post("/recover/proof", status_code=200)
     async def prove(self, visit: Visit, house: House) -> Template | Redirect:
@@ -76,7 +79,7 @@ class RecoverPages(Controller):
             error = Conflict("type at least one of the two", field="long")
         await recovery.advance(visit.origin)
         if error is not None:
-            return await _proof(visit, recovery, error)
+            return await _proof(visit, house, error)
         return visit.go("/recover/proof")
 
     @post("/recover/factor/ask", status_code=200)
@@ -92,20 +95,24 @@ class RecoverPages(Controller):
             await recovery.lose(visit.origin)
         except Conflict as error:
             progress = await recovery.progress(visit.origin)
-            return await _proof(visit, recovery, None if progress.word == "held" else error)
+            return await _proof(visit, house, None if progress.word == "held" else error)
         return visit.go("/recover/proof")
 
     @post("/recover/finish", status_code=200)
     async def finish(self, visit: Visit, house: House) -> Template | Redirect:
         recovery = _recovery(house)
         try:
-            await recovery.finish(
+            handed = await recovery.finish(
                 visit.form.get("password", ""),
                 visit.typed("factor") if visit.answered("factor") else None,
                 origin=visit.origin,
             )
         except (Conflict, Invalid, NotSignedIn, TooMany) as error:
-            return await _proof(visit, recovery, error)
+            return await _proof(visit, house, error)
+        if handed is not None:
+            issuer = asking.issuer(house.public_url)
+            code = handed.code.reveal()
+            return visit.go(asking.back(handed.redirect_uri, issuer, handed.state, code=code))
         return visit.go("/recover/done")
 
     @get("/recover/done")
@@ -122,17 +129,33 @@ class RecoverPages(Controller):
         recovery, secret = _recovery(house), visit.form.get("secret", "")
         await recovery.deny(secret, visit.browser)
         await house.accounts.changes.deny(secret)
+        await recovery.subjects.stop(secret)
         return visit.page("deny", said=True, freeze=_freeze(recovery))
 
 
-async def _proof(visit: Visit, recovery: Recovery, error: MailkeepError | None = None) -> Template:
-    """The page that says how far this browser has come."""
+async def _proof(visit: Visit, house: House, error: MailkeepError | None = None) -> Template:
+    """The page that says how far this browser has come, and for whom.
+
+    For a user of an application the last form leads back there, so the browser must be let.
+    """
+    recovery = _recovery(house)
     progress = await recovery.progress(visit.origin)
     hold = progress.hold
+    application, headers = None, {}
+    async with house.database.read() as tx:
+        asked = await recovery.verdicts.asked(tx, visit.browser, progress.application)
+        if progress.application or (asked is not None and progress.word == "none"):
+            whose = progress.application or (asked.application if asked else "")
+            application = await applications.get(tx, whose)
+    if application is not None and asked is not None:
+        headers = {NAME: policy(forms=applications.origins([asked.redirect_uri]))}
     return visit.page(
         "proof",
         error=error,
         progress=progress,
+        application=application,
+        sent=asked is not None,
+        headers=headers,
         length="" if hold is None else mails.span(hold.length / SECOND),
         until="" if hold is None or hold.until is None else iso(hold.until),
         latest="" if hold is None else iso(hold.latest),

@@ -176,7 +176,13 @@ class Visit:
             return None
 
     def page(
-        self, name: str, *, error: MailkeepError | None = None, status: int = 200, **context: Any
+        self,
+        name: str,
+        *,
+        error: MailkeepError | None = None,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **context: Any,
     ) -> Template:
         """A page; with an error it says so, beside the field at fault, and has its status."""
         given = {key: value for key, value in self.form.items() if key in {"address"}}
@@ -185,6 +191,7 @@ class Visit:
             context={"error": error, "given": given, **context},
             status_code=status if error is None else error.status,
             cookies=self._cookies,
+            headers=dict(headers or {}),
         )
 
     def json(self, text: str) -> Response[str]:

@@ -1,0 +1,1 @@
+"""Password recovery through Mailkeep, for ``django.contrib.auth`` and django-allauth."""

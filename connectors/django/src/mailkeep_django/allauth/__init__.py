@@ -1,0 +1,39 @@
+"""For django-allauth: where its users are reached, and the second factors that it keeps."""
+
+from typing import Any
+
+from django.apps import apps
+from django.db import transaction
+
+
+def addresses(user: Any) -> list[str]:
+    """The addresses that allauth has seen verified, the primary one first."""
+    model: Any = apps.get_model("account", "EmailAddress")
+    found = model.objects.filter(user=user, verified=True).order_by("-primary", "pk")
+    return [one.email for one in found]
+
+
+class Factors:
+    """TOTP and saved codes of ``allauth.mfa``. A security key cannot be asked for here: who has
+    nothing else is told so, and nothing is written."""
+
+    def enabled(self, user: Any) -> bool:
+        """Whether the user has any, security keys included."""
+        return apps.is_installed("allauth.mfa") and self._of(user).exists()
+
+    def check(self, user: Any, code: str) -> bool:
+        """Whether a code of an app, or a saved one, is right; uses it up."""
+        code = "".join(code.split())
+        if not code:
+            return False
+        with transaction.atomic():
+            return any(
+                one.wrap().validate_code(code)
+                for one in self._of(user).filter(type__in=("totp", "recovery_codes"))
+            )
+
+    def _of(self, user: Any) -> Any:
+        model: Any = apps.get_model("mfa", "Authenticator")
+        # Saved codes are left when the last app is removed, and are no factor by themselves.
+        found = model.objects.filter(user=user)
+        return found if found.exclude(type="recovery_codes").exists() else model.objects.none()

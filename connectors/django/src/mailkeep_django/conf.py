@@ -1,0 +1,75 @@
+"""The ``MAILKEEP`` setting."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+_DEFAULTS: dict[str, Any] = {
+    "ADDRESSES": "mailkeep_django.conf.addresses",
+    "FACTORS": "mailkeep_django.conf.NoFactors",
+    "REGISTER": True,
+    "TIMEOUT": 10,
+}
+_NEEDED = ("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "API_KEY")
+
+
+class Factors(Protocol):
+    """The second factors that the site keeps."""
+
+    def enabled(self, user: Any) -> bool:
+        """Whether the user has one."""
+        ...
+
+    def check(self, user: Any, code: str) -> bool:
+        """Whether a code of one is right; uses it up."""
+        ...
+
+
+class NoFactors:
+    """A site without second factors."""
+
+    def enabled(self, user: Any) -> bool:
+        """Never."""
+        del user
+        return False
+
+    def check(self, user: Any, code: str) -> bool:
+        """Never: where Mailkeep says that one is outstanding, nothing is written."""
+        del user, code
+        return False
+
+
+def get(name: str) -> Any:
+    """A setting. Raises ``ImproperlyConfigured`` where one that is needed is missing."""
+    given: dict[str, Any] = getattr(settings, "MAILKEEP", {})
+    unknown = given.keys() - {*_NEEDED, *_DEFAULTS}
+    if unknown:
+        raise ImproperlyConfigured(f"MAILKEEP: no setting {', '.join(sorted(unknown))}")
+    if name in _NEEDED and not given.get(name):
+        raise ImproperlyConfigured(f"MAILKEEP: {name} is missing")
+    return given.get(name, _DEFAULTS.get(name))
+
+
+def issuer() -> str:
+    """Mailkeep's own name."""
+    return str(get("ISSUER")).rstrip("/")
+
+
+def factors() -> Factors:
+    """The site's second factors."""
+    made: Factors = import_string(get("FACTORS"))()
+    return made
+
+
+def addresses_of(user: Any) -> list[str]:
+    """Where a user is reached."""
+    found: Iterable[str] = import_string(get("ADDRESSES"))(user)
+    return [one for one in found if one]
+
+
+def addresses(user: Any) -> list[str]:
+    """The one address that ``django.contrib.auth`` keeps."""
+    return [getattr(user, user.get_email_field_name(), "")]

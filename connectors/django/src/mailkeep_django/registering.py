@@ -1,0 +1,93 @@
+"""Users are registered with Mailkeep: as they are saved, and all of them by a command."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models.signals import post_delete, post_save
+
+from . import client, conf
+from .client import Refused
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+
+
+def listen() -> None:
+    """Register a user when they are saved, and have one forgotten who is deleted."""
+    users: Any = get_user_model()
+    post_save.connect(on_saved, sender=users, dispatch_uid="mailkeep_saved")
+    post_delete.connect(on_deleted, sender=users, dispatch_uid="mailkeep_deleted")
+
+
+def described(user: Any) -> dict[str, Any] | None:
+    """A user as Mailkeep is told; None for one who is not reached anywhere."""
+    addresses = conf.addresses_of(user)
+    if not addresses or not user.is_active:
+        return None
+    factor = "kept_there" if conf.factors().enabled(user) else "none"
+    return {"subject": str(user.pk), "addresses": addresses[:5], "factor": factor}
+
+
+def on_saved(
+    instance: Any, update_fields: Iterable[str] | None = None, raw: bool = False, **_: Any
+) -> None:
+    """After the commit: what is rolled back was never so."""
+    if raw or not conf.get("REGISTER"):
+        return
+    if update_fields is not None and set(update_fields) <= {"last_login", "password"}:
+        return
+    transaction.on_commit(lambda: register_one(instance))
+
+
+def on_deleted(instance: Any, **_: Any) -> None:
+    """Forgotten here, forgotten there."""
+    if not conf.get("REGISTER"):
+        return
+    subject = str(instance.pk)
+
+    def forget() -> None:
+        try:
+            client.forget(subject)
+        except Refused as error:
+            if error.status != 404:
+                log.warning("mailkeep: user %s is not forgotten yet: %s", subject, error)
+
+    transaction.on_commit(forget)
+
+
+def register_one(user: Any) -> None:
+    """Register one user. Where that fails the site goes on; the command makes up for it."""
+    told = described(user)
+    if told is None:
+        return
+    try:
+        (result,) = client.register([told])
+    except Refused as error:
+        log.warning("mailkeep: user %s is not registered: %s", user.pk, error)
+        return
+    if result["status"] == "refused":
+        log.warning("mailkeep: user %s is refused: %s", user.pk, result["problem"]["detail"])
+
+
+def register_all() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Register every user; each subject with what became of it. Raises ``Refused``."""
+    users: Any = get_user_model()
+    batch: list[dict[str, Any]] = []
+    for user in users._default_manager.order_by("pk").iterator(chunk_size=BATCH):
+        told = described(user)
+        if told is not None:
+            batch.append(told)
+        if len(batch) == BATCH:
+            yield from _send(batch)
+            batch = []
+    if batch:
+        yield from _send(batch)
+
+
+def _send(batch: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    results = client.register(batch)
+    yield from zip((one["subject"] for one in batch), results, strict=True)

@@ -1,0 +1,217 @@
+"""Applications that keep their own user table: registered, given a secret, known by it.
+
+Security: an application's secret proves to us who takes a verdict (RFC 6749 section 2.3); it is
+kept as a keyed hash. Where a browser may be sent is compared character by character (RFC 9700
+section 2.1): no pattern, no path below, no other port.
+"""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
+
+import msgspec
+from sqlalchemy import insert, select, update
+from sqlalchemy.engine import RowMapping
+
+from mailkeep.base.clock import Instant
+from mailkeep.base.errors import Conflict, Invalid, NotFound, NotSignedIn
+from mailkeep.base.ids import new_id
+from mailkeep.base.keys import KeyRing
+from mailkeep.events import audit
+from mailkeep.store.database import Tx
+
+from . import tables
+
+_a = tables.applications
+_PURPOSE = "application secret"
+_LONGEST = 500  #: characters of a URL
+_MOST = 20  #: redirect URIs
+_LOOKED_AT = 200  #: characters of a secret that is presented
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class ApplicationView(msgspec.Struct, frozen=True):
+    """An application without its secret.
+
+    Attributes:
+        redirects: where a browser may be sent with a verdict's code.
+        home: where its users begin a recovery; "" when it has not said.
+    """
+
+    id: str
+    name: str
+    redirects: tuple[str, ...]
+    home: str
+    created_at: Instant
+    secret_at: Instant
+    revoked_at: Instant | None
+
+
+async def add(
+    tx: Tx, keys: KeyRing, name: str, redirects: Sequence[str], *, home: str = "", by: str
+) -> tuple[ApplicationView, str]:
+    """Register an application; returns it with its secret, which is shown once.
+
+    Raises:
+        Invalid: a name or a URI cannot be used.
+        Conflict: there is one of that name.
+    """
+    name = name.strip()
+    if not 0 < len(name) <= 80 or not name.isprintable():
+        raise Invalid("a name has 1 to 80 characters", field="name")
+    kept = tuple(dict.fromkeys(redirect(one) for one in redirects))
+    if not 0 < len(kept) <= _MOST:
+        raise Invalid(f"say 1 to {_MOST} redirect URIs", field="redirect")
+    home = redirect(home, field="home") if home else ""
+    if await tx.value(select(_a.c.id).where(_a.c.name == name)) is not None:
+        raise Conflict(f"there is an application called {name!r}")
+    application, secret = new_id("app", tx.now), _secret()
+    await tx.run(
+        insert(_a).values(
+            id=application,
+            name=name,
+            secret=_hash(keys, secret),
+            redirects="\n".join(kept),
+            home=home,
+            created_at=tx.now,
+            secret_at=tx.now,
+        )
+    )
+    entry = {"application": application, "redirects": kept, "home": home}
+    await audit.write(tx, by, "add_application", entry)
+    return await get(tx, application), secret
+
+
+async def change(
+    tx: Tx, name: str, *, redirects: Sequence[str] = (), home: str | None = None, by: str
+) -> ApplicationView:
+    """Say anew where an application's browsers may be sent; what is left out stays.
+
+    Raises:
+        NotFound: no such application.
+        Invalid: a URI cannot be used.
+    """
+    found = await named(tx, name)
+    values: dict[str, str] = {}
+    if redirects:
+        values["redirects"] = "\n".join(dict.fromkeys(redirect(one) for one in redirects))
+    if home is not None:
+        values["home"] = redirect(home, field="home") if home else ""
+    if values:
+        await tx.run(update(_a).where(_a.c.id == found.id).values(**values))
+        await audit.write(tx, by, "change_application", {"application": found.id, **values})
+    return await get(tx, found.id)
+
+
+async def new_secret(tx: Tx, keys: KeyRing, name: str, *, by: str) -> str:
+    """A new secret in the place of the old one, which is good no more.
+
+    Raises:
+        NotFound: no such application.
+    """
+    found, secret = await named(tx, name), _secret()
+    await tx.run(
+        update(_a).where(_a.c.id == found.id).values(secret=_hash(keys, secret), secret_at=tx.now)
+    )
+    await audit.write(tx, by, "new_application_secret", {"application": found.id})
+    return secret
+
+
+async def revoke(tx: Tx, name: str, *, by: str) -> ApplicationView:
+    """No recovery begins for it any more, and it takes no verdict. Raises ``NotFound``."""
+    found = await named(tx, name)
+    if found.revoked_at is None:
+        await tx.run(update(_a).where(_a.c.id == found.id).values(revoked_at=tx.now))
+        await audit.write(tx, by, "revoke_application", {"application": found.id})
+    return await get(tx, found.id)
+
+
+async def listing(tx: Tx) -> list[ApplicationView]:
+    """Every application, the oldest first."""
+    return [_view(row) for row in await tx.all(select(_a).order_by(_a.c.id))]
+
+
+async def get(tx: Tx, application: str) -> ApplicationView:
+    """The application of that id, revoked or not. Raises ``NotFound``."""
+    row = await tx.one(select(_a).where(_a.c.id == application))
+    if row is None:
+        raise NotFound("no such application")
+    return _view(row)
+
+
+async def named(tx: Tx, name: str) -> ApplicationView:
+    """The application of that name or id. Raises ``NotFound``."""
+    row = await tx.one(select(_a).where((_a.c.name == name) | (_a.c.id == name)))
+    if row is None:
+        raise NotFound("no such application")
+    return _view(row)
+
+
+async def hold(tx: Tx, application: str) -> None:
+    """Hold an application's row to the end of the transaction: what is registered for it is
+    decided one after the other. Before any of its accounts."""
+    await tx.one(select(_a.c.id).where(_a.c.id == application).with_for_update())
+
+
+async def authenticate(tx: Tx, keys: KeyRing, application: str, secret: str) -> ApplicationView:
+    """The application that presents its id and secret (RFC 6749 section 2.3.1).
+
+    Raises:
+        NotSignedIn: unknown, wrong or revoked: the same words.
+    """
+    row = await tx.one(
+        select(_a).where(
+            _a.c.id == application[:40],
+            _a.c.secret == _hash(keys, secret[:_LOOKED_AT]),
+            _a.c.revoked_at.is_(None),
+        )
+    )
+    if row is None:
+        raise NotSignedIn("no application has this id and this secret")
+    return _view(row)
+
+
+def redirect(uri: str, *, field: str = "redirect") -> str:
+    """A URI to which a browser may be sent: https, or loopback for development.
+
+    Raises:
+        Invalid: it cannot be one; no fragment (RFC 6749 section 3.1.2), no name or password in it.
+    """
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError as error:
+        raise Invalid("this is no URI", field=field) from error
+    plain = uri.isascii() and uri.isprintable() and not set(uri) & set(' "<>\\^`{|}')
+    if not plain or len(uri) > _LONGEST or not parts.hostname or port == 0:
+        raise Invalid("this is no URI that a browser can be sent to", field=field)
+    if parts.fragment or uri.endswith("#") or "@" in parts.netloc:
+        raise Invalid("no fragment, and no name before the host", field=field)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        raise Invalid("say https://…; http is for loopback only", field=field)
+    return uri
+
+
+def origins(uris: Iterable[str]) -> tuple[str, ...]:
+    """The origins of URIs that were registered, as a Content-Security-Policy names them."""
+    return tuple(dict.fromkeys(f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, uris)))
+
+
+def _secret() -> str:
+    return f"mks_{secrets.token_urlsafe(32)}"
+
+
+def _hash(keys: KeyRing, secret: str) -> str:
+    return keys.lookup_hash(_PURPOSE, secret)
+
+
+def _view(row: RowMapping) -> ApplicationView:
+    return ApplicationView(
+        row["id"],
+        row["name"],
+        tuple(row["redirects"].split("\n")),
+        row["home"],
+        row["created_at"],
+        row["secret_at"],
+        row["revoked_at"],
+    )

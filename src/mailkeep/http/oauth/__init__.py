@@ -1,0 +1,1 @@
+"""OpenID Connect for applications that keep their own accounts: the authorisation code flow."""

@@ -1,0 +1,128 @@
+"""What an application asks when it sends a browser here, read and refused (pure).
+
+RFC 6749 section 4.1, OpenID Connect Core section 3.1.2, RFC 7636, RFC 9207, RFC 9700.
+
+Attack met here: whoever gets a browser sent to a place of theirs reads the code. So nothing is sent
+anywhere before the redirect URI is known to be one that the application registered, character by
+character; until then an error is a page of ours.
+"""
+
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlencode
+
+import msgspec
+
+from mailkeep.base.errors import Invalid
+from mailkeep.recovery.claims import is_challenge
+from mailkeep.recovery.types import Asked
+
+AUTHORIZE = "/oauth/authorize"
+TOKEN = "/oauth/token"  # noqa: S105 (a path)
+LONGEST = 1024  #: characters of one parameter
+#: What is read, and carried by the form to the POST that acts on it.
+CARRIED = (
+    *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce"),
+    *("code_challenge", "code_challenge_method", "prompt", "request", "request_uri"),
+)
+
+
+class Refused(Exception):
+    """The application is told, by the browser that goes back to it (RFC 6749 section 4.1.2.1)."""
+
+    def __init__(self, error: str, why: str, redirect_uri: str, state: str) -> None:
+        super().__init__(why)
+        self.error = error
+        self.redirect_uri = redirect_uri
+        self.state = state
+
+
+def read(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The parameters that we know; those that we do not are ignored (RFC 6749 section 3.1).
+
+    Raises:
+        Invalid: one stands there twice, or is too long.
+    """
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in CARRIED:
+            continue
+        if name in found:
+            raise Invalid(f"{name} stands there twice", field=name)
+        if len(value) > LONGEST:
+            raise Invalid(f"{name} is too long", field=name)
+        if value:  # an empty one counts as left out, there too
+            found[name] = value
+    return found
+
+
+def where(given: dict[str, str], redirects: Sequence[str]) -> str:
+    """The redirect URI, when it is one that the application registered.
+
+    Raises:
+        Invalid: it is not; the browser must not be sent there.
+    """
+    uri = given.get("redirect_uri", "")
+    if uri not in redirects:
+        raise Invalid("the application sent you with an address that it has not registered")
+    return uri
+
+
+def check(given: dict[str, str], application: str, redirect_uri: str) -> Asked:
+    """What is asked, checked.
+
+    Args:
+        application, redirect_uri: as they were found to be.
+
+    Raises:
+        Refused: the application is told why.
+    """
+    state = given.get("state", "")
+
+    def refuse(error: str, why: str) -> Refused:
+        return Refused(error, why, redirect_uri, state)
+
+    for name in ("request", "request_uri"):
+        if name in given:
+            raise refuse(f"{name}_not_supported", f"{name} is not taken here")
+    if given.get("response_type") != "code":
+        raise refuse("unsupported_response_type", "say response_type=code")
+    if given.get("response_mode", "query") != "query":
+        raise refuse("invalid_request", "say response_mode=query, or nothing")
+    if "openid" not in given.get("scope", "").split():
+        raise refuse("invalid_scope", "say scope=openid")
+    if "none" in given.get("prompt", "").split():
+        # OpenID Connect Core section 3.1.2.6: nobody is signed in here, so nothing goes by itself.
+        raise refuse("interaction_required", "a recovery needs its owner")
+    # Never `plain`, and never nothing (RFC 9700 section 2.1.1).
+    if given.get("code_challenge_method") != "S256":
+        raise refuse("invalid_request", "say code_challenge_method=S256")
+    challenge = given.get("code_challenge", "")
+    if not is_challenge(challenge):
+        raise refuse("invalid_request", "code_challenge is none by S256")
+    return Asked(application, redirect_uri, state, given.get("nonce", ""), challenge)
+
+
+def back(redirect_uri: str, issuer: str, state: str, **words: str) -> str:
+    """Where the browser goes, with what it carries; who sent it is named (RFC 9207)."""
+    carried = dict(words)
+    if state:
+        carried["state"] = state
+    carried["iss"] = issuer
+    return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(carried)}"
+
+
+def issuer(public_url: str) -> str:
+    """Our own name (OpenID Connect Core section 2, ``iss``)."""
+    return public_url.rstrip("/")
+
+
+class Hint(msgspec.Struct, frozen=True):
+    """An address to write into the form; whoever sent it may have made it up."""
+
+    address: str = ""
+
+
+def hint(pairs: Iterable[tuple[str, str]]) -> Hint:
+    """``login_hint``, where it may be an address."""
+    found = next((value for name, value in pairs if name == "login_hint"), "")
+    return Hint(found if len(found) <= 320 and "@" in found and found.isprintable() else "")

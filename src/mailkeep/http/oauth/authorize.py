@@ -1,0 +1,117 @@
+"""``/oauth/authorize``: an application sends a browser here, to come back with a verdict.
+
+Opening it begins nothing, as everywhere: the address is typed, or was filled in by the application
+and is looked at by a person, who presses the button.
+
+Attack met here: another site sends somebody's browser here with a challenge and a state of its own.
+It gains nothing: the code goes to the application that registered the redirect URI, in the browser
+that showed both proofs, and the application knows that it did not send that browser.
+"""
+
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.response import Redirect, Template
+
+from mailkeep.accounts import applications
+from mailkeep.accounts.applications import ApplicationView
+from mailkeep.base.errors import Invalid, NotFound
+from mailkeep.http.pages.visit import House, Visit
+from mailkeep.http.policy import NAME, policy
+from mailkeep.http.port import Incoming
+from mailkeep.recovery.services import Recovery
+from mailkeep.recovery.types import Asked
+
+from . import asking
+from .asking import Refused
+
+
+class Authorize(Controller):
+    """The form, and what it begins."""
+
+    path = asking.AUTHORIZE
+    include_in_schema = False
+
+    @get("/")
+    async def form(self, request: Incoming, visit: Visit, house: House) -> Template | Redirect:
+        pairs = list(request.query_params.multi_items())
+        try:
+            given, application, asked = await _asked(house, pairs)
+        except Refused as refused:
+            return _back(visit, house, refused)
+        return await _page(visit, house, given, application, asked, asking.hint(pairs).address)
+
+    @post("/", status_code=200)
+    async def begin(self, visit: Visit, house: House) -> Template | Redirect | Response[Any]:
+        recovery = _recovery(house)
+        try:
+            given, application, asked = await _asked(house, visit.form.items())
+        except Refused as refused:
+            return _back(visit, house, refused)
+        shown = (await recovery.proving.progress(visit.browser)).brings(application.id)
+        try:
+            if not shown:
+                await recovery.ask(
+                    visit.form.get("address", ""),
+                    browser=visit.browser,
+                    network=visit.network,
+                    application=application.id,
+                )
+        except Invalid as error:
+            address = visit.form.get("address", "")
+            return await _page(visit, house, given, application, asked, address, error)
+        await recovery.verdicts.begin(visit.browser, asked)
+        return visit.go("/recover/proof")
+
+
+def _recovery(house: House) -> Recovery:
+    if house.recovery is None:
+        raise NotFound("there are no accounts here")
+    return house.recovery
+
+
+async def _asked(house: House, pairs: Any) -> tuple[dict[str, str], ApplicationView, Asked]:
+    given = asking.read(pairs)
+    async with house.database.read() as tx:
+        try:
+            application = await applications.get(tx, given.get("client_id", "")[:40])
+        except NotFound:
+            application = None
+    if application is None or application.revoked_at is not None:
+        raise Invalid("the application that sent you is not known here")
+    uri = asking.where(given, application.redirects)
+    return given, application, asking.check(given, application.id, uri)
+
+
+def _back(visit: Visit, house: House, refused: Refused) -> Redirect:
+    return visit.go(
+        asking.back(
+            refused.redirect_uri,
+            asking.issuer(house.public_url),
+            refused.state,
+            error=refused.error,
+            error_description=str(refused),
+        )
+    )
+
+
+async def _page(
+    visit: Visit,
+    house: House,
+    given: dict[str, str],
+    application: ApplicationView,
+    asked: Asked,
+    address: str,
+    error: Invalid | None = None,
+) -> Template:
+    progress = await _recovery(house).proving.progress(visit.browser)
+    return visit.page(
+        "authorize",
+        error=error,
+        application=application,
+        carried=given,
+        address=address,
+        shown=progress.brings(application.id),
+        # A form that is refused leads back to the application.
+        headers={NAME: policy(forms=applications.origins([asked.redirect_uri]))},
+    )

@@ -1,0 +1,129 @@
+"""``/oauth/token``: an application that proves who it is takes a verdict for its code.
+
+RFC 6749 sections 2.3.1, 3.2, 4.1.3 and 5, OpenID Connect Core section 3.1.3.
+
+Security: reads hostile input. An application proves who it is before its code is looked at, so
+that a stranger who saw a code can neither use it nor spoil it.
+"""
+
+import base64
+import binascii
+from typing import Any
+from urllib.parse import unquote_plus
+
+import msgspec
+from litestar import Response, post
+from litestar.exceptions import ClientException
+
+from mailkeep.accounts import applications
+from mailkeep.base.errors import Conflict, NotFound, NotSignedIn
+from mailkeep.http.port import Incoming, Running
+
+from . import asking
+
+MEDIA_TYPE = "application/json"
+_FORM = "application/x-www-form-urlencoded"
+_HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_ONCE = ("grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_secret")
+MOST = 64 * 1024
+
+
+class Answer(msgspec.Struct, omit_defaults=True):
+    """An ID token, and the access token with which the application says that it acts on it."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    id_token: str
+    scope: str
+
+
+class Error(Exception):
+    """An error of RFC 6749 section 5.2."""
+
+    def __init__(self, error: str, why: str, status: int = 400) -> None:
+        super().__init__(why)
+        self.error, self.status = error, status
+
+
+@post(asking.TOKEN, status_code=200, include_in_schema=False, request_max_body_size=MOST)
+async def token(request: Incoming, running: Running) -> Response[Any]:
+    """Exchange a code. The answer is JSON, an error too."""
+    try:
+        answer = await _exchange(request, running)
+    except Error as error:
+        headers = dict(_HEADERS)
+        if error.status == 401:
+            headers["WWW-Authenticate"] = 'Basic realm="mailkeep", charset="UTF-8"'
+        request.state.why = error.error
+        told = {"error": error.error, "error_description": str(error)}
+        return Response(told, status_code=error.status, media_type=MEDIA_TYPE, headers=headers)
+    return Response(answer, media_type=MEDIA_TYPE, headers=_HEADERS)
+
+
+async def _exchange(request: Incoming, running: Running) -> Answer:
+    if running.recovery is None:
+        raise NotFound("there are no accounts here")
+    given = await _form(request)
+    client, secret = _client(request.headers.getall("authorization", []), given)
+    try:
+        async with running.database.read() as tx:
+            application = await applications.authenticate(tx, running.keys, client, secret)
+    except NotSignedIn as error:
+        raise Error("invalid_client", str(error), 401) from error
+    if given.get("grant_type") != "authorization_code":
+        raise Error("unsupported_grant_type", "say grant_type=authorization_code")
+    for name in ("code", "redirect_uri", "code_verifier"):
+        if not given.get(name):
+            raise Error("invalid_request", f"{name} is missing")
+    try:
+        taken = await running.recovery.verdicts.exchange(
+            application,
+            given["code"],
+            given["redirect_uri"],
+            given["code_verifier"],
+            asking.issuer(running.public_url),
+        )
+    except Conflict as error:
+        raise Error("invalid_grant", str(error)) from error
+    signed = running.signing.sign(taken.claims, kind="JWT", now=running.database.clock.now())
+    return Answer(taken.token.reveal(), "Bearer", taken.seconds, signed, "openid")
+
+
+async def _form(request: Incoming) -> dict[str, str]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != _FORM:
+        raise Error("invalid_request", f"send {_FORM}")
+    try:
+        form = await request.form()
+    except (LookupError, ValueError, ClientException) as error:
+        raise Error("invalid_request", "the form cannot be read") from error
+    given: dict[str, str] = {}
+    for name, value in form.multi_items():
+        if name in _ONCE and isinstance(value, str):
+            if name in given:
+                raise Error("invalid_request", f"{name} stands there twice")
+            given[name] = value
+    return given
+
+
+def _client(headers: list[str], given: dict[str, str]) -> tuple[str, str]:
+    """The id and secret that are presented, in one of both ways (RFC 6749 section 2.3)."""
+    if len(headers) > 1:
+        raise Error("invalid_request", "Authorization stands there twice")
+    if not headers:
+        return given.get("client_id", ""), given.get("client_secret", "")
+    if "client_secret" in given:
+        raise Error("invalid_request", "prove who you are in one way only")
+    scheme, _, value = headers[0].partition(" ")
+    try:
+        told = base64.b64decode(value.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        told = ""
+    name, colon, secret = told.partition(":")
+    if scheme.lower() != "basic" or not colon:
+        raise Error("invalid_client", "send the id and the secret as RFC 6749 has it", 401)
+    client = unquote_plus(name)
+    if given.get("client_id", client) != client:
+        raise Error("invalid_request", "client_id is another one than in the header")
+    return client, unquote_plus(secret)

@@ -1,0 +1,366 @@
+"""Users of applications on both engines: registered, changed after a hold, forgotten."""
+
+import asyncio
+
+import msgspec
+import pytest
+from sqlalchemy import select
+
+from mailkeep.accounts import applications, queries, subject_views, tables
+from mailkeep.accounts.classes import Classes
+from mailkeep.accounts.hashing import SlowHash
+from mailkeep.accounts.registration import Registration, check, subject
+from mailkeep.accounts.services import Accounts
+from mailkeep.accounts.subject_views import SubjectView
+from mailkeep.accounts.subjects import CHANGES, MANY, Subjects
+from mailkeep.base.clock import DAY, SECOND, ManualClock
+from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn, TooMany
+from mailkeep.base.keys import KeyRing
+from mailkeep.events.tables import events
+from mailkeep.store.database import Database
+
+ADA = "ada@example.net"
+THIEF = "mallory@example.org"
+CLASSES = Classes()
+
+
+class Shop:
+    """An application and the key that registers its users."""
+
+    def __init__(self, database: Database, keys: KeyRing) -> None:
+        self.database, self.keys = database, keys
+        self.subjects = Subjects(database, keys, CLASSES)
+        self.id = ""
+
+    async def open(self, name: str = "Shop") -> "Shop":
+        async with self.database.write() as tx:
+            made, self.secret = await applications.add(
+                tx, self.keys, name, ["https://shop.example/back"], by="test"
+            )
+        self.id = made.id
+        return self
+
+    async def put(self, name: str, *addresses: str, factor: str = "none") -> object:
+        return (await self.put_all({name: check(addresses, "customer", factor, "en", CLASSES)}))[0]
+
+    async def put_all(self, wanted: dict[str, Registration]) -> list[object]:
+        async with self.database.write() as tx:
+            return await self.subjects.register(tx, self.id, "key_1", list(wanted.items()))
+
+    async def get(self, name: str) -> SubjectView:
+        async with self.database.read() as tx:
+            return await self.subjects.get(tx, self.id, name)
+
+    async def reached(self, address: str) -> str | None:
+        """Whose recovery an address would begin."""
+        key = self.keys.pseudonym("address", address)
+        async with self.database.read() as tx:
+            found = await queries.by_address(tx, key, self.id)
+        return None if found is None else found.account
+
+    async def facts(self) -> list[tuple[str, dict[str, object]]]:
+        async with self.database.read() as tx:
+            rows = await tx.all(select(events).order_by(events.c.id))
+        return [
+            (row["kind"].removeprefix("accounts."), msgspec.json.decode(row["data"]))
+            for row in rows
+        ]
+
+    async def tell(self) -> None:
+        """As the notices do."""
+        async with self.database.write() as tx:
+            for row in await tx.all(select(tables.subject_changes.c.id)):
+                await self.subjects.told(tx, row["id"])
+
+    async def later(self, seconds: float = DAY / SECOND) -> int:
+        """Time passes after the owners were told; how many changes were due."""
+        await self.tell()
+        self.database.clock.advance(seconds)
+        return await self.subjects.apply_due()
+
+    async def stop(self, name: str, provider: str = "a") -> bool:
+        view = await self.get(name)
+        async with self.database.write() as tx:
+            change = await self.subjects.held(tx, view.account, view.due or 0)
+            secret = await self.subjects.stop_secret(tx, str(change), provider)
+        return await self.subjects.stop(secret)
+
+
+@pytest.fixture
+async def shop(database: Database, keys: KeyRing) -> Shop:
+    return await Shop(database, keys).open()
+
+
+async def test_a_fresh_user_is_registered_at_once(shop: Shop) -> None:
+    view = await shop.put("41", ADA)
+    assert isinstance(view, SubjectView)
+    assert view.due is None
+    assert await shop.reached(ADA) == view.account
+    assert (await shop.get("41")).stands.addresses == (ADA,)
+    assert [kind for kind, _ in await shop.facts()] == ["subjects_registered"]
+
+
+async def test_a_thief_of_the_key_takes_no_account_before_its_owner_could_stop_it(
+    shop: Shop, clock: ManualClock
+) -> None:
+    """Written first: rewrite, add, erase and register anew, give the address to another user, and
+    say that there is no factor. None of it reaches the account while the hold lasts, and every
+    one is told of."""
+    made = await shop.put("41", ADA, factor="kept_there")
+    assert isinstance(made, SubjectView)
+    for route, attempt in (
+        ("a", lambda: shop.put("41", THIEF, factor="kept_there")),
+        ("a", lambda: shop.put("41", ADA, THIEF, factor="kept_there")),
+        ("b", lambda: shop.put("41", ADA)),
+    ):
+        view = await attempt()
+        assert isinstance(view, SubjectView)
+        assert view.due is not None
+        await shop.later(DAY / SECOND - 1)
+        assert await shop.reached(THIEF) is None
+        assert await shop.reached(ADA) == made.account
+        assert (await shop.get("41")).stands == made.stands
+        assert (await shop.facts())[-1][0] == "subject_change_held"
+        assert await shop.stop("41", route)
+        await shop.later()
+        assert (await shop.get("41")).stands == made.stands
+    async with shop.database.write() as tx:
+        await shop.subjects.erase(tx, shop.id, "key_1", "41")
+    again = await shop.put("41", THIEF)
+    assert isinstance(again, SubjectView)
+    assert again.due is not None  # it was not gone: no fresh registration
+    assert await shop.reached(THIEF) is None
+    assert isinstance(await shop.put("another", ADA), Conflict)
+    assert await shop.reached(ADA) == made.account
+
+
+async def test_a_change_is_good_after_the_hold(shop: Shop, clock: ManualClock) -> None:
+    made = await shop.put("41", ADA, "ada@work.example")
+    assert isinstance(made, SubjectView)
+    await shop.put("41", ADA, "ada@new.example", factor="kept_there")
+    view = await shop.get("41")
+    assert view.pending is not None
+    assert view.kind == "replace"
+    clock.advance(DAY / SECOND)
+    assert await shop.subjects.apply_due() == 0  # nobody was told so far
+    assert await shop.later(1) == 1
+    assert await shop.subjects.apply_due() == 0
+    view = await shop.get("41")
+    assert view.stands.addresses == (ADA, "ada@new.example")
+    assert view.stands.factor == "kept_there"
+    assert view.due is None
+    assert await shop.reached("ada@work.example") is None
+    assert await shop.reached("ada@new.example") == made.account
+    kinds = [kind for kind, _ in await shop.facts()]
+    assert kinds == ["subjects_registered", "subject_change_held", "subject_change_ended"]
+    async with shop.database.read() as tx:
+        assert await tx.all(select(tables.subject_changes.c.wanted).distinct()) == [{"wanted": ""}]
+
+
+async def test_to_say_the_same_again_changes_nothing_and_withdraws_what_is_held(
+    shop: Shop, clock: ManualClock
+) -> None:
+    await shop.put("41", ADA)
+    await shop.put("41", "new@example.net")
+    due = (await shop.get("41")).due
+    clock.advance(60)
+    await shop.put("41", "NEW@example.net")
+    assert (await shop.get("41")).due == due  # neither begun anew nor told again
+    await shop.put("41", "Ada@example.net")
+    assert (await shop.get("41")).due is None
+    await shop.later(2 * DAY / SECOND)
+    assert (await shop.get("41")).stands.addresses == (ADA,)
+
+
+async def test_a_newer_change_takes_the_place_of_one_that_is_held_and_waits_in_full(
+    shop: Shop, clock: ManualClock
+) -> None:
+    await shop.put("41", ADA)
+    await shop.put("41", "one@example.net")
+    clock.advance(DAY / SECOND - 60)
+    await shop.put("41", "two@example.net")
+    await shop.later(120)
+    assert (await shop.get("41")).stands.addresses == (ADA,)
+    await shop.later()
+    assert (await shop.get("41")).stands.addresses == ("two@example.net",)
+
+
+async def test_nobody_is_flooded_with_announcements(shop: Shop, clock: ManualClock) -> None:
+    await shop.put("41", ADA)
+    for n in range(CHANGES):
+        assert isinstance(await shop.put("41", f"n{n}@example.net"), SubjectView)
+    assert isinstance(await shop.put("41", "more@example.net"), TooMany)
+    clock.advance(DAY / SECOND + 1)
+    assert isinstance(await shop.put("41", "more@example.net"), SubjectView)
+
+
+async def test_who_reads_at_one_provider_cannot_stop_every_change(
+    shop: Shop, clock: ManualClock
+) -> None:
+    await shop.put("41", ADA)
+    stopped = []
+    for n in range(3):
+        await shop.put("41", f"n{n}@example.net")
+        stopped.append(await shop.stop("41"))
+    assert stopped == [True, True, False]
+    assert not await shop.subjects.stop("0" * 26)
+    clock.advance(DAY / SECOND - 60)
+    assert not await shop.stop("41")  # nor is there a new share before the hold is over
+    await shop.later(60)
+    assert (await shop.get("41")).stands.addresses == ("n2@example.net",)
+
+
+async def test_a_stop_stops_its_own_change_only(shop: Shop, clock: ManualClock) -> None:
+    await shop.put("41", ADA)
+    await shop.put("41", "one@example.net")
+    view = await shop.get("41")
+    async with shop.database.write() as tx:
+        change = await shop.subjects.held(tx, view.account, view.due or 0)
+        secret = await shop.subjects.stop_secret(tx, str(change), "a")
+    clock.advance(60)
+    await shop.put("41", "two@example.net")
+    assert not await shop.subjects.stop(secret)
+    assert (await shop.get("41")).due is not None
+
+
+async def test_to_be_forgotten_waits_and_then_leaves_nothing(
+    shop: Shop, clock: ManualClock
+) -> None:
+    await shop.put("41", ADA)
+    async with shop.database.write() as tx:
+        view = await shop.subjects.erase(tx, shop.id, "key_1", "41")
+        assert view.kind == "erase"
+    await shop.later()
+    with pytest.raises(NotFound):
+        await shop.get("41")
+    assert await shop.reached(ADA) is None
+    for table in (tables.contact_points, tables.subject_changes, tables.accounts):
+        async with shop.database.read() as tx:
+            assert await tx.all(select(table)) == []
+    assert isinstance(await shop.put("41", ADA), SubjectView)
+
+
+async def test_two_applications_and_our_own_accounts_may_know_one_address(
+    shop: Shop, database: Database, keys: KeyRing
+) -> None:
+    other = await Shop(database, keys).open("Forum")
+    accounts = Accounts(database, keys, SlowHash(keys, memory_kib=64, passes=1))
+    one, two = await shop.put("41", ADA), await other.put("41", ADA)
+    made = await accounts.sign_up(ADA, "violet-harbour-undoes-kettles", "n")
+    assert made.code is not None
+    ours = await accounts.confirm(made.confirmation, made.code.reveal())
+    assert isinstance(one, SubjectView)
+    assert isinstance(two, SubjectView)
+    assert await shop.reached(ADA) == one.account
+    assert await other.reached(ADA) == two.account
+    assert len({one.account, two.account, ours}) == 3
+    # Neither sees nor changes the other's.
+    with pytest.raises(NotFound):
+        async with database.read() as tx:
+            await other.subjects.get(tx, other.id, "42")
+    # A subject has no password: nobody signs in to it here.
+    with pytest.raises(NotSignedIn):
+        await accounts.sign_in(ADA, "", browser="b", network="n")
+
+
+async def test_two_that_register_one_address_at_once_do_not_both_get_it(shop: Shop) -> None:
+    found = await asyncio.gather(*(shop.put(str(n), ADA) for n in range(4)))
+    assert sum(isinstance(one, SubjectView) for one in found) == 1
+    assert sum(isinstance(one, Conflict) for one in found) == 3
+
+
+async def test_a_mass_rewrite_is_said_once(shop: Shop, clock: ManualClock) -> None:
+    many = {
+        str(n): check([f"u{n}@example.net"], "customer", "none", "", CLASSES)
+        for n in range(MANY + 10)
+    }
+    made = await shop.put_all(many)
+    assert all(isinstance(one, SubjectView) for one in made)
+    moved = {
+        name: check([f"x{name}@example.org"], "customer", "none", "", CLASSES) for name in many
+    }
+    some = dict(list(moved.items())[:MANY])
+    await shop.put_all(some)
+    assert "subjects_rewritten" not in [kind for kind, _ in await shop.facts()]
+    await shop.put_all(moved)
+    told = [data for kind, data in await shop.facts() if kind == "subjects_rewritten"]
+    assert told == [{"application": shop.id, "key": "key_1", "count": MANY + 10, "of": MANY + 10}]
+
+
+async def test_an_application_that_is_revoked_registers_nobody(shop: Shop) -> None:
+    async with shop.database.write() as tx:
+        await applications.revoke(tx, "Shop", by="test")
+    with pytest.raises(NotAllowed):
+        await shop.put("41", ADA)
+
+
+async def test_a_secret_is_good_until_the_next_one(shop: Shop) -> None:
+    async with shop.database.write() as tx:
+        found = await applications.authenticate(tx, shop.keys, shop.id, shop.secret)
+        assert found.redirects == ("https://shop.example/back",)
+        new = await applications.new_secret(tx, shop.keys, "Shop", by="test")
+    for secret, good in ((shop.secret, False), (new, True), ("", False), (new + "x", False)):
+        async with shop.database.read() as tx:
+            if good:
+                await applications.authenticate(tx, shop.keys, shop.id, secret)
+                continue
+            with pytest.raises(NotSignedIn):
+                await applications.authenticate(tx, shop.keys, shop.id, secret)
+    async with shop.database.read() as tx:
+        kept = await tx.all(select(tables.applications))
+    assert shop.secret not in str(kept)
+    assert new not in str(kept)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://shop.example/back",
+        "https://shop.example/back#x",
+        "https://shop.example/back#",
+        "https://shop.example@evil.example/",
+        "javascript:alert(1)",
+        "https:///back",
+        "//shop.example/back",
+        "https://shop.example/ä",
+        "https://shop.example/a b",
+        "https://shop.example\\@evil.example",
+        "https://shop.example:0/",
+        "https://[::1",
+        "",
+    ],
+)
+def test_where_no_browser_may_be_sent(uri: str) -> None:
+    with pytest.raises(Invalid):
+        applications.redirect(uri)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a b", "..", "ä", "x" * 256, "ada@example.net"])
+def test_what_is_no_name_of_a_user(name: str) -> None:
+    with pytest.raises(Invalid):
+        subject(name)
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("addresses", ([], "customer", "none", "")),
+        ("addresses", ([f"a{n}@example.net" for n in range(6)], "customer", "none", "")),
+        ("addresses[1]", ([ADA, "no address"], "customer", "none", "")),
+        ("class", ([ADA], "operator", "none", "")),
+        ("class", ([ADA], "no-such", "none", "")),
+        ("factor", ([ADA], "customer", "maybe", "")),
+        ("locale", ([ADA], "customer", "none", "english please")),
+    ],
+)
+def test_an_error_names_the_field(field: str, given: tuple[list[str], str, str, str]) -> None:
+    with pytest.raises(Invalid) as error:
+        check(*given, CLASSES, field="subjects[0].")
+    assert error.value.field == f"subjects[0].{field}"
+
+
+def test_the_words_of_a_change_hold_no_address() -> None:
+    one = check([ADA], "customer", "none", "", CLASSES)
+    two = check([THIEF], "customer", "kept_there", "", CLASSES)
+    assert subject_views.what(one, two) == "the mail addresses and the second factor"
+    assert ADA not in repr(one)
