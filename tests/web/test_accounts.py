@@ -27,7 +27,7 @@ async def test_sign_up_sign_in_and_out(up: Up) -> None:
         assert (status, "is wrong" in page) == (401, True)
         assert await grace.enter(ADDRESS) == (303, "/account")
         status, page = await grace.get("/account")
-        assert (status, ADDRESS in page, "(this one)" in page) == (200, True, True)
+        assert (status, ADDRESS in page, "Here only." in page) == (200, True, True)
         assert (await grace.post("/account/totp", current="not-the-password"))[0] == 401
         assert "15 characters or more; with a second factor, 8" in page
         app = await grace.bind()
@@ -144,8 +144,8 @@ async def test_a_denial_stops_a_reset_and_answers_the_same(up: Up) -> None:
         wrong = await grace.post("/deny", secret="0" * 26)
         assert right == wrong
         assert right[0] == 200
-        assert "sign-in works again after an hour" in right[1]
-        assert "the new one is good after that hour" in right[1]
+        assert "the account is closed to everybody for an hour" in right[1]
+        assert "You need not wait for that" in right[1]
         assert (await thief.post("/recover/finish", password=NEW))[0] == 409
 
 
@@ -249,7 +249,7 @@ async def test_the_pages_in_a_browser(up: Up) -> None:
         await page.get_by_label("Mail address").fill(ADDRESS)
         await page.get_by_label("Password").fill(PASSWORD)
         await page.keyboard.press("Enter")
-        await expect(page.get_by_text("(this one)")).to_be_visible()
+        await expect(page.get_by_text("Where you are signed in")).to_be_visible()
         await quiet()
         await page.get_by_role("link", name="Add a passkey or an app").click()
         await page.get_by_label("Current password").fill(PASSWORD)

@@ -17,7 +17,7 @@ from mailkeep.providers.errors import UnbuildableMessage
 from mailkeep.providers.message import Address, OutgoingMessage, Shown
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.store.database import Database, Tx
-from mailkeep.store.repeated import Repeated
+from mailkeep.store.repeated import Among, Repeated
 
 from . import families, fitting, lives, recipients, tables
 from .events import MessageAccepted, MessageGivenUp
@@ -187,7 +187,7 @@ class Intake:
         out: list[Taken | Conflict | Invalid] = []
         for new in many:
             content = msgspec.json.encode(new.content) if new.body is None else new.body
-            once = None if new.idempotency is None else _once(new.idempotency)
+            once = None if new.idempotency is None else keyed(new.idempotency)
             content_hash = None if once is None else _compared(new, content)
             before = None if once is None else known.get(once)
             if before is not None:
@@ -205,13 +205,10 @@ class Intake:
 
     async def _known(self, tx: Tx, many: Sequence[NewMessage]) -> dict[str, tuple[str, str | None]]:
         """The messages that were taken in under these idempotency keys, and their content."""
-        wanted = sorted({_once(new.idempotency) for new in many if new.idempotency is not None})
+        wanted = sorted({keyed(new.idempotency) for new in many if new.idempotency is not None})
         if not wanted:
             return {}
-        m = tables.messages.c
-        found = await tx.tuples(
-            select(m.idempotency, m.id, m.content_hash).where(m.idempotency.in_(wanted))
-        )
+        found = await tx.fetch(_KNOWN, keys=wanted)
         return {once: (message, content_hash) for once, message, content_hash in found}
 
     def _add(
@@ -281,15 +278,21 @@ class Intake:
         if not rows.messages:
             return
         # In one order for everybody: two that write the same addresses never wait in a ring.
-        await tx.many(_ADDRESSES, [rows.addresses[one] for one in sorted(rows.addresses)])
-        await tx.many(_MESSAGES, rows.messages)
-        await tx.many(_COPIES, rows.copies)
-        await tx.many(_BODIES, rows.bodies)
+        tx.many(_ADDRESSES, [rows.addresses[one] for one in sorted(rows.addresses)])
+        tx.many(_MESSAGES, rows.messages)
+        tx.many(_COPIES, rows.copies)
+        tx.many(_BODIES, rows.bodies)
         await record(self._database, tx, *rows.facts)
         for stream in {str(row["stream"]) for row in rows.messages}:
             self._database.tell(tx, due(stream))
 
 
+_m = tables.messages.c
+_KNOWN = Repeated(
+    lambda _insert: select(_m.idempotency, _m.id, _m.content_hash).where(
+        Among(_m.idempotency, "keys")
+    )
+)
 _ADDRESSES = Repeated(
     lambda insert: insert(tables.addresses).on_conflict_do_nothing(), ("id", "address")
 )
@@ -316,7 +319,8 @@ class _Rows:
         self.facts: list[Fact] = []
 
 
-def _once(idempotency: tuple[str, str]) -> str:
+def keyed(idempotency: tuple[str, str]) -> str:
+    """Under what a message is found by its caller and idempotency key."""
     return digest(msgspec.json.encode(idempotency))
 
 

@@ -79,7 +79,8 @@ class Holds:
             class_hold=context.accounts.classes.of(view.account_class).recovery_hold,
             factor=factor,
             known_device=await accounts.knows_browser(tx, account, origin.browser),
-            raised=found.raised,
+            # An application's user signs in there: what little we have seen of them is no history.
+            raised=found.raised and not view.application,
             hypotheses=await held_against(tx, routes),
             denied=denied is not None,
             degraded=bool(row["degraded"]),

@@ -235,7 +235,7 @@ async def test_who_is_stopped_by_the_factor_is_told_of_when_it_ends(
     """A thief who guesses once and waits is told of all the same."""
     account = await owner()
     await bind(room, account)
-    room.recovery.settings = msgspec.structs.replace(room.recovery.settings, factor_tries=2)
+    room.context.settings = msgspec.structs.replace(room.settings, factor_tries=2)
     await room.ask("thief")
     link, code = await room.proofs()
     await give(room, "thief", link=link["link"], code=code["code"])
