@@ -11,7 +11,7 @@ from mailkeep.store.database import Tx
 
 from . import tables
 from .factors.types import LASTING
-from .types import AccountView, ContactKind, ContactPoint, SessionView, SignIn, Stage
+from .types import AccountView, ContactKind, ContactPoint, SessionView, SignIn, Stage, Whose
 
 _a, _c, _s = tables.accounts, tables.contact_points, tables.sessions
 #: Of sessions that may be a thief's: what they came from speaks for nobody.
@@ -39,6 +39,12 @@ async def account(tx: Tx, account_id: str, *, lock: bool = False) -> AccountView
         frozen_why=row["frozen_why"],
         class_since=row["class_since"] or row["created_at"],
     )
+
+
+async def whose(tx: Tx, account_id: str) -> Whose | None:
+    """Whose user an account is; None when there is no such account."""
+    row = await tx.one(select(_a.c.application, _a.c.subject).where(_a.c.id == account_id))
+    return None if row is None else Whose(row["application"], row["subject"])
 
 
 async def by_address(tx: Tx, address_key: str, application: str = "") -> ContactPoint | None:

@@ -180,6 +180,13 @@ class Change(msgspec.Struct, frozen=True):
     until: Instant
 
 
+class Whose(msgspec.Struct, frozen=True):
+    """Whose user an account is: an application's, which calls them ``subject``, or ours ("")."""
+
+    application: str
+    subject: str | None
+
+
 class SessionView(msgspec.Struct, frozen=True):
     """A session as its owner sees it in a list."""
 

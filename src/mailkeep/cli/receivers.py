@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from mailkeep.accounts import applications
 from mailkeep.accounts import queries as accounts
 from mailkeep.base import addresses
 from mailkeep.base.clock import HOUR, when
@@ -32,6 +33,10 @@ def add(
         list[str] | None,
         typer.Option(help="Origin that events may be pushed to, https://HOST; may be repeated."),
     ] = None,
+    application: Annotated[
+        str | None,
+        typer.Option(help="It hears of the users of this application, under its own names."),
+    ] = None,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
@@ -41,8 +46,16 @@ def add(
     loopback = in_development(home)
 
     async def work(_database: Database, tx: Tx) -> tuple[str, str]:
+        of = "" if application is None else (await applications.named(tx, application)).id
         found, token = await receivers.add(
-            tx, KeyRing(home), name, audience, push_to or (), loopback=loopback, by=operator()
+            tx,
+            KeyRing(home),
+            name,
+            audience,
+            push_to or (),
+            application=of,
+            loopback=loopback,
+            by=operator(),
         )
         return found.id, token
 
@@ -100,13 +113,17 @@ def subject(
 
     async def work(tx: Tx) -> str:
         receiver = await receivers.named(tx, name)
-        if is_id("acc", account):
-            return receivers.subject(keys, receiver, (await accounts.account(tx, account)).id)
-        key = keys.pseudonym("address", addresses.key(addresses.parse(account)))
-        point = await accounts.by_address(tx, key)
-        if point is None:
-            raise NotFound("no account has that address")
-        return receivers.subject(keys, receiver, point.account)
+        found = account
+        if not is_id("acc", account):
+            key = keys.pseudonym("address", addresses.key(addresses.parse(account)))
+            point = await accounts.by_address(tx, key, receiver.application)
+            if point is None:
+                raise NotFound("no account that it hears of has that address")
+            found = point.account
+        known = await receivers.subject(tx, keys, receiver, found)
+        if known is None:
+            raise NotFound("it hears of no such account")
+        return known
 
     found = read(home, work)
     result({"receiver": name, "sub": found}, found, as_json=as_json)
@@ -136,6 +153,7 @@ def _document(one: ReceiverView) -> dict[str, object]:
         "name": one.receiver.name,
         "audience": one.receiver.audience,
         "push_to": one.receiver.origins,
+        "application": one.receiver.application or None,
         "created_at": when(one.receiver.created_at),
         "stream": None if stream is None else stream.id,
         "status": None if stream is None else stream.status.value,

@@ -81,8 +81,8 @@ class Queue:
         ready: dict[tuple[str, str], Instant] = {}
         count = 0
         for one in told:
-            subject = receivers.subject(self._keys, receiver, one.account)
-            if await tx.value(_unwanted(stream.id, subject)) is not None:
+            subject = await receivers.subject(tx, self._keys, receiver, one.account)
+            if subject is None or await tx.value(_unwanted(stream.id, subject)) is not None:
                 continue
             if cause is not None and await self._was_told(tx, receiver.id, one, cause):
                 continue

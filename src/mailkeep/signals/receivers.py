@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.engine import RowMapping
 
+from mailkeep.accounts import queries as accounts
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Conflict, Invalid, NotFound, NotSignedIn
 from mailkeep.base.ids import new_id
@@ -32,6 +33,7 @@ async def add(
     audience: str,
     origins: Sequence[str],
     *,
+    application: str = "",
     loopback: bool,
     by: str,
 ) -> tuple[Receiver, str]:
@@ -40,6 +42,7 @@ async def add(
     Args:
         audience: the ``aud`` of what it is told; the receiver compares it.
         origins: ``https://host[:port]`` to which events may be pushed; none: it polls.
+        application: id of the one whose users it hears of; "": accounts of ours.
         loopback: development: an origin may be a loopback address, and http.
 
     Raises:
@@ -64,11 +67,17 @@ async def add(
             name=name,
             audience=audience,
             origins="\n".join(kept),
+            application=application,
             hash=_hash(keys, token),
             created_at=tx.now,
         )
     )
-    entry = {"receiver": receiver, "audience": audience, "origins": kept}
+    entry = {
+        "receiver": receiver,
+        "audience": audience,
+        "origins": kept,
+        "application": application,
+    }
     await audit.write(tx, by, "add_receiver", entry)
     return await named(tx, receiver), token
 
@@ -124,16 +133,30 @@ async def authorise(tx: Tx, keys: KeyRing, presented: str) -> Receiver:
     return view(row)
 
 
-def subject(keys: KeyRing, receiver: Receiver, account: str) -> str:
-    """What a receiver knows an account as (pairwise, OpenID Connect Core section 8.1): two of them
-    cannot find out by it that they know the same person."""
+async def subject(tx: Tx, keys: KeyRing, receiver: Receiver, account: str) -> str | None:
+    """What a receiver knows an account as; None when it is not to hear of it.
+
+    An application knows its users by its own names. Accounts of ours have a name for each receiver
+    (pairwise, OpenID Connect Core section 8.1): two of them cannot find out by it that they know
+    the same person.
+    """
+    whose = await accounts.whose(tx, account)
+    if whose is None or whose.application != receiver.application:
+        return None
+    if receiver.application:
+        return whose.subject
     return keys.pseudonym("sub", f"{receiver.id}\0{account}")
 
 
 def view(row: RowMapping) -> Receiver:
     """A receiver out of its row."""
     return Receiver(
-        row["id"], row["name"], row["audience"], tuple(row["origins"].split()), row["created_at"]
+        row["id"],
+        row["name"],
+        row["audience"],
+        tuple(row["origins"].split()),
+        row["created_at"],
+        row["application"],
     )
 
 

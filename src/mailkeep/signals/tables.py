@@ -10,6 +10,8 @@ receivers = Table(
     Column("id", String(40), primary_key=True),
     Column("name", String(80), nullable=False, unique=True),
     Column("audience", String(500), nullable=False),
+    # "": hears of accounts of ours. Else the application of whose users it hears, and of no others.
+    Column("application", String(40), nullable=False, server_default=""),
     Column("origins", Text, nullable=False),  # one a line
     Column("hash", String(64), nullable=False, unique=True),
     Column("old_hash", String(64), unique=True),  # of the token before, while it is good

@@ -115,6 +115,7 @@ class Receiver(msgspec.Struct, frozen=True):
     Attributes:
         audience: what it calls itself, the ``aud`` of all that it is told.
         origins: where events may be pushed to.
+        application: whose users it hears of, and of no others; "": accounts of ours.
     """
 
     id: str
@@ -122,6 +123,7 @@ class Receiver(msgspec.Struct, frozen=True):
     audience: str
     origins: tuple[str, ...]
     created_at: Instant
+    application: str = ""
 
 
 class Stream(msgspec.Struct, frozen=True):

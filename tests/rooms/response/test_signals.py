@@ -82,9 +82,12 @@ async def test_an_account_is_secured_elsewhere_only_where_it_was_acknowledged(
     assert action.result["accounts"] == 2
     assert heard[spared] == []
     assert {one.kind for one in heard[hit[0]]} == {Kind.COMPROMISE, Kind.CHANGE_REQUIRED}
-    at_shop = [{one.state for one in heard[one] if one.receiver == "shop"} for one in hit]
-    assert at_shop.count({State.ACKNOWLEDGED}) == 1  # of four events, three
-    assert {one.state for one in heard[hit[0]] if one.receiver == "bank"} == {State.WAITING}
+    states = {
+        name: [{one.state for one in heard[account] if one.receiver == name} for account in hit]
+        for name in ("shop", "bank")
+    }
+    assert states["shop"].count({State.ACKNOWLEDGED}) == 1
+    assert states["bank"] == [{State.WAITING}] * 2
 
 
 async def test_who_freezes_accounts_sees_where_else_they_are_secured(

@@ -11,6 +11,7 @@ from aiohttp import web
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from mailkeep.accounts import tables as account_tables
 from mailkeep.accounts.events import AccountFrozen, PasswordSet, SessionsEnded
 from mailkeep.base.clock import HOUR, ManualClock
 from mailkeep.base.keys import KeyRing
@@ -22,7 +23,7 @@ from mailkeep.signals import mapping, queries, receivers
 from mailkeep.signals.services import Signals
 from mailkeep.signals.streams import DeliveryIn, StreamIn
 from mailkeep.signals.types import PUSH, Heard, Receiver, SignalSettings
-from mailkeep.store.database import Database
+from mailkeep.store.database import Database, Tx
 
 ISSUER = "https://mail.example.com"
 ACCOUNT = "acc_00000000000000000000000000"
@@ -112,10 +113,17 @@ class House:
         self.started.append(made)
         return made
 
-    async def receiver(self, name: str = "shop", *origins: str) -> Receiver:
+    async def receiver(self, name: str = "shop", *origins: str, application: str = "") -> Receiver:
         async with self.database.write() as tx:
             found, _ = await receivers.add(
-                tx, self.keys, name, f"https://{name}.example", origins, loopback=True, by="uid:0"
+                tx,
+                self.keys,
+                name,
+                f"https://{name}.example",
+                origins,
+                application=application,
+                loopback=True,
+                by="uid:0",
             )
         return found
 
@@ -128,19 +136,27 @@ class House:
 
     async def polled(self, name: str = "shop", **wanted: Any) -> tuple[Receiver, str]:
         """A receiver that polls, and its stream."""
-        receiver = await self.receiver(name)
+        receiver = await self.receiver(name, application=wanted.pop("application", ""))
         made = await self.signals.streams.create(receiver, StreamIn(**wanted))
         return receiver, str(made["stream_id"])
 
     async def happens(self, *facts: Fact) -> None:
         """Record facts as their rooms do, and have the subscriber hear them."""
         async with self.database.write() as tx:
+            named = {getattr(fact, "account", None) for fact in facts} - {None}
+            await self._accounts(tx, sorted(named))
             await record(self.database, tx, *facts)
         await Relay(self.database, "relay").place()
         hears = {fact: [self.signals.on_fact] for fact in mapping.TABLE}
         reader = Subscriber("signals", hears)
         while await reader.step(self.database):
             pass
+
+    async def _accounts(self, tx: Tx, names: list[str]) -> None:
+        """Accounts of ours, where there are none of these names."""
+        for name in names:
+            row = {"id": name, "class": "customer", "created_at": tx.now}
+            await tx.run(tx.upsert(account_tables.accounts).values(row).on_conflict_do_nothing())
 
     async def push(self) -> None:
         await self.signals.pushing.step()

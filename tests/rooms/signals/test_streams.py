@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from mailkeep.accounts import tables as accounts
 from mailkeep.base.clock import HOUR, SECOND
 from mailkeep.base.errors import Conflict, Invalid, NotFound, NotSignedIn, TooMany
 from mailkeep.recovery.events import RecoveryRequested
@@ -70,6 +71,32 @@ async def test_two_receivers_know_a_person_under_names_that_tell_nothing(house: 
     assert not names(one) & names(two)
     assert len({claims["sub_id"]["sub"] for claims in one}) == 2
     assert ACCOUNT not in str(one + two)
+
+
+async def test_who_hears_of_an_applications_users_hears_of_no_others(house: House) -> None:
+    """Not the receiver of another application, and none that hears of accounts of ours."""
+    async with house.database.write() as tx:
+        for account, application in ((ACCOUNT, "app_one"), (OTHER, "app_two")):
+            row = {"id": account, "class": "customer", "created_at": tx.now}
+            row |= {"application": application, "subject": "user-7"}
+            await tx.run(accounts.accounts.insert().values(row))
+    (one, a), (two, b) = [
+        await house.polled(name, application=f"app_{name}") for name in ("one", "two")
+    ]
+    ours, c = await house.polled("ours")
+    await house.happens(ended(ACCOUNT), ended("acc_" + "9" * 26))
+    (told,) = (await house.poll(one, a)).values()
+    assert told["sub_id"]["sub"] == "user-7"
+    assert await house.poll(two, b) == {}
+    (told,) = (await house.poll(ours, c)).values()
+    assert told["sub_id"]["sub"].startswith("sub_")
+    await house.happens(ended(OTHER))
+    assert len(await house.poll(two, b)) == 1
+    assert len(await house.poll(one, a)) == len(await house.poll(ours, c)) == 1
+    async with house.database.write() as tx:
+        await tx.run(accounts.accounts.delete())
+    async with house.database.read() as tx:
+        assert await receivers.subject(tx, house.keys, ours, ACCOUNT) is None
 
 
 async def test_the_life_of_a_stream(house: House, inbox: Inbox) -> None:
@@ -182,7 +209,13 @@ def _subject(name: str) -> dict[str, str]:
 async def test_a_receiver_hears_nothing_of_a_subject_that_it_removed(house: House) -> None:
     shop, stream = await house.polled()
     bank, other = await house.polled("bank")
-    name = receivers.subject(house.keys, shop, ACCOUNT)
+    await house.happens(ended(OTHER))
+    async with house.database.write() as tx:
+        await house._accounts(tx, [ACCOUNT])
+        name = await receivers.subject(tx, house.keys, shop, ACCOUNT)
+    assert name is not None
+    await house.poll(bank, other, *await house.poll(bank, other), most=0)
+    await house.poll(shop, stream, *await house.poll(shop, stream), most=0)
     streams = house.signals.streams
     await streams.want(shop, stream, _subject(name), on=False)
     await streams.want(shop, stream, _subject(name), on=False)

@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("audience", sa.String(length=500), nullable=False),
+        sa.Column("application", sa.String(length=40), server_default="", nullable=False),
         sa.Column("origins", sa.Text(), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("old_hash", sa.String(length=64), nullable=True),
