@@ -1,6 +1,7 @@
 # `make help` lists what there is.
 PYTHON ?= python3
 KILLS ?= 100
+RECOVERIES ?= 300
 FULL ?= 25
 FAULT ?= 12
 KEPT ?= 1000
@@ -40,9 +41,10 @@ test: $(VENV)/.dev  ## everything that must hold
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # A proof writes its report aside: one that fails leaves the last good one where it is.
-prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, FULL, FAULT, KEPT, SOAK, RATE, QUEUED
+prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED
 	$(BIN)/python tests/proofs/kills.py $(KILLS) > docs/proofs/kills.md.new
 	mv docs/proofs/kills.md.new docs/proofs/kills.md
+	RECOVERY_EXAMPLES=$(RECOVERIES) $(BIN)/pytest tests/rooms/recovery/test_machine.py --timeout 0
 	$(BIN)/python tests/proofs/full_disk.py $(FULL) > docs/proofs/full_disk.md.new
 	mv docs/proofs/full_disk.md.new docs/proofs/full_disk.md
 	$(BIN)/python tests/proofs/providers.py $(FAULT) > docs/proofs/providers.md.new
@@ -55,6 +57,7 @@ prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS,
 	git log -1 --format='%nMade by `make prove` on commit %h.' | cat drill-report/scorecard.md - > docs/proofs/drill.md
 	$(BIN)/python tests/proofs/timing.py > docs/proofs/timing.md.new
 	mv docs/proofs/timing.md.new docs/proofs/timing.md
+	sh scripts/prove_nodemailer.sh $(BIN)/pytest
 	sh scripts/prove_matrix.sh $(BIN)/python > docs/proofs/matrix.md.new
 	mv docs/proofs/matrix.md.new docs/proofs/matrix.md
 

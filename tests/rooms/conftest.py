@@ -14,6 +14,8 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 
+from .accounts.device import Device
+
 
 @pytest.fixture(scope="session")
 def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -29,6 +31,12 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def new_postgresql(postgresql_url: str) -> str:
     """The URL of an empty database on it."""
     return await _new_postgresql_database(postgresql_url)
+
+
+@pytest.fixture
+def device() -> type[Device]:
+    """Makes passkey devices, for pages at an origin."""
+    return Device
 
 
 @pytest.fixture

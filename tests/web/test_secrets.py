@@ -28,6 +28,7 @@ def test_the_search_finds_what_is_packed() -> None:
     assert holds(b"nothing of the kind", {"it": PLANTED}) == set()
 
 
+@pytest.mark.check("ASVS 16.2.5", "ASVS 13.3.1")
 @pytest.mark.timeout(240)
 async def test_what_is_kept_said_and_counted_holds_no_secret(tmp_path: Path) -> None:
     host = Child("mailkeep_drill.mailhost", log=tmp_path / "mailhost.log")

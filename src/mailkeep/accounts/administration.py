@@ -5,7 +5,7 @@ way to weaken those who run the house: who is an operator is decided at the comm
 """
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Invalid, NotAllowed, NotFound
@@ -60,6 +60,13 @@ async def operators(tx: Tx) -> list[Described]:
     """The accounts of those who run the house, oldest first."""
     rows = await tx.all(select(_a.c.id).where(_a.c["class"] == OPERATOR).order_by(_a.c.id))
     return [await describe(tx, row["id"]) for row in rows]
+
+
+async def classes(tx: Tx) -> dict[str, int]:
+    """How many accounts are of each class, those that nobody confirmed included."""
+    named = _a.c["class"].label("name")
+    rows = await tx.all(select(named, func.count().label("n")).group_by(named).order_by(named))
+    return {row["name"]: int(row["n"]) for row in rows}
 
 
 class Administration:

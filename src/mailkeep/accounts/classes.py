@@ -74,7 +74,8 @@ class ClassSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             account does not know; the owner is told at its beginning and may stop it.
         change_hold: for which recovery uses only the addresses from before a change, and the
             change may be stopped.
-        factor_hold: before a factor that was removed or replaced without another one is gone.
+        factor_hold: for so long the last factor is still asked after its owner removed it, and can
+            be kept.
         notices: of what the owner is told.
         session_life: longest life of a session, used or not.
         session_idle: a session not used for so long has ended.

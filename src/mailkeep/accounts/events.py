@@ -74,6 +74,24 @@ class FactorRevoked(Fact, frozen=True):
     why: str
 
 
+@fact("accounts.factor_leaving")
+class FactorLeaving(Fact, frozen=True):
+    """The last second factor of an account is being removed; it is still asked until ``until``."""
+
+    account: str
+    factor: str
+    factor_kind: str
+    until: int
+
+
+@fact("accounts.factor_stays")
+class FactorStays(Fact, frozen=True):
+    """A second factor that was being removed stays."""
+
+    account: str
+    factor: str
+
+
 @fact("accounts.factor_blocked")
 class FactorBlocked(Fact, frozen=True):
     """A factor was answered wrongly so often in a row that it is looked at no more on one way in
@@ -275,3 +293,12 @@ class AccountImported(Fact, frozen=True):
     account: str
     addresses: tuple[str, ...]
     account_class: str
+
+
+@fact("accounts.browser_forgotten")
+class BrowserForgotten(Fact, frozen=True):
+    """The owner said that a browser is not theirs any more. ``ended``: its sessions that ended."""
+
+    account: str
+    browser: str
+    ended: int

@@ -13,6 +13,7 @@ recoveries are hashed in threads that no sign-in can take.
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -32,10 +33,19 @@ from .ranges import Ranges
 P = ParamSpec("P")
 T = TypeVar("T")
 
+MEMORY_KIB, PASSES = 47_104, 1  #: OWASP's first choice for argon2id
 _ARGON2 = "$argon2"
 _IMPORTED = "imported password"
 _PASSWORD = "password"  # noqa: S105
 WAITING = 48  #: callers that wait for a thread, beside those at work
+
+
+def measure() -> float:
+    """Seconds that one hash takes here, as passwords are hashed."""
+    hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=1)
+    began = time.perf_counter()
+    hasher.hash(b"x" * 32)
+    return time.perf_counter() - began
 
 
 class Threads:
@@ -77,7 +87,7 @@ class SlowHash:
 
     Args:
         keys: give the pepper.
-        memory_kib: argon2's memory; the default and ``passes`` follow OWASP's first choice.
+        memory_kib: argon2's memory; the first right password after a change is hashed anew.
         at_once: hashes under way together: each holds its memory, and a flood of sign-ins must
             not take all of it.
         reserved: how many of these are for urgent work only.
@@ -89,8 +99,8 @@ class SlowHash:
         self,
         keys: KeyRing,
         *,
-        memory_kib: int = 47_104,
-        passes: int = 1,
+        memory_kib: int = MEMORY_KIB,
+        passes: int = PASSES,
         at_once: int = 4,
         reserved: int = 1,
         waiting: int = WAITING,

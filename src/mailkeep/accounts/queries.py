@@ -15,7 +15,7 @@ from .types import AccountView, ContactKind, ContactPoint, SessionView, SignIn, 
 
 _a, _c, _s = tables.accounts, tables.contact_points, tables.sessions
 #: Of sessions that may be a thief's: what they came from speaks for nobody.
-_NOT_THE_OWNERS = ("denied", "recovery", "frozen")
+NOT_THE_OWNERS = ("denied", "recovery", "frozen", "forgotten")
 MOST_SIGN_INS = 200  #: of one account that are looked at
 
 
@@ -116,7 +116,7 @@ async def knows_browser(tx: Tx, account_id: str, browser: str) -> bool:
         _s.c.account_id == account_id,
         _s.c.browser == browser,
         _s.c.stage == Stage.FULL.value,
-        _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(_NOT_THE_OWNERS),
+        _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(NOT_THE_OWNERS),
     )
     return await tx.value(found.limit(1)) is not None
 
@@ -130,7 +130,7 @@ async def sign_ins(tx: Tx, account_id: str, since: Instant) -> list[SignIn]:
             _s.c.account_id == account_id,
             _s.c.stage == Stage.FULL.value,
             _s.c.created_at >= since,
-            _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(_NOT_THE_OWNERS),
+            _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(NOT_THE_OWNERS),
         )
         .order_by(_s.c.id.desc())
         .limit(MOST_SIGN_INS)

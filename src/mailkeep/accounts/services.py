@@ -65,7 +65,9 @@ class Accounts:
         self.classes = classes or Classes()
         self.sessions = Sessions(database, keys, self.settings, self.classes)
         self.passwords = Passwords(database, slow, self.settings)
-        self.factors = Factors(database, keys, slow, self.settings, Site.of(public_url))
+        self.factors = Factors(
+            database, keys, slow, self.settings, Site.of(public_url), self.classes
+        )
         self.demands = Demands(database, self.classes)
         self.adoption = Adoption(database)
         self.entering = Entering(
@@ -252,7 +254,8 @@ class Accounts:
         return bool(changed)
 
     async def factors_due(self) -> None:
-        """Have accounts without a second factor reminded, and count those with one."""
+        """Let factors go whose hold is over, have accounts without one reminded, and count."""
+        await self._database.retrying(self.factors.settle)
         await self._database.retrying(self.demands.remind)
         await self.adoption.keep()
 

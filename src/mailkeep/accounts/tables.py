@@ -162,6 +162,13 @@ factors = Table(
     Column("last_used_at", Micros),
     Column("revoked_at", Micros),
     Column("revoked_why", String(12)),
+    Column("leaves_at", Micros),  # the last one of an account goes after a hold
+)
+Index(
+    "ix_factors_leaving",
+    factors.c.leaves_at,
+    sqlite_where=factors.c.leaves_at.is_not(None),
+    postgresql_where=factors.c.leaves_at.is_not(None),
 )
 
 factor_failures = Table(

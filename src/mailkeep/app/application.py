@@ -276,6 +276,11 @@ class Application:
                 meaning="no two routes of the recovery stream are independent: nobody can recover",
             )
 
+        if self.recovery is not None and not self.accounts.factors.site.rp_id:
+            log.warning(
+                "passkeys.impossible",
+                meaning="public_url is no https address with a name: passkeys are not offered",
+            )
         if self.settings.telemetry.heartbeat_url and self.telemetry.heartbeat is None:
             log.warning("heartbeat.missing", meaning="heartbeat_url is empty: nobody is told")
         if self.returns.domains and not self._listeners and not self.dev:

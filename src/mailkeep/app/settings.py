@@ -23,7 +23,7 @@ from mailkeep.mail.types import BounceSettings, Keeping, StreamSettings
 from mailkeep.providers import attachments, registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
-from mailkeep.recovery.types import RecoverySettings
+from mailkeep.recovery.types import RecoverySettings, WhenAlone
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
 from mailkeep.signals import types as signal_types
@@ -254,6 +254,9 @@ def _check_recovery(settings: Settings) -> None:
 
     if settings.recovery.hold_alone < 3600:
         raise BadSettings("recovery: hold_alone must be an hour at least: it stands for a factor")
+    alone = settings.recovery.when_alone is WhenAlone.DEGRADE
+    if alone and settings.recovery.hold_long < 3600:
+        raise BadSettings("recovery: with degrade, hold_long must be an hour at least")
     for name in ("hold", "hold_long", "hold_most", "hold_open"):
         if getattr(settings.recovery, name) < 0:
             raise BadSettings(f"recovery: {name} is below 0")

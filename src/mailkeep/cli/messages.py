@@ -15,6 +15,7 @@ from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, SystemClock
 from mailkeep.base.errors import Invalid
 from mailkeep.base.ids import is_id
 from mailkeep.base.keys import KeyRing
+from mailkeep.events import audit
 from mailkeep.mail import lives, queries, services, told
 from mailkeep.mail.lives import Life, Wanted
 from mailkeep.mail.told import Listed, MessageOut
@@ -99,7 +100,14 @@ def show(
 
 @app.command()
 def requeue(
-    messages: Annotated[list[str], typer.Argument(help="Ids of messages that were given up.")],
+    messages: Annotated[
+        list[str] | None, typer.Argument(help="Ids of messages that were given up.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="All that were taken in within so long and given up: 90s, 15m, 2h, 7d."),
+    ] = None,
+    stream: Annotated[str | None, typer.Option(help="With --since: only of this stream.")] = None,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
@@ -108,11 +116,17 @@ def requeue(
     It can be while its body is still there (keep_given_up); that of a secret never is.
     """
     streams = settings(home).streams()
+    if (since is None) == (not messages):
+        raise Invalid("name messages, or say --since", field="MESSAGES")
+    start = None if since is None else SystemClock().now() - _age(since)
 
     async def work(database: Database, tx: Tx) -> dict[str, bool]:
+        which = messages or []
+        if start is not None:
+            which = await services.given_up(tx, start, stream)
         return {
             one: await services.requeue(database, tx, one, streams, by=operator())
-            for one in dict.fromkeys(messages)
+            for one in dict.fromkeys(which)
         }
 
     done = write(home, work)
@@ -122,7 +136,37 @@ def requeue(
         else f"{one}: not sent again; it was not given up, or its body is gone"
         for one, again in done.items()
     ]
-    result({"requeued": done}, "\n".join(map(plain, said)), as_json=as_json)
+    text = "\n".join(map(plain, said)) or "Nothing was given up, or its body is gone."
+    result({"requeued": done}, text, as_json=as_json)
+    if not all(done.values()):
+        raise typer.Exit(FOUND)
+
+
+@app.command()
+def cancel(
+    messages: Annotated[list[str], typer.Argument(help="Ids of messages that wait to be sent.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Take messages back that wait, for their time or for a route; ends with 1 where one has left.
+
+    A message that was taken back cannot be requeued: its body is gone.
+    """
+
+    async def work(database: Database, tx: Tx) -> dict[str, bool]:
+        done = {}
+        for one in dict.fromkeys(messages):
+            done[one] = await services.cancel(database, tx, one, services.CANCELLED)
+            if done[one]:
+                await audit.write(tx, operator(), "cancel_message", {"message": one})
+        return done
+
+    done = write(home, work)
+    said = [
+        f"{one}: {'will not be sent' if back else 'has left, or never waited'}"
+        for one, back in done.items()
+    ]
+    result({"cancelled": done}, "\n".join(map(plain, said)), as_json=as_json)
     if not all(done.values()):
         raise typer.Exit(FOUND)
 

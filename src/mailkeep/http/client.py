@@ -100,6 +100,35 @@ def agent(header: str) -> str:
     return " ".join(of)
 
 
+_NAMES = {
+    "edge": "Edge",
+    "opera": "Opera",
+    "samsung": "Samsung Internet",
+    "firefox": "Firefox",
+    "chrome": "Chrome",
+    "safari": "Safari",
+    "other": "A browser",
+}
+_PLACES = {
+    "ios": "an iPhone or iPad",
+    "android": "Android",
+    "windows": "Windows",
+    "mac": "a Mac",
+    "chromeos": "a Chromebook",
+    "linux": "Linux",
+    "other": "another system",
+}
+
+
+def agents() -> dict[str, str]:
+    """Everything that ``agent`` may return, with words for it: ``Firefox on Linux``."""
+    return {
+        f"{family} {system}": f"{name} on {place}"
+        for family, name in _NAMES.items()
+        for system, place in _PLACES.items()
+    }
+
+
 def contains(networks: Iterable[Network], host: str) -> bool:
     """Whether an address is in one of the networks; what is no address is in none."""
     found = read(host)

@@ -77,6 +77,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/messages/search", "post"): Operation(
         {200: (messages.Page,)}, body=(messages.SearchIn,), problems=WITH_BODY
     ),
+    ("/v1/messages/cancel", "post"): Operation(
+        {200: (messages.Cancelled,)}, body=(messages.CancelIn,), problems=(404, 409, *WITH_BODY)
+    ),
     ("/v1/messages/{message_id}", "get"): Operation({200: (told.MessageOut,)}, problems=(404,)),
     ("/v1/recoveries", "post"): Operation(
         {202: (recoveries.RecoveryOut,)}, body=(recoveries.RecoveryIn,), problems=(404, *WITH_BODY)

@@ -36,6 +36,7 @@ from .pages.account import AccountPages
 from .pages.addresses import AddressPages
 from .pages.factors import FactorPages
 from .pages.recover import RecoverPages
+from .pages.sessions import SessionPages
 from .pages.sign_in import SignInPages
 from .pages.sign_up import SignUpPages
 from .pages.visit import House, on_error, visit
@@ -129,7 +130,7 @@ def accounts_router(house: House) -> Router:
         "/",
         route_handlers=[
             *(SignUpPages, SignInPages, AccountPages),
-            *(AddressPages, FactorPages, RecoverPages, Authorize),
+            *(AddressPages, SessionPages, FactorPages, RecoverPages, Authorize),
         ],
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},

@@ -187,7 +187,7 @@ class Intake:
         out: list[Taken | Conflict | Invalid] = []
         for new in many:
             content = msgspec.json.encode(new.content) if new.body is None else new.body
-            once = None if new.idempotency is None else _once(new.idempotency)
+            once = None if new.idempotency is None else keyed(new.idempotency)
             content_hash = None if once is None else _compared(new, content)
             before = None if once is None else known.get(once)
             if before is not None:
@@ -205,7 +205,7 @@ class Intake:
 
     async def _known(self, tx: Tx, many: Sequence[NewMessage]) -> dict[str, tuple[str, str | None]]:
         """The messages that were taken in under these idempotency keys, and their content."""
-        wanted = sorted({_once(new.idempotency) for new in many if new.idempotency is not None})
+        wanted = sorted({keyed(new.idempotency) for new in many if new.idempotency is not None})
         if not wanted:
             return {}
         m = tables.messages.c
@@ -316,7 +316,8 @@ class _Rows:
         self.facts: list[Fact] = []
 
 
-def _once(idempotency: tuple[str, str]) -> str:
+def keyed(idempotency: tuple[str, str]) -> str:
+    """Under what a message is found by its caller and idempotency key."""
     return digest(msgspec.json.encode(idempotency))
 
 

@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import and_, delete, exists, insert, select, update
 
 from mailkeep.base.clock import SECOND, Instant
-from mailkeep.base.ids import new_id
+from mailkeep.base.errors import NotFound
+from mailkeep.base.ids import earliest, new_id
 from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
@@ -19,9 +20,11 @@ from .events import (
     ProviderRestored,
     ProviderUnrested,
 )
+from .intake import keyed
 from .outbox import STANDING, due, give_up
 from .types import Status, StreamSettings
 
+CANCELLED = "cancelled"  #: why a message was given up that its sender took back
 CAUGHT_KEPT = 1000  #: mails in the development mailbox
 
 _states = tables.provider_states
@@ -150,6 +153,42 @@ async def cancel(database: Database, tx: Tx, message: str, why: str) -> bool:
     fact = await give_up(tx, message, row["stream"], row["address_id"], why)
     await record(database, tx, fact)
     return True
+
+
+async def cancel_keyed(
+    database: Database, tx: Tx, idempotency: tuple[str, str], streams: Collection[str]
+) -> str | None:
+    """Give up the message that was handed in under an idempotency key, while it waits; its id, or
+    None when it has left, or is leaving.
+
+    Args:
+        idempotency: ``(caller, key)``: nobody takes back what another one handed in.
+        streams: of which it may be; empty: of any.
+
+    Raises:
+        NotFound: there is no such message.
+    """
+    m = tables.messages.c
+    row = await tx.one(select(m.id, m.stream).where(m.idempotency == keyed(idempotency)))
+    if row is None or (streams and row["stream"] not in streams):
+        raise NotFound("no message was handed in under this key")
+    return row["id"] if await cancel(database, tx, row["id"], CANCELLED) else None
+
+
+async def given_up(
+    tx: Tx, since: Instant, stream: str | None = None, limit: int = 10_000
+) -> list[str]:
+    """The ids of messages taken in since an instant that were given up and whose body is still
+    there, the oldest first."""
+    m, body = tables.messages, tables.message_bodies
+    query = (
+        select(m.c.id)
+        .join(body, body.c.message_id == m.c.id)
+        .where(m.c.id >= earliest("msg", since), m.c.status == Status.GIVEN_UP.value)
+    )
+    if stream is not None:
+        query = query.where(m.c.stream == stream)
+    return [row[0] for row in await tx.tuples(query.order_by(m.c.id).limit(limit))]
 
 
 async def requeue(

@@ -7,8 +7,10 @@ one change, one mail.
 from mailkeep.accounts.events import (
     FactorBlocked,
     FactorBound,
+    FactorLeaving,
     FactorReminderDue,
     FactorRevoked,
+    FactorStays,
     PasskeyCopied,
     PasswordRemoved,
     SavedCodeUsed,
@@ -24,6 +26,8 @@ from .mails import House
 #: Facts that are told of.
 FACTS: tuple[type[Fact], ...] = (
     FactorBound,
+    FactorLeaving,
+    FactorStays,
     FactorRevoked,
     FactorBlocked,
     PasskeyCopied,
@@ -46,6 +50,14 @@ def what(fact: Fact) -> str | None:
             return f"a second factor was added: {_NAMES[Kind(fact.factor_kind)]}"
         case FactorRevoked() if fact.why in _TOLD:
             return f"a second factor was removed: {_NAMES[Kind(fact.factor_kind)]}"
+        case FactorLeaving():
+            return (
+                f"the last second factor is being removed: {_NAMES[Kind(fact.factor_kind)]}. It is"
+                f" still asked until {iso(fact.until)[:16].replace('T', ' ')} UTC; until then you"
+                " can keep it, on the page of your account"
+            )
+        case FactorStays():
+            return "the second factor that was being removed stays"
         case FactorBlocked():
             return (
                 f"so many wrong answers were given for {_NAMES[Kind(fact.factor_kind)]} that no"

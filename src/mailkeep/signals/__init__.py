@@ -5,9 +5,10 @@
 is what receivers may ask of us, ``receivers`` who they are, ``reachable`` where we may connect to.
 
 Owns: ``signal_receivers``, ``signal_streams``, ``signal_sets``, ``signal_unwanted``.
-Publishes: ``signals.events``. Hears: ``AccountFrozen``, ``FactorBound``, ``FactorRevoked``,
-``PasswordSet``, ``PasswordRemoved``, ``SessionsEnded``, ``RecoveryRequested``, ``RecoveryDenied``;
-response calls its services.
+Publishes: ``signals.events``. Hears: ``SessionsEnded``, ``AccountFrozen``, ``AccountThawed``,
+``PasswordSet``, ``PasswordRemoved``, ``FactorBound``, ``FactorRevoked``, ``PasskeyCopied``,
+``ChangeSettled``, ``ChangeDenied``, ``RecoveryRequested``, ``RecoveryDenied``; response calls its
+services.
 Security: reads hostile input (receivers' requests, and what they answer to a push). Connects only
 to origins that an operator named, at public addresses. Signs with the keys of ``base.signing``;
 receivers' tokens are kept as keyed hashes, what they want sent along is sealed. What one receiver

@@ -10,12 +10,17 @@ from typing import Any
 
 from mailkeep.accounts.events import (
     AccountFrozen,
+    AccountThawed,
+    ChangeDenied,
+    ChangeSettled,
     FactorBound,
     FactorRevoked,
+    PasskeyCopied,
     PasswordRemoved,
     PasswordSet,
     SessionsEnded,
 )
+from mailkeep.accounts.types import ChangeKind
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.events.types import Fact
 from mailkeep.recovery.events import RecoveryDenied, RecoveryRequested
@@ -28,14 +33,20 @@ _ENDED: Mapping[str, tuple[str, str]] = {
     "recovery": ("user", "the account was recovered"),
     "denied": ("user", "the owner said that a recovery was not theirs"),
     "frozen": ("policy", "the account was closed for a while"),
+    "operator": ("admin", "an operator ended every session"),
+    "class": ("admin", "an operator gave the account another class"),
     "restored": ("system", "an older copy of the database was restored"),
 }
+#: Our factors by the words of CAEP 1.0 section 3.2, which has none for two of them.
+_CREDENTIALS: Mapping[str, str] = {
+    "totp": "app",
+    "passkey": "passkey",
+    "saved_codes": "saved-codes",
+}
+#: What says where an account is reached, and so how it is recovered.
+_ADDRESSES = frozenset({ChangeKind.ADDED, ChangeKind.REMOVED})
 #: Freezes that follow from somebody else having been in, or being about to be.
 _HIJACKED = frozenset({"denied", "incident"})
-#: Second factors in the words of CAEP 1.0 section 3.3; it has none for codes on paper.
-_CREDENTIALS: Mapping[str, str] = {"totp": "app", "passkey": "fido2-platform"}
-#: Why a factor was removed that somebody else may hold.
-_DISTRUSTED = frozenset({"lost", "recovery", "denied"})
 _STATE = "account-state"
 
 
@@ -47,9 +58,8 @@ def announcements(fact: Fact, at: Instant) -> tuple[Announcement, ...]:
 
 def compromised(account: str, at: Instant, why: str) -> tuple[Announcement, ...]:
     """Somebody else may hold the password of an account: distrust it, and have it replaced."""
-    body = {"credential_type": "password", "event_timestamp": at // SECOND, **_reason(why)}
     return (
-        Announcement(account, Kind.COMPROMISE, body, "compromise password", at, at),
+        _compromise(account, at, "password", why),
         Announcement(account, Kind.CHANGE_REQUIRED, {}, "change-required", at, at),
     )
 
@@ -69,19 +79,39 @@ def _password(fact: PasswordSet, at: Instant) -> list[Announcement]:
     return [_change(fact.account, at, "password", "update", why)]
 
 
-def _bound(fact: FactorBound, at: Instant) -> list[Announcement]:
-    credential = _CREDENTIALS.get(fact.factor_kind, fact.factor_kind)
+def _password_removed(fact: PasswordRemoved, at: Instant) -> list[Announcement]:
+    why = "the owner signs in by passkeys alone"
+    return [_change(fact.account, at, "password", "delete", why)]
+
+
+def _factor(fact: FactorBound, at: Instant) -> list[Announcement]:
+    credential = _credential(fact.factor_kind)
     return [_change(fact.account, at, credential, "create", "the owner bound a second factor")]
 
 
-def _revoked(fact: FactorRevoked, at: Instant) -> list[Announcement]:
-    credential = _CREDENTIALS.get(fact.factor_kind, fact.factor_kind)
-    change = "revoke" if fact.why in _DISTRUSTED else "delete"
-    return [_change(fact.account, at, credential, change, "a second factor was removed")]
+def _factor_revoked(fact: FactorRevoked, at: Instant) -> list[Announcement]:
+    credential = _credential(fact.factor_kind)
+    if fact.why in {"owner", "replaced", "with_last"}:
+        why = "the owner removed a second factor"
+        return [_change(fact.account, at, credential, "delete", why)]
+    return [_change(fact.account, at, credential, "revoke", "a second factor was lost or denied")]
 
 
-def _removed(fact: PasswordRemoved, at: Instant) -> list[Announcement]:
-    return [_change(fact.account, at, "password", "delete", "passkeys open the account alone")]
+def _copied(fact: PasskeyCopied, at: Instant) -> list[Announcement]:
+    return [_compromise(fact.account, at, "passkey", "a passkey answered as a copy does")]
+
+
+def _settled(fact: ChangeSettled, at: Instant) -> list[Announcement]:
+    if fact.what not in _ADDRESSES:
+        return []
+    return [Announcement(fact.account, Kind.RECOVERY_CHANGED, {}, "recovery-changed", at, at)]
+
+
+def _change_denied(fact: ChangeDenied, at: Instant) -> list[Announcement]:
+    # Whoever made the change was signed in and knew the password.
+    if not fact.acted:
+        return []
+    return list(compromised(fact.account, at, "the owner said that a change was not theirs"))
 
 
 def _frozen(fact: AccountFrozen, at: Instant) -> list[Announcement]:
@@ -90,9 +120,14 @@ def _frozen(fact: AccountFrozen, at: Instant) -> list[Announcement]:
         body["reason"] = "hijacking"  # RISC 1.0 section 2.3
     return [
         Announcement(fact.account, Kind.DISABLED, body, _STATE, at, at),
-        # It ends by itself, without a fact of its own; a longer freeze takes this one's place.
+        # It ends by itself, without a fact of its own; a longer freeze, or an early end, takes
+        # this one's place.
         Announcement(fact.account, Kind.ENABLED, {}, _STATE, fact.until, fact.until),
     ]
+
+
+def _thawed(fact: AccountThawed, at: Instant) -> list[Announcement]:
+    return [Announcement(fact.account, Kind.ENABLED, {}, _STATE, at, at)]
 
 
 def _asked(fact: RecoveryRequested, at: Instant) -> list[Announcement]:
@@ -113,6 +148,15 @@ def _change(account: str, at: Instant, credential: str, change: str, why: str) -
     return Announcement(account, Kind.CREDENTIAL_CHANGE, body, fold, at, at)
 
 
+def _compromise(account: str, at: Instant, credential: str, why: str) -> Announcement:
+    body = {"credential_type": credential, "event_timestamp": at // SECOND, **_reason(why)}
+    return Announcement(account, Kind.COMPROMISE, body, f"compromise {credential}", at, at)
+
+
+def _credential(kind: str) -> str:
+    return _CREDENTIALS.get(kind, kind)
+
+
 def _caep(at: Instant, who: str, why: str) -> dict[str, Any]:
     return {"event_timestamp": at // SECOND, "initiating_entity": who} | _reason(why)
 
@@ -125,10 +169,14 @@ def _reason(why: str) -> dict[str, Any]:
 TABLE: Mapping[type[Fact], Callable[[Any, Instant], list[Announcement]]] = {
     SessionsEnded: _sessions,
     PasswordSet: _password,
-    PasswordRemoved: _removed,
-    FactorBound: _bound,
-    FactorRevoked: _revoked,
+    PasswordRemoved: _password_removed,
+    FactorBound: _factor,
+    FactorRevoked: _factor_revoked,
+    PasskeyCopied: _copied,
+    ChangeSettled: _settled,
+    ChangeDenied: _change_denied,
     AccountFrozen: _frozen,
+    AccountThawed: _thawed,
     RecoveryRequested: _asked,
     RecoveryDenied: _denied,
 }

@@ -26,6 +26,7 @@ class Kind(enum.StrEnum):
     DISABLED = _RISC + "account-disabled"  #: nobody signs in, until then
     ENABLED = _RISC + "account-enabled"  #: that is over
     RECOVERY = _RISC + "recovery-activated"  #: somebody asked for a reset
+    RECOVERY_CHANGED = _RISC + "recovery-information-changed"  #: an address came or went
     VERIFICATION = _SSF + "verification"  #: a stream is tried out
     STREAM_UPDATED = _SSF + "stream-updated"  #: we changed a stream's status
 

@@ -45,6 +45,7 @@ async def bind(accounts: Accounts, database: Database, keys: KeyRing, account: s
     return app
 
 
+@pytest.mark.check("ASVS 16.3.1")
 async def test_sign_up_confirm_sign_in(
     database: Database, accounts: Accounts, owner: Owner
 ) -> None:
@@ -57,6 +58,7 @@ async def test_sign_up_confirm_sign_in(
         await sign_in(accounts, "violet-harbour-undoes-kettle")
 
 
+@pytest.mark.check("ASVS 15.4.2", "ASVS 6.5.1")
 async def test_a_code_confirms_once_even_at_the_same_time(accounts: Accounts) -> None:
     made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     code = made.code.reveal()
@@ -67,6 +69,7 @@ async def test_a_code_confirms_once_even_at_the_same_time(accounts: Accounts) ->
     assert sum(isinstance(one, Conflict) for one in results) == 2
 
 
+@pytest.mark.check("ASVS 6.6.2")
 async def test_the_code_without_the_browser_confirms_nothing(accounts: Accounts) -> None:
     stranger = await accounts.sign_up(ADDRESS, "the-password-of-a-stranger", "n1")
     own = await accounts.sign_up(ADDRESS, PASSWORD, "n2")
@@ -78,6 +81,7 @@ async def test_the_code_without_the_browser_confirms_nothing(accounts: Accounts)
     assert (await sign_in(accounts)).stage is Stage.FULL
 
 
+@pytest.mark.check("ASVS 6.3.8")
 async def test_a_taken_address_looks_like_a_free_one(accounts: Accounts, owner: Owner) -> None:
     await owner()
     again = await accounts.sign_up("ADA@example.net", "another-password-entirely", "n")
@@ -94,6 +98,7 @@ async def test_a_taken_address_looks_like_a_free_one(accounts: Accounts, owner: 
     assert (await sign_in(accounts)).stage is Stage.FULL
 
 
+@pytest.mark.check("ASVS 6.6.3", "63B 4.2.1.2")
 async def test_five_wrong_codes_end_a_confirmation(accounts: Accounts, clock: ManualClock) -> None:
     made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     for code in ["WRONG234"] * 5 + [made.code.reveal()]:
@@ -105,11 +110,13 @@ async def test_five_wrong_codes_end_a_confirmation(accounts: Accounts, clock: Ma
         await accounts.confirm(late.confirmation, late.code.reveal())
 
 
+@pytest.mark.check("ASVS 2.4.1")
 async def test_sign_ups_cannot_bomb_an_address(accounts: Accounts) -> None:
     mails = [(await accounts.sign_up(ADDRESS, PASSWORD, "n")).mail for _ in range(7)]
     assert mails == [True] * 5 + [False] * 2
 
 
+@pytest.mark.check("ASVS 6.3.8")
 async def test_an_unknown_account_is_refused_in_the_same_words(
     accounts: Accounts, owner: Owner
 ) -> None:
@@ -122,6 +129,7 @@ async def test_an_unknown_account_is_refused_in_the_same_words(
     assert len(set(words)) == 1
 
 
+@pytest.mark.check("63B 3.1.1.2", "ASVS 6.1.1")
 async def test_guessing_is_throttled_and_locks_no_owner_out(
     accounts: Accounts, owner: Owner, clock: ManualClock
 ) -> None:
@@ -147,6 +155,7 @@ async def test_unknown_accounts_are_throttled_alike(accounts: Accounts) -> None:
         await accounts.sign_in("nobody@example.net", "wrong", browser="b", network="n")
 
 
+@pytest.mark.check("ASVS 15.4.2")
 async def test_guesses_sent_at_once_do_not_overrun_the_limit(
     accounts: Accounts, owner: Owner
 ) -> None:
@@ -158,6 +167,7 @@ async def test_guesses_sent_at_once_do_not_overrun_the_limit(
     assert sum(isinstance(one, TooMany) for one in results) == 5
 
 
+@pytest.mark.check("ASVS 2.3.1", "ASVS 6.5.1", "ASVS 7.2.4", "ASVS 6.3.4")
 async def test_the_factor_is_asked_and_a_code_counts_once(
     database: Database, accounts: Accounts, keys: KeyRing, owner: Owner, clock: ManualClock
 ) -> None:
@@ -205,6 +215,7 @@ async def test_a_wrong_code_binds_no_factor(
     assert (await sign_in(accounts)).stage is Stage.FULL
 
 
+@pytest.mark.check("63B 2.2.3", "63B 5.1", "ASVS 7.4.1", "ASVS 7.5.2")
 async def test_sessions_end(
     database: Database, accounts: Accounts, owner: Owner, clock: ManualClock
 ) -> None:
@@ -239,6 +250,7 @@ async def test_sessions_end(
         await accounts.sessions.lookup(two.secret.reveal())
 
 
+@pytest.mark.check("ASVS 7.4.2")
 async def test_a_freeze_holds_for_its_time(
     database: Database, accounts: Accounts, owner: Owner, clock: ManualClock
 ) -> None:
@@ -255,6 +267,7 @@ async def test_a_freeze_holds_for_its_time(
     assert (await sign_in(accounts)).stage is Stage.FULL
 
 
+@pytest.mark.check("ASVS 7.4.3", "ASVS 7.5.3")
 async def test_a_changed_password_ends_sessions(accounts: Accounts, owner: Owner) -> None:
     account = await owner()
     session = (await sign_in(accounts)).secret.reveal()
@@ -270,6 +283,7 @@ async def test_a_changed_password_ends_sessions(accounts: Accounts, owner: Owner
     assert (await sign_in(accounts, "a-new-one-for-the-harbour")).stage is Stage.FULL
 
 
+@pytest.mark.check("ASVS 16.2.5")
 async def test_nothing_personal_or_secret_is_in_the_log(
     database: Database, accounts: Accounts, owner: Owner
 ) -> None:

@@ -65,6 +65,7 @@ async def test_a_key_makes_and_unmakes_no_operator(
         assert [one.account.id for one in await administration.operators(tx)] == [account]
 
 
+@pytest.mark.check("ASVS 7.4.5")
 async def test_sessions_are_listed_and_ended(
     accounts: Accounts, database: Database, owner: Owner
 ) -> None:
@@ -85,6 +86,7 @@ async def test_sessions_are_listed_and_ended(
     assert await acts(database) == ["account.end_sessions"] * 2
 
 
+@pytest.mark.check("63B 2.2.3")
 async def test_a_class_has_sessions_of_its_own_length(
     database: Database, keys: KeyRing, clock: ManualClock
 ) -> None:

@@ -74,6 +74,7 @@ def hands(accounts: Accounts, database: Database, clock: ManualClock) -> Hands:
     return Hands(accounts, database, clock)
 
 
+@pytest.mark.check("ASVS 7.5.1", "63B 4.6")
 async def test_a_thief_with_session_and_password_cannot_swap_the_address_unseen(
     hands: Hands, owner: Owner
 ) -> None:
@@ -200,6 +201,7 @@ async def test_a_denial_leaves_a_password_of_later(
     await hands.sign_in(password="a-lantern-on-the-moor")
 
 
+@pytest.mark.check("ASVS 6.6.2")
 async def test_the_code_without_the_browser_adds_nothing(hands: Hands, owner: Owner) -> None:
     account, contacts = await owner(), hands.accounts.contacts
     made = await contacts.add(account, NEW, "n", factor=False)
@@ -208,6 +210,7 @@ async def test_the_code_without_the_browser_adds_nothing(hands: Hands, owner: Ow
         await contacts.confirm(account, other.confirmation, made.code.reveal())
 
 
+@pytest.mark.check("ASVS 6.6.2")
 async def test_a_code_of_one_account_adds_nothing_to_another(hands: Hands, owner: Owner) -> None:
     account, other = await owner(), await owner("bob@example.net")
     made = await hands.accounts.contacts.add(account, NEW, "n", factor=False)
@@ -228,6 +231,7 @@ async def test_an_addition_cannot_be_confirmed_as_a_sign_up(hands: Hands, owner:
         )
 
 
+@pytest.mark.check("ASVS 6.3.8")
 async def test_a_taken_address_looks_like_a_free_one(hands: Hands, owner: Owner) -> None:
     account, _ = await owner(), await owner(NEW)
     made = await hands.accounts.contacts.add(account, NEW, "n", factor=False)
@@ -278,6 +282,7 @@ async def test_how_many_and_how_often(hands: Hands, owner: Owner) -> None:
         await contacts.add(account, THIRD, "n", factor=False)
 
 
+@pytest.mark.check("ASVS 2.4.1")
 async def test_no_account_has_us_mail_to_ever_more_addresses(hands: Hands, owner: Owner) -> None:
     account, contacts = await owner(), hands.accounts.contacts
     for number in range(hands.accounts.settings.additions):

@@ -50,6 +50,7 @@ async def standing(accounts: Accounts, database: Database, account: str) -> Stan
         return (await accounts.demands.judged(tx, account)).standing
 
 
+@pytest.mark.check("ASVS 6.3.3")
 async def test_at_the_end_a_sign_in_leads_to_binding_one_and_never_nowhere(
     database: Database, accounts: Accounts, keys: KeyRing, owner: Owner, clock: ManualClock
 ) -> None:

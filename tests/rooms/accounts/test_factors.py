@@ -11,6 +11,7 @@ from mailkeep.accounts import queries, tables
 from mailkeep.accounts.factors import record, saved_codes, totp
 from mailkeep.accounts.factors.types import (
     SHARES,
+    FactorView,
     Kind,
     Lane,
     Proof,
@@ -21,7 +22,7 @@ from mailkeep.accounts.factors.types import (
 )
 from mailkeep.accounts.services import Accounts
 from mailkeep.accounts.types import SessionView, SignedIn, Stage
-from mailkeep.base.clock import ManualClock
+from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn, TooMany
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.tables import events
@@ -34,6 +35,7 @@ Owner = Callable[..., Awaitable[str]]
 ADDRESS = "ada@example.net"
 HERE = Source("b1", "n1")
 RECOVERY = Lane(Way.RECOVERY)
+HOLD = DAY // SECOND  #: of a customer's last factor
 
 
 class Room:
@@ -79,6 +81,10 @@ class Room:
 
         return await self.database.retrying(work)
 
+    async def listed(self, account: str) -> list[FactorView]:
+        async with self.database.read() as tx:
+            return await self.factors.bound(tx, account)
+
     async def bound(self, account: str) -> list[Kind]:
         async with self.database.read() as tx:
             return [one.kind for one in await self.factors.bound(tx, account)]
@@ -111,6 +117,7 @@ def room(database: Database, accounts: Accounts, keys: KeyRing, clock: ManualClo
 # --- saved codes ---------------------------------------------------------------------------
 
 
+@pytest.mark.check("63B 4.2.1.1", "63B 3.1.2.2", "ASVS 6.5.1", "ASVS 6.5.2", "ASVS 15.4.2")
 async def test_saved_codes_are_ten_slowly_hashed_and_good_once(room: Room, owner: Owner) -> None:
     """63B 4.2.1.1, 63B 3.1.2.2, ASVS 6.5.1, 6.5.2."""
     account = await owner()
@@ -159,12 +166,14 @@ async def test_codes_of_another_account_are_nothing(room: Room, owner: Owner) ->
 # --- tries ---------------------------------------------------------------------------------
 
 
+@pytest.mark.check("63B 3.2.2")
 def test_all_ways_together_are_the_hundred_that_one_authenticator_bears() -> None:
     """63B 3.2.2."""
     assert sum(SHARES.values()) <= 100
     assert set(SHARES) == set(Way)
 
 
+@pytest.mark.check("63B 3.2.2", "63B 4.2.1.1", "ASVS 6.1.1")
 @pytest.mark.parametrize("kind", [Kind.TOTP, Kind.SAVED_CODES])
 async def test_wrong_answers_in_a_row_block_one_way_and_no_other(
     room: Room, owner: Owner, kind: Kind
@@ -193,6 +202,7 @@ async def test_wrong_answers_in_a_row_block_one_way_and_no_other(
     assert (await room.show(account, codes[1] if right else room.code(app))).proved
 
 
+@pytest.mark.check("ASVS 6.1.1")
 async def test_a_thief_with_the_password_keeps_no_passkey_out(room: Room, owner: Owner) -> None:
     account = await owner()
     device = await room.passkey(account)
@@ -215,6 +225,7 @@ async def test_what_no_factor_can_answer_is_wrong(room: Room, owner: Owner) -> N
 # --- the record ----------------------------------------------------------------------------
 
 
+@pytest.mark.check("63B 4.1", "ASVS 6.5.6")
 async def test_every_authenticator_stays_on_record(room: Room, owner: Owner) -> None:
     """63B 4.1: time and source of each, the revoked ones too; their secrets are gone."""
     account = await owner()
@@ -244,19 +255,72 @@ async def test_every_authenticator_stays_on_record(room: Room, owner: Owner) -> 
     assert all(one.revoked_at is None or one.revoked_at >= one.bound_at for one in past)
 
 
-async def test_saved_codes_go_with_the_last_other_factor(room: Room, owner: Owner) -> None:
+async def test_the_last_factor_goes_after_a_hold_and_is_asked_until_then(
+    room: Room, owner: Owner
+) -> None:
+    """ASVS 6.5.6. Whoever has everything once, a session, the password and one code, is not rid of
+    the factor for good before its owner has heard of it."""
     account = await owner()
-    await room.app(account)
+    app = await room.app(account)
     codes = await room.codes(account)
+    factor = (await room.listed(account))[0].id
     async with room.database.write() as tx:
-        app = (await room.factors.bound(tx, account))[0]
-        await room.factors.revoke(tx, account, app.id, "owner")
-        assert not await queries.has_factor(tx, account)
-        with pytest.raises(NotFound):
-            await room.factors.revoke(tx, account, app.id, "owner")
+        with pytest.raises(Conflict):  # another one must take its place first
+            await room.factors.revoke(tx, account, factor, "lost")
+        until = await room.factors.revoke(tx, account, factor, "owner")
+        assert until == tx.now + HOLD * SECOND
+        # Asked again it goes no sooner and no later.
+        assert await room.factors.revoke(tx, account, factor, "owner") == until
+    room.clock.advance(HOLD - 60)
+    async with room.database.write() as tx:
+        assert await room.factors.settle(tx) == 0
+    assert (await room.sign_in()).stage is Stage.FACTOR
+    assert (await room.show(account, room.code(app))).proved
+    room.clock.advance(60)
+    for expected in (1, 0):
+        async with room.database.write() as tx:
+            assert await room.factors.settle(tx) == expected
+    # Saved codes cannot stand alone, so they went with it.
     assert await room.bound(account) == []
     assert (await room.show(account, codes[0])).verdict is Verdict.WRONG
     assert (await room.sign_in()).stage is Stage.FULL
+    async with room.database.write() as tx:
+        with pytest.raises(NotFound):
+            await room.factors.revoke(tx, account, factor, "owner")
+    assert len(await room.facts("accounts.factor_leaving")) == 1
+
+
+async def test_a_factor_that_is_being_removed_can_be_kept(room: Room, owner: Owner) -> None:
+    account, other = await owner(), await owner("grace@example.net")
+    await room.app(account)
+    factor = (await room.listed(account))[0].id
+    async with room.database.write() as tx:
+        assert not await room.factors.keep(tx, account, factor)
+        await room.factors.revoke(tx, account, factor, "owner")
+        assert not await room.factors.keep(tx, other, factor)
+        assert await room.factors.keep(tx, account, factor)
+    room.clock.advance(2 * HOLD)
+    async with room.database.write() as tx:
+        assert await room.factors.settle(tx) == 0
+    assert await room.bound(account) == [Kind.TOTP]
+
+
+async def test_a_lost_factor_goes_at_once_when_another_is_there(room: Room, owner: Owner) -> None:
+    """63B 4.3; and of two that are removed one after the other the second is held."""
+    account = await owner()
+    await room.app(account)
+    await room.passkey(account)
+    app, key = [one.id for one in await room.listed(account)]
+    async with room.database.write() as tx:
+        assert await room.factors.revoke(tx, account, key, "lost") is None
+        assert await room.factors.revoke(tx, account, app, "owner") is not None
+    device = await room.passkey(account)
+    new = (await room.listed(account))[-1].id
+    async with room.database.write() as tx:
+        # The app is on its way out, so the new key is the last one.
+        assert await room.factors.revoke(tx, account, new, "owner") is not None
+    asked = await room.factors.ask(account, "b1")
+    assert (await room.show(account, assertion=device.get(asked))).proved
 
 
 async def test_names_are_short_and_theirs(room: Room, owner: Owner) -> None:
@@ -276,6 +340,7 @@ async def test_names_are_short_and_theirs(room: Room, owner: Owner) -> None:
 # --- everything once more ------------------------------------------------------------------
 
 
+@pytest.mark.check("ASVS 7.5.3", "ASVS 7.2.4")
 async def test_a_stolen_session_changes_nothing(room: Room, owner: Owner) -> None:
     """ASVS 7.5.1, 7.2.4: even while its owner changes something, a copy of the session does not."""
     await owner()
@@ -296,6 +361,7 @@ async def test_a_stolen_session_changes_nothing(room: Room, owner: Owner) -> Non
         room.entering.require_fresh(now(), fresh)
 
 
+@pytest.mark.check("63B 4.1.2.1", "ASVS 7.5.3")
 async def test_with_a_factor_everything_includes_it(room: Room, owner: Owner) -> None:
     """63B 4.1.2.1: a new factor needs what the account needs."""
     account = await owner()
@@ -316,6 +382,7 @@ async def test_with_a_factor_everything_includes_it(room: Room, owner: Owner) ->
 # --- passkeys ------------------------------------------------------------------------------
 
 
+@pytest.mark.check("63B 2.2")
 async def test_a_passkey_is_a_second_factor(room: Room, owner: Owner) -> None:
     account = await owner()
     device = await room.passkey(account, Device(synced=True))
@@ -333,6 +400,7 @@ async def test_a_passkey_is_a_second_factor(room: Room, owner: Owner) -> None:
         await room.entering.second_step(again, answer)
 
 
+@pytest.mark.check("63B 2.2", "ASVS 6.3.4")
 async def test_a_passkey_alone_signs_in(room: Room, owner: Owner) -> None:
     account = await owner()
     device = await room.passkey(account)
@@ -380,6 +448,7 @@ async def test_a_question_is_good_once_here_and_for_five_minutes(room: Room, own
             await room.factors.bind_passkey(tx, account, Device().create(binding), Source("b2", ""))
 
 
+@pytest.mark.check("63B 4.3", "63B 5.3")
 async def test_a_copied_passkey_is_refused_and_reported(room: Room, owner: Owner) -> None:
     account = await owner()
     device = await room.passkey(account)

@@ -109,3 +109,37 @@ async def test_what_was_given_up_is_sent_again(tmp_path: Path) -> None:
     found = await run(ordinary, secret, "msg_none")
     assert found == (1, {ordinary: False, secret: False, "msg_none": False})
     await database.close()
+
+
+async def test_what_was_given_up_in_a_time_is_requeued_together(tmp_path: Path) -> None:
+    database, ids = await _taken_in(tmp_path)
+    ordinary, secret = ids
+    async with database.write() as tx:
+        for one, stream in ((ordinary, "alert"), (secret, "secret")):
+            row = await lives.one(tx, one)
+            await outbox.give_up(tx, one, stream, row.address, "expired", keep=stream == "alert")
+    assert await _run(tmp_path, "requeue", "--since", "1h", "--stream", "secret") == (
+        0,
+        {"requeued": {}},
+    )
+    assert await _run(tmp_path, "requeue", "--since", "1h") == (0, {"requeued": {ordinary: True}})
+    for words in ((), (ordinary, "--since", "1h")):
+        assert await _run(tmp_path, "requeue", *words) == (1, None)
+    await database.close()
+
+
+async def test_what_waits_can_be_taken_back_and_what_left_cannot(tmp_path: Path) -> None:
+    database, ids = await _taken_in(tmp_path)
+    waits, left = ids
+    async with database.write() as tx:
+        streams = app_settings.load(tmp_path / "mailkeep.toml", {}).streams()
+        assert len(await outbox.claim(database, tx, streams["secret"], {}, 5)) == 1
+    assert await _run(tmp_path, "cancel", waits, left) == (
+        1,
+        {"cancelled": {waits: True, left: False}},
+    )
+    async with database.read() as tx:
+        assert (await lives.one(tx, waits)).status == "given_up"
+        assert await outbox.body(tx, waits) is None
+        assert await outbox.body(tx, left) is not None
+    await database.close()

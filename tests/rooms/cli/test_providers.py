@@ -9,11 +9,17 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from mailkeep.base.clock import SystemClock
+from mailkeep.base.keys import KeyRing
 from mailkeep.cli.main import app
-from mailkeep.mail import queries
+from mailkeep.mail import outbox, outcomes, queries
+from mailkeep.mail.claims import Claims
+from mailkeep.mail.intake import Intake
+from mailkeep.mail.types import Content, NewMessage, RouteSettings, StreamSettings
+from mailkeep.providers.types import Claim, ClaimKind, Outcome, OutcomeKind
 from mailkeep.response.keeping import take_turn
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
+from mailkeep.store.shared import SharedCommit
 
 SETTINGS = """
 [[provider]]
@@ -58,3 +64,45 @@ async def test_a_cut_takes_its_turn(
     async with database.read() as tx:
         assert list(await queries.cut(tx)) == ["a"]
     await database.close()
+
+
+@pytest.mark.parametrize(("words", "again"), [((), 1), (("--believe-reports",), 0)])
+async def test_what_a_provider_swallowed_and_called_delivered_is_sent_again(
+    tmp_path: Path, words: tuple[str, ...], again: int
+) -> None:
+    (tmp_path / "mailkeep.toml").write_text(SETTINGS)
+    database = Database(f"sqlite:///{tmp_path / 'mailkeep.db'}", SystemClock())
+    await upgrade(database)
+    stream = StreamSettings("alert", 1, (RouteSettings("a"),))
+    intake = Intake(database, KeyRing(tmp_path), {"alert": stream})
+    claims = Claims(database, SharedCommit(database), {}, ["alert"])
+    async with database.write() as tx:
+        content = Content("us@example.com", "ada@example.net", "Hello", "words")
+        message = await intake.accept(tx, NewMessage("alert", content))
+        (job,) = await outbox.claim(database, tx, stream, {}, 5)
+        taken = Outcome(OutcomeKind.ACCEPTED, "200")
+        done = outcomes.Finished(job, taken, 0.1, reports=True, keeps=stream.keeps)
+        await outcomes.finish(database, tx, [done])
+    lie = Claim("a", "c", ClaimKind.DELIVERED, None, message, None, None, "", "signature")
+    assert await claims.take("a", [lie]) == 1
+    asked = ["providers", "cut", "a", "--reason", "it lies", *words, "--json"]
+    result = await asyncio.to_thread(CliRunner().invoke, app, [*asked, "--home", str(tmp_path)])
+    assert json.loads(result.stdout)["sent_again"] == again, result.output
+    async with database.read() as tx:
+        statuses = await queries.statuses(tx, [message])
+        assert statuses == {message: "queued" if again else "delivered"}
+        assert await outbox.body(tx, message) is not None
+    await database.close()
+
+
+async def test_limits_are_told_beside_the_recovery_peak(tmp_path: Path) -> None:
+    (tmp_path / "mailkeep.toml").write_text(SETTINGS)
+    database = Database(f"sqlite:///{tmp_path / 'mailkeep.db'}", SystemClock())
+    await upgrade(database)
+    await database.close()
+    words = ["providers", "limits", "--json", "--home", str(tmp_path)]
+    result = await asyncio.to_thread(CliRunner().invoke, app, words)
+    assert json.loads(result.stdout) == {
+        "recovery_peak": 0,
+        "providers": [{"name": "a", "not_known": "its protocol tells no limits"}],
+    }

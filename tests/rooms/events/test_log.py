@@ -225,6 +225,7 @@ async def test_an_unknown_kind_is_passed_over(database: Database) -> None:
     assert await Subscriber("reader", {}).step(database) == 1
 
 
+@pytest.mark.check("ASVS 16.4.2")
 async def test_the_audit_chain_shows_what_was_altered(database: Database, keys: KeyRing) -> None:
     async with database.write() as tx:
         for number in range(3):

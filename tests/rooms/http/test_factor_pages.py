@@ -3,8 +3,9 @@ off comes back, and how many have one is told to operators only."""
 
 import re
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pyotp
@@ -150,3 +151,33 @@ async def test_adoption_is_for_operators(browser: Browser) -> None:
         ("customer", 1, 0)
     ]
     assert ADDRESS not in str(answer)
+
+
+async def test_a_passkey_lets_in_who_was_held_up_and_is_enough_from_then_on(
+    browser: Browser, device: Callable[[str], Any]
+) -> None:
+    await browser.owner()
+    await browser.enter()
+    browser.clock.advance(11 * DAY)
+    await browser.enter()
+    browser.clock.advance(3 * DAY)
+    assert await browser.enter() == (303, "/account/factors")
+    phone = device("https://mailkeep.test")
+    status, asked = await browser.post("/account/factors/passkey/ask")
+    assert status == 200
+    made = phone.create(asked)
+    nameless = await browser.post("/account/factors/passkey", passkey=made, name="x" * 65)
+    assert nameless[0] == 422
+    bound = await browser.post("/account/factors/passkey", passkey=made, name="My phone")
+    assert bound == (303, "/account/factors")
+    page = (await browser.get("/account/factors"))[1]
+    assert "The passkey is added." in page
+    assert "My phone" in page
+    browser.client.cookies.clear()
+    assert (await browser.post("/sign-in/passkey", assertion="{}"))[0] == 401
+    _, asked = await browser.post("/sign-in/passkey/ask")
+    answer = phone.get(asked)
+    assert await browser.post("/sign-in/passkey", assertion=answer) == (303, "/account")
+    assert (await browser.get("/account"))[0] == 200
+    browser.client.cookies.clear()
+    assert (await browser.post("/sign-in/passkey", assertion=answer))[0] == 401  # once only

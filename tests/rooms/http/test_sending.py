@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mailkeep.base.clock import DAY, HOUR, ManualClock
+from mailkeep.base.clock import DAY, HOUR, ManualClock, iso
 from mailkeep.mail import api_keys
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import NewMessage
@@ -219,3 +219,27 @@ async def test_a_key_that_ends_and_one_that_is_replaced(api: Api, clock: ManualC
     assert (await api.ask("POST", "/v1/messages", GOOD, key=key)).status_code == 202
     clock.advance(86_400)
     _problem(await api.ask("POST", "/v1/messages", GOOD, key=key), 401, None)
+
+
+async def test_what_waits_can_be_taken_back_by_who_sent_it_alone(api: Api) -> None:
+    """A thief of another key cannot silence a notice that waits, though the key may send there."""
+    later = {"send_at": iso(api.running.database.clock.now() + HOUR)}
+    first = await api.send(idempotency_key="order-17", **later)
+    before = await api.count()
+
+    async def cancel(key: str | None = None, **body: object) -> tuple[int, dict[str, object]]:
+        wanted = body or {"idempotency_key": "order-17"}
+        answer = await api.ask("POST", "/v1/messages/cancel", wanted, key=key)
+        return answer.status_code, answer.json()
+
+    thief = await api.new_key("send")
+    assert (await cancel(thief))[0] == 404
+    assert (await cancel(await api.new_key("read", name="r")))[0] == 403
+    assert (await cancel(idempotency_key="order-18"))[0] == 404
+    assert (await cancel(message=first))[0] == 422
+    assert await api.count() == before
+    assert await cancel() == (200, {"id": first, "status": "given_up"})
+    assert await api.count() == before - 1, "its body is gone"
+    assert (await cancel())[0] == 409
+    # Who asks again under the key hears of the one that was taken back: nothing is sent.
+    assert await api.send(idempotency_key="order-17", **later) == first

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from mailkeep.accounts import queries
+from mailkeep.accounts.types import Origin
 from mailkeep.base.clock import DAY, SECOND
 from mailkeep.base.errors import Conflict
 from mailkeep.events.log import Relay
@@ -50,6 +51,7 @@ async def settle(room: Room) -> None:
         await room.accounts.changes.settle(tx, 100)
 
 
+@pytest.mark.check("ASVS 6.3.7", "63B 4.6")
 async def test_old_and_new_are_told_and_only_the_old_can_stop_it(room: Room, owner: Owner) -> None:
     account = await owner()
     await add(room, account)
@@ -100,9 +102,10 @@ async def test_a_removed_address_finishes_no_recovery(room: Room, owner: Owner) 
     async with room.database.write() as tx:
         await room.accounts.changes.settle(tx, 100)
     with pytest.raises(Conflict):
-        await room.recovery.finish(NEW, None, browser="b1")
+        await room.recovery.finish(NEW, None, origin=Origin("b1"))
 
 
+@pytest.mark.check("ASVS 6.3.7", "63B 4.6")
 async def test_a_changed_password_is_told_with_a_way_to_undo_it(room: Room, owner: Owner) -> None:
     account = await owner()
     await room.accounts.change_password(account, PASSWORD, NEW)

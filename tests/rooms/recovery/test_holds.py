@@ -414,6 +414,7 @@ async def test_a_sign_in_is_kept_with_where_it_came_from(room: Room, lived: Owne
     }
 
 
+@pytest.mark.check("ASVS 6.4.4")
 async def test_a_lost_factor_is_answered_by_a_saved_code(
     room: Room, lived: Owner, clock: ManualClock
 ) -> None:
@@ -429,6 +430,7 @@ async def test_a_lost_factor_is_answered_by_a_saved_code(
     assert (await kinds(room))[-1] == "completed"
 
 
+@pytest.mark.check("ASVS 6.4.4", "63B 4.2.2.2")
 async def test_contact_points_alone_take_three_days_by_permission_and_remove_every_factor(
     room: Room, lived: Owner, clock: ManualClock
 ) -> None:

@@ -56,6 +56,7 @@ async def bind(room: Room, account: str) -> pyotp.TOTP:
     return app
 
 
+@pytest.mark.check("63B 4.2.3", "63B 4.6", "63B 4.2.2.2")
 async def test_link_and_code_over_two_routes_reset_the_password(room: Room, owner: Owner) -> None:
     account = await owner()
     session = await room.accounts.sign_in(ADDRESS, PASSWORD, browser="own", network="n")
@@ -83,6 +84,7 @@ async def test_link_and_code_over_two_routes_reset_the_password(room: Room, owne
         await finish(room, "phone")
 
 
+@pytest.mark.check("ASVS 2.3.1", "63B 4.2.2.2")
 async def test_either_proof_alone_opens_nothing(room: Room, owner: Owner) -> None:
     await owner()
     await room.ask("thief")
@@ -101,6 +103,7 @@ async def test_either_proof_alone_opens_nothing(room: Room, owner: Owner) -> Non
     assert await signs_in(room, PASSWORD)
 
 
+@pytest.mark.check("ASVS 6.6.2")
 async def test_the_asking_browser_with_the_code_does_not_profit_from_the_owners_link(
     room: Room, owner: Owner
 ) -> None:
@@ -120,6 +123,7 @@ async def test_the_asking_browser_with_the_code_does_not_profit_from_the_owners_
     assert await signs_in(room, NEW)
 
 
+@pytest.mark.check("ASVS 2.4.1")
 async def test_an_owner_may_use_the_mails_that_a_stranger_asked_for(
     room: Room, owner: Owner
 ) -> None:
@@ -133,6 +137,7 @@ async def test_an_owner_may_use_the_mails_that_a_stranger_asked_for(
     assert await signs_in(room, NEW)
 
 
+@pytest.mark.check("ASVS 15.4.2", "ASVS 6.5.1", "63B 4.2.1.2")
 async def test_proofs_count_for_one_password_and_in_their_time(
     room: Room, owner: Owner, clock: ManualClock
 ) -> None:
@@ -159,6 +164,7 @@ async def test_proofs_count_for_one_password_and_in_their_time(
         assert await room.recovery.sweep(tx) == 1
 
 
+@pytest.mark.check("ASVS 6.6.3")
 async def test_five_wrong_codes_end_a_code(room: Room, owner: Owner) -> None:
     await owner()
     await room.ask("own")
@@ -170,6 +176,9 @@ async def test_five_wrong_codes_end_a_code(room: Room, owner: Owner) -> None:
         await give(room, "own", code=code["code"])
 
 
+@pytest.mark.check(
+    "63B 4.2", "63B 4.2.2.2", "ASVS 6.4.3", "ASVS 6.3.4", "ASVS 6.3.5", "ASVS 16.3.3"
+)
 async def test_the_factor_comes_before_the_password(
     room: Room, owner: Owner, clock: ManualClock
 ) -> None:
@@ -218,6 +227,7 @@ async def test_the_factor_comes_before_the_password(
     assert (await room.facts())[-1][0] == "completed"
 
 
+@pytest.mark.check("ASVS 6.3.5")
 @pytest.mark.parametrize("end", ["expired", "denied", "tries_used_up"])
 async def test_who_is_stopped_by_the_factor_is_told_of_when_it_ends(
     room: Room, owner: Owner, clock: ManualClock, end: str
@@ -225,7 +235,7 @@ async def test_who_is_stopped_by_the_factor_is_told_of_when_it_ends(
     """A thief who guesses once and waits is told of all the same."""
     account = await owner()
     await bind(room, account)
-    room.recovery.settings = msgspec.structs.replace(room.recovery.settings, factor_tries=2)
+    room.context.settings = msgspec.structs.replace(room.settings, factor_tries=2)
     await room.ask("thief")
     link, code = await room.proofs()
     await give(room, "thief", link=link["link"], code=code["code"])
@@ -285,6 +295,7 @@ async def test_a_denial_voids_and_says_nothing(room: Room, owner: Owner) -> None
     assert await signs_in(room, PASSWORD)
 
 
+@pytest.mark.check("63B 4.3", "63B 5.3")
 async def test_a_denial_after_completion_takes_back_what_it_gave(
     room: Room, owner: Owner, clock: ManualClock
 ) -> None:
@@ -316,6 +327,7 @@ async def test_a_denial_after_completion_takes_back_what_it_gave(
     assert not await signs_in(room, NEW)  # the thief's password is gone for good
 
 
+@pytest.mark.check("ASVS 6.1.1")
 async def test_who_reads_one_route_cannot_deny_every_recovery(room: Room, owner: Owner) -> None:
     await owner()
     for n in range(3):
@@ -349,6 +361,7 @@ async def test_who_reads_one_route_cannot_use_proofs_up(room: Room, owner: Owner
     assert await signs_in(room, NEW)
 
 
+@pytest.mark.check("Reset: lockout", "ASVS 6.1.1")
 async def test_strangers_cannot_use_the_mails_of_a_day_up(
     room: Room, owner: Owner, clock: ManualClock
 ) -> None:
@@ -366,6 +379,7 @@ async def test_strangers_cannot_use_the_mails_of_a_day_up(
     assert await signs_in(room, NEW)
 
 
+@pytest.mark.check("ASVS 6.1.1")
 async def test_after_a_recovery_strangers_guesses_lock_nobody_out(room: Room, owner: Owner) -> None:
     await owner()
     await room.ask("owner")
@@ -472,6 +486,7 @@ async def test_one_that_fails_holds_up_no_other(
     assert await room.recovery.planner.step() == 1
 
 
+@pytest.mark.check("Reset: time")
 async def test_a_wrong_code_costs_the_same_with_and_without_an_account(
     room: Room, owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -496,6 +511,7 @@ async def test_a_wrong_code_costs_the_same_with_and_without_an_account(
     assert costs[0] == costs[1] == (2, 1)
 
 
+@pytest.mark.check("ASVS 16.5.2")
 async def test_dependent_routes_are_not_two(room: Room, owner: Owner) -> None:
     await owner()
     room.graph(
@@ -532,6 +548,7 @@ async def test_what_one_party_may_have_had_twice_does_not_count(room: Room, owne
         await finish(room, "own")
 
 
+@pytest.mark.check("ASVS 16.5.2")
 async def test_a_refused_route_is_replaced_and_its_proof_void(room: Room, owner: Owner) -> None:
     await owner()
     await room.ask("own")
@@ -553,6 +570,7 @@ async def test_a_refused_route_is_replaced_and_its_proof_void(room: Room, owner:
     assert await signs_in(room, NEW)
 
 
+@pytest.mark.check("63B 4.3", "ASVS 16.5.2")
 async def test_a_cut_voids_what_went_through_it_also_what_was_redeemed(
     room: Room, owner: Owner
 ) -> None:
@@ -576,6 +594,7 @@ async def test_a_cut_voids_what_went_through_it_also_what_was_redeemed(
         assert len(await queries.accounts(tx, {reader}, 0, tx.now, "half_proven")) == 1
 
 
+@pytest.mark.check("ASVS 6.3.8")
 async def test_nobody_learns_whether_there_is_an_account(room: Room, owner: Owner) -> None:
     await owner()
     for address in (ADDRESS, "nobody@example.net"):
@@ -593,6 +612,7 @@ async def test_nobody_learns_whether_there_is_an_account(room: Room, owner: Owne
         await room.recovery.ask("no address", browser="b", network="n")
 
 
+@pytest.mark.check("ASVS 2.4.1")
 async def test_one_network_cannot_ask_without_end(room: Room, owner: Owner) -> None:
     await owner()
     for n in range(40):
@@ -602,6 +622,7 @@ async def test_one_network_cannot_ask_without_end(room: Room, owner: Owner) -> N
     assert [kind for kind, _ in await room.facts()].count("requested") == 30
 
 
+@pytest.mark.check("ASVS 16.2.5")
 async def test_no_secret_and_no_address_on_the_log(room: Room, owner: Owner) -> None:
     await owner()
     await room.ask("own")
@@ -669,6 +690,7 @@ async def test_an_old_link_posted_again_and_again_leaves_one_trace(
     assert [kind for kind, _ in await room.facts()].count("proof_failed") == 1
 
 
+@pytest.mark.check("ASVS 6.4.6")
 async def test_staff_start_a_recovery_and_learn_nothing(room: Room, owner: Owner) -> None:
     await owner()
     started = [

@@ -240,6 +240,7 @@ async def _complete(stage: Stage, recovery: str) -> None:
         await tx.run(update(r).where(r.c.id == recovery).values(state="completed", ended_at=tx.now))
 
 
+@pytest.mark.check("63B 4.3", "63B 5.3")
 async def test_securing_freezes_only_who_was_recovered_through_the_suspect(
     database: Database, keys: KeyRing, clock: ManualClock
 ) -> None:
@@ -273,6 +274,7 @@ async def test_securing_freezes_only_who_was_recovered_through_the_suspect(
     assert (case.blast.completed, case.blast.requested) == (3, 3)
 
 
+@pytest.mark.check("63B 4.6")
 async def test_owners_are_told_once_over_a_route_the_suspects_cannot_read(
     database: Database, keys: KeyRing, clock: ManualClock
 ) -> None:

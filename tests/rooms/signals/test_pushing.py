@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 from sqlalchemy import select
 
+from mailkeep.accounts.events import AccountThawed
 from mailkeep.base.clock import HOUR, SECOND
 from mailkeep.base.errors import Invalid
 from mailkeep.signals import queries, tables
@@ -34,6 +35,7 @@ def answers(status: int, **more: object) -> Callable[[web.Request], Awaitable[we
     return answer
 
 
+@pytest.mark.check("ASVS 9.2.2", "ASVS 9.2.3")
 async def test_a_receiver_can_verify_what_happened_and_acknowledges_it(
     house: House, inbox: Inbox
 ) -> None:
@@ -374,6 +376,19 @@ async def test_a_freeze_ends_when_it_ends_and_a_longer_one_takes_its_place(
     assert last["iat"] <= house.clock.now() // SECOND
     until = inbox.claims(house.signing, "https://shop.example")[1]["events"][Kind.DISABLED]
     assert until == {"until": last["toe"], "reason": "hijacking"}
+
+
+async def test_a_freeze_that_is_over_early_is_told_once(house: House, inbox: Inbox) -> None:
+    await house.pushed(inbox)
+    await house.happens(frozen(house.clock, "denied", hours=1))
+    await house.push()
+    house.clock.advance(600)
+    await house.happens(AccountThawed(ACCOUNT, "denied"))
+    for _ in range(3):
+        await house.push()
+        house.clock.advance(3600)
+    told = inbox.claims(house.signing, "https://shop.example")
+    assert [next(iter(one["events"])) for one in told] == [Kind.DISABLED, Kind.ENABLED]
 
 
 async def test_a_flood_about_one_account_does_not_flood_receivers_and_the_last_one_arrives(

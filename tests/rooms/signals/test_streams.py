@@ -53,6 +53,7 @@ async def test_nothing_counts_as_acknowledged_that_was_never_handed_out(house: H
     assert {one.state for one in await house.heard()} == {State.WAITING}
 
 
+@pytest.mark.check("ASVS 9.2.3", "ASVS 9.2.4")
 async def test_two_receivers_know_a_person_under_names_that_tell_nothing(house: House) -> None:
     (shop, a), (bank, b) = await house.polled("shop"), await house.polled("bank")
     await house.happens(changed(), ended(), frozen(house.clock), ended(OTHER))

@@ -14,6 +14,7 @@ from mailkeep.base.clock import DAY, HOUR
 from mailkeep.base.errors import BadSettings
 
 
+@pytest.mark.check("63B 2.2.3")
 def test_sessions_last_as_long_as_the_standard_allows() -> None:
     """SP 800-63B-4 section 2.2.3: a day in all, an hour unused; no class that comes with us has
     more."""

@@ -14,6 +14,7 @@ from mailkeep.base.keys import KeyRing
 QUICK = {"memory_kib": 64, "passes": 1}
 
 
+@pytest.mark.check("ASVS 6.5.2", "63B 3.1.1.2")
 async def test_a_hash_is_good_for_its_secret_and_its_purpose(tmp_path: Path) -> None:
     slow = SlowHash(KeyRing(tmp_path), **QUICK)
     kept = await slow.make("password", "violet")

@@ -16,6 +16,7 @@ from mailkeep.base.errors import Invalid
 SECRET = pyotp.random_base32(32)
 
 
+@pytest.mark.check("63B 3.1.1.2")
 @pytest.mark.parametrize(
     ("password", "has_factor"),
     [("violet-harbour-undoes", False), ("kV9#tq2!", True), ("żółw gęślą jaźń czyta", False)],
@@ -24,6 +25,7 @@ def test_good_passwords_are_taken(password: str, has_factor: bool) -> None:
     assert check_password(password, has_factor=has_factor) == password
 
 
+@pytest.mark.check("63B 3.1.1.2")
 @pytest.mark.parametrize(
     ("password", "has_factor", "words"),
     [
@@ -90,6 +92,7 @@ def test_two_spellings_of_one_letter_are_one_password() -> None:
     assert check_password(split, has_factor=False) == composed
 
 
+@pytest.mark.check("ASVS 6.5.5", "ASVS 6.5.1")
 @given(st.integers(10, 10**8), st.integers(-3, 3))
 def test_a_code_counts_near_its_time_and_once(step: int, away: int) -> None:
     code = pyotp.TOTP(SECRET).generate_otp(step + away)

@@ -31,6 +31,7 @@ def parts(path: Path, passwords: set[str], suffix: str = "") -> Ranges:
     return Ranges(path)
 
 
+@pytest.mark.check("ASVS 6.2.12")
 @settings(max_examples=40, deadline=None)
 @given(st.sets(st.text("abc", min_size=1, max_size=4), min_size=1, max_size=60), st.booleans())
 def test_each_is_found_and_no_other(
@@ -61,6 +62,7 @@ def test_what_is_no_list_is_refused_at_the_start(tmp_path: Path) -> None:
             Ranges(tmp_path / name)
 
 
+@pytest.mark.check("ASVS 6.2.12")
 async def test_a_breached_password_is_not_taken(tmp_path: Path) -> None:
     phrase = "violet-harbour-undoes-kettles"
     listed = whole(tmp_path / "list", {phrase, "another-one"})

@@ -112,6 +112,7 @@ def configured() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@pytest.mark.check("ASVS 16.2.5")
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(planted=planted())
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)

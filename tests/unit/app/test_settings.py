@@ -14,6 +14,12 @@ PROVIDER = {"name": "a", "kind": "postmark", "party": "p", "secret": "env:A"}
 STREAM = {"name": "alert", "priority": 2, "routes": [{"provider": "a"}]}
 PARTY = {"id": "p", "name": "P"}
 GOOD = {"provider": [PROVIDER], "stream": [STREAM], "party": [PARTY]}
+KEEPS = GOOD | {
+    "stream": [
+        {"name": one, "priority": 0, "secret": one != "security", "routes": [{"provider": "a"}]}
+        for one in ("recovery", "confirmation", "security")
+    ]
+}
 
 
 def test_good_settings_take_secrets_from_the_environment() -> None:
@@ -39,6 +45,10 @@ def test_good_settings_take_secrets_from_the_environment() -> None:
         (GOOD | {"retention": {"claims": float("inf")}}, "claims must be 0.0416667 to"),
         (GOOD | {"retention": {"claims": 30}}, "as long as messages"),
         (GOOD | {"trusted_proxies": ["0.0.0.0/0"]}, "everyone"),
+        (KEEPS | {"recovery": {"hold": -1.0}}, "hold is below 0"),
+        (KEEPS | {"recovery": {"hold_alone": 60.0}}, "it stands for a factor"),
+        (KEEPS | {"recovery": {"when_alone": "degrade", "hold_long": 0.0}}, "with degrade"),
+        (KEEPS | {"recovery": {"hold_hihg": 1.0}}, "unknown field"),
         (
             GOOD | {"provider": [PROVIDER | {"options": {"max_size": "10 MB"}}]},
             "max_size is a number of octets",
@@ -51,6 +61,7 @@ def test_what_is_wrong_is_said(raw: dict[str, object], words: str) -> None:
     assert words in str(caught.value)
 
 
+@pytest.mark.check("ASVS 13.3.1")
 @pytest.mark.parametrize("secret", ["token-in-the-file", "env:MISSING", "file:/nowhere"])
 def test_a_secret_in_the_file_or_missing_is_refused_unshown(secret: str) -> None:
     settings = parse(GOOD | {"provider": [PROVIDER | {"secret": secret}]})

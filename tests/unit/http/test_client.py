@@ -72,3 +72,36 @@ def test_the_network_that_an_address_is_counted_under(host: str, found: str) -> 
 def test_what_is_no_network_of_proxies(text: str) -> None:
     with pytest.raises(Invalid):
         client.networks([text])
+
+
+@pytest.mark.parametrize(
+    ("value", "peer", "found"),
+    [
+        ("nl", "10.0.0.1", "NL"),
+        ("XX", "10.0.0.1", None),  # as proxies write what they do not know
+        ("N1", "10.0.0.1", None),
+        ("NLD", "10.0.0.1", None),
+        ("", "10.0.0.1", None),
+        ("NL", "198.51.100.7", None),  # anybody may write a header
+        ("NL", "unknown", None),
+    ],
+)
+def test_a_country_is_believed_of_our_own_proxy_only(
+    value: str, peer: str, found: str | None
+) -> None:
+    assert client.country(value, peer, PROXIES) == found
+
+
+@pytest.mark.parametrize(
+    ("header", "family"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "firefox linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36 Edg/140.0", "edge windows"),
+        ("Mozilla/5.0 (Linux; Android 15) Chrome/140.0 Mobile Safari/537.36", "chrome android"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Safari/604.1", "safari ios"),
+        ("curl/8.5", "other other"),
+        ("", ""),
+    ],
+)
+def test_a_family_of_browsers_is_coarse(header: str, family: str) -> None:
+    assert client.agent(header) == family

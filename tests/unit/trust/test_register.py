@@ -37,6 +37,7 @@ def test_a_wrong_table_is_refused(tables: list[dict[str, object]], words: str) -
         register.load(tables)
 
 
+@pytest.mark.check("ASVS 13.1.1")
 def test_a_party_is_required_by_whoever_names_it() -> None:
     parties = register.load([{"id": "mailgun"}])
     assert register.require(parties, "mailgun", where="provider one").id == "mailgun"

@@ -10,6 +10,7 @@ from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts import tables
+from mailkeep.base.clock import Instant
 from mailkeep.store.database import Tx
 
 from .types import FactorView, Kind, Source, Way
@@ -52,12 +53,31 @@ async def revoke(tx: Tx, account: str, factor: str, why: str) -> bool:
     """Note that an authenticator proves nothing any more, and destroy what it proved with; False
     when there is no such one."""
     theirs = (_f.c.id == factor, _f.c.account_id == account, _f.c.revoked_at.is_(None))
-    if await tx.run(update(_f).where(*theirs).values(revoked_at=tx.now, revoked_why=why)) != 1:
+    values = {"revoked_at": tx.now, "revoked_why": why, "leaves_at": None}
+    if await tx.run(update(_f).where(*theirs).values(**values)) != 1:
         return False
     await tx.run(delete(tables.totp_factors).where(tables.totp_factors.c.id == factor))
     for table in (tables.passkeys, tables.saved_codes, _x):
         await tx.run(delete(table).where(table.c.factor_id == factor))
     return True
+
+
+async def leave(tx: Tx, factor: str, at: Instant | None) -> bool:
+    """Have a bound authenticator go at an instant, or stay after all; False when that is so."""
+    other = _f.c.leaves_at.is_(None) if at is not None else _f.c.leaves_at.is_not(None)
+    bound = (_f.c.id == factor, _f.c.revoked_at.is_(None), other)
+    return await tx.run(update(_f).where(*bound).values(leaves_at=at)) == 1
+
+
+async def leaving(tx: Tx, limit: int) -> list[tuple[str, str]]:
+    """Account and id of authenticators whose time has come, the longest due first."""
+    rows = await tx.all(
+        select(_f.c.account_id, _f.c.id)
+        .where(_f.c.leaves_at.is_not(None), _f.c.leaves_at <= tx.now)
+        .order_by(_f.c.leaves_at)
+        .limit(limit)
+    )
+    return [(row["account_id"], row["id"]) for row in rows]
 
 
 async def used(tx: Tx, factor: str) -> None:
@@ -119,4 +139,5 @@ def _view(row: RowMapping) -> FactorView:
         revoked_why=row["revoked_why"],
         left=row["left"] if kind is Kind.SAVED_CODES else None,
         synced=row["synced"] if kind is Kind.PASSKEY else None,
+        leaves_at=row["leaves_at"],
     )

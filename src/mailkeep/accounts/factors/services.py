@@ -8,17 +8,20 @@ passkey. Whoever calls has asked for full re-authentication where something is b
 import msgspec
 
 from mailkeep.accounts import queries, throttle
+from mailkeep.accounts.classes import Classes
 from mailkeep.accounts.events import (
     FactorBlocked,
     FactorBound,
+    FactorLeaving,
     FactorRevoked,
+    FactorStays,
     PasskeyCopied,
     SavedCodeUsed,
 )
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.sessions import unconfirm
 from mailkeep.accounts.types import AccountSettings
-from mailkeep.base.clock import SECOND
+from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import Conflict, Invalid, NotFound, TooMany
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
@@ -53,6 +56,7 @@ class Factors:
         slow: hashes saved codes.
         settings: limits.
         site: for whom passkeys are made.
+        classes: for how long the last factor is still asked.
     """
 
     def __init__(
@@ -62,12 +66,14 @@ class Factors:
         slow: SlowHash,
         settings: AccountSettings,
         site: Site,
+        classes: Classes,
     ) -> None:
         self._database = database
         self._keys = keys
         self._slow = slow
         self._settings = settings
         self.site = site
+        self._classes = classes
 
     async def bound(self, tx: Tx, account: str) -> list[FactorView]:
         """The authenticators that are bound, oldest first; saved codes among them."""
@@ -233,18 +239,24 @@ class Factors:
         if not await record.rename(tx, account, factor, check_name(name)):
             raise NotFound("no such factor")
 
-    async def revoke(self, tx: Tx, account: str, factor: str, why: str) -> None:
-        """Take a factor away: it proves nothing from now on, and stays on record. Saved codes go
-        with the last other one, since they cannot stand alone.
+    async def revoke(self, tx: Tx, account: str, factor: str, why: str) -> Instant | None:
+        """Take a factor away: it proves nothing from now on, and stays on record. The last one goes
+        only when the hold of its class is over, and is asked until then: who has got hold of a
+        session and everything else once must not be rid of it for good before its owner can object.
+        Saved codes go with it, since they cannot stand alone.
 
         Args:
-            why: see ``FactorRevoked``.
+            why: ``owner``, or ``lost`` where somebody else may have it; see ``FactorRevoked``.
+
+        Returns:
+            When it goes; None when it is gone.
 
         Raises:
             NotFound: no such factor.
-            Conflict: it is the last way into an account without a password.
+            Conflict: it is the last way into an account without a password; or the last factor,
+                and lost: another one must take its place, and then it goes at once.
         """
-        await queries.account(tx, account, lock=True)
+        view = await queries.account(tx, account, lock=True)
         there = await record.bound(tx, account)
         found = next((one for one in there if one.id == factor), None)
         if found is None:
@@ -254,10 +266,42 @@ class Factors:
             tx, account
         ):
             raise Conflict("this account has no password: its last passkey cannot be removed")
-        await self._revoke(tx, found, why)
-        if not any(one.kind in LASTING for one in others):
-            for one in others:
-                await self._revoke(tx, one, "with_last")
+        last = found.kind in LASTING and not any(
+            one.kind in LASTING and one.leaves_at is None for one in others
+        )
+        hold = self._classes.of(view.account_class).factor_hold
+        if last and why == "lost":
+            raise Conflict("add another factor first: then this one goes at once")
+        if last and hold:
+            until = tx.now + hold
+            if await record.leave(tx, factor, until):
+                leaving = FactorLeaving(account, factor, found.kind.value, until)
+                await record_fact(self._database, tx, leaving)
+                return until
+            return found.leaves_at
+        await self._take(tx, found, others, why)
+        return None
+
+    async def keep(self, tx: Tx, account: str, factor: str) -> bool:
+        """Keep a factor that was being removed; False when it was not."""
+        await queries.account(tx, account, lock=True)
+        theirs = any(one.id == factor for one in await record.bound(tx, account))
+        if not theirs or not await record.leave(tx, factor, None):
+            return False
+        await record_fact(self._database, tx, FactorStays(account, factor))
+        return True
+
+    async def settle(self, tx: Tx, limit: int = 100) -> int:
+        """Take away what was being removed and whose hold is over; returns how many."""
+        due = await record.leaving(tx, limit)
+        for account in sorted({account for account, _ in due}):
+            await queries.account(tx, account, lock=True)
+        for account, factor in due:
+            there = await record.bound(tx, account)
+            found = next((one for one in there if one.id == factor), None)
+            if found is not None and found.leaves_at is not None and found.leaves_at <= tx.now:
+                await self._take(tx, found, [one for one in there if one.id != factor], "owner")
+        return len(due)
 
     async def revoke_all(self, tx: Tx, account: str, why: str) -> int:
         """Take every factor away, such as after a recovery from their loss; returns how many."""
@@ -288,6 +332,12 @@ class Factors:
         await unconfirm(tx, account, but=source.session)
         bound = FactorBound(account, factor, kind.value, source.browser, source.network)
         await record_fact(self._database, tx, bound)
+
+    async def _take(self, tx: Tx, factor: FactorView, others: list[FactorView], why: str) -> None:
+        await self._revoke(tx, factor, why)
+        if not any(one.kind in LASTING for one in others):
+            for one in others:
+                await self._revoke(tx, one, "with_last")
 
     async def _revoke(self, tx: Tx, factor: FactorView, why: str) -> None:
         if await record.revoke(tx, factor.account, factor.id, why):

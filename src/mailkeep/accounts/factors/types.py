@@ -83,6 +83,7 @@ class FactorView(msgspec.Struct, frozen=True):
         left: saved codes that are not used yet; None for other kinds.
         synced: the passkey is backed up by whoever made it, so it lives on other devices too;
             None for other kinds.
+        leaves_at: its owner removes it, and it is still asked until then.
         revoked_why: ``owner``, ``lost``, ``replaced``, ``with_last``, ``recovery``, ``denied``.
     """
 
@@ -98,6 +99,7 @@ class FactorView(msgspec.Struct, frozen=True):
     revoked_why: str | None = None
     left: int | None = None
     synced: bool | None = None
+    leaves_at: Instant | None = None
 
 
 class Typed(msgspec.Struct, frozen=True):

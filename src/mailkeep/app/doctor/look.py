@@ -18,6 +18,9 @@ import msgspec
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from mailkeep.accounts import administration
+from mailkeep.accounts.hashing import measure
+from mailkeep.accounts.ranges import breached
 from mailkeep.app import environment
 from mailkeep.app.limits import Limit, limits, recovery_peak
 from mailkeep.app.settings import ProviderSettings, Settings, provider_configs
@@ -30,7 +33,7 @@ from mailkeep.providers import registry
 from mailkeep.store import migrate
 from mailkeep.store.database import Database, Tx
 
-from . import domains, house, ways
+from . import domains, guarding, house, ways
 from .catalogue import run
 from .resolver import fill
 from .types import DatabaseFacts, Finding, KeyFact, Scene
@@ -38,7 +41,7 @@ from .types import DatabaseFacts, Finding, KeyFact, Scene
 HEAD_SECONDS = 5.0
 
 #: The modules with checks, in the order of the report.
-MODULES = (house, ways, domains)
+MODULES = (house, ways, guarding, domains)
 
 
 async def examine(
@@ -74,12 +77,30 @@ async def examine(
         limits={} if offline or settings is None else await _limits(settings, environ, database),
         secrets={} if settings is None else _secrets(settings, environ),
         domains=senders,
+        hash_seconds=await _hash_seconds(settings),
+        breached=_breached(settings),
         development=development,
         offline=offline,
     )
     if resolver is not None and not offline:
         await fill(scene.records, lambda: run(scene, MODULES), resolver)
     return run(scene, MODULES)
+
+
+async def _hash_seconds(settings: Settings | None) -> float | None:
+    """The better of two: the first one finds no memory warm."""
+    if settings is None or settings.recovery is None:
+        return None
+    return min([await asyncio.to_thread(measure) for _ in range(2)])
+
+
+def _breached(settings: Settings | None) -> str:
+    try:
+        if settings is not None:
+            breached(settings.accounts)
+    except BadSettings as error:
+        return str(error)
+    return ""
 
 
 def _modes(home: Path) -> dict[str, int]:
@@ -154,6 +175,7 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
             m.c.status == Status.GIVEN_UP.value, m.c.id >= earliest("msg", tx.now - DAY)
         )
     )
+    running = await administration.operators(tx)
     return msgspec.structs.replace(
         facts,
         keys=tuple(
@@ -165,6 +187,9 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         peak=await recovery_peak(tx, settings.streams()),
         cut=frozenset(await queries.cut(tx)),
         given_up=int(given_up or 0),
+        operators=len(running),
+        bare_operators=sum(not one.factor for one in running),
+        classes=await administration.classes(tx),
     )
 
 

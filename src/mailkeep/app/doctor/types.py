@@ -66,6 +66,8 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
         error: why it could not be asked; the rest then says nothing.
         schema: version of its schema; None when it has none yet.
         peak: mails of secret streams in the busiest hour of the last weeks.
+        operators: accounts of those who run the house; ``bare_operators``: without a second factor.
+        classes: how many accounts are of each class.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
 
@@ -81,6 +83,9 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     peak: int = 0
     cut: frozenset[str] = frozenset()
     given_up: int = 0
+    operators: int = 0
+    bare_operators: int = 0
+    classes: Mapping[str, int] = {}
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -94,6 +99,8 @@ class Scene(msgspec.Struct, frozen=True):
         limits: by provider, what it lets us send.
         secrets: by provider and setting, what is wrong with the secret; empty when nothing is.
         domains: further sender domains, asked for by whoever runs the doctor.
+        hash_seconds: that one password hash takes; None where there are no accounts.
+        breached: what is wrong with the list of breached passwords.
         development: the settings are those of a development mode.
         offline: why the network was not asked; empty when it was.
     """
@@ -109,6 +116,8 @@ class Scene(msgspec.Struct, frozen=True):
     limits: Mapping[str, Limit] = {}
     secrets: Mapping[tuple[str, str], str] = {}
     domains: tuple[str, ...] = ()
+    hash_seconds: float | None = None
+    breached: str = ""
     development: bool = False
     offline: str = ""
     records: Records = msgspec.field(default_factory=Records)

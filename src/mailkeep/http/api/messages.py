@@ -8,11 +8,11 @@ import msgspec
 from litestar import Controller, Response, get, post
 
 from mailkeep.base import addresses
-from mailkeep.base.errors import Invalid, NotFound
+from mailkeep.base.errors import Conflict, Invalid, NotFound
 from mailkeep.http import problems
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
-from mailkeep.mail import lives, queries, told, tracing
+from mailkeep.mail import lives, queries, services, told, tracing
 from mailkeep.mail.fitting import SMALL
 from mailkeep.mail.grants import Grant, Scope
 from mailkeep.mail.lives import PAGE, Wanted
@@ -63,6 +63,19 @@ class SearchIn(msgspec.Struct, forbid_unknown_fields=True):
     cursor: Cursor | None = None
 
 
+class CancelIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Which message is taken back."""
+
+    idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=idempotency.LONGEST)]
+
+
+class Cancelled(msgspec.Struct):
+    """It will not be sent, and its body is gone."""
+
+    id: str
+    status: Status = Status.GIVEN_UP
+
+
 class Messages(Controller):
     """Sending and looking up."""
 
@@ -105,6 +118,21 @@ class Messages(Controller):
         grant = await authorise(request, running, Scope.READ)
         address = addresses.key(addresses.parse(wanted.recipient, field="recipient"))
         return await _page(running, grant, wanted, running.keys.pseudonym("address", address))
+
+    @post("/cancel", status_code=200, summary="Take a message back that waits to be sent")
+    async def cancel(self, request: Incoming, running: Running) -> Cancelled:
+        """Found by the idempotency key that it was handed in under, by the same line of API keys:
+        nobody takes back what another one sends. 409 when it has left, or is leaving."""
+        await admit(request, running, Scope.SEND)
+        wanted = strict_json.decode(await strict_json.body(request), CancelIn)
+        grant = await authorise(request, running, Scope.SEND)
+        own = grant.line, wanted.idempotency_key
+        found = await running.database.retrying(
+            lambda tx: services.cancel_keyed(running.database, tx, own, grant.streams)
+        )
+        if found is None:
+            raise Conflict("it has left, or is leaving")
+        return Cancelled(found)
 
     @get("/{message_id:str}", summary="One message with its attempts and events")
     async def show(self, request: Incoming, running: Running, message_id: str) -> MessageOut:

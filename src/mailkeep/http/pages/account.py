@@ -1,6 +1,5 @@
 """The account: its addresses, its factors, its sessions, its password."""
 
-import msgspec
 from litestar import Controller, get, post
 from litestar.response import Redirect, Template
 
@@ -11,16 +10,6 @@ from mailkeep.base.errors import Invalid, NotSignedIn, TooMany
 from .factors import rows as factor_rows
 from .showing import is_fresh, show_factor
 from .visit import SESSION, House, Visit
-
-
-class SessionRow(msgspec.Struct, frozen=True):
-    """A session in the list; ``name`` is short and the same for one browser."""
-
-    id: str
-    name: str
-    since: str
-    seen: str
-    here: bool
 
 
 class AccountPages(Controller):
@@ -60,17 +49,6 @@ class AccountPages(Controller):
             await house.accounts.demands.put_off(tx, session.account)
         return visit.go("/account")
 
-    @post("/sessions/end", status_code=200)
-    async def end(self, visit: Visit, house: House) -> Redirect:
-        session = await visit.session()
-        async with house.database.write() as tx:
-            if visit.form.get("all"):
-                await house.accounts.sessions.end_all(tx, session.account, "owner")
-            else:
-                chosen = visit.form.get("session", "")
-                await house.accounts.sessions.end(tx, session.account, chosen)
-        return visit.go("/account")
-
 
 async def _account(
     visit: Visit,
@@ -88,16 +66,6 @@ async def _account(
         password = await queries.has_password(tx, session.account)
         nudge = await house.accounts.demands.nudge(tx, session.account)
         sessions = await house.accounts.sessions.of(tx, session.account)
-    rows = [
-        SessionRow(
-            one.id,
-            f"Browser {one.browser[-4:]}",
-            iso(one.created_at),
-            iso(one.seen_at),
-            one.id == session.id,
-        )
-        for one in sessions
-    ]
     return visit.page(
         "account",
         error=error,
@@ -110,5 +78,5 @@ async def _account(
         password=password,
         nudge=nudge,
         until=iso(nudge.until)[:10] if nudge is not None and nudge.until is not None else "",
-        sessions=rows,
+        signed_in=len(sessions),
     )

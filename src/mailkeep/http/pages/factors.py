@@ -35,12 +35,17 @@ NEWS = {
     "passkey_added": "The passkey is added.",
     "factor_added": "The authenticator app is added.",
     "factor_removed": "The factor is removed.",
+    "factor_leaves": "Your last factor goes on the day shown; until then it is still asked.",
+    "factor_stays": "The factor stays.",
     "factor_renamed": "The name is changed.",
     "others_ended": "Everybody else is signed out.",
     "password_removed": "The password is gone: from now on your passkeys open this account.",
 }
 #: After these, ending all other sessions is offered (ASVS 7.4.3).
-_CHANGES = {"passkey_added", "factor_added", "factor_removed", "password_removed"}
+_CHANGES = {
+    *("passkey_added", "factor_added", "factor_removed", "factor_leaves", "factor_stays"),
+    "password_removed",
+}
 
 
 class FactorRow(msgspec.Struct, frozen=True):
@@ -53,6 +58,7 @@ class FactorRow(msgspec.Struct, frozen=True):
     used: str
     left: int | None
     synced: bool | None
+    leaves: str
 
 
 class FactorPages(Controller):
@@ -186,12 +192,23 @@ class FactorPages(Controller):
         try:
             await _fresh(visit, house)
             async with house.database.write() as tx:
-                await house.accounts.factors.revoke(
-                    tx, session.account, visit.form.get("factor", ""), why
-                )
+                factor = visit.form.get("factor", "")
+                until = await house.accounts.factors.revoke(tx, session.account, factor, why)
         except (Conflict, NotFound, NotAllowed) as error:
             return await _page(visit, house, session, error)
-        visit.tell("factor_removed")
+        visit.tell("factor_removed" if until is None else "factor_leaves")
+        return visit.go(HOME)
+
+    @post("/factors/keep", status_code=200)
+    async def keep(self, visit: Visit, house: House) -> Redirect:
+        """Keep a factor that is being removed. It takes no more than a session: it only ever leaves
+        the account as safe as it was."""
+        session = await visit.session()
+        async with house.database.write() as tx:
+            factor = visit.form.get("factor", "")
+            kept = await house.accounts.factors.keep(tx, session.account, factor)
+        if kept:
+            visit.tell("factor_stays")
         return visit.go(HOME)
 
     @post("/factors/others", status_code=200)
@@ -224,7 +241,7 @@ def rows(factors: list[FactorView]) -> list[FactorRow]:
     return [
         FactorRow(
             one.id, one.kind, one.name, iso(one.bound_at), told(one.last_used_at), one.left,
-            one.synced,
+            one.synced, told(one.leaves_at),
         )
         for one in factors
     ]  # fmt: skip

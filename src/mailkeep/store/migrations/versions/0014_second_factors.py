@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.Column("last_used_at", sa.BigInteger(), nullable=True),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
         sa.Column("revoked_why", sa.String(length=12), nullable=True),
+        sa.Column("leaves_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("fk_factors_account_id"), ondelete="CASCADE"
         ),
@@ -76,6 +77,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("factors", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_factors_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(
+            "ix_factors_leaving",
+            ["leaves_at"],
+            unique=False,
+            sqlite_where=sa.text("leaves_at IS NOT NULL"),
+            postgresql_where=sa.text("leaves_at IS NOT NULL"),
+        )
 
     op.create_table(
         "passkey_challenges",

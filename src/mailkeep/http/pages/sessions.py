@@ -1,0 +1,132 @@
+"""Where an account is signed in, and which browsers it knows (ASVS 7.5.2).
+
+Security: a place is told only as the network that this visit comes from, or another one; a browser
+by its family and system. Neither page nor database knows more.
+"""
+
+import msgspec
+from litestar import Controller, get, post
+from litestar.response import Redirect, Template
+
+from mailkeep.accounts import devices, queries
+from mailkeep.accounts.types import SessionView
+from mailkeep.base.clock import iso
+from mailkeep.base.errors import NotFound
+from mailkeep.base.keys import KeyRing
+from mailkeep.http import client
+
+from .visit import SESSION, House, Visit
+
+
+class SessionRow(msgspec.Struct, frozen=True):
+    """A session in the list; ``mark`` is short and the same for one browser."""
+
+    id: str
+    name: str
+    mark: str
+    since: str
+    seen: str
+    same_network: bool
+    place: str
+    here: bool
+
+
+class DeviceRow(msgspec.Struct, frozen=True):
+    """A browser that the account knows."""
+
+    browser: str
+    name: str
+    mark: str
+    since: str
+    seen: str
+    here: bool
+
+
+class SessionPages(Controller):
+    """Everything here needs a session. Nothing but it: what is done only takes power away."""
+
+    path = "/account/sessions"
+    include_in_schema = False
+
+    @get("/")
+    async def show(self, visit: Visit, house: House) -> Template:
+        return await _sessions(visit, house, await visit.session())
+
+    @post("/end", status_code=200)
+    async def end(self, visit: Visit, house: House) -> Redirect:
+        """End one session, all others (``others``) or all (``all``)."""
+        session = await visit.session()
+        sessions = house.accounts.sessions
+        async with house.database.write() as tx:
+            await queries.account(tx, session.account, lock=True)
+            if visit.form.get("all"):
+                await sessions.end_all(tx, session.account, "owner")
+            elif visit.form.get("others"):
+                await sessions.end_all(tx, session.account, "owner", but=session.id)
+            else:
+                await sessions.end(tx, session.account, visit.form.get("session", ""))
+        if visit.form.get("all") or visit.form.get("session") == session.id:
+            visit.forget(SESSION)
+            return visit.go("/sign-in")
+        visit.tell("signed_out")
+        return visit.go("/account/sessions")
+
+    @post("/forget", status_code=200)
+    async def forget(self, visit: Visit, house: House) -> Template | Redirect:
+        session = await visit.session()
+        browser = visit.form.get("browser", "")
+        try:
+            await house.database.retrying(
+                lambda tx: devices.forget(house.database, tx, session.account, browser)
+            )
+        except NotFound as error:
+            return await _sessions(visit, house, session, error)
+        if browser == session.browser:
+            visit.forget(SESSION)
+            return visit.go("/sign-in")
+        visit.tell("browser_forgotten")
+        return visit.go("/account/sessions")
+
+
+async def _sessions(
+    visit: Visit, house: House, session: SessionView, error: NotFound | None = None
+) -> Template:
+    async with house.database.read() as tx:
+        live = await house.accounts.sessions.of(tx, session.account)
+        known = await devices.known(tx, session.account)
+    words = _words(house.keys)
+    news = [word for word in ("signed_out", "browser_forgotten") if visit.told(word)]
+    return visit.page(
+        "sessions",
+        error=error,
+        news=news[0] if news else "",
+        sessions=[
+            SessionRow(
+                one.id,
+                words.get(one.agent, "A browser"),
+                one.browser[-4:],
+                iso(one.created_at),
+                iso(one.seen_at),
+                one.network == session.network,
+                one.place or "",
+                one.id == session.id,
+            )
+            for one in live
+        ],
+        devices=[
+            DeviceRow(
+                one.browser,
+                words.get(one.agent, "A browser"),
+                one.browser[-4:],
+                iso(one.since),
+                iso(one.seen_at),
+                one.browser == session.browser,
+            )
+            for one in known
+        ],
+    )
+
+
+def _words(keys: KeyRing) -> dict[str, str]:
+    """The pseudonym of each kind of browser there is, with words for it."""
+    return {keys.pseudonym("agent", kind): words for kind, words in client.agents().items()}
