@@ -95,9 +95,13 @@ class Mailkeep:
             up = [*sampler, str(self._wanted.profile), *up]
         self._server = Server(up, self._directory / "mailkeep.log", self.port)
         ready = await self._server.start()
-        if self._wanted.profile is not None:
-            os.kill(self.pid, signal.SIGUSR1)  # what it took to start is not asked about
+        self.profile_anew()  # what it took to start is not asked about
         return ready
+
+    def profile_anew(self) -> None:
+        """Have its profile, where one is taken, begin here."""
+        if self._wanted.profile is not None:
+            os.kill(self.pid, signal.SIGUSR1)
 
     async def again(self) -> float:
         """Start once more on the same home; returns the seconds until it was ready."""

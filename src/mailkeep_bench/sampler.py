@@ -15,8 +15,9 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 EVERY = 0.002  #: CPU seconds
 SHOWN = 40  #: lines of each table
@@ -64,11 +65,15 @@ def stack(frame: FrameType | None) -> Stack:
     """The functions of a stack, outermost first."""
     names = []
     while frame is not None:
-        code = frame.f_code
-        path = "/".join(Path(code.co_filename).parts[-3:])
-        names.append(f"{path}:{code.co_qualname}")
+        names.append(_name(frame.f_code))
         frame = frame.f_back
     return tuple(reversed(names))
+
+
+@cache
+def _name(code: CodeType) -> str:
+    path = "/".join(Path(code.co_filename).parts[-3:])
+    return f"{path}:{code.co_qualname}"
 
 
 def tables(booked: Iterable[tuple[Stack, float]]) -> str:

@@ -370,6 +370,10 @@ Made by `make prove` on commit {await common.commit()}, {os.cpu_count()} cores. 
 {SIZE_MIB} MiB; {WORKERS} clients by HTTP (4 KiB), {WORKERS // 2} by SMTP; a filler takes every
 page that becomes free. `/readyz` looks at what was written in the last 15 seconds.""")
     print("\n".join(rows.lines))
+    print(f"""
+While nothing can be written the relay takes what was under way and what was claimed ahead, twice
+the stream's places at most. A disk that is full for longer than a lease ({LEASE_SECONDS} s) makes
+us forget that they were sent, so they are sent again.""")
     for one in rows.wrong:
         print(f"must not be: {one}", file=sys.stderr)
     return 1 if rows.wrong else 0

@@ -6,18 +6,18 @@ therefore given after the commit there, by one relay that holds a lease. SQLite 
 time, so a place taken inside its transaction cannot be overtaken: it is written with the fact.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, func, select, update
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.ids import new_id
 from mailkeep.store.database import Database, Tx
-from mailkeep.store.repeated import Repeated
+from mailkeep.store.repeated import Among, Repeated
 
 from .tables import events, relay
 from .types import Fact, Recorded, decode, encode
@@ -25,6 +25,7 @@ from .types import Fact, Recorded, decode, encode
 log = structlog.get_logger(__name__)
 
 LEASE = 10 * SECOND
+PASS = SECOND // 4  #: how much of the log's time passes at once, at least, where nothing happens
 FACTS = "facts"  #: told when facts were recorded
 PLACED = "placed"  #: told when facts were given places, so that they can be read
 
@@ -45,8 +46,6 @@ async def record(database: Database, tx: Tx, *facts: Fact) -> None:
                 "kind": fact.kind,
                 "at": tx.now,
                 "data": encode(fact),
-                "position": None,
-                "placed_at": None,
             }
             for fact in facts
         ],
@@ -56,37 +55,45 @@ async def record(database: Database, tx: Tx, *facts: Fact) -> None:
         tx.after_commit.append(partial(database.on_facts, facts, tx.now))
 
 
-_APPEND = Repeated(
-    lambda insert: insert(events), ("id", "kind", "at", "data", "position", "placed_at")
+_COLUMNS = ("id", "kind", "at", "data")
+_APPEND = Repeated(lambda insert: insert(events), _COLUMNS)
+_APPEND_PLACED = Repeated(
+    lambda insert: insert(events).values(
+        position=select(relay.c.position - bindparam("before")).scalar_subquery(),
+        placed_at=select(relay.c.placed_through).scalar_subquery(),
+    ),
+    _COLUMNS,
 )
 
 
+def _take(insert: Callable[..., Any]) -> Any:
+    first = insert(relay).values(
+        id=1,
+        holder="",
+        leased_until=0,
+        position=bindparam("count"),
+        placed_through=bindparam("now"),
+    )
+    return first.on_conflict_do_update(
+        index_elements=["id"],
+        set_={
+            "position": relay.c.position + first.excluded.position,
+            "placed_through": func.max(relay.c.placed_through, first.excluded.placed_through),
+        },
+    )
+
+
+_TAKE_PLACES = Repeated(_take)
+
+
 async def _append(tx: Tx, rows: list[dict[str, Any]]) -> None:
-    if not tx.is_postgresql:
-        last, through = await _take_places(tx, len(rows))
-        for place, row in enumerate(rows, start=last - len(rows) + 1):
-            row["position"], row["placed_at"] = place, through
-    await tx.many(_APPEND, rows)
-
-
-async def _take_places(tx: Tx, count: int) -> tuple[int, Instant]:
-    """The last of ``count`` new places, and the instant at which they are taken. For one writer at
-    a time."""
-    first = tx.upsert(relay).values(
-        id=1, holder="", leased_until=0, position=count, placed_through=tx.now
-    )
-    row = await tx.one(
-        first.on_conflict_do_update(
-            index_elements=["id"],
-            set_={
-                "position": relay.c.position + count,
-                "placed_through": func.max(relay.c.placed_through, tx.now),
-            },
-        ).returning(relay.c.position, relay.c.placed_through)
-    )
-    if row is None:
-        raise RuntimeError("an upsert returned no row")
-    return row["position"], row["placed_through"]
+    if tx.is_postgresql:
+        tx.many(_APPEND, rows)
+        return
+    tx.many(_TAKE_PLACES, [{"count": len(rows), "now": tx.now}])
+    for before, row in enumerate(reversed(rows)):
+        row["before"] = before
+    tx.many(_APPEND_PLACED, rows)
 
 
 class Relay:
@@ -102,6 +109,7 @@ class Relay:
         self._database = database
         self._holder = holder
         self._seen = 0
+        self._passed: Instant = 0  # when the log's time last passed, as far as this process knows
 
     async def place(self, limit: int = 1000) -> int:
         """Place up to ``limit`` waiting facts; returns how many have places that had none when it
@@ -109,9 +117,13 @@ class Relay:
         if self._database.is_sqlite:
             async with self._database.glance() as tx:
                 position = await head(tx)
+                now = tx.now
             if position > self._seen:  # they came with their places, and the log's time with them
-                new, self._seen = position - self._seen, position
+                new, self._seen, self._passed = position - self._seen, position, now
                 return new
+            if now < self._passed + PASS:
+                return 0
+            self._passed = now
         async with self._database.write() as tx:
             row = await self._lease(tx)
             if row is None:
@@ -175,11 +187,21 @@ async def after(
 ) -> list[tuple[int, Recorded | None]]:
     """Placed facts after ``position`` in order, of the given kinds or of all; None stands for one
     that this version does not know, or cannot read: it must not stop every reader for ever."""
+    values: dict[str, Any] = {"after": position, "most": limit}
+    if kinds is None:
+        return _read(await tx.fetch(_AFTER, **values))
+    return _read(await tx.fetch(_AFTER_OF, kinds=sorted(kinds), **values))
+
+
+def _facts_after(*which: ColumnElement[bool]) -> Any:
     e = events.c
-    query = select(e.position, e.placed_at, e.at, e.id, e.kind, e.data).where(e.position > position)
-    if kinds is not None:
-        query = query.where(e.kind.in_(sorted(kinds)))
-    return _read(await tx.tuples(query.order_by(e.position).limit(limit)))
+    query = select(e.position, e.placed_at, e.at, e.id, e.kind, e.data)
+    after = e.position > bindparam("after", type_=BigInteger)
+    return query.where(after, *which).order_by(e.position).limit(bindparam("most"))
+
+
+_AFTER = Repeated(lambda _insert: _facts_after())
+_AFTER_OF = Repeated(lambda _insert: _facts_after(Among(events.c.kind, "kinds")))
 
 
 def _read(rows: Iterable[Sequence[Any]]) -> list[tuple[int, Recorded | None]]:
@@ -197,7 +219,11 @@ def _read(rows: Iterable[Sequence[Any]]) -> list[tuple[int, Recorded | None]]:
 
 async def head(tx: Tx) -> int:
     """The place of the newest fact that has one; 0 before the first."""
-    return await tx.value(select(relay.c.position)) or 0
+    found = await tx.fetch(HEAD)
+    return found[0][0] if found else 0
+
+
+HEAD = Repeated(lambda _insert: select(relay.c.position))
 
 
 async def placed_through(tx: Tx) -> Instant:

@@ -8,20 +8,39 @@ aside, on the record: what follows it must not wait for ever.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import bindparam, literal_column, select
 
 from mailkeep.base.errors import Unavailable
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.errors import passes
+from mailkeep.store.repeated import Among, Repeated
 
 from .events import FactSetAside
-from .log import after, head, record
+from .log import HEAD, after, head, record
 from .tables import checkpoints, events
 from .types import Fact, Recorded
 
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[Tx, Recorded], Awaitable[None]]
+
+_PLACE = Repeated(
+    lambda _insert: select(checkpoints.c.position).where(
+        checkpoints.c.subscriber == bindparam("name")
+    )
+)
+#: Whether anything is for a reader in a stretch of the log.
+_WANTED = Repeated(
+    lambda _insert: (
+        select(events.c.position)
+        .where(
+            events.c.position > bindparam("after"),
+            events.c.position <= bindparam("until"),
+            Among(events.c.kind, "kinds"),
+        )
+        .limit(literal_column("1"))
+    )
+)
 
 SPAN = 5000  #: facts that one step passes over at most: most are not for this reader
 KEEP = 20_000  #: facts passed over before a place without an effect is written down
@@ -90,22 +109,25 @@ class Subscriber:
     async def _pass(self, database: Database) -> int | None:
         """Pass over facts that are not for us; how many, or None when the next ones are, or the
         place is to be written down."""
-        async with database.read() as tx:
-            place = await tx.value(
-                select(checkpoints.c.position).where(checkpoints.c.subscriber == self.name)
+        kinds, passed = sorted(self._kinds), self._passed
+        async with database.glance() as tx:
+            # In this order: what was placed by the time of the head is among those after it.
+            places, heads, wanted = await tx.fetch_each(
+                (_PLACE, {"name": self.name}),
+                (HEAD, {}),
+                (_WANTED, {"after": passed, "until": passed + SPAN, "kinds": kinds}),
             )
-            start = max(place or 0, self._passed)
-            last = min(await head(tx), start + SPAN)
-            if last <= start:
-                return 0
-            e = events.c
-            wanted = select(e.position).where(
-                e.position > start, e.position <= last, e.kind.in_(sorted(self._kinds))
-            )
-            if last - (place or 0) > KEEP or await tx.value(wanted.limit(1)) is not None:
-                return None
+        place = places[0][0] if places else 0
+        if place > passed:  # this process has only begun, or another one reads too
+            self._passed = place
+            return await self._pass(database)
+        last = min(heads[0][0] if heads else 0, passed + SPAN)
+        if last <= passed:
+            return 0
+        if last - place > KEEP or wanted:
+            return None
         self._passed = last
-        return last - start
+        return last - passed
 
     async def _handle(self, database: Database, tx: Tx, recorded: Recorded) -> Exception | None:
         """Have the effects of a fact, all or none; returns what is in the way of them for now."""

@@ -17,10 +17,10 @@ from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
 from . import policy, problems, rewritten, ssf
+from .api import messages
 from .api.accounts import AccountsApi
 from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
-from .api.messages import Messages
 from .api.recoveries import RecoveriesApi
 from .api.subjects import SubjectsApi
 from .api.verdicts import VerdictsApi
@@ -42,6 +42,7 @@ from .pages.sign_up import SignUpPages
 from .pages.visit import House, on_error, visit
 from .port import Incoming, Running
 from .requests import Requests
+from .short import ShortWay
 from .telemetry import healthz, metrics, readyz
 from .well_known import key_set
 
@@ -70,7 +71,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(Messages, FactorsApi, IncidentsApi, RecoveriesApi, SubjectsApi, VerdictsApi),
+        *(messages.Messages, FactorsApi, IncidentsApi, RecoveriesApi, SubjectsApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
@@ -116,7 +117,10 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         response_headers=HEADERS,
         logging_config=None,
     )
-    app.asgi_handler = Requests(app.asgi_handler, running.telemetry.request)
+    rest = app.asgi_handler
+    if not hosts:  # else the framework looks at the names first
+        rest = ShortWay(app, rest, messages.PATH, messages.accept, running, HEADERS)
+    app.asgi_handler = Requests(rest, running.telemetry.request)
     return app
 
 

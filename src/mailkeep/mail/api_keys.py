@@ -11,7 +11,17 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, insert, or_, select, text, update
+from sqlalchemy import (
+    BindParameter,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import MINUTE, SECOND, Instant
@@ -20,6 +30,8 @@ from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit
 from mailkeep.store.database import Database, Tx
+from mailkeep.store.repeated import Among, Repeated
+from mailkeep.store.schema import Micros
 
 from . import grants, tables
 from .grants import Grant
@@ -173,12 +185,14 @@ async def authorise(
 async def still_valid(tx: Tx, ids: Collection[str]) -> set[str]:
     """Those of a few keys that are good, to the end of this transaction: none of them can be
     revoked before it has ended."""
+    good = (_STILL_GOOD, {"ids": sorted(ids), "now": tx.now})
     if tx.is_postgresql:
         # A revocation waits for us, and we for one that has begun. Not a lock of the rows: many
         # that share one could keep a revocation waiting for ever, here those who come wait in line.
-        await tx.run(text(f"SELECT pg_advisory_xact_lock_shared({_LOCK})"))
-    rows = await tx.all(select(_k.c.id).where(_k.c.id.in_(sorted(ids)), *_good(tx.now)))
-    return {row["id"] for row in rows}
+        _, rows = await tx.fetch_each((_IN_LINE, {}), good)
+    else:
+        (rows,) = await tx.fetch_each(good)
+    return {row[0] for row in rows}
 
 
 async def still_may(tx: Tx, key_id: str, scope: str, network: str) -> str | None:
@@ -344,8 +358,18 @@ async def _alone(tx: Tx) -> None:
         await tx.run(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
 
-def _good(now: Instant) -> tuple[Any, Any]:
+def _good(now: Instant | BindParameter[Instant]) -> tuple[Any, Any]:
     return _k.c.revoked_at.is_(None), or_(_k.c.expires_at.is_(None), _k.c.expires_at > now)
+
+
+_IN_LINE = Repeated(
+    lambda _insert: select(func.pg_advisory_xact_lock_shared(literal_column(str(_LOCK))))
+)
+_STILL_GOOD = Repeated(
+    lambda _insert: select(_k.c.id).where(
+        Among(_k.c.id, "ids"), *_good(bindparam("now", type_=Micros))
+    )
+)
 
 
 def _over(end: Instant | None, now: Instant) -> bool:

@@ -202,7 +202,7 @@ class _Moved:
         believed = [one for one in moved if one in self._by]
         if believed:
             doubted = await bodies.doubted(tx)
-            await shred_bodies(tx, [one for one in believed if self._by[one] not in doubted])
+            shred_bodies(tx, [one for one in believed if self._by[one] not in doubted])
 
 
 async def _ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None], _Ours]:
@@ -237,7 +237,7 @@ async def _ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None
 
 
 def _names(address: str, copies: str) -> list[str]:
-    return recipients.exposed({"address_id": address, "copies": copies})
+    return recipients.exposed(address, copies)
 
 
 async def _addresses(tx: Tx, names: Collection[str]) -> dict[str, str]:

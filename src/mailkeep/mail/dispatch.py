@@ -180,7 +180,8 @@ class Dispatcher:
         finished = outcomes.Finished(job, outcome, seconds, reports, lane.stream.keeps)
         while True:
             try:
-                await self._shared.each(self._write, finished, lane=lane.stream.priority)
+                priority = lane.stream.priority
+                await self._shared.each(self._write, finished, lane=priority, patient=priority > 0)
                 return
             except Unavailable:
                 if self._clock.now() - job.started_at > outbox.LEASE:

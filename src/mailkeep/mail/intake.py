@@ -17,7 +17,7 @@ from mailkeep.providers.errors import UnbuildableMessage
 from mailkeep.providers.message import Address, OutgoingMessage, Shown
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.store.database import Database, Tx
-from mailkeep.store.repeated import Repeated
+from mailkeep.store.repeated import Among, Repeated
 
 from . import families, fitting, lives, recipients, tables
 from .events import MessageAccepted, MessageGivenUp
@@ -208,10 +208,7 @@ class Intake:
         wanted = sorted({keyed(new.idempotency) for new in many if new.idempotency is not None})
         if not wanted:
             return {}
-        m = tables.messages.c
-        found = await tx.tuples(
-            select(m.idempotency, m.id, m.content_hash).where(m.idempotency.in_(wanted))
-        )
+        found = await tx.fetch(_KNOWN, keys=wanted)
         return {once: (message, content_hash) for once, message, content_hash in found}
 
     def _add(
@@ -281,15 +278,21 @@ class Intake:
         if not rows.messages:
             return
         # In one order for everybody: two that write the same addresses never wait in a ring.
-        await tx.many(_ADDRESSES, [rows.addresses[one] for one in sorted(rows.addresses)])
-        await tx.many(_MESSAGES, rows.messages)
-        await tx.many(_COPIES, rows.copies)
-        await tx.many(_BODIES, rows.bodies)
+        tx.many(_ADDRESSES, [rows.addresses[one] for one in sorted(rows.addresses)])
+        tx.many(_MESSAGES, rows.messages)
+        tx.many(_COPIES, rows.copies)
+        tx.many(_BODIES, rows.bodies)
         await record(self._database, tx, *rows.facts)
         for stream in {str(row["stream"]) for row in rows.messages}:
             self._database.tell(tx, due(stream))
 
 
+_m = tables.messages.c
+_KNOWN = Repeated(
+    lambda _insert: select(_m.idempotency, _m.id, _m.content_hash).where(
+        Among(_m.idempotency, "keys")
+    )
+)
 _ADDRESSES = Repeated(
     lambda insert: insert(tables.addresses).on_conflict_do_nothing(), ("id", "address")
 )

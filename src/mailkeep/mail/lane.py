@@ -40,9 +40,10 @@ class Sender(Protocol):
 
 class Lane:
     """The workers of one stream. Each of its providers has as many sends under way as the stream's
-    ``concurrency``, so that one that hangs does not hold back those that do not; and as many again
-    are claimed ahead, so that no place is empty while a commit is under way. Secrets are not: one
-    that was claimed may have been read by its provider, for all that a kill leaves us to know."""
+    ``concurrency``, so that one that hangs does not hold back those that do not; and twice as many
+    are claimed ahead, so that no place is empty while a commit is under way, and few commits do for
+    many. Secrets are not: one that was claimed may have been read by its provider, for all that a
+    kill leaves us to know."""
 
     def __init__(self, sender: Sender, stream: StreamSettings) -> None:
         self.stream = stream
@@ -55,10 +56,12 @@ class Lane:
         self._under_way: dict[str, dict[str, float]] = {one: {} for one in self._providers}
         self._claimed = dict.fromkeys(self._providers, 0)
         self._bytes = 0
-        self._most = stream.concurrency * (1 if stream.secret else 2)
+        self._most = stream.concurrency * (1 if stream.secret else 3)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._more = False
         # A claim for every single answer would cost a commit each; recovery does not wait.
-        self._worth = 1 if stream.priority == 0 else max(1, stream.concurrency // 2)
+        half, whole = max(1, stream.concurrency // 2), stream.concurrency
+        self._worth = 1 if stream.priority == 0 else half if stream.secret else whole
 
     async def run(self) -> None:
         """Claim and send until cancelled; what is under way is then awaited for a while."""
@@ -97,12 +100,16 @@ class Lane:
         """Start what may start; False when there is nothing to do until something happens."""
         try:
             room = self._room()
-            if room <= 0 or not await self._sender.due(self.stream.name):
+            if room <= 0:
+                return False
+            # Where the last claim got all that it asked for, there is most likely more.
+            if not self._more and not await self._sender.due(self.stream.name):
                 return False
             jobs = await self._sender.claim(self, room)
         except Unavailable as error:
             log.warning("outbox.unavailable", stream=self.stream.name, error=str(error))
             return False
+        self._more = len(jobs) == room
         for job in jobs:
             self._claimed[job.provider] += 1
             self._bytes += job.size
@@ -130,11 +137,14 @@ class Lane:
         provider was left meanwhile."""
         place = self._places[job.provider]
         ahead = place.locked()
-        try:
-            async with asyncio.timeout(STUCK_SECONDS):
-                await place.acquire()
-        except TimeoutError:
-            return None
+        if not ahead:
+            await place.acquire()
+        else:
+            try:
+                async with asyncio.timeout(STUCK_SECONDS):
+                    await place.acquire()
+            except TimeoutError:
+                return None
         try:
             if ahead and not self.breakers.get(job.provider, Breaker()).closed():
                 return None

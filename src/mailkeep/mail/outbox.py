@@ -20,14 +20,14 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.ids import new_id
 from mailkeep.events.log import record
 from mailkeep.events.types import Fact
 from mailkeep.store.database import Database, Tx
-from mailkeep.store.repeated import Repeated
+from mailkeep.store.repeated import Among, Repeated
+from mailkeep.store.schema import Micros
 
 from . import recipients, tables
 from .events import FailedOver, MessageGivenUp
@@ -46,6 +46,10 @@ _draw = secrets.SystemRandom().random
 _m = tables.messages
 _a = tables.attempts
 _b = tables.message_bodies
+_s = tables.provider_states
+
+#: Each provider, when it was cut off, and since when it rests.
+STATES = Repeated(lambda _insert: select(_s.c.provider, _s.c.cut_at, _s.c.rested_at))
 
 #: Told without reading the body, by both engines; a large one is read by whoever sends it.
 _SIZE = func.length(_b.c.data)
@@ -69,20 +73,61 @@ def due(stream: str) -> str:
     return f"due {stream}"
 
 
-def _is_due(stream: str, now: Instant) -> ColumnElement[bool]:
+def _is_due() -> ColumnElement[bool]:
     # The words stand in the statement itself: from a bound value no engine can tell that the index
     # over what is due holds all that is asked for, and it would read every message instead.
     queued: ColumnElement[str] = literal_column(f"'{Status.QUEUED.value}'")
     sending: ColumnElement[str] = literal_column(f"'{Status.SENDING.value}'")
     waits = _m.c.status == queued
+    now = bindparam("now", type_=Micros)
     lapsed = (_m.c.status == sending) & (_m.c.lease_until < now)
     due_at_all = _m.c.status.in_([queued, sending])
-    return (_m.c.stream == stream) & (_m.c.next_at <= now) & due_at_all & or_(waits, lapsed)
+    of = _m.c.stream == bindparam("stream")
+    return of & (_m.c.next_at <= now) & due_at_all & or_(waits, lapsed)
 
 
 async def is_due(tx: Tx, stream: str) -> bool:
     """Whether there is anything to claim in a stream."""
-    return await tx.value(select(_m.c.id).where(_is_due(stream, tx.now)).limit(1)) is not None
+    return bool(await tx.fetch(_ANY_DUE, stream=stream, now=tx.now))
+
+
+_ANY_DUE = Repeated(lambda _insert: select(_m.c.id).where(_is_due()).limit(literal_column("1")))
+
+
+class _Due(NamedTuple):
+    """A message that may be claimed, and its body: what ``_DUE`` reads."""
+
+    id: str
+    address: str
+    copies: str
+    secret: bool
+    ours: bool
+    only: str
+    avoid: str
+    family: str
+    created_at: Instant
+    expires_at: Instant
+    tries: int
+    hour: int | None
+    size: int | None
+    data: bytes | None
+
+
+def _due() -> Any:
+    m, b = _m.c, _b.c
+    wanted = select(m.id, m.address_id, m.copies, m.secret, m.ours, m.only, m.avoid)
+    wanted = wanted.add_columns(m.family, m.created_at, m.expires_at, m.tries)
+    wanted = wanted.add_columns(b.hour, _SIZE, _SMALL_DATA)
+    return (
+        wanted.join_from(_m, _b, b.message_id == m.id, isouter=True)
+        .where(_is_due())
+        .order_by(m.next_at)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True, of=_m)
+    )
+
+
+_DUE = Repeated(lambda _insert: _due())
 
 
 async def claim(
@@ -103,49 +148,45 @@ async def claim(
         askable: providers that tell whether they have a message of ours.
         trickle: what standbys carry all the same.
     """
-    rows = await tx.all(
-        select(_m, _b.c.hour, _SIZE.label("size"), _SMALL_DATA.label("data"))
-        .join(_b, _b.c.message_id == _m.c.id, isouter=True)
-        .where(_is_due(stream.name, tx.now))
-        .order_by(_m.c.next_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=_m)
+    rows, states = await tx.fetch_each(
+        (_DUE, {"stream": stream.name, "now": tx.now, "most": limit}), (STATES, {})
     )
     if not rows:
         return []
+    due_ones = [_Due(*row) for row in rows]
     busy = busy or Busy({})
-    cut, resting = await _states(tx)
-    tried = await _tried(tx, [row["id"] for row in rows if row["tries"] > 0])
+    cut = frozenset(name for name, cut_at, _ in states if cut_at is not None)
+    resting = frozenset(name for name, _, rested_at in states if rested_at is not None)
+    tried = await _tried(tx, [one.id for one in due_ones if one.tries > 0])
     claimed = _Claimed()
-    for row in rows:
-        if row["expires_at"] <= tx.now or row["size"] is None:
-            why = "no body" if row["size"] is None else "expired"
-            keep = not row["secret"]
+    for one in due_ones:
+        if one.expires_at <= tx.now or one.size is None:
+            why = "no body" if one.size is None else "expired"
             claimed.facts.append(
-                await give_up(tx, row["id"], stream.name, row["address_id"], why, keep=keep)
+                await give_up(tx, one.id, stream.name, one.address, why, keep=not one.secret)
             )
             continue
-        if not busy.fits(row["size"]):
+        if not busy.fits(one.size):
             # The first keeps its place at the head; those behind it let smaller ones by.
             if busy.waits:
-                claimed.waiting.append({"of": row["id"], "until": tx.now + BUSY})
+                claimed.waiting.append({"of": one.id, "until": tx.now + BUSY})
             busy.waits = True
             continue
-        before = tried.get(row["id"], [])
+        before = tried.get(one.id, [])
         last = before[-1] if before else None
         unsure = last is not None and last.outcome in (None, "ambiguous")
         wanted = Wanted(
-            only=split(row["only"]),
-            avoid=split(row["avoid"]),
-            tried=tuple(one.provider for one in before),
-            bound=row["secret"] and unsure,
-            probes=stream.priority > 0 and not row["secret"],
+            only=split(one.only),
+            avoid=split(one.avoid),
+            tried=tuple(attempt.provider for attempt in before),
+            bound=bool(one.secret) and unsure,
+            probes=stream.priority > 0 and not one.secret,
         )
         # Whoever may have it is asked before it is sent twice; for a while, for it must arrive.
         ask = (
             last is not None
             and unsure
-            and not row["secret"]
+            and not one.secret
             and last.provider in askable - cut
             and tx.now < last.started_at + ASK_FOR
         )
@@ -161,43 +202,43 @@ async def claim(
             resting,
             busy,
             trickle,
-            row["family"],
+            one.family,
         )
         if isinstance(choice, Go):
             if choice.probe:
                 breakers[choice.provider] = probing(breakers[choice.provider], tx.now)
-            busy.take(choice.provider, row["size"])
+            busy.take(choice.provider, one.size)
             if last is not None and last.provider != choice.provider:
                 because = last.outcome or "cut short"
                 claimed.facts.append(
-                    FailedOver(row["id"], stream.name, last.provider, choice.provider, because)
+                    FailedOver(one.id, stream.name, last.provider, choice.provider, because)
                 )
-            _start(claimed, tx.now, row, choice.provider, ask=ask)
+            _start(claimed, tx.now, stream.name, one, choice.provider, ask=ask)
         else:
-            until = min(max(choice.until, tx.now + SECOND // 4), row["expires_at"])
-            claimed.waiting.append({"of": row["id"], "until": until})
-    await _write(tx, claimed)
+            until = min(max(choice.until, tx.now + SECOND // 4), one.expires_at)
+            claimed.waiting.append({"of": one.id, "until": until})
+    _write(tx, claimed)
     await record(database, tx, *claimed.facts)
     return claimed.jobs
 
 
 def _start(
-    claimed: _Claimed, now: Instant, message: RowMapping, provider: str, *, ask: bool
+    claimed: _Claimed, now: Instant, stream: str, message: _Due, provider: str, *, ask: bool
 ) -> None:
     attempt = new_id("att", now)
     claimed.attempts.append(
-        {"id": attempt, "message_id": message["id"], "provider": provider, "started_at": now}
+        {"id": attempt, "message_id": message.id, "provider": provider, "started_at": now}
     )
     claimed.started.append(
-        {"of": message["id"], "by": provider, "attempt": attempt, "until": now + LEASE}
+        {"of": message.id, "by": provider, "attempt": attempt, "until": now + LEASE}
     )
-    for address in () if message["ours"] else recipients.exposed(message):
+    for address in () if message.ours else recipients.exposed(message.address, message.copies):
         exposure = claimed.exposed.setdefault(
             (address, provider),
             {
                 "address_id": address,
                 "provider": provider,
-                "stream": message["stream"],
+                "stream": stream,
                 "day": now // DAY,
                 "first_at": now,
                 "last_at": now,
@@ -207,30 +248,30 @@ def _start(
         exposure["count"] += 1
     claimed.jobs.append(
         Job(
-            message=message["id"],
+            message=message.id,
             attempt=attempt,
             provider=provider,
-            stream=message["stream"],
-            address=message["address_id"],
-            secret=message["secret"],
-            tries=message["tries"] + 1,
+            stream=stream,
+            address=message.address,
+            secret=bool(message.secret),
+            tries=message.tries + 1,
             started_at=now,
-            created_at=message["created_at"],
-            expires_at=message["expires_at"],
-            hour=message["hour"],
-            body=bytes(message["data"] or b""),
+            created_at=message.created_at,
+            expires_at=message.expires_at,
+            hour=message.hour,
+            body=bytes(message.data or b""),
             ask=ask,
-            size=message["size"],
+            size=message.size or 0,
         )
     )
 
 
-async def _write(tx: Tx, claimed: _Claimed) -> None:
-    await tx.many(_WAIT, claimed.waiting)
-    await tx.many(_ATTEMPTS, claimed.attempts)
-    await tx.many(_START, claimed.started)
+def _write(tx: Tx, claimed: _Claimed) -> None:
+    tx.many(_WAIT, claimed.waiting)
+    tx.many(_ATTEMPTS, claimed.attempts)
+    tx.many(_START, claimed.started)
     # In one order for everybody: two that write the same rows never wait in a ring.
-    await tx.many(_EXPOSE, [claimed.exposed[one] for one in sorted(claimed.exposed)])
+    tx.many(_EXPOSE, [claimed.exposed[one] for one in sorted(claimed.exposed)])
 
 
 _WAIT = Repeated(
@@ -283,7 +324,7 @@ async def give_up(
     """
     await tx.run(update(_m).where(_m.c.id == message).values(status=Status.GIVEN_UP.value))
     if not keep:
-        await shred_bodies(tx, [message])
+        shred_bodies(tx, [message])
     return MessageGivenUp(message, stream, address, why)
 
 
@@ -293,17 +334,11 @@ async def body(tx: Tx, message: str) -> bytes | None:
     return None if found is None else bytes(found)
 
 
-async def shred_bodies(tx: Tx, messages: Collection[str]) -> None:
-    if messages:
-        await tx.run(delete(_b).where(_b.c.message_id.in_(messages)))
+def shred_bodies(tx: Tx, messages: Collection[str]) -> None:
+    tx.many(_SHRED, [{"of": message} for message in messages])
 
 
-async def _states(tx: Tx) -> tuple[frozenset[str], frozenset[str]]:
-    """The providers that are cut off, and those that rest."""
-    states = tables.provider_states.c
-    rows = await tx.tuples(select(states.provider, states.cut_at, states.rested_at))
-    cut = frozenset(name for name, cut_at, _ in rows if cut_at is not None)
-    return cut, frozenset(name for name, _, rested_at in rows if rested_at is not None)
+_SHRED = Repeated(lambda _insert: delete(_b).where(_b.c.message_id == bindparam("of")))
 
 
 async def cut_providers(tx: Tx) -> frozenset[str]:
@@ -334,9 +369,16 @@ async def _tried(tx: Tx, ids: list[str]) -> Mapping[str, list[_Try]]:
     """Earlier attempts of each message, in order."""
     out: dict[str, list[_Try]] = {}
     if ids:
-        a = _a.c
-        query = select(a.message_id, a.provider, a.outcome, a.started_at).order_by(a.id)
-        for message, *rest in await tx.tuples(query.where(a.message_id.in_(ids))):
+        for message, *rest in await tx.fetch(_TRIED, ids=ids):
             if rest[1] != "withheld":
                 out.setdefault(message, []).append(_Try(*rest))
     return out
+
+
+_TRIED = Repeated(
+    lambda _insert: (
+        select(_a.c.message_id, _a.c.provider, _a.c.outcome, _a.c.started_at)
+        .where(Among(_a.c.message_id, "ids"))
+        .order_by(_a.c.id)
+    )
+)

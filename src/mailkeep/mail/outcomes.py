@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, or_, select, update
 
-from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.clock import SECOND
 from mailkeep.events.log import record
 from mailkeep.events.types import Fact
 from mailkeep.providers.types import ClaimKind, Outcome, OutcomeKind
 from mailkeep.store.database import Database, Tx
-from mailkeep.store.repeated import Repeated
+from mailkeep.store.repeated import Among, Repeated
+from mailkeep.store.ways import Rows
 
 from . import bodies, tables
 from .events import AttemptFinished, MessageGivenUp
@@ -57,7 +58,9 @@ _AGAIN = Repeated(
         update(_m).where(_HELD).values(status=Status.QUEUED.value, next_at=bindparam("when"))
     )
 )
-_TAKEN = [Status.ACCEPTED.value, Status.DELIVERED.value, Status.BOUNCED.value]
+_LOCK = Repeated(
+    lambda _insert: select(_m.c.id).where(Among(_m.c.id, "ids")).order_by(_m.c.id).with_for_update()
+)
 _GIVE_UP = Repeated(lambda _insert: update(_m).where(_HELD).values(status=Status.GIVEN_UP.value))
 
 
@@ -109,19 +112,19 @@ async def finish(
     if tx.is_postgresql:
         # In the order in which everybody locks them, and before what was told of them is read: a
         # claim under way is then seen, or comes after.
-        await tx.run(select(_m.c.id).where(_m.c.id.in_(ids)).order_by(_m.c.id).with_for_update())
+        await tx.fetch(_LOCK, ids=ids)
     parts = [part for one in finished if (part := parted(one.job, one.outcome)) is not None]
     if parts and splitting is not None:
         await splitting.write(tx, parts)
     todo = _Written()
     for one in finished:
         _sort(todo, tx, one)
-    await tx.many(_RESULT, todo.attempts)
+    tx.many(_RESULT, todo.attempts)
     if todo.accepted:
         await _accept(tx, todo)
-    await tx.many(_AGAIN, todo.again)
-    await tx.many(_GIVE_UP, todo.given_up)
-    await shred_bodies(tx, todo.shredded)
+    tx.many(_AGAIN, todo.again)
+    tx.many(_GIVE_UP, todo.given_up)
+    shred_bodies(tx, todo.shredded)
     await record(database, tx, *todo.facts)
     return [None] * len(finished)
 
@@ -181,8 +184,11 @@ def _result(
 
 async def _accept(tx: Tx, todo: _Written) -> None:
     """A provider took these: what it told of them before it answered counts now."""
-    told = await _told_already(tx, todo.accepted)
-    standing = await _standing(tx)
+    claims, states = await tx.fetch_each(
+        (_TOLD, {"ids": [one.job.message for one in todo.accepted]}), (_STANDING, {})
+    )
+    told = _told_already(claims, todo.accepted)
+    standing = {name: (cut_at or 0, rested_at or 0) for name, cut_at, rested_at in states}
     rows = []
     for one in todo.accepted:
         job = one.job
@@ -193,34 +199,52 @@ async def _accept(tx: Tx, todo: _Written) -> None:
         believed = not (one.keeps or job.provider in standing)
         if believed and (status is not Status.ACCEPTED or not one.reports):
             todo.shredded.append(job.message)
-    await tx.many(_ACCEPT, rows)
+    tx.many(_ACCEPT, rows)
     # Of one that was cut off no word counts; a rest says nothing against what was reported.
-    for which, statuses in ((0, _TAKEN), (1, [Status.ACCEPTED.value])):
+    for which, elsewhere in enumerate((_ELSEWHERE_OF_CUT, _ELSEWHERE_OF_RESTING)):
+        # Whoever left the provider sent again what was taken by then; these were on their way.
         left = [
-            {"of": job.message, "attempt": job.attempt, "but": job.provider}
+            {"of": job.message, "attempt": job.attempt, "but": job.provider, "when": tx.now}
             for job in (one.job for one in todo.accepted)
             if not job.secret and standing.get(job.provider, (0, 0))[which] >= job.started_at
         ]
-        if left:
-            # Whoever left the provider sent again what was taken by then; these were on their way.
-            taken = (_m.c.attempt_id == bindparam("attempt")) & _m.c.status.in_(statuses)
-            elsewhere = (_m.c.id == bindparam("of")) & (_m.c.only != bindparam("but"))
-            values = {"status": Status.QUEUED.value, "next_at": tx.now}
-            await tx.run(update(_m).where(elsewhere, taken).values(values), left)
+        tx.many(elsewhere, left)
 
 
-async def _told_already(tx: Tx, accepted: Sequence[Finished]) -> dict[tuple[str, str], Status]:
-    """What providers said of messages before their own answers were written down."""
-    c = tables.claims.c
-    own = {(one.job.message, one.job.address) for one in accepted}
-    found = await tx.tuples(
-        select(c.message_id, c.provider, c.event, c.address_id).where(
-            c.message_id.in_([one.job.message for one in accepted]),
-            c.event.in_([ClaimKind.DELIVERED.value, ClaimKind.BOUNCED.value]),
-        )
+def _elsewhere(*statuses: Status) -> Any:
+    which = (_m.c.id == bindparam("of")) & (_m.c.attempt_id == bindparam("attempt"))
+    taken = or_(*(_m.c.status == status.value for status in statuses))
+    values = {"status": Status.QUEUED.value, "next_at": bindparam("when")}
+    return update(_m).where(which, _m.c.only != bindparam("but"), taken).values(values)
+
+
+_ELSEWHERE_OF_CUT = Repeated(
+    lambda _insert: _elsewhere(Status.ACCEPTED, Status.DELIVERED, Status.BOUNCED)
+)
+_ELSEWHERE_OF_RESTING = Repeated(lambda _insert: _elsewhere(Status.ACCEPTED))
+
+
+_c = tables.claims.c
+_TOLD = Repeated(
+    lambda _insert: select(_c.message_id, _c.provider, _c.event, _c.address_id).where(
+        Among(_c.message_id, "ids"),
+        or_(_c.event == ClaimKind.DELIVERED.value, _c.event == ClaimKind.BOUNCED.value),
     )
+)
+
+
+_s = tables.provider_states.c
+#: Providers that something speaks against: when they were cut off, went to rest.
+_STANDING = Repeated(
+    lambda _insert: select(_s.provider, _s.cut_at, _s.rested_at).where(bodies.in_doubt())
+)
+
+
+def _told_already(claims: Rows, accepted: Sequence[Finished]) -> dict[tuple[str, str], Status]:
+    """What providers said of messages before their own answers were written down."""
+    own = {(one.job.message, one.job.address) for one in accepted}
     out: dict[tuple[str, str], Status] = {}
-    for message, provider, event, address in found:
+    for message, provider, event, address in claims:
         if (message, address) not in own:
             continue  # about somebody who got a copy
         if event == ClaimKind.DELIVERED.value:
@@ -228,10 +252,3 @@ async def _told_already(tx: Tx, accepted: Sequence[Finished]) -> dict[tuple[str,
         else:
             out.setdefault((message, provider), Status.BOUNCED)
     return out
-
-
-async def _standing(tx: Tx) -> dict[str, tuple[Instant, Instant]]:
-    """Providers that something speaks against: when they were cut off, went to rest."""
-    c = tables.provider_states.c
-    rows = await tx.tuples(select(c.provider, c.cut_at, c.rested_at).where(bodies.in_doubt()))
-    return {name: (cut_at or 0, rested_at or 0) for name, cut_at, rested_at in rows}

@@ -5,7 +5,6 @@ carries it learns every address in it, those included that a submitted mail only
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 import msgspec
 
@@ -84,10 +83,10 @@ def joined(pseudonyms: Iterable[str]) -> str:
     return ",".join(pseudonyms)
 
 
-def exposed(row: Mapping[Any, Any]) -> list[str]:
-    """The pseudonyms of all that a provider learns of when it is given the message of a row of
-    ``messages``, the recipient's first."""
-    return [row["address_id"], *split(row["copies"])]
+def exposed(recipient: str, copies: str) -> list[str]:
+    """The pseudonyms of all that a provider learns of when it is given a message, its recipient's
+    first; ``copies`` as ``messages.copies`` has them."""
+    return [recipient, *split(copies)]
 
 
 class Bait(msgspec.Struct, frozen=True):

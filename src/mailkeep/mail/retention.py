@@ -40,7 +40,9 @@ async def forget_messages(tx: Tx, before: Instant, limit: int) -> int:
     await tx.run(delete(m).where(m.c.id.in_(ids)))
     needed = exists().where(m.c.address_id == known.c.id)
     shown = exists().where(copies.c.address_id == known.c.id)
-    addresses = sorted({one for row in old for one in recipients.exposed(row)})
+    addresses = sorted(
+        {one for row in old for one in recipients.exposed(row["address_id"], row["copies"])}
+    )
     await tx.run(delete(known).where(known.c.id.in_(addresses), ~needed, ~shown))
     return len(old)
 

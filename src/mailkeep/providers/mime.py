@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Final
 
 from . import parts
@@ -69,12 +70,16 @@ def write(message: OutgoingMessage, extra: Iterable[tuple[str, str]] = ()) -> by
     lines.append(_fold("Subject", message.subject, unstructured=True))
     lines.append(f"Message-ID: {message_id(message)}")
     if message.date is not None:
-        date = (_EPOCH + timedelta(microseconds=message.date)).replace(microsecond=0)
-        lines.append(f"Date: {format_datetime(date)}")
+        lines.append(f"Date: {_date(message.date // 1_000_000)}")
     lines.append(f"{ID_HEADER}: {message.id}")
     lines.extend(_fold(name, value) for name, value in (*message.headers, *extra))
     lines.append("MIME-Version: 1.0")
     return "\r\n".join(lines).encode("ascii") + b"\r\n" + parts.write(message)
+
+
+@lru_cache(maxsize=64)
+def _date(seconds: int) -> str:
+    return format_datetime(_EPOCH + timedelta(seconds=seconds))
 
 
 def _people(name: str, people: Sequence[Address]) -> str:

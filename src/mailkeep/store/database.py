@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import CursorResult, RowMapping
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.schema import Table
 
 from mailkeep.base.clock import Clock, Instant
@@ -28,6 +28,8 @@ from mailkeep.base.ids import Order
 from . import listening, sqlite
 from .errors import is_outage, lost, without_values
 from .repeated import Repeated
+from .sqlite import RawConnection, raw
+from .ways import Pooled, Rows, Straight, Way
 
 T = TypeVar("T")
 Ear = Callable[[str], None]
@@ -44,46 +46,65 @@ class Tx:
 
     Attributes:
         now: the instant at which the transaction began; all its writes share it.
-        order: keeps what the transaction records in its order.
     """
 
-    def __init__(self, connection: AsyncConnection, now: Instant) -> None:
-        self._connection = connection
+    def __init__(self, way: Way, now: Instant) -> None:
+        self._way = way
         self.now = now
-        self.order = Order(now)
         self.after_commit: list[Callable[[], None]] = []
         self._deferred: dict[Flush, list[Any]] = {}
 
+    @cached_property
+    def order(self) -> Order:
+        """Keeps what the transaction records in its order."""
+        return Order(self.now)
+
     @property
     def is_postgresql(self) -> bool:
-        return self._connection.dialect.name == "postgresql"
+        return self._way.dialect.name == "postgresql"
 
     async def run(self, statement: Executable, rows: list[dict[str, Any]] | None = None) -> int:
         """Execute; returns the number of rows touched."""
-        result: CursorResult[Any] = await self._connection.execute(statement, rows)
-        return result.rowcount
+        return (await self._execute(statement, rows)).rowcount
 
-    async def many(self, statement: Repeated, rows: Sequence[dict[str, Any]]) -> None:
-        """Execute for each of many rows; nothing for none."""
+    async def _execute(
+        self, statement: Executable, rows: list[dict[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        return await (await self._way.library()).execute(statement, rows)
+
+    def many(self, statement: Repeated, rows: Sequence[dict[str, Any]]) -> None:
+        """Execute for each of many rows, before whatever comes next; nothing for none.
+
+        What is wrong with a row is raised by what comes next, or by the commit.
+        """
         if rows:
-            compiled = statement.on(self._connection.dialect)
-            await self._connection.exec_driver_sql(compiled.sql, compiled.tuples(rows))
+            self._way.add(statement.on(self._way.dialect).many(rows))
+
+    async def fetch(self, statement: Repeated, **values: Any) -> Rows:
+        """The rows of a repeated statement, as the driver gives them."""
+        (found,) = await self._way.fetch([statement.on(self._way.dialect).one(values)])
+        return found
+
+    async def fetch_each(self, *asked: tuple[Repeated, dict[str, Any]]) -> list[Rows]:
+        """The rows of each of several, on one way to the database."""
+        dialect = self._way.dialect
+        return await self._way.fetch([one.on(dialect).one(values) for one, values in asked])
 
     async def all(self, statement: Executable) -> list[RowMapping]:
-        return list((await self._connection.execute(statement)).mappings())
+        return list((await self._execute(statement)).mappings())
 
     async def tuples(
         self, statement: Executable, rows: list[dict[str, Any]] | None = None
     ) -> Sequence[Sequence[Any]]:
         """The rows, for who reads many: by place and not by name."""
-        return (await self._connection.execute(statement, rows)).fetchall()
+        return (await self._execute(statement, rows)).fetchall()
 
     async def one(self, statement: Executable) -> RowMapping | None:
-        return (await self._connection.execute(statement)).mappings().first()
+        return (await self._execute(statement)).mappings().first()
 
     async def value(self, statement: Executable) -> Any:
         """The first column of the first row, or None."""
-        return (await self._connection.execute(statement)).scalar()
+        return (await self._execute(statement)).scalar()
 
     def defer(self, flush: Flush, items: Iterable[Any]) -> None:
         """Have ``flush(tx, all the items)`` called once, at the end of the transaction: what many
@@ -103,10 +124,13 @@ class Tx:
         """A part of the transaction that is undone alone when it raises."""
         before = len(self.after_commit)
         deferred = {flush: len(items) for flush, items in self._deferred.items()}
+        connection = await self._way.library()
         try:
-            async with self._connection.begin_nested():
+            async with connection.begin_nested():
                 yield
+                await self._way.library()  # what was added is part of it
         except BaseException:
+            self._way.drop()
             del self.after_commit[before:]
             for flush, items in self._deferred.items():
                 del items[deferred.get(flush, 0) :]
@@ -114,7 +138,7 @@ class Tx:
 
     async def on_connection(self, work: Callable[[Connection], None]) -> None:
         """Run synchronous work, such as a migration, on this transaction's connection."""
-        await self._connection.run_sync(work)
+        await (await self._way.library()).run_sync(work)
 
     def upsert(self, table: Table) -> Any:
         """An INSERT that knows ON CONFLICT, in this engine's dialect."""
@@ -138,14 +162,16 @@ class Database:
             parsed = parsed.set(drivername="sqlite+aiosqlite")
             self._engine = sqlite.engine(parsed, sqlite.READERS)
             self._writing = sqlite.engine(parsed, 1)
+            self._glancing = sqlite.engine(parsed, 1)
         else:
             parsed = parsed.set(drivername="postgresql+asyncpg")
             self._engine = create_async_engine(
                 parsed, pool_size=10, pool_pre_ping=True, hide_parameters=True
             )
-            self._writing = self._engine
-        for one in {self._engine.sync_engine, self._writing.sync_engine}:
-            event.listen(one, "handle_error", without_values)
+            self._writing = self._glancing = self._engine
+        self._open_ones: dict[AsyncEngine, RawConnection] = {}
+        for one in {self._engine, self._writing, self._glancing}:
+            event.listen(one.sync_engine, "handle_error", without_values)
         self._writer = asyncio.Lock()
         #: Called with the facts of a commit and the instant of its transaction; must not raise.
         self.on_facts: Callable[[Sequence[object], Instant], None] | None = None
@@ -184,22 +210,29 @@ class Database:
             Unavailable: the disk is full or the database away; nothing was stored.
         """
         if not self.is_sqlite:
-            async with self._transaction("BEGIN") as tx:
+            async with self._transaction(Pooled(self._engine)) as tx:
                 yield tx
             return
-        async with self._writer, self._transaction("BEGIN IMMEDIATE", self._writing) as tx:
-            yield tx
+        async with self._writer:
+            own = partial(self._open, self._writing)
+            way = Straight(self._writing, own, "BEGIN IMMEDIATE")
+            async with self._transaction(way) as tx:
+                yield tx
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
         """A transaction that only reads, on a snapshot where the engine has one."""
-        async with self._transaction("BEGIN") as tx:
+        straight = Straight(self._engine, None, "BEGIN") if self.is_sqlite else None
+        async with self._transaction(straight or Pooled(self._engine)) as tx:
             yield tx
 
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[Tx]:
-        """One statement that reads, with no transaction around it."""
-        async with self._transaction(None) as tx:
+        """Statements that read, with no transaction around them."""
+        way: Way = Pooled(self._engine)
+        if self.is_sqlite:
+            way = Straight(self._engine, partial(self._open, self._glancing), "")
+        async with self._transaction(way) as tx:
             yield tx
 
     async def retrying(self, work: Callable[[Tx], Awaitable[T]]) -> T:
@@ -226,22 +259,19 @@ class Database:
             return await work(tx)
 
     @asynccontextmanager
-    async def _transaction(
-        self, begin: str | None, engine: AsyncEngine | None = None
-    ) -> AsyncIterator[Tx]:
+    async def _transaction(self, way: Way) -> AsyncIterator[Tx]:
         try:
-            async with (engine or self._engine).connect() as connection:
-                if self.is_sqlite and begin is not None:
-                    await connection.exec_driver_sql(begin)
-                tx = Tx(connection, self.clock.now())
-                try:
-                    yield tx
-                    await tx.settle()
-                except BaseException:
-                    await connection.rollback()
-                    raise
-                if begin is not None or not self.is_sqlite:
-                    await connection.commit()
+            try:
+                await way.begin()
+                tx = Tx(way, self.clock.now())
+                yield tx
+                await tx.settle()
+                await way.commit()
+            except BaseException:
+                await way.rollback()
+                raise
+            finally:
+                await way.close()
         except DBAPIError as error:
             if is_outage(error):
                 raise Unavailable("the database cannot take this now") from error
@@ -249,9 +279,17 @@ class Database:
         for call in tx.after_commit:
             call()
 
+    async def _open(self, engine: AsyncEngine) -> RawConnection:
+        """The one connection of an engine that has one."""
+        found = self._open_ones.get(engine)
+        if found is None or not found.alive:
+            async with engine.connect() as connection:
+                found = self._open_ones[engine] = await raw(connection)
+        return found
+
     async def close(self) -> None:
-        await self._writing.dispose()
-        await self._engine.dispose()
+        for engine in (self._writing, self._glancing, self._engine):
+            await engine.dispose()
 
 
 async def _notify(tx: Tx, topics: list[str]) -> None:

@@ -1,29 +1,91 @@
-"""A statement for many rows, compiled once for each engine.
+"""A statement that is repeated for ever, compiled once for each engine.
 
 What a library does for every row of every call, to name parameters, to look for types, costs more
-than the row; here it is done once, and the driver gets its tuples.
+than the row; here it is done once, and the driver gets its tuples. What comes back is the driver's
+too: on SQLite a truth is 0 or 1.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Dialect
+import msgspec
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Dialect,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.selectable import Select
+
+
+class Call(NamedTuple):
+    """A statement as the driver takes it, for one tuple of values or for a list of them."""
+
+    sql: str
+    values: tuple[Any, ...] | list[tuple[Any, ...]]
+
+
+class Among(ColumnElement[bool]):
+    """Whether a column of text holds one of those in the list that is bound as ``name``: one
+    statement, however long the list is."""
+
+    inherit_cache = False
+
+    def __init__(self, column: ColumnElement[str], name: str) -> None:
+        self.column = column
+        self.name = name
+
+
+@compiles(Among, "postgresql")
+def _among_array(one: Among, compiler: SQLCompiler, **more: Any) -> str:
+    values = cast(bindparam(one.name), ARRAY(Text))
+    return compiler.process(one.column == any_(values), **more)
+
+
+@compiles(Among, "sqlite")
+def _among_json(one: Among, compiler: SQLCompiler, **more: Any) -> str:
+    values = func.json_each(bindparam(one.name)).table_valued("value")
+    return compiler.process(one.column.in_(select(values.c.value)), **more)
+
+
+def _as_json(value: Any) -> Any:
+    return msgspec.json.encode(value).decode() if isinstance(value, list) else value
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 class Compiled(NamedTuple):
-    """What the driver takes: its SQL, the parameters' names in their order, and those among them
-    that are the same for every row."""
+    """What the driver takes: its SQL, the parameters' names in their order, those among them that
+    are the same for every row, and how a value is bound that may be a list."""
 
     sql: str
     names: tuple[str, ...]
     fixed: dict[str, Any]
+    bound: Callable[[Any], Any]
+
+    def one(self, values: Mapping[str, Any]) -> Call:
+        """A call with these values."""
+        given = self.fixed | {name: self.bound(value) for name, value in values.items()}
+        return Call(self.sql, tuple([given[name] for name in self.names]))
+
+    def many(self, rows: Sequence[dict[str, Any]]) -> Call:
+        """A call for each of the rows. A row may have more than is asked for."""
+        return Call(self.sql, self.tuples(rows))
 
     def tuples(self, rows: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
-        """The rows as the driver takes them. A row may have more than is asked for."""
+        """The rows as the driver takes them."""
         fixed, names = self.fixed, self.names
         if fixed:
             rows = [fixed | row for row in rows]
@@ -31,7 +93,7 @@ class Compiled(NamedTuple):
 
 
 class Repeated:
-    """Such a statement. All its parameters are bound by name; none is a list.
+    """Such a statement. All its parameters are bound by name; lists only through ``Among``.
 
     Args:
         build: makes it, given the engine's own INSERT, which knows ON CONFLICT.
@@ -39,7 +101,9 @@ class Repeated:
     """
 
     def __init__(
-        self, build: Callable[[Callable[..., Any]], UpdateBase], columns: Sequence[str] = ()
+        self,
+        build: Callable[[Callable[..., Any]], UpdateBase | Select[Any]],
+        columns: Sequence[str] = (),
     ) -> None:
         self._build = build
         self._columns = list(columns)
@@ -54,6 +118,7 @@ class Repeated:
             if not isinstance(made, SQLCompiler) or made.positiontup is None:
                 raise TypeError("not a statement with parameters by place")
             fixed = {name: value for name, value in made.params.items() if value is not None}
-            found = Compiled(made.string, tuple(made.positiontup), fixed)
+            bound = _as_json if dialect.name == "sqlite" else _as_it_is
+            found = Compiled(made.string, tuple(made.positiontup), fixed, bound)
             self._compiled[dialect.name] = found
         return found

@@ -5,11 +5,14 @@ wait together share the one, and those that want the same done share the other.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from .database import Database, Tx
+
+PATIENCE_SECONDS = 0.01
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -59,6 +62,7 @@ class SharedCommit:
         self._batch = batch
         self._waiting: asyncio.PriorityQueue[_Waiting[Any]] = asyncio.PriorityQueue()
         self._number = 0
+        self._hurry = asyncio.Event()
         #: Called with how many callers a commit had, and how many seconds it took.
         self.on_commit: Callable[[int, float], None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -74,9 +78,20 @@ class SharedCommit:
         """
         return await self.each(_run, job, lane, weight)
 
-    async def each(self, many: Many[A, T], item: A, lane: int = 1, weight: int = 1) -> T:
+    async def each(
+        self,
+        many: Many[A, T],
+        item: A,
+        lane: int = 1,
+        weight: int = 1,
+        *,
+        patient: bool = False,
+    ) -> T:
         """Have ``many`` done for ``item`` in the next shared commit, together with the items of
         everybody else who wants the same; returns once it is durable.
+
+        Args:
+            patient: nobody waits for it: for a moment more may come to share its commit.
 
         Raises:
             Exception: what ``many`` returned for this item, or raised for it alone.
@@ -84,12 +99,18 @@ class SharedCommit:
         self._number += 1
         waiting: _Waiting[T] = _Waiting(lane, self._number, weight, many, item)
         self._waiting.put_nowait(waiting)
+        if not patient or self._waiting.qsize() >= self._batch:
+            self._hurry.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())
         return await waiting.future
 
     async def _drain(self) -> None:
         while not self._waiting.empty():
+            if not self._hurry.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._hurry.wait(), PATIENCE_SECONDS)
+            self._hurry.clear()
             taken: list[_Waiting[Any]] = []
             room = self._batch
             while room > 0 and not self._waiting.empty():
@@ -97,6 +118,8 @@ class SharedCommit:
                 if not one.future.done():
                     taken.append(one)
                     room -= one.weight
+            if not self._waiting.empty():
+                self._hurry.set()  # they have waited already
             await self._commit(taken)
 
     async def _commit(self, taken: list[_Waiting[Any]]) -> None:

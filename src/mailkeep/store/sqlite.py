@@ -1,7 +1,8 @@
-"""SQLite's connections: durable before acknowledged, and one way to their thread a statement.
+"""SQLite's connections: durable before acknowledged, and few ways to their threads.
 
 aiosqlite goes to the connection's thread for a cursor, for the statement, for its rows and to close
-the cursor: four ways, each dearer than most statements. Here one call does all of it.
+the cursor: four ways, each dearer than most statements. Here one call does all of it, for as many
+statements as there are.
 """
 
 import sqlite3
@@ -11,9 +12,12 @@ from typing import Any, Self
 
 import aiosqlite
 from sqlalchemy import URL, Engine, event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-READERS = 4  #: connections beside the one that writes
+from .repeated import Call
+
+READERS = 3  #: connections beside the one that writes and the one that glances
 
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -49,8 +53,8 @@ def _prepare(made: Engine) -> None:
     event.listen(made, "connect", _on_connect)
 
 
-async def _connect(path: str) -> "_Connection":
-    connection = _Connection(partial(sqlite3.connect, path, check_same_thread=False), 64)
+async def _connect(path: str) -> "RawConnection":
+    connection = RawConnection(partial(sqlite3.connect, path, check_same_thread=False), 64)
     connection._thread.daemon = True  # as SQLAlchemy has it: a forgotten one must not hang the exit
     await connection
     return connection
@@ -64,7 +68,21 @@ def _on_connect(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-class _Connection(aiosqlite.Connection):
+async def raw(connection: AsyncConnection) -> "RawConnection":
+    """What the library has below a connection of its."""
+    found = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(found, RawConnection)
+    return found
+
+
+class RawConnection(aiosqlite.Connection):
+    """A connection, and the thread in which all is done over it."""
+
+    @property
+    def alive(self) -> bool:
+        """The library closes one in which somebody was cancelled."""
+        return self._running and self._connection is not None
+
     def cursor(self) -> "_Cursor":  # type: ignore[override]
         return _Cursor(self)
 
@@ -72,11 +90,45 @@ class _Connection(aiosqlite.Connection):
         """Have ``work`` done in the connection's thread."""
         await self._execute(work, *arguments)  # type: ignore[no-untyped-call]
 
+    async def carry_out(
+        self, first: Sequence[Call], calls: Sequence[Call], commit: bool
+    ) -> list[Sequence[Any]]:
+        """Do the first, then read the rows of each of the others, then commit where that is
+        asked: one way for all of it.
+
+        Raises:
+            DBAPIError: as the library raises it; what came before the fault is done.
+        """
+        try:
+            found: list[Sequence[Any]] = await self._execute(
+                _carry_out, self._conn, first, calls, commit
+            )  # type: ignore[no-untyped-call]
+        except sqlite3.Error as error:
+            raise DBAPIError.instance("", None, error, sqlite3.Error, True) from error
+        return found
+
+
+def _carry_out(
+    connection: sqlite3.Connection, first: Sequence[Call], calls: Sequence[Call], commit: bool
+) -> list[Sequence[Any]]:
+    """In the connection's thread."""
+    for sql, rows in first:
+        if isinstance(rows, list):
+            connection.executemany(sql, rows)
+        else:
+            connection.execute(sql, rows)
+    found: list[Sequence[Any]] = []
+    for sql, values in calls:
+        found.append(connection.execute(sql, values).fetchall())
+    if commit:
+        connection.commit()
+    return found
+
 
 class _Cursor:
     """A cursor with all its rows, as SQLAlchemy's adapter uses one."""
 
-    def __init__(self, connection: _Connection) -> None:
+    def __init__(self, connection: RawConnection) -> None:
         self._connection = connection
         self._rows: list[Any] = []
         self.description: Any = None

@@ -1,16 +1,21 @@
 """The thin shell: reads the log, lets time pass, records what the detectors raise."""
 
-from sqlalchemy import select
+import asyncio
+
+from sqlalchemy import bindparam, select
 
 from mailkeep.base.clock import Instant
 from mailkeep.events.log import after, placed_through, record
-from mailkeep.events.subscribe import save_place
+from mailkeep.events.subscribe import save_place, take_place
 from mailkeep.events.tables import checkpoints
 from mailkeep.store.database import Database, Tx
+from mailkeep.store.repeated import Repeated
 
 from .engine import Engine
 from .events import SignalRaised
 from .types import WatchSettings
+
+AT_ONCE = 50  #: facts that are weighed before others may do something
 
 
 class Watch:
@@ -31,42 +36,58 @@ class Watch:
         self._database = database
         self._settings = settings or WatchSettings()
         self._name = name
+        self._kept: tuple[str | None, Engine | None] = (None, None)
 
     async def step(self, limit: int = 500) -> int:
         """Take the next facts, at most ``limit``, and let time pass; returns how many there were.
 
         Time passes to where the relay says that everything is placed, and only once the log has
-        been read to its end.
+        been read to its end. Facts are weighed outside of any transaction, a few at a time: a
+        reset must not wait for them.
         """
-        async with self._database.write() as tx:
-            position, saved = await self._place(tx)
+        async with self._database.read() as tx:
+            position, saved = await self._read(tx)
             # Asked before the facts are read: what is placed by then is among them.
             through: Instant = await placed_through(tx)
             batch = await after(tx, position, limit)
-            engine = Engine(self._settings, None if saved is None else saved.encode())
-            before = engine.clock
-            signals = []
-            for _, recorded in batch:
-                if recorded is not None:
-                    signals += engine.step(recorded)
-            if len(batch) < limit:
-                signals += engine.pass_time(through)
-            if batch or engine.clock != before:
+        engine = self._engine_at(saved)
+        before = engine.clock
+        signals = []
+        for number, (_, recorded) in enumerate(batch, start=1):
+            if recorded is not None:
+                signals += engine.step(recorded)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if len(batch) < limit:
+            signals += engine.pass_time(through)
+        if batch or engine.clock != before:
+            reached = batch[-1][0] if batch else position
+            after_all = engine.save().decode()
+            async with self._database.write() as tx:
+                await take_place(tx, self._name)
+                if await self._read(tx) != (position, saved):
+                    return 0  # another runner has weighed them
                 await record(self._database, tx, *(SignalRaised(one) for one in signals))
-                reached = batch[-1][0] if batch else position
-                await save_place(tx, self._name, reached, engine.save().decode())
-            return len(batch)
+                await save_place(tx, self._name, reached, after_all)
+            saved = after_all
+        self._kept = saved, engine
+        return len(batch)
 
-    async def _place(self, tx: Tx) -> tuple[int, str | None]:
-        first = (
-            tx.upsert(checkpoints)
-            .values(subscriber=self._name, position=0, state=None)
-            .on_conflict_do_nothing()
-        )
-        await tx.run(first)
-        row = await tx.one(
-            select(checkpoints.c.position, checkpoints.c.state)
-            .where(checkpoints.c.subscriber == self._name)
-            .with_for_update()
-        )
-        return (0, None) if row is None else (row["position"], row["state"])
+    def _engine_at(self, saved: str | None) -> Engine:
+        """The engine in a state; the one that is at hand, where that is its own."""
+        (known, engine), self._kept = self._kept, (None, None)
+        if engine is None or known is None or known != saved:
+            return Engine(self._settings, None if saved is None else saved.encode())
+        return engine
+
+    async def _read(self, tx: Tx) -> tuple[int, str | None]:
+        """The place in the log, and the state there."""
+        found = await tx.fetch(_PLACE, name=self._name)
+        return (found[0][0], found[0][1]) if found else (0, None)
+
+
+_PLACE = Repeated(
+    lambda _insert: select(checkpoints.c.position, checkpoints.c.state).where(
+        checkpoints.c.subscriber == bindparam("name")
+    )
+)

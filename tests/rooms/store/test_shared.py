@@ -102,3 +102,36 @@ async def test_who_went_away_is_not_written_for(database: Database, shared: Shar
     gone.cancel()
     assert await first == 1
     assert await _stored(database) in ([1], [1, 2])  # it may have been on its way
+
+
+async def test_who_is_patient_shares_the_commit_of_who_is_not(
+    database: Database, shared: SharedCommit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailkeep.store.shared.PATIENCE_SECONDS", 60.0)
+    adder = Adder()
+    waiting = [asyncio.create_task(shared.each(adder.add, n, patient=True)) for n in (1, 2)]
+    await asyncio.sleep(0.05)
+    assert adder.calls == []
+    async with asyncio.timeout(30):
+        await shared.each(adder.add, 3)
+        await asyncio.gather(*waiting)
+    assert adder.calls == [[1, 2, 3]]
+
+
+async def test_nobody_is_patient_for_ever(database: Database, shared: SharedCommit) -> None:
+    adder = Adder()
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(shared.each(adder.add, n, patient=True) for n in (1, 2)))
+    assert await _stored(database) == [1, 2]
+
+
+async def test_patience_ends_where_a_commit_is_full(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailkeep.store.shared.PATIENCE_SECONDS", 60.0)
+    async with database.write() as tx:
+        await tx.on_connection(metadata.create_all)
+    shared, adder = SharedCommit(database, batch=2), Adder()
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(shared.each(adder.add, n, patient=True) for n in range(4)))
+    assert adder.calls == [[0, 1], [2, 3]]

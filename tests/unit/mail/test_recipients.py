@@ -46,9 +46,8 @@ def test_the_first_place_counts() -> None:
 
 
 def test_what_a_provider_learns_of_is_read_off_the_row() -> None:
-    assert recipients.exposed({"address_id": "a", "copies": ""}) == ["a"]
-    row = {"address_id": "a", "copies": recipients.joined(["b", "c"])}
-    assert recipients.exposed(row) == ["a", "b", "c"]
+    assert recipients.exposed("a", "") == ["a"]
+    assert recipients.exposed("a", recipients.joined(["b", "c"])) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(

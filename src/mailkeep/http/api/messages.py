@@ -22,6 +22,8 @@ from mailkeep.mail.types import Status
 from . import batch, idempotency, sending, strict_json
 from .message_in import instant
 
+PATH = "/v1/messages"
+
 
 class Page(msgspec.Struct):
     """Messages, the newest first. ``next``: the cursor of the next page; null: there is none."""
@@ -76,32 +78,37 @@ class Cancelled(msgspec.Struct):
     status: Status = Status.GIVEN_UP
 
 
+async def accept(request: Incoming, running: Running) -> Response[bytes]:
+    """Take in one message or a batch: what ``POST /v1/messages`` does."""
+    grant = await admit(request, running, Scope.SEND)
+    body = await strict_json.body(request)
+    large = len(body) > SMALL
+    asked = await asyncio.to_thread(batch.read, body) if large else batch.read(body)
+    header = idempotency.read(request.headers.getall(idempotency.NAME, []))
+    if header is not None and not asked.single:
+        raise Invalid("give each message of a batch its own key", field=idempotency.NAME)
+    given = request.headers.get(tracing.HEADER)
+    with tracing.accept_span(given, len(asked.items)) as trace:
+        handed = sending.Sending(running, grant, asked, header, trace)
+        outcomes = await handed.take(aside=large)
+    if asked.single:
+        return _json(sending.sent(outcomes[0]), 202)
+    answer = sending.results(outcomes)
+    if isinstance(answer, sending.NoneAccepted):
+        return problems.respond(answer)
+    return _json(answer, 202)
+
+
 class Messages(Controller):
     """Sending and looking up."""
 
-    path = "/v1/messages"
+    path = PATH
     tags = ("messages",)
 
     @post("/", status_code=202, summary="Accept one message, or up to 1,000")
     async def accept(self, request: Incoming, running: Running) -> Response[bytes]:
         """Durable before it is acknowledged: after 202 the messages survive a kill."""
-        grant = await admit(request, running, Scope.SEND)
-        body = await strict_json.body(request)
-        large = len(body) > SMALL
-        asked = await asyncio.to_thread(batch.read, body) if large else batch.read(body)
-        header = idempotency.read(request.headers.getall(idempotency.NAME, []))
-        if header is not None and not asked.single:
-            raise Invalid("give each message of a batch its own key", field=idempotency.NAME)
-        given = request.headers.get(tracing.HEADER)
-        with tracing.accept_span(given, len(asked.items)) as trace:
-            handed = sending.Sending(running, grant, asked, header, trace)
-            outcomes = await handed.take(aside=large)
-        if asked.single:
-            return _json(sending.sent(outcomes[0]), 202)
-        answer = sending.results(outcomes)
-        if isinstance(answer, sending.NoneAccepted):
-            return problems.respond(answer)
-        return _json(answer, 202)
+        return await accept(request, running)
 
     @get("/", summary="The newest messages, by recipient, stream, status, tag and time")
     async def index(self, request: Incoming, running: Running) -> Page:

@@ -1,0 +1,81 @@
+"""A short way to the one handler that every message comes in by.
+
+The framework's way to a handler (router, dependencies, answer) takes as long as all that this
+handler does, and it needs none of it. It stays registered with the framework, which holds its
+limits and describes it; errors become answers by the same functions as everywhere.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from litestar import Litestar, Request, Response
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+
+from mailkeep.base.errors import MailkeepError
+
+from . import problems
+from .port import Incoming, Services
+
+Handler = Callable[[Incoming, Services], Awaitable[Response[bytes]]]
+
+
+class ShortWay:
+    """An ASGI application before another.
+
+    Args:
+        app: the framework's, where the handler is registered.
+        rest: takes what does not go this way.
+        path: of the handler; its method is POST.
+        headers: of every answer.
+    """
+
+    def __init__(
+        self,
+        app: Litestar,
+        rest: ASGIApp,
+        path: str,
+        handler: Handler,
+        running: Services,
+        headers: dict[str, str],
+    ) -> None:
+        self._rest = rest
+        self._path = path
+        self._handler = handler
+        self._running = running
+        self._registered = app.route_handler_method_map[path]["POST"]
+        self._headers = _raw(headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != self._path or cast(HTTPScope, scope)["method"] != "POST":
+            await self._rest(scope, receive, send)
+            return
+        scope["route_handler"] = self._registered
+        scope["path_template"] = self._path
+        request: Incoming = Request[Any, Any, State](scope, receive, send)
+        answer = await self._answer(request)
+        content: bytes = answer.content
+        headers = [
+            (b"content-type", str(answer.media_type).encode()),
+            (b"content-length", b"%d" % len(content)),
+            *_raw(answer.headers),
+            *self._headers,
+        ]
+        status = answer.status_code or 200
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content, "more_body": False})
+
+    async def _answer(self, request: Incoming) -> Response[bytes]:
+        try:
+            return await self._handler(request, self._running)
+        except MailkeepError as error:
+            return problems.on_our_error(request, error)
+        except HTTPException as error:
+            return problems.on_http_error(request, error)
+        except Exception as error:
+            return problems.on_fault(request, error)
+
+
+def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
