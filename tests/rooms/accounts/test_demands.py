@@ -37,12 +37,14 @@ async def enter(accounts: Accounts) -> SignedIn:
     return await accounts.sign_in(ADDRESS, PASSWORD, browser="b", network="n")
 
 
-async def bind(accounts: Accounts, database: Database, keys: KeyRing, account: str) -> None:
+async def bind(
+    accounts: Accounts, database: Database, keys: KeyRing, account: str, session: str = ""
+) -> None:
     async with database.write() as tx:
         made = await totp.enrol(tx, keys, account, name="x", issuer="y")
         step = tx.now // totp.STEP
         code = totp.pyotp.TOTP(made.secret.reveal()).generate_otp(step)
-        await accounts.factors.bind_totp(tx, account, made.factor, code, Source("b", "n"))
+        await accounts.factors.bind_totp(tx, account, made.factor, code, Source("b", "n", session))
 
 
 async def standing(accounts: Accounts, database: Database, account: str) -> Standing:
@@ -73,7 +75,11 @@ async def test_at_the_end_a_sign_in_leads_to_binding_one_and_never_nowhere(
             await accounts.sessions.lookup(secret, stage)
     session = await accounts.entering.changing("", secret)
     accounts.entering.require_fresh(clock.now(), session)
-    await bind(accounts, database, keys, account)
+    other = await accounts.entering.changing("", (await enter(accounts)).secret.reveal())
+    await bind(accounts, database, keys, account, session.id)
+    async with database.write() as tx:
+        with pytest.raises(NotSignedIn):  # who showed the password alone, and came too late
+            await accounts.entering.enrolled(tx, other)
     async with database.write() as tx:
         made = await accounts.entering.enrolled(tx, session)
     assert made.stage is Stage.FULL

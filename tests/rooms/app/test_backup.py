@@ -26,6 +26,8 @@ from mailkeep.recovery import tables as recovery_tables
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.migrate import upgrade
 
+from . import older
+
 STREAMS = {
     name: StreamSettings(name, 0, (RouteSettings("a"), RouteSettings("b")), secret=name == "secret")
     for name in ("secret", "alert")
@@ -117,11 +119,6 @@ async def test_a_backup_under_load_is_one_state(house: House, tmp_path: Path) ->
         assert await _count(tx, tables.messages) == found.messages
         assert await _count(tx, tables.message_bodies) == found.messages
         assert await _count(tx, events, events.c.kind == "mail.accepted") == found.messages
-        c, p, f = account_tables.changes, account_tables.contact_points, account_tables.factors
-        assert await _count(tx, c, c.c.state == "stopped") == 2
-        assert [one["address"] for one in await tx.all(select(p))] == ["ada@example.net"]
-        assert await _count(tx, p, p.c.removed_by.is_not(None)) == 0
-        assert await _count(tx, f, f.c.leaves_at.is_not(None)) == 0
         assert await audit.verify(tx) is None
     await after.close()
 
@@ -213,8 +210,8 @@ async def test_what_was_stopped_since_stays_stopped(house: House, tmp_path: Path
         key = await api_keys.create(tx, house.keys, "app", ("send",), by="test")
         kept = await api_keys.create(tx, house.keys, "kept", ("send",), by="test")
         await services.cut_off(house.database, tx, "b", by="x", reason="before", since=tx.now)
-        await _account(tx)
-        await _changes(tx)
+        await older.account(tx)
+        await older.changes(tx)
         await house.accept(tx, 1)
     async with house.database.write() as tx:
         [job] = await outbox.claim(house.database, tx, STREAMS["alert"], {}, 10)
@@ -251,75 +248,15 @@ async def test_what_was_stopped_since_stays_stopped(house: House, tmp_path: Path
         sessions, recoveries = account_tables.sessions, recovery_tables.recoveries
         assert await _count(tx, sessions, sessions.c.ended_at.is_(None)) == 0
         assert await tx.value(select(recoveries.c.state)) == "void"
+        c, p, f = account_tables.changes, account_tables.contact_points, account_tables.factors
+        assert await _count(tx, c, c.c.state == "stopped") == 2
+        assert [one["address"] for one in await tx.all(select(p))] == ["ada@example.net"]
+        assert await _count(tx, p, p.c.removed_by.is_not(None)) == 0
+        assert await _count(tx, f, f.c.leaves_at.is_not(None)) == 0
         assert await audit.verify(tx) is None
         last = select(audit.audit.c.act).order_by(audit.audit.c.number.desc()).limit(1)
         assert await tx.value(last) == "restore_backup"
     await database.close()
-
-
-async def _account(tx: Tx) -> None:
-    """An account with a session and a recovery that is under way."""
-    now = tx.now
-    a, s, r = account_tables.accounts, account_tables.sessions, recovery_tables.recoveries
-    for table, given in (
-        (a, {"id": "acc_1", "account_class": "customer", "class": "customer"}),
-        (s, {"id": "ses_1", "account_id": "acc_1", "hash": "h", "stage": "full"}),
-        (r, {"id": "rec_1", "account_id": "acc_1", "state": "open", "asked_by": "browser_1"}),
-    ):
-        row: dict[str, object] = {}
-        for column in table.columns:
-            if column.name in given:
-                row[column.name] = given[column.name]
-            elif not column.nullable and column.server_default is None:
-                kind = column.type.python_type
-                row[column.name] = now if column.name.endswith("_at") else kind()
-        await tx.run(table.insert().values(row))
-
-
-async def _changes(tx: Tx) -> None:
-    """A thief's: an address is being added, the owner's removed, and their factor too."""
-    for point, address, change, what, mark in (
-        ("cpt_1", "ada@example.net", "chg_1", "removed", "removed_by"),
-        ("cpt_2", "thief@example.org", "chg_2", "added", "added_by"),
-    ):
-        await tx.run(
-            account_tables.contact_points.insert().values(
-                {
-                    "id": point,
-                    "account_id": "acc_1",
-                    "address_key": point,
-                    "address": address,
-                    "created_at": tx.now,
-                    "confirmed_at": tx.now,
-                    mark: change,
-                }
-            )
-        )
-        await tx.run(
-            account_tables.changes.insert().values(
-                id=change,
-                account_id="acc_1",
-                what=what,
-                state="held",
-                contact_point_id=point,
-                factor=False,
-                at=tx.now,
-                until=tx.now,
-                told_at=tx.now,
-            )
-        )
-    await tx.run(
-        account_tables.factors.insert().values(
-            id="fac_1",
-            account_id="acc_1",
-            kind="passkey",
-            name="Phone",
-            bound_at=tx.now,
-            browser="b",
-            network="n",
-            leaves_at=tx.now,
-        )
-    )
 
 
 @pytest.mark.parametrize("what", ["database", "manifest", "signature", "extra", "unfinished"])

@@ -146,7 +146,7 @@ async def test_adoption_is_for_operators(browser: Browser) -> None:
     reader = await api.new_key("read", name="reader")
     assert (await api.ask("GET", "/v1/accounts/factors", key=reader)).status_code == 403
     for wrong in ("0", "x", "9999"):
-        assert (await api.ask("GET", f"/v1/accounts/factors?days={wrong}")).status_code == 400
+        assert (await api.ask("GET", f"/v1/accounts/factors?days={wrong}")).status_code == 422
     answer = (await api.ask("GET", "/v1/accounts/factors?days=1")).json()["days"]
     assert [(one["account_class"], one["accounts"], one["any"]) for one in answer] == [
         ("customer", 1, 0)
