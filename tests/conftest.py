@@ -1,6 +1,20 @@
 """What all tests share."""
 
+import os
+import shutil
+from pathlib import Path
+
 import pytest
+
+_MEMORY = Path("/dev/shm")
+_ROOM = 4 * 1024**3
+
+
+def pytest_configure() -> None:
+    """Temporary files live in memory where there is room: databases are made by the thousand, and
+    none of them has to outlive the machine."""
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 @pytest.hookimpl(trylast=True)

@@ -14,7 +14,7 @@ from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 
 #: Nothing of a test outlives its machine, and thousands of databases come and go.
-_FOR_TESTS = {"fsync": "off", "autovacuum": "off", "max_wal_size": "'4GB'"}
+_FOR_TESTS = {"fsync": "off", "autovacuum": "off"}
 
 
 class Server:
@@ -48,7 +48,7 @@ class Server:
     async def _new(self, template: str) -> str:
         name = f"t{uuid4().hex}"
         async with self._admin() as admin:
-            await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return self._url.set(database=name).render_as_string(hide_password=False)
 
     @asynccontextmanager
