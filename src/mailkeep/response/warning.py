@@ -7,6 +7,7 @@ transaction in which the incident's change is heard, and it is taken back in the
 from mailkeep.events.types import Recorded
 from mailkeep.incidents import queries as incidents
 from mailkeep.store.database import Tx
+from mailkeep.watch.types import RESETS
 
 from .actions.port import Means
 
@@ -30,7 +31,8 @@ class Warner:
             return
         held: set[tuple[str, str]] = set()
         for incident in await incidents.live(tx):
-            suspects = means.house.suspects(incident.subject) or {CAMPAIGN}
+            campaign = {CAMPAIGN} if incident.subject == RESETS else set()
+            suspects = means.house.suspects(incident.subject) or campaign
             held |= {
                 (provider, view.hypothesis.value)
                 for view in incident.opinions

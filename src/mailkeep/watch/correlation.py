@@ -17,6 +17,7 @@ import msgspec
 from mailkeep.base.clock import Instant
 
 from .types import (
+    ABOUT,
     RESETS,
     CorrelationSettings,
     Family,
@@ -117,7 +118,7 @@ def weigh(
         for hypothesis in signal.evidence:
             if hypothesis is Hypothesis.CAMPAIGN:
                 asked.add((hypothesis, RESETS))
-            elif signal.subject.kind == "provider":
+            elif signal.subject.kind == ABOUT[hypothesis]:
                 asked.add((hypothesis, signal.subject))
     opinions = [
         _opinion(beliefs, hypothesis, subject, now, settings)

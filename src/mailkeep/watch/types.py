@@ -14,8 +14,12 @@ class Hypothesis(enum.StrEnum):
     """What may be going on."""
 
     PROVIDER_COMPROMISED = "provider_compromised"  #: somebody reads or alters our mail there
+    LEAKED_HERE = "leaked_here"  #: what is known outside, or done in our name, came from our house
     PROVIDER_SILENT = "provider_silent"  #: an outage or a suspension: our mail does not go out
     CAMPAIGN = "campaign"  #: somebody attacks many accounts through their recovery
+    ACCOUNT_TARGETED = "account_targeted"  #: somebody is after this one account
+    DOMAIN_ABUSED = "domain_abused"  #: somebody sends as our domain, or one that looks like it
+    MAILBOX_COMPROMISED = "mailbox_compromised"  #: somebody reads mailboxes at their provider
 
 
 class Forger(enum.StrEnum):
@@ -33,6 +37,9 @@ class Family(enum.StrEnum):
     CONTENT = "content"  #: does it arrive unaltered?
     RECOVERY = "recovery"  #: how do recoveries go?
     BAIT = "bait"  #: did somebody touch what nobody honest knows?
+    POSTURE = "posture"  #: is our account at the provider as we left it?
+    REPORTS = "reports"  #: what do others tell us: receivers, providers, people?
+    TAKEOVER = "takeover"  #: what became of the accounts afterwards?
 
 
 class Subject(msgspec.Struct, frozen=True, order=True):
@@ -43,10 +50,37 @@ class Subject(msgspec.Struct, frozen=True, order=True):
 
 
 RESETS = Subject("campaign", "resets")
+OUR_HOUSE = Subject("house", "mailkeep")
+
+#: The kind of subject that a hypothesis can be held about.
+ABOUT = {
+    Hypothesis.PROVIDER_COMPROMISED: "provider",
+    Hypothesis.PROVIDER_SILENT: "provider",
+    Hypothesis.CAMPAIGN: "campaign",
+    Hypothesis.LEAKED_HERE: "house",
+    Hypothesis.ACCOUNT_TARGETED: "account",
+    Hypothesis.DOMAIN_ABUSED: "domain",
+    Hypothesis.MAILBOX_COMPROMISED: "mailbox",
+}
 
 
 def provider_subject(name: str) -> Subject:
     return Subject("provider", name)
+
+
+def account_subject(account: str) -> Subject:
+    """``account``: its id, a pseudonym."""
+    return Subject("account", account)
+
+
+def domain_subject(name: str) -> Subject:
+    """One of our sending domains."""
+    return Subject("domain", name)
+
+
+def mailbox_subject(family: str) -> Subject:
+    """Who runs the mailboxes of some customers."""
+    return Subject("mailbox", family)
 
 
 class Signal(msgspec.Struct, frozen=True):
@@ -198,11 +232,23 @@ def _prior() -> dict[Hypothesis, float]:
         Hypothesis.PROVIDER_COMPROMISED: -7.0,
         Hypothesis.PROVIDER_SILENT: -5.0,
         Hypothesis.CAMPAIGN: -4.0,
+        Hypothesis.LEAKED_HERE: -8.0,
+        Hypothesis.ACCOUNT_TARGETED: -6.0,
+        Hypothesis.DOMAIN_ABUSED: -4.0,
+        Hypothesis.MAILBOX_COMPROMISED: -8.0,
     }
 
 
 def _caps() -> dict[Family, float]:
-    return {Family.FLOW: 9.0, Family.CONTENT: 7.0, Family.RECOVERY: 6.0, Family.BAIT: 8.5}
+    return {
+        Family.FLOW: 9.0,
+        Family.CONTENT: 7.0,
+        Family.RECOVERY: 6.0,
+        Family.BAIT: 8.5,
+        Family.POSTURE: 8.5,
+        Family.REPORTS: 5.0,
+        Family.TAKEOVER: 6.0,
+    }
 
 
 class CorrelationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
