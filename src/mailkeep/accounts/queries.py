@@ -105,11 +105,17 @@ async def has_password(tx: Tx, account_id: str) -> bool:
     return await password_hash(tx, account_id) is not None
 
 
-async def has_factor(tx: Tx, account_id: str) -> bool:
-    """Whether a second factor is bound. Saved codes are none by themselves."""
+async def has_factor(tx: Tx, account_id: str, *, settled: bool = False) -> bool:
+    """Whether a second factor is bound. Saved codes are none by themselves.
+
+    Args:
+        settled: one that its owner can no longer deny; recovery knows no others.
+    """
     f = tables.factors
     lasting = f.c.kind.in_(sorted(LASTING))
     bound = select(f.c.id).where(f.c.account_id == account_id, f.c.revoked_at.is_(None), lasting)
+    if settled:
+        bound = bound.where(f.c.held_by.is_(None))
     return await tx.value(bound.limit(1)) is not None
 
 

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 
 import pyotp
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from mailkeep.accounts import queries, tables
-from mailkeep.accounts.factors import record, saved_codes, totp
+from mailkeep.accounts.factors import held, record, saved_codes, totp
 from mailkeep.accounts.factors.types import (
     SHARES,
     FactorView,
@@ -21,12 +21,12 @@ from mailkeep.accounts.factors.types import (
     Way,
 )
 from mailkeep.accounts.services import Accounts
-from mailkeep.accounts.types import SessionView, SignedIn, Stage
+from mailkeep.accounts.types import ChangeKind, ChangeState, SessionView, SignedIn, Stage
 from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn, TooMany
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.tables import events
-from mailkeep.store.database import Database
+from mailkeep.store.database import Database, Tx
 
 from .conftest import PASSWORD
 from .device import Device
@@ -36,6 +36,16 @@ ADDRESS = "ada@example.net"
 HERE = Source("b1", "n1")
 RECOVERY = Lane(Way.RECOVERY)
 HOLD = DAY // SECOND  #: of a customer's last factor
+
+
+async def settled(accounts: Accounts, database: Database, tx: Tx, account: str) -> None:
+    """As if the holds of new factors were over, and nobody had objected."""
+    for change in await accounts.changes.held(tx, account):
+        if change.what is ChangeKind.FACTOR:
+            await held.settle(database, tx, account, change.id)
+            of = tables.changes.c.id == change.id
+            done = {"state": ChangeState.DONE.value, "ended_at": tx.now}
+            await tx.run(update(tables.changes).where(of).values(**done))
 
 
 class Room:
@@ -52,6 +62,7 @@ class Room:
         async with self.database.write() as tx:
             code = self.code(app)
             await self.factors.bind_totp(tx, account, made.factor, code, source)
+            await settled(self.accounts, self.database, tx, account)
         self.clock.advance(90)
         return app
 
@@ -66,6 +77,7 @@ class Room:
         asked = await self.factors.ask_to_bind(account, "b1", name=ADDRESS, issuer="Example")
         async with self.database.write() as tx:
             await self.factors.bind_passkey(tx, account, device.create(asked), HERE, "Phone")
+            await settled(self.accounts, self.database, tx, account)
         self.clock.advance(1)
         return device
 
