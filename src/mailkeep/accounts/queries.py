@@ -15,7 +15,7 @@ from .types import AccountView, ContactKind, ContactPoint, SessionView, SignIn, 
 
 _a, _c, _s = tables.accounts, tables.contact_points, tables.sessions
 #: Of sessions that may be a thief's: what they came from speaks for nobody.
-NOT_THE_OWNERS = ("denied", "recovery", "frozen", "forgotten")
+NOT_THE_OWNERS = ("denied", "recovery", "frozen", "forgotten", "doubted")
 MOST_SIGN_INS = 200  #: of one account that are looked at
 
 

@@ -3,27 +3,39 @@ somebody may have stopped since."""
 
 from sqlalchemy import func, select, update
 
+from mailkeep.base.clock import DAY
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import tables
 from .changes import undo
 from .events import ChangeHeld, ChangesStopped, FactorStays, SessionsEnded, SubjectChangeEnded
+from .queries import NOT_THE_OWNERS
 from .types import ChangeKind, ChangeState
 
 _s, _h = tables.sessions, tables.subject_changes
 _c, _f = tables.changes, tables.factors
+#: For so long after something happened its owner can deny it, and a day more.
+DENIABLE = 8 * DAY
 RESTORED = "restored"  #: by what a held change was stopped
 
 
 async def end_every_session(database: Database, tx: Tx) -> int:
     """End all of them; returns how many. Those that were ended after the copy was made would be
-    good again, a thief's among them."""
+    good again, a thief's among them.
+
+    Of those that had begun shortly before it, nobody knows whether their owner denied them since:
+    the browsers that they came from are known by older ones, or not at all.
+    """
     live = _s.c.ended_at.is_(None)
+    newest = await tx.value(select(func.max(_s.c.seen_at))) or 0
+    doubted = (_s.c.created_at > newest - DENIABLE, live | _s.c.ended_why.not_in(NOT_THE_OWNERS))
     rows = await tx.all(
         select(_s.c.account_id, func.count().label("n")).where(live).group_by(_s.c.account_id)
     )
-    await tx.run(update(_s).where(live).values(ended_at=tx.now, ended_why="restored"))
+    await tx.run(update(_s).where(*doubted).values(ended_why="doubted"))
+    why = func.coalesce(_s.c.ended_why, "restored")
+    await tx.run(update(_s).where(live).values(ended_at=tx.now, ended_why=why))
     await record(
         database, tx, *(SessionsEnded(row["account_id"], row["n"], "restored") for row in rows)
     )

@@ -7,7 +7,7 @@ import pyotp
 import pytest
 from sqlalchemy import func, select, update
 
-from mailkeep.accounts import queries, tables
+from mailkeep.accounts import queries, restoring, tables
 from mailkeep.accounts.factors import held, record, saved_codes, totp
 from mailkeep.accounts.factors.types import (
     SHARES,
@@ -582,3 +582,48 @@ async def test_an_account_without_a_password(room: Room, owner: Owner) -> None:
         await room.factors.revoke(tx, account, one.id, "owner")
         with pytest.raises(Conflict):
             await room.factors.revoke(tx, account, two.id, "owner")
+
+
+# --- an older copy of the database ---------------------------------------------------------
+
+
+async def test_a_restore_tells_of_a_held_factor_anew(room: Room, owner: Owner) -> None:
+    account = await owner()
+    await room.passkey(account)
+    await room.codes(account)
+    async with room.database.write() as tx:
+        (before,) = await room.accounts.changes.held(tx, account)
+        await room.accounts.changes.told(tx, before.id)
+    room.clock.advance(HOLD + 1)
+    async with room.database.write() as tx:
+        await restoring.stop_changes(room.database, tx)
+    async with room.database.write() as tx:
+        await room.accounts.changes.settle(tx, 100)
+        (after,) = await room.accounts.changes.held(tx, account)
+        assert (after.id, after.until) == (before.id, before.until + DAY + SECOND)
+    assert len(await room.facts("accounts.change_held")) == 3
+
+
+async def test_a_browser_that_may_have_been_denied_since_the_copy_is_a_strangers(
+    room: Room, owner: Owner
+) -> None:
+    account = await owner()
+    await room.sign_in("home")
+    room.clock.advance(30 * DAY // SECOND)
+    thief = await room.sign_in("thief")
+    await room.accounts.sessions.lookup(thief.secret.reveal())
+    await room.sign_in("gone")
+    async with room.database.write() as tx:
+        gone = (await room.accounts.sessions.of(tx, account))[0]
+        await room.accounts.sessions.end(tx, account, gone.id)
+    # The copy was made now; its owner denied the thief after that, and the copy comes back.
+    room.clock.advance(DAY // SECOND)
+    async with room.database.write() as tx:
+        assert await restoring.end_every_session(room.database, tx) == 2
+    async with room.database.read() as tx:
+        known = [
+            one
+            for one in ("home", "thief", "gone")
+            if await queries.knows_browser(tx, account, one)
+        ]
+    assert known == ["home"]
