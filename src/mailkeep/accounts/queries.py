@@ -38,6 +38,9 @@ async def account(tx: Tx, account_id: str, *, lock: bool = False) -> AccountView
         row["application"],
         frozen_why=row["frozen_why"],
         class_since=row["class_since"] or row["created_at"],
+        held_to=tuple(row["held_to"].split())
+        if row["held_to"] and row["held_to_until"] > tx.now
+        else (),
     )
 
 

@@ -6,6 +6,7 @@ Each subscriber reads the log at its own pace, under a name that is never reused
 from mailkeep.accounts.events import (
     ChangeHeld,
     ChangesStopped,
+    ClassChanged,
     FactorReminderDue,
     SubjectChangeHeld,
 )
@@ -77,6 +78,7 @@ def subscribers(
             SubjectChangeHeld: [recovery.notices.on_change_held],
             **{key: [recovery.notices.on_credential] for key in factor_words.FACTS},
             FactorReminderDue: [recovery.notices.on_reminder],
+            ClassChanged: [recovery.notices.on_class],
             ChangeHeld: [recovery.change_notices.on_held],
             ChangesStopped: [recovery.change_notices.on_stopped],
         }
