@@ -169,6 +169,12 @@ async def sign_ins(tx: Tx, account_id: str, since: Instant) -> list[SignIn]:
     ]
 
 
+async def signed_in_before(tx: Tx, account_id: str, session: str) -> bool:
+    """Whether there was a full sign-in before a session."""
+    earlier = (_s.c.account_id == account_id, _s.c.stage == Stage.FULL.value, _s.c.id < session)
+    return await tx.value(select(_s.c.id).where(*earlier).limit(1)) is not None
+
+
 def session_view(row: RowMapping | dict[str, Any]) -> SessionView:
     return SessionView(
         row["id"],

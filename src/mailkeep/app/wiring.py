@@ -8,6 +8,7 @@ from mailkeep.accounts.events import (
     ChangesStopped,
     ClassChanged,
     FactorReminderDue,
+    SignedInFact,
     SubjectChangeHeld,
 )
 from mailkeep.events.subscribe import Handler, Subscriber
@@ -79,6 +80,7 @@ def subscribers(
             **{key: [recovery.notices.on_credential] for key in factor_words.FACTS},
             FactorReminderDue: [recovery.notices.on_reminder],
             ClassChanged: [recovery.notices.on_class],
+            SignedInFact: [recovery.sign_in_notices.on_signed_in],
             ChangeHeld: [recovery.change_notices.on_held],
             ChangesStopped: [recovery.change_notices.on_stopped],
         }
