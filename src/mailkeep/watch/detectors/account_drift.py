@@ -5,13 +5,14 @@ Sees: ``PostureChanged``, what a reading of the account's API found changed, but
 without end, which no outage explains; ``PostureAccepted``.
 Evidence (judged, not measured): compromised, by the sort of change. The weights are the logarithm
 of half the days between two such changes by our own people that nobody announced: a webhook or
-allow list opened to a place that the account never named 6.2 (1,000 days), the account's owner or
-a forwarding 8.2 (a company does it once in a life; in 2014 it was all that an intruder needed), a
-new key 3.5, a key's rights 4.0, a user 3.5, a strange domain 5.0, a strange sender 4.5, tracking
-3.0, a template 2.0, removals 0.7 to 2.5. Sorts add up; of one sort the gravest counts whole and
-each further grave one 0.5; at most 8.5. Where the list of senders is of those who sent (Mandrill's)
-a strange domain weighs 1.0, one of ours nothing. Announced changes weigh 0.3 at most: an announcement must not
-hide an intruder altogether. An account's status 0.5: complaints from outside can bring it about.
+allow list opened to a place that the account never named 6.2 (1,000 days), the account's owner or a
+forwarding 8.2 (a company does it once in a life; in 2014 it was all that an intruder needed), a new
+key 3.5, a key's rights 4.0, a user 3.5, a strange domain 5.0, a strange sender 4.5, tracking 3.0, a
+template 2.0, removals 0.7 to 2.5. Sorts add up; of one sort the gravest counts whole and each
+further grave one 0.5; at most 8.5. Where the list of senders is of those who sent (Mandrill's) a
+strange domain weighs 1.0, one of ours nothing. Announced changes weigh 0.3 at most: an announcement
+must not hide an intruder altogether. An account's status 0.5: complaints from outside can bring it
+about.
 Parameters: ``remembers``: over how long changes of one account are summed.
 Taken back: a change that an operator accepts; blindness, when the lists are read again.
 False alarms: a colleague who changes something and tells nobody. They open an incident and never
