@@ -41,7 +41,7 @@ from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.runner import Watch
 
-from . import defence, retention, watching
+from . import defence, retention, telling, watching
 from .alone import Alone
 from .doubts import Doubts
 from .loops import PAUSE_SECONDS
@@ -131,6 +131,7 @@ class Application:
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()
+        self.reports = telling.reports(settings, self.database)
         self._listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
@@ -304,6 +305,7 @@ class Application:
         others = [one for one in recipients if canaries is None or not canaries.ours(one)]
         if canaries is not None and len(others) < len(recipients):
             await canaries.receive(recipients, raw)
+        others = await self.reports.sift(others, raw)
         returned = [one for one in others if self.returns.ours(one)]
         if returned:
             await self.returns.receive(returned, raw)

@@ -31,6 +31,7 @@ from mailkeep.signals.types import SignalSettings
 from mailkeep.smtp import types as smtp_types
 from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.trust import register
+from mailkeep.watch.report_types import ReportSettings
 from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
 
 from . import environment, retention, watching
@@ -79,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
         retention: days for which each class of rows is kept.
+        reports: what receivers, providers and people tell us of our mail.
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
         telemetry: who may read the metrics, and who is told that we live.
@@ -102,6 +104,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bounces: BounceSettings = BounceSettings()
     canary: CanarySettings | None = None
     honey: tuple[HoneyAddress, ...] = ()
+    reports: ReportSettings = ReportSettings()
     watch: WatchSettings = WatchSettings()
     retention: RetentionSettings = RetentionSettings()
     incidents: IncidentSettings = IncidentSettings()
@@ -124,7 +127,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         canary = "" if self.canary is None else self.canary.listen
         places = [
             watching.address(one, what)
-            for one, what in ((canary, "canary"), (self.bounces.listen, "bounces"))
+            for one, what in (
+                (canary, "canary"),
+                (self.bounces.listen, "bounces"),
+                (self.reports.listen, "reports"),
+            )
             if one
         ]
         return list(dict.fromkeys(places))
@@ -320,6 +327,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "bounces": BounceSettings,
     "canary": CanarySettings,
     "honey": HoneyAddress,
+    "reports": ReportSettings,
     "retention": RetentionSettings,
     "incidents": IncidentSettings,
     "response": ResponseSettings,

@@ -1,10 +1,11 @@
 """Incidents and opinions as JSON (pure): one incident as the API writes it."""
 
-from mailkeep.base.clock import when
+from mailkeep.base.clock import SECOND, when
 from mailkeep.incidents.types import Incident
 from mailkeep.incidents.words import headline
 from mailkeep.response.types import CaseView
 from mailkeep.watch.correlation import Opinion
+from mailkeep.watch.reports import Taken
 
 
 def opinion(one: Opinion) -> dict[str, object]:
@@ -50,3 +51,19 @@ def case(found: CaseView) -> object:
     from mailkeep.http.api.incidents import shown
 
     return shown(found)
+
+
+def report(one: Taken) -> dict[str, object]:
+    """A report of somebody else."""
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "reporter": one.reporter,
+        "believed": one.believed,
+        "domain": one.domain,
+        "begin": when(one.begin * SECOND),
+        "end": when(one.end * SECOND),
+        "total": one.total,
+        "failed": one.failed,
+        "new": one.new,
+    }

@@ -1,6 +1,6 @@
 """Tables of the watch room. No personal data: the addresses are our own, and only hashed here."""
 
-from sqlalchemy import Boolean, Column, Index, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, String, Table
 
 from mailkeep.store.schema import Micros, metadata
 
@@ -18,3 +18,29 @@ canaries = Table(
     Column("arrived_at", Micros),
 )
 Index("ix_canaries_created_at", canaries.c.created_at)
+
+#: Reports that were read; each once.
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", String(64), primary_key=True),  # digest of whose it is, its id and its period
+    Column("kind", String(8), nullable=False),
+    Column("reporter", String(253), nullable=False),
+    Column("believed", Boolean, nullable=False),
+    Column("domain", String(253), nullable=False),
+    Column("begins", BigInteger, nullable=False),  # seconds, as in the report
+    Column("ends", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("received_at", Micros, nullable=False),
+)
+Index("ix_reports_received_at", reports.c.received_at)
+
+#: What was not read, or not again, counted by day and reason.
+reports_refused = Table(
+    "reports_refused",
+    metadata,
+    Column("day", BigInteger, primary_key=True),  # since 1970
+    Column("why", String(24), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)

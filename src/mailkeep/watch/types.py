@@ -6,6 +6,8 @@ import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
 
+from .report_types import DmarcStrangerSettings
+
 NEVER: Instant = 2**62  #: later than any instant; nothing is due
 MOST_EVENTS = 8  #: event ids that a signal carries
 
@@ -308,6 +310,7 @@ class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reset_surge: SurgeSettings = SurgeSettings()
     denial: DenialSettings = DenialSettings()
     honey_account: HoneySettings = HoneySettings()
+    dmarc_stranger: DmarcStrangerSettings = DmarcStrangerSettings()
     correlation: CorrelationSettings = CorrelationSettings()
 
 

@@ -5,6 +5,7 @@ from mailkeep.watch.detector import Detects
 from . import (
     delivery_silence,
     denial,
+    dmarc_stranger,
     half_proof,
     honey_account,
     provider_refusal,
@@ -19,5 +20,6 @@ DETECTORS: tuple[Detects, ...] = (
     half_proof.DETECTOR,  # a strange browser had one proof and never the other
     reset_surge.DETECTOR,  # many more resets than usual
     denial.DETECTOR,  # owners say that it was not them
+    dmarc_stranger.DETECTOR,  # receivers saw mail as our domain that is not ours
     honey_account.DETECTOR,  # a reset for an address that one provider alone was given
 )
