@@ -132,6 +132,7 @@ class Application:
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()
         self.reports = telling.reports(settings, self.database)
+        self.lookalikes = telling.lookalikes(settings, self.database)
         self._listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
@@ -236,6 +237,8 @@ class Application:
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
+        if self.lookalikes is not None:
+            loops["lookalikes"] = keep("lookalikes", self.lookalikes.step, self.lookalikes.seconds)
         tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
         self._tasks = list(tasks.values())
         self.telemetry.loops = tasks

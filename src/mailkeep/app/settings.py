@@ -31,7 +31,7 @@ from mailkeep.signals.types import SignalSettings
 from mailkeep.smtp import types as smtp_types
 from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.trust import register
-from mailkeep.watch.report_types import ReportSettings
+from mailkeep.watch.report_types import LookalikeSettings, ReportSettings
 from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
 
 from . import environment, retention, watching
@@ -80,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
         retention: days for which each class of rows is kept.
+        lookalikes: names that look like our domains are looked up; none is without this table.
         reports: what receivers, providers and people tell us of our mail.
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
@@ -104,6 +105,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bounces: BounceSettings = BounceSettings()
     canary: CanarySettings | None = None
     honey: tuple[HoneyAddress, ...] = ()
+    lookalikes: LookalikeSettings | None = None
     reports: ReportSettings = ReportSettings()
     watch: WatchSettings = WatchSettings()
     retention: RetentionSettings = RetentionSettings()
@@ -327,6 +329,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "bounces": BounceSettings,
     "canary": CanarySettings,
     "honey": HoneyAddress,
+    "lookalikes": LookalikeSettings,
     "reports": ReportSettings,
     "retention": RetentionSettings,
     "incidents": IncidentSettings,

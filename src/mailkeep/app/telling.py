@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings
 from mailkeep.store.database import Database
+from mailkeep.watch.lookalikes import Lookalikes
 from mailkeep.watch.reports import Reports
 
 from .doctor import resolver
@@ -38,6 +39,23 @@ def reports(settings: Settings, database: Database, where: str | None = None) ->
         receiving=receiving(settings),
         ask=ask,
     )
+
+
+def lookalikes(settings: Settings, database: Database) -> Lookalikes | None:
+    """Who looks names up that look like our domains, where the settings ask for it."""
+    if settings.lookalikes is None:
+        return None
+
+    async def look(name: str, kind: str) -> bool | None:
+        try:
+            made = resolver.resolver(None)
+        except BadSettings:
+            return None
+        answer = await resolver.look_up(made, name, kind)
+        return None if answer.found is Found.ERROR else answer.found is Found.SOME
+
+    domains = sending(settings).union(one.lower() for one in settings.lookalikes.domains)
+    return Lookalikes(database, settings.lookalikes, domains=domains, look=look)
 
 
 def sending(settings: Settings) -> frozenset[str]:

@@ -14,7 +14,11 @@ from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
 from mailkeep.mail.types import StreamSettings
 from mailkeep.trust import register
-from mailkeep.watch.report_types import DmarcStrangerSettings, ReportSettings
+from mailkeep.watch.report_types import (
+    DmarcStrangerSettings,
+    LookalikeSettings,
+    ReportSettings,
+)
 from mailkeep.watch.types import CanarySettings, HoneyAccount, HoneyAddress, WatchSettings
 
 
@@ -41,6 +45,9 @@ class Watched(Protocol):
     def watch(self) -> WatchSettings: ...
 
     @property
+    def lookalikes(self) -> LookalikeSettings | None: ...
+
+    @property
     def reports(self) -> ReportSettings: ...
 
     @property
@@ -64,6 +71,8 @@ TABLES: Mapping[str, type[msgspec.Struct]] = {
 def check(settings: Watched) -> tuple[CanarySettings | None, tuple[HoneyAddress, ...]]:
     """The canaries and the honey with their addresses in canonical form. Raises ``BadSettings``."""
     _reports(settings.reports)
+    if settings.lookalikes is not None and not 1 <= settings.lookalikes.per_day <= 20_000:
+        raise BadSettings("lookalikes: per_day must be 1 to 20000 names")
     for name in WatchSettings.__struct_fields__:
         _positive(getattr(settings.watch, name), f"watch.{name}")
     honey = tuple(_honey(one, settings) for one in settings.honey)

@@ -5,6 +5,7 @@ from mailkeep.incidents.types import Incident
 from mailkeep.incidents.words import headline
 from mailkeep.response.types import CaseView
 from mailkeep.watch.correlation import Opinion
+from mailkeep.watch.lookalikes import Progress
 from mailkeep.watch.reports import Taken
 
 
@@ -66,4 +67,24 @@ def report(one: Taken) -> dict[str, object]:
         "total": one.total,
         "failed": one.failed,
         "new": one.new,
+    }
+
+
+def lookalikes(found: Progress) -> dict[str, object]:
+    """How far the looking up is, and which names are in use."""
+    return {
+        "names": found.names,
+        "looked_up": found.looked_up,
+        "seen": [
+            {
+                "domain": one.domain,
+                "name": one.name,
+                "way": one.way,
+                "mx": one.mx,
+                "address": one.address,
+                "since": when(one.since),
+                "fresh": one.fresh,
+            }
+            for one in found.seen
+        ],
     }

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.base.clock import SystemClock
+from mailkeep.base.clock import SystemClock, iso
 from mailkeep.base.errors import BadSettings
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 from mailkeep.watch import packed, queries
+from mailkeep.watch.lookalikes import progress
 from mailkeep.watch.reports import Taken
 
 from . import documents
@@ -82,6 +83,28 @@ def reports(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
         "refused": dict(refused),
     }
     result(document, text, as_json=as_json)
+
+
+@app.command()
+def lookalikes(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """List names like our domains that take mail or show a page, and how far looking is."""
+    known = settings(home)
+    found = read(home, progress)
+    rows = [
+        (
+            one.name,
+            one.way,
+            "takes mail" if one.mx else "shows a page",
+            iso(one.since),
+            "new" if one.fresh else "at the first look",
+        )
+        for one in found.seen
+    ]
+    text = table(rows, "No name like ours is in use, as far as was looked.")
+    text += f"\n{found.looked_up} of {found.names} names were looked up."
+    if known.lookalikes is None:
+        text += " Nothing is looked up now: there is no [lookalikes] in the settings."
+    result(documents.lookalikes(found), text, as_json=as_json)
 
 
 def _row(one: Taken) -> tuple[str, ...]:

@@ -98,3 +98,18 @@ class ReportRefused(Fact, frozen=True):
     via: str
     why: str
     count: int
+
+
+@fact("watch.lookalike_seen")
+class LookalikeSeen(Fact, frozen=True):
+    """A name that looks like one of our domains takes mail (``mx``) or shows a page (``address``).
+
+    ``way``: how it is like ours. ``fresh``: at an earlier look it was empty.
+    """
+
+    domain: str
+    name: str
+    way: str
+    mx: bool
+    address: bool
+    fresh: bool

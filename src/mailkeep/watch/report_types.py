@@ -88,3 +88,17 @@ class DmarcStrangerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=T
     repeat_after: float = 86_400.0
     selectors: dict[str, str] = {}
     believe: tuple[str, ...] = ()
+
+
+class LookalikeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[lookalikes]``: names that look like our domains are looked up.
+
+    Attributes:
+        domains: besides those that we send as.
+        ours: names like ours that are ours.
+        per_day: names that are looked up in a day, two questions each.
+    """
+
+    domains: tuple[str, ...] = ()
+    ours: tuple[str, ...] = ()
+    per_day: int = 500

@@ -1,6 +1,6 @@
 """Tables of the watch room. No personal data: the addresses are our own, and only hashed here."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, false
 
 from mailkeep.store.schema import Micros, metadata
 
@@ -44,3 +44,19 @@ reports_refused = Table(
     Column("why", String(24), primary_key=True),
     Column("count", BigInteger, nullable=False),
 )
+
+#: Names that look like our domains, and what DNS said of them.
+lookalikes = Table(
+    "lookalikes",
+    metadata,
+    Column("name", String(253), primary_key=True),
+    Column("domain", String(253), nullable=False),
+    Column("way", String(24), nullable=False),
+    Column("place", Integer, nullable=False),  # the likeliest to deceive first
+    Column("mx", Boolean, nullable=False, server_default=false()),
+    Column("address", Boolean, nullable=False, server_default=false()),
+    Column("fresh", Boolean, nullable=False),  # it was empty at an earlier look
+    Column("checked_at", Micros),
+    Column("seen_at", Micros),
+)
+Index("ix_lookalikes_checked_at", lookalikes.c.checked_at)

@@ -8,6 +8,7 @@ from . import (
     dmarc_stranger,
     half_proof,
     honey_account,
+    lookalike,
     provider_refusal,
     reset_surge,
     stranger_in_mail,
@@ -21,5 +22,6 @@ DETECTORS: tuple[Detects, ...] = (
     reset_surge.DETECTOR,  # many more resets than usual
     denial.DETECTOR,  # owners say that it was not them
     dmarc_stranger.DETECTOR,  # receivers saw mail as our domain that is not ours
+    lookalike.DETECTOR,  # a name like ours begins to take mail
     honey_account.DETECTOR,  # a reset for an address that one provider alone was given
 )

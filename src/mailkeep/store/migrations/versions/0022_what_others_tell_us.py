@@ -1,4 +1,4 @@
-"""Reports of others, each once, and what of them was refused."""
+"""Reports of others, each once, what of them was refused, and names that look like ours."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -33,3 +33,17 @@ def upgrade() -> None:
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("day", "why", name=op.f("pk_reports_refused")),
     )
+    op.create_table(
+        "lookalikes",
+        sa.Column("name", sa.String(length=253), nullable=False),
+        sa.Column("domain", sa.String(length=253), nullable=False),
+        sa.Column("way", sa.String(length=24), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("mx", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("address", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("fresh", sa.Boolean(), nullable=False),
+        sa.Column("checked_at", sa.BigInteger(), nullable=True),
+        sa.Column("seen_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_lookalikes")),
+    )
+    op.create_index("ix_lookalikes_checked_at", "lookalikes", ["checked_at"])
