@@ -131,8 +131,8 @@ class Application:
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()
-        self.reports = telling.reports(settings, self.database)
-        self.lookalikes = telling.lookalikes(settings, self.database)
+        self._telling = telling.Telling(settings, self.database)
+        self.reports = self._telling.reports
         self._listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
@@ -237,8 +237,7 @@ class Application:
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
-        if self.lookalikes is not None:
-            loops["lookalikes"] = keep("lookalikes", self.lookalikes.step, self.lookalikes.seconds)
+        loops.update(self._telling.loops(keep))
         tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
         self._tasks = list(tasks.values())
         self.telemetry.loops = tasks
@@ -308,7 +307,7 @@ class Application:
         others = [one for one in recipients if canaries is None or not canaries.ours(one)]
         if canaries is not None and len(others) < len(recipients):
             await canaries.receive(recipients, raw)
-        others = await self.reports.sift(others, raw)
+        others = await self._telling.sift(others, raw)
         returned = [one for one in others if self.returns.ours(one)]
         if returned:
             await self.returns.receive(returned, raw)

@@ -1,44 +1,91 @@
-"""Puts together what listens to others: reports of receivers, and whom they may be about."""
+"""Puts together what listens to others: reports, notices, status pages, names like ours."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import aiohttp
 
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings
 from mailkeep.store.database import Database
 from mailkeep.watch.lookalikes import Lookalikes
+from mailkeep.watch.notices import MAX_PAGE
+from mailkeep.watch.noticing import POLL_SECONDS, Notices
+from mailkeep.watch.received import Received
 from mailkeep.watch.reports import Reports
 
 from .doctor import resolver
 from .doctor.records import Found
 from .settings import Settings
 
+PAGE_SECONDS = 10.0
 
-def reports(settings: Settings, database: Database, where: str | None = None) -> Reports:
-    """The door for reports.
+
+class Telling:
+    """The doors for what comes by mail, and what is asked for: reports, notices, status pages.
 
     Args:
         where: the resolver to ask, as ``HOST:PORT``; None: the system's.
     """
 
-    async def ask(names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
-        try:
-            made = resolver.resolver(where)
-        except BadSettings:  # no resolver here: then no mail is known for authentic
-            return {}
-        out = {}
-        for name in names:
-            answer = await resolver.look_up(made, name, "TXT")
-            if answer.found is Found.SOME:
-                out[name] = answer.rows
-        return out
+    def __init__(self, settings: Settings, database: Database, where: str | None = None) -> None:
+        told = settings.reports
+        received = Received(database, partial(_txt, where), told.per_day)
+        self.reports = Reports(
+            database,
+            told,
+            domains=sending(settings),
+            receiving=receiving(settings),
+            received=received,
+        )
+        self.notices = Notices(database, told, received, _fetch)
+        self.lookalikes = lookalikes(settings, database)
+        self._polls = bool(told.status)
 
-    return Reports(
-        database,
-        settings.reports,
-        domains=sending(settings),
-        receiving=receiving(settings),
-        ask=ask,
-    )
+    async def sift(self, recipients: list[str], raw: bytes) -> list[str]:
+        """Take in what is theirs; returns the other recipients."""
+        return await self.notices.sift(await self.reports.sift(recipients, raw), raw)
+
+    def loops(self, keep: Callable[..., Coroutine[Any, Any, None]]) -> Iterator[tuple[str, Any]]:
+        """What goes on beside, by name."""
+        if self.lookalikes is not None:
+            yield "lookalikes", keep("lookalikes", self.lookalikes.step, self.lookalikes.seconds)
+        if self._polls:
+            yield "status", keep("status", self.notices.poll, POLL_SECONDS)
+
+
+async def _txt(where: str | None, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    try:
+        made = resolver.resolver(where)
+    except BadSettings:  # no resolver here: then no mail is known for authentic
+        return {}
+    out = {}
+    for name in names:
+        answer = await resolver.look_up(made, name, "TXT")
+        if answer.found is Found.SOME:
+            out[name] = answer.rows
+    return out
+
+
+async def _fetch(url: str) -> bytes | None:
+    """A page that follows nothing, takes its time and no more memory than it may."""
+    limit = aiohttp.ClientTimeout(total=PAGE_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=limit, cookie_jar=aiohttp.DummyCookieJar()) as http,
+            http.get(url, allow_redirects=False) as reply,
+        ):
+            if reply.status != 200:
+                return None
+            out = bytearray()
+            async for chunk in reply.content.iter_chunked(8192):
+                out += chunk
+                if len(out) > MAX_PAGE:
+                    return None
+            return bytes(out)
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return None
 
 
 def lookalikes(settings: Settings, database: Database) -> Lookalikes | None:

@@ -70,7 +70,7 @@ TABLES: Mapping[str, type[msgspec.Struct]] = {
 
 def check(settings: Watched) -> tuple[CanarySettings | None, tuple[HoneyAddress, ...]]:
     """The canaries and the honey with their addresses in canonical form. Raises ``BadSettings``."""
-    _reports(settings.reports)
+    _reports(settings.reports, settings.provider_names())
     if settings.lookalikes is not None and not 1 <= settings.lookalikes.per_day <= 20_000:
         raise BadSettings("lookalikes: per_day must be 1 to 20000 names")
     for name in WatchSettings.__struct_fields__:
@@ -162,9 +162,16 @@ def _canary(canary: CanarySettings, settings: Watched) -> CanarySettings:
     return msgspec.structs.replace(canary, domain=domain, sender=sender, allow=allow)
 
 
-def _reports(reports: ReportSettings) -> None:
+def _reports(reports: ReportSettings, providers: set[str]) -> None:
+    for name in (*reports.senders, *reports.status):
+        if name not in providers:
+            raise BadSettings(f"reports: no provider {name!r}" + register.nearest(name, providers))
+    for url in reports.status.values():
+        if not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+            raise BadSettings("reports: status: say https://…")
     for field, values in (
         ("address", (reports.address,) if reports.address else ()),
+        ("notices", (reports.notices,) if reports.notices else ()),
         ("domains", tuple(f"x@{one}" for one in reports.domains)),
         ("believe", tuple(f"x@{one}" for one in reports.believe)),
     ):

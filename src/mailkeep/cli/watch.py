@@ -61,7 +61,7 @@ def report(
         database = Database(known.database_url(home), SystemClock())
         try:
             await upgrade(database)
-            return await telling.reports(known, database, resolver).take(raw, via="command")
+            return await telling.Telling(known, database, resolver).reports.take(raw, via="command")
         finally:
             await database.close()
 
@@ -110,5 +110,5 @@ def lookalikes(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
 def _row(one: Taken) -> tuple[str, ...]:
     word = "believed" if one.believed else "anyone's word"
     begin = datetime.fromtimestamp(one.begin, UTC).date().isoformat()
-    counts = f"{one.failed} of {one.total} failed"
+    counts = "" if one.kind == "notice" else f"{one.failed} of {one.total} failed"
     return begin, one.kind, one.reporter, one.domain, counts, word

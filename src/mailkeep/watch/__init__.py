@@ -4,6 +4,7 @@
 ``parts`` (pure) takes a mail apart strictly, ``reading`` (pure) says which hosts it names.
 ``reports`` takes in what receivers say of our mail: ``packed``, ``report_mail``, ``dmarc`` and
 ``tlsrpt`` (pure) read it, ``dkim`` (pure) says who signed the mail that it came in.
+``noticing`` takes in what providers tell their customers, ``notices`` (pure) says what it is about.
 ``lookalikes`` looks names up that look like our domains, as ``permutations`` (pure) makes them.
 ``detectors/`` are pure: a state, a fact or a second of time in, signals out. ``correlation`` is
 pure too: signals in, opinions out, each explained term by term. ``engine`` runs all detectors over
@@ -14,7 +15,7 @@ Owns: ``canaries``, ``reports``, ``reports_refused``, ``lookalikes``; the detect
 their checkpoint of the event log.
 Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived``,
 ``DmarcReported``, ``TlsReported``, ``ReportRefused``,
-``LookalikeSeen``.
+``LookalikeSeen``, ``ProviderNoticed``.
 Hears: attempts, delivery claims, recoveries, canaries, reports (``mail``, ``recovery``, ``watch``).
 Security: reads hostile input: mail that came to a canary's address or that of reports, and claims
 that outsiders can forge, so each signal says who could have staged it; staged evidence alone never

@@ -97,14 +97,19 @@ def take_apart(raw: bytes) -> Mail:
     return Mail(sender, tuple(found[:MAX_SIGNATURES]), tuple(fields), body)
 
 
-def signer(mail: Mail, keys: Mapping[str, tuple[str, ...]], now: int) -> str:
+def signer(
+    mail: Mail, keys: Mapping[str, tuple[str, ...]], now: int, signed: tuple[str, ...] = ()
+) -> str:
     """The domain that signed a mail and that it says it is from; "" for none.
 
     Args:
         keys: TXT records by the names that the signatures ask for.
         now: seconds since 1970.
+        signed: fields that must be among what was signed.
     """
     for one in mail.signatures:
+        if not set(signed) <= set(_signed(one.tags)):
+            continue
         records = keys.get(one.asks, ())
         # RFC 6376 section 3.6.2.2: with several records nothing is known.
         if len(records) == 1 and _verify(mail, one, records[0], now):

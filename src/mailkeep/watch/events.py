@@ -113,3 +113,17 @@ class LookalikeSeen(Fact, frozen=True):
     mx: bool
     address: bool
     fresh: bool
+
+
+@fact("watch.provider_noticed")
+class ProviderNoticed(Fact, frozen=True):
+    """A provider tells its customers something, or somebody does in its name.
+
+    ``via``: ``mail`` or ``status`` (its page). ``notice``: a word of ``notices.Notice``.
+    ``authentic``: signed by the provider's own domain, written to us, and new; or its page.
+    """
+
+    provider: str
+    via: str
+    notice: str
+    authentic: bool

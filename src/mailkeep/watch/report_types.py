@@ -50,8 +50,11 @@ class ReportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         selectors: DKIM selectors that we published, besides the providers' ``dkim_selector``.
         believe: reporters whose reports count, when their mail is signed by them. No domain at
             which strangers have mailboxes: they could write reports in its name.
-        per_day: reports that are read in a day: so many of those who are believed, and as many of
-            all others together.
+        notices: to which providers send what they tell their customers; "": none is read.
+        senders: domains that a provider's own notices are signed by, by its name.
+        status: address of a provider's status page (of the Statuspage kind), by its name.
+        per_day: reports and notices that are read in a day: so many of those who are believed, and
+            as many of all others together.
     """
 
     listen: str = ""
@@ -62,6 +65,9 @@ class ReportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         *("google.com", "microsoft.com", "yahooinc.com", "fastmaildmarc.com", "corp.mail.ru"),
         *("mimecast.org", "amazonses.com"),
     )
+    notices: str = ""
+    senders: dict[str, tuple[str, ...]] = {}
+    status: dict[str, str] = {}
     per_day: int = 1000
 
 

@@ -11,11 +11,9 @@ refused only the reason is kept.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
-import structlog
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 
 from mailkeep.base import addresses
 from mailkeep.base.clock import DAY, SECOND, Instant
@@ -25,18 +23,14 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import dkim, dmarc, packed, report_mail, tlsrpt
-from .events import DmarcReported, ReportRefused, TlsReported
+from .events import DmarcReported, TlsReported
+from .received import Received
 from .report_types import ReportSettings, Unreadable
 from .tables import reports, reports_refused
 
-log = structlog.get_logger(__name__)
-
 STALE = 30 * 86_400  #: seconds after the end of its period: an old report says nothing of now
 AHEAD = 86_400  #: seconds that a reporter's clock may be ahead
-MOST_ASKED = dkim.MAX_SIGNATURES
 
-#: TXT records of names; what DNS does not answer is missing.
-Ask = Callable[[tuple[str, ...]], Awaitable[Mapping[str, tuple[str, ...]]]]
 Read = dmarc.Report | tlsrpt.TlsReport
 
 _r, _n = reports, reports_refused
@@ -64,7 +58,7 @@ class Reports:
         settings: of the reports.
         domains: that we send as; reports about others are none of ours.
         receiving: domains that mail comes to; TLS reports are about these.
-        ask: looks TXT records up.
+        received: who signed a mail, and what was refused.
     """
 
     def __init__(
@@ -74,14 +68,13 @@ class Reports:
         *,
         domains: frozenset[str],
         receiving: frozenset[str],
-        ask: Ask,
+        received: Received,
     ) -> None:
         self._database = database
         self._settings = settings
         self._domains = domains
         self._receiving = receiving
-        self._ask = ask
-        self._reading = asyncio.Lock()
+        self._received = received
 
     async def sift(self, recipients: list[str], raw: bytes) -> list[str]:
         """Take in what came to the address of reports; returns the other recipients.
@@ -120,48 +113,28 @@ class Reports:
             TooMany: of today.
         """
         bare = report_mail.is_report(raw)
-        async with self._reading:  # one at a time: whatever comes, one thread is busy with it
+        received = self._received
+        async with received.one:
             try:
                 signer = "" if bare else await self._signer(raw)
                 believed = signer in self._settings.believe
-                await self._room(believed=believed)
+                await received.room(believed=believed)
                 read = await asyncio.to_thread(_read, raw, bare=bare)
                 now = self._database.clock.now() // SECOND
                 for one in read:
                     self._check(one, now)
             except Unreadable as error:
-                await self._refused(via, error.why)
+                await received.refused(via, error.why)
                 raise
             except TooMany:
-                await self._refused(via, "too-many")
+                await received.refused(via, "too-many")
                 raise
             return await self._database.retrying(
                 lambda tx: self._keep(tx, read, signer, believed=believed)
             )
 
     async def _signer(self, raw: bytes) -> str:
-        mail = await asyncio.to_thread(dkim.take_apart, raw)
-        if not mail.signatures:
-            return ""
-        keys = await self._ask(tuple(dict.fromkeys(one.asks for one in mail.signatures)))
-        now = self._database.clock.now() // SECOND
-        return await asyncio.to_thread(dkim.signer, mail, keys, now)
-
-    async def _room(self, *, believed: bool) -> None:
-        async with self._database.read() as tx:
-            day = tx.now // DAY
-            taken = await tx.value(
-                select(func.count()).where(
-                    _r.c.received_at >= day * DAY, _r.c.believed.is_(believed)
-                )
-            )
-            refused = 0
-            if not believed:  # what is refused is work as well
-                refused = await tx.value(
-                    select(func.coalesce(func.sum(_n.c.count), 0)).where(_n.c.day == day)
-                )
-        if int(taken or 0) + int(refused or 0) >= self._settings.per_day:
-            raise TooMany("so many reports came today that no more are read", retry_after=3600.0)
+        return await self._received.signer(await asyncio.to_thread(dkim.take_apart, raw))
 
     def _check(self, one: Read, now: int) -> None:
         if one.end > now + AHEAD or one.begin > now + AHEAD:
@@ -206,23 +179,6 @@ class Reports:
             )
             await record(self._database, tx, _fact(name, reporter, one, believed=believed))
         return out
-
-    async def _refused(self, via: str, why: str) -> None:
-        async def count(tx: Tx) -> None:
-            first = tx.upsert(_n).values(day=tx.now // DAY, why=why, count=1)
-            await tx.run(
-                first.on_conflict_do_update(
-                    index_elements=["day", "why"], set_={"count": _n.c.count + 1}
-                )
-            )
-            number = await tx.value(
-                select(_n.c.count).where(_n.c.day == tx.now // DAY, _n.c.why == why)
-            )
-            if number is not None and not number & (number - 1):
-                await record(self._database, tx, ReportRefused(via, why, number))
-
-        await self._database.retrying(count)
-        log.info("report.refused", via=via, why=why)
 
 
 def _read(raw: bytes, *, bare: bool) -> list[Read]:

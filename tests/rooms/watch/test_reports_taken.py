@@ -17,6 +17,7 @@ from mailkeep.events.types import Fact, decode
 from mailkeep.store.database import Database
 from mailkeep.watch import dmarc, queries
 from mailkeep.watch.events import DmarcReported, ReportRefused, TlsReported
+from mailkeep.watch.received import Received
 from mailkeep.watch.report_types import ReportSettings, Unreadable
 from mailkeep.watch.reports import Reports, forget_reports
 
@@ -38,7 +39,7 @@ class House:
             SETTINGS,
             domains=frozenset({"example.com"}),
             receiving=frozenset({"in.example"}),
-            ask=self.ask,
+            received=Received(database, self.ask, SETTINGS.per_day),
         )
 
     async def ask(self, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:

@@ -21,7 +21,7 @@ from mailkeep.watch.detectors import (
     stranger_in_mail,
 )
 from mailkeep.watch.detectors.catalogue import DETECTORS
-from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent
+from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent, ProviderNoticed
 from mailkeep.watch.types import (
     RESETS,
     Forger,
@@ -344,6 +344,7 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
             (n * 0.01, half(name, name)),
             (n * 0.01, request(n)),
             (n * 0.01, denied(n)),
+            (n * 0.01, ProviderNoticed(name, "mail", "security", n % 2 == 0)),
         ]
     return facts
 

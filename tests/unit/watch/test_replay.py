@@ -9,7 +9,13 @@ from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact, Recorded
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.engine import Engine, replay
-from mailkeep.watch.events import CanaryArrived, CanarySent, DmarcReported, LookalikeSeen
+from mailkeep.watch.events import (
+    CanaryArrived,
+    CanarySent,
+    DmarcReported,
+    LookalikeSeen,
+    ProviderNoticed,
+)
 from mailkeep.watch.report_types import DmarcStrangerSettings, Source
 from mailkeep.watch.types import (
     HalfProofSettings,
@@ -41,6 +47,13 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
     st.builds(lambda n: half(f"r{n}", proof="code", asked=True), _small),
     st.builds(request, _small),
     st.builds(denied, _small),
+    st.builds(
+        ProviderNoticed,
+        _provider,
+        st.just("mail"),
+        st.sampled_from(["security", "suspended", "other"]),
+        st.booleans(),
+    ),
     st.builds(
         lambda n: LookalikeSeen(
             "example.com", f"x{n}.com", "ending", mx=n % 2 == 0, address=True, fresh=n % 3 == 0

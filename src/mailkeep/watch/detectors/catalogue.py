@@ -9,6 +9,7 @@ from . import (
     half_proof,
     honey_account,
     lookalike,
+    provider_notice,
     provider_refusal,
     reset_surge,
     stranger_in_mail,
@@ -23,5 +24,6 @@ DETECTORS: tuple[Detects, ...] = (
     denial.DETECTOR,  # owners say that it was not them
     dmarc_stranger.DETECTOR,  # receivers saw mail as our domain that is not ours
     lookalike.DETECTOR,  # a name like ours begins to take mail
+    provider_notice.DETECTOR,  # a provider says itself that something is wrong
     honey_account.DETECTOR,  # a reset for an address that one provider alone was given
 )
