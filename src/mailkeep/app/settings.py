@@ -31,6 +31,7 @@ from mailkeep.signals.types import SignalSettings
 from mailkeep.smtp import types as smtp_types
 from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.trust import register
+from mailkeep.watch.report_types import LookalikeSettings, ReportSettings
 from mailkeep.watch.types import CanarySettings, HoneyAddress, PostureSettings, WatchSettings
 
 from . import environment, posture, retention, watching
@@ -81,6 +82,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         retention: days for which each class of rows is kept.
         posture: our accounts at providers are read, and compared with what they were; none is
             without this table.
+        lookalikes: names that look like our domains are looked up; none is without this table.
+        reports: what receivers, providers and people tell us of our mail.
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
         telemetry: who may read the metrics, and who is told that we live.
@@ -105,6 +108,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     canary: CanarySettings | None = None
     honey: tuple[HoneyAddress, ...] = ()
     posture: PostureSettings | None = None
+    lookalikes: LookalikeSettings | None = None
+    reports: ReportSettings = ReportSettings()
     watch: WatchSettings = WatchSettings()
     retention: RetentionSettings = RetentionSettings()
     incidents: IncidentSettings = IncidentSettings()
@@ -127,7 +132,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         canary = "" if self.canary is None else self.canary.listen
         places = [
             watching.address(one, what)
-            for one, what in ((canary, "canary"), (self.bounces.listen, "bounces"))
+            for one, what in (
+                (canary, "canary"),
+                (self.bounces.listen, "bounces"),
+                (self.reports.listen, "reports"),
+            )
             if one
         ]
         return list(dict.fromkeys(places))
@@ -324,6 +333,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "bounces": BounceSettings,
     "canary": CanarySettings,
     "honey": HoneyAddress,
+    "lookalikes": LookalikeSettings,
+    "reports": ReportSettings,
     "retention": RetentionSettings,
     "incidents": IncidentSettings,
     "response": ResponseSettings,
