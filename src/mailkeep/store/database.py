@@ -159,14 +159,16 @@ class Database:
     Args:
         url: ``sqlite:///path`` or ``postgresql://…``; the async driver is chosen here.
         clock: gives each transaction its ``now``.
+
+    Attributes:
         patience: seconds in which a PostgreSQL server has to give a connection, and in which what
             became of a commit can be asked after the connection was lost.
     """
 
-    def __init__(self, url: str, clock: Clock, patience: float = PATIENCE) -> None:
+    def __init__(self, url: str, clock: Clock) -> None:
         parsed = make_url(url)
         self.clock = clock
-        self._patience = patience
+        self.patience = PATIENCE
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite:
             Path(parsed.database or "").touch(mode=0o600, exist_ok=True)
@@ -176,7 +178,7 @@ class Database:
             self._glancing = sqlite.engine(parsed, 1)
         else:
             parsed = parsed.set(drivername="postgresql+asyncpg")
-            self._engine = postgresql.engine(parsed, patience)
+            self._engine = postgresql.engine(parsed, lambda: self.patience)
             self._writing = self._glancing = self._engine
         self._open_ones: dict[AsyncEngine, RawConnection] = {}
         for one in {self._engine, self._writing, self._glancing}:
@@ -308,7 +310,7 @@ class Database:
         """
         landed = None
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self.patience):
                 while landed is None and tx.trace is not None:
                     landed = await self._landed(*tx.trace)
         if landed is None:

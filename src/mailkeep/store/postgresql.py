@@ -5,6 +5,7 @@ open ones waiting for as long as TCP likes: a quarter of an hour.
 """
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import URL, event
@@ -13,24 +14,27 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 PROBES = 3  #: unanswered ones after which a silent machine counts as gone
 
 
-def engine(url: URL, patience: float) -> AsyncEngine:
+def engine(url: URL, patience: Callable[[], float]) -> AsyncEngine:
     """An engine on the server that ``url`` names.
 
     Args:
-        patience: seconds for a connection to be made, and for the other side's TCP to answer on one
-            that is open. A statement may take as long as it takes.
+        patience: tells the seconds for a connection to be made, and for the other side's TCP to
+            answer on one that is open. A statement may take as long as it takes.
     """
     made = create_async_engine(
         url,
         pool_size=10,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"timeout": patience},
     )
 
-    def connected(connection: Any, _record: Any) -> None:
-        _bound(connection.driver_connection, patience)
+    def connecting(_dialect: Any, _record: Any, _args: Any, named: dict[str, Any]) -> None:
+        named["timeout"] = patience()
 
+    def connected(connection: Any, _record: Any) -> None:
+        _bound(connection.driver_connection, patience())
+
+    event.listen(made.sync_engine, "do_connect", connecting)
     event.listen(made.sync_engine, "connect", connected)
     return made
 

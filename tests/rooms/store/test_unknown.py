@@ -61,7 +61,8 @@ async def house(postgresql: Server, clock: ManualClock) -> AsyncIterator[House]:
         await tx.on_connection(metadata.create_all)
     wire = Wire(url)
     async with wire.up() as behind:
-        database = Database(behind, clock, patience=2.0)
+        database = Database(behind, clock)
+        database.patience = 2.0
         async with database.read() as tx:
             assert await tx.value(select(func.count()).select_from(notes)) == 0
         yield House(wire, database, around)
@@ -125,7 +126,8 @@ async def test_a_server_that_does_not_answer_is_given_up_soon(clock: ManualClock
     """The driver's own patience is a minute."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host, port = silent.getsockname()
-        database = Database(f"postgresql://mailkeep@{host}:{port}/mailkeep", clock, patience=0.2)
+        database = Database(f"postgresql://mailkeep@{host}:{port}/mailkeep", clock)
+        database.patience = 0.2
         async with asyncio.timeout(20):
             with pytest.raises(Unavailable):
                 async with database.write():
