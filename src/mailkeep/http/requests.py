@@ -1,4 +1,4 @@
-"""Around every request: its id, its count, the headers of every answer, and one line in the log when
+"""Around every request: its id, its count, the headers of every answer, and a line in the log when
 it failed.
 
 Whoever answers, a page, the framework or what stands before it, the headers that protect browsers

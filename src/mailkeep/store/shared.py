@@ -75,8 +75,8 @@ class SharedCommit:
             lane: lower ones go first.
             weight: how many ordinary jobs it is worth; a commit takes ``batch`` of them.
 
-        A job that raises spoils nobody else's: the batch is run again, each job for itself. One that
-        the database went away from is not run again.
+        A job that raises spoils nobody else's: the batch is run again, each job for itself. Where
+        the database went away none is: it may have been done.
         """
         return await self.each(_run, job, lane, weight)
 

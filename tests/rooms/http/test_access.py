@@ -73,7 +73,8 @@ async def doors(
     monkeypatch: pytest.MonkeyPatch,
     script: ModuleType,
 ) -> AsyncIterator[Doors]:
-    streams = [*SETTINGS["stream"], SECRET | {"name": "confirmation"}, SECRET | {"name": "security"}]
+    more_streams = [SECRET | {"name": name} for name in ("confirmation", "security")]
+    streams = [*SETTINGS["stream"], *more_streams]
     more = {"recovery": {"sender": "us@example.com"}, "stream": streams}
     settings = app_settings.parse(SETTINGS | more)
     monkeypatch.setattr("mailkeep.app.application.Database", lambda _url, _clock: database)
@@ -106,7 +107,7 @@ def _routes(app: Litestar) -> set[str]:
     for path, methods in app.route_handler_method_map.items():
         if path.startswith("/v1/") and not path.startswith("/v1/openapi"):
             plain = re.sub(r":\w+\}", "}", path)
-            found |= {f"{method} {plain}" for method in methods if method not in {"OPTIONS", "HEAD"}}
+            found |= {f"{method} {plain}" for method in set(methods) - {"OPTIONS", "HEAD"}}
     return found
 
 

@@ -12,7 +12,6 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 BIG = {"key": "x" * 70_000}
 
 
-
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

@@ -6,8 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Enum
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy import make_url
+
+
+class Server(Protocol):
+    """As ``rooms.databases`` has it."""
+
+    async def migrated(self) -> str: ...
+
+    async def drop(self, url: str) -> None: ...
 
 
 class Cut(Enum):
@@ -20,7 +29,9 @@ class Cut(Enum):
 
 
 class Wire:
-    """Attributes:
+    """A way that can be cut.
+
+    Attributes:
     cut: what to do at the next COMMIT.
     commits: how many were sent.
     """

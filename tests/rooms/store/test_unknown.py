@@ -16,8 +16,7 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.store.errors import Unsettled
 from mailkeep.store.shared import SharedCommit
 
-from ..databases import Server
-from .cut import Cut, Wire
+from .cut import Cut, Server, Wire
 
 metadata = MetaData()
 notes = Table("notes", metadata, Column("id", Integer, primary_key=True), Column("n", Integer))
