@@ -97,6 +97,7 @@ class Application:
         self.keys = KeyRing(home)
         self.signing = SigningKeys(home)
         self.database = Database(settings.database_url(home), self.clock)
+        self.database.patience = settings.database_patience
         self.shared = SharedCommit(self.database)
         self.grants = Grants(self.database, self.keys)
         self.streams = settings.streams()

@@ -30,6 +30,7 @@ from mailkeep.signals import types as signal_types
 from mailkeep.signals.types import SignalSettings
 from mailkeep.smtp import types as smtp_types
 from mailkeep.smtp.types import SubmissionSettings
+from mailkeep.store.database import PATIENCE
 from mailkeep.trust import register
 from mailkeep.watch.report_types import LookalikeSettings, ReportSettings
 from mailkeep.watch.types import CanarySettings, HoneyAddress, PostureSettings, WatchSettings
@@ -68,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         country_header: header in which they tell a visitor's country, if one does.
         database: ``sqlite:///…`` or ``postgresql://…``, or where such a URL is: ``env:NAME``,
             ``file:PATH``; empty means a file in the home directory.
+        database_patience: seconds in which PostgreSQL has to answer before it counts as away.
         keep_unconfirmed: seconds for which an ordinary body is kept until a delivery is reported.
         keep_doubted: seconds for which a body is kept while something speaks against the provider
             that has the mail.
@@ -96,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted_proxies: tuple[str, ...] = ()
     country_header: str = ""
     database: str = ""
+    database_patience: float = PATIENCE
     keep_unconfirmed: float = 3600.0
     keep_doubted: float = 86_400.0
     keep_given_up: float = 604_800.0
@@ -191,6 +194,8 @@ def parse(raw: Mapping[str, object]) -> Settings:
         raise BadSettings(_nearest(str(error))) from error
     if settings.database and not settings.database.startswith((*_DATABASES, "env:", "file:")):
         raise BadSettings("database: say sqlite:///PATH, postgresql://…, env:NAME or file:PATH")
+    if not 0.1 <= settings.database_patience <= 600:
+        raise BadSettings("database_patience: say 0.1 to 600 seconds")
     if urlsplit(settings.public_url).scheme not in {"http", "https"}:
         raise BadSettings("public_url: say http://HOST or https://HOST")
     _unique("provider", [one.name for one in settings.provider])
