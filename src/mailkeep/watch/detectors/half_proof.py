@@ -397,4 +397,5 @@ def _signal(state: State, provider: str, now: Instant) -> Signal:
     )
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due)
+HEARS = (ProofSent, ProofRedeemed, RecoveryCompleted, RecoveryVoided)
+DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)
