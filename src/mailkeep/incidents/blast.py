@@ -29,9 +29,9 @@ async def radius(
     """The counts as they stand now.
 
     ``exposed``: addresses that the suspects had been given by the end of the window, ever. The
-    others: accounts of which a proof went through the suspects in the window; for a campaign and for
-    our own house through anybody; for an account its own alone. That somebody sends in our name, or
-    reads mailboxes elsewhere, touches no recovery that we could count.
+    others: accounts of which a proof went through the suspects in the window; for a campaign and
+    for our own house through anybody; for an account its own alone. That somebody sends in our
+    name, or reads mailboxes elsewhere, touches no recovery that we could count.
     """
     since, until = window(incident, tx.now, settings)
     suspects = house.suspects(incident.subject)

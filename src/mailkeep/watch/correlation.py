@@ -277,9 +277,7 @@ class _Targeted:
                 self._of.setdefault(signal.subject.id, []).append(Weighed(signal, weight))
 
     def bonus(self) -> Bonus:
-        facts = {
-            fact for said in self._of.values() for one in said for fact in one.signal.events
-        }
+        facts = {fact for said in self._of.values() for one in said for fact in one.signal.events}
         return Bonus(self._nats, frozenset(facts))
 
     def terms(self, chosen: tuple[Weighed, ...]) -> tuple[Term, ...]:

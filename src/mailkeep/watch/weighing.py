@@ -6,8 +6,8 @@ arrival, one more signal never lowers the sum, and what is split into parts neve
 the whole.
 
 A sum is built in two steps: each family's signals together add up to its cap, those first that
-nobody outside could stage; and where a party of ours is accused, all that outsiders could stage adds
-up to a cap of its own, however many families see it.
+nobody outside could stage; and where a party of ours is accused, all that outsiders could stage
+adds up to a cap of its own, however many families see it.
 """
 
 import math
@@ -21,7 +21,6 @@ from .types import Family, Forger, Signal
 MOST_TRIED = 2000  #: partial sets that are looked at; past that the best one so far counts
 
 RANK = {Forger.NOBODY: 0, Forger.CUSTOMERS: 1, Forger.ANYONE: 2}
-
 
 
 class Bonus(msgspec.Struct, frozen=True):
@@ -95,9 +94,7 @@ def parts(chosen: Iterable[Weighed], caps: Caps) -> list[tuple[Weighed, float]]:
     return out
 
 
-def most(
-    candidates: Sequence[Weighed], caps: Caps, bonus: Bonus = NO_BONUS
-) -> tuple[Weighed, ...]:
+def most(candidates: Sequence[Weighed], caps: Caps, bonus: Bonus = NO_BONUS) -> tuple[Weighed, ...]:
     """The set without doubles that says most; of equals the firmer one."""
     groups = _groups(candidates, bonus.facts)
     # What is left to be had from the groups at each depth, for the search to know when to turn.
