@@ -32,6 +32,7 @@ from . import (
     report,
     send,
     signing,
+    watch,
 )
 from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
 from .loop import run
@@ -51,7 +52,8 @@ app.add_typer(incidents_app, name="incidents")
 app.add_typer(providers.app, name="providers")
 app.add_typer(receivers.app, name="receivers")
 app.add_typer(signing.app, name="signing")
-app.add_typer(measuring.app, name="watch")
+app.add_typer(watch.app, name="watch")
+watch.app.command("measure")(measuring.measure)
 app.command("send")(send.send)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)

@@ -10,10 +10,9 @@ from mailkeep.watch.simulate import figure, measuring, words
 
 from .house import DEFAULT_HOME, Home
 from .output import Json, Progress, result
-from .watch import app, watch_settings
+from .watch import watch_settings
 
 
-@app.command()
 def measure(
     days: Annotated[float, typer.Option(min=1, help="Days of ordinary life.")] = 365.0,
     seed: Annotated[int, typer.Option(help="The same seed lives the same lives.")] = 1,

@@ -10,19 +10,21 @@ from mailkeep.base.clock import HOUR, SECOND, Instant
 from mailkeep.events.types import Recorded
 from mailkeep.watch.correlation import Beliefs, hear, weigh
 from mailkeep.watch.engine import Engine
-from mailkeep.watch.types import Hypothesis, Signal, Subject, WatchSettings
+from mailkeep.watch.types import NEVER, Hypothesis, Signal, Subject, WatchSettings
 
 from .life import Truth
 
 
 class Held(msgspec.Struct, frozen=True):
-    """An opinion that opened: what would have been an incident, or a part of one."""
+    """An opinion that opened: what would have been an incident, or a part of one. ``until``: when
+    it was let go."""
 
     hypothesis: Hypothesis
     subject: Subject
     at: Instant
     may_cut: bool
     detectors: tuple[str, ...]
+    until: Instant = NEVER
 
 
 class Judged(msgspec.Struct):
@@ -43,6 +45,13 @@ class Judged(msgspec.Struct):
                 if one.hypothesis is hypothesis and one.subject == subject and one.at >= since
             ),
             None,
+        )
+
+    def held_at(self, hypothesis: Hypothesis, subject: Subject, at: Instant) -> bool:
+        """Whether it was held at an instant already."""
+        return any(
+            one.hypothesis is hypothesis and one.subject == subject and one.at < at < one.until
+            for one in self.held
         )
 
     def wrong(self, truths: Sequence[Truth]) -> list[Held]:
@@ -87,6 +96,14 @@ class Judge:
         before = set(self._beliefs.open)
         self._beliefs, opinions = weigh(self._beliefs, now, self._settings)
         self._last = now
+        gone = before - set(self._beliefs.open)
+        if gone:
+            self.judged.held = [
+                msgspec.structs.replace(one, until=now)
+                if one.until == NEVER and (one.hypothesis, one.subject) in gone
+                else one
+                for one in self.judged.held
+            ]
         for one in opinions:
             if not one.open:
                 continue

@@ -61,7 +61,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """What became of a scenario in ``runs`` lives.
 
     Attributes:
-        found: in how many it was held, and ``mean``: after how many seconds.
+        found: in how many it was held, or had been wrongly before already.
+        mean, worst: after how many seconds, where it had not been.
         seen_by: in how many lives each detector spoke in its time.
         others: what else was held that is not so, by name.
         cut: in how many lives an automatic cut would have been allowed.
@@ -220,7 +221,7 @@ def outcome(scenario: Scenario, seed: int, runs: int, settings: WatchSettings) -
     """One scenario in several lives, each of a house that has no other trouble."""
     settings = msgspec.structs.replace(settings, honey_account=HoneySettings((HONEY,)))
     house = House(troubles=0.0, cycles=True)
-    delays, cut = [], 0
+    delays, before, cut = [], 0, 0
     seen: Counter[str] = Counter()
     others: Counter[str] = Counter()
     for run in range(runs):
@@ -233,7 +234,9 @@ def outcome(scenario: Scenario, seed: int, runs: int, settings: WatchSettings) -
         expected = scenario.expects
         if expected is not None:
             held = found.first(*expected, AT)
-            if held is not None:
+            if found.held_at(*expected, AT):
+                before += 1
+            elif held is not None:
                 delays.append((held.at - AT) / SECOND)
         others.update(
             {
@@ -248,7 +251,7 @@ def outcome(scenario: Scenario, seed: int, runs: int, settings: WatchSettings) -
         scenario.outsider,
         scenario.expects[0].value if scenario.expects else "",
         runs,
-        len(delays),
+        before + len(delays),
         math.fsum(delays) / len(delays) if delays else None,
         max(delays, default=None),
         dict(sorted(seen.items())),
