@@ -1,13 +1,13 @@
 """``mailkeep watch``: what may be going on; the log again, measured, tuned, and handed on."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
 
 from mailkeep.app import watching
-from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, when
+from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, Instant, SystemClock, when
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import head, placed_through
@@ -121,27 +121,33 @@ def replay(
 def replayed(log: Path | None, home: Path, *, quiet: bool) -> logs.Replay:
     """A log through every detector: a file's, or this home's. Raises ``Invalid``."""
     found = logs.Replay(watch_settings(home, needed=log is None, quiet=quiet))
+    found.end(over(log, home, found.take, quiet=quiet))
+    return found
+
+
+def over(
+    log: Path | None, home: Path, take: Callable[[logs.Line], None], *, quiet: bool
+) -> Instant:
+    """Hand each line of a log on; returns how far the log's time had passed. Raises ``Invalid``."""
     progress = Progress("reading the log", quiet=quiet)
     if log is not None:
         with log.open("rb") as file:
             head_line = logs.head_of(file.readline())
             whole = log.stat().st_size
             for line in _lines(file):
-                found.take(line)
+                take(line)
                 progress.at(file.tell(), whole)
-        found.end(head_line.through)
-        return found
+        return head_line.through
 
-    async def work(database: Database) -> None:
+    async def work(database: Database) -> Instant:
         async with database.read() as tx:
             last, through = await head(tx), await placed_through(tx)
         async for line in _live(database, 0, last):
-            found.take(line)
+            take(line)
             progress.at(line.position, last)
-        found.end(through)
+        return through
 
-    read_long(home, work)
-    return found
+    return read_long(home, work)
 
 
 def watch_settings(home: Path, *, needed: bool, quiet: bool) -> WatchSettings:
