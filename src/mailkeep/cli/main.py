@@ -25,11 +25,13 @@ from . import (
     documents,
     factors,
     keys,
+    measuring,
     messages,
     posture,
     providers,
     receivers,
     report,
+    reports,
     send,
     signing,
     watch,
@@ -56,6 +58,11 @@ app.add_typer(providers.app, name="providers")
 app.add_typer(receivers.app, name="receivers")
 app.add_typer(signing.app, name="signing")
 app.add_typer(watch.app, name="watch")
+watch.app.command("measure")(measuring.measure)
+watch.app.command("tune")(measuring.tune)
+watch.app.command("report")(reports.report)
+watch.app.command("reports")(reports.reports)
+watch.app.command("lookalikes")(reports.lookalikes)
 app.command("send")(send.send)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)

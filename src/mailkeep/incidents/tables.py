@@ -9,7 +9,7 @@ incidents = Table(
     metadata,
     Column("id", String(40), primary_key=True),
     Column("subject_kind", String(12), nullable=False),
-    Column("subject_id", String(40), nullable=False),
+    Column("subject_id", String(255), nullable=False),
     Column("state", String(12), nullable=False),
     Column("opened_at", Micros, nullable=False),
     Column("since", Micros, nullable=False),

@@ -78,6 +78,11 @@ class Incident(msgspec.Struct, frozen=True):
     closed_by: str | None = None
     quiet_since: Instant | None = None
 
+    @property
+    def account(self) -> str | None:
+        """The one account that it is about, if it is about one."""
+        return self.subject.id if self.subject.kind == "account" else None
+
 
 class Entry(msgspec.Struct, frozen=True):
     """A line of the timeline. ``count`` is 0 where nothing is counted."""
@@ -114,8 +119,10 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             part in it opens another about the same subject.
         lead: recoveries begun so long before the first sign count too: their mail was under way,
             and a link lives an hour.
+        several: so many targeted accounts are no incidents of their own while a campaign is held.
     """
 
     close_after: float = 6 * 3600.0
     reopen_after: float = 3600.0
     lead: float = 3600.0
+    several: int = 4
