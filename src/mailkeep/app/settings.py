@@ -25,6 +25,7 @@ from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import RecoverySettings, WhenAlone
 from mailkeep.response.actions.catalogue import ACTIONS
+from mailkeep.response.paging.types import Pager, PagerSettings, PagingSettings
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
 from mailkeep.signals import types as signal_types
 from mailkeep.signals.types import SignalSettings
@@ -81,6 +82,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         retention: days for which each class of rows is kept.
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
+        pager: who is woken when an incident opens; nobody without one.
+        paging: how often, and for how long.
         telemetry: who may read the metrics, and who is told that we live.
         signals: other services are told of security events; no receiver is heard without this
             table.
@@ -107,6 +110,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     incidents: IncidentSettings = IncidentSettings()
     response: ResponseSettings = ResponseSettings()
     playbook: tuple[PlaybookSettings, ...] = ()
+    pager: tuple[PagerSettings, ...] = ()
+    paging: PagingSettings = PagingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     submission: SubmissionSettings | None = None
     signals: SignalSettings | None = None
@@ -198,6 +203,12 @@ def parse(raw: Mapping[str, object]) -> Settings:
     _check_recovery(settings)
     Classes(settings.accounts.classes)
     _check_playbooks(settings)
+    _unique("pager", [one.name for one in settings.pager])
+    for pager in settings.pager:
+        if pager.party:
+            register.require(parties, pager.party, where=f"pager {pager.name}: party")
+    if settings.paging.most < 1 or settings.paging.repeat < 30 or settings.paging.give_up <= 0:
+        raise BadSettings("paging: most is 1 at least, repeat 30 seconds, give_up above 0")
     _check_streams(settings)
     if settings.submission is not None:
         smtp_types.check(settings.submission, settings.streams())
@@ -299,6 +310,19 @@ def provider_configs(
     }
 
 
+def pagers(settings: Settings, environ: Mapping[str, str] = os.environ) -> tuple[Pager, ...]:
+    """The pagers with what rings them. Raises ``BadSettings``, which does not show a URL."""
+    from mailkeep.response.paging.bell import AppriseBell  # whom nobody pages need not wait for it
+
+    found = []
+    for one in settings.pager:
+        url = _secret(one.url, f"pager {one.name}: url", environ)
+        # Who only reads looks in with an environment in which every secret is empty.
+        if url is not None and url.reveal():
+            found.append(Pager(one.name, one.party, AppriseBell(one.name, url)))
+    return tuple(found)
+
+
 def heartbeat_url(settings: Settings, environ: Mapping[str, str] = os.environ) -> Secret | None:
     """Where the heartbeat goes. Raises ``BadSettings``, which does not show it."""
     found = _secret(settings.telemetry.heartbeat_url, "telemetry: heartbeat_url", environ)
@@ -324,6 +348,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "incidents": IncidentSettings,
     "response": ResponseSettings,
     "playbook": PlaybookSettings,
+    "pager": PagerSettings,
+    "paging": PagingSettings,
     "telemetry": TelemetrySettings,
     "submission": SubmissionSettings,
     "signals": SignalSettings,

@@ -27,6 +27,7 @@ from . import (
     factors,
     keys,
     messages,
+    pagers,
     providers,
     receivers,
     report,
@@ -48,6 +49,8 @@ app.add_typer(factors.app, name="factors")
 app.add_typer(keys.app, name="keys")
 app.add_typer(messages.app, name="messages")
 app.add_typer(incidents_app, name="incidents")
+incidents_app.command("take")(pagers.take)
+app.add_typer(pagers.app, name="pagers")
 app.add_typer(providers.app, name="providers")
 app.add_typer(receivers.app, name="receivers")
 app.add_typer(signing.app, name="signing")
