@@ -27,6 +27,7 @@ from . import (
     keys,
     measuring,
     messages,
+    pagers,
     posture,
     providers,
     receivers,
@@ -54,6 +55,8 @@ app.add_typer(incidents_app, name="incidents")
 providers.app.command("posture")(posture.show)
 providers.app.command("expect")(posture.expect)
 providers.app.command("accept")(posture.accept)
+incidents_app.command("take")(pagers.take)
+app.add_typer(pagers.app, name="pagers")
 app.add_typer(providers.app, name="providers")
 app.add_typer(receivers.app, name="receivers")
 app.add_typer(signing.app, name="signing")

@@ -63,6 +63,7 @@ class Incident(msgspec.Struct, frozen=True):
         since: when the oldest fact happened that counts and that nobody outside could have staged:
             the first act that can be seen. At the latest when it opened.
         quiet_since: since when no opinion has been held.
+        taken_at, taken_by: a person said that it is theirs to see to.
         closed_by: who closed it: a person's id, or ``quiet``, ``joined``.
     """
 
@@ -77,6 +78,8 @@ class Incident(msgspec.Struct, frozen=True):
     closed_at: Instant | None = None
     closed_by: str | None = None
     quiet_since: Instant | None = None
+    taken_at: Instant | None = None
+    taken_by: str | None = None
 
     @property
     def account(self) -> str | None:
