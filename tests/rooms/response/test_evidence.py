@@ -73,7 +73,7 @@ async def test_whatever_is_altered_is_noticed(
     where = await _bundle(stage, keys, tmp_path / "b")
     before = (where / name).read_bytes()
     (where / name).write_bytes(before.replace(b"1", b"3", 1))
-    with pytest.raises(BadSettings, match="altered|cannot be read"):
+    with pytest.raises(BadSettings, match=r"altered|cannot be read"):
         evidence.check(where)
     (where / name).unlink()
     with pytest.raises(BadSettings):
