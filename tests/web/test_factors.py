@@ -1,8 +1,8 @@
 """Second factors in a real browser with a virtual authenticator, and without scripts."""
 
 import re
-import sqlite3
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
