@@ -41,7 +41,7 @@ from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.runner import Watch
 
-from . import defence, posture, retention, telling, watching
+from . import defence, posture, retention, telling, waking, watching
 from .alone import Alone
 from .doubts import Doubts
 from .loops import PAUSE_SECONDS
@@ -57,6 +57,7 @@ RELAY_SECONDS = 0.5
 GATHER_SECONDS = 0.04  #: under load there are hundreds of commits a second; nobody needs each
 SWEEP_SECONDS = 60.0
 SETTLE = 100  #: changes of accounts that one sweep lets count: each holds its account
+PAGE_SECONDS = 5.0
 WATCH_SECONDS = 0.5  #: detectors think in whole seconds; half of one is the most we add to that
 WATCH_BATCH = 500
 PLAN_SECONDS = 0.5
@@ -142,6 +143,7 @@ class Application:
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
         self.signals = defence.signals(self)
+        self.pagers = waking.pagers(settings.pager, environ)
         self.response = defence.response(self)
         self._doubts = Doubts(self.incidents.house)
         self._keeping = settings.keeping()
@@ -211,6 +213,7 @@ class Application:
         self._warn()
         async with self.database.read() as tx:
             await self.accounts.passwords.look_for_imported(tx)
+        desk = self.response.desk
         loops = {
             "dispatch": self.dispatcher.run(),
             "relay": keep(
@@ -218,6 +221,7 @@ class Application:
             ),
             "incidents": keep("incidents", self.incidents.tick, TICK_SECONDS),
             "response": keep("response", self.response.work, RELAY_SECONDS, self.response.awake),
+            "paging": keep("paging", desk.step, PAGE_SECONDS, desk.awake),
             "sweep": keep("sweep", self._sweep, SWEEP_SECONDS),
             "watch": keep("watch", self._watch, WATCH_SECONDS),
             "stock": keep("stock", self.telemetry.look, STOCK_SECONDS),

@@ -25,6 +25,7 @@ from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import RecoverySettings, WhenAlone
 from mailkeep.response.actions.catalogue import ACTIONS
+from mailkeep.response.paging.types import PagerSettings, PagingSettings
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
 from mailkeep.signals import types as signal_types
 from mailkeep.signals.types import SignalSettings
@@ -35,7 +36,7 @@ from mailkeep.trust import register
 from mailkeep.watch.report_types import LookalikeSettings, ReportSettings
 from mailkeep.watch.types import CanarySettings, HoneyAddress, PostureSettings, WatchSettings
 
-from . import environment, posture, retention, watching
+from . import environment, posture, retention, waking, watching
 from .retention import RetentionSettings
 from .telemetry import settings as telemetry
 from .telemetry.settings import TelemetrySettings
@@ -88,6 +89,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         reports: what receivers, providers and people tell us of our mail.
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
+        pager: who is woken when an incident opens; nobody without one.
+        paging: how often, and for how long.
         telemetry: who may read the metrics, and who is told that we live.
         signals: other services are told of security events; no receiver is heard without this
             table.
@@ -118,6 +121,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     incidents: IncidentSettings = IncidentSettings()
     response: ResponseSettings = ResponseSettings()
     playbook: tuple[PlaybookSettings, ...] = ()
+    pager: tuple[PagerSettings, ...] = ()
+    paging: PagingSettings = PagingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     submission: SubmissionSettings | None = None
     signals: SignalSettings | None = None
@@ -215,6 +220,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     _check_recovery(settings)
     Classes(settings.accounts.classes)
     _check_playbooks(settings)
+    waking.check(settings.pager, settings.paging, parties)
     _check_streams(settings)
     if settings.submission is not None:
         smtp_types.check(settings.submission, settings.streams())
@@ -344,6 +350,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "incidents": IncidentSettings,
     "response": ResponseSettings,
     "playbook": PlaybookSettings,
+    "pager": PagerSettings,
+    "paging": PagingSettings,
     "telemetry": TelemetrySettings,
     "submission": SubmissionSettings,
     "signals": SignalSettings,

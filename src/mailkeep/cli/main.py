@@ -23,10 +23,12 @@ from . import (
     bench,
     doctor,
     documents,
+    evidence,
     factors,
     keys,
     measuring,
     messages,
+    pagers,
     posture,
     providers,
     receivers,
@@ -54,6 +56,10 @@ app.add_typer(incidents_app, name="incidents")
 providers.app.command("posture")(posture.show)
 providers.app.command("expect")(posture.expect)
 providers.app.command("accept")(posture.accept)
+incidents_app.command("take")(pagers.take)
+incidents_app.command("evidence")(evidence.take)
+incidents_app.command("verify")(evidence.verify)
+app.add_typer(pagers.app, name="pagers")
 app.add_typer(providers.app, name="providers")
 app.add_typer(receivers.app, name="receivers")
 app.add_typer(signing.app, name="signing")

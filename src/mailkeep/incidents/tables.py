@@ -18,6 +18,8 @@ incidents = Table(
     Column("closed_at", Micros),
     Column("closed_by", String(80)),
     Column("quiet_since", Micros),
+    Column("taken_at", Micros),
+    Column("taken_by", String(80)),
     Column("opinions", Text, nullable=False),
     Column("blast", Text),  # as it stood at the end; NULL while it is worked out anew
 )

@@ -73,7 +73,7 @@ _KNOWN = {
 }
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(registry.ACCOUNTS)), _json, st.text(max_size=40), st.data())
 def test_whatever_an_account_answers_nothing_raises(
     kind: str, body: object, name: str, data: st.DataObject

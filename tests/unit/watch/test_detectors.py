@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from watch_logs import START, attempt, delivered, denied, drifted, half, log, request, run
 
+from mailkeep.accounts.events import ChangeDenied
 from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact
 from mailkeep.recovery.events import RecoveryCompleted, RecoveryVoided
@@ -313,6 +314,18 @@ def test_denials_are_said_at_each_doubling() -> None:
     signals = run(denial.DETECTOR, facts)
     assert [one.reason.split()[0] for one in signals] == ["1", "2", "4", "8"]
     assert {one.forger for one in signals} == {Forger.ANYONE}
+
+
+def test_denied_changes_are_a_campaign_and_say_nothing_of_a_provider() -> None:
+    def change(number: int, *, acted: bool = True) -> ChangeDenied:
+        return ChangeDenied(f"account_{number}", f"chg_{number}", "adr", "b", acted)
+
+    facts = log(*((n, change(n % 9)) for n in range(18)), (20, denied(1)))
+    signals = run(denial.DETECTOR, facts)
+    assert [one.reason.split()[0] for one in signals] == ["1", "2", "4", "8", "1"]
+    provider = Hypothesis.PROVIDER_COMPROMISED
+    assert [provider in one.evidence for one in signals] == [False] * 4 + [True]
+    assert run(denial.DETECTOR, log((1, change(1, acted=False)))) == []
 
 
 def test_no_denial_no_signal() -> None:
