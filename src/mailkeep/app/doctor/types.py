@@ -68,6 +68,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
         peak: mails of secret streams in the busiest hour of the last weeks.
         operators: accounts of those who run the house; ``bare_operators``: without a second factor.
         classes: how many accounts are of each class.
+        reading_keys: by account at a provider that was read, whether its reading key could send.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
 
@@ -86,6 +87,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     operators: int = 0
     bare_operators: int = 0
     classes: Mapping[str, int] = {}
+    reading_keys: Mapping[str, bool | None] = {}
 
 
 class Scene(msgspec.Struct, frozen=True):
