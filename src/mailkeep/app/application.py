@@ -41,7 +41,7 @@ from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.runner import Watch
 
-from . import defence, retention, telling, watching
+from . import defence, posture, retention, telling, watching
 from .alone import Alone
 from .doubts import Doubts
 from .loops import PAUSE_SECONDS
@@ -133,6 +133,10 @@ class Application:
         self.canaries = self._canaries()
         self._telling = telling.Telling(settings, self.database)
         self.reports = self._telling.reports
+        self.accounts_read = posture.accounts(settings, environ)
+        self.posture = posture.collector(
+            settings, self.database, self.keys, self.clock, self.accounts_read
+        )
         self._listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
@@ -238,6 +242,8 @@ class Application:
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
         loops.update(self._telling.loops(keep))
+        if self.posture is not None:
+            loops["posture"] = keep("posture", self.posture.run, PAUSE_SECONDS)
         tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
         self._tasks = list(tasks.values())
         self.telemetry.loops = tasks

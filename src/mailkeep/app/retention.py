@@ -17,6 +17,7 @@ from mailkeep.mail.events import AttemptFinished, DeliveryReported, MessageAccep
 from mailkeep.recovery import retention as recovery
 from mailkeep.signals import retention as signals
 from mailkeep.store.database import Database, Tx
+from mailkeep.watch import posture
 from mailkeep.watch.events import CanaryArrived, CanarySent
 from mailkeep.watch.reports import forget_reports
 
@@ -97,6 +98,7 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("subject_changes", "recoveries", accounts.forget_subject_changes),
     ("reports", "reports", forget_reports),
     ("signals", "signals", signals.forget_sets),
+    ("posture", "history", posture.forget),
 )
 
 

@@ -3,7 +3,7 @@
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
-from watch_logs import START, attempt, delivered, denied, half, log, request, run
+from watch_logs import START, attempt, delivered, denied, drifted, half, log, request, run
 
 from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact, Recorded
@@ -14,6 +14,9 @@ from mailkeep.watch.events import (
     CanarySent,
     DmarcReported,
     LookalikeSeen,
+    PostureAccepted,
+    PostureBlind,
+    PostureRead,
     ProviderNoticed,
 )
 from mailkeep.watch.report_types import DmarcStrangerSettings, Source
@@ -69,6 +72,10 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
         st.sampled_from([5, 500]),
         st.sampled_from(["", "s1", "evil"]),
     ),
+    st.builds(drifted, _provider, _small, st.sampled_from(["webhook", "key", "export"])),
+    st.builds(lambda p, n: PostureAccepted(p, (f"chg_{n}",), "uid:0"), _provider, _small),
+    st.builds(lambda p: PostureBlind(p, ("l",), "refused", before=True, whole=True), _provider),
+    st.builds(lambda p: PostureRead(p, ("l",), ("l",), {}), _provider),
 )
 
 

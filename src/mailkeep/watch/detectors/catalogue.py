@@ -3,9 +3,11 @@
 from mailkeep.watch.detector import Detects
 
 from . import (
+    account_drift,
     delivery_silence,
     denial,
     dmarc_stranger,
+    export_seen,
     half_proof,
     honey_account,
     lookalike,
@@ -26,4 +28,6 @@ DETECTORS: tuple[Detects, ...] = (
     lookalike.DETECTOR,  # a name like ours begins to take mail
     provider_notice.DETECTOR,  # a provider says itself that something is wrong
     honey_account.DETECTOR,  # a reset for an address that one provider alone was given
+    account_drift.DETECTOR,  # keys, users, webhooks, senders at a provider are not as they were
+    export_seen.DETECTOR,  # our mail or recipients were exported, or read, at a provider
 )
