@@ -5,6 +5,7 @@
 ``reports`` takes in what receivers say of our mail: ``packed``, ``report_mail``, ``dmarc`` and
 ``tlsrpt`` (pure) read it, ``dkim`` (pure) says who signed the mail that it came in.
 ``noticing`` takes in what providers tell their customers, ``notices`` (pure) says what it is about.
+``claiming`` takes what a support desk was told.
 ``lookalikes`` looks names up that look like our domains, as ``permutations`` (pure) makes them.
 ``collectors/`` are shells that read elsewhere: ``posture`` our accounts at providers, which
 ``snapshots`` keeps and ``drift`` (pure) compares; ``posture`` is what operators see and say of
@@ -18,7 +19,7 @@ Owns: ``canaries``, ``reports``, ``reports_refused``, ``lookalikes``, ``posture_
 checkpoint of the event log.
 Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived``, ``PostureRead``,
 ``PostureChanged``, ``PostureBlind``, ``PostureAccepted``, ``DmarcReported``, ``TlsReported``,
-``ReportRefused``, ``LookalikeSeen``, ``ProviderNoticed``.
+``ReportRefused``, ``LookalikeSeen``, ``ProviderNoticed``, ``SupportClaimed``.
 Hears: attempts, delivery claims, recoveries, canaries, reports, accounts as they are read
 (``mail``, ``recovery``, ``watch``).
 Security: reads hostile input: mail that came to a canary's address or that of reports or notices,

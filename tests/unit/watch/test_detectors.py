@@ -28,6 +28,7 @@ from mailkeep.watch.events import (
     PostureAccepted,
     PostureBlind,
     ProviderNoticed,
+    SupportClaimed,
 )
 from mailkeep.watch.types import (
     RESETS,
@@ -351,6 +352,7 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
             (n * 0.01, half(name, name)),
             (n * 0.01, request(n)),
             (n * 0.01, denied(n)),
+            (n * 0.01, SupportClaimed(name, "reset", name)),
             (n * 0.01, ProviderNoticed(name, "mail", "security", n % 2 == 0)),
             (n * 0.01, drifted(name, n)),
             (n * 0.01, drifted("a", n, "export")),

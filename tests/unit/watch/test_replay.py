@@ -18,6 +18,7 @@ from mailkeep.watch.events import (
     PostureBlind,
     PostureRead,
     ProviderNoticed,
+    SupportClaimed,
 )
 from mailkeep.watch.report_types import DmarcStrangerSettings, Source
 from mailkeep.watch.types import (
@@ -50,6 +51,7 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
     st.builds(lambda n: half(f"r{n}", proof="code", asked=True), _small),
     st.builds(request, _small),
     st.builds(denied, _small),
+    st.builds(lambda n: SupportClaimed(f"account_{n}", "reset", "key"), _small),
     st.builds(
         ProviderNoticed,
         _provider,
