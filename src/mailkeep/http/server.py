@@ -29,6 +29,7 @@ from .api.subjects import SubjectsApi
 from .api.verdicts import VerdictsApi
 from .console import operator as console_operator
 from .console.incidents import Console
+from .failing import answering
 from .hooks.webhooks import probe, receive
 from .mailbox.router import router as mailbox
 from .oauth.authorize import Authorize
@@ -99,10 +100,10 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         dependencies={"running": Provide(provide, use_cache=True)},
         before_request=names_something,
         exception_handlers={
-            MailkeepError: problems.on_our_error,
-            HTTPException: problems.on_http_error,
-            NotFoundException: rewritten.on_not_found,
-            Exception: problems.on_fault,
+            MailkeepError: answering(problems.on_our_error),
+            HTTPException: answering(problems.on_http_error),
+            NotFoundException: answering(rewritten.on_not_found),
+            Exception: answering(problems.on_fault),
         },
         template_config=TemplateConfig(directory=HERE / "templates", engine=JinjaTemplateEngine),
         openapi_config=OpenAPIConfig(
@@ -118,13 +119,12 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         ),
         allowed_hosts=AllowedHostsConfig(list(hosts)) if hosts else None,
         request_max_body_size=MAX_BODY,
-        response_headers=HEADERS,
         logging_config=None,
     )
     rest = app.asgi_handler
     if not hosts:  # else the framework looks at the names first
-        rest = ShortWay(app, rest, messages.PATH, messages.accept, running, HEADERS)
-    app.asgi_handler = Requests(rest, running.telemetry.request)
+        rest = ShortWay(app, rest, messages.PATH, messages.accept, running)
+    app.asgi_handler = Requests(rest, running.telemetry.request, HEADERS)
     return app
 
 

@@ -28,6 +28,10 @@ class Scope(enum.StrEnum):
     OPERATE = "operate"  #: act on incidents, and sign in at the console
 
 
+#: What a key that is bound to an application may be for.
+OF_APPLICATIONS = frozenset({Scope.SEND, Scope.RECOVER})
+
+
 class Grant(msgspec.Struct, frozen=True):
     """What one key may do. A binding that is empty binds nothing.
 
@@ -51,8 +55,9 @@ class Grant(msgspec.Struct, frozen=True):
     application: str = ""
 
     def may(self, scope: str) -> bool:
-        """Whether it is for this."""
-        return scope in self.scopes
+        """Whether it is for this. An application's key reaches its own users, and hands in mail:
+        everybody else's mail and accounts are not its affair, whatever scopes it was given."""
+        return scope in self.scopes and (not self.application or scope in OF_APPLICATIONS)
 
     def may_use_stream(self, stream: str) -> bool:
         return not self.streams or stream in self.streams

@@ -2,21 +2,21 @@
 
 ``canaries`` sends mail of our own through every provider and knows it again when it arrives;
 ``parts`` (pure) takes a mail apart strictly, ``reading`` (pure) says which hosts it names.
-``reports`` takes in what receivers say of our mail: ``packed``, ``report_mail``, ``dmarc`` and
-``tlsrpt`` (pure) read it, ``dkim`` (pure) says who signed the mail that it came in.
+``collectors/`` are shells that read elsewhere: ``posture`` our accounts at providers, which
+``snapshots`` keeps and ``drift`` (pure) compares; ``posture`` is what operators see and say of
+them. ``reports`` takes in what receivers say of our mail: ``packed``, ``report_mail``, ``dmarc``
+and ``tlsrpt`` (pure) read it, ``dkim`` (pure) says who signed the mail that it came in.
 ``noticing`` takes in what providers tell their customers, ``notices`` (pure) says what it is about.
 ``claiming`` takes what a support desk was told.
 ``lookalikes`` looks names up that look like our domains, as ``permutations`` (pure) makes them.
-``collectors/`` are shells that read elsewhere: ``posture`` our accounts at providers, which
-``snapshots`` keeps and ``drift`` (pure) compares; ``posture`` is what operators see and say of
-them. ``detectors/`` are pure: a state, a fact or a second of time in, signals out. ``correlation``
-is pure too: signals in, opinions out, each explained term by term. ``engine`` runs all detectors
-over a log, live or replayed; ``runner`` is the thin shell that reads the log, keeps the detectors'
-state beside its place, and records what they raise.
+``detectors/`` are pure: a state, a fact or a second of time in, signals out. ``correlation`` is
+pure too: signals in, opinions out, each explained term by term. ``engine`` runs all detectors over
+a log, live or replayed; ``runner`` is the thin shell that reads the log, keeps the detectors' state
+beside its place, and records what they raise.
 
-Owns: ``canaries``, ``reports``, ``reports_refused``, ``lookalikes``, ``posture_accounts``,
-``posture_items``, ``posture_changes``, ``posture_expected``; the detectors' state lies in their
-checkpoint of the event log.
+Owns: ``canaries``, ``posture_accounts``, ``posture_items``, ``posture_changes``,
+``posture_expected``, ``reports``, ``reports_refused``, ``lookalikes``; the detectors' state lies in
+their checkpoint of the event log.
 Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived``, ``PostureRead``,
 ``PostureChanged``, ``PostureBlind``, ``PostureAccepted``, ``DmarcReported``, ``TlsReported``,
 ``ReportRefused``, ``LookalikeSeen``, ``ProviderNoticed``, ``SupportClaimed``.

@@ -1,15 +1,20 @@
 """Reads of the watch room."""
 
+from collections.abc import Collection
+
+import msgspec
 from sqlalchemy import func, literal_column, select
 
-from mailkeep.base.clock import DAY
+from mailkeep.base.clock import DAY, Instant
 from mailkeep.base.ids import earliest
+from mailkeep.events.log import head
 from mailkeep.events.tables import events
 from mailkeep.events.types import decode
 from mailkeep.store.database import Tx
 
 from .correlation import MOST_SIGNALS, Beliefs, Opinion, hear, weigh
 from .events import SignalRaised
+from .logs import Line
 from .reports import Taken
 from .tables import reports as reports_table
 from .tables import reports_refused
@@ -65,3 +70,27 @@ async def reports(tx: Tx, limit: int = 200) -> tuple[list[Taken], list[tuple[str
         for row in rows
     ]
     return found, [(row["why"], int(row["count"])) for row in counts]
+
+
+async def lines(
+    tx: Tx, position: int, limit: int, kinds: Collection[str] | None = None
+) -> list[Line]:
+    """Facts after ``position`` as they lie in the log, of the given kinds or of all."""
+    query = select(*(getattr(events.c, name) for name in Line.__struct_fields__))
+    query = query.where(events.c.position > position).order_by(events.c.position).limit(limit)
+    if kinds is not None:
+        query = query.where(events.c.kind.in_(sorted(kinds)))
+    return [
+        Line(**{**row, "data": msgspec.Raw(row["data"].encode())}) for row in await tx.all(query)
+    ]
+
+
+async def place_at(tx: Tx, since: Instant) -> int:
+    """The place before the first fact that was recorded at ``since`` or later."""
+    first = await tx.value(
+        select(events.c.position)
+        .where(events.c.id >= earliest("evt", since), events.c.position.is_not(None))
+        .order_by(events.c.id)
+        .limit(1)
+    )
+    return int(first) - 1 if first is not None else await head(tx)

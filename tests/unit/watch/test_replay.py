@@ -51,6 +51,10 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
     st.builds(lambda n: half(f"r{n}", proof="code", asked=True), _small),
     st.builds(request, _small),
     st.builds(denied, _small),
+    st.builds(drifted, _provider, _small, st.sampled_from(["webhook", "key", "export"])),
+    st.builds(lambda p, n: PostureAccepted(p, (f"chg_{n}",), "uid:0"), _provider, _small),
+    st.builds(lambda p: PostureBlind(p, ("l",), "refused", before=True, whole=True), _provider),
+    st.builds(lambda p: PostureRead(p, ("l",), ("l",), {}), _provider),
     st.builds(lambda n: SupportClaimed(f"account_{n}", "reset", "key"), _small),
     st.builds(
         ProviderNoticed,
@@ -74,10 +78,6 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
         st.sampled_from([5, 500]),
         st.sampled_from(["", "s1", "evil"]),
     ),
-    st.builds(drifted, _provider, _small, st.sampled_from(["webhook", "key", "export"])),
-    st.builds(lambda p, n: PostureAccepted(p, (f"chg_{n}",), "uid:0"), _provider, _small),
-    st.builds(lambda p: PostureBlind(p, ("l",), "refused", before=True, whole=True), _provider),
-    st.builds(lambda p: PostureRead(p, ("l",), ("l",), {}), _provider),
 )
 
 
