@@ -32,9 +32,10 @@ from mailkeep.smtp import types as smtp_types
 from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.store.database import PATIENCE
 from mailkeep.trust import register
-from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
+from mailkeep.watch.report_types import LookalikeSettings, ReportSettings
+from mailkeep.watch.types import CanarySettings, HoneyAddress, PostureSettings, WatchSettings
 
-from . import environment, retention, watching
+from . import environment, posture, retention, watching
 from .retention import RetentionSettings
 from .telemetry import settings as telemetry
 from .telemetry.settings import TelemetrySettings
@@ -81,6 +82,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
         retention: days for which each class of rows is kept.
+        posture: our accounts at providers are read, and compared with what they were; none is
+            without this table.
+        lookalikes: names that look like our domains are looked up; none is without this table.
+        reports: what receivers, providers and people tell us of our mail.
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
         telemetry: who may read the metrics, and who is told that we live.
@@ -105,6 +110,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bounces: BounceSettings = BounceSettings()
     canary: CanarySettings | None = None
     honey: tuple[HoneyAddress, ...] = ()
+    posture: PostureSettings | None = None
+    lookalikes: LookalikeSettings | None = None
+    reports: ReportSettings = ReportSettings()
     watch: WatchSettings = WatchSettings()
     retention: RetentionSettings = RetentionSettings()
     incidents: IncidentSettings = IncidentSettings()
@@ -127,7 +135,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         canary = "" if self.canary is None else self.canary.listen
         places = [
             watching.address(one, what)
-            for one, what in ((canary, "canary"), (self.bounces.listen, "bounces"))
+            for one, what in (
+                (canary, "canary"),
+                (self.bounces.listen, "bounces"),
+                (self.reports.listen, "reports"),
+            )
             if one
         ]
         return list(dict.fromkeys(places))
@@ -209,6 +221,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     if settings.signals is not None:
         signal_types.check(settings.signals)
     canary, honey = watching.check(settings)
+    posture.check(settings)
     for provider in settings.provider:
         bounces = provider.options.get("return_path_domain", "").strip().lower()
         if provider.kind == "smtp" and canary is not None and bounces == canary.domain:
@@ -325,6 +338,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "bounces": BounceSettings,
     "canary": CanarySettings,
     "honey": HoneyAddress,
+    "lookalikes": LookalikeSettings,
+    "reports": ReportSettings,
     "retention": RetentionSettings,
     "incidents": IncidentSettings,
     "response": ResponseSettings,

@@ -14,7 +14,6 @@ from mailkeep import __version__
 from mailkeep.base.errors import BadSettings, Conflict, MailkeepError, TooMany, Unavailable
 from mailkeep.incidents import queries as incident_queries
 from mailkeep.response import queries as response_queries
-from mailkeep.watch import queries as watch_queries
 
 from . import (
     accounts,
@@ -27,15 +26,17 @@ from . import (
     factors,
     keys,
     messages,
+    posture,
     providers,
     receivers,
     report,
     send,
     signing,
+    watch,
 )
 from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
 from .loop import run
-from .output import FINE, FOUND, MISTAKE, Json, group, note, plain, result
+from .output import FINE, FOUND, MISTAKE, Json, group, note, result
 
 WORDS = "Mail that no fallen provider can lose, accounts that none can take."
 app = group(WORDS)
@@ -48,9 +49,13 @@ app.add_typer(factors.app, name="factors")
 app.add_typer(keys.app, name="keys")
 app.add_typer(messages.app, name="messages")
 app.add_typer(incidents_app, name="incidents")
+providers.app.command("posture")(posture.show)
+providers.app.command("expect")(posture.expect)
+providers.app.command("accept")(posture.accept)
 app.add_typer(providers.app, name="providers")
 app.add_typer(receivers.app, name="receivers")
 app.add_typer(signing.app, name="signing")
+app.add_typer(watch.app, name="watch")
 app.command("send")(send.send)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
@@ -96,20 +101,6 @@ def up(
         run(serve.development(home, port, smtp_port, out, as_json=as_json))
     else:
         run(serve.production(home, host, port, as_json=as_json))
-
-
-@app.command("watch")
-def watch_opinions(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
-    """Say what may be going on with our providers and customers, and why."""
-    watch = settings(home).watch
-    found = read(home, lambda tx: watch_queries.opinions(tx, watch))
-    lines = [
-        f"[{'OPEN' if one.open else 'below the line'}] "
-        + "\n".join(map(plain, one.explain().split("\n")))
-        for one in found
-    ]
-    text = "\n".join(lines) or "Nothing speaks for anything unusual."
-    result({"opinions": [documents.opinion(one) for one in found]}, text, as_json=as_json)
 
 
 @incidents_app.callback()

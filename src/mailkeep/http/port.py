@@ -17,12 +17,14 @@ from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.taking import Taking
 from mailkeep.mail.types import StreamSettings
+from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.services import Recovery
 from mailkeep.response.services import Response
 from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database
 from mailkeep.store.shared import SharedCommit
+from mailkeep.watch.reports import Reports
 
 from .client import Network
 
@@ -65,6 +67,7 @@ class Services(Protocol):
     shared: SharedCommit
     streams: dict[str, StreamSettings]
     providers: dict[str, ProviderConfig]
+    accounts_read: dict[str, AccountConfig]  # our accounts at providers that are read
     intake: Intake
     taking: Taking
     claims: Claims
@@ -73,6 +76,7 @@ class Services(Protocol):
     recovery: Recovery | None
     incidents: Incidents
     response: Response
+    reports: Reports
     signals: Signals | None
 
     @property

@@ -21,7 +21,9 @@ from .api import messages
 from .api.accounts import AccountsApi
 from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
+from .api.posture import PostureApi
 from .api.recoveries import RecoveriesApi
+from .api.reports import ReportsApi
 from .api.subjects import SubjectsApi
 from .api.verdicts import VerdictsApi
 from .console import operator as console_operator
@@ -72,7 +74,8 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(messages.Messages, FactorsApi, IncidentsApi, RecoveriesApi, SubjectsApi, VerdictsApi),
+        *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
+        *(SubjectsApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]

@@ -24,6 +24,7 @@ class Scope(enum.StrEnum):
     SEND = "send"  #: hand mail in, over HTTP and SMTP
     READ = "read"  #: see what became of mail, and incidents
     RECOVER = "recover"  #: register the users of the application that it is bound to
+    REPORT = "report"  #: bring in what others say: reports, and claims of a support desk
     OPERATE = "operate"  #: act on incidents, and sign in at the console
 
 

@@ -1,7 +1,10 @@
 """Facts of the watch room."""
 
+import msgspec
+
 from mailkeep.events.types import Fact, fact
 
+from .report_types import Source
 from .types import Signal
 
 
@@ -43,3 +46,175 @@ class CanaryArrived(Fact, frozen=True):
     message: str
     seconds: float
     strangers: tuple[str, ...]
+
+
+class FieldDigest(msgspec.Struct, frozen=True):
+    """One field of an item, before and after.
+
+    Attributes:
+        old, new: keyed digests, empty where there was nothing.
+        old_word, new_word: the values where they are words, numbers or hosts; else empty.
+    """
+
+    name: str
+    old: str
+    new: str
+    old_word: str
+    new_word: str
+
+
+@fact("watch.posture_read")
+class PostureRead(Fact, frozen=True):
+    """Our account at ``provider`` was read.
+
+    Recorded when lists were read for the first time, or again after a while without; and at most
+    once an hour else.
+
+    Attributes:
+        lists: that could be read now.
+        anew: of them those that could not be before: what they hold is what later readings are
+            compared with, where nothing older is known.
+        items: how many items the account has, by kind.
+        can_send: whether the reading key could also send; None: nobody can tell.
+    """
+
+    provider: str
+    lists: tuple[str, ...]
+    anew: tuple[str, ...]
+    items: dict[str, int]
+    can_send: bool | None = None
+
+
+@fact("watch.posture_changed")
+class PostureChanged(Fact, frozen=True):
+    """Something in our account at ``provider`` is not as it was at the last reading.
+
+    Attributes:
+        change: id of the change, as the commands name it.
+        item_kind: of `providers.posture.types.Kind`.
+        item: keyed digest that names the item.
+        what: ``added``, ``removed`` or ``changed``.
+        fields: what of it changed.
+        strange: it names a host or domain that nothing of the account named before.
+        expected: an operator had announced it.
+        more: changes of the same reading beyond those that are told singly.
+    """
+
+    provider: str
+    change: str
+    item_kind: str
+    item: str
+    what: str
+    fields: tuple[FieldDigest, ...]
+    strange: bool
+    expected: bool = False
+    more: int = 0
+
+
+@fact("watch.posture_blind")
+class PostureBlind(Fact, frozen=True):
+    """Lists of our account at ``provider`` could not be read, several times in a row.
+
+    Attributes:
+        reason: of `providers.posture.types.Trouble`.
+        before: they could be read once; False: never since they are asked for.
+        whole: none of the account's lists could be read.
+    """
+
+    provider: str
+    lists: tuple[str, ...]
+    reason: str
+    before: bool
+    whole: bool
+
+
+@fact("watch.posture_accepted")
+class PostureAccepted(Fact, frozen=True):
+    """An operator says that changes were ours; ``changes``: their ids."""
+
+    provider: str
+    changes: tuple[str, ...]
+    by: str
+
+
+@fact("watch.dmarc_reported")
+class DmarcReported(Fact, frozen=True):
+    """A receiver says how mail fared that was sent as one of our domains. It is a claim.
+
+    Attributes:
+        reporter: who signed the mail that it came in, or else whose it says it is.
+        believed: it came in a mail that a reporter signed whom the settings believe.
+        begin: seconds since 1970, as are ``end``.
+        failed: of ``mails``, those without a valid signature or return path of ours that the
+            receiver does not know for forwarded.
+        sources: the largest. Networks only: an address could be somebody's.
+    """
+
+    report: str
+    reporter: str
+    believed: bool
+    domain: str
+    begin: int
+    end: int
+    mails: int
+    failed: int
+    sources: tuple[Source, ...]
+
+
+@fact("watch.tls_reported")
+class TlsReported(Fact, frozen=True):
+    """Somebody says how they fared who brought mail to us over TLS. It is a claim.
+
+    ``results``: failed sessions by kind. The rest as in ``DmarcReported``.
+    """
+
+    report: str
+    reporter: str
+    believed: bool
+    domains: tuple[str, ...]
+    begin: int
+    end: int
+    fine: int
+    failed: int
+    results: tuple[tuple[str, int], ...]
+
+
+@fact("watch.report_refused")
+class ReportRefused(Fact, frozen=True):
+    """Reports were not read: the first of a day for this reason, the second, the fourth, ...
+
+    ``via``: ``mail``, ``api`` or ``command``.
+    """
+
+    via: str
+    why: str
+    count: int
+
+
+@fact("watch.lookalike_seen")
+class LookalikeSeen(Fact, frozen=True):
+    """A name that looks like one of our domains takes mail (``mx``) or shows a page (``address``).
+
+    ``way``: how it is like ours. ``fresh``: at an earlier look it was empty.
+    """
+
+    domain: str
+    name: str
+    way: str
+    mx: bool
+    address: bool
+    fresh: bool
+
+
+@fact("watch.provider_noticed")
+class ProviderNoticed(Fact, frozen=True):
+    """A provider tells its customers something, or somebody does in its name.
+
+    ``via``: ``mail`` or ``status`` (its page). ``notice``: a word of ``notices.Notice``.
+    ``authentic``: signed by the provider's own domain, written to us, and new; or its page.
+    """
+
+    provider: str
+    via: str
+    notice: str
+    authentic: bool
