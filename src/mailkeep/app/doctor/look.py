@@ -18,7 +18,7 @@ import msgspec
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailkeep.accounts import administration
+from mailkeep.accounts import administration, second_step
 from mailkeep.accounts.hashing import measure
 from mailkeep.accounts.ranges import breached
 from mailkeep.app import environment
@@ -189,6 +189,7 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         cut=frozenset(await queries.cut(tx)),
         given_up=int(given_up or 0),
         operators=len(running),
+        console_passkey=await second_step.is_wanted(tx),
         bare_operators=sum(not one.factor for one in running),
         classes=await administration.classes(tx),
         reading_keys=await posture.reading_keys(tx),
