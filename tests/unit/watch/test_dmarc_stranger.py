@@ -7,9 +7,9 @@ from watch_logs import START, attempt, log, run
 from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact
 from mailkeep.watch.correlation import Beliefs, hear, weigh
-from mailkeep.watch.detectors import dmarc_stranger
+from mailkeep.watch.detectors import dmarc_stranger, lookalike
 from mailkeep.watch.detectors.catalogue import DETECTORS
-from mailkeep.watch.events import DmarcReported
+from mailkeep.watch.events import DmarcReported, LookalikeSeen
 from mailkeep.watch.report_types import DmarcStrangerSettings, Source
 from mailkeep.watch.types import (
     CorrelationSettings,
@@ -144,6 +144,16 @@ def test_what_anyone_can_write_opens_nothing() -> None:
     assert {one.forger for one in signals} == {Forger.ANYONE}
     for hypothesis in Hypothesis:
         assert not opinion(signals, hypothesis)
+
+
+def test_a_forged_report_opens_nothing_beside_a_lookalike() -> None:
+    """Who buys a name like ours and writes reports has nobody woken."""
+    seen = LookalikeSeen("example.com", "examp1e.com", "x", mx=True, address=True, fresh=True)
+    forged = heard(reported(0, passing(500, "evil"), failing(10**6), believed=False))
+    bought = run(lookalike.DETECTOR, log((2 * DAY, seen)))
+    assert not opinion([*forged, *bought], Hypothesis.DOMAIN_ABUSED)
+    believed = heard(reported(0, failing(10**6)))
+    assert opinion([*believed, *bought], Hypothesis.DOMAIN_ABUSED)
 
 
 def test_forged_reports_do_not_teach_that_much_is_usual() -> None:
