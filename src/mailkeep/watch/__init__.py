@@ -20,8 +20,8 @@ their checkpoint of the event log.
 Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived``, ``PostureRead``,
 ``PostureChanged``, ``PostureBlind``, ``PostureAccepted``, ``DmarcReported``, ``TlsReported``,
 ``ReportRefused``, ``LookalikeSeen``, ``ProviderNoticed``, ``SupportClaimed``.
-Hears: attempts, delivery claims, recoveries, canaries, reports, accounts as they are read
-(``mail``, ``recovery``, ``watch``).
+Hears: attempts, delivery claims, recoveries, denied changes, canaries, reports, and accounts as
+they are read (``mail``, ``recovery``, ``accounts``, ``watch``).
 Security: reads hostile input: mail that came to a canary's address or that of reports or notices,
 and claims that outsiders can forge, so each signal says who could have staged it; staged evidence
 alone never makes a provider compromised in our eyes and never allows an automatic cut. State is
