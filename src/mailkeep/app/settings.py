@@ -31,7 +31,7 @@ from mailkeep.signals.types import SignalSettings
 from mailkeep.smtp import types as smtp_types
 from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.trust import register
-from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
+from mailkeep.watch.types import CanaryMailbox, CanarySettings, HoneyAddress, WatchSettings
 
 from . import environment, retention, watching
 from .retention import RetentionSettings
@@ -319,6 +319,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "accounts.class": ClassSettings,
     "bounces": BounceSettings,
     "canary": CanarySettings,
+    "canary.mailbox": CanaryMailbox,
     "honey": HoneyAddress,
     "retention": RetentionSettings,
     "incidents": IncidentSettings,

@@ -12,9 +12,17 @@ import msgspec
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
+from mailkeep.mail import families
 from mailkeep.mail.types import StreamSettings
 from mailkeep.trust import register
-from mailkeep.watch.types import CanarySettings, HoneyAccount, HoneyAddress, WatchSettings
+from mailkeep.watch.types import (
+    OWN_MAILBOX,
+    CanaryMailbox,
+    CanarySettings,
+    HoneyAccount,
+    HoneyAddress,
+    WatchSettings,
+)
 
 
 class Watched(Protocol):
@@ -115,7 +123,36 @@ def _canary(canary: CanarySettings, settings: Watched) -> CanarySettings:
         if one.provider not in {route.provider for route in stream.routes}:
             raise BadSettings(f"honey: {one.provider} is no route of the stream {stream.name}")
     allow = tuple(one.lower() for one in canary.allow)
-    return msgspec.structs.replace(canary, domain=domain, sender=sender, allow=allow)
+    mailbox = tuple(_mailbox(one, domain) for one in canary.mailbox)
+    for what in ("name", "arrives_as"):
+        values = [getattr(one, what) for one in mailbox]
+        if len(set(values)) < len(values):
+            raise BadSettings(f"canary.mailbox: two have the same {what}")
+    return msgspec.structs.replace(
+        canary, domain=domain, sender=sender, allow=allow, mailbox=mailbox
+    )
+
+
+def _mailbox(mailbox: CanaryMailbox, domain: str) -> CanaryMailbox:
+    """One with its addresses in canonical form and a name."""
+    try:
+        given = addresses.parse(mailbox.address)
+        arrives = addresses.key(addresses.parse(mailbox.arrives_as))
+    except Invalid as error:
+        raise BadSettings("canary.mailbox: address or arrives_as is not a mail address") from error
+    if addresses.domain(arrives) != domain:
+        raise BadSettings("canary.mailbox: arrives_as is not at the canaries' domain")
+    if addresses.domain(addresses.key(given)) == domain:
+        raise BadSettings("canary.mailbox: address is at the canaries' domain, where all arrives")
+    name = mailbox.name or families.of(given)
+    if name == OWN_MAILBOX or len(name) > 40 or not name.replace("-", "").isalnum():
+        raise BadSettings("canary.mailbox: name is a word of letters, digits and '-', not 'own'")
+    if not mailbox.interval >= 60:
+        raise BadSettings("canary.mailbox: interval must be 60 seconds at least")
+    allow = tuple(one.lower() for one in mailbox.allow)
+    return msgspec.structs.replace(
+        mailbox, address=given, arrives_as=arrives, name=name, allow=allow
+    )
 
 
 def _honey(honey: HoneyAddress, settings: Watched) -> HoneyAddress:

@@ -15,13 +15,14 @@ from sqlalchemy import func, or_, select, update
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.events.log import record
+from mailkeep.events.types import Fact
 from mailkeep.providers import registry
 from mailkeep.providers.errors import ForgedWebhook, MalformedWebhook
 from mailkeep.providers.types import Claim, ClaimKind, OutcomeKind, ProviderConfig, WebhookRequest
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
-from . import bodies, lateness, recipients, tables
+from . import bodies, foreign, lateness, recipients, tables
 from .events import ClaimRefused, DeliveryReported
 from .outbox import shred_bodies
 from .types import Status
@@ -64,6 +65,7 @@ class Claims:
         self._keeping = frozenset(keeping)
         self._usual: dict[str, float] = {}  # seconds from event to webhook, by provider
         self._refused_at: dict[str, int] = {}
+        self._foreign = foreign.Foreign()
         #: Since the start, by provider: claims made before, and refusals by reason, each of them.
         self.duplicates: Counter[str] = Counter()
         self.refused: Counter[tuple[str, str]] = Counter()
@@ -103,7 +105,8 @@ class Claims:
         about = await _ours(tx, given.values())
         weights = {key: self._weigh(claim, tx.now) for key, claim in given.items()}
         new = await _new(tx, given, about, weights)
-        facts, moved = [], _Moved(self._keeping)
+        facts: list[Fact] = []
+        moved = _Moved(self._keeping)
         for key, claim in given.items():
             if key not in new:
                 continue
@@ -125,6 +128,9 @@ class Claims:
             )
             if known is not None and known.holds and own:
                 moved.add(claim, known)
+            elif known is None:
+                elsewhere = any(message == claim.message_id for _, message in about)
+                facts += self._foreign.told(claim, tx.now, ours_elsewhere=elsewhere)
         await record(self._database, tx, *facts)
         await moved.write(tx)
         counted: set[tuple[str, str]] = set()

@@ -6,8 +6,22 @@ import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
 
+from .thresholds import (
+    AcceptedSettings,
+    CanaryMissingSettings,
+    FailoverSettings,
+    FanoutSettings,
+    HoneyMailSettings,
+    MisplacedSettings,
+    TakeoverSettings,
+    UndeliveredSettings,
+    UnknownMessageSettings,
+    VolumeMismatchSettings,
+)
+
 NEVER: Instant = 2**62  #: later than any instant; nothing is due
 MOST_EVENTS = 8  #: event ids that a signal carries
+OWN_MAILBOX = "own"  #: the mailboxes at our own listener, where facts name a mailbox
 
 
 class Hypothesis(enum.StrEnum):
@@ -270,6 +284,24 @@ class CorrelationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     backing: float = 0.75
 
 
+class CanaryMailbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A mailbox that others keep, whose mail is forwarded to us: how mail arrives there.
+
+    Attributes:
+        address: to which canaries are sent as well.
+        arrives_as: an address at the canaries' domain to which that mailbox forwards.
+        name: under which it is told; empty for who keeps it, by ``mail.families``.
+        interval: seconds between two canaries of one provider; public mailboxes take few.
+        allow: hosts that its forwarding writes into a mail.
+    """
+
+    address: str
+    arrives_as: str
+    name: str = ""
+    interval: float = 900.0
+    allow: tuple[str, ...] = ()
+
+
 class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Mail of our own through every provider, to mailboxes of our own.
 
@@ -281,6 +313,7 @@ class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         allow: hosts that may stand in our mail besides our own and what the providers add; one
             that begins with a dot stands for every host below it.
         stream: in which they go, so that they look like its mail.
+        mailbox: further mailboxes, at those who keep many of ours.
     """
 
     domain: str
@@ -289,6 +322,7 @@ class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     interval: float = 5.0
     allow: tuple[str, ...] = ()
     stream: str = "alert"
+    mailbox: tuple[CanaryMailbox, ...] = ()
 
 
 class HoneyAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -308,6 +342,16 @@ class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reset_surge: SurgeSettings = SurgeSettings()
     denial: DenialSettings = DenialSettings()
     honey_account: HoneySettings = HoneySettings()
+    canary_missing: CanaryMissingSettings = CanaryMissingSettings()
+    unknown_message: UnknownMessageSettings = UnknownMessageSettings()
+    volume_mismatch: VolumeMismatchSettings = VolumeMismatchSettings()
+    accepted_not_delivered: AcceptedSettings = AcceptedSettings()
+    failover: FailoverSettings = FailoverSettings()
+    reset_fanout: FanoutSettings = FanoutSettings()
+    redeemed_undelivered: UndeliveredSettings = UndeliveredSettings()
+    misplaced_redemption: MisplacedSettings = MisplacedSettings()
+    takeover_pattern: TakeoverSettings = TakeoverSettings()
+    honey_hit: HoneyMailSettings = HoneyMailSettings()
     correlation: CorrelationSettings = CorrelationSettings()
 
 
