@@ -8,8 +8,10 @@ a log, live or replayed; ``runner`` is the thin shell that reads the log, keeps 
 beside its place, and records what they raise.
 
 Owns: ``canaries``; the detectors' state lies in their checkpoint of the event log.
-Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived``.
-Hears: attempts, delivery claims, recoveries, canaries (``mail``, ``recovery``, ``watch``).
+Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived``, ``VolumeTold``,
+``HoneyMailArrived``.
+Hears: attempts, delivery claims, mail that was never ours, failovers, recoveries, sign-ins, changes
+of accounts, canaries, signals (``mail``, ``recovery``, ``accounts``, ``watch``).
 Security: reads hostile input: mail that came to a canary's address, and claims that outsiders can
 forge, so each signal says who could have staged it; staged evidence alone never makes a provider
 compromised in our eyes and never allows an automatic cut. State is bounded under floods of made-up

@@ -285,7 +285,8 @@ class Canaries:
             host
             for one in self._settings.mailbox
             if one.name == mailbox
-            for host in (addresses.domain(one.address), *one.allow)
+            # A name with a dot in it reads like a host.
+            for host in (*one.address.lower().rsplit("@", 1), *one.allow)
         )
 
     def _own(self) -> frozenset[str]:

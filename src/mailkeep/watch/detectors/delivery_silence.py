@@ -27,6 +27,7 @@ the limit, is down at 0 (fifty in time), all that was said is void. Reports alon
 no claim clears a provider.
 A report that came late counts for the time at which it would have been in time (``mail.lateness``).
 False alarms: bursts of mail to slow domains; our webhook door closed (all providers at once).
+Delay: the limit over the rate (14.8 seconds at one a second); by canaries every 5 seconds, 15.
 Evasion: dropping a small part (a tenth or less); confirming what was dropped, which canaries see
 unless they are spared.
 Who could forge it: a forged or lying report hides a silence from the first method until a canary is

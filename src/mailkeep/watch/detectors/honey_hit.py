@@ -76,11 +76,14 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         return msgspec.structs.replace(state, hits=hits), []
     if len(hits) >= MOST:
         del hits[next(iter(hits))]
+    known = {one.provider for one in hits.values() if not one.guessed}
     hits[fact.honey] = Hit(fact.provider, now, guessed, recorded.id)
     state = msgspec.structs.replace(state, hits=hits)
     sure = {one.provider for one in hits.values() if not one.guessed}
     if len(sure) > 1:
-        signals = [_signal(provider, hits, SEVERAL, now) for provider in sorted(sure)]
+        # What was said of the first alone is taken down when the second comes.
+        named = sorted(sure) if len(known) < 2 else [fact.provider]
+        signals = [_signal(provider, hits, SEVERAL, now) for provider in named]
         return state, [*signals, _leaked(hits, len(sure), now)]
     mine = [one for one in hits.values() if one.provider == fact.provider and not one.guessed]
     weight = (GUESSED, ONE, TWO)[min(2, len(mine))]
