@@ -34,8 +34,10 @@ async def production(home: Path, host: str, port: int, *, as_json: bool = False)
     """Run on the settings in ``<home>/mailkeep.toml`` until stopped."""
     logs.configure("info", people=False)
     settings = app_settings.load(home / "mailkeep.toml")
-    port = _claim(port, "--port", host)
-    async with Application(settings, home) as running:
+    async with contextlib.AsyncExitStack() as stack:
+        claimed = stack.enter_context(_claim(port, "--port", host))
+        running = await stack.enter_async_context(Application(settings, home))
+        port = _port(claimed)
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         ports = [] if running.submission is None else list(running.submission.ports)
         words = f"Mailkeep listens on {url}"
@@ -44,7 +46,7 @@ async def production(home: Path, host: str, port: int, *, as_json: bool = False)
         result({"ready": True, "url": url, "smtp": ports}, words, as_json=as_json)
         checking = asyncio.create_task(doctor.at_start(home, settings), name="doctor")
         try:
-            await _serve(running, host, port)
+            await _serve(running, claimed)
         finally:
             checking.cancel()
             await asyncio.gather(checking, return_exceptions=True)
@@ -55,10 +57,12 @@ async def development(
 ) -> None:
     """Run on embedded defaults with two stand-in providers and the mailbox, on loopback."""
     logs.configure("warning", people=True)
-    port = _claim(port, "--port")
-    smtp_port = _claim(smtp_port, "--smtp-port")
-    url = f"http://localhost:{port}"
     async with contextlib.AsyncExitStack() as stack:
+        claimed = stack.enter_context(_claim(port, "--port"))
+        # Held until the submission listens there itself: nobody else is given it meanwhile.
+        claimed_smtp = stack.enter_context(_claim(smtp_port, "--smtp-port"))
+        port, smtp_port = _port(claimed), _port(claimed_smtp)
+        url = f"http://localhost:{port}"
         catcher = _Catcher()
         largest = Limits(size=SubmissionSettings().size)
         listener = await receiving.listen("127.0.0.1", 0, catcher.deliver, largest)
@@ -98,7 +102,7 @@ async def development(
         else:
             dev.greet(out, url, smtp_port, key, home, standins)
         hosts = (f"localhost:{port}", f"127.0.0.1:{port}")
-        await _serve(running, "127.0.0.1", port, hosts)
+        await _serve(running, claimed, hosts)
 
 
 class _Catcher:
@@ -112,11 +116,9 @@ class _Catcher:
             await self.running.receive(recipients, raw)
 
 
-async def _serve(running: Application, host: str, port: int, hosts: tuple[str, ...] = ()) -> None:
+async def _serve(running: Application, claimed: socket.socket, hosts: tuple[str, ...] = ()) -> None:
     config = uvicorn.Config(
         server.create(running, hosts),
-        host=host,
-        port=port,
         log_level="warning",
         log_config=None,  # ours: see app/logs.py
         access_log=False,
@@ -131,7 +133,7 @@ async def _serve(running: Application, host: str, port: int, hosts: tuple[str, .
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG)
-    await _Server(config, running).serve()
+    await _Server(config, running).serve([claimed])
 
 
 class _Server(uvicorn.Server):
@@ -150,15 +152,26 @@ async def _stop(listener: door.Listener) -> None:
     listener.close()
 
 
-def _claim(port: int, option: str, host: str = "127.0.0.1") -> int:
-    """The port, or a free one for 0. Raises ``BadSettings`` when it is taken."""
+def _claim(port: int, option: str, host: str = "127.0.0.1") -> socket.socket:
+    """A socket bound to the port, or to a free one for 0, not listening yet.
+
+    Raises:
+        BadSettings: it is taken.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise BadSettings(
-                f"cannot listen on port {port} ({error.strerror}); say another with {option}"
-            ) from error
-        return int(probe.getsockname()[1])
+    claimed = socket.socket(family)
+    claimed.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family is socket.AF_INET6:
+        claimed.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    try:
+        claimed.bind((host, port))
+    except OSError as error:
+        claimed.close()
+        raise BadSettings(
+            f"cannot listen on port {port} ({error.strerror}); say another with {option}"
+        ) from error
+    return claimed
+
+
+def _port(claimed: socket.socket) -> int:
+    return int(claimed.getsockname()[1])

@@ -25,19 +25,9 @@ class MailkeepThief(Thief):
 
     async def use(self, loot: Loot) -> bool:
         """See `Thief.use`: links first, since a code counts beside its link only."""
-        for path, secret in reversed(loot.links):
-            if path in self.proofs:
-                await self._give({"long": secret})
-        for code in reversed(loot.codes):
-            await self._give({"code": code})
-        state = await self._state()
+        state, self.how = await show(self.browser, loot, self.proofs, self.how)
         if state == "none":
             return False
-        self.how = {
-            "link": "had the link; the code went another way",
-            "code": "had the code; the link went another way",
-            "held": "gave both proofs and was held",
-        }.get(state, "had both proofs")
         form = {"password": self.password}
         relayed = await self.relayed("/recover/factor/ask", "factor") if state == "both" else {}
         form |= relayed
@@ -70,9 +60,25 @@ class MailkeepThief(Thief):
         """See `Thief.held`."""
         return bool(_HELD.search((await self.browser.get("/recover/proof")).text))
 
-    async def _give(self, form: dict[str, str]) -> None:
-        await self.browser.post("/recover/proof", form)
 
-    async def _state(self) -> str:
-        found = _STATE.search((await self.browser.get("/recover/proof")).text)
-        return found[1] if found else "none"
+async def show(browser: Browser, loot: Loot, proofs: frozenset[str], how: str) -> tuple[str, str]:
+    """Show Mailkeep all that may be a proof; how far that led, as its page and in words.
+
+    Args:
+        proofs: pages whose links prove something.
+        how: the words for nothing new.
+    """
+    for path, secret in reversed(loot.links):
+        if path in proofs:
+            await browser.post("/recover/proof", {"long": secret})
+    for code in reversed(loot.codes):
+        await browser.post("/recover/proof", {"code": code})
+    found = _STATE.search((await browser.get("/recover/proof")).text)
+    state = found[1] if found else "none"
+    words = {
+        "none": how,
+        "link": "had the link; the code went another way",
+        "code": "had the code; the link went another way",
+        "held": "gave both proofs and was held",
+    }
+    return state, words.get(state, "had both proofs")

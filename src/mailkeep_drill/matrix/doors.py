@@ -8,12 +8,14 @@ import aiohttp
 
 from mailkeep_drill.browser import Browser
 from mailkeep_drill.systems.base import System
+from mailkeep_drill.systems.delegated import Delegated
 from mailkeep_drill.systems.mailkeep import Mailkeep
 
 from .thief import Thief
 from .victims import Victim
 from .words import Can
 
+_USERS = 20  #: names of users that are tried: a site counts them up from 1
 _ENOUGH = 150  #: stored texts that are tried as cookies, links and codes
 _TOKEN = re.compile(r"[0-9A-Za-z_.:$/+=-]{16,200}")
 
@@ -32,6 +34,10 @@ async def work(
         await _send(system, victim)
     if isinstance(system, Mailkeep):
         await _keys(can, system, victim, thief)
+    elif isinstance(system, Delegated) and Can.API_KEY in can:
+        await _register(system, thief)
+    elif isinstance(system, Delegated) and Can.OPERATOR in can:
+        await _operate(system.mailkeep)
     return await _try_dump(home, victim, thief) if Can.DATABASE in can else ""
 
 
@@ -41,6 +47,20 @@ async def _keys(can: frozenset[Can], system: Mailkeep, victim: Victim, thief: Th
     if Can.OPERATOR in can:
         await _ask_api(system, victim, thief, ("send", "read", "operate"))
         await _operate(system)
+
+
+async def _register(system: Delegated, thief: Thief) -> None:
+    """Put an address of theirs in the place of the owner's: the key may, and it is held."""
+    headers = {"Authorization": f"Bearer {system.key_of_application}"}
+    body = {"addresses": [thief.mailbox], "factor": "none"}
+    async with aiohttp.ClientSession(headers=headers) as http:
+        for subject in range(1, _USERS + 1):
+            url = f"{system.mailkeep.url}/v1/subjects/{subject}"
+            async with http.get(url) as reply:
+                theirs = reply.status == 200 and thief.victim.address in await reply.text()
+            if theirs:
+                async with http.put(url, json=body) as reply:
+                    thief.planted = reply.status < 300
 
 
 async def _forge(system: System, victim: Victim) -> None:

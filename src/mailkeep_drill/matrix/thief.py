@@ -22,6 +22,8 @@ class Thief(ABC):
     """One attacker at work on one account. A system's subclass knows its pages.
 
     Attributes:
+        mails_lead_to: the site that links in security mails lead to.
+        planted: an address of the attacker's own may have come to stand for the owner's.
         proofs: pages whose links prove something, and are used rather than pressed.
         settings: pages that change an account.
         how: the last step that counted, in words.
@@ -54,8 +56,10 @@ class Thief(ABC):
         self.url, self.source = url, source
         self.password = password
         self.outlast = outlast
+        self.mails_lead_to = url
         self.how = "nothing of theirs opened anything"
         self.mailbox = f"thief-{victim.customer.person.number}@elsewhere.example"
+        self.planted = False
         self._pressed: set[str] = set()
 
     async def attack(self) -> bool:
@@ -67,7 +71,7 @@ class Thief(ABC):
         if Can.SESSION in self.can and await self._dig_in():
             return True
         for turn in range(TURNS):
-            await self.ask(address)
+            await self.ask(self.mailbox if self.planted and turn else address)
             if await self._work(READING):
                 return True
             if turn == 0 and await self._outlasted():
@@ -95,7 +99,7 @@ class Thief(ABC):
         loop = asyncio.get_running_loop()
         until, known = loop.time() + seconds, -1
         while loop.time() < until:
-            loot = await self.eyes.look(*self.victim.addresses)
+            loot = await self._seen()
             if len(loot) > known:
                 known = len(loot)
                 if await self.use(loot) and await self.enter(self.victim.address, self.password):
@@ -104,12 +108,18 @@ class Thief(ABC):
             await asyncio.sleep(_PAUSE)
         return False
 
+    async def _seen(self) -> Loot:
+        loot = await self.eyes.look(*self.victim.addresses)
+        if self.planted:
+            loot.merge(await self.eyes.own(self.mailbox))
+        return loot
+
     async def _outlasted(self) -> bool:
         """Wait as long as anything is held, and use what there is once more."""
         if not await self.held():
             return False
         await asyncio.sleep(self.outlast)
-        loot = await self.eyes.look(*self.victim.addresses)
+        loot = await self._seen()
         return await self.use(loot) and await self.enter(self.victim.address, self.password)
 
     async def _dig_in(self) -> bool:
@@ -156,7 +166,7 @@ class Thief(ABC):
             if secret in self._pressed or path in self.proofs:
                 continue
             self._pressed.add(secret)
-            browser = Browser(self.url, self.source)
+            browser = Browser(self.mails_lead_to, self.source)
             for form in forms((await browser.get(path)).text):
                 if form.method == "post":
                     await browser.post(form.action or path, form.filled("", "", text=secret))

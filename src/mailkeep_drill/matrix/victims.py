@@ -19,8 +19,10 @@ _NAMES = {
     Kind.PASSKEY: "pia",
     Kind.SAVED: "sam",
     Kind.TWO: "ida",
+    Kind.KEPT: "ken",
+    Kind.KEPT_TOTP: "kim",
 }
-_APP = frozenset({Kind.TOTP, Kind.SAVED})
+_APP = frozenset({Kind.TOTP, Kind.SAVED, Kind.KEPT_TOTP})
 _CONFIRMATION = re.compile(r"^Code: (\S{9})\s*$", re.MULTILINE)
 _SAVED = re.compile(r"<code>([0-9A-Z]{4}(?:-[0-9A-Z]{4}){3})</code>")
 _SETTLED = 4.0  #: seconds; longer than a change of addresses is held here

@@ -54,7 +54,12 @@ class Kind(enum.StrEnum):
     PASSKEY = "passkey"
     SAVED = "saved codes, the phone gone"
     TWO = "password, two addresses"
+    KEPT = "kept by the application, password only"
+    KEPT_TOTP = "kept by the application, its app"
 
+
+#: Kinds whose table is the application's own.
+DELEGATED = frozenset({Kind.KEPT, Kind.KEPT_TOTP})
 
 #: Kinds that a stock allauth site has as it comes.
 STOCK_KINDS = [Kind.NONE, Kind.TOTP]

@@ -11,16 +11,18 @@ from mailkeep_drill.cast import passwords, thief_sources
 from mailkeep_drill.mailboxes import Mailboxes
 from mailkeep_drill.processes import Child, free_port
 from mailkeep_drill.systems.base import Failed, System
+from mailkeep_drill.systems.delegated import Delegated
 from mailkeep_drill.systems.mailkeep import Mailkeep
 from mailkeep_drill.systems.ordinary import Ordinary
 
 from . import doors
+from .at_delegated import DelegatedThief
 from .at_mailkeep import MailkeepThief
 from .at_ordinary import OrdinaryThief
 from .eyes import Eyes
 from .thief import Thief
 from .victims import comes_back, open_account
-from .words import Can, Cell, Kind
+from .words import DELEGATED, Can, Cell, Kind
 
 PATIENCE = 180.0  #: seconds in which an owner must be back: what is stated, and what they take
 RESET = 45.0  #: seconds of one try
@@ -31,6 +33,11 @@ BRIEF = {
     "accounts.class.customer": {"change_hold": 4.0},
 }
 _CANARY = "canary.example"
+_THIEVES: dict[type[System], type[Thief]] = {
+    Ordinary: OrdinaryThief,
+    Mailkeep: MailkeepThief,
+    Delegated: DelegatedThief,
+}
 
 
 async def play(can: frozenset[Can], kinds: list[Kind], seed: int, *, stock: bool) -> list[Cell]:
@@ -51,37 +58,40 @@ async def play(can: frozenset[Can], kinds: list[Kind], seed: int, *, stock: bool
         )
         mailboxes = await stack.enter_async_context(Mailboxes(host.ready["http"]))
         smtp = host.ready["smtp"]
-        system: System
+        first: System
         if stock:
-            system = Ordinary("matrix", "Ordinary set-up", mailboxes, smtp, home)
+            first = Ordinary("matrix", "Ordinary set-up", mailboxes, smtp, home)
         else:
-            system = Mailkeep(
+            first = Mailkeep(
                 "matrix", "Mailkeep", mailboxes, smtp, home, _CANARY, listen, brief=BRIEF
             )
-        stack.push_async_callback(system.stop)
-        await system.start()
+        await _started(stack, first)
+        site = Delegated(first, home) if isinstance(first, Mailkeep) else first
+        if isinstance(site, Delegated) and DELEGATED.intersection(kinds):
+            await _started(stack, site)
         draw, source = passwords(chance), thief_sources()
         victims = [
-            await open_account(system, kind, number, chance, draw())
+            (
+                system := site if kind in DELEGATED else first,
+                await open_account(system, kind, number, chance, draw()),
+            )
             for number, kind in enumerate(kinds)
         ]
-        eyes = Eyes(can, system.providers, mailboxes)
+        eyes = Eyes(can, first.providers, mailboxes)
         await eyes.open()
         stack.push_async_callback(eyes.close)
         if Can.DROPS_A in can:
-            await system.providers["A"].fault(accept_and_drop=True)
-        at = OrdinaryThief if stock else MailkeepThief
-        return await asyncio.gather(
-            *(
-                _cell(
-                    system,
-                    home,
-                    at(can, eyes, victim, system.url, source(), draw(), OUTLAST),
-                    draw(),
-                )
-                for victim in victims
-            )
-        )
+            await first.providers["A"].fault(accept_and_drop=True)
+        cells = []
+        for system, victim in victims:
+            thief = _THIEVES[type(system)](can, eyes, victim, system.url, source(), draw(), OUTLAST)
+            cells.append(_cell(system, home, thief, draw()))
+        return await asyncio.gather(*cells)
+
+
+async def _started(stack: AsyncExitStack, system: System) -> None:
+    stack.push_async_callback(system.stop)
+    await system.start()
 
 
 async def _cell(system: System, home: Path, thief: Thief, password: str) -> Cell:

@@ -17,6 +17,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from mailkeep_drill.standins.loopback import web_address
 
 _PACKAGES = ("django", "django-allauth", "django-anymail")
+_CONNECTOR = Path(__file__).parents[3] / "connectors" / "django" / "src"
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -42,8 +43,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m mailkeep_drill.site")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--home", type=Path, required=True, help="directory for the database")
-    parser.add_argument("--api", type=web_address, required=True, help="Mandrill's, on loopback")
-    parser.add_argument("--key", required=True, help="Mandrill's API key")
+    parser.add_argument("--api", type=web_address, help="Mandrill's, on loopback")
+    parser.add_argument("--key", required=True, help="API key of who carries its mail")
+    parser.add_argument("--issuer", type=web_address, help="a Mailkeep that recovers its accounts")
+    parser.add_argument("--client", default="", help="client id, secret and API key there")
     parser.add_argument("--token", required=True, help="opens /drill/send")
     parser.add_argument("--exit-with-stdin", action="store_true")
     args = parser.parse_args()
@@ -53,9 +56,24 @@ def main() -> None:
         "DRILL_SECRET": secrets.token_urlsafe(48),
         "DRILL_TOKEN": args.token,
         "DRILL_KEY": args.key,
-        "DRILL_API": f"{args.api.rstrip('/')}/",
     }
+    if args.issuer:
+        _connect(args.issuer, args.client)
+    elif args.api:
+        os.environ["DRILL_API"] = f"{args.api.rstrip('/')}/"
+    else:
+        parser.error("say --api or --issuer: its mail must leave by somebody")
     _serve(args.port, exit_with_stdin=args.exit_with_stdin)
+
+
+def _connect(issuer: str, client: str) -> None:
+    """Accounts of this site are recovered by a Mailkeep, with the connector of the repository."""
+    if not _CONNECTOR.is_dir():
+        raise SystemExit(f"the connector is not there: {_CONNECTOR}")
+    sys.path.insert(0, str(_CONNECTOR))
+    names = ("DRILL_CLIENT", "DRILL_CLIENT_SECRET", "DRILL_RECOVER_KEY")
+    os.environ |= dict(zip(names, client.split(","), strict=True))
+    os.environ["DRILL_ISSUER"] = issuer
 
 
 def _serve(port: int, *, exit_with_stdin: bool) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 HOME = Path(os.environ["DRILL_HOME"])
 SECRET_KEY = os.environ["DRILL_SECRET"]
 DRILL_TOKEN = os.environ["DRILL_TOKEN"]
+DRILL_KEY = os.environ["DRILL_KEY"]
+CONNECTED = "DRILL_ISSUER" in os.environ
 
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
@@ -84,9 +86,20 @@ LOGIN_REDIRECT_URL = "/"
 EMAIL_BACKEND = "anymail.backends.mandrill.EmailBackend"
 DEFAULT_FROM_EMAIL = "Example Shop <no-reply@shop.example>"
 ANYMAIL = {
-    "MANDRILL_API_KEY": os.environ["DRILL_KEY"],
-    "MANDRILL_API_URL": os.environ["DRILL_API"],
+    "MANDRILL_API_KEY": DRILL_KEY,
+    "MANDRILL_API_URL": os.environ.get("DRILL_API", ""),
 }
+if CONNECTED:
+    INSTALLED_APPS += ["mailkeep_django"]
+    EMAIL_BACKEND = "mailkeep_drill.site.mail.Backend"
+    MAILKEEP = {
+        "ISSUER": os.environ["DRILL_ISSUER"],
+        "CLIENT_ID": os.environ["DRILL_CLIENT"],
+        "CLIENT_SECRET": os.environ["DRILL_CLIENT_SECRET"],
+        "API_KEY": os.environ["DRILL_RECOVER_KEY"],
+        "ADDRESSES": "mailkeep_django.allauth.addresses",
+        "FACTORS": "mailkeep_django.allauth.Factors",
+    }
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

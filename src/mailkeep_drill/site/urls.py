@@ -42,5 +42,6 @@ urlpatterns = [
     path("", home),
     path("healthz", alive),
     path("drill/send", csrf_exempt(send)),
+    *([path("accounts/", include("mailkeep_django.allauth.urls"))] if settings.CONNECTED else []),
     path("accounts/", include("allauth.urls")),
 ]

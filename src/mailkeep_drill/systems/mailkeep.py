@@ -1,6 +1,7 @@
 """Mailkeep in production mode: the command as anybody starts it, three providers, its own pages."""
 
 import asyncio
+import json
 import re
 import sys
 from collections.abc import Awaitable, Callable
@@ -70,7 +71,8 @@ class Mailkeep(System):
         port = free_port()
         self.url = f"http://localhost:{port}"
         for letter, kind in KINDS.items():
-            hook = "" if kind == "smtp" else f"http://127.0.0.1:{port}/hooks/{letter.lower()}"
+            # As its public URL has it: that is what Mandrill signs.
+            hook = "" if kind == "smtp" else f"{self.url}/hooks/{letter.lower()}"
             log = self._home / f"{letter.lower()}.log"
             self.providers[letter] = await self._stack.enter_async_context(
                 Provider(letter, kind, self._deliver, log, hook)
@@ -103,6 +105,15 @@ class Mailkeep(System):
         """A new API key."""
         options = [*(f"--scope={scope}" for scope in scopes), f"--home={self._home / 'home'}"]
         return (await output([self._command, "keys", "create", "drill", *options])).strip()
+
+    async def new_application(self, name: str, url: str) -> tuple[str, str, str]:
+        """Register a site whose accounts are recovered here: client id, secret, API key."""
+        at, back = f"--home={self._home / 'home'}", f"{url}/accounts/mailkeep/back/"
+        options = [f"--redirect={back}", f"--start={url}/accounts/mailkeep/start/", "--json", at]
+        made = json.loads(await output([self._command, "applications", "add", name, *options]))
+        options = ["--scope=recover", f"--application={name}", at]
+        key = await output([self._command, "keys", "create", name.lower(), *options])
+        return made["client_id"], made["client_secret"], key.strip()
 
     def bait(self) -> list[str]:
         """The honey accounts' addresses."""
@@ -196,13 +207,32 @@ class Mailkeep(System):
         """
         address, browser = customer.address, self.window(customer)
         seen = await self.mailboxes.last(address)
+        until = asyncio.get_running_loop().time() + patience
         await browser.get("/recover")
         if (await browser.post("/recover", {"address": address})).status != 303:
             return False
+        if not await self.prove(browser, address, seen, until):
+            return False
+        form = {"password": password}
+        if guard is not None:
+            form |= await guard(browser, "/recover/factor/ask", "factor")
+        elif customer.authenticator is not None:
+            form["factor"] = await customer.authenticator.code()
+        if (await browser.post("/recover/finish", form)).status != 303:
+            return False
+        customer.password = password
+        return True
+
+    async def prove(self, browser: Browser, address: str, seen: int, until: float) -> bool:
+        """Show both proofs as they come, and wait where it is held.
+
+        Args:
+            seen: the last mail that was there before they were asked for.
+            until: the loop's time at which patience ends.
+        """
         # A fallen route may void a mail that came, and send another: what comes is tried.
         given: set[int] = set()
         loop = asyncio.get_running_loop()
-        until = loop.time() + patience
         while loop.time() < until:
             letter = await self.mailboxes.find(
                 address,
@@ -221,14 +251,6 @@ class Mailkeep(System):
         else:
             return False
         await self._held(browser, until)
-        form = {"password": password}
-        if guard is not None:
-            form |= await guard(browser, "/recover/factor/ask", "factor")
-        elif customer.authenticator is not None:
-            form["factor"] = await customer.authenticator.code()
-        if (await browser.post("/recover/finish", form)).status != 303:
-            return False
-        customer.password = password
         return True
 
     async def _held(self, browser: Browser, until: float) -> None:

@@ -164,7 +164,7 @@ async def test_no_route_but_its_own_carries_mail_to_a_honey_address(
 async def test_what_was_on_its_way_when_a_provider_was_left_is_sent_again(
     database: Database, accept: Accept, clock: ManualClock, leave: str
 ) -> None:
-    messages = [await accept(new(to=f"user{number}@example.net")) for number in range(8)]
+    messages = [await accept(new(to=f"user{number}@example.net")) for number in range(24)]
     jobs = [job for job in await _claim(database) if job.provider == "one"]
     assert jobs
     clock.advance(1)

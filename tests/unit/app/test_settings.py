@@ -81,7 +81,7 @@ def test_what_is_watched_comes_in_canonical_form(tmp_path: Path) -> None:
     settings = parse(WATCHED | {"watch": {"half_proof": {"early": 30}}})
     assert settings.canary is not None
     assert settings.canary.domain == "post.example.org"
-    kept = load(_mailbox()).canary
+    kept = parse(_mailbox()).canary
     assert kept is not None
     assert [(one.name, one.arrives_as) for one in kept.mailbox] == [("gmail", "g@post.example.org")]
     assert watching.reserved(settings) == {"iris@example.org": "a"}

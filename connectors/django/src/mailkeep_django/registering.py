@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
@@ -21,6 +22,12 @@ def listen() -> None:
     users: Any = get_user_model()
     post_save.connect(on_saved, sender=users, dispatch_uid="mailkeep_saved")
     post_delete.connect(on_deleted, sender=users, dispatch_uid="mailkeep_deleted")
+    # allauth keeps addresses and factors in rows of their own.
+    for label, model in (("account", "EmailAddress"), ("mfa", "Authenticator")):
+        if apps.is_installed(f"allauth.{label}"):
+            theirs: Any = apps.get_model(label, model)
+            post_save.connect(on_changed, sender=theirs, dispatch_uid=f"mailkeep_{label}_saved")
+            post_delete.connect(on_changed, sender=theirs, dispatch_uid=f"mailkeep_{label}_gone")
 
 
 def described(user: Any) -> dict[str, Any] | None:
@@ -41,6 +48,19 @@ def on_saved(
     if update_fields is not None and set(update_fields) <= {"last_login", "password"}:
         return
     transaction.on_commit(lambda: register_one(instance))
+
+
+def on_changed(
+    instance: Any, update_fields: Iterable[str] | None = None, raw: bool = False, **_: Any
+) -> None:
+    """An address or a factor of a user was added, confirmed or removed."""
+    if raw or not conf.get("REGISTER") or set(update_fields or ()) == {"last_used_at"}:
+        return
+    users: Any = get_user_model()
+    # A user who is being deleted takes their rows along; that they are is told by their own.
+    user = users._default_manager.filter(pk=instance.user_id).first()
+    if user is not None:
+        transaction.on_commit(lambda: register_one(user))
 
 
 def on_deleted(instance: Any, **_: Any) -> None:
