@@ -131,6 +131,7 @@ class Application:
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()
+        self.honey = watching.honey_mail(settings, self.database, self.keys)
         self._listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
@@ -299,7 +300,7 @@ class Application:
 
     async def receive(self, recipients: list[str], raw: bytes) -> None:
         """Take a received mail in: canaries to the canaries, bounces to the messages that they came
-        back for; in development, all other mail to the mailbox."""
+        back for; honey addresses are watched; in development, all other mail to the mailbox."""
         canaries = self.canaries
         others = [one for one in recipients if canaries is None or not canaries.ours(one)]
         if canaries is not None and len(others) < len(recipients):
@@ -308,6 +309,8 @@ class Application:
         if returned:
             await self.returns.receive(returned, raw)
             others = [one for one in others if one not in returned]
+        if self.honey is not None and others:
+            await self.honey.receive(others, raw)
         if self.dev and others:
             async with self.database.write() as tx:
                 for recipient in others:

@@ -14,7 +14,9 @@ from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
 from mailkeep.mail import families
 from mailkeep.mail.types import StreamSettings
+from mailkeep.store.database import Database
 from mailkeep.trust import register
+from mailkeep.watch.honey import HoneyMail
 from mailkeep.watch.types import (
     OWN_MAILBOX,
     CanaryMailbox,
@@ -89,6 +91,13 @@ def detectors(settings: Watched, keys: KeyRing) -> WatchSettings:
     honey = settings.watch.honey_account
     named = msgspec.structs.replace(honey, accounts=(*honey.accounts, *accounts))
     return msgspec.structs.replace(settings.watch, honey_account=named)
+
+
+def honey_mail(settings: Watched, database: Database, keys: KeyRing) -> HoneyMail | None:
+    """Who takes note of mail to honey addresses, where there are any."""
+    if settings.canary is None or not settings.honey:
+        return None
+    return HoneyMail(database, keys, settings.honey, [addresses.domain(settings.canary.sender)])
 
 
 def address(listen: str, table: str = "canary") -> tuple[str, int]:
