@@ -39,9 +39,10 @@ from mailkeep.store.shared import SharedCommit
 from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.canaries import Canaries
+from mailkeep.watch.collectors.volume import Volume
 from mailkeep.watch.runner import Watch
 
-from . import defence, retention, watching
+from . import defence, limits, retention, watching
 from .alone import Alone
 from .doubts import Doubts
 from .loops import PAUSE_SECONDS
@@ -234,6 +235,8 @@ class Application:
         if self.signals is not None:
             pushing = self.signals.pushing
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
+        volume = Volume(self.database, self.providers, limits.carry)
+        loops["collect"] = watching.collect(self.database, [volume])
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
         tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}

@@ -3,7 +3,10 @@
 ``[canary]``, ``[[honey]]`` and ``[watch.…]`` of ``mailkeep.toml``.
 """
 
-from collections.abc import Mapping
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from functools import partial
 from math import isfinite
 from typing import Protocol
 
@@ -12,10 +15,12 @@ import msgspec
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
+from mailkeep.events.log import record
 from mailkeep.mail import families
 from mailkeep.mail.types import StreamSettings
 from mailkeep.store.database import Database
 from mailkeep.trust import register
+from mailkeep.watch.collectors import Collector
 from mailkeep.watch.honey import HoneyMail
 from mailkeep.watch.types import (
     OWN_MAILBOX,
@@ -25,6 +30,8 @@ from mailkeep.watch.types import (
     HoneyAddress,
     WatchSettings,
 )
+
+from . import loops
 
 
 class Watched(Protocol):
@@ -98,6 +105,25 @@ def honey_mail(settings: Watched, database: Database, keys: KeyRing) -> HoneyMai
     if settings.canary is None or not settings.honey:
         return None
     return HoneyMail(database, keys, settings.honey, [addresses.domain(settings.canary.sender)])
+
+
+async def collect(database: Database, collectors: Sequence[Collector]) -> None:
+    """Ask each collector for ever, at its own pace, and record what it says."""
+
+    async def ask(one: Collector) -> None:
+        facts = await one.collect()
+        if facts:
+            async with database.write() as tx:
+                await record(database, tx, *facts)
+
+    async def run(one: Collector) -> None:
+        # Not all processes that start at once ask at once, and none at its start.
+        await asyncio.sleep(random.SystemRandom().uniform(0.1, 1.0) * one.seconds)
+        await loops.keep(f"collect {one.name}", partial(ask, one), one.seconds)
+
+    async with asyncio.TaskGroup() as group:
+        for one in collectors:
+            group.create_task(run(one))
 
 
 def address(listen: str, table: str = "canary") -> tuple[str, int]:

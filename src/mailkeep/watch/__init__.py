@@ -1,6 +1,8 @@
 """Watch: reads the log of facts and says what may be going on, with its reasons.
 
 ``canaries`` sends mail of our own through every provider and knows it again when it arrives;
+``honey`` takes note of mail at addresses that one provider alone was given; ``collectors/`` ask
+providers for their own totals, slowly; ``rates`` (pure) is what detectors count with.
 ``parts`` (pure) takes a mail apart strictly, ``reading`` (pure) says which hosts it names.
 ``detectors/`` are pure: a state, a fact or a second of time in, signals out. ``correlation`` is
 pure too: signals in, opinions out, each explained term by term. ``engine`` runs all detectors over
@@ -12,8 +14,9 @@ Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived`
 ``HoneyMailArrived``.
 Hears: attempts, delivery claims, mail that was never ours, failovers, recoveries, sign-ins, changes
 of accounts, canaries, signals (``mail``, ``recovery``, ``accounts``, ``watch``).
-Security: reads hostile input: mail that came to a canary's address, and claims that outsiders can
-forge, so each signal says who could have staged it; staged evidence alone never makes a provider
-compromised in our eyes and never allows an automatic cut. State is bounded under floods of made-up
-names. Holds no sending keys: canaries leave by the outbox, as any mail does.
+Security: reads hostile input: mail that came to a canary's or a honey address, what providers answer
+to collectors, and claims that outsiders can forge, so each signal says who could have staged it;
+staged evidence alone never makes a provider compromised in our eyes and never allows an automatic
+cut. State is bounded under floods of made-up names. Canaries leave by the outbox, as any mail does;
+only ``collectors/`` are handed providers' keys, to ask and never to send.
 """
