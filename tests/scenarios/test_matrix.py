@@ -27,14 +27,17 @@ async def _play(report: Path, *options: str) -> tuple[int, str, str]:
 @pytest.mark.timeout(420)
 async def test_who_reads_at_one_provider_wins_there_and_nothing_here(tmp_path: Path) -> None:
     ours, theirs = await asyncio.gather(
-        _play(tmp_path / "ours.md", "--only=READS_A", "--only=WEBHOOKS", "--kind=NONE"),
+        _play(
+            tmp_path / "ours.md",
+            *("--only=READS_A", "--only=WEBHOOKS", "--kind=NONE", "--kind=KEPT"),
+        ),
         _play(tmp_path / "theirs.md", "--stock", "--only=READS_A", "--kind=NONE"),
     )
     code, report, said = ours
     assert code == 0, said
     assert "lost" not in report
     assert "locked out" not in report.split("An owner counts")[0]
-    assert report.count("owner back after") == 2
+    assert report.count("owner back after") == 4
     assert "**lost**: opened the one link that a reset sends" in theirs[1]
 
 

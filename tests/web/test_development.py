@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import socket
 import sqlite3
 import sys
 from pathlib import Path
@@ -143,6 +144,24 @@ async def test_a_second_process_on_one_home_is_refused(up: Up) -> None:
     _, said = await asyncio.wait_for(process.communicate(), READY_SECONDS)
     assert process.returncode == 2
     assert b"another Mailkeep runs" in said
+
+
+@pytest.mark.parametrize("option", ["--port", "--smtp-port"])
+async def test_a_port_that_somebody_listens_on_is_said(tmp_path: Path, option: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports = {"--port": "0", "--smtp-port": "0", option: str(taken.getsockname()[1])}
+        process = await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).with_name("mailkeep")),
+            *("up", "--dev", "--home", str(tmp_path)),
+            *(word for pair in ports.items() for word in pair),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await asyncio.wait_for(process.communicate(), READY_SECONDS)
+    assert process.returncode == 2
+    assert f"say another with {option}".encode() in said
 
 
 async def test_no_secret_body_is_left_in_the_files(up: Up) -> None:

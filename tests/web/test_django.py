@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pyotp
@@ -250,6 +251,34 @@ async def test_who_is_no_user_any_more_is_forgotten_and_gets_no_password(
     async with Browser(up, site) as grace:
         await grace.send()
         assert (await grace.get(await grace.prove()))[0] == 409
+
+
+@pytest.mark.parametrize("site", ["allauth"], indirect=True)
+async def test_what_allauth_keeps_beside_its_users_is_registered_as_it_changes(
+    up: Up, site: Site
+) -> None:
+    site.join("grace", ADDRESS)
+    key = {"Authorization": f"Bearer {site.environ['SHOP_API_KEY']}"}
+
+    async def registered() -> tuple[int, dict[str, Any]]:
+        async with up.session.get(f"{up.url}/v1/subjects/1", headers=key) as reply:
+            return reply.status, await reply.json()
+
+    assert (await registered())[0] == 404, "nobody has seen the address confirmed"
+    site.manage(
+        "from django.contrib.auth import get_user_model as g\n"
+        "from allauth.account.models import EmailAddress as E\n"
+        "u = g().objects.get()\n"
+        "E.objects.create(user=u, email=u.email, verified=True, primary=True)"
+    )
+    status, user = await registered()
+    assert (status, user["addresses"], user["factor"]) == (200, [ADDRESS], "none")
+    bind(site)
+    _, user = await registered()
+    assert "kept_there" in (user["factor"], (user["held"] or {}).get("factor"))
+    site.manage("from django.contrib.auth import get_user_model as g\ng().objects.get().delete()")
+    _, user = await registered()
+    assert user["held"]["what"] == "erase"
 
 
 @pytest.mark.parametrize("site", ["allauth"], indirect=True)

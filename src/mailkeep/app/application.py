@@ -42,7 +42,7 @@ from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.collectors.volume import Volume
 from mailkeep.watch.runner import Watch
 
-from . import defence, limits, retention, watching
+from . import defence, limits, posture, retention, watching
 from .alone import Alone
 from .doubts import Doubts
 from .loops import PAUSE_SECONDS
@@ -133,6 +133,10 @@ class Application:
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()
         self.honey = watching.honey_mail(settings, self.database, self.keys)
+        self.accounts_read = posture.accounts(settings, environ)
+        self.posture = posture.collector(
+            settings, self.database, self.keys, self.clock, self.accounts_read
+        )
         self._listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
@@ -239,6 +243,8 @@ class Application:
         loops["collect"] = watching.collect(self.database, [volume])
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
+        if self.posture is not None:
+            loops["posture"] = keep("posture", self.posture.run, PAUSE_SECONDS)
         tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
         self._tasks = list(tasks.values())
         self.telemetry.loops = tasks

@@ -1,4 +1,4 @@
-"""Settings of the detectors that tell finer things than delivery and resets. Times are seconds."""
+"""Settings of detectors; those that came first stand in ``types``. Times are seconds."""
 
 import msgspec
 
@@ -170,3 +170,25 @@ class HoneyMailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     remembers: float = 604_800.0
     strays: int = 3
     repeat_after: float = 3600.0
+
+
+class SurgeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``reset_surge``.
+
+    Attributes:
+        base_per_minute: resets a minute that are expected before anything was learned.
+        base_known_for: minutes for which that guess counts as if it had been watched.
+        memory: seconds over which the base is averaged.
+        factor: the surge that is looked for, as a multiple of the base.
+        between_false_alarms: days.
+        same_address: seconds within which requests for one address count once.
+        repeat_after: seconds after which an ongoing surge is said again.
+    """
+
+    base_per_minute: float = 1.0
+    base_known_for: float = 240.0
+    memory: float = 86_400.0
+    factor: float = 10.0
+    between_false_alarms: float = 30.0
+    same_address: float = 600.0
+    repeat_after: float = 300.0

@@ -13,6 +13,7 @@ from .thresholds import (
     FanoutSettings,
     HoneyMailSettings,
     MisplacedSettings,
+    SurgeSettings,
     TakeoverSettings,
     UndeliveredSettings,
     UnknownMessageSettings,
@@ -195,28 +196,6 @@ class HalfProofSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     memory: float = 604_800.0
 
 
-class SurgeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of ``reset_surge``.
-
-    Attributes:
-        base_per_minute: resets a minute that are expected before anything was learned.
-        base_known_for: minutes for which that guess counts as if it had been watched.
-        memory: seconds over which the base is averaged.
-        factor: the surge that is looked for, as a multiple of the base.
-        between_false_alarms: days.
-        same_address: seconds within which requests for one address count once.
-        repeat_after: seconds after which an ongoing surge is said again.
-    """
-
-    base_per_minute: float = 1.0
-    base_known_for: float = 240.0
-    memory: float = 86_400.0
-    factor: float = 10.0
-    between_false_alarms: float = 30.0
-    same_address: float = 600.0
-    repeat_after: float = 300.0
-
-
 class DenialSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of ``denial``: seconds over which denials of several accounts are counted."""
 
@@ -325,11 +304,59 @@ class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mailbox: tuple[CanaryMailbox, ...] = ()
 
 
+class PostureAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An account at a provider whose set-up is read.
+
+    Attributes:
+        name: the provider's in the settings; or a name of its own, for an account that Mailkeep
+            does not send through.
+        kind, base_url: by default those of the provider of that name.
+        secret, account_secret: where the reading keys are, ``env:NAME`` or ``file:PATH``.
+        options: as the module of the kind documents them.
+    """
+
+    name: str
+    kind: str = ""
+    secret: str | None = None
+    account_secret: str | None = None
+    base_url: str = ""
+    options: dict[str, str] = {}
+
+
+class PostureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How accounts at providers are read.
+
+    Attributes:
+        interval: seconds between two readings of one account; a tenth more or less by chance.
+        gap: least seconds between two requests to one account.
+        patience: readings in a row that must fail before it is said that an account is not seen.
+    """
+
+    interval: float = 60.0
+    gap: float = 0.2
+    patience: int = 3
+    account: tuple[PostureAccount, ...] = ()
+
+
 class HoneyAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An address of an account that nobody uses, which ``provider`` alone is ever given."""
 
     address: str
     provider: str
+
+
+class DriftSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``account_drift``: seconds over which changes of one account are counted
+    together."""
+
+    remembers: float = 86_400.0
+
+
+class ExportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``export_seen``: seconds over which exports of one account are counted
+    together."""
+
+    remembers: float = 86_400.0
 
 
 class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -352,6 +379,8 @@ class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     misplaced_redemption: MisplacedSettings = MisplacedSettings()
     takeover_pattern: TakeoverSettings = TakeoverSettings()
     honey_hit: HoneyMailSettings = HoneyMailSettings()
+    account_drift: DriftSettings = DriftSettings()
+    export_seen: ExportSettings = ExportSettings()
     correlation: CorrelationSettings = CorrelationSettings()
 
 

@@ -13,6 +13,7 @@ from .words import Can
 
 TURNS = 3  #: requests for a reset: the routes of link and code are drawn anew in each
 READING = 5.0  #: seconds that mail is waited for after each
+SWEPT = 65.0  #: seconds: once a minute Mailkeep looks for changes that were held long enough
 _PAUSE = 0.5
 _CODE = "123456"  #: typed where a code is asked for that they do not have
 _ENDS = ("end", "logout", "sign-out")  #: forms that would only throw them out
@@ -118,7 +119,7 @@ class Thief(ABC):
         """Wait as long as anything is held, and use what there is once more."""
         if not await self.held():
             return False
-        await asyncio.sleep(self.outlast)
+        await asyncio.sleep(SWEPT if self.planted else self.outlast)
         loot = await self._seen()
         return await self.use(loot) and await self.enter(self.victim.address, self.password)
 

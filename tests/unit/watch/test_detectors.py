@@ -5,7 +5,7 @@ import random
 
 import msgspec
 import pytest
-from watch_logs import START, attempt, delivered, denied, half, log, request, run
+from watch_logs import START, attempt, delivered, denied, drifted, half, log, request, run
 
 from mailkeep.accounts.events import ChangeHeld, SignedInFact
 from mailkeep.base.clock import SECOND
@@ -28,6 +28,8 @@ from mailkeep.watch.events import (
     CanaryRefused,
     CanarySent,
     HoneyMailArrived,
+    PostureAccepted,
+    PostureBlind,
     VolumeTold,
 )
 from mailkeep.watch.types import (
@@ -363,6 +365,11 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
             (n * 0.01, SignedInFact(name, name, name, name, False, False)),
             (n * 0.01, ChangeHeld(name, name, "address_added", None, 0, False)),
             (n * 0.01, HoneyMailArrived(name, name, (), 0)),
+            (n * 0.01, drifted(name, n)),
+            (n * 0.01, drifted("a", n, "export")),
+            (n * 0.01, drifted(name, n, "export")),
+            (n * 0.01, PostureBlind(name, (name,), "refused", before=True, whole=True)),
+            (n * 0.01, PostureAccepted(f"made_up_{n - 1}", (f"chg_{n - 1}",), name)),
         ]
     return facts
 

@@ -3,7 +3,7 @@
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
-from watch_logs import START, attempt, delivered, denied, half, log, request, run
+from watch_logs import START, attempt, delivered, denied, drifted, half, log, request, run
 
 from mailkeep.accounts.events import ChangeHeld, FactorBound, SignedInFact
 from mailkeep.base.clock import SECOND
@@ -12,7 +12,15 @@ from mailkeep.mail.events import DeliveryReported, FailedOver, ForeignMailReport
 from mailkeep.recovery.events import ProofSent, RecoveryCompleted
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.engine import Engine, replay
-from mailkeep.watch.events import CanaryArrived, CanarySent, HoneyMailArrived, VolumeTold
+from mailkeep.watch.events import (
+    CanaryArrived,
+    CanarySent,
+    HoneyMailArrived,
+    PostureAccepted,
+    PostureBlind,
+    PostureRead,
+    VolumeTold,
+)
 from mailkeep.watch.thresholds import (
     AcceptedSettings,
     CanaryMissingSettings,
@@ -87,6 +95,10 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
     ),
     st.builds(lambda n: FactorBound(f"account_r{n % 3}", "f", "totp", "b", "n"), _small),
     st.builds(lambda p, n: HoneyMailArrived(p, f"h{n}", (), n % 5), _provider, _small),
+    st.builds(drifted, _provider, _small, st.sampled_from(["webhook", "key", "export"])),
+    st.builds(lambda p, n: PostureAccepted(p, (f"chg_{n}",), "uid:0"), _provider, _small),
+    st.builds(lambda p: PostureBlind(p, ("l",), "refused", before=True, whole=True), _provider),
+    st.builds(lambda p: PostureRead(p, ("l",), ("l",), {}), _provider),
 )
 
 

@@ -4,9 +4,11 @@ from mailkeep.watch.detector import Detects
 
 from . import (
     accepted_not_delivered,
+    account_drift,
     canary_missing,
     delivery_silence,
     denial,
+    export_seen,
     failover,
     half_proof,
     honey_account,
@@ -40,4 +42,6 @@ DETECTORS: tuple[Detects, ...] = (
     misplaced_redemption.DETECTOR,  # a recovery that does not fit the account's history
     takeover_pattern.DETECTOR,  # an account is changed in many ways soon after it was entered
     honey_hit.DETECTOR,  # mail of others to an address that one provider alone was given
+    account_drift.DETECTOR,  # keys, users, webhooks, senders at a provider are not as they were
+    export_seen.DETECTOR,  # our mail or recipients were exported, or read, at a provider
 )

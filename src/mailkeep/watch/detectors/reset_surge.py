@@ -21,6 +21,7 @@ from mailkeep.base.clock import MINUTE, SECOND, Instant
 from mailkeep.events.types import Recorded
 from mailkeep.recovery.events import RecoveryRequested
 from mailkeep.watch.detector import Detector
+from mailkeep.watch.thresholds import SurgeSettings
 from mailkeep.watch.types import (
     MOST_EVENTS,
     NEVER,
@@ -29,7 +30,6 @@ from mailkeep.watch.types import (
     Forger,
     Hypothesis,
     Signal,
-    SurgeSettings,
     WatchSettings,
     seconds,
 )
