@@ -8,6 +8,7 @@ KEPT ?= 1000
 SOAK ?= 4500
 RATE ?= 1000
 QUEUED ?= 1000000
+LIVED ?= 7305
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
@@ -41,7 +42,7 @@ test: $(VENV)/.dev  ## everything that must hold
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # A proof writes its report aside: one that fails leaves the last good one where it is.
-prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED
+prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED
 	$(BIN)/python tests/proofs/kills.py $(KILLS) > docs/proofs/kills.md.new
 	mv docs/proofs/kills.md.new docs/proofs/kills.md
 	RECOVERY_EXAMPLES=$(RECOVERIES) $(BIN)/pytest tests/rooms/recovery/test_machine.py --timeout 0
@@ -51,6 +52,8 @@ prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS,
 	mv docs/proofs/providers.md.new docs/proofs/providers.md
 	$(BIN)/python tests/proofs/retention.py $(KEPT) > docs/proofs/retention.md.new
 	mv docs/proofs/retention.md.new docs/proofs/retention.md
+	$(BIN)/python tests/proofs/detection.py $(LIVED) > docs/proofs/detection.md.new
+	mv docs/proofs/detection.md.new docs/proofs/detection.md
 	$(BIN)/python -m mailkeep_bench --own --only memory --queued $(QUEUED) --markdown docs/proofs/million.md || test $$? = 1
 	$(BIN)/python -m mailkeep_bench --own --only life --soak $(SOAK) --rate $(RATE) --markdown docs/proofs/life.md || test $$? = 1
 	$(BIN)/python -m mailkeep_drill --kill9 10

@@ -18,10 +18,17 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import record
 from mailkeep.mail import families
 from mailkeep.mail.types import StreamSettings
+from mailkeep.providers.types import ProviderConfig
 from mailkeep.store.database import Database
 from mailkeep.trust import register
 from mailkeep.watch.collectors import Collector
+from mailkeep.watch.collectors.volume import Volume
 from mailkeep.watch.honey import HoneyMail
+from mailkeep.watch.report_types import (
+    DmarcStrangerSettings,
+    LookalikeSettings,
+    ReportSettings,
+)
 from mailkeep.watch.types import (
     OWN_MAILBOX,
     CanaryMailbox,
@@ -31,7 +38,17 @@ from mailkeep.watch.types import (
     WatchSettings,
 )
 
-from . import loops
+from . import limits, loops
+
+
+class Carrier(Protocol):
+    """A provider as far as it is watched."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def options(self) -> dict[str, str]: ...
 
 
 class Watched(Protocol):
@@ -46,9 +63,31 @@ class Watched(Protocol):
     @property
     def watch(self) -> WatchSettings: ...
 
+    @property
+    def lookalikes(self) -> LookalikeSettings | None: ...
+
+    @property
+    def reports(self) -> ReportSettings: ...
+
+    @property
+    def provider(self) -> Sequence[Carrier]: ...
+
     def streams(self) -> dict[str, StreamSettings]: ...
 
     def provider_names(self) -> set[str]: ...
+
+
+class Watching(Protocol):
+    """The application as far as it watches."""
+
+    @property
+    def settings(self) -> Watched: ...
+
+    @property
+    def database(self) -> Database: ...
+
+    @property
+    def keys(self) -> KeyRing: ...
 
 
 #: The tables of ``[watch]`` by the path at which an error names them.
@@ -63,6 +102,9 @@ TABLES: Mapping[str, type[msgspec.Struct]] = {
 
 def check(settings: Watched) -> tuple[CanarySettings | None, tuple[HoneyAddress, ...]]:
     """The canaries and the honey with their addresses in canonical form. Raises ``BadSettings``."""
+    _reports(settings.reports, settings.provider_names())
+    if settings.lookalikes is not None and not 1 <= settings.lookalikes.per_day <= 20_000:
+        raise BadSettings("lookalikes: per_day must be 1 to 20000 names")
     for name in WatchSettings.__struct_fields__:
         _positive(getattr(settings.watch, name), f"watch.{name}")
     honey = tuple(_honey(one, settings) for one in settings.honey)
@@ -97,18 +139,36 @@ def detectors(settings: Watched, keys: KeyRing) -> WatchSettings:
     )
     honey = settings.watch.honey_account
     named = msgspec.structs.replace(honey, accounts=(*honey.accounts, *accounts))
-    return msgspec.structs.replace(settings.watch, honey_account=named)
+    return msgspec.structs.replace(
+        settings.watch, honey_account=named, dmarc_stranger=_stranger(settings)
+    )
 
 
-def honey_mail(settings: Watched, database: Database, keys: KeyRing) -> HoneyMail | None:
-    """Who takes note of mail to honey addresses, where there are any."""
-    if settings.canary is None or not settings.honey:
-        return None
-    return HoneyMail(database, keys, settings.honey, [addresses.domain(settings.canary.sender)])
+def _stranger(settings: Watched) -> DmarcStrangerSettings:
+    """With the selectors that we published, and the reporters that are believed."""
+    ours = dict.fromkeys((one.lower() for one in settings.reports.selectors), "")
+    theirs = {
+        selector.lower(): one.name
+        for one in settings.provider
+        if (selector := one.options.get("dkim_selector", "").strip())
+    }
+    return msgspec.structs.replace(
+        settings.watch.dmarc_stranger,
+        selectors={**ours, **theirs, **settings.watch.dmarc_stranger.selectors},
+        believe=settings.reports.believe,
+    )
 
 
-async def collect(database: Database, collectors: Sequence[Collector]) -> None:
+def honey_mail(app: Watching) -> HoneyMail:
+    """Who takes note of mail to honey addresses."""
+    canary = app.settings.canary
+    domains = [] if canary is None else [addresses.domain(canary.sender)]
+    return HoneyMail(app.database, app.keys, app.settings.honey, domains)
+
+
+async def collect(database: Database, providers: Mapping[str, ProviderConfig]) -> None:
     """Ask each collector for ever, at its own pace, and record what it says."""
+    collectors: Sequence[Collector] = [Volume(database, providers, limits.carry)]
 
     async def ask(one: Collector) -> None:
         facts = await one.collect()
@@ -188,6 +248,30 @@ def _mailbox(mailbox: CanaryMailbox, domain: str) -> CanaryMailbox:
     return msgspec.structs.replace(
         mailbox, address=given, arrives_as=arrives, name=name, allow=allow
     )
+
+
+def _reports(reports: ReportSettings, providers: set[str]) -> None:
+    for name in (*reports.senders, *reports.status):
+        if name not in providers:
+            raise BadSettings(f"reports: no provider {name!r}" + register.nearest(name, providers))
+    for url in reports.status.values():
+        if not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+            raise BadSettings("reports: status: say https://…")
+    for field, values in (
+        ("address", (reports.address,) if reports.address else ()),
+        ("notices", (reports.notices,) if reports.notices else ()),
+        ("domains", tuple(f"x@{one}" for one in reports.domains)),
+        ("believe", tuple(f"x@{one}" for one in reports.believe)),
+    ):
+        for one in values:
+            try:
+                addresses.parse(one)
+            except Invalid as error:
+                raise BadSettings(f"reports: {field}: {one.removeprefix('x@')!r}") from error
+    if reports.listen:
+        address(reports.listen, "reports")
+    if reports.per_day < 1:
+        raise BadSettings("reports: per_day must be 1 at least")
 
 
 def _honey(honey: HoneyAddress, settings: Watched) -> HoneyAddress:

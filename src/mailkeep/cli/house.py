@@ -98,6 +98,17 @@ def way_in(home: Path) -> tuple[str, Secret]:
 def read(home: Path, work: Callable[[Tx], Awaitable[T]]) -> T:
     """Run ``work`` in a reading transaction."""
 
+    async def at_once(database: Database) -> T:
+        async with database.read() as tx:
+            return await work(tx)
+
+    return read_long(home, at_once)
+
+
+def read_long(home: Path, work: Callable[[Database], Awaitable[T]]) -> T:
+    """Run ``work``, which reads in transactions of its own: one that lasts keeps what the database
+    would give up."""
+
     async def run() -> T:
         url = settings(home).database_url(home)
         file = sqlite_file(url)
@@ -105,8 +116,7 @@ def read(home: Path, work: Callable[[Tx], Awaitable[T]]) -> T:
             raise BadSettings(f"there is no database {file}; `mailkeep up` makes it")
         database = Database(url, SystemClock())
         try:
-            async with database.read() as tx:
-                return await work(tx)
+            return await work(database)
         except (OperationalError, ProgrammingError) as error:
             raise Unavailable(
                 "the database lacks what this version reads; `mailkeep up` brings it up to date"

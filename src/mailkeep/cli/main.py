@@ -14,7 +14,6 @@ from mailkeep import __version__
 from mailkeep.base.errors import BadSettings, Conflict, MailkeepError, TooMany, Unavailable
 from mailkeep.incidents import queries as incident_queries
 from mailkeep.response import queries as response_queries
-from mailkeep.watch import queries as watch_queries
 
 from . import (
     accounts,
@@ -26,17 +25,21 @@ from . import (
     documents,
     factors,
     keys,
+    measuring,
     messages,
+    pagers,
     posture,
     providers,
     receivers,
     report,
+    reports,
     send,
     signing,
+    watch,
 )
 from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
 from .loop import run
-from .output import FINE, FOUND, MISTAKE, Json, group, note, plain, result
+from .output import FINE, FOUND, MISTAKE, Json, group, note, result
 
 WORDS = "Mail that no fallen provider can lose, accounts that none can take."
 app = group(WORDS)
@@ -52,9 +55,17 @@ app.add_typer(incidents_app, name="incidents")
 providers.app.command("posture")(posture.show)
 providers.app.command("expect")(posture.expect)
 providers.app.command("accept")(posture.accept)
+incidents_app.command("take")(pagers.take)
+app.add_typer(pagers.app, name="pagers")
 app.add_typer(providers.app, name="providers")
 app.add_typer(receivers.app, name="receivers")
 app.add_typer(signing.app, name="signing")
+app.add_typer(watch.app, name="watch")
+watch.app.command("measure")(measuring.measure)
+watch.app.command("tune")(measuring.tune)
+watch.app.command("report")(reports.report)
+watch.app.command("reports")(reports.reports)
+watch.app.command("lookalikes")(reports.lookalikes)
 app.command("send")(send.send)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
@@ -100,20 +111,6 @@ def up(
         run(serve.development(home, port, smtp_port, out, as_json=as_json))
     else:
         run(serve.production(home, host, port, as_json=as_json))
-
-
-@app.command("watch")
-def watch_opinions(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
-    """Say what may be going on with our providers and customers, and why."""
-    watch = settings(home).watch
-    found = read(home, lambda tx: watch_queries.opinions(tx, watch))
-    lines = [
-        f"[{'OPEN' if one.open else 'below the line'}] "
-        + "\n".join(map(plain, one.explain().split("\n")))
-        for one in found
-    ]
-    text = "\n".join(lines) or "Nothing speaks for anything unusual."
-    result({"opinions": [documents.opinion(one) for one in found]}, text, as_json=as_json)
 
 
 @incidents_app.callback()

@@ -29,13 +29,17 @@ async def radius(
     """The counts as they stand now.
 
     ``exposed``: addresses that the suspects had been given by the end of the window, ever. The
-    others: accounts of which a proof went through the suspects in the window; for a campaign,
-    through anybody.
+    others: accounts of which a proof went through the suspects in the window; for a campaign and
+    for our own house through anybody; for an account its own alone. That somebody sends in our
+    name, or reads mailboxes elsewhere, touches no recovery that we could count.
     """
     since, until = window(incident, tx.now, settings)
     suspects = house.suspects(incident.subject)
     exposed = await mail.exposed(tx, suspects, until) if suspects else 0
-    found = await recovery.outcomes(tx, suspects or frozenset(house.parties), since, until)
+    if incident.subject.kind in {"domain", "mailbox"}:
+        return BlastRadius(since, until, 0, 0, 0, 0, 0, 0)
+    ways = suspects or frozenset(house.parties)
+    found = await recovery.outcomes(tx, ways, since, until, incident.account)
     return BlastRadius(
         since,
         until,

@@ -1,9 +1,10 @@
 """From opinions to incidents (pure): what opens, what changes, what ends.
 
 One provider has one incident, whatever is suspected of it: whoever is woken reads one page. A
-campaign joins the provider that explains it best, and stands alone where none does. An opinion that
-was held stays held down to the closing line, and what a person closed does not come back on the
-evidence that the person had seen, so that nothing flutters.
+campaign joins the provider that explains it best, and stands alone where none does; several
+targeted accounts join a campaign that is held, which names them. An opinion that was held stays
+held down to the closing line, and what a person closed does not come back on the evidence that the
+person had seen, so that nothing flutters.
 """
 
 from collections.abc import Iterable, Sequence, Set
@@ -100,6 +101,7 @@ def decide(
     steps: list[Step] = _place_campaign(
         campaign, views, standing, dismissed, now, settings, weights
     )
+    steps += _place_accounts(views, standing, settings)
     for subject, merged in views.items():
         incident = standing.get(subject)
         if incident is None:
@@ -140,6 +142,34 @@ def _place_campaign(
     return [] if alone is None else [Closing(alone.id, host)]
 
 
+def _place_accounts(
+    views: dict[Subject, tuple[View, ...]],
+    standing: dict[Subject, Incident],
+    settings: IncidentSettings,
+) -> list[Step]:
+    """Put accounts that somebody is after with the campaign, once they are several: a flood of
+    them must not be as many incidents."""
+    campaign = next(
+        (
+            subject
+            for subject, opinions in views.items()
+            for view in opinions
+            if view.hypothesis is _CAMPAIGN and view.open
+        ),
+        None,
+    )
+    accounts = [
+        subject
+        for subject, opinions in views.items()
+        if subject.kind == "account" and any(one.open for one in opinions)
+    ]
+    if campaign is None or len(accounts) < settings.several:
+        return []
+    for subject in accounts:
+        del views[subject]
+    return [Closing(standing[one].id, campaign) for one in accounts if one in standing]
+
+
 def _host(views: dict[Subject, tuple[View, ...]], joined: Set[Subject]) -> Subject | None:
     """The provider's incident that a campaign belongs to: where it is already, then the likeliest.
 
@@ -153,7 +183,9 @@ def _host(views: dict[Subject, tuple[View, ...]], joined: Set[Subject]) -> Subje
     able = [
         subject
         for subject, held in views.items()
-        if held and (subject in joined or any(one.open for one in held))
+        if subject.kind == "provider"
+        and held
+        and (subject in joined or any(one.open for one in held))
     ]
     return max(sorted(able), key=rank, default=None)
 
@@ -246,7 +278,7 @@ def _merge(
 def _observed(opinion: Opinion, weights: CorrelationSettings) -> bool:
     """Whether an act may rest on it alone: a sign that we saw ourselves and that nobody outside
     could have staged."""
-    if opinion.hypothesis is not Hypothesis.PROVIDER_SILENT:
+    if opinion.hypothesis is Hypothesis.PROVIDER_COMPROMISED:
         return opinion.may_cut_automatically
     return opinion.open and any(
         one.own_observation and one.forger is Forger.NOBODY and one.counted >= weights.backing

@@ -9,7 +9,7 @@ incidents = Table(
     metadata,
     Column("id", String(40), primary_key=True),
     Column("subject_kind", String(12), nullable=False),
-    Column("subject_id", String(40), nullable=False),
+    Column("subject_id", String(255), nullable=False),
     Column("state", String(12), nullable=False),
     Column("opened_at", Micros, nullable=False),
     Column("since", Micros, nullable=False),
@@ -18,6 +18,8 @@ incidents = Table(
     Column("closed_at", Micros),
     Column("closed_by", String(80)),
     Column("quiet_since", Micros),
+    Column("taken_at", Micros),
+    Column("taken_by", String(80)),
     Column("opinions", Text, nullable=False),
     Column("blast", Text),  # as it stood at the end; NULL while it is worked out anew
 )

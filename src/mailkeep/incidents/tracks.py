@@ -89,9 +89,10 @@ def security_track(incident: Incident, seen: Seen, blast: BlastRadius) -> tuple[
                 f"{blast.completed} recovered",
             ),
         ]
+    whose = "Owners know" if incident.account is None else "The owner knows"
     items.append(
         Item(
-            "Owners know what happened to their account",
+            f"{whose} what happened to their account",
             ("notify_owners" in seen.applied and seen.not_told == 0) if blast.requested else None,
             f"{seen.told} of {blast.requested} told",
         )

@@ -63,6 +63,7 @@ class Incident(msgspec.Struct, frozen=True):
         since: when the oldest fact happened that counts and that nobody outside could have staged:
             the first act that can be seen. At the latest when it opened.
         quiet_since: since when no opinion has been held.
+        taken_at, taken_by: a person said that it is theirs to see to.
         closed_by: who closed it: a person's id, or ``quiet``, ``joined``.
     """
 
@@ -77,6 +78,13 @@ class Incident(msgspec.Struct, frozen=True):
     closed_at: Instant | None = None
     closed_by: str | None = None
     quiet_since: Instant | None = None
+    taken_at: Instant | None = None
+    taken_by: str | None = None
+
+    @property
+    def account(self) -> str | None:
+        """The one account that it is about, if it is about one."""
+        return self.subject.id if self.subject.kind == "account" else None
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -114,8 +122,10 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             part in it opens another about the same subject.
         lead: recoveries begun so long before the first sign count too: their mail was under way,
             and a link lives an hour.
+        several: so many targeted accounts are no incidents of their own while a campaign is held.
     """
 
     close_after: float = 6 * 3600.0
     reopen_after: float = 3600.0
     lead: float = 3600.0
+    several: int = 4

@@ -28,8 +28,15 @@ def _through(providers: Set[str], since: Instant, until: Instant) -> ColumnEleme
     )
 
 
-async def outcomes(tx: Tx, providers: Set[str], since: Instant, until: Instant) -> Outcomes:
-    """What became of recoveries of which a proof went through ``providers`` in a window.
+def _of(account: str | None) -> tuple[ColumnElement[bool], ...]:
+    return () if account is None else (_r.c.account_id == account,)
+
+
+async def outcomes(
+    tx: Tx, providers: Set[str], since: Instant, until: Instant, account: str | None = None
+) -> Outcomes:
+    """What became of recoveries of which a proof went through ``providers`` in a window; those of
+    one ``account``, where one is named.
 
     ``half_proven``: a proof that went through them came back, whether or not the other did.
     """
@@ -40,19 +47,24 @@ async def outcomes(tx: Tx, providers: Set[str], since: Instant, until: Instant) 
     row = await tx.one(
         select(*columns)
         .select_from(_p.join(_r, _r.c.id == _p.c.recovery_id))
-        .where(_through(providers, since, until))
+        .where(_through(providers, since, until), *_of(account))
     )
     return Outcomes(*((row[word] if row else 0) for word in _PICKS))
 
 
 async def accounts(
-    tx: Tx, providers: Set[str], since: Instant, until: Instant, outcome: str
+    tx: Tx,
+    providers: Set[str],
+    since: Instant,
+    until: Instant,
+    outcome: str,
+    account: str | None = None,
 ) -> list[str]:
     """The accounts behind one count of ``outcomes`` (a field of ``Outcomes``), sorted."""
     rows = await tx.all(
         select(_r.c.account_id)
         .select_from(_p.join(_r, _r.c.id == _p.c.recovery_id))
-        .where(_through(providers, since, until), _PICKS[outcome])
+        .where(_through(providers, since, until), _PICKS[outcome], *_of(account))
         .distinct()
         .order_by(_r.c.account_id)
     )

@@ -28,6 +28,11 @@ DEFAULTS = (
     ),
     PlaybookSettings(Hypothesis.PROVIDER_SILENT, ("rest_provider",), ("rest_provider",)),
     PlaybookSettings(Hypothesis.CAMPAIGN, ("notify_owners",)),
+    PlaybookSettings(Hypothesis.ACCOUNT_TARGETED, ("notify_owners",)),
+    # What helps here is done outside of this house, or by people: see the checklist.
+    PlaybookSettings(Hypothesis.LEAKED_HERE, ()),
+    PlaybookSettings(Hypothesis.DOMAIN_ABUSED, ()),
+    PlaybookSettings(Hypothesis.MAILBOX_COMPROMISED, ()),
 )
 
 

@@ -17,6 +17,7 @@ from . import tables
 from .actions import notify_owners
 from .actions.catalogue import ACTIONS
 from .actions.port import At, Case, Means, Progress
+from .paging.desk import paged
 from .types import ActionState, ActionView, CaseView, Preview
 
 _a = tables.actions
@@ -63,6 +64,7 @@ async def of(tx: Tx, means: Means, found: Incident) -> CaseView:
         await incidents.timeline(tx, found.id),
         mail_track(found, seen),
         security_track(found, seen, radius),
+        tuple(await paged(tx, found.id)),
     )
 
 

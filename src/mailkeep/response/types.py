@@ -10,6 +10,8 @@ from mailkeep.incidents.tracks import Item
 from mailkeep.incidents.types import BlastRadius, Entry, Incident
 from mailkeep.watch.types import Hypothesis
 
+from .paging.types import PageView
+
 
 class ActionState(enum.StrEnum):
     """Where an action of an incident stands."""
@@ -74,6 +76,7 @@ class CaseView(msgspec.Struct, frozen=True):
     timeline: list[Entry]
     mail: tuple[Item, ...] = ()
     security: tuple[Item, ...] = ()
+    pages: tuple[PageView, ...] = ()
 
 
 class PlaybookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

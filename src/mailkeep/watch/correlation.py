@@ -1,16 +1,23 @@
 """From signals to opinions (pure): log odds = prior + the sum of what each signal adds.
 
 What a liar could do with it, and why it does not work:
-- say the same thing often: one detector counts once for a subject, with its strongest signal;
-- show one fact to several detectors: signals that share facts count once;
+- say the same thing often: one detector counts once for a subject;
+- show one fact to several detectors: of signals that share facts one counts (``weighing``);
 - feed several detectors that see the same matter: each family's sum is capped;
-- stage attacks from outside to have a provider cut off: what outsiders can stage counts against a
-  provider only beside our own evidence about that provider; half proofs, which whoever has accounts
-  can stage, never lift it above the closing line alone.
+- stage attacks from outside to have a provider cut off, or our house or a mailbox service accused:
+  what outsiders can stage counts there only beside our own evidence about that very subject, and
+  never more than a cap for all of it; half proofs, which whoever has accounts can stage, never lift
+  it above the closing line alone;
+- target many accounts to have as many people woken: of each kind of subject the gravest few are
+  held, and many targeted accounts are evidence of one campaign.
+
+To stage a campaign, an attack on an account or mail in our name is to do it, so there outsiders'
+signs count as they are.
 """
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 
@@ -18,6 +25,7 @@ from mailkeep.base.clock import Instant
 
 from .types import (
     ABOUT,
+    MOST_EVENTS,
     RESETS,
     CorrelationSettings,
     Family,
@@ -26,11 +34,17 @@ from .types import (
     Signal,
     Subject,
 )
+from .weighing import NO_BONUS, RANK, Bonus, Caps, Weighed, most, order, parts
 
 MOST_SIGNALS = 512  #: more than there are pairs of a detector and a subject
 MOST_ALIKE = 8  #: signals kept of one detector about one subject
+MOST_HELD = 16  #: accounts, domains and mailbox services about which an opinion is formed, each
+MOST_NAMED = 4  #: accounts that a reason names
+ACCOUNTS = "accounts"  #: stands as the detector of the term for many targeted accounts
+JOINED, JOINED_HIGHEST = 2.0, 6.0  #: nats for each doubling of targeted accounts; judged
 
-_RANK = {Forger.NOBODY: 0, Forger.CUSTOMERS: 1, Forger.ANYONE: 2}
+_ACCUSES = frozenset({"provider", "house", "mailbox"})  #: kinds of subject that can be framed
+_MANY = frozenset({"account", "domain", "mailbox"})  #: kinds of subject that outsiders can multiply
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -91,19 +105,19 @@ class Beliefs(msgspec.Struct, frozen=True):
 def hear(beliefs: Beliefs, signal: Signal) -> Beliefs:
     """The beliefs with one more signal.
 
-    Bounded fairly: what is over the bound is taken from the detector and subject of which most is
-    kept, so that many signals of one never push out what another said; of equals, what outsiders
-    can stage goes first, then the weakest.
+    Bounded fairly: what is over the bound is taken from the detector of which most is kept, so that
+    many signals of one never push out what another said; of its signals, what outsiders can stage
+    goes first, then of the subject of which most is kept, then the weakest.
     """
     kept = [one for one in beliefs.signals if one.expires_at > signal.at]
     if signal.restates:
         kept = [one for one in kept if not _same(one, signal)]
         if not signal.evidence:
             return msgspec.structs.replace(beliefs, signals=tuple(kept))
-    alike = [one for one in kept if _same(one, signal)]
-    if len(alike) >= MOST_ALIKE:
-        kept.remove(min(alike, key=lambda one: _strength(one, signal.at)))
     kept.append(signal)
+    alike = [one for one in kept if _same(one, signal)]
+    if len(alike) > MOST_ALIKE:
+        kept.remove(min(alike, key=lambda one: (_strength(one, signal.at), one.at, one.events)))
     if len(kept) > MOST_SIGNALS:
         kept.remove(_dispensable(kept, signal.at))
     return msgspec.structs.replace(beliefs, signals=tuple(kept))
@@ -120,13 +134,39 @@ def weigh(
                 asked.add((hypothesis, RESETS))
             elif signal.subject.kind == ABOUT[hypothesis]:
                 asked.add((hypothesis, signal.subject))
+            if hypothesis is Hypothesis.ACCOUNT_TARGETED and signal.subject.kind == "account":
+                asked.add((Hypothesis.CAMPAIGN, RESETS))
     opinions = [
         _opinion(beliefs, hypothesis, subject, now, settings)
-        for hypothesis, subject in sorted(asked)
+        for hypothesis, subject in _gravest(asked, beliefs, now)
     ]
     opinions.sort(key=lambda one: (-one.log_odds, one.hypothesis, one.subject))
     still = tuple((one.hypothesis, one.subject) for one in opinions if one.open)
     return msgspec.structs.replace(beliefs, open=still), opinions
+
+
+def _gravest(
+    asked: set[tuple[Hypothesis, Subject]], beliefs: Beliefs, now: Instant
+) -> list[tuple[Hypothesis, Subject]]:
+    """What is asked, of each question about what outsiders can multiply the ``MOST_HELD`` of which
+    most is said; what nobody could stage first."""
+    firm = dict.fromkeys(asked, 0.0)
+    loud = dict.fromkeys(asked, 0.0)
+    for signal in beliefs.signals:
+        for hypothesis in signal.evidence:
+            question, weight = (hypothesis, signal.subject), signal.weight(hypothesis, now)
+            if question not in loud:
+                continue
+            loud[question] = max(loud[question], weight)
+            if signal.forger is Forger.NOBODY:
+                firm[question] = max(firm[question], weight)
+    kept, taken = [], Counter[Hypothesis]()
+    for question in sorted(asked, key=lambda one: (-firm[one], -loud[one], one)):
+        hypothesis, subject = question
+        taken[hypothesis] += 1
+        if subject.kind not in _MANY or taken[hypothesis] <= MOST_HELD:
+            kept.append(question)
+    return sorted(kept)
 
 
 def _opinion(
@@ -137,23 +177,29 @@ def _opinion(
     settings: CorrelationSettings,
 ) -> Opinion:
     bearing = _bearing(beliefs, hypothesis, subject, now)
-    backed = any(
-        signal.subject == subject and _ours(signal) and weight >= settings.backing
-        for signal, weight in bearing
-    )
     prior = settings.prior[hypothesis]
-    terms = _terms(bearing, hypothesis, backed=backed, settings=settings)
-    total = prior + sum(term.counted for term in terms)
-    about_provider = hypothesis is not Hypothesis.CAMPAIGN
-    if about_provider and not backed:
-        firm = prior + sum(term.counted for term in terms if term.forger is Forger.NOBODY)
+    accuses = subject.kind in _ACCUSES
+    backed = not accuses or any(
+        one.signal.subject == subject and _ours(one.signal) and one.weight >= settings.backing
+        for one in bearing
+    )
+    caps = Caps(settings.family_cap, settings.staged_cap if accuses else math.inf)
+    able = [one for one in bearing if backed or one.signal.forger is not Forger.ANYONE]
+    targeted = _Targeted(beliefs, now, settings) if hypothesis is Hypothesis.CAMPAIGN else None
+    chosen = most(able, caps, NO_BONUS if targeted is None else targeted.bonus())
+    terms = _terms(bearing, chosen, caps, backed=backed)
+    if targeted is not None:
+        terms += targeted.terms(chosen)
+    total = prior + math.fsum(term.counted for term in terms)
+    firm = parts(most([one for one in bearing if one.firm], caps), caps)
+    if not backed:
         # Evidence that could be staged neither opens nor keeps open.
-        total = min(total, max(firm, settings.close_at - 0.01))
+        sure = prior + math.fsum(counted for _, counted in firm)
+        total = min(total, max(sure, settings.close_at - 0.01))
     line = settings.close_at if (hypothesis, subject) in beliefs.open else settings.open_at
     is_open = total >= line
     observed = any(
-        term.own_observation and term.forger is Forger.NOBODY and term.counted >= settings.backing
-        for term in terms
+        one.signal.own_observation and counted >= settings.backing for one, counted in firm
     )
     return Opinion(
         hypothesis,
@@ -168,50 +214,42 @@ def _opinion(
 
 def _bearing(
     beliefs: Beliefs, hypothesis: Hypothesis, subject: Subject, now: Instant
-) -> list[tuple[Signal, float]]:
-    """The strongest signal of each detector that bears on the question: firm ones first."""
-    strongest: dict[str, tuple[Signal, float]] = {}
+) -> list[Weighed]:
+    """The signals that bear on the question, and what is left of each."""
+    out = []
     for signal in beliefs.signals:
-        ours = signal.subject == subject or (
-            hypothesis is Hypothesis.CAMPAIGN or signal.subject == RESETS
-        )
-        weight = signal.weight(hypothesis, now) if ours else 0.0
-        if weight and weight > strongest.get(signal.detector, (signal, 0.0))[1]:
-            strongest[signal.detector] = (signal, weight)
-    return sorted(
-        strongest.values(), key=lambda one: (_RANK[one[0].forger], -one[1], one[0].detector)
-    )
+        about = signal.subject == subject or hypothesis is Hypothesis.CAMPAIGN
+        # What is said of resets at large may bear on any provider; on nobody else.
+        about = about or (signal.subject == RESETS and subject.kind == "provider")
+        weight = signal.weight(hypothesis, now) if about else 0.0
+        if weight > 0:
+            out.append(Weighed(signal, weight))
+    return out
 
 
 def _terms(
-    bearing: list[tuple[Signal, float]],
-    hypothesis: Hypothesis,
-    *,
-    backed: bool,
-    settings: CorrelationSettings,
+    bearing: list[Weighed], chosen: tuple[Weighed, ...], caps: Caps, *, backed: bool
 ) -> tuple[Term, ...]:
-    used: set[str] = set()
-    room = dict(settings.family_cap)
-    terms = []
-    for signal, weight in bearing:
-        counted, note = weight, ""
-        staged = signal.forger is Forger.ANYONE and hypothesis is not Hypothesis.CAMPAIGN
-        if staged and not backed:
-            counted, note = 0.0, "anyone could stage it, and we saw nothing of this ourselves"
-        elif used.intersection(signal.events):
-            counted, note = 0.0, "rests on facts already counted"
-        else:
-            left = room.get(signal.family, weight)
-            if counted > left:
-                counted, note = left, "capped: sees the same matter as another"
-            room[signal.family] = left - counted
-            used.update(signal.events)
-        terms.append(
+    """A term for each detector: what of it counts, or why nothing does."""
+    counted = {id(one): nats for one, nats in parts(chosen, caps)}
+    shown = {one.signal.detector: one for one in chosen}
+    for one in sorted(bearing, key=order):
+        shown.setdefault(one.signal.detector, one)
+    out = []
+    for one in sorted(shown.values(), key=order):
+        signal, nats, note = one.signal, counted.get(id(one), 0.0), ""
+        if id(one) not in counted:
+            note = "rests on facts already counted"
+            if signal.forger is Forger.ANYONE and not backed:
+                note = "anyone could stage it, and we saw nothing of this ourselves"
+        elif nats < one.weight:
+            note = "capped: sees the same matter as another"
+        out.append(
             Term(
                 signal.detector,
                 signal.family,
-                weight,
-                counted,
+                one.weight,
+                nats,
                 note,
                 signal.reason,
                 signal.events,
@@ -219,7 +257,71 @@ def _terms(
                 signal.forger,
             )
         )
-    return tuple(terms)
+    return tuple(out)
+
+
+class _Targeted:
+    """Accounts that somebody is after, as evidence of one campaign.
+
+    An account counts 1 when what is said of it would open its own opinion. Signals that share a
+    fact with what was counted for the campaign already add nothing.
+    """
+
+    def __init__(self, beliefs: Beliefs, now: Instant, settings: CorrelationSettings) -> None:
+        hypothesis = Hypothesis.ACCOUNT_TARGETED
+        self._enough = settings.open_at - settings.prior[hypothesis]
+        self._of: dict[str, list[Weighed]] = {}
+        for signal in beliefs.signals:
+            weight = signal.weight(hypothesis, now) if signal.subject.kind == "account" else 0.0
+            if weight > 0:
+                self._of.setdefault(signal.subject.id, []).append(Weighed(signal, weight))
+
+    def bonus(self) -> Bonus:
+        facts = {fact for said in self._of.values() for one in said for fact in one.signal.events}
+        return Bonus(self._nats, frozenset(facts))
+
+    def terms(self, chosen: tuple[Weighed, ...]) -> tuple[Term, ...]:
+        nats = self._nats(chosen)
+        if nats <= 0:
+            return ()
+        said = sorted(self._counted(chosen).items(), key=lambda one: (-one[1].weight, one[0]))
+        names = ", ".join(name for name, _ in said[:MOST_NAMED])
+        others = f" and {len(said) - MOST_NAMED} more" if len(said) > MOST_NAMED else ""
+        facts = dict.fromkeys(fact for _, one in said for fact in one.signal.events[-1:])
+        return (
+            Term(
+                ACCOUNTS,
+                Family.TAKEOVER,
+                nats,
+                nats,
+                "",
+                f"somebody may be after {len(said)} accounts: {names}{others}",
+                tuple(facts)[:MOST_EVENTS],
+                all(one.signal.own_observation for _, one in said),
+                max((one.signal.forger for _, one in said), key=RANK.__getitem__),
+            ),
+        )
+
+    def _nats(self, chosen: Sequence[Weighed]) -> float:
+        count = math.fsum(
+            min(1.0, one.weight / self._enough) for one in self._counted(chosen).values()
+        )
+        return min(JOINED_HIGHEST, JOINED * math.log2(max(1.0, count)))
+
+    def _counted(self, chosen: Sequence[Weighed]) -> dict[str, Weighed]:
+        """Of each account what says most and was not counted otherwise."""
+        used = {
+            fact
+            for one in chosen
+            if one.signal.subject.kind != "account"
+            for fact in one.signal.events
+        }
+        out = {}
+        for name, said in self._of.items():
+            free = [one for one in said if used.isdisjoint(one.signal.events)]
+            if free:
+                out[name] = min(free, key=lambda one: (-one.weight, order(one)))
+        return out
 
 
 def _ours(signal: Signal) -> bool:
@@ -231,13 +333,17 @@ def _same(one: Signal, other: Signal) -> bool:
 
 
 def _dispensable(signals: list[Signal], now: Instant) -> Signal:
+    says = Counter(one.detector for one in signals)
     of = Counter((one.detector, one.subject) for one in signals)
     return min(
         signals,
         key=lambda one: (
+            -says[one.detector],
+            -RANK[one.forger],
             -of[one.detector, one.subject],
-            -_RANK[one.forger],
             _strength(one, now),
+            one.at,
+            one.events,
         ),
     )
 

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from mailkeep.base.clock import Instant
-from mailkeep.events.types import Recorded
+from mailkeep.events.types import Fact, Recorded
 
 from .types import Signal, WatchSettings
 
@@ -38,6 +38,9 @@ class Detects(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def hears(self) -> tuple[type[Fact], ...]: ...
+
     def run(self, settings: WatchSettings, saved: bytes | None = None) -> Running: ...
 
 
@@ -47,6 +50,9 @@ class Detector(Generic[S]):
 
     The state's field ``settings`` is always today's: a saved state takes the settings of the
     process that reads it.
+
+    Attributes:
+        hears: the facts that ``step`` looks at, and no other is handed to it; empty: all of them.
     """
 
     name: str
@@ -55,6 +61,7 @@ class Detector(Generic[S]):
     step: Callable[[S, Recorded], tuple[S, list[Signal]]]
     tick: Callable[[S, Instant], tuple[S, list[Signal]]]
     due: Callable[[S], Instant]
+    hears: tuple[type[Fact], ...] = ()
 
     def run(self, settings: WatchSettings, saved: bytes | None = None) -> Running:
         """Begin, or go on from what ``save`` wrote.

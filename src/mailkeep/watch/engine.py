@@ -10,8 +10,9 @@ from collections.abc import Iterable
 import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
-from mailkeep.events.types import Recorded
+from mailkeep.events.types import Fact, Recorded
 
+from .detector import Running
 from .detectors.catalogue import DETECTORS
 from .types import Signal, WatchSettings
 
@@ -39,6 +40,9 @@ class Engine:
         for one in DETECTORS:
             state = before.states.get(one.name)
             self._running[one.name] = one.run(settings, None if state is None else bytes(state))
+        self._hear: dict[type[Fact], tuple[Running, ...]] = {}
+        # No tick is due before this instant, as long as no fact comes.
+        self._due: Instant | None = None
 
     @property
     def clock(self) -> Instant:
@@ -48,8 +52,16 @@ class Engine:
     def step(self, recorded: Recorded) -> list[Signal]:
         """Take the next fact of the log."""
         signals = self.pass_time(recorded.placed_at)
-        for one in self._running.values():
+        kind = type(recorded.fact)
+        hearers = self._hear.get(kind)
+        if hearers is None:
+            hearers = self._hear[kind] = tuple(
+                self._running[one.name] for one in DETECTORS if not one.hears or kind in one.hears
+            )
+        for one in hearers:
             signals += one.step(recorded)
+        if hearers:
+            self._due = None
         return signals
 
     def pass_time(self, through: Instant) -> list[Signal]:
@@ -57,11 +69,13 @@ class Engine:
         signals: list[Signal] = []
         last = through // SECOND * SECOND
         while self._clock < last:
-            due = min(one.due() for one in self._running.values())
+            if self._due is None:
+                self._due = min(one.due() for one in self._running.values())
+            due = self._due
             second = max(-(-due // SECOND) * SECOND, self._clock + SECOND)
             if second > last:
                 break
-            self._clock = second
+            self._clock, self._due = second, None
             for one in self._running.values():
                 signals += one.tick(second)
         self._clock = max(self._clock, last)

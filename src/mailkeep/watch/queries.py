@@ -1,15 +1,23 @@
 """Reads of the watch room."""
 
-from sqlalchemy import literal_column, select
+from collections.abc import Collection
 
-from mailkeep.base.clock import DAY
+import msgspec
+from sqlalchemy import func, literal_column, select
+
+from mailkeep.base.clock import DAY, Instant
 from mailkeep.base.ids import earliest
+from mailkeep.events.log import head
 from mailkeep.events.tables import events
 from mailkeep.events.types import decode
 from mailkeep.store.database import Tx
 
 from .correlation import MOST_SIGNALS, Beliefs, Opinion, hear, weigh
 from .events import SignalRaised
+from .logs import Line
+from .reports import Taken
+from .tables import reports as reports_table
+from .tables import reports_refused
 from .types import Forger, WatchSettings
 
 MOST_READ = 4 * MOST_SIGNALS  #: of either sort
@@ -40,3 +48,47 @@ async def opinions(tx: Tx, settings: WatchSettings) -> list[Opinion]:
         if isinstance(fact, SignalRaised):
             beliefs = hear(beliefs, fact.signal)
     return weigh(beliefs, tx.now, settings.correlation)[1]
+
+
+async def reports(tx: Tx, limit: int = 200) -> tuple[list[Taken], list[tuple[str, int]]]:
+    """The reports of others, the newest first; what was refused in the last week, by reason."""
+    r, refused = reports_table, reports_refused
+    rows = await tx.all(select(r).order_by(r.c.received_at.desc(), r.c.id).limit(limit))
+    counts = await tx.all(
+        select(refused.c.why, func.sum(refused.c.count).label("count"))
+        .where(refused.c.day > tx.now // DAY - 7)
+        .group_by(refused.c.why)
+        .order_by(refused.c.why)
+    )
+    found = [
+        Taken(
+            *(row["id"], row["kind"], row["reporter"], row["believed"], row["domain"]),
+            *(row["begins"], row["ends"], row["total"], row["failed"], False),
+        )
+        for row in rows
+    ]
+    return found, [(row["why"], int(row["count"])) for row in counts]
+
+
+async def lines(
+    tx: Tx, position: int, limit: int, kinds: Collection[str] | None = None
+) -> list[Line]:
+    """Facts after ``position`` as they lie in the log, of the given kinds or of all."""
+    query = select(*(getattr(events.c, name) for name in Line.__struct_fields__))
+    query = query.where(events.c.position > position).order_by(events.c.position).limit(limit)
+    if kinds is not None:
+        query = query.where(events.c.kind.in_(sorted(kinds)))
+    return [
+        Line(**{**row, "data": msgspec.Raw(row["data"].encode())}) for row in await tx.all(query)
+    ]
+
+
+async def place_at(tx: Tx, since: Instant) -> int:
+    """The place before the first fact that was recorded at ``since`` or later."""
+    first = await tx.value(
+        select(events.c.position)
+        .where(events.c.id >= earliest("evt", since), events.c.position.is_not(None))
+        .order_by(events.c.id)
+        .limit(1)
+    )
+    return int(first) - 1 if first is not None else await head(tx)

@@ -6,6 +6,7 @@ import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
 
+from .report_types import DmarcStrangerSettings
 from .thresholds import (
     AcceptedSettings,
     CanaryMissingSettings,
@@ -252,6 +253,7 @@ class CorrelationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
         open_at: posterior log odds from which an opinion is open.
         close_at: below which it closes again; lower, so that it does not flutter.
         family_cap: the most that one family of detectors may add together.
+        staged_cap: the most that all that outsiders could stage may add where a party is accused.
         backing: the least weight of our own specific evidence beside which evidence that
             outsiders could stage counts against a provider.
     """
@@ -260,6 +262,7 @@ class CorrelationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     open_at: float = 1.0
     close_at: float = -1.0
     family_cap: dict[Family, float] = msgspec.field(default_factory=_caps)
+    staged_cap: float = 6.0
     backing: float = 0.75
 
 
@@ -381,6 +384,7 @@ class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     honey_hit: HoneyMailSettings = HoneyMailSettings()
     account_drift: DriftSettings = DriftSettings()
     export_seen: ExportSettings = ExportSettings()
+    dmarc_stranger: DmarcStrangerSettings = DmarcStrangerSettings()
     correlation: CorrelationSettings = CorrelationSettings()
 
 

@@ -15,7 +15,7 @@ from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished
 from mailkeep.recovery.events import ProofRedeemed, RecoveryDenied, RecoveryRequested
 from mailkeep.store.database import Database, Tx
-from mailkeep.watch import queries
+from mailkeep.watch import logs, queries
 from mailkeep.watch.engine import replay
 from mailkeep.watch.events import CanaryArrived, SignalRaised
 from mailkeep.watch.runner import Watch
@@ -168,3 +168,49 @@ async def test_opinions_do_not_read_the_whole_log(database: Database) -> None:
         await queries.opinions(Listening(tx), WatchSettings())
     assert asked
     assert all("ix_events_signals" in one for one in asked)
+
+
+async def test_an_export_of_the_log_replays_to_the_last_bit(
+    database: Database, clock: ManualClock
+) -> None:
+    await _live(database, clock)
+    found = logs.Replay(WatchSettings())
+    async with database.read() as tx:
+        through, wanted = await log.placed_through(tx), logs.kinds()
+        assert await queries.place_at(tx, 0) == 0
+        assert await queries.place_at(tx, clock.now() + 1) == await log.head(tx)
+        position, lines = 0, []
+        while batch := await queries.lines(tx, position, 7, wanted):
+            lines += batch
+            position = batch[-1].position
+    for number, line in enumerate(lines, start=2):
+        found.take(logs.line_of(logs.encode(line), number))
+    found.end(through)
+    compared = found.compared()
+    assert compared.same == len(found.then) > 0
+    assert (compared.missing, compared.new) == (0, 0)
+
+
+async def test_after_a_restart_only_what_is_new_is_read_and_no_window_is_lost(
+    database: Database, clock: ManualClock
+) -> None:
+    """A half proof that waits when the process dies is said by its successor, in its time."""
+    relay = log.Relay(database, "one")
+    half = ProofRedeemed("r1", "account_1", "link", ("b",), False, False, "network_1", "b1")
+    async with database.write() as tx:
+        await log.record(database, tx, half, *[AttemptFinished(*_ATTEMPT)] * 300)
+    await relay.place()
+    assert await Watch(database).step() == 301
+    clock.advance(44)
+    await relay.place()
+    assert await Watch(database).step() == 0
+    clock.advance(2)
+    await relay.place()
+    read = await Watch(database).step()
+    assert read == 0
+    await relay.place()
+    (said,) = _raised(await _log(database))
+    assert said.detector == "half_proof"
+
+
+_ATTEMPT = ("m", "t", "a", "bulk", "address_1", "accepted", "", 1.0)

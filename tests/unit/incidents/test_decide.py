@@ -15,6 +15,7 @@ from mailkeep.watch.types import (
     Forger,
     Hypothesis,
     Subject,
+    account_subject,
     provider_subject,
 )
 
@@ -220,3 +221,49 @@ def test_never_two_at_once_and_always_settled(
         assert house.hear(*opinions, now=now) == []
         if closes and live:
             house.close(live[0].id, now)
+
+
+def _targeted(*numbers: int, odds: float = 3.0) -> list[Opinion]:
+    return [
+        opinion(
+            Hypothesis.ACCOUNT_TARGETED, account_subject(f"acc_{n}"), odds, ("seen", (f"e{n}",))
+        )
+        for n in numbers
+    ]
+
+
+def test_an_account_that_somebody_is_after_is_an_incident_of_its_own() -> None:
+    house = House()
+    house.hear(*_targeted(1, 2, 3), opinion(CAMPAIGN, RESETS))
+    assert {one.subject.kind for one in house.incidents} == {"account", "campaign"}
+    assert len(house.incidents) == 4
+
+
+def test_several_targeted_accounts_join_a_campaign_that_is_held() -> None:
+    house = House()
+    house.hear(*_targeted(1, 2))
+    house.hear(*_targeted(1, 2, 3, 4), opinion(CAMPAIGN, RESETS))
+    live = [one for one in house.incidents if one.state is not State.CLOSED]
+    assert [one.subject for one in live] == [RESETS]
+    assert {one.closed_by for one in house.incidents if one.subject != RESETS} == {"joined"}
+    assert house.hear(*_targeted(1, 2, 3, 4), opinion(CAMPAIGN, RESETS)) == []
+
+
+def test_they_join_the_provider_that_explains_the_campaign() -> None:
+    house = House()
+    steps = house.hear(*_targeted(1, 2, 3, 4), opinion(CAMPAIGN, RESETS), opinion(COMPROMISED))
+    assert [one.subject for one in house.incidents] == [A]
+    assert _kinds(steps) == ["Opening"]
+    assert {one.hypothesis for one in house.incidents[0].opinions} == {COMPROMISED, CAMPAIGN}
+
+
+def test_without_a_campaign_each_stays_what_it_is() -> None:
+    house = House()
+    house.hear(*_targeted(1, 2, 3, 4, 5))
+    assert len(house.incidents) == 5
+
+
+def test_a_campaign_never_joins_an_account() -> None:
+    house = House()
+    house.hear(*_targeted(1), opinion(CAMPAIGN, RESETS))
+    assert {one.subject for one in house.incidents} == {RESETS, account_subject("acc_1")}

@@ -25,12 +25,14 @@ from mailkeep.mail.events import (
 from mailkeep.recovery import events as recovery
 from mailkeep.response import events as response
 from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent, SignalRaised
+from mailkeep.watch.types import ABOUT
 
 from .metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
 OTHER = "other"  #: whatever is no word of ours, or of the settings any more
+SUBJECTS = tuple(dict.fromkeys(ABOUT.values()))  #: kinds of subject that an incident can have
 
 #: Why a message is given up: by itself, or because the recovery that it belonged to ended.
 GIVEN_UP = frozenset({"expired", "rejected", "no body", "honey"}) | frozenset(
@@ -176,7 +178,7 @@ class FactCounter:
         self._metrics.count("mailkeep_signals_total", name if name in self._detectors else OTHER)
 
     def _opened(self, fact: IncidentOpened, _at: Instant) -> None:
-        kind = fact.subject_kind if fact.subject_kind in {"provider", "campaign"} else OTHER
+        kind = fact.subject_kind if fact.subject_kind in SUBJECTS else OTHER
         self._metrics.count("mailkeep_incidents_opened_total", kind)
 
     def _signed_in(self, _fact: SignedInFact, _at: Instant) -> None:

@@ -22,7 +22,7 @@ from mailkeep.store.shared import SharedCommit
 from mailkeep.watch.detectors.catalogue import DETECTORS
 
 from .beginnings import series
-from .facts import FactCounter
+from .facts import SUBJECTS, FactCounter
 from .heartbeat import Heartbeat
 from .metrics import Metrics
 from .readiness import Seen, checks
@@ -164,7 +164,7 @@ class Telemetry:
             put("mailkeep_event_log_lag", behind, subscriber)
         put("mailkeep_events_unplaced", stock.unplaced)
         self.metrics.forget("mailkeep_incidents_open")
-        for kind in ("provider", "campaign"):
+        for kind in SUBJECTS:
             put("mailkeep_incidents_open", stock.incidents.get((kind, "open"), 0), kind, "open")
         for (kind, state), number in stock.incidents.items():
             put("mailkeep_incidents_open", number, kind, state)

@@ -92,6 +92,17 @@ class CheckOut(msgspec.Struct):
     detail: str
 
 
+class PageOut(msgspec.Struct):
+    """One page: which of the incident's it is, and how it went."""
+
+    pager: str
+    round: int
+    why: str
+    state: str
+    at: str
+    tries: int
+
+
 class IncidentOut(msgspec.Struct):
     """An incident with everything that is known of it."""
 
@@ -104,6 +115,9 @@ class IncidentOut(msgspec.Struct):
     contained_at: str | None
     restored_at: str | None
     closed_at: str | None
+    taken_at: str | None
+    taken_by: str | None
+    pages: list[PageOut]
     suspects: tuple[str, ...]
     opinions: list[OpinionOut]
     blast_radius: BlastOut
@@ -169,6 +183,18 @@ class IncidentsApi(Controller):
             lambda tx: running.incidents.note(tx, incident, wanted.text, by=by)
         )
 
+    @post("/{incident:str}/take", status_code=200, summary="See to an incident")
+    async def take(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
+        """Nobody else is woken for it from now on."""
+        await admit(request, running, Scope.OPERATE)
+        by = (await authorise(request, running, Scope.OPERATE)).id
+
+        async def work(tx: Tx) -> IncidentOut:
+            await running.incidents.take(tx, incident, by=by)
+            return shown(await queries.case(tx, running.response.means, incident))
+
+        return await running.database.retrying(work)
+
     @post("/{incident:str}/close", status_code=200, summary="Close an incident")
     async def close(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
         await admit(request, running, Scope.OPERATE)
@@ -195,6 +221,12 @@ def shown(case: CaseView) -> IncidentOut:
         when(one.contained_at),
         when(one.restored_at),
         when(one.closed_at),
+        when(one.taken_at),
+        one.taken_by,
+        [
+            PageOut(page.pager, page.round, page.why, page.state, iso(page.at), page.tries)
+            for page in case.pages
+        ],
         case.suspects,
         [_opinion(view) for view in one.opinions],
         _blast(case.blast),

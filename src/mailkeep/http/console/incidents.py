@@ -123,6 +123,13 @@ class Console(Controller):
         )
         return _to(incident)
 
+    @post("/incidents/{incident:str}/take")
+    async def take(self, running: Running, operator: Operator, incident: str) -> Redirect:
+        await running.database.retrying(
+            lambda tx: running.incidents.take(tx, incident, by=operator.key)
+        )
+        return _to(incident)
+
     @post("/incidents/{incident:str}/close")
     async def close(self, running: Running, operator: Operator, incident: str) -> Response[Any]:
         if operator.form.get("sure") != "yes":

@@ -136,6 +136,12 @@ def write(
             "While that was so, somebody asked for a password reset of your account."
         )
         did = "This mail comes another way, which that service cannot read."
+    elif case.incident.account is not None:
+        happened = (
+            "We believe that somebody other than you may be trying to get into your account. A "
+            "password reset was asked for it."
+        )
+        did = "No reset works without two mails that travel different ways."
     else:
         happened = (
             "We believe that somebody asks for password resets of many accounts that are not "
@@ -202,7 +208,8 @@ def _minute(at: Instant) -> str:
 async def _accounts(at: At, outcome: str) -> list[str]:
     case = at.case
     providers = case.suspects or frozenset(at.means.house.parties)
-    return await recovery.accounts(at.tx, providers, case.since, case.until, outcome)
+    account = case.incident.account
+    return await recovery.accounts(at.tx, providers, case.since, case.until, outcome, account)
 
 
 async def _routes(at: At) -> list[str]:
@@ -216,6 +223,6 @@ ACTION = Action(
     "Tell the owners",
     preview,
     step,
-    about=("provider", "campaign"),
+    about=("provider", "campaign", "account"),
     look=look,
 )

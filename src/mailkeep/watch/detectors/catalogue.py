@@ -8,12 +8,15 @@ from . import (
     canary_missing,
     delivery_silence,
     denial,
+    dmarc_stranger,
     export_seen,
     failover,
     half_proof,
     honey_account,
     honey_hit,
+    lookalike,
     misplaced_redemption,
+    provider_notice,
     provider_refusal,
     redeemed_undelivered,
     reset_fanout,
@@ -31,6 +34,9 @@ DETECTORS: tuple[Detects, ...] = (
     half_proof.DETECTOR,  # a strange browser had one proof and never the other
     reset_surge.DETECTOR,  # many more resets than usual
     denial.DETECTOR,  # owners say that it was not them
+    dmarc_stranger.DETECTOR,  # receivers saw mail as our domain that is not ours
+    lookalike.DETECTOR,  # a name like ours begins to take mail
+    provider_notice.DETECTOR,  # a provider says itself that something is wrong
     honey_account.DETECTOR,  # a reset for an address that one provider alone was given
     canary_missing.DETECTOR,  # canaries do not come to one mailbox
     unknown_message.DETECTOR,  # a provider tells of mail that we never sent

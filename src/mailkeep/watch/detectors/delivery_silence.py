@@ -352,4 +352,5 @@ def _signal(
     )
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due)
+HEARS = (AttemptFinished, DeliveryReported, CanarySent, CanaryArrived)
+DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)

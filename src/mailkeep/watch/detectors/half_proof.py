@@ -150,14 +150,8 @@ def tick(state: State, now: Instant) -> tuple[State, list[Signal]]:
 
 
 def due(state: State) -> Instant:
-    return (
-        min(
-            (half.until if half.said else min(half.early, half.until))
-            for half in state.waiting.values()
-        )
-        if state.waiting
-        else NEVER
-    )
+    ends = (one.until if one.said else min(one.early, one.until) for one in state.waiting.values())
+    return min(ends, default=NEVER)
 
 
 def _passed(state: State, now: Instant) -> State:
@@ -397,4 +391,5 @@ def _signal(state: State, provider: str, now: Instant) -> Signal:
     )
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due)
+HEARS = (ProofSent, ProofRedeemed, RecoveryCompleted, RecoveryVoided)
+DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)

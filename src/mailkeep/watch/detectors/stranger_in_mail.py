@@ -115,4 +115,4 @@ def _plain(host: str) -> str:
     return "".join(c for c in host.lower() if (c.isascii() and c.isalnum()) or c in ".-")[:60]
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due)
+DETECTOR = Detector(NAME, State, start, step, tick, due, (CanaryArrived,))

@@ -1,0 +1,135 @@
+"""From a simulated log to what would have been held (pure): signals, and opinions that opened."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from mailkeep.base.clock import HOUR, SECOND, Instant
+from mailkeep.events.types import Recorded
+from mailkeep.watch.correlation import Beliefs, hear, weigh
+from mailkeep.watch.engine import Engine
+from mailkeep.watch.types import NEVER, Hypothesis, Signal, Subject, WatchSettings
+
+from .life import Truth
+
+
+class Held(msgspec.Struct, frozen=True):
+    """An opinion that opened: what would have been an incident, or a part of one. ``until``: when
+    it was let go."""
+
+    hypothesis: Hypothesis
+    subject: Subject
+    at: Instant
+    may_cut: bool
+    detectors: tuple[str, ...]
+    until: Instant = NEVER
+
+
+class Judged(msgspec.Struct):
+    """What came of a log. ``cut``: about whom an automatic cut was allowed, ever."""
+
+    signals: list[Signal] = []
+    held: list[Held] = []
+    cut: set[Subject] = set()
+    facts: int = 0
+    seconds: float = 0.0
+
+    def first(self, hypothesis: Hypothesis, subject: Subject, since: Instant) -> Held | None:
+        """The first time that it was held, from ``since`` on."""
+        return next(
+            (
+                one
+                for one in self.held
+                if one.hypothesis is hypothesis and one.subject == subject and one.at >= since
+            ),
+            None,
+        )
+
+    def held_at(self, hypothesis: Hypothesis, subject: Subject, at: Instant) -> bool:
+        """Whether it was held at an instant already."""
+        return any(
+            one.hypothesis is hypothesis and one.subject == subject and one.at < at < one.until
+            for one in self.held
+        )
+
+    def wrong(self, truths: Sequence[Truth]) -> list[Held]:
+        """What was held and was not so: of another kind, of somebody else, at another time."""
+        return [
+            one
+            for one in self.held
+            if not any(
+                truth.hypothesis is one.hypothesis
+                and truth.subject == one.subject
+                and truth.start <= one.at <= truth.end
+                for truth in truths
+            )
+        ]
+
+    def by_detector(self) -> Counter[str]:
+        """How many signals each raised, without those that only take back."""
+        return Counter(one.detector for one in self.signals if one.evidence)
+
+
+class Judge:
+    """Hears signals as they come, and notes what opens. Between signals evidence only fades, so it
+    is looked at once an hour, and only while something is held."""
+
+    def __init__(self, settings: WatchSettings) -> None:
+        self._settings = settings.correlation
+        self._beliefs = Beliefs()
+        self._last: Instant = 0
+        self.judged = Judged()
+
+    def hear(self, signal: Signal, now: Instant) -> None:
+        self.pass_time(now)
+        self.judged.signals.append(signal)
+        self._beliefs = hear(self._beliefs, signal)
+        self._weigh(now)
+
+    def pass_time(self, now: Instant) -> None:
+        while self._beliefs.open and self._last + HOUR < now:
+            self._weigh(self._last + HOUR)
+
+    def _weigh(self, now: Instant) -> None:
+        before = set(self._beliefs.open)
+        self._beliefs, opinions = weigh(self._beliefs, now, self._settings)
+        self._last = now
+        gone = before - set(self._beliefs.open)
+        if gone:
+            self.judged.held = [
+                msgspec.structs.replace(one, until=now)
+                if one.until == NEVER and (one.hypothesis, one.subject) in gone
+                else one
+                for one in self.judged.held
+            ]
+        for one in opinions:
+            if not one.open:
+                continue
+            if one.may_cut_automatically:
+                self.judged.cut.add(one.subject)
+            if (one.hypothesis, one.subject) not in before:
+                said = tuple(term.detector for term in one.terms if term.counted > 0)
+                new = Held(one.hypothesis, one.subject, now, one.may_cut_automatically, said)
+                self.judged.held.append(new)
+
+
+def judge(log: Iterable[Recorded], settings: WatchSettings, through: Instant = 0) -> Judged:
+    """Every detector and the correlation over a log."""
+    engine, judge_ = Engine(settings), Judge(settings)
+    started = time.process_time()
+    facts, last = 0, 0
+    for recorded in log:
+        facts, last = facts + 1, recorded.placed_at
+        for signal in engine.step(recorded):
+            judge_.hear(signal, max(signal.at, engine.clock))
+    for signal in engine.pass_time(max(through, last)):
+        judge_.hear(signal, max(signal.at, engine.clock))
+    judge_.judged.facts = facts
+    judge_.judged.seconds = time.process_time() - started
+    return judge_.judged
+
+
+def seconds(span: int) -> float:
+    return span / SECOND

@@ -1,0 +1,322 @@
+"""Ordinary life, an hour at a time: mail, canaries, recoveries, and the days that are different.
+
+Judged: the working day carries ten times the mail of the night, a weekend half of a weekday's.
+Reports come in batches, after a median of two seconds with a long tail. One report in a hundred is
+a bounce. Once a week a newsletter goes out and people remember that they have an account; once in
+thirty days passwords expire; once in sixty days a list is imported of which one address in five is
+dead. Gateways open and click what they carry, in storms. A provider is out of order once in thirty
+days: it refuses, or answers half of the time, or is slow; for minutes, seldom for hours.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from random import Random
+
+import msgspec
+
+from mailkeep.base.clock import DAY, HOUR, SECOND, Instant
+from mailkeep.events.types import Fact, Recorded
+from mailkeep.mail.events import AttemptFinished, DeliveryReported
+from mailkeep.recovery.events import (
+    ProofRedeemed,
+    ProofSent,
+    RecoveryCompleted,
+    RecoveryDenied,
+    RecoveryRequested,
+    RecoveryVoided,
+)
+from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent
+from mailkeep.watch.types import Hypothesis, Subject, provider_subject
+
+START: Instant = 1_704_067_200 * SECOND  #: a Monday, midnight
+ADDRESSES = 20_000
+
+Timed = tuple[Instant, Fact]
+
+_OF_DAY = (
+    *(0.2, 0.2, 0.2, 0.2, 0.2, 0.3, 0.6, 1.0, 1.6, 2.0, 2.1, 2.0),
+    *(1.8, 1.9, 2.0, 1.9, 1.7, 1.4, 1.0, 0.8, 0.6, 0.5, 0.3, 0.2),
+)
+_OF_WEEK = (1.15, 1.2, 1.2, 1.15, 1.1, 0.6, 0.6)
+
+
+class House(msgspec.Struct, frozen=True):
+    """A house that sends mail.
+
+    Attributes:
+        mails: an hour through each provider, in the mean of the week.
+        recoveries: a day.
+        canaries: seconds between two through one provider; 0: none.
+        batch: seconds of reports that a webhook brings at once.
+        cycles: days and weeks have their shape, and some days are special; else all is Poisson.
+        troubles: days between two outages of one provider; 0: none.
+    """
+
+    providers: tuple[str, ...] = ("a", "b")
+    mails: float = 30.0
+    recoveries: float = 30.0
+    canaries: float = 300.0
+    batch: float = 5.0
+    cycles: bool = True
+    troubles: float = 30.0
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """What a provider does for a while. ``refuses`` and ``drops``: parts of the mail; ``slow``:
+    seconds that it takes longer in the median; ``word``: what it answers to what it refuses;
+    ``spares``: canaries pass untouched."""
+
+    provider: str
+    start: Instant
+    end: Instant
+    refuses: float = 0.0
+    drops: float = 0.0
+    slow: float = 0.0
+    word: str = "unavailable"
+    spares: bool = False
+    streams: frozenset[str] = frozenset()
+
+
+class Truth(msgspec.Struct, frozen=True):
+    """What is really going on, about whom, from when to when."""
+
+    hypothesis: Hypothesis
+    subject: Subject
+    start: Instant
+    end: Instant
+
+
+class Life:
+    """The days of a house.
+
+    Args:
+        seed: the same house with the same seed lives the same life.
+        troubles: beside those that the house has of its own.
+        attack: facts of an hour that are none of ordinary life, for (its start, chance).
+    """
+
+    def __init__(
+        self,
+        house: House,
+        seed: int,
+        troubles: tuple[Trouble, ...] = (),
+        attack: Callable[[Instant, Random], list[Timed]] | None = None,
+    ) -> None:
+        self.house = house
+        self.truths: list[Truth] = []
+        self.facts = 0
+        self._chance = Random(seed)  # noqa: S311 - a simulation
+        self._troubles = list(troubles)
+        self._attack = attack
+        self._number = 0
+        self._next_canary = dict.fromkeys(house.providers, 0)
+
+    def run(self, days: float, start: Instant = START) -> Iterator[Recorded]:
+        """The log of so many days, placed as it happens."""
+        waiting: list[Timed] = []
+        hour, end = start, start + round(days * DAY)
+        while hour < end:
+            if (hour - start) % DAY == 0 and self.house.troubles:
+                self._plan(hour)
+            waiting += self._hour(hour)
+            waiting.sort(key=_when)
+            hour += HOUR
+            cut = len(waiting)
+            while cut and waiting[cut - 1][0] >= hour:
+                cut -= 1
+            for at, fact in waiting[:cut]:
+                self.facts += 1
+                yield Recorded(self.facts, at, at, f"evt_{self.facts}", fact)
+            del waiting[:cut]
+
+    def _plan(self, day: Instant) -> None:
+        """The outages that begin on a day."""
+        chance = self._chance
+        self._troubles = [one for one in self._troubles if one.end > day - DAY]
+        for provider in self.house.providers:
+            if chance.random() >= 1 / self.house.troubles:
+                continue
+            start = day + round(chance.random() * DAY)
+            lasts = chance.lognormvariate(math.log(1500), 1.0)
+            end = start + round(min(lasts, 8 * 3600.0) * SECOND)
+            shape = chance.choice(("hard", "grey", "slow"))
+            trouble = Trouble(provider, start, end, refuses=1.0)
+            if shape == "grey":
+                word = chance.choice(("unavailable", "ambiguous"))
+                trouble = Trouble(provider, start, end, refuses=0.5, word=word)
+            elif shape == "slow":
+                trouble = Trouble(provider, start, end, slow=600.0)
+            self._troubles.append(trouble)
+            # What was slow is felt until it has drained, and weighs until it is taken back.
+            until = end + 2 * HOUR
+            subject = provider_subject(provider)
+            self.truths.append(Truth(Hypothesis.PROVIDER_SILENT, subject, start, until))
+
+    def _hour(self, hour: Instant) -> list[Timed]:
+        out: list[Timed] = []
+        factor = resets = dead = 1.0
+        day, of_day = (hour // DAY) % 420, (hour // HOUR) % 24
+        if self.house.cycles:
+            factor = _OF_DAY[of_day] * _OF_WEEK[(hour // DAY + 3) % 7]
+            resets = factor
+            dead = 20.0 if day % 60 == 17 and of_day in {10, 11} else 1.0
+            if day % 7 == 3 and of_day == 9:
+                factor *= 10  # the newsletter
+            if day % 7 == 3 and of_day in {9, 10}:
+                resets *= 2
+            if day % 30 == 11 and 7 <= of_day <= 18:
+                resets *= 4  # passwords expire
+            if dead > 1:
+                factor *= 5
+        for provider in self.house.providers:
+            self._mail(out, provider, hour, self.house.mails * factor, 0.01 * dead)
+            self._canaries(out, provider, hour)
+        for when in self._times(hour, self.house.recoveries / 24 * resets):
+            self._recovery(out, when)
+        if self._attack is not None:
+            out += self._attack(hour, self._chance)
+        return out
+
+    def _times(self, hour: Instant, count: float) -> Iterator[Instant]:
+        """A Poisson stream within the hour."""
+        if count <= 0:
+            return
+        when, scale = float(hour), HOUR / count
+        while (when := when + self._chance.expovariate(1.0) * scale) < hour + HOUR:
+            yield round(when)
+
+    def _mail(
+        self, out: list[Timed], provider: str, hour: Instant, count: float, bounces: float
+    ) -> None:
+        chance = self._chance
+        troubles = [one for one in self._troubles if one.provider == provider]
+        for at in self._times(hour, count):
+            self._number += 1
+            message, address = f"m{self._number}", f"adr_{chance.randrange(ADDRESSES)}"
+            self._attempt(out, provider, at, message, "bulk", address, troubles, bounces)
+
+    def _attempt(
+        self,
+        out: list[Timed],
+        provider: str,
+        at: Instant,
+        message: str,
+        stream: str,
+        address: str,
+        troubles: list[Trouble],
+        bounces: float = 0.01,
+    ) -> None:
+        """One mail through a provider: taken or not, and what is reported of it."""
+        chance = self._chance
+        outcome, lost, slow = self._fate(at, stream, troubles)
+        seconds = chance.lognormvariate(-1.5, 0.5)
+        out.append(
+            (at, AttemptFinished(message, message, provider, stream, address, outcome, "", seconds))
+        )
+        if outcome != "accepted" or lost:
+            return
+        late = at + round((chance.lognormvariate(0.7, 0.9) + slow) * SECOND)
+        if self.house.batch:
+            batch = round(self.house.batch * SECOND)
+            late += batch - late % batch
+        roll = chance.random()
+        event = "bounced" if roll < bounces else "delivered"
+        out.append(
+            (late, DeliveryReported(provider, message, event, message, stream, address, None))
+        )
+        if roll > 0.9:  # a gateway looks into it
+            seen = late + round(22 * SECOND * chance.random())
+            for word in ("opened", "clicked"):
+                again = DeliveryReported(provider, message, word, message, stream, address, None)
+                out.append((seen, again))
+
+    def _fate(
+        self, at: Instant, stream: str, troubles: list[Trouble], *, canary: bool = False
+    ) -> tuple[str, bool, float]:
+        """What becomes of a mail: the answer, whether it is lost, seconds that it is held back."""
+        outcome, lost, slow = "accepted", False, 0.0
+        for one in troubles:
+            if not one.start <= at < one.end or (canary and one.spares):
+                continue
+            if one.streams and stream not in one.streams:
+                continue
+            if one.refuses and self._chance.random() < one.refuses:
+                outcome = one.word
+            if one.drops and self._chance.random() < one.drops:
+                lost = True
+            if one.slow:
+                slow += one.slow * self._chance.lognormvariate(0.0, 0.5)
+        return outcome, lost, slow
+
+    def _canaries(self, out: list[Timed], provider: str, hour: Instant) -> None:
+        if not self.house.canaries:
+            return
+        chance = self._chance
+        troubles = [one for one in self._troubles if one.provider == provider]
+        at = max(self._next_canary[provider], hour)
+        while at < hour + HOUR:
+            self._number += 1
+            name = f"c{self._number}"
+            outcome, lost, slow = self._fate(at, "alert", troubles, canary=True)
+            seconds = chance.lognormvariate(0.0, 0.45) + slow
+            address = f"canary_{provider}"
+            answer = AttemptFinished(name, name, provider, "alert", address, outcome, "", 0.2)
+            out.append((at, answer))
+            if outcome == "accepted":
+                out.append((at, CanarySent(provider, name)))
+                if not lost:
+                    arrived = CanaryArrived(provider, name, seconds, self._strangers(provider, at))
+                    out.append((at + round(seconds * SECOND), arrived))
+            elif outcome == "rejected":
+                out.append((at, CanaryRefused(provider, name, outcome)))
+            at += round(self.house.canaries * chance.uniform(0.8, 1.2) * SECOND)
+        self._next_canary[provider] = at
+
+    def _strangers(self, _provider: str, _at: Instant) -> tuple[str, ...]:
+        """Hosts in a canary that are not ours; an innocent one about once in three years."""
+        innocent = self.house.canaries / (3 * 365 * 86_400)
+        return (f"links{self._number}.example",) if self._chance.random() < innocent else ()
+
+    def _recovery(self, out: list[Timed], at: Instant) -> None:
+        """A person asks for a reset; see the half proof's tests for what is judged here."""
+        chance = self._chance
+        self._number += 1
+        name, account = f"r{self._number}", f"acc_{chance.randrange(ADDRESSES)}"
+        network, browser = f"net_{chance.randrange(5000)}", f"b{self._number}"
+        if chance.random() < 0.1:  # no account has this address
+            out.append((at, RecoveryRequested(None, None, f"adr_x{name}", network, browser)))
+            return
+        address = f"adr_{account}"
+        out.append((at, RecoveryRequested(name, account, address, network, browser)))
+        names = self.house.providers
+        routes = dict(zip(("link", "code"), chance.sample(names, 2), strict=True))
+        for proof, provider in routes.items():
+            message = f"{name}{proof}"
+            troubles = [one for one in self._troubles if one.provider == provider]
+            sent = ProofSent(name, account, proof, message, provider)
+            out.append((at + SECOND // 10, sent))
+            when = at + SECOND // 5
+            self._attempt(out, provider, when, message, "recovery", address, troubles)
+        if chance.random() < 1 / 7:
+            return
+        known, asked = chance.random() < 1 / 3, chance.random() < 0.7
+        first, other = chance.sample(("link", "code"), 2)
+        when = at + round(chance.lognormvariate(4, 0.8) * SECOND)
+
+        def shown(proof: str) -> ProofRedeemed:
+            way = (routes[proof],)
+            return ProofRedeemed(name, account, proof, way, asked, known, network, browser)
+
+        out.append((when, shown(first)))
+        if chance.random() < 0.1:
+            out.append((at + HOUR, RecoveryVoided(name, account, "expired")))
+            return
+        when += round(chance.lognormvariate(3.4, 1.0) * SECOND)
+        out.append((when, shown(other)))
+        out.append((when + 60 * SECOND, RecoveryCompleted(name, account, False, browser)))
+        if chance.random() < 0.003:  # forgot that they had asked
+            out.append((when + HOUR, RecoveryDenied(name, account, True, routes[first], True)))
+
+
+def _when(one: Timed) -> Instant:
+    return one[0]

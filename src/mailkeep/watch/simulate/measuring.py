@@ -1,0 +1,362 @@
+"""How soon, how often wrongly, and what is missed: the detectors over simulated houses."""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from random import Random
+
+import msgspec
+
+from mailkeep.base.clock import DAY, HOUR, SECOND, Instant
+from mailkeep.events.types import Recorded
+from mailkeep.mail.events import AttemptFinished, DeliveryReported
+from mailkeep.recovery.events import RecoveryRequested
+from mailkeep.watch.detector import Running
+from mailkeep.watch.detectors import delivery_silence, reset_surge
+from mailkeep.watch.detectors.catalogue import DETECTORS
+from mailkeep.watch.engine import Engine
+from mailkeep.watch.types import HoneySettings, Hypothesis, Signal, WatchSettings
+
+from . import limits
+from .attacks import AT, HONEY, LASTS, Scenario, scenarios
+from .judging import Held, judge
+from .life import START, House, Life
+
+YEAR = 365.25
+RATES = (1 / 3600, 10 / 3600, 1 / 60, 10 / 60, 1.0, 10.0)  #: confirmations a second
+FACTORS = (5.0, 10.0, 50.0)
+
+Tell = Callable[[int, int], None]
+
+
+def _quiet(_done: int, _whole: int) -> None:
+    return
+
+
+class Silence(msgspec.Struct, frozen=True):
+    """Total loss of a Poisson stream: seconds from the last report to the alarm, in the mean and
+    at worst of ``runs``, beside the limit."""
+
+    rate: float
+    limit: float
+    mean: float
+    worst: float
+    runs: int
+    missed: int
+
+
+class Surge(msgspec.Struct, frozen=True):
+    """Resets of an attack up to the alarm: mean, the ninth in ten, and the limit."""
+
+    factor: float
+    limit: float
+    mean: float
+    ninth: int
+    runs: int
+    missed: int
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a scenario in ``runs`` lives.
+
+    Attributes:
+        found: in how many it was held, or had been wrongly before already.
+        mean, worst: after how many seconds, where it had not been.
+        seen_by: in how many lives each detector spoke in its time.
+        others: what else was held that is not so, by name.
+        cut: in how many lives an automatic cut would have been allowed.
+    """
+
+    name: str
+    words: str
+    outsider: bool
+    expected: str
+    runs: int
+    found: int
+    mean: float | None
+    worst: float | None
+    seen_by: dict[str, int]
+    others: dict[str, int]
+    cut: int
+
+
+class Ordinary(msgspec.Struct, frozen=True):
+    """Ordinary life: what was held and was not so.
+
+    Attributes:
+        false: incidents about a party, which outsiders cannot stage; ``provoked``: campaigns.
+        at_most: false incidents a year, with 95 % confidence.
+        outages, called: outages, and how many of them were held to be one.
+        signals: that each detector raised while nothing was going on, a year.
+    """
+
+    days: float
+    facts: int
+    seconds: float
+    false: dict[str, int]
+    provoked: dict[str, int]
+    at_most: float
+    outages: int
+    called: int
+    cut: int
+    signals: dict[str, float]
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """All of it."""
+
+    silence: tuple[Silence, ...]
+    surge: tuple[Surge, ...]
+    scenarios: tuple[Outcome, ...]
+    ordinary: Ordinary
+
+
+def measure(
+    days: float, seed: int, runs: int, settings: WatchSettings, tell: Tell = _quiet
+) -> Measured:
+    """Everything, from one seed.
+
+    Args:
+        days: of ordinary life.
+        runs: lives of each scenario, and of each rate.
+    """
+    whole = len(RATES) + len(FACTORS) + len(scenarios())
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        tell(done, 2 * whole)
+
+    found_silence = []
+    for rate in RATES:
+        found_silence.append(silence(rate, seed, runs, settings))
+        step()
+    found_surge = []
+    for factor in FACTORS:
+        found_surge.append(surge(factor, seed, runs, settings))
+        step()
+    outcomes = []
+    for one in scenarios():
+        outcomes.append(outcome(one, seed, runs, settings))
+        step()
+    life = ordinary(days, seed, settings, lambda at, of: tell(whole * (of + at), 2 * whole * of))
+    return Measured(tuple(found_silence), tuple(found_surge), tuple(outcomes), life)
+
+
+def silence(rate: float, seed: int, runs: int, settings: WatchSettings) -> Silence:
+    """Learn from a Poisson stream, then lose all of it."""
+    days = settings.delivery_silence.between_false_alarms
+    limit = limits.gap(rate, days)
+    delays: list[float] = []
+    for run in range(runs):
+        chance = Random(f"silence {rate} {seed} {run}")  # noqa: S311 - a simulation
+        delay = _silence(rate, chance, settings, limit)
+        if delay is not None:
+            delays.append(delay)
+    mean = math.fsum(delays) / len(delays) if delays else math.nan
+    return Silence(rate, limit, mean, max(delays, default=math.nan), runs, runs - len(delays))
+
+
+def _silence(rate: float, chance: Random, settings: WatchSettings, limit: float) -> float | None:
+    """One run; the detector learns over twice its memory. None: it alarmed before, or never."""
+    running = delivery_silence.DETECTOR.run(settings)
+    when, facts = float(START), 0
+    last = START
+    learn = 2 * settings.delivery_silence.memory
+    end = math.inf
+    while when < end:
+        when += chance.expovariate(rate) * SECOND
+        at = round(when)
+        signals = _tick(running, last, at) if facts > learn else []
+        facts += 1
+        name = f"m{facts}"
+        sent = AttemptFinished(name, name, "a", "bulk", "adr", "accepted", "", 0.1)
+        signals += running.step(Recorded(facts, at, at, name, sent))
+        if any(one.evidence for one in signals):
+            return (signals[0].at - last) / SECOND if facts > learn else None
+        if facts <= learn:
+            heard = DeliveryReported("a", name, "delivered", name, "bulk", "adr", None)
+            running.step(Recorded(facts, at, at, name, heard))
+            last = at
+            end = at + 20 * limit * SECOND
+    return None
+
+
+def _tick(running: Running, last: Instant, until: Instant) -> list[Signal]:
+    due = max(last, running.due())
+    second = -(-due // SECOND) * SECOND
+    return running.tick(second) if second <= until else []
+
+
+def surge(factor: float, seed: int, runs: int, settings: WatchSettings) -> Surge:
+    """A base of one reset a minute, learned over two days; then ``factor`` times as many."""
+    base = 1 / 60
+    counts: list[int] = []
+    for run in range(runs):
+        chance = Random(f"surge {factor} {seed} {run}")  # noqa: S311 - a simulation
+        running = reset_surge.DETECTOR.run(settings)
+        when, number, attacks = float(START), 0, 0
+        start = START + 2 * DAY
+        while attacks < 200:
+            rate = base if when < start else base * factor
+            when += chance.expovariate(rate) * SECOND
+            at, number = round(when), number + 1
+            # Of the resets of the surge, one in ``factor`` is none of the attack's.
+            attacks += when >= start and chance.random() >= 1 / factor
+            asked = RecoveryRequested(None, None, f"adr_{number}", "net", "b")
+            if running.step(Recorded(number, at, at, f"evt_{number}", asked)) and when >= start:
+                counts.append(attacks)
+                break
+    counts.sort()
+    mean = math.fsum(counts) / len(counts) if counts else math.nan
+    ninth = counts[min(len(counts) - 1, math.ceil(0.9 * len(counts)) - 1)] if counts else 0
+    days = settings.reset_surge.between_false_alarms
+    limit = limits.resets(factor, base, days)
+    return Surge(factor, limit, mean, ninth, runs, runs - len(counts))
+
+
+def outcome(scenario: Scenario, seed: int, runs: int, settings: WatchSettings) -> Outcome:
+    """One scenario in several lives, each of a house that has no other trouble."""
+    settings = msgspec.structs.replace(settings, honey_account=HoneySettings((HONEY,)))
+    house = House(troubles=0.0, cycles=True)
+    delays, before, cut = [], 0, 0
+    seen: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for run in range(runs):
+        life = scenario.live(house, seed * 1000 + run)
+        end = AT + LASTS
+        found = judge(life.run((end - START) / DAY), settings, end)
+        during = [one for one in found.signals if AT <= one.at <= end and one.evidence]
+        seen.update({one.detector for one in during})
+        cut += bool(found.cut)
+        expected = scenario.expects
+        if expected is not None:
+            held = found.first(*expected, AT)
+            if found.held_at(*expected, AT):
+                before += 1
+            elif held is not None:
+                delays.append((held.at - AT) / SECOND)
+        others.update(
+            {
+                f"{one.hypothesis.value} {one.subject.id}"
+                for one in found.held
+                if one.at >= AT and (one.hypothesis, one.subject) != expected
+            }
+        )
+    return Outcome(
+        scenario.name,
+        scenario.words,
+        scenario.outsider,
+        scenario.expects[0].value if scenario.expects else "",
+        runs,
+        before + len(delays),
+        math.fsum(delays) / len(delays) if delays else None,
+        max(delays, default=None),
+        dict(sorted(seen.items())),
+        dict(sorted(others.items())),
+        cut,
+    )
+
+
+def ordinary(days: float, seed: int, settings: WatchSettings, tell: Tell = _quiet) -> Ordinary:
+    """Ordinary life with its outages."""
+    life = Life(House(canaries=600.0), seed)
+
+    def watched() -> Iterator[Recorded]:
+        for number, one in enumerate(life.run(days)):
+            if number % 50_000 == 0:
+                tell(one.at - START, round(days * DAY))
+            yield one
+
+    found = judge(watched(), settings)
+    wrong = found.wrong(life.truths)
+    campaign = [one for one in wrong if one.hypothesis is Hypothesis.CAMPAIGN]
+    false = [one for one in wrong if one.hypothesis is not Hypothesis.CAMPAIGN]
+    called = sum(
+        any(
+            one.hypothesis is truth.hypothesis
+            and one.subject == truth.subject
+            and truth.start <= one.at <= truth.end
+            for one in found.held
+        )
+        for truth in life.truths
+    )
+    quiet = Counter(
+        one.detector
+        for one in found.signals
+        if one.evidence
+        and not any(
+            truth.subject == one.subject and truth.start <= one.at <= truth.end + HOUR
+            for truth in life.truths
+        )
+    )
+    years = days / YEAR
+    return Ordinary(
+        days,
+        found.facts,
+        round(found.seconds, 1),
+        _names(false),
+        _names(campaign),
+        at_most(len(false), years),
+        len(life.truths),
+        called,
+        len(found.cut),
+        {name: round(count / years, 1) for name, count in sorted(quiet.items())},
+    )
+
+
+def _names(held: Iterable[Held]) -> dict[str, int]:
+    return dict(Counter(f"{one.hypothesis.value}: {', '.join(one.detectors)}" for one in held))
+
+
+def at_most(count: int, years: float) -> float:
+    """The rate a year that ``count`` events in so many years leave possible, at 95 % (the upper
+    bound of a Poisson mean, by bisection)."""
+    low, high = 0.0, 10.0 + 3.0 * count
+    for _ in range(60):
+        middle = (low + high) / 2
+        chance = math.fsum(
+            math.exp(-middle + n * math.log(middle) - math.lgamma(n + 1)) for n in range(count + 1)
+        )
+        low, high = (middle, high) if chance > 0.05 else (low, middle)
+    return high / years
+
+
+class Speed(msgspec.Struct, frozen=True):
+    """Facts a second of one core, through all detectors, and each detector's share of the time."""
+
+    facts: int
+    per_second: float
+    shares: dict[str, float]
+
+
+def speed(count: int, seed: int, settings: WatchSettings) -> Speed:
+    """A busy house's log, made beforehand, through every detector."""
+    house = House(mails=20_000.0, recoveries=5000.0, canaries=5.0, cycles=False, troubles=0.0)
+    facts: list[Recorded] = []
+    for one in Life(house, seed).run(7):
+        facts.append(one)
+        if len(facts) >= count:
+            break
+    engine = Engine(settings)
+    started = time.process_time()
+    for one in facts:
+        engine.step(one)
+    took = time.process_time() - started
+    return Speed(len(facts), len(facts) / took, _shares(facts[: count // 5], settings))
+
+
+def _shares(facts: list[Recorded], settings: WatchSettings) -> dict[str, float]:
+    """Each detector's part of the time, alone over what it hears."""
+    took = {}
+    for one in DETECTORS:
+        running = one.run(settings)
+        heard = [fact for fact in facts if not one.hears or type(fact.fact) in one.hears]
+        started = time.process_time()
+        for fact in heard:
+            running.step(fact)
+        took[one.name] = time.process_time() - started
+    whole = math.fsum(took.values()) or 1.0
+    return {name: round(part / whole, 3) for name, part in took.items()}

@@ -1,0 +1,94 @@
+"""The log at the command line: written out, read again, measured."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from mailkeep.base.clock import ManualClock
+from mailkeep.base.errors import BadSettings, Invalid
+from mailkeep.cli.main import app
+from mailkeep.cli.watch import span
+from mailkeep.events import log
+from mailkeep.mail.events import AttemptFinished
+from mailkeep.store.database import Database
+from mailkeep.store.migrate import upgrade
+from mailkeep.watch.runner import Watch
+
+
+async def _home(home: Path) -> None:
+    """A home whose provider was suspended, as its watch saw it."""
+    (home / "mailkeep.toml").write_text("")
+    clock = ManualClock()
+    database = Database(f"sqlite:///{home / 'mailkeep.db'}", clock)
+    await upgrade(database)
+    relay = log.Relay(database, "one")
+    for number in range(5):
+        name = f"m{number}"
+        refused = AttemptFinished(name, name, "a", "bulk", f"adr_{number}", "suspended", "", 0.1)
+        async with database.write() as tx:
+            await log.record(database, tx, refused)
+        clock.advance(1)
+        await relay.place()
+        await Watch(database).step()
+    await relay.place()
+    await database.close()
+
+
+def _run(home: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, ["watch", *words, "--home", str(home)])
+
+
+def test_the_log_is_written_out_and_read_again(tmp_path: Path) -> None:
+    asyncio.run(_home(tmp_path))
+    live = _run(tmp_path, "replay", "--json")
+    assert live.exit_code == 0, live.output
+    told = json.loads(live.stdout)
+    assert (told["same"], told["missing"], told["new"]) == (1, 0, 0)
+    assert [one["detector"] for one in told["signals"]] == ["provider_refusal"]
+
+    file = tmp_path / "log.jsonl"
+    written = _run(tmp_path, "export", str(file), "--json")
+    assert json.loads(written.stdout) == {"file": str(file), "facts": 6}
+    again = _run(tmp_path, "replay", str(file), "--json")
+    assert json.loads(again.stdout) == told
+    words = _run(tmp_path, "replay", str(file))
+    assert "1 as they were raised then, 0 raised then and not now" in words.stdout
+
+    # Without the signal that was raised then, it is new; the exit code says so.
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(one for one in lines if b"watch.signal" not in one))
+    differs = _run(tmp_path, "replay", str(file), "--json")
+    assert differs.exit_code == 1
+    assert json.loads(differs.stdout)["new"] == 1
+
+
+def test_what_is_there_is_not_written_over_and_what_is_no_log_not_read(tmp_path: Path) -> None:
+    asyncio.run(_home(tmp_path))
+    file = tmp_path / "log.jsonl"
+    file.write_text("mine\n")
+    assert isinstance(_run(tmp_path, "export", str(file)).exception, BadSettings)
+    assert file.read_text() == "mine\n"
+    assert isinstance(_run(tmp_path, "replay", str(file)).exception, Invalid)
+
+
+def test_only_what_is_younger(tmp_path: Path) -> None:
+    """The facts of the home are of 2023."""
+    asyncio.run(_home(tmp_path))
+    file = tmp_path / "log.jsonl"
+    written = _run(tmp_path, "export", str(file), "--since", "30d", "--json")
+    assert json.loads(written.stdout)["facts"] == 0
+
+
+@pytest.mark.parametrize("text", ["", "d", "30", "-3d", "nand", "1e9d", "3w"])
+def test_a_span_is_a_number_and_a_unit(text: str) -> None:
+    assert span("1.5h") == 5_400_000_000
+    with pytest.raises(BadSettings):
+        span(text)
+
+
+def test_how_fast_it_is(tmp_path: Path) -> None:
+    done = _run(tmp_path, "measure", "--speed", "--json")
+    assert json.loads(done.stdout)["per_second"] > 10_000

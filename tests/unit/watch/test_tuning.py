@@ -1,0 +1,86 @@
+"""Settings out of a log: within the budget where that can be, and no milder than needed."""
+
+import msgspec
+import pytest
+from watch_logs import START, log, request
+
+from mailkeep.base.clock import DAY, HOUR, SECOND
+from mailkeep.watch import tuning
+from mailkeep.watch.detectors import delivery_silence, reset_surge
+from mailkeep.watch.simulate.life import START as MONDAY
+from mailkeep.watch.simulate.life import House, Life, Trouble
+from mailkeep.watch.types import SilenceSettings, SurgeSettings, WatchSettings
+
+SETTINGS = WatchSettings()
+
+
+def _facts(days: float, house: House, *troubles: Trouble) -> list:
+    return [one for one in Life(house, 2, troubles).run(days) if isinstance(one.fact, tuning.HEARS)]
+
+
+def _settings(found: tuning.Tuned) -> WatchSettings:
+    tables: dict[str, dict[str, float]] = {}
+    for one in found.proposals:
+        tables.setdefault(one.table.removeprefix("watch."), {})[one.name] = one.proposed
+    kinds = {"delivery_silence": SilenceSettings, "reset_surge": SurgeSettings}
+    return WatchSettings(**{name: kinds[name](**of) for name, of in tables.items()})
+
+
+def test_the_proposal_keeps_the_log_within_its_budget() -> None:
+    facts = _facts(28, House(troubles=0.0, mails=15.0, canaries=600.0))
+    before = tuning.episodes(tuning.alarms(reset_surge.DETECTOR, facts, SETTINGS))
+    assert before > 1  # a house with few resets and much of a day's shape
+    found = tuning.tune(facts, SETTINGS, 14.0)
+    assert found.within
+    settings = _settings(found)
+    for detector in (delivery_silence.DETECTOR, reset_surge.DETECTOR):
+        assert tuning.episodes(tuning.alarms(detector, facts, settings)) <= found.allowed
+    assert "[watch.reset_surge]" in tuning.toml(found)
+
+
+def test_a_house_that_is_within_its_budget_keeps_its_settings() -> None:
+    facts = _facts(5, House(troubles=0.0, recoveries=0.0, canaries=0.0, cycles=False))
+    found = tuning.tune(facts, SETTINGS, 1.0)
+    assert not any(one.changes for one in found.proposals)
+    assert tuning.toml(found) == ""
+
+
+def test_an_outage_that_shows_is_no_false_alarm() -> None:
+    start = MONDAY + 6 * DAY + 10 * HOUR
+    outage = Trouble("a", start, start + 2 * HOUR, refuses=1.0)
+    facts = _facts(7, House(troubles=0.0, recoveries=0.0, cycles=False), outage)
+    silence = tuning.alarms(delivery_silence.DETECTOR, facts, SETTINGS)
+    shifted = [msgspec.structs.replace(one, at=one.at + 9 * DAY) for one in silence]
+    refused = tuning.alarms(tuning.provider_refusal.DETECTOR, facts, SETTINGS)
+    assert [one for one in refused if one.evidence]
+    assert tuning.episodes(silence, refused) == 0
+    assert tuning.episodes(shifted, refused) == tuning.episodes(silence)
+
+
+def test_alarms_near_each_other_are_one() -> None:
+    facts = log(*((n * 1.0, request(n)) for n in range(2000)))
+    signals = tuning.alarms(reset_surge.DETECTOR, facts, SETTINGS)
+    assert len(signals) > 1
+    assert tuning.episodes(signals) == 1
+    later = [msgspec.structs.replace(one, at=one.at + 2 * HOUR) for one in signals]
+    assert tuning.episodes([*signals, *later]) == 2
+
+
+def test_what_cannot_be_kept_to_is_said() -> None:
+    """A surge that goes on and on is no quiet day, whatever is set."""
+    facts = log(
+        *(
+            (day * 86_400.0 + n * 0.1, request(day * 300 + n))
+            for day in range(6)
+            for n in range(300)
+        )
+    )
+    found = tuning.tune(facts, SETTINGS, 3650.0)
+    assert not found.within
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_log_of_nothing_proposes_nothing(count: int) -> None:
+    found = tuning.tune(log(*[(1.0, request(1))] * count), SETTINGS, 30.0)
+    assert tuning.toml(found) == ""
+    assert START // SECOND > 0
