@@ -68,10 +68,11 @@ class Foreign:
             self._untold[claim.provider] = self._untold.get(claim.provider, 0) + 1
             return []
         if ours_elsewhere:
-            why = "not_given"
+            sort = "not_given"
         else:
-            why = "unmarked" if claim.message_id is None else "unknown"
-        return [ForeignMailReported(claim.provider, mail, why, self._untold.pop(claim.provider, 0))]
+            sort = "unmarked" if claim.message_id is None else "unknown"
+        untold = self._untold.pop(claim.provider, 0)
+        return [ForeignMailReported(claim.provider, mail, sort, untold)]
 
     def _may_tell(self, provider: str, now: Instant) -> bool:
         begun, count = self._minute.get(provider, (now, 0))
