@@ -23,6 +23,7 @@ from . import (
     bench,
     doctor,
     documents,
+    evidence,
     factors,
     keys,
     measuring,
@@ -56,6 +57,8 @@ providers.app.command("posture")(posture.show)
 providers.app.command("expect")(posture.expect)
 providers.app.command("accept")(posture.accept)
 incidents_app.command("take")(pagers.take)
+incidents_app.command("evidence")(evidence.take)
+incidents_app.command("verify")(evidence.verify)
 app.add_typer(pagers.app, name="pagers")
 app.add_typer(providers.app, name="providers")
 app.add_typer(receivers.app, name="receivers")

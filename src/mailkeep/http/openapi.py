@@ -106,6 +106,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/incidents/{incident}/notes", "post"): Operation(
         {201: ()}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)
     ),
+    ("/v1/incidents/{incident}/report", "get"): Operation(
+        {200: (incidents.IncidentReportOut,)}, problems=(404,)
+    ),
     ("/v1/incidents/{incident}/take", "post"): Operation(
         {200: (incidents.IncidentOut,)}, problems=(404, 409)
     ),

@@ -116,6 +116,8 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ``[incidents]`` table. Seconds.
 
     Attributes:
+        tell_within: a regulator must have been told so long after an incident opened; 0: none.
+        contact: who answers the regulator's questions, as the report names them.
         close_after: an incident that is not contained closes itself when nothing has been held
             for so long.
         reopen_after: for so long after a person closed an incident, only a detector that had no
@@ -125,6 +127,8 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         several: so many targeted accounts are no incidents of their own while a campaign is held.
     """
 
+    tell_within: float = 72 * 3600.0
+    contact: str = ""
     close_after: float = 6 * 3600.0
     reopen_after: float = 3600.0
     lead: float = 3600.0

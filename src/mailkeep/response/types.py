@@ -6,6 +6,7 @@ import msgspec
 
 from mailkeep.base.clock import Instant
 from mailkeep.base.keys import digest
+from mailkeep.incidents.regulator import Deadline
 from mailkeep.incidents.tracks import Item
 from mailkeep.incidents.types import BlastRadius, Entry, Incident
 from mailkeep.watch.types import Hypothesis
@@ -77,6 +78,7 @@ class CaseView(msgspec.Struct, frozen=True):
     mail: tuple[Item, ...] = ()
     security: tuple[Item, ...] = ()
     pages: tuple[PageView, ...] = ()
+    deadline: Deadline | None = None
 
 
 class PlaybookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
