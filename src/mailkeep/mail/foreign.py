@@ -40,7 +40,7 @@ class Foreign:
     """Remembers what was told, for one process."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._seen: OrderedDict[str, str] = OrderedDict()  # mails, and the claim that told of each
         self._minute: dict[str, tuple[Instant, int]] = {}  # its beginning, facts since
         self._untold: dict[str, int] = {}
 
@@ -58,10 +58,11 @@ class Foreign:
         if not ours_elsewhere and _forgotten(claim, now):
             return []
         mail = hashlib.sha256(f"{claim.provider} {name}".encode()).hexdigest()[:32]
-        if mail in self._seen:
+        # The same claim comes again as a new one only where its transaction was lost.
+        if self._seen.get(mail, claim.claim_id) != claim.claim_id:
             self._seen.move_to_end(mail)
             return []
-        self._seen[mail] = None
+        self._seen[mail] = claim.claim_id
         if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
         if not self._may_tell(claim.provider, now):

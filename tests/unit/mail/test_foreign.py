@@ -37,6 +37,13 @@ def test_one_mail_is_told_once_whatever_is_said_of_it() -> None:
     assert "m1" not in told[0][0].mail
 
 
+def test_what_was_lost_with_its_transaction_is_told_when_it_comes_again() -> None:
+    foreign = Foreign()
+    for _ in range(2):
+        assert foreign.told(_claim(), NOW, ours_elsewhere=False)
+    assert not foreign.told(_claim(kind=ClaimKind.DELIVERED), NOW, ours_elsewhere=False)
+
+
 def test_what_says_nothing_of_sending_or_proves_nothing_is_left() -> None:
     for claim in (
         _claim(kind=ClaimKind.OPENED),
