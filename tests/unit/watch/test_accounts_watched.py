@@ -18,14 +18,17 @@ from mailkeep.recovery.events import (
     RecoveryHeld,
     RecoveryRequested,
 )
+from mailkeep.watch.correlation import Beliefs, hear, weigh
 from mailkeep.watch.detectors import (
     misplaced_redemption,
     redeemed_undelivered,
     reset_fanout,
     takeover_pattern,
 )
+from mailkeep.watch.engine import replay
 from mailkeep.watch.types import (
     RESETS,
+    CorrelationSettings,
     Forger,
     Hypothesis,
     Signal,
@@ -75,7 +78,7 @@ def test_people_who_ask_for_their_own_account_are_quiet() -> None:
 
 def test_a_flood_of_sources_does_not_push_out_one_that_is_at_it() -> None:
     slow = [(n * 3000.0, _asks(n, "his", "his")) for n in range(1, 6)]
-    noise = [(n * 2.0, _asks(10_000 + n, f"net_{n}", f"browser_{n}")) for n in range(9000)]
+    noise = [(n * 2.0, _asks(10_000 + n, f"net_{n}", f"browser_{n}")) for n in range(3000)]
     running = reset_fanout.DETECTOR.run(WatchSettings())
     # Two of his are in before the flood begins.
     facts = log(*slow, *((6500 + when, one) for when, one in noise))
@@ -291,3 +294,27 @@ def test_a_flood_of_sign_ins_does_not_push_out_an_account_that_is_being_emptied(
     assert {one.subject for one in signals} == {account_subject("victim")}
     assert len(running.save()) < 300_000
     assert signals[0].expires_at - signals[0].at == 3 * 24 * HOUR
+
+
+def test_a_customer_with_many_accounts_of_his_own_frames_no_provider() -> None:
+    """He stages all of it at once: resets, tarpits, strange visits, accounts made his own."""
+    facts: Timed = [*_usual(), *_usual("b")]
+    for n in range(12):
+        at, account = 41_000.0 + n * 120, f"account_r{n}"
+        facts += [
+            (at, RecoveryRequested(f"r{n}", account, f"address_{n}", "his", "his")),
+            *_proof(f"r{n}", at + 1, at + 30),
+            (at + 40, RecoveryCompleted(f"r{n}", account, False, "his", 14.0)),
+            *((when, one) for when, one in _emptied(account, at + 45)),
+        ]
+    facts += _usual(until=50_000)
+    beliefs = Beliefs()
+    opened: set[tuple[Hypothesis, str]] = set()
+    for signal in replay(log(*facts), through=START + 60_000 * SECOND):
+        beliefs = hear(beliefs, signal)
+        beliefs, opinions = weigh(beliefs, signal.at, CorrelationSettings())
+        opened |= {(one.hypothesis, one.subject.kind) for one in opinions if one.open}
+        assert not any(one.may_cut_automatically for one in opinions)
+    assert (TARGETED, "account") in opened
+    assert (CAMPAIGN, "campaign") in opened
+    assert not [one for one in opened if one[1] in {"provider", "house", "mailbox"}]
