@@ -29,6 +29,7 @@ from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.returns import Returns
+from mailkeep.mail.splitting import Splitting
 from mailkeep.mail.taking import Taking
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
@@ -117,6 +118,7 @@ class Application:
             self.shared,
             self.providers,
             [name for name, one in self.streams.items() if one.keeps],
+            Splitting(self.database, self.keys, self.intake, self.streams),
         )
         self.returns = Returns(self.database, self.keys, self.claims, self.providers)
         self.dispatcher = Dispatcher(
@@ -290,7 +292,6 @@ class Application:
                 "recovery.no_two_routes",
                 meaning="no two routes of the recovery stream are independent: nobody can recover",
             )
-
         if self.recovery is not None and not self.accounts.factors.site.rp_id:
             log.warning(
                 "passkeys.impossible",
@@ -313,8 +314,7 @@ class Application:
             )
 
     async def receive(self, recipients: list[str], raw: bytes) -> None:
-        """Take a received mail in: canaries to the canaries, bounces to the messages that they came
-        back for; honey addresses are watched; in development, all other mail to the mailbox."""
+        """Take a received mail in: each to whom it is for; in development, the rest to a mailbox."""
         canaries = self.canaries
         others = [one for one in recipients if canaries is None or not canaries.ours(one)]
         if canaries is not None and len(others) < len(recipients):

@@ -9,6 +9,7 @@ providers for their own totals, slowly; ``rates`` (pure) is what detectors count
 them. ``reports`` takes in what receivers say of our mail: ``packed``, ``report_mail``, ``dmarc``
 and ``tlsrpt`` (pure) read it, ``dkim`` (pure) says who signed the mail that it came in.
 ``noticing`` takes in what providers tell their customers, ``notices`` (pure) says what it is about.
+``claiming`` takes what a support desk was told.
 ``lookalikes`` looks names up that look like our domains, as ``permutations`` (pure) makes them.
 ``detectors/`` are pure: a state, a fact or a second of time in, signals out. ``correlation`` is
 pure too: signals in, opinions out, each explained term by term. ``engine`` runs all detectors over
@@ -20,15 +21,16 @@ Owns: ``canaries``, ``posture_accounts``, ``posture_items``, ``posture_changes``
 their checkpoint of the event log.
 Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived``, ``PostureRead``,
 ``PostureChanged``, ``PostureBlind``, ``PostureAccepted``, ``DmarcReported``, ``TlsReported``,
-``ReportRefused``, ``LookalikeSeen``, ``ProviderNoticed``, ``VolumeTold``, ``HoneyMailArrived``.
+``ReportRefused``, ``LookalikeSeen``, ``ProviderNoticed``, ``SupportClaimed``, ``VolumeTold``,
+``HoneyMailArrived``.
 Hears: attempts, delivery claims, mail that was never ours, failovers, recoveries, sign-ins, changes
-of accounts, canaries, signals, reports, accounts as they are read (``mail``, ``recovery``,
-``accounts``, ``watch``).
-Security: reads hostile input: mail that came to the address of a canary, of honey or of reports,
-what providers answer to collectors, and claims that outsiders can forge, so each signal says who
-could have staged it; staged evidence alone never makes a provider compromised in our eyes and never
-allows an automatic cut. State is bounded under floods of made-up names. Answers of an account's API
-are bounded and come out as items, a number or a word of trouble; who holds a provider whole can lie
-in them. Canaries leave by the outbox, as any mail does. Collectors hold keys that read accounts;
-that of volumes is handed the keys that send, to ask and never to send.
+of accounts and their denials, canaries, signals, reports, and accounts as they are read (``mail``,
+``recovery``, ``accounts``, ``watch``).
+Security: reads hostile input: mail that came to the address of a canary, of honey, of reports or of
+notices, what providers answer to collectors, and claims that outsiders can forge, so each signal
+says who could have staged it; staged evidence alone never makes a provider compromised in our eyes
+and never allows an automatic cut. State is bounded under floods of made-up names. Answers of an
+account's API are bounded and come out as items, a number or a word of trouble; who holds a provider
+whole can lie in them. Canaries leave by the outbox, as any mail does. Collectors hold keys that read
+accounts; that of volumes is handed the keys that send, to ask and never to send.
 """

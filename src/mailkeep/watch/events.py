@@ -223,6 +223,19 @@ class ProviderNoticed(Fact, frozen=True):
     authentic: bool
 
 
+@fact("watch.support_claimed")
+class SupportClaimed(Fact, frozen=True):
+    """A support desk was told that something was not the owner of ``account``. It is a claim.
+
+    ``what``: a word of ``claiming.What``. ``by``: the key that brought it, or who was at the
+    keyboard.
+    """
+
+    account: str
+    what: str
+    by: str
+
+
 @fact("watch.volume_told")
 class VolumeTold(Fact, frozen=True):
     """A provider said how much it did for our account. It is a claim, not an observation.
