@@ -41,7 +41,7 @@ from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.runner import Watch
 
-from . import defence, retention, watching
+from . import defence, posture, retention, watching
 from .alone import Alone
 from .doubts import Doubts
 from .loops import PAUSE_SECONDS
@@ -131,6 +131,10 @@ class Application:
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries = self._canaries()
+        self.accounts_read = posture.accounts(settings, environ)
+        self.posture = posture.collector(
+            settings, self.database, self.keys, self.clock, self.accounts_read
+        )
         self._listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
@@ -235,6 +239,8 @@ class Application:
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
+        if self.posture is not None:
+            loops["posture"] = keep("posture", self.posture.run, PAUSE_SECONDS)
         tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
         self._tasks = list(tasks.values())
         self.telemetry.loops = tasks

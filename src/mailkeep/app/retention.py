@@ -17,6 +17,7 @@ from mailkeep.mail.events import AttemptFinished, DeliveryReported, MessageAccep
 from mailkeep.recovery import retention as recovery
 from mailkeep.signals import retention as signals
 from mailkeep.store.database import Database, Tx
+from mailkeep.watch import posture
 from mailkeep.watch.events import CanaryArrived, CanarySent
 
 BATCH = 500  #: rows of one class in one transaction: nothing else waits long for it
@@ -92,6 +93,7 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("sent_here", "tries", recovery.forget_requests),
     ("subject_changes", "recoveries", accounts.forget_subject_changes),
     ("signals", "signals", signals.forget_sets),
+    ("posture", "history", posture.forget),
 )
 
 

@@ -31,9 +31,9 @@ from mailkeep.signals.types import SignalSettings
 from mailkeep.smtp import types as smtp_types
 from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.trust import register
-from mailkeep.watch.types import CanarySettings, HoneyAddress, WatchSettings
+from mailkeep.watch.types import CanarySettings, HoneyAddress, PostureSettings, WatchSettings
 
-from . import environment, retention, watching
+from . import environment, posture, retention, watching
 from .retention import RetentionSettings
 from .telemetry import settings as telemetry
 from .telemetry.settings import TelemetrySettings
@@ -79,6 +79,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
         retention: days for which each class of rows is kept.
+        posture: our accounts at providers are read, and compared with what they were; none is
+            without this table.
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
         telemetry: who may read the metrics, and who is told that we live.
@@ -102,6 +104,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bounces: BounceSettings = BounceSettings()
     canary: CanarySettings | None = None
     honey: tuple[HoneyAddress, ...] = ()
+    posture: PostureSettings | None = None
     watch: WatchSettings = WatchSettings()
     retention: RetentionSettings = RetentionSettings()
     incidents: IncidentSettings = IncidentSettings()
@@ -204,6 +207,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     if settings.signals is not None:
         signal_types.check(settings.signals)
     canary, honey = watching.check(settings)
+    posture.check(settings)
     for provider in settings.provider:
         bounces = provider.options.get("return_path_domain", "").strip().lower()
         if provider.kind == "smtp" and canary is not None and bounces == canary.domain:

@@ -38,6 +38,12 @@ def settings(url: str, standins: list[StandIn], smtp: int) -> dict[str, object]:
         "recovery": {"sender": "accounts@example.com"},
         "signals": {},
         "party": [{"id": one.kind, "name": f"{one.kind} (stand-in)"} for one in standins],
+        # Stand-ins have one key each; real accounts are read with another one than they send with.
+        "posture": {
+            "interval": 10.0,
+            "gap": 0.02,
+            "account": [{"name": one.kind, "secret": f"env:{one.kind}_SECRET"} for one in standins],
+        },
         "canary": {"domain": CANARY_DOMAIN, "sender": "hello@example.com"},
         "stream": [
             {

@@ -27,6 +27,7 @@ from . import (
     keys,
     measuring,
     messages,
+    posture,
     providers,
     receivers,
     report,
@@ -49,6 +50,9 @@ app.add_typer(factors.app, name="factors")
 app.add_typer(keys.app, name="keys")
 app.add_typer(messages.app, name="messages")
 app.add_typer(incidents_app, name="incidents")
+providers.app.command("posture")(posture.show)
+providers.app.command("expect")(posture.expect)
+providers.app.command("accept")(posture.accept)
 app.add_typer(providers.app, name="providers")
 app.add_typer(receivers.app, name="receivers")
 app.add_typer(signing.app, name="signing")

@@ -17,6 +17,7 @@ from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.taking import Taking
 from mailkeep.mail.types import StreamSettings
+from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.services import Recovery
 from mailkeep.response.services import Response
@@ -65,6 +66,7 @@ class Services(Protocol):
     shared: SharedCommit
     streams: dict[str, StreamSettings]
     providers: dict[str, ProviderConfig]
+    accounts_read: dict[str, AccountConfig]  # our accounts at providers that are read
     intake: Intake
     taking: Taking
     claims: Claims

@@ -21,6 +21,7 @@ from .api import messages
 from .api.accounts import AccountsApi
 from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
+from .api.posture import PostureApi
 from .api.recoveries import RecoveriesApi
 from .api.subjects import SubjectsApi
 from .api.verdicts import VerdictsApi
@@ -71,7 +72,8 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(messages.Messages, FactorsApi, IncidentsApi, RecoveriesApi, SubjectsApi, VerdictsApi),
+        *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi),
+        *(SubjectsApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]

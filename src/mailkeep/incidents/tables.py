@@ -9,7 +9,8 @@ incidents = Table(
     metadata,
     Column("id", String(40), primary_key=True),
     Column("subject_kind", String(12), nullable=False),
-    Column("subject_id", String(255), nullable=False),
+    # As long as a domain can be. SQLite keeps to no length, so the first one stands there.
+    Column("subject_id", String(255).with_variant(String(40), "sqlite"), nullable=False),
     Column("state", String(12), nullable=False),
     Column("opened_at", Micros, nullable=False),
     Column("since", Micros, nullable=False),

@@ -1,5 +1,7 @@
 """Facts of the watch room."""
 
+import msgspec
+
 from mailkeep.events.types import Fact, fact
 
 from .types import Signal
@@ -43,3 +45,92 @@ class CanaryArrived(Fact, frozen=True):
     message: str
     seconds: float
     strangers: tuple[str, ...]
+
+
+class FieldDigest(msgspec.Struct, frozen=True):
+    """One field of an item, before and after.
+
+    Attributes:
+        old, new: keyed digests, empty where there was nothing.
+        old_word, new_word: the values where they are words, numbers or hosts; else empty.
+    """
+
+    name: str
+    old: str
+    new: str
+    old_word: str
+    new_word: str
+
+
+@fact("watch.posture_read")
+class PostureRead(Fact, frozen=True):
+    """Our account at ``provider`` was read.
+
+    Recorded when lists were read for the first time, or again after a while without; and at most
+    once an hour else.
+
+    Attributes:
+        lists: that could be read now.
+        anew: of them those that could not be before: what they hold is what later readings are
+            compared with, where nothing older is known.
+        items: how many items the account has, by kind.
+        can_send: whether the reading key could also send; None: nobody can tell.
+    """
+
+    provider: str
+    lists: tuple[str, ...]
+    anew: tuple[str, ...]
+    items: dict[str, int]
+    can_send: bool | None = None
+
+
+@fact("watch.posture_changed")
+class PostureChanged(Fact, frozen=True):
+    """Something in our account at ``provider`` is not as it was at the last reading.
+
+    Attributes:
+        change: id of the change, as the commands name it.
+        item_kind: of `providers.posture.types.Kind`.
+        item: keyed digest that names the item.
+        what: ``added``, ``removed`` or ``changed``.
+        fields: what of it changed.
+        strange: it names a host or domain that nothing of the account named before.
+        expected: an operator had announced it.
+        more: changes of the same reading beyond those that are told singly.
+    """
+
+    provider: str
+    change: str
+    item_kind: str
+    item: str
+    what: str
+    fields: tuple[FieldDigest, ...]
+    strange: bool
+    expected: bool = False
+    more: int = 0
+
+
+@fact("watch.posture_blind")
+class PostureBlind(Fact, frozen=True):
+    """Lists of our account at ``provider`` could not be read, several times in a row.
+
+    Attributes:
+        reason: of `providers.posture.types.Trouble`.
+        before: they could be read once; False: never since they are asked for.
+        whole: none of the account's lists could be read.
+    """
+
+    provider: str
+    lists: tuple[str, ...]
+    reason: str
+    before: bool
+    whole: bool
+
+
+@fact("watch.posture_accepted")
+class PostureAccepted(Fact, frozen=True):
+    """An operator says that changes were ours; ``changes``: their ids."""
+
+    provider: str
+    changes: tuple[str, ...]
+    by: str

@@ -1,6 +1,7 @@
-"""Tables of the watch room. No personal data: the addresses are our own, and only hashed here."""
+"""Tables of the watch room. No personal data in clear: the canaries' addresses are our own, and
+only hashed here; what accounts at providers hold (senders, users) lies sealed."""
 
-from sqlalchemy import Boolean, Column, Index, String, Table
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table, Text
 
 from mailkeep.store.schema import Micros, metadata
 
@@ -18,3 +19,57 @@ canaries = Table(
     Column("arrived_at", Micros),
 )
 Index("ix_canaries_created_at", canaries.c.created_at)
+
+# One row for each account that is read: when, and what could not be.
+posture_accounts = Table(
+    "posture_accounts",
+    metadata,
+    Column("account", String(40), primary_key=True),
+    Column("due_at", Micros, nullable=False),
+    Column("turn", String(40), nullable=False),  # who reads it now, or did last
+    Column("read_at", Micros),
+    Column("told_at", Micros),
+    Column("lists", Text, nullable=False),  # JSON, see `posture.ListState`
+    Column("can_send", Boolean),
+)
+
+posture_items = Table(
+    "posture_items",
+    metadata,
+    Column("account", String(40), primary_key=True),
+    Column("list", String(60), primary_key=True),
+    Column("item", String(64), primary_key=True),  # keyed digest of kind and id
+    Column("kind", String(20), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("since", Micros, nullable=False),
+)
+
+posture_changes = Table(
+    "posture_changes",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account", String(40), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("what", String(10), nullable=False),
+    Column("strange", Boolean, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("at", Micros, nullable=False),
+    Column("expected", String(40)),  # the announcement that it used up
+    Column("accepted_at", Micros),
+    Column("accepted_by", String(80)),
+    Column("reason", String(200)),
+)
+Index("ix_posture_changes_account_at", posture_changes.c.account, posture_changes.c.at)
+
+posture_expected = Table(
+    "posture_expected",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account", String(40), nullable=False, index=True),
+    Column("kind", String(20), nullable=False),
+    Column("until", Micros, nullable=False),
+    Column("left", Integer, nullable=False),  # changes that it may still be used for
+    Column("by", String(80), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("at", Micros, nullable=False),
+)

@@ -293,11 +293,59 @@ class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stream: str = "alert"
 
 
+class PostureAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An account at a provider whose set-up is read.
+
+    Attributes:
+        name: the provider's in the settings; or a name of its own, for an account that Mailkeep
+            does not send through.
+        kind, base_url: by default those of the provider of that name.
+        secret, account_secret: where the reading keys are, ``env:NAME`` or ``file:PATH``.
+        options: as the module of the kind documents them.
+    """
+
+    name: str
+    kind: str = ""
+    secret: str | None = None
+    account_secret: str | None = None
+    base_url: str = ""
+    options: dict[str, str] = {}
+
+
+class PostureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How accounts at providers are read.
+
+    Attributes:
+        interval: seconds between two readings of one account; a tenth more or less by chance.
+        gap: least seconds between two requests to one account.
+        patience: readings in a row that must fail before it is said that an account is not seen.
+    """
+
+    interval: float = 60.0
+    gap: float = 0.2
+    patience: int = 3
+    account: tuple[PostureAccount, ...] = ()
+
+
 class HoneyAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An address of an account that nobody uses, which ``provider`` alone is ever given."""
 
     address: str
     provider: str
+
+
+class DriftSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``account_drift``: seconds over which changes of one account are counted
+    together."""
+
+    remembers: float = 86_400.0
+
+
+class ExportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``export_seen``: seconds over which exports of one account are counted
+    together."""
+
+    remembers: float = 86_400.0
 
 
 class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -310,6 +358,8 @@ class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reset_surge: SurgeSettings = SurgeSettings()
     denial: DenialSettings = DenialSettings()
     honey_account: HoneySettings = HoneySettings()
+    account_drift: DriftSettings = DriftSettings()
+    export_seen: ExportSettings = ExportSettings()
     correlation: CorrelationSettings = CorrelationSettings()
 
 

@@ -59,6 +59,10 @@ class AccountCalls:
         self._exports: list[dict[str, object]] = []
         self._webhooks: list[dict[str, object]] = []
         self._senders: list[dict[str, object]] = []
+        self._moved_to = ""  # where our own webhook was pointed to
+        self._lists: dict[str, list[dict[str, object]]] = {
+            name: [] for name in ("domains", "templates", "allowed", "subaccounts", "tracking")
+        }
         self._calls: dict[str, Callable[[object], object]] = {
             "users/ping": lambda _call: "PONG!",
             "users/ping2": lambda _call: {"PING": "PONG!"},
@@ -74,11 +78,17 @@ class AccountCalls:
             "messages/search": self._search,
             "webhooks/list": lambda _call: self._own_webhook() + self._webhooks,
             "webhooks/add": self._add_webhook,
+            "webhooks/update": self._update_webhook,
             "webhooks/delete": self._delete_webhook,
             "rejects/list": self._list_rejects,
             "rejects/add": self._add_reject,
             "rejects/delete": self._delete_reject,
-            "subaccounts/list": lambda _call: [],
+            "senders/domains": self._domains,
+            "templates/list": lambda _call: self._lists["templates"],
+            "whitelists/list": lambda _call: self._lists["allowed"],
+            "whitelists/add": self._allow,
+            "subaccounts/list": lambda _call: self._lists["subaccounts"],
+            "urls/tracking-domains": lambda _call: self._lists["tracking"],
         }
 
     def do(self, name: str, call: object) -> object:
@@ -111,7 +121,17 @@ class AccountCalls:
             return _append(self._senders, {**sender, **entry})
         if name == "webhooks":
             return _append(self._webhooks, {**_webhook(len(self._webhooks) + 2, now), **entry})
-        raise ValueError(f"mandrill has no list {name!r}; there are exports, senders, webhooks")
+        made_up: dict[str, dict[str, object]] = {
+            "domains": {"domain": "", "created_at": now, "verified_at": now},
+            "templates": {"slug": "", "name": "", "code": "", "created_at": now, "updated_at": now},
+            "allowed": {"email": "", "detail": "", "created_at": now},
+            "subaccounts": {"id": "", "name": "", "status": "active", "created_at": now},
+            "tracking": {"domain": "", "created_at": now, "valid_tracking": True},
+        }
+        if name in self._lists:
+            return _append(self._lists[name], {**made_up[name], **entry})
+        names = ", ".join(sorted({"exports", "senders", "webhooks", *self._lists}))
+        raise ValueError(f"mandrill has no list {name!r}; there are {names}")
 
     # Users, senders, exports.
 
@@ -144,6 +164,19 @@ class AccountCalls:
             for address, (first, counts) in by_address.items()
         ]
         return (seen + self._senders)[:MAX_LIST]
+
+    def _domains(self, _call: object) -> object:
+        now = _date(self._standin.started_at)
+        own = [
+            {"domain": name, "created_at": now, "verified_at": now, "valid_signing": True}
+            for name in sorted(self._standin.settings.domains)
+        ]
+        return own + self._lists["domains"]
+
+    def _allow(self, call: object) -> object:
+        email = text(member(call, "email"))
+        self.add("allowed", {"email": email, "detail": text(member(call, "comment"))})
+        return {"email": email, "added": True}
 
     def _export_info(self, call: object) -> object:
         wanted = text(member(call, "id"))
@@ -223,7 +256,7 @@ class AccountCalls:
         return [
             {
                 **made,
-                "url": hooks.url,
+                "url": self._moved_to or hooks.url,
                 "description": "Mailkeep",
                 "auth_key": hooks.key,
                 "last_sent_at": None if sent_at is None else _date(sent_at),
@@ -242,6 +275,18 @@ class AccountCalls:
         if isinstance(events, list):
             entry["events"] = events
         return self.add("webhooks", entry)
+
+    def _update_webhook(self, call: object) -> object:
+        """Ours too: what is pointed elsewhere tells us nothing any more, and nobody here."""
+        wanted, url = member(call, "id"), text(member(call, "url"))
+        for webhook in self._own_webhook() + self._webhooks:
+            if webhook["id"] != wanted:
+                continue
+            if webhook not in self._webhooks:
+                self._moved_to, self._standin.settings.hooks.enabled = url, False
+            webhook["url"] = url
+            return webhook
+        raise ApiError("Unknown_Webhook", 14, f"Unknown webhook ID '{wanted}'")
 
     def _delete_webhook(self, call: object) -> object:
         wanted = member(call, "id")

@@ -6,6 +6,7 @@ suppressions, message streams and webhooks).
 
 import re
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -52,6 +53,8 @@ class AccountCalls:
             "senders": [],
             "servers": [],
             "webhooks": [],
+            "tokens": [],
+            "templates": [],
         }
 
     def is_for_account(self, path: str) -> bool:
@@ -81,6 +84,16 @@ class AccountCalls:
             },
             "servers": {**self._server(), "ID": number},
             "webhooks": _webhook(number, text(entry.get("Url"))),
+            "tokens": {"token": str(uuid.uuid4())},
+            "templates": {
+                "TemplateId": number,
+                "Name": "",
+                "Alias": None,
+                "Active": True,
+                "AssociatedServerId": SERVER_ID,
+                "TemplateType": "Standard",
+                "LayoutTemplate": None,
+            },
         }
         entries.append({**made[name], **entry})
         del entries[:-MAX_LIST]
@@ -110,6 +123,7 @@ class AccountCalls:
             "/senders": self._senders,
             "/servers": lambda: _listed("Servers", [self._server(), *self._lists["servers"]]),
             "/domains": self._domains,
+            "/templates": lambda: _listed("Templates", self._lists["templates"]),
         }
         if path not in simple:
             raise ApiError(0, "Not found", 404)
@@ -122,7 +136,10 @@ class AccountCalls:
         return {
             "ID": SERVER_ID,
             "Name": "Production",
-            "ApiTokens": [self._standin.settings.key],
+            "ApiTokens": [
+                self._standin.settings.key,
+                *(text(one["token"]) for one in self._lists["tokens"]),
+            ],
             "Color": "blue",
             "SmtpApiActivated": True,
             "RawEmailEnabled": False,

@@ -5,7 +5,7 @@ import random
 
 import msgspec
 import pytest
-from watch_logs import START, attempt, delivered, denied, half, log, request, run
+from watch_logs import START, attempt, delivered, denied, drifted, half, log, request, run
 
 from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact
@@ -21,7 +21,13 @@ from mailkeep.watch.detectors import (
     stranger_in_mail,
 )
 from mailkeep.watch.detectors.catalogue import DETECTORS
-from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent
+from mailkeep.watch.events import (
+    CanaryArrived,
+    CanaryRefused,
+    CanarySent,
+    PostureAccepted,
+    PostureBlind,
+)
 from mailkeep.watch.types import (
     RESETS,
     Forger,
@@ -344,6 +350,11 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
             (n * 0.01, half(name, name)),
             (n * 0.01, request(n)),
             (n * 0.01, denied(n)),
+            (n * 0.01, drifted(name, n)),
+            (n * 0.01, drifted("a", n, "export")),
+            (n * 0.01, drifted(name, n, "export")),
+            (n * 0.01, PostureBlind(name, (name,), "refused", before=True, whole=True)),
+            (n * 0.01, PostureAccepted(f"made_up_{n - 1}", (f"chg_{n - 1}",), name)),
         ]
     return facts
 

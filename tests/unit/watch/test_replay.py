@@ -3,13 +3,19 @@
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
-from watch_logs import START, attempt, delivered, denied, half, log, request, run
+from watch_logs import START, attempt, delivered, denied, drifted, half, log, request, run
 
 from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact, Recorded
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.engine import Engine, replay
-from mailkeep.watch.events import CanaryArrived, CanarySent
+from mailkeep.watch.events import (
+    CanaryArrived,
+    CanarySent,
+    PostureAccepted,
+    PostureBlind,
+    PostureRead,
+)
 from mailkeep.watch.types import (
     HalfProofSettings,
     HoneyAccount,
@@ -39,6 +45,10 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
     st.builds(lambda n: half(f"r{n}", proof="code", asked=True), _small),
     st.builds(request, _small),
     st.builds(denied, _small),
+    st.builds(drifted, _provider, _small, st.sampled_from(["webhook", "key", "export"])),
+    st.builds(lambda p, n: PostureAccepted(p, (f"chg_{n}",), "uid:0"), _provider, _small),
+    st.builds(lambda p: PostureBlind(p, ("l",), "refused", before=True, whole=True), _provider),
+    st.builds(lambda p: PostureRead(p, ("l",), ("l",), {}), _provider),
 )
 
 

@@ -28,13 +28,14 @@ def _settings(found: tuning.Tuned) -> WatchSettings:
 
 def test_the_proposal_keeps_the_log_within_its_budget() -> None:
     facts = _facts(28, House(troubles=0.0, mails=15.0, canaries=600.0))
-    before = tuning.episodes(tuning.alarms(reset_surge.DETECTOR, facts, SETTINGS))
-    assert before > 1  # a house with few resets and much of a day's shape
+    assert (
+        tuning.count_of(reset_surge.DETECTOR, facts, SETTINGS) > 1
+    )  # a house with few resets and much of a day's shape
     found = tuning.tune(facts, SETTINGS, 14.0)
     assert found.within
     settings = _settings(found)
     for detector in (delivery_silence.DETECTOR, reset_surge.DETECTOR):
-        assert tuning.episodes(tuning.alarms(detector, facts, settings)) <= found.allowed
+        assert tuning.count_of(detector, facts, settings) <= found.allowed
     assert "[watch.reset_surge]" in tuning.toml(found)
 
 

@@ -5,6 +5,7 @@ from mailkeep.events.types import Fact, Recorded
 from mailkeep.mail.events import AttemptFinished, DeliveryReported
 from mailkeep.recovery.events import ProofRedeemed, RecoveryDenied, RecoveryRequested
 from mailkeep.watch.detector import Detects
+from mailkeep.watch.events import PostureChanged
 from mailkeep.watch.types import Signal, WatchSettings
 
 START = 1_700_000_000 * SECOND
@@ -71,3 +72,8 @@ def half(
 
 def denied(number: int) -> Fact:
     return RecoveryDenied(f"rec_{number}", f"account_{number}", False, "b", True)
+
+
+def drifted(provider: str = "a", number: int = 0, kind: str = "webhook") -> Fact:
+    """Something strange was added to our account there."""
+    return PostureChanged(provider, f"chg_{number}", kind, f"item_{number}", "added", (), True)

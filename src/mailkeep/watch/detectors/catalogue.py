@@ -3,8 +3,10 @@
 from mailkeep.watch.detector import Detects
 
 from . import (
+    account_drift,
     delivery_silence,
     denial,
+    export_seen,
     half_proof,
     honey_account,
     provider_refusal,
@@ -20,4 +22,6 @@ DETECTORS: tuple[Detects, ...] = (
     reset_surge.DETECTOR,  # many more resets than usual
     denial.DETECTOR,  # owners say that it was not them
     honey_account.DETECTOR,  # a reset for an address that one provider alone was given
+    account_drift.DETECTOR,  # keys, users, webhooks, senders at a provider are not as they were
+    export_seen.DETECTOR,  # our mail or recipients were exported, or read, at a provider
 )

@@ -1,0 +1,49 @@
+"""Every provider whose account can be read, one line each."""
+
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from mailkeep.providers.errors import UnknownProvider
+
+from .mandrill import MandrillAccount
+from .postmark import PostmarkAccount
+from .types import Kind, ShowsAccount
+
+ACCOUNTS: Final[Mapping[str, ShowsAccount]] = MappingProxyType(
+    {
+        "mandrill": MandrillAccount(),
+        "postmark": PostmarkAccount(),
+    }
+)
+#: Kinds of providers that have an account which no API tells of.
+WITHOUT: Final[Mapping[str, str]] = MappingProxyType(
+    {"smtp": "SMTP (RFC 5321) has no words for an account"}
+)
+
+
+def get(kind: str) -> ShowsAccount:
+    """The module for ``kind``.
+
+    Raises:
+        UnknownProvider: there is none.
+    """
+    found = ACCOUNTS.get(kind)
+    if found is None:
+        why = WITHOUT.get(kind)
+        near = difflib.get_close_matches(kind.lower()[:64], ACCOUNTS, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(sorted(ACCOUNTS))
+        raise UnknownProvider(
+            f"no account of kind {kind[:64]!r} can be read; {why or hint}", field="kind"
+        )
+    return found
+
+
+def blind(kind: str) -> Mapping[Kind, str]:
+    """What cannot be seen of an account of that kind, and why."""
+    found = ACCOUNTS.get(kind)
+    if found is not None:
+        return found.blind
+    why = WITHOUT.get(kind, "there is no module that reads it")
+    return dict.fromkeys(Kind, why)

@@ -1,0 +1,1 @@
+"""What goes out to look: shells that read elsewhere and record facts."""

@@ -1,0 +1,120 @@
+"""Somebody had our mail or recipients exported at a provider, or read mails there.
+
+Sees: ``PostureChanged`` of the kinds ``export`` and ``reading``, added; ``PostureAccepted``.
+Evidence (judged, not measured): compromised: 5.0 nats for one, 0.75 for each doubling, at most 6.5;
+0.3 where an operator had announced it. Our own people export seldom (a few times a year), and who
+comes for the list of recipients does it first.
+Parameters: ``remembers``: over how long exports of one account are counted together.
+Taken back: when an operator accepts them. False alarms: an export of our own that nobody announced.
+Delay: one reading (``posture.interval``, 60 s); an export that is listed is seen even if it was
+made between two readings. Evasion: paging through messages or searches one by one, which no
+provider lists; most tell nothing of reads, and then silence here says nothing.
+Who could forge it: nobody outside; whoever has the provider itself can leave it out.
+"""
+
+import math
+
+import msgspec
+
+from mailkeep.base.clock import Instant
+from mailkeep.events.types import Recorded
+from mailkeep.providers.posture.types import Kind
+from mailkeep.watch.detector import Detector
+from mailkeep.watch.drift import ADDED
+from mailkeep.watch.events import PostureAccepted, PostureChanged
+from mailkeep.watch.types import (
+    MOST_EVENTS,
+    NEVER,
+    ExportSettings,
+    Family,
+    Forger,
+    Hypothesis,
+    Signal,
+    WatchSettings,
+    provider_subject,
+    seconds,
+)
+
+NAME = "export_seen"
+MOST = 64  #: accounts watched
+MOST_EXPORTS = 64  #: of each
+FIRST, DOUBLING, HIGHEST, ANNOUNCED = 5.0, 0.75, 6.5, 0.3
+_KINDS = frozenset({Kind.EXPORT.value, Kind.READING.value})
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One export: when it was seen, by which fact, whether it was announced."""
+
+    at: Instant
+    event: str
+    expected: bool
+
+
+class State(msgspec.Struct, frozen=True):
+    """``seen``: by account and change, the newest last."""
+
+    settings: ExportSettings
+    seen: dict[str, dict[str, Seen]] = {}
+
+
+def start(settings: WatchSettings) -> State:
+    return State(settings.export_seen)
+
+
+def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
+    fact, now = recorded.fact, recorded.placed_at
+    if not isinstance(fact, PostureChanged | PostureAccepted):
+        return state, []
+    before = state.seen.get(fact.provider, {})
+    since = now - seconds(state.settings.remembers)
+    of = {key: one for key, one in before.items() if one.at > since}
+    if isinstance(fact, PostureAccepted):
+        if not before.keys() & set(fact.changes):
+            return state, []
+        of = {key: one for key, one in of.items() if key not in fact.changes}
+    else:
+        if fact.item_kind not in _KINDS or fact.what != ADDED:
+            return state, []
+        if fact.provider not in state.seen and len(state.seen) >= MOST:
+            return state, []
+        of[fact.change] = Seen(now, recorded.id, fact.expected)
+        if len(of) > MOST_EXPORTS:
+            of.pop(next(iter(of)))
+    seen = {name: them for name, them in state.seen.items() if name != fact.provider}
+    if of:
+        seen[fact.provider] = of
+    return msgspec.structs.replace(state, seen=seen), [_signal(fact.provider, of, recorded)]
+
+
+def _signal(provider: str, of: dict[str, Seen], recorded: Recorded) -> Signal:
+    now = recorded.placed_at
+    count = sum(not one.expected for one in of.values())
+    weight = min(HIGHEST, FIRST + DOUBLING * math.log2(count)) if count else ANNOUNCED
+    reason = f"{len(of)} export(s) or reads of our mail at {provider}"
+    if not count:
+        reason = reason + ", as announced" if of else f"exports at {provider} were ours"
+    return Signal(
+        detector=NAME,
+        family=Family.POSTURE,
+        subject=provider_subject(provider),
+        evidence={Hypothesis.PROVIDER_COMPROMISED: weight} if of else {},
+        at=now,
+        reason=reason,
+        events=tuple(one.event for one in of.values())[-MOST_EVENTS:] or (recorded.id,),
+        own_observation=False,
+        forger=Forger.NOBODY,
+        half_life=43_200.0,
+        expires_at=now + seconds(7 * 86_400),
+        restates=True,
+    )
+
+
+def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
+    return state, []
+
+
+def due(_state: State) -> Instant:
+    return NEVER
+
+
+DETECTOR = Detector(NAME, State, start, step, tick, due, (PostureChanged, PostureAccepted))
