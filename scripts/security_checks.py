@@ -60,6 +60,7 @@ CHECKS: Mapping[str, str] = {
     "ASVS 6.5.6": "Every factor can be revoked",
     "ASVS 6.6.2": "A code is good for the request that it was sent for",
     "ASVS 6.6.3": "Codes cannot be guessed by trying",
+    "ASVS 8.2.1": "Each route takes only the keys that it is for",
     "ASVS 7.2.4": "Signing in makes a new session secret",
     "ASVS 7.4.1": "A session that has ended opens nothing",
     "ASVS 7.4.2": "Closing an account ends its sessions",

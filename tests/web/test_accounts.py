@@ -45,7 +45,7 @@ async def test_sign_up_sign_in_and_out(up: Up) -> None:
         # The code that bound the app is used up, so this one is of the next step.
         code = app.at(int(time.time()) + 30)
         assert await grace.post("/sign-in/factor", code=code) == (303, "/account")
-        await grace.find(ADDRESS, r"(a second factor was added)")
+        await grace.find(ADDRESS, r"(A second factor was added)")
 
 
 async def test_a_mistyped_code_keeps_the_enrolment(up: Up) -> None:

@@ -157,6 +157,34 @@ async def test_the_reset_of_django_goes_through_two_routes(up: Up, site: Site) -
 
 
 @pytest.mark.parametrize("site", ["plain"], indirect=True)
+async def test_who_has_no_usable_password_gets_none_by_a_reset(up: Up, site: Site) -> None:
+    """They sign in by a directory, which has shut them out perhaps; Django's own form passes over
+    them. One who was registered before that is refused at the end, in Mailkeep's usual words."""
+    site.join("grace", ADDRESS)
+    change = (
+        "from django.contrib.auth import get_user_model as g\n"
+        "one = g().objects.get(username='grace')\n"
+        "one.set_unusable_password(); one.save()"
+    )
+    async with Browser(up, site) as grace:
+        await grace.send()
+        site.manage(change)
+        status, page = await grace.get(await grace.prove())
+        assert (status, "there is no such account here" in page) == (409, True), page
+        site.manage(
+            "from django.contrib.auth import get_user_model as g\n"
+            "g().objects.create_user('ada', 'ada@example.net')"
+        )
+        command = site.command("mailkeep_register")
+        assert command.stdout.strip() in {"There is nobody to register.", ""}, command.stdout
+    said = site.manage(
+        "from django.contrib.auth import get_user_model as g\n"
+        "print([one.has_usable_password() for one in g().objects.all()])"
+    )
+    assert said.strip() == "[False, False]"
+
+
+@pytest.mark.parametrize("site", ["plain"], indirect=True)
 async def test_what_is_taken_back_writes_nothing(up: Up, site: Site) -> None:
     site.join("grace", ADDRESS)
     async with Browser(up, site) as thief, Visitor(up.url) as grace:

@@ -4,6 +4,8 @@ A change of address is held: until it is settled, recovery goes by the addresses
 before it, and every one of these can stop it. Whoever stole a session and the password cannot swap
 the address unseen.
 
+A new second factor is held too (see ``factors.held``).
+
 Attacks met here: an address that the owner wants to be rid of stops the removal again and again
 (each stops its share, and once only where a bound factor was shown for the change); the new address
 speaks for itself (it is told, and can stop nothing); the thief who was stopped comes again (the
@@ -27,6 +29,7 @@ from mailkeep.store.database import Database, Tx
 from . import queries, tables
 from .classes import Classes
 from .events import ChangeDenied, ChangeHeld, ChangeSettled, ChangesStopped
+from .factors import held as held_factors
 from .passwords import Passwords
 from .sessions import Sessions
 from .types import AccountSettings, AccountView, Change, ChangeKind, ChangeState
@@ -34,7 +37,13 @@ from .types import AccountSettings, AccountView, Change, ChangeKind, ChangeState
 _h, _d, _p = tables.changes, tables.change_denials, tables.contact_points
 
 OWNER = "owner"  #: of ``stopped_by``: somebody who was signed in and showed everything again
+RECOVERY = "recovery"  #: the same: who has recovered the account
 _LAST = "last"  #: of ``stopped_by``: no other address would have been left
+#: What is not taken back by whom: of a password there is nothing to go back to, and they choose
+#: another one.
+_KEPT = {OWNER: (ChangeKind.PASSWORD, ChangeKind.FACTOR), RECOVERY: (ChangeKind.PASSWORD,)}
+#: Of ``stopped_by``: whoever was signed in took it back.
+_BY_HAND = frozenset({OWNER, "replaced", "lost", "with_last"})
 
 
 class Changes:
@@ -78,6 +87,7 @@ class Changes:
         point: str | None = None,
         address_key: str | None = None,
         waiting: str | None = None,
+        length: Instant | None = None,
     ) -> str:
         """A change was made: hold it, and have the owner told. Returns it.
 
@@ -88,8 +98,11 @@ class Changes:
             factor: a bound factor was shown for it.
             point: the contact point that it is about, and ``address_key`` its pseudonym.
             waiting: the change that ``wait`` began.
+            length: for how long, where it is not ``change_hold``.
         """
-        until = tx.now + self._classes.of(account.account_class).change_hold
+        if length is None:
+            length = self._classes.of(account.account_class).change_hold
+        until = tx.now + length
         if waiting is None:
             change = await self._write(tx, account.id, what, ChangeState.HELD, until, factor)
         else:
@@ -115,21 +128,23 @@ class Changes:
         account's lock. All of them: one alone could leave the account without an address.
 
         Args:
-            by: ``OWNER``, or the contact point whose notice said so; that stops held passwords too.
+            by: ``OWNER``; ``RECOVERY``, which takes back factors too; or the contact point whose
+                notice said so, which disables held passwords as well.
         """
-        stopped = []
-        for change in await self.held(tx, account):
-            if change.what is ChangeKind.PASSWORD and by == OWNER:
-                continue  # there is nothing to go back to: they choose another one
-            await undo(tx, account, change.id)
-            stopped.append(change.id)
+        kept = _KEPT.get(by, ())
+        stopped = [one.id for one in await self.held(tx, account) if one.what not in kept]
+        for change in stopped:
+            await undo(tx, account, change)
+        if by != OWNER:
+            why = RECOVERY if by == RECOVERY else "denied"
+            await held_factors.drop(self._database, tx, account, stopped, why)
         if stopped:
             await tx.run(
                 update(_h)
                 .where(_h.c.id.in_(stopped))
                 .values(state=ChangeState.STOPPED.value, ended_at=tx.now, stopped_by=by)
             )
-            word = OWNER if by == OWNER else "notice"
+            word = by if by in _KEPT else "notice"
             await record(self._database, tx, ChangesStopped(account, tuple(stopped), word))
         return len(stopped)
 
@@ -155,8 +170,9 @@ class Changes:
 
     async def deny(self, secret: str) -> None:
         """Whoever holds one of our notices says: this was not me. Every held change is taken back,
-        every session ends, and the password from before the change opens nothing any more: whoever
-        made it knows it. An unknown secret does nothing, and is told the same."""
+        factors that the same session may have bound go, every session ends, and the password from
+        before the change opens nothing any more: whoever made it knows it. An unknown secret does
+        nothing, and is told the same."""
         hashed = self._hash(secret)
         async with self._database.read() as tx:
             account = await tx.value(
@@ -194,7 +210,9 @@ class Changes:
         point = change.contact_point
         key = await tx.value(select(_p.c.address_key).where(_p.c.id == point))
         state, by = ChangeState.DONE, None
-        if change.what is ChangeKind.ADDED:
+        if change.what is ChangeKind.FACTOR:
+            await held_factors.settle(self._database, tx, change.account, change.id)
+        elif change.what is ChangeKind.ADDED:
             await tx.run(update(_p).where(_p.c.id == point).values(added_by=None))
         elif change.what is ChangeKind.REMOVED:
             others = [
@@ -225,7 +243,10 @@ class Changes:
         if row is None or row["used_at"] is not None:
             return
         await tx.run(update(_d).where(_d.c.hash == hashed).values(used_at=tx.now))
-        if row["state"] != ChangeState.HELD:
+        there = await self.held(tx, account)
+        # Who made a change and took it back has not silenced its notice while more is held.
+        by_hand = row["stopped_by"] in _BY_HAND and row["until"] > tx.now and bool(there)
+        if row["state"] != ChangeState.HELD and not by_hand:
             return  # there is nothing to stop, and a hoard of old mails is no evidence
         key = await tx.value(
             select(_p.c.address_key).where(_p.c.id == row["said_by"], _p.c.account_id == account)
@@ -237,11 +258,17 @@ class Changes:
         )
         if not acted:
             return
-        made = max(change.at for change in await self.held(tx, account))
+        policy = self._classes.of(view.account_class)
+        # As far back as the session that made the first of them can reach.
+        since = min(change.at for change in there) - policy.session_life
+        made = max(change.at for change in there)
         await self.stop(tx, account, row["said_by"])
+        await held_factors.disown(self._database, tx, account, since, tx.now)
+        await self._sessions.disown(tx, account, since, tx.now)
         await self._sessions.end_all(tx, account, "denied")
-        if self._classes.of(view.account_class).recovers_by_mail:
+        if policy.recovers_by_mail:
             await self._passwords.disable(tx, account, 0, made)
+            await self._passwords.recoverable(tx, account)
 
     async def _has_say(self, tx: Tx, row: RowMapping) -> bool:
         said = await tx.value(

@@ -76,6 +76,9 @@ class ClassSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             change may be stopped.
         factor_hold: for so long the last factor is still asked after its owner removed it, and can
             be kept.
+        bind_hold: a new factor is asked at sign-in at once; for so long its owner can deny it, and
+            recovery and changes go by the ones from before. 0: none is held.
+        bind_hold_known: the same from a browser that was signed in from before ``bind_hold``.
         notices: of what the owner is told.
         session_life: longest life of a session, used or not.
         session_idle: a session not used for so long has ended.
@@ -93,6 +96,8 @@ class ClassSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recovery_hold: float | None = None
     change_hold: float | None = None
     factor_hold: float | None = None
+    bind_hold: float | None = None
+    bind_hold_known: float | None = None
     notices: NoticePolicy | None = None
     session_life: float | None = None
     session_idle: float | None = None
@@ -114,6 +119,8 @@ class ClassPolicy(msgspec.Struct, frozen=True):
     recovery_hold: Instant = 0
     change_hold: Instant = round(_DAY * SECOND)
     factor_hold: Instant = round(_DAY * SECOND)
+    bind_hold: Instant = round(_DAY * SECOND)
+    bind_hold_known: Instant = round(_DAY / 4 * SECOND)
     notices: NoticePolicy = NoticePolicy.NEW_BROWSERS
     session_life: Instant = round(_DAY * SECOND)  # SP 800-63B-4 section 2.2.3
     session_idle: Instant = round(3_600 * SECOND)
@@ -139,6 +146,8 @@ BUILT_IN: Mapping[str, ClassPolicy] = {
             recovery_hold=round(_DAY * SECOND),
             change_hold=round(3 * _DAY * SECOND),
             factor_hold=round(3 * _DAY * SECOND),
+            bind_hold=round(3 * _DAY * SECOND),
+            bind_hold_known=round(_DAY * SECOND),
             notices=NoticePolicy.SIGN_INS,
             session_life=round(_DAY / 2 * SECOND),
             session_idle=round(1_800 * SECOND),
@@ -151,6 +160,8 @@ BUILT_IN: Mapping[str, ClassPolicy] = {
             recovers_by_mail=False,
             change_hold=round(3 * _DAY * SECOND),
             factor_hold=round(3 * _DAY * SECOND),
+            bind_hold=round(3 * _DAY * SECOND),
+            bind_hold_known=round(_DAY * SECOND),
             notices=NoticePolicy.SIGN_INS,
             session_life=round(_DAY / 2 * SECOND),
             session_idle=round(1_800 * SECOND),
@@ -217,6 +228,8 @@ def _policy(name: str, table: ClassSettings) -> ClassPolicy:
                 raise BadSettings(f"{where}: {field} must be 0 to {_LONGEST:.0f} seconds")
             given[field] = round(value * SECOND)
     made = msgspec.structs.replace(start, **given)
+    if made.bind_hold_known > made.bind_hold:
+        made = msgspec.structs.replace(made, bind_hold_known=made.bind_hold)
     if made.session_life < 60 * SECOND or made.session_idle < 60 * SECOND:
         raise BadSettings(f"{where}: session_life and session_idle must be 60 at least")
     for field in ("since", "by"):

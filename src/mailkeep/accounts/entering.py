@@ -249,7 +249,8 @@ class Entering:
             return None
         if alone and (weighed.kind is not Kind.PASSKEY or (weighed.right and not weighed.verified)):
             return NotSignedIn("use a passkey that asks for your PIN or finger", field="factor")
-        proof = await self._factors.prove(tx, account, weighed, lane)
+        settled = await queries.has_factor(tx, account, settled=True)
+        proof = await self._factors.prove(tx, account, weighed, lane, settled=settled)
         return None if proof.proved else self._refused(proof, field="factor")
 
     async def _may_ask(self, tx: Tx, network: str) -> bool:

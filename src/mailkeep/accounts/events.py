@@ -54,13 +54,14 @@ class SignInFailed(Fact, frozen=True):
 @fact("accounts.factor_bound")
 class FactorBound(Fact, frozen=True):
     """A second factor was bound: every contact point is to be told. ``factor_kind``:
-    see ``factors.types.Kind``."""
+    see ``factors.types.Kind``. ``held``: it is a held change, and told as one."""
 
     account: str
     factor: str
     factor_kind: str
     browser: str
     network: str
+    held: bool = False
 
 
 @fact("accounts.factor_revoked")
@@ -259,7 +260,7 @@ class ChangeSettled(Fact, frozen=True):
 @fact("accounts.changes_stopped")
 class ChangesStopped(Fact, frozen=True):
     """Changes were stopped, all those of the account that were held. ``by``: owner, notice,
-    restored."""
+    recovery, restored."""
 
     account: str
     changes: tuple[str, ...]

@@ -110,7 +110,8 @@ class Passwords:
             Conflict: one lost device would lose the account.
         """
         await queries.account(tx, account, lock=True)
-        kinds = [one.kind for one in await bound(tx, account)]
+        # What its owner can still deny is no way in to rely on.
+        kinds = [one.kind for one in await bound(tx, account) if one.held_by is None]
         if kinds.count(Kind.PASSKEY) + (Kind.SAVED_CODES in kinds) < 2 or (
             Kind.PASSKEY not in kinds
         ):

@@ -15,7 +15,7 @@ from .types import AccountView, ContactKind, ContactPoint, SessionView, SignIn, 
 
 _a, _c, _s = tables.accounts, tables.contact_points, tables.sessions
 #: Of sessions that may be a thief's: what they came from speaks for nobody.
-NOT_THE_OWNERS = ("denied", "recovery", "frozen", "forgotten")
+NOT_THE_OWNERS = ("denied", "recovery", "frozen", "forgotten", "doubted")
 MOST_SIGN_INS = 200  #: of one account that are looked at
 
 
@@ -105,11 +105,17 @@ async def has_password(tx: Tx, account_id: str) -> bool:
     return await password_hash(tx, account_id) is not None
 
 
-async def has_factor(tx: Tx, account_id: str) -> bool:
-    """Whether a second factor is bound. Saved codes are none by themselves."""
+async def has_factor(tx: Tx, account_id: str, *, settled: bool = False) -> bool:
+    """Whether a second factor is bound. Saved codes are none by themselves.
+
+    Args:
+        settled: one that its owner can no longer deny; recovery knows no others.
+    """
     f = tables.factors
     lasting = f.c.kind.in_(sorted(LASTING))
     bound = select(f.c.id).where(f.c.account_id == account_id, f.c.revoked_at.is_(None), lasting)
+    if settled:
+        bound = bound.where(f.c.held_by.is_(None))
     return await tx.value(bound.limit(1)) is not None
 
 

@@ -65,8 +65,12 @@ class Accounts:
         self.classes = classes or Classes()
         self.sessions = Sessions(database, keys, self.settings, self.classes)
         self.passwords = Passwords(database, slow, self.settings)
+        self.changes = Changes(
+            database, keys, self.sessions, self.passwords, self.settings, self.classes
+        )
         self.factors = Factors(
-            database, keys, slow, self.settings, Site.of(public_url), self.classes
+            *(database, keys, slow, self.settings, Site.of(public_url), self.classes),
+            self.changes,
         )
         self.demands = Demands(database, self.classes)
         self.adoption = Adoption(database)
@@ -81,9 +85,6 @@ class Accounts:
         )
         self.administration = Administration(database, self.sessions, self.classes)
         self.confirming = Confirming(database, keys, slow, self.settings)
-        self.changes = Changes(
-            database, keys, self.sessions, self.passwords, self.settings, self.classes
-        )
         self.contacts = Contacts(
             database, self.confirming, self.changes, self.settings, self.address_key
         )
@@ -244,7 +245,7 @@ class Accounts:
         await self.passwords.recoverable(tx, account)
         if any(since <= change.at <= until for change in await self.changes.held(tx, account)):
             await self.changes.stop(tx, account)
-        await self.sessions.disown(tx, account, since)
+        await self.sessions.disown(tx, account, since, until)
         await self.sessions.end_all(tx, account, "denied")
 
     async def freeze(self, tx: Tx, account: str, until: Instant, why: str) -> None:

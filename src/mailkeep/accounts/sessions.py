@@ -20,8 +20,8 @@ from mailkeep.store.database import Database, Tx
 from . import tables
 from .classes import Classes, ClassPolicy
 from .events import SessionsEnded, SignedInFact
+from .queries import NOT_THE_OWNERS, knows_browser, session_view
 from .queries import account as account_of
-from .queries import knows_browser, session_view
 from .types import AccountSettings, AccountView, Origin, SessionView, SignedIn, Stage
 
 _s = tables.sessions
@@ -134,12 +134,13 @@ class Sessions:
             update(_s).where(_s.c.id == made.session).values(ended_at=tx.now, ended_why="known")
         )
 
-    async def disown(self, tx: Tx, account: str, since: Instant) -> None:
-        """Take back what ``remember`` did from an instant on."""
+    async def disown(self, tx: Tx, account: str, since: Instant, until: Instant) -> None:
+        """Sessions that began between two instants, and have ended, were not the owner's, however
+        they ended: what they came from is not known by them."""
+        began = (_s.c.created_at >= since, _s.c.created_at <= until)
+        ended = (_s.c.ended_at.is_not(None), _s.c.ended_why.not_in(NOT_THE_OWNERS))
         await tx.run(
-            update(_s)
-            .where(_s.c.account_id == account, _s.c.created_at >= since, _s.c.ended_why == "known")
-            .values(ended_why="denied")
+            update(_s).where(_s.c.account_id == account, *began, *ended).values(ended_why="denied")
         )
 
     async def lookup(self, secret: str, stage: Stage = Stage.FULL) -> SessionView:

@@ -163,6 +163,7 @@ factors = Table(
     Column("revoked_at", Micros),
     Column("revoked_why", String(12)),
     Column("leaves_at", Micros),  # the last one of an account goes after a hold
+    Column("held_by", String(40)),  # the change that bound it, until that is settled
 )
 Index(
     "ix_factors_leaving",
@@ -188,13 +189,6 @@ totp_factors = Table(
     Column("created_at", Micros, nullable=False),
     Column("confirmed_at", Micros),
     Column("last_step", BigInteger, nullable=False),  # the newest time step that was used up
-)
-Index(
-    "ix_totp_factors_bound",
-    totp_factors.c.account_id,
-    unique=True,
-    sqlite_where=totp_factors.c.confirmed_at.is_not(None),
-    postgresql_where=totp_factors.c.confirmed_at.is_not(None),
 )
 
 passkeys = Table(

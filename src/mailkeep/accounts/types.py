@@ -31,6 +31,7 @@ class ChangeKind(enum.StrEnum):
     ADDED = "address_added"  #: recovery does not use it before the change is settled
     REMOVED = "address_removed"  #: recovery uses it until the change is settled
     PASSWORD = "password"  # noqa: S105  #: it opens the account at once; the notice can disable it
+    FACTOR = "factor"  #: sign-in asks for it at once; recovery does when the change is settled
 
 
 class ChangeState(enum.StrEnum):

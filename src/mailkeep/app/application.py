@@ -41,7 +41,7 @@ from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.runner import Watch
 
-from . import defence, posture, retention, watching
+from . import defence, posture, retention, telling, waking, watching
 from .alone import Alone
 from .doubts import Doubts
 from .loops import PAUSE_SECONDS
@@ -57,6 +57,7 @@ RELAY_SECONDS = 0.5
 GATHER_SECONDS = 0.04  #: under load there are hundreds of commits a second; nobody needs each
 SWEEP_SECONDS = 60.0
 SETTLE = 100  #: changes of accounts that one sweep lets count: each holds its account
+PAGE_SECONDS = 5.0
 WATCH_SECONDS = 0.5  #: detectors think in whole seconds; half of one is the most we add to that
 WATCH_BATCH = 500
 PLAN_SECONDS = 0.5
@@ -97,6 +98,7 @@ class Application:
         self.keys = KeyRing(home)
         self.signing = SigningKeys(home)
         self.database = Database(settings.database_url(home), self.clock)
+        self.database.patience = settings.database_patience
         self.shared = SharedCommit(self.database)
         self.grants = Grants(self.database, self.keys)
         self.streams = settings.streams()
@@ -135,10 +137,13 @@ class Application:
         self.posture = posture.collector(
             settings, self.database, self.keys, self.clock, self.accounts_read
         )
+        self._telling = telling.Telling(settings, self.database)
+        self.reports = self._telling.reports
         self._listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
         self.signals = defence.signals(self)
+        self.pagers = waking.pagers(settings.pager, environ)
         self.response = defence.response(self)
         self._doubts = Doubts(self.incidents.house)
         self._keeping = settings.keeping()
@@ -208,6 +213,7 @@ class Application:
         self._warn()
         async with self.database.read() as tx:
             await self.accounts.passwords.look_for_imported(tx)
+        desk = self.response.desk
         loops = {
             "dispatch": self.dispatcher.run(),
             "relay": keep(
@@ -215,6 +221,7 @@ class Application:
             ),
             "incidents": keep("incidents", self.incidents.tick, TICK_SECONDS),
             "response": keep("response", self.response.work, RELAY_SECONDS, self.response.awake),
+            "paging": keep("paging", desk.step, PAGE_SECONDS, desk.awake),
             "sweep": keep("sweep", self._sweep, SWEEP_SECONDS),
             "watch": keep("watch", self._watch, WATCH_SECONDS),
             "stock": keep("stock", self.telemetry.look, STOCK_SECONDS),
@@ -241,6 +248,7 @@ class Application:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
         if self.posture is not None:
             loops["posture"] = keep("posture", self.posture.run, PAUSE_SECONDS)
+        loops.update(self._telling.loops(keep))
         tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
         self._tasks = list(tasks.values())
         self.telemetry.loops = tasks
@@ -310,6 +318,7 @@ class Application:
         others = [one for one in recipients if canaries is None or not canaries.ours(one)]
         if canaries is not None and len(others) < len(recipients):
             await canaries.receive(recipients, raw)
+        others = await self._telling.sift(others, raw)
         returned = [one for one in others if self.returns.ours(one)]
         if returned:
             await self.returns.receive(returned, raw)

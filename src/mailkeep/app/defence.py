@@ -12,6 +12,7 @@ from mailkeep.mail.types import StreamSettings
 from mailkeep.recovery.services import Recovery
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.actions.port import Means, NoticeSettings
+from mailkeep.response.paging.types import Pager
 from mailkeep.response.services import Response
 from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database
@@ -33,6 +34,7 @@ class Rooms(Protocol):
     recovery: Recovery | None
     incidents: Incidents
     signals: Signals | None
+    pagers: tuple[Pager, ...]
 
 
 def incidents(settings: Settings, database: Database) -> Incidents:
@@ -77,4 +79,4 @@ def response(rooms: Rooms) -> Response:
         settings.response,
         rooms.signals,
     )
-    return Response(means, settings.playbook)
+    return Response(means, settings.playbook, rooms.pagers, settings.paging)

@@ -19,6 +19,7 @@ from mailkeep.signals import retention as signals
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch import posture
 from mailkeep.watch.events import CanaryArrived, CanarySent
+from mailkeep.watch.reports import forget_reports
 
 BATCH = 500  #: rows of one class in one transaction: nothing else waits long for it
 
@@ -40,6 +41,7 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         claims: which webhooks were seen already.
         recoveries: recoveries and changes of accounts that have ended, with their proofs and
             denials; for so long a blast radius can name them.
+        reports: which reports of others were read; longer than a report is taken for fresh.
         signals: events that other services were told, from when they were done with; for so long it
             can be shown who acknowledged.
         facts: facts about single mails and canaries; for so long a detector can be replayed.
@@ -52,6 +54,7 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     messages: float = 90.0
     claims: float = 100.0
     recoveries: float = 90.0
+    reports: float = 100.0
     signals: float = 90.0
     facts: float = 30.0
     history: float = 400.0
@@ -65,6 +68,7 @@ _LEAST = {
     "messages": HOUR / DAY,
     "claims": HOUR / DAY,
     "recoveries": 30.0,  # for so long an address has used up its say
+    "reports": 40.0,
     "signals": 1.0,
     "facts": HOUR / DAY,
     "history": 7.0,
@@ -92,6 +96,7 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("requests", "tries", recovery.forget_nothing),
     ("sent_here", "tries", recovery.forget_requests),
     ("subject_changes", "recoveries", accounts.forget_subject_changes),
+    ("reports", "reports", forget_reports),
     ("signals", "signals", signals.forget_sets),
     ("posture", "history", posture.forget),
 )

@@ -25,15 +25,18 @@ from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import RecoverySettings, WhenAlone
 from mailkeep.response.actions.catalogue import ACTIONS
+from mailkeep.response.paging.types import PagerSettings, PagingSettings
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
 from mailkeep.signals import types as signal_types
 from mailkeep.signals.types import SignalSettings
 from mailkeep.smtp import types as smtp_types
 from mailkeep.smtp.types import SubmissionSettings
+from mailkeep.store.database import PATIENCE
 from mailkeep.trust import register
+from mailkeep.watch.report_types import LookalikeSettings, ReportSettings
 from mailkeep.watch.types import CanarySettings, HoneyAddress, PostureSettings, WatchSettings
 
-from . import environment, posture, retention, watching
+from . import environment, posture, retention, waking, watching
 from .retention import RetentionSettings
 from .telemetry import settings as telemetry
 from .telemetry.settings import TelemetrySettings
@@ -67,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         country_header: header in which they tell a visitor's country, if one does.
         database: ``sqlite:///…`` or ``postgresql://…``, or where such a URL is: ``env:NAME``,
             ``file:PATH``; empty means a file in the home directory.
+        database_patience: seconds in which PostgreSQL has to answer before it counts as away.
         keep_unconfirmed: seconds for which an ordinary body is kept until a delivery is reported.
         keep_doubted: seconds for which a body is kept while something speaks against the provider
             that has the mail.
@@ -81,8 +85,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         retention: days for which each class of rows is kept.
         posture: our accounts at providers are read, and compared with what they were; none is
             without this table.
+        lookalikes: names that look like our domains are looked up; none is without this table.
+        reports: what receivers, providers and people tell us of our mail.
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
+        pager: who is woken when an incident opens; nobody without one.
+        paging: how often, and for how long.
         telemetry: who may read the metrics, and who is told that we live.
         signals: other services are told of security events; no receiver is heard without this
             table.
@@ -93,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted_proxies: tuple[str, ...] = ()
     country_header: str = ""
     database: str = ""
+    database_patience: float = PATIENCE
     keep_unconfirmed: float = 3600.0
     keep_doubted: float = 86_400.0
     keep_given_up: float = 604_800.0
@@ -105,11 +114,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     canary: CanarySettings | None = None
     honey: tuple[HoneyAddress, ...] = ()
     posture: PostureSettings | None = None
+    lookalikes: LookalikeSettings | None = None
+    reports: ReportSettings = ReportSettings()
     watch: WatchSettings = WatchSettings()
     retention: RetentionSettings = RetentionSettings()
     incidents: IncidentSettings = IncidentSettings()
     response: ResponseSettings = ResponseSettings()
     playbook: tuple[PlaybookSettings, ...] = ()
+    pager: tuple[PagerSettings, ...] = ()
+    paging: PagingSettings = PagingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     submission: SubmissionSettings | None = None
     signals: SignalSettings | None = None
@@ -127,7 +140,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         canary = "" if self.canary is None else self.canary.listen
         places = [
             watching.address(one, what)
-            for one, what in ((canary, "canary"), (self.bounces.listen, "bounces"))
+            for one, what in (
+                (canary, "canary"),
+                (self.bounces.listen, "bounces"),
+                (self.reports.listen, "reports"),
+            )
             if one
         ]
         return list(dict.fromkeys(places))
@@ -182,6 +199,8 @@ def parse(raw: Mapping[str, object]) -> Settings:
         raise BadSettings(_nearest(str(error))) from error
     if settings.database and not settings.database.startswith((*_DATABASES, "env:", "file:")):
         raise BadSettings("database: say sqlite:///PATH, postgresql://…, env:NAME or file:PATH")
+    if not 0.1 <= settings.database_patience <= 600:
+        raise BadSettings("database_patience: say 0.1 to 600 seconds")
     if urlsplit(settings.public_url).scheme not in {"http", "https"}:
         raise BadSettings("public_url: say http://HOST or https://HOST")
     _unique("provider", [one.name for one in settings.provider])
@@ -201,6 +220,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     _check_recovery(settings)
     Classes(settings.accounts.classes)
     _check_playbooks(settings)
+    waking.check(settings.pager, settings.paging, parties)
     _check_streams(settings)
     if settings.submission is not None:
         smtp_types.check(settings.submission, settings.streams())
@@ -324,10 +344,14 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "bounces": BounceSettings,
     "canary": CanarySettings,
     "honey": HoneyAddress,
+    "lookalikes": LookalikeSettings,
+    "reports": ReportSettings,
     "retention": RetentionSettings,
     "incidents": IncidentSettings,
     "response": ResponseSettings,
     "playbook": PlaybookSettings,
+    "pager": PagerSettings,
+    "paging": PagingSettings,
     "telemetry": TelemetrySettings,
     "submission": SubmissionSettings,
     "signals": SignalSettings,

@@ -3,7 +3,7 @@
 ``[canary]``, ``[[honey]]`` and ``[watch.…]`` of ``mailkeep.toml``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Protocol
 
@@ -14,7 +14,22 @@ from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
 from mailkeep.mail.types import StreamSettings
 from mailkeep.trust import register
+from mailkeep.watch.report_types import (
+    DmarcStrangerSettings,
+    LookalikeSettings,
+    ReportSettings,
+)
 from mailkeep.watch.types import CanarySettings, HoneyAccount, HoneyAddress, WatchSettings
+
+
+class Carrier(Protocol):
+    """A provider as far as it is watched."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def options(self) -> dict[str, str]: ...
 
 
 class Watched(Protocol):
@@ -28,6 +43,15 @@ class Watched(Protocol):
 
     @property
     def watch(self) -> WatchSettings: ...
+
+    @property
+    def lookalikes(self) -> LookalikeSettings | None: ...
+
+    @property
+    def reports(self) -> ReportSettings: ...
+
+    @property
+    def provider(self) -> Sequence[Carrier]: ...
 
     def streams(self) -> dict[str, StreamSettings]: ...
 
@@ -46,6 +70,9 @@ TABLES: Mapping[str, type[msgspec.Struct]] = {
 
 def check(settings: Watched) -> tuple[CanarySettings | None, tuple[HoneyAddress, ...]]:
     """The canaries and the honey with their addresses in canonical form. Raises ``BadSettings``."""
+    _reports(settings.reports, settings.provider_names())
+    if settings.lookalikes is not None and not 1 <= settings.lookalikes.per_day <= 20_000:
+        raise BadSettings("lookalikes: per_day must be 1 to 20000 names")
     for name in WatchSettings.__struct_fields__:
         _positive(getattr(settings.watch, name), f"watch.{name}")
     honey = tuple(_honey(one, settings) for one in settings.honey)
@@ -80,7 +107,24 @@ def detectors(settings: Watched, keys: KeyRing) -> WatchSettings:
     )
     honey = settings.watch.honey_account
     named = msgspec.structs.replace(honey, accounts=(*honey.accounts, *accounts))
-    return msgspec.structs.replace(settings.watch, honey_account=named)
+    return msgspec.structs.replace(
+        settings.watch, honey_account=named, dmarc_stranger=_stranger(settings)
+    )
+
+
+def _stranger(settings: Watched) -> DmarcStrangerSettings:
+    """With the selectors that we published, and the reporters that are believed."""
+    ours = dict.fromkeys((one.lower() for one in settings.reports.selectors), "")
+    theirs = {
+        selector.lower(): one.name
+        for one in settings.provider
+        if (selector := one.options.get("dkim_selector", "").strip())
+    }
+    return msgspec.structs.replace(
+        settings.watch.dmarc_stranger,
+        selectors={**ours, **theirs, **settings.watch.dmarc_stranger.selectors},
+        believe=settings.reports.believe,
+    )
 
 
 def address(listen: str, table: str = "canary") -> tuple[str, int]:
@@ -116,6 +160,30 @@ def _canary(canary: CanarySettings, settings: Watched) -> CanarySettings:
             raise BadSettings(f"honey: {one.provider} is no route of the stream {stream.name}")
     allow = tuple(one.lower() for one in canary.allow)
     return msgspec.structs.replace(canary, domain=domain, sender=sender, allow=allow)
+
+
+def _reports(reports: ReportSettings, providers: set[str]) -> None:
+    for name in (*reports.senders, *reports.status):
+        if name not in providers:
+            raise BadSettings(f"reports: no provider {name!r}" + register.nearest(name, providers))
+    for url in reports.status.values():
+        if not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+            raise BadSettings("reports: status: say https://…")
+    for field, values in (
+        ("address", (reports.address,) if reports.address else ()),
+        ("notices", (reports.notices,) if reports.notices else ()),
+        ("domains", tuple(f"x@{one}" for one in reports.domains)),
+        ("believe", tuple(f"x@{one}" for one in reports.believe)),
+    ):
+        for one in values:
+            try:
+                addresses.parse(one)
+            except Invalid as error:
+                raise BadSettings(f"reports: {field}: {one.removeprefix('x@')!r}") from error
+    if reports.listen:
+        address(reports.listen, "reports")
+    if reports.per_day < 1:
+        raise BadSettings("reports: per_day must be 1 at least")
 
 
 def _honey(honey: HoneyAddress, settings: Watched) -> HoneyAddress:

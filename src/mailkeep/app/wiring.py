@@ -61,8 +61,16 @@ def subscribers(
             IncidentClosed: [doubts.on_incident],
         },
         "response": {
-            IncidentOpened: [response.player.on_incident, response.warner.on_incident],
-            IncidentUpdated: [response.player.on_incident, response.warner.on_incident],
+            IncidentOpened: [
+                response.desk.on_incident,
+                response.player.on_incident,
+                response.warner.on_incident,
+            ],
+            IncidentUpdated: [
+                response.desk.on_incident,
+                response.player.on_incident,
+                response.warner.on_incident,
+            ],
             IncidentContained: [response.player.on_incident, response.warner.on_incident],
             IncidentClosed: [response.player.on_closed, response.warner.on_incident],
             SignalRaised: [response.player.on_signal],

@@ -1,10 +1,12 @@
 """Incidents and opinions as JSON (pure): one incident as the API writes it."""
 
-from mailkeep.base.clock import when
+from mailkeep.base.clock import SECOND, when
 from mailkeep.incidents.types import Incident
 from mailkeep.incidents.words import headline
 from mailkeep.response.types import CaseView
 from mailkeep.watch.correlation import Opinion
+from mailkeep.watch.lookalikes import Progress
+from mailkeep.watch.reports import Taken
 
 
 def opinion(one: Opinion) -> dict[str, object]:
@@ -50,3 +52,39 @@ def case(found: CaseView) -> object:
     from mailkeep.http.api.incidents import shown
 
     return shown(found)
+
+
+def report(one: Taken) -> dict[str, object]:
+    """A report of somebody else."""
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "reporter": one.reporter,
+        "believed": one.believed,
+        "domain": one.domain,
+        "begin": when(one.begin * SECOND),
+        "end": when(one.end * SECOND),
+        "total": one.total,
+        "failed": one.failed,
+        "new": one.new,
+    }
+
+
+def lookalikes(found: Progress) -> dict[str, object]:
+    """How far the looking up is, and which names are in use."""
+    return {
+        "names": found.names,
+        "looked_up": found.looked_up,
+        "seen": [
+            {
+                "domain": one.domain,
+                "name": one.name,
+                "way": one.way,
+                "mx": one.mx,
+                "address": one.address,
+                "since": when(one.since),
+                "fresh": one.fresh,
+            }
+            for one in found.seen
+        ],
+    }

@@ -23,14 +23,17 @@ from . import (
     bench,
     doctor,
     documents,
+    evidence,
     factors,
     keys,
     measuring,
     messages,
+    pagers,
     posture,
     providers,
     receivers,
     report,
+    reports,
     send,
     signing,
     watch,
@@ -53,12 +56,19 @@ app.add_typer(incidents_app, name="incidents")
 providers.app.command("posture")(posture.show)
 providers.app.command("expect")(posture.expect)
 providers.app.command("accept")(posture.accept)
+incidents_app.command("take")(pagers.take)
+incidents_app.command("evidence")(evidence.take)
+incidents_app.command("verify")(evidence.verify)
+app.add_typer(pagers.app, name="pagers")
 app.add_typer(providers.app, name="providers")
 app.add_typer(receivers.app, name="receivers")
 app.add_typer(signing.app, name="signing")
 app.add_typer(watch.app, name="watch")
 watch.app.command("measure")(measuring.measure)
 watch.app.command("tune")(measuring.tune)
+watch.app.command("report")(reports.report)
+watch.app.command("reports")(reports.reports)
+watch.app.command("lookalikes")(reports.lookalikes)
 app.command("send")(send.send)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)

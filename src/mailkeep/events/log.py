@@ -57,6 +57,9 @@ async def record(database: Database, tx: Tx, *facts: Fact) -> None:
 
 _COLUMNS = ("id", "kind", "at", "data")
 _APPEND = Repeated(lambda insert: insert(events), _COLUMNS)
+_AGAIN = Repeated(
+    lambda insert: insert(events).on_conflict_do_nothing().returning(events.c.id), _COLUMNS
+)
 _APPEND_PLACED = Repeated(
     lambda insert: insert(events).values(
         position=select(relay.c.position - bindparam("before")).scalar_subquery(),
@@ -89,6 +92,7 @@ _TAKE_PLACES = Repeated(_take)
 async def _append(tx: Tx, rows: list[dict[str, Any]]) -> None:
     if tx.is_postgresql:
         tx.many(_APPEND, rows)
+        tx.trace = (_AGAIN, rows[0])
         return
     tx.many(_TAKE_PLACES, [{"count": len(rows), "now": tx.now}])
     for before, row in enumerate(reversed(rows)):

@@ -13,7 +13,17 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from mailkeep.mail import told
 
-from .api import accounts, factors, incidents, messages, recoveries, sending, subjects, verdicts
+from .api import (
+    accounts,
+    factors,
+    incidents,
+    messages,
+    recoveries,
+    reports,
+    sending,
+    subjects,
+    verdicts,
+)
 from .api.idempotency import LONGEST, NAME
 from .api.message_in import BatchIn, MessageIn
 from .problems import MEDIA_TYPE, Problem
@@ -27,6 +37,7 @@ class Operation(msgspec.Struct, frozen=True):
 
     Attributes:
         body: one of these types, as JSON.
+        octets: the body is octets, and no JSON.
         query: whose fields are words of the query.
         answers: by status code; no types: no body.
         problems: status codes of its problem documents, besides those of every operation.
@@ -37,6 +48,7 @@ class Operation(msgspec.Struct, frozen=True):
     query: type[msgspec.Struct] | None = None
     headers: tuple[dict[str, Any], ...] = ()
     problems: tuple[int, ...] = ()
+    octets: bool = False
 
 
 #: The key is missing or no good; it may not do this; a fault of ours; no database, or no disk.
@@ -50,7 +62,7 @@ PROBLEMS = {
     404: "There is no such thing.",
     409: "It was decided otherwise meanwhile, or the idempotency key was used for other mail.",
     413: "The body is too large.",
-    415: "The body is not said to be JSON.",
+    415: "The body is not said to be what is read here, which is JSON mostly.",
     422: "Something in it cannot be accepted; `field` says what. Nothing was stored.",
     429: "A limit was reached; `Retry-After` says for how long.",
     500: "A fault of ours.",
@@ -94,8 +106,17 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/incidents/{incident}/notes", "post"): Operation(
         {201: ()}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)
     ),
+    ("/v1/incidents/{incident}/report", "get"): Operation(
+        {200: (incidents.IncidentReportOut,)}, problems=(404,)
+    ),
+    ("/v1/incidents/{incident}/take", "post"): Operation(
+        {200: (incidents.IncidentOut,)}, problems=(404, 409)
+    ),
     ("/v1/incidents/{incident}/close", "post"): Operation(
         {200: (incidents.IncidentOut,)}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)
+    ),
+    ("/v1/reports", "post"): Operation(
+        {200: (reports.ReportsOut,)}, octets=True, problems=(429, *WITH_BODY)
     ),
     ("/v1/subjects", "put"): Operation(
         {200: (subjects.ResultsOut,)}, body=(subjects.SubjectsIn,), problems=(404, *WITH_BODY)
@@ -160,6 +181,12 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
             done["parameters"] = [*parameters, *operation.headers, *_query(operation.query)]
             if operation.body:
                 done["requestBody"] = {"required": True, "content": _content(operation.body)}
+            elif operation.octets:
+                content = {"schema": {"type": "string", "format": "binary"}}
+                done["requestBody"] = {
+                    "required": True,
+                    "content": {"application/octet-stream": content},
+                }
             paths[path][method] = done
     return document | {
         "paths": paths,

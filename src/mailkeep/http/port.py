@@ -24,6 +24,7 @@ from mailkeep.response.services import Response
 from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database
 from mailkeep.store.shared import SharedCommit
+from mailkeep.watch.reports import Reports
 
 from .client import Network
 
@@ -75,6 +76,7 @@ class Services(Protocol):
     recovery: Recovery | None
     incidents: Incidents
     response: Response
+    reports: Reports
     signals: Signals | None
 
     @property

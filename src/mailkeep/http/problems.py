@@ -23,6 +23,9 @@ class Problem(msgspec.Struct, omit_defaults=True):
     field: str | None = None
 
 
+INTERNAL = Problem("about:blank", "Internal error", 500)
+
+
 def respond(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:
     """A problem document as the answer."""
     return Response(
@@ -73,4 +76,4 @@ def on_fault(request: Incoming, error: Exception) -> Response[bytes]:
     """Our own fault: the log has the trace, the caller learns nothing of the inside."""
     request.state.fault = error
     request.state.why = type(error).__name__
-    return respond(Problem("about:blank", "Internal error", 500))
+    return respond(INTERNAL)

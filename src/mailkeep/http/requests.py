@@ -1,4 +1,8 @@
-"""Around every request: its id, its count, and one line in the log when it failed.
+"""Around every request: its id, its count, the headers of every answer, and a line in the log when
+it failed.
+
+Whoever answers, a page, the framework or what stands before it, the headers that protect browsers
+are on it; an answer keeps those that it has set itself. What nobody answered is answered here.
 
 Security: the log has the route as the code writes it, never the path or the query that was asked
 for: those are a stranger's, and may hold what was meant for somebody else.
@@ -7,17 +11,32 @@ for: those are a stranger's, and may hold what was meant for somebody else.
 import itertools
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from .problems import INTERNAL, MEDIA_TYPE
+
 log = structlog.get_logger(__name__)
 
 NO_ROUTE = "none"
+NO_HEADERS: Mapping[str, str] = {}
 Seen = Callable[[str, str, int], None]
+
+
+async def _fault(send: Send) -> None:
+    """Our own fault, where not even the framework could say so."""
+    body = msgspec.json.encode(INTERNAL)
+    headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", b"%d" % len(body)),
+    ]
+    await send({"type": "http.response.start", "status": 500, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 class Requests:
@@ -25,11 +44,15 @@ class Requests:
 
     Args:
         seen: called with route, method and status of each answered request.
+        headers: of every answer that has none of that name.
     """
 
-    def __init__(self, app: ASGIApp, seen: Seen) -> None:
+    def __init__(self, app: ASGIApp, seen: Seen, headers: Mapping[str, str] = NO_HEADERS) -> None:
         self._app = app
         self._seen = seen
+        self._headers = [
+            (name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()
+        ]
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
 
@@ -46,15 +69,20 @@ class Requests:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"x-request-id", request.encode()),
-                ]
+                given = list(message.get("headers", ()))
+                names = {name for name, _ in given}
+                given += [one for one in self._headers if one[0] not in names]
+                message["headers"] = [*given, (b"x-request-id", request.encode())]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request=request):
             try:
                 await self._app(scope, receive, answer)
+            except Exception as error:
+                if status:
+                    raise  # half an answer has left; the server ends the connection
+                scope.setdefault("state", {})["fault"] = error
+                await _fault(answer)
             finally:
                 if status:  # else whoever asked went away
                     self._note(dict(scope), status, time.perf_counter() - started)

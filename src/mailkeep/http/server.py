@@ -23,10 +23,12 @@ from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
 from .api.posture import PostureApi
 from .api.recoveries import RecoveriesApi
+from .api.reports import ReportsApi
 from .api.subjects import SubjectsApi
 from .api.verdicts import VerdictsApi
 from .console import operator as console_operator
 from .console.incidents import Console
+from .failing import answering
 from .hooks.webhooks import probe, receive
 from .mailbox.router import router as mailbox
 from .oauth.authorize import Authorize
@@ -72,7 +74,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         return running
 
     handlers: list[ControllerRouterHandler] = [
-        *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi),
+        *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
         *(SubjectsApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
@@ -97,10 +99,10 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         dependencies={"running": Provide(provide, use_cache=True)},
         before_request=names_something,
         exception_handlers={
-            MailkeepError: problems.on_our_error,
-            HTTPException: problems.on_http_error,
-            NotFoundException: rewritten.on_not_found,
-            Exception: problems.on_fault,
+            MailkeepError: answering(problems.on_our_error),
+            HTTPException: answering(problems.on_http_error),
+            NotFoundException: answering(rewritten.on_not_found),
+            Exception: answering(problems.on_fault),
         },
         template_config=TemplateConfig(directory=HERE / "templates", engine=JinjaTemplateEngine),
         openapi_config=OpenAPIConfig(
@@ -116,13 +118,12 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         ),
         allowed_hosts=AllowedHostsConfig(list(hosts)) if hosts else None,
         request_max_body_size=MAX_BODY,
-        response_headers=HEADERS,
         logging_config=None,
     )
     rest = app.asgi_handler
     if not hosts:  # else the framework looks at the names first
-        rest = ShortWay(app, rest, messages.PATH, messages.accept, running, HEADERS)
-    app.asgi_handler = Requests(rest, running.telemetry.request)
+        rest = ShortWay(app, rest, messages.PATH, messages.accept, running)
+    app.asgi_handler = Requests(rest, running.telemetry.request, HEADERS)
     return app
 
 

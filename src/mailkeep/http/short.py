@@ -28,7 +28,6 @@ class ShortWay:
         app: the framework's, where the handler is registered.
         rest: takes what does not go this way.
         path: of the handler; its method is POST.
-        headers: of every answer.
     """
 
     def __init__(
@@ -38,14 +37,12 @@ class ShortWay:
         path: str,
         handler: Handler,
         running: Services,
-        headers: dict[str, str],
     ) -> None:
         self._rest = rest
         self._path = path
         self._handler = handler
         self._running = running
         self._registered = app.route_handler_method_map[path]["POST"]
-        self._headers = _raw(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] != self._path or cast(HTTPScope, scope)["method"] != "POST":
@@ -60,7 +57,6 @@ class ShortWay:
             (b"content-type", str(answer.media_type).encode()),
             (b"content-length", b"%d" % len(content)),
             *_raw(answer.headers),
-            *self._headers,
         ]
         status = answer.status_code or 200
         await send({"type": "http.response.start", "status": status, "headers": headers})

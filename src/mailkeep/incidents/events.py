@@ -29,6 +29,14 @@ class IncidentContained(Fact, frozen=True):
     by: str
 
 
+@fact("incidents.taken")
+class IncidentTaken(Fact, frozen=True):
+    """A person sees to it."""
+
+    incident: str
+    by: str
+
+
 @fact("incidents.restored")
 class IncidentRestored(Fact, frozen=True):
     """The suspect carries mail again."""

@@ -99,4 +99,6 @@ def _incident(row: RowMapping) -> Incident:
         row["closed_at"],
         row["closed_by"],
         row["quiet_since"],
+        row["taken_at"],
+        row["taken_by"],
     )

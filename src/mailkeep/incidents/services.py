@@ -23,6 +23,7 @@ from .events import (
     IncidentContained,
     IncidentOpened,
     IncidentRestored,
+    IncidentTaken,
     IncidentUpdated,
 )
 from .suspects import House
@@ -184,6 +185,24 @@ class Incidents:
         await self.enter(tx, incident, "note", text, by=by)
         # The words stay out of the audit chain: it outlives every erasure.
         await audit.write(tx, by, "note_incident", {"incident": incident})
+
+    async def take(self, tx: Tx, incident: str, *, by: str) -> None:
+        """A person says that it is theirs to see to: nobody else is woken for it. Whoever takes it
+        after another has it then.
+
+        Raises:
+            NotFound: no such incident.
+            Conflict: it is closed.
+        """
+        found = await queries.one(tx, incident, lock=True)
+        if found.state is State.CLOSED:
+            raise Conflict("this incident is closed already")
+        if found.taken_by == by:
+            return
+        await tx.run(update(_i).where(_i.c.id == incident).values(taken_at=tx.now, taken_by=by))
+        await self.enter(tx, incident, "taken", "somebody sees to it", by=by)
+        await audit.write(tx, by, "take_incident", {"incident": incident})
+        await record(self._database, tx, IncidentTaken(incident, by))
 
     async def close(self, tx: Tx, incident: str, why: str, *, by: str) -> None:
         """A person ends it, and says why. Raises as ``note`` does; ``Conflict`` when it is closed

@@ -9,8 +9,7 @@ incidents = Table(
     metadata,
     Column("id", String(40), primary_key=True),
     Column("subject_kind", String(12), nullable=False),
-    # As long as a domain can be. SQLite keeps to no length, so the first one stands there.
-    Column("subject_id", String(255).with_variant(String(40), "sqlite"), nullable=False),
+    Column("subject_id", String(255), nullable=False),
     Column("state", String(12), nullable=False),
     Column("opened_at", Micros, nullable=False),
     Column("since", Micros, nullable=False),
@@ -19,6 +18,8 @@ incidents = Table(
     Column("closed_at", Micros),
     Column("closed_by", String(80)),
     Column("quiet_since", Micros),
+    Column("taken_at", Micros),
+    Column("taken_by", String(80)),
     Column("opinions", Text, nullable=False),
     Column("blast", Text),  # as it stood at the end; NULL while it is worked out anew
 )

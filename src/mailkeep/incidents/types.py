@@ -63,6 +63,7 @@ class Incident(msgspec.Struct, frozen=True):
         since: when the oldest fact happened that counts and that nobody outside could have staged:
             the first act that can be seen. At the latest when it opened.
         quiet_since: since when no opinion has been held.
+        taken_at, taken_by: a person said that it is theirs to see to.
         closed_by: who closed it: a person's id, or ``quiet``, ``joined``.
     """
 
@@ -77,6 +78,8 @@ class Incident(msgspec.Struct, frozen=True):
     closed_at: Instant | None = None
     closed_by: str | None = None
     quiet_since: Instant | None = None
+    taken_at: Instant | None = None
+    taken_by: str | None = None
 
     @property
     def account(self) -> str | None:
@@ -113,6 +116,8 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ``[incidents]`` table. Seconds.
 
     Attributes:
+        tell_within: a regulator must have been told so long after an incident opened; 0: none.
+        contact: who answers the regulator's questions, as the report names them.
         close_after: an incident that is not contained closes itself when nothing has been held
             for so long.
         reopen_after: for so long after a person closed an incident, only a detector that had no
@@ -122,6 +127,8 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         several: so many targeted accounts are no incidents of their own while a campaign is held.
     """
 
+    tell_within: float = 72 * 3600.0
+    contact: str = ""
     close_after: float = 6 * 3600.0
     reopen_after: float = 3600.0
     lead: float = 3600.0

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import MINUTE, SECOND, Instant
-from mailkeep.base.errors import Conflict, NotAllowed, NotFound, NotSignedIn
+from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit
@@ -92,10 +92,14 @@ async def create(
         application: the id of the one whose users it registers.
 
     Raises:
-        Invalid: a domain or a network is none.
+        Invalid: a domain or a network is none; a scope is not for keys of applications.
     """
+    wanted = sorted(grants.Scope(one).value for one in scopes)
+    foreign = [one for one in wanted if application and one not in grants.OF_APPLICATIONS]
+    if foreign:
+        raise Invalid(f"an application's key may not {foreign[0]}", field="scope")
     bound = {
-        "scopes": ",".join(sorted(grants.Scope(one).value for one in scopes)),
+        "scopes": ",".join(wanted),
         "streams": ",".join(streams),
         "domains": ",".join(grants.domain(one) for one in domains),
         "networks": ",".join(str(grants.network(one)) for one in networks),

@@ -24,7 +24,12 @@ class Scope(enum.StrEnum):
     SEND = "send"  #: hand mail in, over HTTP and SMTP
     READ = "read"  #: see what became of mail, and incidents
     RECOVER = "recover"  #: register the users of the application that it is bound to
+    REPORT = "report"  #: bring in what others say: reports, and claims of a support desk
     OPERATE = "operate"  #: act on incidents, and sign in at the console
+
+
+#: What a key that is bound to an application may be for.
+OF_APPLICATIONS = frozenset({Scope.SEND, Scope.RECOVER})
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -50,8 +55,9 @@ class Grant(msgspec.Struct, frozen=True):
     application: str = ""
 
     def may(self, scope: str) -> bool:
-        """Whether it is for this."""
-        return scope in self.scopes
+        """Whether it is for this. An application's key reaches its own users, and hands in mail:
+        everybody else's mail and accounts are not its affair, whatever scopes it was given."""
+        return scope in self.scopes and (not self.application or scope in OF_APPLICATIONS)
 
     def may_use_stream(self, stream: str) -> bool:
         return not self.streams or stream in self.streams

@@ -58,7 +58,7 @@ class Taking:
 
         Raises:
             NotSignedIn: the key is not good any more; nothing was stored.
-            Unavailable: the database is away or full; nothing was stored.
+            Unavailable: the database is away or full; nothing was stored, unless it says otherwise.
         """
         return await self._shared.each(self._take, handed, lane, weight=len(handed.messages))
 

@@ -14,7 +14,7 @@ class Told(msgspec.Struct, frozen=True):
 
     Attributes:
         what: the kind of change.
-        about: the address that it is about; "" for a password.
+        about: the address that it is about, or the kind of factor; "" for a password.
         until: when it counts; before that it can be stopped.
         recovers: the account can be recovered by mail.
     """
@@ -70,6 +70,14 @@ _WORDS = {
         "The password of your account was changed.",
         "Everybody who was signed in has been signed out. Until {until} this mail can undo it.",
     ),
+    ChangeKind.FACTOR: (
+        "A second factor was added to your account",
+        "A second factor was added to your account: {about}.",
+        (
+            "Signing in asks for it from now on, a password reset from {until} on. Until then a "
+            "reset neither asks for it nor takes it, and removes it."
+        ),
+    ),
 }
 
 
@@ -94,8 +102,11 @@ def stopped(house: House, to: str) -> Content:
         to,
         "A change of your account was stopped",
         [
-            "A change of the addresses of your account was stopped, and nothing of it counts.",
-            f"Look at your account: {house.page('/account/addresses')}",
+            (
+                "A change of the addresses or of the second factors of your account was stopped, "
+                "and nothing of it counts."
+            ),
+            f"Look at your account: {house.page('/account')}",
         ],
     )
 

@@ -7,7 +7,7 @@ from mailkeep.base.errors import NotFound
 from mailkeep.events.types import Recorded
 from mailkeep.store.database import Tx
 
-from . import change_mails
+from . import change_mails, factor_words
 from .change_mails import Told
 from .context import Context
 from .notices import Notices
@@ -39,10 +39,13 @@ class ChangeNotices:
             context.accounts.address_key(point.address): point
             for point in await accounts.contact_points(tx, fact.account)
         }
-        about = keyed.get(fact.address or "")
+        about = await self._about(tx, fact)
+        if about is None:
+            point = keyed.get(fact.address or "")
+            about = point.address if point is not None else ""
         told = Told(
             ChangeKind(fact.what),
-            about.address if about is not None else "",
+            about,
             fact.until,
             context.accounts.classes.of(view.account_class).recovers_by_mail,
         )
@@ -56,6 +59,14 @@ class ChangeNotices:
                 content = change_mails.held(context.house, point.address, told, denial)
                 await self._notices.mail(tx, content, only, sealed=denial is not None)
         await changes.told(tx, fact.change)
+
+    async def _about(self, tx: Tx, fact: ChangeHeld) -> str | None:
+        """What kind of factor a change bound; None where it is about something else."""
+        if fact.what != ChangeKind.FACTOR:
+            return None
+        bound = await self._context.accounts.factors.bound(tx, fact.account)
+        kinds = [one.kind for one in bound if one.held_by == fact.change]
+        return factor_words.named(kinds[0]) if kinds else "it is gone already"
 
     async def on_stopped(self, tx: Tx, recorded: Recorded) -> None:
         """Tell every address that is left."""

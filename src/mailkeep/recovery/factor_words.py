@@ -46,7 +46,7 @@ _TOLD = {"owner", "lost", "denied"}
 def what(fact: Fact) -> str | None:
     """A sentence without its capital and its end."""
     match fact:
-        case FactorBound():
+        case FactorBound() if not fact.held:  # else the change is told, with a way to stop it
             return f"a second factor was added: {_NAMES[Kind(fact.factor_kind)]}"
         case FactorRevoked() if fact.why in _TOLD:
             return f"a second factor was removed: {_NAMES[Kind(fact.factor_kind)]}"
@@ -78,6 +78,11 @@ def what(fact: Fact) -> str | None:
             return "the password was removed; from now on passkeys open the account"
         case _:
             return None
+
+
+def named(kind: Kind) -> str:
+    """A kind of factor, in the words of a mail."""
+    return _NAMES[kind]
 
 
 def reminder(house: House, to: str, fact: FactorReminderDue) -> Content:

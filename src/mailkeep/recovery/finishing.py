@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts import queries as accounts
+from mailkeep.accounts.changes import RECOVERY
 from mailkeep.accounts.factors.types import Lane, Typed, Way, Weighed
 from mailkeep.accounts.types import Origin
 from mailkeep.base.clock import SECOND
@@ -94,7 +95,7 @@ class Finishing:
             return msgspec.structs.replace(
                 progress,
                 ahead=bool(hold),
-                kinds=tuple(sorted({one.kind.value for one in bound})),
+                kinds=tuple(sorted({one.kind.value for one in bound if one.held_by is None})),
                 may_lose=self._context.settings.contact_points_alone,
             )
 
@@ -107,7 +108,8 @@ class Finishing:
         progress = await self.progress(origin)
         if progress.word != "both" or not progress.factor:
             raise Conflict(_GONE)
-        return await self._context.accounts.factors.ask(str(progress.account), origin.browser)
+        factors = self._context.accounts.factors
+        return await factors.ask(str(progress.account), origin.browser, settled=True)
 
     async def lose(self, origin: Origin) -> None:
         """Whoever gave both proofs says that the second factor is lost. Where the house allows it,
@@ -250,7 +252,7 @@ class Finishing:
         await context.accounts.sessions.end_all(tx, account, "recovery")
         if not row["application"]:
             # A thief of a session began them, or the owner can again; unseen they would settle.
-            await context.accounts.changes.stop(tx, account)
+            await context.accounts.changes.stop(tx, account, RECOVERY)
         if progress.hold is not None and progress.hold.lost:
             await context.accounts.factors.revoke_all(tx, account, "lost")
         # Who has shown all this is known from now on, and is not kept out by others' guesses.
@@ -294,7 +296,7 @@ class Finishing:
     ) -> NotSignedIn | TooMany | None:
         context = self._context
         if weighed is not None:
-            proof = await context.accounts.factors.prove(tx, account, weighed, _LANE)
+            proof = await context.accounts.factors.prove(tx, account, weighed, _LANE, settled=True)
             if proof.proved:
                 return None
             if not proof.heard:  # nothing was looked at, so nothing counts as wrong

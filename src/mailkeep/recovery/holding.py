@@ -24,6 +24,7 @@ class Reason(enum.StrEnum):
     DENIED = "denied"  #: a recovery of this account was denied of late
     ALONE = "alone"  #: both proofs went over one route
     LOST = "lost"  #: the second factor was said to be lost
+    FACTOR = "factor"  #: a first factor was added of late, and is not asked yet
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -39,6 +40,7 @@ class Case(msgspec.Struct, frozen=True):
         denied: a recovery of the account was denied of late.
         degraded: both proofs went over one route.
         lost: a factor is bound, and was said to be lost.
+        new_factor: none is bound but what its owner can still deny.
     """
 
     class_hold: Instant
@@ -49,6 +51,7 @@ class Case(msgspec.Struct, frozen=True):
     denied: bool = False
     degraded: bool = False
     lost: bool = False
+    new_factor: bool = False
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -80,6 +83,8 @@ def decide(case: Case, settings: RecoverySettings) -> Hold:
             reasons[Reason.ROUTE] = settings.hold
         if case.denied and not case.known_device:
             reasons[Reason.DENIED] = settings.hold
+        if case.new_factor and not case.known_device:
+            reasons[Reason.FACTOR] = settings.hold
         if case.degraded:
             reasons[Reason.ALONE] = settings.hold_long
     asked = {reason: seconds for reason, seconds in reasons.items() if seconds > 0}

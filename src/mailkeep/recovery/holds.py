@@ -87,6 +87,8 @@ class Holds:
             denied=denied is not None,
             degraded=bool(row["degraded"]),
             lost=lost,
+            new_factor=await accounts.has_factor(tx, account)
+            and not await accounts.has_factor(tx, account, settled=True),
         )
         return holding.decide(case, settings), found
 

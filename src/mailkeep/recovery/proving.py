@@ -138,7 +138,7 @@ class Proving:
         one = next(iter(kinds.values()))
         account = one["account_id"]
         hold = await self._holds.view(tx, recovery, browser)
-        bound = both and await accounts.has_factor(tx, account)
+        bound = both and await accounts.has_factor(tx, account, settled=True)
         lost = hold is not None and hold.lost
         bound = bound and not lost
         asked = bound and not (hold is not None and hold.factor)

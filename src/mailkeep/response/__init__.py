@@ -5,7 +5,9 @@ alone (pure), ``playing`` does what those say, ``services`` what a person asks f
 ``keeping`` the rows of actions. An action that takes long goes on where it stood
 after a kill.
 
-Owns: ``actions``, ``notices``.
+``paging/`` wakes people.
+
+Owns: ``actions``, ``notices``, ``pages``.
 Publishes: ``response.events``. Hears: ``IncidentOpened``, ``IncidentUpdated``,
 ``IncidentContained``, ``IncidentClosed``, ``SignalRaised``, ``ProviderRestored``,
 ``ProviderUnrested``.

@@ -38,6 +38,26 @@ class ActionFailed(Fact, frozen=True):
     by: str
 
 
+@fact("response.paged")
+class Paged(Fact, frozen=True):
+    """A pager took a page about an incident: which of its pages, after how many tries."""
+
+    incident: str
+    pager: str
+    round: int
+    tries: int
+
+
+@fact("response.page_failed")
+class PageFailed(Fact, frozen=True):
+    """A pager took no page for as long as one is tried."""
+
+    incident: str
+    pager: str
+    round: int
+    tries: int
+
+
 @fact("response.undone")
 class ActionUndone(Fact, frozen=True):
     """An action was taken back."""

@@ -8,6 +8,7 @@ from mailkeep.base.clock import MINUTE
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.incidents import blast
 from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.regulator import deadline
 from mailkeep.incidents.tracks import Seen, mail_track, security_track
 from mailkeep.incidents.types import Incident
 from mailkeep.mail import queries as mail
@@ -17,6 +18,7 @@ from . import tables
 from .actions import notify_owners
 from .actions.catalogue import ACTIONS
 from .actions.port import At, Case, Means, Progress
+from .paging.desk import paged
 from .types import ActionState, ActionView, CaseView, Preview
 
 _a = tables.actions
@@ -63,6 +65,8 @@ async def of(tx: Tx, means: Means, found: Incident) -> CaseView:
         await incidents.timeline(tx, found.id),
         mail_track(found, seen),
         security_track(found, seen, radius),
+        tuple(await paged(tx, found.id)),
+        deadline(found, radius, seen, means.incidents.settings),
     )
 
 

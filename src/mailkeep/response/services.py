@@ -1,6 +1,8 @@
 """Propose, apply, undo: what an incident's actions have come to, and the loop that goes on with
 them after a kill."""
 
+from collections.abc import Sequence
+
 import msgspec
 import structlog
 from sqlalchemy import select
@@ -20,6 +22,8 @@ from .actions.catalogue import ACTIONS
 from .actions.port import Action, At, Case, Means, Progress
 from .events import ActionApplied
 from .keeping import PLAYBOOK, Keeper, encode, entry, take_turn
+from .paging.desk import Desk
+from .paging.types import Pager, PagingSettings
 from .playing import Player
 from .types import ActionState, ActionView, PlaybookSettings, Preview
 from .warning import Warner
@@ -37,13 +41,22 @@ class Response:
     Args:
         means: the services that actions use.
         playbooks: of the settings; the rest are the defaults.
+        pagers, paging: who is woken, and how often.
 
     Attributes:
+        desk: wakes people.
         awake: set when an action is running.
     """
 
-    def __init__(self, means: Means, playbooks: tuple[PlaybookSettings, ...] = ()) -> None:
+    def __init__(
+        self,
+        means: Means,
+        playbooks: tuple[PlaybookSettings, ...] = (),
+        pagers: Sequence[Pager] = (),
+        paging: PagingSettings | None = None,
+    ) -> None:
         self.means = means
+        self.desk = Desk(means.database, means.house, pagers, paging, means.notices.public_url)
         self._keeper = Keeper(means)
         self.player = Player(self._keeper, playbooks)
         self.warner = Warner(means)

@@ -1,6 +1,6 @@
 """Tables of the response room. No address stands here: the account's contact points have it."""
 
-from sqlalchemy import Column, ForeignKey, Index, String, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 
 from mailkeep.store.schema import Micros, metadata
 
@@ -43,3 +43,27 @@ notices = Table(
     Column("what", String(20), nullable=False),
     Column("at", Micros, nullable=False),
 )
+
+pages = Table(
+    "pages",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column(
+        "incident_id",
+        String(40),
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("pager", String(80), nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("why", String(12), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("gravity", Integer, nullable=False),
+    Column("apart", Boolean, nullable=False),
+    Column("at", Micros, nullable=False),
+    Column("due_at", Micros),
+    Column("tries", Integer, nullable=False),
+)
+Index("ix_pages_one", pages.c.incident_id, pages.c.round, pages.c.pager, unique=True)
+_DUE = pages.c.due_at.is_not(None)
+Index("ix_pages_due", pages.c.due_at, sqlite_where=_DUE, postgresql_where=_DUE)

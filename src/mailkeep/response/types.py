@@ -6,9 +6,12 @@ import msgspec
 
 from mailkeep.base.clock import Instant
 from mailkeep.base.keys import digest
+from mailkeep.incidents.regulator import Deadline
 from mailkeep.incidents.tracks import Item
 from mailkeep.incidents.types import BlastRadius, Entry, Incident
 from mailkeep.watch.types import Hypothesis
+
+from .paging.types import PageView
 
 
 class ActionState(enum.StrEnum):
@@ -74,6 +77,8 @@ class CaseView(msgspec.Struct, frozen=True):
     timeline: list[Entry]
     mail: tuple[Item, ...] = ()
     security: tuple[Item, ...] = ()
+    pages: tuple[PageView, ...] = ()
+    deadline: Deadline | None = None
 
 
 class PlaybookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

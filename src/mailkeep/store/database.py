@@ -6,6 +6,7 @@ rows or uses a conditional UPDATE, which is right on both engines.
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -19,18 +20,18 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import CursorResult, RowMapping
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoPlace
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.schema import Table
 
 from mailkeep.base.clock import Clock, Instant
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.ids import Order
 
-from . import listening, sqlite
-from .errors import is_outage, lost, without_values
+from . import listening, postgresql, sqlite
+from .errors import Away, Unsettled, is_away, is_outage, lost, without_values
 from .repeated import Repeated
 from .sqlite import RawConnection, raw
-from .ways import Pooled, Rows, Straight, Way
+from .ways import Lost, Pooled, Rows, Straight, Way
 
 T = TypeVar("T")
 Ear = Callable[[str], None]
@@ -38,6 +39,9 @@ Flush = Callable[["Tx", list[Any]], Awaitable[None]]
 
 RETRIES = 2  #: how often a transaction that lost to another one is run again
 RETRY_SECONDS = 0.02  #: how long it waits before that, up to twice as long
+
+PATIENCE = 5.0  #: seconds in which a server has to answer
+ASK_SECONDS = 0.1  #: after which one that is away is asked again what it did
 
 _draw = secrets.SystemRandom().random
 
@@ -47,6 +51,8 @@ class Tx:
 
     Attributes:
         now: the instant at which the transaction began; all its writes share it.
+        trace: how one may tell afterwards whether it committed: a row that it inserts, and an
+            INSERT of the same row that does nothing where it is, and returns what it inserted.
     """
 
     def __init__(self, way: Way, now: Instant) -> None:
@@ -54,6 +60,7 @@ class Tx:
         self.now = now
         self.after_commit: list[Callable[[], None]] = []
         self._deferred: dict[Flush, list[Any]] = {}
+        self.trace: tuple[Repeated, dict[str, Any]] | None = None
 
     @cached_property
     def order(self) -> Order:
@@ -152,11 +159,16 @@ class Database:
     Args:
         url: ``sqlite:///path`` or ``postgresql://…``; the async driver is chosen here.
         clock: gives each transaction its ``now``.
+
+    Attributes:
+        patience: seconds in which a PostgreSQL server has to give a connection, and in which what
+            became of a commit can be asked after the connection was lost.
     """
 
     def __init__(self, url: str, clock: Clock) -> None:
         parsed = make_url(url)
         self.clock = clock
+        self.patience = PATIENCE
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite:
             Path(parsed.database or "").touch(mode=0o600, exist_ok=True)
@@ -166,9 +178,7 @@ class Database:
             self._glancing = sqlite.engine(parsed, 1)
         else:
             parsed = parsed.set(drivername="postgresql+asyncpg")
-            self._engine = create_async_engine(
-                parsed, pool_size=10, pool_pre_ping=True, hide_parameters=True
-            )
+            self._engine = postgresql.engine(parsed, lambda: self.patience)
             self._writing = self._glancing = self._engine
         self._open_ones: dict[AsyncEngine, RawConnection] = {}
         for one in {self._engine, self._writing, self._glancing}:
@@ -209,15 +219,16 @@ class Database:
 
         Raises:
             Unavailable: the disk is full or the database away; nothing was stored.
+            Unsettled: the database went while it committed: it may have been stored.
         """
         if not self.is_sqlite:
-            async with self._transaction(Pooled(self._engine)) as tx:
+            async with self._transaction(Pooled(self._engine), writes=True) as tx:
                 yield tx
             return
         async with self._writer:
             own = partial(self._open, self._writing)
             way = Straight(self._writing, own, "BEGIN IMMEDIATE")
-            async with self._transaction(way) as tx:
+            async with self._transaction(way, writes=True) as tx:
                 yield tx
 
     @asynccontextmanager
@@ -260,25 +271,67 @@ class Database:
             return await work(tx)
 
     @asynccontextmanager
-    async def _transaction(self, way: Way) -> AsyncIterator[Tx]:
+    async def _transaction(self, way: Way, *, writes: bool = False) -> AsyncIterator[Tx]:
         try:
             try:
                 await _begin(way)
                 tx = Tx(way, self.clock.now())
                 yield tx
                 await tx.settle()
-                await way.commit()
+                try:
+                    await way.commit()
+                except Lost:
+                    if writes:
+                        await self._ask(tx)
             except BaseException:
                 await way.rollback()
                 raise
             finally:
                 await way.close()
         except DBAPIError as error:
+            if not self.is_sqlite and is_away(error):
+                raise Away("the database went away; nothing was stored") from error
             if is_outage(error):
                 raise Unavailable("the database cannot take this now") from error
             raise
         for call in tx.after_commit:
             call()
+
+    async def _ask(self, tx: Tx) -> None:
+        """Ask a server that was lost while it committed whether it did.
+
+        Whoever inserts the same row again waits for a commit that is still under way, finds the row
+        where it is over, and inserts it where it was undone; even on another server that has taken
+        over, where a transaction's number would mean another one.
+
+        Raises:
+            Away: it did not.
+            Unsettled: it cannot be told.
+        """
+        landed = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.patience):
+                while landed is None and tx.trace is not None:
+                    landed = await self._landed(*tx.trace)
+        if landed is None:
+            raise Unsettled("the database went away: this may have been stored, or not")
+        if not landed:
+            raise Away("the database went away; nothing was stored")
+
+    async def _landed(self, statement: Repeated, row: dict[str, Any]) -> bool | None:
+        """Whether the row is there; None: no answer."""
+        way = Pooled(self._engine)
+        try:
+            await way.begin()
+            (inserted,) = await way.fetch([statement.on(way.dialect).one(row)])
+            return not inserted
+        except (OSError, NoPlace, DBAPIError):
+            await asyncio.sleep(ASK_SECONDS)
+            return None
+        finally:
+            with contextlib.suppress(DBAPIError):
+                await way.rollback()
+                await way.close()
 
     async def _open(self, engine: AsyncEngine) -> RawConnection:
         """The one connection of an engine that has one."""
@@ -299,7 +352,7 @@ async def _begin(way: Way) -> None:
     try:
         await way.begin()
     except (OSError, NoPlace) as error:
-        raise Unavailable("the database cannot be reached now") from error
+        raise Away("the database cannot be reached now") from error
 
 
 async def _notify(tx: Tx, topics: list[str]) -> None:

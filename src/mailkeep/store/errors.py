@@ -9,6 +9,18 @@ from collections.abc import Iterator
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
+from mailkeep.base.errors import Unavailable
+
+
+class Away(Unavailable):
+    """The server cannot be reached, or went away before it was asked to commit; nothing was
+    stored. It is away for everybody."""
+
+
+class Unsettled(Away):
+    """The server went away while it committed, and cannot be asked whether it did."""
+
+
 #: PostgreSQL ended the transaction for another's sake: deadlock, serialization failure.
 _FOR_ANOTHERS_SAKE = frozenset({"40P01", "40001"})
 #: Another one wrote the same unique row first, an idempotency key's for instance: run again, it is
@@ -16,6 +28,8 @@ _FOR_ANOTHERS_SAKE = frozenset({"40P01", "40001"})
 _WRITTEN_BEFORE = "23505"
 #: The server is away or full: no connection, no resources, shut down or starting up.
 _AWAY = ("08", "53", "57P")
+#: … those of them that say that the connection is over, or that there is none to be had.
+_GONE = ("08", "57P")
 #: Classes of SQLSTATE whose texts are about names in the schema and never about what was bound.
 _ABOUT_NAMES = ("08", "23", "25", "40", "42", "53", "55", "57", "58")
 
@@ -27,6 +41,11 @@ def is_outage(error: DBAPIError) -> bool:
     return away or any(
         words in text for words in ("disk is full", "disk I/O error", "No space left", "is locked")
     )
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether the connection is gone, or the server: nobody else's statement would fare better."""
+    return error.connection_invalidated or (_state(error) or "").startswith(_GONE)
 
 
 def passes(error: BaseException) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from .database import Database, Tx
+from .errors import Away
 
 PATIENCE_SECONDS = 0.01
 
@@ -74,7 +75,8 @@ class SharedCommit:
             lane: lower ones go first.
             weight: how many ordinary jobs it is worth; a commit takes ``batch`` of them.
 
-        A job that raises spoils nobody else's: the batch is run again, each job for itself.
+        A job that raises spoils nobody else's: the batch is run again, each job for itself. Where
+        the database went away none is: it may have been done.
         """
         return await self.each(_run, job, lane, weight)
 
@@ -133,6 +135,11 @@ class SharedCommit:
         started = time.perf_counter()
         try:
             results = await self._database.retrying(work)
+        except Away as error:
+            # It is away for each of them; and what may have been stored must not be stored again.
+            for one in taken:
+                one.answer(error)
+            return
         except Exception as error:
             if len(taken) > 1:
                 for one in taken:

@@ -5,17 +5,24 @@ Repeated writes wait in it until something is read, or until it commits, and the
 SQLite each way into its thread and back costs more than most statements.
 """
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from .errors import is_away
 from .repeated import Call
 from .sqlite import RawConnection, raw
 
 Rows = Sequence[Sequence[Any]]
+
+
+class Lost(Exception):
+    """The connection went while the server was committing: it may have, or not."""
 
 
 class Way(ABC):
@@ -54,7 +61,8 @@ class Way(ABC):
         """The library's connection, in this transaction; all that was added is done."""
 
     @abstractmethod
-    async def commit(self) -> None: ...
+    async def commit(self) -> None:
+        """Raises ``Lost`` where nobody can know whether it was done."""
 
     @abstractmethod
     async def rollback(self) -> None: ...
@@ -84,12 +92,21 @@ class Pooled(Way):
         return self._connection
 
     async def commit(self) -> None:
-        await (await self.library()).commit()
+        connection = await self.library()
+        try:
+            await connection.commit()
+        except DBAPIError as error:
+            if is_away(error):
+                raise Lost from error
+            raise
+        except OSError as error:  # the driver passes on what the system said
+            raise Lost from error
 
     async def rollback(self) -> None:
         self.drop()
-        if self._connection is not None:
-            await self._connection.rollback()
+        if self._connection is not None and not self._connection.invalidated:
+            with contextlib.suppress(OSError):
+                await self._connection.rollback()
 
 
 class Straight(Way):

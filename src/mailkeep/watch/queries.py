@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 import msgspec
-from sqlalchemy import literal_column, select
+from sqlalchemy import func, literal_column, select
 
 from mailkeep.base.clock import DAY, Instant
 from mailkeep.base.ids import earliest
@@ -15,6 +15,9 @@ from mailkeep.store.database import Tx
 from .correlation import MOST_SIGNALS, Beliefs, Opinion, hear, weigh
 from .events import SignalRaised
 from .logs import Line
+from .reports import Taken
+from .tables import reports as reports_table
+from .tables import reports_refused
 from .types import Forger, WatchSettings
 
 MOST_READ = 4 * MOST_SIGNALS  #: of either sort
@@ -45,6 +48,26 @@ async def opinions(tx: Tx, settings: WatchSettings) -> list[Opinion]:
         if isinstance(fact, SignalRaised):
             beliefs = hear(beliefs, fact.signal)
     return weigh(beliefs, tx.now, settings.correlation)[1]
+
+
+async def reports(tx: Tx, limit: int = 200) -> tuple[list[Taken], list[tuple[str, int]]]:
+    """The reports of others, the newest first; what was refused in the last week, by reason."""
+    r, refused = reports_table, reports_refused
+    rows = await tx.all(select(r).order_by(r.c.received_at.desc(), r.c.id).limit(limit))
+    counts = await tx.all(
+        select(refused.c.why, func.sum(refused.c.count).label("count"))
+        .where(refused.c.day > tx.now // DAY - 7)
+        .group_by(refused.c.why)
+        .order_by(refused.c.why)
+    )
+    found = [
+        Taken(
+            *(row["id"], row["kind"], row["reporter"], row["believed"], row["domain"]),
+            *(row["begins"], row["ends"], row["total"], row["failed"], False),
+        )
+        for row in rows
+    ]
+    return found, [(row["why"], int(row["count"])) for row in counts]
 
 
 async def lines(

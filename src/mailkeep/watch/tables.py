@@ -1,7 +1,18 @@
 """Tables of the watch room. No personal data in clear: the canaries' addresses are our own, and
 only hashed here; what accounts at providers hold (senders, users) lies sealed."""
 
-from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    false,
+)
 
 from mailkeep.store.schema import Micros, metadata
 
@@ -73,3 +84,44 @@ posture_expected = Table(
     Column("reason", String(200), nullable=False),
     Column("at", Micros, nullable=False),
 )
+#: Reports that were read; each once.
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", String(64), primary_key=True),  # digest of whose it is, its id and its period
+    Column("kind", String(8), nullable=False),
+    Column("reporter", String(253), nullable=False),
+    Column("believed", Boolean, nullable=False),
+    Column("domain", String(253), nullable=False),
+    Column("begins", BigInteger, nullable=False),  # seconds, as in the report
+    Column("ends", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("received_at", Micros, nullable=False),
+)
+Index("ix_reports_received_at", reports.c.received_at)
+
+#: What was not read, or not again, counted by day and reason.
+reports_refused = Table(
+    "reports_refused",
+    metadata,
+    Column("day", BigInteger, primary_key=True),  # since 1970
+    Column("why", String(24), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+#: Names that look like our domains, and what DNS said of them.
+lookalikes = Table(
+    "lookalikes",
+    metadata,
+    Column("name", String(253), primary_key=True),
+    Column("domain", String(253), nullable=False),
+    Column("way", String(24), nullable=False),
+    Column("place", Integer, nullable=False),  # the likeliest to deceive first
+    Column("mx", Boolean, nullable=False, server_default=false()),
+    Column("address", Boolean, nullable=False, server_default=false()),
+    Column("fresh", Boolean, nullable=False),  # it was empty at an earlier look
+    Column("checked_at", Micros),
+    Column("seen_at", Micros),
+)
+Index("ix_lookalikes_checked_at", lookalikes.c.checked_at)

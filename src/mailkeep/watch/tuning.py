@@ -271,6 +271,17 @@ def _rate(facts: Sequence[Recorded]) -> float:
     return max(of.values(), default=0) / span if span > 0 else 0.0
 
 
+def applied(found: Tuned, settings: WatchSettings) -> WatchSettings:
+    """The settings with the proposals in them."""
+    tables: dict[str, dict[str, float]] = {}
+    for one in found.proposals:
+        tables.setdefault(one.table.removeprefix("watch."), {})[one.name] = one.proposed
+    changed = {
+        name: msgspec.structs.replace(getattr(settings, name), **of) for name, of in tables.items()
+    }
+    return msgspec.structs.replace(settings, **changed)
+
+
 def toml(found: Tuned) -> str:
     """What changes, as it would stand in ``mailkeep.toml``."""
     tables: dict[str, list[str]] = {}

@@ -6,6 +6,8 @@ import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
 
+from .report_types import DmarcStrangerSettings
+
 NEVER: Instant = 2**62  #: later than any instant; nothing is due
 MOST_EVENTS = 8  #: event ids that a signal carries
 
@@ -360,6 +362,7 @@ class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     honey_account: HoneySettings = HoneySettings()
     account_drift: DriftSettings = DriftSettings()
     export_seen: ExportSettings = ExportSettings()
+    dmarc_stranger: DmarcStrangerSettings = DmarcStrangerSettings()
     correlation: CorrelationSettings = CorrelationSettings()
 
 

@@ -21,12 +21,15 @@ STREAMS = (
 )
 HONEYED = ("A", "B")  #: providers that have a honey account
 SENDER = "no-reply@shop.example"
+_CLASS = "accounts.class.customer"
 CHANGED = {
     "playbook": "a compromised provider is cut off, open recoveries are revoked and owners told "
     "without waiting for a person, where the evidence is our own; the default waits. Freezing "
     "accounts still waits: it would freeze honest ones too",
     "canary": "on: one every 5 seconds through each provider, to a domain of its own; the relay's "
     "own host is allowed in it",
+    "bind_hold": "0: a new second factor counts in a recovery at once: the accounts are "
+    "opened minutes before the attack, and stand for such as had theirs for long",
     "honey": "one account for each of the two main providers that nobody uses",
 }
 """Every setting of Mailkeep that is not the default, and why."""
@@ -83,7 +86,8 @@ def settings(
     for letter in HONEYED:
         lines += ["[[honey]]", f'address = "{honey_address(letter, key)}"']
         lines += [f'provider = "{letter.lower()}"', ""]
-    for table, values in brief.items():
+    tables = {**brief, _CLASS: {"bind_hold": 0.0, **brief.get(_CLASS, {})}}
+    for table, values in tables.items():
         if table != "recovery":
             lines += [f"[{table}]", *(f"{name} = {value}" for name, value in values.items()), ""]
     return "\n".join(lines)

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 
 import pyotp
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from mailkeep.accounts import queries, tables
-from mailkeep.accounts.factors import record, saved_codes, totp
+from mailkeep.accounts import queries, restoring, tables
+from mailkeep.accounts.factors import held, record, saved_codes, totp
 from mailkeep.accounts.factors.types import (
     SHARES,
     FactorView,
@@ -21,12 +21,12 @@ from mailkeep.accounts.factors.types import (
     Way,
 )
 from mailkeep.accounts.services import Accounts
-from mailkeep.accounts.types import SessionView, SignedIn, Stage
+from mailkeep.accounts.types import ChangeKind, ChangeState, SessionView, SignedIn, Stage
 from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn, TooMany
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.tables import events
-from mailkeep.store.database import Database
+from mailkeep.store.database import Database, Tx
 
 from .conftest import PASSWORD
 from .device import Device
@@ -36,6 +36,16 @@ ADDRESS = "ada@example.net"
 HERE = Source("b1", "n1")
 RECOVERY = Lane(Way.RECOVERY)
 HOLD = DAY // SECOND  #: of a customer's last factor
+
+
+async def settled(accounts: Accounts, database: Database, tx: Tx, account: str) -> None:
+    """As if the holds of new factors were over, and nobody had objected."""
+    for change in await accounts.changes.held(tx, account):
+        if change.what is ChangeKind.FACTOR:
+            await held.settle(database, tx, account, change.id)
+            of = tables.changes.c.id == change.id
+            done = {"state": ChangeState.DONE.value, "ended_at": tx.now}
+            await tx.run(update(tables.changes).where(of).values(**done))
 
 
 class Room:
@@ -52,6 +62,7 @@ class Room:
         async with self.database.write() as tx:
             code = self.code(app)
             await self.factors.bind_totp(tx, account, made.factor, code, source)
+            await settled(self.accounts, self.database, tx, account)
         self.clock.advance(90)
         return app
 
@@ -66,6 +77,7 @@ class Room:
         asked = await self.factors.ask_to_bind(account, "b1", name=ADDRESS, issuer="Example")
         async with self.database.write() as tx:
             await self.factors.bind_passkey(tx, account, device.create(asked), HERE, "Phone")
+            await settled(self.accounts, self.database, tx, account)
         self.clock.advance(1)
         return device
 
@@ -570,3 +582,48 @@ async def test_an_account_without_a_password(room: Room, owner: Owner) -> None:
         await room.factors.revoke(tx, account, one.id, "owner")
         with pytest.raises(Conflict):
             await room.factors.revoke(tx, account, two.id, "owner")
+
+
+# --- an older copy of the database ---------------------------------------------------------
+
+
+async def test_a_restore_tells_of_a_held_factor_anew(room: Room, owner: Owner) -> None:
+    account = await owner()
+    await room.passkey(account)
+    await room.codes(account)
+    async with room.database.write() as tx:
+        (before,) = await room.accounts.changes.held(tx, account)
+        await room.accounts.changes.told(tx, before.id)
+    room.clock.advance(HOLD + 1)
+    async with room.database.write() as tx:
+        await restoring.stop_changes(room.database, tx)
+    async with room.database.write() as tx:
+        await room.accounts.changes.settle(tx, 100)
+        (after,) = await room.accounts.changes.held(tx, account)
+        assert (after.id, after.until) == (before.id, before.until + DAY + SECOND)
+    assert len(await room.facts("accounts.change_held")) == 3
+
+
+async def test_a_browser_that_may_have_been_denied_since_the_copy_is_a_strangers(
+    room: Room, owner: Owner
+) -> None:
+    account = await owner()
+    await room.sign_in("home")
+    room.clock.advance(30 * DAY // SECOND)
+    thief = await room.sign_in("thief")
+    await room.accounts.sessions.lookup(thief.secret.reveal())
+    await room.sign_in("gone")
+    async with room.database.write() as tx:
+        gone = (await room.accounts.sessions.of(tx, account))[0]
+        await room.accounts.sessions.end(tx, account, gone.id)
+    # The copy was made now; its owner denied the thief after that, and the copy comes back.
+    room.clock.advance(DAY // SECOND)
+    async with room.database.write() as tx:
+        assert await restoring.end_every_session(room.database, tx) == 2
+    async with room.database.read() as tx:
+        known = [
+            one
+            for one in ("home", "thief", "gone")
+            if await queries.knows_browser(tx, account, one)
+        ]
+    assert known == ["home"]

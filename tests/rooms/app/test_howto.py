@@ -18,7 +18,7 @@ async def test_the_statements_of_the_page_leave_nothing_alive(database: Database
     block = re.search(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert block is not None
     statements = [one.strip() for one in block[1].split(";") if one.strip()]
-    assert len(statements) == 8
+    assert len(statements) == 10
     async with database.write() as tx:
         if not tx.is_postgresql:
             return
@@ -26,7 +26,7 @@ async def test_the_statements_of_the_page_leave_nothing_alive(database: Database
         await older.changes(tx)
         for one in statements:
             await tx.run(text(one))
-        assert await tx.value(select(accounts.sessions.c.ended_why)) == "restored"
+        assert await tx.value(select(accounts.sessions.c.ended_why)) == "doubted"
         assert await tx.value(select(recovery.recoveries.c.state)) == "void"
         [point] = await tx.all(select(accounts.contact_points))
         assert (point["address"], point["removed_by"]) == ("ada@example.net", None)

@@ -21,7 +21,7 @@ from mailkeep.recovery.types import Progress, RecoverySettings, WhenAlone
 from mailkeep.store.database import Database
 
 from .conftest import ADDRESS, NEW, PASSWORD, Room
-from .test_recovery import bind, give, signs_in
+from .test_recovery import bind, give, settle_factors, signs_in
 
 Owner = Callable[[], Awaitable[str]]
 HOUR, DAY = 3600, 86_400
@@ -456,6 +456,8 @@ async def test_a_lost_factor_is_answered_by_a_saved_code(
     account = await lived()
     await bind(room, account)
     codes = await room.accounts.factors.new_codes(account, Source("laptop", "home"))
+    async with room.database.write() as tx:
+        await settle_factors(room, tx, account)
     progress = await prove(room, THIEF)
     assert (progress.factor, progress.may_lose) == (True, False)
     assert progress.kinds == ("saved_codes", "totp")

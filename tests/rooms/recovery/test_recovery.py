@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pyotp
 import pytest
+from sqlalchemy import update
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts.factors import totp
+from mailkeep.accounts import tables as account_tables
+from mailkeep.accounts.factors import held, totp
 from mailkeep.accounts.factors.types import Source, Typed
-from mailkeep.accounts.types import Origin
+from mailkeep.accounts.types import ChangeKind, Origin
 from mailkeep.base.clock import DAY, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotSignedIn, TooMany
 from mailkeep.events.types import Recorded
@@ -46,13 +48,25 @@ async def signs_in(room: Room, password: str) -> bool:
     return True
 
 
-async def bind(room: Room, account: str, browser: str = "b") -> pyotp.TOTP:
+async def settle_factors(room: Room, tx: Tx, account: str) -> None:
+    """As if the holds of new factors were over, and nobody had objected."""
+    h = account_tables.changes
+    for change in await room.accounts.changes.held(tx, account):
+        if change.what is ChangeKind.FACTOR:
+            await held.settle(room.database, tx, account, change.id)
+            done = {"state": "done", "ended_at": tx.now}
+            await tx.run(update(h).where(h.c.id == change.id).values(**done))
+
+
+async def bind(room: Room, account: str, browser: str = "b", *, settled: bool = True) -> pyotp.TOTP:
     async with room.database.write() as tx:
         made = await totp.enrol(tx, room.keys, account, name=ADDRESS, issuer="Example")
     app = pyotp.TOTP(made.secret.reveal())
     async with room.database.write() as tx:
         code = app.generate_otp(tx.now // totp.STEP)
         await room.accounts.factors.bind_totp(tx, account, made.factor, code, Source(browser, "n"))
+        if settled:
+            await settle_factors(room, tx, account)
     return app
 
 

@@ -10,7 +10,7 @@ from mailkeep.accounts.passwords import NO_HASH
 from mailkeep.base.clock import ManualClock
 
 from .conftest import ADDRESS, NEW, PASSWORD, Room
-from .test_recovery import OWN, bind, finish, give, signs_in
+from .test_recovery import OWN, bind, finish, give, settle_factors, signs_in
 
 Owner = Callable[[], Awaitable[str]]
 
@@ -67,6 +67,7 @@ async def test_a_thief_who_leaves_passkeys_alone_does_not_keep_the_account(
             source = Source("thief", "n")
             made = device().create(asked)
             await room.accounts.factors.bind_passkey(tx, account, made, source)
+            await settle_factors(room, tx, account)  # nobody said a word for a day
     async with room.database.write() as tx:
         await room.accounts.passwords.remove(tx, account)
     await room.recovery.deny(str((await room.mails("security"))[0]["denial"]))

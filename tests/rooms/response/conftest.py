@@ -22,6 +22,7 @@ from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.actions.port import Means, NoticeSettings
+from mailkeep.response.paging.types import Pager
 from mailkeep.response.services import Response
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
 from mailkeep.store.database import Database
@@ -49,6 +50,7 @@ class Stage:
         owned: str = "",
         playbooks: tuple[PlaybookSettings, ...] = (),
         batch: int = 100,
+        pagers: tuple[Pager, ...] = (),
     ) -> None:
         self.database, self.keys = database, keys
         routes = tuple(map(RouteSettings, providers))
@@ -61,7 +63,7 @@ class Stage:
         ties = {"owned_by": ["owner"]} if owned else {}
         graph = TrustGraph(
             register.load(
-                [{"id": "owner"}]
+                [{"id": "owner"}, {"id": "elsewhere"}]
                 + [{"id": f"house_{n}"} | (ties if n in owned else {}) for n in providers]
             )
         )
@@ -82,7 +84,7 @@ class Stage:
             NoticeSettings("us@example.com", "Us", "security", "https://example.com"),
             ResponseSettings(batch=batch),
         )
-        self.response = Response(means, playbooks)
+        self.response = Response(means, playbooks, pagers)
         self._relay = log.Relay(database, "one")
         doubts = Doubts(self.incidents.house)
         self._heard = subscribers(self.recovery, None, self.incidents, self.response, doubts)

@@ -82,3 +82,37 @@ async def test_two_requests_have_two_ids() -> None:
     for _ in range(2):
         await around(SCOPE, None, send)  # type: ignore[arg-type]
     assert len(set(sent)) == 2
+
+
+async def test_what_nobody_answered_is_answered_with_the_headers_of_every_answer() -> None:
+    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+        raise RuntimeError("mk_secret")
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    around = Requests(app, lambda *_: None, {"X-Content-Type-Options": "nosniff"})
+    with capture_logs() as logs:
+        await around(dict(SCOPE), None, send)  # type: ignore[arg-type]
+    assert sent[0]["status"] == 500
+    assert (b"x-content-type-options", b"nosniff") in sent[0]["headers"]
+    assert b"mk_secret" not in sent[1]["body"]
+    assert [one["event"] for one in logs] == ["request.failed"]
+
+
+async def test_an_answer_keeps_the_headers_that_it_has() -> None:
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        headers = [(b"cache-control", b"public")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await Requests(app, lambda *_: None, {"Cache-Control": "no-store"})(SCOPE, None, send)  # type: ignore[arg-type]
+    assert [one for one in sent[0]["headers"] if one[0] == b"cache-control"] == [
+        (b"cache-control", b"public")
+    ]

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from watch_logs import START, attempt, delivered, denied, drifted, half, log, request, run
 
+from mailkeep.accounts.events import ChangeDenied
 from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact
 from mailkeep.recovery.events import RecoveryCompleted, RecoveryVoided
@@ -27,6 +28,7 @@ from mailkeep.watch.events import (
     CanarySent,
     PostureAccepted,
     PostureBlind,
+    ProviderNoticed,
 )
 from mailkeep.watch.types import (
     RESETS,
@@ -314,6 +316,18 @@ def test_denials_are_said_at_each_doubling() -> None:
     assert {one.forger for one in signals} == {Forger.ANYONE}
 
 
+def test_denied_changes_are_a_campaign_and_say_nothing_of_a_provider() -> None:
+    def change(number: int, *, acted: bool = True) -> ChangeDenied:
+        return ChangeDenied(f"account_{number}", f"chg_{number}", "adr", "b", acted)
+
+    facts = log(*((n, change(n % 9)) for n in range(18)), (20, denied(1)))
+    signals = run(denial.DETECTOR, facts)
+    assert [one.reason.split()[0] for one in signals] == ["1", "2", "4", "8", "1"]
+    provider = Hypothesis.PROVIDER_COMPROMISED
+    assert [provider in one.evidence for one in signals] == [False] * 4 + [True]
+    assert run(denial.DETECTOR, log((1, change(1, acted=False)))) == []
+
+
 def test_no_denial_no_signal() -> None:
     voided = RecoveryVoided("r4", "account_r4", "expired")
     assert run(denial.DETECTOR, log((1, request(1)), (2, voided))) == []
@@ -355,6 +369,7 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
             (n * 0.01, drifted(name, n, "export")),
             (n * 0.01, PostureBlind(name, (name,), "refused", before=True, whole=True)),
             (n * 0.01, PostureAccepted(f"made_up_{n - 1}", (f"chg_{n - 1}",), name)),
+            (n * 0.01, ProviderNoticed(name, "mail", "security", n % 2 == 0)),
         ]
     return facts
 

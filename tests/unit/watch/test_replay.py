@@ -12,10 +12,14 @@ from mailkeep.watch.engine import Engine, replay
 from mailkeep.watch.events import (
     CanaryArrived,
     CanarySent,
+    DmarcReported,
+    LookalikeSeen,
     PostureAccepted,
     PostureBlind,
     PostureRead,
+    ProviderNoticed,
 )
+from mailkeep.watch.report_types import DmarcStrangerSettings, Source
 from mailkeep.watch.types import (
     HalfProofSettings,
     HoneyAccount,
@@ -27,6 +31,7 @@ from mailkeep.watch.types import (
 SETTINGS = WatchSettings(
     delivery_silence=SilenceSettings(learn_from=3, between_false_alarms=0.001, canary_deadline=2.0),
     half_proof=HalfProofSettings(early=2.0, patience=7.0),
+    dmarc_stranger=DmarcStrangerSettings(selectors={"s1": "a"}),
     honey_account=HoneySettings((HoneyAccount("address_3", "b"),)),
 )
 
@@ -49,6 +54,28 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
     st.builds(lambda p, n: PostureAccepted(p, (f"chg_{n}",), "uid:0"), _provider, _small),
     st.builds(lambda p: PostureBlind(p, ("l",), "refused", before=True, whole=True), _provider),
     st.builds(lambda p: PostureRead(p, ("l",), ("l",), {}), _provider),
+    st.builds(
+        ProviderNoticed,
+        _provider,
+        st.just("mail"),
+        st.sampled_from(["security", "suspended", "other"]),
+        st.booleans(),
+    ),
+    st.builds(
+        lambda n: LookalikeSeen(
+            "example.com", f"x{n}.com", "ending", mx=n % 2 == 0, address=True, fresh=n % 3 == 0
+        ),
+        _small,
+    ),
+    st.builds(
+        lambda n, count, selector: DmarcReported(
+            *(f"r{n}", "them.example", n % 2 == 0, "example.com", n * 86_400, (n + 1) * 86_400),
+            *(count, count, (Source("192.0.2.0/24", count, n % 3 == 0, False, selector),)),
+        ),
+        _small,
+        st.sampled_from([5, 500]),
+        st.sampled_from(["", "s1", "evil"]),
+    ),
 )
 
 

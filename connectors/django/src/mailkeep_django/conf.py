@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
@@ -68,6 +69,13 @@ def addresses_of(user: Any) -> list[str]:
     """Where a user is reached."""
     found: Iterable[str] = import_string(get("ADDRESSES"))(user)
     return [one for one in found if one]
+
+
+def may_have_password(user: Any) -> bool:
+    """Whether a reset may write a password. Django's own form passes over users whose password
+    was made unusable: they sign in by a directory, or not at all. allauth lets those who came by a
+    social account have one."""
+    return bool(user.has_usable_password()) or apps.is_installed("allauth.account")
 
 
 def addresses(user: Any) -> list[str]:

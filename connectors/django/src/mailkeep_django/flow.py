@@ -151,6 +151,6 @@ def _user(subject: str) -> Any:
         user = users._default_manager.filter(pk=subject, is_active=True).first()
     except (ValueError, TypeError):
         user = None
-    if user is None or str(user.pk) != subject:
+    if user is None or str(user.pk) != subject or not conf.may_have_password(user):
         raise Refused("there is no such account here")
     return user

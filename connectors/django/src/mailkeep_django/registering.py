@@ -31,9 +31,10 @@ def listen() -> None:
 
 
 def described(user: Any) -> dict[str, Any] | None:
-    """A user as Mailkeep is told; None for one who is not reached anywhere."""
+    """A user as Mailkeep is told; None for one who is not reached anywhere, or who signs in some
+    other way: who is not known there is sent no mail, and nobody is told so."""
     addresses = conf.addresses_of(user)
-    if not addresses or not user.is_active:
+    if not addresses or not user.is_active or not conf.may_have_password(user):
         return None
     factor = "kept_there" if conf.factors().enabled(user) else "none"
     return {"subject": str(user.pk), "addresses": addresses[:5], "factor": factor}

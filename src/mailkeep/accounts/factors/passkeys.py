@@ -135,7 +135,13 @@ async def ask_to_bind(
 
 
 async def ask(
-    tx: Tx, site: Site, account: str | None, browser: str, *, verified: bool = False
+    tx: Tx,
+    site: Site,
+    account: str | None,
+    browser: str,
+    *,
+    verified: bool = False,
+    settled: bool = False,
 ) -> str:
     """The options for ``navigator.credentials.get``, as JSON.
 
@@ -143,6 +149,7 @@ async def ask(
         account: whose passkey is asked for; None: whoever has one.
         verified: the passkey is to verify its user; without ``account`` it always is, since it
             stands for the password too.
+        settled: only those that nobody can deny any more.
     """
     purpose = Purpose.ALONE if account is None else Purpose.PROVE
     challenge = await _challenge(tx, account, purpose, browser)
@@ -150,7 +157,7 @@ async def ask(
         rp_id=site.rp_id,
         challenge=challenge,
         timeout=LIFE // 1000,
-        allow_credentials=[] if account is None else await _of(tx, account),
+        allow_credentials=[] if account is None else await _of(tx, account, settled=settled),
         user_verification=UserVerificationRequirement.REQUIRED
         if account is None or verified
         else UserVerificationRequirement.PREFERRED,
@@ -321,8 +328,14 @@ async def _use_up(tx: Tx, challenge: str) -> bool:
     return await tx.run(delete(_c).where(*live)) == 1
 
 
-async def _of(tx: Tx, account: str) -> list[PublicKeyCredentialDescriptor]:
-    rows = await tx.all(select(_p).where(_p.c.account_id == account).order_by(_p.c.factor_id))
+async def _of(
+    tx: Tx, account: str, *, settled: bool = False
+) -> list[PublicKeyCredentialDescriptor]:
+    theirs = select(_p).where(_p.c.account_id == account).order_by(_p.c.factor_id)
+    if settled:
+        f = tables.factors
+        theirs = theirs.join(f, f.c.id == _p.c.factor_id).where(f.c.held_by.is_(None))
+    rows = await tx.all(theirs)
     known = {one.value: one for one in AuthenticatorTransport}
     return [
         PublicKeyCredentialDescriptor(

@@ -28,8 +28,16 @@ async def history(tx: Tx, account: str) -> list[FactorView]:
     return await _views(tx, _query(account))
 
 
-async def add(tx: Tx, factor: str, account: str, kind: Kind, name: str, source: Source) -> None:
-    """Put an authenticator on record as bound."""
+async def add(
+    tx: Tx,
+    factor: str,
+    account: str,
+    kind: Kind,
+    name: str,
+    source: Source,
+    held_by: str | None = None,
+) -> None:
+    """Put an authenticator on record as bound; ``held_by``: the change that can be stopped."""
     await tx.run(
         insert(_f).values(
             id=factor,
@@ -39,6 +47,7 @@ async def add(tx: Tx, factor: str, account: str, kind: Kind, name: str, source: 
             bound_at=tx.now,
             browser=source.browser,
             network=source.network,
+            held_by=held_by,
         )
     )
 
@@ -54,6 +63,7 @@ async def revoke(tx: Tx, account: str, factor: str, why: str) -> bool:
     when there is no such one."""
     theirs = (_f.c.id == factor, _f.c.account_id == account, _f.c.revoked_at.is_(None))
     values = {"revoked_at": tx.now, "revoked_why": why, "leaves_at": None}
+    values["held_by"] = None
     if await tx.run(update(_f).where(*theirs).values(**values)) != 1:
         return False
     await tx.run(delete(tables.totp_factors).where(tables.totp_factors.c.id == factor))
@@ -140,4 +150,5 @@ def _view(row: RowMapping) -> FactorView:
         left=row["left"] if kind is Kind.SAVED_CODES else None,
         synced=row["synced"] if kind is Kind.PASSKEY else None,
         leaves_at=row["leaves_at"],
+        held_by=row["held_by"],
     )

@@ -8,19 +8,19 @@ passkey. Whoever calls has asked for full re-authentication where something is b
 import msgspec
 
 from mailkeep.accounts import queries, throttle
+from mailkeep.accounts.changes import Changes
 from mailkeep.accounts.classes import Classes
 from mailkeep.accounts.events import (
     FactorBlocked,
     FactorBound,
     FactorLeaving,
-    FactorRevoked,
     FactorStays,
     PasskeyCopied,
     SavedCodeUsed,
 )
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.sessions import unconfirm
-from mailkeep.accounts.types import AccountSettings
+from mailkeep.accounts.types import AccountSettings, ChangeKind
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import Conflict, Invalid, NotFound, TooMany
 from mailkeep.base.ids import new_id
@@ -29,7 +29,7 @@ from mailkeep.base.secret import Secret
 from mailkeep.events.log import record as record_fact
 from mailkeep.store.database import Database, Tx
 
-from . import passkeys, record, saved_codes, totp
+from . import held, passkeys, record, saved_codes, totp
 from .passkeys import Site
 from .types import (
     LASTING,
@@ -56,7 +56,8 @@ class Factors:
         slow: hashes saved codes.
         settings: limits.
         site: for whom passkeys are made.
-        classes: for how long the last factor is still asked.
+        classes: for how long the last factor is still asked, and a new one can be denied.
+        changes: hold new factors.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Factors:
         settings: AccountSettings,
         site: Site,
         classes: Classes,
+        changes: Changes,
     ) -> None:
         self._database = database
         self._keys = keys
@@ -74,12 +76,15 @@ class Factors:
         self._settings = settings
         self.site = site
         self._classes = classes
+        self._changes = changes
 
     async def bound(self, tx: Tx, account: str) -> list[FactorView]:
         """The authenticators that are bound, oldest first; saved codes among them."""
         return await record.bound(tx, account)
 
-    async def ask(self, account: str, browser: str, *, verified: bool = False) -> str:
+    async def ask(
+        self, account: str, browser: str, *, verified: bool = False, settled: bool = False
+    ) -> str:
         """What a page asks an account's passkeys, as JSON; see ``passkeys.ask``.
 
         Raises:
@@ -87,7 +92,9 @@ class Factors:
         """
         async with self._database.write() as tx:
             await self._spend(tx, account, "passkey questions", self._settings.network_passkeys)
-            return await passkeys.ask(tx, self.site, account, browser, verified=verified)
+            return await passkeys.ask(
+                tx, self.site, account, browser, verified=verified, settled=settled
+            )
 
     async def ask_to_bind(self, account: str, browser: str, *, name: str, issuer: str) -> str:
         """What a page asks for a new passkey, as JSON; see ``passkeys.ask_to_bind``. Raises
@@ -129,11 +136,16 @@ class Factors:
             return Weighed(Kind.TOTP, True, digits)
         return Weighed()
 
-    async def prove(self, tx: Tx, account: str, weighed: Weighed, lane: Lane) -> Proof:
+    async def prove(
+        self, tx: Tx, account: str, weighed: Weighed, lane: Lane, *, settled: bool = False
+    ) -> Proof:
         """Count a try, decide, and use the answer up, in one act.
 
         The caller has locked the account, has seen the step before (the password, both mailed
         proofs), and commits whatever comes back: a wrong answer is counted by it.
+
+        Args:
+            settled: only a factor that nobody can deny any more will do.
         """
         limit, window = self._settings.factor_tries, self._settings.window
         # A right signature is no guess: who guesses at codes must not keep a passkey out.
@@ -145,32 +157,43 @@ class Factors:
         candidates = [
             one
             for one in await record.bound(tx, account)
-            if one.kind is weighed.kind and weighed.factor in {None, one.id}
+            if one.kind is weighed.kind
+            and weighed.factor in {None, one.id}
+            and not (settled and one.held_by is not None)
         ]
         if not candidates:
             return Proof(Verdict.WRONG, weighed.kind)
-        factor = candidates[0]
-        counted = factor.kind is not Kind.PASSKEY
-        share = SHARES[lane.way]
-        if counted and await record.failures(tx, factor.id, lane.way) >= share:
-            return Proof(Verdict.BLOCKED, factor.kind, factor.id)
-        if not weighed.right or not await self._use(tx, factor, weighed):
-            if counted and await record.failed(tx, factor.id, lane.way) == share:
-                blocked = FactorBlocked(account, factor.id, factor.kind.value, lane.way.value)
-                await record_fact(self._database, tx, blocked)
-            return Proof(Verdict.WRONG, factor.kind, factor.id)
+        # Two apps at most: the one that takes the other's place when it is settled.
+        share, looked_at = SHARES[lane.way], []
+        for one in candidates:
+            counted = one.kind is not Kind.PASSKEY
+            if not counted or await record.failures(tx, one.id, lane.way) < share:
+                looked_at.append(one)
+        if not looked_at:
+            return Proof(Verdict.BLOCKED, candidates[0].kind, candidates[0].id)
+        for factor in looked_at:
+            if weighed.right and await self._use(tx, factor, weighed):
+                break
+        else:
+            for one in looked_at:
+                await self._failed(tx, one, lane)
+            return Proof(Verdict.WRONG, looked_at[0].kind, looked_at[0].id)
         await record.used(tx, factor.id)
         await throttle.clear(tx, account, lane.word)
         left = None
         if factor.kind is Kind.SAVED_CODES:
             left = await saved_codes.left(tx, factor.id)
             await record_fact(self._database, tx, SavedCodeUsed(account, factor.id, left))
-        return Proof(Verdict.PROVED, factor.kind, factor.id, left, weighed.verified)
+        return Proof(
+            *(Verdict.PROVED, factor.kind, factor.id, left, weighed.verified),
+            settled=factor.held_by is None,
+        )
 
     async def bind_totp(
         self, tx: Tx, account: str, factor: str, code: str, source: Source, name: str = ""
     ) -> None:
-        """Bind an app of which a code was shown; it takes the place of the one before.
+        """Bind an app of which a code was shown; it takes the place of the one before, when it is
+        settled.
 
         Raises:
             NotFound: no such enrolment.
@@ -179,11 +202,14 @@ class Factors:
         await queries.account(tx, account, lock=True)
         if not await totp.waits(tx, account, factor):
             raise NotFound("no such enrolment")
-        for one in await record.bound(tx, account):
-            if one.kind is Kind.TOTP:
-                await self._revoke(tx, one, "replaced")
         await totp.confirm(tx, self._keys, account, factor, code)
-        await self._bind(tx, factor, account, Kind.TOTP, name or "Authenticator app", source)
+        there = await record.bound(tx, account)
+        held_by = await self._bind(
+            tx, factor, account, Kind.TOTP, name or "Authenticator app", source
+        )
+        for one in there:
+            if one.kind is Kind.TOTP and (held_by is None or one.held_by is not None):
+                await held.revoke(self._database, tx, one, "replaced")
 
     async def bind_passkey(
         self, tx: Tx, account: str, answer: str, source: Source, name: str = ""
@@ -223,7 +249,7 @@ class Factors:
                 raise Conflict("add a passkey or an authenticator app first")
             for one in there:
                 if one.kind is Kind.SAVED_CODES:
-                    await self._revoke(tx, one, "replaced")
+                    await held.revoke(self._database, tx, one, "replaced")
             factor = new_id("fac", tx.now)
             await self._bind(tx, factor, account, Kind.SAVED_CODES, "Saved codes", source)
             await saved_codes.write(tx, factor, kept)
@@ -254,7 +280,8 @@ class Factors:
         Raises:
             NotFound: no such factor.
             Conflict: it is the last way into an account without a password; or the last factor,
-                and lost: another one must take its place, and then it goes at once.
+                and lost: another one must take its place, and then it goes at once, or with a hold
+                while that one is not settled.
         """
         view = await queries.account(tx, account, lock=True)
         there = await record.bound(tx, account)
@@ -266,11 +293,11 @@ class Factors:
             tx, account
         ):
             raise Conflict("this account has no password: its last passkey cannot be removed")
-        last = found.kind in LASTING and not any(
-            one.kind in LASTING and one.leaves_at is None for one in others
-        )
+        lasting = [one for one in others if one.kind in LASTING and one.leaves_at is None]
+        last = found.kind in LASTING and found.held_by is None
+        last = last and not any(one.held_by is None for one in lasting)
         hold = self._classes.of(view.account_class).factor_hold
-        if last and why == "lost":
+        if last and why == "lost" and not lasting:
             raise Conflict("add another factor first: then this one goes at once")
         if last and hold:
             until = tx.now + hold
@@ -279,7 +306,7 @@ class Factors:
                 await record_fact(self._database, tx, leaving)
                 return until
             return found.leaves_at
-        await self._take(tx, found, others, why)
+        await held.take(self._database, tx, found, others, why)
         return None
 
     async def keep(self, tx: Tx, account: str, factor: str) -> bool:
@@ -300,31 +327,21 @@ class Factors:
             there = await record.bound(tx, account)
             found = next((one for one in there if one.id == factor), None)
             if found is not None and found.leaves_at is not None and found.leaves_at <= tx.now:
-                await self._take(tx, found, [one for one in there if one.id != factor], "owner")
+                others = [one for one in there if one.id != factor]
+                await held.take(self._database, tx, found, others, "owner")
         return len(due)
 
     async def revoke_all(self, tx: Tx, account: str, why: str) -> int:
         """Take every factor away, such as after a recovery from their loss; returns how many."""
         there = await record.bound(tx, account)
         for one in there:
-            await self._revoke(tx, one, why)
+            await held.revoke(self._database, tx, one, why)
         return len(there)
 
     async def disown(self, tx: Tx, account: str, since: Instant, until: Instant) -> None:
-        """Take away what was bound between two instants from a browser that the account did not
-        know before them: its owner says that it was not them."""
-        there, left = await record.bound(tx, account), []
-        for one in there:
-            strange = since <= one.bound_at <= until and not await queries.knew_browser(
-                tx, account, one.browser, since
-            )
-            if strange:
-                await self._revoke(tx, one, "denied")
-            else:
-                left.append(one)
-        if not any(one.kind in LASTING for one in left):
-            for one in left:
-                await self._revoke(tx, one, "with_last")
+        """See ``held.disown``; what somebody was removing stays."""
+        await held.disown(self._database, tx, account, since, until)
+        await held.stay(self._database, tx, account)
 
     async def _spend(self, tx: Tx, account: str, lane: str, limit: int) -> None:
         window = self._settings.window
@@ -341,24 +358,35 @@ class Factors:
             await record_fact(self._database, tx, PasskeyCopied(factor.account, factor.id))
         return bool(used)
 
+    async def _failed(self, tx: Tx, factor: FactorView, lane: Lane) -> None:
+        if factor.kind is Kind.PASSKEY:
+            return
+        if await record.failed(tx, factor.id, lane.way) == SHARES[lane.way]:
+            blocked = FactorBlocked(factor.account, factor.id, factor.kind.value, lane.way.value)
+            await record_fact(self._database, tx, blocked)
+
     async def _bind(
         self, tx: Tx, factor: str, account: str, kind: Kind, name: str, source: Source
-    ) -> None:
-        await record.add(tx, factor, account, kind, check_name(name), source)
+    ) -> str | None:
+        """Put it on record, as a change that is held; returns the change, None where the class
+        holds none."""
+        name = check_name(name)
+        view = await queries.account(tx, account)
+        policy, change = self._classes.of(view.account_class), None
+        known = await queries.knew_browser(tx, account, source.browser, tx.now - policy.bind_hold)
+        length = policy.bind_hold_known if known else policy.bind_hold
+        if length:
+            shown = await queries.has_factor(tx, account, settled=True)
+            what = ChangeKind.FACTOR
+            change = await self._changes.hold(tx, view, what, factor=shown, length=length)
+        await record.add(tx, factor, account, kind, name, source, change)
         await unconfirm(tx, account, but=source.session)
-        bound = FactorBound(account, factor, kind.value, source.browser, source.network)
+        bound = FactorBound(
+            *(account, factor, kind.value, source.browser, source.network),
+            held=change is not None,
+        )
         await record_fact(self._database, tx, bound)
-
-    async def _take(self, tx: Tx, factor: FactorView, others: list[FactorView], why: str) -> None:
-        await self._revoke(tx, factor, why)
-        if not any(one.kind in LASTING for one in others):
-            for one in others:
-                await self._revoke(tx, one, "with_last")
-
-    async def _revoke(self, tx: Tx, factor: FactorView, why: str) -> None:
-        if await record.revoke(tx, factor.account, factor.id, why):
-            revoked = FactorRevoked(factor.account, factor.id, factor.kind.value, why)
-            await record_fact(self._database, tx, revoked)
+        return change
 
 
 def check_name(name: str) -> str:

@@ -85,6 +85,7 @@ class FactorView(msgspec.Struct, frozen=True):
             None for other kinds.
         leaves_at: its owner removes it, and it is still asked until then.
         revoked_why: ``owner``, ``lost``, ``replaced``, ``with_last``, ``recovery``, ``denied``.
+        held_by: the change that bound it, until that is settled: its owner can deny it.
     """
 
     id: str
@@ -100,6 +101,7 @@ class FactorView(msgspec.Struct, frozen=True):
     left: int | None = None
     synced: bool | None = None
     leaves_at: Instant | None = None
+    held_by: str | None = None
 
 
 class Typed(msgspec.Struct, frozen=True):
@@ -149,6 +151,7 @@ class Proof(msgspec.Struct, frozen=True):
 
     Attributes:
         left: saved codes that are left, when one was used.
+        settled: nobody can deny the factor any more.
     """
 
     verdict: Verdict
@@ -156,6 +159,7 @@ class Proof(msgspec.Struct, frozen=True):
     factor: str | None = None
     left: int | None = None
     verified: bool = False
+    settled: bool = False
 
     @property
     def proved(self) -> bool:

@@ -33,7 +33,7 @@ from mailkeep.providers import registry
 from mailkeep.store import migrate
 from mailkeep.store.database import Database, Tx
 
-from . import domains, guarding, house, ways
+from . import domains, guarding, house, waking, ways
 from .catalogue import run
 from .resolver import fill
 from .types import DatabaseFacts, Finding, KeyFact, Scene
@@ -41,7 +41,7 @@ from .types import DatabaseFacts, Finding, KeyFact, Scene
 HEAD_SECONDS = 5.0
 
 #: The modules with checks, in the order of the report.
-MODULES = (house, ways, guarding, domains)
+MODULES = (house, ways, guarding, waking, domains)
 
 
 async def examine(

@@ -56,7 +56,7 @@ async def fill(records: Records, run: Callable[[], object], ask: dns.asyncresolv
         if not questions:
             break
         asked += len(questions)
-        answers = await asyncio.gather(*(_look_up(ask, *one) for one in questions))
+        answers = await asyncio.gather(*(look_up(ask, *one) for one in questions))
         for question, answer in zip(questions, answers, strict=True):
             records.learn(*question, answer)
     for question in sorted(records.open):  # too many: what is left is not known
@@ -64,7 +64,8 @@ async def fill(records: Records, run: Callable[[], object], ask: dns.asyncresolv
     return asked
 
 
-async def _look_up(ask: dns.asyncresolver.Resolver, name: str, kind: str) -> Answer:
+async def look_up(ask: dns.asyncresolver.Resolver, name: str, kind: str) -> Answer:
+    """What DNS says: at most ``MOST_ROWS``, each at most ``LONGEST_ROW`` long."""
     try:
         found = await ask.resolve(f"{name}.", kind, search=False)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):

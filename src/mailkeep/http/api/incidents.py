@@ -11,8 +11,9 @@ from mailkeep.http.port import Incoming, Running
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.types import BlastRadius, Entry, View
 from mailkeep.incidents.words import headline
+from mailkeep.mail import queries as mail
 from mailkeep.mail.grants import Scope
-from mailkeep.response import queries
+from mailkeep.response import queries, report
 from mailkeep.response.types import ActionView, CaseView
 from mailkeep.store.database import Tx
 
@@ -92,6 +93,24 @@ class CheckOut(msgspec.Struct):
     detail: str
 
 
+class RegulatorOut(msgspec.Struct):
+    """What a regulator must be told, by when. ``done`` false: it is missing."""
+
+    due_at: str
+    items: list[CheckOut]
+
+
+class PageOut(msgspec.Struct):
+    """One page: which of the incident's it is, and how it went."""
+
+    pager: str
+    round: int
+    why: str
+    state: str
+    at: str
+    tries: int
+
+
 class IncidentOut(msgspec.Struct):
     """An incident with everything that is known of it."""
 
@@ -104,12 +123,22 @@ class IncidentOut(msgspec.Struct):
     contained_at: str | None
     restored_at: str | None
     closed_at: str | None
+    taken_at: str | None
+    taken_by: str | None
+    pages: list[PageOut]
     suspects: tuple[str, ...]
     opinions: list[OpinionOut]
     blast_radius: BlastOut
     actions: list[ActionOut]
     timeline: list[EntryOut]
     tracks: dict[str, list[CheckOut]]
+    regulator: RegulatorOut | None
+
+
+class IncidentReportOut(msgspec.Struct):
+    """The report as it stands now. It names no customer."""
+
+    markdown: str
 
 
 class IncidentsOut(msgspec.Struct):
@@ -169,6 +198,26 @@ class IncidentsApi(Controller):
             lambda tx: running.incidents.note(tx, incident, wanted.text, by=by)
         )
 
+    @get("/{incident:str}/report", summary="The report of an incident")
+    async def report(self, request: Incoming, running: Running, incident: str) -> IncidentReportOut:
+        await authorise(request, running, Scope.READ)
+        async with running.database.read() as tx:
+            case = await queries.case(tx, running.response.means, incident)
+            written = report.written(case, await mail.key_names(tx), tx.now)
+        return IncidentReportOut(report.markdown(written))
+
+    @post("/{incident:str}/take", status_code=200, summary="See to an incident")
+    async def take(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
+        """Nobody else is woken for it from now on."""
+        await admit(request, running, Scope.OPERATE)
+        by = (await authorise(request, running, Scope.OPERATE)).id
+
+        async def work(tx: Tx) -> IncidentOut:
+            await running.incidents.take(tx, incident, by=by)
+            return shown(await queries.case(tx, running.response.means, incident))
+
+        return await running.database.retrying(work)
+
     @post("/{incident:str}/close", status_code=200, summary="Close an incident")
     async def close(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
         await admit(request, running, Scope.OPERATE)
@@ -195,6 +244,12 @@ def shown(case: CaseView) -> IncidentOut:
         when(one.contained_at),
         when(one.restored_at),
         when(one.closed_at),
+        when(one.taken_at),
+        one.taken_by,
+        [
+            PageOut(page.pager, page.round, page.why, page.state, iso(page.at), page.tries)
+            for page in case.pages
+        ],
         case.suspects,
         [_opinion(view) for view in one.opinions],
         _blast(case.blast),
@@ -204,6 +259,12 @@ def shown(case: CaseView) -> IncidentOut:
             name: [CheckOut(item.text, item.done, item.detail) for item in track]
             for name, track in (("mail", case.mail), ("security", case.security))
         },
+        None
+        if case.deadline is None
+        else RegulatorOut(
+            iso(case.deadline.due_at),
+            [CheckOut(one.text, one.done, one.detail) for one in case.deadline.items],
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
-from litestar import Controller, Response, get, post
+from litestar import Controller, MediaType, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
 from mailkeep.base.errors import Invalid, NotFound
@@ -19,7 +19,7 @@ from mailkeep.http.port import Running
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents import words
 from mailkeep.mail import queries as mail
-from mailkeep.response import queries
+from mailkeep.response import queries, report
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.actions.port import Action
 from mailkeep.response.services import NotShown
@@ -68,6 +68,16 @@ class Console(Controller):
         return _page(
             operator, "incident", case=case, offers=_offers(case), names=names, most=_most(case)
         )
+
+    @get("/incidents/{incident:str}/report", media_type=MediaType.HTML)
+    async def report(self, running: Running, operator: Operator, incident: str) -> Response[str]:
+        """As it stands now; `mailkeep incidents evidence` writes it with what it rests on."""
+        del operator
+        async with running.database.read() as tx:
+            case = await queries.case(tx, running.response.means, incident)
+            names = await mail.key_names(tx)
+            text = report.html(report.written(case, names, tx.now))
+        return Response(text, media_type=MediaType.HTML)
 
     @get("/incidents/{incident:str}/news", media_type="text/event-stream")
     async def incident_news(
@@ -120,6 +130,13 @@ class Console(Controller):
         text = operator.form.get("text", "")
         await running.database.retrying(
             lambda tx: running.incidents.note(tx, incident, text, by=operator.key)
+        )
+        return _to(incident)
+
+    @post("/incidents/{incident:str}/take")
+    async def take(self, running: Running, operator: Operator, incident: str) -> Redirect:
+        await running.database.retrying(
+            lambda tx: running.incidents.take(tx, incident, by=operator.key)
         )
         return _to(incident)
 

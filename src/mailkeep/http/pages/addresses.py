@@ -5,6 +5,7 @@ from litestar import Controller, get, post
 from litestar.response import Redirect, Template
 
 from mailkeep.accounts import queries
+from mailkeep.accounts.factors.held import counted
 from mailkeep.accounts.types import Change, ChangeKind, ContactPoint, SessionView, SignUp
 from mailkeep.base import tokens
 from mailkeep.base.clock import iso
@@ -111,7 +112,8 @@ async def _addresses(
     async with house.database.read() as tx:
         points = await queries.contact_points(tx, session.account)
         held = await house.accounts.changes.held(tx, session.account)
-        kinds = {one.kind.value for one in await house.accounts.factors.bound(tx, session.account)}
+        bound = await house.accounts.factors.bound(tx, session.account)
+        kinds = {one.kind.value for one in counted(bound)}
         factor = await queries.has_factor(tx, session.account)
         password = await queries.has_password(tx, session.account)
     news = [w for w in ("address_added", "address_removed", "changes_stopped") if visit.told(w)]
@@ -121,7 +123,7 @@ async def _addresses(
         at=at,
         news=news[0] if news else "",
         rows=[_row(point, held) for point in points],
-        held=[one for one in held if one.what is not ChangeKind.PASSWORD],
+        held=[one for one in held if one.what in {ChangeKind.ADDED, ChangeKind.REMOVED}],
         factor=factor,
         kinds=kinds,
         password=password,

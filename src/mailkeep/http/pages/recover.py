@@ -25,6 +25,7 @@ WHY = {
     "route": "we are looking into one of the carriers that your mails came by",
     "denied": "a reset of this account was stopped not long ago",
     "lost": "the second factor of the account is said to be lost",
+    "factor": "a second factor was added of late, which a reset does not ask for yet",
     "alone": "both mails had to come by one carrier, since the other one is down",
 }
 

@@ -47,7 +47,7 @@ def is_fresh(house: House, session: SessionView) -> bool:
 
 async def _has_factor(house: House, session: SessionView) -> bool:
     async with house.database.read() as tx:
-        return await queries.has_factor(tx, session.account)
+        return await queries.has_factor(tx, session.account, settled=True)
 
 
 async def _prove(visit: Visit, house: House, session: SessionView) -> bool:
@@ -58,7 +58,8 @@ async def _prove(visit: Visit, house: House, session: SessionView) -> bool:
         await queries.account(tx, account, lock=True)
         if not await queries.has_factor(tx, account):
             return False
-        proof = await factors.prove(tx, account, weighed, lane)
+        settled = await queries.has_factor(tx, account, settled=True)
+        proof = await factors.prove(tx, account, weighed, lane, settled=settled)
     if not proof.heard:
         wait = house.accounts.settings.window / SECOND
         raise TooMany("too many wrong codes", retry_after=wait)
@@ -66,4 +67,4 @@ async def _prove(visit: Visit, house: House, session: SessionView) -> bool:
         raise NotSignedIn(
             "the code of your second factor is missing, wrong or used", field="factor"
         )
-    return True
+    return proof.settled

@@ -16,7 +16,7 @@ def upgrade() -> None:
         "incidents",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("subject_kind", sa.String(length=12), nullable=False),
-        sa.Column("subject_id", sa.String(length=40), nullable=False),
+        sa.Column("subject_id", sa.String(length=255), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),

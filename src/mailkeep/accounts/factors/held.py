@@ -1,0 +1,106 @@
+"""Factors that are not settled yet, and how factors end.
+
+A new factor is asked at sign-in at once, where it only adds protection. Until its owner had time to
+deny it, it is worth nothing else: a recovery neither asks for it nor takes it, it takes no other
+one's place, and it shows nothing before a change where a settled one is bound.
+
+Attack met here: who knows only the password binds the first factor, and keeps the owner out of
+sign-in and of every recovery.
+"""
+
+from collections.abc import Collection
+
+from sqlalchemy import update
+
+from mailkeep.accounts import queries, tables
+from mailkeep.accounts.events import FactorRevoked, FactorStays
+from mailkeep.accounts.types import ChangeState
+from mailkeep.base.clock import Instant
+from mailkeep.events.log import record as record_fact
+from mailkeep.store.database import Database, Tx
+
+from . import record
+from .types import LASTING, FactorView, Kind
+
+_h, _f = tables.changes, tables.factors
+
+
+def counted(bound: Collection[FactorView]) -> list[FactorView]:
+    """What shows everything again before a change (pure): the settled ones, where a lasting one is
+    among them."""
+    settled = [one for one in bound if one.held_by is None]
+    return settled if any(one.kind in LASTING for one in settled) else list(bound)
+
+
+async def revoke(database: Database, tx: Tx, factor: FactorView, why: str) -> None:
+    """Take one factor away; its change, where that is held, has come to its end."""
+    if not await record.revoke(tx, factor.account, factor.id, why):
+        return
+    if factor.held_by is not None:
+        ended = {"state": ChangeState.STOPPED.value, "ended_at": tx.now, "stopped_by": why}
+        held = (_h.c.id == factor.held_by, _h.c.state == ChangeState.HELD.value)
+        await tx.run(update(_h).where(*held).values(**ended))
+    revoked = FactorRevoked(factor.account, factor.id, factor.kind.value, why)
+    await record_fact(database, tx, revoked)
+
+
+async def take(
+    database: Database, tx: Tx, factor: FactorView, others: list[FactorView], why: str
+) -> None:
+    """Take one away, and saved codes with the last one that they stood beside."""
+    await revoke(database, tx, factor, why)
+    await with_last(database, tx, others)
+
+
+async def with_last(database: Database, tx: Tx, left: list[FactorView]) -> None:
+    """Saved codes cannot stand alone."""
+    if not any(one.kind in LASTING for one in left):
+        for one in left:
+            await revoke(database, tx, one, "with_last")
+
+
+async def drop(
+    database: Database, tx: Tx, account: str, changes: Collection[str], why: str
+) -> None:
+    """Take away what held changes bound, and keep what somebody was removing meanwhile: who bound
+    the one may have begun the other."""
+    left = []
+    for one in await record.bound(tx, account):
+        if one.held_by in changes:
+            await revoke(database, tx, one, why)
+        else:
+            left.append(one)
+    await with_last(database, tx, left)
+    await stay(database, tx, account)
+
+
+async def stay(database: Database, tx: Tx, account: str) -> None:
+    """Keep every factor of an account that is being removed."""
+    for one in await record.bound(tx, account):
+        if one.leaves_at is not None and await record.leave(tx, one.id, None):
+            await record_fact(database, tx, FactorStays(account, one.id))
+
+
+async def settle(database: Database, tx: Tx, account: str, change: str) -> None:
+    """Nobody denied it: the factor counts everywhere, and an app takes the other one's place."""
+    of = (_f.c.account_id == account, _f.c.held_by == change)
+    await tx.run(update(_f).where(*of).values(held_by=None))
+    bound = await record.bound(tx, account)
+    apps = [one for one in bound if one.kind is Kind.TOTP and one.held_by is None]
+    for one in apps[:-1]:  # the oldest first
+        await revoke(database, tx, one, "replaced")
+
+
+async def disown(database: Database, tx: Tx, account: str, since: Instant, until: Instant) -> None:
+    """Take away what was bound between two instants from a browser that the account did not know
+    before them: its owner says that it was not them."""
+    left = []
+    for one in await record.bound(tx, account):
+        strange = since <= one.bound_at <= until and not await queries.knew_browser(
+            tx, account, one.browser, since
+        )
+        if strange:
+            await revoke(database, tx, one, "denied")
+        else:
+            left.append(one)
+    await with_last(database, tx, left)

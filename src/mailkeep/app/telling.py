@@ -1,0 +1,125 @@
+"""Puts together what listens to others: reports, notices, status pages, names like ours."""
+
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import aiohttp
+
+from mailkeep.base import addresses
+from mailkeep.base.errors import BadSettings
+from mailkeep.store.database import Database
+from mailkeep.watch.lookalikes import Lookalikes
+from mailkeep.watch.notices import MAX_PAGE
+from mailkeep.watch.noticing import POLL_SECONDS, Notices
+from mailkeep.watch.received import Received
+from mailkeep.watch.reports import Reports
+
+from .doctor import resolver
+from .doctor.records import Found
+from .settings import Settings
+
+PAGE_SECONDS = 10.0
+
+
+class Telling:
+    """The doors for what comes by mail, and what is asked for: reports, notices, status pages.
+
+    Args:
+        where: the resolver to ask, as ``HOST:PORT``; None: the system's.
+    """
+
+    def __init__(self, settings: Settings, database: Database, where: str | None = None) -> None:
+        told = settings.reports
+        received = Received(database, partial(_txt, where), told.per_day)
+        self.reports = Reports(
+            database,
+            told,
+            domains=sending(settings),
+            receiving=receiving(settings),
+            received=received,
+        )
+        self.notices = Notices(database, told, received, _fetch)
+        self.lookalikes = lookalikes(settings, database)
+        self._polls = bool(told.status)
+
+    async def sift(self, recipients: list[str], raw: bytes) -> list[str]:
+        """Take in what is theirs; returns the other recipients."""
+        return await self.notices.sift(await self.reports.sift(recipients, raw), raw)
+
+    def loops(self, keep: Callable[..., Coroutine[Any, Any, None]]) -> Iterator[tuple[str, Any]]:
+        """What goes on beside, by name."""
+        if self.lookalikes is not None:
+            yield "lookalikes", keep("lookalikes", self.lookalikes.step, self.lookalikes.seconds)
+        if self._polls:
+            yield "status", keep("status", self.notices.poll, POLL_SECONDS)
+
+
+async def _txt(where: str | None, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    try:
+        made = resolver.resolver(where)
+    except BadSettings:  # no resolver here: then no mail is known for authentic
+        return {}
+    out = {}
+    for name in names:
+        answer = await resolver.look_up(made, name, "TXT")
+        if answer.found is Found.SOME:
+            out[name] = answer.rows
+    return out
+
+
+async def _fetch(url: str) -> bytes | None:
+    """A page that follows nothing, takes its time and no more memory than it may."""
+    limit = aiohttp.ClientTimeout(total=PAGE_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=limit, cookie_jar=aiohttp.DummyCookieJar()) as http,
+            http.get(url, allow_redirects=False) as reply,
+        ):
+            if reply.status != 200:
+                return None
+            out = bytearray()
+            async for chunk in reply.content.iter_chunked(8192):
+                out += chunk
+                if len(out) > MAX_PAGE:
+                    return None
+            return bytes(out)
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return None
+
+
+def lookalikes(settings: Settings, database: Database) -> Lookalikes | None:
+    """Who looks names up that look like our domains, where the settings ask for it."""
+    if settings.lookalikes is None:
+        return None
+
+    async def look(name: str, kind: str) -> bool | None:
+        try:
+            made = resolver.resolver(None)
+        except BadSettings:
+            return None
+        answer = await resolver.look_up(made, name, kind)
+        return None if answer.found is Found.ERROR else answer.found is Found.SOME
+
+    domains = sending(settings).union(one.lower() for one in settings.lookalikes.domains)
+    return Lookalikes(database, settings.lookalikes, domains=domains, look=look)
+
+
+def sending(settings: Settings) -> frozenset[str]:
+    """The domains that we send as, as far as the settings tell."""
+    senders = [one.sender for one in (settings.recovery, settings.canary) if one is not None]
+    return frozenset({addresses.domain(one).lower() for one in senders}.union(_named(settings)))
+
+
+def receiving(settings: Settings) -> frozenset[str]:
+    """The domains that mail comes to: TLS reports are about these."""
+    found = {one.options.get("return_path_domain", "").strip().lower() for one in settings.provider}
+    if settings.canary is not None:
+        found.add(settings.canary.domain)
+    if settings.reports.address:
+        found.add(addresses.domain(settings.reports.address).lower())
+    return frozenset(found - {""})
+
+
+def _named(settings: Settings) -> tuple[str, ...]:
+    return tuple(one.lower() for one in settings.reports.domains)

@@ -1,0 +1,67 @@
+"""``mailkeep incidents evidence`` and ``verify``: what an incident rests on, for others."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import mailkeep
+from mailkeep import __version__
+from mailkeep.base import escrow
+from mailkeep.base.errors import BadSettings
+from mailkeep.base.keys import KeyRing
+from mailkeep.response import evidence
+from mailkeep.store.database import Database, Tx
+
+from .house import DEFAULT_HOME, Home, NoSecrets, operator, settings, write
+from .output import Json, result
+
+_STYLE = Path(mailkeep.__file__).parent / "http" / "static" / "report.css"
+
+
+def take(
+    incident: Annotated[str, typer.Argument(help="As the list names it.")],
+    directory: Annotated[Path, typer.Argument(help="Where to; it must not be there yet.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Write the report of an incident with all that it rests on, signed."""
+    from mailkeep.app.application import Application
+
+    if directory.exists():
+        raise BadSettings(f"{directory} is there already")
+    means = Application(settings(home), home, environ=NoSecrets()).response.means
+
+    async def work(_database: Database, tx: Tx) -> dict[str, bytes]:
+        files = await evidence.gather(tx, means, incident, by=operator())
+        files["report.css"] = _STYLE.read_bytes()
+        keys = KeyRing(home)
+        files[evidence.MANIFEST] = await evidence.sealed(tx, files, incident, keys, __version__)
+        return files
+
+    files = write(home, work)
+    directory.mkdir(parents=True, mode=0o700)
+    for name, content in files.items():  # the manifest comes last: without it nothing is finished
+        escrow.write(directory / name, content)
+    text = f"{len(files)} files are in {directory}; read report.html there."
+    result({"directory": str(directory), "files": sorted(files)}, text, as_json=as_json)
+
+
+def verify(
+    directory: Annotated[Path, typer.Argument(help="As `incidents evidence` wrote it.")],
+    as_json: Json = False,
+) -> None:
+    """Check that every file of a bundle is as it was signed, and say by which key."""
+    found = evidence.check(directory)
+    text = (
+        f"Every file is as it was signed {found.made_at}. Compare the key with the house's, as "
+        f"`mailkeep audit head` printed it: {found.public_key}"
+    )
+    document = {
+        "incident": found.incident,
+        "made_at": found.made_at,
+        "public_key": found.public_key,
+        "audit_number": found.audit_number,
+        "audit_hash": found.audit_hash,
+    }
+    result(document, text, as_json=as_json)

@@ -1,0 +1,79 @@
+"""``mailkeep pagers``, and who takes an incident: the people who are woken."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from mailkeep.app import defence, waking
+from mailkeep.base.errors import BadSettings, Unavailable
+from mailkeep.incidents.suspects import House
+from mailkeep.response.paging.desk import ring
+from mailkeep.response.paging.whom import independent_of
+from mailkeep.store.database import Database, Tx
+from mailkeep.trust import register
+from mailkeep.trust.graph import TrustGraph
+from mailkeep.trust.register import nearest
+
+from .house import DEFAULT_HOME, Home, operator, settings, write
+from .output import Json, group, result, table
+
+app = group("Pagers: who is woken when an incident opens.")
+
+
+@app.command("list")
+def show(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """List the pagers, and at which providers a thief could not read or drop what they carry."""
+    told = settings(home)
+    house = House(
+        {one.name: one.party for one in told.provider}, TrustGraph(register.load(told.party))
+    )
+    rows = [
+        {
+            "name": one.name,
+            "party": one.party,
+            "independent_of": list(independent_of(one.party, house)),
+        }
+        for one in told.pager
+    ]
+    lines = [
+        [one.name, one.party or "unknown", ", ".join(independent_of(one.party, house)) or "nobody"]
+        for one in told.pager
+    ]
+    text = table([["NAME", "PARTY", "INDEPENDENT OF"], *lines] if lines else [], "No pager.")
+    result(rows, text, as_json=as_json)
+
+
+@app.command("test")
+def try_them(
+    name: Annotated[str | None, typer.Argument(help="Of one pager; all of them without.")] = None,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Ring the pagers, and say which of them took it."""
+    pagers = waking.pagers(settings(home).pager)
+    known = [one.name for one in pagers]
+    if name is not None and name not in known:
+        raise BadSettings(f"no pager {name!r}{nearest(name, known)}")
+    if not pagers:
+        raise BadSettings("there is no [[pager]]: nobody is woken")
+    told = asyncio.run(ring([one for one in pagers if name in {None, one.name}]))
+    words = [f"{one}: {'took it' if well else 'did not take it'}" for one, well in told.items()]
+    if not all(told.values()):
+        raise Unavailable("; ".join(words))
+    result(told, "\n".join(words), as_json=as_json)
+
+
+def take(
+    incident: Annotated[str, typer.Argument(help="As the list names it.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Say that you see to an incident: nobody else is woken for it."""
+
+    async def work(database: Database, tx: Tx) -> None:
+        room = defence.incidents(settings(home), database)
+        await room.take(tx, incident, by=operator())
+
+    write(home, work)
+    result({"incident": incident, "taken_by": operator()}, "It is yours.", as_json=as_json)

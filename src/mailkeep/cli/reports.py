@@ -1,0 +1,93 @@
+"""``mailkeep watch report``, ``reports``, ``lookalikes``: what others told us."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailkeep.base.clock import SystemClock, iso
+from mailkeep.base.errors import BadSettings
+from mailkeep.store.database import Database
+from mailkeep.store.migrate import upgrade
+from mailkeep.watch import packed, queries
+from mailkeep.watch.lookalikes import progress
+from mailkeep.watch.reports import Taken
+
+from . import documents
+from .house import DEFAULT_HOME, Home, read, settings
+from .output import Json, result, table
+
+
+def report(
+    file: Annotated[
+        Path, typer.Argument(help="XML or JSON, packed or not, or a whole mail with reports.")
+    ],
+    resolver: Annotated[
+        str | None, typer.Option(help="ADDRESS:PORT to ask for keys; default: the system's.")
+    ] = None,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Read a DMARC or TLS report of somebody else. Only a whole mail can show who sent it."""
+    from mailkeep.app import telling
+
+    known = settings(home)
+    if file.stat().st_size > packed.MAX_PACKED:
+        raise BadSettings("the file is too large for a report")
+    raw = file.read_bytes()
+
+    async def take() -> list[Taken]:
+        database = Database(known.database_url(home), SystemClock())
+        try:
+            await upgrade(database)
+            return await telling.Telling(known, database, resolver).reports.take(raw, via="command")
+        finally:
+            await database.close()
+
+    found = asyncio.run(take())
+    rows = [(*_row(one), "" if one.new else "known already") for one in found]
+    result([documents.report(one) for one in found], table(rows, "none"), as_json=as_json)
+
+
+def reports(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """List the reports of the last weeks, the newest first, and what was refused."""
+    settings(home)
+    found, refused = read(home, queries.reports)
+    text = table((_row(one) for one in found), "No report so far.")
+    for why, count in refused:
+        text += f"\nrefused in the last days: {count} ({why})"
+    document = {
+        "reports": [documents.report(one) for one in found],
+        "refused": dict(refused),
+    }
+    result(document, text, as_json=as_json)
+
+
+def lookalikes(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """List names like our domains that take mail or show a page, and how far looking is."""
+    known = settings(home)
+    found = read(home, progress)
+    rows = [
+        (
+            one.name,
+            one.way,
+            "takes mail" if one.mx else "shows a page",
+            iso(one.since),
+            "new" if one.fresh else "at the first look",
+        )
+        for one in found.seen
+    ]
+    text = table(rows, "No name like ours is in use, as far as was looked.")
+    text += f"\n{found.looked_up} of {found.names} names were looked up."
+    if known.lookalikes is None:
+        text += " Nothing is looked up now: there is no [lookalikes] in the settings."
+    result(documents.lookalikes(found), text, as_json=as_json)
+
+
+def _row(one: Taken) -> tuple[str, ...]:
+    word = "believed" if one.believed else "anyone's word"
+    begin = datetime.fromtimestamp(one.begin, UTC).date().isoformat()
+    counts = "" if one.kind == "notice" else f"{one.failed} of {one.total} failed"
+    return begin, one.kind, one.reporter, one.domain, counts, word

@@ -1,0 +1,72 @@
+"""``/v1/reports``: what receivers say of our mail, brought in by whoever reads that mailbox."""
+
+from typing import Literal
+
+import msgspec
+from litestar import Controller, post
+from litestar.exceptions import HTTPException
+
+from mailkeep.base.clock import SECOND, iso
+from mailkeep.base.errors import Invalid
+from mailkeep.http.bearer import admit, authorise
+from mailkeep.http.port import Incoming, Running
+from mailkeep.mail.grants import Scope
+from mailkeep.watch.packed import MAX_PACKED
+from mailkeep.watch.reports import Taken
+
+OCTETS = "application/octet-stream"
+
+
+class ReportOut(msgspec.Struct):
+    """``total``: mails or sessions. ``new``: it was not there before."""
+
+    id: str
+    kind: Literal["dmarc", "tls"]
+    reporter: str
+    believed: bool
+    domain: str
+    begin: str
+    end: str
+    total: int
+    failed: int
+    new: bool
+
+
+class ReportsOut(msgspec.Struct):
+    reports: list[ReportOut]
+
+
+class ReportsApi(Controller):
+    """Needs a key with the scope ``report``."""
+
+    path = "/v1/reports"
+    tags = ("reports",)
+
+    @post("/", status_code=200, summary="Bring a DMARC or TLS report in")
+    async def take(self, request: Incoming, running: Running) -> ReportsOut:
+        """The body is the report, packed or not, or the whole mail that it came in, as
+        ``application/octet-stream``; only of a mail is it known who sent it."""
+        await admit(request, running, Scope.REPORT)
+        if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != OCTETS:
+            raise HTTPException(f"send 'Content-Type: {OCTETS}'", status_code=415)
+        raw = await request.body()
+        await authorise(request, running, Scope.REPORT)
+        if not raw or len(raw) > MAX_PACKED:
+            raise Invalid("send a report of at most 10 MiB as the body", field="report")
+        found = await running.reports.take(raw, via="api")
+        return ReportsOut([_shown(one) for one in found])
+
+
+def _shown(one: Taken) -> ReportOut:
+    return ReportOut(
+        id=one.id,
+        kind="dmarc" if one.kind == "dmarc" else "tls",
+        reporter=one.reporter,
+        believed=one.believed,
+        domain=one.domain,
+        begin=iso(one.begin * SECOND),
+        end=iso(one.end * SECOND),
+        total=one.total,
+        failed=one.failed,
+        new=one.new,
+    )

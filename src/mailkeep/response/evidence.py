@@ -1,0 +1,170 @@
+"""What an incident rests on, for others to check: facts, acts and the report, under one signature.
+
+Nothing in it names a customer: facts and acts carry pseudonyms, the report counts. The signature
+is by the key of this house whose public half stands in the manifest; compare that with the one
+that `mailkeep audit head` printed before the incident. Whoever has the files can check them with
+any Ed25519 (RFC 8032) and SHA-256.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import or_, select
+
+from mailkeep.base.clock import iso
+from mailkeep.base.errors import BadSettings
+from mailkeep.base.ids import earliest
+from mailkeep.base.keys import KeyRing, verify
+from mailkeep.events import audit
+from mailkeep.events.tables import audit as audit_table
+from mailkeep.events.tables import events
+from mailkeep.mail import queries as mail
+from mailkeep.store.database import Tx
+
+from . import queries, report
+from .actions.port import Means
+from .drawing import timeline
+from .types import CaseView
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+_PURPOSE = b"mailkeep evidence\0"
+_LARGEST = 256 * 1024
+_IN_ONE = 500  #: ids in one statement
+
+README = """\
+What is here
+  report.md, report.html  the incident in words; timeline.svg its picture
+  case.json               the same for programs, with every reason and its weight in nats
+  facts.jsonl             the facts that it rests on, as they stand in the log
+  audit.jsonl             every act of operators and of Mailkeep itself, a hash chain
+  manifest.json           SHA-256 of each file, signed
+
+How to check it
+  mailkeep incidents verify DIRECTORY
+or by hand: hash each file; take the signature out of the manifest, write it as compact JSON with
+sorted keys behind the bytes "mailkeep evidence" and a zero byte, and verify that with Ed25519.
+"""
+
+
+class FileFact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of the bundle."""
+
+    sha256: str
+    size: int
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the bundle is. ``audit_number``, ``audit_hash``: the chain's head in it."""
+
+    format: int
+    incident: str
+    made_at: str
+    mailkeep: str
+    files: dict[str, FileFact]
+    audit_number: int
+    audit_hash: str
+    public_key: str
+    signature: str = ""
+
+
+async def gather(tx: Tx, means: Means, incident: str, *, by: str) -> dict[str, bytes]:
+    """The files, by name. That they were taken is an act of its own, and the last in them.
+
+    Raises:
+        NotFound: no such incident.
+    """
+    case = await queries.case(tx, means, incident)
+    await audit.write(tx, by, "export_evidence", {"incident": incident})
+    written = report.written(case, await mail.key_names(tx), tx.now)
+    picture = timeline(report.marks(case), case.incident.since, case.incident.closed_at or tx.now)
+    page = report.html(written).replace('href="/static/report.css"', 'href="report.css"')
+    return {
+        "README.txt": README.encode(),
+        "report.md": report.markdown(written).encode(),
+        "report.html": page.encode(),
+        "timeline.svg": picture.encode(),
+        "case.json": msgspec.json.format(msgspec.json.encode(case), indent=2),
+        "facts.jsonl": await _facts(tx, case),
+        "audit.jsonl": await _acts(tx),
+    }
+
+
+async def sealed(
+    tx: Tx, files: Mapping[str, bytes], incident: str, keys: KeyRing, version: str
+) -> bytes:
+    """The signed manifest of the files."""
+    head = await audit.head(tx, keys)
+    unsigned = Manifest(
+        *(FORMAT, incident, iso(tx.now), version),
+        {name: FileFact(hashlib.sha256(one).hexdigest(), len(one)) for name, one in files.items()},
+        *(head.number, head.hash, keys.public_key()),
+    )
+    signed = msgspec.structs.replace(unsigned, signature=keys.sign(_signed(unsigned)))
+    return msgspec.json.format(msgspec.json.encode(signed), indent=2) + b"\n"
+
+
+def check(directory: Path) -> Manifest:
+    """Whether a bundle is as it was signed; by whom is for the reader to compare.
+
+    Raises:
+        BadSettings: it is not, and what is wrong.
+    """
+    path = directory / MANIFEST
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise msgspec.ValidationError("too large")
+        found = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except OSError as error:
+        raise BadSettings(f"{directory} holds no {MANIFEST}") from error
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise BadSettings(f"{path} cannot be read") from error
+    if not verify(found.public_key, _signed(found), found.signature):
+        raise BadSettings(f"{path} was altered: its signature does not fit")
+    for name, fact in found.files.items():
+        file = directory / name
+        if file.parent != directory or not file.is_file():
+            raise BadSettings(f"{file} is missing")
+        data = file.read_bytes()
+        if FileFact(hashlib.sha256(data).hexdigest(), len(data)) != fact:
+            raise BadSettings(f"{file} was altered: its hash is another")
+    return found
+
+
+async def _facts(tx: Tx, case: CaseView) -> bytes:
+    """The facts that reasons and lines rest on, and what became of the incident itself."""
+    reasons = [one for view in case.incident.opinions for one in view.reasons]
+    ids = {event for one in reasons for event in one.events}
+    ids |= {event for entry in case.timeline for event in entry.events}
+    ordered = sorted(ids)
+    rows = []
+    for start in range(0, len(ordered), _IN_ONE):
+        part = ordered[start : start + _IN_ONE]
+        rows += await tx.all(select(events).where(events.c.id.in_(part)))
+    about = events.c.data.contains(f'"{case.incident.id}"', autoescape=True)
+    own = or_(events.c.kind.like("incidents.%"), events.c.kind.like("response.%"))
+    rows += await tx.all(
+        select(events)
+        .where(events.c.id >= earliest("evt", case.incident.opened_at), own, about)
+        .order_by(events.c.id)
+    )
+    lines = {
+        row["id"]: {
+            **{name: row[name] for name in ("id", "kind", "at", "position", "placed_at")},
+            "data": msgspec.Raw(row["data"].encode()),
+        }
+        for row in rows
+    }
+    return b"".join(msgspec.json.encode(lines[one]) + b"\n" for one in sorted(lines))
+
+
+async def _acts(tx: Tx) -> bytes:
+    rows = await tx.all(select(audit_table).order_by(audit_table.c.number))
+    return b"".join(msgspec.json.encode(dict(row)) + b"\n" for row in rows)
+
+
+def _signed(manifest: Manifest) -> bytes:
+    unsigned = msgspec.structs.replace(manifest, signature="")
+    return _PURPOSE + msgspec.json.encode(unsigned, order="sorted")

@@ -1,0 +1,191 @@
+"""Keeps what was paged: queued with the incident, tried until it is taken, repeated until somebody
+takes the incident."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from sqlalchemy import func, select, update
+from sqlalchemy.engine import RowMapping
+
+from mailkeep.base.clock import SECOND
+from mailkeep.base.ids import new_id
+from mailkeep.events.log import record
+from mailkeep.events.types import Recorded
+from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.events import IncidentOpened, IncidentUpdated
+from mailkeep.incidents.suspects import House
+from mailkeep.incidents.types import Incident
+from mailkeep.response.events import Paged, PageFailed
+from mailkeep.response.tables import pages
+from mailkeep.store.database import Database, Tx
+
+from .types import Pager, PageState, PageView, PagingSettings, Why
+from .whom import NOTHING, gravity, wants_somebody, whom, words
+
+AT_ONCE = 20  #: pages that are rung in one step
+LEASE = 60 * SECOND  #: longer than a try takes; a lapsed one means that its process died
+BACKOFF = (5, 15, 30, 60, 120)  #: seconds between tries of one page; the last for all later ones
+
+_p = pages
+
+
+class Desk:
+    """Who is woken, and whether they were.
+
+    Args:
+        database: where pages are kept.
+        house: our providers and who stands behind them.
+        pagers: in the order of the settings.
+        settings: how often and how long.
+        url: under which people reach Mailkeep.
+
+    Attributes:
+        awake: set when a page is due.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        house: House,
+        pagers: Sequence[Pager],
+        settings: PagingSettings | None = None,
+        url: str = "",
+    ) -> None:
+        self._database = database
+        self._house = house
+        self._pagers: Mapping[str, Pager] = {one.name: one for one in pagers}
+        self._settings = settings or PagingSettings()
+        self._url = url
+        self.awake = asyncio.Event()
+
+    @property
+    def pagers(self) -> tuple[Pager, ...]:
+        """All of them."""
+        return tuple(self._pagers.values())
+
+    async def on_incident(self, tx: Tx, recorded: Recorded) -> None:
+        """Page when an incident opens, and when something graver is held than was paged last."""
+        fact = recorded.fact
+        if not isinstance(fact, IncidentOpened | IncidentUpdated) or not self._pagers:
+            return
+        incident = await incidents.one(tx, fact.incident, lock=True)
+        last = await tx.value(select(func.min(_p.c.gravity)).where(_p.c.incident_id == incident.id))
+        if last is None and wants_somebody(incident):
+            await self._queue(tx, incident, 1, Why.OPENED)
+        elif last is not None and gravity(incident) < last:
+            await self._queue(tx, incident, await self._rounds(tx, incident.id) + 1, Why.GRAVER)
+
+    async def step(self) -> bool:
+        """Repeat what nobody took, and ring what is due; whether there is more."""
+        if not self._pagers:
+            return False
+        await self._database.retrying(self._repeat)
+        due = await self._database.retrying(self._claim)
+        rung = await asyncio.gather(*(self._ring(row, incident) for row, incident in due))
+        for (row, _), told in zip(due, rung, strict=True):
+            await self._database.retrying(partial(self._note, row=row, told=told))
+        return len(due) == AT_ONCE
+
+    async def _repeat(self, tx: Tx) -> None:
+        earlier = tx.now - int(self._settings.repeat * SECOND)
+        for incident in await incidents.live(tx):
+            if not wants_somebody(incident) or gravity(incident) == NOTHING:
+                continue
+            found = await tx.one(
+                select(func.max(_p.c.at).label("last"), func.max(_p.c.round).label("round")).where(
+                    _p.c.incident_id == incident.id
+                )
+            )
+            if found is None or found["last"] is None:
+                # It opened before there was a pager, or the row was forgotten.
+                await self._queue(tx, incident, 1, Why.OPENED)
+            elif found["last"] <= earlier and found["round"] < self._settings.most:
+                await self._queue(tx, incident, found["round"] + 1, Why.REPEATED)
+
+    async def _queue(self, tx: Tx, incident: Incident, number: int, why: Why) -> None:
+        chosen = whom(self.pagers, self._house.suspects(incident.subject), self._house)
+        for name in chosen.names:
+            await tx.run(
+                tx.upsert(_p)
+                .values(
+                    id=new_id("pag", tx.now, tx.order.next()),
+                    incident_id=incident.id,
+                    pager=name,
+                    round=number,
+                    why=why.value,
+                    state=PageState.WAITING.value,
+                    gravity=gravity(incident),
+                    apart=chosen.apart,
+                    at=tx.now,
+                    due_at=tx.now,
+                    tries=0,
+                )
+                .on_conflict_do_nothing()  # another process queued this round in this moment
+            )
+        tx.after_commit.append(self.awake.set)
+
+    async def _claim(self, tx: Tx) -> list[tuple[RowMapping, Incident]]:
+        """Take what is due. A try is counted before it is made: a kill costs a try, and at worst
+        somebody is woken twice."""
+        query = (
+            select(_p)
+            .where(_p.c.due_at <= tx.now, _p.c.pager.in_(self._pagers))
+            .order_by(_p.c.due_at, _p.c.id)
+            .limit(AT_ONCE)
+        )
+        rows = await tx.all(query.with_for_update(skip_locked=True))
+        for row in rows:
+            values = {"due_at": tx.now + LEASE, "tries": row["tries"] + 1}
+            await tx.run(update(_p).where(_p.c.id == row["id"]).values(**values))
+        return [(row, await incidents.one(tx, row["incident_id"])) for row in rows]
+
+    async def _ring(self, row: RowMapping, incident: Incident) -> bool:
+        title, body = words(incident, Why(row["why"]), row["round"], self._url, apart=row["apart"])
+        return await self._pagers[row["pager"]].bell.ring(title, body)
+
+    async def _note(self, tx: Tx, *, row: RowMapping, told: bool) -> None:
+        tries = row["tries"] + 1
+        over = tx.now >= row["at"] + int(self._settings.give_up * SECOND)
+        if told:
+            state, due = PageState.SENT, None
+        elif over:
+            state, due = PageState.FAILED, None
+        else:
+            state = PageState.WAITING
+            due = tx.now + BACKOFF[min(tries, len(BACKOFF)) - 1] * SECOND
+        await tx.run(
+            update(_p)
+            .where(_p.c.id == row["id"], _p.c.due_at.is_not(None))
+            .values(state=state.value, due_at=due)
+        )
+        incident, pager = row["incident_id"], row["pager"]
+        if told:
+            await record(self._database, tx, Paged(incident, pager, row["round"], tries))
+        elif over:
+            await record(self._database, tx, PageFailed(incident, pager, row["round"], tries))
+
+    async def _rounds(self, tx: Tx, incident: str) -> int:
+        found = await tx.value(select(func.max(_p.c.round)).where(_p.c.incident_id == incident))
+        return int(found or 0)
+
+
+async def ring(pagers: Sequence[Pager]) -> dict[str, bool]:
+    """Ring without an incident; by name, whether it was taken."""
+    title, body = "Mailkeep: a test", "Somebody tries whether this pager rings. It does."
+    rung = await asyncio.gather(*(one.bell.ring(title, body) for one in pagers))
+    return dict(zip((one.name for one in pagers), rung, strict=True))
+
+
+async def paged(tx: Tx, incident: str) -> list[PageView]:
+    """The pages of an incident, the newest first."""
+    rows = await tx.all(
+        select(_p).where(_p.c.incident_id == incident).order_by(_p.c.at.desc(), _p.c.pager)
+    )
+    return [
+        PageView(
+            row["pager"], row["round"], Why(row["why"]), PageState(row["state"]), row["at"],
+            row["tries"],
+        )
+        for row in rows
+    ]  # fmt: skip

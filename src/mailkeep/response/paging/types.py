@@ -1,0 +1,81 @@
+"""Words and settings of paging."""
+
+import enum
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from mailkeep.base.clock import Instant
+
+
+class PagerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ``[[pager]]`` table: one way to wake somebody.
+
+    Attributes:
+        url: where it is (``env:NAME``, ``file:PATH``): a URL as Apprise has them, such as
+            ``ntfys://…`` or ``pagerduty://…``. It opens the service, so it is a secret.
+        party: who carries it, of ``[[party]]``. Without one nobody knows whether a suspect does.
+    """
+
+    name: str
+    url: str
+    party: str = ""
+
+
+class PagingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The ``[paging]`` table. Seconds.
+
+    Attributes:
+        repeat: an incident that nobody took is paged again after so long.
+        most: so many times at most.
+        give_up: one page is tried for so long.
+    """
+
+    repeat: float = 300.0
+    most: int = 12
+    give_up: float = 1800.0
+
+
+class Bell(Protocol):
+    """What rings."""
+
+    async def ring(self, title: str, body: str) -> bool:
+        """Whether the service took it. Raises nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pager:
+    """A pager with what rings it."""
+
+    name: str
+    party: str
+    bell: Bell
+
+
+class Why(enum.StrEnum):
+    """What a page is for."""
+
+    OPENED = "opened"
+    GRAVER = "graver"  #: something graver is held than when it was paged last
+    REPEATED = "repeated"  #: nobody took it
+
+
+class PageState(enum.StrEnum):
+    """Where a page stands."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class PageView(msgspec.Struct, frozen=True):
+    """One page: ``at`` when it was due first, ``tries`` so far."""
+
+    pager: str
+    round: int
+    why: Why
+    state: PageState
+    at: Instant
+    tries: int

@@ -1,0 +1,81 @@
+"""Who is paged, and in which words (pure)."""
+
+from collections.abc import Sequence, Set
+
+import msgspec
+
+from mailkeep.incidents.suspects import House
+from mailkeep.incidents.types import Incident, State
+from mailkeep.incidents.words import headline
+from mailkeep.watch.types import Hypothesis
+
+from .types import Pager, Why
+
+#: The gravest first; what is held about nothing is least grave.
+_RANK = {one: rank for rank, one in enumerate(Hypothesis)}
+NOTHING = len(_RANK)
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """Pagers, by name. ``apart``: none of them hangs on a suspect."""
+
+    names: tuple[str, ...]
+    apart: bool
+
+
+def whom(pagers: Sequence[Pager], suspects: Set[str], house: House) -> Chosen:
+    """The pagers that no suspect carries; all of them, where there is none.
+
+    A page that the suspect may drop is worth little, and one that they read tells them that they
+    are seen. Silence is worse. Who carries a pager without a party is unknown, so it counts as
+    carried by the suspect.
+
+    Args:
+        suspects: providers, as ``House.suspects`` gives them.
+    """
+    parties = {house.parties[one] for one in suspects if one in house.parties}
+    if not suspects:
+        return Chosen(tuple(one.name for one in pagers), True)
+    apart = tuple(
+        one.name
+        for one in pagers
+        if one.party and parties and house.graph.independent({one.party}, parties).ok
+    )
+    return Chosen(apart, True) if apart else Chosen(tuple(one.name for one in pagers), False)
+
+
+def independent_of(party: str, house: House) -> tuple[str, ...]:
+    """The providers at which nobody can read or drop what a pager's party carries."""
+    return tuple(
+        name
+        for name, theirs in sorted(house.parties.items())
+        if party and house.graph.independent({party}, {theirs}).ok
+    )
+
+
+def gravity(incident: Incident) -> int:
+    """The rank of the gravest that is held; 0 is the gravest."""
+    return min((_RANK[one.hypothesis] for one in incident.opinions if one.open), default=NOTHING)
+
+
+def wants_somebody(incident: Incident) -> bool:
+    """Whether a person should still be woken."""
+    return incident.state is not State.CLOSED and incident.taken_at is None
+
+
+def words(incident: Incident, why: Why, count: int, url: str, *, apart: bool) -> tuple[str, str]:
+    """Title and body of a page; no customer is named in it.
+
+    Args:
+        count: which page of this incident it is.
+        url: where people reach Mailkeep.
+    """
+    title = {
+        Why.OPENED: "Mailkeep: an incident opened",
+        Why.GRAVER: "Mailkeep: an incident became graver",
+        Why.REPEATED: f"Mailkeep: nobody took this incident yet (page {count})",
+    }[why]
+    lines = [headline(incident), "", f"{url.rstrip('/')}/console/incidents/{incident.id}"]
+    if not apart:
+        lines += ["", "No pager is independent of the suspect: they may have read this."]
+    return title, "\n".join(lines)

@@ -1,0 +1,227 @@
+"""The report of an incident (pure): one text, as Markdown and as a page of its own.
+
+A page carries its own style in a sheet of ours and no script; it names no customer.
+"""
+
+import html as escape
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from mailkeep.base.clock import Instant
+from mailkeep.incidents.tracks import Item
+from mailkeep.incidents.words import TITLES, clock, headline, percent, span
+
+from .drawing import Mark, timeline
+from .types import CaseView
+
+Names = Mapping[str, str]
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Rows under a head."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Section(msgspec.Struct, frozen=True):
+    """A heading with what stands under it; ``picture``: an SVG that the table beside it tells."""
+
+    title: str
+    lines: tuple[str, ...] = ()
+    table: Table | None = None
+    picture: str = ""
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A report: what it is about, then its sections."""
+
+    title: str
+    lines: tuple[str, ...]
+    sections: tuple[Section, ...]
+
+
+def written(case: CaseView, names: Names, now: Instant) -> Written:
+    """The report as it stands at ``now``.
+
+    Args:
+        names: of the API keys that people acted by.
+    """
+    one = case.incident
+    return Written(
+        headline(one),
+        (
+            f"Incident {one.id}, {one.state.value}. Written {clock(now)} by Mailkeep.",
+            f"First sign {clock(one.since)}; opened {span(one.since, one.opened_at)} later"
+            + (f"; cut off {clock(one.contained_at)}" if one.contained_at else "")
+            + (f"; closed {clock(one.closed_at)}" if one.closed_at else "")
+            + ".",
+        ),
+        (
+            _who(case),
+            *_why(case),
+            _done(case, names),
+            _checks("Mail goes out", case.mail),
+            _checks("Nobody is harmed", case.security),
+            *_regulator(case),
+            _told(case),
+            _line(case, names, now),
+        ),
+    )
+
+
+def markdown(report: Written) -> str:
+    """As Markdown."""
+    out = [f"# {_md(report.title)}", "", *map(_md, report.lines)]
+    for one in report.sections:
+        out += ["", f"## {_md(one.title)}", "", *map(_md, one.lines)]
+        if one.picture:
+            out += ["![Timeline](timeline.svg)", ""]
+        if one.table is not None:
+            out += ["", _row(one.table.head), _row("---" for _ in one.table.head)]
+            out += [_row(map(_md, row)) for row in one.table.rows]
+    return "\n".join(out) + "\n"
+
+
+def html(report: Written) -> str:
+    """As one page."""
+    out = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{escape.escape(report.title)}</title>",
+        '<link rel="stylesheet" href="/static/report.css"></head><body><main>',
+        f"<h1>{escape.escape(report.title)}</h1>",
+        *(f"<p>{escape.escape(line)}</p>" for line in report.lines),
+    ]
+    for one in report.sections:
+        out.append(f"<section><h2>{escape.escape(one.title)}</h2>")
+        out += [f"<p>{escape.escape(line)}</p>" for line in one.lines]
+        if one.picture:
+            out.append(f"<figure>{one.picture}</figure>")
+        if one.table is not None and one.table.rows:
+            out.append(_html_table(one.table))
+        out.append("</section>")
+    return "\n".join([*out, "</main></body></html>"])
+
+
+def marks(case: CaseView) -> list[Mark]:
+    """What the picture shows: each line of the timeline in the lane of its kind."""
+    lanes = {"note": "people", "taken": "people", "action": "actions"}
+    return [Mark(entry.at, lanes.get(entry.kind, "state"), entry.kind) for entry in case.timeline]
+
+
+def _who(case: CaseView) -> Section:
+    blast = case.blast
+    return Section(
+        "Who is affected",
+        (
+            f"From {clock(blast.since)} to {clock(blast.until)}. "
+            + (f"Suspect: {', '.join(case.suspects)}." if case.suspects else ""),
+        ),
+        Table(
+            ("what", "how many"),
+            tuple(
+                (label, str(value))
+                for label, value in (
+                    ("addresses that it was ever given", blast.exposed),
+                    ("accounts with a reset through it", blast.requested),
+                    ("of which half proven", blast.half_proven),
+                    ("stopped by the second factor", blast.stopped_by_factor),
+                    ("completed", blast.completed),
+                    ("denied by their owner", blast.denied),
+                )
+            ),
+        ),
+    )
+
+
+def _why(case: CaseView) -> list[Section]:
+    return [
+        Section(
+            f"Why: {TITLES[view.hypothesis]}, {percent(view)}",
+            ("Held." if view.open else "Not held any more.",),
+            Table(
+                ("nats", "detector", "what it saw"),
+                (
+                    (f"{view.prior:+.1f}", "", "before any evidence"),
+                    *(
+                        (
+                            f"{reason.nats:+.1f}",
+                            reason.detector,
+                            reason.text + (f" ({reason.note})" if reason.note else ""),
+                        )
+                        for reason in view.reasons
+                    ),
+                ),
+            ),
+        )
+        for view in case.incident.opinions
+    ]
+
+
+def _done(case: CaseView, names: Names) -> Section:
+    rows = tuple(
+        (clock(one.at), one.name, one.state.value, names.get(one.by, one.by), one.preview.summary)
+        for one in case.actions
+    )
+    head = ("when", "action", "state", "by", "what")
+    return Section("What was done", () if rows else ("Nothing yet.",), Table(head, rows))
+
+
+def _checks(title: str, items: Sequence[Item]) -> Section:
+    words = {True: "done", False: "still to do", None: "nothing to do"}
+    rows = tuple((words[one.done], one.text, one.detail) for one in items)
+    return Section(title, (), Table(("state", "what", "detail"), rows))
+
+
+def _regulator(case: CaseView) -> list[Section]:
+    if case.deadline is None:
+        return []
+    checks = _checks("For the regulator", case.deadline.items)
+    line = f"To be told by {clock(case.deadline.due_at)}, if it must be: people decide that."
+    return [msgspec.structs.replace(checks, lines=(line,))]
+
+
+def _told(case: CaseView) -> Section:
+    rows = tuple(
+        (clock(one.at), one.pager, one.why.value, one.state.value, str(one.tries))
+        for one in reversed(case.pages)
+    )
+    lines = () if rows else ("Nobody was paged.",)
+    return Section("Who was woken", lines, Table(("when", "pager", "why", "state", "tries"), rows))
+
+
+def _line(case: CaseView, names: Names, now: Instant) -> Section:
+    rows = tuple(
+        (
+            clock(entry.at),
+            entry.kind,
+            entry.text + (f": {entry.count}" if entry.count else ""),
+            "" if entry.by == "mailkeep" else names.get(entry.by, entry.by),
+        )
+        for entry in case.timeline
+    )
+    picture = timeline(marks(case), case.incident.since, case.incident.closed_at or now)
+    return Section("Timeline", (), Table(("when", "kind", "what", "by"), rows), picture)
+
+
+def _row(cells: object) -> str:
+    return f"| {' | '.join(cells)} |"  # type: ignore[arg-type]
+
+
+def _md(text: str) -> str:
+    """Text that people wrote, as text: no markup of theirs, no row of a table broken."""
+    for one in "\\`*_{}[]<>#|!":
+        text = text.replace(one, f"\\{one}")
+    return text.replace("\n", " ")
+
+
+def _html_table(table: Table) -> str:
+    head = "".join(f'<th scope="col">{escape.escape(one)}</th>' for one in table.head)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape.escape(cell)}</td>" for cell in row) + "</tr>"
+        for row in table.rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

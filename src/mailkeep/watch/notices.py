@@ -1,0 +1,119 @@
+"""What a provider tells its customers, in one word (pure): out of a mail, or of its status page.
+
+Words are looked for, no meaning: who reads the mail is a person, who was told at once that it came.
+What is not understood is ``OTHER`` and says nothing.
+
+Security: reads hostile input: bounded texts, patterns that cannot backtrack, nothing kept of them.
+"""
+
+import enum
+import re
+from email.errors import MessageError
+from email.header import decode_header
+
+import msgspec
+
+from .parts import take_apart
+
+MAX_PAGE = 64 * 1024  #: octets of a status page
+_READ = 8000  #: characters of a mail
+
+
+class Notice(enum.StrEnum):
+    """What it is about. The first that fits counts."""
+
+    SECURITY = "security"  #: somebody was in the provider's systems, or in our account there
+    SUSPENDED = "suspended"  #: our account or our sending is stopped or held up
+    CHANGE = "change"  #: something of our account there was changed, or somebody signed in
+    OUTAGE = "outage"  #: it does not work there
+    OTHER = "other"  #: anything else, and that all is well
+
+
+_OURS = r"(?:account|sending|service|subaccount|api key|smtp credentials?|access)"
+_STOPPED = r"(?:suspended|paused|disabled|deactivated|terminated|blocked|restricted|on hold)"
+_MADE = r"(?:changed|added|created|removed|deleted|updated|reset|invited)"
+_PATTERNS = (
+    (
+        Notice.SECURITY,
+        re.compile(
+            r"security (?:incident|breach)|data breach|unauthori[sz]ed (?:access|part|third|use)"
+            r"|(?:account|systems?|credentials?|keys?) (?:was|were|has been|have been|may have been"
+            r"|is|are) (?:compromised|exposed|leaked|stolen)"
+            r"|suspicious (?:activity|sign-?in|log-?in)"
+        ),
+    ),
+    (
+        Notice.SUSPENDED,
+        re.compile(rf"\b{_OURS}\b[^.!?]{{0,60}}\b{_STOPPED}\b|\b{_STOPPED} your {_OURS}\b"),
+    ),
+    (
+        Notice.CHANGE,
+        re.compile(
+            r"\b(?:password|e-?mail address|api key|user|team member|webhook|sender|domain"
+            r"|two-factor[a-z ]{0,20})\b"
+            rf"[^.!?]{{0,40}}\b(?:was|has been|were|have been) {_MADE}\b"
+            r"|new (?:sign-?in|log-?in|device|api key)"
+        ),
+    ),
+    (
+        Notice.OUTAGE,
+        re.compile(
+            r"\b(?:outage|service disruption|degraded performance|(?:delivery|mail) delays?)\b"
+        ),
+    ),
+)
+_OVER = re.compile(r"\b(?:resolved|restored|reinstated|reactivated|completed)\b")
+_SPACES = re.compile(r"\s+")
+_TAG = re.compile(r"<[^<>]{0,2000}>")
+
+
+class _Status(msgspec.Struct):
+    indicator: str
+
+
+class _Page(msgspec.Struct):
+    status: _Status
+
+
+_INDICATORS = {"none": Notice.OTHER, "minor": Notice.OTHER, "maintenance": Notice.OTHER} | (
+    dict.fromkeys(("major", "critical"), Notice.OUTAGE)
+)
+
+
+def of_mail(raw: bytes) -> Notice:
+    """What a mail is about. Never raises."""
+    parts = take_apart(raw)
+    subject = next((value for name, value in parts.fields if name == "subject"), "")
+    plain = [one.text for one in parts.texts if not one.html] or [
+        _TAG.sub(" ", one.text) for one in parts.texts
+    ]
+    subject = _SPACES.sub(" ", _decoded(subject[:1000])).lower()
+    text = _SPACES.sub(" ", f"{subject}. {' '.join(plain)}"[:_READ]).lower()
+    for notice, pattern in _PATTERNS:
+        if pattern.search(text):
+            # What is over is no outage and no suspension; that it was broken into stays true.
+            gone = notice in {Notice.OUTAGE, Notice.SUSPENDED} and _OVER.search(subject)
+            return Notice.OTHER if gone else notice
+    return Notice.OTHER
+
+
+def of_page(text: bytes) -> Notice | None:
+    """What ``/api/v2/status.json`` of a status page says; None where it is none."""
+    if len(text) > MAX_PAGE:
+        return None
+    try:
+        page = msgspec.json.decode(text, type=_Page)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return _INDICATORS.get(page.status.indicator)
+
+
+def _decoded(value: str) -> str:
+    """Without its encoded words (RFC 2047)."""
+    try:
+        return "".join(
+            part.decode(charset or "ascii", "replace") if isinstance(part, bytes) else part
+            for part, charset in decode_header(value.replace("\r", "").replace("\n", ""))
+        )
+    except (MessageError, LookupError, ValueError):
+        return value

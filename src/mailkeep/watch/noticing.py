@@ -1,0 +1,153 @@
+"""Takes in what providers tell their customers: by mail to an address of ours, on status pages.
+
+A mail is authentic when the provider's own domain signed it, its date and that it is to us, and it
+is new: else who has an account of his own at the provider could pass on the notice that he got
+himself, or one of last year.
+
+Security: reads hostile input: mail of anyone. Of a mail one word is kept. Pages are asked for at
+addresses that an operator named, follow nothing, and are bounded.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from email.errors import MessageError
+from email.utils import getaddresses, parsedate_to_datetime
+
+from sqlalchemy import insert, select
+
+from mailkeep.base import addresses
+from mailkeep.base.clock import HOUR, SECOND, Instant
+from mailkeep.base.errors import TooMany
+from mailkeep.base.keys import digest
+from mailkeep.events.log import record
+from mailkeep.store.database import Database, Tx
+
+from . import dkim, dmarc, notices
+from .events import ProviderNoticed
+from .notices import Notice
+from .received import Received
+from .report_types import ReportSettings
+from .tables import reports
+
+FRESH = 3 * 86_400  #: seconds between the date of a mail and its coming
+SAY_AGAIN = HOUR // 2  #: a status page that goes on to say so is a fact again after so long
+POLL_SECONDS = 300.0
+SIGNED = ("from", "to", "date")
+
+#: Fetches an address; None: there is nothing to be had there.
+Fetch = Callable[[str], Awaitable[bytes | None]]
+_r = reports
+
+
+class Notices:
+    """The door for notices.
+
+    Args:
+        received: who signed a mail, and what was refused.
+        fetch: gets a status page.
+    """
+
+    def __init__(
+        self, database: Database, settings: ReportSettings, received: Received, fetch: Fetch
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._received = received
+        self._fetch = fetch
+        self._said: dict[str, Instant] = {}
+
+    async def sift(self, recipients: list[str], raw: bytes) -> list[str]:
+        """Take in what came to the address of notices; returns the other recipients.
+
+        Raises:
+            Unavailable: it was not stored; whoever brought it tries again.
+        """
+        wanted = self._settings.notices
+        others = [
+            one for one in recipients if not wanted or addresses.key(one) != addresses.key(wanted)
+        ]
+        if len(others) < len(recipients):
+            await self._receive(raw)
+        return others
+
+    async def poll(self) -> None:
+        """Ask every status page once. What cannot be read says nothing."""
+        for provider, where in self._settings.status.items():
+            text = await self._fetch(f"{where.rstrip('/')}/api/v2/status.json")
+            notice = None if text is None else notices.of_page(text)
+            now = self._database.clock.now()
+            if (
+                notice is not Notice.OUTAGE
+                or now < self._said.get(provider, -SAY_AGAIN) + SAY_AGAIN
+            ):
+                continue
+            async with self._database.write() as tx:
+                fact = ProviderNoticed(provider, "status", notice.value, authentic=True)
+                await record(self._database, tx, fact)
+            self._said[provider] = now
+
+    async def _receive(self, raw: bytes) -> None:
+        received = self._received
+        async with received.one:
+            mail = await asyncio.to_thread(dkim.take_apart, raw)
+            provider = self._provider(mail.sender)
+            if provider is None:
+                await received.refused("mail", "no-provider")
+                return
+            signer = await received.signer(mail, SIGNED) if self._to_us(mail.fields) else ""
+            authentic = self._provider(signer) == provider
+            try:
+                await received.room(believed=authentic)
+            except TooMany:
+                await received.refused("mail", "too-many")
+                return
+            notice = await asyncio.to_thread(notices.of_mail, raw)
+            fact = ProviderNoticed(provider, "mail", notice.value, authentic)
+            # By what was signed: a copy that a server on the way wrote something into is the same.
+            same = mail.body if not authentic else b"".join(one.field for one in mail.signatures)
+            name = digest(f"notice\0{authentic}\0{provider}\0".encode() + same)
+            await self._database.retrying(lambda tx: self._keep(tx, name, mail.sender, fact))
+
+    def _provider(self, domain: str) -> str | None:
+        """Whose domain it is."""
+        for provider, domains in self._settings.senders.items():
+            if domain and any(dmarc.below(domain, one.lower()) for one in domains):
+                return provider
+        return None
+
+    def _to_us(self, fields: tuple[tuple[bytes, bytes], ...]) -> bool:
+        """Whether the one To field names our address, and the one Date field is of now."""
+        found: Mapping[bytes, list[bytes]] = {
+            name: [value for field, value in fields if field.strip().lower() == name]
+            for name in (b"to", b"date")
+        }
+        if any(len(values) != 1 for values in found.values()):
+            return False
+        to, date = (found[name][0].decode("ascii", "replace") for name in (b"to", b"date"))
+        try:
+            at = parsedate_to_datetime(date.strip()).timestamp()
+            named = [addresses.key(one) for _, one in getaddresses([to.replace("\r\n", "")])]
+        except (MessageError, ValueError, TypeError, OverflowError, IndexError):
+            return False
+        now = self._database.clock.now() / SECOND
+        return abs(now - at) < FRESH and addresses.key(self._settings.notices) in named
+
+    async def _keep(self, tx: Tx, name: str, sender: str, fact: ProviderNoticed) -> None:
+        if await tx.value(select(_r.c.id).where(_r.c.id == name)) is not None:
+            return
+        now = tx.now // SECOND
+        await tx.run(
+            insert(_r).values(
+                id=name,
+                kind="notice",
+                reporter=sender,
+                believed=fact.authentic,
+                domain=f"{fact.provider}: {fact.notice}",
+                begins=now,
+                ends=now,
+                total=0,
+                failed=0,
+                received_at=tx.now,
+            )
+        )
+        await record(self._database, tx, fact)

@@ -1,0 +1,167 @@
+"""The report, its picture, the regulator's clock, and the bundle that others can check."""
+
+import asyncio
+import hashlib
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from mailkeep.base.clock import HOUR, ManualClock
+from mailkeep.base.errors import BadSettings, NotFound
+from mailkeep.base.keys import KeyRing
+from mailkeep.incidents.types import IncidentSettings
+from mailkeep.response import evidence, queries, report
+from mailkeep.response.types import CaseView
+from mailkeep.watch.types import RESETS
+
+from .conftest import CAMPAIGN, COMPROMISED, SILENT, Stage
+
+
+async def _case(stage: Stage) -> CaseView:
+    incident = await stage.only()
+    async with stage.database.read() as tx:
+        return await queries.case(tx, stage.response.means, incident.id)
+
+
+async def _bundle(stage: Stage, keys: KeyRing, where: Path) -> Path:
+    incident = (await stage.only()).id
+    async with stage.database.write() as tx:
+        files = await evidence.gather(tx, stage.response.means, incident, by="uid:0")
+        files[evidence.MANIFEST] = await evidence.sealed(tx, files, incident, keys, "0")
+    return await asyncio.to_thread(_write, where, files)
+
+
+def _write(where: Path, files: dict[str, bytes]) -> Path:
+    where.mkdir()
+    for name, content in files.items():
+        (where / name).write_bytes(content)
+    return where
+
+
+async def test_a_bundle_is_whole_and_checks_out(
+    stage: Stage, keys: KeyRing, tmp_path: Path
+) -> None:
+    await stage.signal({COMPROMISED: 8.5})
+    where = await _bundle(stage, keys, tmp_path / "b")
+    found = evidence.check(where)
+    assert found.public_key == keys.public_key()
+    facts = [json.loads(line) for line in (where / "facts.jsonl").read_text().splitlines()]
+    case = json.loads((where / "case.json").read_text())
+    named = {
+        e for view in case["incident"]["opinions"] for r in view["reasons"] for e in r["events"]
+    }
+    assert named <= {one["id"] for one in facts}
+    assert "incidents.opened" in {one["kind"] for one in facts}
+    acts = [json.loads(line) for line in (where / "audit.jsonl").read_text().splitlines()]
+    assert acts[-1]["act"] == "export_evidence"
+    assert (acts[-1]["number"], acts[-1]["hash"]) == (found.audit_number, found.audit_hash)
+    previous = "0" * 64
+    for one in acts:  # by hand, as a stranger would
+        fields = [one[n] for n in ("number", "at", "actor", "act", "data")] + [previous]
+        text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
+        assert hashlib.sha256(text.encode()).hexdigest() == one["hash"]
+        previous = one["hash"]
+
+
+@pytest.mark.parametrize("name", ["facts.jsonl", "report.md", "audit.jsonl", "manifest.json"])
+async def test_whatever_is_altered_is_noticed(
+    stage: Stage, keys: KeyRing, tmp_path: Path, name: str
+) -> None:
+    await stage.signal({COMPROMISED: 8.5})
+    where = await _bundle(stage, keys, tmp_path / "b")
+    before = (where / name).read_bytes()
+    (where / name).write_bytes(before.replace(b"1", b"3", 1))
+    with pytest.raises(BadSettings, match=r"altered|cannot be read"):
+        evidence.check(where)
+    (where / name).unlink()
+    with pytest.raises(BadSettings):
+        evidence.check(where)
+
+
+async def test_a_manifest_names_no_file_elsewhere(
+    stage: Stage, keys: KeyRing, tmp_path: Path
+) -> None:
+    await stage.signal({COMPROMISED: 8.5})
+    where = await _bundle(stage, keys, tmp_path / "b")
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"x")
+    async with stage.database.write() as tx:
+        made = await evidence.sealed(tx, {"../outside": b"x"}, "inc_1", keys, "0")
+    (where / evidence.MANIFEST).write_bytes(made)
+    with pytest.raises(BadSettings, match="missing"):
+        evidence.check(where)
+
+
+async def test_what_is_not_there_gives_no_bundle(stage: Stage) -> None:
+    with pytest.raises(NotFound):
+        async with stage.database.write() as tx:
+            await evidence.gather(tx, stage.response.means, "inc_none", by="uid:0")
+    assert ("uid:0", "export_evidence") not in await stage.audited()
+
+
+async def test_the_report_says_what_was_seen_and_no_markup_of_others(
+    stage: Stage, clock: ManualClock
+) -> None:
+    await stage.signal({COMPROMISED: 8.5})
+    incident = await stage.only()
+    clock.advance(90)
+    async with stage.database.write() as tx:
+        await stage.incidents.note(tx, incident.id, "<b>x</b> | [l](http://e)", by="key_ada")
+    written = report.written(await _case(stage), {"key_ada": "Ada's key"}, clock.now())
+    text, page = report.markdown(written), report.html(written)
+    assert "refusal says so" in text
+    assert r"\<b\>x\</b\> \| \[l\](http://e)" in text
+    assert "&lt;b&gt;x&lt;/b&gt;" in page
+    assert "<b>x" not in page
+    assert "Ada&#x27;s key" in page
+    assert "<script" not in page
+    assert "style=" not in page
+
+
+async def test_the_picture_is_svg_and_says_itself(stage: Stage, clock: ManualClock) -> None:
+    await stage.signal({SILENT: 8.5})
+    clock.advance(3600)
+    case = await _case(stage)
+    (line,) = [one for one in report.written(case, {}, clock.now()).sections if one.picture]
+    drawn = ET.fromstring(line.picture)
+    assert drawn.attrib["role"] == "img"
+    assert f"{len(case.timeline)} events" in drawn.attrib["aria-label"]
+    circles = drawn.findall(".//{*}circle")
+    assert len(circles) == len(case.timeline)
+    assert all(90 <= float(one.attrib["cx"]) <= 940 for one in circles)
+
+
+async def test_the_regulators_clock_runs_from_the_opening_and_names_what_is_missing(
+    stage: Stage, clock: ManualClock
+) -> None:
+    await stage.signal({COMPROMISED: 8.5})
+    clock.advance(600)
+    case = await _case(stage)
+    assert case.deadline is not None
+    assert case.deadline.due_at == case.incident.opened_at + 72 * HOUR
+    missing = {one.text for one in case.deadline.items if one.done is False}
+    assert {"Who answers questions", "What was done about it"} <= missing
+    stage.incidents.settings = IncidentSettings(contact="dpo@example.com")
+    again = await _case(stage)
+    assert again.deadline is not None
+    assert "Who answers questions" not in {
+        one.text for one in again.deadline.items if one.done is False
+    }
+
+
+async def test_an_outage_is_no_breach(stage: Stage) -> None:
+    await stage.signal({SILENT: 8.5})
+    assert (await _case(stage)).deadline is None
+
+
+async def test_nor_is_a_campaign_that_took_nothing(stage: Stage) -> None:
+    await stage.signal({CAMPAIGN: 12.0}, RESETS, detector="surge")
+    assert (await _case(stage)).deadline is None
+
+
+async def test_who_wants_no_clock_has_none(stage: Stage) -> None:
+    stage.incidents.settings = IncidentSettings(tell_within=0)
+    await stage.signal({COMPROMISED: 8.5})
+    assert (await _case(stage)).deadline is None

@@ -1,0 +1,226 @@
+"""People are woken, by what the suspect does not carry, until somebody takes the incident."""
+
+import asyncio
+import json
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+from sqlalchemy import select
+
+from mailkeep.base.clock import ManualClock
+from mailkeep.base.errors import BadSettings, Conflict
+from mailkeep.base.keys import KeyRing
+from mailkeep.base.secret import Secret
+from mailkeep.events.tables import events
+from mailkeep.response.paging.bell import AppriseBell
+from mailkeep.response.paging.desk import paged, ring
+from mailkeep.response.paging.types import Pager, PageState, Why
+from mailkeep.store.database import Database
+from mailkeep.watch.types import RESETS
+
+from .conftest import CAMPAIGN, COMPROMISED, SILENT, Stage
+
+
+class Bell:
+    """Takes what it is given, or does not."""
+
+    def __init__(self) -> None:
+        self.well = True
+        self.rung: list[tuple[str, str]] = []
+
+    async def ring(self, title: str, body: str) -> bool:
+        self.rung.append((title, body))
+        return self.well
+
+
+class House:
+    """A stage with three pagers: one at the suspect's house, one elsewhere, one of nobody's."""
+
+    def __init__(self, database: Database, keys: KeyRing, parties: dict[str, str]) -> None:
+        self.bells = {name: Bell() for name in parties}
+        pagers = tuple(Pager(name, party, self.bells[name]) for name, party in parties.items())
+        self.stage = Stage(database, keys, pagers=pagers)
+
+    @property
+    def rung(self) -> dict[str, int]:
+        return {name: len(one.rung) for name, one in self.bells.items()}
+
+    async def step(self) -> None:
+        while await self.stage.response.desk.step():
+            pass
+
+    async def kinds(self) -> list[str]:
+        async with self.stage.database.read() as tx:
+            query = select(events.c.kind).where(events.c.kind.like("response.page%"))
+            return [row["kind"] for row in await tx.all(query.order_by(events.c.id))]
+
+
+@pytest.fixture
+def house(database: Database, keys: KeyRing) -> House:
+    return House(database, keys, {"theirs": "house_a", "apart": "elsewhere", "unknown": ""})
+
+
+async def test_who_hangs_on_the_suspect_is_not_what_wakes_people(house: House) -> None:
+    await house.stage.signal({COMPROMISED: 8.5})
+    await house.step()
+    assert house.rung == {"theirs": 0, "apart": 1, "unknown": 0}
+    title, body = house.bells["apart"].rung[0]
+    incident = await house.stage.only()
+    assert title == "Mailkeep: an incident opened"
+    assert f"https://example.com/console/incidents/{incident.id}" in body
+    assert "may have read this" not in body
+    assert await house.kinds() == ["response.paged"]
+
+
+async def test_where_all_hang_on_the_suspect_all_are_rung_and_it_is_said(
+    database: Database, keys: KeyRing
+) -> None:
+    house = House(database, keys, {"theirs": "house_a", "unknown": ""})
+    await house.stage.signal({COMPROMISED: 8.5})
+    await house.step()
+    assert house.rung == {"theirs": 1, "unknown": 1}
+    assert "they may have read this" in house.bells["theirs"].rung[0][1]
+
+
+async def test_a_campaign_suspects_nobody_so_all_are_rung(house: House) -> None:
+    await house.stage.signal({CAMPAIGN: 12.0}, RESETS, detector="surge")
+    await house.step()
+    assert house.rung == {"theirs": 1, "apart": 1, "unknown": 1}
+
+
+async def test_it_goes_on_until_somebody_takes_it(house: House, clock: ManualClock) -> None:
+    await house.stage.signal({COMPROMISED: 8.5})
+    await house.step()
+    clock.advance(299)
+    await house.step()
+    assert house.rung["apart"] == 1
+    clock.advance(1)
+    await house.step()
+    await house.step()
+    assert [title for title, _ in house.bells["apart"].rung][1:] == [
+        "Mailkeep: nobody took this incident yet (page 2)"
+    ]
+    incident = await house.stage.only()
+    async with house.stage.database.write() as tx:
+        await house.stage.incidents.take(tx, incident.id, by="key_ada")
+        await house.stage.incidents.take(tx, incident.id, by="key_ada")
+    clock.advance(1200)
+    await house.step()
+    assert house.rung["apart"] == 2
+    assert ("key_ada", "take_incident") in await house.stage.audited()
+    assert (await house.stage.only()).taken_by == "key_ada"
+    kinds = [kind for kind, _ in await house.stage.lines(incident.id)]
+    assert kinds.count("taken") == 1
+
+
+async def test_nobody_is_woken_without_end(house: House, clock: ManualClock) -> None:
+    await house.stage.signal({COMPROMISED: 12.0})
+    for _ in range(40):
+        await house.step()
+        clock.advance(300)
+    assert house.rung["apart"] == 12
+
+
+async def test_what_is_graver_wakes_who_took_it_already(house: House) -> None:
+    await house.stage.signal({SILENT: 8.5})
+    await house.step()
+    incident = await house.stage.only()
+    async with house.stage.database.write() as tx:
+        await house.stage.incidents.take(tx, incident.id, by="key_ada")
+    await house.stage.signal({COMPROMISED: 9.5}, detector="stranger")
+    await house.step()
+    await house.stage.signal({COMPROMISED: 9.9}, detector="bait")
+    await house.step()
+    titles = [title for title, _ in house.bells["apart"].rung]
+    assert titles == ["Mailkeep: an incident opened", "Mailkeep: an incident became graver"]
+
+
+async def test_a_pager_that_does_not_take_it_is_tried_again_and_given_up(
+    house: House, clock: ManualClock
+) -> None:
+    house.bells["apart"].well = False
+    await house.stage.signal({COMPROMISED: 8.5})
+    await house.step()
+    await house.step()
+    assert house.rung["apart"] == 1, "not before its time"
+    clock.advance(5)
+    await house.step()
+    assert house.rung["apart"] == 2
+    incident = await house.stage.only()
+    async with house.stage.database.write() as tx:
+        await house.stage.incidents.take(tx, incident.id, by="key_ada")
+    for _ in range(40):
+        clock.advance(60)
+        await house.step()
+    assert await house.kinds() == ["response.page_failed"]
+    tried = house.rung["apart"]
+    clock.advance(3600)
+    await house.step()
+    assert house.rung["apart"] == tried
+    async with house.stage.database.read() as tx:
+        (page,) = await paged(tx, incident.id)
+    assert (page.pager, page.why, page.state) == ("apart", Why.OPENED, PageState.FAILED)
+
+
+async def test_a_kill_between_ring_and_note_wakes_somebody_twice_at_worst(
+    house: House, clock: ManualClock
+) -> None:
+    await house.stage.signal({COMPROMISED: 8.5})
+    desk = house.stage.response.desk
+    async with house.stage.database.write() as tx:
+        assert len(await desk._claim(tx)) == 1
+    await house.step()
+    assert house.rung["apart"] == 0, "whoever claimed it may still be at it"
+    clock.advance(61)
+    await house.step()
+    assert house.rung["apart"] == 1
+    assert await house.kinds() == ["response.paged"]
+
+
+async def test_two_that_hear_at_once_page_once(house: House) -> None:
+    await house.stage.signal({COMPROMISED: 8.5})
+    await asyncio.gather(*(house.stage.response.desk.step() for _ in range(3)))
+    assert house.rung["apart"] == 1
+
+
+async def test_what_is_closed_cannot_be_taken(house: House) -> None:
+    await house.stage.signal({COMPROMISED: 8.5})
+    incident = await house.stage.only()
+    async with house.stage.database.write() as tx:
+        await house.stage.incidents.close(tx, incident.id, "nothing", by="key_ada")
+    with pytest.raises(Conflict):
+        async with house.stage.database.write() as tx:
+            await house.stage.incidents.take(tx, incident.id, by="key_eve")
+
+
+async def test_a_real_service_is_rung_and_its_url_is_never_said() -> None:
+    heard: list[dict[str, object]] = []
+
+    class Service(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"])
+            heard.append(json.loads(self.rfile.read(length)))
+            self.send_response(200 if "good" in self.path else 403)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Service)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    where = f"json://user:hidden@127.0.0.1:{server.server_port}"
+    bells = [AppriseBell(name, Secret(f"{where}/{name}")) for name in ("good", "bad")]
+    told = await ring(
+        [Pager(name, "", bell) for name, bell in zip(("good", "bad"), bells, strict=True)]
+    )
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    assert told == {"good": True, "bad": False}
+    assert heard[0]["title"] == "Mailkeep: a test"
+    with pytest.raises(BadSettings) as error:
+        AppriseBell("on-call", Secret("nonsense://hidden"))
+    assert "on-call" in str(error.value)
+    assert "hidden" not in str(error.value)

@@ -1,0 +1,105 @@
+"""Notices on both engines: authentic only when the provider wrote them to us, now, and once."""
+
+from collections.abc import Mapping
+
+import pytest
+from dkim_signing import record, sign
+from sqlalchemy import select
+
+from mailkeep.base.clock import ManualClock
+from mailkeep.events.tables import events
+from mailkeep.events.types import decode
+from mailkeep.store.database import Database
+from mailkeep.watch.events import ProviderNoticed, ReportRefused
+from mailkeep.watch.noticing import Notices
+from mailkeep.watch.received import Received
+from mailkeep.watch.report_types import ReportSettings
+
+SETTINGS = ReportSettings(
+    notices="ops@in.example",
+    senders={"one": ("them.example",)},
+    status={"one": "https://status.them.example/"},
+    per_day=5,
+)
+MAIL = (
+    b"From: Abuse <abuse@mail.them.example>\r\nTo: ops@in.example\r\n"
+    b"Date: Tue, 14 Nov 2023 22:00:00 +0000\r\n"
+    b"Subject: Your account has been suspended\r\n\r\nx\r\n"
+)
+FIELDS = ("from", "to", "date", "subject")
+SUSPENDED = ProviderNoticed("one", "mail", "suspended", authentic=True)
+CLAIMED = ProviderNoticed("one", "mail", "suspended", authentic=False)
+
+
+class House:
+    def __init__(self, database: Database, clock: ManualClock) -> None:
+        self.database = database
+        self.clock = clock
+        self.page: bytes | None = None
+        self.fetched: list[str] = []
+        self.notices = Notices(database, SETTINGS, Received(database, self.ask, 5), self.fetch)
+
+    async def ask(self, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+        return {one: (record(),) for one in names}
+
+    async def fetch(self, url: str) -> bytes | None:
+        self.fetched.append(url)
+        return self.page
+
+    async def take(self, raw: bytes) -> list[object]:
+        assert await self.notices.sift(["Ops@in.example"], raw) == []
+        return await self.facts()
+
+    async def facts(self) -> list[object]:
+        async with self.database.read() as tx:
+            rows = await tx.all(select(events.c.kind, events.c.data).order_by(events.c.id))
+        return [decode(row["kind"], row["data"]) for row in rows]
+
+
+@pytest.fixture
+def house(database: Database, clock: ManualClock) -> House:
+    return House(database, clock)
+
+
+async def test_a_signed_notice_to_us_is_the_providers_word_once(house: House) -> None:
+    raw = sign(MAIL, "them.example", fields=FIELDS)
+    assert await house.take(raw) == [SUSPENDED]
+    assert await house.take(b"Return-Path: <x@y.example>\r\n" + raw) == [SUSPENDED]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        MAIL,
+        sign(MAIL, "them.example", fields=("from", "subject")),  # whoever it was written to
+        sign(MAIL.replace(b"ops@in", b"eve@in"), "them.example", fields=FIELDS),  # to another
+        sign(MAIL.replace(b"2023", b"2022"), "them.example", fields=FIELDS),  # of last year
+        sign(MAIL, "evil.example", fields=FIELDS),
+        sign(MAIL, "them.example", fields=FIELDS).replace(b"suspended", b"suspended "[:-1] + b"!"),
+        b"To: ops@in.example\r\n" + sign(MAIL, "them.example", fields=FIELDS),
+    ],
+)
+async def test_anything_else_in_its_name_is_anyones_word(house: House, raw: bytes) -> None:
+    assert await house.take(raw) == [CLAIMED]
+
+
+async def test_a_stranger_is_refused_and_a_flood_keeps_no_notice_out(house: House) -> None:
+    (fact,) = await house.take(MAIL.replace(b"them.example", b"evil.example"))
+    assert fact == ReportRefused("mail", "no-provider", 1)
+    for number in range(9):
+        await house.take(MAIL + str(number).encode())
+    assert (await house.facts()).count(CLAIMED) == 4
+    assert SUSPENDED in await house.take(sign(MAIL, "them.example", fields=FIELDS))
+
+
+async def test_a_status_page_is_said_now_and_then(house: House) -> None:
+    await house.notices.poll()
+    house.page = b'{"status":{"indicator":"none"}}'
+    await house.notices.poll()
+    assert house.fetched == ["https://status.them.example/api/v2/status.json"] * 2
+    assert await house.facts() == []
+    house.page = b'{"status":{"indicator":"critical"}}'
+    for _ in range(7):
+        await house.notices.poll()
+        house.clock.advance(300)
+    assert await house.facts() == [ProviderNoticed("one", "status", "outage", authentic=True)] * 2

@@ -1,0 +1,98 @@
+"""What providers tell their customers: one word of a mail or a page, and what it weighs."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from watch_logs import attempt, log, run
+
+from mailkeep.watch import notices
+from mailkeep.watch.correlation import Beliefs, hear, weigh
+from mailkeep.watch.detectors import provider_notice
+from mailkeep.watch.events import ProviderNoticed
+from mailkeep.watch.notices import Notice
+from mailkeep.watch.types import CorrelationSettings, Forger, Hypothesis
+
+
+def _mail(subject: str, text: str = "Hello,\r\nthe team\r\n") -> bytes:
+    return f"From: a@p.example\r\nSubject: {subject}\r\n\r\n{text}".encode()
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "notice"),
+    [
+        ("Security incident affecting some customers", "", Notice.SECURITY),
+        ("Important", "An unauthorized\r\nparty had access to our tools.", Notice.SECURITY),
+        ("Suspicious login to your account", "", Notice.SECURITY),
+        ("=?utf-8?q?Your_account_has_been_suspended?=", "", Notice.SUSPENDED),
+        ("Sending paused", "We have paused your sending.", Notice.SUSPENDED),
+        ("Your account has been reinstated", "It was suspended.", Notice.OTHER),
+        ("Your account", "Its email address has been changed.", Notice.CHANGE),
+        ("New API key", "A new API key was created.", Notice.CHANGE),
+        ("Major outage", "We look into it.", Notice.OUTAGE),
+        ("Outage resolved", "The outage is over.", Notice.OTHER),
+        ("Ten tips for your newsletter", "Read on.", Notice.OTHER),
+        ("", "", Notice.OTHER),
+    ],
+)
+def test_a_mail_is_about_one_thing(subject: str, text: str, notice: Notice) -> None:
+    assert notices.of_mail(_mail(subject, text)) is notice
+
+
+@given(st.binary(max_size=400))
+def test_whatever_comes_is_about_something(raw: bytes) -> None:
+    assert notices.of_mail(b"Subject: account " + raw) in Notice
+    assert notices.of_page(raw) is None or raw
+
+
+def test_a_long_text_is_quick() -> None:
+    for piece in ("account ", "account suspende ", "password " * 3, "two-factor a "):
+        assert notices.of_mail(_mail("x", piece * 20_000)) in Notice
+
+
+@pytest.mark.parametrize(
+    ("page", "notice"),
+    [
+        ({"page": {"id": "x"}, "status": {"indicator": "none"}}, Notice.OTHER),
+        ({"status": {"indicator": "minor"}}, Notice.OTHER),
+        ({"status": {"indicator": "major", "description": "x"}}, Notice.OUTAGE),
+        ({"status": {"indicator": "critical"}}, Notice.OUTAGE),
+        ({"status": {"indicator": "purple"}}, None),
+        ({"status": "critical"}, None),
+        ([], None),
+    ],
+)
+def test_a_status_page_says_one_thing(page: object, notice: Notice | None) -> None:
+    assert notices.of_page(json.dumps(page).encode()) is notice
+
+
+def test_a_page_is_bounded() -> None:
+    assert notices.of_page(b'{"status":{"indicator":"major"},"x":"' + b"a" * 70_000 + b'"}') is None
+
+
+def _open(*facts: ProviderNoticed) -> set[Hypothesis]:
+    beliefs = Beliefs()
+    signals = run(
+        provider_notice.DETECTOR, log(*((n * 4000.0, one) for n, one in enumerate(facts)))
+    )
+    for one in signals:
+        beliefs = hear(beliefs, one)
+    found = weigh(beliefs, signals[-1].at, CorrelationSettings())[1]
+    return {one.hypothesis for one in found if one.open}
+
+
+@pytest.mark.parametrize("notice", [one for one in Notice if one is not Notice.OTHER])
+@pytest.mark.parametrize("authentic", [True, False])
+def test_a_notice_is_a_sign_and_opens_nothing_alone(notice: Notice, authentic: bool) -> None:
+    fact = ProviderNoticed("a", "mail", notice.value, authentic)
+    (one,) = run(provider_notice.DETECTOR, log((1, attempt()), (2, fact), (3, fact)))
+    assert one.subject.id == "a"
+    assert one.forger is (Forger.NOBODY if authentic else Forger.ANYONE)
+    assert not one.own_observation
+    assert _open(*[fact] * 9) == set()
+
+
+def test_what_is_not_understood_is_quiet() -> None:
+    facts = [ProviderNoticed("a", "mail", one, True) for one in ("other", "later-word")]
+    assert run(provider_notice.DETECTOR, log(*((n, one) for n, one in enumerate(facts)))) == []
