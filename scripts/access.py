@@ -12,7 +12,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "security" / "access.md"
 
-SCOPES = ("send", "read", "recover", "operate")
+SCOPES = ("send", "read", "recover", "report", "operate")
 
 
 class Door(NamedTuple):
@@ -34,6 +34,7 @@ _LOOKING = Door("read", "ours", "mail of the streams that it is bound to")
 _SIGNS = Door("read", "ours", "every incident")
 _ACTING = Door("operate", "ours", "every incident")
 _ACCOUNTS = Door("operate", "ours", "accounts of ours; nothing personal")
+_PROVIDERS = Door("operate", "ours", "our accounts at providers")
 _USERS = Door("recover", "an application's", "users of its application")
 
 DOORS: Mapping[str, Door] = {
@@ -47,6 +48,10 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/incidents/{incident}/actions/{name}": _ACTING,
     "POST /v1/incidents/{incident}/notes": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,
+    "GET /v1/providers/{name}/posture": Door("read", "ours", "what was seen of our account there"),
+    "POST /v1/providers/{name}/posture/expected": _PROVIDERS,
+    "POST /v1/providers/{name}/posture/accepted": _PROVIDERS,
+    "POST /v1/reports": Door("report", "ours", "hands in what others told; reads nothing"),
     "GET /v1/accounts/factors": _ACCOUNTS,
     "POST /v1/accounts/search": _ACCOUNTS,
     "GET /v1/accounts/{account}": _ACCOUNTS,

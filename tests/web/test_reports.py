@@ -70,3 +70,19 @@ async def test_other_keys_bring_no_report_in_and_this_one_does_nothing_else(up: 
     up.key, own = box, up.key
     assert (await up.send())["http"] == 403
     up.key = own
+
+
+async def test_a_claim_tells_the_desk_nothing(up: Up) -> None:
+    _, key = await _mailkeep(up, "keys", "create", "desk", "--scope", "report")
+    headers = {"Authorization": f"Bearer {key}"}
+    said = []
+    for address in ("nobody@example.net", "ada@example.net"):
+        body = {"address": address, "what": "reset"}
+        async with up.session.post(f"{up.url}/v1/claims", json=body, headers=headers) as reply:
+            said.append((reply.status, await reply.read()))
+    assert said[0] == said[1] == (202, b"")
+    body = {"address": "ada@example.net", "what": "weather"}
+    async with up.session.post(f"{up.url}/v1/claims", json=body, headers=headers) as reply:
+        assert (reply.status, (await reply.json(content_type=None))["field"]) == (422, "what")
+    code, text = await _mailkeep(up, "watch", "claim", "ada@example.net", "--what", "sign_in")
+    assert (code, text) == (0, "It is on record, if an account has that address.")

@@ -1,7 +1,8 @@
 """What operators do to accounts: look, give a class, end sessions. Each act is in the audit chain.
 
 They start things; they never learn or choose a customer's secret. A key that leaked must not be a
-way to weaken those who run the house: who is an operator is decided at the command line only.
+way to weaken those who run the house: who is an operator is decided at the command line only. What
+a key lowers for anybody else holds on for as long as it made things wait, and its owner is told.
 """
 
 import msgspec
@@ -14,7 +15,7 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import queries, tables
-from .classes import OPERATOR, Classes
+from .classes import OPERATOR, Classes, longest_hold, stricter
 from .events import ClassChanged
 from .sessions import Sessions
 from .types import AccountView
@@ -87,7 +88,8 @@ class Administration:
         self, tx: Tx, account: str, name: str, *, by: str, at_house: bool = False
     ) -> bool:
         """Give an account another class; False when it has it already. Its sessions end: they were
-        made under what held before.
+        made under what held before. Where a key makes it a less strict one, the holds of before
+        stand for as long as the longest of them.
 
         Args:
             by: the operator, as the audit chain names them.
@@ -106,13 +108,24 @@ class Administration:
             raise NotAllowed("operators are made and unmade with `mailkeep operators` only")
         if name == before:
             return False
+        names, until = ((), 0) if at_house else self._held_to(tx, view, name)
         values = {"class": name, "class_since": tx.now}
+        values |= {"held_to": " ".join(names) or None, "held_to_until": until or None}
         await tx.run(update(_a).where(_a.c.id == account).values(values))
         data = {"account": account, "before": before, "class": name}
         await audit.write(tx, by, "account.class", data)
-        await record(self._database, tx, ClassChanged(account, before, name))
+        await record(self._database, tx, ClassChanged(account, before, name, until))
         await self._sessions.end_all(tx, account, "class")
         return True
+
+    def _held_to(self, tx: Tx, view: AccountView, name: str) -> tuple[tuple[str, ...], Instant]:
+        """The classes whose holds stand when an account leaves its own for another one, and until
+        when; those that stand already go on, so that no detour ends them."""
+        names = tuple(dict.fromkeys((*view.held_to, view.account_class)))
+        before, after = self._classes.holding(view), self._classes.of(name)
+        if stricter(after, [before]) == after:
+            return (), 0
+        return names, tx.now + longest_hold(before)
 
     async def end_sessions(
         self, tx: Tx, account: str, session: str | None = None, *, by: str

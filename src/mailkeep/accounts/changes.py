@@ -101,7 +101,7 @@ class Changes:
             length: for how long, where it is not ``change_hold``.
         """
         if length is None:
-            length = self._classes.of(account.account_class).change_hold
+            length = self._classes.holding(account).change_hold
         until = tx.now + length
         if waiting is None:
             change = await self._write(tx, account.id, what, ChangeState.HELD, until, factor)
@@ -258,7 +258,7 @@ class Changes:
         )
         if not acted:
             return
-        policy = self._classes.of(view.account_class)
+        policy = self._classes.holding(view)
         # As far back as the session that made the first of them can reach.
         since = min(change.at for change in there) - policy.session_life
         made = max(change.at for change in there)

@@ -12,7 +12,8 @@ operators never recover by mail.
 import datetime
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 import msgspec
 
@@ -26,6 +27,7 @@ HIGH_VALUE = "high-value"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _DAY = 86_400.0
 _LONGEST = 90 * _DAY
+_HOLDS = ("recovery_hold", "change_hold", "factor_hold", "bind_hold", "bind_hold_known")
 
 
 class FactorPolicy(enum.StrEnum):
@@ -170,6 +172,16 @@ BUILT_IN: Mapping[str, ClassPolicy] = {
 }
 
 
+class Classed(Protocol):
+    """An account, as far as its class goes; see ``types.AccountView``."""
+
+    @property
+    def account_class(self) -> str: ...
+
+    @property
+    def held_to(self) -> tuple[str, ...]: ...
+
+
 class Classes:
     """The classes of a house.
 
@@ -190,6 +202,11 @@ class Classes:
         accounts as they come with Mailkeep."""
         return self._classes.get(name) or msgspec.structs.replace(BUILT_IN[HIGH_VALUE], name=name)
 
+    def holding(self, account: Classed) -> ClassPolicy:
+        """What holds for an account: what its class says, and of the classes that a key has taken
+        it out of a short while ago whatever is stricter about waiting and recovering."""
+        return stricter(self.of(account.account_class), map(self.of, account.held_to))
+
     def __contains__(self, name: object) -> bool:
         return name in self._classes
 
@@ -202,6 +219,21 @@ class Classes:
     def longest_session(self) -> Instant:
         """The longest life of a session in any class."""
         return max(one.session_life for one in self._classes.values())
+
+
+def stricter(policy: ClassPolicy, others: Iterable[ClassPolicy]) -> ClassPolicy:
+    """A policy with the longest of all holds, and a mailed recovery where all have one (pure)."""
+    for one in others:
+        longest = {name: max(getattr(policy, name), getattr(one, name)) for name in _HOLDS}
+        recovers = policy.recovers_by_mail and one.recovers_by_mail
+        policy = msgspec.structs.replace(policy, **longest, recovers_by_mail=recovers)
+    return policy
+
+
+def longest_hold(policy: ClassPolicy) -> Instant:
+    """For how long what a class asks for still holds after a key took an account out of it."""
+    holds: list[Instant] = [getattr(policy, name) for name in _HOLDS]
+    return max(round(_DAY * SECOND), *holds)
 
 
 def midnight(day: str) -> Instant:

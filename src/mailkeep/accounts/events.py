@@ -281,11 +281,13 @@ class ChangeDenied(Fact, frozen=True):
 
 @fact("accounts.class_changed")
 class ClassChanged(Fact, frozen=True):
-    """An operator gave an account another class; the audit chain says who."""
+    """An operator gave an account another class; the audit chain says who. Every contact point is
+    to be told. ``held_until``: until then the holds of before stand; 0: nothing was lowered."""
 
     account: str
     before: str
     after: str
+    held_until: int = 0
 
 
 @fact("accounts.imported")

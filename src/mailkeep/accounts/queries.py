@@ -38,6 +38,9 @@ async def account(tx: Tx, account_id: str, *, lock: bool = False) -> AccountView
         row["application"],
         frozen_why=row["frozen_why"],
         class_since=row["class_since"] or row["created_at"],
+        held_to=tuple(row["held_to"].split())
+        if row["held_to"] and row["held_to_until"] > tx.now
+        else (),
     )
 
 
@@ -164,6 +167,12 @@ async def sign_ins(tx: Tx, account_id: str, since: Instant) -> list[SignIn]:
         SignIn(row["created_at"], row["browser"], row["network"], row["agent"], row["place"])
         for row in rows
     ]
+
+
+async def signed_in_before(tx: Tx, account_id: str, session: str) -> bool:
+    """Whether there was a full sign-in before a session."""
+    earlier = (_s.c.account_id == account_id, _s.c.stage == Stage.FULL.value, _s.c.id < session)
+    return await tx.value(select(_s.c.id).where(*earlier).limit(1)) is not None
 
 
 def session_view(row: RowMapping | dict[str, Any]) -> SessionView:

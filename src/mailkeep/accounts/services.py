@@ -30,6 +30,7 @@ from .factors.passkeys import Site
 from .factors.services import Factors
 from .hashing import SlowHash
 from .passwords import Passwords
+from .second_step import SecondStep
 from .sessions import Sessions
 from .types import AccountSettings, ChangeKind, Origin, SignedIn, SignUp, Stage
 
@@ -84,6 +85,7 @@ class Accounts:
             self.settings,
         )
         self.administration = Administration(database, self.sessions, self.classes)
+        self.second_step = SecondStep(database, keys, self.factors)
         self.confirming = Confirming(database, keys, slow, self.settings)
         self.contacts = Contacts(
             database, self.confirming, self.changes, self.settings, self.address_key

@@ -41,6 +41,9 @@ accounts = Table(
     Column("id", String(40), primary_key=True),
     Column("class", String(32), nullable=False),
     Column("class_since", Micros),  # NULL: since it was created
+    # Classes that a key has taken it out of, and until when what they ask for still holds.
+    Column("held_to", Text),
+    Column("held_to_until", Micros),
     Column("created_at", Micros, nullable=False),
     Column("frozen_until", Micros),
     Column("frozen_why", String(12)),

@@ -138,6 +138,7 @@ class AccountView(msgspec.Struct, frozen=True):
     application: str = ""  # whose user it is; "": an account of ours
     frozen_why: str | None = None
     class_since: Instant = 0
+    held_to: tuple[str, ...] = ()  # classes from before, whose holds still stand
 
     def frozen(self, now: Instant) -> bool:
         return self.frozen_until is not None and now < self.frozen_until

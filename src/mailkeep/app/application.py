@@ -29,6 +29,7 @@ from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.returns import Returns
+from mailkeep.mail.splitting import Splitting
 from mailkeep.mail.taking import Taking
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
@@ -117,6 +118,7 @@ class Application:
             self.shared,
             self.providers,
             [name for name, one in self.streams.items() if one.keeps],
+            Splitting(self.database, self.keys, self.intake, self.streams),
         )
         self.returns = Returns(self.database, self.keys, self.claims, self.providers)
         self.dispatcher = Dispatcher(

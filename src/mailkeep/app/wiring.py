@@ -6,7 +6,9 @@ Each subscriber reads the log at its own pace, under a name that is never reused
 from mailkeep.accounts.events import (
     ChangeHeld,
     ChangesStopped,
+    ClassChanged,
     FactorReminderDue,
+    SignedInFact,
     SubjectChangeHeld,
 )
 from mailkeep.events.subscribe import Handler, Subscriber
@@ -85,6 +87,8 @@ def subscribers(
             SubjectChangeHeld: [recovery.notices.on_change_held],
             **{key: [recovery.notices.on_credential] for key in factor_words.FACTS},
             FactorReminderDue: [recovery.notices.on_reminder],
+            ClassChanged: [recovery.notices.on_class],
+            SignedInFact: [recovery.sign_in_notices.on_signed_in],
             ChangeHeld: [recovery.change_notices.on_held],
             ChangesStopped: [recovery.change_notices.on_stopped],
         }

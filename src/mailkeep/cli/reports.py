@@ -1,4 +1,4 @@
-"""``mailkeep watch report``, ``reports``, ``lookalikes``: what others told us."""
+"""``mailkeep watch report``, ``reports``, ``lookalikes``, ``claim``: what others told us."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -9,14 +9,16 @@ import typer
 
 from mailkeep.base.clock import SystemClock, iso
 from mailkeep.base.errors import BadSettings
-from mailkeep.store.database import Database
+from mailkeep.base.keys import KeyRing
+from mailkeep.store.database import Database, Tx
 from mailkeep.store.migrate import upgrade
-from mailkeep.watch import packed, queries
+from mailkeep.watch import claiming, packed, queries
+from mailkeep.watch.claiming import What
 from mailkeep.watch.lookalikes import progress
 from mailkeep.watch.reports import Taken
 
 from . import documents
-from .house import DEFAULT_HOME, Home, read, settings
+from .house import DEFAULT_HOME, Home, operator, read, settings, write
 from .output import Json, result, table
 
 
@@ -84,6 +86,25 @@ def lookalikes(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     if known.lookalikes is None:
         text += " Nothing is looked up now: there is no [lookalikes] in the settings."
     result(documents.lookalikes(found), text, as_json=as_json)
+
+
+def claim(
+    address: Annotated[str, typer.Argument(help="Of the customer, as they have confirmed it.")],
+    what: Annotated[
+        What, typer.Option(help="What was not them: reset, sign_in, change or mail.")
+    ] = What.RESET,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Put on record that a customer says: that was not me. It is heard, and moves nothing."""
+    keys = KeyRing(home)
+
+    async def work(database: Database, tx: Tx) -> None:
+        await claiming.claim(database, tx, keys, address, what, by=operator())
+
+    write(home, work)
+    text = "It is on record, if an account has that address."
+    result({"what": what.value}, text, as_json=as_json)
 
 
 def _row(one: Taken) -> tuple[str, ...]:

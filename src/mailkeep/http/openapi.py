@@ -15,6 +15,7 @@ from mailkeep.mail import told
 
 from .api import (
     accounts,
+    claims,
     factors,
     incidents,
     messages,
@@ -114,6 +115,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("/v1/incidents/{incident}/close", "post"): Operation(
         {200: (incidents.IncidentOut,)}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)
+    ),
+    ("/v1/claims", "post"): Operation(
+        {202: ()}, body=(claims.ClaimIn,), problems=(429, *WITH_BODY)
     ),
     ("/v1/reports", "post"): Operation(
         {200: (reports.ReportsOut,)}, octets=True, problems=(429, *WITH_BODY)

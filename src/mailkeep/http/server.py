@@ -19,6 +19,7 @@ from mailkeep.base.errors import MailkeepError
 from . import policy, problems, rewritten, ssf
 from .api import messages
 from .api.accounts import AccountsApi
+from .api.claims import ClaimsApi
 from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
 from .api.posture import PostureApi
@@ -75,7 +76,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
 
     handlers: list[ControllerRouterHandler] = [
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
-        *(SubjectsApi, VerdictsApi),
+        *(ClaimsApi, SubjectsApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]

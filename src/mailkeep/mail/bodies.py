@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.ids import earliest
 from mailkeep.store.database import Tx
+from mailkeep.store.repeated import Repeated
 
 from . import tables
 from .types import Keeping, Status
@@ -87,7 +88,10 @@ def in_doubt() -> ColumnElement[bool]:
 
 async def doubted(tx: Tx) -> frozenset[str]:
     """Providers that are under suspicion, rest, or are cut off."""
-    return frozenset(row[0] for row in await tx.tuples(select(_s.c.provider).where(in_doubt())))
+    return frozenset(row[0] for row in await tx.fetch(_DOUBTED))
+
+
+_DOUBTED = Repeated(lambda _insert: select(_s.c.provider).where(in_doubt()))
 
 
 async def sweep(tx: Tx, keep: Keeping, limit: int) -> int:

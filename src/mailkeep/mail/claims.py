@@ -6,37 +6,27 @@ one, it can neither end the way nor destroy our copy.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
 
 import structlog
-from sqlalchemy import func, or_, select, update
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.events.log import record
 from mailkeep.providers import registry
 from mailkeep.providers.errors import ForgedWebhook, MalformedWebhook
-from mailkeep.providers.types import Claim, ClaimKind, OutcomeKind, ProviderConfig, WebhookRequest
+from mailkeep.providers.types import Claim, ClaimKind, ProviderConfig, WebhookRequest
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
-from . import bodies, lateness, recipients, tables
+from . import lateness, moving, recipients
 from .events import ClaimRefused, DeliveryReported
-from .outbox import shred_bodies
-from .types import Status
+from .splitting import Left, Splitting
 
 log = structlog.get_logger(__name__)
 
-_STATUS = {ClaimKind.DELIVERED: Status.DELIVERED, ClaimKind.BOUNCED: Status.BOUNCED}
-
-#: From where a claim may take a message. Delivered is final: a late bounce of another copy, or a
-#: forged one, must not turn a mail that arrived into one that did not.
-_FROM = {
-    Status.DELIVERED: (Status.QUEUED, Status.SENDING, Status.ACCEPTED, Status.BOUNCED),
-    Status.BOUNCED: (Status.ACCEPTED,),
-}
-
+#: Words by which a provider says that it did not send a mail, and nothing of the address.
+_NOT_SENT = frozenset({ClaimKind.REJECTED, ClaimKind.SUPPRESSED})
 
 CHUNK = 50  #: claims in one piece of work
 LANE = 90  #: behind every stream
@@ -49,6 +39,7 @@ class Claims:
         database, shared: where claims go.
         providers: by name.
         keeping: streams in which no provider's word destroys a body.
+        splitting: takes copies on that a provider says later it did not send; without it they stay.
     """
 
     def __init__(
@@ -57,11 +48,13 @@ class Claims:
         shared: SharedCommit,
         providers: dict[str, ProviderConfig],
         keeping: Collection[str] = (),
+        splitting: Splitting | None = None,
     ) -> None:
         self._database = database
         self._shared = shared
         self._providers = providers
         self._keeping = frozenset(keeping)
+        self._splitting = splitting
         self._usual: dict[str, float] = {}  # seconds from event to webhook, by provider
         self._refused_at: dict[str, int] = {}
         #: Since the start, by provider: claims made before, and refusals by reason, each of them.
@@ -100,10 +93,11 @@ class Claims:
     async def _take(self, tx: Tx, parts: Sequence[Sequence[Claim]]) -> list[int]:
         """Believe what is new of many webhooks, a few statements for all; how many of each."""
         given = {(one.provider, one.claim_id): one for part in parts for one in part}
-        about = await _ours(tx, given.values())
+        about = await moving.ours(tx, given.values())
         weights = {key: self._weigh(claim, tx.now) for key, claim in given.items()}
-        new = await _new(tx, given, about, weights)
-        facts, moved = [], _Moved(self._keeping)
+        new = await moving.remember(tx, given, about, weights)
+        facts, moved = [], moving.Moved(self._keeping)
+        left: list[Left] = []
         for key, claim in given.items():
             if key not in new:
                 continue
@@ -125,7 +119,11 @@ class Claims:
             )
             if known is not None and known.holds and own:
                 moved.add(claim, known)
+            elif known is not None and known.holds and whom and claim.kind in _NOT_SENT:
+                left.append(Left(known.message, claim.provider, whom))
         await record(self._database, tx, *facts)
+        if left and self._splitting is not None:
+            await self._splitting.later(tx, left)  # before a body goes
         await moved.write(tx)
         counted: set[tuple[str, str]] = set()
         out = []
@@ -151,129 +149,3 @@ class Claims:
         self._refused_at[provider] = now
         async with self._database.write() as tx:
             await record(self._database, tx, ClaimRefused(provider, why))
-
-
-class _Ours(NamedTuple):
-    """A message that a provider had from us.
-
-    ``people``: the pseudonyms of all in it, its recipient's first, with the address of each where
-    there are several to tell apart. ``holds``: the provider's word may move it.
-    """
-
-    message: str
-    stream: str
-    people: Mapping[str, str]
-    holds: bool
-
-
-class _Moved:
-    """Messages that claims move, by where to."""
-
-    def __init__(self, keeping: Collection[str]) -> None:
-        self._keeping = keeping
-        self._to: dict[Status, set[str]] = {}
-        self._by: dict[str, str] = {}  # who says so, of those whose body may go
-
-    def add(self, claim: Claim, known: _Ours) -> None:
-        status = _STATUS.get(claim.kind)
-        if status is not None:
-            self._to.setdefault(status, set()).add(known.message)
-            if known.stream not in self._keeping:
-                self._by[known.message] = claim.provider
-
-    async def write(self, tx: Tx) -> None:
-        m = tables.messages
-        moved: list[str] = []
-        # Delivered comes last: it stands whatever else the same webhook says.
-        for status in (Status.BOUNCED, Status.DELIVERED):
-            wanted = sorted(self._to.get(status, ()))
-            if not wanted:
-                continue
-            movable = (m.c.id.in_(wanted), m.c.status.in_([one.value for one in _FROM[status]]))
-            # One whose answer we never had was taken by now.
-            taken = func.coalesce(m.c.accepted_at, tx.now)
-            rows = await tx.tuples(
-                update(m)
-                .where(*movable)
-                .values(status=status.value, accepted_at=taken)
-                .returning(m.c.id)
-            )
-            moved += [row[0] for row in rows]
-        believed = [one for one in moved if one in self._by]
-        if believed:
-            doubted = await bodies.doubted(tx)
-            shred_bodies(tx, [one for one in believed if self._by[one] not in doubted])
-
-
-async def _ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None], _Ours]:
-    """What is known of the messages that these claims name, by provider and message, where that
-    provider did have that message from us.
-
-    A provider's word about a message that it was never given is no word about that message.
-    """
-    named = sorted({one.message_id for one in claims if one.message_id is not None})
-    if not named:
-        return {}
-    m, a = tables.messages.c, tables.attempts.c
-    query = (
-        select(m.id, m.stream, m.address_id, m.copies, m.status, m.provider, a.provider, a.outcome)
-        .join(tables.attempts, a.message_id == m.id)
-        .where(m.id.in_(named), or_(a.outcome.is_(None), a.outcome != "withheld"))  # never left
-        .order_by(m.id, a.id)
-        .with_for_update(of=tables.messages)  # what is decided by their state stays so
-    )
-    out: dict[tuple[str, str | None], _Ours] = {}
-    found = await tx.tuples(query)
-    known = await _addresses(tx, {one for row in found if row[3] for one in _names(row[2], row[3])})
-    for message, stream, address, copies, status, newest, provider, outcome in found:
-        # The provider of the newest attempt; the last row of a pair is its newest attempt.
-        holds = provider == newest
-        if status == Status.QUEUED.value:
-            # It refused the mail, or may have had it: only then is there anything to tell of.
-            holds = holds and outcome in (None, OutcomeKind.AMBIGUOUS.value)
-        people = {one: known.get(one, "") for one in _names(address, copies)}
-        out[provider, message] = _Ours(message, stream, people, holds)
-    return out
-
-
-def _names(address: str, copies: str) -> list[str]:
-    return recipients.exposed(address, copies)
-
-
-async def _addresses(tx: Tx, names: Collection[str]) -> dict[str, str]:
-    """The addresses behind pseudonyms."""
-    if not names:
-        return {}
-    c = tables.addresses.c
-    rows = await tx.tuples(select(c.id, c.address).where(c.id.in_(sorted(names))))
-    return {row[0]: row[1] for row in rows}
-
-
-async def _new(
-    tx: Tx,
-    given: Mapping[tuple[str, str], Claim],
-    about: Mapping[tuple[str, str | None], _Ours],
-    weights: Mapping[tuple[str, str], float],
-) -> set[tuple[str, str]]:
-    """Remember these claims; which of them were never made before."""
-    rows = []
-    for provider, name in sorted(given):  # in one order for everybody
-        claim = given[provider, name]
-        known = about.get((provider, claim.message_id))
-        rows.append(
-            {
-                "provider": provider,
-                "claim_id": name,
-                "received_at": tx.now,
-                "message_id": None if known is None else known.message,
-                "event": claim.kind.value,
-                "at_provider": claim.at,
-                "address_id": recipients.told_of(claim.recipient, known and known.people)[1],
-                "weight": weights[provider, name],
-            }
-        )
-    if not rows:
-        return set()
-    c = tables.claims
-    first = tx.upsert(c).on_conflict_do_nothing().returning(c.c.provider, c.c.claim_id)
-    return {(provider, name) for provider, name in await tx.tuples(first, rows)}

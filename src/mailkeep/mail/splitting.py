@@ -20,7 +20,7 @@ from sqlalchemy.engine import RowMapping
 from mailkeep.base import addresses
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import record
-from mailkeep.providers.types import Outcome, OutcomeKind
+from mailkeep.providers.types import ClaimKind, Outcome, OutcomeKind
 from mailkeep.store.database import Database, Tx
 
 from . import outbox, recipients, tables
@@ -33,6 +33,15 @@ _m, _b = tables.messages, tables.message_bodies
 
 #: Refusals that pass: a relay defers whom it has no place for in this transaction (452).
 _FOR_NOW = frozenset({OutcomeKind.DEFERRED, OutcomeKind.THROTTLED, OutcomeKind.UNAVAILABLE})
+
+#: Words that a mail reached somebody, or that they want no more: who has it needs no other.
+_REACHED = tuple(
+    one.value
+    for one in (
+        *(ClaimKind.DELIVERED, ClaimKind.BOUNCED, ClaimKind.COMPLAINED),
+        *(ClaimKind.OPENED, ClaimKind.CLICKED, ClaimKind.UNSUBSCRIBED),
+    )
+)
 
 _draw = secrets.SystemRandom().random
 
@@ -63,6 +72,14 @@ def parted(job: Job, outcome: Outcome | None) -> Parted | None:
         one.email for one in outcome.copies if not over and one.kind is OutcomeKind.ACCEPTED
     )
     return Parted(job, elsewhere, served) if elsewhere or served else None
+
+
+class Left(NamedTuple):
+    """A copy that a provider says, later, it did not send. ``whom``: the pseudonym."""
+
+    message: str
+    provider: str
+    whom: str
 
 
 class Splitting:
@@ -104,19 +121,64 @@ class Splitting:
             content = msgspec.json.decode(body, type=Content)
             gone = list(one.served)
             for email, because in one.elsewhere:
-                if await self._split(tx, row, content, email, because):
+                if await self._split(tx, row, content, email, because, left=row["provider"]):
                     gone.append(email)
             if gone:
                 rest = msgspec.json.encode(recipients.without(content, gone))
                 this = update(_b).where(_b.c.message_id == one.job.message)
                 await tx.run(this.values(data=rest))
 
+    async def later(self, tx: Tx, copies: Sequence[Left]) -> None:
+        """The same for copies whose provider had taken the mail and says afterwards that it did
+        not send it to them. To be called while their messages are locked, before a body goes.
+
+        A word that the mail did reach them, or that they want no more of it, stands against that:
+        nobody who complained is sent the mail again. Each copy goes on once, and while there is a
+        body: the word of a provider in an attacker's hands moves no more than that.
+        """
+        wanted = sorted({one.message for one in copies})
+        rows = {row["id"]: row for row in await tx.all(select(_m).where(_m.c.id.in_(wanted)))}
+        c = tables.claims.c
+        told = select(c.message_id, c.address_id)
+        told = told.where(c.message_id.in_(wanted), c.event.in_(_REACHED))
+        reached = {tuple(row) for row in await tx.tuples(told)}
+        for one in copies:
+            row = rows.get(one.message)
+            if row is None or row["status"] == Status.GIVEN_UP.value or row["secret"]:
+                continue
+            body = await outbox.body(tx, one.message)
+            if body is None or (one.message, one.whom) in reached:
+                continue
+            content = msgspec.json.decode(body, type=Content)
+            email = self._copy_of(content, one.whom)
+            because = OutcomeKind.SUPPRESSED_THERE
+            if email is not None and await self._split(
+                tx, row, content, email, because, left=one.provider
+            ):
+                rest = msgspec.json.encode(recipients.without(content, [email]))
+                this = update(_b).where(_b.c.message_id == one.message)
+                await tx.run(this.values(data=rest))
+
+    def _copy_of(self, content: Content, whom: str) -> str | None:
+        """The address of a copy; None: nobody who is still to get one."""
+        for person in (*content.more_to, *content.cc, *content.bcc):
+            if self._keys.pseudonym("address", addresses.key(person.email)) == whom:
+                return person.email
+        return None
+
     async def _split(
-        self, tx: Tx, row: RowMapping, content: Content, email: str, because: OutcomeKind
+        self,
+        tx: Tx,
+        row: RowMapping,
+        content: Content,
+        email: str,
+        because: OutcomeKind,
+        *,
+        left: str,
     ) -> bool:
         """Make a message of its own of a copy; False where no other provider may carry it and this
         one never will, or its time is over."""
-        left, only = row["provider"], split(row["only"])
+        only = split(row["only"])
         avoid, send_at = tuple(dict.fromkeys((*split(row["avoid"]), left))), None
         routes = {route.provider for route in self._streams[row["stream"]].routes}
         if not (routes & set(only) if only else routes) - set(avoid):

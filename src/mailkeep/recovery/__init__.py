@@ -4,15 +4,16 @@
 back, ``risk`` and ``holding`` (pure) say whether it waits, ``holds`` has it wait, ``finishing``
 judges, ``completing`` writes a password or has ``verdicts`` make a verdict for the application that
 keeps the account, ``claims`` (pure) is what it says, ``denying`` and ``ending`` stop it,
-``notices`` tells the owner, ``mails`` (pure) is what they read, ``context`` what all of these need,
-``services`` what the rooms above command, ``retention`` what is forgotten.
+``notices``, ``change_notices`` and ``sign_in_notices`` tell the owner, ``mails`` (pure) is what
+they read, ``context`` what all of these need, ``services`` what the rooms above command,
+``retention`` what is forgotten.
 
 Owns: ``recoveries``, ``recovery_proofs``, ``recovery_redemptions``, ``recovery_denials``,
 ``recovery_holds``, ``recovery_hold_notices``, ``recovery_suspicions``, ``verdict_requests``,
 ``verdicts``.
 Publishes: ``recovery.events``. Hears: ``mail.attempted`` and ``mail.provider_rested`` (a proof that
-was refused, or may never arrive, is minted anew), ``accounts.password_set``, the facts of second
-factors and ``accounts.subject_change_held`` (owners are told).
+was refused, or may never arrive, is minted anew), the facts of second factors, of changes
+and of sign-ins, ``accounts.class_changed`` and ``accounts.subject_change_held`` (owners are told).
 Security: reads hostile input (addresses, proofs, denials). Links are kept as keyed hashes, codes
 under argon2id with a pepper, codes and tokens of verdicts as keyed hashes; nothing that can be
 redeemed is ever read back.

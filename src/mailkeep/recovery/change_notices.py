@@ -47,7 +47,7 @@ class ChangeNotices:
             ChangeKind(fact.what),
             about,
             fact.until,
-            context.accounts.classes.of(view.account_class).recovers_by_mail,
+            context.accounts.classes.holding(view).recovers_by_mail,
         )
         changes = context.accounts.changes
         for point in keyed.values():

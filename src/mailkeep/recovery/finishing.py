@@ -196,7 +196,7 @@ class Finishing:
         progress, given = await self.proving.state(tx, browser)
         if row is None or not progress.both or progress.recovery != recovery:
             return Conflict(_GONE)
-        if not self._context.accounts.classes.of(view.account_class).recovers_by_mail:
+        if not self._context.accounts.classes.holding(view).recovers_by_mail:
             # It was given that class since this was asked for, as who is made an operator.
             await self.ending.end(tx, recovery, "class")
             return Conflict(_GONE)

@@ -78,7 +78,7 @@ class Holds:
             .limit(1)
         )
         case = holding.Case(
-            class_hold=context.accounts.classes.of(view.account_class).recovery_hold,
+            class_hold=context.accounts.classes.holding(view).recovery_hold,
             factor=factor,
             known_device=await accounts.knows_browser(tx, account, origin.browser),
             # An application's user signs in there: what little we have seen of them is no history.

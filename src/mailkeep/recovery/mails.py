@@ -222,6 +222,22 @@ def changed(house: House, to: str, what: str) -> Content:
     )
 
 
+def class_changed(house: House, to: str, until: str) -> Content:
+    """The notice after an operator gave the account another class.
+
+    Args:
+        until: until when what guarded it before still holds; "" where nothing was lowered.
+    """
+    lines = ["Our staff changed the rules by which your account is guarded, and signed you out."]
+    if until:
+        lines.append(
+            f"Some of them are less strict than before. What had to wait before still waits until "
+            f"{until} UTC."
+        )
+    lines.append("If you did not ask for this, tell our support.")
+    return house.write(to, "The rules of your account were changed", lines)
+
+
 def confirmation(house: House, to: str, code: str | None) -> Content:
     """The mail after a sign-up; without a code to an address that has an account already."""
     if code is None:

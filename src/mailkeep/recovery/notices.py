@@ -7,7 +7,7 @@ kept until its arrival is reported all the same, since an account can be suspend
 from collections.abc import Set
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts.events import FactorReminderDue, SubjectChangeHeld
+from mailkeep.accounts.events import ClassChanged, FactorReminderDue, SubjectChangeHeld
 from mailkeep.base.clock import iso
 from mailkeep.events.types import Recorded
 from mailkeep.mail.types import Content, NewMessage
@@ -82,6 +82,18 @@ class Notices:
             return
         for point in await accounts.contact_points(tx, account):
             content = mails.changed(self._context.house, point.address, what)
+            for only in await self.ways(tx):
+                await self.mail(tx, content, only)
+
+    async def on_class(self, tx: Tx, recorded: Recorded) -> None:
+        """An operator, or whoever has got hold of their key, gave an account another class."""
+        fact = recorded.fact
+        if not isinstance(fact, ClassChanged):
+            return
+        until = iso(fact.held_until)[:16].replace("T", " ") if fact.held_until else ""
+        house = await self._context.house_of(tx, fact.account)
+        for point in await accounts.contact_points(tx, fact.account):
+            content = mails.class_changed(house, point.address, until)
             for only in await self.ways(tx):
                 await self.mail(tx, content, only)
 

@@ -177,7 +177,7 @@ class Planner:
             return pair
         if account is not None:
             view = await accounts.account(tx, account)
-            if context.accounts.classes.of(view.account_class).recovery_hold:
+            if context.accounts.classes.holding(view).recovery_hold:
                 return None
         s = tables.suspicions
         doubted = {row["provider"] for row in await tx.all(select(s.c.provider).distinct())}
@@ -193,7 +193,7 @@ class Planner:
         if account is None:
             return "no_account"
         view = await accounts.account(tx, account)
-        if not self._context.accounts.classes.of(view.account_class).recovers_by_mail:
+        if not self._context.accounts.classes.holding(view).recovers_by_mail:
             return "class"  # who runs this house never does
         lane = "recover known" if known else "recover stranger"
         within = [

@@ -34,6 +34,7 @@ from .holds import Holds
 from .notices import Notices
 from .planning import Planner
 from .proving import Proving
+from .sign_in_notices import SignInNotices
 from .types import LIVE, UNDER_WAY, Handed, Progress, State
 from .verdicts import Verdicts
 
@@ -66,6 +67,7 @@ class Recovery:
         )
         self._denying = Denying(context, self.ending, self.holds, self.verdicts)
         self.change_notices = ChangeNotices(context, self.notices)
+        self.sign_in_notices = SignInNotices(context, self.notices)
 
     def possible(self) -> bool:
         """Whether the settings have two independent routes at all, be they standing or not."""

@@ -108,7 +108,8 @@ def html(report: Written) -> str:
 
 def marks(case: CaseView) -> list[Mark]:
     """What the picture shows: each line of the timeline in the lane of its kind."""
-    lanes = {"note": "people", "taken": "people", "action": "actions"}
+    lanes = {"note": "people", "taken": "people"}
+    lanes |= dict.fromkeys(("action", "waits", "rest"), "actions")
     return [Mark(entry.at, lanes.get(entry.kind, "state"), entry.kind) for entry in case.timeline]
 
 
@@ -141,7 +142,7 @@ def _why(case: CaseView) -> list[Section]:
     return [
         Section(
             f"Why: {TITLES[view.hypothesis]}, {percent(view)}",
-            ("Held." if view.open else "Not held any more.",),
+            ("Held." if view.open else "Not held.",),
             Table(
                 ("nats", "detector", "what it saw"),
                 (
@@ -163,7 +164,13 @@ def _why(case: CaseView) -> list[Section]:
 
 def _done(case: CaseView, names: Names) -> Section:
     rows = tuple(
-        (clock(one.at), one.name, one.state.value, names.get(one.by, one.by), one.preview.summary)
+        (
+            clock(one.at),
+            one.name.replace("_", " "),
+            one.state.value,
+            names.get(one.by, one.by),
+            one.preview.summary,
+        )
         for one in case.actions
     )
     head = ("when", "action", "state", "by", "what")

@@ -7,6 +7,7 @@
 them. ``reports`` takes in what receivers say of our mail: ``packed``, ``report_mail``, ``dmarc``
 and ``tlsrpt`` (pure) read it, ``dkim`` (pure) says who signed the mail that it came in.
 ``noticing`` takes in what providers tell their customers, ``notices`` (pure) says what it is about.
+``claiming`` takes what a support desk was told.
 ``lookalikes`` looks names up that look like our domains, as ``permutations`` (pure) makes them.
 ``detectors/`` are pure: a state, a fact or a second of time in, signals out. ``correlation`` is
 pure too: signals in, opinions out, each explained term by term. ``engine`` runs all detectors over
@@ -18,13 +19,13 @@ Owns: ``canaries``, ``posture_accounts``, ``posture_items``, ``posture_changes``
 their checkpoint of the event log.
 Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived``, ``PostureRead``,
 ``PostureChanged``, ``PostureBlind``, ``PostureAccepted``, ``DmarcReported``, ``TlsReported``,
-``ReportRefused``, ``LookalikeSeen``, ``ProviderNoticed``.
-Hears: attempts, delivery claims, recoveries, canaries, reports, accounts as they are read
-(``mail``, ``recovery``, ``watch``).
-Security: reads hostile input: mail that came to a canary's address or that of reports, and claims
-that outsiders can forge, so each signal says who could have staged it; staged evidence alone never
-makes a provider compromised in our eyes and never allows an automatic cut. State is bounded under
-floods of made-up names. Answers of an account's API are bounded and come out as items or a word of
-trouble; who holds a provider whole can lie in them. Holds keys that read accounts, and no sending
-keys: canaries leave by the outbox, as any mail does.
+``ReportRefused``, ``LookalikeSeen``, ``ProviderNoticed``, ``SupportClaimed``.
+Hears: attempts, delivery claims, recoveries, denied changes, canaries, reports, and accounts as
+they are read (``mail``, ``recovery``, ``accounts``, ``watch``).
+Security: reads hostile input: mail that came to a canary's address or that of reports or notices,
+and claims that outsiders can forge, so each signal says who could have staged it; staged evidence
+alone never makes a provider compromised in our eyes and never allows an automatic cut. State is
+bounded under floods of made-up names. Answers of an account's API are bounded and come out as items
+or a word of trouble; who holds a provider whole can lie in them. Holds keys that read accounts, and
+no sending keys: canaries leave by the outbox, as any mail does.
 """

@@ -4,15 +4,14 @@ What a liar could do with it, and why it does not work:
 - say the same thing often: one detector counts once for a subject;
 - show one fact to several detectors: of signals that share facts one counts (``weighing``);
 - feed several detectors that see the same matter: each family's sum is capped;
-- stage attacks from outside to have a provider cut off, or our house or a mailbox service accused:
-  what outsiders can stage counts there only beside our own evidence about that very subject, and
-  never more than a cap for all of it; half proofs, which whoever has accounts can stage, never lift
+- stage attacks from outside to have a provider cut off, or anybody else accused: of all but a
+  campaign, what outsiders can stage counts only beside our own evidence about that very subject,
+  and never more than a cap for all of it; half proofs, which whoever has accounts can stage, never lift
   it above the closing line alone;
 - target many accounts to have as many people woken: of each kind of subject the gravest few are
   held, and many targeted accounts are evidence of one campaign.
 
-To stage a campaign, an attack on an account or mail in our name is to do it, so there outsiders'
-signs count as they are.
+To stage a campaign is to run one, so there outsiders' signs count as they are.
 """
 
 import math
@@ -43,7 +42,8 @@ MOST_NAMED = 4  #: accounts that a reason names
 ACCOUNTS = "accounts"  #: stands as the detector of the term for many targeted accounts
 JOINED, JOINED_HIGHEST = 2.0, 6.0  #: nats for each doubling of targeted accounts; judged
 
-_ACCUSES = frozenset({"provider", "house", "mailbox"})  #: kinds of subject that can be framed
+#: Kinds of subject that can be framed, or over which people can be woken for nothing.
+_ACCUSES = frozenset(ABOUT.values()) - {ABOUT[Hypothesis.CAMPAIGN]}
 _MANY = frozenset({"account", "domain", "mailbox"})  #: kinds of subject that outsiders can multiply
 
 

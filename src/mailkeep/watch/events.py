@@ -218,3 +218,16 @@ class ProviderNoticed(Fact, frozen=True):
     via: str
     notice: str
     authentic: bool
+
+
+@fact("watch.support_claimed")
+class SupportClaimed(Fact, frozen=True):
+    """A support desk was told that something was not the owner of ``account``. It is a claim.
+
+    ``what``: a word of ``claiming.What``. ``by``: the key that brought it, or who was at the
+    keyboard.
+    """
+
+    account: str
+    what: str
+    by: str

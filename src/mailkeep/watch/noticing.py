@@ -13,8 +13,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from email.errors import MessageError
 from email.utils import getaddresses, parsedate_to_datetime
 
-from sqlalchemy import insert, select
-
 from mailkeep.base import addresses
 from mailkeep.base.clock import HOUR, SECOND, Instant
 from mailkeep.base.errors import TooMany
@@ -25,9 +23,8 @@ from mailkeep.store.database import Database, Tx
 from . import dkim, dmarc, notices
 from .events import ProviderNoticed
 from .notices import Notice
-from .received import Received
+from .received import Received, once
 from .report_types import ReportSettings
-from .tables import reports
 
 FRESH = 3 * 86_400  #: seconds between the date of a mail and its coming
 SAY_AGAIN = HOUR // 2  #: a status page that goes on to say so is a fact again after so long
@@ -36,7 +33,6 @@ SIGNED = ("from", "to", "date")
 
 #: Fetches an address; None: there is nothing to be had there.
 Fetch = Callable[[str], Awaitable[bytes | None]]
-_r = reports
 
 
 class Notices:
@@ -133,21 +129,16 @@ class Notices:
         return abs(now - at) < FRESH and addresses.key(self._settings.notices) in named
 
     async def _keep(self, tx: Tx, name: str, sender: str, fact: ProviderNoticed) -> None:
-        if await tx.value(select(_r.c.id).where(_r.c.id == name)) is not None:
-            return
         now = tx.now // SECOND
-        await tx.run(
-            insert(_r).values(
-                id=name,
-                kind="notice",
-                reporter=sender,
-                believed=fact.authentic,
-                domain=f"{fact.provider}: {fact.notice}",
-                begins=now,
-                ends=now,
-                total=0,
-                failed=0,
-                received_at=tx.now,
-            )
+        new = await once(
+            tx,
+            id=name,
+            kind="notice",
+            reporter=sender,
+            believed=fact.authentic,
+            domain=f"{fact.provider}: {fact.notice}",
+            begins=now,
+            ends=now,
         )
-        await record(self._database, tx, fact)
+        if new:
+            await record(self._database, tx, fact)

@@ -123,6 +123,12 @@ async def view(tx: Tx, keys: KeyRing, account: str) -> View:
     )
 
 
+async def reading_keys(tx: Tx) -> dict[str, bool | None]:
+    """By account that was read, whether the key that reads it could also send; None: unknown."""
+    rows = await tx.all(select(_a.c.account, _a.c.can_send).where(_a.c.read_at.is_not(None)))
+    return {row["account"]: row["can_send"] for row in rows}
+
+
 async def expect(
     tx: Tx,
     account: str,

@@ -53,7 +53,9 @@ async def opinions(tx: Tx, settings: WatchSettings) -> list[Opinion]:
 async def reports(tx: Tx, limit: int = 200) -> tuple[list[Taken], list[tuple[str, int]]]:
     """The reports of others, the newest first; what was refused in the last week, by reason."""
     r, refused = reports_table, reports_refused
-    rows = await tx.all(select(r).order_by(r.c.received_at.desc(), r.c.id).limit(limit))
+    rows = await tx.all(
+        select(r).where(r.c.kind != "claim").order_by(r.c.received_at.desc(), r.c.id).limit(limit)
+    )
     counts = await tx.all(
         select(refused.c.why, func.sum(refused.c.count).label("count"))
         .where(refused.c.day > tx.now // DAY - 7)

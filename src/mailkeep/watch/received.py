@@ -91,3 +91,9 @@ class Received:
 
         await self._database.retrying(count)
         log.info("report.refused", via=via, why=why)
+
+
+async def once(tx: Tx, **row: object) -> bool:
+    """Note what came, in a row of its table; False where it is there already."""
+    values = {"total": 0, "failed": 0, "received_at": tx.now, **row}
+    return bool(await tx.run(tx.upsert(_r).values(**values).on_conflict_do_nothing()))

@@ -13,7 +13,7 @@ refused only the reason is kept.
 import asyncio
 
 import msgspec
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 
 from mailkeep.base import addresses
 from mailkeep.base.clock import DAY, SECOND, Instant
@@ -24,7 +24,7 @@ from mailkeep.store.database import Database, Tx
 
 from . import dkim, dmarc, packed, report_mail, tlsrpt
 from .events import DmarcReported, TlsReported
-from .received import Received
+from .received import Received, once
 from .report_types import ReportSettings, Unreadable
 from .tables import reports, reports_refused
 
@@ -155,29 +155,26 @@ class Reports:
             name = digest("\0".join([kind, whose, one.report, about, str(one.begin)]).encode())
             reporter = signer or one.reporter
             total = one.mails if isinstance(one, dmarc.Report) else one.fine + one.failed
-            before = await tx.value(select(_r.c.id).where(_r.c.id == name))
-            taken = Taken(
-                *(name, kind, reporter, believed, _about(one)[0], one.begin, one.end),
-                *(total, one.failed, before is None),
+            new = await once(
+                tx,
+                id=name,
+                kind=kind,
+                reporter=reporter,
+                believed=believed,
+                domain=_about(one)[0],
+                begins=one.begin,
+                ends=one.end,
+                total=total,
+                failed=one.failed,
             )
-            out.append(taken)
-            if before is not None:
-                continue
-            await tx.run(
-                insert(_r).values(
-                    id=name,
-                    kind=kind,
-                    reporter=reporter,
-                    believed=believed,
-                    domain=taken.domain,
-                    begins=one.begin,
-                    ends=one.end,
-                    total=total,
-                    failed=one.failed,
-                    received_at=tx.now,
+            out.append(
+                Taken(
+                    *(name, kind, reporter, believed, _about(one)[0], one.begin, one.end),
+                    *(total, one.failed, new),
                 )
             )
-            await record(self._database, tx, _fact(name, reporter, one, believed=believed))
+            if new:
+                await record(self._database, tx, _fact(name, reporter, one, believed=believed))
         return out
 
 

@@ -9,6 +9,7 @@ from mailkeep.accounts import administration, queries
 from mailkeep.accounts.classes import Classes, ClassSettings
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.services import Accounts
+from mailkeep.accounts.types import ChangeKind
 from mailkeep.base.clock import HOUR, SECOND, ManualClock
 from mailkeep.base.errors import Invalid, NotAllowed, NotFound, NotSignedIn
 from mailkeep.base.keys import KeyRing
@@ -49,6 +50,46 @@ async def test_a_class_is_given_on_the_record_and_ends_the_sessions(
     assert await acts(database) == ["account.class"]
     with pytest.raises(NotSignedIn):
         await accounts.sessions.lookup(secret)
+
+
+async def test_what_a_key_lowers_holds_for_a_while_however_it_goes_about_it(
+    accounts: Accounts, database: Database, owner: Owner, clock: ManualClock
+) -> None:
+    """A thief of an operator's key and of a session would else cut the hold of an editor short."""
+    account, rooms = await owner(), accounts.administration
+    high = accounts.classes.of("high-value")
+    async with database.write() as tx:
+        await rooms.set_class(tx, account, "high-value", by="uid:0", at_house=True)
+        for name in ("staff", "customer", "staff", "customer"):
+            await rooms.set_class(tx, account, name, by="key_1")
+        view = await queries.account(tx, account)
+        assert view.account_class == "customer"
+        now = accounts.classes.holding(view)
+        assert (now.change_hold, now.recovery_hold) == (high.change_hold, high.recovery_hold)
+        change = await accounts.changes.hold(tx, view, ChangeKind.PASSWORD, factor=False)
+        (held,) = await accounts.changes.held(tx, account)
+        assert (held.id, held.until) == (change, tx.now + high.change_hold)
+    clock.advance(high.change_hold / SECOND + 1)
+    async with database.write() as tx:
+        view = await queries.account(tx, account)
+        assert accounts.classes.holding(view) == accounts.classes.of("customer")
+        await rooms.set_class(tx, account, "high-value", by="key_1")
+        await rooms.set_class(tx, account, "customer", by="uid:0", at_house=True)
+        view = await queries.account(tx, account)
+    assert accounts.classes.holding(view) == accounts.classes.of("customer")
+
+
+async def test_a_class_without_mailed_recovery_is_not_left_for_one_with_a_key(
+    database: Database, keys: KeyRing, owner: Owner
+) -> None:
+    classes = Classes({"desk": ClassSettings(recovers_by_mail=False)})
+    rooms = Accounts(database, keys, SlowHash(keys, memory_kib=64, passes=1), classes=classes)
+    account = await owner()
+    async with database.write() as tx:
+        await rooms.administration.set_class(tx, account, "desk", by="key_1")
+        await rooms.administration.set_class(tx, account, "customer", by="key_1")
+        view = await queries.account(tx, account)
+    assert not classes.holding(view).recovers_by_mail
 
 
 async def test_a_key_makes_and_unmakes_no_operator(

@@ -32,13 +32,18 @@ async def remove(room: Room, account: str, address: str) -> None:
 
 async def hear(room: Room) -> list[dict[str, object]]:
     """Have the room hear what was recorded; returns the notices that are new."""
-    from mailkeep.accounts.events import ChangeHeld, ChangesStopped
+    from mailkeep.accounts.events import ChangeHeld, ChangesStopped, ClassChanged
 
     before = {one["id"] for one in await room.mails("security")}
     notices = room.recovery.change_notices
     await Relay(room.database, "test").place()
     subscriber = Subscriber(
-        "recovery", {ChangeHeld: [notices.on_held], ChangesStopped: [notices.on_stopped]}
+        "recovery",
+        {
+            ChangeHeld: [notices.on_held],
+            ChangesStopped: [notices.on_stopped],
+            ClassChanged: [room.recovery.notices.on_class],
+        },
     )
     while await subscriber.step(room.database, 100):
         pass
@@ -112,3 +117,17 @@ async def test_a_changed_password_is_told_with_a_way_to_undo_it(room: Room, owne
     told = await hear(room)
     assert [one["to"] for one in told] == [ADDRESS, ADDRESS]
     assert all(one["denial"] for one in told)
+
+
+@pytest.mark.check("ASVS 6.3.7")
+async def test_an_owner_is_told_of_another_class_over_two_routes(room: Room, owner: Owner) -> None:
+    account = await owner()
+    async with room.database.write() as tx:
+        rooms = room.accounts.administration
+        await rooms.set_class(tx, account, "high-value", by="key_1")
+        await rooms.set_class(tx, account, "customer", by="key_1")
+    mails = await hear(room)
+    lowered = ["less strict" in str(one["text"]) for one in mails]
+    assert sorted(lowered) == [False, False, True, True]
+    told = [(one["to"], one["provider"]) for one in mails]
+    assert sorted(told) == [(ADDRESS, "a"), (ADDRESS, "a"), (ADDRESS, "b"), (ADDRESS, "b")]

@@ -29,6 +29,7 @@ from mailkeep.watch.events import (
     PostureAccepted,
     PostureBlind,
     ProviderNoticed,
+    SupportClaimed,
 )
 from mailkeep.watch.types import (
     RESETS,
@@ -369,6 +370,7 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
             (n * 0.01, drifted(name, n, "export")),
             (n * 0.01, PostureBlind(name, (name,), "refused", before=True, whole=True)),
             (n * 0.01, PostureAccepted(f"made_up_{n - 1}", (f"chg_{n - 1}",), name)),
+            (n * 0.01, SupportClaimed(name, "reset", name)),
             (n * 0.01, ProviderNoticed(name, "mail", "security", n % 2 == 0)),
         ]
     return facts

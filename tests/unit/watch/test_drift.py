@@ -1,6 +1,6 @@
 """Two readings of one list, compared field by field."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailkeep.providers.posture.types import Item, Kind, Value
@@ -62,6 +62,7 @@ _items = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(_items)
 def test_a_list_that_stays_as_it_is_says_nothing_in_whatever_order(items: list[Item]) -> None:
     ordered = by_key(items)
@@ -69,6 +70,7 @@ def test_a_list_that_stays_as_it_is_says_nothing_in_whatever_order(items: list[I
     assert compare(ordered, shuffled, frozenset()) == []
 
 
+@settings(deadline=None)
 @given(_items, _items)
 def test_what_is_added_or_removed_is_said_once(before: list[Item], after: list[Item]) -> None:
     old, new = by_key(before), by_key(after)

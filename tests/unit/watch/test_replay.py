@@ -18,6 +18,7 @@ from mailkeep.watch.events import (
     PostureBlind,
     PostureRead,
     ProviderNoticed,
+    SupportClaimed,
 )
 from mailkeep.watch.report_types import DmarcStrangerSettings, Source
 from mailkeep.watch.types import (
@@ -54,6 +55,7 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
     st.builds(lambda p, n: PostureAccepted(p, (f"chg_{n}",), "uid:0"), _provider, _small),
     st.builds(lambda p: PostureBlind(p, ("l",), "refused", before=True, whole=True), _provider),
     st.builds(lambda p: PostureRead(p, ("l",), ("l",), {}), _provider),
+    st.builds(lambda n: SupportClaimed(f"account_{n}", "reset", "key"), _small),
     st.builds(
         ProviderNoticed,
         _provider,

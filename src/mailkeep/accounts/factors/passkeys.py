@@ -61,6 +61,7 @@ class Purpose(enum.StrEnum):
     BIND = "bind"  #: a new passkey
     PROVE = "prove"  #: the second factor of an account that is known already
     ALONE = "alone"  #: sign in without a password
+    CONSOLE = "console"  #: an operator's second step at the console
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -142,6 +143,7 @@ async def ask(
     *,
     verified: bool = False,
     settled: bool = False,
+    console: bool = False,
 ) -> str:
     """The options for ``navigator.credentials.get``, as JSON.
 
@@ -150,8 +152,9 @@ async def ask(
         verified: the passkey is to verify its user; without ``account`` it always is, since it
             stands for the password too.
         settled: only those that nobody can deny any more.
+        console: for the second step there; without ``account``.
     """
-    purpose = Purpose.ALONE if account is None else Purpose.PROVE
+    purpose = _purpose(account, console=console)
     challenge = await _challenge(tx, account, purpose, browser)
     options = generate_authentication_options(
         rp_id=site.rp_id,
@@ -222,7 +225,14 @@ async def write(tx: Tx, factor: str, account: str, made: Made) -> None:
 
 
 async def weigh(
-    tx: Tx, site: Site, keys: KeyRing, account: str | None, browser: str, answer: str
+    tx: Tx,
+    site: Site,
+    keys: KeyRing,
+    account: str | None,
+    browser: str,
+    answer: str,
+    *,
+    console: bool = False,
 ) -> tuple[Weighed, str | None]:
     """Verify what ``navigator.credentials.get`` returned; uses nothing up.
 
@@ -234,7 +244,7 @@ async def weigh(
             return nothing, account
         read = parse_authentication_credential_json(answer)
         challenge = parse_client_data_json(read.response.client_data_json).challenge
-        purpose = Purpose.ALONE if account is None else Purpose.PROVE
+        purpose = _purpose(account, console=console)
         row = await tx.one(select(_p).where(_p.c.credential == read.raw_id))
         if row is None or not await _awaited(tx, challenge, purpose, account, browser):
             return nothing, account
@@ -291,6 +301,12 @@ async def forget_challenges(tx: Tx, before: Instant, limit: int) -> int:
     """Forget challenges that expired before an instant; returns how many."""
     old = select(_c.c.challenge).where(_c.c.expires_at < before).limit(limit)
     return await tx.run(delete(_c).where(_c.c.challenge.in_(old)))
+
+
+def _purpose(account: str | None, *, console: bool) -> Purpose:
+    if account is not None:
+        return Purpose.PROVE
+    return Purpose.CONSOLE if console else Purpose.ALONE
 
 
 async def _challenge(tx: Tx, account: str | None, purpose: Purpose, browser: str) -> bytes:

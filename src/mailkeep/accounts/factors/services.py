@@ -296,7 +296,7 @@ class Factors:
         lasting = [one for one in others if one.kind in LASTING and one.leaves_at is None]
         last = found.kind in LASTING and found.held_by is None
         last = last and not any(one.held_by is None for one in lasting)
-        hold = self._classes.of(view.account_class).factor_hold
+        hold = self._classes.holding(view).factor_hold
         if last and why == "lost" and not lasting:
             raise Conflict("add another factor first: then this one goes at once")
         if last and hold:
@@ -372,7 +372,7 @@ class Factors:
         holds none."""
         name = check_name(name)
         view = await queries.account(tx, account)
-        policy, change = self._classes.of(view.account_class), None
+        policy, change = self._classes.holding(view), None
         known = await queries.knew_browser(tx, account, source.browser, tx.now - policy.bind_hold)
         length = policy.bind_hold_known if known else policy.bind_hold
         if length:

@@ -54,6 +54,21 @@ def operators(scene: Scene) -> list[Said]:
     return [ok(f"{facts.operators} accounts are operators', each with a second factor.")]
 
 
+@check("accounts.console")
+def console(scene: Scene) -> list[Said]:
+    facts = scene.database
+    if facts.missing or facts.error:
+        return [not_checked("There is no database to ask.")]
+    if not facts.console_passkey:
+        return [
+            warning(
+                "An API key alone opens the console: no operator has a passkey.",
+                "make an account an operator's with `mailkeep operators`, and bind a passkey to it",
+            )
+        ]
+    return [ok("The console asks for an operator's passkey beside the key.")]
+
+
 @check("accounts.classes")
 def classes(scene: Scene) -> list[Said]:
     if scene.settings is None:

@@ -18,7 +18,7 @@ import msgspec
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailkeep.accounts import administration
+from mailkeep.accounts import administration, second_step
 from mailkeep.accounts.hashing import measure
 from mailkeep.accounts.ranges import breached
 from mailkeep.app import environment
@@ -32,8 +32,9 @@ from mailkeep.mail.types import Status
 from mailkeep.providers import registry
 from mailkeep.store import migrate
 from mailkeep.store.database import Database, Tx
+from mailkeep.watch import posture
 
-from . import domains, guarding, house, waking, ways
+from . import accounts_read, domains, guarding, house, waking, ways
 from .catalogue import run
 from .resolver import fill
 from .types import DatabaseFacts, Finding, KeyFact, Scene
@@ -41,7 +42,7 @@ from .types import DatabaseFacts, Finding, KeyFact, Scene
 HEAD_SECONDS = 5.0
 
 #: The modules with checks, in the order of the report.
-MODULES = (house, ways, guarding, waking, domains)
+MODULES = (house, ways, accounts_read, guarding, waking, domains)
 
 
 async def examine(
@@ -188,8 +189,10 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         cut=frozenset(await queries.cut(tx)),
         given_up=int(given_up or 0),
         operators=len(running),
+        console_passkey=await second_step.is_wanted(tx),
         bare_operators=sum(not one.factor for one in running),
         classes=await administration.classes(tx),
+        reading_keys=await posture.reading_keys(tx),
     )
 
 

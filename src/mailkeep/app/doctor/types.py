@@ -67,7 +67,9 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
         schema: version of its schema; None when it has none yet.
         peak: mails of secret streams in the busiest hour of the last weeks.
         operators: accounts of those who run the house; ``bare_operators``: without a second factor.
+        console_passkey: one of them has a passkey, so that the console asks for one.
         classes: how many accounts are of each class.
+        reading_keys: by account at a provider that was read, whether its reading key could send.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
 
@@ -85,7 +87,9 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     given_up: int = 0
     operators: int = 0
     bare_operators: int = 0
+    console_passkey: bool = False
     classes: Mapping[str, int] = {}
+    reading_keys: Mapping[str, bool | None] = {}
 
 
 class Scene(msgspec.Struct, frozen=True):

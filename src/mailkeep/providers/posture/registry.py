@@ -9,12 +9,16 @@ from mailkeep.providers.errors import UnknownProvider
 
 from .mandrill import MandrillAccount
 from .postmark import PostmarkAccount
+from .sendgrid import SendGridAccount
+from .ses import SesAccount
 from .types import Kind, ShowsAccount
 
 ACCOUNTS: Final[Mapping[str, ShowsAccount]] = MappingProxyType(
     {
         "mandrill": MandrillAccount(),
         "postmark": PostmarkAccount(),
+        "sendgrid": SendGridAccount(),
+        "ses": SesAccount(),
     }
 )
 #: Kinds of providers that have an account which no API tells of.

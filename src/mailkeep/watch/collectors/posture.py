@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import aiohttp
 import structlog
+from yarl import URL
 
 from mailkeep.base.clock import Clock
 from mailkeep.base.errors import MailkeepError
@@ -171,7 +172,8 @@ def carrier(session: aiohttp.ClientSession) -> Carry:
         try:
             async with session.request(
                 request.method,
-                request.url,
+                # As it was written: rewritten, it would not be what was signed.
+                URL(request.url, encoded=True),
                 headers=dict(request.headers),
                 data=request.body or None,
                 allow_redirects=False,

@@ -15,6 +15,7 @@ from . import (
     provider_refusal,
     reset_surge,
     stranger_in_mail,
+    support_claim,
 )
 
 DETECTORS: tuple[Detects, ...] = (
@@ -24,6 +25,7 @@ DETECTORS: tuple[Detects, ...] = (
     half_proof.DETECTOR,  # a strange browser had one proof and never the other
     reset_surge.DETECTOR,  # many more resets than usual
     denial.DETECTOR,  # owners say that it was not them
+    support_claim.DETECTOR,  # customers tell the support desk that it was not them
     dmarc_stranger.DETECTOR,  # receivers saw mail as our domain that is not ours
     lookalike.DETECTOR,  # a name like ours begins to take mail
     provider_notice.DETECTOR,  # a provider says itself that something is wrong

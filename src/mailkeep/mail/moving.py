@@ -1,0 +1,224 @@
+"""What providers say of messages of ours is remembered, and moves those that they hold.
+
+A webhook is a few statements, whoever sends how many at once, and these are repeated for ever
+(decision 17).
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    ColumnClause,
+    ColumnElement,
+    Float,
+    String,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.types import TypeEngine
+
+from mailkeep.providers.types import Claim, ClaimKind, OutcomeKind
+from mailkeep.store.database import Tx
+from mailkeep.store.repeated import Among, Repeated
+from mailkeep.store.schema import Micros
+
+from . import bodies, recipients, tables
+from .outbox import shred_bodies
+from .types import Status
+
+_STATUS = {ClaimKind.DELIVERED: Status.DELIVERED, ClaimKind.BOUNCED: Status.BOUNCED}
+
+#: From where a claim may take a message. Delivered is final: a late bounce of another copy, or a
+#: forged one, must not turn a mail that arrived into one that did not.
+_FROM = {
+    Status.DELIVERED: (Status.QUEUED, Status.SENDING, Status.ACCEPTED, Status.BOUNCED),
+    Status.BOUNCED: (Status.ACCEPTED,),
+}
+
+
+class Ours(NamedTuple):
+    """A message that a provider had from us.
+
+    ``people``: the pseudonyms of all in it, its recipient's first, with the address of each where
+    there are several to tell apart. ``holds``: the provider's word may move it.
+    """
+
+    message: str
+    stream: str
+    people: Mapping[str, str]
+    holds: bool
+
+
+class Moved:
+    """Messages that claims move, by where to."""
+
+    def __init__(self, keeping: Collection[str]) -> None:
+        self._keeping = keeping
+        self._to: dict[Status, set[str]] = {}
+        self._by: dict[str, str] = {}  # who says so, of those whose body may go
+
+    def add(self, claim: Claim, known: Ours) -> None:
+        status = _STATUS.get(claim.kind)
+        if status is not None:
+            self._to.setdefault(status, set()).add(known.message)
+            if known.stream not in self._keeping:
+                self._by[known.message] = claim.provider
+
+    async def write(self, tx: Tx) -> None:
+        moved: list[str] = []
+        # Delivered comes last: it stands whatever else the same webhook says.
+        for status in (Status.BOUNCED, Status.DELIVERED):
+            wanted = sorted(self._to.get(status, ()))
+            if wanted:
+                found = await tx.fetch(_MOVE[status], ids=wanted, now=tx.now)
+                moved += [row[0] for row in found]
+        believed = [one for one in moved if one in self._by]
+        if believed:
+            doubted = await bodies.doubted(tx)
+            shred_bodies(tx, [one for one in believed if self._by[one] not in doubted])
+
+
+def _move(status: Status) -> Repeated:
+    m = tables.messages
+    movable = or_(*(m.c.status == one.value for one in _FROM[status]))
+    # One whose answer we never had was taken by now.
+    taken = func.coalesce(m.c.accepted_at, bindparam("now", type_=Micros))
+    return Repeated(
+        lambda _insert: (
+            update(m)
+            .where(Among(m.c.id, "ids"), movable)
+            .values(status=status.value, accepted_at=taken)
+            .returning(m.c.id)
+        )
+    )
+
+
+_MOVE = {status: _move(status) for status in _FROM}
+
+
+async def ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None], Ours]:
+    """What is known of the messages that these claims name, by provider and message, where that
+    provider did have that message from us.
+
+    A provider's word about a message that it was never given is no word about that message.
+    """
+    named = sorted({one.message_id for one in claims if one.message_id is not None})
+    if not named:
+        return {}
+    out: dict[tuple[str, str | None], Ours] = {}
+    found = await tx.fetch(_OURS, ids=named)
+    known = await _addresses(tx, {one for row in found if row[3] for one in _names(row[2], row[3])})
+    for message, stream, address, copies, status, newest, provider, outcome in found:
+        # The provider of the newest attempt; the last row of a pair is its newest attempt.
+        holds = provider == newest
+        if status == Status.QUEUED.value:
+            # It refused the mail, or may have had it: only then is there anything to tell of.
+            holds = holds and outcome in (None, OutcomeKind.AMBIGUOUS.value)
+        people = {one: known.get(one, "") for one in _names(address, copies)}
+        out[provider, message] = Ours(message, stream, people, holds)
+    return out
+
+
+def _ours() -> Any:
+    m, a = tables.messages.c, tables.attempts.c
+    wanted = select(m.id, m.stream, m.address_id, m.copies, m.status, m.provider)
+    return (
+        wanted.add_columns(a.provider, a.outcome)
+        .join(tables.attempts, a.message_id == m.id)
+        .where(Among(m.id, "ids"), or_(a.outcome.is_(None), a.outcome != "withheld"))  # never left
+        .order_by(m.id, a.id)
+        .with_for_update(of=tables.messages)  # what is decided by their state stays so
+    )
+
+
+_OURS = Repeated(lambda _insert: _ours())
+
+
+def _names(address: str, copies: str) -> list[str]:
+    return recipients.exposed(address, copies)
+
+
+async def _addresses(tx: Tx, names: Collection[str]) -> dict[str, str]:
+    """The addresses behind pseudonyms."""
+    if not names:
+        return {}
+    return {row[0]: row[1] for row in await tx.fetch(_NAMED, ids=sorted(names))}
+
+
+_NAMED = Repeated(
+    lambda _insert: select(tables.addresses.c.id, tables.addresses.c.address).where(
+        Among(tables.addresses.c.id, "ids")
+    )
+)
+
+
+async def remember(
+    tx: Tx,
+    given: Mapping[tuple[str, str], Claim],
+    about: Mapping[tuple[str, str | None], Ours],
+    weights: Mapping[tuple[str, str], float],
+) -> set[tuple[str, str]]:
+    """Remember these claims; which of them were never made before."""
+    rows = []
+    for provider, name in sorted(given):  # in one order for everybody
+        claim = given[provider, name]
+        known = about.get((provider, claim.message_id))
+        rows.append(
+            {
+                "provider": provider,
+                "claim_id": name,
+                "received_at": tx.now,
+                "message_id": None if known is None else known.message,
+                "event": claim.kind.value,
+                "at_provider": claim.at,
+                "address_id": recipients.told_of(claim.recipient, known and known.people)[1],
+                "weight": weights[provider, name],
+            }
+        )
+    if not rows:
+        return set()
+    found = await tx.fetch(_REMEMBER, rows=msgspec.json.encode(rows).decode())
+    return {(provider, name) for provider, name in found}
+
+
+_COLUMNS: dict[str, type[TypeEngine[Any]]] = {
+    "provider": String,
+    "claim_id": String,
+    "received_at": BigInteger,
+    "message_id": String,
+    "event": String,
+    "at_provider": BigInteger,
+    "address_id": String,
+    "weight": Float,
+}
+
+
+def _remember(insert: Callable[..., Any]) -> Any:
+    """Every row is one value of one statement: which of them are new is then told by RETURNING."""
+    if insert is pg_insert:
+        typed: list[ColumnClause[Any]] = [column(name, kind) for name, kind in _COLUMNS.items()]
+        whole = cast(cast(bindparam("rows"), Text), JSONB)
+        given = func.jsonb_to_recordset(whole).table_valued(*typed).render_derived(with_types=True)
+        values: list[ColumnElement[Any]] = [given.c[name] for name in _COLUMNS]
+    else:
+        each = func.json_each(bindparam("rows")).table_valued("value").c.value
+        values = [func.json_extract(each, literal_column(f"'$.{name}'")) for name in _COLUMNS]
+    # SQLite takes ON CONFLICT for part of a SELECT that has no WHERE.
+    rows = select(*values).where(literal_column("true"))
+    c = tables.claims
+    first = insert(c).from_select(list(_COLUMNS), rows).on_conflict_do_nothing()
+    return first.returning(c.c.provider, c.c.claim_id)
+
+
+_REMEMBER = Repeated(_remember)

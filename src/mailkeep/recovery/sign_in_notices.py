@@ -1,0 +1,73 @@
+"""Owners are told of sign-ins, as the class of their account says.
+
+Attack met here: who knows the password signs in again and again, and buries the notices that matter
+(so many in a day, and no more).
+"""
+
+from mailkeep.accounts import queries as accounts
+from mailkeep.accounts import throttle
+from mailkeep.accounts.classes import NoticePolicy
+from mailkeep.accounts.events import SignedInFact
+from mailkeep.base.clock import DAY, Instant, iso
+from mailkeep.base.errors import NotFound
+from mailkeep.events.types import Recorded
+from mailkeep.mail.types import Content
+from mailkeep.store.database import Tx
+
+from .context import Context
+from .mails import House
+from .notices import Notices
+
+MOST = 10  #: notices of sign-ins of one account in a day
+
+
+class SignInNotices:
+    """Writes notices of sign-ins into the outbox.
+
+    Args:
+        context: the services of the room.
+        notices: know the ways.
+    """
+
+    def __init__(self, context: Context, notices: Notices) -> None:
+        self._context = context
+        self._notices = notices
+
+    async def on_signed_in(self, tx: Tx, recorded: Recorded) -> None:
+        """Tell every address (ASVS 6.3.5), once; the first sign-in of an account is no news."""
+        fact, context = recorded.fact, self._context
+        if not isinstance(fact, SignedInFact):
+            return
+        try:
+            view = await accounts.account(tx, fact.account)
+        except NotFound:
+            return
+        policy = context.accounts.classes.of(view.account_class).notices
+        if policy is NoticePolicy.CHANGES:
+            return
+        if policy is NoticePolicy.NEW_BROWSERS and fact.known_browser:
+            return
+        if not await accounts.signed_in_before(tx, fact.account, fact.session):
+            return
+        if not await throttle.take(tx, fact.account, "sign-in notice", limit=MOST, window=DAY):
+            return
+        for point in await accounts.contact_points(tx, fact.account):
+            content = told(context.house, point.address, recorded.at, known=fact.known_browser)
+            await self._notices.mail(tx, content, ())
+
+
+def told(house: House, to: str, at: Instant, *, known: bool) -> Content:
+    """The notice of a sign-in (pure)."""
+    where = "a browser that it knows" if known else "a browser that it does not know"
+    return house.write(
+        to,
+        "Somebody signed in to your account",
+        [
+            f"On {iso(at)[:16].replace('T', ' ')} UTC your account was signed in to from {where}.",
+            "If this was you, there is nothing to do.",
+            (
+                f"This was not you? Reset the password now: {house.page('/recover')}\n"
+                "Everybody is then signed out."
+            ),
+        ],
+    )

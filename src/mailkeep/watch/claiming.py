@@ -1,0 +1,85 @@
+"""What a support desk hears: a customer says that something about their account was not them.
+
+A claim without proof: it is on record in the account's name and heard by the detectors, and moves
+nothing else. The desk learns nothing by it: the answer is the same whether there is such an
+account. Whoever talks a desk into a claim gains a weak sign at most; to stop a recovery the owner
+has the button in every mail.
+
+Security: takes an address from a desk; keeps none. An account counts once in a day for each thing
+that is said, and a key as often as a desk can hear people.
+"""
+
+import enum
+
+from sqlalchemy import func, select
+
+from mailkeep.accounts import queries
+from mailkeep.base import addresses
+from mailkeep.base.clock import DAY, SECOND
+from mailkeep.base.errors import TooMany
+from mailkeep.base.keys import KeyRing, digest
+from mailkeep.events.log import record
+from mailkeep.store.database import Database, Tx
+
+from .events import SupportClaimed
+from .received import once
+from .tables import reports
+
+PER_DAY = 500  #: claims that one key may bring in a day
+_r = reports
+
+
+class What(enum.StrEnum):
+    """What the customer says was not them."""
+
+    RESET = "reset"  #: a reset was made, or mailed
+    SIGN_IN = "sign_in"  #: somebody signed in
+    CHANGE = "change"  #: something of the account was changed
+    MAIL = "mail"  #: a mail in our name that cannot be ours
+
+
+async def claim(
+    database: Database,
+    tx: Tx,
+    keys: KeyRing,
+    address: str,
+    what: What,
+    *,
+    by: str,
+    application: str = "",
+) -> None:
+    """Put a claim on record, where an account has that address.
+
+    Args:
+        by: who brings it: the id of a key, or who is at the keyboard.
+        application: whose user it is about; "": an account of ours.
+
+    Raises:
+        Invalid: it is no mail address.
+        TooMany: of this key, today.
+    """
+    key = keys.pseudonym("address", addresses.key(addresses.parse(address)))
+    today = tx.now // DAY * DAY
+    brought = await tx.value(
+        select(func.count()).where(
+            _r.c.kind == "claim", _r.c.reporter == by, _r.c.received_at >= today
+        )
+    )
+    if int(brought or 0) >= PER_DAY:
+        raise TooMany("this key has brought enough claims for a day", retry_after=3600.0)
+    point = await queries.by_address(tx, key, application)
+    # One for an address without an account is counted too: else the limit would tell.
+    name = digest(f"claim\0{by}\0{what}\0{key}\0{application}\0{today}".encode())
+    now = tx.now // SECOND
+    new = await once(
+        tx,
+        id=name,
+        kind="claim",
+        reporter=by,
+        believed=False,
+        domain=what.value,
+        begins=now,
+        ends=now,
+    )
+    if new and point is not None:
+        await record(database, tx, SupportClaimed(point.account, what.value, by))

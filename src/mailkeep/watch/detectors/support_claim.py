@@ -1,0 +1,114 @@
+"""Customers tell the support desk: that was not me.
+
+Sees: ``SupportClaimed``, each account once in the window; says so at the 1st, 2nd, 4th, 8th, ...
+account, so that a flood of calls is a few signals, and once for each account.
+Evidence (judged): campaign, 1.0 nat for one account and 1.0 for each doubling, at most 4.0, which
+opens nothing alone; the account itself is targeted, 3.0 nats; any provider, 1.5 nats. The latter
+two count only beside our own evidence. It is less than an owner's own denial (``denial``): that
+came with a mail which the owner had, this is what somebody said at the telephone.
+False alarms: people who forgot, a partner who used the account. Delay: until somebody calls.
+Evasion: none is needed where nobody calls.
+Who could forge it: anyone who can call a support desk, or holds its key.
+"""
+
+import math
+
+import msgspec
+
+from mailkeep.base.clock import Instant
+from mailkeep.events.types import Recorded
+from mailkeep.watch.detector import Detector
+from mailkeep.watch.events import SupportClaimed
+from mailkeep.watch.types import (
+    MOST_EVENTS,
+    NEVER,
+    RESETS,
+    Family,
+    Forger,
+    Hypothesis,
+    Signal,
+    Subject,
+    WatchSettings,
+    account_subject,
+    seconds,
+)
+
+NAME = "support_claim"
+MOST = 256  #: accounts remembered; more say nothing new
+REMEMBERS = 86_400.0  #: seconds over which claims of several accounts are counted
+FIRST, DOUBLING, HIGHEST, ACCOUNT, PROVIDER = 1.0, 1.0, 4.0, 3.0, 1.5
+
+
+class State(msgspec.Struct, frozen=True):
+    """``claimed``: when each account was spoken of, with the fact's id, the newest last."""
+
+    settings: None = None
+    claimed: dict[str, tuple[Instant, str]] = {}
+
+
+def start(_settings: WatchSettings) -> State:
+    return State()
+
+
+def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
+    fact = recorded.fact
+    if not isinstance(fact, SupportClaimed):
+        return state, []
+    now = recorded.placed_at
+    since = now - seconds(REMEMBERS)
+    claimed = {account: entry for account, entry in state.claimed.items() if entry[0] > since}
+    if fact.account in claimed or len(claimed) >= MOST:
+        return msgspec.structs.replace(state, claimed=claimed), []
+    claimed[fact.account] = (now, recorded.id)
+    count = len(claimed)
+    signals = [
+        _signal(
+            account_subject(fact.account),
+            {Hypothesis.ACCOUNT_TARGETED: ACCOUNT},
+            f"support was told that it was not the owner ({fact.what})",
+            (recorded.id,),
+            now,
+        )
+    ]
+    if not count & (count - 1):
+        evidence = {
+            Hypothesis.CAMPAIGN: min(HIGHEST, FIRST + DOUBLING * math.log2(count)),
+            Hypothesis.PROVIDER_COMPROMISED: PROVIDER,
+        }
+        reason = f"support was told of {count} account(s) that something was not the owner's doing"
+        events = tuple(entry[1] for entry in claimed.values())[-MOST_EVENTS:]
+        signals.append(_signal(RESETS, evidence, reason, events, now))
+    return msgspec.structs.replace(state, claimed=claimed), signals
+
+
+def _signal(
+    subject: Subject,
+    evidence: dict[Hypothesis, float],
+    reason: str,
+    events: tuple[str, ...],
+    now: Instant,
+) -> Signal:
+    return Signal(
+        detector=NAME,
+        family=Family.REPORTS,
+        subject=subject,
+        evidence=evidence,
+        at=now,
+        reason=reason,
+        events=events,
+        own_observation=False,
+        forger=Forger.ANYONE,
+        half_life=14_400.0,
+        expires_at=now + seconds(2 * 86_400),
+    )
+
+
+def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
+    return state, []
+
+
+def due(_state: State) -> Instant:
+    return NEVER
+
+
+DETECTOR = Detector(NAME, State, start, step, tick, due, (SupportClaimed,))
