@@ -6,8 +6,8 @@ What a liar could do with it, and why it does not work:
 - feed several detectors that see the same matter: each family's sum is capped;
 - stage attacks from outside to have a provider cut off, or anybody else accused: of all but a
   campaign, what outsiders can stage counts only beside our own evidence about that very subject,
-  and never more than a cap for all of it; half proofs, which whoever has accounts can stage, never lift
-  it above the closing line alone;
+  and never more than a cap for all of it; half proofs, which whoever has accounts can stage, never
+  lift it above the closing line alone;
 - target many accounts to have as many people woken: of each kind of subject the gravest few are
   held, and many targeted accounts are evidence of one campaign.
 
@@ -263,8 +263,9 @@ def _terms(
 class _Targeted:
     """Accounts that somebody is after, as evidence of one campaign.
 
-    An account counts 1 when what is said of it would open its own opinion. Signals that share a
-    fact with what was counted for the campaign already add nothing.
+    An account counts 1 when what is said of it would open its own opinion; what counts nothing
+    there counts nothing here. Signals that share a fact with what was counted for the campaign
+    already add nothing.
     """
 
     def __init__(self, beliefs: Beliefs, now: Instant, settings: CorrelationSettings) -> None:
@@ -275,6 +276,10 @@ class _Targeted:
             weight = signal.weight(hypothesis, now) if signal.subject.kind == "account" else 0.0
             if weight > 0:
                 self._of.setdefault(signal.subject.id, []).append(Weighed(signal, weight))
+        for name, said in tuple(self._of.items()):
+            if any(_ours(one.signal) and one.weight >= settings.backing for one in said):
+                continue
+            self._of[name] = [one for one in said if one.signal.forger is not Forger.ANYONE]
 
     def bonus(self) -> Bonus:
         facts = {fact for said in self._of.values() for one in said for fact in one.signal.events}

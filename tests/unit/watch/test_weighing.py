@@ -170,7 +170,7 @@ def test_a_stronger_sign_that_bridges_two_others_does_not_replace_both() -> None
 def _after(number: int, nats: float = 7.5) -> Signal:
     evidence = {Hypothesis.ACCOUNT_TARGETED: nats}
     about = account_subject(f"acc_{number:04}")
-    return signal("after", about, evidence, (f"evt_{number}",), forger=Forger.ANYONE)
+    return signal("after", about, evidence, (f"evt_{number}",), forger=Forger.CUSTOMERS)
 
 
 def test_one_targeted_account_is_no_campaign_and_many_are() -> None:
@@ -181,6 +181,12 @@ def test_one_targeted_account_is_no_campaign_and_many_are() -> None:
     sums = [odds([_after(n) for n in range(count)])[campaign] for count in (1, 2, 4, 8, 64)]
     assert sums == sorted(sums)
     assert sums[2] < SETTINGS.open_at <= sums[3] == sums[4]
+
+
+def test_what_anyone_says_of_many_accounts_is_no_campaign() -> None:
+    """Else whoever calls often enough would have people woken."""
+    said = [msgspec.structs.replace(_after(n), forger=Forger.ANYONE) for n in range(64)]
+    assert odds(said)[Hypothesis.CAMPAIGN, RESETS] == SETTINGS.prior[Hypothesis.CAMPAIGN]
 
 
 def test_a_flood_of_targeted_accounts_is_a_few_opinions_and_one_campaign() -> None:
