@@ -99,6 +99,25 @@ async def test_postmark_answers_as_its_documentation_says(world):
     assert (await postmark(world, "GET", "/senders?count=1&offset=0"))[0] == 401
 
 
+async def test_both_count_what_they_sent(world):
+    """The running totals that are compared with what they were given, by recipient."""
+
+    async def totals():
+        info = (await mandrill(world, "users/info"))[1]
+        overview = (await postmark(world, "GET", "/stats/outbound?messagestream=outbound"))[1]
+        other = (await postmark(world, "GET", "/stats/outbound?messagestream=broadcast"))[1]
+        return info["stats"]["all_time"]["sent"], overview["Sent"], other["Sent"]
+
+    before = await totals()
+    await world.send("mandrill")
+    await world.send("postmark")
+    for _ in range(100):
+        if await totals() == (before[0] + 1, before[1] + 1, before[2]):
+            break
+        await asyncio.sleep(0.1)
+    assert await totals() == (before[0] + 1, before[1] + 1, before[2])
+
+
 async def test_a_postmark_batch_has_its_errors_in_its_items(world):
     good = {"From": "a@example.com", "To": world.address, "TextBody": "x"}
     status, items = await postmark(

@@ -134,7 +134,7 @@ class Application:
         )
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
-        self.canaries = self._canaries()
+        self.canaries, self.honey = self._canaries(), watching.honey_mail(self)
         self.accounts_read = posture.accounts(settings, environ)
         self.posture = posture.collector(
             settings, self.database, self.keys, self.clock, self.accounts_read
@@ -246,6 +246,7 @@ class Application:
         if self.signals is not None:
             pushing = self.signals.pushing
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
+        loops["collect"] = watching.collect(self.database, self.providers)
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
         if self.posture is not None:
@@ -291,7 +292,6 @@ class Application:
                 "recovery.no_two_routes",
                 meaning="no two routes of the recovery stream are independent: nobody can recover",
             )
-
         if self.recovery is not None and not self.accounts.factors.site.rp_id:
             log.warning(
                 "passkeys.impossible",
@@ -314,8 +314,7 @@ class Application:
             )
 
     async def receive(self, recipients: list[str], raw: bytes) -> None:
-        """Take a received mail in: canaries to the canaries, bounces to the messages that they came
-        back for; in development, all other mail to the mailbox."""
+        """Take a received mail in: each for whom it is; in development, the rest to a mailbox."""
         canaries = self.canaries
         others = [one for one in recipients if canaries is None or not canaries.ours(one)]
         if canaries is not None and len(others) < len(recipients):
@@ -325,6 +324,7 @@ class Application:
         if returned:
             await self.returns.receive(returned, raw)
             others = [one for one in others if one not in returned]
+        await self.honey.receive(others, raw)
         if self.dev and others:
             async with self.database.write() as tx:
                 for recipient in others:

@@ -12,7 +12,14 @@ from mailkeep.mail.types import StreamSettings
 from mailkeep.providers import registry
 from mailkeep.providers.allowance import Allowance, Tells, peak, share
 from mailkeep.providers.errors import MisconfiguredProvider
-from mailkeep.providers.types import MAX_REPLY, HttpReply, HttpRequest, ProviderConfig
+from mailkeep.providers.types import (
+    MAX_REPLY,
+    HttpReply,
+    HttpRequest,
+    ProviderConfig,
+    Reply,
+    TransportFailure,
+)
 from mailkeep.store.database import Tx
 
 WEEKS = 4  #: over which the peak is looked for
@@ -73,6 +80,16 @@ async def _ask(
         return str(error)
     except (aiohttp.ClientError, TimeoutError, OSError):
         return "it did not answer"
+
+
+async def carry(request: HttpRequest) -> Reply:
+    """Ask once, on a connection of its own; never raises for what the network or they do."""
+    wait = aiohttp.ClientTimeout(total=SECONDS)
+    try:
+        async with aiohttp.ClientSession(timeout=wait) as session:
+            return await _carry(session, request)
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return TransportFailure("connect")
 
 
 async def _carry(session: aiohttp.ClientSession, request: HttpRequest) -> HttpReply:

@@ -34,7 +34,13 @@ from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.store.database import PATIENCE
 from mailkeep.trust import register
 from mailkeep.watch.report_types import LookalikeSettings, ReportSettings
-from mailkeep.watch.types import CanarySettings, HoneyAddress, PostureSettings, WatchSettings
+from mailkeep.watch.types import (
+    CanaryMailbox,
+    CanarySettings,
+    HoneyAddress,
+    PostureSettings,
+    WatchSettings,
+)
 
 from . import environment, posture, retention, waking, watching
 from .retention import RetentionSettings
@@ -343,6 +349,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "accounts.class": ClassSettings,
     "bounces": BounceSettings,
     "canary": CanarySettings,
+    "canary.mailbox": CanaryMailbox,
     "honey": HoneyAddress,
     "lookalikes": LookalikeSettings,
     "reports": ReportSettings,

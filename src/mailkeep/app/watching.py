@@ -3,7 +3,10 @@
 ``[canary]``, ``[[honey]]`` and ``[watch.…]`` of ``mailkeep.toml``.
 """
 
+import asyncio
+import random
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import isfinite
 from typing import Protocol
 
@@ -12,14 +15,30 @@ import msgspec
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
+from mailkeep.events.log import record
+from mailkeep.mail import families
 from mailkeep.mail.types import StreamSettings
+from mailkeep.providers.types import ProviderConfig
+from mailkeep.store.database import Database
 from mailkeep.trust import register
+from mailkeep.watch.collectors import Collector
+from mailkeep.watch.collectors.volume import Volume
+from mailkeep.watch.honey import HoneyMail
 from mailkeep.watch.report_types import (
     DmarcStrangerSettings,
     LookalikeSettings,
     ReportSettings,
 )
-from mailkeep.watch.types import CanarySettings, HoneyAccount, HoneyAddress, WatchSettings
+from mailkeep.watch.types import (
+    OWN_MAILBOX,
+    CanaryMailbox,
+    CanarySettings,
+    HoneyAccount,
+    HoneyAddress,
+    WatchSettings,
+)
+
+from . import limits, loops
 
 
 class Carrier(Protocol):
@@ -56,6 +75,19 @@ class Watched(Protocol):
     def streams(self) -> dict[str, StreamSettings]: ...
 
     def provider_names(self) -> set[str]: ...
+
+
+class Watching(Protocol):
+    """The application as far as it watches."""
+
+    @property
+    def settings(self) -> Watched: ...
+
+    @property
+    def database(self) -> Database: ...
+
+    @property
+    def keys(self) -> KeyRing: ...
 
 
 #: The tables of ``[watch]`` by the path at which an error names them.
@@ -127,6 +159,33 @@ def _stranger(settings: Watched) -> DmarcStrangerSettings:
     )
 
 
+def honey_mail(app: Watching) -> HoneyMail:
+    """Who takes note of mail to honey addresses."""
+    canary = app.settings.canary
+    domains = [] if canary is None else [addresses.domain(canary.sender)]
+    return HoneyMail(app.database, app.keys, app.settings.honey, domains)
+
+
+async def collect(database: Database, providers: Mapping[str, ProviderConfig]) -> None:
+    """Ask each collector for ever, at its own pace, and record what it says."""
+    collectors: Sequence[Collector] = [Volume(database, providers, limits.carry)]
+
+    async def ask(one: Collector) -> None:
+        facts = await one.collect()
+        if facts:
+            async with database.write() as tx:
+                await record(database, tx, *facts)
+
+    async def run(one: Collector) -> None:
+        # Not all processes that start at once ask at once, and none at its start.
+        await asyncio.sleep(random.SystemRandom().uniform(0.1, 1.0) * one.seconds)
+        await loops.keep(f"collect {one.name}", partial(ask, one), one.seconds)
+
+    async with asyncio.TaskGroup() as group:
+        for one in collectors:
+            group.create_task(run(one))
+
+
 def address(listen: str, table: str = "canary") -> tuple[str, int]:
     """(host, port) of ``host:port``, said in a table. Raises ``BadSettings``."""
     host, _, port = listen.rpartition(":")
@@ -159,7 +218,36 @@ def _canary(canary: CanarySettings, settings: Watched) -> CanarySettings:
         if one.provider not in {route.provider for route in stream.routes}:
             raise BadSettings(f"honey: {one.provider} is no route of the stream {stream.name}")
     allow = tuple(one.lower() for one in canary.allow)
-    return msgspec.structs.replace(canary, domain=domain, sender=sender, allow=allow)
+    mailbox = tuple(_mailbox(one, domain) for one in canary.mailbox)
+    for what in ("name", "arrives_as"):
+        values = [getattr(one, what) for one in mailbox]
+        if len(set(values)) < len(values):
+            raise BadSettings(f"canary.mailbox: two have the same {what}")
+    return msgspec.structs.replace(
+        canary, domain=domain, sender=sender, allow=allow, mailbox=mailbox
+    )
+
+
+def _mailbox(mailbox: CanaryMailbox, domain: str) -> CanaryMailbox:
+    """One with its addresses in canonical form and a name."""
+    try:
+        given = addresses.parse(mailbox.address)
+        arrives = addresses.key(addresses.parse(mailbox.arrives_as))
+    except Invalid as error:
+        raise BadSettings("canary.mailbox: address or arrives_as is not a mail address") from error
+    if addresses.domain(arrives) != domain:
+        raise BadSettings("canary.mailbox: arrives_as is not at the canaries' domain")
+    if addresses.domain(addresses.key(given)) == domain:
+        raise BadSettings("canary.mailbox: address is at the canaries' domain, where all arrives")
+    name = mailbox.name or families.of(given)
+    if name == OWN_MAILBOX or len(name) > 40 or not name.replace("-", "").isalnum():
+        raise BadSettings("canary.mailbox: name is a word of letters, digits and '-', not 'own'")
+    if not mailbox.interval >= 60:
+        raise BadSettings("canary.mailbox: interval must be 60 seconds at least")
+    allow = tuple(one.lower() for one in mailbox.allow)
+    return msgspec.structs.replace(
+        mailbox, address=given, arrives_as=arrives, name=name, allow=allow
+    )
 
 
 def _reports(reports: ReportSettings, providers: set[str]) -> None:

@@ -13,13 +13,14 @@ import structlog
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.events.log import record
+from mailkeep.events.types import Fact
 from mailkeep.providers import registry
 from mailkeep.providers.errors import ForgedWebhook, MalformedWebhook
 from mailkeep.providers.types import Claim, ClaimKind, ProviderConfig, WebhookRequest
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
-from . import lateness, moving, recipients
+from . import foreign, lateness, moving, recipients
 from .events import ClaimRefused, DeliveryReported
 from .splitting import Left, Splitting
 
@@ -57,6 +58,7 @@ class Claims:
         self._splitting = splitting
         self._usual: dict[str, float] = {}  # seconds from event to webhook, by provider
         self._refused_at: dict[str, int] = {}
+        self._foreign = foreign.Foreign()
         #: Since the start, by provider: claims made before, and refusals by reason, each of them.
         self.duplicates: Counter[str] = Counter()
         self.refused: Counter[tuple[str, str]] = Counter()
@@ -96,7 +98,8 @@ class Claims:
         about = await moving.ours(tx, given.values())
         weights = {key: self._weigh(claim, tx.now) for key, claim in given.items()}
         new = await moving.remember(tx, given, about, weights)
-        facts, moved = [], moving.Moved(self._keeping)
+        facts: list[Fact] = []
+        moved = moving.Moved(self._keeping)
         left: list[Left] = []
         for key, claim in given.items():
             if key not in new:
@@ -121,6 +124,9 @@ class Claims:
                 moved.add(claim, known)
             elif known is not None and known.holds and whom and claim.kind in _NOT_SENT:
                 left.append(Left(known.message, claim.provider, whom))
+            elif known is None:
+                elsewhere = any(message == claim.message_id for _, message in about)
+                facts += self._foreign.told(claim, tx.now, ours_elsewhere=elsewhere)
         await record(self._database, tx, *facts)
         if left and self._splitting is not None:
             await self._splitting.later(tx, left)  # before a body goes

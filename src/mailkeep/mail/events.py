@@ -17,7 +17,8 @@ class AttemptFinished(Fact, frozen=True):
     """A provider answered an attempt, or failed to.
 
     ``outcome`` is a word of ``providers.types.OutcomeKind``: accepted, deferred, rejected,
-    suppressed_there, suspended, unauthorised, throttled, unavailable, ambiguous.
+    suppressed_there, suspended, unauthorised, throttled, unavailable, ambiguous. ``family``: who
+    keeps the recipient's mailbox (``families``); ``recipients``: how many the provider was given.
     """
 
     message: str
@@ -28,6 +29,8 @@ class AttemptFinished(Fact, frozen=True):
     outcome: str
     detail: str
     seconds: float
+    family: str = ""
+    recipients: int = 1
 
 
 @fact("mail.failed_over")
@@ -98,6 +101,24 @@ class DeliveryReported(Fact, frozen=True):
     copy: bool = False
     late: float | None = None
     weight: float = 1.0
+
+
+@fact("mail.foreign_mail")
+class ForeignMailReported(Fact, frozen=True):
+    """A provider told of a mail in our account there that we never gave it; once for each mail.
+
+    Attributes:
+        mail: a digest of the provider's own name for it.
+        why: ``unmarked`` (it carries no id of ours: another system of ours, or a stranger),
+            ``unknown`` (an id that we never gave out), ``not_given`` (a message of ours that
+            another provider had).
+        untold: how many more there were since the last that was told; a flood is not told singly.
+    """
+
+    provider: str
+    mail: str
+    why: str
+    untold: int = 0
 
 
 @fact("mail.claim_refused")

@@ -262,6 +262,8 @@ def _start(
             body=bytes(message.data or b""),
             ask=ask,
             size=message.size or 0,
+            family=message.family,
+            recipients=1 + message.copies.count(",") + 1 if message.copies else 1,
         )
     )
 

@@ -149,6 +149,8 @@ def _sort(todo: _Written, tx: Tx, one: Finished) -> None:
             outcome.kind.value,
             outcome.detail,
             one.seconds,
+            job.family,
+            job.recipients,
         )
     )
     if outcome.kind is OutcomeKind.ACCEPTED:

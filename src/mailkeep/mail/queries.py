@@ -10,7 +10,7 @@ from mailkeep.base.errors import NotFound
 from mailkeep.base.ids import earliest
 from mailkeep.store.database import Tx
 
-from . import tables
+from . import recipients, tables
 from .bodies import lost
 from .types import Status
 
@@ -222,3 +222,10 @@ async def caught_one(tx: Tx, mail: str) -> CaughtMail:
     if not found:
         raise NotFound("no such mail; the mailbox keeps the newest thousand")
     return found[0]
+
+
+async def is_for(tx: Tx, message: str, address: str) -> bool:
+    """Whether a message of ours is for an address, by its pseudonym, as its recipient or a copy."""
+    m = tables.messages.c
+    row = await tx.one(select(m.address_id, m.copies).where(m.id == message))
+    return row is not None and address in recipients.exposed(row["address_id"], row["copies"])

@@ -167,6 +167,7 @@ class Job(msgspec.Struct, frozen=True):
 
     ``ask``: its provider may have it already, and is asked first. ``size``: of its body, in octets;
     a large one is not in ``body`` yet: it is read when there is a place to send it from.
+    ``family``: who keeps the recipient's mailbox; ``recipients``: how many get it, copies included.
     """
 
     message: str
@@ -183,6 +184,8 @@ class Job(msgspec.Struct, frozen=True):
     body: bytes
     ask: bool = False
     size: int = 0
+    family: str = ""
+    recipients: int = 1
 
 
 def split(joined: str) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ from .types import (
     VerifiedRequest,
     WebhookRequest,
 )
+from .volume import counted
 
 DEFAULT_BASE_URL: Final = "https://mandrillapp.com/api/1.0"
 _MAX_EVENTS: Final = 1000  # documented
@@ -179,6 +180,14 @@ class Mandrill(CannotBeAsked):
             number(body.get("backlog")),
             number(body.get("reputation")),
         )
+
+    def ask_volume(self, config: ProviderConfig) -> HttpRequest:
+        """``POST /users/info.json``; see `volume.Counts`."""
+        return self.ask_allowance(config)
+
+    def volume(self, reply: Reply) -> int | None:
+        """Read ``{stats: {all_time: {sent}}}``."""
+        return counted(reply, "stats", "all_time", "sent")
 
     def verify(self, config: ProviderConfig, request: WebhookRequest) -> VerifiedRequest:
         """Check ``X-Mandrill-Signature``: HMAC-SHA1 over the URL and the sorted form fields.

@@ -40,6 +40,7 @@ from .types import (
     VerifiedRequest,
     WebhookRequest,
 )
+from .volume import counted
 
 DEFAULT_BASE_URL: Final = "https://api.postmarkapp.com"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -220,6 +221,17 @@ class Postmark:
         if not isinstance(reply, HttpReply) or reply.status != 200 or not isinstance(body, dict):
             return None
         return Allowance(sends=body.get("DeliveryType") != "Sandbox")
+
+    def ask_volume(self, config: ProviderConfig) -> HttpRequest:
+        """``GET /stats/outbound``, of our message stream; see `volume.Counts`."""
+        stream = outgoing.option(config.options, "message_stream") or "outbound"
+        path = "/stats/outbound?" + urlencode({"messagestream": stream})
+        url = outgoing.endpoint(config, DEFAULT_BASE_URL, path)
+        return HttpRequest("GET", url, _headers(config), b"")
+
+    def volume(self, reply: Reply) -> int | None:
+        """Read ``{Sent}``."""
+        return counted(reply, "Sent")
 
     def verify(self, config: ProviderConfig, request: WebhookRequest) -> VerifiedRequest:
         """Check the shared secret. It covers no body: who learns it can write what he likes."""

@@ -1,6 +1,8 @@
 """Watch: reads the log of facts and says what may be going on, with its reasons.
 
 ``canaries`` sends mail of our own through every provider and knows it again when it arrives;
+``honey`` takes note of mail at addresses that one provider alone was given; ``collectors/`` ask
+providers for their own totals, slowly; ``rates`` (pure) is what detectors count with.
 ``parts`` (pure) takes a mail apart strictly, ``reading`` (pure) says which hosts it names.
 ``collectors/`` are shells that read elsewhere: ``posture`` our accounts at providers, which
 ``snapshots`` keeps and ``drift`` (pure) compares; ``posture`` is what operators see and say of
@@ -19,13 +21,16 @@ Owns: ``canaries``, ``posture_accounts``, ``posture_items``, ``posture_changes``
 their checkpoint of the event log.
 Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived``, ``PostureRead``,
 ``PostureChanged``, ``PostureBlind``, ``PostureAccepted``, ``DmarcReported``, ``TlsReported``,
-``ReportRefused``, ``LookalikeSeen``, ``ProviderNoticed``, ``SupportClaimed``.
-Hears: attempts, delivery claims, recoveries, denied changes, canaries, reports, and accounts as
-they are read (``mail``, ``recovery``, ``accounts``, ``watch``).
-Security: reads hostile input: mail that came to a canary's address or that of reports or notices,
-and claims that outsiders can forge, so each signal says who could have staged it; staged evidence
-alone never makes a provider compromised in our eyes and never allows an automatic cut. State is
-bounded under floods of made-up names. Answers of an account's API are bounded and come out as items
-or a word of trouble; who holds a provider whole can lie in them. Holds keys that read accounts, and
-no sending keys: canaries leave by the outbox, as any mail does.
+``ReportRefused``, ``LookalikeSeen``, ``ProviderNoticed``, ``SupportClaimed``, ``VolumeTold``,
+``HoneyMailArrived``.
+Hears: attempts, delivery claims, mail that was never ours, failovers, recoveries, sign-ins, changes
+of accounts and their denials, canaries, signals, reports, and accounts as they are read (``mail``,
+``recovery``, ``accounts``, ``watch``).
+Security: reads hostile input: mail that came to the address of a canary, of honey, of reports or of
+notices, what providers answer to collectors, and claims that outsiders can forge, so each signal
+says who could have staged it; staged evidence alone never makes a provider compromised in our eyes
+and never allows an automatic cut. State is bounded under floods of made-up names. Answers of an
+account's API are bounded and come out as items, a number or a word of trouble; who holds a provider
+whole can lie in them. Canaries leave by the outbox, as any mail does. Collectors hold keys that
+read accounts; that of volumes is handed the keys that send, to ask and never to send.
 """

@@ -41,7 +41,7 @@ from mailkeep.store.database import Database, Tx
 from . import letters, reading
 from .events import CanaryArrived, CanaryRefused, CanarySent
 from .tables import canaries
-from .types import CanarySettings, HoneyAddress
+from .types import OWN_MAILBOX, CanaryMailbox, CanarySettings, HoneyAddress
 
 log = structlog.get_logger(__name__)
 
@@ -95,16 +95,21 @@ class Canaries:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._seed_loop())
             for provider in self._allowed:
-                group.create_task(self._loop(provider))
+                for mailbox in (None, *self._settings.mailbox):
+                    group.create_task(self._loop(provider, mailbox))
 
-    async def send(self, provider: str) -> str | None:
-        """Send one through ``provider``; the message's id, or None while it is cut off."""
+    async def send(self, provider: str, mailbox: CanaryMailbox | None = None) -> str | None:
+        """Send one through ``provider``; the message's id, or None while it is cut off.
+
+        Args:
+            mailbox: one that others keep; None: a fresh name at our own listener.
+        """
         local = letters.local_part(self._chance)
-        to = f"{local}@{self._settings.domain}"
+        to = f"{local}@{self._settings.domain}" if mailbox is None else mailbox.address
         async with self._database.write() as tx:
             if provider in await outbox.cut_providers(tx):
                 return None
-            return await self._hand_in(tx, provider, to, honey=False)
+            return await self._hand_in(tx, provider, to, honey=False, mailbox=mailbox)
 
     async def seed(self) -> int:
         """Write to each honey address that never heard from us, or not for long; how many."""
@@ -181,12 +186,12 @@ class Canaries:
             await services.forget_ours(tx, tx.now - MAIL_KEPT)
             await tx.run(delete(_c).where(_c.c.created_at < tx.now - KEPT, ~_c.c.honey))
 
-    async def _loop(self, provider: str) -> None:
-        interval = self._settings.interval
+    async def _loop(self, provider: str, mailbox: CanaryMailbox | None) -> None:
+        interval = self._settings.interval if mailbox is None else mailbox.interval
         await asyncio.sleep(self._chance.uniform(0, interval))
         while True:
             try:
-                await self.send(provider)
+                await self.send(provider, mailbox)
             except MailkeepError as error:
                 log.warning("canary.not_sent", provider=provider, error=str(error))
             await asyncio.sleep(interval * self._chance.uniform(0.8, 1.2))
@@ -200,7 +205,15 @@ class Canaries:
                 log.warning("canary.not_seeded", error=str(error))
             await asyncio.sleep(SEED_CHECK_SECONDS)
 
-    async def _hand_in(self, tx: Tx, provider: str, to: str, *, honey: bool) -> str:
+    async def _hand_in(
+        self,
+        tx: Tx,
+        provider: str,
+        to: str,
+        *,
+        honey: bool,
+        mailbox: CanaryMailbox | None = None,
+    ) -> str:
         settings, secret = self._settings, link_secret()
         content = letters.compose(settings.sender, to, self._url, secret, self._chance)
         new = NewMessage(
@@ -216,7 +229,9 @@ class Canaries:
                 id=new_id("can", tx.now),
                 provider=provider,
                 message_id=message,
-                address_hash=self._hash(to),
+                # By where it comes in: a mailbox of others hands its mail on to an address of ours.
+                address_hash=self._hash(to if mailbox is None else mailbox.arrives_as),
+                mailbox=OWN_MAILBOX if mailbox is None else mailbox.name,
                 marker_hash=self._keys.lookup_hash("canary marker", secret),
                 honey=honey,
                 created_at=tx.now,
@@ -232,8 +247,12 @@ class Canaries:
             .values(sent_at=tx.now)
         )
         if changed:
-            provider = await tx.value(select(_c.c.provider).where(_c.c.message_id == message))
-            await record(self._database, tx, CanarySent(provider, message))
+            row = await tx.one(
+                select(_c.c.provider, _c.c.mailbox).where(_c.c.message_id == message)
+            )
+            if row is not None:
+                sent = CanarySent(row["provider"], message, row["mailbox"])
+                await record(self._database, tx, sent)
 
     async def _arrived(self, tx: Tx, canary: str, hosts: tuple[str, ...]) -> bool:
         changed = await tx.run(
@@ -244,20 +263,31 @@ class Canaries:
         row = await tx.one(select(_c).where(_c.c.id == canary))
         if row is None:
             return False
-        message, provider = row["message_id"], row["provider"]
+        message, provider, mailbox = row["message_id"], row["provider"], row["mailbox"]
         await self._taken(tx, message)
-        strangers = reading.strangers(hosts, self._allowed.get(provider, self._own()))
+        allowed = self._allowed.get(provider, self._own()) | self._added_by(mailbox)
+        strangers = reading.strangers(hosts, allowed)
         since = row["created_at"] if row["sent_at"] is None else row["sent_at"]
         taken = (tx.now - since) / SECOND
         await record(
             self._database,
             tx,
-            CanaryArrived(provider, message, max(0.0, taken), strangers[:MOST_STRANGERS]),
+            CanaryArrived(provider, message, max(0.0, taken), strangers[:MOST_STRANGERS], mailbox),
         )
         return True
 
     def _hash(self, address: str) -> str:
         return self._keys.lookup_hash("canary address", addresses.key(address))
+
+    def _added_by(self, mailbox: str) -> frozenset[str]:
+        """Hosts that a mailbox of others, and its forwarding, write into a mail."""
+        return frozenset(
+            host
+            for one in self._settings.mailbox
+            if one.name == mailbox
+            # A name with a dot in it reads like a host.
+            for host in (*one.address.lower().rsplit("@", 1), *one.allow)
+        )
 
     def _own(self) -> frozenset[str]:
         """Hosts that stand in our mail because we put them there."""

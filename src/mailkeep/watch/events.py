@@ -5,7 +5,7 @@ import msgspec
 from mailkeep.events.types import Fact, fact
 
 from .report_types import Source
-from .types import Signal
+from .types import OWN_MAILBOX, Signal
 
 
 @fact("watch.signal")
@@ -17,10 +17,11 @@ class SignalRaised(Fact, frozen=True):
 
 @fact("watch.canary_sent")
 class CanarySent(Fact, frozen=True):
-    """A mail to a mailbox of our own was accepted by ``provider``."""
+    """A mail to a mailbox of our own was accepted by ``provider``. ``mailbox``: who keeps it."""
 
     provider: str
     message: str
+    mailbox: str = OWN_MAILBOX
 
 
 @fact("watch.canary_refused")
@@ -40,12 +41,14 @@ class CanaryArrived(Fact, frozen=True):
         seconds: from our handing it over to its arrival.
         strangers: host names in its headers and links that our allow list does not know. Host
             names only: an address would be somebody's.
+        mailbox: who keeps the mailbox that it came to.
     """
 
     provider: str
     message: str
     seconds: float
     strangers: tuple[str, ...]
+    mailbox: str = OWN_MAILBOX
 
 
 class FieldDigest(msgspec.Struct, frozen=True):
@@ -231,3 +234,38 @@ class SupportClaimed(Fact, frozen=True):
     account: str
     what: str
     by: str
+
+
+@fact("watch.volume_told")
+class VolumeTold(Fact, frozen=True):
+    """A provider said how much it did for our account. It is a claim, not an observation.
+
+    Attributes:
+        window: over what it counts; ``all_time``: since our account there began.
+        count: how many, by recipient.
+        what: is counted; ``sent``: mails that it sent, or tried to.
+    """
+
+    provider: str
+    window: str
+    count: int
+    what: str
+
+
+@fact("watch.honey_mail")
+class HoneyMailArrived(Fact, frozen=True):
+    """Mail that is not ours came to an address that ``provider`` alone was ever given.
+
+    Nothing of its content is kept but our own words about it.
+
+    Attributes:
+        honey: the pseudonym of the address.
+        words: of ``as_us`` (its sender is one of our domains), ``link``, ``attachment``.
+        strays: mails that came within the hour to names at the same domain that do not exist: who
+            tries names shows himself by those that he misses.
+    """
+
+    provider: str
+    honey: str
+    words: tuple[str, ...]
+    strays: int

@@ -24,6 +24,7 @@ canaries = Table(
     Column("message_id", String(40), nullable=False, unique=True),
     Column("address_hash", String(64), nullable=False, index=True),
     Column("marker_hash", String(64), nullable=False),
+    Column("mailbox", String(40), nullable=False, server_default="own"),  # who keeps it
     Column("honey", Boolean, nullable=False),  # to a honey address, where nothing of ours listens
     Column("created_at", Micros, nullable=False),
     Column("sent_at", Micros),

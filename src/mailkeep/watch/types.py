@@ -7,9 +7,23 @@ import msgspec
 from mailkeep.base.clock import SECOND, Instant
 
 from .report_types import DmarcStrangerSettings
+from .thresholds import (
+    AcceptedSettings,
+    CanaryMissingSettings,
+    FailoverSettings,
+    FanoutSettings,
+    HoneyMailSettings,
+    MisplacedSettings,
+    SurgeSettings,
+    TakeoverSettings,
+    UndeliveredSettings,
+    UnknownMessageSettings,
+    VolumeMismatchSettings,
+)
 
 NEVER: Instant = 2**62  #: later than any instant; nothing is due
 MOST_EVENTS = 8  #: event ids that a signal carries
+OWN_MAILBOX = "own"  #: the mailboxes at our own listener, where facts name a mailbox
 
 
 class Hypothesis(enum.StrEnum):
@@ -183,28 +197,6 @@ class HalfProofSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     memory: float = 604_800.0
 
 
-class SurgeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of ``reset_surge``.
-
-    Attributes:
-        base_per_minute: resets a minute that are expected before anything was learned.
-        base_known_for: minutes for which that guess counts as if it had been watched.
-        memory: seconds over which the base is averaged.
-        factor: the surge that is looked for, as a multiple of the base.
-        between_false_alarms: days.
-        same_address: seconds within which requests for one address count once.
-        repeat_after: seconds after which an ongoing surge is said again.
-    """
-
-    base_per_minute: float = 1.0
-    base_known_for: float = 240.0
-    memory: float = 86_400.0
-    factor: float = 10.0
-    between_false_alarms: float = 30.0
-    same_address: float = 600.0
-    repeat_after: float = 300.0
-
-
 class DenialSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of ``denial``: seconds over which denials of several accounts are counted."""
 
@@ -274,6 +266,24 @@ class CorrelationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     backing: float = 0.75
 
 
+class CanaryMailbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A mailbox that others keep, whose mail is forwarded to us: how mail arrives there.
+
+    Attributes:
+        address: to which canaries are sent as well.
+        arrives_as: an address at the canaries' domain to which that mailbox forwards.
+        name: under which it is told; empty for who keeps it, by ``mail.families``.
+        interval: seconds between two canaries of one provider; public mailboxes take few.
+        allow: hosts that its forwarding writes into a mail.
+    """
+
+    address: str
+    arrives_as: str
+    name: str = ""
+    interval: float = 900.0
+    allow: tuple[str, ...] = ()
+
+
 class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Mail of our own through every provider, to mailboxes of our own.
 
@@ -285,6 +295,7 @@ class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         allow: hosts that may stand in our mail besides our own and what the providers add; one
             that begins with a dot stands for every host below it.
         stream: in which they go, so that they look like its mail.
+        mailbox: further mailboxes, at those who keep many of ours.
     """
 
     domain: str
@@ -293,15 +304,16 @@ class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     interval: float = 5.0
     allow: tuple[str, ...] = ()
     stream: str = "alert"
+    mailbox: tuple[CanaryMailbox, ...] = ()
 
 
 class PostureAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An account at a provider whose set-up is read.
 
     Attributes:
-        name: the provider's in the settings; or a name of its own, for an account that Mailkeep
-            does not send through.
-        kind, base_url: by default those of the provider of that name.
+        name: the provider's in the settings.
+        kind: by default the provider's; for an SMTP relay whose it is, such as ``ses``.
+        base_url: by default the provider's where the kind is the same.
         secret, account_secret: where the reading keys are, ``env:NAME`` or ``file:PATH``.
         options: as the module of the kind documents them.
     """
@@ -360,6 +372,16 @@ class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reset_surge: SurgeSettings = SurgeSettings()
     denial: DenialSettings = DenialSettings()
     honey_account: HoneySettings = HoneySettings()
+    canary_missing: CanaryMissingSettings = CanaryMissingSettings()
+    unknown_message: UnknownMessageSettings = UnknownMessageSettings()
+    volume_mismatch: VolumeMismatchSettings = VolumeMismatchSettings()
+    accepted_not_delivered: AcceptedSettings = AcceptedSettings()
+    failover: FailoverSettings = FailoverSettings()
+    reset_fanout: FanoutSettings = FanoutSettings()
+    redeemed_undelivered: UndeliveredSettings = UndeliveredSettings()
+    misplaced_redemption: MisplacedSettings = MisplacedSettings()
+    takeover_pattern: TakeoverSettings = TakeoverSettings()
+    honey_hit: HoneyMailSettings = HoneyMailSettings()
     account_drift: DriftSettings = DriftSettings()
     export_seen: ExportSettings = ExportSettings()
     dmarc_stranger: DmarcStrangerSettings = DmarcStrangerSettings()

@@ -117,6 +117,7 @@ class AccountCalls:
             "/server": self._server,
             "/deliverystats": self._stats,
             "/bounces": lambda: self._bounces(query),
+            "/stats/outbound": lambda: self._overview(query),
             "/messages/outbound": lambda: self._messages(query),
             "/message-streams": _streams,
             "/webhooks": lambda: {"Webhooks": self._own_webhook() + self._lists["webhooks"]},
@@ -268,6 +269,14 @@ class AccountCalls:
         ]
         everything: dict[str, object] = {"Name": "All", "Count": counts.total()}
         return {"InactiveMails": len(self._standin.suppressed), "Bounces": [everything, *kinds]}
+
+    def _overview(self, query: Mapping[str, str]) -> dict[str, object]:
+        """Of all time where no dates are given, of the transactional stream unless one is named."""
+        wanted = query.get("messagestream", "outbound")
+        records = [one for one in self._records() if (one.mail.stream or "outbound") == wanted]
+        bounced = sum(event.kind in BOUNCES for one in records for event in one.events)
+        sent = sum(len(one.mail.recipients) for one in records)
+        return {"Sent": sent, "Bounced": bounced, "SMTPApiErrors": 0, "SpamComplaints": 0}
 
     def _suppressions(self, method: str, what: str | None, body: object) -> dict[str, object]:
         standin = self._standin

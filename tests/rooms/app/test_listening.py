@@ -15,11 +15,14 @@ from mailkeep.app.application import Application
 from mailkeep.base.clock import HOUR
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.ids import new_id
+from mailkeep.events.tables import events
+from mailkeep.events.types import decode
 from mailkeep.mail import api_keys, lives
 from mailkeep.mail import tables as mail_tables
 from mailkeep.mail.returns import FORGED, return_path
 from mailkeep.mail.types import BounceSettings
 from mailkeep.smtp import receiving
+from mailkeep.watch.events import HoneyMailArrived
 from mailkeep.watch.tables import canaries
 
 MAIL = b"From: x@y.example\r\n\r\nHello\r\n"
@@ -84,6 +87,19 @@ async def test_it_listens_sends_and_keeps_nothing_of_a_stranger(tmp_path: Path) 
             assert await tx.all(select(canaries).where(canaries.c.arrived_at.is_not(None))) == []
     with pytest.raises(ConnectionRefusedError):
         await asyncio.to_thread(_send, port, "eve@evil.example", "someone@post.example")
+
+
+async def test_mail_of_others_to_a_honey_address_is_on_the_record(tmp_path: Path) -> None:
+    port = _free_port()
+    settings = _settings(port, honey=[{"address": "iris.q7@honey.example", "provider": "a"}])
+    async with Application(settings, tmp_path, environ={"A": "key"}) as running:
+        for to in ("nobody@honey.example", "Iris.Q7@honey.example"):
+            assert await asyncio.to_thread(_send, port, "eve@evil.example", to) == 250
+        async with running.database.read() as tx:
+            rows = await tx.all(select(events).where(events.c.kind == HoneyMailArrived.kind))
+    (fact,) = [decode(row["kind"], row["data"]) for row in rows]
+    assert isinstance(fact, HoneyMailArrived)
+    assert (fact.provider, fact.words, fact.strays) == ("a", (), 1)
 
 
 async def test_a_bounce_finds_its_message(tmp_path: Path) -> None:

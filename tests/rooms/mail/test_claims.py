@@ -9,8 +9,10 @@ from sqlalchemy import func, select
 
 from mailkeep.base.clock import HOUR, SECOND, ManualClock
 from mailkeep.events.tables import events
+from mailkeep.events.types import decode
 from mailkeep.mail import lives, outbox, outcomes, tables
 from mailkeep.mail.claims import Claims
+from mailkeep.mail.events import ForeignMailReported
 from mailkeep.mail.types import Job, NewMessage
 from mailkeep.providers import registry
 from mailkeep.providers.types import Claim, ClaimKind, Outcome, OutcomeKind, WebhookRequest
@@ -36,11 +38,17 @@ class Room:
         monkeypatch.setattr(module, "verify", lambda _config, request: request)
         monkeypatch.setattr(module, "parse", lambda _config, _verified: self._said)
 
-    async def say(self, name: str, message: str, kind: ClaimKind = ClaimKind.DELIVERED) -> None:
-        """A webhook of a provider; a new one each time."""
+    async def say(
+        self,
+        name: str,
+        message: str | None,
+        kind: ClaimKind = ClaimKind.DELIVERED,
+        theirs: str | None = None,
+    ) -> None:
+        """A webhook of a provider; a new one each time. ``theirs``: its own name for the mail."""
         self._count += 1
         self._said = [
-            Claim(name, f"claim_{self._count}", kind, None, message, None, None, "", "signature")
+            Claim(name, f"claim_{self._count}", kind, theirs, message, None, None, "", "signature")
         ]
         request = WebhookRequest("", {}, b"", self._database.clock.now())
         assert await self._claims.receive(name, request) == 1
@@ -68,6 +76,16 @@ class Room:
         async with self._database.read() as tx:
             status = await tx.value(select(tables.messages.c.status))
             return status, await tx.value(select(func.count()).select_from(tables.message_bodies))
+
+    async def foreign(self) -> list[tuple[str, str]]:
+        async with self._database.read() as tx:
+            rows = await tx.all(
+                select(events.c.kind, events.c.data)
+                .where(events.c.kind == ForeignMailReported.kind)
+                .order_by(events.c.id)
+            )
+        facts = [decode(row["kind"], row["data"]) for row in rows]
+        return [(one.provider, one.why) for one in facts if isinstance(one, ForeignMailReported)]
 
     async def reports(self) -> int:
         async with self._database.read() as tx:
@@ -237,3 +255,20 @@ async def test_a_late_word_is_taken_and_counts_less(room: Room, accept: Accept) 
         assert (fact["late"], round(fact["weight"], 3)) == (late, round(weight, 3))
         assert round(weight, 3) in [round(one, 3) for one in seen]
     assert (await room.state())[0] == "delivered"
+
+
+async def test_mail_that_we_never_gave_a_provider_is_told_once(room: Room, accept: Accept) -> None:
+    """Somebody sends through our account there; mail of our own is none of it."""
+    job = await room.sent(accept, OutcomeKind.ACCEPTED)
+    other = "two" if job.provider == "one" else "one"
+    await room.say(job.provider, job.message, theirs="their_1")
+    assert await room.foreign() == []
+    for _ in range(2):
+        await room.say(job.provider, "msg_made_up", theirs="their_2")
+        await room.say(job.provider, None, theirs="their_3")
+        await room.say(other, job.message, theirs="their_4")
+    assert await room.foreign() == [
+        (job.provider, "unknown"),
+        (job.provider, "unmarked"),
+        (other, "not_given"),
+    ]

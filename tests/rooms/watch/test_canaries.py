@@ -27,7 +27,7 @@ from mailkeep.watch import reading
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent
 from mailkeep.watch.tables import canaries as table
-from mailkeep.watch.types import CanarySettings, HoneyAddress
+from mailkeep.watch.types import CanaryMailbox, CanarySettings, HoneyAddress
 
 STREAM = StreamSettings("alert", 2, (RouteSettings("one"), RouteSettings("two")))
 SETTINGS = CanarySettings("post.example", "us@example.com", allow=("cdn.example",))
@@ -49,14 +49,16 @@ PROVIDERS = {
 class House:
     """Canaries, the outbox that carries them, and the facts that come of it."""
 
-    def __init__(self, database: Database, keys: KeyRing) -> None:
+    def __init__(
+        self, database: Database, keys: KeyRing, settings: CanarySettings = SETTINGS
+    ) -> None:
         self.database = database
         honey = {one.address: one.provider for one in HONEY}
         self.canaries = Canaries(
             database,
             keys,
             Intake(database, keys, {"alert": STREAM}, honey=honey),
-            SETTINGS,
+            settings,
             honey=HONEY,
             public_url="https://ours.example",
             providers=PROVIDERS,
@@ -186,6 +188,31 @@ async def test_mails_are_read_one_at_a_time(house: House, monkeypatch: pytest.Mo
     came = await asyncio.gather(*(house.canaries.receive([content.to], one) for one in mails))
     assert sum(came) == 1
     assert most == 1
+
+
+async def test_a_mailbox_that_others_keep_has_its_own_name_and_hosts(
+    database: Database, keys: KeyRing
+) -> None:
+    """It is sent to the mailbox, comes in where that forwards to, and is nobody else's arrival."""
+    mailbox = CanaryMailbox(
+        "ann.varga@gmail.com", "g@post.example", "gmail", allow=("forwarder.example",)
+    )
+    house = House(database, keys, msgspec.structs.replace(SETTINGS, mailbox=(mailbox,)))
+    message = await house.canaries.send("one", mailbox)
+    (job,) = [one for one in await house.claim() if one.message == message]
+    await house.accept(job)
+    await house.note()
+    content = msgspec.json.decode(job.body, type=Content)
+    assert content.to == "ann.varga@gmail.com"
+    html = '<a href="https://forwarder.example">x</a><a href="https://evil.example">x</a>'
+    raw = _raw(content, html=html)
+    assert await house.canaries.receive(["g@post.example"], raw) == 1
+    assert await house.canaries.receive(["g@post.example"], raw) == 0
+    sent, came = await house.facts()
+    assert isinstance(sent, CanarySent)
+    assert isinstance(came, CanaryArrived)
+    assert (sent.mailbox, came.mailbox) == ("gmail", "gmail")
+    assert came.strangers == ("evil.example",)
 
 
 async def test_a_canary_that_a_provider_would_not_have_is_on_the_record(house: House) -> None:

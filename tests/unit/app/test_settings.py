@@ -73,6 +73,7 @@ def test_a_secret_in_the_file_or_missing_is_refused_unshown(secret: str) -> None
 CANARY = {"domain": "Post.Example.org", "sender": "us@example.com"}
 HONEY = {"address": "Iris@Example.org", "provider": "a"}
 BULK = {"name": "secret", "priority": 0, "secret": True, "routes": [{"provider": "a"}]}
+MAILBOX = {"address": "Ann@gmail.com", "arrives_as": "g@post.example.org"}
 WATCHED = GOOD | {"canary": CANARY, "honey": [HONEY], "stream": [STREAM, BULK]}
 
 
@@ -80,6 +81,9 @@ def test_what_is_watched_comes_in_canonical_form(tmp_path: Path) -> None:
     settings = parse(WATCHED | {"watch": {"half_proof": {"early": 30}}})
     assert settings.canary is not None
     assert settings.canary.domain == "post.example.org"
+    kept = parse(_mailbox()).canary
+    assert kept is not None
+    assert [(one.name, one.arrives_as) for one in kept.mailbox] == [("gmail", "g@post.example.org")]
     assert watching.reserved(settings) == {"iris@example.org": "a"}
     assert watching.carriers(settings) == {"a"}
     keys = KeyRing(tmp_path)
@@ -87,6 +91,11 @@ def test_what_is_watched_comes_in_canonical_form(tmp_path: Path) -> None:
     assert watch.half_proof.early == 30
     name = keys.pseudonym("address", "iris@example.org")
     assert watch.honey_account.accounts == (HoneyAccount(name, "a"),)
+
+
+def _mailbox(*, twice: bool = False, **fields: object) -> dict[str, object]:
+    one = MAILBOX | fields
+    return WATCHED | {"canary": CANARY | {"mailbox": [one, one] if twice else [one]}}
 
 
 def _table(name: str, **fields: object) -> dict[str, object]:
@@ -103,6 +112,13 @@ def _table(name: str, **fields: object) -> dict[str, object]:
         (WATCHED | {"canary": CANARY | {"stream": "secret"}}, "must not be a secret one"),
         (WATCHED | {"canary": CANARY | {"interval": 0.1}}, "1 second at least"),
         (WATCHED | {"canary": CANARY | {"listen": "2525"}}, "host:port"),
+        (_mailbox(arrives_as="x@else.example"), "not at the canaries' domain"),
+        (_mailbox(address="x@post.example.org"), "at the canaries' domain"),
+        (_mailbox(address="x"), "not a mail address"),
+        (_mailbox(name="own"), "not 'own'"),
+        (_mailbox(interval=5), "60 seconds"),
+        (_mailbox(addres="x"), "did you mean address?"),
+        (_mailbox(twice=True), "two have the same name"),
         (WATCHED | {"honey": [HONEY | {"providr": "a"}]}, "did you mean provider?"),
         (WATCHED | {"honey": [HONEY | {"provider": "aa"}]}, "did you mean a?"),
         (WATCHED | {"honey": [HONEY | {"address": "nobody"}]}, "not a mail address"),

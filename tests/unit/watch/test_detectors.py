@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from watch_logs import START, attempt, delivered, denied, drifted, half, log, request, run
 
-from mailkeep.accounts.events import ChangeDenied
+from mailkeep.accounts.events import ChangeDenied, ChangeHeld, SignedInFact
 from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact
-from mailkeep.recovery.events import RecoveryCompleted, RecoveryVoided
+from mailkeep.mail.events import DeliveryReported, FailedOver, ForeignMailReported
+from mailkeep.recovery.events import ProofSent, RecoveryCompleted, RecoveryVoided
 from mailkeep.watch.detector import Detects
 from mailkeep.watch.detectors import (
     delivery_silence,
@@ -26,10 +27,12 @@ from mailkeep.watch.events import (
     CanaryArrived,
     CanaryRefused,
     CanarySent,
+    HoneyMailArrived,
     PostureAccepted,
     PostureBlind,
     ProviderNoticed,
     SupportClaimed,
+    VolumeTold,
 )
 from mailkeep.watch.types import (
     RESETS,
@@ -365,6 +368,17 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
             (n * 0.01, half(name, name)),
             (n * 0.01, request(n)),
             (n * 0.01, denied(n)),
+            (n * 0.01, CanarySent(name, name, name)),
+            (n * 0.01, msgspec.structs.replace(attempt(name, number=n), family=name)),
+            (n * 0.01, DeliveryReported(name, name, "delivered", name, None, None, None)),
+            (n * 0.01, ForeignMailReported(name, name, "unmarked", n)),
+            (n * 0.01, VolumeTold(name, "all_time", n, "sent")),
+            (n * 0.01, FailedOver(name, name, name, "a", "unavailable")),
+            (n * 0.01, ProofSent(name, name, "link", name, name)),
+            (n * 0.01, RecoveryCompleted(name, name, False, name, 9.0)),
+            (n * 0.01, SignedInFact(name, name, name, name, False, False)),
+            (n * 0.01, ChangeHeld(name, name, "address_added", None, 0, False)),
+            (n * 0.01, HoneyMailArrived(name, name, (), 0)),
             (n * 0.01, drifted(name, n)),
             (n * 0.01, drifted("a", n, "export")),
             (n * 0.01, drifted(name, n, "export")),

@@ -39,7 +39,8 @@ def _recovery(name: str, at: float, chance: random.Random) -> tuple[Timed, dict[
     """It is asked for, and link and code go out; the facts, and which provider has which."""
     link, code = chance.sample(["a", "b"], 2)
     routes = {"link": link, "code": code}
-    facts: Timed = [(at, RecoveryRequested(name, name, f"address_{name}", "network", "browser"))]
+    asked = RecoveryRequested(name, name, f"address_{name}", "network", f"browser_{name}")
+    facts: Timed = [(at, asked)]
     facts += [
         (at + 0.1, ProofSent(name, name, proof, f"m_{name}_{proof}", provider))
         for proof, provider in routes.items()

@@ -3,19 +3,29 @@
 from mailkeep.watch.detector import Detects
 
 from . import (
+    accepted_not_delivered,
     account_drift,
+    canary_missing,
     delivery_silence,
     denial,
     dmarc_stranger,
     export_seen,
+    failover,
     half_proof,
     honey_account,
+    honey_hit,
     lookalike,
+    misplaced_redemption,
     provider_notice,
     provider_refusal,
+    redeemed_undelivered,
+    reset_fanout,
     reset_surge,
     stranger_in_mail,
     support_claim,
+    takeover_pattern,
+    unknown_message,
+    volume_mismatch,
 )
 
 DETECTORS: tuple[Detects, ...] = (
@@ -30,6 +40,16 @@ DETECTORS: tuple[Detects, ...] = (
     lookalike.DETECTOR,  # a name like ours begins to take mail
     provider_notice.DETECTOR,  # a provider says itself that something is wrong
     honey_account.DETECTOR,  # a reset for an address that one provider alone was given
+    canary_missing.DETECTOR,  # canaries do not come to one mailbox
+    unknown_message.DETECTOR,  # a provider tells of mail that we never sent
+    volume_mismatch.DETECTOR,  # a provider counts more mail than we gave it
+    accepted_not_delivered.DETECTOR,  # mail for one family of mailboxes is taken and never arrives
+    failover.DETECTOR,  # a stream went back and forth, or to a suspect
+    reset_fanout.DETECTOR,  # one source asks for resets of many accounts, slowly
+    redeemed_undelivered.DETECTOR,  # a proof was shown before its mail was delivered
+    misplaced_redemption.DETECTOR,  # a recovery that does not fit the account's history
+    takeover_pattern.DETECTOR,  # an account is changed in many ways soon after it was entered
+    honey_hit.DETECTOR,  # mail of others to an address that one provider alone was given
     account_drift.DETECTOR,  # keys, users, webhooks, senders at a provider are not as they were
     export_seen.DETECTOR,  # our mail or recipients were exported, or read, at a provider
 )

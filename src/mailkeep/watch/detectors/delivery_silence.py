@@ -27,6 +27,7 @@ the limit, is down at 0 (fifty in time), all that was said is void. Reports alon
 no claim clears a provider.
 A report that came late counts for the time at which it would have been in time (``mail.lateness``).
 False alarms: bursts of mail to slow domains; our webhook door closed (all providers at once).
+Delay: the limit over the rate (14.8 seconds at one a second); by canaries every 5 seconds, 15.
 Evasion: dropping a small part (a tenth or less); confirming what was dropped, which canaries see
 unless they are spared.
 Who could forge it: a forged or lying report hides a silence from the first method until a canary is
@@ -45,6 +46,7 @@ from mailkeep.watch.events import CanaryArrived, CanarySent
 from mailkeep.watch.types import (
     MOST_EVENTS,
     NEVER,
+    OWN_MAILBOX,
     Family,
     Forger,
     Hypothesis,
@@ -107,8 +109,8 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     elif isinstance(fact, DeliveryReported):
         if fact.event != "delivered" or fact.message is None or fact.copy:
             return state, []  # an attempt is confirmed once, by its own recipient
-    elif not isinstance(fact, CanarySent | CanaryArrived):
-        return state, []
+    elif not isinstance(fact, CanarySent | CanaryArrived) or fact.mailbox != OWN_MAILBOX:
+        return state, []  # mailboxes that others keep are slow: see ``canary_missing``
     flow = state.flows.get(fact.provider, Flow())
     if fact.provider not in state.flows and len(state.flows) >= MOST:
         return state, []

@@ -8,6 +8,7 @@ alarms in 120 simulated days). The base is an average over a day, not fed while 
 high, so that a surge does not teach itself to be normal.
 Evidence: campaign, 6.0 nats; any provider, 0.5 nats, which correlation counts only beside our own
 evidence about that provider (judged).
+Delay: nine requests at ten times the base (measured).
 False alarms: a newsletter or an outage of sign-in that sends everybody to the form.
 Evasion: staying below a few times the base, or raising it over days. Who could forge it: anyone.
 """
@@ -20,6 +21,7 @@ from mailkeep.base.clock import MINUTE, SECOND, Instant
 from mailkeep.events.types import Recorded
 from mailkeep.recovery.events import RecoveryRequested
 from mailkeep.watch.detector import Detector
+from mailkeep.watch.thresholds import SurgeSettings
 from mailkeep.watch.types import (
     MOST_EVENTS,
     NEVER,
@@ -28,7 +30,6 @@ from mailkeep.watch.types import (
     Forger,
     Hypothesis,
     Signal,
-    SurgeSettings,
     WatchSettings,
     seconds,
 )

@@ -1,0 +1,240 @@
+"""A provider takes mail for one family of mailboxes, and reports no delivery of it any more.
+
+Sees: ``AttemptFinished`` accepted and what ``DeliveryReported`` says of the same message, by
+provider and family of the recipient's mailbox. ``delivery_silence`` counts all reports of a
+provider together; this one follows single mails, and so sees what stops at one family only.
+Method: at most 16 mails of a pair are followed at a time, one a second. The usual delay is learned
+(a sketch of 36 counts); past three times its 99th percentile a mail counts as not delivered.
+Bounces and deferrals are answers, and no lack of one. Where the share p that is usually confirmed
+is high (``confirms``), the CUSUM of a binomial test looks for half of it: a mail not delivered adds
+ln(½/(1-p)) nats, a delivered one ln(½/p). The alarm is at ln(1 + γn/g), n pairs with a mail every g
+seconds. While the sum is high nothing is learned.
+Likelihood ratios: provider silent, the sum of the test (measured on what was learned), at most 5.0
+nats (judged: reports fail oftener than mail does), halved while another provider's pairs fare the
+same: then it is our webhooks' door. Nothing is taken back: no claim clears a provider.
+Parameters: ``[watch.accepted_not_delivered]``. False alarms: a webhook switched off at the
+provider. Delay: the deadline, and four to six mails. Evasion: confirming what was dropped, which
+canaries see; dropping less than half.
+Who could forge it: of the large families nobody outside, as who has a mailbox there cannot hold its
+server back. ``other`` are servers that anyone may run: an address counts once in a row there, and
+what they show counts as what customers can stage. A flood of addresses fills 16 places.
+"""
+
+import math
+
+import msgspec
+
+from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.events.types import Recorded
+from mailkeep.mail.events import AttemptFinished, DeliveryReported
+from mailkeep.mail.families import OTHER
+from mailkeep.watch.detector import Detector
+from mailkeep.watch.rates import Delays, gap_alarm
+from mailkeep.watch.thresholds import AcceptedSettings
+from mailkeep.watch.types import (
+    MOST_EVENTS,
+    NEVER,
+    Family,
+    Forger,
+    Hypothesis,
+    Signal,
+    WatchSettings,
+    provider_subject,
+    seconds,
+)
+
+NAME = "accepted_not_delivered"
+MOST = 96  #: pairs watched
+MOST_FOLLOWED = 16  #: mails of each
+MEMORY = 400.0  #: mails over which delays and shares are averaged
+MOST_ROW = 32  #: addresses of a row that are remembered
+HIGHEST = 5.0
+LOOKED_FOR = 0.5  #: the share confirmed that is looked for
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """One provider and family. ``confirmed`` of ``seen`` mails; ``lost``: nats of the test;
+    ``row``: addresses not delivered to since the last delivery; ``gap``: seconds between mails."""
+
+    provider: str
+    family: str
+    deadline: float
+    delays: Delays = Delays()
+    seen: float = 0.0
+    confirmed: float = 0.0
+    following: int = 0
+    last: Instant = 0
+    gap: float = 0.0
+    lost: float = 0.0
+    row: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    said: Instant = 0
+
+    def share(self) -> float:
+        """The share of mails that is usually confirmed."""
+        return min(0.99, (self.confirmed + 0.5) / (self.seen + 1.0))
+
+
+class Followed(msgspec.Struct, frozen=True):
+    pair: str
+    address: str
+    at: Instant
+    until: Instant
+    id: str
+
+
+class State(msgspec.Struct, frozen=True):
+    """``followed``: by message. ``next``: before which nothing runs out."""
+
+    settings: AcceptedSettings
+    pairs: dict[str, Pair] = {}
+    followed: dict[str, Followed] = {}
+    next: Instant = NEVER
+
+
+def start(settings: WatchSettings) -> State:
+    return State(settings.accepted_not_delivered)
+
+
+def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
+    fact = recorded.fact
+    if isinstance(fact, AttemptFinished):
+        if fact.outcome == "accepted" and fact.family:
+            return _follow(state, fact, recorded), []
+    elif isinstance(fact, DeliveryReported) and fact.message in state.followed and not fact.copy:
+        return _answered(state, fact, recorded), []
+    return state, []
+
+
+def tick(state: State, now: Instant) -> tuple[State, list[Signal]]:
+    if now < state.next:
+        return state, []
+    over = {name: one for name, one in state.followed.items() if one.until <= now}
+    left = {name: one for name, one in state.followed.items() if name not in over}
+    state = msgspec.structs.replace(
+        state, followed=left, next=min((one.until for one in left.values()), default=NEVER)
+    )
+    signals: list[Signal] = []
+    for one in over.values():
+        state = _with(state, one.pair, _missed(state, state.pairs[one.pair], one))
+        state, said = _judge(state, one.pair, now)
+        signals += said
+    return state, signals
+
+
+def due(state: State) -> Instant:
+    return state.next
+
+
+def _follow(state: State, fact: AttemptFinished, recorded: Recorded) -> State:
+    key = f"{fact.provider} {fact.family}"
+    pair = state.pairs.get(key)
+    if pair is None:
+        if len(state.pairs) >= MOST:
+            return state
+        pair = Pair(fact.provider, fact.family, state.settings.longest)
+    at = recorded.placed_at
+    since = (at - pair.last) / SECOND if pair.last else math.inf
+    full = pair.following >= MOST_FOLLOWED or since < state.settings.every
+    if full or fact.message in state.followed:
+        return state
+    gap = 0.0 if pair.last == 0 else pair.gap + 0.1 * (since - pair.gap) if pair.gap else since
+    until = at + seconds(pair.deadline)
+    pair = msgspec.structs.replace(pair, following=pair.following + 1, last=at, gap=gap)
+    return msgspec.structs.replace(
+        state,
+        pairs={**state.pairs, key: pair},
+        followed={
+            **state.followed,
+            fact.message: Followed(key, fact.address, at, until, recorded.id),
+        },
+        next=min(state.next, until),
+    )
+
+
+def _answered(state: State, fact: DeliveryReported, recorded: Recorded) -> State:
+    """The provider told what became of one."""
+    one = state.followed[fact.message or ""]
+    pair = state.pairs[one.pair]
+    if fact.provider != pair.provider or fact.event == "sent":
+        return state
+    followed = {name: other for name, other in state.followed.items() if name != fact.message}
+    pair = msgspec.structs.replace(pair, following=pair.following - 1)
+    if fact.event == "delivered":
+        settings = state.settings
+        delays = pair.delays.add((recorded.placed_at - one.at) / SECOND, MEMORY)
+        learned = max(settings.shortest, 3 * delays.quantile(0.99))
+        known = delays.total >= settings.learn_from
+        pair = msgspec.structs.replace(
+            pair,
+            delays=delays,
+            deadline=min(settings.longest, learned) if known else settings.longest,
+            lost=max(0.0, pair.lost + math.log(LOOKED_FOR / pair.share())),
+            row=(),
+        )
+        pair = _learned(state, pair, confirmed=True)
+    state = msgspec.structs.replace(state, followed=followed)
+    return _with(state, one.pair, pair)
+
+
+def _missed(state: State, pair: Pair, one: Followed) -> Pair:
+    pair = msgspec.structs.replace(pair, following=pair.following - 1)
+    if one.address in pair.row:
+        return pair
+    told = pair
+    if pair.seen >= state.settings.learn_from and pair.share() >= state.settings.confirms:
+        lost = pair.lost + math.log(LOOKED_FOR / (1 - pair.share()))
+        told = msgspec.structs.replace(
+            pair, lost=min(lost, 2 * limit(state, pair)), ids=(*pair.ids, one.id)[-MOST_EVENTS:]
+        )
+    told = msgspec.structs.replace(told, row=(*pair.row, one.address)[-MOST_ROW:])
+    return _learned(state, told, confirmed=False)
+
+
+def _learned(state: State, pair: Pair, *, confirmed: bool) -> Pair:
+    if pair.lost > 0.5 * limit(state, pair):
+        return pair  # a silence must not teach itself to be usual
+    seen, kept = pair.seen + 1.0, pair.confirmed + confirmed
+    if seen > MEMORY:
+        seen, kept = seen / 2, kept / 2
+    return msgspec.structs.replace(pair, seen=seen, confirmed=kept)
+
+
+def limit(state: State, pair: Pair) -> float:
+    """The nats at which a pair is silent."""
+    between = state.settings.between_false_alarms * DAY / SECOND * max(1, len(state.pairs))
+    return gap_alarm(between, max(pair.gap, state.settings.every))
+
+
+def _judge(state: State, key: str, now: Instant) -> tuple[State, list[Signal]]:
+    pair = state.pairs[key]
+    repeated = pair.said and now - pair.said < seconds(state.settings.repeat_after)
+    if repeated or pair.lost < limit(state, pair):
+        return state, []
+    others = any(
+        one.provider != pair.provider and one.lost >= 0.5 * limit(state, one)
+        for one in state.pairs.values()
+    )
+    weight = min(HIGHEST, pair.lost) / (2 if others else 1)
+    signal = Signal(
+        detector=NAME,
+        family=Family.FLOW,
+        subject=provider_subject(pair.provider),
+        evidence={Hypothesis.PROVIDER_SILENT: weight},
+        at=now,
+        reason=f"{pair.provider} takes mail for {pair.family} and reports none of it delivered"
+        + ("; another provider as well" if others else ""),
+        events=pair.ids,
+        own_observation=False,
+        forger=Forger.CUSTOMERS if pair.family == OTHER else Forger.NOBODY,
+        half_life=1800.0,
+        expires_at=now + seconds(86_400),
+    )
+    return _with(state, key, msgspec.structs.replace(pair, said=now)), [signal]
+
+
+def _with(state: State, key: str, pair: Pair) -> State:
+    return msgspec.structs.replace(state, pairs={**state.pairs, key: pair})
+
+
+DETECTOR = Detector(NAME, State, start, step, tick, due)

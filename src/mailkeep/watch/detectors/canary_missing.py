@@ -1,0 +1,288 @@
+"""Canaries of one provider do not come to one mailbox, while others do.
+
+Sees: ``CanarySent`` and ``CanaryArrived`` by provider and mailbox: our own listener, and mailboxes
+that others keep (``canary.mailbox``). ``delivery_silence`` asks whether a provider carries mail at
+all, by our own listener; this asks where it does not.
+Method: of each pair the usual delay is learned; past its deadline (three times the 99th percentile,
+never more than the setting) a canary is late with a chance that is learned too, 0.01 at first and
+0.001 at best. Those that wait add -ln(chance) nats each, in step with their waiting, once the
+oldest is overdue; an arrival sets the sum to 0. Canaries lost now and then add up in the CUSUM of a
+binomial test (a quarter lost against the learned chance). The alarm is at ln(1 + γn/g) nats, n
+pairs with a canary every g seconds, γ the mean time between false alarms of the whole system
+(measured: one every 5 seconds to our listener is missed within 15 seconds and its latency).
+What other pairs say: where no provider's canaries come to a mailbox, the mailbox is ill and no
+provider (nothing is said of them). Where this provider's canaries come elsewhere, it is blocked
+there, or drops that mail.
+Likelihood ratios: provider silent, the sum of the test, at most 9.0 nats, when its canaries come
+nowhere (measured on canaries late by chance); 3.0 when they do elsewhere (judged: a block by one
+mailbox provider is no outage of this one). Provider compromised 0.5 then (judged: whoever drops
+some mail chooses, but a block is far commoner; too little to back what outsiders could stage).
+Taken back when three came in time one after the other.
+Parameters: ``[watch.canary_missing]``. False alarms: greylisting by a mailbox that others keep, a
+forwarding rule that somebody switched off (all providers: nothing is said). Delay: the deadline and
+two intervals. Evasion: dropping less than a tenth, or mail that does not look like a canary.
+Who could forge it: nobody outside of arrivals, which need a secret. Of losses, who keeps the
+mailbox: so what is said of mailboxes that others keep counts as what customers can stage. A flood
+at our listener falls on all providers alike, and says nothing of one.
+"""
+
+import math
+
+import msgspec
+
+from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.events.types import Recorded
+from mailkeep.watch.detector import Detector
+from mailkeep.watch.events import CanaryArrived, CanarySent
+from mailkeep.watch.rates import Delays, gap_alarm
+from mailkeep.watch.thresholds import CanaryMissingSettings
+from mailkeep.watch.types import (
+    MOST_EVENTS,
+    NEVER,
+    OWN_MAILBOX,
+    Family,
+    Forger,
+    Hypothesis,
+    Signal,
+    WatchSettings,
+    provider_subject,
+    seconds,
+)
+
+NAME = "canary_missing"
+MOST = 128  #: pairs watched
+MOST_WAITING = 32  #: canaries under way of each
+LEARN_FROM = 20.0  #: arrivals before a delay is believed
+MEMORY = 500.0  #: arrivals over which it is averaged
+SHORTEST = 2.0  #: seconds of the shortest deadline
+LOSSY = 0.25
+IN_A_ROW = 2  #: losses of one row that count: an outage is one event
+HIGHEST, BLOCKED, DROPS = 9.0, 3.0, 0.5
+
+
+class Box(msgspec.Struct, frozen=True):
+    """One provider's canaries to one mailbox.
+
+    ``waiting``: when each was sent; ``newest``: when the newest of those that arrived was.
+    ``missed`` of ``seen`` were lost, ``row`` of them one after the other; ``lost``: nats of the
+    binomial test. ``said``: when it was last said that they are missing, 0 when that is taken back;
+    ``returned``: in time since.
+    """
+
+    provider: str
+    mailbox: str
+    deadline: float
+    waiting: dict[str, Instant] = {}
+    ids: tuple[str, ...] = ()
+    sent: Instant = 0
+    gap: float = 0.0
+    newest: Instant = 0
+    delays: Delays = Delays()
+    seen: int = 0
+    missed: int = 0
+    row: int = 0
+    lost: float = 0.0
+    said: Instant = 0
+    returned: int = 0
+
+    def fresh(self) -> list[Instant]:
+        """Those not overtaken by one that arrived."""
+        return [at for at in self.waiting.values() if at > self.newest]
+
+
+class State(msgspec.Struct, frozen=True):
+    """``boxes``: by ``provider mailbox``."""
+
+    settings: CanaryMissingSettings
+    boxes: dict[str, Box] = {}
+
+
+def start(settings: WatchSettings) -> State:
+    return State(settings.canary_missing)
+
+
+def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
+    fact = recorded.fact
+    if not isinstance(fact, CanarySent | CanaryArrived):
+        return state, []
+    key = f"{fact.provider} {fact.mailbox}"
+    box = state.boxes.get(key)
+    if box is None:
+        if isinstance(fact, CanaryArrived) or len(state.boxes) >= MOST:
+            return state, []
+        box = Box(fact.provider, fact.mailbox, _longest(state.settings, fact.mailbox))
+    at = min(recorded.at, recorded.placed_at)
+    if isinstance(fact, CanarySent):
+        return _with(state, key, _sent(box, fact.message, at, recorded.id)), []
+    return _arrived(state, key, box, fact, recorded)
+
+
+def tick(state: State, now: Instant) -> tuple[State, list[Signal]]:
+    signals: list[Signal] = []
+    for key in tuple(state.boxes):
+        box = state.boxes[key]
+        if _due(state, box) > now or _strength(box, now) < limit(state, box):
+            continue
+        if _mailbox_is_ill(state, box):
+            continue
+        before = box.said
+        state = _with(state, key, msgspec.structs.replace(box, said=now, returned=0))
+        signal = _signal(state, box.provider, now)
+        if signal.evidence:
+            signals.append(signal)
+        else:
+            state = _with(state, key, msgspec.structs.replace(box, said=before))
+    return state, signals
+
+
+def due(state: State) -> Instant:
+    return min((_due(state, box) for box in state.boxes.values()), default=NEVER)
+
+
+def limit(state: State, box: Box) -> float:
+    """The nats at which a pair is missed."""
+    between = state.settings.between_false_alarms * DAY / SECOND * len(state.boxes)
+    return gap_alarm(between, box.gap) + math.log(2)  # two tests share the budget
+
+
+def _due(state: State, box: Box) -> Instant:
+    overdue = min(box.fresh(), default=NEVER)
+    if overdue != NEVER:
+        overdue += seconds(box.deadline) + 1
+    if box.lost > 0:
+        overdue = 0
+    again = box.said + seconds(state.settings.repeat_after) if box.said else 0
+    return max(overdue, again)
+
+
+def _longest(settings: CanaryMissingSettings, mailbox: str) -> float:
+    return settings.deadline if mailbox == OWN_MAILBOX else settings.elsewhere
+
+
+def _sent(box: Box, message: str, at: Instant, event: str) -> Box:
+    gap = max(0, at - box.sent) / SECOND if box.sent else 0.0
+    waiting = {**box.waiting, message: at}
+    if len(waiting) > MOST_WAITING:
+        # The oldest and the newest tell most: how long it has lasted, and that it goes on.
+        waiting.pop(list(waiting)[1])
+    return msgspec.structs.replace(
+        box,
+        waiting=waiting,
+        sent=max(at, box.sent),
+        gap=box.gap + 0.1 * (gap - box.gap) if box.gap else gap,
+        ids=(*box.ids, event)[-MOST_EVENTS:],
+    )
+
+
+def _arrived(
+    state: State, key: str, box: Box, fact: CanaryArrived, recorded: Recorded
+) -> tuple[State, list[Signal]]:
+    sent = box.waiting.get(fact.message)
+    at = min(recorded.at, recorded.placed_at)
+    if sent is None or at - sent > seconds(box.deadline):
+        return state, []  # too late: held back is missing as well
+    passed = at - seconds(box.deadline)
+    missed = sum(one < passed for one in box.waiting.values())
+    chance = _late(box)
+    row = min(missed, max(0, IN_A_ROW - box.row))
+    lost = box.lost + row * math.log(LOSSY / chance) + math.log((1 - LOSSY) / (1 - chance))
+    delays = box.delays.add((at - sent) / SECOND, MEMORY)
+    longest = _longest(state.settings, box.mailbox)
+    learned = max(SHORTEST, 3 * delays.quantile(0.99))
+    returned = min(box.returned + 1, state.settings.returned)
+    box = msgspec.structs.replace(
+        box,
+        waiting={
+            name: one for name, one in box.waiting.items() if name != fact.message and one >= passed
+        },
+        newest=max(sent, box.newest),
+        delays=delays,
+        deadline=min(longest, learned) if delays.total >= LEARN_FROM else longest,
+        seen=box.seen + 1 + missed,
+        missed=box.missed + row,
+        row=0,
+        lost=min(max(0.0, lost), limit(state, box)),
+        returned=returned if not missed else 0,
+    )
+    box = _halved(box)
+    back = box.said and box.returned >= state.settings.returned and box.lost <= 0
+    if not back:
+        return _with(state, key, box), []
+    state = _with(state, key, msgspec.structs.replace(box, said=0))
+    return state, [_signal(state, box.provider, recorded.placed_at, recorded.id)]
+
+
+def _halved(box: Box) -> Box:
+    if box.seen <= 2000:
+        return box
+    return msgspec.structs.replace(box, seen=box.seen // 2, missed=box.missed // 2)
+
+
+def _late(box: Box) -> float:
+    """The chance that a canary of this pair is late without a reason."""
+    return min(LOSSY / 2, max(0.001, (box.missed + 1) / (box.seen + 100)))
+
+
+def _strength(box: Box, now: Instant) -> float:
+    """The nats of what is missing of a pair."""
+    fresh = box.fresh()
+    deadline = seconds(box.deadline)
+    if box.gap <= 0 or not fresh or now - min(fresh) <= deadline:
+        return box.lost
+    waited = sum(min(1.0, max(0, now - at) / deadline) for at in fresh)
+    return max(box.lost, -math.log(_late(box)) * waited)
+
+
+def _mailbox_is_ill(state: State, box: Box) -> bool:
+    """Whether nobody's canaries come to this mailbox any more, or others are lost there too."""
+    others = [
+        one
+        for one in state.boxes.values()
+        if one.mailbox == box.mailbox and one.provider != box.provider and one.newest
+    ]
+    if box.lost >= limit(state, box):
+        return any(one.lost >= box.lost / 2 for one in others)
+    since = min(box.fresh(), default=0)
+    return bool(others) and all(one.newest < since for one in others)
+
+
+def _signal(state: State, provider: str, now: Instant, event: str = "") -> Signal:
+    """All that is missing of a provider now."""
+    boxes = [one for one in state.boxes.values() if one.provider == provider]
+    missing = [one for one in boxes if one.said]
+    evidence: dict[Hypothesis, float] = {}
+    for box in missing:
+        since = min(box.fresh(), default=box.newest)
+        if any(one.newest >= since for one in boxes if one is not box and not one.said):
+            said = {Hypothesis.PROVIDER_SILENT: BLOCKED, Hypothesis.PROVIDER_COMPROMISED: DROPS}
+        else:
+            strength = min(HIGHEST, max(_strength(box, now), BLOCKED))
+            said = {Hypothesis.PROVIDER_SILENT: strength}
+        for hypothesis, weight in said.items():
+            evidence[hypothesis] = max(weight, evidence.get(hypothesis, 0.0))
+    names = ", ".join(sorted(one.mailbox for one in missing))
+    own = all(one.mailbox == OWN_MAILBOX for one in missing)
+    ids = tuple(one for box in missing for one in box.ids) or (event,)
+    return Signal(
+        detector=NAME,
+        family=Family.FLOW,
+        subject=provider_subject(provider),
+        evidence=evidence,
+        at=now,
+        reason=f"canaries sent through {provider} do not come to: {names}"
+        if missing
+        else f"canaries sent through {provider} come to every mailbox again",
+        events=ids[-MOST_EVENTS:],
+        own_observation=True,
+        forger=Forger.NOBODY if own else Forger.CUSTOMERS,
+        half_life=1800.0,
+        expires_at=now + seconds(86_400),
+        restates=True,
+    )
+
+
+def _with(state: State, key: str, box: Box) -> State:
+    return msgspec.structs.replace(state, boxes={**state.boxes, key: box})
+
+
+DETECTOR = Detector(NAME, State, start, step, tick, due)

@@ -1,0 +1,122 @@
+"""A recovery came to its end in a visit that does not fit the account's own history.
+
+Sees: ``RecoveryHeld`` and ``RecoveryCompleted`` with their risk in nats (``recovery/risk.py``: the
+device, network, place, browser and hour against the account's own sign-ins, after Freeman et al.,
+NDSS 2016), each recovery once. One that a second factor finished, or of an account without a
+history, says nothing.
+Likelihood ratios: account targeted, 0.3 of the risk, at most 3.0 nats (the risk is measured by the
+model; the share is judged: most people who reset do it on a new device). Campaign: how many
+accounts did within an hour, by the likelihood ratio of Poisson counts against the rate that was
+learned over a week (measured), at most 1.0 and 1.0 for each doubling, 4.0 in all (judged). Any
+provider, 1.0 nat from the second account on, which counts only beside our own evidence about that
+provider (judged).
+Parameters: ``[watch.misplaced_redemption]``. False alarms: travel, a new phone, a changed network.
+Delay: none, the redemption itself. Evasion: looking like the owner: a network nearby, his browser.
+Who could forge it: whoever has accounts of their own, each of them once an hour; so alone it opens
+nothing. Accounts that are framed so are only watched, never closed by it.
+State: 128 accounts of the window.
+"""
+
+import math
+
+import msgspec
+
+from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.events.types import Recorded
+from mailkeep.recovery.events import RecoveryCompleted, RecoveryHeld
+from mailkeep.recovery.risk import RAISED
+from mailkeep.watch.detector import Detector
+from mailkeep.watch.rates import Base, surprise
+from mailkeep.watch.thresholds import MisplacedSettings
+from mailkeep.watch.types import (
+    MOST_EVENTS,
+    NEVER,
+    RESETS,
+    Family,
+    Forger,
+    Hypothesis,
+    Signal,
+    WatchSettings,
+    account_subject,
+    seconds,
+)
+
+NAME = "misplaced_redemption"
+MOST = 128  #: accounts of the window
+SHARE, HIGHEST = 0.3, 3.0
+CAMPAIGN, DOUBLING, MOST_CAMPAIGN, PROVIDER = 1.0, 1.0, 4.0, 1.0
+
+
+class State(msgspec.Struct, frozen=True):
+    """``seen``: when each account showed one, with the fact's id, the newest last."""
+
+    settings: MisplacedSettings
+    base: Base
+    seen: dict[str, tuple[Instant, str]] = {}
+
+
+def start(settings: WatchSettings) -> State:
+    own = settings.misplaced_redemption
+    guess = own.base_per_day * own.base_known_for * SECOND / DAY
+    return State(own, Base(guess, own.base_known_for))
+
+
+def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
+    fact = recorded.fact
+    if not isinstance(fact, RecoveryHeld | RecoveryCompleted) or fact.risk <= RAISED:
+        return state, []
+    if isinstance(fact, RecoveryCompleted) and fact.factor:
+        return state, []
+    settings, now = state.settings, recorded.placed_at
+    since = now - seconds(settings.window)
+    seen = {name: one for name, one in state.seen.items() if one[0] > since}
+    if fact.account in seen or len(seen) >= MOST:
+        return msgspec.structs.replace(state, seen=seen), []
+    seen[fact.account] = (now, recorded.id)
+    base = state.base.at(now, settings.memory)
+    state = msgspec.structs.replace(state, seen=seen, base=base.plus(1.0))
+    signal = Signal(
+        detector=NAME,
+        family=Family.RECOVERY,
+        subject=account_subject(fact.account),
+        evidence={Hypothesis.ACCOUNT_TARGETED: min(HIGHEST, SHARE * fact.risk)},
+        at=now,
+        reason="the account was recovered in a visit that does not fit its history"
+        f" ({fact.risk:.1f} nats)",
+        events=(recorded.id,),
+        own_observation=True,
+        forger=Forger.CUSTOMERS,
+        half_life=14_400.0,
+        expires_at=now + seconds(2 * 86_400),
+    )
+    count = len(seen)
+    if count & (count - 1):
+        return state, [signal]
+    judged = min(MOST_CAMPAIGN, CAMPAIGN + DOUBLING * math.log2(count))
+    weight = min(judged, surprise(count, base.expected(settings.window)))
+    if weight <= 0:
+        return state, [signal]
+    evidence = {Hypothesis.CAMPAIGN: weight}
+    if count > 1:
+        evidence[Hypothesis.PROVIDER_COMPROMISED] = PROVIDER
+    campaign = msgspec.structs.replace(
+        signal,
+        subject=RESETS,
+        evidence=evidence,
+        reason=f"{count} account(s) were recovered in visits that do not fit their history",
+        events=tuple(one[1] for one in seen.values())[-MOST_EVENTS:],
+        own_observation=False,
+        forger=Forger.ANYONE,
+    )
+    return state, [signal, campaign]
+
+
+def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
+    return state, []
+
+
+def due(_state: State) -> Instant:
+    return NEVER
+
+
+DETECTOR = Detector(NAME, State, start, step, tick, due)

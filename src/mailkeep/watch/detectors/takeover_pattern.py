@@ -1,0 +1,188 @@
+"""After a recovery, or a sign-in from a strange browser, an account is emptied and locked up.
+
+Sees: ``RecoveryCompleted`` and ``SignedInFact`` (neither with a proved factor; the latter from a
+browser that the account does not know), and what follows within the hour: addresses changed, the
+password changed again, factors bound or taken off, sign-ins from many networks.
+Method: kinds of what follows are counted, not their number: an owner who comes back does one thing,
+a thief makes the account his.
+Likelihood ratios (judged): account targeted, 3.0 nats for two kinds, 4.5 for three, 6.0 for four.
+Campaign: 2.0 nats for two accounts within an hour, 1.5 for each doubling, at most 5.5.
+Parameters: ``[watch.takeover_pattern]``. False alarms: an owner who tidies up after a scare, and
+binds the factor that he is asked for. Delay: the second kind. Evasion: taking what is there and
+changing nothing; waiting for more than an hour.
+Who could forge it: whoever has accounts of their own, about those only. Every opinion about an
+account starts so low that this alone does not open it.
+State: 512 accounts followed; past that one of which nothing followed goes first, and of those the
+oldest: to push out an account that is being emptied takes as many that are.
+"""
+
+import math
+
+import msgspec
+
+from mailkeep.accounts.events import (
+    ChangeHeld,
+    FactorBound,
+    FactorLeaving,
+    FactorRevoked,
+    SignedInFact,
+)
+from mailkeep.base.clock import Instant
+from mailkeep.events.types import Fact, Recorded
+from mailkeep.recovery.events import RecoveryCompleted
+from mailkeep.watch.detector import Detector
+from mailkeep.watch.thresholds import TakeoverSettings
+from mailkeep.watch.types import (
+    MOST_EVENTS,
+    NEVER,
+    RESETS,
+    Family,
+    Forger,
+    Hypothesis,
+    Signal,
+    WatchSettings,
+    account_subject,
+    seconds,
+)
+
+NAME = "takeover_pattern"
+MOST = 512  #: accounts followed
+MOST_SHOWN = 128  #: accounts of the window
+WEIGHTS = {2: 3.0, 3: 4.5, 4: 6.0}
+TWO, DOUBLING, HIGHEST = 2.0, 1.5, 5.5
+_BY_OWNER = frozenset({"owner", "lost", "replaced"})
+
+
+class Trail(msgspec.Struct, frozen=True):
+    """What followed since an account was entered. ``kinds``: what, with the fact's id each."""
+
+    since: Instant
+    how: str
+    id: str
+    networks: tuple[str, ...] = ()
+    kinds: dict[str, str] = {}
+
+
+class State(msgspec.Struct, frozen=True):
+    """``shown``: accounts that showed two kinds or more: when, and by which fact."""
+
+    settings: TakeoverSettings
+    trails: dict[str, Trail] = {}
+    shown: dict[str, tuple[Instant, str]] = {}
+
+
+def start(settings: WatchSettings) -> State:
+    return State(settings.takeover_pattern)
+
+
+def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
+    fact = recorded.fact
+    if isinstance(fact, RecoveryCompleted):
+        if not fact.factor:
+            trail = Trail(recorded.placed_at, "a recovery", recorded.id)
+            state = _with(state, fact.account, trail)
+        return state, []
+    if isinstance(fact, SignedInFact):
+        return _signed_in(state, fact, recorded)
+    kind = _kind(fact)
+    if kind is None or not isinstance(
+        fact, ChangeHeld | FactorBound | FactorRevoked | FactorLeaving
+    ):
+        return state, []
+    return _followed(state, fact.account, kind, recorded)
+
+
+def _kind(fact: Fact) -> str | None:
+    if isinstance(fact, ChangeHeld):
+        return "password" if fact.what == "password" else "address"
+    if isinstance(fact, FactorBound):
+        return "factor bound"
+    if isinstance(fact, FactorLeaving) or (
+        isinstance(fact, FactorRevoked) and fact.why in _BY_OWNER
+    ):
+        return "factor taken off"
+    return None
+
+
+def _signed_in(state: State, fact: SignedInFact, recorded: Recorded) -> tuple[State, list[Signal]]:
+    now = recorded.placed_at
+    trail = state.trails.get(fact.account)
+    live = trail is not None and now - trail.since < seconds(state.settings.follows)
+    if trail is None or not live:
+        if fact.factor or fact.known_browser:
+            return state, []
+        entered = Trail(now, "a sign-in from a strange browser", recorded.id, (fact.network,))
+        return _with(state, fact.account, entered), []
+    if fact.network in trail.networks or len(trail.networks) >= state.settings.networks:
+        return state, []
+    trail = msgspec.structs.replace(trail, networks=(*trail.networks, fact.network))
+    state = _with(state, fact.account, trail)
+    if len(trail.networks) < state.settings.networks:
+        return state, []
+    return _followed(state, fact.account, "sign-ins from many networks", recorded)
+
+
+def _followed(
+    state: State, account: str, kind: str, recorded: Recorded
+) -> tuple[State, list[Signal]]:
+    settings, now = state.settings, recorded.placed_at
+    trail = state.trails.get(account)
+    if trail is None or now - trail.since >= seconds(settings.follows) or kind in trail.kinds:
+        return state, []
+    trail = msgspec.structs.replace(trail, kinds={**trail.kinds, kind: recorded.id})
+    state = _with(state, account, trail)
+    if len(trail.kinds) < 2:
+        return state, []
+    signal = Signal(
+        detector=NAME,
+        family=Family.TAKEOVER,
+        subject=account_subject(account),
+        evidence={Hypothesis.ACCOUNT_TARGETED: WEIGHTS[min(4, len(trail.kinds))]},
+        at=now,
+        reason=f"after {trail.how} there followed: {', '.join(sorted(trail.kinds))}",
+        events=(trail.id, *trail.kinds.values())[-MOST_EVENTS:],
+        own_observation=True,
+        forger=Forger.CUSTOMERS,
+        half_life=43_200.0,
+        expires_at=now + seconds(3 * 86_400),
+        restates=True,
+    )
+    since = now - seconds(settings.window)
+    shown = {name: one for name, one in state.shown.items() if one[0] > since}
+    if account in shown or len(shown) >= MOST_SHOWN:
+        return msgspec.structs.replace(state, shown=shown), [signal]
+    shown[account] = (now, recorded.id)
+    state = msgspec.structs.replace(state, shown=shown)
+    count = len(shown)
+    if count < 2 or count & (count - 1):
+        return state, [signal]
+    campaign = msgspec.structs.replace(
+        signal,
+        subject=RESETS,
+        evidence={Hypothesis.CAMPAIGN: min(HIGHEST, TWO + DOUBLING * (math.log2(count) - 1))},
+        reason=f"{count} accounts were changed in many ways soon after they were entered",
+        events=tuple(one[1] for one in shown.values())[-MOST_EVENTS:],
+        own_observation=False,
+        forger=Forger.ANYONE,
+        restates=False,
+    )
+    return state, [signal, campaign]
+
+
+def _with(state: State, account: str, trail: Trail) -> State:
+    trails = {name: one for name, one in state.trails.items() if name != account}
+    if len(trails) >= MOST:
+        del trails[min(trails, key=lambda one: (len(trails[one].kinds), trails[one].since))]
+    trails[account] = trail
+    return msgspec.structs.replace(state, trails=trails)
+
+
+def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
+    return state, []
+
+
+def due(_state: State) -> Instant:
+    return NEVER
+
+
+DETECTOR = Detector(NAME, State, start, step, tick, due)

@@ -1,0 +1,320 @@
+"""``reset_fanout``, ``redeemed_undelivered``, ``misplaced_redemption`` and ``takeover_pattern``:
+quiet, loud, and attacked."""
+
+import random
+
+import msgspec
+import pytest
+from watch_logs import START, log, run
+
+from mailkeep.accounts.events import ChangeHeld, FactorBound, FactorRevoked, SignedInFact
+from mailkeep.base.clock import DAY, HOUR, SECOND
+from mailkeep.events.types import Fact
+from mailkeep.mail.events import DeliveryReported
+from mailkeep.recovery.events import (
+    ProofRedeemed,
+    ProofSent,
+    RecoveryCompleted,
+    RecoveryHeld,
+    RecoveryRequested,
+)
+from mailkeep.watch.correlation import Beliefs, hear, weigh
+from mailkeep.watch.detectors import (
+    misplaced_redemption,
+    redeemed_undelivered,
+    reset_fanout,
+    takeover_pattern,
+)
+from mailkeep.watch.engine import replay
+from mailkeep.watch.types import (
+    RESETS,
+    CorrelationSettings,
+    Forger,
+    Hypothesis,
+    Signal,
+    WatchSettings,
+    account_subject,
+    provider_subject,
+)
+
+Timed = list[tuple[float, Fact]]
+CAMPAIGN = Hypothesis.CAMPAIGN
+COMPROMISED = Hypothesis.PROVIDER_COMPROMISED
+TARGETED = Hypothesis.ACCOUNT_TARGETED
+
+
+# reset_fanout
+
+
+def _asks(number: int, network: str, browser: str) -> Fact:
+    return RecoveryRequested(None, None, f"address_{number}", network, browser)
+
+
+def test_one_browser_that_asks_for_many_accounts_slowly_is_said() -> None:
+    facts = [(n * 1800.0, _asks(n, f"network_{n}", "his")) for n in range(20)]
+    signals = run(reset_fanout.DETECTOR, log(*facts))
+    assert signals[0].at == START + 4 * 1800 * SECOND  # the fifth
+    assert [one.reason.split()[6] for one in signals] == ["5", "10", "20"]
+    assert {one.subject for one in signals} == {RESETS}
+    assert {one.forger for one in signals} == {Forger.ANYONE}
+    assert all(one.evidence.keys() == {CAMPAIGN} for one in signals)
+
+
+def test_one_network_with_a_fresh_browser_each_time_is_said_later() -> None:
+    facts = [(n * 1800.0, _asks(n, "his", f"browser_{n}")) for n in range(20)]
+    signals = run(reset_fanout.DETECTOR, log(*facts))
+    assert signals[0].at == START + 7 * 1800 * SECOND  # the eighth
+    assert max(one.evidence[CAMPAIGN] for one in signals) <= 3.0
+
+
+def test_people_who_ask_for_their_own_account_are_quiet() -> None:
+    chance = random.Random(1)
+    facts: Timed = []
+    for n in range(2000):
+        facts.append((chance.uniform(0, 30 * 86_400), _asks(n, f"network_{n % 400}", f"b_{n}")))
+        facts.append((facts[-1][0] + 60, _asks(n, f"network_{n % 400}", f"b_{n}")))
+    assert run(reset_fanout.DETECTOR, log(*facts)) == []
+
+
+def test_a_flood_of_sources_does_not_push_out_one_that_is_at_it() -> None:
+    slow = [(n * 3000.0, _asks(n, "his", "his")) for n in range(1, 6)]
+    noise = [(n * 2.0, _asks(10_000 + n, f"net_{n}", f"browser_{n}")) for n in range(3000)]
+    running = reset_fanout.DETECTOR.run(WatchSettings())
+    # Two of his are in before the flood begins.
+    facts = log(*slow, *((6500 + when, one) for when, one in noise))
+    signals = [signal for fact in facts for signal in running.step(fact)]
+    assert signals
+    assert len(running.save()) < 300_000
+
+
+# redeemed_undelivered
+
+
+def _usual(provider: str = "a", count: int = 40, until: float = 40_000.0) -> Timed:
+    """Proofs whose delivery is reported in three seconds."""
+    facts: Timed = []
+    for n in range(count):
+        at, name = n * until / count, f"usual_{provider}_{until}_{n}"
+        facts += [
+            (at, ProofSent(name, f"account_{name}", "link", name, provider)),
+            (at + 3, _report(name, provider, at + 2)),
+        ]
+    return facts
+
+
+def _report(message: str, provider: str, at: float | None, event: str = "delivered") -> Fact:
+    when = None if at is None else START + round(at * SECOND)
+    return DeliveryReported(provider, f"c {message} {event}", event, message, "x", None, when)
+
+
+def _proof(name: str, at: float, redeemed: float, *, known: bool = False) -> Timed:
+    providers = ("a",)
+    shown = ProofRedeemed(name, f"account_{name}", "link", providers, False, known, "n", "b")
+    return [(at, ProofSent(name, f"account_{name}", "link", name, "a")), (redeemed, shown)]
+
+
+def test_a_proof_that_is_shown_and_never_delivered_names_its_route() -> None:
+    facts = [*_usual(), *_proof("r1", 41_000, 41_060), *_usual(until=50_000)]
+    (signal,) = run(redeemed_undelivered.DETECTOR, log(*facts), through=60_000)
+    assert signal.subject == provider_subject("a")
+    assert signal.evidence == {COMPROMISED: 2.5}
+    assert signal.forger is Forger.CUSTOMERS
+
+
+def test_one_that_the_provider_says_came_later_than_it_was_shown_does_too() -> None:
+    facts = [*_usual(), *_proof("r1", 41_000, 41_060), (41_090, _report("r1", "a", 41_080))]
+    (signal,) = run(redeemed_undelivered.DETECTOR, log(*facts), through=60_000)
+    assert (signal.at - START) / SECOND == 41_090
+
+
+def test_mail_that_was_delivered_or_told_late_is_quiet() -> None:
+    for reported, happened in ((41_002, 41_001), (41_100, 41_001), (41_100, None)):
+        facts = [*_usual(), *_proof("r1", 41_000, 41_060)]
+        facts += [(reported, _report("r1", "a", happened)), *_usual(until=50_000)]
+        assert run(redeemed_undelivered.DETECTOR, log(*facts), through=60_000) == []
+
+
+def test_a_provider_whose_reports_fail_or_never_came_is_not_held_to_them() -> None:
+    silent = [*_usual(), *_proof("r1", 41_000, 41_060)]
+    assert run(redeemed_undelivered.DETECTOR, log(*silent), through=90_000) == []
+    never = [one for one in _usual() if isinstance(one[1], ProofSent)]
+    facts = [*never, *_proof("r1", 41_000, 41_060)]
+    assert run(redeemed_undelivered.DETECTOR, log(*facts), through=90_000) == []
+
+
+def test_what_scanners_open_and_the_suspect_says_afterwards_changes_nothing() -> None:
+    facts = [*_usual(), *_proof("r1", 41_000, 41_060)]
+    facts += [(41_010, _report("r1", "a", 41_005, "opened")), *_usual(until=50_000)]
+    facts += [(52_000, _report("r1", "a", 41_001))]  # its own word, much later
+    signals = run(redeemed_undelivered.DETECTOR, log(*facts), through=60_000)
+    assert [one.evidence for one in signals] == [{COMPROMISED: 2.5}]
+
+
+def test_a_customer_with_a_server_of_his_own_frames_nobody() -> None:
+    """He takes the mail, redeems, and refuses it, again and again."""
+    facts = _usual()
+    for n in range(6):
+        facts += [
+            (when, msgspec.structs.replace(one, account="his"))
+            for when, one in _proof(f"r{n}", 41_000 + n * 100, 41_050 + n * 100)
+        ]
+        facts.append((41_080 + n * 100, _report(f"r{n}", "a", 41_079 + n * 100, "bounced")))
+    facts += _usual(until=50_000)
+    signals = run(redeemed_undelivered.DETECTOR, log(*facts), through=60_000)
+    assert {one.evidence[COMPROMISED] for one in signals} == {1.25}
+    # Owners who come with their own browser and show the same say that the reports fail.
+    owners = [_proof(f"o{n}", 41_000 + n, 41_050 + n, known=True) for n in range(3)]
+    facts = [*_usual(), *(fact for one in owners for fact in one)]
+    facts += [*_proof("r1", 41_200, 41_250), *_usual(until=50_000)]
+    (signal,) = run(redeemed_undelivered.DETECTOR, log(*facts), through=60_000)
+    assert signal.evidence[COMPROMISED] == 2.5 / 4
+
+
+def test_proofs_of_one_account_do_not_push_out_those_of_others() -> None:
+    victim = _proof("r1", 41_000, 43_000)
+    flood = [
+        (41_001 + n * 0.5, ProofSent(f"f{n}", "his", "link", f"f{n}", "a")) for n in range(3000)
+    ]
+    facts = log(*_usual(), *victim, *flood, *_usual(until=50_000))
+    assert any(one.evidence for one in run(redeemed_undelivered.DETECTOR, facts, through=60_000))
+
+
+# misplaced_redemption
+
+
+def _completed(number: int, risk: float, *, factor: bool = False) -> Fact:
+    return RecoveryCompleted(f"r{number}", f"account_{number}", factor, "b", risk)
+
+
+def _of(signals: list[Signal], hypothesis: Hypothesis) -> list[float]:
+    return [one.evidence[hypothesis] for one in signals if hypothesis in one.evidence]
+
+
+def test_a_visit_that_does_not_fit_is_about_its_account() -> None:
+    held = RecoveryHeld("r1", "account_1", "b", 3600.0, ("risk",), 9.0)
+    signals = run(misplaced_redemption.DETECTOR, log((1, held), (4000, _completed(1, 9.0))))
+    assert signals[0].subject == account_subject("account_1")
+    assert _of(signals, TARGETED)[0] == pytest.approx(2.7)
+    assert max(_of(signals, COMPROMISED), default=0.0) == 0.0
+
+
+def test_one_that_fits_or_that_a_factor_finished_is_quiet() -> None:
+    facts = log(
+        (1, _completed(1, 0.0)), (2, _completed(2, 2.9)), (3, _completed(3, 9, factor=True))
+    )
+    assert run(misplaced_redemption.DETECTOR, facts) == []
+
+
+def test_several_in_an_hour_are_a_campaign_and_a_customers_own_accounts_cut_nobody_off() -> None:
+    facts = log(*((n * 60.0, _completed(n, 12.0)) for n in range(16)))
+    signals = run(misplaced_redemption.DETECTOR, facts)
+    assert _of(signals, CAMPAIGN)[-1] == 4.0
+    assert {one.forger for one in signals if COMPROMISED in one.evidence} == {Forger.ANYONE}
+
+
+def test_what_is_usual_is_no_campaign() -> None:
+    """Sixty a day on new devices, for a month."""
+    chance = random.Random(1)
+    facts: Timed = []
+    when = 0.0
+    while (when := when + chance.expovariate(60 / 86_400)) < 30 * 86_400:
+        facts.append((when, _completed(len(facts), 6.0)))
+    signals = run(misplaced_redemption.DETECTOR, log(*facts))
+    late = [one for one in signals if one.at > START + 10 * DAY]
+    # A campaign begins at -4 and opens at +1: beside nothing, and not beside one other either.
+    assert max(_of(late, CAMPAIGN), default=0.0) < 3.5
+    assert sum(weight >= 2.0 for weight in _of(late, CAMPAIGN)) < 20
+
+
+# takeover_pattern
+
+
+def _signed_in(account: str, network: str, *, known: bool = False, factor: bool = False) -> Fact:
+    return SignedInFact(account, "s", network, "b", factor, known)
+
+
+def _address(account: str) -> Fact:
+    return ChangeHeld(account, "c", "address_added", "address_1", 0, False)
+
+
+def _emptied(account: str, at: float) -> Timed:
+    return [
+        (at, RecoveryCompleted("r", account, False, "b")),
+        (at + 60, _address(account)),
+        (at + 90, FactorRevoked(account, "f", "totp", "owner")),
+        (at + 120, _signed_in(account, "n1")),
+        (at + 121, _signed_in(account, "n2")),
+        (at + 122, _signed_in(account, "n3")),
+    ]
+
+
+def test_an_account_that_is_made_somebodys_own_is_named() -> None:
+    signals = run(takeover_pattern.DETECTOR, log(*_emptied("account_1", 10)))
+    assert {one.subject for one in signals} == {account_subject("account_1")}
+    assert [one.evidence for one in signals] == [{TARGETED: 3.0}, {TARGETED: 4.5}]
+    assert signals[-1].restates
+    strange = [(1, _signed_in("a", "n1")), (2, _address("a"))]
+    strange.append((3, FactorBound("a", "f", "totp", "b", "n1")))
+    (signal,) = run(takeover_pattern.DETECTOR, log(*strange))
+    assert "strange browser" in signal.reason
+
+
+def test_owners_at_home_and_one_thing_after_a_reset_are_quiet() -> None:
+    facts = log(
+        (1, _signed_in("a", "n1", known=True)),
+        (2, _address("a")),
+        (3, FactorRevoked("a", "f", "totp", "owner")),
+        (10, RecoveryCompleted("r", "b", False, "b")),
+        (20, FactorBound("b", "f", "passkey", "b", "n")),
+        (30, FactorBound("b", "g", "passkey", "b", "n")),
+        (40, RecoveryCompleted("r", "c", True, "b")),
+        (50, _address("c")),
+        (60, FactorBound("c", "f", "passkey", "b", "n")),
+        (70, RecoveryCompleted("r", "d", False, "b")),
+        (80, _address("d")),
+        (70 + 3601, FactorBound("d", "f", "passkey", "b", "n")),
+    )
+    assert run(takeover_pattern.DETECTOR, facts) == []
+
+
+def test_several_accounts_in_an_hour_are_a_campaign() -> None:
+    facts = [fact for n in range(8) for fact in _emptied(f"account_{n}", n * 200)]
+    signals = run(takeover_pattern.DETECTOR, log(*facts))
+    assert _of(signals, CAMPAIGN) == [2.0, 3.5, 5.0]
+    apart = [fact for n in range(8) for fact in _emptied(f"account_{n}", n * 4000)]
+    assert _of(run(takeover_pattern.DETECTOR, log(*apart)), CAMPAIGN) == []
+
+
+def test_a_flood_of_sign_ins_does_not_push_out_an_account_that_is_being_emptied() -> None:
+    first, second, *rest = _emptied("victim", 10)
+    flood = [(71 + n * 0.01, _signed_in(f"his_{n}", "n")) for n in range(1500)]
+    running = takeover_pattern.DETECTOR.run(WatchSettings())
+    facts = log(first, second, *flood, *rest)
+    signals = [signal for fact in facts for signal in running.step(fact)]
+    assert {one.subject for one in signals} == {account_subject("victim")}
+    assert len(running.save()) < 300_000
+    assert signals[0].expires_at - signals[0].at == 3 * 24 * HOUR
+
+
+def test_a_customer_with_many_accounts_of_his_own_frames_no_provider() -> None:
+    """He stages all of it at once: resets, tarpits, strange visits, accounts made his own."""
+    facts: Timed = [*_usual(), *_usual("b")]
+    for n in range(12):
+        at, account = 41_000.0 + n * 120, f"account_r{n}"
+        facts += [
+            (at, RecoveryRequested(f"r{n}", account, f"address_{n}", "his", "his")),
+            *_proof(f"r{n}", at + 1, at + 30),
+            (at + 40, RecoveryCompleted(f"r{n}", account, False, "his", 14.0)),
+            *((when, one) for when, one in _emptied(account, at + 45)),
+        ]
+    facts += _usual(until=50_000)
+    beliefs = Beliefs()
+    opened: set[tuple[Hypothesis, str]] = set()
+    for signal in replay(log(*facts), through=START + 60_000 * SECOND):
+        beliefs = hear(beliefs, signal)
+        beliefs, opinions = weigh(beliefs, signal.at, CorrelationSettings())
+        opened |= {(one.hypothesis, one.subject.kind) for one in opinions if one.open}
+        assert not any(one.may_cut_automatically for one in opinions)
+    assert (TARGETED, "account") in opened
+    assert (CAMPAIGN, "campaign") in opened
+    assert not [one for one in opened if one[1] in {"provider", "house", "mailbox"}]
