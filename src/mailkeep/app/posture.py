@@ -18,13 +18,13 @@ from mailkeep.providers.posture import registry
 from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.store.database import Database
+from mailkeep.trust.register import nearest
 from mailkeep.watch.collectors.posture import Posture
 from mailkeep.watch.types import CanarySettings, PostureAccount, PostureSettings
 
 from . import environment
 
 LEAST_INTERVAL = 1.0  #: seconds: for tests and drills; providers' own limits want more
-LONGEST_NAME = 40
 
 
 class Named(Protocol):
@@ -77,15 +77,15 @@ def check(settings: Watched) -> None:
     names = [one.name for one in posture.account]
     for one in posture.account:
         where = f"posture.account {one.name}"
-        if not 0 < len(one.name) <= LONGEST_NAME or not one.name.isprintable():
-            raise BadSettings(f"posture.account: a name has 1 to {LONGEST_NAME} characters")
         if names.count(one.name) > 1:
             raise BadSettings(f"two tables of [[posture.account]] are called {one.name!r}")
         provider = of_provider(settings, one.name)
-        kind = one.kind or ("" if provider is None else provider.kind)
-        if not kind:
-            raise BadSettings(f"{where}: no provider is called so; say its kind")
-        if provider is not None and kind != provider.kind:
+        if provider is None:
+            # What is said of a name that no route has would make every provider suspect with it.
+            known = {its.name for its in settings.provider}
+            raise BadSettings(f"{where}: no provider is called so{nearest(one.name, known)}")
+        kind = one.kind or provider.kind
+        if kind != provider.kind and provider.kind not in registry.WITHOUT:
             raise BadSettings(f"{where}: the provider of that name is a {provider.kind}")
         if one.secret is None and one.account_secret is None:
             raise BadSettings(f"{where}: secret is missing: the key that reads the account")
@@ -147,7 +147,7 @@ def _config(settings: Watched, one: PostureAccount, environ: Mapping[str, str]) 
     provider = of_provider(settings, one.name)
     where = f"posture.account {one.name}"
     kind, base_url, options = one.kind, one.base_url, dict(one.options)
-    if provider is not None:
+    if provider is not None and kind in {"", provider.kind}:
         kind, base_url = provider.kind, base_url or provider.base_url
         if "cleartext" in provider.options:
             options.setdefault("cleartext", provider.options["cleartext"])

@@ -67,8 +67,7 @@ def answering(
         status = found.status_code or 500
         title = _WORDS.get(status, "That did not work")
         headers = dict(found.headers) | {"Vary": "Accept"}
-        return Template(
-            "failed.html", context={"title": title}, status_code=status, headers=headers
-        )
+        context = {"title": title, "status": status}
+        return Template("failed.html", context=context, status_code=status, headers=headers)
 
     return handler

@@ -311,9 +311,9 @@ class PostureAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An account at a provider whose set-up is read.
 
     Attributes:
-        name: the provider's in the settings; or a name of its own, for an account that Mailkeep
-            does not send through.
-        kind, base_url: by default those of the provider of that name.
+        name: the provider's in the settings.
+        kind: by default the provider's; for an SMTP relay whose it is, such as ``ses``.
+        base_url: by default the provider's where the kind is the same.
         secret, account_secret: where the reading keys are, ``env:NAME`` or ``file:PATH``.
         options: as the module of the kind documents them.
     """

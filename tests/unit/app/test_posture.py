@@ -31,12 +31,11 @@ def _settings(*accounts: dict[str, object], **more: object) -> Settings:
     ("account", "word"),
     [
         ({"name": "m"}, "secret is missing"),
-        ({"name": "x", "secret": "env:A"}, "say its kind"),
-        ({"name": "x", "kind": "sendgird", "secret": "env:A"}, "did you mean sendgrid"),
+        ({"name": "x", "kind": "ses", "secret": "env:A"}, "no provider is called so"),
+        ({"name": "relay", "kind": "sendgird", "secret": "env:A"}, "did you mean sendgrid"),
         ({"name": "relay", "secret": "env:A"}, "SMTP"),
         ({"name": "m", "kind": "ses", "secret": "env:A"}, "is a mandrill"),
         ({"name": "m", "secrets": "env:A"}, "secret"),
-        ({"name": "x" * 41, "kind": "ses", "secret": "env:A"}, "1 to 40"),
     ],
 )
 def test_an_account_that_cannot_be_read_is_refused_at_the_start(
@@ -57,11 +56,12 @@ def test_bounds(more: dict[str, object]) -> None:
 def test_an_account_is_read_with_its_own_key_and_never_with_the_one_that_sends() -> None:
     settings = _settings(
         {"name": "m", "secret": "env:READING"},
-        {"name": "s", "kind": "sendgrid", "secret": "env:READING"},
+        {"name": "relay", "kind": "sendgrid", "secret": "env:READING"},
     )
     found = posture.accounts(settings, {"READING": "r", "SENDING": "s"})
-    assert {name: one.secret.reveal() for name, one in found.items()} == {"m": "r", "s": "r"}
+    assert {name: one.secret.reveal() for name, one in found.items()} == {"m": "r", "relay": "r"}
     assert found["m"].kind == "mandrill"
+    assert (found["relay"].kind, found["relay"].base_url) == ("sendgrid", "")
     assert posture.ours(settings) == {"ours.example"}
     assert posture.accounts(parse({"party": [{"id": "p"}], "provider": _PROVIDERS})) == {}
 
@@ -78,6 +78,9 @@ def test_the_doctor_says_who_is_not_watched_and_who_cannot_be() -> None:
     }
     read = _settings({"name": "m", "secret": "env:READING"})
     assert accounts_read.watched(_scene(read))[0].state is State.OK
+    relay = _settings({"name": "relay", "kind": "ses", "secret": "env:READING"})
+    states = {one.about: one.state for one in accounts_read.watched(_scene(relay))}
+    assert states == {"m": State.WARNING, "relay": State.OK}
 
 
 def test_the_doctor_warns_of_a_reading_key_that_sends() -> None:

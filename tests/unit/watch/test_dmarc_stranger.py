@@ -7,9 +7,9 @@ from watch_logs import START, attempt, log, run
 from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact
 from mailkeep.watch.correlation import Beliefs, hear, weigh
-from mailkeep.watch.detectors import dmarc_stranger
+from mailkeep.watch.detectors import dmarc_stranger, lookalike
 from mailkeep.watch.detectors.catalogue import DETECTORS
-from mailkeep.watch.events import DmarcReported
+from mailkeep.watch.events import DmarcReported, LookalikeSeen
 from mailkeep.watch.report_types import DmarcStrangerSettings, Source
 from mailkeep.watch.types import (
     CorrelationSettings,
@@ -144,6 +144,18 @@ def test_what_anyone_can_write_opens_nothing() -> None:
     assert {one.forger for one in signals} == {Forger.ANYONE}
     for hypothesis in Hypothesis:
         assert not opinion(signals, hypothesis)
+
+
+def test_a_forged_report_opens_nothing_beside_a_lookalike() -> None:
+    """Who buys a name like ours and writes reports has nobody woken."""
+    seen = LookalikeSeen("example.com", "examp1e.com", "x", mx=True, address=True, fresh=True)
+    for believed in (False, True):
+        told = reported(0, passing(500, "evil"), failing(10**6), believed=believed)
+        facts = log(told, (2 * DAY, seen))
+        signals = run(lookalike.DETECTOR, facts)
+        signals += run(dmarc_stranger.DETECTOR, facts, settings=SETTINGS)
+        signals.sort(key=lambda one: one.at)
+        assert opinion(signals, Hypothesis.DOMAIN_ABUSED) is believed
 
 
 def test_forged_reports_do_not_teach_that_much_is_usual() -> None:

@@ -3,13 +3,15 @@
 import typing
 from random import Random
 from types import UnionType
+from typing import TypeVar
 
+import msgspec
 import pytest
 from watch_logs import START
 
 from mailkeep.base.clock import SECOND
 from mailkeep.events import types as events
-from mailkeep.events.types import Fact, Recorded
+from mailkeep.events.types import Recorded
 from mailkeep.watch.detector import Detects
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.events import SignalRaised
@@ -22,6 +24,9 @@ WORDS = (
 )
 NUMBERS = (0, 1, 5, 100)
 LARGEST = 1_000_000  #: bytes of one detector's saved state
+
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 def _made_up(kind: object, chance: Random, number: int) -> object:
@@ -41,10 +46,12 @@ def _made_up(kind: object, chance: Random, number: int) -> object:
         return chance.choice(NUMBERS)
     if kind is float:
         return float(chance.choice(NUMBERS))
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return _whole(kind, chance, number)
     return None
 
 
-def _fact(kind: type[Fact], chance: Random, number: int) -> Fact:
+def _whole(kind: type[S], chance: Random, number: int) -> S:
     hints = typing.get_type_hints(kind)
     fields = {name: _made_up(hints[name], chance, number) for name in kind.__struct_fields__}
     return kind(**fields)
@@ -59,7 +66,7 @@ def _sizes(detector: Detects, count: int, every: float) -> list[int]:
     sizes = []
     for number in range(count):
         at = START + round(number * every * SECOND)
-        fact = _fact(chance.choice(heard), chance, number)
+        fact = _whole(chance.choice(heard), chance, number)
         running.step(Recorded(number, at, at, f"evt_{number}", fact))
         if running.due() <= at:
             running.tick(at)

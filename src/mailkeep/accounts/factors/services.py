@@ -294,8 +294,9 @@ class Factors:
         ):
             raise Conflict("this account has no password: its last passkey cannot be removed")
         lasting = [one for one in others if one.kind in LASTING and one.leaves_at is None]
-        last = found.kind in LASTING and found.held_by is None
-        last = last and not any(one.held_by is None for one in lasting)
+        # What its owner can still deny takes no settled one's place.
+        enough = [one for one in lasting if one.held_by is None or found.held_by is not None]
+        last = found.kind in LASTING and not enough
         hold = self._classes.holding(view).factor_hold
         if last and why == "lost" and not lasting:
             raise Conflict("add another factor first: then this one goes at once")

@@ -17,18 +17,18 @@ def watched(scene: Scene) -> list[Said]:
     read = set() if posture is None else {one.name for one in posture.account}
     out = []
     for one in scene.settings.provider:
-        if one.kind not in registry.ACCOUNTS:
+        if one.name in read:
+            out.append(ok(f"Our account at {one.name} is read and compared.", one.name))
+        elif one.kind not in registry.ACCOUNTS:
             why = registry.WITHOUT.get(one.kind, "no module reads it")
             words = f"Nobody sees what is changed in our account at {one.name}: {why}."
             out.append(not_checked(words, about=one.name))
-        elif one.name not in read:
+        else:
             words = f"Nobody sees what is changed in our account at {one.name}: it is not read."
             step = (
                 f"make a key there that only reads, and name it in [[posture.account]] {one.name}"
             )
             out.append(warning(words, step, about=one.name))
-        else:
-            out.append(ok(f"Our account at {one.name} is read and compared.", one.name))
     return out
 
 

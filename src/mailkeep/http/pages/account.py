@@ -4,6 +4,7 @@ from litestar import Controller, get, post
 from litestar.response import Redirect, Template
 
 from mailkeep.accounts import queries
+from mailkeep.accounts.factors.held import counted
 from mailkeep.base.clock import iso
 from mailkeep.base.errors import Invalid, NotSignedIn, TooMany
 
@@ -63,6 +64,7 @@ async def _account(
         points = await queries.contact_points(tx, session.account)
         factor = await queries.has_factor(tx, session.account)
         bound = await house.accounts.factors.bound(tx, session.account)
+        changes = await house.accounts.changes.held(tx, session.account)
         password = await queries.has_password(tx, session.account)
         nudge = await house.accounts.demands.nudge(tx, session.account)
         sessions = await house.accounts.sessions.of(tx, session.account)
@@ -72,8 +74,8 @@ async def _account(
         at=at,
         points=points,
         factor=factor,
-        factors=factor_rows(bound),
-        kinds={one.kind.value for one in bound},
+        factors=factor_rows(bound, changes),
+        kinds={one.kind.value for one in counted(bound)},
         fresh=is_fresh(house, session),
         password=password,
         nudge=nudge,

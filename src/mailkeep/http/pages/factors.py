@@ -11,8 +11,9 @@ from litestar.response import Redirect, Template
 
 from mailkeep.accounts import queries
 from mailkeep.accounts.factors import totp
+from mailkeep.accounts.factors.held import counted
 from mailkeep.accounts.factors.types import Enrolment, FactorView, Kind, Source
-from mailkeep.accounts.types import SessionView, Stage
+from mailkeep.accounts.types import Change, SessionView, Stage
 from mailkeep.base import tokens
 from mailkeep.base.clock import Instant, iso
 from mailkeep.base.errors import (
@@ -59,6 +60,7 @@ class FactorRow(msgspec.Struct, frozen=True):
     left: int | None
     synced: bool | None
     leaves: str
+    settles: str  # until then its owner can deny it
 
 
 class FactorPages(Controller):
@@ -86,7 +88,10 @@ class FactorPages(Controller):
         session = await visit.session()
         async with house.database.read() as tx:
             alone = not await queries.has_password(tx, session.account)
-        made = await house.accounts.factors.ask(session.account, visit.browser, verified=alone)
+            settled = await queries.has_factor(tx, session.account, settled=True)
+        made = await house.accounts.factors.ask(
+            session.account, visit.browser, verified=alone, settled=settled
+        )
         return visit.json(made)
 
     @post("/factors/passkey/ask", status_code=200)
@@ -232,8 +237,9 @@ class FactorPages(Controller):
         return visit.go(HOME)
 
 
-def rows(factors: list[FactorView]) -> list[FactorRow]:
-    """The factors as the pages list them."""
+def rows(factors: list[FactorView], held: list[Change]) -> list[FactorRow]:
+    """The factors as the pages list them, beside the changes that are held."""
+    settles = {one.id: one.until for one in held}
 
     def told(at: Instant | None) -> str:
         return "" if at is None else iso(at)
@@ -241,7 +247,7 @@ def rows(factors: list[FactorView]) -> list[FactorRow]:
     return [
         FactorRow(
             one.id, one.kind, one.name, iso(one.bound_at), told(one.last_used_at), one.left,
-            one.synced, told(one.leaves_at),
+            one.synced, told(one.leaves_at), told(settles.get(one.held_by or "")),
         )
         for one in factors
     ]  # fmt: skip
@@ -278,6 +284,7 @@ async def _page(
     async with house.database.read() as tx:
         points = await queries.contact_points(tx, session.account)
         there = await house.accounts.factors.bound(tx, session.account)
+        changes = await house.accounts.changes.held(tx, session.account)
         password = await queries.has_password(tx, session.account)
         now = tx.now
     try:
@@ -290,8 +297,9 @@ async def _page(
         "factors",
         error=error,
         points=points,
-        factors=rows(there),
-        kinds={one.kind.value for one in there},
+        factors=rows(there, changes),
+        kinds={one.kind.value for one in counted(there)},
+        apps=any(one.kind is Kind.TOTP for one in there),
         lasting=any(one.kind is not Kind.SAVED_CODES for one in there),
         password=password,
         fresh=fresh,

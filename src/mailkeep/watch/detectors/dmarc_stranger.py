@@ -10,9 +10,11 @@ Sees: ``DmarcReported``, and ``AttemptFinished`` for how much we sent ourselves.
 - *too many*: more mail signed with a provider's key than twice what we ever handed it, and fifty.
 
 Evidence (judged): domain abused, another's key 5.5 nats; no signature 4.0 nats at ``factor`` times
-the usual and 1 more for each doubling, at most 5.5; too many 3.0. Too many also speaks for the
-provider being compromised, 1.5 nats, which counts only beside our own evidence of that: it may as
-well be a mail of ours sent again and again by whoever got it (DKIM replay).
+the usual and 1 more for each doubling, at most 5.5; too many 3.0. A report that nobody believed
+signed adds 1.0 at most, whatever it says: it opens nothing, alone or beside a lookalike. Too many
+also speaks for the provider being compromised, 1.5 nats (1.0), which counts only beside our own
+evidence of that: it may as well be a mail of ours sent again and again by whoever got it (DKIM
+replay).
 False alarms: a key or a service that the settings do not name; a newsletter sent past us. Delay:
 reports come once a day, so one to two days. Evasion: fewer than the noise, or mail to receivers who
 report nothing.
@@ -51,6 +53,7 @@ MOST_NETWORKS = 16  #: of a day
 DAYS = 3  #: that are counted side by side: reporters are not equally quick
 SENT_DAYS = 14  #: for which it is known how much we sent
 KEY, NOISE, NOISE_MOST, MANY, PROVIDER = 5.5, 4.0, 5.5, 3.0, 1.5
+UNBELIEVED = 1.0  #: nats at most, of a report that anyone could have written
 TIMES, BEYOND = 2, 50  #: copies and trying again
 _DAY = 86_400
 
@@ -278,7 +281,7 @@ def _say(
         detector=NAME,
         family=Family.REPORTS,
         subject=subject,
-        evidence=evidence,
+        evidence=evidence if fact.believed else _weak(evidence),
         at=now,
         reason=word + reason,
         events=events or (recorded.id,),
@@ -288,6 +291,11 @@ def _say(
         expires_at=now + seconds(14 * 86_400),
     )
     return msgspec.structs.replace(state, said=said), [signal]
+
+
+def _weak(evidence: dict[Hypothesis, float]) -> dict[Hypothesis, float]:
+    """To send mail as us is to do it; to write a report about it is not."""
+    return {hypothesis: min(UNBELIEVED, nats) for hypothesis, nats in evidence.items()}
 
 
 def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:

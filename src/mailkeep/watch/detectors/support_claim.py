@@ -1,13 +1,14 @@
 """Customers tell the support desk: that was not me.
 
-Sees: ``SupportClaimed``, each account once in the window; says so at the 1st, 2nd, 4th, 8th, ...
-account, so that a flood of calls is a few signals, and once for each account.
+Sees: ``SupportClaimed``, the first eight accounts of a day: each once, and all together at the 1st,
+2nd, 4th and 8th. A flood of calls is a few signals, and more of them would say nothing new.
 Evidence (judged): campaign, 1.0 nat for one account and 1.0 for each doubling, at most 4.0, which
-opens nothing alone; the account itself is targeted, 3.0 nats; any provider, 1.5 nats. The latter
-two count only beside our own evidence. It is less than an owner's own denial (``denial``): that
-came with a mail which the owner had, this is what somebody said at the telephone.
+opens nothing alone; the account itself is targeted, 3.0 nats; any provider, 1.5 nats, which counts
+only beside our own evidence. It is less than an owner's own denial (``denial``): that came with a
+mail which the owner had, this is what somebody said at the telephone. That a joint signal names all
+the facts of the single ones keeps correlation from counting them again as many targeted accounts.
 False alarms: people who forgot, a partner who used the account. Delay: until somebody calls.
-Evasion: none is needed where nobody calls.
+Evasion: eight false claims first thing in the day.
 Who could forge it: anyone who can call a support desk, or holds its key.
 """
 
@@ -34,7 +35,7 @@ from mailkeep.watch.types import (
 )
 
 NAME = "support_claim"
-MOST = 256  #: accounts remembered; more say nothing new
+MOST = 8  #: accounts a day of which anything is said: with them ``HIGHEST`` is reached
 REMEMBERS = 86_400.0  #: seconds over which claims of several accounts are counted
 FIRST, DOUBLING, HIGHEST, ACCOUNT, PROVIDER = 1.0, 1.0, 4.0, 3.0, 1.5
 
