@@ -31,6 +31,6 @@ notices, what providers answer to collectors, and claims that outsiders can forg
 says who could have staged it; staged evidence alone never makes a provider compromised in our eyes
 and never allows an automatic cut. State is bounded under floods of made-up names. Answers of an
 account's API are bounded and come out as items, a number or a word of trouble; who holds a provider
-whole can lie in them. Canaries leave by the outbox, as any mail does. Collectors hold keys that read
-accounts; that of volumes is handed the keys that send, to ask and never to send.
+whole can lie in them. Canaries leave by the outbox, as any mail does. Collectors hold keys that
+read accounts; that of volumes is handed the keys that send, to ask and never to send.
 """

@@ -43,7 +43,9 @@ MOST_NAMED = 4  #: accounts that a reason names
 ACCOUNTS = "accounts"  #: stands as the detector of the term for many targeted accounts
 JOINED, JOINED_HIGHEST = 2.0, 6.0  #: nats for each doubling of targeted accounts; judged
 
-_ACCUSES = frozenset(kind for hypothesis, kind in ABOUT.items() if hypothesis is not Hypothesis.CAMPAIGN)
+_ACCUSES = frozenset(
+    kind for hypothesis, kind in ABOUT.items() if hypothesis is not Hypothesis.CAMPAIGN
+)
 _MANY = frozenset({"account", "domain", "mailbox"})  #: kinds of subject that outsiders can multiply
 
 
