@@ -9,8 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mailkeep.watch import tuning
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.simulate import figure, measuring, words
+from mailkeep.watch.simulate.life import House, Life
 from mailkeep.watch.types import WatchSettings
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +37,13 @@ def main(days: float, runs: int = 20, seed: int = 1) -> int:
     print(f"`python tests/proofs/detection.py {days:g} {runs} {seed}`. Detectors: {names}.")
     print(f"\nAll of them together weigh {speed.per_second:,.0f} facts a second on one core.\n")
     print(words.report(found))
+    # What a house would set after two months, with a budget of one false alarm in half a year.
+    quiet = list(Life(House(canaries=600.0), seed + 1).run(60))
+    tuned = tuning.tune(quiet, settings, 180.0)
+    life = measuring.ordinary(days / 2, seed, tuning.applied(tuned, settings))
+    print("\n## With what `watch tune --budget 180d` makes of two months of another life\n")
+    print(f"```toml\n{tuning.toml(tuned)}\n```\n")
+    print("\n".join(words.life(life)))
     years = days / measuring.YEAR
     false = sum(found.ordinary.false.values())
     late = [one.rate for one in found.silence if one.mean > 1.1 * one.limit or one.missed]

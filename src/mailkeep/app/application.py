@@ -314,7 +314,7 @@ class Application:
             )
 
     async def receive(self, recipients: list[str], raw: bytes) -> None:
-        """Take a received mail in: each to whom it is for; in development, others to a mailbox."""
+        """Take a received mail in: each for whom it is; in development, the rest to a mailbox."""
         canaries = self.canaries
         others = [one for one in recipients if canaries is None or not canaries.ours(one)]
         if canaries is not None and len(others) < len(recipients):

@@ -4,15 +4,14 @@ What a liar could do with it, and why it does not work:
 - say the same thing often: one detector counts once for a subject;
 - show one fact to several detectors: of signals that share facts one counts (``weighing``);
 - feed several detectors that see the same matter: each family's sum is capped;
-- stage attacks from outside to have a provider cut off, or our house or a mailbox service accused:
-  what outsiders can stage counts there only beside our own evidence about that very subject, and
-  never more than a cap for all of it; half proofs, which whoever has accounts can stage, never lift
-  it above the closing line alone;
+- stage attacks from outside to have a provider cut off, or anybody else accused: of all but a
+  campaign, what outsiders can stage counts only beside our own evidence about that very subject,
+  and never more than a cap for all of it; half proofs, which whoever has accounts can stage, never
+  lift it above the closing line alone;
 - target many accounts to have as many people woken: of each kind of subject the gravest few are
   held, and many targeted accounts are evidence of one campaign.
 
-To stage a campaign, an attack on an account or mail in our name is to do it, so there outsiders'
-signs count as they are.
+To stage a campaign is to run one, so there outsiders' signs count as they are.
 """
 
 import math
@@ -43,9 +42,8 @@ MOST_NAMED = 4  #: accounts that a reason names
 ACCOUNTS = "accounts"  #: stands as the detector of the term for many targeted accounts
 JOINED, JOINED_HIGHEST = 2.0, 6.0  #: nats for each doubling of targeted accounts; judged
 
-_ACCUSES = frozenset(
-    kind for hypothesis, kind in ABOUT.items() if hypothesis is not Hypothesis.CAMPAIGN
-)
+#: Kinds of subject that can be framed, or over which people can be woken for nothing.
+_ACCUSES = frozenset(ABOUT.values()) - {ABOUT[Hypothesis.CAMPAIGN]}
 _MANY = frozenset({"account", "domain", "mailbox"})  #: kinds of subject that outsiders can multiply
 
 
@@ -265,8 +263,9 @@ def _terms(
 class _Targeted:
     """Accounts that somebody is after, as evidence of one campaign.
 
-    An account counts 1 when what is said of it would open its own opinion. Signals that share a
-    fact with what was counted for the campaign already add nothing.
+    An account counts 1 when what is said of it would open its own opinion; what counts nothing
+    there counts nothing here. Signals that share a fact with what was counted for the campaign
+    already add nothing.
     """
 
     def __init__(self, beliefs: Beliefs, now: Instant, settings: CorrelationSettings) -> None:
@@ -277,6 +276,10 @@ class _Targeted:
             weight = signal.weight(hypothesis, now) if signal.subject.kind == "account" else 0.0
             if weight > 0:
                 self._of.setdefault(signal.subject.id, []).append(Weighed(signal, weight))
+        for name, said in tuple(self._of.items()):
+            if any(_ours(one.signal) and one.weight >= settings.backing for one in said):
+                continue
+            self._of[name] = [one for one in said if one.signal.forger is not Forger.ANYONE]
 
     def bonus(self) -> Bonus:
         facts = {fact for said in self._of.values() for one in said for fact in one.signal.events}

@@ -5,9 +5,11 @@ missing, how often resets come, how far above that a surge begins, and how often
 may be told wrongly on Poisson traffic, which theirs is not. Each is set to the mildest value with
 which the log would have raised no more than its part of the budget.
 
-The log is taken for quiet: an alarm in it was a false one, but for silence near a time at which the
-same provider refused mail in words, which is an outage that shows. Whoever tunes on the log of an
-attack teaches the house to bear it, so what would change is shown beside what it costs in delay.
+An alarm is a signal that would open an incident by itself: reports that stay away while canaries
+arrive are none. The log is taken for quiet: an alarm in it was a false one, but for silence near a
+time at which the same provider refused mail in words, which is an outage that shows. Whoever tunes
+on the log of an attack teaches the house to bear it, so what would change is shown beside what it
+costs in delay.
 """
 
 import math
@@ -118,6 +120,23 @@ def episodes(signals: Iterable[Signal], besides: Iterable[Signal] = ()) -> int:
     return count
 
 
+def count_of(
+    detector: Detects,
+    facts: Iterable[Recorded],
+    settings: WatchSettings,
+    besides: Iterable[Signal] = (),
+) -> int:
+    """How many alarms of a detector a log raises that would open an incident by themselves."""
+    weighs = settings.correlation
+    least = {one: weighs.open_at - prior for one, prior in weighs.prior.items()}
+    loud = [
+        signal
+        for signal in alarms(detector, facts, settings)
+        if any(nats >= least[one] for one, nats in signal.evidence.items())
+    ]
+    return episodes(loud, besides)
+
+
 def alarms(detector: Detects, facts: Iterable[Recorded], settings: WatchSettings) -> list[Signal]:
     """One detector alone over a log, ticked when it is due."""
     running = detector.run(settings)
@@ -144,7 +163,7 @@ def _canaries(
     deadline = max(1.0, math.ceil(took[place] * 1.25))
     changed = msgspec.structs.replace(silence, canary_deadline=float(deadline))
     after = msgspec.structs.replace(settings, delivery_silence=changed)
-    counts = [episodes(alarms(delivery_silence.DETECTOR, facts, one)) for one in (settings, after)]
+    counts = [count_of(delivery_silence.DETECTOR, facts, one) for one in (settings, after)]
     late = sum(one > silence.canary_deadline for one in took) / len(took)
     cost = f"{late:.1%} of {len(took)} canaries came later than the deadline of today"
     return [
@@ -171,7 +190,7 @@ def _silence(
         value = silence.between_false_alarms * times
         changed = msgspec.structs.replace(silence, between_false_alarms=value)
         chosen = msgspec.structs.replace(settings, delivery_silence=changed)
-        count = episodes(alarms(delivery_silence.DETECTOR, facts, chosen), refused)
+        count = count_of(delivery_silence.DETECTOR, facts, chosen, refused)
         first = count if first is None else first
         if count <= allowed:
             break
@@ -208,7 +227,7 @@ def _surge(
     if asked < FEWEST or days <= 0:
         return [], settings
     base = float(f"{asked / (days * DAY / MINUTE):.2g}")
-    before = episodes(alarms(reset_surge.DETECTOR, facts, settings))
+    before = count_of(reset_surge.DETECTOR, facts, settings)
     count, chosen = before, settings
     factors = [surge.factor, *(one for one in FACTORS if one > surge.factor)]
     for factor in factors:
@@ -220,7 +239,7 @@ def _surge(
                 between_false_alarms=surge.between_false_alarms * times,
             )
             chosen = msgspec.structs.replace(settings, reset_surge=changed)
-            count = episodes(alarms(reset_surge.DETECTOR, facts, chosen))
+            count = count_of(reset_surge.DETECTOR, facts, chosen)
             if count <= allowed:
                 return _of_surge(settings, chosen, before, count), chosen
     return _of_surge(settings, chosen, before, count), chosen
@@ -250,6 +269,17 @@ def _rate(facts: Sequence[Recorded]) -> float:
             of[one.fact.provider] = of.get(one.fact.provider, 0) + 1
     span = (facts[-1].placed_at - facts[0].placed_at) / SECOND if facts else 0
     return max(of.values(), default=0) / span if span > 0 else 0.0
+
+
+def applied(found: Tuned, settings: WatchSettings) -> WatchSettings:
+    """The settings with the proposals in them."""
+    tables: dict[str, dict[str, float]] = {}
+    for one in found.proposals:
+        tables.setdefault(one.table.removeprefix("watch."), {})[one.name] = one.proposed
+    changed = {
+        name: msgspec.structs.replace(getattr(settings, name), **of) for name, of in tables.items()
+    }
+    return msgspec.structs.replace(settings, **changed)
 
 
 def toml(found: Tuned) -> str:

@@ -78,13 +78,16 @@ def test_report_and_picture_say_the_same() -> None:
         measuring.Silence(1.0, 14.8, 15.0, 16.0, 5, 0),
         measuring.silence(10.0, 1, 2, SETTINGS),
     )
-    life = measuring.Ordinary(365.25, 10, 1.0, {"x": 1}, {}, 4.7, 2, 1, 0, {"denial": 3.0})
+    life = measuring.Ordinary(
+        365.25, 10, 1.0, {"x": 1}, {}, 4.7, {"hard": 2}, {"hard": 1}, 0, {"denial": 3.0}
+    )
     whole = measuring.Measured(silence, (measuring.surge(50.0, 1, 2, SETTINGS),), (), life)
     text, drawn = words.report(whole), figure.picture(silence)
     assert "| 1/s | 14.8 s | 15 s | 1.01 | 16 s | 5 of 5 |" in text
     assert "1/s: 15 s, limit 14.8 s" in drawn
     assert drawn.count("<circle") == 2
     assert "False: x: 1" in text
+    assert "hard 1 of 2" in text
     assert not math.isnan(msgspec.json.decode(msgspec.json.encode(whole))["silence"][0]["mean"])
 
 

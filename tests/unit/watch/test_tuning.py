@@ -9,7 +9,7 @@ from mailkeep.watch import tuning
 from mailkeep.watch.detectors import delivery_silence, reset_surge
 from mailkeep.watch.simulate.life import START as MONDAY
 from mailkeep.watch.simulate.life import House, Life, Trouble
-from mailkeep.watch.types import SilenceSettings, SurgeSettings, WatchSettings
+from mailkeep.watch.types import WatchSettings
 
 SETTINGS = WatchSettings()
 
@@ -18,23 +18,16 @@ def _facts(days: float, house: House, *troubles: Trouble) -> list:
     return [one for one in Life(house, 2, troubles).run(days) if isinstance(one.fact, tuning.HEARS)]
 
 
-def _settings(found: tuning.Tuned) -> WatchSettings:
-    tables: dict[str, dict[str, float]] = {}
-    for one in found.proposals:
-        tables.setdefault(one.table.removeprefix("watch."), {})[one.name] = one.proposed
-    kinds = {"delivery_silence": SilenceSettings, "reset_surge": SurgeSettings}
-    return WatchSettings(**{name: kinds[name](**of) for name, of in tables.items()})
-
-
 def test_the_proposal_keeps_the_log_within_its_budget() -> None:
     facts = _facts(28, House(troubles=0.0, mails=15.0, canaries=600.0))
-    before = tuning.episodes(tuning.alarms(reset_surge.DETECTOR, facts, SETTINGS))
-    assert before > 1  # a house with few resets and much of a day's shape
+    assert (
+        tuning.count_of(reset_surge.DETECTOR, facts, SETTINGS) > 1
+    )  # a house with few resets and much of a day's shape
     found = tuning.tune(facts, SETTINGS, 14.0)
     assert found.within
-    settings = _settings(found)
+    settings = tuning.applied(found, SETTINGS)
     for detector in (delivery_silence.DETECTOR, reset_surge.DETECTOR):
-        assert tuning.episodes(tuning.alarms(detector, facts, settings)) <= found.allowed
+        assert tuning.count_of(detector, facts, settings) <= found.allowed
     assert "[watch.reset_surge]" in tuning.toml(found)
 
 

@@ -233,4 +233,5 @@ def due(_state: State) -> Instant:
     return NEVER
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due)
+HEARS = (PostureAccepted, PostureBlind, PostureChanged, PostureRead)
+DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)

@@ -78,12 +78,13 @@ class Trouble(msgspec.Struct, frozen=True):
 
 
 class Truth(msgspec.Struct, frozen=True):
-    """What is really going on, about whom, from when to when."""
+    """What is really going on, about whom, from when to when, and of which shape."""
 
     hypothesis: Hypothesis
     subject: Subject
     start: Instant
     end: Instant
+    shape: str = ""
 
 
 class Life:
@@ -150,7 +151,7 @@ class Life:
             # What was slow is felt until it has drained, and weighs until it is taken back.
             until = end + 2 * HOUR
             subject = provider_subject(provider)
-            self.truths.append(Truth(Hypothesis.PROVIDER_SILENT, subject, start, until))
+            self.truths.append(Truth(Hypothesis.PROVIDER_SILENT, subject, start, until, shape))
 
     def _hour(self, hour: Instant) -> list[Timed]:
         out: list[Timed] = []

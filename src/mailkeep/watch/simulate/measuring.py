@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import Random
 
 import msgspec
@@ -21,7 +21,7 @@ from mailkeep.watch.types import HoneySettings, Hypothesis, Signal, WatchSetting
 from . import limits
 from .attacks import AT, HONEY, LASTS, Scenario, scenarios
 from .judging import Held, judge
-from .life import START, House, Life
+from .life import START, House, Life, Truth
 
 YEAR = 365.25
 RATES = (1 / 3600, 10 / 3600, 1 / 60, 10 / 60, 1.0, 10.0)  #: confirmations a second
@@ -87,7 +87,7 @@ class Ordinary(msgspec.Struct, frozen=True):
     Attributes:
         false: incidents about a party, which outsiders cannot stage; ``provoked``: campaigns.
         at_most: false incidents a year, with 95 % confidence.
-        outages, called: outages, and how many of them were held to be one.
+        outages, called: outages by their shape, and how many of them were held to be one.
         signals: that each detector raised while nothing was going on, a year.
     """
 
@@ -97,8 +97,8 @@ class Ordinary(msgspec.Struct, frozen=True):
     false: dict[str, int]
     provoked: dict[str, int]
     at_most: float
-    outages: int
-    called: int
+    outages: dict[str, int]
+    called: dict[str, int]
     cut: int
     signals: dict[str, float]
 
@@ -274,14 +274,15 @@ def ordinary(days: float, seed: int, settings: WatchSettings, tell: Tell = _quie
     wrong = found.wrong(life.truths)
     campaign = [one for one in wrong if one.hypothesis is Hypothesis.CAMPAIGN]
     false = [one for one in wrong if one.hypothesis is not Hypothesis.CAMPAIGN]
-    called = sum(
-        any(
+    called = Counter(
+        truth.shape
+        for truth in life.truths
+        if any(
             one.hypothesis is truth.hypothesis
             and one.subject == truth.subject
             and truth.start <= one.at <= truth.end
             for one in found.held
         )
-        for truth in life.truths
     )
     quiet = Counter(
         one.detector
@@ -297,18 +298,28 @@ def ordinary(days: float, seed: int, settings: WatchSettings, tell: Tell = _quie
         days,
         found.facts,
         round(found.seconds, 1),
-        _names(false),
+        _names(false, life.truths),
         _names(campaign),
         at_most(len(false), years),
-        len(life.truths),
-        called,
+        dict(sorted(Counter(truth.shape for truth in life.truths).items())),
+        dict(sorted(called.items())),
         len(found.cut),
         {name: round(count / years, 1) for name, count in sorted(quiet.items())},
     )
 
 
-def _names(held: Iterable[Held]) -> dict[str, int]:
-    return dict(Counter(f"{one.hypothesis.value}: {', '.join(one.detectors)}" for one in held))
+def _names(held: Iterable[Held], truths: Sequence[Truth] = ()) -> dict[str, int]:
+    """What was held by whose signs, and how long after the last trouble of that party."""
+    names: Counter[str] = Counter()
+    for one in held:
+        ends = [
+            truth.end
+            for truth in truths
+            if truth.subject == one.subject and truth.end <= one.at <= truth.end + DAY
+        ]
+        after = f", {(one.at - max(ends)) / HOUR:.1f} h after an outage drained" if ends else ""
+        names[f"{one.hypothesis.value}: {', '.join(one.detectors)}{after}"] += 1
+    return dict(names)
 
 
 def at_most(count: int, years: float) -> float:

@@ -9,7 +9,7 @@ from .measuring import Measured, Ordinary, Outcome
 def report(found: Measured) -> str:
     """All of it."""
     return "\n".join(
-        [*_silence(found), "", *_surge(found), "", *_scenarios(found), "", *_life(found.ordinary)]
+        [*_silence(found), "", *_surge(found), "", *_scenarios(found), "", *life(found.ordinary)]
     )
 
 
@@ -85,14 +85,17 @@ def _scenario(one: Outcome) -> tuple[str, ...]:
     return (one.words, one.expected or "nothing", held, after, said, others, str(one.cut))
 
 
-def _life(one: Ordinary) -> list[str]:
+def life(one: Ordinary) -> list[str]:
     years = one.days / 365.25
     false = sum(one.false.values())
+    outages = ", ".join(
+        f"{shape} {one.called.get(shape, 0)} of {count}" for shape, count in one.outages.items()
+    )
     lines = [
         f"Ordinary life: {years:.2f} years, {one.facts:,} facts, {one.seconds:.0f} s of one core.",
         "",
         f"- False incidents about a party: {false}; at 95 % under {one.at_most:.2g} a year.",
-        f"- Outages: {one.outages}, of which {one.called} were held to be one.",
+        f"- Outages held to be one: {outages or 'there was none'}.",
         f"- Campaigns held that were none: {sum(one.provoked.values())}.",
         f"- Parties that could have been cut off automatically: {one.cut}.",
     ]
