@@ -19,6 +19,7 @@ from .api import (
     factors,
     incidents,
     messages,
+    posture,
     recoveries,
     reports,
     sending,
@@ -115,6 +116,15 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("/v1/incidents/{incident}/close", "post"): Operation(
         {200: (incidents.IncidentOut,)}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)
+    ),
+    ("/v1/providers/{name}/posture", "get"): Operation(
+        {200: (posture.PostureOut,)}, problems=(404,)
+    ),
+    ("/v1/providers/{name}/posture/expected", "post"): Operation(
+        {201: (posture.ExpectedOut,)}, body=(posture.ExpectIn,), problems=(404, 409, *WITH_BODY)
+    ),
+    ("/v1/providers/{name}/posture/accepted", "post"): Operation(
+        {200: (posture.AcceptedOut,)}, body=(posture.AcceptIn,), problems=(404, 409, *WITH_BODY)
     ),
     ("/v1/claims", "post"): Operation(
         {202: ()}, body=(claims.ClaimIn,), problems=(429, *WITH_BODY)
