@@ -47,11 +47,16 @@ DOORS: Mapping[str, Door] = {
     "GET /v1/incidents/{incident}": _SIGNS,
     "POST /v1/incidents/{incident}/actions/{name}": _ACTING,
     "POST /v1/incidents/{incident}/notes": _ACTING,
+    "GET /v1/incidents/{incident}/report": _SIGNS,
+    "POST /v1/incidents/{incident}/take": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,
     "GET /v1/providers/{name}/posture": Door("read", "ours", "what was seen of our account there"),
     "POST /v1/providers/{name}/posture/expected": _PROVIDERS,
     "POST /v1/providers/{name}/posture/accepted": _PROVIDERS,
     "POST /v1/reports": Door("report", "ours", "hands in what others told; reads nothing"),
+    "POST /v1/claims": Door(
+        "report", "anybody's", "says something of its application's users, or of our accounts"
+    ),
     "GET /v1/accounts/factors": _ACCOUNTS,
     "POST /v1/accounts/search": _ACCOUNTS,
     "GET /v1/accounts/{account}": _ACCOUNTS,

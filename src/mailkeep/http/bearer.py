@@ -1,6 +1,6 @@
 """The API key that a request carries."""
 
-from mailkeep.base.errors import NotSignedIn
+from mailkeep.base.errors import NotAllowed, NotSignedIn
 from mailkeep.mail import api_keys
 from mailkeep.mail.grants import Grant
 
@@ -47,4 +47,12 @@ async def authorise(request: Incoming, running: Running, scope: str) -> Grant:
     async with running.database.read() as tx:
         grant = await api_keys.authorise(tx, running.keys, key_of(request), scope, network=network)
     running.grants.used(grant)
+    return grant
+
+
+def ours(grant: Grant) -> Grant:
+    """The grant of a key that is bound to no application. Raises ``NotAllowed`` for one that is: it
+    reaches the users of its application and nothing else."""
+    if grant.application:
+        raise NotAllowed("this key is bound to an application, and is not for this")
     return grant

@@ -29,7 +29,7 @@ class Scope(enum.StrEnum):
 
 
 #: What a key that is bound to an application may be for.
-OF_APPLICATIONS = frozenset({Scope.SEND, Scope.RECOVER})
+OF_APPLICATIONS = frozenset({Scope.SEND, Scope.RECOVER, Scope.REPORT})
 
 
 class Grant(msgspec.Struct, frozen=True):

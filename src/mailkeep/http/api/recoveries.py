@@ -4,7 +4,7 @@ The mails go to the owner's own addresses over two routes, as after any request;
 neither sees nor chooses a link, a code or a password (ASVS 6.4.6).
 
 Security: for accounts of ours. The key of an application that keeps its own users is refused,
-whatever the address, so that the refusal tells nothing.
+whatever the address, so that the refusal tells nothing: its users begin at ``/oauth/authorize``.
 """
 
 from typing import Annotated
@@ -12,10 +12,10 @@ from typing import Annotated
 import msgspec
 from litestar import Controller, post
 
-from mailkeep.base.errors import NotAllowed, NotFound
-from mailkeep.http.bearer import admit, authorise
+from mailkeep.base.errors import NotFound
+from mailkeep.http.bearer import admit, authorise, ours
 from mailkeep.http.port import Incoming, Running
-from mailkeep.mail.grants import Grant, Scope
+from mailkeep.mail.grants import Scope
 
 from . import strict_json
 
@@ -41,16 +41,9 @@ class RecoveriesApi(Controller):
     @post("/", status_code=202, summary="Start a recovery for an owner")
     async def start(self, request: Incoming, running: Running) -> RecoveryOut:
         """The answer is the same whether there is an account with that address or not."""
-        _ours(await admit(request, running, Scope.RECOVER))
+        ours(await admit(request, running, Scope.RECOVER))
         wanted = strict_json.decode(await strict_json.body(request), RecoveryIn)
-        by = _ours(await authorise(request, running, Scope.RECOVER)).id
+        by = ours(await authorise(request, running, Scope.RECOVER)).id
         if running.recovery is None:
             raise NotFound("there are no accounts here")
         return RecoveryOut(await running.recovery.start_for(wanted.address, by=by))
-
-
-def _ours(grant: Grant) -> Grant:
-    """Raises ``NotAllowed`` for an application's key: its users begin at ``/oauth/authorize``."""
-    if grant.application:
-        raise NotAllowed("this key is bound to an application, whose users begin there")
-    return grant

@@ -8,7 +8,7 @@ from litestar.exceptions import HTTPException
 
 from mailkeep.base.clock import SECOND, iso
 from mailkeep.base.errors import Invalid
-from mailkeep.http.bearer import admit, authorise
+from mailkeep.http.bearer import admit, authorise, ours
 from mailkeep.http.port import Incoming, Running
 from mailkeep.mail.grants import Scope
 from mailkeep.watch.packed import MAX_PACKED
@@ -37,7 +37,7 @@ class ReportsOut(msgspec.Struct):
 
 
 class ReportsApi(Controller):
-    """Needs a key with the scope ``report``."""
+    """Needs a key with the scope ``report`` that is bound to no application."""
 
     path = "/v1/reports"
     tags = ("reports",)
@@ -46,11 +46,11 @@ class ReportsApi(Controller):
     async def take(self, request: Incoming, running: Running) -> ReportsOut:
         """The body is the report, packed or not, or the whole mail that it came in, as
         ``application/octet-stream``; only of a mail is it known who sent it."""
-        await admit(request, running, Scope.REPORT)
+        ours(await admit(request, running, Scope.REPORT))
         if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != OCTETS:
             raise HTTPException(f"send 'Content-Type: {OCTETS}'", status_code=415)
         raw = await request.body()
-        await authorise(request, running, Scope.REPORT)
+        ours(await authorise(request, running, Scope.REPORT))
         if not raw or len(raw) > MAX_PACKED:
             raise Invalid("send a report of at most 10 MiB as the body", field="report")
         found = await running.reports.take(raw, via="api")
