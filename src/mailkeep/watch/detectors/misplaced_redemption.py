@@ -12,8 +12,9 @@ provider, 1.0 nat from the second account on, which counts only beside our own e
 provider (judged).
 Parameters: ``[watch.misplaced_redemption]``. False alarms: travel, a new phone, a changed network.
 Delay: none, the redemption itself. Evasion: looking like the owner: a network nearby, his browser.
-Who could forge it: whoever has accounts of their own, each of them once an hour; so alone it opens
-nothing. Accounts that are framed so are only watched, never closed by it.
+Who could forge it: of somebody else's account nobody but who has both its proofs, which is what is
+said; whoever has accounts of their own stages it about those, so what it says of a campaign or of
+providers counts as anyone's. Alone it opens nothing.
 State: 128 accounts of the window.
 """
 
@@ -85,7 +86,7 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         f" ({fact.risk:.1f} nats)",
         events=(recorded.id,),
         own_observation=True,
-        forger=Forger.CUSTOMERS,
+        forger=Forger.NOBODY,
         half_life=14_400.0,
         expires_at=now + seconds(2 * 86_400),
     )

@@ -10,8 +10,9 @@ Campaign: 2.0 nats for two accounts within an hour, 1.5 for each doubling, at mo
 Parameters: ``[watch.takeover_pattern]``. False alarms: an owner who tidies up after a scare, and
 binds the factor that he is asked for. Delay: the second kind. Evasion: taking what is there and
 changing nothing; waiting for more than an hour.
-Who could forge it: whoever has accounts of their own, about those only. Every opinion about an
-account starts so low that this alone does not open it.
+Who could forge it: of somebody else's account nobody but who is in it, which is what is said;
+whoever has accounts of their own stages it about those, so what it says of a campaign counts as
+anyone's. Every opinion about an account starts so low that this alone does not open it.
 State: 512 accounts followed; past that one of which nothing followed goes first, and of those the
 oldest: to push out an account that is being emptied takes as many that are.
 """
@@ -142,7 +143,7 @@ def _followed(
         reason=f"after {trail.how} there followed: {', '.join(sorted(trail.kinds))}",
         events=(trail.id, *trail.kinds.values())[-MOST_EVENTS:],
         own_observation=True,
-        forger=Forger.CUSTOMERS,
+        forger=Forger.NOBODY,
         half_life=43_200.0,
         expires_at=now + seconds(3 * 86_400),
         restates=True,
