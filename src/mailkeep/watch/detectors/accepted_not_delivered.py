@@ -237,4 +237,4 @@ def _with(state: State, key: str, pair: Pair) -> State:
     return msgspec.structs.replace(state, pairs={**state.pairs, key: pair})
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due)
+DETECTOR = Detector(NAME, State, start, step, tick, due, (AttemptFinished, DeliveryReported))

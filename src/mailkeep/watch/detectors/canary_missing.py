@@ -285,4 +285,4 @@ def _with(state: State, key: str, box: Box) -> State:
     return msgspec.structs.replace(state, boxes={**state.boxes, key: box})
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due)
+DETECTOR = Detector(NAME, State, start, step, tick, due, (CanaryArrived, CanarySent))

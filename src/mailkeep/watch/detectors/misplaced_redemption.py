@@ -120,4 +120,4 @@ def due(_state: State) -> Instant:
     return NEVER
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due)
+DETECTOR = Detector(NAME, State, start, step, tick, due, (RecoveryCompleted, RecoveryHeld))

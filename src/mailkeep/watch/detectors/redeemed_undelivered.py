@@ -283,4 +283,5 @@ def _known(state: State, provider: str, usual: Usual) -> State:
     return msgspec.structs.replace(state, usual={**state.usual, provider: usual})
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due)
+HEARS = (DeliveryReported, ProofRedeemed, ProofSent)
+DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)

@@ -160,4 +160,4 @@ def due(_state: State) -> Instant:
     return NEVER
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due)
+DETECTOR = Detector(NAME, State, start, step, tick, due, (RecoveryRequested,))

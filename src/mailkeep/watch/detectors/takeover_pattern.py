@@ -186,4 +186,5 @@ def due(_state: State) -> Instant:
     return NEVER
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due)
+HEARS = (ChangeHeld, FactorBound, FactorLeaving, FactorRevoked, SignedInFact, RecoveryCompleted)
+DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)
