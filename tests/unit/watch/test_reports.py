@@ -214,6 +214,7 @@ _LOCKED[_LOCKED.find(b"PK\x01\x02") + 8] |= 1
         (_zip(("a", b"x" * 1000))[:-30], "broken-zip"),
         (b"x" * (packed.MAX_PACKED + 1), "too-large"),
     ],
+    ids=range(13),  # archives carry the time at which they were packed
 )
 def test_archives_that_burst_or_are_broken_are_refused(raw: bytes, why: str) -> None:
     with pytest.raises(Unreadable) as caught:
