@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def main(days: float, runs: int = 20, seed: int = 1) -> int:
-    """Measure, print, draw; the exit code."""
+    """Measure, print, draw; the exit code: 1 where a goal is missed, 2 for what must not be."""
     settings = WatchSettings()
     speed = measuring.speed(200_000, seed, settings)
     found = measuring.measure(days, seed, runs, settings)
@@ -48,8 +48,9 @@ def main(days: float, runs: int = 20, seed: int = 1) -> int:
     false = sum(found.ordinary.false.values())
     late = [one.rate for one in found.silence if one.mean > 1.1 * one.limit or one.missed]
     cut = [one.name for one in found.scenarios if one.outsider and one.cut]
-    bad = late or cut or found.ordinary.cut or false > max(0.0, years / 30)
-    return 1 if bad else 0
+    if cut or found.ordinary.cut:
+        return 2  # nobody honest may be cut off, and nobody outside may bring it about
+    return 1 if late or false > years / 30 else 0
 
 
 if __name__ == "__main__":
