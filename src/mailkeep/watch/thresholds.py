@@ -179,6 +179,12 @@ class SurgeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         base_per_minute: resets a minute that are expected before anything was learned.
         base_known_for: minutes for which that guess counts as if it had been watched.
         memory: seconds over which the base is averaged.
+        lately: seconds over which the last hours' own rate is averaged, which may stand for the
+            base where it is higher: a day has its shape, and there are days on which passwords
+            expire.
+        ramp: up to so many times the base, at most.
+        floor_per_minute: the base is never taken to be lower. A dozen resets in an hour are no
+            campaign, however few a small house usually has.
         factor: the surge that is looked for, as a multiple of the base.
         between_false_alarms: days.
         same_address: seconds within which requests for one address count once.
@@ -188,6 +194,9 @@ class SurgeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     base_per_minute: float = 1.0
     base_known_for: float = 240.0
     memory: float = 86_400.0
+    lately: float = 3600.0
+    ramp: float = 4.0
+    floor_per_minute: float = 0.1
     factor: float = 10.0
     between_false_alarms: float = 30.0
     same_address: float = 600.0

@@ -20,12 +20,15 @@ def _facts(days: float, house: House, *troubles: Trouble) -> list:
 
 def test_the_proposal_keeps_the_log_within_its_budget() -> None:
     facts = _facts(28, House(troubles=0.0, mails=15.0, canaries=600.0))
-    assert (
-        tuning.count_of(reset_surge.DETECTOR, facts, SETTINGS) > 1
-    )  # a house with few resets and much of a day's shape
-    found = tuning.tune(facts, SETTINGS, 14.0)
+    # As if a house with few resets and much of a day's shape were held to a base that has neither.
+    strict = msgspec.structs.replace(
+        SETTINGS.reset_surge, floor_per_minute=0.0, ramp=1.0, factor=5.0
+    )
+    settings = msgspec.structs.replace(SETTINGS, reset_surge=strict)
+    assert tuning.count_of(reset_surge.DETECTOR, facts, settings) > 1
+    found = tuning.tune(facts, settings, 14.0)
     assert found.within
-    settings = tuning.applied(found, SETTINGS)
+    settings = tuning.applied(found, settings)
     for detector in (delivery_silence.DETECTOR, reset_surge.DETECTOR):
         assert tuning.count_of(detector, facts, settings) <= found.allowed
     assert "[watch.reset_surge]" in tuning.toml(found)

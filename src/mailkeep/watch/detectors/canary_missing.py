@@ -17,7 +17,7 @@ Likelihood ratios: provider silent, the sum of the test, at most 9.0 nats, when 
 nowhere (measured on canaries late by chance); 3.0 when they do elsewhere (judged: a block by one
 mailbox provider is no outage of this one). Provider compromised 0.5 then (judged: whoever drops
 some mail chooses, but a block is far commoner; too little to back what outsiders could stage).
-Taken back when three came in time one after the other.
+Taken back when three came in time one after the other; where some were lost, when the test lets go.
 Parameters: ``[watch.canary_missing]``. False alarms: greylisting by a mailbox that others keep, a
 forwarding rule that somebody switched off (all providers: nothing is said). Delay: the deadline and
 two intervals. Evasion: dropping less than a tenth, or mail that does not look like a canary.
@@ -66,7 +66,7 @@ class Box(msgspec.Struct, frozen=True):
     ``waiting``: when each was sent; ``newest``: when the newest of those that arrived was.
     ``missed`` of ``seen`` were lost, ``row`` of them one after the other; ``lost``: nats of the
     binomial test. ``said``: when it was last said that they are missing, 0 when that is taken back;
-    ``returned``: in time since.
+    ``lossy``: since some of them were lost; ``returned``: in time since.
     """
 
     provider: str
@@ -83,6 +83,7 @@ class Box(msgspec.Struct, frozen=True):
     row: int = 0
     lost: float = 0.0
     said: Instant = 0
+    lossy: bool = False
     returned: int = 0
 
     def fresh(self) -> list[Instant]:
@@ -126,7 +127,8 @@ def tick(state: State, now: Instant) -> tuple[State, list[Signal]]:
         if _mailbox_is_ill(state, box):
             continue
         before = box.said
-        state = _with(state, key, msgspec.structs.replace(box, said=now, returned=0))
+        lossy = box.lost >= limit(state, box)
+        state = _with(state, key, msgspec.structs.replace(box, said=now, lossy=lossy, returned=0))
         signal = _signal(state, box.provider, now)
         if signal.evidence:
             signals.append(signal)
@@ -205,10 +207,11 @@ def _arrived(
         returned=returned if not missed else 0,
     )
     box = _halved(box)
-    back = box.said and box.returned >= state.settings.returned and box.lost <= 0
-    if not back:
+    back = box.said and box.returned >= state.settings.returned
+    # What is lost now and then comes three times in a row, too: that the test must let go.
+    if not back or (box.lossy and box.lost > 0):
         return _with(state, key, box), []
-    state = _with(state, key, msgspec.structs.replace(box, said=0))
+    state = _with(state, key, msgspec.structs.replace(box, said=0, lost=0.0))
     return state, [_signal(state, box.provider, recorded.placed_at, recorded.id)]
 
 

@@ -4,13 +4,16 @@ Sees: ``RecoveryRequested``, each address once in ten minutes; known and unknown
 Method: the score gains ln(factor) with each request and loses (factor - 1) * base * time; below 0
 it begins again at 0. The alarm is at ln(1 + base * γ), γ the mean time between false alarms
 (measured at a base of one a minute: ten times the base is seen by the 9th attack reset; 2 false
-alarms in 120 simulated days). The base is an average over a day, not fed while the score is
-high, so that a surge does not teach itself to be normal.
+alarms in 120 simulated days). The base is an average over a day, or what the last hour surely had
+where that is more, up to four times the day's: a day has its shape. Neither is fed while the score
+is high, so that a surge does not teach itself to be normal. It is never taken to be lower than six
+an hour: where few ask, a dozen in an hour is no campaign.
 Evidence: campaign, 6.0 nats; any provider, 0.5 nats, which correlation counts only beside our own
 evidence about that provider (judged).
 Delay: nine requests at ten times the base (measured).
 False alarms: a newsletter or an outage of sign-in that sends everybody to the form.
-Evasion: staying below a few times the base, or raising it over days. Who could forge it: anyone.
+Evasion: staying below a few times the base, or below some twenty an hour in a small house; raising
+it over hours, to four times, or over days. Who could forge it: anyone.
 """
 
 import math
@@ -36,15 +39,21 @@ from mailkeep.watch.types import (
 
 NAME = "reset_surge"
 MOST = 512  #: addresses remembered; past it the oldest counts anew, which only alarms sooner
+WAIT = 600.0  #: seconds before a request counts towards what the last hour had
+MOST_WAITING = 256  #: requests that wait; past it the oldest counts at once
 CAMPAIGN, PROVIDER = 6.0, 0.5
 
 
 class State(msgspec.Struct, frozen=True):
-    """``count`` requests were seen in ``watched`` seconds, both fading; ``score`` is the CUSUM."""
+    """``count`` requests were seen in ``watched`` seconds, both fading; ``lately`` of them within
+    the last hour, fading too, less those that are ``waiting``: a surge's own first requests must
+    not hide it. ``score`` is the CUSUM."""
 
     settings: SurgeSettings
     count: float
     watched: float
+    lately: float = 0.0
+    waiting: tuple[Instant, ...] = ()
     score: float = 0.0
     last: Instant = 0
     said: Instant = 0
@@ -77,7 +86,8 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         recent = {name: when for name, when in recent.items() if when > since}
 
     gap = (at - state.last) / SECOND if state.last else 0.0
-    base = max(state.count, 0.5) / state.watched
+    lately, waiting = _lately(settings, state, at)
+    base = _base(settings, state, lately)
     gain = math.log(settings.factor)
     limit = alarm_at(settings, base)
     # Set to 0 before the step and not within it: only so does the bound on false alarms hold.
@@ -89,6 +99,8 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         settings,
         count=state.count * fade + learn,
         watched=state.watched * fade + gap * learn,
+        lately=lately,
+        waiting=(*waiting, at) if learn else waiting,
         score=score,
         last=at,
         said=state.said,
@@ -113,6 +125,32 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         expires_at=now + seconds(86_400),
     )
     return msgspec.structs.replace(state, said=now), [signal]
+
+
+def _lately(
+    settings: SurgeSettings, state: State, at: Instant
+) -> tuple[float, tuple[Instant, ...]]:
+    """The fading count as it stands at ``at``, with what has waited enough; what still waits."""
+    old = at - seconds(WAIT)
+    ripe = sum(one <= old for one in state.waiting)
+    ripe = max(ripe, len(state.waiting) - MOST_WAITING + 1)
+    gap = (at - state.last) / SECOND if state.last else 0.0
+    lately = state.lately * math.exp(-gap / settings.lately)
+    for one in state.waiting[:ripe]:
+        lately += math.exp(-max(0.0, (at - one) / SECOND - WAIT) / settings.lately)
+    return lately, state.waiting[ripe:]
+
+
+def _base(settings: SurgeSettings, state: State, lately: float) -> float:
+    """What is usual now, in requests a second.
+
+    Args:
+        lately: the fading count of the last requests. It is spread by the root of its half about
+            what its rate times its memory is; what it surely was is one spread below.
+    """
+    usual = max(state.count, 0.5) / state.watched
+    surely = (lately - math.sqrt(lately / 2)) / settings.lately
+    return max(usual, min(surely, settings.ramp * usual), settings.floor_per_minute / 60)
 
 
 def alarm_at(settings: SurgeSettings, base: float) -> float:
