@@ -39,7 +39,7 @@ bench: $(VENV)/.dev  ## the gateway's rates beside Postfix's; BENCH="--quick --o
 	$(BIN)/python -m mailkeep_bench $(BENCH)
 
 test: $(VENV)/.dev  ## everything that must hold
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # A proof writes its report aside: one that fails leaves the last good one where it is.
 prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED
