@@ -3,8 +3,6 @@
 import asyncio
 import smtplib
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -31,18 +29,10 @@ MAIL = b"From: x@y.example\r\n\r\nHello\r\n"
 RELAY = {"name": "r", "kind": "smtp", "party": "a", "base_url": "smtp://127.0.0.1:9"}
 
 
-@pytest.fixture
-def free_port() -> Iterator[Callable[[], int]]:
-    """Ports that nobody else is given while the test goes on: bound, and not listened on."""
-    with ExitStack() as stack:
-
-        def claim() -> int:
-            claimed = stack.enter_context(socket.socket())
-            claimed.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            claimed.bind(("127.0.0.1", 0))
-            return int(claimed.getsockname()[1])
-
-        yield claim
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _settings(
@@ -81,10 +71,8 @@ def _send(port: int, sender: str, to: str, mail: bytes = MAIL) -> int:
         return client.data(mail)[0]
 
 
-async def test_it_listens_sends_and_keeps_nothing_of_a_stranger(
-    tmp_path: Path, free_port: Callable[[], int]
-) -> None:
-    port = free_port()
+async def test_it_listens_sends_and_keeps_nothing_of_a_stranger(tmp_path: Path) -> None:
+    port = _free_port()
     async with Application(_settings(port), tmp_path, environ={"A": "key"}) as running:
         for to in ("someone@post.example", "ada@example.net"):
             assert await asyncio.to_thread(_send, port, "eve@evil.example", to) == 250
@@ -101,10 +89,8 @@ async def test_it_listens_sends_and_keeps_nothing_of_a_stranger(
         await asyncio.to_thread(_send, port, "eve@evil.example", "someone@post.example")
 
 
-async def test_mail_of_others_to_a_honey_address_is_on_the_record(
-    tmp_path: Path, free_port: Callable[[], int]
-) -> None:
-    port = free_port()
+async def test_mail_of_others_to_a_honey_address_is_on_the_record(tmp_path: Path) -> None:
+    port = _free_port()
     settings = _settings(port, honey=[{"address": "iris.q7@honey.example", "provider": "a"}])
     async with Application(settings, tmp_path, environ={"A": "key"}) as running:
         for to in ("nobody@honey.example", "Iris.Q7@honey.example"):
@@ -116,8 +102,8 @@ async def test_mail_of_others_to_a_honey_address_is_on_the_record(
     assert (fact.provider, fact.words, fact.strays) == ("a", (), 1)
 
 
-async def test_a_bounce_finds_its_message(tmp_path: Path, free_port: Callable[[], int]) -> None:
-    port = free_port()
+async def test_a_bounce_finds_its_message(tmp_path: Path) -> None:
+    port = _free_port()
     settings = _settings(port, (RELAY | {"options": {"return_path_domain": "bounce.example"}},))
     with capture_logs() as logs:
         async with Application(settings, tmp_path, environ={"A": "key"}) as running:
@@ -193,10 +179,8 @@ def _submit(port: int, key: str) -> str:
     return f"{code} {answer.decode()}"
 
 
-async def test_applications_hand_mail_in_by_what_the_settings_say(
-    tmp_path: Path, free_port: Callable[[], int]
-) -> None:
-    ports = [free_port() for _ in range(3)]
+async def test_applications_hand_mail_in_by_what_the_settings_say(tmp_path: Path) -> None:
+    ports = [_free_port() for _ in range(3)]
     listen = [f"127.0.0.1:{one}" for one in ports[1:]]
     settings = _settings(ports[0], submission={"listen": listen, "hostname": "submit.example.com"})
     async with Application(settings, tmp_path, environ={"A": "key"}) as running:
@@ -219,9 +203,8 @@ async def test_applications_hand_mail_in_by_what_the_settings_say(
 
 async def test_a_port_that_is_taken_stops_the_start_and_leaves_nothing_open(
     tmp_path: Path,
-    free_port: Callable[[], int],
 ) -> None:
-    ports = [free_port() for _ in range(2)]
+    ports = [_free_port() for _ in range(2)]
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -234,11 +217,9 @@ async def test_a_port_that_is_taken_stops_the_start_and_leaves_nothing_open(
         assert probe.connect_ex(("127.0.0.1", ports[1])) != 0
 
 
-async def test_bounces_may_have_a_listener_of_their_own(
-    tmp_path: Path, free_port: Callable[[], int]
-) -> None:
+async def test_bounces_may_have_a_listener_of_their_own(tmp_path: Path) -> None:
     """Without canaries, and beside theirs; one address that both name is listened on once."""
-    own, theirs = free_port(), free_port()
+    own, theirs = _free_port(), _free_port()
     relay = RELAY | {"options": {"return_path_domain": "bounce.example.com"}}
     for number, (more, ports) in enumerate(
         (
