@@ -5,10 +5,11 @@ alone (pure), ``playing`` does what those say, ``services`` what a person asks f
 ``keeping`` the rows of actions. An action that takes long goes on where it stood
 after a kill.
 
-``paging/`` wakes people.
+``paging/`` wakes people. ``report`` and ``drawing`` (pure) put an incident into words and a
+picture, ``evidence`` puts them with what they rest on under one signature.
 
 Owns: ``actions``, ``notices``, ``pages``.
-Publishes: ``response.events``. Hears: ``IncidentOpened``, ``IncidentUpdated``,
+Publishes: ``response.events``, pages included. Hears: ``IncidentOpened``, ``IncidentUpdated``,
 ``IncidentContained``, ``IncidentClosed``, ``SignalRaised``, ``ProviderRestored``,
 ``ProviderUnrested``.
 Security: the only room that acts on suspicion. Everything is audited in the transaction of the

@@ -4,7 +4,7 @@ A page carries its own style in a sheet of ours and no script; it names no custo
 """
 
 import html as escape
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -214,8 +214,8 @@ def _line(case: CaseView, names: Names, now: Instant) -> Section:
     return Section("Timeline", (), Table(("when", "kind", "what", "by"), rows), picture)
 
 
-def _row(cells: object) -> str:
-    return f"| {' | '.join(cells)} |"  # type: ignore[arg-type]
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _md(text: str) -> str:
