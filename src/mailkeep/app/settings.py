@@ -304,8 +304,13 @@ def _check_playbooks(settings: Settings) -> None:
                 raise BadSettings(f"{where}: {name} is never automatic for this hypothesis")
             if name not in book.actions:
                 raise BadSettings(f"{where}: automatic {name!r} is not among its actions")
-    if settings.response.batch < 1 or settings.response.freeze <= 0:
-        raise BadSettings("response: batch and freeze must be above 0")
+    said = settings.response
+    if said.batch < 1 or said.freeze <= 0 or said.approval_life <= 0:
+        raise BadSettings("response: batch, freeze and approval_life must be above 0")
+    for name in said.two_people or ():
+        if name not in ACTIONS:
+            near = register.nearest(name, ACTIONS)
+            raise BadSettings(f"response: two_people: no action {name!r}{near}")
 
 
 def provider_configs(

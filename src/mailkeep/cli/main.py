@@ -17,6 +17,7 @@ from mailkeep.response import queries as response_queries
 
 from . import (
     accounts,
+    acting,
     applications,
     audit,
     backup,
@@ -57,6 +58,11 @@ providers.app.command("posture")(posture.show)
 providers.app.command("expect")(posture.expect)
 providers.app.command("accept")(posture.accept)
 incidents_app.command("take")(pagers.take)
+for command in (
+    *(acting.preview, acting.apply, acting.undo, acting.stop),
+    *(acting.requests, acting.approve, acting.refuse),
+):
+    incidents_app.command()(command)
 incidents_app.command("evidence")(evidence.take)
 incidents_app.command("verify")(evidence.verify)
 app.add_typer(pagers.app, name="pagers")

@@ -15,6 +15,7 @@ from mailkeep.mail import told
 
 from .api import (
     accounts,
+    approvals,
     claims,
     factors,
     incidents,
@@ -103,7 +104,16 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: (incidents.IncidentOut,)}, problems=(404,)
     ),
     ("/v1/incidents/{incident}/actions/{name}", "post"): Operation(
-        {200: (incidents.ActionOut,)}, body=(incidents.ActionIn,), problems=(404, 409, *WITH_BODY)
+        {200: (incidents.ActionOut,), 202: (incidents.ActionOut,)},
+        body=(incidents.ActionIn,),
+        problems=(404, 409, *WITH_BODY),
+    ),
+    ("/v1/approvals", "get"): Operation({200: (approvals.ApprovalsOut,)}),
+    ("/v1/approvals/{request_id}/approve", "post"): Operation(
+        {200: (incidents.ActionOut,)}, problems=(404, 409)
+    ),
+    ("/v1/approvals/{request_id}/refuse", "post"): Operation(
+        {200: (incidents.ApprovalOut,)}, problems=(404, 409)
     ),
     ("/v1/incidents/{incident}/notes", "post"): Operation(
         {201: ()}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)

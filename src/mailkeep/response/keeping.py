@@ -15,7 +15,7 @@ from mailkeep.store.database import Tx
 from . import queries, tables
 from .actions.catalogue import ACTIONS
 from .actions.port import Action, At, Case, Means
-from .events import ActionFailed, ActionStarted, ActionUndone
+from .events import ActionFailed, ActionStarted, ActionStopped, ActionUndone
 from .types import ActionState, ActionView, Preview
 
 PLAYBOOK = "playbook"  #: by whom an automatic action is done
@@ -75,7 +75,10 @@ class Keeper:
     async def begin(
         self, tx: Tx, case: Case, action: Action, row: str, by: str, preview: Preview
     ) -> None:
-        """Start it; ``Response.work`` goes on with it."""
+        """Start it; ``Response.work`` goes on with it. One that was stopped goes on from there."""
+        kept = await queries.action(tx, case.incident.id, action.name)
+        stopped = kept is not None and kept.state is ActionState.STOPPED
+        anew: dict[str, object] = {} if stopped else {"result": None, "cursor": ""}
         await self.set(
             tx,
             row,
@@ -83,9 +86,8 @@ class Keeper:
             by=by,
             at=tx.now,
             preview=encode(preview),
-            result=None,
-            cursor="",
             lease_until=tx.now - 1,
+            **anew,
         )
         await audit.write(tx, by, "apply_action", entry(case, action.name, preview))
         started = ActionStarted(case.incident.id, action.name, by)
@@ -104,6 +106,17 @@ class Keeper:
             tx, incident, "action", f"{action.title}: taken back; {words}", by=by
         )
         await record(self.means.database, tx, ActionUndone(incident, name, by))
+
+    async def stop(self, tx: Tx, case: Case, action: Action, row: ActionView, by: str) -> None:
+        """Hold it up where it is. Raises ``Conflict`` when it does not run."""
+        if row.state is not ActionState.RUNNING:
+            raise Conflict(f"{action.name} does not run")
+        incident, name = case.incident.id, action.name
+        await self.set(tx, row.id, state=ActionState.STOPPED.value, by=by, lease_until=None)
+        await audit.write(tx, by, "stop_action", entry(case, name, None))
+        words = f"{action.title}: stopped on its way; what was done stays done"
+        await self.means.incidents.enter(tx, incident, "action", words, by=by)
+        await record(self.means.database, tx, ActionStopped(incident, name, by))
 
     async def fail(self, tx: Tx, incident: str, name: str, by: str, words: str) -> None:
         """It could not be done: say so, unless somebody ended it meanwhile."""

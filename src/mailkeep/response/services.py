@@ -17,15 +17,16 @@ from mailkeep.incidents.types import State
 from mailkeep.store.database import Tx
 from mailkeep.store.errors import passes
 
-from . import queries, tables
+from . import approval, queries, tables
 from .actions.catalogue import ACTIONS
 from .actions.port import Action, At, Case, Means, Progress
+from .approval import Approvals
 from .events import ActionApplied
 from .keeping import PLAYBOOK, Keeper, encode, entry, take_turn
 from .paging.desk import Desk
 from .paging.types import Pager, PagingSettings
 from .playing import Player
-from .types import ActionState, ActionView, PlaybookSettings, Preview
+from .types import ActionState, ActionView, Approval, PlaybookSettings, Preview, Step
 from .warning import Warner
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 LEASE = 30 * SECOND  #: longer than a step takes; a lapsed one means that its worker died
 
 _a = tables.actions
+_TAKING_BACK = Preview("", 0)  #: taking back warns of nothing that could change meanwhile
 
 
 class Response:
@@ -45,6 +47,7 @@ class Response:
 
     Attributes:
         desk: wakes people.
+        approvals: what waits for a second person.
         awake: set when an action is running.
     """
 
@@ -57,6 +60,7 @@ class Response:
     ) -> None:
         self.means = means
         self.desk = Desk(means.database, means.house, pagers, paging, means.notices.public_url)
+        self.approvals = Approvals(means, self.desk)
         self._keeper = Keeper(means)
         self.player = Player(self._keeper, playbooks)
         self.warner = Warner(means)
@@ -81,15 +85,17 @@ class Response:
         return await queries.shown(tx, self.means, case, name)
 
     async def apply(
-        self, incident: str, name: str, *, by: str, seen: str | None = None
+        self, incident: str, name: str, *, by: str, seen: str | None = None, alone: str = ""
     ) -> ActionView:
-        """Begin an action and do its first part; a long one goes on by itself.
+        """Begin an action and do its first part; a long one goes on by itself. One that wants two
+        people only asks for the second: see ``waits`` of what comes back.
 
         Applying again what is done does what has become to do since, and nothing twice.
 
         Args:
             by: a person's pseudonymous id.
             seen: the mark of the preview that the person was shown; else the one that is kept.
+            alone: why it is done without a second person; for the shell of the house only.
 
         Raises:
             NotShown: it needs a person who has seen its warnings; the preview that is kept now has
@@ -99,13 +105,15 @@ class Response:
         """
         database = self.means.database
         try:
-            return await database.retrying(lambda tx: self._apply(tx, incident, name, by, seen))
+            return await database.retrying(
+                lambda tx: self._apply(tx, incident, name, by, seen, alone)
+            )
         except NotShown:
             await database.retrying(lambda tx: self.preview(tx, incident, name, by=by))
             raise
 
     async def _apply(
-        self, tx: Tx, incident: str, name: str, by: str, seen: str | None
+        self, tx: Tx, incident: str, name: str, by: str, seen: str | None, alone: str
     ) -> ActionView:
         case, action = await self._case(tx, incident, name)
         await take_turn(tx)
@@ -120,18 +128,96 @@ class Response:
             raise NotShown(preview)
         if row is None:
             row = await self._keeper.write(tx, case, action, by, preview)
+        second = self.approvals.needed(action) and not preview.idle
+        if second and not await self._alone(tx, case, action, Step.APPLY, by, alone):
+            await self.approvals.ask(tx, case, action, Step.APPLY, preview, by=by)
+            return await queries.shown(tx, self.means, case, name)
         await self._keeper.begin(tx, case, action, row.id, by, preview)
         await self._advance(tx, case, action)
         return await queries.shown(tx, self.means, case, name)
 
-    async def undo(self, tx: Tx, incident: str, name: str, *, by: str) -> ActionView:
-        """Take an action back. Raises ``Conflict`` where that cannot be."""
+    async def undo(
+        self, tx: Tx, incident: str, name: str, *, by: str, alone: str = ""
+    ) -> ActionView:
+        """Take an action back, or ask for the second person that this wants; see ``apply``. Raises
+        ``Conflict`` where that cannot be."""
+        case, action = await self._case(tx, incident, name, closed=True)
+        row = await self._applied(tx, case, action)
+        second = self.approvals.needed(action)
+        if second and not await self._alone(tx, case, action, Step.UNDO, by, alone):
+            await self.approvals.ask(tx, case, action, Step.UNDO, _TAKING_BACK, by=by)
+        else:
+            await self._keeper.undo(tx, case, action, row, by)
+        return await queries.shown(tx, self.means, case, name)
+
+    async def stop(self, tx: Tx, incident: str, name: str, *, by: str) -> ActionView:
+        """Hold up an action that is on its way; no second person is asked. Applied again it goes on
+        where it was. Raises ``Conflict`` when it does not run."""
         case, action = await self._case(tx, incident, name, closed=True)
         row = await queries.action(tx, incident, name)
-        if row is None or row.state is not ActionState.APPLIED:
-            raise Conflict(f"{name} was not applied")
-        await self._keeper.undo(tx, case, action, row, by)
+        if row is None:
+            raise Conflict(f"{name} does not run")
+        await self._keeper.stop(tx, case, action, row, by)
         return await queries.shown(tx, self.means, case, name)
+
+    async def approve(self, request: str, *, by: str) -> ActionView:
+        """Agree, as a second person, to what another one asked for; it is begun at once, in the
+        name of who asked.
+
+        Raises:
+            NotFound: no such request.
+            NotAllowed: it is one's own.
+            Conflict: it was decided, its time is over, its warnings have changed, or it cannot be
+                done any more.
+        """
+        return await self.means.database.retrying(lambda tx: self._approve(tx, request, by))
+
+    async def refuse(self, tx: Tx, request: str, *, by: str) -> Approval:
+        """Say no to a request, or take back one's own. Raises ``NotFound``, ``Conflict``."""
+        found = await self._locked(tx, request)
+        await self.approvals.refuse(tx, found, by=by)
+        return await approval.one(tx, request)
+
+    async def _approve(self, tx: Tx, request: str, by: str) -> ActionView:
+        found = await self._locked(tx, request)
+        back = found.step is Step.UNDO
+        case, action = await self._case(tx, found.incident, found.action, closed=back)
+        await take_turn(tx)
+        preview = _TAKING_BACK if back else await action.preview(At(tx, self.means, case))
+        await self.approvals.approve(tx, found, preview, by=by)
+        if back:
+            row = await self._applied(tx, case, action)
+            await self._keeper.undo(tx, case, action, row, found.asked_by)
+        else:
+            row = await self._keeper.write(tx, case, action, found.asked_by, preview)
+            if row.state is not ActionState.RUNNING:
+                await self._keeper.begin(tx, case, action, row.id, found.asked_by, preview)
+                await self._advance(tx, case, action)
+        return await queries.shown(tx, self.means, case, action.name)
+
+    async def _locked(self, tx: Tx, request: str) -> Approval:
+        """A request that nobody else decides meanwhile: its incident is locked."""
+        found = await approval.one(tx, request)
+        await incidents.one(tx, found.incident, lock=True)
+        return await approval.one(tx, request)
+
+    async def _alone(
+        self, tx: Tx, case: Case, action: Action, step: Step, by: str, why: str
+    ) -> bool:
+        """Whether somebody said why they do it alone; that is written down then."""
+        if not why:
+            return False
+        await self.means.incidents.note(tx, case.incident.id, why, by=by)
+        await self.approvals.alone(tx, case.incident, action, step, by)
+        return True
+
+    async def _applied(self, tx: Tx, case: Case, action: Action) -> ActionView:
+        row = await queries.action(tx, case.incident.id, action.name)
+        if row is None or row.state is not ActionState.APPLIED:
+            raise Conflict(f"{action.name} was not applied")
+        if action.undo is None:
+            raise Conflict(f"{action.name} cannot be taken back")
+        return row
 
     async def work(self) -> bool:
         """Go on with one action that is running and that nobody is at; False: there is none.

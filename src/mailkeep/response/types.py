@@ -22,6 +22,7 @@ class ActionState(enum.StrEnum):
     APPLIED = "applied"  #: done
     FAILED = "failed"  #: it could not be done; nothing, or only a part, was
     UNDONE = "undone"  #: done, and taken back
+    STOPPED = "stopped"  #: held up on its way by a person; applied again it goes on from there
 
 
 class Preview(msgspec.Struct, frozen=True):
@@ -47,8 +48,48 @@ class Preview(msgspec.Struct, frozen=True):
         return digest(msgspec.json.encode(self.warnings))[:16]
 
 
+class Step(enum.StrEnum):
+    """What is asked for."""
+
+    APPLY = "apply"
+    UNDO = "undo"
+
+
+class Asked(enum.StrEnum):
+    """Where a request for a second person stands."""
+
+    WAITING = "waiting"  #: nobody else has looked at it
+    APPROVED = "approved"  #: a second person agreed, and it was begun
+    REFUSED = "refused"  #: somebody said no, or who asked took it back
+    LAPSED = "lapsed"  #: its time was over, or what it would do had changed: asked anew
+
+
+class Approval(msgspec.Struct, frozen=True):
+    """What one person asked for and another one has to agree to.
+
+    Attributes:
+        mark: of the warnings that who asked was shown.
+        expires_at: until when it can be approved.
+    """
+
+    id: str
+    incident: str
+    action: str
+    step: Step
+    state: Asked
+    mark: str
+    asked_by: str
+    asked_at: Instant
+    expires_at: Instant
+    decided_by: str | None = None
+    decided_at: Instant | None = None
+
+    def waits(self, now: Instant) -> bool:
+        return self.state is Asked.WAITING and now < self.expires_at
+
+
 class ActionView(msgspec.Struct, frozen=True):
-    """An action of an incident."""
+    """An action of an incident. ``waits``: a second person has not agreed yet."""
 
     id: str
     name: str
@@ -57,6 +98,7 @@ class ActionView(msgspec.Struct, frozen=True):
     at: Instant
     preview: Preview
     result: dict[str, object] | None
+    waits: Approval | None = None
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -101,8 +143,12 @@ class ResponseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         freeze: seconds for which ``secure_accounts`` lets nobody sign in.
         resend: seconds of mail, at most, that ``cut_provider`` sends again.
         batch: accounts that a long action handles in one transaction.
+        two_people: actions that a second person must approve; without it all dangerous ones.
+        approval_life: seconds for which a request waits for that person.
     """
 
     freeze: float = 24 * 3600.0
     resend: float = 3600.0
     batch: int = 100
+    two_people: tuple[str, ...] | None = None
+    approval_life: float = 3600.0

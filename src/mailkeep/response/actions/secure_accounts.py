@@ -8,7 +8,7 @@ good.
 """
 
 from mailkeep.base.clock import SECOND, iso
-from mailkeep.incidents.words import clock
+from mailkeep.incidents.words import span
 from mailkeep.recovery import queries as recovery
 from mailkeep.response.types import Preview
 
@@ -18,18 +18,18 @@ from .port import Action, At, Progress
 
 async def preview(at: At) -> Preview:
     found = await _accounts(at)
-    until = clock(at.tx.now + round(at.means.settings.freeze * SECOND))
+    until = span(0, round(at.means.settings.freeze * SECOND))
     warnings: tuple[str, ...] = ()
     if found:
         warnings = (
             (
-                f"owners who recovered these accounts themselves cannot sign in until {until}, and "
+                f"owners who recovered these accounts themselves cannot sign in for {until}, and "
                 "must recover again; a factor that they added since on a new device is gone"
             ),
         )
     return Preview(
         f"Accounts recovered with a proof through the suspect: {len(found)}. Their sessions "
-        f"end, the new password is void, and nobody signs in to them until {until}.",
+        f"end, the new password is void, and nobody signs in to them for {until}.",
         len(found),
         warnings,
     )

@@ -74,6 +74,9 @@ def words(incident: Incident, why: Why, count: int, url: str, *, apart: bool) ->
         Why.OPENED: "Mailkeep: an incident opened",
         Why.GRAVER: "Mailkeep: an incident became graver",
         Why.REPEATED: f"Mailkeep: nobody took this incident yet (page {count})",
+        Why.SECOND: "Mailkeep: an action waits for a second person",
+        Why.ALONE: "Mailkeep: somebody did alone what wants two people",
+        Why.CALLED: "Mailkeep: somebody calls for help with an incident",
     }[why]
     lines = [headline(incident), "", f"{url.rstrip('/')}/console/incidents/{incident.id}"]
     if not apart:
