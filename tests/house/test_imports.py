@@ -9,7 +9,7 @@ import typer
 from mailkeep.cli.commands import COMMANDS
 from mailkeep.cli.main import app
 
-_HEAVY = ("litestar", "alembic", "webauthn", "zxcvbn", "networkx", "dns", "aiohttp", "apprise")
+_HEAVY = ("litestar", "alembic", "webauthn", "zxcvbn", "networkx", "dns", "apprise")
 
 
 @pytest.mark.parametrize(
