@@ -24,7 +24,6 @@ from mailkeep.providers import attachments, registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import RecoverySettings, WhenAlone
-from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.paging.types import PagerSettings, PagingSettings
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
 from mailkeep.signals import types as signal_types
@@ -42,7 +41,7 @@ from mailkeep.watch.types import (
     WatchSettings,
 )
 
-from . import environment, posture, retention, waking, watching
+from . import environment, posture, responding, retention, waking, watching
 from .retention import RetentionSettings
 from .telemetry import settings as telemetry
 from .telemetry.settings import TelemetrySettings
@@ -225,7 +224,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
             raise BadSettings(f"provider {provider.name}: {error}") from error
     _check_recovery(settings)
     Classes(settings.accounts.classes)
-    _check_playbooks(settings)
+    responding.check(settings.response, settings.playbook)
     waking.check(settings.pager, settings.paging, parties)
     _check_streams(settings)
     if settings.submission is not None:
@@ -290,27 +289,6 @@ def _check_recovery(settings: Settings) -> None:
     for name in ("hold", "hold_long", "hold_most", "hold_open"):
         if getattr(settings.recovery, name) < 0:
             raise BadSettings(f"recovery: {name} is below 0")
-
-
-def _check_playbooks(settings: Settings) -> None:
-    _unique("playbook", [one.hypothesis.value for one in settings.playbook])
-    for book in settings.playbook:
-        where = f"playbook {book.hypothesis}"
-        for name in (*book.actions, *book.automatic):
-            if name not in ACTIONS:
-                raise BadSettings(f"{where}: no action {name!r}{register.nearest(name, ACTIONS)}")
-        for name in book.automatic:
-            if book.hypothesis not in ACTIONS[name].alone_for:
-                raise BadSettings(f"{where}: {name} is never automatic for this hypothesis")
-            if name not in book.actions:
-                raise BadSettings(f"{where}: automatic {name!r} is not among its actions")
-    said = settings.response
-    if said.batch < 1 or said.freeze <= 0 or said.approval_life <= 0:
-        raise BadSettings("response: batch, freeze and approval_life must be above 0")
-    for name in said.two_people or ():
-        if name not in ACTIONS:
-            near = register.nearest(name, ACTIONS)
-            raise BadSettings(f"response: two_people: no action {name!r}{near}")
 
 
 def provider_configs(
