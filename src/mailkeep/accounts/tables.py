@@ -235,6 +235,9 @@ factor_demands = Table(
     Column("mails", Integer, nullable=False),
     Column("mailed_at", Micros),
     Column("dismissed_at", Micros),
+    # Operators want a factor bound at the next sign-in, since when and for which incident.
+    Column("ordered_at", Micros),
+    Column("ordered_for", String(40)),
 )
 
 factor_exemptions = Table(

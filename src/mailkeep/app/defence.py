@@ -19,6 +19,7 @@ from mailkeep.store.database import Database
 from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
 
+from .publishing import published
 from .settings import Settings
 
 
@@ -67,6 +68,7 @@ def response(rooms: Rooms) -> Response:
     """The response room over the rooms that it acts through."""
     settings = rooms.settings
     mails = settings.recovery or RecoverySettings()
+    senders = [mails.sender] + ([settings.canary.sender] if settings.canary else [])
     means = Means(
         rooms.database,
         rooms.incidents.house,
@@ -78,5 +80,6 @@ def response(rooms: Rooms) -> Response:
         NoticeSettings(mails.sender, mails.sender_name, mails.notices, settings.public_url),
         settings.response,
         rooms.signals,
+        published=published(settings.provider, senders),
     )
     return Response(means, settings.playbook, rooms.pagers, settings.paging)

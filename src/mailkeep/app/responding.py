@@ -6,7 +6,7 @@ from mailkeep.base.errors import BadSettings
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
 from mailkeep.trust.register import nearest
 
-_ABOVE_NOTHING = ("batch", "freeze", "approval_life")
+_ABOVE_NOTHING = ("batch", "freeze", "hold", "advise_each_minute", "approval_life")
 
 
 def check(settings: ResponseSettings, playbooks: Iterable[PlaybookSettings]) -> None:

@@ -1,5 +1,4 @@
-"""``mailkeep incidents preview``, ``apply``, ``undo``, ``stop``, ``approve`` and their like: what is
-done about an incident, from the shell of the house.
+"""``mailkeep incidents preview``, ``apply``, ``undo``, ``stop``, ``approve`` and their like.
 
 Security: who is at this shell could write into the database; so the glass can be broken here, and
 here only. It is said to everybody.
@@ -58,7 +57,6 @@ def undo(
 ) -> None:
     """Take an action back, or ask for the second person that this wants."""
 
-
     def taken_back(room: Response) -> Awaitable[ActionView]:
         return room.means.database.retrying(
             lambda tx: room.undo(tx, incident, name, by=operator(), alone=alone)
@@ -76,7 +74,13 @@ def requests(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """List what waits for a second person."""
     found = read(home, approval.all_waiting)
     rows = [
-        (one.id, f"{one.step.value} {one.action}", one.incident, one.asked_by, clock(one.expires_at))
+        (
+            one.id,
+            f"{one.step.value} {one.action}",
+            one.incident,
+            one.asked_by,
+            clock(one.expires_at),
+        )
         for one in found
     ]
     text = table(rows, "Nothing waits for a second person.")
@@ -102,6 +106,7 @@ def _do(home: Path, as_json: bool, work: Callable[[Response], Awaitable[ActionVi
     done = _run(home, work)
     lines = [f"{done.name}: {done.state.value}", done.preview.summary]
     lines += [f"! {one}" for one in done.preview.warnings]
+    lines += [f"by hand: {one}" for one in done.preview.by_hand]
     figures = (done.result or {}).items()
     lines += [f"{name.replace('_', ' ')}: {value}" for name, value in figures]
     if done.waits is not None:

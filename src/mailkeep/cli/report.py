@@ -38,6 +38,9 @@ def full(case: CaseView) -> str:
     for action in case.actions:
         lines.append(f"  [{action.state.value}] {action.name}: {action.preview.summary}")
         lines += [f"      ! {warning}" for warning in action.preview.warnings]
+        lines += [f"      by hand: {one}" for one in action.preview.by_hand]
+        if action.waits is not None:
+            lines.append(f"      a second person must approve: {action.waits.id}")
     lines += ["", "Timeline"]
     for entry in case.timeline:
         count = f": {entry.count}" if entry.count else ""

@@ -19,9 +19,9 @@ from mailkeep.base.errors import MailkeepError
 from . import policy, problems, rewritten, ssf
 from .api import messages
 from .api.accounts import AccountsApi
+from .api.approvals import ApprovalsApi
 from .api.claims import ClaimsApi
 from .api.factors import FactorsApi
-from .api.approvals import ApprovalsApi
 from .api.incidents import IncidentsApi
 from .api.posture import PostureApi
 from .api.recoveries import RecoveriesApi

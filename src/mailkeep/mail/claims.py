@@ -2,7 +2,7 @@
 
 Security: a provider in an attacker's hands says what it likes. Its word moves a message only while
 it is the one that holds it: of mail that it refused, and that waits for another provider or is with
-one, it can neither end the way nor destroy our copy.
+one, it can neither end the way nor destroy our copy. One that is distrusted moves nothing at all.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from mailkeep.providers.types import Claim, ClaimKind, ProviderConfig, WebhookRe
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
-from . import foreign, lateness, moving, recipients
+from . import bodies, foreign, lateness, moving, recipients
 from .events import ClaimRefused, DeliveryReported
 from .splitting import Left, Splitting
 
@@ -100,6 +100,7 @@ class Claims:
         new = await moving.remember(tx, given, about, weights)
         facts: list[Fact] = []
         moved = moving.Moved(self._keeping)
+        liars = await bodies.distrusted(tx) if new else frozenset()
         left: list[Left] = []
         for key, claim in given.items():
             if key not in new:
@@ -120,6 +121,8 @@ class Claims:
                     weights[key],
                 )
             )
+            if claim.provider in liars:
+                continue  # it is on record what it says, and moves nothing
             if known is not None and known.holds and own:
                 moved.add(claim, known)
             elif known is not None and known.holds and whom and claim.kind in _NOT_SENT:

@@ -13,8 +13,7 @@ class ActionProposed(Fact, frozen=True):
 
 @fact("response.asked")
 class ActionAsked(Fact, frozen=True):
-    """Somebody asks for an action that a second person must approve. ``step``: ``apply``, ``undo``.
-    """
+    """Somebody asks for what a second person must approve. ``step``: ``apply`` or ``undo``."""
 
     incident: str
     action: str

@@ -1,6 +1,7 @@
 """Propose, apply, undo: what an incident's actions have come to, and the loop that goes on with
 them after a kill."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import msgspec
@@ -58,8 +59,9 @@ class Response:
         pagers: Sequence[Pager] = (),
         paging: PagingSettings | None = None,
     ) -> None:
-        self.means = means
         self.desk = Desk(means.database, means.house, pagers, paging, means.notices.public_url)
+        means = dataclasses.replace(means, desk=self.desk)
+        self.means = means
         self.approvals = Approvals(means, self.desk)
         self._keeper = Keeper(means)
         self.player = Player(self._keeper, playbooks)
@@ -288,7 +290,7 @@ class Response:
         values: dict[str, object] = {
             "result": msgspec.json.encode(after.result).decode(),
             "cursor": after.cursor,
-            "lease_until": tx.now - 1,
+            "lease_until": tx.now - 1 + after.wait,
         }
         if after.done:
             values["state"] = ActionState.APPLIED.value

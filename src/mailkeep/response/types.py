@@ -34,6 +34,7 @@ class Preview(msgspec.Struct, frozen=True):
         warnings: what could go wrong.
         needs_person: one of the warnings is such that nothing but a person may go on.
         idle: nothing would change; no playbook does it.
+        by_hand: what it cannot do, and a person must, elsewhere.
     """
 
     summary: str
@@ -41,6 +42,7 @@ class Preview(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     needs_person: bool = False
     idle: bool = False
+    by_hand: tuple[str, ...] = ()
 
     @property
     def mark(self) -> str:
@@ -143,6 +145,8 @@ class ResponseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         freeze: seconds for which ``secure_accounts`` lets nobody sign in.
         resend: seconds of mail, at most, that ``cut_provider`` sends again.
         batch: accounts that a long action handles in one transaction.
+        hold: seconds for which ``hold_recoveries`` has recoveries held.
+        advise_each_minute: mails that ``advise_exposed`` hands over in a minute.
         two_people: actions that a second person must approve; without it all dangerous ones.
         approval_life: seconds for which a request waits for that person.
     """
@@ -150,5 +154,7 @@ class ResponseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     freeze: float = 24 * 3600.0
     resend: float = 3600.0
     batch: int = 100
+    hold: float = 24 * 3600.0
+    advise_each_minute: int = 600
     two_people: tuple[str, ...] | None = None
     approval_life: float = 3600.0

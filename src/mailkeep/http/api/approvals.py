@@ -46,6 +46,4 @@ class ApprovalsApi(Controller):
         await admit(request, running, Scope.OPERATE)
         by = (await authorise(request, running, Scope.OPERATE)).id
         refuse = running.response.refuse
-        return shown(
-            await running.database.retrying(lambda tx: refuse(tx, request_id, by=by))
-        )
+        return shown(await running.database.retrying(lambda tx: refuse(tx, request_id, by=by)))

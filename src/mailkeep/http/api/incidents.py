@@ -66,6 +66,7 @@ class PreviewOut(msgspec.Struct):
     count: int
     warnings: tuple[str, ...]
     needs_person: bool
+    by_hand: tuple[str, ...]
 
 
 class ApprovalOut(msgspec.Struct):
@@ -316,7 +317,7 @@ def acted(one: ActionView, step: str) -> Response[ActionOut]:
 
 def action(one: ActionView) -> ActionOut:
     told = one.preview
-    preview = PreviewOut(told.summary, told.count, told.warnings, told.needs_person)
+    preview = PreviewOut(told.summary, told.count, told.warnings, told.needs_person, told.by_hand)
     waits = None if one.waits is None else approval(one.waits)
     return ActionOut(one.name, one.state.value, one.by, iso(one.at), preview, one.result, waits)
 

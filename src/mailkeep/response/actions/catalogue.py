@@ -2,8 +2,12 @@
 
 from . import (
     cut_provider,
+    distrust_events,
     emit_signals,
+    hold_recoveries,
     notify_owners,
+    page,
+    require_factor,
     rest_provider,
     revoke_recoveries,
     secure_accounts,
@@ -13,9 +17,13 @@ from .port import Action
 ACTIONS: dict[str, Action] = {
     one.name: one
     for one in (
+        page.ACTION,
         cut_provider.ACTION,
+        distrust_events.ACTION,
         revoke_recoveries.ACTION,
+        hold_recoveries.ACTION,
         secure_accounts.ACTION,
+        require_factor.ACTION,
         emit_signals.ACTION,
         notify_owners.ACTION,
         rest_provider.ACTION,

@@ -1,7 +1,7 @@
 """The shape of an action, and what it may use."""
 
 from collections.abc import Awaitable, Callable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -13,6 +13,7 @@ from mailkeep.incidents.suspects import House
 from mailkeep.incidents.types import Incident
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import StreamSettings
+from mailkeep.response.paging.desk import Desk
 from mailkeep.response.types import Preview, ResponseSettings
 from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database, Tx
@@ -39,7 +40,8 @@ class NoticeSettings(msgspec.Struct, frozen=True):
 @dataclass(frozen=True)
 class Means:
     """The services that actions use. ``recovery`` is None where no accounts are kept here,
-    ``signals`` where no other service is told."""
+    ``signals`` where no other service is told. ``published``: what stands in DNS for each provider,
+    in words."""
 
     database: Database
     house: House
@@ -51,6 +53,8 @@ class Means:
     notices: NoticeSettings
     settings: ResponseSettings
     signals: Signals | None = None
+    desk: Desk | None = None
+    published: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -78,11 +82,13 @@ class Progress(msgspec.Struct, frozen=True):
         done: nothing is left to do.
         result: what was done so far.
         cursor: where the next step begins.
+        wait: microseconds before it does, where customers get mail.
     """
 
     done: bool
     result: dict[str, object]
     cursor: str = ""
+    wait: Instant = 0
 
 
 NOTHING = Progress(False, {})

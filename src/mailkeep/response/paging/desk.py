@@ -108,9 +108,7 @@ class Desk:
             elif found["last"] <= earlier and found["round"] < self._settings.most:
                 await self._queue(tx, incident, found["round"] + 1, Why.REPEATED)
 
-    async def _queue(
-        self, tx: Tx, incident: Incident, number: int, why: Why
-    ) -> tuple[str, ...]:
+    async def _queue(self, tx: Tx, incident: Incident, number: int, why: Why) -> tuple[str, ...]:
         chosen = whom(self.pagers, self._house.suspects(incident.subject), self._house)
         for name in chosen.names:
             await tx.run(

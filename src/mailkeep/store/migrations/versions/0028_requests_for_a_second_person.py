@@ -40,3 +40,18 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'waiting'"),
             postgresql_where=sa.text("state = 'waiting'"),
         )
+    op.create_table(
+        "recovery_hold_orders",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("provider", sa.String(length=40), nullable=False),
+        sa.Column("account_id", sa.String(length=40), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "id", "provider", "account_id", name=op.f("pk_recovery_hold_orders")
+        ),
+    )
+    with op.batch_alter_table("factor_demands", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("ordered_at", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("ordered_for", sa.String(length=40), nullable=True))
+    with op.batch_alter_table("provider_states", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("distrusted_at", sa.BigInteger(), nullable=True))
