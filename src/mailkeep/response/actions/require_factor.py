@@ -22,7 +22,7 @@ async def preview(at: At) -> Preview:
             f"left out, since their password was replaced: {replaced}; freeze those instead",
         )
     return Preview(
-        f"Accounts of ours with a reset through the suspect: {len(found)}. Without a second factor, "
+        f"Accounts of ours with a reset that was touched: {len(found)}. Without a second factor, "
         f"and so asked to bind one at the next sign-in: {bare}.",
         bare,
         warnings,
