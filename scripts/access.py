@@ -49,9 +49,13 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/incidents/{incident}/notes": _ACTING,
     "GET /v1/incidents/{incident}/report": _SIGNS,
     "POST /v1/incidents/{incident}/take": _ACTING,
+    "POST /v1/incidents/{incident}/merge": _ACTING,
+    "POST /v1/incidents/{incident}/split": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,
     "GET /v1/approvals": _SIGNS,
-    "POST /v1/approvals/{request_id}/approve": Door("operate", "ours", "what another key asked for"),
+    "POST /v1/approvals/{request_id}/approve": Door(
+        "operate", "ours", "what another key asked for"
+    ),
     "POST /v1/approvals/{request_id}/refuse": _ACTING,
     "GET /v1/providers/{name}/posture": Door("read", "ours", "what was seen of our account there"),
     "POST /v1/providers/{name}/posture/expected": _PROVIDERS,

@@ -32,7 +32,7 @@ def published(providers: Iterable[Named], senders: Iterable[str]) -> Mapping[str
 
 def _records(one: Named, domains: list[str]) -> list[str]:
     options = {name: text.strip().lower() for name, text in one.options.items()}
-    marks = ", ".join(mark.lstrip(".") for mark in registry.get(one.kind).capabilities.marks)
+    marks = sorted({mark.lstrip(".") for mark in registry.get(one.kind).capabilities.marks})
     signing = [options["dkim_domain"]] if options.get("dkim_domain") else domains
     out = []
     selector = options.get("dkim_selector", "")
@@ -50,6 +50,8 @@ def _records(one: Named, domains: list[str]) -> list[str]:
     tracking = options.get("tracking_domain", "")
     if tracking:
         out.append(f"withdraw {tracking} (its links and opens are tracked under it)")
-    named = f": include: of {marks}" if marks else ""
-    out += [f"take it out of the SPF record of {name}{named}" for name in domains]
+    named = f" ({', '.join(marks)})" if marks else ""
+    out += [
+        f"take it out of the SPF record of {name}, where it is included{named}" for name in domains
+    ]
     return out

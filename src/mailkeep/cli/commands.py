@@ -43,6 +43,8 @@ COMMANDS = {
         "Incidents: what may be going on.",
         {
             "take": "pagers:take",
+            "merge": "pagers:merge",
+            "split": "pagers:split",
             "preview": "acting:preview",
             "apply": "acting:apply",
             "undo": "acting:undo",

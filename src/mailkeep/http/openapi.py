@@ -124,6 +124,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/incidents/{incident}/take", "post"): Operation(
         {200: (incidents.IncidentOut,)}, problems=(404, 409)
     ),
+    ("/v1/incidents/{incident}/merge", "post"): Operation(
+        {200: (incidents.IncidentOut,)}, body=(incidents.MergeIn,), problems=(404, 409, *WITH_BODY)
+    ),
+    ("/v1/incidents/{incident}/split", "post"): Operation(
+        {200: (incidents.IncidentOut,)}, problems=(404, 409)
+    ),
     ("/v1/incidents/{incident}/close", "post"): Operation(
         {200: (incidents.IncidentOut,)}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)
     ),

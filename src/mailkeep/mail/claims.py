@@ -97,10 +97,12 @@ class Claims:
         given = {(one.provider, one.claim_id): one for part in parts for one in part}
         about = await moving.ours(tx, given.values())
         weights = {key: self._weigh(claim, tx.now) for key, claim in given.items()}
-        new = await moving.remember(tx, given, about, weights)
+        liars = await bodies.distrusted(tx)
+        # What is not kept with its message moves it later no more than now.
+        kept = {key: known for key, known in about.items() if key[0] not in liars}
+        new = await moving.remember(tx, given, kept, weights)
         facts: list[Fact] = []
         moved = moving.Moved(self._keeping)
-        liars = await bodies.distrusted(tx) if new else frozenset()
         left: list[Left] = []
         for key, claim in given.items():
             if key not in new:
@@ -121,11 +123,10 @@ class Claims:
                     weights[key],
                 )
             )
-            if claim.provider in liars:
-                continue  # it is on record what it says, and moves nothing
-            if known is not None and known.holds and own:
+            holds = known is not None and known.holds and claim.provider not in liars
+            if known is not None and holds and own:
                 moved.add(claim, known)
-            elif known is not None and known.holds and whom and claim.kind in _NOT_SENT:
+            elif known is not None and holds and whom and claim.kind in _NOT_SENT:
                 left.append(Left(known.message, claim.provider, whom))
             elif known is None:
                 elsewhere = any(message == claim.message_id for _, message in about)

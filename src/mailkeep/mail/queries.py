@@ -171,22 +171,12 @@ async def told_by(tx: Tx, provider: str, since: Instant) -> int:
     return int(found or 0)
 
 
-async def exposed_among(
-    tx: Tx, providers: Set[str], until: Instant, addresses: Collection[str]
-) -> frozenset[str]:
-    """Those of a few addresses, by their pseudonyms, that a provider, or any of several, had been
-    given by ``until``."""
+def exposed_ids(providers: Set[str], until: Instant) -> Select[tuple[str]]:
+    """The addresses, by their pseudonyms, that any of some providers had been given by ``until``,
+    for use inside another query."""
     e = tables.exposures
-    rows = await tx.all(
-        select(e.c.address_id)
-        .where(
-            e.c.address_id.in_(addresses),
-            e.c.provider.in_(sorted(providers)),
-            e.c.first_at <= until,
-        )
-        .distinct()
-    )
-    return frozenset(row["address_id"] for row in rows)
+    of = (e.c.provider.in_(sorted(providers)), e.c.first_at <= until)
+    return select(e.c.address_id).where(*of)
 
 
 async def states(tx: Tx) -> dict[str, ProviderState]:

@@ -61,7 +61,8 @@ async def kept(tx: Tx) -> Kept:
 
 async def keep(tx: Tx, before: Kept) -> None:
     """In the copy: a provider that was cut off on either side stays so, likewise one at rest and
-    one that is distrusted, and a key that was revoked is not good again. What only the copy says of them stays as well."""
+    one that is distrusted, and a key that was revoked is not good again. What only the copy says of
+    them stays as well."""
     for one in before.states:
         first = tx.upsert(_s).values(provider=one.provider, reason="").on_conflict_do_nothing()
         await tx.run(first)

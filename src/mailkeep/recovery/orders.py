@@ -1,7 +1,7 @@
 """Operators have recoveries held, for a while: of some routes, of one account, or all of them.
 
 An order is a delay for each recovery that meets it, and ends by itself: no operator, and no thief
-of one's key, locks owners out by it. A bound factor answers it, as it answers every other suspicion.
+of one's key, locks owners out by it. A bound factor answers it, as every other suspicion.
 """
 
 from collections.abc import Collection

@@ -9,6 +9,7 @@ from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.incidents import blast
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.regulator import deadline
+from mailkeep.incidents.severity import judge
 from mailkeep.incidents.tracks import Seen, mail_track, security_track
 from mailkeep.incidents.types import Incident
 from mailkeep.mail import queries as mail
@@ -76,6 +77,8 @@ async def of(tx: Tx, means: Means, found: Incident) -> CaseView:
         security_track(found, seen, radius),
         tuple(await paged(tx, found.id)),
         deadline(found, radius, seen, means.incidents.settings),
+        judge(found, radius, seen),
+        tuple(await incidents.parts(tx, found.id)),
     )
 
 

@@ -76,6 +76,21 @@ notices = Table(
     Column("at", Micros, nullable=False),
 )
 
+# Who was warned of mail in our name.
+advisories = Table(
+    "advisories",
+    metadata,
+    Column(
+        "incident_id",
+        String(40),
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("contact_point_id", String(40), primary_key=True),
+    Column("message_id", String(40), nullable=False, index=True),
+    Column("at", Micros, nullable=False),
+)
+
 pages = Table(
     "pages",
     metadata,

@@ -7,6 +7,7 @@ import msgspec
 from mailkeep.base.clock import Instant
 from mailkeep.base.keys import digest
 from mailkeep.incidents.regulator import Deadline
+from mailkeep.incidents.severity import Severity
 from mailkeep.incidents.tracks import Item
 from mailkeep.incidents.types import BlastRadius, Entry, Incident
 from mailkeep.watch.types import Hypothesis
@@ -123,6 +124,8 @@ class CaseView(msgspec.Struct, frozen=True):
     security: tuple[Item, ...] = ()
     pages: tuple[PageView, ...] = ()
     deadline: Deadline | None = None
+    severity: Severity | None = None
+    parts: tuple[Incident, ...] = ()
 
 
 class PlaybookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

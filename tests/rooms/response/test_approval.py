@@ -216,8 +216,8 @@ async def test_what_harms_nobody_wants_one_person(stage: Stage) -> None:
 async def test_what_would_change_nothing_asks_nobody(stage: Stage) -> None:
     await stage.signal({COMPROMISED: 8.5})
     async with stage.database.write() as tx:
-        cut = mail_tables.provider_states.insert()
-        await tx.run(cut.values(provider="a", cut_at=tx.now, reason="by hand"))
+        s = mail_tables.provider_states
+        await tx.run(update(s).where(s.c.provider == "a").values(cut_at=tx.now, reason="x"))
     done = await stage.response.apply((await stage.only()).id, "cut_provider", by=ONE)
     assert (done.state, done.waits) == (ActionState.APPLIED, None)
 

@@ -130,6 +130,13 @@ class PageOut(msgspec.Struct):
     tries: int
 
 
+class SeverityOut(msgspec.Struct):
+    """``level``: critical, high, medium or low."""
+
+    level: str
+    reasons: tuple[str, ...]
+
+
 class IncidentOut(msgspec.Struct):
     """An incident with everything that is known of it."""
 
@@ -144,6 +151,9 @@ class IncidentOut(msgspec.Struct):
     closed_at: str | None
     taken_at: str | None
     taken_by: str | None
+    part_of: str | None
+    parts: list[str]
+    severity: SeverityOut | None
     pages: list[PageOut]
     suspects: tuple[str, ...]
     opinions: list[OpinionOut]
@@ -169,6 +179,12 @@ class ActionIn(msgspec.Struct, forbid_unknown_fields=True):
     up what is on its way."""
 
     step: Literal["preview", "apply", "undo", "stop"]
+
+
+class MergeIn(msgspec.Struct, forbid_unknown_fields=True):
+    """``into``: the id of the incident that leads."""
+
+    into: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 
 
 class NoteIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -245,6 +261,30 @@ class IncidentsApi(Controller):
 
         return await running.database.retrying(work)
 
+    @post("/{incident:str}/merge", status_code=200, summary="Make it a part of another")
+    async def merge(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
+        """What people do of the whole, they do once; its parts keep their evidence and actions."""
+        await admit(request, running, Scope.OPERATE)
+        wanted = strict_json.decode(await strict_json.body(request), MergeIn)
+        by = (await authorise(request, running, Scope.OPERATE)).id
+
+        async def work(tx: Tx) -> IncidentOut:
+            await running.incidents.merge(tx, incident, wanted.into, by=by)
+            return shown(await queries.case(tx, running.response.means, incident))
+
+        return await running.database.retrying(work)
+
+    @post("/{incident:str}/split", status_code=200, summary="Make a part stand by itself again")
+    async def split(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
+        await admit(request, running, Scope.OPERATE)
+        by = (await authorise(request, running, Scope.OPERATE)).id
+
+        async def work(tx: Tx) -> IncidentOut:
+            await running.incidents.split(tx, incident, by=by)
+            return shown(await queries.case(tx, running.response.means, incident))
+
+        return await running.database.retrying(work)
+
     @post("/{incident:str}/close", status_code=200, summary="Close an incident")
     async def close(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
         await admit(request, running, Scope.OPERATE)
@@ -273,6 +313,9 @@ def shown(case: CaseView) -> IncidentOut:
         when(one.closed_at),
         when(one.taken_at),
         one.taken_by,
+        one.part_of,
+        [part.id for part in case.parts],
+        case.severity and SeverityOut(case.severity.level.value, case.severity.reasons),
         [
             PageOut(page.pager, page.round, page.why, page.state, iso(page.at), page.tries)
             for page in case.pages

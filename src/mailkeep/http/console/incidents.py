@@ -70,8 +70,19 @@ class Console(Controller):
         async with running.database.read() as tx:
             case = await queries.case(tx, running.response.means, incident)
             names = await mail.key_names(tx)
+            others = [
+                one
+                for one in await incidents.live(tx)
+                if one.part_of is None and one.id not in {incident, case.incident.part_of}
+            ]
         return _page(
-            operator, "incident", case=case, offers=_offers(case), names=names, most=_most(case)
+            operator,
+            "incident",
+            case=case,
+            offers=_offers(case),
+            names=names,
+            most=_most(case),
+            others=others,
         )
 
     @get("/incidents/{incident:str}/report", media_type=MediaType.HTML)
@@ -158,6 +169,20 @@ class Console(Controller):
         await running.database.retrying(
             lambda tx: running.incidents.take(tx, incident, by=operator.key)
         )
+        return _to(incident)
+
+    @post("/incidents/{incident:str}/merge")
+    async def merge(self, running: Running, operator: Operator, incident: str) -> Redirect:
+        """Into the one that was chosen; into none: it is split off."""
+        into = operator.form.get("into", "")
+
+        async def work(tx: Tx) -> None:
+            if into:
+                await running.incidents.merge(tx, incident, into, by=operator.key)
+            else:
+                await running.incidents.split(tx, incident, by=operator.key)
+
+        await running.database.retrying(work)
         return _to(incident)
 
     @post("/incidents/{incident:str}/close")

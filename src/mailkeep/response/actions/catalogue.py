@@ -1,6 +1,7 @@
 """Every action, in the order in which a person would take them."""
 
 from . import (
+    advise_exposed,
     cut_provider,
     distrust_events,
     emit_signals,
@@ -26,6 +27,7 @@ ACTIONS: dict[str, Action] = {
         require_factor.ACTION,
         emit_signals.ACTION,
         notify_owners.ACTION,
+        advise_exposed.ACTION,
         rest_provider.ACTION,
     )
 }

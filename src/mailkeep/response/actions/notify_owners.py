@@ -36,12 +36,12 @@ async def preview(at: At) -> Preview:
     owners = await touched(at, "requested")
     ours = _n.c.incident_id == at.case.incident.id
     written = await at.tx.value(select(func.count(_n.c.account_id.distinct())).where(ours))
-    routes = await _routes(at)
+    over_which = await routes(at)
     warnings: tuple[str, ...] = ()
-    if not routes:
+    if not over_which:
         words = f"{at.means.notices.stream}: no route is independent of the suspect; notices wait"
         warnings = (words,)
-    over = f" over {' or '.join(routes)}" if routes else ""
+    over = f" over {' or '.join(over_which)}" if over_which else ""
     return Preview(
         f"Owners who are told by mail{over}, at every confirmed address, what happened to their "
         f"account: {len(owners)}. Written to already: {written or 0}.",
@@ -213,7 +213,8 @@ async def touched(at: At, outcome: str) -> list[str]:
     return await recovery.accounts(at.tx, providers, case.since, case.until, outcome, account)
 
 
-async def _routes(at: At) -> list[str]:
+async def routes(at: At) -> list[str]:
+    """The routes of notices that stand and that no suspect reads."""
     stream = at.means.streams.get(at.means.notices.stream)
     names = {one.provider for one in stream.routes} if stream else set()
     return sorted(names - at.case.suspects - (await mail.cut(at.tx)).keys())

@@ -59,8 +59,9 @@ def gravity(incident: Incident) -> int:
 
 
 def wants_somebody(incident: Incident) -> bool:
-    """Whether a person should still be woken."""
-    return incident.state is not State.CLOSED and incident.taken_at is None
+    """Whether a person should still be woken. A part is its head's affair."""
+    whole = incident.part_of is None
+    return whole and incident.state is not State.CLOSED and incident.taken_at is None
 
 
 def words(incident: Incident, why: Why, count: int, url: str, *, apart: bool) -> tuple[str, str]:

@@ -41,6 +41,22 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'waiting'"),
         )
     op.create_table(
+        "advisories",
+        sa.Column("incident_id", sa.String(length=40), nullable=False),
+        sa.Column("contact_point_id", sa.String(length=40), nullable=False),
+        sa.Column("message_id", sa.String(length=40), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident_id"],
+            ["incidents.id"],
+            name=op.f("fk_advisories_incident_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("incident_id", "contact_point_id", name=op.f("pk_advisories")),
+    )
+    with op.batch_alter_table("advisories", schema=None) as batch_op:
+        batch_op.create_index("ix_advisories_message_id", ["message_id"], unique=False)
+    op.create_table(
         "recovery_hold_orders",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("provider", sa.String(length=40), nullable=False),
@@ -50,6 +66,9 @@ def upgrade() -> None:
             "id", "provider", "account_id", name=op.f("pk_recovery_hold_orders")
         ),
     )
+    with op.batch_alter_table("incidents", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("part_of", sa.String(length=40), nullable=True))
+        batch_op.create_index(batch_op.f("ix_incidents_part_of"), ["part_of"], unique=False)
     with op.batch_alter_table("factor_demands", schema=None) as batch_op:
         batch_op.add_column(sa.Column("ordered_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("ordered_for", sa.String(length=40), nullable=True))
