@@ -39,9 +39,7 @@ def _records(one: Named, domains: list[str]) -> list[str]:
     if selector:
         out += [f"withdraw {selector}._domainkey.{name} (its DKIM key)" for name in signing]
     else:
-        out.append(
-            f"find and withdraw the DKIM key of {one.name}: options.dkim_selector is not set"
-        )
+        out.append("find and withdraw its DKIM key: options.dkim_selector is not set")
     bounces = options.get("return_path_domain", "")
     if bounces:
         out.append(f"withdraw {bounces}, MX and TXT (its return path)")

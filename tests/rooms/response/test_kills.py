@@ -23,7 +23,7 @@ from mailkeep.response.paging.types import Pager
 from mailkeep.response.types import ActionState, ActionView
 from mailkeep.store.database import Database, Tx
 
-from .conftest import COMPROMISED, SILENT, Stage
+from .conftest import COMPROMISED, Stage
 from .test_actions import BY, _accepted, _complete, _through
 from .test_approval import Bell
 
@@ -69,7 +69,7 @@ async def _stage(database: Database, keys: KeyRing, clock: ManualClock) -> Stage
     await _expose(stage, account)
     await _accepted(stage, "a")
     clock.advance(1)
-    await stage.signal({COMPROMISED: 8.5, SILENT: 8.0})
+    await stage.signal({COMPROMISED: 8.5})
     clock.advance(1)
     return stage
 
