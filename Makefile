@@ -9,6 +9,7 @@ SOAK ?= 4500
 RATE ?= 1000
 QUEUED ?= 1000000
 LIVED ?= 7305
+OWNERS ?= 10000
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
