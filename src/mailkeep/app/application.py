@@ -246,7 +246,7 @@ class Application:
         if self.signals is not None:
             pushing = self.signals.pushing
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
-        loops["collect"] = watching.collect(self.database, self.providers)
+        loops |= watching.beside(self.database, self.providers, self.settings.provider)
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
         if self.posture is not None:

@@ -20,6 +20,7 @@ from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
 
 from .publishing import published
+from .rekeying import keyrings
 from .settings import Settings
 
 
@@ -81,5 +82,6 @@ def response(rooms: Rooms) -> Response:
         settings.response,
         rooms.signals,
         published=published(settings.provider, senders),
+        keyrings=keyrings(settings.provider),
     )
     return Response(means, settings.playbook, rooms.pagers, settings.paging)

@@ -41,7 +41,7 @@ from mailkeep.watch.types import (
     WatchSettings,
 )
 
-from . import environment, posture, responding, retention, waking, watching
+from . import environment, posture, rekeying, responding, retention, waking, watching
 from .retention import RetentionSettings
 from .telemetry import settings as telemetry
 from .telemetry.settings import TelemetrySettings
@@ -53,7 +53,8 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A ``[[provider]]`` table.
 
     ``secret`` and ``webhook_secret`` say where the secret is: ``env:NAME`` or ``file:PATH``. A
-    secret written into the file itself is refused (ASVS 13.3.1).
+    secret written into the file itself is refused (ASVS 13.3.1). ``manager``: likewise, of the key
+    that makes and revokes keys, where ``options.keys`` names an API for it.
     """
 
     name: str
@@ -63,6 +64,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     webhook_secret: str | None = None
     webhook_url: str | None = None
     base_url: str = ""
+    manager: str | None = None
     options: dict[str, str] = {}
 
 
@@ -217,6 +219,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     parties = register.load(settings.party)
     for provider in settings.provider:
         register.require(parties, provider.party, where=f"provider {provider.name}: party")
+        rekeying.check(provider)
         try:
             able = registry.get(provider.kind).capabilities
             attachments.max_size(provider.options, able)

@@ -62,8 +62,15 @@ class Approvals:
             await tx.run(update(_p).where(_p.c.id == before.id).values(**lapsed))
         life = round(self._means.settings.approval_life * SECOND)
         made = Approval(
-            *(new_id("apv", tx.now, tx.order.next()), incident.id, action.name, step),
-            *(Asked.WAITING, preview.mark, by, tx.now, tx.now + life),
+            id=new_id("apv", tx.now, tx.order.next()),
+            incident=incident.id,
+            action=action.name,
+            step=step,
+            state=Asked.WAITING,
+            mark=preview.mark,
+            asked_by=by,
+            asked_at=tx.now,
+            expires_at=tx.now + life,
         )
         await tx.run(
             insert(_p).values(

@@ -75,10 +75,12 @@ class Keeper:
     async def begin(
         self, tx: Tx, case: Case, action: Action, row: str, by: str, preview: Preview
     ) -> None:
-        """Start it; ``Response.work`` goes on with it. One that was stopped goes on from there."""
+        """Start it; ``Response.work`` goes on with it. One that was stopped goes on from there, and
+        one that has changed something outside and failed."""
         kept = await queries.action(tx, case.incident.id, action.name)
-        stopped = kept is not None and kept.state is ActionState.STOPPED
-        anew: dict[str, object] = {} if stopped else {"result": None, "cursor": ""}
+        over = {ActionState.STOPPED} | ({ActionState.FAILED} if action.reach else set())
+        resumed = kept is not None and kept.state in over
+        anew: dict[str, object] = {} if resumed else {"result": None, "cursor": ""}
         await self.set(
             tx,
             row,
@@ -121,6 +123,8 @@ class Keeper:
     async def fail(self, tx: Tx, incident: str, name: str, by: str, words: str) -> None:
         """It could not be done: say so, unless somebody ended it meanwhile."""
         await incidents.one(tx, incident, lock=True)
+        kept = await queries.action(tx, incident, name)
+        before = {} if kept is None or ACTIONS[name].reach is None else kept.result or {}
         failed = await tx.run(
             update(_a)
             .where(
@@ -130,7 +134,7 @@ class Keeper:
             )
             .values(
                 state=ActionState.FAILED.value,
-                result=msgspec.json.encode({"error": words}).decode(),
+                result=msgspec.json.encode({**before, "error": words}).decode(),
                 lease_until=None,
             )
         )

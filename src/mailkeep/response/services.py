@@ -2,7 +2,7 @@
 them after a kill."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import structlog
@@ -128,6 +128,8 @@ class Response:
         told = row.preview.mark if seen is None and row is not None else seen
         if preview.needs_person and told != preview.mark:
             raise NotShown(preview)
+        if preview.idle and action.reach is not None:
+            raise Conflict(preview.summary)
         if row is None:
             row = await self._keeper.write(tx, case, action, by, preview)
         second = self.approvals.needed(action) and not preview.idle
@@ -233,7 +235,8 @@ class Response:
             return False
         incident, name, by = row["incident_id"], row["name"], row["by"]
         try:
-            await database.retrying(lambda tx: self._go_on(tx, incident, name))
+            reached = await self._reach(incident, name)
+            await database.retrying(lambda tx: self._go_on(tx, incident, name, reached))
         except Unavailable:
             raise
         except Exception as error:
@@ -260,13 +263,35 @@ class Response:
     async def _let_go(self, tx: Tx, row: str) -> None:
         await self._keeper.set(tx, row, lease_until=tx.now - 1)
 
-    async def _go_on(self, tx: Tx, incident: str, name: str) -> None:
+    async def _reach(self, incident: str, name: str) -> tuple[str, Mapping[str, str]] | None:
+        """Do outside what the next part needs; returns of which part it is, and what came of it."""
+        reach = ACTIONS[name].reach
+        if reach is None:
+            return None
+        async with self.means.database.read() as tx:
+            found = await incidents.one(tx, incident)
+            row = await tx.one(select(_a).where(_a.c.incident_id == incident, _a.c.name == name))
+            case = queries.case_of(tx, self.means, found)
+        if row is None:
+            return None
+        return row["cursor"], await reach(self.means, case, _progress(row))
+
+    async def _go_on(
+        self, tx: Tx, incident: str, name: str, reached: tuple[str, Mapping[str, str]] | None
+    ) -> None:
         # The incident before the action, as everywhere: else this and a person's click wait for
         # each other.
         found = await incidents.one(tx, incident, lock=True)
-        await self._advance(tx, queries.case_of(tx, self.means, found), ACTIONS[name])
+        case = queries.case_of(tx, self.means, found)
+        await self._advance(tx, case, ACTIONS[name], reached)
 
-    async def _advance(self, tx: Tx, case: Case, action: Action) -> None:
+    async def _advance(
+        self,
+        tx: Tx,
+        case: Case,
+        action: Action,
+        reached: tuple[str, Mapping[str, str]] | None = None,
+    ) -> None:
         """Do the next part, and write down how far it has come, in one transaction."""
         incident = case.incident.id
         await take_turn(tx)
@@ -277,6 +302,8 @@ class Response:
         )
         if row is None or row["state"] != ActionState.RUNNING.value:
             return
+        if action.reach is not None and (reached is None or reached[0] != row["cursor"]):
+            return  # nobody has been outside for this part yet
         by = row["by"]
         if by == PLAYBOOK:
             if row["result"] is None and not self.player.may(case.incident, action.name):
@@ -284,9 +311,8 @@ class Response:
             preview = await action.preview(At(tx, self.means, case))
             if preview.needs_person:
                 raise Conflict("it needs a person: " + "; ".join(preview.warnings))
-        result = {} if row["result"] is None else msgspec.json.decode(row["result"], type=dict)
-        before = Progress(False, result, row["cursor"])
-        after = await action.step(At(tx, self.means, case, by, before))
+        outside = None if reached is None else reached[1]
+        after = await action.step(At(tx, self.means, case, by, _progress(row), outside))
         values: dict[str, object] = {
             "result": msgspec.json.encode(after.result).decode(),
             "cursor": after.cursor,
@@ -320,6 +346,12 @@ class Response:
         if not action.fits(found.subject):
             raise Invalid(f"{name} does not fit an incident about a {found.subject.kind}")
         return queries.case_of(tx, self.means, found), action
+
+
+def _progress(row: RowMapping) -> Progress:
+    """How far an action has come."""
+    result = {} if row["result"] is None else msgspec.json.decode(row["result"], type=dict)
+    return Progress(False, result, row["cursor"])
 
 
 class NotShown(Conflict):

@@ -9,6 +9,7 @@ from mailkeep.base.clock import iso, when
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
 from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.severity import Severity
 from mailkeep.incidents.types import BlastRadius, Entry, View
 from mailkeep.incidents.words import headline
 from mailkeep.mail import queries as mail
@@ -315,7 +316,7 @@ def shown(case: CaseView) -> IncidentOut:
         one.taken_by,
         one.part_of,
         [part.id for part in case.parts],
-        case.severity and SeverityOut(case.severity.level.value, case.severity.reasons),
+        _severity(case.severity),
         [
             PageOut(page.pager, page.round, page.why, page.state, iso(page.at), page.tries)
             for page in case.pages
@@ -336,6 +337,10 @@ def shown(case: CaseView) -> IncidentOut:
             [CheckOut(one.text, one.done, one.detail) for one in case.deadline.items],
         ),
     )
+
+
+def _severity(one: Severity | None) -> SeverityOut | None:
+    return None if one is None else SeverityOut(one.level.value, one.reasons)
 
 
 def _opinion(view: View) -> OpinionOut:

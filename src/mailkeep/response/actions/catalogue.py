@@ -10,7 +10,9 @@ from . import (
     page,
     require_factor,
     rest_provider,
+    revoke_keys,
     revoke_recoveries,
+    rotate_keys,
     secure_accounts,
 )
 from .port import Action
@@ -28,6 +30,8 @@ ACTIONS: dict[str, Action] = {
         emit_signals.ACTION,
         notify_owners.ACTION,
         advise_exposed.ACTION,
+        rotate_keys.ACTION,
+        revoke_keys.ACTION,
         rest_provider.ACTION,
     )
 }

@@ -13,6 +13,7 @@ from mailkeep.incidents.suspects import House
 from mailkeep.incidents.types import Incident
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import StreamSettings
+from mailkeep.providers.keys.types import Holder
 from mailkeep.response.paging.desk import Desk
 from mailkeep.response.types import Preview, ResponseSettings
 from mailkeep.signals.services import Signals
@@ -41,7 +42,7 @@ class NoticeSettings(msgspec.Struct, frozen=True):
 class Means:
     """The services that actions use. ``recovery`` is None where no accounts are kept here,
     ``signals`` where no other service is told. ``published``: what stands in DNS for each provider,
-    in words."""
+    in words. ``keyrings``: who manages the keys of each."""
 
     database: Database
     house: House
@@ -55,6 +56,7 @@ class Means:
     signals: Signals | None = None
     desk: Desk | None = None
     published: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keyrings: Mapping[str, Holder] = field(default_factory=dict)
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -101,6 +103,7 @@ class At:
     Attributes:
         by: who does it.
         before: how far it had come.
+        reached: what was done outside for this part; see ``Action.reach``.
     """
 
     tx: Tx
@@ -108,6 +111,7 @@ class At:
     case: Case
     by: str = ""
     before: Progress = NOTHING
+    reached: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,8 @@ class Action:
         undo: takes it back and says what that did, or raises ``Conflict``.
         alone_for: the hypotheses for which a playbook may do it without a person.
         look: the result as it stands now, where it goes on changing.
+        reach: does what the next part needs of others, outside of any transaction, and says what
+            came of it. It may be done again: a kill may come before its part is written down.
         able: whether this house can do it at all; no playbook proposes what it cannot.
     """
 
@@ -138,6 +144,7 @@ class Action:
     undo: Callable[[At], Awaitable[str]] | None = None
     look: Callable[[At], Awaitable[dict[str, object]]] | None = None
     able: Callable[[Means], bool] | None = None
+    reach: Callable[[Means, Case, Progress], Awaitable[Mapping[str, str]]] | None = None
     alone_for: frozenset[Hypothesis] = frozenset({Hypothesis.PROVIDER_COMPROMISED})
 
     def fits(self, subject: Subject) -> bool:
