@@ -49,6 +49,7 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/incidents/{incident}/notes": _ACTING,
     "GET /v1/incidents/{incident}/report": _SIGNS,
     "POST /v1/incidents/{incident}/take": _ACTING,
+    "POST /v1/incidents/{incident}/evidence": _ACTING,
     "POST /v1/incidents/{incident}/merge": _ACTING,
     "POST /v1/incidents/{incident}/split": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,

@@ -17,6 +17,7 @@ from .api import (
     accounts,
     approvals,
     claims,
+    evidence,
     factors,
     incidents,
     messages,
@@ -41,6 +42,7 @@ class Operation(msgspec.Struct, frozen=True):
     Attributes:
         body: one of these types, as JSON.
         octets: the body is octets, and no JSON.
+        gives: what it answers is octets of this media type.
         query: whose fields are words of the query.
         answers: by status code; no types: no body.
         problems: status codes of its problem documents, besides those of every operation.
@@ -52,6 +54,7 @@ class Operation(msgspec.Struct, frozen=True):
     headers: tuple[dict[str, Any], ...] = ()
     problems: tuple[int, ...] = ()
     octets: bool = False
+    gives: str = ""
 
 
 #: The key is missing or no good; it may not do this; a fault of ours; no database, or no disk.
@@ -123,6 +126,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("/v1/incidents/{incident}/take", "post"): Operation(
         {200: (incidents.IncidentOut,)}, problems=(404, 409)
+    ),
+    ("/v1/incidents/{incident}/evidence", "post"): Operation(
+        {200: ()}, problems=(404,), gives=evidence.ZIP
     ),
     ("/v1/incidents/{incident}/merge", "post"): Operation(
         {200: (incidents.IncidentOut,)}, body=(incidents.MergeIn,), problems=(404, 409, *WITH_BODY)
@@ -242,6 +248,9 @@ def _answers(path: str, method: str, operation: Operation) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for code, types in operation.answers.items():
         out[str(code)] = {"description": "Done."} | ({"content": _content(types)} if types else {})
+        if operation.gives:
+            schema = {"type": "string", "format": "binary"}
+            out[str(code)]["content"] = {operation.gives: {"schema": schema}}
     for code in sorted({*ALWAYS, *operation.problems}):
         types = EXTENDED.get((path, method, code), (Problem,))
         out[str(code)] = {"description": PROBLEMS[code], "content": _content(types, MEDIA_TYPE)}

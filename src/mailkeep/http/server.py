@@ -21,6 +21,7 @@ from .api import messages
 from .api.accounts import AccountsApi
 from .api.approvals import ApprovalsApi
 from .api.claims import ClaimsApi
+from .api.evidence import EvidenceApi
 from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
 from .api.posture import PostureApi
@@ -77,7 +78,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
 
     handlers: list[ControllerRouterHandler] = [
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
-        *(ApprovalsApi, ClaimsApi, SubjectsApi, VerdictsApi),
+        *(ApprovalsApi, EvidenceApi, ClaimsApi, SubjectsApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]

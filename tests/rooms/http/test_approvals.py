@@ -1,6 +1,8 @@
 """Two people by the API and at the console: one asks, nothing happens, the other one does it."""
 
+import io
 import warnings
+import zipfile
 from pathlib import Path
 
 import httpx
@@ -16,6 +18,7 @@ from mailkeep.http import server
 from mailkeep.incidents import queries as incidents
 from mailkeep.mail import api_keys
 from mailkeep.mail import queries as mail
+from mailkeep.response import evidence
 from mailkeep.store.database import Database
 from mailkeep.watch.events import SignalRaised
 from mailkeep.watch.types import Family, Forger, Hypothesis, Signal, provider_subject
@@ -159,6 +162,24 @@ async def test_the_console_says_who_waits_for_whom(house: House) -> None:
     assert await house.cut() == {"one"}
     for client in (ada, bob):
         await client.aclose()
+
+
+async def test_the_evidence_is_taken_along_and_audited(house: House, tmp_path: Path) -> None:
+    incident = await house.incident()
+    bob = await _in(house, "bob")
+    for path in (f"/v1/incidents/{incident}/evidence", f"/console/incidents/{incident}/evidence"):
+        if path.startswith("/v1"):
+            assert (await house.ask("eve", "POST", path)).status_code == 403
+            answer = await house.ask("bob", "POST", path)
+        else:
+            answer = await bob.post(path)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/zip")
+        room = tmp_path / path.strip("/").replace("/", "_")
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            archive.extractall(room)
+        assert evidence.check(room).incident == incident
+        assert b"export_evidence" in (room / "audit.jsonl").read_bytes().splitlines()[-1]
+    await bob.aclose()
 
 
 async def test_the_console_shows_how_grave_it_is_and_why(house: House) -> None:

@@ -14,6 +14,7 @@ from litestar.response import Redirect, ServerSentEvent, Template
 
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.base.keys import digest
+from mailkeep.http.api.evidence import bundle
 from mailkeep.http.console.operator import Operator, still
 from mailkeep.http.port import Running
 from mailkeep.incidents import queries as incidents
@@ -170,6 +171,13 @@ class Console(Controller):
             lambda tx: running.incidents.take(tx, incident, by=operator.key)
         )
         return _to(incident)
+
+    @post("/incidents/{incident:str}/evidence", status_code=200)
+    async def evidence(
+        self, running: Running, operator: Operator, incident: str
+    ) -> Response[bytes]:
+        """Signed, as one file; that it was taken is in the audit log."""
+        return await bundle(running, incident, operator.key)
 
     @post("/incidents/{incident:str}/merge")
     async def merge(self, running: Running, operator: Operator, incident: str) -> Redirect:
