@@ -141,12 +141,12 @@ async def test_killed_after_every_call_and_write_it_ends_with_one_key_all_the_sa
         left = at
         try:
             await stage.response.work()
+            at = 0  # the next part: killed at its first call again
         except Killed:
-            kills += 1
-            at = (at + 1) % 4
+            kills, at = kills + 1, at + 1
         assert held.works(held.now), "mail has no key"
         clock.advance(61)
-    assert kills >= 5
+    assert kills > 5
     assert (await _state(stage, "rotate_keys")).state is ActionState.APPLIED
     assert (held.works(held.now), held.works(held.old)) == (True, False)
     # What was made for somebody who died before they had it is gone, too.
