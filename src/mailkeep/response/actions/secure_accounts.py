@@ -15,6 +15,8 @@ from mailkeep.response.types import Preview
 from . import emit_signals
 from .port import Action, At, Progress
 
+_WHY = "incident"
+
 
 async def preview(at: At) -> Preview:
     found = await _accounts(at)
@@ -40,7 +42,7 @@ async def step(at: At) -> Progress:
     batch = waiting[: at.means.settings.batch]
     until = at.tx.now + round(at.means.settings.freeze * SECOND)
     for account in batch:
-        await at.means.accounts.freeze(at.tx, account, until, "incident")
+        await at.means.accounts.freeze(at.tx, account, until, _WHY)
         ends = await recovery.taken_until(at.tx, account, at.case.until)
         await at.means.accounts.take_back(at.tx, account, at.case.since, ends)
     before = at.before.result.get("frozen") if at.before.cursor else 0
@@ -48,6 +50,14 @@ async def step(at: At) -> Progress:
     done = len(batch) == len(waiting)
     cursor = batch[-1] if batch else at.before.cursor
     return Progress(done, {"frozen": frozen, "until": iso(until)}, cursor)
+
+
+async def undo(at: At) -> str:
+    """The freeze is over at once. The passwords stay void: nobody can tell whose they were."""
+    thawed = 0
+    for account in await _accounts(at):
+        thawed += await at.means.accounts.thaw(at.tx, account, _WHY)
+    return f"accounts that can be signed in to again, once they are recovered: {thawed}"
 
 
 async def look(at: At) -> dict[str, object]:
@@ -67,5 +77,6 @@ ACTION = Action(
     preview,
     step,
     dangerous=True,
+    undo=undo,
     look=look,
 )
