@@ -275,7 +275,8 @@ async def test_who_is_no_user_any_more_is_forgotten_and_gets_no_password(
     site.manage("from django.contrib.auth import get_user_model as g\ng().objects.all().delete()")
     key = {"Authorization": f"Bearer {site.environ['SHOP_API_KEY']}"}
     async with up.session.get(f"{up.url}/v1/subjects/1", headers=key) as reply:
-        assert (await reply.json())["held"]["what"] == "erase"
+        held = (await reply.json())["held"]
+        assert (held["what"], held["agreed"]) == ("erase", "application")
     async with Browser(up, site) as grace:
         await grace.send()
         assert (await grace.get(await grace.prove()))[0] == 409
@@ -304,6 +305,19 @@ async def test_what_allauth_keeps_beside_its_users_is_registered_as_it_changes(
     bind(site)
     _, user = await registered()
     assert "kept_there" in (user["factor"], (user["held"] or {}).get("factor"))
+    assert user["held"] is None or user["held"]["agreed"] == "application"
+    # Another address is for its owner to agree to.
+    site.manage(
+        "from django.contrib.auth import get_user_model as g\n"
+        "from allauth.account.models import EmailAddress as E\n"
+        "E.objects.create(user=g().objects.get(), email='more@example.net', verified=True)"
+    )
+    _, user = await registered()
+    assert user["held"]["addresses"] == [ADDRESS, "more@example.net"]
+    assert user["held"]["agreed"] is None
+    assert "replace: " in site.command("mailkeep_vouch", "1").stdout
+    _, user = await registered()
+    assert user["held"]["agreed"] == "application"
     site.manage("from django.contrib.auth import get_user_model as g\ng().objects.get().delete()")
     _, user = await registered()
     assert user["held"]["what"] == "erase"
