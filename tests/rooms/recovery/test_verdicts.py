@@ -334,9 +334,7 @@ async def test_a_subject_of_one_application_is_none_of_another(shop: Shop) -> No
             await shop.room.recovery.verdicts.get(tx, shop.view.id, taken.claims["jti"])
 
 
-@pytest.mark.parametrize(
-    ("kept", "word"), [("kept_there", "outstanding"), ("kept_here", "outstanding")]
-)
+@pytest.mark.parametrize(("kept", "word"), [("kept_there", "outstanding"), ("kept_here", "none")])
 async def test_a_factor_that_was_not_proved_is_said_to_be_outstanding(
     shop: Shop, kept: str, word: str
 ) -> None:

@@ -9,7 +9,7 @@ from mailkeep.accounts import applications, registration
 from mailkeep.accounts.registration import Registration
 from mailkeep.accounts.subject_views import SubjectView
 from mailkeep.accounts.subjects import Subjects
-from mailkeep.base.clock import iso, when
+from mailkeep.base.clock import Instant, iso, when
 from mailkeep.base.errors import (
     Invalid,
     MailkeepError,
@@ -18,11 +18,13 @@ from mailkeep.base.errors import (
     NotSignedIn,
     TooMany,
 )
+from mailkeep.base.secret import Secret
 from mailkeep.http.bearer import admit, authorise, basic
 from mailkeep.http.port import Incoming, Running
 from mailkeep.http.problems import Problem, problem_of
 from mailkeep.mail import api_keys
 from mailkeep.mail.grants import Grant, Scope
+from mailkeep.recovery.services import Recovery
 from mailkeep.store.database import Tx
 
 from . import strict_json
@@ -76,6 +78,13 @@ class SubjectOut(msgspec.Struct):
     locale: str
     registered_at: str
     held: HeldOut | None
+
+
+class TicketOut(msgspec.Struct):
+    """Where a user binds a second factor, once."""
+
+    url: str
+    expires_at: str
 
 
 class ResultOut(msgspec.Struct, omit_defaults=True):
@@ -157,16 +166,30 @@ class SubjectsApi(Controller):
     ) -> SubjectOut:
         """With the application's id and secret (HTTP Basic), and no API key. It is good after the
         hold; 409: something else is held by now."""
-        shown_by = basic(request.headers.get("Authorization", ""))
-        if running.recovery is None or shown_by is None:
-            raise NotSignedIn("send the application's id and secret as HTTP Basic")
-        answers = running.recovery.answers
+        recovery, client = _application(request, running)
 
         async def work(tx: Tx) -> SubjectView:
-            application = await applications.authenticate(tx, running.keys, *shown_by)
-            return await answers.vouch(tx, application.id, subject, change)
+            application = await applications.authenticate(tx, running.keys, *client)
+            return await recovery.answers.vouch(tx, application.id, subject, change)
 
         return shown(await running.database.retrying(work))
+
+    @post(
+        "/{subject:str}/factors/ticket",
+        status_code=201,
+        summary="Send a user to bind a second factor that Mailkeep keeps",
+    )
+    async def ticket(self, request: Incoming, running: Running, subject: str) -> TicketOut:
+        """With the application's id and secret (HTTP Basic), and no API key. Send the browser of
+        the user, who is signed in at your site, to ``url``: once, by ``expires_at``."""
+        _, client = _application(request, running)
+
+        async def work(tx: Tx) -> tuple[Secret, Instant]:
+            application = await applications.authenticate(tx, running.keys, *client)
+            return await running.accounts.keeping.ticket(tx, application.id, subject)
+
+        secret, until = await running.database.retrying(work)
+        return TicketOut(f"{running.public_url.rstrip('/')}/keep#{secret.reveal()}", iso(until))
 
 
 async def _allowed(request: Incoming, running: Running) -> tuple[Grant, Subjects]:
@@ -176,6 +199,14 @@ async def _allowed(request: Incoming, running: Running) -> tuple[Grant, Subjects
     if not grant.application:
         raise NotAllowed("this key is bound to no application")
     return grant, running.recovery.subjects
+
+
+def _application(request: Incoming, running: Running) -> tuple[Recovery, tuple[str, str]]:
+    """The id and secret that an application shows, to be looked at. Raises ``NotSignedIn``."""
+    client = basic(request.headers.get("Authorization", ""))
+    if running.recovery is None or client is None:
+        raise NotSignedIn("send the application's id and secret as HTTP Basic")
+    return running.recovery, client
 
 
 async def _still(tx: Tx, grant: Grant) -> None:
