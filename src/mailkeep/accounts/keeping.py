@@ -11,7 +11,7 @@ already it is shown first); a ticket is read on its way (it is good once, for te
 in a fragment).
 """
 
-from mailkeep.base.clock import DAY, Instant
+from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.errors import Conflict, NotAllowed, NotFound, NotSignedIn, TooMany
 from mailkeep.base.secret import Secret
 from mailkeep.store.database import Database, Tx
@@ -108,7 +108,8 @@ class Keeping:
             await queries.account(tx, account, lock=True)
             proof = await self._factors.prove(tx, account, weighed, lane, settled=True)
             if not proof.heard:
-                return TooMany("too many wrong codes; wait a while", field="factor")
+                wait = self._settings.window / SECOND
+                return TooMany("too many wrong codes; wait a while", retry_after=wait)
             if not proof.proved or not await self._sessions.finish(tx, session.id):
                 return NotSignedIn("that was wrong or used already", field="factor")
             return await self._sessions.create(
