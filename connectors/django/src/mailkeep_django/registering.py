@@ -36,7 +36,8 @@ def described(user: Any) -> dict[str, Any] | None:
     addresses = conf.addresses_of(user)
     if not addresses or not user.is_active or not conf.may_have_password(user):
         return None
-    factor = "kept_there" if conf.factors().enabled(user) else "none"
+    other = "kept_here" if conf.get("KEPT_BY_MAILKEEP") else "none"
+    factor = "kept_there" if conf.factors().enabled(user) else other
     return {"subject": str(user.pk), "addresses": addresses[:5], "factor": factor}
 
 
