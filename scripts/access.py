@@ -76,6 +76,12 @@ DOORS: Mapping[str, Door] = {
     "PUT /v1/subjects/{subject}": _USERS,
     "GET /v1/subjects/{subject}": _USERS,
     "DELETE /v1/subjects/{subject}": _USERS,
+    "POST /v1/subjects/{subject}/held/{change}/vouch": Door(
+        "", "", "the id and secret of an application, for its own users"
+    ),
+    "POST /v1/subjects/{subject}/factors/ticket": Door(
+        "", "", "the id and secret of an application, for its own users"
+    ),
     "GET /v1/verdicts/{verdict}": Door("recover", "an application's", "verdicts it was handed"),
     "POST /v1/verdicts/{verdict}/acknowledge": Door(
         "", "", "the access token that came with the verdict, once"

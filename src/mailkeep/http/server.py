@@ -41,6 +41,7 @@ from .openapi import Document
 from .pages.account import AccountPages
 from .pages.addresses import AddressPages
 from .pages.factors import FactorPages
+from .pages.keep import KeepPages
 from .pages.recover import RecoverPages
 from .pages.sessions import SessionPages
 from .pages.sign_in import SignInPages
@@ -140,7 +141,7 @@ def accounts_router(house: House) -> Router:
         "/",
         route_handlers=[
             *(SignUpPages, SignInPages, AccountPages),
-            *(AddressPages, SessionPages, FactorPages, RecoverPages, Authorize),
+            *(AddressPages, SessionPages, FactorPages, KeepPages, RecoverPages, Authorize),
         ],
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},

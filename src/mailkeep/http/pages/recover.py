@@ -131,8 +131,25 @@ class RecoverPages(Controller):
         recovery, secret = _recovery(house), visit.form.get("secret", "")
         await recovery.deny(secret, visit.browser)
         await house.accounts.changes.deny(secret)
-        await recovery.subjects.stop(secret)
+        await recovery.answers.stop(secret)
         return visit.page("deny", said=True, freeze=_freeze(recovery))
+
+    @get("/change")
+    async def change_form(self, visit: Visit, house: House) -> Template:
+        _recovery(house)
+        return visit.page("change", said="")
+
+    @post("/change", status_code=200)
+    async def change(self, visit: Visit, house: House) -> Template:
+        """What an application wants changed of how its user is recovered: was it them? The answer
+        is the same for every secret."""
+        recovery, secret = _recovery(house), visit.form.get("secret", "")
+        said = visit.form.get("answer", "")
+        if said == "mine":
+            await recovery.agree(secret)
+        elif said == "stop":
+            await recovery.answers.stop(secret)
+        return visit.page("change", said=said if said in {"mine", "stop"} else "")
 
 
 async def _proof(visit: Visit, house: House, error: MailkeepError | None = None) -> Template:
