@@ -25,6 +25,7 @@ from . import (
     documents,
     evidence,
     factors,
+    feeds,
     keys,
     measuring,
     messages,
@@ -70,6 +71,8 @@ watch.app.command("report")(reports.report)
 watch.app.command("reports")(reports.reports)
 watch.app.command("lookalikes")(reports.lookalikes)
 watch.app.command("claim")(reports.claim)
+watch.app.command("follow")(feeds.follow)
+watch.app.command("feeds")(feeds.feeds)
 app.command("send")(send.send)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
