@@ -39,7 +39,6 @@ from mailkeep.store.migrate import upgrade
 from mailkeep.store.shared import SharedCommit
 from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
-from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.runner import Watch
 
 from . import defence, posture, retention, telling, waking, watching
@@ -134,7 +133,7 @@ class Application:
         )
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
-        self.canaries, self.honey = self._canaries(), watching.honey_mail(self)
+        self.canaries, self.honey = watching.canaries(self), watching.honey_mail(self)
         self.accounts_read = posture.accounts(settings, environ)
         self.posture = posture.collector(
             settings, self.database, self.keys, self.clock, self.accounts_read
@@ -145,10 +144,10 @@ class Application:
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
         self.signals = defence.signals(self)
+        self.feeds = defence.feeds(settings, self.database, environ)
         self.pagers = waking.pagers(settings.pager, environ)
         self.response = defence.response(self)
-        self._doubts = Doubts(self.incidents.house)
-        self._keeping = settings.keeping()
+        self._doubts, self._keeping = Doubts(self.incidents.house), settings.keeping()
         self._subscribers = subscribers(
             self.recovery,
             self.canaries,
@@ -249,6 +248,8 @@ class Application:
         loops |= watching.beside(self.database, self.providers, self.settings.provider)
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
+        if self.feeds is not None:
+            loops["feeds"] = keep("feeds", self.feeds.run, PAUSE_SECONDS)
         if self.posture is not None:
             loops["posture"] = keep("posture", self.posture.run, PAUSE_SECONDS)
         loops.update(self._telling.loops(keep))
@@ -329,21 +330,6 @@ class Application:
             async with self.database.write() as tx:
                 for recipient in others:
                     await services.catch(tx, recipient, raw)
-
-    def _canaries(self) -> Canaries | None:
-        settings = self.settings
-        if settings.canary is None:
-            return None
-        carriers = watching.carriers(settings)
-        return Canaries(
-            self.database,
-            self.keys,
-            self.intake,
-            settings.canary,
-            honey=settings.honey,
-            public_url=settings.public_url,
-            providers={name: one for name, one in self.providers.items() if name in carriers},
-        )
 
     async def _listen(self) -> None:
         """Open the doors: for applications; for canaries and bounces, where none other has them."""

@@ -17,6 +17,8 @@ from mailkeep.accounts.classes import Classes, ClassSettings
 from mailkeep.accounts.types import AccountsTable
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.secret import Secret
+from mailkeep.feed import types as feed_types
+from mailkeep.feed.types import FeedSettings
 from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail.types import BounceSettings, Keeping, StreamSettings
@@ -101,6 +103,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         telemetry: who may read the metrics, and who is told that we live.
         signals: other services are told of security events; no receiver is heard without this
             table.
+        feed: where signals and incidents are told as lines of JSON.
         submission: applications hand mail in by SMTP; nothing listens for it without this table.
     """
 
@@ -133,6 +136,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     telemetry: TelemetrySettings = TelemetrySettings()
     submission: SubmissionSettings | None = None
     signals: SignalSettings | None = None
+    feed: tuple[FeedSettings, ...] = ()
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -234,6 +238,8 @@ def parse(raw: Mapping[str, object]) -> Settings:
         smtp_types.check(settings.submission, settings.streams())
     if settings.signals is not None:
         signal_types.check(settings.signals)
+    _unique("feed", [one.name for one in settings.feed])
+    feed_types.check(settings.feed)
     canary, honey = watching.check(settings)
     posture.check(settings)
     for provider in settings.provider:
@@ -348,6 +354,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "telemetry": TelemetrySettings,
     "submission": SubmissionSettings,
     "signals": SignalSettings,
+    "feed": FeedSettings,
     **watching.TABLES,
 }
 

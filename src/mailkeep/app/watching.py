@@ -17,10 +17,12 @@ from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import record
 from mailkeep.mail import families
+from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.store.database import Database
 from mailkeep.trust import register
+from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.collectors import Collector
 from mailkeep.watch.collectors.volume import Volume
 from mailkeep.watch.honey import HoneyMail
@@ -72,6 +74,9 @@ class Watched(Protocol):
     @property
     def provider(self) -> Sequence[Carrier]: ...
 
+    @property
+    def public_url(self) -> str: ...
+
     def streams(self) -> dict[str, StreamSettings]: ...
 
     def provider_names(self) -> set[str]: ...
@@ -88,6 +93,12 @@ class Watching(Protocol):
 
     @property
     def keys(self) -> KeyRing: ...
+
+    @property
+    def intake(self) -> Intake: ...
+
+    @property
+    def providers(self) -> Mapping[str, ProviderConfig]: ...
 
 
 #: The tables of ``[watch]`` by the path at which an error names them.
@@ -156,6 +167,23 @@ def _stranger(settings: Watched) -> DmarcStrangerSettings:
         settings.watch.dmarc_stranger,
         selectors={**ours, **theirs, **settings.watch.dmarc_stranger.selectors},
         believe=settings.reports.believe,
+    )
+
+
+def canaries(app: Watching) -> Canaries | None:
+    """Who sends canaries and knows them again; None where the settings have none."""
+    settings = app.settings
+    if settings.canary is None:
+        return None
+    through = carriers(settings)
+    return Canaries(
+        app.database,
+        app.keys,
+        app.intake,
+        settings.canary,
+        honey=settings.honey,
+        public_url=settings.public_url,
+        providers={name: one for name, one in app.providers.items() if name in through},
     )
 
 

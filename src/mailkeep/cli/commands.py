@@ -71,6 +71,8 @@ COMMANDS = {
             "reports": "reports:reports",
             "lookalikes": "reports:lookalikes",
             "claim": "reports:claim",
+            "follow": "feeds:follow",
+            "feeds": "feeds:feeds",
         },
     ),
     "pagers": Place("pagers:app", "Pagers: who is woken when an incident opens."),
