@@ -113,7 +113,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep_given_up: float = 604_800.0
     provider: tuple[ProviderSettings, ...] = ()
     stream: tuple[StreamSettings, ...] = ()
-    party: tuple[dict[str, str | list[str]], ...] = ()
+    party: tuple[dict[str, object], ...] = ()
     recovery: RecoverySettings | None = None
     accounts: AccountsTable = AccountsTable()
     bounces: BounceSettings = BounceSettings()

@@ -15,26 +15,55 @@ TIES = ("relays_via", "owned_by", "administered_by")
 _reached: Callable[[nx.DiGraph, str], set[str]] = nx.descendants
 
 
+def overridden(parties: Mapping[str, Party], today: str | None) -> frozenset[tuple[str, str]]:
+    """The ties that do not count on a day, as (party, other). None: no day, and all count."""
+    if today is None:
+        return frozenset()
+    return frozenset(
+        (party.id, one.of)
+        for party in parties.values()
+        for one in party.independent
+        if today < one.until
+    )
+
+
 class TrustGraph:
     """The parties and their ties.
 
     Args:
         parties: by id, as ``register.load`` gives them.
+        today: the day, as 2026-11-28; without it no override counts, which ties more.
     """
 
-    def __init__(self, parties: Mapping[str, Party]) -> None:
-        self._parties = frozenset(parties)
+    def __init__(
+        self, parties: Mapping[str, Party], today: Callable[[], str] | None = None
+    ) -> None:
+        self.parties = parties
+        self._today = today
+        self._loosed: frozenset[tuple[str, str]] | None = None
         self._ties: nx.DiGraph = nx.DiGraph()
         self._hosts: nx.DiGraph = nx.DiGraph()
         for party in parties.values():
-            self._ties.add_node(party.id)
             self._hosts.add_node(party.id)
             self._hosts.add_edges_from((party.id, host) for host in party.runs_on)
-            for tie in TIES:
-                self._ties.add_edges_from((party.id, other) for other in getattr(party, tie))
+
+    def _tied(self) -> nx.DiGraph:
+        """The ties of today: an override is over on the day that it says, not at a restart."""
+        loosed = overridden(self.parties, None if self._today is None else self._today())
+        if loosed != self._loosed:
+            ties: nx.DiGraph = nx.DiGraph()
+            ties.add_nodes_from(self.parties)
+            for party in self.parties.values():
+                for tie in TIES:
+                    others = getattr(party, tie)
+                    ties.add_edges_from(
+                        (party.id, one) for one in others if (party.id, one) not in loosed
+                    )
+            self._ties, self._loosed = ties, loosed
+        return self._ties
 
     def knows(self, party: str) -> bool:
-        return party in self._parties
+        return party in self.parties
 
     def readers(self, party: str) -> frozenset[str]:
         """Everybody who can read what ``party`` carries, itself included.
@@ -46,7 +75,7 @@ class TrustGraph:
         """
         if not self.knows(party):
             raise NotFound(f"no party {party!r}")
-        return frozenset(_reached(self._ties, party)) | {party}
+        return frozenset(_reached(self._tied(), party)) | {party}
 
     def independent(self, a: Iterable[str], b: Iterable[str]) -> Independence:
         """Whether nobody can read both what went through ``a`` and what went through ``b``.
