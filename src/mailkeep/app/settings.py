@@ -20,6 +20,8 @@ from mailkeep.base.secret import Secret
 from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail.types import BounceSettings, Keeping, StreamSettings
+from mailkeep.posture import types as posture_types
+from mailkeep.posture.types import TrustSettings
 from mailkeep.providers import attachments, registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
@@ -100,6 +102,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         telemetry: who may read the metrics, and who is told that we live.
         signals: other services are told of security events; no receiver is heard without this
             table.
+        trust: single points that are borne, and how often parties are looked at again.
         submission: applications hand mail in by SMTP; nothing listens for it without this table.
     """
 
@@ -132,6 +135,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     telemetry: TelemetrySettings = TelemetrySettings()
     submission: SubmissionSettings | None = None
     signals: SignalSettings | None = None
+    trust: TrustSettings = TrustSettings()
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -216,6 +220,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     retention.check(settings.retention)
     telemetry.check(settings.telemetry)
     parties = register.load(settings.party)
+    posture_types.check(settings.trust, parties)
     for provider in settings.provider:
         register.require(parties, provider.party, where=f"provider {provider.name}: party")
         try:
@@ -362,6 +367,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "telemetry": TelemetrySettings,
     "submission": SubmissionSettings,
     "signals": SignalSettings,
+    "trust": TrustSettings,
+    "trust.accept": posture_types.Accepted,
     **watching.TABLES,
 }
 

@@ -36,6 +36,7 @@ from . import (
     reports,
     send,
     signing,
+    trust,
     watch,
 )
 from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
@@ -63,6 +64,7 @@ app.add_typer(pagers.app, name="pagers")
 app.add_typer(providers.app, name="providers")
 app.add_typer(receivers.app, name="receivers")
 app.add_typer(signing.app, name="signing")
+app.add_typer(trust.app, name="trust")
 app.add_typer(watch.app, name="watch")
 watch.app.command("measure")(measuring.measure)
 watch.app.command("tune")(measuring.tune)

@@ -26,6 +26,7 @@ from .api.posture import PostureApi
 from .api.recoveries import RecoveriesApi
 from .api.reports import ReportsApi
 from .api.subjects import SubjectsApi
+from .api.trust import TrustApi
 from .api.verdicts import VerdictsApi
 from .console import operator as console_operator
 from .console.incidents import Console
@@ -76,7 +77,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
 
     handlers: list[ControllerRouterHandler] = [
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
-        *(ClaimsApi, SubjectsApi, VerdictsApi),
+        *(ClaimsApi, SubjectsApi, TrustApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]

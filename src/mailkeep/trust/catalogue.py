@@ -310,9 +310,7 @@ _HOUSES = (
 #: By id.
 HOUSES: Mapping[str, Known] = {one.id: one for one in _HOUSES}
 #: The house of a provider of a kind.
-OF_PROVIDER: Mapping[str, str] = {
-    kind: one.id for one in _HOUSES for kind in one.provider_kinds
-}
+OF_PROVIDER: Mapping[str, str] = {kind: one.id for one in _HOUSES for kind in one.provider_kinds}
 
 
 def shown_by(host: str) -> Known | None:

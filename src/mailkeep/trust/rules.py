@@ -27,6 +27,7 @@ RULES: dict[str, str] = {
     "accounts there",
     "itself": "{0} handles its own mail",
     "relays": "{0} carries the mail of {to} onwards",
+    "beneath": "{to} runs on the machines of {0}, who can read what is in their memory",
     "host": "{to} runs on {0}, and stops with it",
     "declared": "the register says that {0} can do it",
     "route": "mail of this stream goes through {0}",
@@ -90,6 +91,8 @@ def _ties(world: World) -> Iterator[Rule]:
             if (me, other) not in world.loosed:
                 yield Rule(f"carries:{me}", (f"carries:{other}",), "relays")
         for host in party.runs_on:
+            if party.kind is PartyKind.OURS:
+                yield Rule(f"party:{me}", (f"party:{host}",), "beneath")
             yield Rule(f"down:{me}", (f"party:{host}",), "host")
             yield Rule(f"down:{me}", (f"down:{host}",), "host")
 

@@ -75,12 +75,7 @@ def _join(families: list[set[int]], largest: int) -> set[int]:
     """Every union of one set of each family that is not too large."""
     made = {0}
     for family in families:
-        made = {
-            union
-            for a in made
-            for b in family
-            if (union := a | b).bit_count() <= largest
-        }
+        made = {union for a in made for b in family if (union := a | b).bit_count() <= largest}
         if len(made) > MOST:
             made = _thinned(made)
     return made

@@ -47,6 +47,7 @@ class Party(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         administered_by: admin identities and holders of its keys: a sign-on service, an agency,
             one person's account with two providers. Name each as a party of its own.
         runs_on: the hosts beneath it. Reported, and does not tie: most providers share a cloud.
+            Of a process of Mailkeep's own it is more: what runs there is read there.
         kind: what it is for us.
         known: the house of the shipped catalogue that it is; that of its id without one.
         carries, holds: what of ours, in words for people.

@@ -107,9 +107,9 @@ class World(msgspec.Struct, frozen=True):
         return tuple(one for one in self.carriers if one.stands and stream in one.streams)
 
 
-def pairs(carriers: tuple[Carrier, ...], proofs: str, graph: TrustGraph) -> tuple[
-    tuple[str, str], ...
-]:
+def pairs(
+    carriers: tuple[Carrier, ...], proofs: str, graph: TrustGraph
+) -> tuple[tuple[str, str], ...]:
     """The two routes that may carry the two proofs, each pair once."""
     standing = [one for one in carriers if one.stands and proofs in one.streams]
     return tuple(

@@ -40,7 +40,9 @@ def random_world(draw: random.Random) -> World:
             loose = Override(draw.choice(ties), "the contract says so", "2027-01-01")
             fields = {f: getattr(parties[one], f) for f in Party.__struct_fields__}
             parties[one] = Party(**{**fields, "independent": (loose,)})
-    parties |= {one: Party(one, kind=PartyKind.OURS) for one in ours}
+    for one in ours:
+        beneath = tuple(other for other in ids if draw.random() < 0.1)
+        parties[one] = Party(one, kind=PartyKind.OURS, runs_on=beneath)
     today = draw.choice(["2026-11-28", "2027-06-01"])
     carriers = tuple(
         Carrier(
@@ -124,6 +126,8 @@ class Attacker:
         ):
             self.has.add(f"carries:{party.id}")
         for host in party.runs_on:
+            if party.kind is PartyKind.OURS and f"party:{host}" in self.has:
+                self.has.add(f"party:{party.id}")
             if {f"party:{host}", f"down:{host}"} & self.has:
                 self.has.add(f"down:{party.id}")
         if party.kind is PartyKind.MAILBOX and f"carries:{party.id}" in self.has:
@@ -159,9 +163,7 @@ class Attacker:
     def _stop_streams(self) -> None:
         for lane in self.world.lanes:
             routes = [
-                one.name
-                for one in self.world.carriers
-                if one.stands and lane.name in one.streams
+                one.name for one in self.world.carriers if one.stands and lane.name in one.streams
             ]
             if "operate" in self.has or (
                 routes and all(f"drop:{lane.name}@{one}" in self.has for one in routes)
@@ -190,10 +192,14 @@ class Attacker:
 
         if "pages" in self.has:
             gets("catch")
-        if "party:mailkeep" in self.has or {
-            "party:mailkeep.database",
-            "party:mailkeep.keys",
-        } <= self.has:
+        if (
+            "party:mailkeep" in self.has
+            or {
+                "party:mailkeep.database",
+                "party:mailkeep.keys",
+            }
+            <= self.has
+        ):
             gets("take")
         if not self.world.proofs or not group.recovers:
             return

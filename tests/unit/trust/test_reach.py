@@ -10,6 +10,7 @@ from mailkeep.trust import reach, rules, sets
 from mailkeep.trust.graph import TrustGraph
 from mailkeep.trust.types import Party, PartyKind
 from mailkeep.trust.world import Carrier, Group, Key, Lane, World, pairs
+
 from .attacker import Attacker, random_world
 
 WORLDS = 12  # tests/proofs/trust.py tries a thousand

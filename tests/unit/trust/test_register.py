@@ -94,9 +94,7 @@ def test_what_a_reseller_carries_its_relay_reads() -> None:
 
 def test_an_override_counts_until_its_day_and_never_without_a_calendar() -> None:
     override = {"of": "twilio", "reason": "sold to others in 2026", "until": "2027-06-30"}
-    parties = register.load(
-        [{"id": "sendgrid", "independent": [override]}, {"id": "twilio-sms"}]
-    )
+    parties = register.load([{"id": "sendgrid", "independent": [override]}, {"id": "twilio-sms"}])
     sides = ({"sendgrid"}, {"twilio-sms"})
     day = ["2026-11-28"]
     graph = TrustGraph(parties, lambda: day[0])

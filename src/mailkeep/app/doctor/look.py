@@ -24,7 +24,7 @@ from mailkeep.accounts.ranges import breached
 from mailkeep.app import environment
 from mailkeep.app.limits import Limit, limits, recovery_peak
 from mailkeep.app.settings import ProviderSettings, Settings, provider_configs
-from mailkeep.base.clock import DAY, MINUTE, SystemClock
+from mailkeep.base.clock import DAY, MINUTE, SystemClock, iso
 from mailkeep.base.errors import BadSettings, Unavailable
 from mailkeep.base.ids import earliest
 from mailkeep.mail import api_keys, queries, tables
@@ -82,6 +82,7 @@ async def examine(
         breached=_breached(settings),
         development=development,
         offline=offline,
+        today=iso(SystemClock().now())[:10],
     )
     if resolver is not None and not offline:
         await fill(scene.records, lambda: run(scene, MODULES), resolver)
