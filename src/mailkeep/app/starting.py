@@ -25,11 +25,13 @@ class Starting(Protocol):
     dev: bool
     public_url: str
     trusted_proxies: tuple[Network, ...]
-    clock: Clock
     accounts: Accounts
     recovery: Recovery | None
     returns: Returns
     telemetry: Telemetry
+
+    @property
+    def clock(self) -> Clock: ...
 
 
 def warn(app: Starting, *, listening: bool) -> None:

@@ -61,11 +61,13 @@ class Model:
         )
         left = self._pairs_left(reached)
         return Fall(
-            some,
-            tuple(self.names[one] for one in some),
-            gained,
-            taken,
-            *(_sum(taken, how) for how in How),
+            parties=some,
+            names=tuple(self.names[one] for one in some),
+            gained=gained,
+            accounts=taken,
+            now=_sum(taken, How.TAKE),
+            held=_sum(taken, How.HELD),
+            caught=_sum(taken, How.CATCH),
             exposed=sum(self.live.exposed.get(one, 0) for one in lists),
             exposed_by=tuple(lists),
             streams=tuple(self._streams(reached)),
@@ -160,14 +162,11 @@ class Model:
     def smallest(self, largest: int = sets.LARGEST) -> list[Sets]:
         """For each kind of account, the sets with the fewest parties outside that take it."""
         theirs = [one.id for one in self.world.parties.values() if one.kind is not PartyKind.OURS]
-        goals = {
-            (group.account_class, group.factor, how): []
-            for group in self.world.groups
-            for how in How
-        }  # type: dict[tuple[str, str, How], list[str]]
+        goals: dict[tuple[str, str, How], list[str]] = {}
         for group in self.world.groups:
             for how in How:
-                goals[group.account_class, group.factor, how].append(f"{how.value}:{group.id}")
+                goal = f"{how.value}:{group.id}"
+                goals.setdefault((group.account_class, group.factor, how), []).append(goal)
         every = [goal for some in goals.values() for goal in some]
         found = sets.smallest(self.rules, every, theirs, largest)
         out = []

@@ -102,7 +102,8 @@ class Engine:
         to each word is one of the shortest."""
         start = frozenset(self._number(f"party:{one}") for one in parties)
         by = dict.fromkeys(start, -1)
-        queue, counts = deque(start), {}  # type: deque[int], dict[int, int]
+        queue = deque(start)
+        counts: dict[int, int] = {}
         single, joint, needs, heads = self._single, self._joint, self._needs, self._heads
         while queue:
             one = queue.popleft()
