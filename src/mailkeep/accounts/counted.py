@@ -3,8 +3,7 @@
 from collections.abc import Collection
 
 import msgspec
-from sqlalchemy import and_, case, func, or_, select
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy import and_, case, func, select
 
 from mailkeep.store.database import Tx
 
@@ -38,7 +37,7 @@ async def alike(tx: Tx, domains: Collection[str]) -> list[Alike]:
     domains counts under each.
 
     Args:
-        domains: in small letters, those to tell apart.
+        domains: in small letters, those to tell apart; all others are ``*``.
     """
     bound = (
         select(_f.c.account_id, func.min(_f.c.kind).label("kind"))
@@ -52,21 +51,15 @@ async def alike(tx: Tx, domains: Collection[str]) -> list[Alike]:
         else_=NO_FACTOR,
     ).label("factor")
     address = func.lower(_c.c.address)
-    at: ColumnElement[str] = (
-        case(
-            *((address.endswith(f"@{one}", autoescape=True), one) for one in sorted(domains)),
-            else_=OTHER,
-        )
-        if domains
-        else func.coalesce(OTHER)
-    )
-    domain = at.label("domain")
+    # No address ends in a bare @: where nothing is to be told apart, all are others.
+    ends = [(address.endswith(f"@{one}", autoescape=True), one) for one in sorted(domains) or [""]]
+    domain = case(*ends, else_=OTHER).label("domain")
     counted = (
         select(_a.c["class"], kind, domain, func.count(_a.c.id.distinct()).label("n"))
         .select_from(_a)
         .join(_c, and_(_c.c.account_id == _a.c.id, _c.c.kind == ContactKind.MAIL.value))
         .outerjoin(bound, bound.c.account_id == _a.c.id)
-        .where(_c.c.confirmed_at.is_not(None), or_(_c.c.added_by.is_(None)))
+        .where(_c.c.confirmed_at.is_not(None), _c.c.added_by.is_(None))
         .group_by(_a.c["class"], kind, domain)
         .order_by(_a.c["class"], kind, domain)
     )

@@ -31,6 +31,7 @@ from mailkeep.mail.intake import Intake
 from mailkeep.mail.returns import Returns
 from mailkeep.mail.splitting import Splitting
 from mailkeep.mail.taking import Taking
+from mailkeep.posture import services as models
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
 from mailkeep.smtp import door, receiving, submission
@@ -353,6 +354,7 @@ class Application:
                 await self.accounts.passwords.look_for_imported(tx)
             await self.database.retrying(partial(self.accounts.changes.settle, limit=SETTLE))
         await self.grants.note()
+        await models.look(self.database, self.chain)
         await self._sign_on()
         if self.signals is not None:
             await self.signals.sweep()

@@ -43,9 +43,7 @@ def parties(house: House, live: Live) -> Mapping[str, Party]:
     out = dict(house.parties)
     for party, name in named.items():
         found = out.get(party, Party(party))
-        out[party] = msgspec.structs.replace(
-            found, name=found.name or name, kind=PartyKind.OURS
-        )
+        out[party] = msgspec.structs.replace(found, name=found.name or name, kind=PartyKind.OURS)
     return out
 
 

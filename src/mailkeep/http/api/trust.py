@@ -5,11 +5,12 @@ from typing import Annotated
 from litestar import Controller, get
 from litestar.params import Parameter
 
-from mailkeep.base.errors import Invalid, NotAllowed
+from mailkeep.base.errors import Invalid, NotAllowed, NotFound
 from mailkeep.http.bearer import authorise
 from mailkeep.http.port import Incoming, Running
 from mailkeep.mail.grants import Scope
 from mailkeep.posture import changes, queries
+from mailkeep.posture.model import ThreatModel, written
 from mailkeep.posture.types import Change, Fall, Ranked, Sets, SinglePoint
 from mailkeep.posture.whatif import Model
 
@@ -19,8 +20,8 @@ Some = Annotated[str, Parameter(max_length=1000, description="One party, or seve
 
 
 class TrustApi(Controller):
-    """Everything here needs a key with the scope ``read`` that is bound to no stream: it is a map of
-    the whole house, and a key that sees a part of the mail has no business with it."""
+    """Needs a key with the scope ``read`` that is bound to no stream: it is a map of the whole
+    house, and a key that sees a part of the mail has no business with it."""
 
     path = "/v1/trust"
     tags = ("trust",)
@@ -30,11 +31,13 @@ class TrustApi(Controller):
         return (await _model(request, running)).ranked()
 
     @get("/whatif", summary="What falls if these parties fall together")
-    async def whatif(self, request: Incoming, running: Running, party: Some) -> Fall:
+    async def whatif(self, request: Incoming, running: Running, party: Some = "") -> Fall:
         some = [one.strip() for one in party.split(",") if one.strip()]
         model = await _model(request, running)
-        if not 1 <= len(some) <= MOST:
-            raise Invalid(f"say 1 to {MOST} parties", field="party")
+        if not some:
+            raise NotFound("say which party", field="party")
+        if len(some) > MOST:
+            raise Invalid(f"say {MOST} parties at most", field="party")
         return model.fall(some)
 
     @get("/single-points", summary="Parties that take accounts by themselves")
@@ -49,6 +52,10 @@ class TrustApi(Controller):
     async def what_would_help(self, request: Incoming, running: Running) -> list[Change]:
         model = await _model(request, running)
         return changes.ranked(model.world, model.live.today)
+
+    @get("/model", summary="The threat model as it stands")
+    async def model(self, request: Incoming, running: Running) -> ThreatModel:
+        return written(await _model(request, running))
 
 
 async def _model(request: Incoming, running: Running) -> Model:
