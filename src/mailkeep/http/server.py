@@ -30,6 +30,7 @@ from .api.trust import TrustApi
 from .api.verdicts import VerdictsApi
 from .console import operator as console_operator
 from .console.incidents import Console
+from .console.trust import TrustPages
 from .failing import answering
 from .hooks.webhooks import probe, receive
 from .mailbox.router import router as mailbox
@@ -84,7 +85,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     handlers.append(
         Router(
             "/",
-            route_handlers=[console_operator.SignIn, Console],
+            route_handlers=[console_operator.SignIn, Console, TrustPages],
             dependencies={"operator": Provide(console_operator.operator)},
             exception_handlers={MailkeepError: console_operator.on_error},
             request_max_body_size=MAX_FORM,
