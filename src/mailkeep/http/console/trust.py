@@ -1,4 +1,4 @@
-"""The console's pages of the chain of trust: the picture, what falls if these fall, the threat model.
+"""The chain of trust at the console: the picture, what falls if these fall, the threat model.
 
 A GET shows and changes nothing. They work without scripts: a party of the picture is a link to
 what falls with it.
