@@ -32,6 +32,7 @@ class Door(NamedTuple):
 _SENDING = Door("send", "anybody's", "streams, sender domains and networks that it is bound to")
 _LOOKING = Door("read", "ours", "mail of the streams that it is bound to")
 _SIGNS = Door("read", "ours", "every incident")
+_CHAIN = Door("read", "ours", "the chain of trust; not with a key that is bound to streams")
 _ACTING = Door("operate", "ours", "every incident")
 _ACCOUNTS = Door("operate", "ours", "accounts of ours; nothing personal")
 _PROVIDERS = Door("operate", "ours", "our accounts at providers")
@@ -82,6 +83,12 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/subjects/{subject}/factors/ticket": Door(
         "", "", "the id and secret of an application, for its own users"
     ),
+    "GET /v1/trust/parties": _CHAIN,
+    "GET /v1/trust/whatif": _CHAIN,
+    "GET /v1/trust/single-points": _CHAIN,
+    "GET /v1/trust/smallest": _CHAIN,
+    "GET /v1/trust/changes": _CHAIN,
+    "GET /v1/trust/model": _CHAIN,
     "GET /v1/verdicts/{verdict}": Door("recover", "an application's", "verdicts it was handed"),
     "POST /v1/verdicts/{verdict}/acknowledge": Door(
         "", "", "the access token that came with the verdict, once"

@@ -22,6 +22,8 @@ from mailkeep.feed.types import FeedSettings
 from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail.types import BounceSettings, Keeping, StreamSettings
+from mailkeep.posture import types as posture_types
+from mailkeep.posture.types import TrustSettings
 from mailkeep.providers import attachments, registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
@@ -104,6 +106,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         signals: other services are told of security events; no receiver is heard without this
             table.
         feed: where signals and incidents are told as lines of JSON.
+        trust: single points that are borne, and how often parties are looked at again.
         submission: applications hand mail in by SMTP; nothing listens for it without this table.
     """
 
@@ -117,7 +120,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep_given_up: float = 604_800.0
     provider: tuple[ProviderSettings, ...] = ()
     stream: tuple[StreamSettings, ...] = ()
-    party: tuple[dict[str, str | list[str]], ...] = ()
+    party: tuple[dict[str, object], ...] = ()
     recovery: RecoverySettings | None = None
     accounts: AccountsTable = AccountsTable()
     bounces: BounceSettings = BounceSettings()
@@ -137,6 +140,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     submission: SubmissionSettings | None = None
     signals: SignalSettings | None = None
     feed: tuple[FeedSettings, ...] = ()
+    trust: TrustSettings = TrustSettings()
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -221,6 +225,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     retention.check(settings.retention)
     telemetry.check(settings.telemetry)
     parties = register.load(settings.party)
+    posture_types.check(settings.trust, parties)
     for provider in settings.provider:
         register.require(parties, provider.party, where=f"provider {provider.name}: party")
         rekeying.check(provider)
@@ -355,6 +360,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "submission": SubmissionSettings,
     "signals": SignalSettings,
     "feed": FeedSettings,
+    "trust": TrustSettings,
+    "trust.accept": posture_types.Accepted,
     **watching.TABLES,
 }
 

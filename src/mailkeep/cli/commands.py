@@ -75,6 +75,11 @@ COMMANDS = {
             "feeds": "feeds:feeds",
         },
     ),
+    "trust": Place(
+        "trust:app",
+        "The chain of trust: what falls if this one falls.",
+        {"model": "threats:model", "models": "threats:models", "diff": "threats:difference"},
+    ),
     "pagers": Place("pagers:app", "Pagers: who is woken when an incident opens."),
     "accounts": Place("accounts:app", "Accounts: looked at, given a class, signed out."),
     "operators": Place(

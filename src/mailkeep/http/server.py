@@ -28,9 +28,11 @@ from .api.posture import PostureApi
 from .api.recoveries import RecoveriesApi
 from .api.reports import ReportsApi
 from .api.subjects import SubjectsApi
+from .api.trust import TrustApi
 from .api.verdicts import VerdictsApi
 from .console import operator as console_operator
 from .console.incidents import Console
+from .console.trust import TrustPages
 from .failing import answering
 from .hooks.webhooks import probe, receive
 from .mailbox.router import router as mailbox
@@ -79,14 +81,14 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
 
     handlers: list[ControllerRouterHandler] = [
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
-        *(ApprovalsApi, EvidenceApi, ClaimsApi, SubjectsApi, VerdictsApi),
+        *(ApprovalsApi, EvidenceApi, ClaimsApi, SubjectsApi, TrustApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(
         Router(
             "/",
-            route_handlers=[console_operator.SignIn, Console],
+            route_handlers=[console_operator.SignIn, Console, TrustPages],
             dependencies={"operator": Provide(console_operator.operator)},
             exception_handlers={MailkeepError: console_operator.on_error},
             request_max_body_size=MAX_FORM,

@@ -5,8 +5,8 @@ back, ``risk`` and ``holding`` (pure) say whether it waits, as ``orders`` of ope
 ``holds`` has it wait, ``finishing`` judges, ``completing`` writes a password or has ``verdicts``
 make a verdict for the application that keeps the account, ``claims`` (pure) is what it says,
 ``denying`` and ``ending`` stop it, ``notices``, ``change_notices`` and ``sign_in_notices`` tell the
-owner, ``mails`` and ``subject_mails`` (pure) are what they read, ``context`` what all of these need,
-``services`` what the rooms above command, ``retention`` what is forgotten.
+owner, ``mails`` and ``subject_mails`` (pure) are what they read, ``context`` what all of these
+need, ``services`` what the rooms above command, ``retention`` what is forgotten.
 
 Owns: ``recoveries``, ``recovery_proofs``, ``recovery_redemptions``, ``recovery_denials``,
 ``recovery_holds``, ``recovery_hold_notices``, ``recovery_suspicions``,
