@@ -6,10 +6,9 @@ limits and describes it; errors become answers by the same functions as everywhe
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import cast
 
 from litestar import Litestar, Request, Response
-from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
@@ -50,7 +49,7 @@ class ShortWay:
             return
         scope["route_handler"] = self._registered
         scope["path_template"] = self._path
-        request: Incoming = Request[Any, Any, State](scope, receive, send)
+        request: Incoming = Request(scope, receive, send)
         answer = await self._answer(request)
         content: bytes = answer.content
         headers = [

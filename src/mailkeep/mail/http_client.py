@@ -93,8 +93,12 @@ class HttpConnections:
                 )
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             async with asyncio.timeout_at(until):
-                tls = {"ssl": self._trust, "server_hostname": where.host} if where.tls else {}
-                _, line = await loop.create_connection(HttpLine, sock=connected, **tls)
+                _, line = await loop.create_connection(
+                    HttpLine,
+                    sock=connected,
+                    ssl=self._trust if where.tls else None,
+                    server_hostname=where.host if where.tls else None,
+                )
             return line
         except ssl.SSLError:
             return TransportFailure("tls")

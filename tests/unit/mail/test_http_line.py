@@ -65,9 +65,9 @@ async def listening(api: Api, tls: ssl.SSLContext | None = None) -> AsyncIterato
 
 
 async def asked(api: Api, times: int = 1, body: bytes = b"body") -> list[Reply]:
-    async with listening(api) as request:
+    async with listening(api) as one:
         transport = Transport()
-        request = HttpRequest(request.method, request.url, request.headers, body)
+        request = HttpRequest(one.method, one.url, one.headers, body)
         try:
             return [await transport.carry(request) for _ in range(times)]
         finally:

@@ -132,7 +132,8 @@ class Sending:
         for index, new in good.items():
             own = lane if self._asked.all_or_none else streams[new.stream].priority
             lanes.setdefault(own, {})[index] = new
-        stored = await asyncio.gather(*(self._take(own, part) for own, part in lanes.items()))
+        parts = [self._take(own, part) for own, part in lanes.items()]
+        stored = [await parts[0]] if len(parts) == 1 else await asyncio.gather(*parts)
         return {index: outcome for part in stored for index, outcome in part.items()}
 
     async def _take(self, lane: int, part: dict[int, NewMessage]) -> dict[int, Outcome]:
