@@ -12,14 +12,12 @@ import itertools
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
-import msgspec
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from .problems import INTERNAL, MEDIA_TYPE
+from . import problems
 
 log = structlog.get_logger(__name__)
 
@@ -30,13 +28,7 @@ Seen = Callable[[str, str, int], None]
 
 async def _fault(send: Send) -> None:
     """Our own fault, where not even the framework could say so."""
-    body = msgspec.json.encode(INTERNAL)
-    headers = [
-        (b"content-type", MEDIA_TYPE.encode()),
-        (b"content-length", b"%d" % len(body)),
-    ]
-    await send({"type": "http.response.start", "status": 500, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    await problems.send(problems.respond(problems.INTERNAL), send)
 
 
 class Requests:

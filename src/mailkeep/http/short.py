@@ -50,16 +50,7 @@ class ShortWay:
         scope["route_handler"] = self._registered
         scope["path_template"] = self._path
         request: Incoming = Request(scope, receive, send)
-        answer = await self._answer(request)
-        content: bytes = answer.content
-        headers = [
-            (b"content-type", str(answer.media_type).encode()),
-            (b"content-length", b"%d" % len(content)),
-            *_raw(answer.headers),
-        ]
-        status = answer.status_code or 200
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content, "more_body": False})
+        await problems.send(await self._answer(request), send)
 
     async def _answer(self, request: Incoming) -> Response[bytes]:
         try:
@@ -70,7 +61,3 @@ class ShortWay:
             return problems.on_http_error(request, error)
         except Exception as error:
             return problems.on_fault(request, error)
-
-
-def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
