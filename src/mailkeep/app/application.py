@@ -42,7 +42,7 @@ from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.runner import Watch
 
-from . import defence, posture, retention, telling, waking, watching
+from . import beside, defence, posture, retention, telling, waking, watching
 from .alone import Alone
 from .doubts import Doubts
 from .loops import PAUSE_SECONDS
@@ -141,10 +141,10 @@ class Application:
         )
         self._telling = telling.Telling(settings, self.database)
         self.reports = self._telling.reports
-        self._listeners: list[door.Listener] = []
+        self.listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
-        self.signals = defence.signals(self)
+        self.signals, self.privacy = defence.signals(self), beside.privacy(self)
         self.pagers = waking.pagers(settings.pager, environ)
         self.response = defence.response(self)
         self._doubts = Doubts(self.incidents.house)
@@ -212,7 +212,7 @@ class Application:
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
-        self._warn()
+        beside.warn(self)
         async with self.database.read() as tx:
             await self.accounts.passwords.look_for_imported(tx)
         desk = self.response.desk
@@ -252,6 +252,7 @@ class Application:
         if self.posture is not None:
             loops["posture"] = keep("posture", self.posture.run, PAUSE_SECONDS)
         loops.update(self._telling.loops(keep))
+        loops.update(beside.loops(self, keep))
         tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
         self._tasks = list(tasks.values())
         self.telemetry.loops = tasks
@@ -266,7 +267,7 @@ class Application:
         self.telemetry.stopping = True
         if self.submission is not None:
             await self.submission.stop()
-        for listener in self._listeners:
+        for listener in self.listeners:
             listener.close()
         for task in self._tasks:
             task.cancel()
@@ -284,34 +285,6 @@ class Application:
         """See that there is a key to sign with, and that the next one is known in time."""
         if await asyncio.to_thread(self.signing.keep, self.clock.now()):
             log.info("signing.keys", keys=len(self.signing.states(self.clock.now())))
-
-    def _warn(self) -> None:
-        """Say at the start what would only be noticed when somebody needs it."""
-        if self.recovery is not None and not self.recovery.possible():
-            log.warning(
-                "recovery.no_two_routes",
-                meaning="no two routes of the recovery stream are independent: nobody can recover",
-            )
-        if self.recovery is not None and not self.accounts.factors.site.rp_id:
-            log.warning(
-                "passkeys.impossible",
-                meaning="public_url is no https address with a name: passkeys are not offered",
-            )
-        if self.settings.telemetry.heartbeat_url and self.telemetry.heartbeat is None:
-            log.warning("heartbeat.missing", meaning="heartbeat_url is empty: nobody is told")
-        if self.returns.domains and not self._listeners and not self.dev:
-            log.warning(
-                "bounces.unread",
-                domains=sorted(self.returns.domains),
-                meaning="bounces come to these domains, and nothing takes them in: [bounces]",
-            )
-        https = self.public_url.startswith("https:")
-        if self.recovery is not None and https and not self.trusted_proxies:
-            log.warning(
-                "trusted_proxies.missing",
-                meaning="public_url is https, which a proxy must speak for us: without"
-                " trusted_proxies the whole world is one network, and shares one network's limits",
-            )
 
     async def receive(self, recipients: list[str], raw: bytes) -> None:
         """Take a received mail in: each for whom it is; in development, the rest to a mailbox."""
@@ -350,7 +323,7 @@ class Application:
         if self.settings.submission is not None:
             self.submission = await submission.start(self, self.settings.submission)
         for host, port in self.settings.listens():
-            self._listeners.append(await receiving.listen(host, port, self.receive))
+            self.listeners.append(await receiving.listen(host, port, self.receive))
 
     def _told(self, topic: str) -> None:
         if topic in {"", FACTS}:

@@ -20,6 +20,8 @@ from mailkeep.base.secret import Secret
 from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail.types import BounceSettings, Keeping, StreamSettings
+from mailkeep.privacy import types as privacy_types
+from mailkeep.privacy.types import PrivacySettings
 from mailkeep.providers import attachments, registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
@@ -89,6 +91,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
         retention: days for which each class of rows is kept.
+        privacy: how erasures wait, and how much may be handed out in a day.
         posture: our accounts at providers are read, and compared with what they were; none is
             without this table.
         lookalikes: names that look like our domains are looked up; none is without this table.
@@ -124,6 +127,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reports: ReportSettings = ReportSettings()
     watch: WatchSettings = WatchSettings()
     retention: RetentionSettings = RetentionSettings()
+    privacy: PrivacySettings = PrivacySettings()
     incidents: IncidentSettings = IncidentSettings()
     response: ResponseSettings = ResponseSettings()
     playbook: tuple[PlaybookSettings, ...] = ()
@@ -214,6 +218,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     settings.proxies()
     settings.listens()
     retention.check(settings.retention)
+    privacy_types.check(settings.privacy)
     telemetry.check(settings.telemetry)
     parties = register.load(settings.party)
     for provider in settings.provider:
@@ -354,6 +359,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "lookalikes": LookalikeSettings,
     "reports": ReportSettings,
     "retention": RetentionSettings,
+    "privacy": PrivacySettings,
     "incidents": IncidentSettings,
     "response": ResponseSettings,
     "playbook": PlaybookSettings,
