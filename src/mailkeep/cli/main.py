@@ -30,6 +30,7 @@ from . import (
     messages,
     pagers,
     posture,
+    privacy,
     providers,
     receivers,
     report,
@@ -60,6 +61,7 @@ incidents_app.command("take")(pagers.take)
 incidents_app.command("evidence")(evidence.take)
 incidents_app.command("verify")(evidence.verify)
 app.add_typer(pagers.app, name="pagers")
+app.add_typer(privacy.app, name="privacy")
 app.add_typer(providers.app, name="providers")
 app.add_typer(receivers.app, name="receivers")
 app.add_typer(signing.app, name="signing")

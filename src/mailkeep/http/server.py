@@ -23,6 +23,7 @@ from .api.claims import ClaimsApi
 from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
 from .api.posture import PostureApi
+from .api.privacy import PrivacyApi
 from .api.recoveries import RecoveriesApi
 from .api.reports import ReportsApi
 from .api.subjects import SubjectsApi
@@ -76,7 +77,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
 
     handlers: list[ControllerRouterHandler] = [
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
-        *(ClaimsApi, SubjectsApi, VerdictsApi),
+        *(PrivacyApi, ClaimsApi, SubjectsApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]

@@ -58,15 +58,10 @@ async def erase(
     )
     gone = 0
     if stuck is None:
-        wanted = exists().where(or_(_m.c.address_id == _k.c.id), _kept())
+        wanted = exists().where(_m.c.address_id == _k.c.id, _kept())
         shown = exists().where(_c.c.address_id == _k.c.id, _c.c.message_id == _m.c.id, _kept())
         gone = await tx.run(delete(_k).where(_k.c.id.in_(names), ~wanted, ~shown))
     return Erased(len(rows), bodies, gone, left=False, stuck=stuck is not None)
-
-
-async def count(tx: Tx, names: Sequence[str]) -> int:
-    """How many messages went to some addresses, by pseudonym."""
-    return len(await tx.tuples(select(_m.c.id).where(_to(names))))
 
 
 def _to(names: Sequence[str]) -> ColumnElement[bool]:
@@ -82,11 +77,12 @@ def _kept() -> ColumnElement[bool]:
 def _work(names: Sequence[str], before: Instant) -> Select[tuple[str, str]]:
     """Messages that can be erased and are not yet."""
     alone = (_m.c.copies == "") & (_m.c.status != Status.SENDING.value)
+    dead = _m.c.status == Status.GIVEN_UP.value
     return select(_m.c.id, _m.c.status).where(
         _to(names),
         _m.c.created_at < before,
         or_(
-            alone & _kept(),
+            or_(alone, dead) & _kept(),
             ~_kept()
             & or_(
                 _m.c.idempotency.is_not(None),

@@ -25,7 +25,7 @@ ADDRESS = "ada@example.net"
 OTHER = "grace@example.net"
 PASSWORD = "violet-harbour-undoes-kettles"
 STREAM = StreamSettings("alert", 3, (RouteSettings("one"),), keep=0.0)
-SETTINGS = PrivacySettings(wait=24.0, erasures=3, exports=3)
+SETTINGS = PrivacySettings(wait=12.0, erasures=3, exports=3)
 
 
 class House:
