@@ -14,7 +14,8 @@ from mailkeep.base.errors import BadSettings
 from mailkeep.events.retention import forget_facts
 from mailkeep.mail import retention as mail
 from mailkeep.mail.events import AttemptFinished, DeliveryReported, MessageAccepted
-from mailkeep.privacy import erasing, meter
+from mailkeep.privacy import meter
+from mailkeep.privacy import retention as privacy
 from mailkeep.recovery import retention as recovery
 from mailkeep.signals import retention as signals
 from mailkeep.store.database import Database, Tx
@@ -105,7 +106,7 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("reports", "reports", forget_reports),
     ("signals", "signals", signals.forget_sets),
     ("posture", "history", posture.forget),
-    ("erased", "erased", erasing.forget),
+    ("erased", "erased", privacy.forget),
     ("privacy", "tries", meter.forget),
 )
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import RowMapping
 from mailkeep.accounts import erasing as accounts
 from mailkeep.accounts import tables as account_tables
 from mailkeep.accounts.classes import OPERATOR
-from mailkeep.base.clock import HOUR, SECOND, Instant
+from mailkeep.base.clock import HOUR, SECOND
 from mailkeep.base.errors import Conflict, NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
@@ -26,7 +26,7 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.store.personal import Erasing as What
 from mailkeep.store.schema import metadata
 
-from . import holds, meter
+from . import holds, meter, rows
 from .catalogue import CATALOGUE, theirs
 from .counting import counts
 from .tables import erasures
@@ -80,7 +80,7 @@ class Erasing:
             NotFound: nothing is kept about them.
             TooMany: so many were asked for today that somebody should look.
         """
-        names = {"accounts": " ".join(person.accounts), "addresses": " ".join(person.addresses)}
+        names = rows.names(person)
         same = (_e.c[name] == value for name, value in names.items())
         row = await tx.one(select(_e).where(*same, _e.c.state.in_(_LIVE)))
         if row is not None:
@@ -134,10 +134,8 @@ class Erasing:
         row = await tx.one(select(_e).where(_e.c.id == erasure).with_for_update())
         if row is None or row["state"] not in _LIVE:
             return False
-        person, done = (
-            _person(row),
-            Counter(msgspec.json.decode(row["counts"], type=dict[str, int])),
-        )
+        person = rows.person(row)
+        done = Counter(msgspec.json.decode(row["counts"], type=dict[str, int]))
         if row["state"] == State.WAITING.value:
             if await self._against(tx, person):
                 return False  # it goes on when nothing speaks against it any more
@@ -178,7 +176,7 @@ class Erasing:
         return ""
 
     async def _view(self, tx: Tx, row: RowMapping) -> Erasure:
-        found = read(row)
+        found = rows.erasure(row)
         if found.state is State.WAITING:
             found = msgspec.structs.replace(
                 found, waits_for=await self._against(tx, found.person) or "its time"
@@ -189,8 +187,8 @@ class Erasing:
 
     async def listing(self, tx: Tx, limit: int = 200) -> list[Erasure]:
         """The newest erasures first."""
-        rows = await tx.all(select(_e).order_by(_e.c.id.desc()).limit(limit))
-        return [await self._view(tx, row) for row in rows]
+        found = await tx.all(select(_e).order_by(_e.c.id.desc()).limit(limit))
+        return [await self._view(tx, row) for row in found]
 
 
 async def one(tx: Tx, erasure: str) -> Erasure:
@@ -198,7 +196,7 @@ async def one(tx: Tx, erasure: str) -> Erasure:
     row = await tx.one(select(_e).where(_e.c.id == erasure))
     if row is None:
         raise NotFound("no such erasure")
-    return read(row)
+    return rows.erasure(row)
 
 
 async def _rows(tx: Tx, person: Person) -> dict[str, int]:
@@ -215,44 +213,3 @@ async def _rows(tx: Tx, person: Person) -> dict[str, int]:
         elif kept_.erasing is What.BLANKED:
             out[table.name] = await tx.run(update(table).where(which).values(dict(kept_.blank)))
     return out
-
-
-def _person(row: RowMapping) -> Person:
-    return Person(tuple(row["accounts"].split()), tuple(row["addresses"].split()))
-
-
-def read(row: RowMapping) -> Erasure:
-    """An erasure out of its row."""
-    return Erasure(
-        row["id"],
-        State(row["state"]),
-        _person(row),
-        row["by"],
-        row["at"],
-        row["due_at"],
-        msgspec.json.decode(row["counts"], type=dict[str, int]),
-        row["ended_at"],
-        row["ended_by"],
-    )
-
-
-async def forget(tx: Tx, before: Instant, limit: int) -> int:
-    """Forget the keyed hashes of who was erased before an instant: their exposures of then, what
-    remains of their accounts with its recoveries, and their names here; returns how many."""
-    rows = await tx.all(
-        select(_e)
-        .where(_e.c.ended_at < before, (_e.c.accounts != "") | (_e.c.addresses != ""))
-        .order_by(_e.c.ended_at)
-        .limit(min(limit, 20))
-    )
-    for row in rows:
-        if row["state"] == State.DONE.value:
-            await _forget_names(tx, _person(row), row["ended_at"])
-        await tx.run(update(_e).where(_e.c.id == row["id"]).values(accounts="", addresses=""))
-    return len(rows)
-
-
-async def _forget_names(tx: Tx, person: Person, at: Instant) -> None:
-    x, a = metadata.tables["exposures"], account_tables.accounts
-    await tx.run(delete(x).where(x.c.address_id.in_(person.addresses), x.c.last_at <= at))
-    await tx.run(delete(a).where(a.c.id.in_(person.accounts), a.c.erased_at.is_not(None)))

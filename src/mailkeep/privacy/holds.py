@@ -6,13 +6,13 @@ outlast that too needs an export.
 """
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.errors import Conflict, Invalid, NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
 from mailkeep.store.database import Tx
 
+from . import rows
 from .tables import legal_holds
 from .types import LegalHold, Person
 
@@ -43,8 +43,7 @@ async def place(tx: Tx, person: Person, reason: str, *, by: str) -> LegalHold:
     await tx.run(
         insert(_h).values(
             id=hold,
-            accounts=" ".join(person.accounts),
-            addresses=" ".join(person.addresses),
+            **rows.names(person),
             reason=reason,
             by=by,
             at=tx.now,
@@ -63,28 +62,16 @@ async def end(tx: Tx, hold: str, *, by: str) -> LegalHold:
     row = await tx.one(select(_h).where(_h.c.id == hold))
     if row is None:
         raise NotFound("no such hold")
-    return _hold(row)
+    return rows.hold(row)
 
 
 async def lasting(tx: Tx) -> list[LegalHold]:
     """The holds that last, the oldest first."""
-    rows = await tx.all(select(_h).where(_h.c.ended_at.is_(None)).order_by(_h.c.id))
-    return [_hold(row) for row in rows]
+    found = await tx.all(select(_h).where(_h.c.ended_at.is_(None)).order_by(_h.c.id))
+    return [rows.hold(row) for row in found]
 
 
 async def on(tx: Tx, person: Person) -> bool:
     """Whether one is on any of a person's names."""
     names = set(person.names)
     return any(names.intersection(one.person.names) for one in await lasting(tx))
-
-
-def _hold(row: RowMapping) -> LegalHold:
-    return LegalHold(
-        row["id"],
-        Person(tuple(row["accounts"].split()), tuple(row["addresses"].split())),
-        row["reason"],
-        row["by"],
-        row["at"],
-        row["ended_at"],
-        row["ended_by"],
-    )

@@ -8,9 +8,9 @@ from sqlalchemy import select
 from mailkeep.events import audit
 from mailkeep.store.database import Tx
 
-from . import erasing, holds
+from . import holds, rows
 from .tables import erasures, legal_holds
-from .types import Erasure, LegalHold, Person, State
+from .types import Erasure, LegalHold, State
 
 _e, _h = erasures, legal_holds
 
@@ -25,12 +25,12 @@ class Kept(msgspec.Struct, frozen=True):
 async def kept(tx: Tx) -> Kept:
     """What is to go over from this database: every erasure that was asked for, not stopped, and
     whose names are still known, and the holds that last."""
-    rows = await tx.all(
+    found = await tx.all(
         select(_e)
         .where(_e.c.state != State.STOPPED.value, (_e.c.accounts != "") | (_e.c.addresses != ""))
         .order_by(_e.c.id)
     )
-    return Kept(tuple(map(erasing.read, rows)), tuple(await holds.lasting(tx)))
+    return Kept(tuple(map(rows.erasure, found)), tuple(await holds.lasting(tx)))
 
 
 async def keep(tx: Tx, found: Kept, *, by: str) -> int:
@@ -38,7 +38,7 @@ async def keep(tx: Tx, found: Kept, *, by: str) -> int:
     done again. Those whose time had come do not wait again."""
     for hold in found.holds:
         values = {
-            **_names(hold.person),
+            **rows.names(hold.person),
             "reason": hold.reason,
             "by": hold.by,
             "at": hold.at,
@@ -55,7 +55,7 @@ async def keep(tx: Tx, found: Kept, *, by: str) -> int:
     for erasure in again:
         values = {
             "state": State.WAITING.value,
-            **_names(erasure.person),
+            **rows.names(erasure.person),
             "by": erasure.by,
             "at": erasure.at,
             "due_at": erasure.due_at,
@@ -73,7 +73,3 @@ async def keep(tx: Tx, found: Kept, *, by: str) -> int:
 
 def _ids(found: Sequence[Erasure | LegalHold]) -> list[str]:
     return [one.id for one in found]
-
-
-def _names(person: Person) -> dict[str, str]:
-    return {"accounts": " ".join(person.accounts), "addresses": " ".join(person.addresses)}

@@ -14,7 +14,7 @@ from mailkeep.events import audit
 from mailkeep.events import tables as event_tables
 from mailkeep.incidents import tables as incident_tables
 from mailkeep.mail import queries as mail
-from mailkeep.privacy import erasing, holds, people, restoring
+from mailkeep.privacy import erasing, holds, people, restoring, retention
 from mailkeep.privacy.types import Erasure, Person, State
 from mailkeep.recovery import queries as recovery
 from mailkeep.store.database import Tx
@@ -265,7 +265,7 @@ async def test_keyed_hashes_go_when_their_time_is_over(house: House, erase: Eras
         )
     house.database.clock.advance(400 * 24 * 3600)
     async with house.database.write() as tx:
-        assert await erasing.forget(tx, tx.now - 399 * DAY, 10) == 1
+        assert await retention.forget(tx, tx.now - 399 * DAY, 10) == 1
     async with house.database.read() as tx:
         left = set(await _where(tx, key))
         assert left.isdisjoint({"exposures.address_id", "recoveries.address_key"})
