@@ -144,11 +144,11 @@ class Application:
         self.listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
+        self.anchors = beside.anchors(self, environ)
         self.signals, self.privacy = defence.signals(self), beside.privacy(self)
         self.pagers = waking.pagers(settings.pager, environ)
         self.response = defence.response(self)
         self._doubts = Doubts(self.incidents.house)
-        self._keeping = settings.keeping()
         self._subscribers = subscribers(
             self.recovery,
             self.canaries,
@@ -156,6 +156,7 @@ class Application:
             self.response,
             self._doubts,
             self.signals,
+            self.anchors,
         )
         self._alone = Alone(home)
         self._recorded = asyncio.Event()
@@ -346,7 +347,7 @@ class Application:
     async def _sweep(self) -> bool:
         async with self.database.write() as tx:
             await self._doubts.look(tx)
-            dropped = await bodies.sweep(tx, self._keeping, retention.BATCH)
+            dropped = await bodies.sweep(tx, self.settings.keeping(), retention.BATCH)
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
         if self.recovery is not None:

@@ -1,11 +1,14 @@
 """What goes on beside the mail: erasures, anchors of the audit chain; what is said at the start."""
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from mailkeep.privacy.services import Privacy
+
+from . import anchoring
+from .anchoring import Anchors
 
 if TYPE_CHECKING:
     from .application import Application
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 ERASE_SECONDS = 20.0
+ANCHOR_SECONDS = 10.0
 
 
 def privacy(app: "Application") -> Privacy:
@@ -21,11 +25,19 @@ def privacy(app: "Application") -> Privacy:
     return Privacy(app.database, app.keys, settings.privacy, settings.incidents.lead)
 
 
+def anchors(app: "Application", environ: Mapping[str, str]) -> Anchors:
+    """What takes heads of the audit chain elsewhere."""
+    settings = app.settings.audit
+    places = anchoring.places(settings, environ)
+    return Anchors(app.database, app.keys, places, settings.every)
+
+
 def loops(
     app: "Application", keep: Callable[..., Coroutine[Any, Any, None]]
 ) -> Iterator[tuple[str, Any]]:
     """What goes on beside, by name."""
     yield "erasures", keep("erasures", app.privacy.erasing.step, ERASE_SECONDS)
+    yield "anchors", keep("anchors", app.anchors.step, ANCHOR_SECONDS, app.anchors.awake)
 
 
 def warn(app: "Application") -> None:

@@ -43,7 +43,8 @@ from mailkeep.watch.types import (
     WatchSettings,
 )
 
-from . import environment, posture, retention, waking, watching
+from . import anchoring, environment, posture, retention, waking, watching
+from .anchoring import AuditSettings
 from .retention import RetentionSettings
 from .telemetry import settings as telemetry
 from .telemetry.settings import TelemetrySettings
@@ -90,6 +91,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
         retention: days for which each class of rows is kept.
+        audit: where heads of the audit chain are taken.
         privacy: how erasures wait, and how much may be handed out in a day.
         posture: our accounts at providers are read, and compared with what they were; none is
             without this table.
@@ -127,6 +129,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     watch: WatchSettings = WatchSettings()
     retention: RetentionSettings = RetentionSettings()
     privacy: PrivacySettings = PrivacySettings()
+    audit: AuditSettings = AuditSettings()
     incidents: IncidentSettings = IncidentSettings()
     response: ResponseSettings = ResponseSettings()
     playbook: tuple[PlaybookSettings, ...] = ()
@@ -218,6 +221,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     settings.listens()
     retention.check(settings.retention)
     privacy_types.check(settings.privacy)
+    anchoring.check(settings.audit)
     telemetry.check(settings.telemetry)
     parties = register.load(settings.party)
     for provider in settings.provider:
@@ -363,6 +367,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "reports": ReportSettings,
     "retention": RetentionSettings,
     "privacy": PrivacySettings,
+    "audit": AuditSettings,
     "incidents": IncidentSettings,
     "response": ResponseSettings,
     "playbook": PlaybookSettings,

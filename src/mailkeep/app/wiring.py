@@ -37,6 +37,7 @@ from mailkeep.signals.services import Signals
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.events import SignalRaised
 
+from .anchoring import Anchors
 from .doubts import Doubts
 
 
@@ -47,6 +48,7 @@ def subscribers(
     response: Response,
     doubts: Doubts,
     signals: Signals | None = None,
+    anchors: Anchors | None = None,
 ) -> list[Subscriber]:
     """The subscribers of a running Mailkeep, beside the watch, which reads every fact."""
     table: dict[str, dict[type[Fact], list[Handler]]] = {
@@ -96,6 +98,8 @@ def subscribers(
         }
     if signals is not None:
         table["signals"] = {fact: [signals.on_fact] for fact in mapping.TABLE}
+    if anchors is not None:
+        table["anchors"] = {IncidentClosed: [anchors.on_incident]}
     if canaries is not None:
         table["canaries"] = {AttemptFinished: [canaries.on_attempt]}
     return [Subscriber(name, handlers) for name, handlers in table.items()]
