@@ -40,7 +40,17 @@ from mailkeep.store.migrate import upgrade
 from mailkeep.store.shared import SharedCommit
 from mailkeep.watch.runner import Watch
 
-from . import defence, posture, retention, starting, telling, trusting, waking, watching
+from . import (
+    beside,
+    defence,
+    posture,
+    retention,
+    starting,
+    telling,
+    trusting,
+    waking,
+    watching,
+)
 from .alone import Alone
 from .doubts import Doubts
 from .loops import PAUSE_SECONDS
@@ -139,10 +149,11 @@ class Application:
         )
         self._telling = telling.Telling(settings, self.database)
         self.reports = self._telling.reports
-        self._listeners: list[door.Listener] = []
+        self.listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
-        self.signals = defence.signals(self)
+        self.anchors = beside.anchors(self, environ)
+        self.signals, self.privacy = defence.signals(self), beside.privacy(self)
         self.feeds = defence.feeds(settings, self.database, environ)
         self.pagers = waking.pagers(settings.pager, environ)
         self.response = defence.response(self)
@@ -154,9 +165,10 @@ class Application:
             self.response,
             self._doubts,
             self.signals,
+            self.anchors,
         )
         self._alone = Alone(home)
-        self._recorded = asyncio.Event()
+        self._recorded, self._placed = asyncio.Event(), asyncio.Event()
         self.telemetry = Telemetry(
             self,
             home,
@@ -166,7 +178,6 @@ class Application:
             networks=telemetry_settings.networks(settings.telemetry),
             url=heartbeat_url(settings, environ),
         )
-        self._placed = asyncio.Event()
         self.database.hear(self._told)
         self.database.hear(self.dispatcher.told)
         if self.signals is not None:
@@ -210,7 +221,7 @@ class Application:
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
-        starting.warn(self, listening=bool(self._listeners))
+        starting.warn(self, listening=bool(self.listeners))
         async with self.database.read() as tx:
             await self.accounts.passwords.look_for_imported(tx)
         desk = self.response.desk
@@ -252,6 +263,7 @@ class Application:
         if self.posture is not None:
             loops["posture"] = keep("posture", self.posture.run, PAUSE_SECONDS)
         loops.update(self._telling.loops(keep))
+        loops.update(beside.loops(self, keep))
         tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
         self._tasks = list(tasks.values())
         self.telemetry.loops = tasks
@@ -266,7 +278,7 @@ class Application:
         self.telemetry.stopping = True
         if self.submission is not None:
             await self.submission.stop()
-        for listener in self._listeners:
+        for listener in self.listeners:
             listener.close()
         for task in self._tasks:
             task.cancel()
@@ -307,7 +319,7 @@ class Application:
         if self.settings.submission is not None:
             self.submission = await submission.start(self, self.settings.submission)
         for host, port in self.settings.listens():
-            self._listeners.append(await receiving.listen(host, port, self.receive))
+            self.listeners.append(await receiving.listen(host, port, self.receive))
 
     def _told(self, topic: str) -> None:
         if topic in {"", FACTS}:
@@ -330,7 +342,7 @@ class Application:
     async def _sweep(self) -> bool:
         async with self.database.write() as tx:
             await self._doubts.look(tx)
-            dropped = await bodies.sweep(tx, self._keeping, retention.BATCH)
+            dropped = await bodies.sweep(tx, self.settings.keeping(), retention.BATCH)
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
         if self.recovery is not None:

@@ -24,6 +24,8 @@ from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail.types import BounceSettings, Keeping, StreamSettings
 from mailkeep.posture import types as posture_types
 from mailkeep.posture.types import TrustSettings
+from mailkeep.privacy import types as privacy_types
+from mailkeep.privacy.types import PrivacySettings
 from mailkeep.providers import attachments, registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
@@ -45,7 +47,17 @@ from mailkeep.watch.types import (
     WatchSettings,
 )
 
-from . import environment, posture, rekeying, responding, retention, waking, watching
+from . import (
+    anchoring,
+    environment,
+    posture,
+    rekeying,
+    responding,
+    retention,
+    waking,
+    watching,
+)
+from .anchoring import AuditSettings
 from .retention import RetentionSettings
 from .telemetry import settings as telemetry
 from .telemetry.settings import TelemetrySettings
@@ -94,6 +106,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
         retention: days for which each class of rows is kept.
+        audit: where heads of the audit chain are taken.
+        privacy: how erasures wait, and how much may be handed out in a day.
         posture: our accounts at providers are read, and compared with what they were; none is
             without this table.
         lookalikes: names that look like our domains are looked up; none is without this table.
@@ -131,6 +145,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reports: ReportSettings = ReportSettings()
     watch: WatchSettings = WatchSettings()
     retention: RetentionSettings = RetentionSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    audit: AuditSettings = AuditSettings()
     incidents: IncidentSettings = IncidentSettings()
     response: ResponseSettings = ResponseSettings()
     playbook: tuple[PlaybookSettings, ...] = ()
@@ -223,6 +239,8 @@ def parse(raw: Mapping[str, object]) -> Settings:
     settings.proxies()
     settings.listens()
     retention.check(settings.retention)
+    privacy_types.check(settings.privacy)
+    anchoring.check(settings.audit)
     telemetry.check(settings.telemetry)
     parties = register.load(settings.party)
     posture_types.check(settings.trust, parties)
@@ -351,6 +369,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "lookalikes": LookalikeSettings,
     "reports": ReportSettings,
     "retention": RetentionSettings,
+    "privacy": PrivacySettings,
+    "audit": AuditSettings,
     "incidents": IncidentSettings,
     "response": ResponseSettings,
     "playbook": PlaybookSettings,

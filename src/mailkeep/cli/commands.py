@@ -92,6 +92,7 @@ COMMANDS = {
     "receivers": Place("receivers:app", "Services that are told of security events."),
     "keys": Place("keys:app", "API keys."),
     "signing": Place("signing:app", "Keys that sign security events and ID tokens."),
+    "privacy": Place("privacy:app", "What is kept about one person: handed out, erased, or held."),
     "audit": Place("audit:app", "The audit log: a hash chain with a signed head."),
     "backup": Place(
         "backup:backup",
