@@ -12,7 +12,8 @@ from pathlib import Path
 from mailkeep.watch import tuning
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.simulate import figure, measuring, words
-from mailkeep.watch.simulate.life import House, Life
+from mailkeep.watch.simulate.house import House
+from mailkeep.watch.simulate.life import Life
 from mailkeep.watch.types import WatchSettings
 
 ROOT = Path(__file__).parents[2]

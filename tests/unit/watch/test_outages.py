@@ -48,7 +48,7 @@ def test_an_outage_in_part_is_told_and_not_taken_back_by_three_that_went(every: 
     facts = _mail(every, (start + lasts) / DAY, 4, (start, start + lasts), part=0.5)
     signals = run(provider_refusal.DETECTOR, log(*facts))
     assert signals[0].evidence == {Hypothesis.PROVIDER_SILENT: 7.0}
-    assert all(one.evidence for one in signals)
+    assert sum(not one.evidence for one in signals) <= 1
 
 
 def test_a_hiccup_that_refuses_four_at_once_is_none() -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from mailkeep.base.clock import DAY
 from mailkeep.watch.simulate import attacks, figure, limits, measuring, words
+from mailkeep.watch.simulate.house import House
 from mailkeep.watch.simulate.judging import judge
-from mailkeep.watch.simulate.life import House, Life
+from mailkeep.watch.simulate.life import Life
 from mailkeep.watch.types import Hypothesis, WatchSettings
 
 SETTINGS = WatchSettings()

@@ -148,11 +148,15 @@ def limit(state: State, box: Box) -> float:
 
 
 def _due(state: State, box: Box) -> Instant:
-    overdue = min(box.fresh(), default=NEVER)
-    if overdue != NEVER:
-        overdue += seconds(box.deadline) + 1
-    if box.lost > 0:
+    fresh = box.fresh()
+    if box.lost >= limit(state, box):
         overdue = 0
+    elif -math.log(_late(box)) * len(fresh) >= limit(state, box):
+        overdue = min(fresh) + seconds(box.deadline) + 1
+    else:
+        return NEVER  # however long they wait
+    if _mailbox_is_ill(state, box):
+        return NEVER
     again = box.said + seconds(state.settings.repeat_after) if box.said else 0
     return max(overdue, again)
 

@@ -21,7 +21,8 @@ from mailkeep.recovery.events import (
 from mailkeep.watch.events import CanaryArrived, CanarySent
 from mailkeep.watch.types import RESETS, HoneyAccount, Hypothesis, Subject, provider_subject
 
-from .life import START, House, Life, Timed, Trouble
+from .house import START, House, Timed, Trouble
+from .life import Life
 
 WARM = 8 * DAY  #: ordinary days before
 AT = START + WARM + 10 * HOUR  #: a Tuesday morning

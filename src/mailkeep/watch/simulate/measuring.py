@@ -18,10 +18,11 @@ from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.engine import Engine
 from mailkeep.watch.types import HoneySettings, Hypothesis, Signal, WatchSettings
 
-from . import limits
+from . import beside, limits
 from .attacks import AT, HONEY, LASTS, Scenario, scenarios
+from .house import START, House, Truth
 from .judging import Held, judge
-from .life import START, House, Life, Truth
+from .life import Life
 
 YEAR = 365.25
 RATES = (1 / 3600, 10 / 3600, 1 / 60, 10 / 60, 1.0, 10.0)  #: confirmations a second
@@ -221,6 +222,7 @@ def outcome(scenario: Scenario, seed: int, runs: int, settings: WatchSettings) -
     """One scenario in several lives, each of a house that has no other trouble."""
     settings = msgspec.structs.replace(settings, honey_account=HoneySettings((HONEY,)))
     house = House(troubles=0.0, cycles=True)
+    settings = beside.settings(settings, house.providers)
     delays, before, cut = [], 0, 0
     seen: Counter[str] = Counter()
     others: Counter[str] = Counter()
@@ -262,7 +264,8 @@ def outcome(scenario: Scenario, seed: int, runs: int, settings: WatchSettings) -
 
 def ordinary(days: float, seed: int, settings: WatchSettings, tell: Tell = _quiet) -> Ordinary:
     """Ordinary life with its outages."""
-    life = Life(House(canaries=600.0), seed)
+    house = House(canaries=600.0)
+    settings, life = beside.settings(settings, house.providers), Life(house, seed)
 
     def watched() -> Iterator[Recorded]:
         for number, one in enumerate(life.run(days)):
