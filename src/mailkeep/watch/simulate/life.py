@@ -12,6 +12,7 @@ mails in five go to the large families of mailboxes; one of those takes canaries
 
 import math
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from random import Random
 
@@ -63,6 +64,8 @@ class Life:
         self.house = house
         self.truths: list[Truth] = []
         self.facts = 0
+        #: mails of each trouble that it touched.
+        self.touched: Counter[tuple[str, Instant]] = Counter()
         self._chance = Random(seed)  # noqa: S311 - a simulation
         self._troubles = list(troubles)
         self._attack = attack
@@ -247,6 +250,8 @@ class Life:
                 lost = True
             if one.slow:
                 slow += one.slow * self._chance.lognormvariate(0.0, 0.5)
+            if outcome != "accepted" or lost or slow:
+                self.touched[one.provider, one.start] += 1
         return outcome, lost, slow
 
     def _canaries(self, out: list[Timed], provider: str, hour: Instant) -> None:
