@@ -39,7 +39,6 @@ from mailkeep.store.migrate import upgrade
 from mailkeep.store.shared import SharedCommit
 from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
-from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.runner import Watch
 
 from . import defence, posture, retention, telling, waking, watching
@@ -134,7 +133,7 @@ class Application:
         )
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
-        self.canaries, self.honey = self._canaries(), watching.honey_mail(self)
+        self.canaries, self.honey = watching.canaries(self), watching.honey_mail(self)
         self.accounts_read = posture.accounts(settings, environ)
         self.posture = posture.collector(
             settings, self.database, self.keys, self.clock, self.accounts_read
@@ -329,21 +328,6 @@ class Application:
             async with self.database.write() as tx:
                 for recipient in others:
                     await services.catch(tx, recipient, raw)
-
-    def _canaries(self) -> Canaries | None:
-        settings = self.settings
-        if settings.canary is None:
-            return None
-        carriers = watching.carriers(settings)
-        return Canaries(
-            self.database,
-            self.keys,
-            self.intake,
-            settings.canary,
-            honey=settings.honey,
-            public_url=settings.public_url,
-            providers={name: one for name, one in self.providers.items() if name in carriers},
-        )
 
     async def _listen(self) -> None:
         """Open the doors: for applications; for canaries and bounces, where none other has them."""

@@ -8,7 +8,8 @@ from watch_logs import START, attempt, log, run
 from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact
 from mailkeep.watch.detectors import provider_refusal
-from mailkeep.watch.types import Hypothesis, RefusalSettings, WatchSettings
+from mailkeep.watch.thresholds import RefusalSettings
+from mailkeep.watch.types import Hypothesis, WatchSettings
 
 DAY = 86_400.0
 

@@ -34,13 +34,13 @@ from mailkeep.mail.events import AttemptFinished
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import CanaryRefused
 from mailkeep.watch.rates import gap_alarm
+from mailkeep.watch.thresholds import RefusalSettings
 from mailkeep.watch.types import (
     MOST_EVENTS,
     NEVER,
     Family,
     Forger,
     Hypothesis,
-    RefusalSettings,
     Signal,
     WatchSettings,
     provider_subject,

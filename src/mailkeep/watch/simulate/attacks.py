@@ -12,6 +12,7 @@ import msgspec
 from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from mailkeep.mail.events import ClaimRefused, DeliveryReported
 from mailkeep.recovery.events import (
+    DecoyShown,
     ProofRedeemed,
     ProofSent,
     RecoveryDenied,
@@ -92,6 +93,12 @@ def scenarios() -> tuple[Scenario, ...]:
             "the reader tries an address that only this provider was given",
             (_COMPROMISED, A),
             _attacked(_honey),
+        ),
+        Scenario(
+            "decoy",
+            "the reader tries a link that he found, and it is a decoy's",
+            (_COMPROMISED, A),
+            _attacked(_decoy),
         ),
         Scenario(
             "surge",
@@ -199,6 +206,10 @@ def _reader_and_link(chance: Random) -> list[Timed]:
 def _honey(chance: Random) -> list[Timed]:
     touched = RecoveryRequested(None, None, HONEY.name, "net_thief", "b_thief")
     return [*_reader(chance), (AT + 200 * SECOND, touched)]
+
+
+def _decoy(chance: Random) -> list[Timed]:
+    return [*_reader(chance), (AT + 200 * SECOND, DecoyShown("a", "net_thief", "b_thief"))]
 
 
 def _surge(chance: Random) -> list[Timed]:
