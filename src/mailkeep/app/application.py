@@ -31,17 +31,16 @@ from mailkeep.mail.intake import Intake
 from mailkeep.mail.returns import Returns
 from mailkeep.mail.splitting import Splitting
 from mailkeep.mail.taking import Taking
+from mailkeep.posture import services as models
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
 from mailkeep.smtp import door, receiving, submission
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 from mailkeep.store.shared import SharedCommit
-from mailkeep.trust import register
-from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.runner import Watch
 
-from . import defence, posture, retention, telling, waking, watching
+from . import defence, posture, retention, starting, telling, trusting, waking, watching
 from .alone import Alone
 from .doubts import Doubts
 from .loops import PAUSE_SECONDS
@@ -103,7 +102,7 @@ class Application:
         self.grants = Grants(self.database, self.keys)
         self.streams = settings.streams()
         self.providers = provider_configs(settings, environ)
-        self.graph = TrustGraph(register.load(settings.party))
+        self.graph, self.chain = trusting.graph(settings, self.clock), trusting.house(settings)
         self.intake = Intake(
             self.database,
             self.keys,
@@ -144,10 +143,10 @@ class Application:
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
         self.signals = defence.signals(self)
+        self.feeds = defence.feeds(settings, self.database, environ)
         self.pagers = waking.pagers(settings.pager, environ)
         self.response = defence.response(self)
-        self._doubts = Doubts(self.incidents.house)
-        self._keeping = settings.keeping()
+        self._doubts, self._keeping = Doubts(self.incidents.house), settings.keeping()
         self._subscribers = subscribers(
             self.recovery,
             self.canaries,
@@ -211,7 +210,7 @@ class Application:
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
-        self._warn()
+        starting.warn(self, listening=bool(self._listeners))
         async with self.database.read() as tx:
             await self.accounts.passwords.look_for_imported(tx)
         desk = self.response.desk
@@ -245,9 +244,11 @@ class Application:
         if self.signals is not None:
             pushing = self.signals.pushing
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
-        loops["collect"] = watching.collect(self.database, self.providers)
+        loops |= watching.beside(self.database, self.providers, self.settings.provider)
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
+        if self.feeds is not None:
+            loops["feeds"] = keep("feeds", self.feeds.run, PAUSE_SECONDS)
         if self.posture is not None:
             loops["posture"] = keep("posture", self.posture.run, PAUSE_SECONDS)
         loops.update(self._telling.loops(keep))
@@ -283,34 +284,6 @@ class Application:
         """See that there is a key to sign with, and that the next one is known in time."""
         if await asyncio.to_thread(self.signing.keep, self.clock.now()):
             log.info("signing.keys", keys=len(self.signing.states(self.clock.now())))
-
-    def _warn(self) -> None:
-        """Say at the start what would only be noticed when somebody needs it."""
-        if self.recovery is not None and not self.recovery.possible():
-            log.warning(
-                "recovery.no_two_routes",
-                meaning="no two routes of the recovery stream are independent: nobody can recover",
-            )
-        if self.recovery is not None and not self.accounts.factors.site.rp_id:
-            log.warning(
-                "passkeys.impossible",
-                meaning="public_url is no https address with a name: passkeys are not offered",
-            )
-        if self.settings.telemetry.heartbeat_url and self.telemetry.heartbeat is None:
-            log.warning("heartbeat.missing", meaning="heartbeat_url is empty: nobody is told")
-        if self.returns.domains and not self._listeners and not self.dev:
-            log.warning(
-                "bounces.unread",
-                domains=sorted(self.returns.domains),
-                meaning="bounces come to these domains, and nothing takes them in: [bounces]",
-            )
-        https = self.public_url.startswith("https:")
-        if self.recovery is not None and https and not self.trusted_proxies:
-            log.warning(
-                "trusted_proxies.missing",
-                meaning="public_url is https, which a proxy must speak for us: without"
-                " trusted_proxies the whole world is one network, and shares one network's limits",
-            )
 
     async def receive(self, recipients: list[str], raw: bytes) -> None:
         """Take a received mail in: each for whom it is; in development, the rest to a mailbox."""
@@ -367,6 +340,7 @@ class Application:
                 await self.accounts.passwords.look_for_imported(tx)
             await self.database.retrying(partial(self.accounts.changes.settle, limit=SETTLE))
         await self.grants.note()
+        await models.look(self.database, self.chain)
         await self._sign_on()
         if self.signals is not None:
             await self.signals.sweep()

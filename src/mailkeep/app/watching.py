@@ -5,10 +5,10 @@
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from math import isfinite
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -41,7 +41,7 @@ from mailkeep.watch.types import (
     WatchSettings,
 )
 
-from . import limits, loops
+from . import limits, loops, rekeying
 
 
 class Carrier(Protocol):
@@ -61,9 +61,6 @@ class Watched(Protocol):
     def canary(self) -> CanarySettings | None: ...
 
     @property
-    def public_url(self) -> str: ...
-
-    @property
     def honey(self) -> tuple[HoneyAddress, ...]: ...
 
     @property
@@ -77,6 +74,9 @@ class Watched(Protocol):
 
     @property
     def provider(self) -> Sequence[Carrier]: ...
+
+    @property
+    def public_url(self) -> str: ...
 
     def streams(self) -> dict[str, StreamSettings]: ...
 
@@ -200,6 +200,22 @@ def honey_mail(app: Watching) -> HoneyMail:
     canary = app.settings.canary
     domains = [] if canary is None else [addresses.domain(canary.sender)]
     return HoneyMail(app.database, app.keys, app.settings.honey, domains)
+
+
+def beside(
+    database: Database,
+    providers: dict[str, ProviderConfig],
+    tables: tuple[rekeying.Keyed, ...],
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """What goes on beside in every process, by name."""
+
+    async def look() -> None:
+        await asyncio.to_thread(rekeying.take_up, providers, tables)
+
+    return {
+        "collect": collect(database, providers),
+        "secrets": loops.keep("secrets", look, rekeying.SECONDS),
+    }
 
 
 async def collect(database: Database, providers: Mapping[str, ProviderConfig]) -> None:

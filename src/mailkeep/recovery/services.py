@@ -55,6 +55,7 @@ class Recovery:
         self._context = context
         self.settings = context.settings
         self.subjects = context.subjects
+        self.answers = context.answers
         self.awake = asyncio.Event()  #: set when the planner has something to look at
         self.planner = Planner(context)
         self.notices = Notices(context)
@@ -167,6 +168,11 @@ class Recovery:
     async def deny(self, secret: str, browser: str = "") -> None:
         """See ``Denying.deny``."""
         await self._denying.deny(secret, browser)
+
+    async def agree(self, secret: str) -> None:
+        """The owner says out of one of two mails that they asked for a change of how an application
+        has them recovered; see ``SubjectAnswers.agree``."""
+        await self.answers.agree(secret, self._context.independent)
 
     async def suspect(self, tx: Tx, held: Set[tuple[str, str]]) -> None:
         """Take down what is held against which routes; what is no longer among it is held no more.

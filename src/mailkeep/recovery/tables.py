@@ -165,6 +165,16 @@ suspicions = Table(
     Column("since", Micros, nullable=False),
 )
 
+# Operators want recoveries held: of some routes, of one account, or all ("" and "").
+hold_orders = Table(
+    "recovery_hold_orders",
+    metadata,
+    Column("id", String(40), primary_key=True),  # what it was ordered for
+    Column("provider", String(40), primary_key=True),
+    Column("account_id", String(40), primary_key=True),
+    Column("until", Micros, nullable=False),
+)
+
 # An application sent a browser here (RFC 6749 section 4.1.1), and wants it back with a verdict.
 verdict_requests = Table(
     "verdict_requests",

@@ -59,6 +59,7 @@ class Family(enum.StrEnum):
     POSTURE = "posture"  #: is our account at the provider as we left it?
     REPORTS = "reports"  #: what do others tell us: receivers, providers, people?
     TAKEOVER = "takeover"  #: what became of the accounts afterwards?
+    KEYS = "keys"  #: what is done with keys that our house gave out?
 
 
 class Subject(msgspec.Struct, frozen=True, order=True):
@@ -231,6 +232,7 @@ def _caps() -> dict[Family, float]:
         Family.POSTURE: 8.5,
         Family.REPORTS: 5.0,
         Family.TAKEOVER: 6.0,
+        Family.KEYS: 9.5,
     }
 
 

@@ -7,7 +7,14 @@ import msgspec
 import pytest
 from watch_logs import START, attempt, delivered, denied, drifted, half, log, request, run
 
-from mailkeep.accounts.events import ChangeDenied, ChangeHeld, SignedInFact
+from mailkeep.accounts.events import (
+    ChangeDenied,
+    ChangeHeld,
+    FactorBlocked,
+    PasskeyCopied,
+    SignedInFact,
+    SubjectsRewritten,
+)
 from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact
 from mailkeep.mail.events import DeliveryReported, FailedOver, ForeignMailReported
@@ -386,6 +393,9 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
             (n * 0.01, PostureBlind(name, (name,), "refused", before=True, whole=True)),
             (n * 0.01, PostureAccepted(f"made_up_{n - 1}", (f"chg_{n - 1}",), name)),
             (n * 0.01, SupportClaimed(name, "reset", name)),
+            (n * 0.01, FactorBlocked(name, name, "totp", name)),
+            (n * 0.01, PasskeyCopied(name, name)),
+            (n * 0.01, SubjectsRewritten(name, name, n, n)),
             (n * 0.01, ProviderNoticed(name, "mail", "security", n % 2 == 0)),
         ]
     return facts

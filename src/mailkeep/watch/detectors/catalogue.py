@@ -11,11 +11,13 @@ from . import (
     denial,
     dmarc_stranger,
     export_seen,
+    factor_attacked,
     failover,
     half_proof,
     honey_account,
     honey_hit,
     lookalike,
+    mass_rewrite,
     misplaced_redemption,
     provider_notice,
     provider_refusal,
@@ -54,4 +56,6 @@ DETECTORS: tuple[Detects, ...] = (
     honey_hit.DETECTOR,  # mail of others to an address that one provider alone was given
     account_drift.DETECTOR,  # keys, users, webhooks, senders at a provider are not as they were
     export_seen.DETECTOR,  # our mail or recipients were exported, or read, at a provider
+    factor_attacked.DETECTOR,  # second factors are guessed at, or copied
+    mass_rewrite.DETECTOR,  # an application's key wants many of its users changed
 )
