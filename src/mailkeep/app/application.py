@@ -42,7 +42,7 @@ from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.runner import Watch
 
-from . import defence, posture, retention, telling, waking, watching
+from . import cautions, defence, operating, posture, retention, telling, waking, watching
 from .alone import Alone
 from .doubts import Doubts
 from .loops import PAUSE_SECONDS
@@ -145,6 +145,7 @@ class Application:
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
         self.signals = defence.signals(self)
+        self.openid = operating.provider(settings, environ, self.clock)
         self.pagers = waking.pagers(settings.pager, environ)
         self.response = defence.response(self)
         self._doubts = Doubts(self.incidents.house)
@@ -158,7 +159,7 @@ class Application:
             self.signals,
         )
         self._alone = Alone(home)
-        self._recorded = asyncio.Event()
+        self._recorded, self._placed = asyncio.Event(), asyncio.Event()
         self.telemetry = Telemetry(
             self,
             home,
@@ -168,7 +169,6 @@ class Application:
             networks=telemetry_settings.networks(settings.telemetry),
             url=heartbeat_url(settings, environ),
         )
-        self._placed = asyncio.Event()
         self.database.hear(self._told)
         self.database.hear(self.dispatcher.told)
         if self.signals is not None:
@@ -212,7 +212,7 @@ class Application:
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
-        self._warn()
+        cautions.say(self, listens=bool(self._listeners))
         async with self.database.read() as tx:
             await self.accounts.passwords.look_for_imported(tx)
         desk = self.response.desk
@@ -274,6 +274,8 @@ class Application:
         if self.signals is not None:
             await self.signals.pushing.close()
         await self.telemetry.close()
+        if self.openid is not None:
+            await self.openid.close()
         self._slow.close()
         with contextlib.suppress(Unavailable):
             await self.grants.note()
@@ -284,34 +286,6 @@ class Application:
         """See that there is a key to sign with, and that the next one is known in time."""
         if await asyncio.to_thread(self.signing.keep, self.clock.now()):
             log.info("signing.keys", keys=len(self.signing.states(self.clock.now())))
-
-    def _warn(self) -> None:
-        """Say at the start what would only be noticed when somebody needs it."""
-        if self.recovery is not None and not self.recovery.possible():
-            log.warning(
-                "recovery.no_two_routes",
-                meaning="no two routes of the recovery stream are independent: nobody can recover",
-            )
-        if self.recovery is not None and not self.accounts.factors.site.rp_id:
-            log.warning(
-                "passkeys.impossible",
-                meaning="public_url is no https address with a name: passkeys are not offered",
-            )
-        if self.settings.telemetry.heartbeat_url and self.telemetry.heartbeat is None:
-            log.warning("heartbeat.missing", meaning="heartbeat_url is empty: nobody is told")
-        if self.returns.domains and not self._listeners and not self.dev:
-            log.warning(
-                "bounces.unread",
-                domains=sorted(self.returns.domains),
-                meaning="bounces come to these domains, and nothing takes them in: [bounces]",
-            )
-        https = self.public_url.startswith("https:")
-        if self.recovery is not None and https and not self.trusted_proxies:
-            log.warning(
-                "trusted_proxies.missing",
-                meaning="public_url is https, which a proxy must speak for us: without"
-                " trusted_proxies the whole world is one network, and shares one network's limits",
-            )
 
     async def receive(self, recipients: list[str], raw: bytes) -> None:
         """Take a received mail in: each for whom it is; in development, the rest to a mailbox."""

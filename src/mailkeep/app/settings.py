@@ -20,6 +20,8 @@ from mailkeep.base.secret import Secret
 from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail.types import BounceSettings, Keeping, StreamSettings
+from mailkeep.operators import types as operator_types
+from mailkeep.operators.types import OperatorSettings, RoleSettings
 from mailkeep.providers import attachments, registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
@@ -101,6 +103,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         signals: other services are told of security events; no receiver is heard without this
             table.
         submission: applications hand mail in by SMTP; nothing listens for it without this table.
+        operators: people sign in to the console with an OpenID provider.
     """
 
     public_url: str = "http://localhost:8025"
@@ -132,6 +135,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     telemetry: TelemetrySettings = TelemetrySettings()
     submission: SubmissionSettings | None = None
     signals: SignalSettings | None = None
+    operators: OperatorSettings | None = None
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -232,6 +236,8 @@ def parse(raw: Mapping[str, object]) -> Settings:
         smtp_types.check(settings.submission, settings.streams())
     if settings.signals is not None:
         signal_types.check(settings.signals)
+    if settings.operators is not None:
+        operator_types.check(settings.operators)
     canary, honey = watching.check(settings)
     posture.check(settings)
     for provider in settings.provider:
@@ -362,6 +368,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "telemetry": TelemetrySettings,
     "submission": SubmissionSettings,
     "signals": SignalSettings,
+    "operators": OperatorSettings,
+    "operators.roles": RoleSettings,
     **watching.TABLES,
 }
 

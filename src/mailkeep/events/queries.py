@@ -7,7 +7,7 @@ no order beyond that of the ids.
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 
 from mailkeep.base.clock import Instant
 from mailkeep.base.ids import earliest
@@ -15,6 +15,8 @@ from mailkeep.store.database import Tx
 
 from .tables import events
 from .types import Fact, decode
+
+MOST_LOOKED_AT = 20_000  #: facts; where there are more, something will have changed
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -51,3 +53,16 @@ async def recent(
         if fact is not None:
             out.append(Seen(row["id"], row["at"], fact))
     return out
+
+
+async def changed(tx: Tx, after: int, beginnings: Iterable[str]) -> tuple[int, bool]:
+    """(the last place of the log, whether there is a fact behind ``after`` of a kind that begins
+    so). Cheap to ask each second: it reads what is new."""
+    last = int(await tx.value(select(func.max(events.c.position))) or 0)
+    if last <= after:
+        return last, False
+    if last - after > MOST_LOOKED_AT:
+        return last, True
+    of = or_(*(events.c.kind.startswith(one, autoescape=True) for one in beginnings))
+    new = (events.c.position > after, events.c.position <= last)
+    return last, await tx.value(select(events.c.position).where(*new, of).limit(1)) is not None

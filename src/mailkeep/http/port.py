@@ -17,6 +17,7 @@ from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.taking import Taking
 from mailkeep.mail.types import StreamSettings
+from mailkeep.operators.provider import Provider
 from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.services import Recovery
@@ -78,6 +79,7 @@ class Services(Protocol):
     response: Response
     reports: Reports
     signals: Signals | None
+    openid: Provider | None  # by which operators come to the console
 
     @property
     def telemetry(self) -> Telemetry: ...
