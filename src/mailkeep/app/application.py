@@ -145,7 +145,7 @@ class Application:
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
         self.signals = defence.signals(self)
-        self.openid = operating.provider(settings, environ, self.clock)
+        self.openid = operating.provider(settings, environ, self.database.clock)
         self.pagers = waking.pagers(settings.pager, environ)
         self.response = defence.response(self)
         self._doubts = Doubts(self.incidents.house)

@@ -12,7 +12,7 @@ from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.types import BlastRadius, Entry, View
 from mailkeep.incidents.words import headline
 from mailkeep.mail import queries as mail
-from mailkeep.mail.grants import Scope
+from mailkeep.operators.permissions import Permission
 from mailkeep.response import queries, report
 from mailkeep.response.types import ActionView, CaseView
 from mailkeep.store.database import Tx
@@ -165,7 +165,7 @@ class IncidentsApi(Controller):
 
     @get("/", summary="The newest incidents first")
     async def index(self, request: Incoming, running: Running) -> IncidentsOut:
-        await authorise(request, running, Scope.READ)
+        await authorise(request, running, Permission.INCIDENTS_SEE)
         async with running.database.read() as tx:
             found = await incidents.recent(tx, MOST)
             means = running.response.means
@@ -173,7 +173,7 @@ class IncidentsApi(Controller):
 
     @get("/{incident:str}", summary="One incident")
     async def show(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
-        await authorise(request, running, Scope.READ)
+        await authorise(request, running, Permission.INCIDENTS_SEE)
         async with running.database.read() as tx:
             return shown(await queries.case(tx, running.response.means, incident))
 
@@ -181,9 +181,9 @@ class IncidentsApi(Controller):
     async def act(self, request: Incoming, running: Running, incident: str, name: str) -> ActionOut:
         """409 with the warnings, where an action needs a person who has seen them: they are kept
         as its preview then, and applying it again does it."""
-        await admit(request, running, Scope.OPERATE)
+        await admit(request, running, Permission.ACTIONS_APPLY)
         wanted = strict_json.decode(await strict_json.body(request), ActionIn)
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        by = (await authorise(request, running, Permission.ACTIONS_APPLY)).id
         if wanted.step == "apply":
             return _action(await running.response.apply(incident, name, by=by))
         do = running.response.preview if wanted.step == "preview" else running.response.undo
@@ -191,16 +191,16 @@ class IncidentsApi(Controller):
 
     @post("/{incident:str}/notes", status_code=201, summary="Add a note to the timeline")
     async def note(self, request: Incoming, running: Running, incident: str) -> None:
-        await admit(request, running, Scope.OPERATE)
+        await admit(request, running, Permission.INCIDENTS_WORK)
         wanted = strict_json.decode(await strict_json.body(request), NoteIn)
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
         await running.database.retrying(
             lambda tx: running.incidents.note(tx, incident, wanted.text, by=by)
         )
 
     @get("/{incident:str}/report", summary="The report of an incident")
     async def report(self, request: Incoming, running: Running, incident: str) -> IncidentReportOut:
-        await authorise(request, running, Scope.READ)
+        await authorise(request, running, Permission.INCIDENTS_SEE)
         async with running.database.read() as tx:
             case = await queries.case(tx, running.response.means, incident)
             written = report.written(case, await mail.key_names(tx), tx.now)
@@ -209,8 +209,8 @@ class IncidentsApi(Controller):
     @post("/{incident:str}/take", status_code=200, summary="See to an incident")
     async def take(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
         """Nobody else is woken for it from now on."""
-        await admit(request, running, Scope.OPERATE)
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        await admit(request, running, Permission.INCIDENTS_WORK)
+        by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
 
         async def work(tx: Tx) -> IncidentOut:
             await running.incidents.take(tx, incident, by=by)
@@ -220,9 +220,9 @@ class IncidentsApi(Controller):
 
     @post("/{incident:str}/close", status_code=200, summary="Close an incident")
     async def close(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
-        await admit(request, running, Scope.OPERATE)
+        await admit(request, running, Permission.INCIDENTS_WORK)
         wanted = strict_json.decode(await strict_json.body(request), NoteIn)
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
 
         async def end(tx: Tx) -> IncidentOut:
             await running.incidents.close(tx, incident, wanted.text, by=by)

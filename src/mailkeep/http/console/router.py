@@ -6,12 +6,24 @@ from litestar.di import Provide
 from mailkeep.base.errors import MailkeepError
 from mailkeep.http.port import Services
 
+from .audit import AuditPages
 from .cases import Cases
+from .factors import FactorPages
 from .incidents import Incidents
+from .messages import MessagePages
 from .openid import OpenIdSignIn
 from .operator import on_error, operator
 from .overview import Overview
+from .people import AccountPages, RecoveryPages
+from .providers import ProviderPages
+from .settings import SettingsPages
 from .sign_in import SignIn
+
+#: The pages of who is signed in.
+PAGES = (
+    *(Overview, Incidents, MessagePages, ProviderPages),
+    *(RecoveryPages, AccountPages, FactorPages, AuditPages, SettingsPages),
+)
 
 
 def router(running: Services, most: int) -> Router:
@@ -27,7 +39,7 @@ def router(running: Services, most: int) -> Router:
 
     return Router(
         "/",
-        route_handlers=[SignIn, OpenIdSignIn, Overview, Incidents],
+        route_handlers=[SignIn, OpenIdSignIn, *PAGES],
         dependencies={"operator": Provide(operator), "cases": Provide(cases, use_cache=True)},
         exception_handlers={MailkeepError: on_error},
         request_max_body_size=most,

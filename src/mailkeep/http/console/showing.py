@@ -24,7 +24,7 @@ PLACES = (
 
 
 def page(
-    operator: Operator, name: str, here: str, *, status: int = 200, **context: Any
+    operator: Operator, template: str, here: str, /, *, status: int = 200, **context: Any
 ) -> Template:
     """A page of ``templates/console``, for who is signed in.
 
@@ -32,4 +32,4 @@ def page(
         here: which of ``PLACES`` it belongs to.
     """
     more = {"words": words, "operator": operator, "places": PLACES, "here": here}
-    return Template(f"console/{name}.html", context=more | context, status_code=status)
+    return Template(f"console/{template}.html", context=more | context, status_code=status)
