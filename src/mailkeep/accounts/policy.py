@@ -9,6 +9,7 @@ password; so what is judged is bounded in length and in the signs that can stand
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import import_module
 
 from mailkeep.base.errors import Invalid
@@ -19,9 +20,6 @@ LONGEST = 256
 #: Characters that are judged: the cost grows with the square, and what begins with so many that
 #: are hard to guess is hard to guess.
 _LOOKED_AT = 32
-#: Imported by name because it comes without types. Not safe to run in two threads: what a guesser
-#: knows of one owner is kept in a table that all calls share.
-_judge: Callable[..., dict[str, float]] = import_module("zxcvbn").zxcvbn
 _GUESSABLE = 10**8  #: fewer guesses than this are within reach of an online attack
 
 #: Signs that stand for letters, as the judge reads them; it tries every combination of readings.
@@ -54,9 +52,18 @@ def check_password(password: str, *, has_factor: bool, about: Sequence[str] = ()
         raise Invalid(f"a password has at most {LONGEST} characters", field="password")
     words = [part[:_LOOKED_AT] for word in about for part in (word, *word.lower().split("@"))]
     for form in _forms(password[:_LOOKED_AT]):
-        if _judge(form, user_inputs=words)["guesses"] < _GUESSABLE:
+        if _judge()(form, user_inputs=words)["guesses"] < _GUESSABLE:
             raise Invalid("this password is among those that are guessed first", field="password")
     return password
+
+
+@cache
+def _judge() -> Callable[..., dict[str, float]]:
+    """Imported by its name because it comes without types, and when it is first asked because it
+    reads its lists then. Not safe to run in two threads: what a guesser knows of one owner is kept
+    in a table that all calls share."""
+    judge: Callable[..., dict[str, float]] = import_module("zxcvbn").zxcvbn
+    return judge
 
 
 def _forms(password: str) -> tuple[str, ...]:

@@ -26,8 +26,8 @@ from .entering import Entering
 from .events import AccountFrozen, AccountOpened, AccountThawed, SignInFailed, SignUpOnTaken
 from .factors.adoption import Adoption
 from .factors.demands import Demands
-from .factors.passkeys import Site
 from .factors.services import Factors
+from .factors.types import Site
 from .hashing import SlowHash
 from .passwords import Passwords
 from .second_step import SecondStep

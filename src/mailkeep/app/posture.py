@@ -6,7 +6,7 @@ Checked here, and handed to the collector with its keys, which are apart from th
 import os
 from collections.abc import Mapping
 from math import isfinite
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from mailkeep.base.clock import Clock
@@ -19,10 +19,12 @@ from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.store.database import Database
 from mailkeep.trust.register import nearest
-from mailkeep.watch.collectors.posture import Posture
 from mailkeep.watch.types import CanarySettings, PostureAccount, PostureSettings
 
 from . import environment
+
+if TYPE_CHECKING:  # its HTTP client is not quick to import, for who only wants the settings
+    from mailkeep.watch.collectors.posture import Posture
 
 LEAST_INTERVAL = 1.0  #: seconds: for tests and drills; providers' own limits want more
 
@@ -115,10 +117,12 @@ def collector(
     keys: KeyRing,
     clock: Clock,
     found: Mapping[str, AccountConfig],
-) -> Posture | None:
+) -> "Posture | None":
     """What reads the accounts that ``accounts`` found; None: none is."""
     if settings.posture is None:
         return None
+    from mailkeep.watch.collectors.posture import Posture
+
     return Posture(
         database,
         keys,

@@ -26,7 +26,6 @@ from mailkeep.providers import attachments, registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import RecoverySettings, WhenAlone
-from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.paging.types import PagerSettings, PagingSettings
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
 from mailkeep.signals import types as signal_types
@@ -299,6 +298,12 @@ def _check_recovery(settings: Settings) -> None:
 
 
 def _check_playbooks(settings: Settings) -> None:
+    if settings.response.batch < 1 or settings.response.freeze <= 0:
+        raise BadSettings("response: batch and freeze must be above 0")
+    if not settings.playbook:
+        return
+    from mailkeep.response.actions.catalogue import ACTIONS  # all that an action needs
+
     _unique("playbook", [one.hypothesis.value for one in settings.playbook])
     for book in settings.playbook:
         where = f"playbook {book.hypothesis}"
@@ -310,8 +315,6 @@ def _check_playbooks(settings: Settings) -> None:
                 raise BadSettings(f"{where}: {name} is never automatic for this hypothesis")
             if name not in book.actions:
                 raise BadSettings(f"{where}: automatic {name!r} is not among its actions")
-    if settings.response.batch < 1 or settings.response.freeze <= 0:
-        raise BadSettings("response: batch and freeze must be above 0")
 
 
 def provider_configs(

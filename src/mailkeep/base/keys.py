@@ -14,6 +14,7 @@ Deleting a row is not shredding: the log, free pages, replicas and backups keep 
 under an hourly key is gone everywhere at once when that key's file is destroyed.
 """
 
+import contextlib
 import errno
 import hashlib
 import hmac
@@ -104,13 +105,15 @@ class KeyRing:
 
     def destroy_expired(self, now: Instant) -> list[int]:
         """Destroy every hourly key whose hour has passed; returns the hours."""
+        # Another process on the same keys may have destroyed the file: what is in memory goes too.
+        self._hours = {hour: key for hour, key in self._hours.items() if not _past(hour, now)}
         gone = []
         for path in sorted(self._hourly.glob("*.key")):
             hour = int(path.stem)
-            if (hour + 1) * HOUR <= now:
-                self._hours.pop(hour, None)
-                destroy(path)
-                gone.append(hour)
+            if _past(hour, now):
+                with contextlib.suppress(FileNotFoundError):  # another one was quicker
+                    destroy(path)
+                    gone.append(hour)
         return gone
 
     def hourly_count(self) -> int:
@@ -132,6 +135,10 @@ class KeyRing:
                 raise Unsealable("the key of that hour has been destroyed")
             self._hours[hour] = AESGCM(_read_or_create(path))
         return self._hours[hour]
+
+
+def _past(hour: int, now: Instant) -> bool:
+    return (hour + 1) * HOUR <= now
 
 
 def verify(public_key: str, data: bytes, signature: str) -> bool:

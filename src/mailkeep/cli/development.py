@@ -8,14 +8,11 @@ from rich.markup import escape
 
 from mailkeep.http.port import StandInView
 
+from .house import KEY_FILE
 from .standins import StandIn
 
 KINDS = ("mandrill", "postmark")  #: two unrelated providers, so that a reset has two routes
 CANARY_DOMAIN = "post.example.org"  #: mail to it is our own, and does not fill the mailbox
-
-
-FILE = "development.json"  #: in the home: for commands that look in from another terminal
-KEY_FILE = "development.key"  #: in the home, 0600: the key that is good at the time, for them too
 
 
 def settings(url: str, standins: list[StandIn], smtp: int) -> dict[str, object]:

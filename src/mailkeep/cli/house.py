@@ -24,8 +24,6 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.store.migrate import upgrade
 from mailkeep.trust.register import nearest
 
-from .development import FILE, KEY_FILE
-
 T = TypeVar("T")
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -46,6 +44,10 @@ Home = Annotated[
     typer.Option(envvar="MAILKEEP_HOME", help="Where the database and the keys are."),
 ]
 DEFAULT_HOME = Path("mailkeep-data")
+
+#: Of development mode, in the home, for commands that look in from another terminal:
+FILE = "development.json"  #: its settings
+KEY_FILE = "development.key"  #: 0600: the API key that is good at the time
 
 
 def settings(home: Path) -> app_settings.Settings:

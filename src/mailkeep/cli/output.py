@@ -14,6 +14,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from typer.core import TyperGroup
 
 from mailkeep.incidents.words import obeyed
 
@@ -24,13 +25,15 @@ _WIDE = 1000
 Json = Annotated[bool, typer.Option("--json", help="Say it as JSON.")]
 
 
-def group(words: str, *, alone: bool = False) -> typer.Typer:
+def group(words: str, *, alone: bool = False, of: type[TyperGroup] = TyperGroup) -> typer.Typer:
     """A group of commands whose help is plain text.
 
     Args:
         alone: the group's own name is a command as well.
+        of: how it finds its commands.
     """
     return typer.Typer(
+        cls=of,
         no_args_is_help=not alone,
         invoke_without_command=alone,
         add_completion=False,

@@ -22,12 +22,11 @@ from mailkeep.smtp import door, receiving
 from mailkeep.smtp.types import Limits, SubmissionSettings
 
 from . import development as dev
-from . import doctor
+from .house import FILE
 from .output import result
 from .standins import StandIn
 
 GRACE_SECONDS = 2  #: how long open pages may hold up the stop
-YOUNG = 10_000  #: objects made before the newest are looked through; most are gone by then
 
 
 async def production(home: Path, host: str, port: int, *, as_json: bool = False) -> None:
@@ -44,6 +43,8 @@ async def production(home: Path, host: str, port: int, *, as_json: bool = False)
         if ports:
             words += f"\nand takes mail in by SMTP on port {', '.join(map(str, ports))}"
         result({"ready": True, "url": url, "smtp": ports}, words, as_json=as_json)
+        from . import doctor  # nobody waits for it before mail is taken
+
         checking = asyncio.create_task(doctor.at_start(home, settings), name="doctor")
         try:
             await _serve(running, claimed)
@@ -52,11 +53,10 @@ async def production(home: Path, host: str, port: int, *, as_json: bool = False)
             await asyncio.gather(checking, return_exceptions=True)
 
 
-async def development(
-    home: Path, port: int, smtp_port: int, out: Console, *, as_json: bool = False
-) -> None:
+async def development(home: Path, port: int, smtp_port: int, *, as_json: bool = False) -> None:
     """Run on embedded defaults with two stand-in providers and the mailbox, on loopback."""
     logs.configure("warning", people=True)
+    out = Console(soft_wrap=True)  # a narrow terminal, or a pipe, is the reader's to wrap
     async with contextlib.AsyncExitStack() as stack:
         claimed = stack.enter_context(_claim(port, "--port"))
         # Held until the submission listens there itself: nobody else is given it meanwhile.
@@ -68,16 +68,12 @@ async def development(
         listener = await receiving.listen("127.0.0.1", 0, catcher.deliver, largest)
         stack.push_async_callback(_stop, listener)
         mail_port = listener.port
-        standins = []
-        for kind in dev.KINDS:
-            secret, webhook = secrets.token_urlsafe(18), f"mailkeep:{secrets.token_urlsafe(18)}"
-            if not as_json:
-                out.print(f"Starting the {kind} stand-in …", style="dim")
-            standins.append(
-                await stack.enter_async_context(
-                    StandIn(kind, mail_port, secret, webhook, f"{url}/hooks/{kind}")
-                )
-            )
+        if not as_json:
+            out.print(f"Starting the stand-ins for {' and '.join(dev.KINDS)} …", style="dim")
+        standins = [_stand_in(kind, mail_port, url) for kind in dev.KINDS]
+        for one in standins:
+            stack.push_async_callback(one.end)
+        await asyncio.gather(*(one.start() for one in standins))
         raw = dev.settings(url, standins, smtp_port)
         settings = app_settings.of_development(raw)
         environ = {name: value for one in standins for name, value in one.secrets().items()}
@@ -85,7 +81,7 @@ async def development(
             Application(settings, home, dev=True, environ=environ, standins=dev.views(standins))
         )
         catcher.running = running
-        (home / dev.FILE).write_text(json.dumps(raw))
+        (home / FILE).write_text(json.dumps(raw))
         async with running.database.write() as tx:
             # One printed key is good at a time: an old terminal's scrollback opens nothing.
             await api_keys.revoke(tx, "development", by="development")
@@ -132,7 +128,6 @@ async def _serve(running: Application, claimed: socket.socket, hosts: tuple[str,
     # each time, in which nothing else was done: a reset that came then was that late.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG)
     await _Server(config, running).serve([claimed])
 
 
@@ -146,6 +141,11 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._app.telemetry.stopping = True
         super().handle_exit(sig, frame)
+
+
+def _stand_in(kind: str, mail_port: int, url: str) -> StandIn:
+    secret, webhook = secrets.token_urlsafe(18), f"mailkeep:{secrets.token_urlsafe(18)}"
+    return StandIn(kind, mail_port, secret, webhook, f"{url}/hooks/{kind}")
 
 
 async def _stop(listener: door.Listener) -> None:

@@ -6,8 +6,6 @@ Nothing of the stand-ins is imported: they are reached over HTTP and SMTP, as pr
 import asyncio
 import json
 import sys
-from types import TracebackType
-from typing import Self
 
 from mailkeep.base.errors import Unavailable
 
@@ -15,7 +13,7 @@ READY_SECONDS = 20.0
 
 
 class StandIn:
-    """One stand-in provider, running while the context is open.
+    """One stand-in provider.
 
     Args:
         kind: the provider's kind, which is also its name.
@@ -49,7 +47,8 @@ class StandIn:
             f"{self.kind}_WEBHOOK": self._webhook_secret,
         }
 
-    async def __aenter__(self) -> Self:
+    async def start(self) -> None:
+        """Start it, and learn where it listens. Raises ``Unavailable``."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -65,20 +64,12 @@ class StandIn:
             line = await asyncio.wait_for(self._process.stdout.readline(), READY_SECONDS)
             ready = json.loads(line)
         except (TimeoutError, ValueError) as error:
-            await self._end()
+            await self.end()
             raise Unavailable(f"the {self.kind} stand-in did not start") from error
         self.api, self.control = ready["api"], ready["control"]
-        return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._end()
-
-    async def _end(self) -> None:
+    async def end(self) -> None:
+        """End it, where it runs."""
         if self._process is None or self._process.returncode is not None:
             return
         self._process.terminate()

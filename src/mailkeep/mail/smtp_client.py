@@ -4,6 +4,7 @@ To set a connection up costs more than to send a mail over it, and a relay count
 """
 
 import asyncio
+import ssl
 import time
 from collections import deque
 from typing import NamedTuple
@@ -106,11 +107,18 @@ async def _connect(request: SmtpRequest, until: float) -> Line | Reply:
         hostname=request.host,
         port=request.port,
         use_tls=request.tls == "implicit",
-        start_tls=request.tls == "starttls",
+        start_tls=False,
         timeout=TOTAL_SECONDS,
     )
     try:
-        await asyncio.wait_for(client.connect(), CONNECT_SECONDS)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await client.connect()
+            if request.tls == "starttls":
+                await _greet(client)
+                if not client.supports_extension("starttls"):
+                    client.close()
+                    return TransportFailure("tls")
+                await client.starttls()
         async with asyncio.timeout_at(until):
             if request.username is not None and request.password is not None:
                 await client.login(request.username, request.password.reveal())
@@ -127,7 +135,10 @@ async def _connect(request: SmtpRequest, until: float) -> Line | Reply:
         return TransportFailure("timeout_before_send")
     except (aiosmtplib.SMTPException, OSError) as error:
         client.close()
-        return TransportFailure("local" if ours(error.__cause__ or error) else "connect")
+        cause = error.__cause__ or error
+        if isinstance(cause, ssl.SSLError):
+            return TransportFailure("tls")
+        return TransportFailure("local" if ours(cause) else "connect")
 
 
 async def _greet(client: aiosmtplib.SMTP) -> None:

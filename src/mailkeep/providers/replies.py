@@ -27,7 +27,7 @@ _ID_LIMIT: Final = 200
 _TRANSPORT: Final = {
     "connect": (OutcomeKind.UNAVAILABLE, "no connection"),
     "local": (OutcomeKind.DEFERRED, "this machine could not connect to anybody"),
-    "tls": (OutcomeKind.UNAVAILABLE, "no trusted TLS connection"),
+    "tls": (OutcomeKind.UNAVAILABLE, "no TLS, or a certificate that is not trusted"),
     "timeout_before_send": (
         OutcomeKind.UNAVAILABLE,
         "timed out before the message was handed over",

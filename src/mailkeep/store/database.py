@@ -170,12 +170,13 @@ class Database:
         self.clock = clock
         self.patience = PATIENCE
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self._opened = sqlite.Opened()
         if self.is_sqlite:
             Path(parsed.database or "").touch(mode=0o600, exist_ok=True)
             parsed = parsed.set(drivername="sqlite+aiosqlite")
-            self._engine = sqlite.engine(parsed, sqlite.READERS)
-            self._writing = sqlite.engine(parsed, 1)
-            self._glancing = sqlite.engine(parsed, 1)
+            self._engine = sqlite.engine(parsed, sqlite.READERS, self._opened)
+            self._writing = sqlite.engine(parsed, 1, self._opened)
+            self._glancing = sqlite.engine(parsed, 1, self._opened)
         else:
             parsed = parsed.set(drivername="postgresql+asyncpg")
             self._engine = postgresql.engine(parsed, lambda: self.patience)
@@ -344,6 +345,7 @@ class Database:
     async def close(self) -> None:
         for engine in (self._writing, self._glancing, self._engine):
             await engine.dispose()
+        await self._opened.close()
 
 
 async def _begin(way: Way) -> None:

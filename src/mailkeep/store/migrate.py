@@ -1,14 +1,18 @@
-"""Bring the schema up to date, on either engine, once, whoever starts first."""
+"""Bring the schema up to date, on either engine, once, whoever starts first.
+
+Alembic is imported by who has something to migrate: the others do not wait for it.
+"""
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 
 from .database import Database, Tx
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 #: Any number that nothing else takes as an advisory lock in this database.
 _LOCK = 6_238_421
@@ -16,12 +20,14 @@ _LOCK = 6_238_421
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def config(connection: Connection, metadata: MetaData | None = None) -> Config:
+def config(connection: Connection, metadata: MetaData | None = None) -> "Config":
     """Alembic's configuration on an open connection.
 
     Args:
         metadata: what the schema should be, for comparing and for drafting a migration.
     """
+    from alembic.config import Config
+
     made = Config()
     made.set_main_option("script_location", str(MIGRATIONS))
     made.attributes.update(connection=connection, metadata=metadata)
@@ -37,13 +43,22 @@ async def upgrade(database: Database) -> None:
     async with database.write() as tx:
         if tx.is_postgresql:
             await tx.run(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-        await tx.on_connection(lambda connection: command.upgrade(config(connection), "head"))
+        if await version(tx) != head():
+            await tx.on_connection(_migrate)
 
 
-def versions() -> list[str]:
-    """The versions of the schema that this code knows, the newest first."""
-    script = ScriptDirectory(str(MIGRATIONS))
-    return [one.revision for one in script.walk_revisions()]
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+
+    command.upgrade(config(connection), "head")
+
+
+@cache
+def versions() -> tuple[str, ...]:
+    """The versions of the schema that this code knows, the newest first: the files are numbered in
+    their order."""
+    names = (one.name for one in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    return tuple(sorted((name.partition("_")[0] for name in names), reverse=True))
 
 
 async def version(tx: Tx) -> str | None:
@@ -59,12 +74,9 @@ async def version(tx: Tx) -> str | None:
     return None if found is None else str(found)
 
 
-@cache
-def head() -> str | None:
+def head() -> str:
     """The newest migration that this version has."""
-    made = Config()
-    made.set_main_option("script_location", str(MIGRATIONS))
-    return ScriptDirectory.from_config(made).get_current_head()
+    return versions()[0]
 
 
 async def is_current(tx: Tx) -> bool:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Self, TypeVar
 
 import aiosqlite
-from sqlalchemy import URL, Engine, event
+from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -33,41 +33,58 @@ _PRAGMAS = (
 )
 
 
-def engine(url: URL, connections: int) -> AsyncEngine:
+class Opened:
+    """The connections of one file that are open.
+
+    The library forgets one without closing it when whoever asked for it is cancelled while it is
+    being prepared; its thread and its file would stay.
+    """
+
+    def __init__(self) -> None:
+        self._ones: set[RawConnection] = set()
+
+    async def connect(self, path: str) -> "RawConnection":
+        connection = RawConnection(partial(_prepared, path), 64)
+        connection._thread.daemon = True  # as the library has it: it must not hang the exit
+        await connection
+        self._ones = {one for one in self._ones if one.alive} | {connection}
+        return connection
+
+    async def close(self) -> None:
+        """Close those that nobody has closed."""
+        for one in self._ones:
+            if one.alive:
+                await one.close()
+        self._ones.clear()
+
+
+def engine(url: URL, connections: int, opened: Opened) -> AsyncEngine:
     """An engine on the file that ``url`` names.
 
     All that is written goes over one connection: a second one would find all that the first has in
     memory out of date, and each would read again what the other had written.
     """
-    made = create_async_engine(
+    return create_async_engine(
         url,
         pool_size=connections,
         max_overflow=0,
         pool_reset_on_return=None,  # ``Database`` ends every transaction that it begins
         hide_parameters=True,
-        async_creator=partial(_connect, url.database or ""),
+        async_creator=partial(opened.connect, url.database or ""),
     )
-    _prepare(made.sync_engine)
-    return made
 
 
-def _prepare(made: Engine) -> None:
-    event.listen(made, "connect", _on_connect)
-
-
-async def _connect(path: str) -> "RawConnection":
-    connection = RawConnection(partial(sqlite3.connect, path, check_same_thread=False), 64)
-    connection._thread.daemon = True  # as SQLAlchemy has it: a forgotten one must not hang the exit
-    await connection
+def _prepared(path: str) -> sqlite3.Connection:
+    """In the connection's thread."""
+    # We say BEGIN ourselves.
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}").close()
+    except BaseException:
+        connection.close()
+        raise
     return connection
-
-
-def _on_connect(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
 
 
 async def raw(connection: AsyncConnection) -> "RawConnection":

@@ -94,11 +94,11 @@ async def test_many_who_ask_share_one_reading(
 async def test_a_database_that_hangs_or_is_away_holds_nobody_up(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stock, "PATIENCE_SECONDS", 0.1)
     monkeypatch.setattr(stock, "FRESH_SECONDS", 0.0)
     keeper = Storekeeper(database, ["alert"], {})
     known = await keeper.look()
     assert known is not None
+    monkeypatch.setattr(stock, "PATIENCE_SECONDS", 0.1)
     keeper._cost = 0.0
 
     @asynccontextmanager

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Literal
 
+import msgspec
 import pytest
 
 from mailkeep.base.clock import SECOND
@@ -83,6 +85,17 @@ def mail(port: int, data: bytes = b"Subject: x\r\n\r\nx\r\n", *also: str) -> Smt
     return SmtpRequest(
         "127.0.0.1", port, "none", None, None, "a@example.com", "b@example.net", data, also
     )
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+async def test_a_relay_that_speaks_in_clear_only_gets_nothing(
+    tls: Literal["starttls", "implicit"],
+) -> None:
+    relay = Relay([OK], ONE_BY_ONE)
+    async with talking(relay) as (transport, port):
+        reply = await transport.carry(msgspec.structs.replace(mail(port), tls=tls))
+    assert reply == TransportFailure("tls")
+    assert b"MAIL FROM" not in b"".join(relay.heard)
 
 
 async def carried(relay: Relay, times: int = 1, *also: str) -> list[Reply]:

@@ -9,33 +9,12 @@ for one purpose, one account and one browser: what another browser was given, or
 something else, proves nothing.
 """
 
+import base64
 import enum
 import secrets
-from urllib.parse import urlsplit
 
 import msgspec
 from sqlalchemy import delete, insert, select, update
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    options_to_json,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import (
-    bytes_to_base64url,
-    parse_authentication_credential_json,
-    parse_client_data_json,
-    parse_registration_credential_json,
-)
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    AuthenticatorTransport,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from mailkeep.accounts import tables
 from mailkeep.base.clock import MINUTE, Instant
@@ -43,7 +22,7 @@ from mailkeep.base.errors import Conflict, Invalid
 from mailkeep.base.keys import KeyRing
 from mailkeep.store.database import Tx
 
-from .types import Kind, Weighed
+from .types import Bound, Kind, Site, Weighed
 
 _p, _c = tables.passkeys, tables.passkey_challenges
 
@@ -51,8 +30,6 @@ _CHALLENGE = 32  # bytes
 LIFE = 5 * MINUTE  #: of a challenge
 LONGEST = 16_384  #: characters of a browser's answer
 MOST = 20  #: passkeys of one account
-#: What a reader of hostile JSON, CBOR and keys may raise.
-_UNREADABLE = (WebAuthnException, ValueError, TypeError, KeyError, RecursionError)
 
 
 class Purpose(enum.StrEnum):
@@ -62,27 +39,6 @@ class Purpose(enum.StrEnum):
     PROVE = "prove"  #: the second factor of an account that is known already
     ALONE = "alone"  #: sign in without a password
     CONSOLE = "console"  #: an operator's second step at the console
-
-
-class Site(msgspec.Struct, frozen=True):
-    """For whom passkeys are made.
-
-    Attributes:
-        rp_id: the host that they sign for; "" where there is none: an address of numbers.
-        origin: of our pages.
-    """
-
-    rp_id: str
-    origin: str
-
-    @classmethod
-    def of(cls, public_url: str) -> "Site":
-        """The site of our pages (WebAuthn section 5.1.3: the RP ID is a domain, no IP address)."""
-        parts = urlsplit(public_url)
-        host = parts.hostname or ""
-        named = host == "localhost" or ("." in host and not host.replace(".", "").isdigit())
-        usable = named and (parts.scheme == "https" or host == "localhost")
-        return cls(host if usable else "", f"{parts.scheme}://{parts.netloc.lower()}")
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -113,26 +69,15 @@ async def ask_to_bind(
     Raises:
         Conflict: there are passkeys enough.
     """
+    from . import ceremony
+
     there = await _of(tx, account)
     if len(there) >= MOST:
         raise Conflict(f"an account has {MOST} passkeys at most; remove one first")
     challenge = await _challenge(tx, account, Purpose.BIND, browser)
-    options = generate_registration_options(
-        rp_id=site.rp_id,
-        rp_name=issuer,
-        user_name=name,
-        user_display_name=name,
-        user_id=handle(keys, account),
-        challenge=challenge,
-        timeout=LIFE // 1000,
-        authenticator_selection=AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.REQUIRED,
-            require_resident_key=True,
-            user_verification=UserVerificationRequirement.PREFERRED,
-        ),
-        exclude_credentials=there,
+    return ceremony.creation(
+        site, issuer, name, handle(keys, account), challenge, there, LIFE // 1000
     )
-    return options_to_json(options)
 
 
 async def ask(
@@ -154,18 +99,13 @@ async def ask(
         settled: only those that nobody can deny any more.
         console: for the second step there; without ``account``.
     """
+    from . import ceremony
+
     purpose = _purpose(account, console=console)
     challenge = await _challenge(tx, account, purpose, browser)
-    options = generate_authentication_options(
-        rp_id=site.rp_id,
-        challenge=challenge,
-        timeout=LIFE // 1000,
-        allow_credentials=[] if account is None else await _of(tx, account, settled=settled),
-        user_verification=UserVerificationRequirement.REQUIRED
-        if account is None or verified
-        else UserVerificationRequirement.PREFERRED,
-    )
-    return options_to_json(options)
+    there = [] if account is None else await _of(tx, account, settled=settled)
+    must = account is None or verified
+    return ceremony.request(site, challenge, there, LIFE // 1000, verified=must)
 
 
 async def verify_new(tx: Tx, site: Site, account: str, browser: str, answer: str) -> Made:
@@ -174,26 +114,21 @@ async def verify_new(tx: Tx, site: Site, account: str, browser: str, answer: str
     Raises:
         Invalid: it is no answer to a challenge of ours, or made for another site.
     """
+    from . import ceremony
+
     wrong = Invalid("the browser's answer cannot be used; try again", field="passkey")
     try:
         if len(answer) > LONGEST:
             raise wrong
-        read = parse_registration_credential_json(answer)
-        challenge = parse_client_data_json(read.response.client_data_json).challenge
+        read, challenge = ceremony.read_creation(answer)
         if not await _awaited(tx, challenge, Purpose.BIND, account, browser):
             raise wrong
-        found = verify_registration_response(
-            credential=read,
-            expected_challenge=challenge,
-            expected_rp_id=site.rp_id,
-            expected_origin=site.origin,
-            require_user_verification=False,
-        )
-    except _UNREADABLE as error:
+        found = ceremony.created(site, read, challenge)
+    except ceremony.UNREADABLE as error:
         raise wrong from error
     transports = ",".join(one.value for one in read.response.transports or ())
     return Made(
-        bytes_to_base64url(challenge),
+        _text(challenge),
         found.credential_id,
         found.credential_public_key,
         found.sign_count,
@@ -238,12 +173,13 @@ async def weigh(
 
     Returns what it is worth, and whose it is: with ``account`` None the passkey says.
     """
+    from . import ceremony
+
     nothing = Weighed(Kind.PASSKEY)
     try:
         if not site.rp_id or len(answer) > LONGEST:
             return nothing, account
-        read = parse_authentication_credential_json(answer)
-        challenge = parse_client_data_json(read.response.client_data_json).challenge
+        read, challenge = ceremony.read_request(answer)
         purpose = _purpose(account, console=console)
         row = await tx.one(select(_p).where(_p.c.credential == read.raw_id))
         if row is None or not await _awaited(tx, challenge, purpose, account, browser):
@@ -256,21 +192,14 @@ async def weigh(
             said is not None and said != handle(keys, owner)
         ):
             return nothing, account
-        found = verify_authentication_response(
-            credential=read,
-            expected_challenge=challenge,
-            expected_rp_id=site.rp_id,
-            expected_origin=site.origin,
-            credential_public_key=row["public_key"],
-            credential_current_sign_count=0,  # judged when it is used, beside those that overtake
-            require_user_verification=account is None,
-        )
-    except _UNREADABLE:
+        key = bytes(row["public_key"])
+        found = ceremony.proved(site, read, challenge, key, verified=account is None)
+    except ceremony.UNREADABLE:
         return nothing, account
     weighed = Weighed(
         Kind.PASSKEY,
         True,
-        bytes_to_base64url(challenge),
+        _text(challenge),
         row["factor_id"],
         found.new_sign_count,
         found.credential_backed_up,
@@ -313,7 +242,7 @@ async def _challenge(tx: Tx, account: str | None, purpose: Purpose, browser: str
     made = secrets.token_bytes(_CHALLENGE)
     await tx.run(
         insert(_c).values(
-            challenge=bytes_to_base64url(made),
+            challenge=_text(made),
             account_id=account,
             purpose=purpose.value,
             browser=browser,
@@ -329,7 +258,7 @@ async def _awaited(
     theirs = _c.c.account_id.is_(None) if account is None else _c.c.account_id == account
     found = await tx.value(
         select(_c.c.challenge).where(
-            _c.c.challenge == bytes_to_base64url(challenge),
+            _c.c.challenge == _text(challenge),
             _c.c.purpose == purpose.value,
             theirs,
             _c.c.browser == browser,
@@ -344,19 +273,13 @@ async def _use_up(tx: Tx, challenge: str) -> bool:
     return await tx.run(delete(_c).where(*live)) == 1
 
 
-async def _of(
-    tx: Tx, account: str, *, settled: bool = False
-) -> list[PublicKeyCredentialDescriptor]:
+async def _of(tx: Tx, account: str, *, settled: bool = False) -> list[Bound]:
     theirs = select(_p).where(_p.c.account_id == account).order_by(_p.c.factor_id)
     if settled:
         f = tables.factors
         theirs = theirs.join(f, f.c.id == _p.c.factor_id).where(f.c.held_by.is_(None))
-    rows = await tx.all(theirs)
-    known = {one.value: one for one in AuthenticatorTransport}
-    return [
-        PublicKeyCredentialDescriptor(
-            id=row["credential"],
-            transports=[known[one] for one in row["transports"].split(",") if one in known],
-        )
-        for row in rows
-    ]
+    return [Bound(row["credential"], row["transports"]) for row in await tx.all(theirs)]
+
+
+def _text(challenge: bytes) -> str:
+    return base64.urlsafe_b64encode(challenge).rstrip(b"=").decode()

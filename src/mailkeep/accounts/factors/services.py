@@ -30,7 +30,6 @@ from mailkeep.events.log import record as record_fact
 from mailkeep.store.database import Database, Tx
 
 from . import held, passkeys, record, saved_codes, totp
-from .passkeys import Site
 from .types import (
     LASTING,
     SHARES,
@@ -38,6 +37,7 @@ from .types import (
     Kind,
     Lane,
     Proof,
+    Site,
     Source,
     Typed,
     Verdict,

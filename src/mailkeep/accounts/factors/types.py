@@ -1,6 +1,7 @@
 """Words of the second factors."""
 
 import enum
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -74,6 +75,38 @@ class Source(msgspec.Struct, frozen=True):
     browser: str
     network: str
     session: str = ""
+
+
+class Site(msgspec.Struct, frozen=True):
+    """For whom passkeys are made.
+
+    Attributes:
+        rp_id: the host that they sign for; "" where there is none: an address of numbers.
+        origin: of our pages.
+    """
+
+    rp_id: str
+    origin: str
+
+    @classmethod
+    def of(cls, public_url: str) -> "Site":
+        """The site of our pages (WebAuthn section 5.1.3: the RP ID is a domain, no IP address)."""
+        parts = urlsplit(public_url)
+        host = parts.hostname or ""
+        named = host == "localhost" or ("." in host and not host.replace(".", "").isdigit())
+        usable = named and (parts.scheme == "https" or host == "localhost")
+        return cls(host if usable else "", f"{parts.scheme}://{parts.netloc.lower()}")
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """A passkey as a browser is reminded of it.
+
+    Attributes:
+        transports: ways to it, with commas between; those that nobody knows are left out.
+    """
+
+    credential: bytes
+    transports: str
 
 
 class FactorView(msgspec.Struct, frozen=True):

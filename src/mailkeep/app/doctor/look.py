@@ -73,7 +73,7 @@ async def examine(
         modes=_modes(home),
         free=_free(home),
         database=database,
-        schemas=tuple(migrate.versions()),
+        schemas=migrate.versions(),
         skews={} if offline or settings is None else await _skews(settings),
         limits={} if offline or settings is None else await _limits(settings, environ, database),
         secrets={} if settings is None else _secrets(settings, environ),

@@ -1,0 +1,39 @@
+"""``mailkeep up``: the main job."""
+
+from typing import Annotated
+
+import typer
+
+from mailkeep.base.errors import BadSettings
+
+from .house import DEFAULT_HOME, Home
+from .loop import run
+from .output import Json
+
+
+def up(
+    home: Home = DEFAULT_HOME,
+    dev: Annotated[
+        bool, typer.Option(help="Stand-in providers, mailbox and a key, on loopback only.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 8025,
+    smtp_port: Annotated[
+        int,
+        typer.Option(
+            min=0, max=65535, help="Port for SMTP submission, in development; 0 takes a free one."
+        ),
+    ] = 8026,
+    as_json: Json = False,
+) -> None:
+    """Start Mailkeep."""
+    from . import serve  # the web framework: whoever mistyped an option need not wait for it
+
+    if dev and host not in {"127.0.0.1", "::1", "localhost"}:
+        raise BadSettings("development mode listens on loopback only")
+    if dev:
+        run(serve.development(home, port, smtp_port, as_json=as_json))
+    else:
+        run(serve.production(home, host, port, as_json=as_json))
