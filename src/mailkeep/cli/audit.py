@@ -1,17 +1,44 @@
 """``mailkeep audit``: check the chain, and take its head to where this machine cannot write."""
 
 import json
+from typing import Annotated
 
 import typer
 
+from mailkeep.base.clock import iso
 from mailkeep.base.keys import KeyRing
-from mailkeep.events import audit
+from mailkeep.events import audit, queries
 from mailkeep.store.database import Tx
 
 from .house import DEFAULT_HOME, Home, read
-from .output import FOUND, Json, group, result
+from .output import FOUND, Json, group, plain, result, table
 
 app = group("The audit log: a hash chain with a signed head.")
+
+
+@app.command("list")
+def list_all(
+    act: Annotated[str, typer.Option(help="Only acts that begin so.")] = "",
+    before: Annotated[int | None, typer.Option(help="Only entries with a lower number.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 50,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """List what operators and playbooks did, the newest first."""
+    found = read(home, lambda tx: queries.entries(tx, before=before, act=act, limit=limit))
+    documents = [
+        {
+            "number": one.number,
+            "at": iso(one.at),
+            "actor": one.actor,
+            "act": one.act,
+            "data": json.loads(one.data),
+            "hash": one.hash,
+        }
+        for one in found
+    ]
+    rows = [(str(one.number), iso(one.at), one.actor, one.act, plain(one.data)) for one in found]
+    result({"entries": documents}, table(rows, "There is no such entry."), as_json=as_json)
 
 
 @app.command()

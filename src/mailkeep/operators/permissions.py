@@ -59,7 +59,9 @@ ROLES: Mapping[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
 }
 
-#: What a scope of an API key allows. Each permission stands once: none includes another.
+#: What a scope of an API key allows. Each permission stands once at most: no scope includes another.
+#: A key that leaked ends no other key and no operator's sessions: that takes a person at the console,
+#: or at the command line of the house.
 SCOPES: Mapping[Scope, frozenset[Permission]] = {
     Scope.SEND: frozenset(),
     Scope.READ: frozenset({P.INCIDENTS_SEE, P.MAIL_SEE, P.PROVIDERS_SEE}),
@@ -70,7 +72,7 @@ SCOPES: Mapping[Scope, frozenset[Permission]] = {
             *(P.INCIDENTS_WORK, P.ACTIONS_APPLY, P.PROVIDERS_CHANGE),
             *(P.FACTORS_SEE, P.ACCOUNTS_SEE, P.ACCOUNTS_END, P.ACCOUNTS_CHANGE),
             *(P.RECOVERIES_SEE, P.AUDIT_SEE, P.SETTINGS_SEE),
-            *(P.KEYS_SEE, P.KEYS_REVOKE, P.OPERATORS_SEE, P.OPERATORS_END),
+            *(P.KEYS_SEE, P.OPERATORS_SEE),
         }
     ),
 }
@@ -79,8 +81,11 @@ _ORDER = (Role.VIEWER, Role.SUPPORT, Role.RESPONDER, Role.ADMIN)
 
 
 def scope_of(permission: Permission) -> Scope:
-    """The scope that an API key needs for it."""
-    return next(scope for scope, allows in SCOPES.items() if permission in allows)
+    """The scope that an API key needs for it. Raises ``LookupError`` where no key may do it."""
+    for scope, allows in SCOPES.items():
+        if permission in allows:
+            return scope
+    raise LookupError(permission)
 
 
 def role_of(groups: Iterable[str], roles: Mapping[Role, Iterable[str]]) -> Role | None:

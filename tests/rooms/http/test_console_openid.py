@@ -1,7 +1,10 @@
 """Operators come to the console by a real OpenID provider, and thieves do not."""
 
+import hmac
+import json
 import re
 import warnings
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ import httpx
 import pytest
 from aiohttp import web
 from joserfc import jwt
-from joserfc.jwk import OctKey, RSAKey
+from joserfc.jwk import RSAKey
 from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
 from sqlalchemy import select
 
@@ -207,8 +210,15 @@ def _none(house: House, claims: dict[str, Any]) -> str:
 
 
 def _confused(house: House, claims: dict[str, Any]) -> str:
-    public = OctKey.import_key(house.key.as_pem(private=False))
-    return jwt.encode({"alg": "HS256", "kid": "one"}, claims, public)
+    """Keyed with what everybody may know, as a library that trusts ``alg`` would check it."""
+    parts = [json.dumps({"alg": "HS256", "kid": "one"}), json.dumps(claims)]
+    signed = b".".join(_encoded(one.encode()) for one in parts)
+    mac = hmac.digest(house.key.as_pem(private=False), signed, "sha256")
+    return (signed + b"." + _encoded(mac)).decode()
+
+
+def _encoded(raw: bytes) -> bytes:
+    return urlsafe_b64encode(raw).rstrip(b"=")
 
 
 def _strange(house: House, claims: dict[str, Any]) -> str:
