@@ -59,9 +59,9 @@ ROLES: Mapping[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
 }
 
-#: What a scope of an API key allows. Each permission stands once at most: no scope includes another.
-#: A key that leaked ends no other key and no operator's sessions: that takes a person at the console,
-#: or at the command line of the house.
+#: What a scope of an API key allows; a permission stands once at most: no scope includes another.
+#: A key that leaked ends no other key and no operator's sessions: that takes a person at the
+#: console, or the command line of the house.
 SCOPES: Mapping[Scope, frozenset[Permission]] = {
     Scope.SEND: frozenset(),
     Scope.READ: frozenset({P.INCIDENTS_SEE, P.MAIL_SEE, P.PROVIDERS_SEE}),
