@@ -22,7 +22,7 @@ from mailkeep.operators.permissions import SCOPES as ALLOWS
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "security" / "access.md"
 
-SCOPES = ("send", "read", "recover", "report", "operate")
+SCOPES = ("send", "read", "recover", "report", "privacy", "operate")
 
 
 class Door(NamedTuple):
@@ -48,9 +48,11 @@ P = Permission
 _SENDING = Door("send", "anybody's", "streams, sender domains and networks that it is bound to")
 _LOOKING = _of(P.MAIL_SEE, "ours", "mail of the streams that it is bound to")
 _SIGNS = _of(P.INCIDENTS_SEE, "ours", "every incident")
+_CHAIN = _of(P.TRUST_SEE, "ours", "the chain of trust; not with a key that is bound to streams")
 _ACTING = _of(P.INCIDENTS_WORK, "ours", "every incident")
 _ACCOUNTS = _of(P.ACCOUNTS_SEE, "ours", "accounts of ours; nothing personal")
 _PROVIDERS = _of(P.PROVIDERS_CHANGE, "ours", "our accounts at providers")
+_PEOPLE = Door("privacy", "ours", "everybody; each use audited, and counted by the day")
 _USERS = Door("recover", "an application's", "users of its application")
 
 DOORS: Mapping[str, Door] = {
@@ -65,7 +67,15 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/incidents/{incident}/notes": _ACTING,
     "GET /v1/incidents/{incident}/report": _SIGNS,
     "POST /v1/incidents/{incident}/take": _ACTING,
+    "POST /v1/incidents/{incident}/evidence": _of(P.EVIDENCE_TAKE, "ours", "every incident"),
+    "POST /v1/incidents/{incident}/merge": _ACTING,
+    "POST /v1/incidents/{incident}/split": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,
+    "GET /v1/approvals": _SIGNS,
+    "POST /v1/approvals/{request_id}/approve": _of(
+        P.ACTIONS_APPROVE, "ours", "what another key asked for"
+    ),
+    "POST /v1/approvals/{request_id}/refuse": _ACTING,
     "GET /v1/providers/{name}/posture": _of(
         P.PROVIDERS_SEE, "ours", "what was seen of our account there"
     ),
@@ -83,6 +93,13 @@ DOORS: Mapping[str, Door] = {
     ),
     "GET /v1/accounts/{account}/sessions": _ACCOUNTS,
     "POST /v1/accounts/{account}/sessions/end": _of(P.ACCOUNTS_END, "ours", "accounts of ours"),
+    "POST /v1/privacy/export": _PEOPLE,
+    "POST /v1/privacy/erasures/preview": _PEOPLE,
+    "POST /v1/privacy/erasures": _PEOPLE,
+    "GET /v1/privacy/erasures": _PEOPLE,
+    "POST /v1/privacy/erasures/{erasure}/stop": _PEOPLE,
+    "POST /v1/privacy/holds": _PEOPLE,
+    "GET /v1/privacy/holds": _PEOPLE,
     "POST /v1/recoveries": _of(
         P.RECOVERIES_START, "ours", "starts one of an account of ours; sees none"
     ),
@@ -90,6 +107,18 @@ DOORS: Mapping[str, Door] = {
     "PUT /v1/subjects/{subject}": _USERS,
     "GET /v1/subjects/{subject}": _USERS,
     "DELETE /v1/subjects/{subject}": _USERS,
+    "POST /v1/subjects/{subject}/held/{change}/vouch": Door(
+        "", "", "the id and secret of an application, for its own users"
+    ),
+    "POST /v1/subjects/{subject}/factors/ticket": Door(
+        "", "", "the id and secret of an application, for its own users"
+    ),
+    "GET /v1/trust/parties": _CHAIN,
+    "GET /v1/trust/whatif": _CHAIN,
+    "GET /v1/trust/single-points": _CHAIN,
+    "GET /v1/trust/smallest": _CHAIN,
+    "GET /v1/trust/changes": _CHAIN,
+    "GET /v1/trust/model": _CHAIN,
     "GET /v1/verdicts/{verdict}": Door("recover", "an application's", "verdicts it was handed"),
     "POST /v1/verdicts/{verdict}/acknowledge": Door(
         "", "", "the access token that came with the verdict, once"

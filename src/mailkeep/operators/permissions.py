@@ -17,6 +17,9 @@ class Permission(enum.StrEnum):
     INCIDENTS_SEE = "incidents.see"  #: overview, incidents, their reports, what is told live
     INCIDENTS_WORK = "incidents.work"  #: take, note, close
     ACTIONS_APPLY = "actions.apply"  #: begin what is done about an incident, and take it back
+    ACTIONS_APPROVE = "actions.approve"  #: be the second person for what somebody else asked for
+    EVIDENCE_TAKE = "evidence.take"  #: take the signed evidence of an incident out of the house
+    TRUST_SEE = "trust.see"  #: the chain of trust, what falls if one falls, the threat model
     MAIL_SEE = "mail.see"  #: messages and their lives; never a body, never an address
     PROVIDERS_SEE = "providers.see"  #: health, posture, exposure by number
     PROVIDERS_CHANGE = "providers.change"  #: cut off, restore, announce and accept changes there
@@ -46,10 +49,11 @@ class Role(enum.StrEnum):
     ADMIN = "admin"  #: settings, API keys, operators
 
 
-_VIEWER = frozenset({P.INCIDENTS_SEE, P.MAIL_SEE, P.PROVIDERS_SEE, P.FACTORS_SEE})
+_VIEWER = frozenset({P.INCIDENTS_SEE, P.TRUST_SEE, P.MAIL_SEE, P.PROVIDERS_SEE, P.FACTORS_SEE})
 _SUPPORT = _VIEWER | {P.ACCOUNTS_SEE, P.ACCOUNTS_END, P.RECOVERIES_SEE, P.RECOVERIES_START}
 _RESPONDER = _SUPPORT | {
-    *(P.INCIDENTS_WORK, P.ACTIONS_APPLY, P.PROVIDERS_CHANGE, P.ACCOUNTS_CHANGE, P.AUDIT_SEE)
+    *(P.INCIDENTS_WORK, P.ACTIONS_APPLY, P.ACTIONS_APPROVE, P.EVIDENCE_TAKE),
+    *(P.PROVIDERS_CHANGE, P.ACCOUNTS_CHANGE, P.AUDIT_SEE),
 }
 
 ROLES: Mapping[Role, frozenset[Permission]] = {
@@ -64,12 +68,14 @@ ROLES: Mapping[Role, frozenset[Permission]] = {
 #: console, or the command line of the house.
 SCOPES: Mapping[Scope, frozenset[Permission]] = {
     Scope.SEND: frozenset(),
-    Scope.READ: frozenset({P.INCIDENTS_SEE, P.MAIL_SEE, P.PROVIDERS_SEE}),
+    Scope.READ: frozenset({P.INCIDENTS_SEE, P.TRUST_SEE, P.MAIL_SEE, P.PROVIDERS_SEE}),
     Scope.RECOVER: frozenset({P.RECOVERIES_START}),
     Scope.REPORT: frozenset(),
+    Scope.PRIVACY: frozenset(),
     Scope.OPERATE: frozenset(
         {
-            *(P.INCIDENTS_WORK, P.ACTIONS_APPLY, P.PROVIDERS_CHANGE),
+            *(P.INCIDENTS_WORK, P.ACTIONS_APPLY, P.ACTIONS_APPROVE, P.EVIDENCE_TAKE),
+            P.PROVIDERS_CHANGE,
             *(P.FACTORS_SEE, P.ACCOUNTS_SEE, P.ACCOUNTS_END, P.ACCOUNTS_CHANGE),
             *(P.RECOVERIES_SEE, P.AUDIT_SEE, P.SETTINGS_SEE),
             *(P.KEYS_SEE, P.OPERATORS_SEE),

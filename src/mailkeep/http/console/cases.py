@@ -14,7 +14,7 @@ from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.keys import digest
 from mailkeep.events import queries as events
 from mailkeep.incidents import queries as incidents
-from mailkeep.response import queries
+from mailkeep.response import approval, queries
 from mailkeep.response.actions.port import Means
 from mailkeep.response.types import CaseView
 from mailkeep.store.database import Database, Tx
@@ -70,7 +70,9 @@ class Cases:
 
         async def work(tx: Tx) -> str:
             found = await incidents.recent(tx, LISTED)
-            return digest(msgspec.json.encode([(one.id, one.state, one.opinions) for one in found]))
+            waiting = [one.id for one in await approval.all_waiting(tx)]
+            shown = [(one.id, one.state, one.opinions) for one in found]
+            return digest(msgspec.json.encode((shown, waiting)))
 
         return await self._version("", work)
 

@@ -13,15 +13,17 @@ from litestar import Controller, MediaType, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
 from mailkeep.base.errors import Invalid, NotFound
+from mailkeep.http.api.evidence import bundle
 from mailkeep.http.port import Running
 from mailkeep.incidents import queries as incidents
 from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
-from mailkeep.response import queries, report
+from mailkeep.response import approval, queries, report
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.actions.port import Action
 from mailkeep.response.services import NotShown
 from mailkeep.response.types import ActionView, CaseView
+from mailkeep.store.database import Tx
 
 from .cases import LISTED, Cases
 from .operator import Operator, needs, still
@@ -54,7 +56,16 @@ class Incidents(Controller):
     async def index(self, running: Running, operator: Operator) -> Template:
         async with running.database.read() as tx:
             found = await incidents.recent(tx, LISTED)
-        return page(operator, "incidents", "/incidents", found=found)
+            waiting, names = await approval.all_waiting(tx), await operators.names(tx)
+        return page(
+            operator,
+            "incidents",
+            "/incidents",
+            found=found,
+            waiting=waiting,
+            names=names,
+            actions=ACTIONS,
+        )
 
     @get("/news", media_type="text/event-stream", opt=_SEE)
     async def news(self, running: Running, operator: Operator, cases: Cases) -> ServerSentEvent:
@@ -67,6 +78,11 @@ class Incidents(Controller):
         case = await cases.look(incident)
         async with running.database.read() as tx:
             names = await operators.names(tx)
+            others = [
+                one
+                for one in await incidents.live(tx)
+                if one.part_of is None and one.id not in {incident, case.incident.part_of}
+            ]
         return page(
             operator,
             "incident",
@@ -75,6 +91,7 @@ class Incidents(Controller):
             offers=_offers(case),
             names=names,
             most=_most(case),
+            others=others,
         )
 
     @get("/{incident:str}/report", media_type=MediaType.HTML, opt=_SEE)
@@ -111,22 +128,23 @@ class Incidents(Controller):
     ) -> Response[Any]:
         action = _find(name)
         step, sure = operator.form.get("step"), operator.form.get("sure") == "yes"
-        if step not in {"apply", "undo"}:
-            raise Invalid("say apply or undo", field="step")
-        if action.dangerous and not sure:
+        if step not in {"apply", "undo", "stop"}:
+            raise Invalid("say apply, undo or stop", field="step")
+        if action.dangerous and step != "stop" and not sure:
             return await _action_page(running, operator, incident, name, asked=step)
-        if step == "undo":
-            await running.database.retrying(
-                lambda tx: running.response.undo(tx, incident, name, by=operator.actor)
+        if step != "apply":
+            do = running.response.undo if step == "undo" else running.response.stop
+            done = await running.database.retrying(
+                lambda tx: do(tx, incident, name, by=operator.actor)
             )
-            return _to(incident)
+            return _to(incident, done)
         seen = operator.form.get("seen", "")
         try:
-            await running.response.apply(incident, name, by=operator.actor, seen=seen)
+            done = await running.response.apply(incident, name, by=operator.actor, seen=seen)
         except NotShown as error:
             # What it would do has changed since the page was made: show that, and ask again.
             return await _action_page(running, operator, incident, name, error=error)
-        return _to(incident)
+        return _to(incident, done)
 
     @post("/{incident:str}/notes", opt=_WORK)
     async def note(self, running: Running, operator: Operator, incident: str) -> Redirect:
@@ -143,6 +161,27 @@ class Incidents(Controller):
         )
         return _to(incident)
 
+    @post("/{incident:str}/evidence", status_code=200, opt=needs(Permission.EVIDENCE_TAKE))
+    async def evidence(
+        self, running: Running, operator: Operator, incident: str
+    ) -> Response[bytes]:
+        """Signed, as one file; that it was taken is in the audit log."""
+        return await bundle(running, incident, operator.actor)
+
+    @post("/{incident:str}/merge", opt=_WORK)
+    async def merge(self, running: Running, operator: Operator, incident: str) -> Redirect:
+        """Into the one that was chosen; into none: it is split off."""
+        into = operator.form.get("into", "")
+
+        async def work(tx: Tx) -> None:
+            if into:
+                await running.incidents.merge(tx, incident, into, by=operator.actor)
+            else:
+                await running.incidents.split(tx, incident, by=operator.actor)
+
+        await running.database.retrying(work)
+        return _to(incident)
+
     @post("/{incident:str}/close", opt=_WORK)
     async def close(
         self, running: Running, operator: Operator, cases: Cases, incident: str
@@ -157,8 +196,31 @@ class Incidents(Controller):
         return _to(incident)
 
 
-def _to(incident: str) -> Redirect:
-    return Redirect(f"/console/incidents/{incident}", status_code=303)
+class Approvals(Controller):
+    """What a second person says to what somebody asked for."""
+
+    path = "/console/approvals"
+    include_in_schema = False
+
+    @post("/{asked:str}/approve", opt=needs(Permission.ACTIONS_APPROVE))
+    async def approve(self, running: Running, operator: Operator, asked: str) -> Redirect:
+        """The action's page has shown what it would do; another one asked for it."""
+        async with running.database.read() as tx:
+            found = await approval.one(tx, asked)
+        await running.response.approve(asked, by=operator.actor)
+        return _to(found.incident)
+
+    @post("/{asked:str}/refuse", opt=_WORK)
+    async def refuse(self, running: Running, operator: Operator, asked: str) -> Redirect:
+        refuse = running.response.refuse
+        found = await running.database.retrying(lambda tx: refuse(tx, asked, by=operator.actor))
+        return _to(found.incident)
+
+
+def _to(incident: str, done: ActionView | None = None) -> Redirect:
+    """The incident; of an action that waits for a second person, its own page, which says so."""
+    waits = "" if done is None or done.waits is None else f"/actions/{done.name}"
+    return Redirect(f"/console/incidents/{incident}{waits}", status_code=303)
 
 
 def _find(name: str) -> Action:
@@ -181,6 +243,7 @@ async def _action_page(
     async with running.database.read() as tx:
         preview = await queries.preview(tx, means, incident, name)
         case = await queries.case(tx, means, incident)
+        names = await operators.names(tx)
     (offer,) = [one for one in _offers(case) if one.name == name]
     status = 200 if error is None else error.status
     return page(
@@ -191,6 +254,8 @@ async def _action_page(
         case=case,
         preview=preview,
         offer=offer,
+        second=running.response.approvals.needed(_find(name)),
+        names=names,
         asked=asked,
         error=error,
     )

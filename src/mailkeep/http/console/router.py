@@ -9,7 +9,7 @@ from mailkeep.http.port import Services
 from .audit import AuditPages
 from .cases import Cases
 from .factors import FactorPages
-from .incidents import Incidents
+from .incidents import Approvals, Incidents
 from .messages import MessagePages
 from .openid import OpenIdSignIn
 from .operator import on_error, operator
@@ -18,10 +18,11 @@ from .people import AccountPages, RecoveryPages
 from .providers import ProviderPages
 from .settings import SettingsPages
 from .sign_in import SignIn
+from .trust import TrustPages
 
 #: The pages of who is signed in.
 PAGES = (
-    *(Overview, Incidents, MessagePages, ProviderPages),
+    *(Overview, Incidents, Approvals, MessagePages, ProviderPages, TrustPages),
     *(RecoveryPages, AccountPages, FactorPages, AuditPages, SettingsPages),
 )
 
