@@ -31,7 +31,7 @@ from mailkeep.privacy.types import PrivacySettings
 from mailkeep.providers import attachments, registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
-from mailkeep.recovery.types import RecoverySettings, WhenAlone
+from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.paging.types import PagerSettings, PagingSettings
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
 from mailkeep.signals import types as signal_types
@@ -53,6 +53,7 @@ from . import (
     anchoring,
     environment,
     posture,
+    recovering,
     rekeying,
     responding,
     retention,
@@ -256,7 +257,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
             attachments.max_size(provider.options, able)
         except (UnknownProvider, MisconfiguredProvider) as error:
             raise BadSettings(f"provider {provider.name}: {error}") from error
-    _check_recovery(settings)
+    recovering.check(settings)
     Classes(settings.accounts.classes)
     responding.check(settings.response, settings.playbook)
     waking.check(settings.pager, settings.paging, parties)
@@ -300,33 +301,6 @@ def _check_streams(settings: Settings) -> None:
             raise BadSettings(f"stream {stream.name}: warm is a share of the mail, 0 to 0.5")
         if sum(route.warm for route in stream.routes) > 0.5:
             raise BadSettings(f"stream {stream.name}: standbys would carry more than half")
-
-
-def _check_recovery(settings: Settings) -> None:
-    """The streams that recoveries use must be there, and the proofs' must be a secret one."""
-    if settings.recovery is None:
-        return
-    streams = settings.streams()
-    for field, name in (
-        ("stream", settings.recovery.stream),
-        ("notices", settings.recovery.notices),
-        ("confirmations", settings.recovery.confirmations),
-    ):
-        if name not in streams:
-            raise BadSettings(
-                f"recovery: {field}: no stream {name!r}{register.nearest(name, streams)}"
-            )
-        if field != "notices" and not streams[name].secret:
-            raise BadSettings(f"recovery: {field}: stream {name} must be secret = true")
-
-    if settings.recovery.hold_alone < 3600:
-        raise BadSettings("recovery: hold_alone must be an hour at least: it stands for a factor")
-    alone = settings.recovery.when_alone is WhenAlone.DEGRADE
-    if alone and settings.recovery.hold_long < 3600:
-        raise BadSettings("recovery: with degrade, hold_long must be an hour at least")
-    for name in ("hold", "hold_long", "hold_most", "hold_open"):
-        if getattr(settings.recovery, name) < 0:
-            raise BadSettings(f"recovery: {name} is below 0")
 
 
 def provider_configs(
