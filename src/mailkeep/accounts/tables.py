@@ -52,6 +52,13 @@ accounts = Table(
     Column("subject", String(255)),
     Column("factor", String(12)),  # of a subject: who keeps the second factor
     Column("locale", String(35)),
+    Column("erased_at", Micros),  # what else there was is gone; nobody signs in, nobody recovers
+)
+Index(
+    "ix_accounts_erased_at",
+    accounts.c.erased_at,
+    sqlite_where=accounts.c.erased_at.is_not(None),
+    postgresql_where=accounts.c.erased_at.is_not(None),
 )
 Index(
     "ix_accounts_subject",

@@ -20,10 +20,9 @@ from mailkeep.response.paging.types import Pager
 from mailkeep.response.services import Response
 from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database
-from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
 
-from . import environment
+from . import environment, trusting
 from .publishing import published
 from .rekeying import keyrings
 from .settings import Settings
@@ -47,7 +46,7 @@ class Rooms(Protocol):
 def incidents(settings: Settings, database: Database) -> Incidents:
     """The incidents room, from the settings alone: who only reads needs no keys."""
     parties = {one.name: one.party for one in settings.provider}
-    house = House(parties, TrustGraph(register.load(settings.party)))
+    house = House(parties, trusting.graph(settings, database.clock))
     return Incidents(database, house, settings.watch, settings.incidents)
 
 

@@ -22,6 +22,10 @@ from mailkeep.feed.types import FeedSettings
 from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail.types import BounceSettings, Keeping, StreamSettings
+from mailkeep.posture import types as posture_types
+from mailkeep.posture.types import TrustSettings
+from mailkeep.privacy import types as privacy_types
+from mailkeep.privacy.types import PrivacySettings
 from mailkeep.providers import attachments, registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
@@ -43,7 +47,17 @@ from mailkeep.watch.types import (
     WatchSettings,
 )
 
-from . import environment, posture, rekeying, responding, retention, waking, watching
+from . import (
+    anchoring,
+    environment,
+    posture,
+    rekeying,
+    responding,
+    retention,
+    waking,
+    watching,
+)
+from .anchoring import AuditSettings
 from .retention import RetentionSettings
 from .telemetry import settings as telemetry
 from .telemetry.settings import TelemetrySettings
@@ -92,6 +106,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
         retention: days for which each class of rows is kept.
+        audit: where heads of the audit chain are taken.
+        privacy: how erasures wait, and how much may be handed out in a day.
         posture: our accounts at providers are read, and compared with what they were; none is
             without this table.
         lookalikes: names that look like our domains are looked up; none is without this table.
@@ -104,6 +120,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         signals: other services are told of security events; no receiver is heard without this
             table.
         feed: where signals and incidents are told as lines of JSON.
+        trust: single points that are borne, and how often parties are looked at again.
         submission: applications hand mail in by SMTP; nothing listens for it without this table.
     """
 
@@ -117,7 +134,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep_given_up: float = 604_800.0
     provider: tuple[ProviderSettings, ...] = ()
     stream: tuple[StreamSettings, ...] = ()
-    party: tuple[dict[str, str | list[str]], ...] = ()
+    party: tuple[dict[str, object], ...] = ()
     recovery: RecoverySettings | None = None
     accounts: AccountsTable = AccountsTable()
     bounces: BounceSettings = BounceSettings()
@@ -128,6 +145,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reports: ReportSettings = ReportSettings()
     watch: WatchSettings = WatchSettings()
     retention: RetentionSettings = RetentionSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    audit: AuditSettings = AuditSettings()
     incidents: IncidentSettings = IncidentSettings()
     response: ResponseSettings = ResponseSettings()
     playbook: tuple[PlaybookSettings, ...] = ()
@@ -137,6 +156,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     submission: SubmissionSettings | None = None
     signals: SignalSettings | None = None
     feed: tuple[FeedSettings, ...] = ()
+    trust: TrustSettings = TrustSettings()
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -219,8 +239,11 @@ def parse(raw: Mapping[str, object]) -> Settings:
     settings.proxies()
     settings.listens()
     retention.check(settings.retention)
+    privacy_types.check(settings.privacy)
+    anchoring.check(settings.audit)
     telemetry.check(settings.telemetry)
     parties = register.load(settings.party)
+    posture_types.check(settings.trust, parties)
     for provider in settings.provider:
         register.require(parties, provider.party, where=f"provider {provider.name}: party")
         rekeying.check(provider)
@@ -346,6 +369,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "lookalikes": LookalikeSettings,
     "reports": ReportSettings,
     "retention": RetentionSettings,
+    "privacy": PrivacySettings,
+    "audit": AuditSettings,
     "incidents": IncidentSettings,
     "response": ResponseSettings,
     "playbook": PlaybookSettings,
@@ -355,6 +380,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "submission": SubmissionSettings,
     "signals": SignalSettings,
     "feed": FeedSettings,
+    "trust": TrustSettings,
+    "trust.accept": posture_types.Accepted,
     **watching.TABLES,
 }
 

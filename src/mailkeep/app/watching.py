@@ -20,9 +20,10 @@ from mailkeep.mail import families
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.types import ProviderConfig
+from mailkeep.recovery.services import Recovery
 from mailkeep.store.database import Database
 from mailkeep.trust import register
-from mailkeep.watch.canaries import Canaries
+from mailkeep.watch.canaries import Canaries, Decoys
 from mailkeep.watch.collectors import Collector
 from mailkeep.watch.collectors.volume import Volume
 from mailkeep.watch.honey import HoneyMail
@@ -32,7 +33,7 @@ from mailkeep.watch.report_types import (
     ReportSettings,
 )
 from mailkeep.watch.types import (
-    OWN_MAILBOX,
+    OURS,
     CanaryMailbox,
     CanarySettings,
     HoneyAccount,
@@ -99,6 +100,9 @@ class Watching(Protocol):
 
     @property
     def providers(self) -> Mapping[str, ProviderConfig]: ...
+
+    @property
+    def recovery(self) -> Recovery | None: ...
 
 
 #: The tables of ``[watch]`` by the path at which an error names them.
@@ -171,11 +175,14 @@ def _stranger(settings: Watched) -> DmarcStrangerSettings:
 
 
 def canaries(app: Watching) -> Canaries | None:
-    """Who sends canaries and knows them again; None where the settings have none."""
-    settings = app.settings
+    """Who sends canaries, where the settings have them; decoys, where accounts are recovered."""
+    settings, recovery = app.settings, app.recovery
     if settings.canary is None:
         return None
-    through = carriers(settings)
+    carry, decoys = carriers(settings), None
+    if recovery is not None:
+        sender = addresses.domain(recovery.settings.sender)
+        decoys = Decoys(recovery.settings.stream, recovery.carriers, (sender,), recovery.decoy)
     return Canaries(
         app.database,
         app.keys,
@@ -183,7 +190,8 @@ def canaries(app: Watching) -> Canaries | None:
         settings.canary,
         honey=settings.honey,
         public_url=settings.public_url,
-        providers={name: one for name, one in app.providers.items() if name in through},
+        providers={name: one for name, one in app.providers.items() if name in carry},
+        decoys=decoys,
     )
 
 
@@ -252,6 +260,8 @@ def _canary(canary: CanarySettings, settings: Watched) -> CanarySettings:
         )
     if stream.secret:
         raise BadSettings("canary: its stream must not be a secret one; nothing in it is secret")
+    if canary.decoys and canary.decoys < 60:
+        raise BadSettings("canary: decoys must be 60 seconds at least, or 0 for none")
     if canary.interval < 1:
         raise BadSettings("canary: interval must be 1 second at least")
     if canary.listen:
@@ -284,7 +294,7 @@ def _mailbox(mailbox: CanaryMailbox, domain: str) -> CanaryMailbox:
     if addresses.domain(addresses.key(given)) == domain:
         raise BadSettings("canary.mailbox: address is at the canaries' domain, where all arrives")
     name = mailbox.name or families.of(given)
-    if name == OWN_MAILBOX or len(name) > 40 or not name.replace("-", "").isalnum():
+    if name in OURS or len(name) > 40 or not name.replace("-", "").isalnum():
         raise BadSettings("canary.mailbox: name is a word of letters, digits and '-', not 'own'")
     if not mailbox.interval >= 60:
         raise BadSettings("canary.mailbox: interval must be 60 seconds at least")

@@ -75,6 +75,11 @@ COMMANDS = {
             "feeds": "feeds:feeds",
         },
     ),
+    "trust": Place(
+        "trust:app",
+        "The chain of trust: what falls if this one falls.",
+        {"model": "threats:model", "models": "threats:models", "diff": "threats:difference"},
+    ),
     "pagers": Place("pagers:app", "Pagers: who is woken when an incident opens."),
     "accounts": Place("accounts:app", "Accounts: looked at, given a class, signed out."),
     "operators": Place(
@@ -87,6 +92,7 @@ COMMANDS = {
     "receivers": Place("receivers:app", "Services that are told of security events."),
     "keys": Place("keys:app", "API keys."),
     "signing": Place("signing:app", "Keys that sign security events and ID tokens."),
+    "privacy": Place("privacy:app", "What is kept about one person: handed out, erased, or held."),
     "audit": Place("audit:app", "The audit log: a hash chain with a signed head."),
     "backup": Place(
         "backup:backup",

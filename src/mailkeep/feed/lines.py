@@ -201,7 +201,8 @@ def encode(line: Line) -> bytes:
 
 def decode(line: bytes) -> Line:
     """A line that was read. Raises ``msgspec.DecodeError``."""
-    return msgspec.json.decode(line, type=Line)
+    found: Line = msgspec.json.decode(line, type=Line)
+    return found
 
 
 def schema() -> dict[str, Any]:

@@ -72,7 +72,7 @@ PROBLEMS = {
     422: "Something in it cannot be accepted; `field` says what. Nothing was stored.",
     429: "A limit was reached; `Retry-After` says for how long.",
     500: "A fault of ours.",
-    503: "It cannot be done now; nothing was stored. Try again.",
+    503: "It cannot be done now; nothing was stored, or `message_id` names what may have been.",
 }
 
 _IDEMPOTENCY = {
@@ -189,7 +189,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
 }
 
 #: Of these a problem document says more.
-EXTENDED = {("/v1/messages", "post", 422): (Problem, sending.NoneAccepted)}
+EXTENDED = {("/v1/messages", "post", code): (Problem, sending.NoneAccepted) for code in (422, 503)}
 
 
 class Document(OpenAPIRenderPlugin):

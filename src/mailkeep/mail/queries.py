@@ -208,6 +208,14 @@ async def exposed(tx: Tx, providers: str | Set[str], until: Instant) -> int:
     return int(found or 0)
 
 
+async def exposed_to_each(tx: Tx) -> dict[str, int]:
+    """How many addresses each provider was ever given."""
+    e = tables.exposures
+    number = func.count(e.c.address_id.distinct()).label("n")
+    rows = await tx.all(select(e.c.provider, number).group_by(e.c.provider))
+    return {row["provider"]: int(row["n"]) for row in rows}
+
+
 async def key_names(tx: Tx) -> dict[str, str]:
     """What the API keys are called, by their ids."""
     k = tables.api_keys

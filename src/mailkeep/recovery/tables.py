@@ -147,6 +147,15 @@ hold_notices = Table(
     Column("provider", String(40), nullable=False),  # the only one that may carry it, or ""
 )
 
+# Link mails of no recovery, through one provider each, to nobody: who shows one has read it there.
+decoys = Table(
+    "recovery_decoys",
+    metadata,
+    Column("lookup", String(64), primary_key=True),  # keyed hash of the link's secret
+    Column("provider", String(40), nullable=False),
+    Column("planted_at", Micros, nullable=False, index=True),
+)
+
 # What is held against a route just now, as the rooms above say it.
 suspicions = Table(
     "recovery_suspicions",

@@ -2,8 +2,6 @@
 
 from mailkeep.incidents.suspects import House
 from mailkeep.response.paging.whom import independent_of
-from mailkeep.trust import register
-from mailkeep.trust.graph import TrustGraph
 
 from .catalogue import check
 from .house import NO_SETTINGS
@@ -24,7 +22,7 @@ def pagers(scene: Scene) -> list[Said]:
             )
         ]
     parties = {one.name: one.party for one in settings.provider}
-    house = House(parties, TrustGraph(register.load(settings.party)))
+    house = House(parties, scene.graph)
     reached = {name for one in settings.pager for name in independent_of(one.party, house)}
     alone = sorted(parties.keys() - reached)
     return [
