@@ -112,7 +112,8 @@ PERSONAL: Personal = {
         of="account_id:account",
         erasing=_GONE,
         named="account_id",
-        said="told_at last_from mails mailed_at dismissed_at",
+        said="told_at last_from mails mailed_at dismissed_at ordered_at",
+        plain="ordered_for",
     ),
     "factor_exemptions": Kept(
         what="why an account may go without a factor",
