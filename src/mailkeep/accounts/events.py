@@ -292,6 +292,22 @@ class ClassChanged(Fact, frozen=True):
     held_until: int = 0
 
 
+@fact("accounts.erasure_asked")
+class ErasureAsked(Fact, frozen=True):
+    """All that names an account's owner will be erased at ``until``; every contact point is to be
+    told."""
+
+    account: str
+    until: int
+
+
+@fact("accounts.erased")
+class AccountErased(Fact, frozen=True):
+    """Nothing that names an account's owner is left but keyed hashes."""
+
+    account: str
+
+
 @fact("accounts.imported")
 class AccountImported(Fact, frozen=True):
     """An account was taken over from another system; the audit chain says by whom."""

@@ -52,6 +52,13 @@ accounts = Table(
     Column("subject", String(255)),
     Column("factor", String(12)),  # of a subject: who keeps the second factor
     Column("locale", String(35)),
+    Column("erased_at", Micros),  # what else there was is gone; nobody signs in, nobody recovers
+)
+Index(
+    "ix_accounts_erased_at",
+    accounts.c.erased_at,
+    sqlite_where=accounts.c.erased_at.is_not(None),
+    postgresql_where=accounts.c.erased_at.is_not(None),
 )
 Index(
     "ix_accounts_subject",
@@ -235,6 +242,9 @@ factor_demands = Table(
     Column("mails", Integer, nullable=False),
     Column("mailed_at", Micros),
     Column("dismissed_at", Micros),
+    # Operators want a factor bound at the next sign-in, since when and for which incident.
+    Column("ordered_at", Micros),
+    Column("ordered_for", String(40)),
 )
 
 factor_exemptions = Table(

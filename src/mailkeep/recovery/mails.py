@@ -220,6 +220,18 @@ def class_changed(house: House, to: str, until: str) -> Content:
     return house.write(to, "The rules of your account were changed", lines)
 
 
+def erasure_asked(house: House, to: str, until: str) -> Content:
+    """The notice that everything about the owner is going to be erased at ``until``, UTC."""
+    lines = [
+        (
+            "We were asked to erase your account and all that we keep about you. It will be done "
+            f"at {until} UTC, and cannot be undone then."
+        ),
+        "If you did not ask for this, tell our support before that time: they can stop it.",
+    ]
+    return house.write(to, "Your account will be erased", lines)
+
+
 def confirmation(house: House, to: str, code: str | None) -> Content:
     """The mail after a sign-up; without a code to an address that has an account already."""
     if code is None:

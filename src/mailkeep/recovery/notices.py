@@ -7,7 +7,12 @@ kept until its arrival is reported all the same, since an account can be suspend
 from collections.abc import Set
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts.events import ClassChanged, FactorReminderDue, SubjectChangeHeld
+from mailkeep.accounts.events import (
+    ClassChanged,
+    ErasureAsked,
+    FactorReminderDue,
+    SubjectChangeHeld,
+)
 from mailkeep.base.clock import iso
 from mailkeep.events.types import Recorded
 from mailkeep.mail.types import Content, NewMessage
@@ -94,6 +99,18 @@ class Notices:
         house = await self._context.house_of(tx, fact.account)
         for point in await accounts.contact_points(tx, fact.account):
             content = mails.class_changed(house, point.address, until)
+            for only in await self.ways(tx):
+                await self.mail(tx, content, only)
+
+    async def on_erasure(self, tx: Tx, recorded: Recorded) -> None:
+        """Somebody, at best the owner, had operators asked to erase the account."""
+        fact = recorded.fact
+        if not isinstance(fact, ErasureAsked):
+            return
+        until = iso(fact.until)[:16].replace("T", " ")
+        house = await self._context.house_of(tx, fact.account)
+        for point in await accounts.contact_points(tx, fact.account):
+            content = mails.erasure_asked(house, point.address, until)
             for only in await self.ways(tx):
                 await self.mail(tx, content, only)
 

@@ -18,9 +18,10 @@ from mailkeep.accounts.events import (
 from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact
 from mailkeep.mail.events import DeliveryReported, FailedOver, ForeignMailReported
-from mailkeep.recovery.events import ProofSent, RecoveryCompleted, RecoveryVoided
+from mailkeep.recovery.events import DecoyShown, ProofSent, RecoveryCompleted, RecoveryVoided
 from mailkeep.watch.detector import Detects
 from mailkeep.watch.detectors import (
+    decoy_shown,
     delivery_silence,
     denial,
     half_proof,
@@ -418,3 +419,11 @@ def test_the_sum_of_canaries_and_reports_keeps_its_bound_on_false_alarms() -> No
     signals = run(delivery_silence.DETECTOR, log(*facts), settings=settings)
     alarms = [one for one in signals if one.evidence]
     assert 0 < len(alarms) <= until / 1800
+
+
+def test_who_tries_a_decoy_names_the_provider_that_it_went_through() -> None:
+    tried = DecoyShown("b", "network_1", "browser_1")
+    signals = run(decoy_shown.DETECTOR, log((10, tried), (20, denied(1)), (5000, tried)))
+    assert [one.evidence[Hypothesis.PROVIDER_COMPROMISED] for one in signals] == [8.4, 8.5]
+    assert {one.subject for one in signals} == {provider_subject("b")}
+    assert all(one.own_observation and one.forger is Forger.NOBODY for one in signals)

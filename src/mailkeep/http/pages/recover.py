@@ -23,6 +23,7 @@ WHY = {
     "device": "your account has never been used from this browser",
     "risk": "this does not look like the way in which your account is used",
     "route": "we are looking into one of the carriers that your mails came by",
+    "ordered": "we hold such resets for a while, since somebody attacks accounts",
     "denied": "a reset of this account was stopped not long ago",
     "lost": "the second factor of the account is said to be lost",
     "factor": "a second factor was added of late, which a reset does not ask for yet",

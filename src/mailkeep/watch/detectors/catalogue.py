@@ -6,6 +6,7 @@ from . import (
     accepted_not_delivered,
     account_drift,
     canary_missing,
+    decoy_shown,
     delivery_silence,
     denial,
     dmarc_stranger,
@@ -42,6 +43,7 @@ DETECTORS: tuple[Detects, ...] = (
     lookalike.DETECTOR,  # a name like ours begins to take mail
     provider_notice.DETECTOR,  # a provider says itself that something is wrong
     honey_account.DETECTOR,  # a reset for an address that one provider alone was given
+    decoy_shown.DETECTOR,  # somebody tried the link of a decoy
     canary_missing.DETECTOR,  # canaries do not come to one mailbox
     unknown_message.DETECTOR,  # a provider tells of mail that we never sent
     volume_mismatch.DETECTOR,  # a provider counts more mail than we gave it
