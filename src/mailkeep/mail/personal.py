@@ -42,6 +42,14 @@ PERSONAL: Personal = {
         said="hour",
         others="data",
     ),
+    "genuine_mails": Kept(
+        what="the subject of a mail that its recipient may ask about",
+        under="messages",
+        of="message_id:messages.id",
+        erasing=Erasing.REMOVED,
+        sealed="sealed",
+        named="code message_id",
+    ),
     "attempts": Kept(
         what="a provider that was given a mail, and what it answered, in our words",
         under="messages",
