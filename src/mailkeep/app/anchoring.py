@@ -10,6 +10,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -66,10 +67,10 @@ def check(settings: AuditSettings) -> None:
             "syslog": where.startswith("/") or _host_port(where) is not None,
             "webhook": where.startswith(("env:", "file:")),
         }
-        if not fine.get(kind) or len(place) > 80:
+        if not fine.get(kind) or len(place) > 255:
             raise BadSettings(
                 f"audit: anchors: {place!r}: say file:/PATH, syslog:/dev/log, syslog:HOST:PORT,"
-                " webhook:env:NAME or webhook:file:/PATH, in 80 characters"
+                " webhook:env:NAME or webhook:file:/PATH, in 255 characters"
             )
     if len(set(settings.anchors)) < len(settings.anchors):
         raise BadSettings("audit: anchors: one stands there twice")
@@ -132,10 +133,8 @@ class Anchors:
         """Take the head to each place whose time has come."""
         await self._look()
         for place, send in self._places.items():
-            at_once = place in self._at_once
-            if await self._database.retrying(
-                lambda tx, place=place, now=at_once: self._take(tx, place, at_once=now)
-            ):
+            take = partial(self._take, place=place, at_once=place in self._at_once)
+            if await self._database.retrying(take):
                 await self._anchor(place, send)
 
     async def _anchor(self, place: str, send: Send) -> None:

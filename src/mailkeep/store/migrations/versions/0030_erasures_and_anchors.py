@@ -75,7 +75,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "audit_anchors",
-        sa.Column("place", sa.String(80), nullable=False),
+        sa.Column("place", sa.String(255), nullable=False),
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
