@@ -32,6 +32,7 @@ class Door(NamedTuple):
 _SENDING = Door("send", "anybody's", "streams, sender domains and networks that it is bound to")
 _LOOKING = Door("read", "ours", "mail of the streams that it is bound to")
 _SIGNS = Door("read", "ours", "every incident")
+_CHAIN = Door("read", "ours", "the chain of trust; not with a key that is bound to streams")
 _ACTING = Door("operate", "ours", "every incident")
 _ACCOUNTS = Door("operate", "ours", "accounts of ours; nothing personal")
 _PROVIDERS = Door("operate", "ours", "our accounts at providers")
@@ -50,7 +51,15 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/incidents/{incident}/notes": _ACTING,
     "GET /v1/incidents/{incident}/report": _SIGNS,
     "POST /v1/incidents/{incident}/take": _ACTING,
+    "POST /v1/incidents/{incident}/evidence": _ACTING,
+    "POST /v1/incidents/{incident}/merge": _ACTING,
+    "POST /v1/incidents/{incident}/split": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,
+    "GET /v1/approvals": _SIGNS,
+    "POST /v1/approvals/{request_id}/approve": Door(
+        "operate", "ours", "what another key asked for"
+    ),
+    "POST /v1/approvals/{request_id}/refuse": _ACTING,
     "GET /v1/providers/{name}/posture": Door("read", "ours", "what was seen of our account there"),
     "POST /v1/providers/{name}/posture/expected": _PROVIDERS,
     "POST /v1/providers/{name}/posture/accepted": _PROVIDERS,
@@ -76,6 +85,18 @@ DOORS: Mapping[str, Door] = {
     "PUT /v1/subjects/{subject}": _USERS,
     "GET /v1/subjects/{subject}": _USERS,
     "DELETE /v1/subjects/{subject}": _USERS,
+    "POST /v1/subjects/{subject}/held/{change}/vouch": Door(
+        "", "", "the id and secret of an application, for its own users"
+    ),
+    "POST /v1/subjects/{subject}/factors/ticket": Door(
+        "", "", "the id and secret of an application, for its own users"
+    ),
+    "GET /v1/trust/parties": _CHAIN,
+    "GET /v1/trust/whatif": _CHAIN,
+    "GET /v1/trust/single-points": _CHAIN,
+    "GET /v1/trust/smallest": _CHAIN,
+    "GET /v1/trust/changes": _CHAIN,
+    "GET /v1/trust/model": _CHAIN,
     "GET /v1/verdicts/{verdict}": Door("recover", "an application's", "verdicts it was handed"),
     "POST /v1/verdicts/{verdict}/acknowledge": Door(
         "", "", "the access token that came with the verdict, once"

@@ -112,7 +112,8 @@ PERSONAL: Personal = {
         of="account_id:account",
         erasing=_GONE,
         named="account_id",
-        said="told_at last_from mails mailed_at dismissed_at",
+        said="told_at last_from mails mailed_at dismissed_at ordered_at",
+        plain="ordered_for",
     ),
     "factor_exemptions": Kept(
         what="why an account may go without a factor",
@@ -166,7 +167,7 @@ PERSONAL: Personal = {
         erasing=_GONE,
         clear="wanted",
         named="id account_id key_id",
-        said="kind made_at told_at due_at ended_at why stopped_by",
+        said="kind what made_at told_at agreed_at agreed_by due_at ended_at why stopped_by",
         plain="application",
     ),
     "subject_stops": Kept(
@@ -176,6 +177,7 @@ PERSONAL: Personal = {
         erasing=_GONE,
         hashed="hash",
         named="change_id",
+        said="agreed_at",
         plain="provider",
     ),
 }

@@ -31,18 +31,26 @@ from mailkeep.mail.intake import Intake
 from mailkeep.mail.returns import Returns
 from mailkeep.mail.splitting import Splitting
 from mailkeep.mail.taking import Taking
+from mailkeep.posture import services as models
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
 from mailkeep.smtp import door, receiving, submission
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 from mailkeep.store.shared import SharedCommit
-from mailkeep.trust import register
-from mailkeep.trust.graph import TrustGraph
-from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.runner import Watch
 
-from . import beside, defence, posture, retention, telling, waking, watching
+from . import (
+    beside,
+    defence,
+    posture,
+    retention,
+    starting,
+    telling,
+    trusting,
+    waking,
+    watching,
+)
 from .alone import Alone
 from .doubts import Doubts
 from .loops import PAUSE_SECONDS
@@ -104,7 +112,7 @@ class Application:
         self.grants = Grants(self.database, self.keys)
         self.streams = settings.streams()
         self.providers = provider_configs(settings, environ)
-        self.graph = TrustGraph(register.load(settings.party))
+        self.graph, self.chain = trusting.graph(settings, self.clock), trusting.house(settings)
         self.intake = Intake(
             self.database,
             self.keys,
@@ -135,7 +143,7 @@ class Application:
         )
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
-        self.canaries, self.honey = self._canaries(), watching.honey_mail(self)
+        self.canaries, self.honey = watching.canaries(self), watching.honey_mail(self)
         self.accounts_read = posture.accounts(settings, environ)
         self.posture = posture.collector(
             settings, self.database, self.keys, self.clock, self.accounts_read
@@ -147,9 +155,10 @@ class Application:
         self.incidents = defence.incidents(settings, self.database)
         self.anchors = beside.anchors(self, environ)
         self.signals, self.privacy = defence.signals(self), beside.privacy(self)
+        self.feeds = defence.feeds(settings, self.database, environ)
         self.pagers = waking.pagers(settings.pager, environ)
         self.response = defence.response(self)
-        self._doubts = Doubts(self.incidents.house)
+        self._doubts, self._keeping = Doubts(self.incidents.house), settings.keeping()
         self._subscribers = subscribers(
             self.recovery,
             self.canaries,
@@ -160,7 +169,7 @@ class Application:
             self.anchors,
         )
         self._alone = Alone(home)
-        self._recorded = asyncio.Event()
+        self._recorded, self._placed = asyncio.Event(), asyncio.Event()
         self.telemetry = Telemetry(
             self,
             home,
@@ -170,7 +179,6 @@ class Application:
             networks=telemetry_settings.networks(settings.telemetry),
             url=heartbeat_url(settings, environ),
         )
-        self._placed = asyncio.Event()
         self.database.hear(self._told)
         self.database.hear(self.dispatcher.told)
         if self.signals is not None:
@@ -214,7 +222,7 @@ class Application:
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
-        beside.warn(self)
+        starting.warn(self, listening=bool(self.listeners))
         async with self.database.read() as tx:
             await self.accounts.passwords.look_for_imported(tx)
         desk = self.response.desk
@@ -248,9 +256,11 @@ class Application:
         if self.signals is not None:
             pushing = self.signals.pushing
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
-        loops["collect"] = watching.collect(self.database, self.providers)
+        loops |= watching.beside(self.database, self.providers, self.settings.provider)
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
+        if self.feeds is not None:
+            loops["feeds"] = keep("feeds", self.feeds.run, PAUSE_SECONDS)
         if self.posture is not None:
             loops["posture"] = keep("posture", self.posture.run, PAUSE_SECONDS)
         loops.update(self._telling.loops(keep))
@@ -305,21 +315,6 @@ class Application:
                 for recipient in others:
                     await services.catch(tx, recipient, raw)
 
-    def _canaries(self) -> Canaries | None:
-        settings = self.settings
-        if settings.canary is None:
-            return None
-        carriers = watching.carriers(settings)
-        return Canaries(
-            self.database,
-            self.keys,
-            self.intake,
-            settings.canary,
-            honey=settings.honey,
-            public_url=settings.public_url,
-            providers={name: one for name, one in self.providers.items() if name in carriers},
-        )
-
     async def _listen(self) -> None:
         """Open the doors: for applications; for canaries and bounces, where none other has them."""
         if self.settings.submission is not None:
@@ -358,6 +353,7 @@ class Application:
                 await self.accounts.passwords.look_for_imported(tx)
             await self.database.retrying(partial(self.accounts.changes.settle, limit=SETTLE))
         await self.grants.note()
+        await models.look(self.database, self.chain)
         await self._sign_on()
         if self.signals is not None:
             await self.signals.sweep()

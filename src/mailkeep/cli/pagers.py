@@ -5,14 +5,13 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.app import defence, waking
+from mailkeep.app import defence, trusting, waking
+from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import BadSettings, Unavailable
 from mailkeep.incidents.suspects import House
 from mailkeep.response.paging.desk import ring
 from mailkeep.response.paging.whom import independent_of
 from mailkeep.store.database import Database, Tx
-from mailkeep.trust import register
-from mailkeep.trust.graph import TrustGraph
 from mailkeep.trust.register import nearest
 
 from .house import DEFAULT_HOME, Home, operator, settings, write
@@ -26,7 +25,7 @@ def show(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """List the pagers, and at which providers a thief could not read or drop what they carry."""
     told = settings(home)
     house = House(
-        {one.name: one.party for one in told.provider}, TrustGraph(register.load(told.party))
+        {one.name: one.party for one in told.provider}, trusting.graph(told, SystemClock())
     )
     rows = [
         {
@@ -77,3 +76,33 @@ def take(
 
     write(home, work)
     result({"incident": incident, "taken_by": operator()}, "It is yours.", as_json=as_json)
+
+
+def merge(
+    incident: Annotated[str, typer.Argument(help="As the list names it.")],
+    into: Annotated[str, typer.Argument(help="The incident that leads.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Make an incident a part of another: what people do, they do once."""
+
+    async def work(database: Database, tx: Tx) -> None:
+        room = defence.incidents(settings(home), database)
+        await room.merge(tx, incident, into, by=operator())
+
+    write(home, work)
+    result({"incident": incident, "part_of": into}, f"It is part of {into}.", as_json=as_json)
+
+
+def split(
+    incident: Annotated[str, typer.Argument(help="As the list names it.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Make a part of another incident a matter of its own again."""
+
+    async def work(database: Database, tx: Tx) -> None:
+        await defence.incidents(settings(home), database).split(tx, incident, by=operator())
+
+    write(home, work)
+    result({"incident": incident, "part_of": None}, "It stands by itself.", as_json=as_json)

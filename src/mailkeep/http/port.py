@@ -17,6 +17,7 @@ from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.taking import Taking
 from mailkeep.mail.types import StreamSettings
+from mailkeep.posture.types import House
 from mailkeep.privacy.services import Privacy
 from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.providers.types import ProviderConfig
@@ -78,6 +79,7 @@ class Services(Protocol):
     incidents: Incidents
     response: Response
     reports: Reports
+    chain: House  # the settings' part of the chain of trust
     privacy: Privacy
     signals: Signals | None
 

@@ -75,7 +75,7 @@ PERSONAL: Personal = {
     "provider_states": Kept(
         what="what was said of a provider",
         under="for good",
-        plain="provider cut_at reason rested_at rest_reason doubted_at",
+        plain="provider cut_at reason rested_at rest_reason doubted_at distrusted_at",
     ),
     "api_keys": Kept(
         what="an API key and what it may do",

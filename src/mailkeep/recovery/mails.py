@@ -198,24 +198,6 @@ def handed_over(house: House, to: str, denial: str) -> Content:
     )
 
 
-def change_held(house: House, to: str, what: str, secret: str, until: str) -> Content:
-    """The notice that an application wants changed what would recover an account there."""
-    return house.write(
-        to,
-        f"A change of how {house.account} is recovered",
-        [
-            (
-                f"{house.application} wants changed how {house.account} is recovered: {what}. "
-                f"Until {until} UTC nothing changes."
-            ),
-            (
-                "If you asked for that, there is nothing to do. This was not you? Stop it: "
-                f"{house.page('/deny', secret)}"
-            ),
-        ],
-    )
-
-
 def changed(house: House, to: str, what: str) -> Content:
     """The notice after somebody who was signed in changed what opens the account."""
     return house.write(

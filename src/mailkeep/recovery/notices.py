@@ -18,7 +18,7 @@ from mailkeep.events.types import Recorded
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Tx
 
-from . import factor_words, mails, policy
+from . import factor_words, mails, policy, subject_mails
 from .context import Context
 
 
@@ -61,21 +61,21 @@ class Notices:
 
     async def on_change_held(self, tx: Tx, recorded: Recorded) -> None:
         """An application wants changed what recovers a user: they are told where they were reached
-        so far, with a way to stop it (ASVS 6.3.7)."""
+        so far, with a way to stop it and to agree to it (ASVS 6.3.7)."""
         fact = recorded.fact
         if not isinstance(fact, SubjectChangeHeld):
             return
-        subjects = self._context.subjects
-        change = await subjects.held(tx, fact.account, fact.due)
+        answers = self._context.answers
+        change = await answers.held(tx, fact.account, fact.due)
         if change is None:
             return  # it has ended meanwhile
-        await subjects.told(tx, change)
+        await answers.told(tx, change)
         house = await self._context.house_of(tx, fact.account)
         until = iso(fact.due)[:16].replace("T", " ")
         for point in await accounts.contact_points(tx, fact.account):
             for only in await self.ways(tx):
-                secret = await subjects.stop_secret(tx, change, "".join(only))
-                content = mails.change_held(house, point.address, fact.what, secret, until)
+                secret = await answers.secret(tx, change, "".join(only))
+                content = subject_mails.held(house, point.address, fact, secret, until)
                 await self.mail(tx, content, only, sealed=True)
 
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:

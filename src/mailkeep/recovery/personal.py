@@ -55,6 +55,19 @@ PERSONAL: Personal = {
     "recovery_suspicions": Kept(
         what="what speaks against a route", under="while it does", plain="provider hypothesis since"
     ),
+    "recovery_decoys": Kept(
+        what="a link that was mailed to nobody",
+        under="as long as somebody may try it",
+        plain="lookup provider planted_at",
+    ),
+    "recovery_hold_orders": Kept(
+        what="that recoveries of an account are held, for an incident",
+        under="while it is ordered",
+        of="account_id:account",
+        named="account_id",
+        said="until",
+        plain="id provider",
+    ),
     "verdict_requests": Kept(
         what="a browser that an application sent here",
         under="tries",

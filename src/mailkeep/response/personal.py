@@ -10,6 +10,20 @@ PERSONAL: Personal = {
         said="at preview result",
         plain="id incident_id name state lease_until",
     ),
+    "approvals": Kept(
+        what="that a second person is asked for an action",
+        under="for good",
+        named="asked_by decided_by",
+        plain="id incident_id name step state mark asked_at expires_at decided_at",
+    ),
+    "advisories": Kept(
+        what="which contact point was warned, by which mail",
+        under="for good",
+        of="contact_point_id:contact_points.id",
+        named="contact_point_id message_id",
+        said="at",
+        plain="incident_id",
+    ),
     "notices": Kept(
         what="which owner was told of an incident, by which mail",
         under="for good",

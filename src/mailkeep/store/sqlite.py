@@ -5,9 +5,11 @@ the cursor: four ways, each dearer than most statements. Here one call does all 
 statements as there are.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
+from threading import Thread
 from typing import Any, Self, TypeVar
 
 import aiosqlite
@@ -19,6 +21,7 @@ from .repeated import Call
 
 T = TypeVar("T")
 
+_CHUNK = 64  # rows that the library would read at once; we read them all
 READERS = 3  #: connections beside the one that writes and the one that glances
 
 _PRAGMAS = (
@@ -44,17 +47,24 @@ class Opened:
         self._ones: set[RawConnection] = set()
 
     async def connect(self, path: str) -> "RawConnection":
-        connection = RawConnection(partial(_prepared, path), 64)
-        connection._thread.daemon = True  # as the library has it: it must not hang the exit
-        await connection
-        self._ones = {one for one in self._ones if one.alive} | {connection}
+        connection = RawConnection(partial(_prepared, path))
+        connection.thread.daemon = True  # as the library has it: it must not hang the exit
+        self._ones = {one for one in self._ones if one.thread.is_alive()} | {connection}
+        try:
+            await connection
+        finally:
+            connection.settled.set()
         return connection
 
     async def close(self) -> None:
-        """Close those that nobody has closed."""
+        """Close those that nobody has closed, and see all their threads end: one that answers to a
+        loop that is gone would say so."""
         for one in self._ones:
+            await one.settled.wait()
             if one.alive:
                 await one.close()
+            if one.thread.is_alive():
+                await asyncio.to_thread(one.thread.join)
         self._ones.clear()
 
 
@@ -95,7 +105,20 @@ async def raw(connection: AsyncConnection) -> "RawConnection":
 
 
 class RawConnection(aiosqlite.Connection):
-    """A connection, and the thread in which all is done over it."""
+    """A connection, and the thread in which all is done over it.
+
+    Attributes:
+        settled: set once it is open, or will never be.
+    """
+
+    def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
+        super().__init__(connector, _CHUNK)
+        self.settled = asyncio.Event()
+
+    @property
+    def thread(self) -> Thread:
+        found: Thread = self._thread
+        return found
 
     @property
     def alive(self) -> bool:

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-import networkx as nx
-
 from mailkeep.base.errors import NotFound
 
 from .types import Independence, Party
@@ -11,8 +9,20 @@ from .types import Independence, Party
 #: Edges along which reading passes on; ``runs_on`` is not one of them.
 TIES = ("relays_via", "owned_by", "administered_by")
 
-#: Said here because the stubs of networkx leave it untyped.
-_reached: Callable[[nx.DiGraph, str], set[str]] = nx.descendants
+#: For each party those that it is tied to, or runs on, at first hand.
+Edges = Mapping[str, tuple[str, ...]]
+
+
+def overridden(parties: Mapping[str, Party], today: str | None) -> frozenset[tuple[str, str]]:
+    """The ties that do not count on a day, as (party, other). None: no day, and all count."""
+    if today is None:
+        return frozenset()
+    return frozenset(
+        (party.id, one.of)
+        for party in parties.values()
+        for one in party.independent
+        if today < one.until
+    )
 
 
 class TrustGraph:
@@ -20,21 +30,36 @@ class TrustGraph:
 
     Args:
         parties: by id, as ``register.load`` gives them.
+        today: the day, as 2026-11-28; without it no override counts, which ties more.
     """
 
-    def __init__(self, parties: Mapping[str, Party]) -> None:
-        self._parties = frozenset(parties)
-        self._ties: nx.DiGraph = nx.DiGraph()
-        self._hosts: nx.DiGraph = nx.DiGraph()
-        for party in parties.values():
-            self._ties.add_node(party.id)
-            self._hosts.add_node(party.id)
-            self._hosts.add_edges_from((party.id, host) for host in party.runs_on)
-            for tie in TIES:
-                self._ties.add_edges_from((party.id, other) for other in getattr(party, tie))
+    def __init__(
+        self, parties: Mapping[str, Party], today: Callable[[], str] | None = None
+    ) -> None:
+        self.parties = parties
+        self._today = today
+        self._loosed: frozenset[tuple[str, str]] | None = None
+        self._ties: Edges = {}
+        self._hosts: Edges = {party.id: party.runs_on for party in parties.values()}
+
+    def _tied(self) -> Edges:
+        """The ties of today: an override is over on the day that it says, not at a restart."""
+        loosed = overridden(self.parties, None if self._today is None else self._today())
+        if loosed != self._loosed:
+            self._ties = {
+                party.id: tuple(
+                    other
+                    for tie in TIES
+                    for other in getattr(party, tie)
+                    if (party.id, other) not in loosed
+                )
+                for party in self.parties.values()
+            }
+            self._loosed = loosed
+        return self._ties
 
     def knows(self, party: str) -> bool:
-        return party in self._parties
+        return party in self.parties
 
     def readers(self, party: str) -> frozenset[str]:
         """Everybody who can read what ``party`` carries, itself included.
@@ -46,7 +71,7 @@ class TrustGraph:
         """
         if not self.knows(party):
             raise NotFound(f"no party {party!r}")
-        return frozenset(_reached(self._ties, party)) | {party}
+        return _reached(self._tied(), [party])
 
     def independent(self, a: Iterable[str], b: Iterable[str]) -> Independence:
         """Whether nobody can read both what went through ``a`` and what went through ``b``.
@@ -68,9 +93,19 @@ class TrustGraph:
         return Independence(ok, shared, unknown, hosts)
 
     def _all_readers(self, parties: frozenset[str]) -> frozenset[str]:
-        return frozenset().union(*(self.readers(one) for one in parties if self.knows(one)))
+        return _reached(self._tied(), filter(self.knows, parties))
 
     def _all_hosts(self, parties: frozenset[str]) -> frozenset[str]:
-        return frozenset().union(
-            *(_reached(self._hosts, one) for one in parties if self.knows(one))
-        )
+        first = (host for one in parties if self.knows(one) for host in self._hosts[one])
+        return _reached(self._hosts, first)
+
+
+def _reached(edges: Edges, start: Iterable[str]) -> frozenset[str]:
+    """Everything that edges lead to, the beginning included."""
+    seen, todo = set[str](), list(start)
+    while todo:
+        one = todo.pop()
+        if one not in seen:
+            seen.add(one)
+            todo += edges.get(one, ())
+    return frozenset(seen)

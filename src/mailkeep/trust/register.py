@@ -1,5 +1,10 @@
-"""The register of parties, read from the ``[[party]]`` tables of the settings (pure)."""
+"""The register of parties, read from the ``[[party]]`` tables of the settings (pure).
 
+A party that is a house of the catalogue has the owners, relays and hosts that the catalogue knows,
+besides those that its table names: what is left out of the file must not make independent.
+"""
+
+import datetime
 import difflib
 import re
 from collections.abc import Iterable, Mapping
@@ -8,11 +13,18 @@ import msgspec
 
 from mailkeep.base.errors import BadSettings
 
-from .types import Party
+from .catalogue import HOUSES
+from .types import Party, PartyKind
 
 #: The ways in which one party names another.
 EDGES = ("relays_via", "owned_by", "administered_by", "runs_on")
 
+#: Letters of a reason: a shrug explains nothing.
+MINIMAL_REASON = 10
+#: ``pages``, ``operate``, or a verb and what it is about; see ``rules``.
+_CAPABILITY = re.compile(
+    r"pages|operate|(?:read|send|drop|dns|mailbox|list|stop):[a-z0-9*][a-z0-9.*_@-]{0,252}"
+)
 _UNKNOWN_FIELD = re.compile(r"unknown field `([^`]*)`")
 
 
@@ -38,6 +50,11 @@ def load(tables: Iterable[Mapping[str, object]]) -> dict[str, Party]:
         if party.id in parties:
             raise BadSettings(f"two tables of [[party]] have the id {party.id!r}")
         parties[party.id] = party
+    for party in list(parties.values()):
+        _check(party)
+        if party.known or party.id in HOUSES:
+            parties[party.id] = _widened(party)
+    _add_known(parties)
     for party in parties.values():
         for edge in EDGES:
             for other in getattr(party, edge):
@@ -46,7 +63,71 @@ def load(tables: Iterable[Mapping[str, object]]) -> dict[str, Party]:
                         f"party {party.id}: {edge} names no party {other!r}"
                         + nearest(other, parties)
                     )
+        for override in party.independent:
+            ties = {other for edge in EDGES for other in getattr(party, edge)}
+            if override.of not in ties:
+                raise BadSettings(
+                    f"party {party.id}: independent: it has no tie to {override.of!r}"
+                    + nearest(override.of, ties)
+                )
     return parties
+
+
+def _check(party: Party) -> None:
+    where = f"party {party.id}"
+    if party.source:
+        raise BadSettings(f"{where}: source is the catalogue's own")
+    if party.known and party.known not in HOUSES:
+        raise BadSettings(f"{where}: known: no house {party.known!r}{nearest(party.known, HOUSES)}")
+    if party.reviewed:
+        _day(party.reviewed, f"{where}: reviewed")
+    for one in party.independent:
+        _day(one.until, f"{where}: independent of {one.of}: until")
+        if len(one.reason.strip()) < MINIMAL_REASON:
+            raise BadSettings(
+                f"{where}: independent of {one.of}: say the reason, for whoever reads it later"
+            )
+    for one_can in party.can:
+        if not _CAPABILITY.fullmatch(one_can):
+            raise BadSettings(f"{where}: can: {one_can!r} is no capability; see the reference")
+
+
+def _widened(party: Party) -> Party:
+    """With what the catalogue knows of its house."""
+    known = HOUSES[party.known or party.id].party()
+    ties = {
+        edge: tuple(dict.fromkeys((*getattr(party, edge), *getattr(known, edge)))) for edge in EDGES
+    }
+    kind = known.kind if party.kind is PartyKind.OTHER else party.kind
+    return msgspec.structs.replace(
+        party,
+        name=party.name or known.name,
+        kind=kind,
+        known=known.known,
+        source=known.source,
+        **ties,
+    )
+
+
+def _add_known(parties: dict[str, Party]) -> None:
+    """Houses of the catalogue that the file names, or that own those, need no table."""
+    todo = list(parties.values())
+    while todo:
+        party = todo.pop()
+        for edge in EDGES:
+            for other in getattr(party, edge):
+                if other not in parties and other in HOUSES:
+                    parties[other] = HOUSES[other].party()
+                    todo.append(parties[other])
+
+
+def _day(text: str, where: str) -> None:
+    try:
+        if datetime.date.fromisoformat(text).isoformat() == text:
+            return
+    except ValueError:
+        pass
+    raise BadSettings(f"{where}: say a day such as 2027-06-30, not {text!r}")
 
 
 def require(parties: Mapping[str, Party], wanted: str, *, where: str) -> Party:

@@ -1,7 +1,7 @@
 """Independence: what ties, what is only reported, and what holds for every graph."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailkeep.base.errors import NotFound
@@ -25,6 +25,8 @@ graphs = st.fixed_dictionaries(
         for one in IDS
     }
 )
+#: How long an example takes to make says more of the machine than of the graph.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 sides = st.frozensets(st.sampled_from(IDS), min_size=1, max_size=3)
 
 
@@ -75,6 +77,7 @@ def test_what_is_unknown_or_not_recorded_is_dependent() -> None:
         made.readers("ghost")
 
 
+@patient
 @given(graphs, sides, sides)
 def test_independence_has_no_direction(
     parties: dict[str, Party], a: frozenset[str], b: frozenset[str]
@@ -83,6 +86,7 @@ def test_independence_has_no_direction(
     assert made.independent(a, b) == made.independent(b, a)
 
 
+@patient
 @given(graphs, sides, sides, sides)
 def test_one_more_attempt_never_makes_independent(
     parties: dict[str, Party], a: frozenset[str], b: frozenset[str], more: frozenset[str]
@@ -91,6 +95,7 @@ def test_one_more_attempt_never_makes_independent(
     assert made.independent(a, b).ok or not made.independent(a | more, b).ok
 
 
+@patient
 @given(graphs, sides, sides)
 def test_independent_exactly_when_no_reader_is_shared(
     parties: dict[str, Party], a: frozenset[str], b: frozenset[str]

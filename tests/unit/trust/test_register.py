@@ -4,6 +4,9 @@ import pytest
 
 from mailkeep.base.errors import BadSettings
 from mailkeep.trust import register
+from mailkeep.trust.catalogue import HOUSES, shown_by
+from mailkeep.trust.graph import TrustGraph
+from mailkeep.trust.types import PartyKind
 
 
 def test_parties_are_loaded_with_their_ties() -> None:
@@ -14,7 +17,7 @@ def test_parties_are_loaded_with_their_ties() -> None:
             {"id": "aws"},
         ]
     )
-    assert list(parties) == ["sendgrid", "twilio", "aws"]
+    assert list(parties) == ["sendgrid", "twilio", "aws", "amazon"]  # who owns the last but one
     assert parties["sendgrid"].owned_by == ("twilio",)
     assert parties["sendgrid"].runs_on == ("aws",)
     assert parties["twilio"].relays_via == ()
@@ -30,6 +33,30 @@ def test_parties_are_loaded_with_their_ties() -> None:
         ([{"id": ""}], "number 1: the id is empty"),
         ([{"name": "Nameless"}], "number 1: .*`id`"),
         ([{"id": "a", "owned_by": "b"}], "party a: Expected `array`"),
+        ([{"id": "a", "known": "sendgird"}], "known: no house 'sendgird'; did you mean sendgrid?"),
+        ([{"id": "a", "reviewed": "yesterday"}], "reviewed: say a day"),
+        ([{"id": "a", "can": ["fly"]}], "can: 'fly' is no capability"),
+        ([{"id": "a", "source": "me"}], "source is the catalogue's own"),
+        ([{"id": "a", "kind": "mial"}], "party a: Invalid enum value"),
+        (
+            [{"id": "a", "independent": [{"of": "b", "reason": "a good one", "until": "soon"}]}],
+            "until: say a day",
+        ),
+        (
+            [{"id": "a", "independent": [{"of": "b", "reason": "-", "until": "2027-01-01"}]}],
+            "independent of b: say the reason",
+        ),
+        (
+            [
+                {
+                    "id": "a",
+                    "owned_by": ["b"],
+                    "independent": [{"of": "c", "reason": "a good one", "until": "2027-01-01"}],
+                },
+                {"id": "b"},
+            ],
+            "it has no tie to 'c'",
+        ),
     ],
 )
 def test_a_wrong_table_is_refused(tables: list[dict[str, object]], words: str) -> None:
@@ -45,3 +72,57 @@ def test_a_party_is_required_by_whoever_names_it() -> None:
         register.require(parties, "mailgum", where="provider one")
     with pytest.raises(BadSettings, match="there are none"):
         register.require({}, "mailgum", where="provider one")
+
+
+def test_a_house_of_the_catalogue_brings_its_owner() -> None:
+    parties = register.load([{"id": "sendgrid"}, {"id": "texts", "known": "twilio-sms"}])
+    assert parties["sendgrid"].owned_by == ("twilio",)
+    assert parties["texts"].owned_by == ("twilio",)
+    assert parties["texts"].kind is PartyKind.SMS
+    assert parties["sendgrid"].source.startswith("https://")
+    assert "twilio" in parties
+    assert not TrustGraph(parties).independent({"sendgrid"}, {"texts"}).ok
+
+
+def test_what_a_reseller_carries_its_relay_reads() -> None:
+    parties = register.load([{"id": "resend"}, {"id": "amazon-ses"}])
+    assert TrustGraph(parties).independent({"resend"}, {"amazon-ses"}).shared == (
+        "amazon",
+        "amazon-ses",
+    )
+
+
+def test_an_override_counts_until_its_day_and_never_without_a_calendar() -> None:
+    override = {"of": "twilio", "reason": "sold to others in 2026", "until": "2027-06-30"}
+    parties = register.load([{"id": "sendgrid", "independent": [override]}, {"id": "twilio-sms"}])
+    sides = ({"sendgrid"}, {"twilio-sms"})
+    day = ["2026-11-28"]
+    graph = TrustGraph(parties, lambda: day[0])
+    assert graph.independent(*sides).ok
+    day[0] = "2027-06-30"
+    assert graph.independent(*sides).shared == ("twilio",)
+    assert not TrustGraph(parties).independent(*sides).ok
+
+
+def test_the_catalogue_is_sound() -> None:
+    for house in HOUSES.values():
+        assert house.source.startswith("https://")
+        for other in (*house.owned_by, *house.relays_via, *house.runs_on):
+            assert other in HOUSES
+        for sign in house.signs:
+            assert shown_by(f"x.{sign}." if "." in sign else f"ns-1.{sign}-00.com") is house
+
+
+@pytest.mark.parametrize(
+    ("host", "house"),
+    [
+        ("u1.wl.sendgrid.net", "sendgrid"),
+        ("feedback-smtp.eu-west-1.amazonses.com.", "amazon-ses"),
+        ("ns-512.awsdns-00.net", "route53"),
+        ("sendgrid.net.evil.example", None),
+        ("notsendgrid.net", None),
+    ],
+)
+def test_a_name_shows_its_house(host: str, house: str | None) -> None:
+    found = shown_by(host)
+    assert (found.id if found else None) == house

@@ -24,9 +24,10 @@ from mailkeep.accounts.ranges import breached
 from mailkeep.app import environment
 from mailkeep.app.limits import Limit, limits, recovery_peak
 from mailkeep.app.settings import ProviderSettings, Settings, provider_configs
-from mailkeep.base.clock import DAY, MINUTE, SystemClock
+from mailkeep.base.clock import DAY, MINUTE, SystemClock, iso
 from mailkeep.base.errors import BadSettings, Unavailable
 from mailkeep.base.ids import earliest
+from mailkeep.feed import queries as feeds
 from mailkeep.mail import api_keys, queries, tables
 from mailkeep.mail.types import Status
 from mailkeep.providers import registry
@@ -34,7 +35,7 @@ from mailkeep.store import migrate
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch import posture
 
-from . import accounts_read, domains, guarding, house, waking, ways
+from . import accounts_read, domains, guarding, house, seen, waking, ways
 from .catalogue import run
 from .resolver import fill
 from .types import DatabaseFacts, Finding, KeyFact, Scene
@@ -42,7 +43,7 @@ from .types import DatabaseFacts, Finding, KeyFact, Scene
 HEAD_SECONDS = 5.0
 
 #: The modules with checks, in the order of the report.
-MODULES = (house, ways, accounts_read, guarding, waking, domains)
+MODULES = (house, ways, accounts_read, guarding, waking, domains, seen)
 
 
 async def examine(
@@ -82,6 +83,7 @@ async def examine(
         breached=_breached(settings),
         development=development,
         offline=offline,
+        today=iso(SystemClock().now())[:10],
     )
     if resolver is not None and not offline:
         await fill(scene.records, lambda: run(scene, MODULES), resolver)
@@ -193,6 +195,7 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         bare_operators=sum(not one.factor for one in running),
         classes=await administration.classes(tx),
         reading_keys=await posture.reading_keys(tx),
+        feeds=await feeds.states(tx),
     )
 
 

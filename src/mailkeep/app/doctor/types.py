@@ -8,6 +8,9 @@ import msgspec
 
 from mailkeep.app.limits import Limit
 from mailkeep.app.settings import ProviderSettings, Settings
+from mailkeep.feed.types import FeedState
+from mailkeep.trust import register
+from mailkeep.trust.graph import TrustGraph
 
 from .records import Records
 
@@ -70,6 +73,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
         console_passkey: one of them has a passkey, so that the console asks for one.
         classes: how many accounts are of each class.
         reading_keys: by account at a provider that was read, whether its reading key could send.
+        feeds: how each feed fares that ever ran.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
 
@@ -90,6 +94,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     console_passkey: bool = False
     classes: Mapping[str, int] = {}
     reading_keys: Mapping[str, bool | None] = {}
+    feeds: Mapping[str, FeedState] = {}
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -107,6 +112,7 @@ class Scene(msgspec.Struct, frozen=True):
         breached: what is wrong with the list of breached passwords.
         development: the settings are those of a development mode.
         offline: why the network was not asked; empty when it was.
+        today: the day, as 2026-11-28, on which overrides of the register may have ended.
     """
 
     home: Path
@@ -124,7 +130,14 @@ class Scene(msgspec.Struct, frozen=True):
     breached: str = ""
     development: bool = False
     offline: str = ""
+    today: str = ""
     records: Records = msgspec.field(default_factory=Records)
+
+    @property
+    def graph(self) -> TrustGraph:
+        """The register's, as of today."""
+        tables = () if self.settings is None else self.settings.party
+        return TrustGraph(register.load(tables), (lambda: self.today) if self.today else None)
 
     @property
     def providers(self) -> tuple[ProviderSettings, ...]:

@@ -2,9 +2,6 @@
 
 from itertools import combinations
 
-from mailkeep.trust import register
-from mailkeep.trust.graph import TrustGraph
-
 from .catalogue import check
 from .house import NO_SETTINGS
 from .types import Said, Scene, failed, not_checked, ok, warning
@@ -17,7 +14,7 @@ def two_routes(scene: Scene) -> list[Said]:
     recovery = scene.settings.recovery
     if recovery is None:
         return [not_checked("Mailkeep keeps no accounts here: there is no [recovery].")]
-    graph = TrustGraph(register.load(scene.settings.party))
+    graph = scene.graph
     parties = {one.name: one.party for one in scene.settings.provider}
     routes = [one.provider for one in scene.settings.streams()[recovery.stream].routes]
     pairs = [
@@ -47,7 +44,7 @@ def two_routes(scene: Scene) -> list[Said]:
 def stream_routes(scene: Scene) -> list[Said]:
     if scene.settings is None:
         return [not_checked(NO_SETTINGS)]
-    graph = TrustGraph(register.load(scene.settings.party))
+    graph = scene.graph
     parties = {one.name: one.party for one in scene.settings.provider}
     out = []
     for stream in scene.settings.stream:

@@ -1,0 +1,69 @@
+"""How many accounts there are that would fall alike. Counts only; no address leaves here."""
+
+from collections.abc import Collection
+
+import msgspec
+from sqlalchemy import and_, case, func, select
+
+from mailkeep.store.database import Tx
+
+from . import tables
+from .factors.types import LASTING
+from .registration import Factor
+from .types import ContactKind
+
+_a, _c, _f = tables.accounts, tables.contact_points, tables.factors
+NO_FACTOR = "none"
+OTHER = "*"  #: every domain that was not asked about
+
+
+class Alike(msgspec.Struct, frozen=True):
+    """Accounts of one class and factor with an address at one domain.
+
+    Attributes:
+        factor: the kind that is settled, a passkey before a code; ``kept_there``: the application
+            asks for one; ``none``.
+        domain: one of those that were asked about, or ``*``.
+    """
+
+    account_class: str
+    factor: str
+    domain: str
+    accounts: int
+
+
+async def alike(tx: Tx, domains: Collection[str]) -> list[Alike]:
+    """Every account that has a confirmed address, in one statement. One with addresses at several
+    domains counts under each.
+
+    Args:
+        domains: in small letters, those to tell apart; all others are ``*``.
+    """
+    bound = (
+        select(_f.c.account_id, func.min(_f.c.kind).label("kind"))
+        .where(_f.c.revoked_at.is_(None), _f.c.held_by.is_(None), _f.c.kind.in_(sorted(LASTING)))
+        .group_by(_f.c.account_id)
+        .subquery()
+    )
+    kind = case(
+        (bound.c.kind.is_not(None), bound.c.kind),
+        (_a.c.factor == Factor.KEPT_THERE.value, Factor.KEPT_THERE.value),
+        else_=NO_FACTOR,
+    ).label("factor")
+    address = func.lower(_c.c.address)
+    # No address ends in a bare @: where nothing is to be told apart, all are others.
+    ends = [(address.endswith(f"@{one}", autoescape=True), one) for one in sorted(domains) or [""]]
+    domain = case(*ends, else_=OTHER).label("domain")
+    counted = (
+        select(_a.c["class"], kind, domain, func.count(_a.c.id.distinct()).label("n"))
+        .select_from(_a)
+        .join(_c, and_(_c.c.account_id == _a.c.id, _c.c.kind == ContactKind.MAIL.value))
+        .outerjoin(bound, bound.c.account_id == _a.c.id)
+        .where(_c.c.confirmed_at.is_not(None), _c.c.added_by.is_(None))
+        .group_by(_a.c["class"], kind, domain)
+        .order_by(_a.c["class"], kind, domain)
+    )
+    return [
+        Alike(row["class"], row["factor"], row["domain"], int(row["n"]))
+        for row in await tx.all(counted)
+    ]

@@ -1,0 +1,125 @@
+"""Puts together what the chain of trust is computed from: the settings' part of it."""
+
+import importlib
+from urllib.parse import urlsplit
+
+import msgspec
+
+from mailkeep.accounts.classes import Classes
+from mailkeep.base import addresses
+from mailkeep.base.clock import Clock, iso
+from mailkeep.posture import scene, words
+from mailkeep.posture.types import House, Live, Provider, SinglePoint, Watcher
+from mailkeep.posture.whatif import Model, failing
+from mailkeep.response.actions.catalogue import ACTIONS
+from mailkeep.response.playbooks import books
+from mailkeep.trust import register
+from mailkeep.trust.graph import TrustGraph
+from mailkeep.trust.world import NO_FACTOR, Group
+from mailkeep.watch.detectors.catalogue import DETECTORS
+from mailkeep.watch.types import Hypothesis
+
+from .settings import Settings
+
+_CANARY = "no [canary] is sent"
+_HONEY = "there is no [[honey]] address"
+_READ = "no account of ours is read ([posture])"
+_REPORTS = "no reports are taken in ([reports])"
+_ACCOUNTS = "Mailkeep keeps no accounts here"
+
+
+def graph(settings: Settings, clock: Clock) -> TrustGraph:
+    """The register's graph, whose overrides end on their day."""
+    return TrustGraph(register.load(settings.party), lambda: iso(clock.now())[:10])
+
+
+def house(settings: Settings) -> House:
+    """What the settings say of the chain of trust."""
+    recovery, canary = settings.recovery, settings.canary
+    senders = [one.sender for one in (recovery, canary) if one is not None]
+    sending = tuple(dict.fromkeys(addresses.domain(one).lower() for one in senders))
+    site = urlsplit(settings.public_url)
+    play = next(
+        one for one in books(settings.playbook) if one.hypothesis is Hypothesis.PROVIDER_COMPROMISED
+    )
+    posture = settings.posture
+    return House(
+        register.load(settings.party),
+        tuple(
+            Provider(one.name, one.kind, one.party, _domains(one.options, sending))
+            for one in settings.provider
+        ),
+        settings.streams(),
+        recovery,
+        Classes(settings.accounts.classes),
+        sending,
+        (site.hostname or "").lower(),
+        watchers(settings),
+        tuple(
+            ACTIONS[name].title + (" (by itself)" if name in play.automatic else "")
+            for name in play.actions
+        ),
+        () if posture is None else tuple(one.name for one in posture.account),
+        settings.trust,
+        canaries=canary is not None,
+        encrypted=site.scheme == "https",
+    )
+
+
+def _domains(options: dict[str, str], sending: tuple[str, ...]) -> tuple[str, ...]:
+    own = options.get("dkim_domain", "").lower()
+    return tuple(dict.fromkeys((*sending, own))) if own else sending
+
+
+def watchers(settings: Settings) -> dict[str, Watcher]:
+    """Every detector, its delay as its own page tells it, and why it is blind here if it is."""
+    reports = settings.reports
+    off = {
+        "stranger_in_mail": "" if settings.canary else _CANARY,
+        "canary_missing": "" if settings.canary else _CANARY,
+        "honey_hit": "" if settings.honey else _HONEY,
+        "honey_account": "" if settings.honey else _HONEY,
+        "account_drift": "" if settings.posture else _READ,
+        "export_seen": "" if settings.posture else _READ,
+        "lookalike": "" if settings.lookalikes else "no names are looked up ([lookalikes])",
+        "dmarc_stranger": "" if reports.listen or reports.address else _REPORTS,
+        "provider_notice": "" if reports.notices or reports.status else _REPORTS,
+    }
+    if settings.recovery is None:
+        for name in ("half_proof", "redeemed_undelivered", "misplaced_redemption", "denial"):
+            off[name] = _ACCOUNTS
+    out = {}
+    for one in DETECTORS:
+        module = importlib.import_module(f"mailkeep.watch.detectors.{one.name}")
+        out[one.name] = Watcher(one.name, words.delay(module.__doc__ or ""), off.get(one.name, ""))
+    return out
+
+
+def supposed(known: House, today: str) -> Model:
+    """The house with one account in each class that has no second factor, before there is a
+    database: what the settings alone make possible."""
+    groups = tuple(
+        Group(name, NO_FACTOR, "*", *scene.held(known, name), accounts=1)
+        for name in known.classes.names
+    )
+    providers = frozenset(one.name for one in known.providers)
+    live = Live(today, providers, groups)
+    return Model(known, live, scene.world(known, live))
+
+
+def with_every_class(found: Model) -> Model:
+    """The same with a group for each class that has no account yet: what could be, counts too."""
+    there = {one.id for one in found.world.groups}
+    more = supposed(found.house, found.live.today).world.groups
+    groups = found.world.groups + tuple(
+        msgspec.structs.replace(one, accounts=0) for one in more if one.id not in there
+    )
+    live = msgspec.structs.replace(found.live, groups=groups)
+    return Model(found.house, live, scene.world(found.house, live))
+
+
+def single_points(settings: Settings, today: str) -> list[SinglePoint]:
+    """Parties that could take an account by themselves, as far as the settings tell."""
+    if settings.recovery is None:
+        return []
+    return failing(supposed(house(settings), today).single_points())

@@ -1,0 +1,177 @@
+"""``mailkeep trust``: who could take what, by which path, and what would change that."""
+
+from typing import Annotated
+
+import typer
+
+from mailkeep.app import trusting
+from mailkeep.base.clock import SystemClock, iso
+from mailkeep.posture import changes, queries, words
+from mailkeep.posture.types import Fall, Ranked, Sets, SinglePoint
+from mailkeep.posture.whatif import Model, by_party, failing
+
+from .house import DEFAULT_HOME, Home, read, settings, sqlite_file
+from .output import FOUND, Json, group, plain, result, table
+
+app = group("The chain of trust: what falls if this one falls.")
+
+MOST_PATHS = 40  #: capabilities that are shown with their path
+
+
+@app.command("whatif")
+def whatif(
+    parties: Annotated[str, typer.Argument(help="One party, or several with commas.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Say what falls if a party falls, or several at once, and by which path."""
+    found = _model(home).fall([one.strip() for one in parties.split(",") if one.strip()])
+    result(found, "\n".join(map(plain, fall_lines(found))), as_json=as_json)
+
+
+@app.command("parties")
+def parties(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Rank the parties by what falls with each alone, Mailkeep's own processes and keys as well."""
+    found = _model(home).ranked()
+    result({"parties": found}, _ranked(found), as_json=as_json)
+
+
+@app.command("changes")
+def what_would_help(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Rank what single changes would buy."""
+    model = _model(home)
+    found = changes.ranked(model.world, model.live.today)
+    lines = [
+        f"{place}. {one.what}\n   {one.why}: by one party alone {one.single_before} ->"
+        f" {one.single_after}, by two together {one.pairs_before} -> {one.pairs_after}"
+        for place, one in enumerate(found, start=1)
+    ]
+    text = "\n".join(lines) or "No single change that we know of would buy anything."
+    result({"changes": found}, text, as_json=as_json)
+
+
+@app.command("check")
+def check(
+    no_single_point: Annotated[
+        bool,
+        typer.Option("--no-single-point", help="End with 1 where one party alone takes accounts."),
+    ] = False,
+    catching: Annotated[
+        bool,
+        typer.Option("--catching", help="Count accounts too that fall when their owner signs in."),
+    ] = False,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """List the smallest sets of parties that take accounts; needs no database, as in a build."""
+    model = _model(home, every_class=True)
+    points = model.single_points()
+    bad = failing(points, catching=catching)
+    smallest = model.smallest()
+    document = {"passed": not bad, "failing": bad, "single_points": points, "smallest": smallest}
+    result(document, _checked(points, bad, smallest), as_json=as_json)
+    if no_single_point and bad:
+        raise typer.Exit(FOUND)
+
+
+def _model(home: Home, *, every_class: bool = False) -> Model:
+    """The model of a home; without a database, of its settings alone."""
+    known = settings(home)
+    house = trusting.house(known)
+    today = iso(SystemClock().now())[:10]
+    file = sqlite_file(known.database_url(home)) if every_class else None
+    if file is not None and not file.exists():
+        return trusting.supposed(house, today)
+    found = read(home, lambda tx: queries.model(tx, house))
+    return trusting.with_every_class(found) if every_class else found
+
+
+def fall_lines(one: Fall) -> list[str]:
+    """What falls, for people."""
+    lines = [f"If {' and '.join(one.names)} falls:", ""]
+    lines.append(
+        f"Accounts: {one.now} at once, {one.held} after a hold that their owners can stop,"
+        f" {one.caught} when their owners sign in meanwhile."
+    )
+    for taken in one.accounts:
+        if taken.accounts:
+            lines.append(
+                f"  {taken.accounts} of class {taken.account_class}, factor {taken.factor},"
+                f" at {taken.mailbox}: {words.HOWS[taken.how]}"
+            )
+            lines += [f"    - {step}" for step in taken.path]
+    by = ", ".join(one.exposed_by) or "nobody"
+    lines.append(f"Addresses given to it: {one.exposed} (through {by}).")
+    lines += ["", "What it could do:" if one.gained else "It could do nothing that we know of."]
+    for gained in one.gained[:MOST_PATHS]:
+        lines.append(f"  {gained.says}")
+        lines += [f"    - {step}" for step in gained.path]
+    if len(one.gained) > MOST_PATHS:
+        lines.append(f"  and {len(one.gained) - MOST_PATHS} more (--json has them all)")
+    lines += ["", "Streams:" if one.streams else "No stream would be touched."]
+    for stream in one.streams:
+        left = ", ".join(stream.left)
+        lines.append(f"  {stream.stream}: " + (f"still carried by {left}" if left else "stops"))
+    lines += ["", f"Recovery: {one.recovery}"]
+    lines += [f"  {a} and {b}" for a, b in one.routes_left]
+    lines += ["", "Who would see it:"]
+    for seen in one.seen:
+        on = [watcher for watcher in seen.watchers if not watcher.off]
+        lines.append(f"  {seen.act}: " + ("" if on else "nobody. ") + seen.blind)
+        lines += [f"    {words.watcher_words(watcher)}" for watcher in seen.watchers]
+    lines += ["", "Playbook: " + (", ".join(one.playbook) or "none")]
+    return lines
+
+
+def _ranked(found: list[Ranked]) -> str:
+    rows = [["PARTY", "KIND", "AT ONCE", "HELD", "SIGNING IN", "ADDRESSES", "STOPS"]]
+    rows += [
+        [
+            one.party,
+            one.kind,
+            str(one.now),
+            str(one.held),
+            str(one.caught),
+            str(one.exposed),
+            ", ".join(one.stops) or "-",
+        ]
+        for one in found
+    ]
+    return table(rows, "There is no party.")
+
+
+def _checked(points: list[SinglePoint], bad: list[SinglePoint], smallest: list[Sets]) -> str:
+    lines = []
+    for party, some in by_party(bad).items():
+        one = some[0]
+        lines.append(f"SINGLE POINT {party}: {one.name} alone takes accounts {_kinds(some)}.")
+        lines += [f"    - {step}" for step in one.path]
+    for party, some in by_party(point for point in points if point not in bad).items():
+        why = some[0].accepted or (
+            "its customers' mailboxes; a second factor answers it"
+            if some[0].customers
+            else words.HOWS[some[0].how]
+        )
+        lines.append(f"borne: {party}, accounts {_kinds(some)}: {why}")
+    rows = [["CLASS", "FACTOR", "HOW", "PARTIES", "SETS", "FOR EXAMPLE"]]
+    rows += [
+        [
+            one.account_class,
+            one.factor,
+            one.how.value,
+            str(one.size or "over 3"),
+            str(one.count),
+            " + ".join(one.sets[0]) if one.sets else "-",
+        ]
+        for one in smallest
+    ]
+    lines.append(table(rows, "There is no account."))
+    lines.append(
+        f"{len(by_party(bad))} single point(s) of takeover." if bad else "No single point."
+    )
+    return "\n".join(lines)
+
+
+def _kinds(points: list[SinglePoint]) -> str:
+    kinds = dict.fromkeys(f"{one.account_class} ({one.how.value})" for one in points)
+    return "of class " + ", ".join(kinds)

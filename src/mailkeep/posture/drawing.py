@@ -1,0 +1,216 @@
+"""The graph as a picture: who stands behind whom, from left to right (pure).
+
+Columns go by what a party is, so that a name is found where its kind is, with 300 of them too; a
+tie is a curve from the one behind to the one before. Text keeps its size: a large house makes a
+large picture, which its page scrolls.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+
+from mailkeep.trust.types import Party, PartyKind
+from mailkeep.trust.world import World
+
+WIDE, HIGH = 200, 28  #: a box, in pixels
+GAP, LANE = 8, 90  #: between two boxes, and between two columns
+HEAD, MARGIN = 34, 12
+DEEP = 40  #: boxes of one column before a second one stands beside it
+LONGEST = 24  #: characters of a name that fit a box
+
+_COLUMNS: tuple[tuple[str, frozenset[PartyKind]], ...] = (
+    ("Owners and people", frozenset({PartyKind.OWNER, PartyKind.PERSON, PartyKind.IDENTITY})),
+    (
+        "Names, pages, machines",
+        frozenset({PartyKind.DNS, PartyKind.REGISTRAR, PartyKind.CDN, PartyKind.CLOUD}),
+    ),
+    (
+        "Providers",
+        frozenset(
+            {
+                PartyKind.MAIL,
+                PartyKind.SMS,
+                PartyKind.MAILBOX,
+                PartyKind.SUPPORT,
+                PartyKind.MONITORING,
+                PartyKind.OTHER,
+            }
+        ),
+    ),
+    ("Ours", frozenset({PartyKind.OURS})),
+)
+STREAMS = "Streams"
+
+
+class Box(msgspec.Struct, frozen=True):
+    """A party, or a stream (``stream:NAME``, which leads nowhere). ``state``: ``chosen``,
+    ``falls`` or ""."""
+
+    id: str
+    label: str
+    title: str
+    x: int
+    y: int
+    state: str
+    link: bool
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A tie as a path of SVG. ``kind``: ``owns``, ``administers``, ``relays``, ``hosts`` or
+    ``carries``; ``state``: ``falls`` where both of its ends do."""
+
+    path: str
+    kind: str
+    state: str
+
+
+class Heading(msgspec.Struct, frozen=True):
+    """The words above a column."""
+
+    text: str
+    x: int
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """All of it, in pixels."""
+
+    width: int
+    height: int
+    headings: tuple[Heading, ...]
+    boxes: tuple[Box, ...]
+    lines: tuple[Line, ...]
+
+
+def picture(
+    world: World,
+    chosen: Collection[str] = (),
+    falls: Collection[str] = (),
+    touched: Collection[str] = (),
+    *,
+    whole: bool = True,
+) -> Picture:
+    """Draw the parties and the streams.
+
+    Args:
+        chosen: parties that somebody asked about.
+        falls: parties, those chosen included, that are in the wrong hands with them, or carry mail
+            for them.
+        touched: streams that they reach.
+        whole: draw everybody; else those that fall, and who is tied to them at first hand.
+    """
+    ties = _ties(world.parties.values())
+    shown = set(world.parties)
+    if not whole:
+        near = {end for one, other, _ in ties if {one, other} & set(falls) for end in (one, other)}
+        shown = near | set(falls)
+    columns = [
+        (title, [one for one in _ordered(world, kinds) if one.id in shown])
+        for title, kinds in _COLUMNS
+    ]
+    place, headings, right = _places(columns)
+    names = [one.name for one in world.lanes if whole or one.name in touched]
+    stream_x = right
+    if names:
+        headings.append(Heading(STREAMS, stream_x))
+        for row, name in enumerate(names):
+            place[f"stream:{name}"] = (stream_x, HEAD + MARGIN + row * (HIGH + GAP))
+        right += WIDE + LANE
+    boxes = [
+        _box(one.id, one.called, place[one.id], _state(one.id, chosen, falls), one.kind.value)
+        for _, some in columns
+        for one in some
+    ]
+    for name in names:
+        state = "falls" if name in touched else ""
+        where = place[f"stream:{name}"]
+        boxes.append(_box(f"stream:{name}", name, where, state, "stream", link=False))
+    ties += [
+        (carrier.party, f"stream:{stream}", "carries")
+        for carrier in world.carriers
+        if carrier.stands
+        for stream in carrier.streams
+    ]
+    lines = [
+        _line(
+            place[a], place[b], kind, a in falls and (b in falls or b.partition(":")[2] in touched)
+        )
+        for a, b, kind in dict.fromkeys(ties)
+        if a in place and b in place
+    ]
+    bottom = max((y for _, y in place.values()), default=HEAD)
+    return Picture(
+        max(right - LANE, WIDE) + MARGIN,
+        bottom + HIGH + MARGIN,
+        tuple(headings),
+        tuple(boxes),
+        tuple(sorted(lines, key=lambda one: one.state)),  # what falls lies on top
+    )
+
+
+def _ties(parties: Collection[Party]) -> list[tuple[str, str, str]]:
+    """From the one behind to the one before."""
+    out = []
+    for party in parties:
+        out += [(other, party.id, "owns") for other in party.owned_by]
+        out += [(other, party.id, "administers") for other in party.administered_by]
+        out += [(other, party.id, "relays") for other in party.relays_via]
+        out += [(other, party.id, "hosts") for other in party.runs_on]
+    return out
+
+
+def _ordered(world: World, kinds: frozenset[PartyKind]) -> list[Party]:
+    found = [one for one in world.parties.values() if one.kind in kinds]
+    return sorted(found, key=lambda one: (one.kind.value, one.called.lower(), one.id))
+
+
+def _places(
+    columns: Sequence[tuple[str, Sequence[Party]]],
+) -> tuple[dict[str, tuple[int, int]], list[Heading], int]:
+    place: dict[str, tuple[int, int]] = {}
+    headings, x = [], MARGIN
+    for title, some in columns:
+        if not some:
+            continue
+        headings.append(Heading(title, x))
+        for number, one in enumerate(some):
+            beside, row = divmod(number, DEEP)
+            y = HEAD + MARGIN + row * (HIGH + GAP)
+            place[one.id] = (x + beside * (WIDE + LANE // 2), y)
+        x += WIDE + LANE + (len(some) - 1) // DEEP * (WIDE + LANE // 2)
+    return place, headings, x
+
+
+def _state(party: str, chosen: Collection[str], falls: Collection[str]) -> str:
+    return "chosen" if party in chosen else "falls" if party in falls else ""
+
+
+def _box(
+    party: str, name: str, where: tuple[int, int], state: str, kind: str, *, link: bool = True
+) -> Box:
+    label = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    return Box(party, label, f"{name} ({kind})", *where, state, link)
+
+
+def _line(a: tuple[int, int], b: tuple[int, int], kind: str, falls: bool) -> Line:
+    """A curve from the right of the one to the left of the other, or around where it goes back."""
+    x1, y1, x2, y2 = a[0] + WIDE, a[1] + HIGH // 2, b[0], b[1] + HIGH // 2
+    if x2 < x1:
+        x2 = b[0] + WIDE
+        far = max(x1, x2) + LANE // 3
+        path = f"M{x1} {y1} C{far} {y1} {far} {y2} {x2} {y2}"
+    else:
+        middle = (x1 + x2) // 2
+        path = f"M{x1} {y1} C{middle} {y1} {middle} {y2} {x2} {y2}"
+    return Line(path, kind, "falls" if falls else "")
+
+
+def reached(words: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Of capabilities, the parties that fall or carry mail, and the streams that are touched."""
+    parts: Mapping[str, set[str]] = {"party": set(), "stream": set()}
+    for word in words:
+        verb, _, about = word.partition(":")
+        if verb in {"party", "carries"}:
+            parts["party"].add(about)
+        elif verb in {"read", "drop", "stop", "open"}:
+            parts["stream"].add(about.partition("@")[0])
+    return frozenset(parts["party"]), frozenset(parts["stream"])

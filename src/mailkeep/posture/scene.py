@@ -1,0 +1,96 @@
+"""The world of the rules, made from the settings and what the database says (pure)."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from mailkeep.base.clock import SECOND
+from mailkeep.recovery.types import WhenAlone
+from mailkeep.trust import rules
+from mailkeep.trust.graph import TrustGraph, overridden
+from mailkeep.trust.types import Party, PartyKind
+from mailkeep.trust.world import Carrier, Lane, World, pairs
+
+from .types import House, Live
+
+#: Mailkeep's own parties, with what to call them.
+OURS = {
+    rules.MAILKEEP: "Mailkeep's process",
+    rules.DATABASE: "Mailkeep's database",
+    rules.KEYS: "Mailkeep's key files",
+    rules.BACKUPS: "Mailkeep's backups",
+}
+
+
+def secret_of(provider: str) -> str:
+    """The party that is the API secret of a provider account."""
+    return f"secret:{provider}"
+
+
+def key_party(name: str) -> str:
+    """The party that is an API key of ours."""
+    return f"key:{name}"
+
+
+def parties(house: House, live: Live) -> Mapping[str, Party]:
+    """The register, with our own processes, stores, keys and secrets.
+
+    Where the register has a table for one of them, it says who administers it and where it runs.
+    """
+    named = dict(OURS)
+    named |= {secret_of(one.name): f"API secret of {one.name}" for one in house.providers}
+    named |= {one.party: f"API key {one.party.partition(':')[2]}" for one in live.keys}
+    out = dict(house.parties)
+    for party, name in named.items():
+        found = out.get(party, Party(party))
+        out[party] = msgspec.structs.replace(found, name=found.name or name, kind=PartyKind.OURS)
+    return out
+
+
+def world(house: House, live: Live) -> World:
+    """What the rules are about."""
+    everybody = parties(house, live)
+    recovery = house.recovery
+    graph = TrustGraph(house.parties, lambda: live.today)
+    carriers = tuple(
+        Carrier(
+            one.name,
+            one.party,
+            tuple(
+                name
+                for name, stream in house.streams.items()
+                if any(route.provider == one.name for route in stream.routes)
+            ),
+            one.domains or house.sending,
+            stands=one.name in live.standing,
+        )
+        for one in house.providers
+    )
+    proofs = "" if recovery is None else recovery.stream
+    split = {proofs} if recovery is None else {proofs, recovery.confirmations}
+    degrades = recovery is not None and recovery.when_alone is WhenAlone.DEGRADE
+    alone = recovery is not None and recovery.contact_points_alone
+    return World(
+        everybody,
+        carriers,
+        tuple(
+            Lane(name, one.secret, opens=one.secret and name not in split)
+            for name, one in house.streams.items()
+        ),
+        live.groups,
+        live.keys,
+        loosed=overridden(house.parties, live.today),
+        proofs=proofs,
+        notices="" if recovery is None else recovery.notices,
+        pairs=pairs(carriers, proofs, graph) if proofs else (),
+        degrades=recovery.hold_long if recovery is not None and degrades else None,
+        without_factor=recovery.hold_alone if recovery is not None and alone else None,
+        site=house.site,
+        secrets={one.name: secret_of(one.name) for one in house.providers},
+    )
+
+
+def held(house: House, account_class: str) -> tuple[bool, float]:
+    """Whether a class recovers by mail, and for how many seconds it waits."""
+    policy = house.classes.of(account_class)
+    return policy.recovers_by_mail, policy.recovery_hold / SECOND

@@ -1,0 +1,74 @@
+"""Keeps the threat model whenever it became another one."""
+
+import hashlib
+
+import msgspec
+from sqlalchemy import delete, desc, insert, select, update
+
+from mailkeep.base.clock import DAY, Instant
+from mailkeep.base.errors import NotFound
+from mailkeep.store.database import Database, Tx
+
+from . import queries, tables
+from .model import ThreatModel, digest_of, written
+from .types import House
+
+_m = tables.trust_models
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A model that was kept: from when to when it was found to be so."""
+
+    at: Instant
+    seen_at: Instant
+    seen_share: int
+
+
+async def keep(tx: Tx, house: House, *, every: Instant = DAY) -> bool:
+    """Write the model down if it is another one than the newest kept; whether it was.
+
+    Args:
+        every: at most so often, in microseconds: it counts all accounts.
+    """
+    newest = await tx.one(select(_m).order_by(desc(_m.c.at)).limit(1))
+    if newest is not None and tx.now - newest["seen_at"] < every:
+        return False
+    made = written(await queries.model(tx, house))
+    digest = hashlib.sha256(digest_of(made)).hexdigest()
+    await tx.run(delete(_m).where(_m.c.seen_at < tx.now - round(house.settings.keep * DAY)))
+    if newest is not None and newest["digest"] == digest:
+        await tx.run(update(_m).where(_m.c.at == newest["at"]).values(seen_at=tx.now))
+        return False
+    await tx.run(
+        insert(_m).values(
+            at=tx.now,
+            seen_at=tx.now,
+            digest=digest,
+            seen_share=made.seen_share,
+            document=msgspec.json.encode(made).decode(),
+        )
+    )
+    return True
+
+
+async def look(database: Database, house: House) -> None:
+    """``keep``, when a day has passed: a reading first, so that nobody waits for the writer."""
+    async with database.read() as tx:
+        newest = await tx.value(select(_m.c.seen_at).order_by(desc(_m.c.at)).limit(1))
+        if newest is not None and tx.now - newest < DAY:
+            return
+    await database.retrying(lambda tx: keep(tx, house))
+
+
+async def kept(tx: Tx) -> list[Kept]:
+    """Those that were kept, the newest first."""
+    rows = await tx.all(select(_m.c.at, _m.c.seen_at, _m.c.seen_share).order_by(desc(_m.c.at)))
+    return [Kept(row["at"], row["seen_at"], row["seen_share"]) for row in rows]
+
+
+async def as_of(tx: Tx, at: Instant) -> ThreatModel:
+    """The model that held at an instant. Raises ``NotFound``."""
+    row = await tx.one(select(_m).where(_m.c.at <= at).order_by(desc(_m.c.at)).limit(1))
+    if row is None:
+        raise NotFound("no threat model was kept before that day")
+    return msgspec.json.decode(row["document"], type=ThreatModel)

@@ -1,0 +1,250 @@
+"""Words and settings of the posture room."""
+
+import datetime
+import enum
+from collections.abc import Mapping
+
+import msgspec
+
+from mailkeep.accounts.classes import Classes
+from mailkeep.base.errors import BadSettings
+from mailkeep.mail.types import StreamSettings
+from mailkeep.recovery.types import RecoverySettings
+from mailkeep.trust.types import Party
+from mailkeep.trust.world import Group, Key
+
+
+class How(enum.StrEnum):
+    """How an account falls."""
+
+    TAKE = "take"  #: at once, and its owner need do nothing
+    HELD = "held"  #: after a hold, if its owner does not say no
+    CATCH = "catch"  #: when its owner signs in meanwhile
+
+
+class Accepted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ``[[trust.accept]]`` table: a single point that somebody knows of, for a time.
+
+    Attributes:
+        party: which.
+        reason: why it is borne, for whoever reads it in a year.
+        until: the first day, as 2027-06-30, on which it counts again.
+    """
+
+    party: str
+    reason: str
+    until: str
+
+
+class TrustSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The ``[trust]`` table.
+
+    Attributes:
+        accept: single points that are borne.
+        review: days after which what stands of a party should be looked at again.
+        keep: days for which models that were replaced are kept.
+    """
+
+    accept: tuple[Accepted, ...] = ()
+    review: float = 365.0
+    keep: float = 1100.0
+
+
+def check(settings: TrustSettings, parties: Mapping[str, Party]) -> None:
+    """Raises ``BadSettings``."""
+    for one in settings.accept:
+        where = f"trust: accept: {one.party}"
+        if one.party not in parties:
+            raise BadSettings(f"{where}: there is no such party")
+        if len(one.reason.strip()) < 10:
+            raise BadSettings(f"{where}: say the reason, for whoever reads it later")
+        try:
+            datetime.date.fromisoformat(one.until)
+        except ValueError:
+            raise BadSettings(f"{where}: until: say a day such as 2027-06-30") from None
+    if settings.review <= 0 or settings.keep <= 0:
+        raise BadSettings("trust: review and keep must be above 0")
+
+
+class Provider(msgspec.Struct, frozen=True):
+    """A provider account of the settings; ``domains``: that it may send as, where they are said."""
+
+    name: str
+    kind: str
+    party: str
+    domains: tuple[str, ...] = ()
+
+
+class Watcher(msgspec.Struct, frozen=True):
+    """A detector as this house has it. ``off``: why it sees nothing here; "": it does."""
+
+    name: str
+    delay: str
+    off: str = ""
+
+
+class House(msgspec.Struct, frozen=True):
+    """What the settings say.
+
+    Attributes:
+        sending: domains that we send as.
+        site: the host of our pages.
+        watchers: every detector, by name.
+        playbook: what is done about a provider that is taken for compromised.
+        accounts_read: our accounts at providers whose changes we see.
+        encrypted: ``public_url`` is https.
+        backups: copies of the database are made.
+    """
+
+    parties: Mapping[str, Party]
+    providers: tuple[Provider, ...]
+    streams: Mapping[str, StreamSettings]
+    recovery: RecoverySettings | None
+    classes: Classes
+    sending: tuple[str, ...]
+    site: str
+    watchers: Mapping[str, Watcher] = {}
+    playbook: tuple[str, ...] = ()
+    accounts_read: tuple[str, ...] = ()
+    settings: TrustSettings = TrustSettings()
+    canaries: bool = False
+    encrypted: bool = False
+
+
+class Live(msgspec.Struct, frozen=True):
+    """What the database says.
+
+    Attributes:
+        standing: providers that are neither cut off nor at rest.
+        exposed: how many addresses each provider was ever given.
+        seen: when each list of a provider's account was last read, by account.
+    """
+
+    today: str
+    standing: frozenset[str]
+    groups: tuple[Group, ...] = ()
+    keys: tuple[Key, ...] = ()
+    exposed: Mapping[str, int] = {}
+    console_passkey: bool = False
+
+
+class Gained(msgspec.Struct, frozen=True):
+    """A capability and the path to it, in words."""
+
+    word: str
+    says: str
+    path: tuple[str, ...]
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """Accounts that fall alike. One with addresses at several domains counts under each."""
+
+    how: How
+    account_class: str
+    factor: str
+    mailbox: str
+    accounts: int
+    path: tuple[str, ...]
+
+
+class StreamLeft(msgspec.Struct, frozen=True):
+    """What is left of a stream. ``lost``: routes on which mail is read, altered or lost."""
+
+    stream: str
+    lost: tuple[str, ...]
+    left: tuple[str, ...]
+    stops: bool
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """Who would see an act, how soon, or why nobody would."""
+
+    act: str
+    watchers: tuple[Watcher, ...]
+    blind: str = ""
+
+
+class Fall(msgspec.Struct, frozen=True):
+    """What falls with some parties.
+
+    Attributes:
+        exposed: addresses that the providers within their reach were ever given.
+        routes_left: pairs of routes over which recoveries still work.
+    """
+
+    parties: tuple[str, ...]
+    names: tuple[str, ...]
+    gained: tuple[Gained, ...]
+    accounts: tuple[Taken, ...]
+    now: int
+    held: int
+    caught: int
+    exposed: int
+    exposed_by: tuple[str, ...]
+    streams: tuple[StreamLeft, ...]
+    routes_left: tuple[tuple[str, str], ...]
+    recovery: str
+    seen: tuple[Seen, ...]
+    playbook: tuple[str, ...]
+
+
+class Ranked(msgspec.Struct, frozen=True):
+    """A party beside the others."""
+
+    party: str
+    name: str
+    kind: str
+    ours: bool
+    now: int
+    held: int
+    caught: int
+    exposed: int
+    stops: tuple[str, ...]
+    capabilities: int
+
+
+class SinglePoint(msgspec.Struct, frozen=True):
+    """A party that takes accounts by itself.
+
+    Attributes:
+        accepted: the reason for which it is borne today; "" when it is not.
+        customers: it only keeps its own customers' mailboxes.
+    """
+
+    party: str
+    name: str
+    how: How
+    account_class: str
+    factor: str
+    mailbox: str
+    accounts: int
+    path: tuple[str, ...]
+    accepted: str = ""
+    customers: bool = False
+
+
+class Sets(msgspec.Struct, frozen=True):
+    """The smallest sets of parties that take accounts of a class; ``sets``: those with the fewest
+    parties; ``size``: how many; 0 when no set of at most three does."""
+
+    account_class: str
+    factor: str
+    how: How
+    size: int
+    sets: tuple[tuple[str, ...], ...]
+    count: int
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What one change would buy.
+
+    Attributes:
+        single, pairs: accounts that one party, or two together, could take: summed over them.
+    """
+
+    what: str
+    why: str
+    single_before: int
+    single_after: int
+    pairs_before: int
+    pairs_after: int

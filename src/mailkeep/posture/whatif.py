@@ -1,0 +1,264 @@
+"""What falls if these fall, everybody ranked by it, and the single points (pure)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from mailkeep.base.errors import NotFound
+from mailkeep.trust import reach, rules, sets
+from mailkeep.trust.register import nearest
+from mailkeep.trust.types import PartyKind
+from mailkeep.trust.world import World
+
+from . import words
+from .types import (
+    Fall,
+    Gained,
+    House,
+    How,
+    Live,
+    Ranked,
+    Seen,
+    Sets,
+    SinglePoint,
+    StreamLeft,
+    Taken,
+)
+
+MOST_SETS = 50  #: that are shown of one class
+
+
+class Model:
+    """The rules of one world, made ready once and asked many times.
+
+    Args:
+        world: as ``scene.world`` makes it.
+    """
+
+    def __init__(self, house: House, live: Live, world: World) -> None:
+        self.house, self.live, self.world = house, live, world
+        self.rules = rules.ground(world)
+        self.engine = reach.Engine(self.rules)
+        self.names = {one.id: one.called for one in world.parties.values()}
+
+    def known(self, parties: Iterable[str]) -> tuple[str, ...]:
+        """The ids, each once. Raises ``NotFound``, naming the nearest right one."""
+        out = tuple(dict.fromkeys(parties))
+        for one in out:
+            if one not in self.world.parties:
+                raise NotFound(f"no party {one!r}{nearest(one, self.world.parties)}")
+        return out
+
+    def fall(self, parties: Iterable[str]) -> Fall:
+        """What falls with some parties together. Raises ``NotFound``."""
+        some = self.known(parties)
+        reached = self.engine.reach(some)
+        found = reached.words()
+        taken = self._taken(reached)
+        lists = [one.partition(":")[2] for one in found if words.verb(one) == "list"]
+        gained = tuple(
+            Gained(one, words.says(one, self.names), self._path(reached, one))
+            for one in found
+            if words.verb(one) in words.VERBS
+        )
+        left = self._pairs_left(reached)
+        return Fall(
+            parties=some,
+            names=tuple(self.names[one] for one in some),
+            gained=gained,
+            accounts=taken,
+            now=_sum(taken, How.TAKE),
+            held=_sum(taken, How.HELD),
+            caught=_sum(taken, How.CATCH),
+            exposed=sum(self.live.exposed.get(one, 0) for one in lists),
+            exposed_by=tuple(lists),
+            streams=tuple(self._streams(reached)),
+            routes_left=left,
+            recovery=self._recovery(left),
+            seen=tuple(self._seen(found)),
+            playbook=self.house.playbook,
+        )
+
+    def ranked(self) -> list[Ranked]:
+        """Every party with what falls with it alone, the gravest first."""
+        out = []
+        for party in self.world.parties.values():
+            reached = self.engine.reach([party.id])
+            totals = dict.fromkeys(How, 0)
+            for group in self.world.groups:
+                for how in How:
+                    if f"{how.value}:{group.id}" in reached:
+                        totals[how] += group.accounts
+                        break
+            stops = [one.name for one in self.world.lanes if self._stops(reached, one.name)]
+            lists = [one.name for one in self.world.carriers if f"list:{one.name}" in reached]
+            out.append(
+                Ranked(
+                    party.id,
+                    party.called,
+                    party.kind.value,
+                    party.kind is PartyKind.OURS,
+                    totals[How.TAKE],
+                    totals[How.HELD],
+                    totals[How.CATCH],
+                    sum(self.live.exposed.get(one, 0) for one in lists),
+                    tuple(stops),
+                    len(reached) - 1,
+                )
+            )
+        return sorted(
+            out,
+            key=lambda one: (
+                -one.now,
+                -one.held,
+                -one.caught,
+                -len(one.stops),
+                -one.exposed,
+                -one.capabilities,
+                one.party,
+            ),
+        )
+
+    def single_points(self) -> list[SinglePoint]:
+        """Parties outside that take accounts of some group by themselves, the gravest first.
+
+        Mailkeep's own processes, stores and keys are left out: they are ours to guard, and stand
+        in ``ranked``.
+        """
+        out = []
+        borne = {
+            one.party: one.reason
+            for one in self.house.settings.accept
+            if self.live.today < one.until
+        }
+        for party in self.world.parties.values():
+            if party.kind is PartyKind.OURS:
+                continue
+            for taken in self._taken(self.engine.reach([party.id])):
+                out.append(
+                    SinglePoint(
+                        party.id,
+                        party.called,
+                        taken.how,
+                        taken.account_class,
+                        taken.factor,
+                        taken.mailbox,
+                        taken.accounts,
+                        taken.path,
+                        borne.get(party.id, ""),
+                        self._only_mailboxes(party.id, taken),
+                    )
+                )
+        order = list(How)
+        return sorted(out, key=lambda one: (order.index(one.how), -one.accounts, one.party))
+
+    def _only_mailboxes(self, party: str, taken: Taken) -> bool:
+        """It falls because the customers' own provider has their mailboxes, and not by a route or
+        a name of ours."""
+        goal = f"{taken.how.value}:{taken.account_class}/{taken.factor}/{taken.mailbox}"
+        if taken.mailbox in self.house.sending:
+            return False
+        whys = {one.why for one in self.engine.reach([party]).path(goal)}
+        return bool(whys & {"mailbox", "lost_factor"}) and "mailboxes" in whys
+
+    def smallest(self, largest: int = sets.LARGEST) -> list[Sets]:
+        """For each kind of account, the sets with the fewest parties outside that take it."""
+        theirs = [one.id for one in self.world.parties.values() if one.kind is not PartyKind.OURS]
+        goals: dict[tuple[str, str, How], list[str]] = {}
+        for group in self.world.groups:
+            for how in How:
+                goal = f"{how.value}:{group.id}"
+                goals.setdefault((group.account_class, group.factor, how), []).append(goal)
+        every = [goal for some in goals.values() for goal in some]
+        found = sets.smallest(self.rules, every, theirs, largest)
+        out = []
+        for (name, factor, how), some in goals.items():
+            merged = {one for goal in some for one in found[goal]}
+            size = min(map(len, merged), default=0)
+            fewest = sorted(tuple(sorted(one)) for one in merged if len(one) == size)
+            out.append(Sets(name, factor, how, size, tuple(fewest[:MOST_SETS]), len(fewest)))
+        return out
+
+    def _taken(self, reached: reach.Reached) -> tuple[Taken, ...]:
+        """Each group once, by the gravest way in which it falls."""
+        out = []
+        for group in self.world.groups:
+            for how in How:
+                goal = f"{how.value}:{group.id}"
+                if goal in reached:
+                    out.append(
+                        Taken(
+                            how,
+                            group.account_class,
+                            group.factor,
+                            group.mailbox,
+                            group.accounts,
+                            self._path(reached, goal),
+                        )
+                    )
+                    break
+        return tuple(out)
+
+    def _path(self, reached: reach.Reached, word: str) -> tuple[str, ...]:
+        return tuple(one.words for one in reached.path(word, self.names))
+
+    def _stops(self, reached: reach.Reached, stream: str) -> bool:
+        return f"stop:{stream}" in reached
+
+    def _streams(self, reached: reach.Reached) -> Iterable[StreamLeft]:
+        for lane in self.world.lanes:
+            through = [one.name for one in self.world.carrying(lane.name)]
+            lost = [one for one in through if f"drop:{lane.name}@{one}" in reached]
+            stops = self._stops(reached, lane.name)
+            if lost or stops:
+                left = [] if stops else [one for one in through if one not in lost]
+                yield StreamLeft(lane.name, tuple(lost), tuple(left), stops)
+
+    def _pairs_left(self, reached: reach.Reached) -> tuple[tuple[str, str], ...]:
+        stream = self.world.proofs
+        gone = {
+            one.name
+            for one in self.world.carriers
+            if f"drop:{stream}@{one.name}" in reached or f"read:{stream}@{one.name}" in reached
+        }
+        if f"stop:{stream}" in reached:
+            return ()
+        return tuple(pair for pair in self.world.pairs if not gone & set(pair))
+
+    def _recovery(self, left: Sequence[tuple[str, str]]) -> str:
+        if not self.world.proofs:
+            return "Mailkeep keeps no accounts here."
+        if left:
+            return f"{len(left)} pair(s) of independent routes are left."
+        if self.world.degrades is not None:
+            return "No two routes are left; recoveries go over one, with a long hold."
+        return "No two routes are left: recoveries wait until a second one is back."
+
+    def _seen(self, found: Sequence[str]) -> Iterable[Seen]:
+        verbs = dict.fromkeys(words.verb(one) for one in found)
+        for act, (names, blind) in words.WATCHED.items():
+            if act in verbs:
+                known = self.house.watchers
+                yield Seen(act, tuple(known[one] for one in names if one in known), blind)
+
+
+def _sum(taken: Iterable[Taken], how: How) -> int:
+    return sum(one.accounts for one in taken if one.how is how)
+
+
+def failing(points: Sequence[SinglePoint], *, catching: bool = False) -> list[SinglePoint]:
+    """Those that a build must not pass with: neither accepted nor the customers' own provider.
+
+    Args:
+        catching: parties before our pages count as well.
+    """
+    return [
+        one
+        for one in points
+        if not one.accepted and not one.customers and (catching or one.how is not How.CATCH)
+    ]
+
+
+def by_party(points: Iterable[SinglePoint]) -> Mapping[str, list[SinglePoint]]:
+    out: dict[str, list[SinglePoint]] = {}
+    for one in points:
+        out.setdefault(one.party, []).append(one)
+    return out

@@ -1,0 +1,83 @@
+"""Capabilities, acts and parties in words (pure)."""
+
+from collections.abc import Mapping
+
+from .types import How, Watcher
+
+#: What each capability is called; ``{0}``: what it is about.
+VERBS: Mapping[str, str] = {
+    "read": "reads mail of {0} that goes through {1}",
+    "drop": "keeps back mail of {0} that goes through {1}",
+    "send": "sends as {0}",
+    "list": "has the addresses that {0} was given",
+    "open": "opens what one mail of {0} opens",
+    "stop": "stops every mail of {0}",
+    "dns": "changes the DNS of {0}",
+    "mailbox": "has the mailboxes of {0}",
+    "pages": "serves our pages",
+    "operate": "acts as an operator",
+    "down": "stops {0}",
+}
+#: Words about parties themselves, which a list of capabilities leaves out.
+INNER = frozenset({"party", "carries"})
+
+HOWS: Mapping[How, str] = {
+    How.TAKE: "at once",
+    How.HELD: "after a hold, unless its owner says no",
+    How.CATCH: "when its owner signs in meanwhile",
+}
+
+#: Which detectors see an act once it is done; what nobody can see says why.
+WATCHED: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "read": (
+        ("half_proof", "redeemed_undelivered", "honey_account", "export_seen"),
+        "reading alone leaves no trace; these see what was read being used",
+    ),
+    "list": (("honey_hit", "honey_account"), "a list is seen when it is used"),
+    "send": (
+        ("unknown_message", "volume_mismatch", "dmarc_stranger"),
+        "mail that is sent past our providers shows in DMARC reports alone",
+    ),
+    "drop": (
+        ("delivery_silence", "canary_missing", "accepted_not_delivered"),
+        "a small part can be kept back unseen",
+    ),
+    "stop": (("provider_refusal", "failover", "delivery_silence"), ""),
+    "party": (("account_drift", "export_seen", "provider_notice", "stranger_in_mail"), ""),
+    "take": (
+        ("takeover_pattern", "misplaced_redemption", "denial", "support_claim"),
+        "",
+    ),
+    "dns": ((), "nobody watches our DNS: `mailkeep doctor` looks when it is asked"),
+    "pages": ((), "what is typed into pages that are not ours never reaches us"),
+    "operate": ((), "operators' acts are in the audit chain; no detector judges them"),
+    "mailbox": (
+        ("misplaced_redemption", "takeover_pattern", "denial"),
+        "a mailbox is its owner's; what is done with it shows here",
+    ),
+}
+
+
+def verb(word: str) -> str:
+    """The first part of a capability."""
+    return word.partition(":")[0]
+
+
+def says(word: str, names: Mapping[str, str]) -> str:
+    """A capability as a sentence without its subject."""
+    name, _, about = word.partition(":")
+    what, _, through = about.partition("@")
+    return VERBS[name].format(names.get(what, what), through)
+
+
+def delay(docstring: str) -> str:
+    """The ``Delay:`` part of a detector's docstring."""
+    flat = " ".join(docstring.split())
+    _, found, rest = flat.partition("Delay: ")
+    for part in (" Evasion:", " Who could forge it:", " False alarms:"):
+        rest = rest.partition(part)[0]
+    return rest.rstrip(".") if found else ""
+
+
+def watcher_words(one: Watcher) -> str:
+    return f"{one.name}: {one.off}" if one.off else f"{one.name}: {one.delay}"

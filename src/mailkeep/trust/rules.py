@@ -1,0 +1,218 @@
+"""By which rules one thing that is in the wrong hands puts the next one there (pure).
+
+A *capability* is a word such as ``read:recovery@main``; ``party:P`` means that whoever is in the
+wrong hands is P itself. A rule says that all of its premises together give its conclusion. Rules
+only ever add (they are monotone), so the order in which they are used does not matter, and a larger
+set of parties can always do what a smaller one can. The words of each rule stand in ``RULES``,
+which the page of the threat model shows as they are.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from .types import PartyKind
+from .world import NO_FACTOR, Group, World
+
+MAILKEEP = "mailkeep"  #: the process
+KEYS = "mailkeep.keys"  #: the directory of key files
+DATABASE = "mailkeep.database"
+BACKUPS = "mailkeep.backups"
+
+#: What each rule says. ``{0}``, ``{1}``: what the premises are about; ``{to}``: the conclusion.
+RULES: dict[str, str] = {
+    "owns": "{0} owns {to}",
+    "administers": "{0} holds admin accounts or keys of {to}",
+    "resets_admin": "{0} reads the mail of whoever owns or administers {to}, and so resets their "
+    "accounts there",
+    "itself": "{0} handles its own mail",
+    "relays": "{0} carries the mail of {to} onwards",
+    "beneath": "{to} runs on the machines of {0}, who can read what is in their memory",
+    "host": "{to} runs on {0}, and stops with it",
+    "declared": "the register says that {0} can do it",
+    "route": "mail of this stream goes through {0}",
+    "sender": "{0} signs mail as this domain",
+    "addresses": "{0} is given the addresses of whom it mails",
+    "discard": "{0} can take mail and not deliver it",
+    "stopped": "{0} no longer works",
+    "secret": "{0} is the key to this account at the provider",
+    "all_routes": "no route of the stream is left",
+    "one_mail": "one mail of this stream opens what it is about",
+    "names": "{0} answers for the names of this domain",
+    "new_key": "who changes its DNS publishes a signing key of their own",
+    "redirect": "who changes its DNS has its mail sent elsewhere",
+    "our_pages": "our pages are at a name of this domain",
+    "front": "{0} stands before our pages",
+    "mailboxes": "{0} keeps the mailboxes of this domain",
+    "operate": "the API key may operate",
+    "send_key": "the API key may send as this domain",
+    "cut_all": "an operator can cut off every route",
+    "both_proofs": "whoever reads both proofs resets the password",
+    "alone": "both proofs go over the one route that is left",
+    "lost_factor": "with both proofs, the factor can be said to be lost",
+    "mailbox": "whoever has the mailbox gets both proofs",
+    "unheard": "the hold ends, and no notice of it arrives",
+    "passed_by": "the owner signs in on pages that are no longer ours",
+    "process": "the process writes passwords and reads secrets",
+    "store_and_keys": "the database with the keys to it holds sessions, codes and factors",
+    "ledger": "the database lists every address",
+}
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """``body`` together gives ``head``; ``why`` is a key of ``RULES``."""
+
+    head: str
+    body: tuple[str, ...]
+    why: str
+
+
+def ground(world: World) -> list[Rule]:
+    """Every rule, with every name of this world put in."""
+    return [*_ties(world), *_duties(world), *_mail(world), *_ours(world), *_accounts(world)]
+
+
+def taking(world: World) -> list[Rule]:
+    """Those that end in an account (a part of ``ground``)."""
+    return list(_accounts(world))
+
+
+def _ties(world: World) -> Iterator[Rule]:
+    for party in world.parties.values():
+        me = party.id
+        yield Rule(f"carries:{me}", (f"party:{me}",), "itself")
+        for tie, why in (("owned_by", "owns"), ("administered_by", "administers")):
+            for other in getattr(party, tie):
+                if (me, other) in world.loosed:
+                    continue
+                yield Rule(f"party:{me}", (f"party:{other}",), why)
+                yield Rule(f"party:{me}", (f"carries:{other}",), "resets_admin")
+        for other in party.relays_via:
+            if (me, other) not in world.loosed:
+                yield Rule(f"carries:{me}", (f"carries:{other}",), "relays")
+        for host in party.runs_on:
+            if party.kind is PartyKind.OURS:
+                yield Rule(f"party:{me}", (f"party:{host}",), "beneath")
+            yield Rule(f"down:{me}", (f"party:{host}",), "host")
+            yield Rule(f"down:{me}", (f"down:{host}",), "host")
+
+
+def _duties(world: World) -> Iterator[Rule]:
+    """What follows from what a party is for us."""
+    for party in world.parties.values():
+        me = f"party:{party.id}"
+        for word in party.can:
+            yield Rule(word, (me,), "declared")
+        for domain in map(str.lower, party.serves):
+            if party.kind in {PartyKind.DNS, PartyKind.REGISTRAR}:
+                yield Rule(f"dns:{domain}", (me,), "names")
+            if party.kind is PartyKind.MAILBOX:
+                yield Rule(f"mailbox:{domain}", (f"carries:{party.id}",), "mailboxes")
+            if party.kind in {PartyKind.CDN, PartyKind.CLOUD} and _within(world.site, domain):
+                yield Rule("pages", (me,), "front")
+    for domain in sorted(_named(world)):
+        yield Rule(f"send:{domain}", (f"dns:{domain}",), "new_key")
+        yield Rule(f"mailbox:{domain}", (f"dns:{domain}",), "redirect")
+        if _within(world.site, domain):
+            yield Rule("pages", (f"dns:{domain}",), "our_pages")
+
+
+def _named(world: World) -> set[str]:
+    """Domains that somebody's DNS is said of."""
+    out = {
+        word.partition(":")[2]
+        for party in world.parties.values()
+        for word in party.can
+        if word.startswith("dns:")
+    }
+    for party in world.parties.values():
+        if party.kind in {PartyKind.DNS, PartyKind.REGISTRAR}:
+            out.update(map(str.lower, party.serves))
+    return out
+
+
+def _within(host: str, domain: str) -> bool:
+    return bool(host) and (host == domain or host.endswith(f".{domain}"))
+
+
+def _mail(world: World) -> Iterator[Rule]:
+    for carrier in world.carriers:
+        if not carrier.stands:
+            continue
+        sources = [(f"carries:{carrier.party}", "route", "sender", "addresses", "discard")]
+        if (secret := world.secrets.get(carrier.name)) is not None:
+            sources.append((f"party:{secret}", *("secret",) * 4))
+        for source, read, send, listed, dropped in sources:
+            for stream in carrier.streams:
+                yield Rule(f"read:{stream}@{carrier.name}", (source,), read)
+                yield Rule(f"drop:{stream}@{carrier.name}", (source,), dropped)
+            for domain in carrier.domains:
+                yield Rule(f"send:{domain}", (source,), send)
+            yield Rule(f"list:{carrier.name}", (source,), listed)
+        for stream in carrier.streams:
+            down = f"down:{carrier.party}"
+            yield Rule(f"drop:{stream}@{carrier.name}", (down,), "stopped")
+    for lane in world.lanes:
+        through = world.carrying(lane.name)
+        if through:
+            body = tuple(f"drop:{lane.name}@{one.name}" for one in through)
+            yield Rule(f"stop:{lane.name}", body, "all_routes")
+        yield Rule(f"stop:{lane.name}", ("operate",), "cut_all")
+        if lane.opens:
+            for one in through:
+                yield Rule(f"open:{lane.name}", (f"read:{lane.name}@{one.name}",), "one_mail")
+
+
+def _ours(world: World) -> Iterator[Rule]:
+    for key in world.keys:
+        me = f"party:{key.party}"
+        if "operate" in key.scopes:
+            yield Rule("operate", (me,), "operate")
+        if "send" in key.scopes:
+            domains = key.domains or tuple({d for one in world.carriers for d in one.domains})
+            for domain in sorted(domains):
+                yield Rule(f"send:{domain}", (me,), "send_key")
+    for carrier in world.carriers:
+        for source, why in ((MAILKEEP, "process"), (DATABASE, "ledger"), (BACKUPS, "ledger")):
+            if source in world.parties:
+                yield Rule(f"list:{carrier.name}", (f"party:{source}",), why)
+    if MAILKEEP in world.parties:
+        yield Rule("operate", (f"party:{MAILKEEP}",), "process")
+        yield Rule("pages", (f"party:{MAILKEEP}",), "process")
+        for secret in sorted(set(world.secrets.values())):
+            yield Rule(f"party:{secret}", (f"party:{MAILKEEP}",), "process")
+
+
+def _accounts(world: World) -> Iterator[Rule]:
+    for group in world.groups:
+        took, held, caught = f"take:{group.id}", f"held:{group.id}", f"catch:{group.id}"
+        yield Rule(caught, ("pages",), "passed_by")
+        if MAILKEEP in world.parties:
+            yield Rule(took, (f"party:{MAILKEEP}",), "process")
+        if DATABASE in world.parties and KEYS in world.parties:
+            body = (f"party:{DATABASE}", f"party:{KEYS}")
+            yield Rule(took, body, "store_and_keys")
+        if not world.proofs or not group.recovers:
+            continue
+        yield from _by_mail(world, group, took, held)
+        if world.notices:
+            yield Rule(took, (held, f"stop:{world.notices}"), "unheard")
+
+
+def _by_mail(world: World, group: Group, took: str, held: str) -> Iterator[Rule]:
+    """The ways over a mailed recovery."""
+    alone = group.factor == NO_FACTOR
+    end = held if group.held or not alone else took
+    read = f"read:{world.proofs}@"
+    if alone or world.without_factor is not None:
+        why = "both_proofs" if alone else "lost_factor"
+        for a, b in world.pairs:
+            yield Rule(end, (f"{read}{a}", f"{read}{b}"), why)
+        if group.mailbox != "*":
+            yield Rule(end, (f"mailbox:{group.mailbox}",), "mailbox" if alone else "lost_factor")
+    if alone and world.degrades is not None and not group.held:
+        through = world.carrying(world.proofs)
+        for one in through:
+            rest = {name for pair in world.pairs for name in pair} - {one.name}
+            body = (f"{read}{one.name}", *(f"drop:{world.proofs}@{name}" for name in sorted(rest)))
+            yield Rule(held if world.degrades else took, body, "alone")

@@ -1,0 +1,135 @@
+"""The smallest sets of parties that reach something (pure).
+
+A set is smallest when it reaches the goal and none of its own parts does. They are worked out for
+all words at once, from the parties upwards: what a rule needs is any union of what its premises
+need, and of those the ones without a smaller one inside are kept (the MOCUS method of fault trees:
+Fussell and Vesely, 1972). A set is an integer with a bit for each party.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+
+from .rules import Rule
+
+LARGEST = 3  #: parties in a set; more than three at once is another kind of day
+MOST = 20_000  #: sets of one word that are kept
+
+
+class TooMany(Exception):
+    """There are more smallest sets than anybody could read."""
+
+
+def smallest(
+    rules: Sequence[Rule],
+    goals: Iterable[str],
+    parties: Sequence[str],
+    largest: int = LARGEST,
+) -> dict[str, list[frozenset[str]]]:
+    """For each goal, the smallest sets of parties that reach it, the smaller ones first.
+
+    Args:
+        largest: parties in a set at most; larger sets are not looked for.
+
+    Raises:
+        TooMany: for one word there are over ``MOST``.
+    """
+    bits = {one: 1 << place for place, one in enumerate(parties)}
+    wanted = list(goals)
+    needed = _towards(rules, wanted)
+    used: dict[str, list[Rule]] = {}
+    for rule in needed:
+        for one in set(rule.body):
+            used.setdefault(one, []).append(rule)
+    sets: dict[str, set[int]] = {f"party:{one}": {bit} for one, bit in bits.items()}
+    queue = deque(sets)
+    waiting = set(queue)
+    while queue:
+        word = queue.popleft()
+        waiting.discard(word)
+        for rule in used.get(word, ()):
+            found = _join([sets.get(one, set()) for one in dict.fromkeys(rule.body)], largest)
+            if _add(sets.setdefault(rule.head, set()), found) and rule.head not in waiting:
+                waiting.add(rule.head)
+                queue.append(rule.head)
+    names = {bit: one for one, bit in bits.items()}
+    return {goal: _named(sets.get(goal, set()), names) for goal in wanted}
+
+
+def _towards(rules: Sequence[Rule], goals: Sequence[str]) -> list[Rule]:
+    """The rules that lead to a goal; the others need not be looked at."""
+    into: dict[str, list[Rule]] = {}
+    for rule in rules:
+        into.setdefault(rule.head, []).append(rule)
+    seen, todo, out = set(goals), list(goals), []
+    while todo:
+        for rule in into.get(todo.pop(), ()):
+            out.append(rule)
+            for one in rule.body:
+                if one not in seen:
+                    seen.add(one)
+                    todo.append(one)
+    return out
+
+
+def _join(families: list[set[int]], largest: int) -> set[int]:
+    """Every union of one set of each family that is not too large."""
+    made = {0}
+    for family in families:
+        made = {union for a in made for b in family if (union := a | b).bit_count() <= largest}
+        if len(made) > MOST:
+            made = _thinned(made)
+    return made
+
+
+def _add(kept: set[int], new: set[int]) -> bool:
+    """Put in what has no part in there yet, take out what has; whether anything changed."""
+    merged = _thinned(kept | new)
+    if len(merged) > MOST:
+        raise TooMany
+    if merged == kept:
+        return False
+    kept.clear()
+    kept |= merged
+    return True
+
+
+def _thinned(sets: set[int]) -> set[int]:
+    """Those that have no other one inside."""
+    by_size: dict[int, list[int]] = {}
+    for one in sets:
+        by_size.setdefault(one.bit_count(), []).append(one)
+    out: set[int] = set()
+    alone = 0  # every party that is enough by itself
+    for size in sorted(by_size):
+        for one in by_size[size]:
+            if not one & alone and not (size > 2 and _holds_one(one, size, out)):
+                out.add(one)
+        if size == 1:
+            for one in by_size[size]:
+                alone |= one
+    return out
+
+
+def _holds_one(one: int, size: int, out: set[int]) -> bool:
+    """Whether a set of more than one party is inside ``one``."""
+    if size > 3:
+        return any(k & one == k for k in out)
+    rest = one
+    while rest:
+        bit = rest & -rest
+        if one ^ bit in out:
+            return True
+        rest ^= bit
+    return False
+
+
+def _named(sets: set[int], names: Mapping[int, str]) -> list[frozenset[str]]:
+    found = []
+    for one in sets:
+        members, rest = [], one
+        while rest:
+            bit = rest & -rest
+            members.append(names[bit])
+            rest ^= bit
+        found.append(frozenset(members))
+    return sorted(found, key=lambda each: (len(each), sorted(each)))

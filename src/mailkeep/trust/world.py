@@ -1,0 +1,119 @@
+"""What the rules are about: parties, ways of mail and groups of accounts, as plain data.
+
+Nothing here is live; ``posture`` fills it from the settings and the database.
+"""
+
+from collections.abc import Mapping
+from itertools import combinations
+
+import msgspec
+
+from .graph import TrustGraph
+from .types import Party
+
+NO_FACTOR = "none"  #: the word for accounts without a second factor
+
+
+class Carrier(msgspec.Struct, frozen=True):
+    """One account of ours at a provider.
+
+    Attributes:
+        party: who runs it.
+        streams: those whose mail may go through it.
+        domains: that it may send as.
+        stands: it carries mail now: neither cut off nor resting.
+    """
+
+    name: str
+    party: str
+    streams: tuple[str, ...]
+    domains: tuple[str, ...] = ()
+    stands: bool = True
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """A stream. ``opens``: one mail of it alone opens something: it is secret, and its proofs are
+    not split over two routes as those of a recovery are."""
+
+    name: str
+    secret: bool = False
+    opens: bool = False
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Accounts that fall alike.
+
+    Attributes:
+        account_class: their class.
+        factor: the strongest kind of second factor that is bound, or ``none``.
+        mailbox: the domain of their addresses, or ``*`` for all others.
+        recovers: a mailed recovery exists for them.
+        held: seconds for which it waits in a browser that the account does not know.
+        accounts: how many there are.
+    """
+
+    account_class: str
+    factor: str
+    mailbox: str
+    recovers: bool = True
+    held: float = 0.0
+    accounts: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"{self.account_class}/{self.factor}/{self.mailbox}"
+
+
+class Key(msgspec.Struct, frozen=True):
+    """An API key that is good. Empty bindings bind nothing."""
+
+    party: str
+    scopes: tuple[str, ...]
+    domains: tuple[str, ...] = ()
+
+
+class World(msgspec.Struct, frozen=True):
+    """Everything that the rules look at.
+
+    Attributes:
+        parties: by id, with Mailkeep's own.
+        loosed: ties that do not count today, as ``graph.overridden`` gives them.
+        proofs: the stream of links and codes; "": Mailkeep keeps no accounts.
+        notices: the stream in which owners are told.
+        pairs: carriers of proofs of which nobody can read both.
+        degrades: seconds of the hold when both proofs go over one route; None: they never do.
+        without_factor: seconds of the hold of who says that their factor is lost, where two mailed
+            proofs suffice for them; None: they do not.
+        site: the host of our own pages.
+        secrets: the party of each carrier's API secret, by the carrier's name.
+    """
+
+    parties: Mapping[str, Party]
+    carriers: tuple[Carrier, ...] = ()
+    lanes: tuple[Lane, ...] = ()
+    groups: tuple[Group, ...] = ()
+    keys: tuple[Key, ...] = ()
+    loosed: frozenset[tuple[str, str]] = frozenset()
+    proofs: str = ""
+    notices: str = ""
+    pairs: tuple[tuple[str, str], ...] = ()
+    degrades: float | None = None
+    without_factor: float | None = None
+    site: str = ""
+    secrets: Mapping[str, str] = {}
+
+    def carrying(self, stream: str) -> tuple[Carrier, ...]:
+        """Who carries a stream and stands."""
+        return tuple(one for one in self.carriers if one.stands and stream in one.streams)
+
+
+def pairs(
+    carriers: tuple[Carrier, ...], proofs: str, graph: TrustGraph
+) -> tuple[tuple[str, str], ...]:
+    """The two routes that may carry the two proofs, each pair once."""
+    standing = [one for one in carriers if one.stands and proofs in one.streams]
+    return tuple(
+        (a.name, b.name)
+        for a, b in combinations(standing, 2)
+        if graph.independent({a.party}, {b.party}).ok
+    )

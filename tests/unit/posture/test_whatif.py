@@ -1,0 +1,215 @@
+"""What falls with whom in a house of two providers, one administrator and a CDN."""
+
+import importlib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from mailkeep.accounts.classes import Classes
+from mailkeep.base.errors import NotFound
+from mailkeep.mail.types import RouteSettings, StreamSettings
+from mailkeep.posture import changes, markdown, scene, words
+from mailkeep.posture.model import ThreatModel, difference, written
+from mailkeep.posture.threats import STRIDE, THREATS
+from mailkeep.posture.types import Accepted, House, How, Live, Provider, TrustSettings, Watcher
+from mailkeep.posture.whatif import Model, failing
+from mailkeep.recovery.types import RecoverySettings, WhenAlone
+from mailkeep.trust import register
+from mailkeep.trust.world import Group, Key
+from mailkeep.watch.detectors.catalogue import DETECTORS
+
+ROOT = Path(__file__).parents[3]
+TODAY = "2026-11-28"
+BOTH = (RouteSettings("main"), RouteSettings("second"))
+STREAMS = {
+    "recovery": StreamSettings("recovery", 0, BOTH, secret=True),
+    "confirmation": StreamSettings("confirmation", 1, BOTH, secret=True),
+    "security": StreamSettings("security", 1, BOTH),
+    "bulk": StreamSettings("bulk", 9, BOTH[:1]),
+    "resets-of-the-shop": StreamSettings("resets-of-the-shop", 1, BOTH[1:], secret=True),
+}
+PARTIES: list[dict[str, object]] = [
+    {"id": "one", "name": "Post One", "kind": "mail", "administered_by": ["alice"]},
+    {"id": "two", "name": "Post Two", "kind": "mail"},
+    {"id": "alice", "kind": "person"},
+    {"id": "gmail", "kind": "mailbox", "serves": ["gmail.com"]},
+    {"id": "front", "kind": "cdn", "serves": ["example.com"]},
+]
+GROUPS = (
+    Group("customer", "none", "gmail.com", accounts=40),
+    Group("customer", "none", "*", accounts=60),
+    Group("customer", "totp", "*", accounts=7),
+    Group("staff", "none", "*", held=3600.0, accounts=3),
+)
+LIVE = Live(TODAY, frozenset({"main", "second"}), GROUPS, exposed={"main": 90, "second": 50})
+
+
+def house(*more: dict[str, object], settings: TrustSettings = TrustSettings()) -> House:  # noqa: B008
+    return House(
+        register.load([*PARTIES, *more]),
+        (Provider("main", "mandrill", "one"), Provider("second", "postmark", "two")),
+        STREAMS,
+        RecoverySettings(),
+        Classes(),
+        ("example.com",),
+        "accounts.example.com",
+        {"half_proof": Watcher("half_proof", "45 seconds"), "honey_hit": Watcher("x", "", "off")},
+        ("Cut the provider off",),
+        settings=settings,
+    )
+
+
+def model(known: House | None = None, live: Live = LIVE) -> Model:
+    known = known or house()
+    return Model(known, live, scene.world(known, live))
+
+
+def test_one_provider_takes_nobody_and_is_seen_through() -> None:
+    fall = model().fall(["one"])
+    assert (fall.now, fall.held, fall.caught) == (0, 0, 0)
+    assert fall.exposed == 90
+    assert {one.stream: (one.left, one.stops) for one in fall.streams} == {
+        "recovery": (("second",), False),
+        "confirmation": (("second",), False),
+        "security": (("second",), False),
+        "bulk": ((), True),
+    }
+    assert fall.routes_left == ()
+    assert "wait until a second one is back" in fall.recovery
+    read = next(one for one in fall.seen if one.act == "read")
+    assert [one.name for one in read.watchers] == ["half_proof"]
+    assert fall.playbook == ("Cut the provider off",)
+    assert any(one.says == "reads mail of recovery that goes through main" for one in fall.gained)
+
+
+def test_two_providers_together_take_who_has_no_factor() -> None:
+    fall = model().fall(["one", "two"])
+    # Who reads both keeps the notices back too, so that nobody hears of the hold.
+    assert (fall.now, fall.held) == (103, 0)
+    assert {one.factor for one in fall.accounts} == {"none"}
+    taken = next(one for one in fall.accounts if one.mailbox == "*")
+    assert taken.path[-1] == "whoever reads both proofs resets the password"
+
+
+def test_a_mail_that_opens_something_alone_is_said() -> None:
+    words_of = {one.word for one in model().fall(["two"]).gained}
+    assert "open:resets-of-the-shop" in words_of
+    assert not {"open:recovery", "open:confirmation"} & words_of
+
+
+def test_a_customers_own_mailbox_provider_is_told_apart() -> None:
+    points = model().single_points()
+    gmail = [one for one in points if one.party == "gmail"]
+    assert [(one.how, one.accounts, one.customers) for one in gmail] == [(How.TAKE, 40, True)]
+    assert failing(points) == []
+    assert {one.party for one in failing(points, catching=True)} == {"front"}
+
+
+def test_who_administers_both_is_a_single_point_until_somebody_bears_it() -> None:
+    both = {"id": "mailkeep", "administered_by": ["alice"]}
+    bad = failing(model(house(both)).single_points())
+    assert {one.party for one in bad} == {"alice"}
+    assert bad[0].path == (
+        "alice holds admin accounts or keys of Mailkeep's process",
+        "the process writes passwords and reads secrets",
+    )
+    borne = TrustSettings((Accepted("alice", "she founded the house", "2027-01-01"),))
+    assert failing(model(house(both, settings=borne)).single_points()) == []
+    later = msgspec.structs.replace(LIVE, today="2027-01-01")
+    assert failing(model(house(both, settings=borne), later).single_points())
+
+
+def test_our_own_process_and_keys_are_ranked_with_the_others() -> None:
+    key = Key("key:shop", ("operate",))
+    ranked = model(live=msgspec.structs.replace(LIVE, keys=(key,))).ranked()
+    first = ranked[0]
+    assert (first.party, first.now, first.ours) == ("mailkeep", 110, True)
+    operate = next(one for one in ranked if one.party == "key:shop")
+    assert set(operate.stops) == set(STREAMS)
+    assert next(one for one in ranked if one.party == "mailkeep.database").now == 0
+
+
+def test_the_smallest_sets_of_a_class() -> None:
+    found = {(one.account_class, one.factor, one.how): one for one in model().smallest()}
+    customer = found["customer", "none", How.TAKE]
+    assert (customer.size, customer.sets) == (1, (("gmail",),))
+    staff = found["staff", "none", How.TAKE]
+    assert staff.sets == (("alice", "two"), ("one", "two"))
+    assert found["customer", "totp", How.TAKE].size == 0
+
+
+def test_changes_are_ranked_by_what_they_leave() -> None:
+    known = house({"id": "mailkeep", "administered_by": ["alice"]})
+    degrading = msgspec.structs.replace(
+        known, recovery=RecoverySettings(when_alone=WhenAlone.DEGRADE)
+    )
+    made = model(degrading)
+    found = changes.ranked(made.world, TODAY)
+    assert found[0].what == "give Mailkeep's process administrators of its own instead of alice"
+    assert found[0].single_after < found[0].single_before
+    assert any("a second factor for the 100 accounts of class customer" in c.what for c in found)
+    order = [(one.single_after, one.pairs_after) for one in found]
+    assert order == sorted(order)
+
+
+def test_a_provider_that_is_cut_off_carries_nothing() -> None:
+    cut = msgspec.structs.replace(LIVE, standing=frozenset({"second"}))
+    fall = model(live=cut).fall(["one"])
+    assert not [one for one in fall.gained if words.verb(one.word) in {"read", "drop"}]
+
+
+def test_an_unknown_party_is_named_with_the_nearest_one() -> None:
+    with pytest.raises(NotFound, match="did you mean alice"):
+        model().fall(["alise"])
+
+
+def test_the_threat_model_is_written_from_the_system() -> None:
+    made = written(model())
+    text = markdown.page(made)
+    for section in ("Assets", "Parties", "Boundaries", "Threats", "Single points", "Blind spots"):
+        assert f"\n## {section}\n" in text
+    assert "**off**: not asked of class" not in text  # every class asks for a factor
+    read = next(one for one in made.threats if one.id == "reset-read")
+    assert "two" not in read.parties
+    assert [one.off for one in read.answers][2] == ""
+    assert next(one for one in made.threats if one.id == "addresses").answers[1].off == "off"
+    assert "honey_hit sees nothing: off" in made.blind or "x sees nothing: off" in made.blind
+    assert made == msgspec.json.decode(msgspec.json.encode(made), type=ThreatModel)
+
+
+def test_what_became_different_is_told_by_section() -> None:
+    before, after = written(model()), written(model(house({"id": "new", "kind": "sms"})))
+    found = difference(before, after)
+    assert found.gone == {}
+    assert found.new["parties"] == ("new (sms)",)
+    more = msgspec.structs.replace(LIVE, groups=(*GROUPS[1:],))
+    assert "single points" in difference(before, written(model(live=more))).gone
+    same = msgspec.structs.replace(LIVE, exposed={"main": 9})
+    assert difference(before, written(model(live=same))).new == {}
+
+
+def test_names_break_no_table_of_the_page() -> None:
+    evil = {"id": "evil", "name": "a | b](https://x.test) <script>"}
+    text = markdown.page(written(model(house(evil))))
+    assert "<script>" not in text
+    assert "| a   b (https://x.test)  script  (evil) |" in text
+
+
+def test_every_threat_has_a_letter_a_capability_and_tests_that_exist() -> None:
+    for threat in THREATS:
+        assert threat.stride in STRIDE
+        for verb in threat.verbs:
+            assert verb in words.VERBS or verb in {how.value for how in How}
+        for answer in threat.answers:
+            for path in answer.shown:
+                assert (ROOT / path).exists(), path
+
+
+def test_every_detector_that_is_named_exists_and_tells_its_delay() -> None:
+    known = {one.name for one in DETECTORS}
+    for names, _ in words.WATCHED.values():
+        assert set(names) <= known
+    for one in DETECTORS:
+        module = importlib.import_module(f"mailkeep.watch.detectors.{one.name}")
+        assert words.delay(module.__doc__ or ""), one.name

@@ -1,0 +1,139 @@
+"""What follows from what, against an attacker who simply tries everything."""
+
+import random
+from itertools import combinations
+
+import msgspec
+import pytest
+
+from mailkeep.trust import reach, rules, sets
+from mailkeep.trust.graph import TrustGraph
+from mailkeep.trust.types import Party, PartyKind
+from mailkeep.trust.world import Carrier, Group, Key, Lane, World, pairs
+
+from .attacker import Attacker, random_world
+
+WORLDS = 12  # tests/proofs/trust.py tries a thousand
+
+
+def house(**parties: Party) -> World:
+    """Two mail providers, one owner, a DNS host and one group without a factor."""
+    known = {
+        "one": Party("one", owned_by=("house",)),
+        "two": Party("two", relays_via=("relay",)),
+        "relay": Party("relay"),
+        "house": Party("house"),
+        "dns": Party("dns", kind=PartyKind.DNS, serves=("example.com",)),
+        **parties,
+    }
+    carriers = (
+        Carrier("a", "one", ("recovery", "security"), ("example.com",)),
+        Carrier("b", "two", ("recovery", "security"), ("example.com",)),
+    )
+    return World(
+        known,
+        carriers,
+        (Lane("recovery", secret=True), Lane("security")),
+        (Group("customer", "none", "example.com"), Group("customer", "totp", "*")),
+        proofs="recovery",
+        notices="security",
+        pairs=pairs(carriers, "recovery", TrustGraph(known)),
+        site="accounts.example.com",
+    )
+
+
+def test_a_path_is_explained_from_its_beginning() -> None:
+    found = reach.Engine(rules.ground(house())).reach(["house"])
+    steps = found.path("read:recovery@a", {"one": "Post One", "house": "Holding"})
+    assert [step.words for step in steps] == [
+        "Holding owns Post One",
+        "Post One handles its own mail",
+        "mail of this stream goes through Post One",
+    ]
+    assert [step.head for step in steps] == ["party:one", "carries:one", "read:recovery@a"]
+
+
+def test_one_provider_takes_nobody_and_two_together_do() -> None:
+    engine = reach.Engine(rules.ground(house()))
+    assert "take:customer/none/example.com" not in engine.reach(["house"])
+    both = engine.reach(["house", "relay"])
+    assert "take:customer/none/example.com" in both
+    assert "take:customer/totp/*" not in both  # the second factor stands
+
+
+def test_who_changes_the_dns_of_a_mailbox_has_it() -> None:
+    found = reach.Engine(rules.ground(house())).reach(["dns"])
+    assert "take:customer/none/example.com" in found
+    assert [one.why for one in found.path("take:customer/none/example.com")] == [
+        "names",
+        "redirect",
+        "mailbox",
+    ]
+    assert "catch:customer/totp/*" in found  # who signs in on pages of theirs
+
+
+def test_a_word_that_does_not_follow_has_no_path() -> None:
+    found = reach.Engine(rules.ground(house())).reach(["relay"])
+    with pytest.raises(KeyError):
+        found.path("dns:example.com")
+
+
+def test_smallest_sets_of_a_group() -> None:
+    world = house()
+    goal = "take:customer/none/example.com"
+    found = sets.smallest(rules.ground(world), [goal], list(world.parties))[goal]
+    assert found == [
+        frozenset({"dns"}),
+        frozenset({"house", "relay"}),
+        frozenset({"house", "two"}),
+        frozenset({"one", "relay"}),
+        frozenset({"one", "two"}),
+    ]
+
+
+def test_a_key_may_send_only_as_what_it_is_bound_to() -> None:
+    world = house(key=Party("key", kind=PartyKind.OURS))
+    bound = msgspec.structs.replace(world, keys=(Key("key", ("send",), ("news.example.com",)),))
+    found = reach.Engine(rules.ground(bound)).reach(["key"])
+    assert found.words() == ["carries:key", "party:key", "send:news.example.com"]
+
+
+def test_every_rule_has_its_words_and_every_word_its_rule() -> None:
+    used: set[str] = set()
+    for seed in range(60):
+        used |= {one.why for one in rules.ground(random_world(random.Random(seed)))}
+    assert used == set(rules.RULES)
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_the_rules_say_what_an_attacker_can_do(seed: int) -> None:
+    check(random_world(random.Random(seed)), random.Random(seed))
+
+
+def check(world: World, draw: random.Random) -> None:
+    """The same reach for every set of parties, the same smallest sets, and sound paths."""
+    grounded = rules.ground(world)
+    engine = reach.Engine(grounded)
+    attacker = Attacker(world)
+    parties = sorted(world.parties)
+    goals = [f"{how}:{one.id}" for one in world.groups for how in ("take", "held", "catch")]
+    found = sets.smallest(grounded, goals, parties)
+    tried: dict[str, list[frozenset[str]]] = {goal: [] for goal in goals}
+    for size in range(1, sets.LARGEST + 1):
+        for some in combinations(parties, size):
+            reached, can = engine.reach(some), attacker.tries(some)
+            assert set(reached.words()) == can, some
+            for goal in goals:
+                if goal in can and not any(one < frozenset(some) for one in tried[goal]):
+                    tried[goal].append(frozenset(some))
+    assert {goal: set(one) for goal, one in found.items()} == {
+        goal: set(one) for goal, one in tried.items()
+    }
+    some = draw.sample(parties, min(2, len(parties)))
+    reached = engine.reach(some)
+    for word in reached.words():
+        have = {f"party:{one}" for one in some}
+        for step in reached.path(word):
+            assert set(step.body) <= have
+            have.add(step.head)
+        assert word in have
