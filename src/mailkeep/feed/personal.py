@@ -6,6 +6,7 @@ PERSONAL: Personal = {
     "feeds": Kept(
         what="how far another system was told",
         under="for good",
-        plain="name position leased_until next_at failures failing_since error told refused told_at",
+        plain="name position leased_until next_at failures failing_since error told refused"
+        " told_at",
     ),
 }
