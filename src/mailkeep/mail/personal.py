@@ -42,6 +42,14 @@ PERSONAL: Personal = {
         said="hour",
         others="data",
     ),
+    "genuine_mails": Kept(
+        what="the subject of a mail that its recipient may ask about",
+        under="messages",
+        of="message_id:messages.id",
+        erasing=Erasing.REMOVED,
+        sealed="sealed",
+        named="code message_id",
+    ),
     "attempts": Kept(
         what="a provider that was given a mail, and what it answered, in our words",
         under="messages",
@@ -74,9 +82,6 @@ PERSONAL: Personal = {
         under="for good",
         plain="id name hash scopes streams domains networks created_at last_used_at expires_at"
         " revoked_at replaced_by application line",
-    ),
-    "operator_sessions": Kept(
-        what="who is signed in at the console", under="until it ends", plain="id key_id until"
     ),
     "caught_mail": Kept(
         what="the mailbox of development mode; there is none in production",

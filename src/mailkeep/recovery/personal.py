@@ -55,6 +55,11 @@ PERSONAL: Personal = {
     "recovery_suspicions": Kept(
         what="what speaks against a route", under="while it does", plain="provider hypothesis since"
     ),
+    "recovery_decoys": Kept(
+        what="a link that was mailed to nobody",
+        under="as long as somebody may try it",
+        plain="lookup provider planted_at",
+    ),
     "recovery_hold_orders": Kept(
         what="which recoveries operators want held, until when",
         under="until they are over and another is given",
