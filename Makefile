@@ -52,6 +52,8 @@ prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS,
 	mv docs/proofs/providers.md.new docs/proofs/providers.md
 	$(BIN)/python tests/proofs/retention.py $(KEPT) > docs/proofs/retention.md.new
 	mv docs/proofs/retention.md.new docs/proofs/retention.md
+	$(BIN)/python tests/proofs/trust.py > docs/proofs/trust.md.new
+	mv docs/proofs/trust.md.new docs/proofs/trust.md
 	$(BIN)/python tests/proofs/detection.py $(LIVED) > docs/proofs/detection.md.new || test $$? = 1
 	mv docs/proofs/detection.md.new docs/proofs/detection.md
 	$(BIN)/python -m mailkeep_bench --own --only memory --queued $(QUEUED) --markdown docs/proofs/million.md || test $$? = 1

@@ -168,7 +168,7 @@ class Model:
                 goal = f"{how.value}:{group.id}"
                 goals.setdefault((group.account_class, group.factor, how), []).append(goal)
         every = [goal for some in goals.values() for goal in some]
-        found = sets.smallest(self.rules, every, theirs, largest)
+        _, found = sets.readable(self.rules, every, theirs, largest)
         out = []
         for (name, factor, how), some in goals.items():
             merged = {one for goal in some for one in found[goal]}
