@@ -8,7 +8,8 @@ KEPT ?= 1000
 SOAK ?= 4500
 RATE ?= 1000
 QUEUED ?= 1000000
-LIVED ?= 7305
+LIVED ?= 30 20 1 2
+OWNERS ?= 10000
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
@@ -42,7 +43,7 @@ test: $(VENV)/.dev  ## everything that must hold
 	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # A proof writes its report aside: one that fails leaves the last good one where it is.
-prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED
+prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED, OWNERS
 	$(BIN)/python tests/proofs/kills.py $(KILLS) > docs/proofs/kills.md.new
 	mv docs/proofs/kills.md.new docs/proofs/kills.md
 	RECOVERY_EXAMPLES=$(RECOVERIES) $(BIN)/pytest tests/rooms/recovery/test_machine.py --timeout 0
@@ -54,6 +55,8 @@ prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS,
 	mv docs/proofs/retention.md.new docs/proofs/retention.md
 	$(BIN)/python tests/proofs/trust.py > docs/proofs/trust.md.new
 	mv docs/proofs/trust.md.new docs/proofs/trust.md
+	$(BIN)/python tests/proofs/owners.py $(OWNERS) > docs/proofs/owners.md.new
+	mv docs/proofs/owners.md.new docs/proofs/owners.md
 	$(BIN)/python tests/proofs/detection.py $(LIVED) > docs/proofs/detection.md.new || test $$? = 1
 	mv docs/proofs/detection.md.new docs/proofs/detection.md
 	$(BIN)/python -m mailkeep_bench --own --only memory --queued $(QUEUED) --markdown docs/proofs/million.md || test $$? = 1

@@ -12,7 +12,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "security" / "access.md"
 
-SCOPES = ("send", "read", "recover", "report", "operate")
+SCOPES = ("send", "read", "recover", "report", "privacy", "operate")
 
 
 class Door(NamedTuple):
@@ -36,6 +36,7 @@ _CHAIN = Door("read", "ours", "the chain of trust; not with a key that is bound 
 _ACTING = Door("operate", "ours", "every incident")
 _ACCOUNTS = Door("operate", "ours", "accounts of ours; nothing personal")
 _PROVIDERS = Door("operate", "ours", "our accounts at providers")
+_PEOPLE = Door("privacy", "ours", "everybody; each use audited, and counted by the day")
 _USERS = Door("recover", "an application's", "users of its application")
 
 DOORS: Mapping[str, Door] = {
@@ -50,7 +51,15 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/incidents/{incident}/notes": _ACTING,
     "GET /v1/incidents/{incident}/report": _SIGNS,
     "POST /v1/incidents/{incident}/take": _ACTING,
+    "POST /v1/incidents/{incident}/evidence": _ACTING,
+    "POST /v1/incidents/{incident}/merge": _ACTING,
+    "POST /v1/incidents/{incident}/split": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,
+    "GET /v1/approvals": _SIGNS,
+    "POST /v1/approvals/{request_id}/approve": Door(
+        "operate", "ours", "what another key asked for"
+    ),
+    "POST /v1/approvals/{request_id}/refuse": _ACTING,
     "GET /v1/providers/{name}/posture": Door("read", "ours", "what was seen of our account there"),
     "POST /v1/providers/{name}/posture/expected": _PROVIDERS,
     "POST /v1/providers/{name}/posture/accepted": _PROVIDERS,
@@ -64,11 +73,24 @@ DOORS: Mapping[str, Door] = {
     "PUT /v1/accounts/{account}/class": _ACCOUNTS,
     "GET /v1/accounts/{account}/sessions": _ACCOUNTS,
     "POST /v1/accounts/{account}/sessions/end": _ACCOUNTS,
+    "POST /v1/privacy/export": _PEOPLE,
+    "POST /v1/privacy/erasures/preview": _PEOPLE,
+    "POST /v1/privacy/erasures": _PEOPLE,
+    "GET /v1/privacy/erasures": _PEOPLE,
+    "POST /v1/privacy/erasures/{erasure}/stop": _PEOPLE,
+    "POST /v1/privacy/holds": _PEOPLE,
+    "GET /v1/privacy/holds": _PEOPLE,
     "POST /v1/recoveries": Door("recover", "ours", "starts one of an account of ours; sees none"),
     "PUT /v1/subjects": _USERS,
     "PUT /v1/subjects/{subject}": _USERS,
     "GET /v1/subjects/{subject}": _USERS,
     "DELETE /v1/subjects/{subject}": _USERS,
+    "POST /v1/subjects/{subject}/held/{change}/vouch": Door(
+        "", "", "the id and secret of an application, for its own users"
+    ),
+    "POST /v1/subjects/{subject}/factors/ticket": Door(
+        "", "", "the id and secret of an application, for its own users"
+    ),
     "GET /v1/trust/parties": _CHAIN,
     "GET /v1/trust/whatif": _CHAIN,
     "GET /v1/trust/single-points": _CHAIN,

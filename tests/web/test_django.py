@@ -275,7 +275,8 @@ async def test_who_is_no_user_any_more_is_forgotten_and_gets_no_password(
     site.manage("from django.contrib.auth import get_user_model as g\ng().objects.all().delete()")
     key = {"Authorization": f"Bearer {site.environ['SHOP_API_KEY']}"}
     async with up.session.get(f"{up.url}/v1/subjects/1", headers=key) as reply:
-        assert (await reply.json())["held"]["what"] == "erase"
+        held = (await reply.json())["held"]
+        assert (held["what"], held["agreed"]) == ("erase", "application")
     async with Browser(up, site) as grace:
         await grace.send()
         assert (await grace.get(await grace.prove()))[0] == 409
@@ -304,6 +305,19 @@ async def test_what_allauth_keeps_beside_its_users_is_registered_as_it_changes(
     bind(site)
     _, user = await registered()
     assert "kept_there" in (user["factor"], (user["held"] or {}).get("factor"))
+    assert user["held"] is None or user["held"]["agreed"] == "application"
+    # Another address is for its owner to agree to.
+    site.manage(
+        "from django.contrib.auth import get_user_model as g\n"
+        "from allauth.account.models import EmailAddress as E\n"
+        "E.objects.create(user=g().objects.get(), email='more@example.net', verified=True)"
+    )
+    _, user = await registered()
+    assert user["held"]["addresses"] == [ADDRESS, "more@example.net"]
+    assert user["held"]["agreed"] is None
+    assert "replace: " in site.command("mailkeep_vouch", "1").stdout
+    _, user = await registered()
+    assert user["held"]["agreed"] == "application"
     site.manage("from django.contrib.auth import get_user_model as g\ng().objects.get().delete()")
     _, user = await registered()
     assert user["held"]["what"] == "erase"
@@ -423,3 +437,28 @@ async def test_a_real_browser_goes_away_and_comes_back(up: Up, site: Site) -> No
         await browser.close()
     async with Browser(up, site) as grace:
         assert await grace.sign_in("grace", NEW)
+
+
+@pytest.mark.parametrize("site", ["plain"], indirect=True)
+async def test_a_site_without_factors_has_mailkeep_keep_them(up: Up, site: Site) -> None:
+    site.join("grace", ADDRESS)
+    printed = site.manage(
+        "from django.conf import settings\n"
+        "from django.contrib.auth import get_user_model as g\n"
+        "from django.test import Client, override_settings\n"
+        "browser, url = Client(SERVER_NAME='127.0.0.1'), '/accounts/mailkeep/factor/'\n"
+        "print(browser.post(url).status_code)\n"
+        "browser.force_login(g().objects.create_user('ada', 'ada@example.org', 'x'))\n"
+        "print(browser.get(url).status_code, browser.post(url).status_code)\n"
+        "with override_settings(MAILKEEP=settings.MAILKEEP | {'KEPT_BY_MAILKEEP': True}):\n"
+        "    g().objects.get(username='grace').save()\n"
+        "    browser.force_login(g().objects.create_user('eve', 'eve@example.org', 'x'))\n"
+        "    print(browser.post(url)['Location'])\n"
+    )
+    stranger, asked, kept = printed.strip().split("\n")
+    assert (stranger, asked) == ("302", "405 404")  # to its sign-in; and it is not switched on
+    assert re.fullmatch(re.escape(up.url) + "/keep#[0-9A-Z]{26}", kept)
+    key = {"Authorization": f"Bearer {site.environ['SHOP_API_KEY']}"}
+    async with up.session.get(f"{up.url}/v1/subjects/1", headers=key) as reply:
+        held = (await reply.json())["held"]
+    assert (held["factor"], held["agreed"]) == ("kept_here", "application")

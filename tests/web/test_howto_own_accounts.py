@@ -29,7 +29,7 @@ async def shell(environ: dict[str, str], script: str) -> str:
 
 
 async def test_the_commands_of_the_page(up: Up) -> None:
-    register, send, take, acknowledge = re.findall(
+    register, vouch, bind, send, take, acknowledge = re.findall(
         r"```bash\n(.*?)```", PAGE.read_text(), re.DOTALL
     )
     made = cli(up, "applications", "add", "Shop", "--redirect", BACK)
@@ -43,6 +43,14 @@ async def test_the_commands_of_the_page(up: Up) -> None:
         "CLIENT_SECRET": str(made["client_secret"]),
     }
     assert json.loads(await shell(environ, register))["subject"] == "41"
+    assert await shell(environ, vouch) == "", "there is nothing to answer for"
+    moved = register.replace(ADDRESS, "ada@example.org")
+    assert json.loads(await shell(environ, moved))["held"]["agreed"] is None
+    assert json.loads(await shell(environ, vouch))["held"]["agreed"] == "application"
+    kept = register.replace("/41", "/42").replace(ADDRESS, "eve@example.org")
+    await shell(environ, kept.replace("kept_there", "kept_here"))
+    page = (await shell(environ, bind)).strip()
+    assert re.fullmatch(re.escape(up.url) + "/keep#[0-9A-Z]{26}", page)
     sent = await shell(environ, f"{send}\necho $VERIFIER")
     url, verifier = sent.split()
     async with Visitor(up.url) as ada:

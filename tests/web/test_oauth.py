@@ -281,11 +281,23 @@ async def test_users_are_registered_changed_and_forgotten_over_http(shop: Shop) 
     assert (status, told["addresses"]) == (202, [ADDRESS])
     assert told["held"]["addresses"] == ["new@example.net"]
     assert told["held"]["factor"] == "kept_there"
+    assert told["held"]["agreed"] is None
     # Announced where the owner was reached so far, over both routes.
     async with Visitor(shop.up.url) as grace:
-        stop = await grace.find(ADDRESS, r"/deny#([0-9A-Z]{26})", skip=1)
+        stop = await grace.find(ADDRESS, r"/change#([0-9A-Z]{26})", skip=1)
         assert await grace.mails("new@example.net") == []
-        assert (await grace.post("/deny", secret=stop))[0] == 200
+        page = f"/v1/subjects/41/held/{told['held']['id']}/vouch"
+        for who, status in ((f"{shop.id}:{shop.secret}x", 401), (f"{shop.id}:{shop.secret}", 202)):
+            basic = {"Authorization": f"Basic {base64.b64encode(who.encode()).decode()}"}
+            async with shop.up.session.post(f"{shop.up.url}{page}", headers=basic) as reply:
+                assert reply.status == status, who
+                told = await reply.json()
+        assert told["held"]["agreed"] == "application"
+        # Opening it does nothing, and one half of a yes stops nothing either.
+        assert (await grace.get("/change"))[0] == 200
+        assert (await grace.post("/change", secret=stop, answer="mine"))[0] == 200
+        assert (await shop.call("GET", "/v1/subjects/41"))[1]["held"] is not None
+        assert (await grace.post("/change", secret=stop, answer="stop"))[0] == 200
     assert (await shop.call("GET", "/v1/subjects/41"))[1]["held"] is None
     body = {
         "subjects": [

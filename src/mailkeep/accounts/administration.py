@@ -66,7 +66,8 @@ async def operators(tx: Tx) -> list[Described]:
 async def classes(tx: Tx) -> dict[str, int]:
     """How many accounts are of each class, those that nobody confirmed included."""
     named = _a.c["class"].label("name")
-    rows = await tx.all(select(named, func.count().label("n")).group_by(named).order_by(named))
+    query = select(named, func.count().label("n")).where(_a.c.erased_at.is_(None))
+    rows = await tx.all(query.group_by(named).order_by(named))
     return {row["name"]: int(row["n"]) for row in rows}
 
 

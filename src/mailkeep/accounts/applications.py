@@ -14,7 +14,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import Instant
-from mailkeep.base.errors import Conflict, Invalid, NotFound, NotSignedIn
+from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit
@@ -151,6 +151,14 @@ async def hold(tx: Tx, application: str) -> None:
     """Hold an application's row to the end of the transaction: what is registered for it is
     decided one after the other. Before any of its accounts."""
     await tx.one(select(_a.c.id).where(_a.c.id == application).with_for_update())
+
+
+async def alone(tx: Tx, application: str) -> None:
+    """``hold`` it, and see that it is in use. Raises ``NotAllowed``."""
+    await hold(tx, application)
+    in_use = select(_a.c.id).where(_a.c.id == application, _a.c.revoked_at.is_(None))
+    if await tx.value(in_use) is None:
+        raise NotAllowed("this key is bound to no application that is in use")
 
 
 async def authenticate(tx: Tx, keys: KeyRing, application: str, secret: str) -> ApplicationView:

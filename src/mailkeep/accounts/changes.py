@@ -263,7 +263,8 @@ class Changes:
         since = min(change.at for change in there) - policy.session_life
         made = max(change.at for change in there)
         await self.stop(tx, account, row["said_by"])
-        await held_factors.disown(self._database, tx, account, since, tx.now)
+        fresh = tx.now - policy.bind_hold
+        await held_factors.disown(self._database, tx, account, since, tx.now, fresh=fresh)
         await self._sessions.disown(tx, account, since, tx.now)
         await self._sessions.end_all(tx, account, "denied")
         if policy.recovers_by_mail:

@@ -11,11 +11,12 @@ from sqlalchemy import insert, select, update
 from mailkeep.base import tokens
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.secret import Secret
 from mailkeep.store.database import Database, Tx
 
-from . import tables, throttle
+from . import queries, tables, throttle
 from .hashing import SlowHash
-from .types import AccountSettings
+from .types import AccountSettings, SignUp
 
 _c, _p = tables.confirmations, tables.contact_points
 
@@ -84,6 +85,34 @@ class Confirming:
                 tries=0,
             )
         )
+
+    async def again(self, handle: str, address: str, address_key: str, network: str) -> SignUp:
+        """Have the mail of a sign-up sent once more, with a fresh code, when there is a share left
+        for it; the code before is good no more then, and what was guessed at it is forgotten. The
+        answer, and the work, are the same for every address.
+
+        Args:
+            handle: that the browser holds.
+            address: that this browser typed, checked, and ``address_key`` its pseudonym.
+        """
+        minted = await self.mint()
+        hashed = self._hash(handle)
+        async with self._database.write() as tx:
+            may_mail = await self.may_mail(tx, address_key, network)
+            row = await tx.one(
+                select(_c.c.id, _c.c.contact_point_id, _p.c.address_key)
+                .outerjoin(_p, _p.c.id == _c.c.contact_point_id)
+                .where(_c.c.handle == hashed, _c.c.used_at.is_(None))
+            )
+            taken = await queries.by_address(tx, address_key) is not None
+            # A handle and an address of two different visits are nobody's sign-up.
+            mine = row is not None and (taken or row["address_key"] == address_key)
+            if row is None or not mine or not may_mail:
+                return SignUp(handle, address, None, taken, mail=False)
+            await tx.run(update(_c).where(_c.c.id == row["id"]).values(used_at=tx.now))
+            await self.open(tx, minted, None if taken else row["contact_point_id"])
+        code = None if taken else Secret(minted.code)
+        return SignUp(minted.handle, address, code, taken, mail=True)
 
     async def check(self, handle: str, code: str) -> tuple[str, str] | None:
         """(confirmation, contact point) when the pair is right; takes a try, uses nothing up."""

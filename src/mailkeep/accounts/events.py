@@ -181,7 +181,8 @@ class SubjectsRegistered(Fact, frozen=True):
 @fact("accounts.subject_change_held")
 class SubjectChangeHeld(Fact, frozen=True):
     """An application wants what recovers a user changed (``replace``), or the user forgotten
-    (``erase``): every contact point is to be told, before it is good at ``due``."""
+    (``erase``): every contact point is to be told. ``agreed``: ``owner`` or ``application``, and it
+    is good at ``due``; "": nobody did so far, and it lapses then."""
 
     account: str
     application: str
@@ -189,13 +190,14 @@ class SubjectChangeHeld(Fact, frozen=True):
     what: str
     key: str
     due: int
+    agreed: str = ""
 
 
 @fact("accounts.subject_change_ended")
 class SubjectChangeEnded(Fact, frozen=True):
     """A held change came to its end. ``why``: applied, stopped (by an owner), replaced (by a newer
     one), withdrawn (the application wants what stands), taken (an address is another user's),
-    restored (the database is an older copy)."""
+    unanswered (nobody agreed), restored (the database is an older copy)."""
 
     account: str
     application: str
@@ -213,8 +215,8 @@ class SubjectErased(Fact, frozen=True):
 
 @fact("accounts.subjects_rewritten")
 class SubjectsRewritten(Fact, frozen=True):
-    """An application wants many users changed in a day: a thief of its key, or a move. ``count``
-    of ``of`` users; said once a day."""
+    """An application wanted more users changed in a day than it may: a thief of its key, or a
+    move. ``count`` of ``of`` users were; said once a day."""
 
     application: str
     key: str
@@ -288,6 +290,22 @@ class ClassChanged(Fact, frozen=True):
     before: str
     after: str
     held_until: int = 0
+
+
+@fact("accounts.erasure_asked")
+class ErasureAsked(Fact, frozen=True):
+    """All that names an account's owner will be erased at ``until``; every contact point is to be
+    told."""
+
+    account: str
+    until: int
+
+
+@fact("accounts.erased")
+class AccountErased(Fact, frozen=True):
+    """Nothing that names an account's owner is left but keyed hashes."""
+
+    account: str
 
 
 @fact("accounts.imported")

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import select
+import msgspec
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import Instant
@@ -87,6 +88,39 @@ async def contact_points(
         .order_by(_c.c.id)
     )
     return [contact_point(row) for row in rows]
+
+
+class Reached(msgspec.Struct, frozen=True):
+    """A contact point to write to, in its account's language (BCP 47; "": not known)."""
+
+    id: str
+    address: str
+    locale: str
+
+
+def _reached(addresses: Select[tuple[str]]) -> tuple[ColumnElement[bool], ...]:
+    return (
+        _c.c.address_key.in_(addresses),
+        _c.c.confirmed_at.is_not(None),
+        _c.c.kind == ContactKind.MAIL.value,
+    )
+
+
+async def count_reached(tx: Tx, addresses: Select[tuple[str]]) -> int:
+    """How many confirmed contact points some addresses, by their pseudonyms, are."""
+    return int(await tx.value(select(func.count(_c.c.id)).where(*_reached(addresses))) or 0)
+
+
+async def reached(tx: Tx, addresses: Select[tuple[str]], after: str, limit: int) -> list[Reached]:
+    """The next of those contact points, by their ids."""
+    rows = await tx.all(
+        select(_c.c.id, _c.c.address, _a.c.locale)
+        .join(_a, _a.c.id == _c.c.account_id)
+        .where(*_reached(addresses), _c.c.id > after)
+        .order_by(_c.c.id)
+        .limit(limit)
+    )
+    return [Reached(row["id"], row["address"], row["locale"] or "") for row in rows]
 
 
 async def password_hash(tx: Tx, account_id: str) -> str | None:

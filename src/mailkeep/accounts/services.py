@@ -29,6 +29,7 @@ from .factors.demands import Demands
 from .factors.services import Factors
 from .factors.types import Site
 from .hashing import SlowHash
+from .keeping import Keeping
 from .passwords import Passwords
 from .second_step import SecondStep
 from .sessions import Sessions
@@ -73,6 +74,7 @@ class Accounts:
             *(database, keys, slow, self.settings, Site.of(public_url), self.classes),
             self.changes,
         )
+        self.keeping = Keeping(database, self.sessions, self.factors, self.settings)
         self.demands = Demands(database, self.classes)
         self.adoption = Adoption(database)
         self.entering = Entering(

@@ -24,7 +24,9 @@ class SubjectView(msgspec.Struct, frozen=True):
     Attributes:
         pending: what is wanted instead; None when nothing is held, or they are to be forgotten.
         kind: ``replace`` or ``erase``; "" when nothing is held.
-        due: when that is good.
+        due: when that is good; while nobody agreed, when it lapses.
+        change: its id.
+        agreed: who agreed: ``owner``, ``application``; "" nobody did.
     """
 
     subject: str
@@ -34,6 +36,8 @@ class SubjectView(msgspec.Struct, frozen=True):
     pending: Registration | None = None
     kind: str = ""
     due: Instant | None = None
+    change: str = ""
+    agreed: str = ""
 
     def __repr__(self) -> str:
         return f"SubjectView({self.account})"
@@ -100,4 +104,11 @@ def _view(row: RowMapping, points: Mapping[str, list[str]], held: RowMapping | N
         return view
     wanted = held["wanted"]
     pending = msgspec.json.decode(wanted, type=Registration) if wanted else None
-    return msgspec.structs.replace(view, pending=pending, kind=held["kind"], due=held["due_at"])
+    return msgspec.structs.replace(
+        view,
+        pending=pending,
+        kind=held["kind"],
+        due=held["due_at"],
+        change=held["id"],
+        agreed=held["agreed_by"] or "",
+    )

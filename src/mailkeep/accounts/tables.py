@@ -52,6 +52,13 @@ accounts = Table(
     Column("subject", String(255)),
     Column("factor", String(12)),  # of a subject: who keeps the second factor
     Column("locale", String(35)),
+    Column("erased_at", Micros),  # what else there was is gone; nobody signs in, nobody recovers
+)
+Index(
+    "ix_accounts_erased_at",
+    accounts.c.erased_at,
+    sqlite_where=accounts.c.erased_at.is_not(None),
+    postgresql_where=accounts.c.erased_at.is_not(None),
 )
 Index(
     "ix_accounts_subject",
@@ -235,6 +242,9 @@ factor_demands = Table(
     Column("mails", Integer, nullable=False),
     Column("mailed_at", Micros),
     Column("dismissed_at", Micros),
+    # Operators want a factor bound at the next sign-in, since when and for which incident.
+    Column("ordered_at", Micros),
+    Column("ordered_for", String(40)),
 )
 
 factor_exemptions = Table(
@@ -320,17 +330,21 @@ subject_changes = Table(
     _account(index=True),
     Column("application", String(40), nullable=False),
     Column("kind", String(8), nullable=False),
+    Column("what", String(80), nullable=False, server_default=""),  # words for its owner
     Column("wanted", Text, nullable=False),  # personal: emptied when the change has ended
     Column("key_id", String(40), nullable=False),
     Column("made_at", Micros, nullable=False),
     Column("told_at", Micros),  # when its owner was told; before that it is not good
-    Column("due_at", Micros, index=True),  # None: it has ended
+    # When it is good, or, while nobody agreed, when it lapses. None: it has ended.
+    Column("due_at", Micros, index=True),
+    Column("agreed_at", Micros),
+    Column("agreed_by", String(12)),  # ``owner`` or ``application``
     Column("ended_at", Micros),
     Column("why", String(12)),
     Column("stopped_by", String(40)),  # the provider of the mail that it was stopped with
 )
 
-# Secrets with which an owner stops a change.
+# Secrets with which an owner stops a change, or agrees to it.
 subject_stops = Table(
     "subject_stops",
     metadata,
@@ -343,4 +357,5 @@ subject_stops = Table(
         index=True,
     ),
     Column("provider", String(40), nullable=False),
+    Column("agreed_at", Micros),
 )

@@ -16,6 +16,8 @@ class Stage(enum.StrEnum):
     FACTOR = "factor"  #: the password was right, the second factor is still owed; opens nothing
     ENROL = "enrol"  #: the password was right, a second factor must be bound; opens nothing else
     FULL = "full"  #: signed in
+    TICKET = "ticket"  #: an application sends one of its users to bind a factor; opens ``KEEP``
+    KEEP = "keep"  #: they may bind and remove factors, and do nothing else
 
 
 class ContactKind(enum.StrEnum):

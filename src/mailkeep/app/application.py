@@ -38,10 +38,19 @@ from mailkeep.smtp import door, receiving, submission
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 from mailkeep.store.shared import SharedCommit
-from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.runner import Watch
 
-from . import defence, posture, retention, starting, telling, trusting, waking, watching
+from . import (
+    beside,
+    defence,
+    posture,
+    retention,
+    starting,
+    telling,
+    trusting,
+    waking,
+    watching,
+)
 from .alone import Alone
 from .doubts import Doubts
 from .loops import PAUSE_SECONDS
@@ -133,21 +142,22 @@ class Application:
         )
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
-        self.canaries, self.honey = self._canaries(), watching.honey_mail(self)
+        self.canaries, self.honey = watching.canaries(self), watching.honey_mail(self)
         self.accounts_read = posture.accounts(settings, environ)
         self.posture = posture.collector(
             settings, self.database, self.keys, self.clock, self.accounts_read
         )
         self._telling = telling.Telling(settings, self.database)
         self.reports = self._telling.reports
-        self._listeners: list[door.Listener] = []
+        self.listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
-        self.signals = defence.signals(self)
+        self.anchors = beside.anchors(self, environ)
+        self.signals, self.privacy = defence.signals(self), beside.privacy(self)
+        self.feeds = defence.feeds(settings, self.database, environ)
         self.pagers = waking.pagers(settings.pager, environ)
         self.response = defence.response(self)
-        self._doubts = Doubts(self.incidents.house)
-        self._keeping = settings.keeping()
+        self._doubts, self._keeping = Doubts(self.incidents.house), settings.keeping()
         self._subscribers = subscribers(
             self.recovery,
             self.canaries,
@@ -155,9 +165,10 @@ class Application:
             self.response,
             self._doubts,
             self.signals,
+            self.anchors,
         )
         self._alone = Alone(home)
-        self._recorded = asyncio.Event()
+        self._recorded, self._placed = asyncio.Event(), asyncio.Event()
         self.telemetry = Telemetry(
             self,
             home,
@@ -167,7 +178,6 @@ class Application:
             networks=telemetry_settings.networks(settings.telemetry),
             url=heartbeat_url(settings, environ),
         )
-        self._placed = asyncio.Event()
         self.database.hear(self._told)
         self.database.hear(self.dispatcher.told)
         if self.signals is not None:
@@ -211,7 +221,7 @@ class Application:
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
-        starting.warn(self, listening=bool(self._listeners))
+        starting.warn(self, listening=bool(self.listeners))
         async with self.database.read() as tx:
             await self.accounts.passwords.look_for_imported(tx)
         desk = self.response.desk
@@ -245,12 +255,15 @@ class Application:
         if self.signals is not None:
             pushing = self.signals.pushing
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
-        loops["collect"] = watching.collect(self.database, self.providers)
+        loops |= watching.beside(self.database, self.providers, self.settings.provider)
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
+        if self.feeds is not None:
+            loops["feeds"] = keep("feeds", self.feeds.run, PAUSE_SECONDS)
         if self.posture is not None:
             loops["posture"] = keep("posture", self.posture.run, PAUSE_SECONDS)
         loops.update(self._telling.loops(keep))
+        loops.update(beside.loops(self, keep))
         tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
         self._tasks = list(tasks.values())
         self.telemetry.loops = tasks
@@ -265,7 +278,7 @@ class Application:
         self.telemetry.stopping = True
         if self.submission is not None:
             await self.submission.stop()
-        for listener in self._listeners:
+        for listener in self.listeners:
             listener.close()
         for task in self._tasks:
             task.cancel()
@@ -301,27 +314,12 @@ class Application:
                 for recipient in others:
                     await services.catch(tx, recipient, raw)
 
-    def _canaries(self) -> Canaries | None:
-        settings = self.settings
-        if settings.canary is None:
-            return None
-        carriers = watching.carriers(settings)
-        return Canaries(
-            self.database,
-            self.keys,
-            self.intake,
-            settings.canary,
-            honey=settings.honey,
-            public_url=settings.public_url,
-            providers={name: one for name, one in self.providers.items() if name in carriers},
-        )
-
     async def _listen(self) -> None:
         """Open the doors: for applications; for canaries and bounces, where none other has them."""
         if self.settings.submission is not None:
             self.submission = await submission.start(self, self.settings.submission)
         for host, port in self.settings.listens():
-            self._listeners.append(await receiving.listen(host, port, self.receive))
+            self.listeners.append(await receiving.listen(host, port, self.receive))
 
     def _told(self, topic: str) -> None:
         if topic in {"", FACTS}:
@@ -344,7 +342,7 @@ class Application:
     async def _sweep(self) -> bool:
         async with self.database.write() as tx:
             await self._doubts.look(tx)
-            dropped = await bodies.sweep(tx, self._keeping, retention.BATCH)
+            dropped = await bodies.sweep(tx, self.settings.keeping(), retention.BATCH)
             if self.recovery is not None:
                 await self.recovery.sweep(tx)
         if self.recovery is not None:

@@ -24,6 +24,7 @@ from mailkeep.events import audit
 from mailkeep.mail import outbox, tables
 from mailkeep.mail import restoring as mail
 from mailkeep.mail.restoring import Kept, Waiting
+from mailkeep.privacy import restoring as privacy
 from mailkeep.recovery import restoring as recovery
 from mailkeep.signals import restoring as signals
 from mailkeep.store import copying, migrate
@@ -44,6 +45,7 @@ class Restored(msgspec.Struct, frozen=True):
         replaced: where the database that was there before is now; None when there was none.
         entries_lost: audit entries that it had beyond the backup's.
         leases: messages that a process had claimed when the backup was made.
+        erased: people whom the backup has and who were erased since: it is done again at the start.
     """
 
     made_at: str
@@ -54,6 +56,7 @@ class Restored(msgspec.Struct, frozen=True):
     recoveries_voided: int
     cut_off: tuple[str, ...]
     waiting: Waiting
+    erased: int
 
 
 def make(home: Path, file: Path, directory: Path, progress: Progress) -> Manifest:
@@ -163,6 +166,7 @@ class _Before(msgspec.Struct, frozen=True):
 
     kept: Kept = Kept()
     tokens: signals.Kept | None = None
+    privacy: privacy.Kept = privacy.Kept()
     head: int = 0
 
 
@@ -187,6 +191,7 @@ async def _ready(file: Path, found: Manifest, before: _Before, by: str) -> Resto
         leases = await outbox.release_leases(tx)
         await mail.keep(tx, before.kept)
         await signals.keep(tx, before.tokens)
+        erased = await privacy.keep(tx, before.privacy, by=by)
         sessions = await accounts.end_every_session(database, tx)
         recoveries = await recovery.void_every_recovery(database, tx)
         await accounts.stop_changes(database, tx)
@@ -195,7 +200,9 @@ async def _ready(file: Path, found: Manifest, before: _Before, by: str) -> Resto
         entry = {"made_at": found.made_at, "signature": found.signature, "entries_lost": lost}
         await audit.write(tx, by, "restore_backup", entry)
         cut, waiting = await mail.cut_off(tx), await mail.waiting(tx)
-        return Restored(found.made_at, None, lost, leases, sessions, recoveries, cut, waiting)
+        return Restored(
+            found.made_at, None, lost, leases, sessions, recoveries, cut, waiting, erased
+        )
 
     try:
         await migrate.upgrade(database)
@@ -212,7 +219,9 @@ async def _before(file: Path, keys: KeyRing) -> _Before:
         await migrate.upgrade(database)
         async with database.read() as tx:
             head = (await audit.head(tx, keys)).number
-            return _Before(await mail.kept(tx), await signals.kept(tx), head)
+            return _Before(
+                await mail.kept(tx), await signals.kept(tx), await privacy.kept(tx), head
+            )
     except Exception as error:
         raise BadSettings(
             f"{file} cannot be read ({type(error).__name__}), and with it which providers are cut "

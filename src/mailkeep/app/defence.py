@@ -1,10 +1,14 @@
 """Puts together what watches over incidents and acts on them."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.secret import Secret
 from mailkeep.base.signing import SigningKeys
+from mailkeep.feed.outlets import outlet
+from mailkeep.feed.services import Feeds
 from mailkeep.incidents.services import Incidents
 from mailkeep.incidents.suspects import House
 from mailkeep.mail.intake import Intake
@@ -18,7 +22,9 @@ from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database
 from mailkeep.trust.graph import TrustGraph
 
-from . import trusting
+from . import environment, trusting
+from .publishing import published
+from .rekeying import keyrings
 from .settings import Settings
 
 
@@ -63,10 +69,27 @@ def signals(house: Household) -> Signals | None:
     return Signals(house.database, house.keys, house.signing, issuer, settings, loopback=house.dev)
 
 
+def feeds(settings: Settings, database: Database, environ: Mapping[str, str]) -> Feeds | None:
+    """Who tells signals and incidents; None where the settings have no feed. Raises
+    ``BadSettings`` for a secret that is not there."""
+    if not settings.feed:
+        return None
+    outlets = {}
+    for one in settings.feed:
+        what = f"feed {one.name}: secret"
+        found = None if one.secret is None else environment.reveal(one.secret, what, environ)
+        # Who only reads looks in with an environment in which every secret is empty.
+        secret = None if found is None else Secret(found)
+        if found != "":
+            outlets[one.name] = outlet(one, secret, database.clock)
+    return Feeds(database, settings.feed, outlets, alone=database.is_sqlite)
+
+
 def response(rooms: Rooms) -> Response:
     """The response room over the rooms that it acts through."""
     settings = rooms.settings
     mails = settings.recovery or RecoverySettings()
+    senders = [mails.sender] + ([settings.canary.sender] if settings.canary else [])
     means = Means(
         rooms.database,
         rooms.incidents.house,
@@ -78,5 +101,7 @@ def response(rooms: Rooms) -> Response:
         NoticeSettings(mails.sender, mails.sender_name, mails.notices, settings.public_url),
         settings.response,
         rooms.signals,
+        published=published(settings.provider, senders),
+        keyrings=keyrings(settings.provider),
     )
     return Response(means, settings.playbook, rooms.pagers, settings.paging)

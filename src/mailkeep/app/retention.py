@@ -14,6 +14,8 @@ from mailkeep.base.errors import BadSettings
 from mailkeep.events.retention import forget_facts
 from mailkeep.mail import retention as mail
 from mailkeep.mail.events import AttemptFinished, DeliveryReported, MessageAccepted
+from mailkeep.privacy import meter
+from mailkeep.privacy import retention as privacy
 from mailkeep.recovery import retention as recovery
 from mailkeep.signals import retention as signals
 from mailkeep.store.database import Database, Tx
@@ -44,6 +46,9 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         reports: which reports of others were read; longer than a report is taken for fresh.
         signals: events that other services were told, from when they were done with; for so long it
             can be shown who acknowledged.
+        erased: pseudonyms of people who were erased, from then on: for so long the ledger still
+            answers for their address, their recoveries count in incidents as before, and a backup
+            that is restored loses them again. They are personal data.
         facts: facts about single mails and canaries; for so long a detector can be replayed.
         history: all other facts.
     """
@@ -56,6 +61,7 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     recoveries: float = 90.0
     reports: float = 100.0
     signals: float = 90.0
+    erased: float = 400.0
     facts: float = 30.0
     history: float = 400.0
 
@@ -70,6 +76,7 @@ _LEAST = {
     "recoveries": 30.0,  # for so long an address has used up its say
     "reports": 40.0,
     "signals": 1.0,
+    "erased": 30.0,  # for so long a backup that has them may be restored
     "facts": HOUR / DAY,
     "history": 7.0,
 }
@@ -99,6 +106,8 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("reports", "reports", forget_reports),
     ("signals", "signals", signals.forget_sets),
     ("posture", "history", posture.forget),
+    ("erased", "erased", privacy.forget),
+    ("privacy", "tries", meter.forget),
 )
 
 

@@ -17,11 +17,15 @@ from mailkeep.accounts.classes import Classes, ClassSettings
 from mailkeep.accounts.types import AccountsTable
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.secret import Secret
+from mailkeep.feed import types as feed_types
+from mailkeep.feed.types import FeedSettings
 from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail.types import BounceSettings, Keeping, StreamSettings
 from mailkeep.posture import types as posture_types
 from mailkeep.posture.types import TrustSettings
+from mailkeep.privacy import types as privacy_types
+from mailkeep.privacy.types import PrivacySettings
 from mailkeep.providers import attachments, registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
@@ -43,7 +47,17 @@ from mailkeep.watch.types import (
     WatchSettings,
 )
 
-from . import environment, posture, retention, waking, watching
+from . import (
+    anchoring,
+    environment,
+    posture,
+    rekeying,
+    responding,
+    retention,
+    waking,
+    watching,
+)
+from .anchoring import AuditSettings
 from .retention import RetentionSettings
 from .telemetry import settings as telemetry
 from .telemetry.settings import TelemetrySettings
@@ -55,7 +69,8 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A ``[[provider]]`` table.
 
     ``secret`` and ``webhook_secret`` say where the secret is: ``env:NAME`` or ``file:PATH``. A
-    secret written into the file itself is refused (ASVS 13.3.1).
+    secret written into the file itself is refused (ASVS 13.3.1). ``manager``: likewise, of the key
+    that makes and revokes keys, where ``options.keys`` names an API for it.
     """
 
     name: str
@@ -65,6 +80,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     webhook_secret: str | None = None
     webhook_url: str | None = None
     base_url: str = ""
+    manager: str | None = None
     options: dict[str, str] = {}
 
 
@@ -90,6 +106,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
             stream seed them.
         retention: days for which each class of rows is kept.
+        audit: where heads of the audit chain are taken.
+        privacy: how erasures wait, and how much may be handed out in a day.
         posture: our accounts at providers are read, and compared with what they were; none is
             without this table.
         lookalikes: names that look like our domains are looked up; none is without this table.
@@ -101,6 +119,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         telemetry: who may read the metrics, and who is told that we live.
         signals: other services are told of security events; no receiver is heard without this
             table.
+        feed: where signals and incidents are told as lines of JSON.
         trust: single points that are borne, and how often parties are looked at again.
         submission: applications hand mail in by SMTP; nothing listens for it without this table.
     """
@@ -126,6 +145,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reports: ReportSettings = ReportSettings()
     watch: WatchSettings = WatchSettings()
     retention: RetentionSettings = RetentionSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    audit: AuditSettings = AuditSettings()
     incidents: IncidentSettings = IncidentSettings()
     response: ResponseSettings = ResponseSettings()
     playbook: tuple[PlaybookSettings, ...] = ()
@@ -134,6 +155,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     telemetry: TelemetrySettings = TelemetrySettings()
     submission: SubmissionSettings | None = None
     signals: SignalSettings | None = None
+    feed: tuple[FeedSettings, ...] = ()
     trust: TrustSettings = TrustSettings()
 
     def streams(self) -> dict[str, StreamSettings]:
@@ -217,11 +239,14 @@ def parse(raw: Mapping[str, object]) -> Settings:
     settings.proxies()
     settings.listens()
     retention.check(settings.retention)
+    privacy_types.check(settings.privacy)
+    anchoring.check(settings.audit)
     telemetry.check(settings.telemetry)
     parties = register.load(settings.party)
     posture_types.check(settings.trust, parties)
     for provider in settings.provider:
         register.require(parties, provider.party, where=f"provider {provider.name}: party")
+        rekeying.check(provider)
         try:
             able = registry.get(provider.kind).capabilities
             attachments.max_size(provider.options, able)
@@ -229,13 +254,15 @@ def parse(raw: Mapping[str, object]) -> Settings:
             raise BadSettings(f"provider {provider.name}: {error}") from error
     _check_recovery(settings)
     Classes(settings.accounts.classes)
-    _check_playbooks(settings)
+    responding.check(settings.response, settings.playbook)
     waking.check(settings.pager, settings.paging, parties)
     _check_streams(settings)
     if settings.submission is not None:
         smtp_types.check(settings.submission, settings.streams())
     if settings.signals is not None:
         signal_types.check(settings.signals)
+    _unique("feed", [one.name for one in settings.feed])
+    feed_types.check(settings.feed)
     canary, honey = watching.check(settings)
     posture.check(settings)
     for provider in settings.provider:
@@ -296,26 +323,6 @@ def _check_recovery(settings: Settings) -> None:
             raise BadSettings(f"recovery: {name} is below 0")
 
 
-def _check_playbooks(settings: Settings) -> None:
-    if settings.response.batch < 1 or settings.response.freeze <= 0:
-        raise BadSettings("response: batch and freeze must be above 0")
-    if not settings.playbook:
-        return
-    from mailkeep.response.actions.catalogue import ACTIONS  # all that an action needs
-
-    _unique("playbook", [one.hypothesis.value for one in settings.playbook])
-    for book in settings.playbook:
-        where = f"playbook {book.hypothesis}"
-        for name in (*book.actions, *book.automatic):
-            if name not in ACTIONS:
-                raise BadSettings(f"{where}: no action {name!r}{register.nearest(name, ACTIONS)}")
-        for name in book.automatic:
-            if book.hypothesis not in ACTIONS[name].alone_for:
-                raise BadSettings(f"{where}: {name} is never automatic for this hypothesis")
-            if name not in book.actions:
-                raise BadSettings(f"{where}: automatic {name!r} is not among its actions")
-
-
 def provider_configs(
     settings: Settings, environ: Mapping[str, str] = os.environ
 ) -> dict[str, ProviderConfig]:
@@ -362,6 +369,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "lookalikes": LookalikeSettings,
     "reports": ReportSettings,
     "retention": RetentionSettings,
+    "privacy": PrivacySettings,
+    "audit": AuditSettings,
     "incidents": IncidentSettings,
     "response": ResponseSettings,
     "playbook": PlaybookSettings,
@@ -370,6 +379,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "telemetry": TelemetrySettings,
     "submission": SubmissionSettings,
     "signals": SignalSettings,
+    "feed": FeedSettings,
     "trust": TrustSettings,
     "trust.accept": posture_types.Accepted,
     **watching.TABLES,

@@ -5,10 +5,10 @@
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from math import isfinite
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,10 +17,13 @@ from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import record
 from mailkeep.mail import families
+from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.types import ProviderConfig
+from mailkeep.recovery.services import Recovery
 from mailkeep.store.database import Database
 from mailkeep.trust import register
+from mailkeep.watch.canaries import Canaries, Decoys
 from mailkeep.watch.collectors import Collector
 from mailkeep.watch.collectors.volume import Volume
 from mailkeep.watch.honey import HoneyMail
@@ -30,7 +33,7 @@ from mailkeep.watch.report_types import (
     ReportSettings,
 )
 from mailkeep.watch.types import (
-    OWN_MAILBOX,
+    OURS,
     CanaryMailbox,
     CanarySettings,
     HoneyAccount,
@@ -38,7 +41,7 @@ from mailkeep.watch.types import (
     WatchSettings,
 )
 
-from . import limits, loops
+from . import limits, loops, rekeying
 
 
 class Carrier(Protocol):
@@ -72,6 +75,9 @@ class Watched(Protocol):
     @property
     def provider(self) -> Sequence[Carrier]: ...
 
+    @property
+    def public_url(self) -> str: ...
+
     def streams(self) -> dict[str, StreamSettings]: ...
 
     def provider_names(self) -> set[str]: ...
@@ -88,6 +94,15 @@ class Watching(Protocol):
 
     @property
     def keys(self) -> KeyRing: ...
+
+    @property
+    def intake(self) -> Intake: ...
+
+    @property
+    def providers(self) -> Mapping[str, ProviderConfig]: ...
+
+    @property
+    def recovery(self) -> Recovery | None: ...
 
 
 #: The tables of ``[watch]`` by the path at which an error names them.
@@ -159,11 +174,48 @@ def _stranger(settings: Watched) -> DmarcStrangerSettings:
     )
 
 
+def canaries(app: Watching) -> Canaries | None:
+    """Who sends canaries, where the settings have them; decoys, where accounts are recovered."""
+    settings, recovery = app.settings, app.recovery
+    if settings.canary is None:
+        return None
+    carry, decoys = carriers(settings), None
+    if recovery is not None:
+        sender = addresses.domain(recovery.settings.sender)
+        decoys = Decoys(recovery.settings.stream, recovery.carriers, (sender,), recovery.decoy)
+    return Canaries(
+        app.database,
+        app.keys,
+        app.intake,
+        settings.canary,
+        honey=settings.honey,
+        public_url=settings.public_url,
+        providers={name: one for name, one in app.providers.items() if name in carry},
+        decoys=decoys,
+    )
+
+
 def honey_mail(app: Watching) -> HoneyMail:
     """Who takes note of mail to honey addresses."""
     canary = app.settings.canary
     domains = [] if canary is None else [addresses.domain(canary.sender)]
     return HoneyMail(app.database, app.keys, app.settings.honey, domains)
+
+
+def beside(
+    database: Database,
+    providers: dict[str, ProviderConfig],
+    tables: tuple[rekeying.Keyed, ...],
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """What goes on beside in every process, by name."""
+
+    async def look() -> None:
+        await asyncio.to_thread(rekeying.take_up, providers, tables)
+
+    return {
+        "collect": collect(database, providers),
+        "secrets": loops.keep("secrets", look, rekeying.SECONDS),
+    }
 
 
 async def collect(database: Database, providers: Mapping[str, ProviderConfig]) -> None:
@@ -208,6 +260,8 @@ def _canary(canary: CanarySettings, settings: Watched) -> CanarySettings:
         )
     if stream.secret:
         raise BadSettings("canary: its stream must not be a secret one; nothing in it is secret")
+    if canary.decoys and canary.decoys < 60:
+        raise BadSettings("canary: decoys must be 60 seconds at least, or 0 for none")
     if canary.interval < 1:
         raise BadSettings("canary: interval must be 1 second at least")
     if canary.listen:
@@ -240,7 +294,7 @@ def _mailbox(mailbox: CanaryMailbox, domain: str) -> CanaryMailbox:
     if addresses.domain(addresses.key(given)) == domain:
         raise BadSettings("canary.mailbox: address is at the canaries' domain, where all arrives")
     name = mailbox.name or families.of(given)
-    if name == OWN_MAILBOX or len(name) > 40 or not name.replace("-", "").isalnum():
+    if name in OURS or len(name) > 40 or not name.replace("-", "").isalnum():
         raise BadSettings("canary.mailbox: name is a word of letters, digits and '-', not 'own'")
     if not mailbox.interval >= 60:
         raise BadSettings("canary.mailbox: interval must be 60 seconds at least")

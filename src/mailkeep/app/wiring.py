@@ -7,6 +7,7 @@ from mailkeep.accounts.events import (
     ChangeHeld,
     ChangesStopped,
     ClassChanged,
+    ErasureAsked,
     FactorReminderDue,
     SignedInFact,
     SubjectChangeHeld,
@@ -36,6 +37,7 @@ from mailkeep.signals.services import Signals
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.events import SignalRaised
 
+from .anchoring import Anchors
 from .doubts import Doubts
 
 
@@ -46,6 +48,7 @@ def subscribers(
     response: Response,
     doubts: Doubts,
     signals: Signals | None = None,
+    anchors: Anchors | None = None,
 ) -> list[Subscriber]:
     """The subscribers of a running Mailkeep, beside the watch, which reads every fact."""
     table: dict[str, dict[type[Fact], list[Handler]]] = {
@@ -88,12 +91,15 @@ def subscribers(
             **{key: [recovery.notices.on_credential] for key in factor_words.FACTS},
             FactorReminderDue: [recovery.notices.on_reminder],
             ClassChanged: [recovery.notices.on_class],
+            ErasureAsked: [recovery.notices.on_erasure],
             SignedInFact: [recovery.sign_in_notices.on_signed_in],
             ChangeHeld: [recovery.change_notices.on_held],
             ChangesStopped: [recovery.change_notices.on_stopped],
         }
     if signals is not None:
         table["signals"] = {fact: [signals.on_fact] for fact in mapping.TABLE}
+    if anchors is not None:
+        table["anchors"] = {IncidentClosed: [anchors.on_incident]}
     if canaries is not None:
         table["canaries"] = {AttemptFinished: [canaries.on_attempt]}
     return [Subscriber(name, handlers) for name, handlers in table.items()]

@@ -1,6 +1,7 @@
 """Addresses of machines and the networks by which they are counted (pure)."""
 
 import ipaddress
+from functools import lru_cache
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -10,8 +11,11 @@ _LONGEST = 64  #: characters of one entry
 def read(text: str) -> Address | None:
     """An address, with or without a port and brackets (some proxies write them)."""
     text = text.strip()
-    if len(text) > _LONGEST or "%" in text:
-        return None
+    return None if len(text) > _LONGEST or "%" in text else _parsed(text)
+
+
+@lru_cache(maxsize=4096)  # most requests come from a few machines
+def _parsed(text: str) -> Address | None:
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

@@ -1,29 +1,82 @@
-"""``mailkeep audit``: check the chain, and take its head to where this machine cannot write."""
+"""``mailkeep audit``: check the chain, and hold it against heads that were taken elsewhere."""
 
 import json
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from mailkeep.app import anchoring
+from mailkeep.base.clock import SystemClock, iso
+from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
-from mailkeep.events import audit
+from mailkeep.events import anchors, audit
+from mailkeep.events.anchors import Compared
 from mailkeep.store.database import Tx
 
-from .house import DEFAULT_HOME, Home, read
+from .house import DEFAULT_HOME, Home, read, settings
 from .output import FOUND, Json, group, result
 
 app = group("The audit log: a hash chain with a signed head.")
 
 
 @app.command()
-def verify(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
-    """Check every entry against the one before it; ends with 1 where one does not fit."""
-    broken = read(home, audit.verify)
-    text = "Every entry fits the chain."
+def verify(
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file of heads that were taken elsewhere; repeatable."),
+    ] = None,
+    key: Annotated[
+        str, typer.Option(help="The house's public key, as you kept it elsewhere.")
+    ] = "",
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Check every entry, and the chain against its anchors; ends with 1 where one does not fit."""
+    files = against or [one for one in anchoring.files(settings(home).audit) if one.exists()]
+    try:
+        kept = [found for file in files for found in anchors.read(file.read_text())]
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"--against: {error}") from error
+    ours = key or KeyRing(home).public_key()
+
+    async def work(tx: Tx) -> tuple[int | None, Compared]:
+        return await audit.verify(tx), await anchors.compare(tx, kept, ours)
+
+    broken, found = read(home, work)
+    lines = ["Every entry fits the chain."]
     if broken is not None:
-        text = f"Entry {broken} does not fit the chain: it was altered, or one is missing."
-    result({"fits": broken is None, "first_broken": broken}, text, as_json=as_json)
-    if broken is not None:
+        lines = [f"Entry {broken} does not fit the chain: it was altered, or one is missing."]
+    lines += _words(found) if files else ["No anchor to hold it against: a whole rewrite fits too."]
+    document = {
+        "fits": broken is None,
+        "first_broken": broken,
+        "anchors": found.anchors,
+        "fits_anchors_up_to": found.fits if files else None,
+        "rewritten": found.rewritten,
+        "cut": found.cut,
+        "foreign": found.foreign,
+    }
+    result(document, "\n".join(lines), as_json=as_json)
+    if broken is not None or not found.fine:
         raise typer.Exit(FOUND)
+
+
+def _words(found: Compared) -> list[str]:
+    lines = [f"{found.anchors} anchors; the chain is what it was up to entry {found.fits}."]
+    if found.cut is not None:
+        lines.append(f"CUT OFF: entries from {found.cut} on are missing that an anchor counts.")
+    if found.rewritten is not None:
+        lines.append(
+            f"REWRITTEN: between entry {found.fits + 1} and {found.rewritten} something was"
+            " altered, and the chain was made anew over it."
+        )
+    if found.foreign:
+        lines.append(
+            f"{found.foreign} anchors are signed by another key: somebody wrote them there, or"
+            " this house's key was changed. Say with --key which one you kept."
+        )
+    return lines
 
 
 @app.command()
@@ -37,11 +90,5 @@ def head(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     async def work(tx: Tx) -> audit.AuditHead:
         return await audit.head(tx, keys)
 
-    found = read(home, work)
-    line = {
-        "number": found.number,
-        "hash": found.hash,
-        "signature": found.signature,
-        "public_key": keys.public_key(),
-    }
-    result(line, json.dumps(line), as_json=as_json)
+    line = anchors.line(read(home, work), keys.public_key(), iso(SystemClock().now()))
+    result(json.loads(line), line, as_json=as_json)

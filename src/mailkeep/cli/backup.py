@@ -110,6 +110,16 @@ def _warnings(found: work.Restored) -> list[str]:
             f"{found.waiting.sealed} of them are secret and open only where the keys of their "
             "hours still are"
         )
+    if found.erased:
+        out.append(
+            f"{found.erased} people who were erased since are in it; Mailkeep erases them again"
+            " when it starts"
+        )
+    if found.replaced is None:
+        out.append(
+            "who was erased since is in it; `mailkeep privacy repeat` with the newest list of"
+            " `privacy keep` erases them again"
+        )
     if found.entries_lost:
         out.append(f"{found.entries_lost} entries of the audit log are in the old database only")
     return out

@@ -41,7 +41,20 @@ COMMANDS = {
     "incidents": Place(
         "incidents:app",
         "Incidents: what may be going on.",
-        {"take": "pagers:take", "evidence": "evidence:take", "verify": "evidence:verify"},
+        {
+            "take": "pagers:take",
+            "merge": "pagers:merge",
+            "split": "pagers:split",
+            "preview": "acting:preview",
+            "apply": "acting:apply",
+            "undo": "acting:undo",
+            "stop": "acting:stop",
+            "requests": "acting:requests",
+            "approve": "acting:approve",
+            "refuse": "acting:refuse",
+            "evidence": "evidence:take",
+            "verify": "evidence:verify",
+        },
     ),
     "providers": Place(
         "providers:app",
@@ -58,6 +71,8 @@ COMMANDS = {
             "reports": "reports:reports",
             "lookalikes": "reports:lookalikes",
             "claim": "reports:claim",
+            "follow": "feeds:follow",
+            "feeds": "feeds:feeds",
         },
     ),
     "trust": Place(
@@ -77,6 +92,7 @@ COMMANDS = {
     "receivers": Place("receivers:app", "Services that are told of security events."),
     "keys": Place("keys:app", "API keys."),
     "signing": Place("signing:app", "Keys that sign security events and ID tokens."),
+    "privacy": Place("privacy:app", "What is kept about one person: handed out, erased, or held."),
     "audit": Place("audit:app", "The audit log: a hash chain with a signed head."),
     "backup": Place(
         "backup:backup",

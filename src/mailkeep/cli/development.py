@@ -34,6 +34,7 @@ def settings(url: str, standins: list[StandIn], smtp: int) -> dict[str, object]:
         "submission": {"listen": f"127.0.0.1:{smtp}"},
         "recovery": {"sender": "accounts@example.com"},
         "signals": {},
+        "response": {"two_people": []},  # whoever tries it out is alone
         "party": [{"id": one.kind, "name": f"{one.kind} (stand-in)"} for one in standins],
         # Stand-ins have one key each; real accounts are read with another one than they send with.
         "posture": {

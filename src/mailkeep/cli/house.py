@@ -143,6 +143,20 @@ def write(home: Path, work: Callable[[Database, Tx], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
+def at_length(home: Path, work: Callable[[Database], Awaitable[T]]) -> T:
+    """Run ``work``, which writes, in transactions of its own, on a schema that is up to date."""
+
+    async def run() -> T:
+        database = Database(settings(home).database_url(home), SystemClock())
+        try:
+            await upgrade(database)
+            return await work(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
 def sqlite_file(url: str) -> Path | None:
     """The file of an SQLite database; None for any other."""
     return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None

@@ -76,3 +76,33 @@ def take(
 
     write(home, work)
     result({"incident": incident, "taken_by": operator()}, "It is yours.", as_json=as_json)
+
+
+def merge(
+    incident: Annotated[str, typer.Argument(help="As the list names it.")],
+    into: Annotated[str, typer.Argument(help="The incident that leads.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Make an incident a part of another: what people do, they do once."""
+
+    async def work(database: Database, tx: Tx) -> None:
+        room = defence.incidents(settings(home), database)
+        await room.merge(tx, incident, into, by=operator())
+
+    write(home, work)
+    result({"incident": incident, "part_of": into}, f"It is part of {into}.", as_json=as_json)
+
+
+def split(
+    incident: Annotated[str, typer.Argument(help="As the list names it.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Make a part of another incident a matter of its own again."""
+
+    async def work(database: Database, tx: Tx) -> None:
+        await defence.incidents(settings(home), database).split(tx, incident, by=operator())
+
+    write(home, work)
+    result({"incident": incident, "part_of": None}, "It stands by itself.", as_json=as_json)

@@ -22,6 +22,12 @@ def full(case: CaseView) -> str:
     """Everything that is known."""
     one = case.incident
     lines = [headline(one), f"  {one.id}, {one.state.value}; first sign {clock(one.since)}"]
+    if case.severity is not None:
+        lines.append(f"  severity {case.severity.level.value}:")
+        lines += [f"    {reason}" for reason in case.severity.reasons]
+    if one.part_of is not None:
+        lines.append(f"  part of {one.part_of}")
+    lines += [f"  has as a part {part.id}: {headline(part)}" for part in case.parts]
     for view in one.opinions:
         word = "held" if view.open else "not held"
         lines += ["", f"{TITLES[view.hypothesis]}: {percent(view)}, {word}"]
@@ -38,6 +44,9 @@ def full(case: CaseView) -> str:
     for action in case.actions:
         lines.append(f"  [{action.state.value}] {action.name}: {action.preview.summary}")
         lines += [f"      ! {warning}" for warning in action.preview.warnings]
+        lines += [f"      by hand: {one}" for one in action.preview.by_hand]
+        if action.waits is not None:
+            lines.append(f"      a second person must approve: {action.waits.id}")
     lines += ["", "Timeline"]
     for entry in case.timeline:
         count = f": {entry.count}" if entry.count else ""

@@ -1,6 +1,6 @@
 """Events: the log of facts, the truth of the system; append, place, subscribe, replay.
 
-Owns: ``events``, ``event_relay``, ``event_checkpoints``, ``audit``.
+Owns: ``events``, ``event_relay``, ``event_checkpoints``, ``audit``, ``audit_anchors``.
 Publishes: every room's facts, to whoever subscribes in ``app/wiring.py``, and ``events.events``.
 Hears: nothing.
 Security: facts carry pseudonymous ids only, never an address, a body or a secret; audit entries

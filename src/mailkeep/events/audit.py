@@ -15,6 +15,7 @@ from mailkeep.store.database import Tx
 from .tables import audit
 
 GENESIS = "0" * 64
+SPAN = 10_000  #: entries that are read at once
 
 
 class AuditHead(msgspec.Struct, frozen=True):
@@ -42,22 +43,33 @@ async def write(tx: Tx, actor: str, act: str, data: Mapping[str, object]) -> int
     return number
 
 
-async def verify(tx: Tx, limit: int = 1_000_000) -> int | None:
-    """The number of the first entry that does not fit the chain, or None when all do."""
+async def verify(tx: Tx) -> int | None:
+    """The number of the first entry that does not fit the chain, or None when all do. That it was
+    not cut short, or written anew as a whole, only a head that was kept elsewhere can tell
+    (``anchors``)."""
     previous, expected = GENESIS, 1
-    for row in await tx.all(select(audit).order_by(audit.c.number).limit(limit)):
-        fits = row["number"] == expected and row["previous"] == previous
-        if not fits or row["hash"] != _hash(dict(row), previous):
-            return expected
-        previous, expected = row["hash"], expected + 1
-    return None
+    while True:
+        after = select(audit).where(audit.c.number >= expected).order_by(audit.c.number)
+        rows = await tx.all(after.limit(SPAN))
+        for row in rows:
+            fits = row["number"] == expected and row["previous"] == previous
+            if not fits or row["hash"] != _hash(dict(row), previous):
+                return expected
+            previous, expected = row["hash"], expected + 1
+        if len(rows) < SPAN:
+            return None
 
 
 async def head(tx: Tx, keys: KeyRing) -> AuditHead:
     """The signed head."""
     number = await tx.value(select(func.max(audit.c.number))) or 0
     last = await tx.value(select(audit.c.hash).where(audit.c.number == number)) or GENESIS
-    return AuditHead(number, last, keys.sign(f"{number}:{last}".encode()))
+    return AuditHead(number, last, keys.sign(signed(number, last)))
+
+
+def signed(number: int, last: str) -> bytes:
+    """What the signature of a head covers."""
+    return f"{number}:{last}".encode()
 
 
 def _hash(row: Mapping[str, object], previous: str) -> str:

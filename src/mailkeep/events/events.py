@@ -3,6 +3,14 @@
 from .types import Fact, fact
 
 
+@fact("events.audit_contradicted")
+class AuditContradicted(Fact, frozen=True):
+    """The audit chain no longer has an entry as it was when its head was taken elsewhere: somebody
+    cut the chain short, or wrote it anew."""
+
+    entry: int
+
+
 @fact("events.set_aside")
 class FactSetAside(Fact, frozen=True):
     """A subscriber's handlers raised on a fact again and again: it has no effect there.

@@ -55,3 +55,15 @@ audit = Table(
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
 )
+
+# Where the chain's head was taken last; the heads themselves are there, and not here.
+audit_anchors = Table(
+    "audit_anchors",
+    metadata,
+    Column("place", String(80), primary_key=True),
+    Column("number", BigInteger, nullable=False, autoincrement=False),
+    Column("hash", String(64), nullable=False),
+    Column("at", Micros, nullable=False),
+    Column("tried_at", Micros, nullable=False),
+    Column("error", String(200)),
+)

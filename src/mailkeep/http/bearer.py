@@ -1,4 +1,8 @@
-"""The API key that a request carries."""
+"""The API key that a request carries, or the secret of an application."""
+
+import base64
+import binascii
+from urllib.parse import unquote_plus
 
 from mailkeep.base.errors import NotAllowed, NotSignedIn
 from mailkeep.mail import api_keys
@@ -14,6 +18,20 @@ def key_of(request: Incoming) -> str:
     if scheme.lower() != "bearer" or not key:
         raise NotSignedIn("send the API key as 'Authorization: Bearer …'")
     return key.strip()
+
+
+def basic(header: str) -> tuple[str, str] | None:
+    """The id and secret of an application, as RFC 6749 section 2.3.1 has them in ``Authorization``
+    (pure); None for anything else."""
+    scheme, _, value = header.partition(" ")
+    try:
+        told = base64.b64decode(value.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    name, colon, secret = told.partition(":")
+    if scheme.lower() != "basic" or not colon:
+        return None
+    return unquote_plus(name), unquote_plus(secret)
 
 
 def comes_from(request: Incoming, running: Running) -> str:

@@ -15,7 +15,9 @@ from mailkeep.mail import told
 
 from .api import (
     accounts,
+    approvals,
     claims,
+    evidence,
     factors,
     incidents,
     messages,
@@ -40,6 +42,7 @@ class Operation(msgspec.Struct, frozen=True):
     Attributes:
         body: one of these types, as JSON.
         octets: the body is octets, and no JSON.
+        gives: what it answers is octets of this media type.
         query: whose fields are words of the query.
         answers: by status code; no types: no body.
         problems: status codes of its problem documents, besides those of every operation.
@@ -51,6 +54,7 @@ class Operation(msgspec.Struct, frozen=True):
     headers: tuple[dict[str, Any], ...] = ()
     problems: tuple[int, ...] = ()
     octets: bool = False
+    gives: str = ""
 
 
 #: The key is missing or no good; it may not do this; a fault of ours; no database, or no disk.
@@ -68,7 +72,7 @@ PROBLEMS = {
     422: "Something in it cannot be accepted; `field` says what. Nothing was stored.",
     429: "A limit was reached; `Retry-After` says for how long.",
     500: "A fault of ours.",
-    503: "It cannot be done now; nothing was stored. Try again.",
+    503: "It cannot be done now; nothing was stored, or `message_id` names what may have been.",
 }
 
 _IDEMPOTENCY = {
@@ -103,7 +107,16 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: (incidents.IncidentOut,)}, problems=(404,)
     ),
     ("/v1/incidents/{incident}/actions/{name}", "post"): Operation(
-        {200: (incidents.ActionOut,)}, body=(incidents.ActionIn,), problems=(404, 409, *WITH_BODY)
+        {200: (incidents.ActionOut,), 202: (incidents.ActionOut,)},
+        body=(incidents.ActionIn,),
+        problems=(404, 409, *WITH_BODY),
+    ),
+    ("/v1/approvals", "get"): Operation({200: (approvals.ApprovalsOut,)}),
+    ("/v1/approvals/{request_id}/approve", "post"): Operation(
+        {200: (incidents.ActionOut,)}, problems=(404, 409)
+    ),
+    ("/v1/approvals/{request_id}/refuse", "post"): Operation(
+        {200: (incidents.ApprovalOut,)}, problems=(404, 409)
     ),
     ("/v1/incidents/{incident}/notes", "post"): Operation(
         {201: ()}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)
@@ -112,6 +125,15 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: (incidents.IncidentReportOut,)}, problems=(404,)
     ),
     ("/v1/incidents/{incident}/take", "post"): Operation(
+        {200: (incidents.IncidentOut,)}, problems=(404, 409)
+    ),
+    ("/v1/incidents/{incident}/evidence", "post"): Operation(
+        {200: ()}, problems=(404,), gives=evidence.ZIP
+    ),
+    ("/v1/incidents/{incident}/merge", "post"): Operation(
+        {200: (incidents.IncidentOut,)}, body=(incidents.MergeIn,), problems=(404, 409, *WITH_BODY)
+    ),
+    ("/v1/incidents/{incident}/split", "post"): Operation(
         {200: (incidents.IncidentOut,)}, problems=(404, 409)
     ),
     ("/v1/incidents/{incident}/close", "post"): Operation(
@@ -167,7 +189,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
 }
 
 #: Of these a problem document says more.
-EXTENDED = {("/v1/messages", "post", 422): (Problem, sending.NoneAccepted)}
+EXTENDED = {("/v1/messages", "post", code): (Problem, sending.NoneAccepted) for code in (422, 503)}
 
 
 class Document(OpenAPIRenderPlugin):
@@ -226,6 +248,9 @@ def _answers(path: str, method: str, operation: Operation) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for code, types in operation.answers.items():
         out[str(code)] = {"description": "Done."} | ({"content": _content(types)} if types else {})
+        if operation.gives:
+            schema = {"type": "string", "format": "binary"}
+            out[str(code)]["content"] = {operation.gives: {"schema": schema}}
     for code in sorted({*ALWAYS, *operation.problems}):
         types = EXTENDED.get((path, method, code), (Problem,))
         out[str(code)] = {"description": PROBLEMS[code], "content": _content(types, MEDIA_TYPE)}

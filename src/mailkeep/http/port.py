@@ -18,6 +18,7 @@ from mailkeep.mail.intake import Intake
 from mailkeep.mail.taking import Taking
 from mailkeep.mail.types import StreamSettings
 from mailkeep.posture.types import House
+from mailkeep.privacy.services import Privacy
 from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.services import Recovery
@@ -79,6 +80,7 @@ class Services(Protocol):
     response: Response
     reports: Reports
     chain: House  # the settings' part of the chain of trust
+    privacy: Privacy
     signals: Signals | None
 
     @property

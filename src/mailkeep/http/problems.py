@@ -5,8 +5,10 @@ from http import HTTPStatus
 import msgspec
 from litestar import Response
 from litestar.exceptions import HTTPException
+from litestar.types import Send
 
 from mailkeep.base.errors import MailkeepError, TooMany, Unavailable
+from mailkeep.mail.taking import InDoubt
 
 from .port import Incoming
 
@@ -14,13 +16,18 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
-    """A problem document. ``type`` is relative to this API; ``field`` names the input at fault."""
+    """A problem document. ``type`` is relative to this API; ``field`` names the input at fault.
+
+    ``message_id``: of a message of which nobody can tell whether it was stored; it has this id if
+    it was.
+    """
 
     type: str
     title: str
     status: int
     detail: str = ""
     field: str | None = None
+    message_id: str | None = None
 
 
 INTERNAL = Problem("about:blank", "Internal error", 500)
@@ -28,6 +35,8 @@ INTERNAL = Problem("about:blank", "Internal error", 500)
 
 def respond(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:
     """A problem document as the answer."""
+    if problem.status == 503:
+        headers = {"Retry-After": _whole(Unavailable.retry_after)} | (headers or {})
     return Response(
         msgspec.json.encode(problem),
         status_code=problem.status,
@@ -39,7 +48,10 @@ def respond(problem: Problem, headers: dict[str, str] | None = None) -> Response
 def problem_of(error: MailkeepError) -> Problem:
     """What the rooms raise, as a problem document."""
     title = error.slug.replace("-", " ").capitalize()
-    return Problem(f"/problems/{error.slug}", title, error.status, str(error), error.field)
+    found = Problem(f"/problems/{error.slug}", title, error.status, str(error), error.field)
+    if isinstance(error, InDoubt):
+        found.message_id = error.message or None
+    return found
 
 
 def on_our_error(request: Incoming, error: MailkeepError) -> Response[bytes]:
@@ -47,10 +59,27 @@ def on_our_error(request: Incoming, error: MailkeepError) -> Response[bytes]:
     headers = {}
     request.state.why = error.slug
     if isinstance(error, TooMany | Unavailable) and error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+        headers["Retry-After"] = _whole(error.retry_after)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return respond(problem_of(error), headers)
+
+
+async def send(answer: Response[bytes], to: Send) -> None:
+    """Send an answer past the framework, as it stands."""
+    content = answer.content
+    headers = [
+        (b"content-type", str(answer.media_type).encode()),
+        (b"content-length", b"%d" % len(content)),
+        *((name.lower().encode(), one.encode("latin-1")) for name, one in answer.headers.items()),
+    ]
+    status = answer.status_code or 200
+    await to({"type": "http.response.start", "status": status, "headers": headers})
+    await to({"type": "http.response.body", "body": content, "more_body": False})
+
+
+def _whole(seconds: float) -> str:
+    return str(max(1, round(seconds)))
 
 
 def on_http_error(request: Incoming, error: HTTPException) -> Response[bytes]:

@@ -12,14 +12,12 @@ import itertools
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
-import msgspec
 import structlog
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from .problems import INTERNAL, MEDIA_TYPE
+from . import problems
 
 log = structlog.get_logger(__name__)
 
@@ -30,13 +28,7 @@ Seen = Callable[[str, str, int], None]
 
 async def _fault(send: Send) -> None:
     """Our own fault, where not even the framework could say so."""
-    body = msgspec.json.encode(INTERNAL)
-    headers = [
-        (b"content-type", MEDIA_TYPE.encode()),
-        (b"content-length", b"%d" % len(body)),
-    ]
-    await send({"type": "http.response.start", "status": 500, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    await problems.send(problems.respond(problems.INTERNAL), send)
 
 
 class Requests:
@@ -75,19 +67,20 @@ class Requests:
                 message["headers"] = [*given, (b"x-request-id", request.encode())]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request=request):
-            try:
-                await self._app(scope, receive, answer)
-            except Exception as error:
-                if status:
-                    raise  # half an answer has left; the server ends the connection
-                scope.setdefault("state", {})["fault"] = error
-                await _fault(answer)
-            finally:
-                if status:  # else whoever asked went away
-                    self._note(dict(scope), status, time.perf_counter() - started)
+        bound = structlog.contextvars.bind_contextvars(request=request)
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            if status:
+                raise  # half an answer has left; the server ends the connection
+            scope.setdefault("state", {})["fault"] = error
+            await _fault(answer)
+        finally:
+            if status:  # else whoever asked went away
+                self._note(scope, status, time.perf_counter() - started)
+            structlog.contextvars.reset_contextvars(**bound)
 
-    def _note(self, scope: dict[str, Any], status: int, seconds: float) -> None:
+    def _note(self, scope: HTTPScope, status: int, seconds: float) -> None:
         route = str(scope.get("path_template") or NO_ROUTE)
         self._seen(route, scope["method"], status)
         if status < 400:

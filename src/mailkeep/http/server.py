@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from litestar import Litestar, Router, get
-from litestar.config.allowed_hosts import AllowedHostsConfig
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, NotFoundException
 from litestar.openapi import OpenAPIConfig
@@ -11,7 +10,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
-from litestar.types import ControllerRouterHandler
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
@@ -19,10 +18,13 @@ from mailkeep.base.errors import MailkeepError
 from . import policy, problems, rewritten, ssf
 from .api import messages
 from .api.accounts import AccountsApi
+from .api.approvals import ApprovalsApi
 from .api.claims import ClaimsApi
+from .api.evidence import EvidenceApi
 from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
 from .api.posture import PostureApi
+from .api.privacy import PrivacyApi
 from .api.recoveries import RecoveriesApi
 from .api.reports import ReportsApi
 from .api.subjects import SubjectsApi
@@ -33,6 +35,7 @@ from .console.incidents import Console
 from .console.trust import TrustPages
 from .failing import answering
 from .hooks.webhooks import probe, receive
+from .hosts import Hosts
 from .mailbox.router import router as mailbox
 from .oauth.authorize import Authorize
 from .oauth.metadata import metadata
@@ -41,6 +44,7 @@ from .openapi import Document
 from .pages.account import AccountPages
 from .pages.addresses import AddressPages
 from .pages.factors import FactorPages
+from .pages.keep import KeepPages
 from .pages.recover import RecoverPages
 from .pages.sessions import SessionPages
 from .pages.sign_in import SignInPages
@@ -68,9 +72,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     """The application in front of a running Mailkeep.
 
     Args:
-        hosts: the ``Host`` headers (with port) to answer; empty answers every one. Development
-            names its own: a page elsewhere that points a name of its own at loopback would
-            otherwise read the mailbox (DNS rebinding).
+        hosts: the ``Host`` headers (with port) to answer; empty answers every one.
     """
 
     async def provide() -> Running:
@@ -78,7 +80,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
 
     handlers: list[ControllerRouterHandler] = [
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
-        *(ClaimsApi, SubjectsApi, TrustApi, VerdictsApi),
+        *(ApprovalsApi, EvidenceApi, ClaimsApi, PrivacyApi, SubjectsApi, TrustApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
@@ -119,13 +121,12 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
             ),
             render_plugins=[Document()],
         ),
-        allowed_hosts=AllowedHostsConfig(list(hosts)) if hosts else None,
         request_max_body_size=MAX_BODY,
         logging_config=None,
     )
-    rest = app.asgi_handler
-    if not hosts:  # else the framework looks at the names first
-        rest = ShortWay(app, rest, messages.PATH, messages.accept, running)
+    rest: ASGIApp = ShortWay(app, app.asgi_handler, messages.PATH, messages.accept, running)
+    if hosts:
+        rest = Hosts(rest, hosts)
     app.asgi_handler = Requests(rest, running.telemetry.request, HEADERS)
     return app
 
@@ -140,7 +141,7 @@ def accounts_router(house: House) -> Router:
         "/",
         route_handlers=[
             *(SignUpPages, SignInPages, AccountPages),
-            *(AddressPages, SessionPages, FactorPages, RecoverPages, Authorize),
+            *(AddressPages, SessionPages, FactorPages, KeepPages, RecoverPages, Authorize),
         ],
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},

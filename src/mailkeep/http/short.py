@@ -6,10 +6,9 @@ limits and describes it; errors become answers by the same functions as everywhe
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import cast
 
 from litestar import Litestar, Request, Response
-from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
@@ -50,17 +49,8 @@ class ShortWay:
             return
         scope["route_handler"] = self._registered
         scope["path_template"] = self._path
-        request: Incoming = Request[Any, Any, State](scope, receive, send)
-        answer = await self._answer(request)
-        content: bytes = answer.content
-        headers = [
-            (b"content-type", str(answer.media_type).encode()),
-            (b"content-length", b"%d" % len(content)),
-            *_raw(answer.headers),
-        ]
-        status = answer.status_code or 200
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content, "more_body": False})
+        request: Incoming = Request(scope, receive, send)
+        await problems.send(await self._answer(request), send)
 
     async def _answer(self, request: Incoming) -> Response[bytes]:
         try:
@@ -71,7 +61,3 @@ class ShortWay:
             return problems.on_http_error(request, error)
         except Exception as error:
             return problems.on_fault(request, error)
-
-
-def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]

@@ -37,6 +37,15 @@ class IncidentTaken(Fact, frozen=True):
     by: str
 
 
+@fact("incidents.merged")
+class IncidentMerged(Fact, frozen=True):
+    """A person says that an incident is a part of another; ``into`` empty: that it is not."""
+
+    incident: str
+    into: str
+    by: str
+
+
 @fact("incidents.restored")
 class IncidentRestored(Fact, frozen=True):
     """The suspect carries mail again."""

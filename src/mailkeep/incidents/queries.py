@@ -45,6 +45,11 @@ async def live(tx: Tx, *, lock: bool = False) -> list[Incident]:
     return [_incident(row) for row in await tx.all(query.with_for_update() if lock else query)]
 
 
+async def parts(tx: Tx, head: str) -> list[Incident]:
+    """What is one matter with an incident, closed or not, the newest first."""
+    return [_incident(row) for row in await tx.all(_newest().where(_i.c.part_of == head))]
+
+
 async def dismissed(tx: Tx) -> list[Incident]:
     """Incidents that a person closed and whose evidence may still weigh."""
     query = _newest().where(
@@ -101,4 +106,5 @@ def _incident(row: RowMapping) -> Incident:
         row["quiet_since"],
         row["taken_at"],
         row["taken_by"],
+        row["part_of"],
     )

@@ -16,11 +16,12 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.watch import queries as watch
 from mailkeep.watch.types import Subject, WatchSettings, provider_subject
 
-from . import blast, queries
+from . import blast, merging, queries
 from .decide import Change, Closing, Line, Opening, decide
 from .events import (
     IncidentClosed,
     IncidentContained,
+    IncidentMerged,
     IncidentOpened,
     IncidentRestored,
     IncidentTaken,
@@ -199,6 +200,8 @@ class Incidents:
             raise Conflict("this incident is closed already")
         if found.taken_by == by:
             return
+        for part in await merging.parts(tx, incident):
+            await self.take(tx, part, by=by)
         await tx.run(update(_i).where(_i.c.id == incident).values(taken_at=tx.now, taken_by=by))
         await self.enter(tx, incident, "taken", "somebody sees to it", by=by)
         await audit.write(tx, by, "take_incident", {"incident": incident})
@@ -210,9 +213,29 @@ class Incidents:
         found = await queries.one(tx, incident, lock=True)
         if found.state is State.CLOSED:
             raise Conflict("this incident is closed already")
+        for part in await merging.parts(tx, incident):
+            await self.close(tx, part, why, by=by)
         await self.note(tx, incident, why, by=by)
         await self._close(tx, incident, by, "closed by a person")
         await audit.write(tx, by, "close_incident", {"incident": incident})
+
+    async def merge(self, tx: Tx, incident: str, into: str, *, by: str) -> None:
+        """A person says that an incident is part of another: see ``merging``, whose errors it
+        raises."""
+        part, head = await merging.join(tx, incident, into)
+        await self.enter(tx, part.id, "merged", f"is part of {head.id}", by=by)
+        await self.enter(tx, head.id, "merged", f"has {part.id} as a part", by=by)
+        await audit.write(tx, by, "merge_incidents", {"incident": part.id, "into": head.id})
+        await record(self._database, tx, IncidentMerged(part.id, head.id, by))
+
+    async def split(self, tx: Tx, incident: str, *, by: str) -> None:
+        """A person says that it is a matter of its own after all. Raises ``NotFound``,
+        ``Conflict``."""
+        head = await merging.leave(tx, incident)
+        await self.enter(tx, incident, "split", f"is no part of {head} any more", by=by)
+        await self.enter(tx, head, "split", f"{incident} is no part of it any more", by=by)
+        await audit.write(tx, by, "split_incident", {"incident": incident, "from": head})
+        await record(self._database, tx, IncidentMerged(incident, "", by))
 
     async def _about(self, tx: Tx, subject: Subject) -> Incident | None:
         return next((one for one in await queries.live(tx) if one.subject == subject), None)
@@ -284,6 +307,8 @@ class Incidents:
             )
         )
         writer = SYSTEM if by in {"quiet", "joined"} else by
+        if writer == SYSTEM:
+            await merging.let_go(tx, incident)
         await self.enter(tx, incident, "closed", words, by=writer)
         await record(self._database, tx, IncidentClosed(incident, by))
 

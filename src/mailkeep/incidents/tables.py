@@ -20,6 +20,7 @@ incidents = Table(
     Column("quiet_since", Micros),
     Column("taken_at", Micros),
     Column("taken_by", String(80)),
+    Column("part_of", String(40), index=True),  # a person says that it is one matter with it
     Column("opinions", Text, nullable=False),
     Column("blast", Text),  # as it stood at the end; NULL while it is worked out anew
 )

@@ -64,6 +64,7 @@ class Incident(msgspec.Struct, frozen=True):
             the first act that can be seen. At the latest when it opened.
         quiet_since: since when no opinion has been held.
         taken_at, taken_by: a person said that it is theirs to see to.
+        part_of: the incident with which it is one matter, as a person says.
         closed_by: who closed it: a person's id, or ``quiet``, ``joined``.
     """
 
@@ -80,6 +81,7 @@ class Incident(msgspec.Struct, frozen=True):
     quiet_since: Instant | None = None
     taken_at: Instant | None = None
     taken_by: str | None = None
+    part_of: str | None = None
 
     @property
     def account(self) -> str | None:

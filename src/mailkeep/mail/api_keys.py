@@ -212,6 +212,12 @@ async def still_may(tx: Tx, key_id: str, scope: str, network: str) -> str | None
     return str(row["name"])
 
 
+async def line_of(tx: Tx, key_id: str) -> str:
+    """What a key has in common with its successors; of what is no key, itself."""
+    row = await tx.one(select(_k.c.line).where(_k.c.id == key_id))
+    return key_id if row is None else row["line"] or key_id
+
+
 class Grants:
     """What presented keys may do, remembered for a second: at thousands of requests a second a key
     is read once.

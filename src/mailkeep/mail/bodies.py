@@ -91,6 +91,12 @@ async def doubted(tx: Tx) -> frozenset[str]:
     return frozenset(row[0] for row in await tx.fetch(_DOUBTED))
 
 
+async def distrusted(tx: Tx) -> frozenset[str]:
+    """Providers whose word about our mail moves nothing."""
+    return frozenset(row[0] for row in await tx.fetch(_DISTRUSTED))
+
+
+_DISTRUSTED = Repeated(lambda _insert: select(_s.c.provider).where(_s.c.distrusted_at.is_not(None)))
 _DOUBTED = Repeated(lambda _insert: select(_s.c.provider).where(in_doubt()))
 
 

@@ -2,7 +2,7 @@
 
 Security: a provider in an attacker's hands says what it likes. Its word moves a message only while
 it is the one that holds it: of mail that it refused, and that waits for another provider or is with
-one, it can neither end the way nor destroy our copy.
+one, it can neither end the way nor destroy our copy. One that is distrusted moves nothing at all.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from mailkeep.providers.types import Claim, ClaimKind, ProviderConfig, WebhookRe
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
-from . import foreign, lateness, moving, recipients
+from . import bodies, foreign, lateness, moving, recipients
 from .events import ClaimRefused, DeliveryReported
 from .splitting import Left, Splitting
 
@@ -97,7 +97,10 @@ class Claims:
         given = {(one.provider, one.claim_id): one for part in parts for one in part}
         about = await moving.ours(tx, given.values())
         weights = {key: self._weigh(claim, tx.now) for key, claim in given.items()}
-        new = await moving.remember(tx, given, about, weights)
+        liars = await bodies.distrusted(tx)
+        # What is not kept with its message moves it later no more than now.
+        kept = {key: known for key, known in about.items() if key[0] not in liars}
+        new = await moving.remember(tx, given, kept, weights)
         facts: list[Fact] = []
         moved = moving.Moved(self._keeping)
         left: list[Left] = []
@@ -120,9 +123,10 @@ class Claims:
                     weights[key],
                 )
             )
-            if known is not None and known.holds and own:
+            holds = known is not None and known.holds and claim.provider not in liars
+            if known is not None and holds and own:
                 moved.add(claim, known)
-            elif known is not None and known.holds and whom and claim.kind in _NOT_SENT:
+            elif known is not None and holds and whom and claim.kind in _NOT_SENT:
                 left.append(Left(known.message, claim.provider, whom))
             elif known is None:
                 elsewhere = any(message == claim.message_id for _, message in about)

@@ -75,7 +75,7 @@ class Dispatcher:
                 for lane in self._lanes:
                     group.create_task(lane.run())
         finally:
-            await self._transport.close()
+            self._transport.close()
 
     def now(self) -> Instant:
         return self._clock.now()

@@ -156,6 +156,24 @@ class ProviderUnrested(Fact, frozen=True):
     reason: str
 
 
+@fact("mail.provider_distrusted")
+class ProviderDistrusted(Fact, frozen=True):
+    """No word of a provider about our mail is believed from now on."""
+
+    provider: str
+    by: str
+    reason: str
+
+
+@fact("mail.provider_trusted")
+class ProviderTrusted(Fact, frozen=True):
+    """A provider's word counts again."""
+
+    provider: str
+    by: str
+    reason: str
+
+
 @fact("mail.provider_restored")
 class ProviderRestored(Fact, frozen=True):
     """A provider that had been cut off may carry mail again."""

@@ -155,6 +155,13 @@ class Intake:
             raise Invalid(f"no route can carry it: {reasons}", field=f"{field}{where}")
         return (*new.avoid, *unfit)
 
+    def named(self, new: NewMessage) -> NewMessage:
+        """The message with the id that it will have, for who must be able to ask for it even where
+        nobody can tell whether it was stored. Who gave an idempotency key sends it again."""
+        if new.idempotency is not None:
+            return new
+        return msgspec.structs.replace(new, id=new_id("msg", self._database.clock.now()))
+
     async def accept(self, tx: Tx, new: NewMessage, *, field: str = "") -> str:
         """Store a checked message in the caller's transaction; returns its id.
 
@@ -230,7 +237,7 @@ class Intake:
             new.only,
             new.avoid,
         )
-        message = new_id("msg", now)
+        message = new.id or new_id("msg", now)
         address = self._named(rows, new.content.to)
         copies = [self._named(rows, one) for one in others]
         longest = max(now, new.send_at or now) + round(stream.expires * SECOND)

@@ -10,7 +10,7 @@ from mailkeep.base.errors import NotFound
 from mailkeep.base.ids import earliest
 from mailkeep.store.database import Tx
 
-from . import recipients, tables
+from . import bodies, recipients, tables
 from .bodies import lost
 from .types import Status
 
@@ -24,6 +24,7 @@ class ProviderState(msgspec.Struct, frozen=True):
     rested_at: Instant | None
     rest_reason: str
     doubted_at: Instant | None = None
+    distrusted_at: Instant | None = None
 
 
 class CaughtMail(msgspec.Struct, frozen=True):
@@ -154,6 +155,30 @@ async def rest_reason(tx: Tx, provider: str) -> str | None:
     return None if row is None else row["rest_reason"] or ""
 
 
+async def distrusted(tx: Tx) -> frozenset[str]:
+    """The providers whose word about our mail moves nothing."""
+    return await bodies.distrusted(tx)
+
+
+async def told_by(tx: Tx, provider: str, since: Instant) -> int:
+    """How many messages that a provider took since an instant stand as delivered, or bounced, by
+    its word."""
+    m = tables.messages
+    reported = m.c.status.in_([Status.DELIVERED.value, Status.BOUNCED.value])
+    found = await tx.value(
+        select(func.count()).where(m.c.provider == provider, reported, m.c.accepted_at >= since)
+    )
+    return int(found or 0)
+
+
+def exposed_ids(providers: Set[str], until: Instant) -> Select[tuple[str]]:
+    """The addresses, by their pseudonyms, that any of some providers had been given by ``until``,
+    for use inside another query."""
+    e = tables.exposures
+    of = (e.c.provider.in_(sorted(providers)), e.c.first_at <= until)
+    return select(e.c.address_id).where(*of)
+
+
 async def states(tx: Tx) -> dict[str, ProviderState]:
     """The providers that were ever cut off, rested or under suspicion, by name."""
     s = tables.provider_states
@@ -165,6 +190,7 @@ async def states(tx: Tx) -> dict[str, ProviderState]:
             row["rested_at"],
             row["rest_reason"] or "",
             row["doubted_at"],
+            row["distrusted_at"],
         )
         for row in await tx.all(select(s))
     }

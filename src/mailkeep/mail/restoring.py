@@ -1,7 +1,7 @@
 """What an older copy of the database may not undo: cut-offs, rests, revoked keys."""
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from mailkeep.base.clock import HOUR, Instant
 from mailkeep.store.database import Tx
@@ -20,6 +20,7 @@ class State(msgspec.Struct, frozen=True):
     reason: str
     rested_at: Instant | None
     rest_reason: str | None
+    distrusted_at: Instant | None
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -47,7 +48,9 @@ class Waiting(msgspec.Struct, frozen=True):
 
 async def kept(tx: Tx) -> Kept:
     """Of the database that is replaced."""
-    down = _s.c.cut_at.is_not(None) | _s.c.rested_at.is_not(None)
+    down = or_(
+        _s.c.cut_at.is_not(None), _s.c.rested_at.is_not(None), _s.c.distrusted_at.is_not(None)
+    )
     states = await tx.all(select(_s).where(down).order_by(_s.c.provider))
     keys = await tx.all(select(_k.c.id, _k.c.revoked_at).where(_k.c.revoked_at.is_not(None)))
     return Kept(
@@ -57,8 +60,9 @@ async def kept(tx: Tx) -> Kept:
 
 
 async def keep(tx: Tx, before: Kept) -> None:
-    """In the copy: a provider that was cut off on either side stays so, likewise a rest, and a key
-    that was revoked is not good again. What only the copy says of them stays as well."""
+    """In the copy: a provider that was cut off on either side stays so, likewise one at rest and
+    one that is distrusted, and a key that was revoked is not good again. What only the copy says of
+    them stays as well."""
     for one in before.states:
         first = tx.upsert(_s).values(provider=one.provider, reason="").on_conflict_do_nothing()
         await tx.run(first)
@@ -67,6 +71,8 @@ async def keep(tx: Tx, before: Kept) -> None:
             await tx.run(this.values(cut_at=one.cut_at, reason=one.reason))
         if one.rested_at is not None:
             await tx.run(this.values(rested_at=one.rested_at, rest_reason=one.rest_reason))
+        if one.distrusted_at is not None:
+            await tx.run(this.values(distrusted_at=one.distrusted_at))
     for key, at in before.revoked:
         await tx.run(
             update(_k).where(_k.c.id == key, _k.c.revoked_at.is_(None)).values(revoked_at=at)

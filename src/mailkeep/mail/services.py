@@ -16,8 +16,10 @@ from .bodies import requeue_unconfirmed
 from .events import (
     MessageRequeued,
     ProviderCut,
+    ProviderDistrusted,
     ProviderRested,
     ProviderRestored,
+    ProviderTrusted,
     ProviderUnrested,
 )
 from .intake import keyed
@@ -125,6 +127,36 @@ async def unrest_provider(
         await audit.write(tx, by, "unrest_provider", {"provider": provider, "reason": reason})
         await record(database, tx, ProviderUnrested(provider, by, reason))
         database.tell(tx, STANDING)
+    return bool(changed)
+
+
+async def distrust(database: Database, tx: Tx, provider: str, *, by: str, reason: str) -> bool:
+    """Believe no word of a provider about our mail: what it says is kept on record and moves no
+    message. Its own refusals still count, since what it does not take must go elsewhere. False when
+    it was distrusted already."""
+    first = tx.upsert(_states).values(provider=provider, reason="").on_conflict_do_nothing()
+    await tx.run(first)
+    changed = await tx.run(
+        update(_states)
+        .where(_states.c.provider == provider, _states.c.distrusted_at.is_(None))
+        .values(distrusted_at=tx.now)
+    )
+    if changed:
+        await audit.write(tx, by, "distrust_provider", {"provider": provider, "reason": reason})
+        await record(database, tx, ProviderDistrusted(provider, by, reason))
+    return bool(changed)
+
+
+async def trust(database: Database, tx: Tx, provider: str, *, by: str, reason: str) -> bool:
+    """Let a provider's word count again, from now on; False when it counts."""
+    changed = await tx.run(
+        update(_states)
+        .where(_states.c.provider == provider, _states.c.distrusted_at.is_not(None))
+        .values(distrusted_at=None)
+    )
+    if changed:
+        await audit.write(tx, by, "trust_provider", {"provider": provider, "reason": reason})
+        await record(database, tx, ProviderTrusted(provider, by, reason))
     return bool(changed)
 
 

@@ -154,6 +154,7 @@ provider_states = Table(
     Column("reason", String(200), nullable=False),
     Column("rested_at", Micros),  # no ordinary mail while another stands; canaries still go
     Column("rest_reason", String(200)),
+    Column("distrusted_at", Micros),  # no word of it moves a message
     Column("doubted_at", Micros),  # something speaks against it: no word of it destroys a body
 )
 

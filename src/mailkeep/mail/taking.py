@@ -8,16 +8,34 @@ from collections.abc import Sequence
 
 import msgspec
 
-from mailkeep.base.errors import Conflict, Invalid, NotSignedIn
+from mailkeep.base.errors import Conflict, Invalid, NotSignedIn, Unavailable
 from mailkeep.store.database import Tx
+from mailkeep.store.errors import Unsettled
 from mailkeep.store.shared import SharedCommit
 
 from .api_keys import still_valid
 from .intake import Intake
 from .types import NewMessage, Taken
 
+
+class InDoubt(Unavailable):
+    """The database went away while it stored a message: nobody can tell now whether it did.
+
+    Attributes:
+        message: the id that the message has if it was stored; "" where it has an idempotency key,
+            by which it can be sent again and is sent once.
+    """
+
+    slug = "in-doubt"
+
+    def __init__(self, message: str) -> None:
+        how = "ask for this message before you send it again" if message else "send it again"
+        super().__init__(f"the database went away, and this may have been stored or not; {how}")
+        self.message = message
+
+
 #: What became of one message.
-Outcome = Taken | Conflict | Invalid
+Outcome = Taken | Conflict | Invalid | InDoubt
 
 
 class Handed(msgspec.Struct, frozen=True):
@@ -58,9 +76,14 @@ class Taking:
 
         Raises:
             NotSignedIn: the key is not good any more; nothing was stored.
-            Unavailable: the database is away or full; nothing was stored, unless it says otherwise.
+            Unavailable: the database is away or full; nothing was stored.
         """
-        return await self._shared.each(self._take, handed, lane, weight=len(handed.messages))
+        messages = [self._intake.named(one) for one in handed.messages]
+        handed = msgspec.structs.replace(handed, messages=messages)
+        try:
+            return await self._shared.each(self._take, handed, lane, weight=len(messages))
+        except Unsettled:
+            return [InDoubt(one.id) for one in messages]
 
     async def _take(self, tx: Tx, parts: Sequence[Handed]) -> Sequence[list[Outcome] | NotSignedIn]:
         good = await still_valid(tx, {part.key for part in parts})
@@ -81,7 +104,7 @@ class Taking:
     async def _whole(self, tx: Tx, messages: Sequence[NewMessage]) -> list[Outcome]:
         try:
             async with tx.savepoint():
-                outcomes = await self._intake.accept_many(tx, messages)
+                outcomes: list[Outcome] = [*await self._intake.accept_many(tx, messages)]
                 if not all(isinstance(one, Taken) for one in outcomes):
                     raise _Undone(outcomes)
                 return outcomes

@@ -9,7 +9,7 @@ an attempt tells libraries that would add them to outgoing requests by themselve
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import msgspec
 from opentelemetry import context, trace
@@ -36,13 +36,16 @@ def parent_of(carried: str | None) -> Context | None:
     return found if trace.get_current_span(found).get_span_context().is_valid else None
 
 
-@contextmanager
-def accept_span(carried: str | None, count: int) -> Iterator[str | None]:
+def accept_span(carried: str | None, count: int) -> AbstractContextManager[str | None]:
     """Around taking ``count`` messages in; gives what is to be kept with them, if anything is."""
     parent = parent_of(carried)
-    if not _recording():
-        yield None if parent is None else _written(trace.get_current_span(parent))
-        return
+    if _recording():
+        return _accepting(parent, count)
+    return nullcontext(None if parent is None else _written(trace.get_current_span(parent)))
+
+
+@contextmanager
+def _accepting(parent: Context | None, count: int) -> Iterator[str | None]:
     with trace.get_tracer("mailkeep").start_as_current_span(
         "accept",
         context=parent or Context(),
@@ -54,12 +57,13 @@ def accept_span(carried: str | None, count: int) -> Iterator[str | None]:
         yield _written(span)
 
 
-@contextmanager
-def attempt_span(carried: str | None, job: Job) -> Iterator[Span]:
+def attempt_span(carried: str | None, job: Job) -> AbstractContextManager[Span]:
     """Around one attempt: a child of the acceptance, however long ago that was."""
-    if not _recording():
-        yield INVALID_SPAN
-        return
+    return _attempting(carried, job) if _recording() else nullcontext(INVALID_SPAN)
+
+
+@contextmanager
+def _attempting(carried: str | None, job: Job) -> Iterator[Span]:
     with trace.get_tracer("mailkeep").start_as_current_span(
         "attempt",
         context=parent_of(carried) or Context(),

@@ -141,6 +141,7 @@ class NewMessage(msgspec.Struct, frozen=True):
             and must be sent again all the same when a provider drops it.
         body: the content as it is stored, where that was written beforehand: a large one is, so
             that nobody waits for it inside a transaction.
+        id: its id, where that was drawn beforehand.
     """
 
     stream: str
@@ -153,6 +154,7 @@ class NewMessage(msgspec.Struct, frozen=True):
     ours: bool = False
     sealed: bool = False
     body: bytes | None = None
+    id: str = ""
 
 
 class Taken(msgspec.Struct, frozen=True):

@@ -32,6 +32,8 @@ def held(house: House, to: str, told: Told, denial: str | None) -> Content:
         denial: the secret with which its reader can stop it; None to the address that is new:
             that one must not speak against the owner.
     """
+    if house.application:
+        return _kept(house, to, told, denial)
     if to == told.about and told.what is ChangeKind.ADDED:
         return _welcome(house, to, told)
     subject, what, effect = _WORDS[told.what]
@@ -96,8 +98,35 @@ def _welcome(house: House, to: str, told: Told) -> Content:
     )
 
 
+def _kept(house: House, to: str, told: Told, denial: str | None) -> Content:
+    """Of a factor that a user of an application has bound here."""
+    lines = [
+        (
+            f"We keep a second factor for {house.account} from now on: {told.about}. "
+            f"{house.application} sent somebody here to add it who was signed in there."
+        ),
+        (
+            f"From {_time(told.until)} on a password reset asks for it. Until then a reset neither "
+            "asks for it nor takes it, and removes it."
+        ),
+        "If this was you, there is nothing to do.",
+    ]
+    if denial is not None:
+        lines.append(
+            f"This was not you? Stop it before {_time(told.until)}: {house.page('/deny', denial)}\n"
+            f"Then tell {house.application}: somebody may be signed in there as you."
+        )
+    return house.write(to, f"A second factor was added for {house.account}", lines)
+
+
 def stopped(house: House, to: str) -> Content:
     """The notice after changes of addresses were stopped."""
+    if house.application:
+        return house.write(
+            to,
+            "A second factor was not added",
+            [f"A second factor for {house.account} was stopped, and nothing of it counts."],
+        )
     return house.write(
         to,
         "A change of your account was stopped",

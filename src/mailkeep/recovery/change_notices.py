@@ -49,14 +49,14 @@ class ChangeNotices:
             fact.until,
             context.accounts.classes.holding(view).recovers_by_mail,
         )
-        changes = context.accounts.changes
+        changes, house = context.accounts.changes, await context.house_of(tx, fact.account)
         for point in keyed.values():
             for only in await self._notices.ways(tx):
                 denial = None
                 if point.added_by is None:  # one that is itself new has no say yet
                     provider = "".join(only)
                     denial = await changes.denial(tx, fact.change, point.id, provider)
-                content = change_mails.held(context.house, point.address, told, denial)
+                content = change_mails.held(house, point.address, told, denial)
                 await self._notices.mail(tx, content, only, sealed=denial is not None)
         await changes.told(tx, fact.change)
 
@@ -73,7 +73,8 @@ class ChangeNotices:
         fact = recorded.fact
         if not isinstance(fact, ChangesStopped):
             return
+        house = await self._context.house_of(tx, fact.account)
         for point in await accounts.contact_points(tx, fact.account):
-            content = change_mails.stopped(self._context.house, point.address)
+            content = change_mails.stopped(house, point.address)
             for only in await self._notices.ways(tx):
                 await self._notices.mail(tx, content, only)

@@ -11,6 +11,7 @@ from mailkeep.accounts import applications
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.services import Accounts
+from mailkeep.accounts.subject_answers import SubjectAnswers
 from mailkeep.accounts.subjects import Subjects
 from mailkeep.base import tokens
 from mailkeep.base.keys import KeyRing
@@ -71,6 +72,7 @@ class Context:
         self.keys = keys
         self.accounts = accounts
         self.subjects = Subjects(database, keys, accounts.classes)
+        self.answers = SubjectAnswers(database, keys, accounts.classes)
         self.slow = slow
         self.intake = intake
         self.settings = settings

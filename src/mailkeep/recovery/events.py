@@ -54,6 +54,15 @@ class ProofFailed(Fact, frozen=True):
     why: str
 
 
+@fact("recovery.decoy_shown")
+class DecoyShown(Fact, frozen=True):
+    """A browser showed the link of a decoy: a mail that ``provider`` alone ever had, to nobody."""
+
+    provider: str
+    network: str
+    browser: str
+
+
 @fact("recovery.stopped_by_factor")
 class StoppedByFactor(Fact, frozen=True):
     """Both proofs came, the second factor did not."""

@@ -250,9 +250,8 @@ class Finishing:
             tx, row, given, kept, browser=origin.browser, factor=progress.bound
         )
         await context.accounts.sessions.end_all(tx, account, "recovery")
-        if not row["application"]:
-            # A thief of a session began them, or the owner can again; unseen they would settle.
-            await context.accounts.changes.stop(tx, account, RECOVERY)
+        # A thief of a session began them, or the owner can again; unseen they would settle.
+        await context.accounts.changes.stop(tx, account, RECOVERY)
         if progress.hold is not None and progress.hold.lost:
             await context.accounts.factors.revoke_all(tx, account, "lost")
         # Who has shown all this is known from now on, and is not kept out by others' guesses.

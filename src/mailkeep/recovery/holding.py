@@ -24,6 +24,7 @@ class Reason(enum.StrEnum):
     DENIED = "denied"  #: a recovery of this account was denied of late
     ALONE = "alone"  #: both proofs went over one route
     LOST = "lost"  #: the second factor was said to be lost
+    ORDERED = "ordered"  #: operators want such recoveries held
     FACTOR = "factor"  #: a first factor was added of late, and is not asked yet
 
 
@@ -40,6 +41,7 @@ class Case(msgspec.Struct, frozen=True):
         denied: a recovery of the account was denied of late.
         degraded: both proofs went over one route.
         lost: a factor is bound, and was said to be lost.
+        ordered: operators want it held; see ``orders``.
         new_factor: none is bound but what its owner can still deny.
     """
 
@@ -52,6 +54,7 @@ class Case(msgspec.Struct, frozen=True):
     degraded: bool = False
     lost: bool = False
     new_factor: bool = False
+    ordered: bool = False
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -81,6 +84,8 @@ def decide(case: Case, settings: RecoverySettings) -> Hold:
             reasons[Reason.RISK] = settings.hold
         if case.hypotheses:
             reasons[Reason.ROUTE] = settings.hold
+        if case.ordered:
+            reasons[Reason.ORDERED] = settings.hold
         if case.denied and not case.known_device:
             reasons[Reason.DENIED] = settings.hold
         if case.new_factor and not case.known_device:

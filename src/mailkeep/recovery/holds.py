@@ -20,7 +20,7 @@ from mailkeep.mail import queries as mail_queries
 from mailkeep.mail.types import Content
 from mailkeep.store.database import Tx
 
-from . import holding, mails, risk, tables
+from . import holding, mails, orders, risk, tables
 from .context import Context, Row
 from .events import HoldBegun, HoldLengthened, RecoveryHeld
 from .holding import Hold, Reason
@@ -89,6 +89,7 @@ class Holds:
             lost=lost,
             new_factor=await accounts.has_factor(tx, account)
             and not await accounts.has_factor(tx, account, settled=True),
+            ordered=await orders.ordered(tx, routes, account),
         )
         return holding.decide(case, settings), found
 

@@ -192,24 +192,6 @@ def handed_over(house: House, to: str, denial: str) -> Content:
     )
 
 
-def change_held(house: House, to: str, what: str, secret: str, until: str) -> Content:
-    """The notice that an application wants changed what would recover an account there."""
-    return house.write(
-        to,
-        f"A change of how {house.account} is recovered",
-        [
-            (
-                f"{house.application} wants changed how {house.account} is recovered: {what}. "
-                f"Until {until} UTC nothing changes."
-            ),
-            (
-                "If you asked for that, there is nothing to do. This was not you? Stop it: "
-                f"{house.page('/deny', secret)}"
-            ),
-        ],
-    )
-
-
 def changed(house: House, to: str, what: str) -> Content:
     """The notice after somebody who was signed in changed what opens the account."""
     return house.write(
@@ -236,6 +218,18 @@ def class_changed(house: House, to: str, until: str) -> Content:
         )
     lines.append("If you did not ask for this, tell our support.")
     return house.write(to, "The rules of your account were changed", lines)
+
+
+def erasure_asked(house: House, to: str, until: str) -> Content:
+    """The notice that everything about the owner is going to be erased at ``until``, UTC."""
+    lines = [
+        (
+            "We were asked to erase your account and all that we keep about you. It will be done "
+            f"at {until} UTC, and cannot be undone then."
+        ),
+        "If you did not ask for this, tell our support before that time: they can stop it.",
+    ]
+    return house.write(to, "Your account will be erased", lines)
 
 
 def confirmation(house: House, to: str, code: str | None) -> Content:

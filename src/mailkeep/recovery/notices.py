@@ -7,13 +7,18 @@ kept until its arrival is reported all the same, since an account can be suspend
 from collections.abc import Set
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts.events import ClassChanged, FactorReminderDue, SubjectChangeHeld
+from mailkeep.accounts.events import (
+    ClassChanged,
+    ErasureAsked,
+    FactorReminderDue,
+    SubjectChangeHeld,
+)
 from mailkeep.base.clock import iso
 from mailkeep.events.types import Recorded
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Tx
 
-from . import factor_words, mails, policy
+from . import factor_words, mails, policy, subject_mails
 from .context import Context
 
 
@@ -56,21 +61,21 @@ class Notices:
 
     async def on_change_held(self, tx: Tx, recorded: Recorded) -> None:
         """An application wants changed what recovers a user: they are told where they were reached
-        so far, with a way to stop it (ASVS 6.3.7)."""
+        so far, with a way to stop it and to agree to it (ASVS 6.3.7)."""
         fact = recorded.fact
         if not isinstance(fact, SubjectChangeHeld):
             return
-        subjects = self._context.subjects
-        change = await subjects.held(tx, fact.account, fact.due)
+        answers = self._context.answers
+        change = await answers.held(tx, fact.account, fact.due)
         if change is None:
             return  # it has ended meanwhile
-        await subjects.told(tx, change)
+        await answers.told(tx, change)
         house = await self._context.house_of(tx, fact.account)
         until = iso(fact.due)[:16].replace("T", " ")
         for point in await accounts.contact_points(tx, fact.account):
             for only in await self.ways(tx):
-                secret = await subjects.stop_secret(tx, change, "".join(only))
-                content = mails.change_held(house, point.address, fact.what, secret, until)
+                secret = await answers.secret(tx, change, "".join(only))
+                content = subject_mails.held(house, point.address, fact, secret, until)
                 await self.mail(tx, content, only, sealed=True)
 
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:
@@ -94,6 +99,18 @@ class Notices:
         house = await self._context.house_of(tx, fact.account)
         for point in await accounts.contact_points(tx, fact.account):
             content = mails.class_changed(house, point.address, until)
+            for only in await self.ways(tx):
+                await self.mail(tx, content, only)
+
+    async def on_erasure(self, tx: Tx, recorded: Recorded) -> None:
+        """Somebody, at best the owner, had operators asked to erase the account."""
+        fact = recorded.fact
+        if not isinstance(fact, ErasureAsked):
+            return
+        until = iso(fact.until)[:16].replace("T", " ")
+        house = await self._context.house_of(tx, fact.account)
+        for point in await accounts.contact_points(tx, fact.account):
+            content = mails.erasure_asked(house, point.address, until)
             for only in await self.ways(tx):
                 await self.mail(tx, content, only)
 

@@ -21,7 +21,7 @@ from mailkeep.base.errors import Conflict, TooMany
 from mailkeep.events.log import record
 from mailkeep.store.database import Tx
 
-from . import tables
+from . import decoys, tables
 from .context import Context
 from .events import Guessing, ProofFailed, ProofRedeemed
 from .holds import Holds
@@ -62,6 +62,8 @@ class Proving:
         async with context.database.write() as tx:
             allowed = await self._may_show(tx, network)
             row = await tx.one(_proof_and_recovery().where(_p.c.lookup == lookup))
+            if allowed and row is None:
+                await decoys.shown(context, tx, lookup, browser, network)
             if allowed and row is not None:
                 taken = await self._redeem(tx, row, browser, network)
                 # Once a minute: who posts an old link again and again must not fill the log.

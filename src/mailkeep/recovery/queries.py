@@ -1,10 +1,11 @@
 """Reads of the recovery room."""
 
-from collections.abc import Set
+from collections.abc import Collection, Set
 
 from sqlalchemy import ColumnElement, and_, func, select
 
 from mailkeep.base.clock import Instant
+from mailkeep.base.ids import earliest
 from mailkeep.store.database import Tx
 
 from . import tables
@@ -69,6 +70,16 @@ async def accounts(
         .order_by(_r.c.account_id)
     )
     return [row["account_id"] for row in rows if row["account_id"] is not None]
+
+
+async def asked_since(
+    tx: Tx, accounts: Collection[str], addresses: Collection[str], since: Instant
+) -> bool:
+    """Whether a recovery of one of some accounts, or for one of some addresses (pseudonyms), was
+    asked for since an instant."""
+    whose = _r.c.account_id.in_(sorted(accounts)) | _r.c.address_key.in_(sorted(addresses))
+    found = select(_r.c.id).where(_r.c.id >= earliest("rec", since), whose)
+    return await tx.value(found.limit(1)) is not None
 
 
 async def taken_until(tx: Tx, account: str, since: Instant) -> Instant:

@@ -20,9 +20,10 @@ from mailkeep.events.log import record
 from mailkeep.events.types import Recorded
 from mailkeep.mail import services as mail_services
 from mailkeep.mail.events import AttemptFinished, ProviderRested
+from mailkeep.mail.types import Content
 from mailkeep.store.database import Tx
 
-from . import policy, tables
+from . import decoys, policy, tables
 from .change_notices import ChangeNotices
 from .completing import Completing
 from .context import REFUSED, Context
@@ -54,6 +55,7 @@ class Recovery:
         self._context = context
         self.settings = context.settings
         self.subjects = context.subjects
+        self.answers = context.answers
         self.awake = asyncio.Event()  #: set when the planner has something to look at
         self.planner = Planner(context)
         self.notices = Notices(context)
@@ -68,6 +70,15 @@ class Recovery:
         self._denying = Denying(context, self.ending, self.holds, self.verdicts)
         self.change_notices = ChangeNotices(context, self.notices)
         self.sign_in_notices = SignInNotices(context, self.notices)
+
+    @property
+    def carriers(self) -> tuple[str, ...]:
+        """Providers whose mail a reader could find proofs in."""
+        return tuple(route.provider for route in self._context.routes)
+
+    async def decoy(self, tx: Tx, provider: str, to: str) -> tuple[Content, str]:
+        """A link mail of no recovery, that ``provider`` alone is to carry, and its secret."""
+        return await decoys.plant(self._context, tx, provider, to)
 
     def possible(self) -> bool:
         """Whether the settings have two independent routes at all, be they standing or not."""
@@ -157,6 +168,11 @@ class Recovery:
     async def deny(self, secret: str, browser: str = "") -> None:
         """See ``Denying.deny``."""
         await self._denying.deny(secret, browser)
+
+    async def agree(self, secret: str) -> None:
+        """The owner says out of one of two mails that they asked for a change of how an application
+        has them recovered; see ``SubjectAnswers.agree``."""
+        await self.answers.agree(secret, self._context.independent)
 
     async def suspect(self, tx: Tx, held: Set[tuple[str, str]]) -> None:
         """Take down what is held against which routes; what is no longer among it is held no more.

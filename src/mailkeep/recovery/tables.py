@@ -147,6 +147,15 @@ hold_notices = Table(
     Column("provider", String(40), nullable=False),  # the only one that may carry it, or ""
 )
 
+# Link mails of no recovery, through one provider each, to nobody: who shows one has read it there.
+decoys = Table(
+    "recovery_decoys",
+    metadata,
+    Column("lookup", String(64), primary_key=True),  # keyed hash of the link's secret
+    Column("provider", String(40), nullable=False),
+    Column("planted_at", Micros, nullable=False, index=True),
+)
+
 # What is held against a route just now, as the rooms above say it.
 suspicions = Table(
     "recovery_suspicions",
@@ -154,6 +163,16 @@ suspicions = Table(
     Column("provider", String(40), primary_key=True),  # "": a campaign, about no route
     Column("hypothesis", String(40), primary_key=True),
     Column("since", Micros, nullable=False),
+)
+
+# Operators want recoveries held: of some routes, of one account, or all ("" and "").
+hold_orders = Table(
+    "recovery_hold_orders",
+    metadata,
+    Column("id", String(40), primary_key=True),  # what it was ordered for
+    Column("provider", String(40), primary_key=True),
+    Column("account_id", String(40), primary_key=True),
+    Column("until", Micros, nullable=False),
 )
 
 # An application sent a browser here (RFC 6749 section 4.1.1), and wants it back with a verdict.

@@ -290,7 +290,9 @@ class Verdicts:
 
 
 def _factor(subject: SubjectView, *, proved: bool) -> str:
-    if proved:
-        return claims.PROVEN
-    kept = subject.stands.factor is not Factor.NONE
-    return claims.OUTSTANDING if kept else claims.NO_FACTOR
+    """What is said of the second factor. One that was bound here never stands for the application's
+    own; that none is bound here, where we keep it, is known and nothing that is outstanding."""
+    kept = subject.stands.factor
+    if kept is Factor.KEPT_THERE:
+        return claims.OUTSTANDING
+    return claims.PROVEN if proved else claims.NO_FACTOR

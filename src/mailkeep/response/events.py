@@ -11,6 +11,29 @@ class ActionProposed(Fact, frozen=True):
     action: str
 
 
+@fact("response.asked")
+class ActionAsked(Fact, frozen=True):
+    """Somebody asks for what a second person must approve. ``step``: ``apply`` or ``undo``."""
+
+    incident: str
+    action: str
+    step: str
+    request: str
+    by: str
+
+
+@fact("response.decided")
+class ActionDecided(Fact, frozen=True):
+    """Somebody said yes or no to what was asked for."""
+
+    incident: str
+    action: str
+    step: str
+    request: str
+    by: str
+    approved: bool
+
+
 @fact("response.started")
 class ActionStarted(Fact, frozen=True):
     """An action began. ``by``: a person's id, or ``playbook``."""
@@ -61,6 +84,15 @@ class PageFailed(Fact, frozen=True):
 @fact("response.undone")
 class ActionUndone(Fact, frozen=True):
     """An action was taken back."""
+
+    incident: str
+    action: str
+    by: str
+
+
+@fact("response.stopped")
+class ActionStopped(Fact, frozen=True):
+    """A person held an action up on its way; what was done of it stays done."""
 
     incident: str
     action: str

@@ -7,6 +7,8 @@ any Ed25519 (RFC 8032) and SHA-256.
 """
 
 import hashlib
+import io
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -104,6 +106,15 @@ async def sealed(
     )
     signed = msgspec.structs.replace(unsigned, signature=keys.sign(_signed(unsigned)))
     return msgspec.json.format(msgspec.json.encode(signed), indent=2) + b"\n"
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """The files as a ZIP archive (pure): the same files give the same octets."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            archive.writestr(zipfile.ZipInfo(name), files[name], zipfile.ZIP_DEFLATED)
+    return out.getvalue()
 
 
 def check(directory: Path) -> Manifest:

@@ -15,7 +15,7 @@ from mailkeep.store.database import Tx
 from . import queries, tables
 from .actions.catalogue import ACTIONS
 from .actions.port import Action, At, Case, Means
-from .events import ActionFailed, ActionStarted, ActionUndone
+from .events import ActionFailed, ActionStarted, ActionStopped, ActionUndone
 from .types import ActionState, ActionView, Preview
 
 PLAYBOOK = "playbook"  #: by whom an automatic action is done
@@ -75,7 +75,12 @@ class Keeper:
     async def begin(
         self, tx: Tx, case: Case, action: Action, row: str, by: str, preview: Preview
     ) -> None:
-        """Start it; ``Response.work`` goes on with it."""
+        """Start it; ``Response.work`` goes on with it. One that was stopped goes on from there, and
+        one that has changed something outside and failed."""
+        kept = await queries.action(tx, case.incident.id, action.name)
+        over = {ActionState.STOPPED} | ({ActionState.FAILED} if action.reach else set())
+        resumed = kept is not None and kept.state in over
+        anew: dict[str, object] = {} if resumed else {"result": None, "cursor": ""}
         await self.set(
             tx,
             row,
@@ -83,9 +88,8 @@ class Keeper:
             by=by,
             at=tx.now,
             preview=encode(preview),
-            result=None,
-            cursor="",
             lease_until=tx.now - 1,
+            **anew,
         )
         await audit.write(tx, by, "apply_action", entry(case, action.name, preview))
         started = ActionStarted(case.incident.id, action.name, by)
@@ -105,9 +109,22 @@ class Keeper:
         )
         await record(self.means.database, tx, ActionUndone(incident, name, by))
 
+    async def stop(self, tx: Tx, case: Case, action: Action, row: ActionView, by: str) -> None:
+        """Hold it up where it is. Raises ``Conflict`` when it does not run."""
+        if row.state is not ActionState.RUNNING:
+            raise Conflict(f"{action.name} does not run")
+        incident, name = case.incident.id, action.name
+        await self.set(tx, row.id, state=ActionState.STOPPED.value, by=by, lease_until=None)
+        await audit.write(tx, by, "stop_action", entry(case, name, None))
+        words = f"{action.title}: stopped on its way; what was done stays done"
+        await self.means.incidents.enter(tx, incident, "action", words, by=by)
+        await record(self.means.database, tx, ActionStopped(incident, name, by))
+
     async def fail(self, tx: Tx, incident: str, name: str, by: str, words: str) -> None:
         """It could not be done: say so, unless somebody ended it meanwhile."""
         await incidents.one(tx, incident, lock=True)
+        kept = await queries.action(tx, incident, name)
+        before = {} if kept is None or ACTIONS[name].reach is None else kept.result or {}
         failed = await tx.run(
             update(_a)
             .where(
@@ -117,7 +134,7 @@ class Keeper:
             )
             .values(
                 state=ActionState.FAILED.value,
-                result=msgspec.json.encode({"error": words}).decode(),
+                result=msgspec.json.encode({**before, "error": words}).decode(),
                 lease_until=None,
             )
         )

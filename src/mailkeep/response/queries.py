@@ -9,12 +9,13 @@ from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.incidents import blast
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.regulator import deadline
+from mailkeep.incidents.severity import judge
 from mailkeep.incidents.tracks import Seen, mail_track, security_track
 from mailkeep.incidents.types import Incident
 from mailkeep.mail import queries as mail
 from mailkeep.store.database import Tx
 
-from . import tables
+from . import approval, tables
 from .actions import notify_owners
 from .actions.catalogue import ACTIONS
 from .actions.port import At, Case, Means, Progress
@@ -41,7 +42,9 @@ async def shown(tx: Tx, means: Means, case: Case, name: str) -> ActionView:
     row = await action(tx, case.incident.id, name)
     if row is None:
         raise LookupError(name)
-    return await _renewed(tx, means, case, row)
+    waiting = {one.action: one for one in await approval.all_waiting(tx, case.incident.id)}
+    shown = await _renewed(tx, means, case, row)
+    return msgspec.structs.replace(shown, waits=waiting.get(name))
 
 
 async def case(tx: Tx, means: Means, incident: str) -> CaseView:
@@ -54,7 +57,14 @@ async def of(tx: Tx, means: Means, found: Incident) -> CaseView:
     about = case_of(tx, means, found)
     rows = await tx.all(select(_a).where(_a.c.incident_id == found.id).order_by(_a.c.id))
     kept = {row["name"]: _view(row) for row in rows}
-    actions = [await _renewed(tx, means, about, kept[name]) for name in ACTIONS if name in kept]
+    waiting = {one.action: one for one in await approval.all_waiting(tx, found.id)}
+    actions = [
+        msgspec.structs.replace(
+            await _renewed(tx, means, about, kept[name]), waits=waiting.get(name)
+        )
+        for name in ACTIONS
+        if name in kept
+    ]
     radius = await incidents.blast_radius(tx, means.house, found, means.incidents.settings)
     seen = await _seen(tx, means, about, kept)
     return CaseView(
@@ -67,6 +77,8 @@ async def of(tx: Tx, means: Means, found: Incident) -> CaseView:
         security_track(found, seen, radius),
         tuple(await paged(tx, found.id)),
         deadline(found, radius, seen, means.incidents.settings),
+        judge(found, radius, seen),
+        tuple(await incidents.parts(tx, found.id)),
     )
 
 

@@ -1,7 +1,8 @@
 """Propose, apply, undo: what an incident's actions have come to, and the loop that goes on with
 them after a kill."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import structlog
@@ -17,15 +18,16 @@ from mailkeep.incidents.types import State
 from mailkeep.store.database import Tx
 from mailkeep.store.errors import passes
 
-from . import queries, tables
+from . import approval, queries, tables
 from .actions.catalogue import ACTIONS
 from .actions.port import Action, At, Case, Means, Progress
+from .approval import Approvals
 from .events import ActionApplied
 from .keeping import PLAYBOOK, Keeper, encode, entry, take_turn
 from .paging.desk import Desk
 from .paging.types import Pager, PagingSettings
 from .playing import Player
-from .types import ActionState, ActionView, PlaybookSettings, Preview
+from .types import ActionState, ActionView, Approval, PlaybookSettings, Preview, Step
 from .warning import Warner
 
 log = structlog.get_logger(__name__)
@@ -33,6 +35,7 @@ log = structlog.get_logger(__name__)
 LEASE = 30 * SECOND  #: longer than a step takes; a lapsed one means that its worker died
 
 _a = tables.actions
+_TAKING_BACK = Preview("", 0)  #: taking back warns of nothing that could change meanwhile
 
 
 class Response:
@@ -45,6 +48,7 @@ class Response:
 
     Attributes:
         desk: wakes people.
+        approvals: what waits for a second person.
         awake: set when an action is running.
     """
 
@@ -55,8 +59,10 @@ class Response:
         pagers: Sequence[Pager] = (),
         paging: PagingSettings | None = None,
     ) -> None:
-        self.means = means
         self.desk = Desk(means.database, means.house, pagers, paging, means.notices.public_url)
+        means = dataclasses.replace(means, desk=self.desk)
+        self.means = means
+        self.approvals = Approvals(means, self.desk)
         self._keeper = Keeper(means)
         self.player = Player(self._keeper, playbooks)
         self.warner = Warner(means)
@@ -81,15 +87,17 @@ class Response:
         return await queries.shown(tx, self.means, case, name)
 
     async def apply(
-        self, incident: str, name: str, *, by: str, seen: str | None = None
+        self, incident: str, name: str, *, by: str, seen: str | None = None, alone: str = ""
     ) -> ActionView:
-        """Begin an action and do its first part; a long one goes on by itself.
+        """Begin an action and do its first part; a long one goes on by itself. One that wants two
+        people only asks for the second: see ``waits`` of what comes back.
 
         Applying again what is done does what has become to do since, and nothing twice.
 
         Args:
             by: a person's pseudonymous id.
             seen: the mark of the preview that the person was shown; else the one that is kept.
+            alone: why it is done without a second person; for the shell of the house only.
 
         Raises:
             NotShown: it needs a person who has seen its warnings; the preview that is kept now has
@@ -99,13 +107,15 @@ class Response:
         """
         database = self.means.database
         try:
-            return await database.retrying(lambda tx: self._apply(tx, incident, name, by, seen))
+            return await database.retrying(
+                lambda tx: self._apply(tx, incident, name, by, seen, alone)
+            )
         except NotShown:
             await database.retrying(lambda tx: self.preview(tx, incident, name, by=by))
             raise
 
     async def _apply(
-        self, tx: Tx, incident: str, name: str, by: str, seen: str | None
+        self, tx: Tx, incident: str, name: str, by: str, seen: str | None, alone: str
     ) -> ActionView:
         case, action = await self._case(tx, incident, name)
         await take_turn(tx)
@@ -118,20 +128,100 @@ class Response:
         told = row.preview.mark if seen is None and row is not None else seen
         if preview.needs_person and told != preview.mark:
             raise NotShown(preview)
+        if preview.idle and action.reach is not None:
+            raise Conflict(preview.summary)
         if row is None:
             row = await self._keeper.write(tx, case, action, by, preview)
+        second = self.approvals.needed(action) and not preview.idle
+        if second and not await self._alone(tx, case, action, Step.APPLY, by, alone):
+            await self.approvals.ask(tx, case, action, Step.APPLY, preview, by=by)
+            return await queries.shown(tx, self.means, case, name)
         await self._keeper.begin(tx, case, action, row.id, by, preview)
         await self._advance(tx, case, action)
         return await queries.shown(tx, self.means, case, name)
 
-    async def undo(self, tx: Tx, incident: str, name: str, *, by: str) -> ActionView:
-        """Take an action back. Raises ``Conflict`` where that cannot be."""
+    async def undo(
+        self, tx: Tx, incident: str, name: str, *, by: str, alone: str = ""
+    ) -> ActionView:
+        """Take an action back, or ask for the second person that this wants; see ``apply``. Raises
+        ``Conflict`` where that cannot be."""
+        case, action = await self._case(tx, incident, name, closed=True)
+        row = await self._applied(tx, case, action)
+        second = self.approvals.needed(action)
+        if second and not await self._alone(tx, case, action, Step.UNDO, by, alone):
+            await self.approvals.ask(tx, case, action, Step.UNDO, _TAKING_BACK, by=by)
+        else:
+            await self._keeper.undo(tx, case, action, row, by)
+        return await queries.shown(tx, self.means, case, name)
+
+    async def stop(self, tx: Tx, incident: str, name: str, *, by: str) -> ActionView:
+        """Hold up an action that is on its way; no second person is asked. Applied again it goes on
+        where it was. Raises ``Conflict`` when it does not run."""
         case, action = await self._case(tx, incident, name, closed=True)
         row = await queries.action(tx, incident, name)
-        if row is None or row.state is not ActionState.APPLIED:
-            raise Conflict(f"{name} was not applied")
-        await self._keeper.undo(tx, case, action, row, by)
+        if row is None:
+            raise Conflict(f"{name} does not run")
+        await self._keeper.stop(tx, case, action, row, by)
         return await queries.shown(tx, self.means, case, name)
+
+    async def approve(self, request: str, *, by: str) -> ActionView:
+        """Agree, as a second person, to what another one asked for; it is begun at once, in the
+        name of who asked.
+
+        Raises:
+            NotFound: no such request.
+            NotAllowed: it is one's own.
+            Conflict: it was decided, its time is over, its warnings have changed, or it cannot be
+                done any more.
+        """
+        return await self.means.database.retrying(lambda tx: self._approve(tx, request, by))
+
+    async def refuse(self, tx: Tx, request: str, *, by: str) -> Approval:
+        """Say no to a request, or take back one's own. Raises ``NotFound``, ``Conflict``."""
+        found = await self._locked(tx, request)
+        await self.approvals.refuse(tx, found, by=by)
+        return await approval.one(tx, request)
+
+    async def _approve(self, tx: Tx, request: str, by: str) -> ActionView:
+        found = await self._locked(tx, request)
+        back = found.step is Step.UNDO
+        case, action = await self._case(tx, found.incident, found.action, closed=back)
+        await take_turn(tx)
+        preview = _TAKING_BACK if back else await action.preview(At(tx, self.means, case))
+        await self.approvals.approve(tx, found, preview, by=by)
+        if back:
+            row = await self._applied(tx, case, action)
+            await self._keeper.undo(tx, case, action, row, found.asked_by)
+        else:
+            row = await self._keeper.write(tx, case, action, found.asked_by, preview)
+            if row.state is not ActionState.RUNNING:
+                await self._keeper.begin(tx, case, action, row.id, found.asked_by, preview)
+                await self._advance(tx, case, action)
+        return await queries.shown(tx, self.means, case, action.name)
+
+    async def _locked(self, tx: Tx, request: str) -> Approval:
+        """A request that nobody else decides meanwhile: its incident is locked."""
+        found = await approval.one(tx, request)
+        await incidents.one(tx, found.incident, lock=True)
+        return await approval.one(tx, request)
+
+    async def _alone(
+        self, tx: Tx, case: Case, action: Action, step: Step, by: str, why: str
+    ) -> bool:
+        """Whether somebody said why they do it alone; that is written down then."""
+        if not why:
+            return False
+        await self.means.incidents.note(tx, case.incident.id, why, by=by)
+        await self.approvals.alone(tx, case.incident, action, step, by)
+        return True
+
+    async def _applied(self, tx: Tx, case: Case, action: Action) -> ActionView:
+        row = await queries.action(tx, case.incident.id, action.name)
+        if row is None or row.state is not ActionState.APPLIED:
+            raise Conflict(f"{action.name} was not applied")
+        if action.undo is None:
+            raise Conflict(f"{action.name} cannot be taken back")
+        return row
 
     async def work(self) -> bool:
         """Go on with one action that is running and that nobody is at; False: there is none.
@@ -145,7 +235,8 @@ class Response:
             return False
         incident, name, by = row["incident_id"], row["name"], row["by"]
         try:
-            await database.retrying(lambda tx: self._go_on(tx, incident, name))
+            reached = await self._reach(incident, name)
+            await database.retrying(lambda tx: self._go_on(tx, incident, name, reached))
         except Unavailable:
             raise
         except Exception as error:
@@ -172,13 +263,35 @@ class Response:
     async def _let_go(self, tx: Tx, row: str) -> None:
         await self._keeper.set(tx, row, lease_until=tx.now - 1)
 
-    async def _go_on(self, tx: Tx, incident: str, name: str) -> None:
+    async def _reach(self, incident: str, name: str) -> tuple[str, Mapping[str, str]] | None:
+        """Do outside what the next part needs; returns of which part it is, and what came of it."""
+        reach = ACTIONS[name].reach
+        if reach is None:
+            return None
+        async with self.means.database.read() as tx:
+            found = await incidents.one(tx, incident)
+            row = await tx.one(select(_a).where(_a.c.incident_id == incident, _a.c.name == name))
+            case = queries.case_of(tx, self.means, found)
+        if row is None:
+            return None
+        return row["cursor"], await reach(self.means, case, _progress(row))
+
+    async def _go_on(
+        self, tx: Tx, incident: str, name: str, reached: tuple[str, Mapping[str, str]] | None
+    ) -> None:
         # The incident before the action, as everywhere: else this and a person's click wait for
         # each other.
         found = await incidents.one(tx, incident, lock=True)
-        await self._advance(tx, queries.case_of(tx, self.means, found), ACTIONS[name])
+        case = queries.case_of(tx, self.means, found)
+        await self._advance(tx, case, ACTIONS[name], reached)
 
-    async def _advance(self, tx: Tx, case: Case, action: Action) -> None:
+    async def _advance(
+        self,
+        tx: Tx,
+        case: Case,
+        action: Action,
+        reached: tuple[str, Mapping[str, str]] | None = None,
+    ) -> None:
         """Do the next part, and write down how far it has come, in one transaction."""
         incident = case.incident.id
         await take_turn(tx)
@@ -189,6 +302,8 @@ class Response:
         )
         if row is None or row["state"] != ActionState.RUNNING.value:
             return
+        if action.reach is not None and (reached is None or reached[0] != row["cursor"]):
+            return  # nobody has been outside for this part yet
         by = row["by"]
         if by == PLAYBOOK:
             if row["result"] is None and not self.player.may(case.incident, action.name):
@@ -196,13 +311,12 @@ class Response:
             preview = await action.preview(At(tx, self.means, case))
             if preview.needs_person:
                 raise Conflict("it needs a person: " + "; ".join(preview.warnings))
-        result = {} if row["result"] is None else msgspec.json.decode(row["result"], type=dict)
-        before = Progress(False, result, row["cursor"])
-        after = await action.step(At(tx, self.means, case, by, before))
+        outside = None if reached is None else reached[1]
+        after = await action.step(At(tx, self.means, case, by, _progress(row), outside))
         values: dict[str, object] = {
             "result": msgspec.json.encode(after.result).decode(),
             "cursor": after.cursor,
-            "lease_until": tx.now - 1,
+            "lease_until": tx.now - 1 + after.wait,
         }
         if after.done:
             values["state"] = ActionState.APPLIED.value
@@ -232,6 +346,12 @@ class Response:
         if not action.fits(found.subject):
             raise Invalid(f"{name} does not fit an incident about a {found.subject.kind}")
         return queries.case_of(tx, self.means, found), action
+
+
+def _progress(row: RowMapping) -> Progress:
+    """How far an action has come."""
+    result = {} if row["result"] is None else msgspec.json.decode(row["result"], type=dict)
+    return Progress(False, result, row["cursor"])
 
 
 class NotShown(Conflict):

@@ -28,6 +28,38 @@ Index("ix_actions_one", actions.c.incident_id, actions.c.name, unique=True)
 _RUNNING = actions.c.state == "running"
 Index("ix_actions_running", actions.c.id, sqlite_where=_RUNNING, postgresql_where=_RUNNING)
 
+# What one operator asked for and a second one has to agree to.
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column(
+        "incident_id",
+        String(40),
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("name", String(40), nullable=False),
+    Column("step", String(8), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("mark", String(16), nullable=False),  # of the warnings that were shown
+    Column("asked_by", String(80), nullable=False),
+    Column("asked_at", Micros, nullable=False),
+    Column("expires_at", Micros, nullable=False),
+    Column("decided_by", String(80)),
+    Column("decided_at", Micros),
+)
+_WAITING = approvals.c.state == "waiting"
+Index(
+    "ix_approvals_waiting",
+    approvals.c.incident_id,
+    approvals.c.name,
+    approvals.c.step,
+    unique=True,
+    sqlite_where=_WAITING,
+    postgresql_where=_WAITING,
+)
+
 notices = Table(
     "notices",
     metadata,
@@ -41,6 +73,21 @@ notices = Table(
     Column("account_id", String(40), nullable=False),
     Column("message_id", String(40), nullable=False, index=True),
     Column("what", String(20), nullable=False),
+    Column("at", Micros, nullable=False),
+)
+
+# Who was warned of mail in our name.
+advisories = Table(
+    "advisories",
+    metadata,
+    Column(
+        "incident_id",
+        String(40),
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("contact_point_id", String(40), primary_key=True),
+    Column("message_id", String(40), nullable=False, index=True),
     Column("at", Micros, nullable=False),
 )
 

@@ -7,6 +7,7 @@ import msgspec
 from mailkeep.base.clock import Instant
 from mailkeep.base.keys import digest
 from mailkeep.incidents.regulator import Deadline
+from mailkeep.incidents.severity import Severity
 from mailkeep.incidents.tracks import Item
 from mailkeep.incidents.types import BlastRadius, Entry, Incident
 from mailkeep.watch.types import Hypothesis
@@ -22,6 +23,7 @@ class ActionState(enum.StrEnum):
     APPLIED = "applied"  #: done
     FAILED = "failed"  #: it could not be done; nothing, or only a part, was
     UNDONE = "undone"  #: done, and taken back
+    STOPPED = "stopped"  #: held up on its way by a person; applied again it goes on from there
 
 
 class Preview(msgspec.Struct, frozen=True):
@@ -33,6 +35,7 @@ class Preview(msgspec.Struct, frozen=True):
         warnings: what could go wrong.
         needs_person: one of the warnings is such that nothing but a person may go on.
         idle: nothing would change; no playbook does it.
+        by_hand: what it cannot do, and a person must, elsewhere.
     """
 
     summary: str
@@ -40,6 +43,7 @@ class Preview(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     needs_person: bool = False
     idle: bool = False
+    by_hand: tuple[str, ...] = ()
 
     @property
     def mark(self) -> str:
@@ -47,8 +51,48 @@ class Preview(msgspec.Struct, frozen=True):
         return digest(msgspec.json.encode(self.warnings))[:16]
 
 
+class Step(enum.StrEnum):
+    """What is asked for."""
+
+    APPLY = "apply"
+    UNDO = "undo"
+
+
+class Asked(enum.StrEnum):
+    """Where a request for a second person stands."""
+
+    WAITING = "waiting"  #: nobody else has looked at it
+    APPROVED = "approved"  #: a second person agreed, and it was begun
+    REFUSED = "refused"  #: somebody said no, or who asked took it back
+    LAPSED = "lapsed"  #: its time was over, or what it would do had changed: asked anew
+
+
+class Approval(msgspec.Struct, frozen=True):
+    """What one person asked for and another one has to agree to.
+
+    Attributes:
+        mark: of the warnings that who asked was shown.
+        expires_at: until when it can be approved.
+    """
+
+    id: str
+    incident: str
+    action: str
+    step: Step
+    state: Asked
+    mark: str
+    asked_by: str
+    asked_at: Instant
+    expires_at: Instant
+    decided_by: str | None = None
+    decided_at: Instant | None = None
+
+    def waits(self, now: Instant) -> bool:
+        return self.state is Asked.WAITING and now < self.expires_at
+
+
 class ActionView(msgspec.Struct, frozen=True):
-    """An action of an incident."""
+    """An action of an incident. ``waits``: a second person has not agreed yet."""
 
     id: str
     name: str
@@ -57,6 +101,7 @@ class ActionView(msgspec.Struct, frozen=True):
     at: Instant
     preview: Preview
     result: dict[str, object] | None
+    waits: Approval | None = None
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -79,6 +124,8 @@ class CaseView(msgspec.Struct, frozen=True):
     security: tuple[Item, ...] = ()
     pages: tuple[PageView, ...] = ()
     deadline: Deadline | None = None
+    severity: Severity | None = None
+    parts: tuple[Incident, ...] = ()
 
 
 class PlaybookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,8 +148,16 @@ class ResponseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         freeze: seconds for which ``secure_accounts`` lets nobody sign in.
         resend: seconds of mail, at most, that ``cut_provider`` sends again.
         batch: accounts that a long action handles in one transaction.
+        hold: seconds for which ``hold_recoveries`` has recoveries held.
+        advise_each_minute: mails that ``advise_exposed`` hands over in a minute.
+        two_people: actions that a second person must approve; without it all dangerous ones.
+        approval_life: seconds for which a request waits for that person.
     """
 
     freeze: float = 24 * 3600.0
     resend: float = 3600.0
     batch: int = 100
+    hold: float = 24 * 3600.0
+    advise_each_minute: int = 600
+    two_people: tuple[str, ...] | None = None
+    approval_life: float = 3600.0

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mailkeep.accounts.events import (
+    AccountErased,
     AccountFrozen,
     AccountThawed,
     ChangeDenied,
@@ -34,6 +35,7 @@ _ENDED: Mapping[str, tuple[str, str]] = {
     "denied": ("user", "the owner said that a recovery was not theirs"),
     "frozen": ("policy", "the account was closed for a while"),
     "operator": ("admin", "an operator ended every session"),
+    "erased": ("admin", "the account was erased"),
     "class": ("admin", "an operator gave the account another class"),
     "restored": ("system", "an older copy of the database was restored"),
 }
@@ -166,6 +168,10 @@ def _reason(why: str) -> dict[str, Any]:
 
 
 #: The whole of what is told by itself.
+def _erased(fact: AccountErased, at: Instant) -> list[Announcement]:
+    return [Announcement(fact.account, Kind.PURGED, {}, _STATE, at, at)]
+
+
 TABLE: Mapping[type[Fact], Callable[[Any, Instant], list[Announcement]]] = {
     SessionsEnded: _sessions,
     PasswordSet: _password,
@@ -177,6 +183,7 @@ TABLE: Mapping[type[Fact], Callable[[Any, Instant], list[Announcement]]] = {
     ChangeDenied: _change_denied,
     AccountFrozen: _frozen,
     AccountThawed: _thawed,
+    AccountErased: _erased,
     RecoveryRequested: _asked,
     RecoveryDenied: _denied,
 }

@@ -6,6 +6,7 @@ is looked at when the socket for it is made, so that a name that leads elsewhere
 (DNS rebinding) leads nowhere. Answers are read up to a bound, never unpacked, within a time.
 """
 
+import ipaddress
 import socket
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ from mailkeep.base.errors import Invalid
 
 LONGEST = 2000  #: characters of a URL
 MOST_READ = 4096  #: bytes of an answer
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LOOPBACK_NAMES = frozenset({"localhost"})
 
@@ -51,15 +54,33 @@ def endpoint(url: str, origins: tuple[str, ...], *, loopback: bool) -> str:
     return url
 
 
-def may_reach(host: str, *, loopback: bool) -> bool:
+def url(text: str, named: tuple[Network, ...]) -> str:
+    """A URL that an operator wrote, when something may be told there.
+
+    Args:
+        named: networks beside the public ones. Clear text goes to this machine alone, and only
+            where they name it.
+
+    Raises ``Invalid``.
+    """
+    loopback = any(one.is_loopback for one in named)
+    _split(text, loopback=loopback, field="to", named=named)
+    return text
+
+
+def may_reach(host: str, *, loopback: bool, named: tuple[Network, ...] = ()) -> bool:
     """Whether an address is one that we connect to (pure)."""
     found = networks.read(host)
     if found is None:
         return False
+    if any(found in one for one in named):
+        return True
     return networks.is_public(found) or (loopback and found.is_loopback)
 
 
-def _split(url: str, *, loopback: bool, field: str) -> tuple[str, str]:
+def _split(
+    url: str, *, loopback: bool, field: str, named: tuple[Network, ...] = ()
+) -> tuple[str, str]:
     """(origin, path and more)"""
     try:
         parts = urlsplit(url)
@@ -75,7 +96,8 @@ def _split(url: str, *, loopback: bool, field: str) -> tuple[str, str]:
         raise Invalid("a URL here has no user and no fragment", field=field)
     # Digits alone are an address to some, whatever they look like.
     numeric = ":" in host or host.replace(".", "").isdigit()
-    if (near and not loopback) or (numeric and not may_reach(host, loopback=loopback)):
+    closed = numeric and not may_reach(host, loopback=loopback, named=named)
+    if (near and not loopback) or closed:
         raise Invalid("this address is not public", field=field)
     shown = f"[{host}]" if ":" in host else host
     default = 443 if parts.scheme == "https" else 80
@@ -94,10 +116,12 @@ class Reach:
     Args:
         loopback: development: loopback addresses are reached too.
         timeout: seconds for a whole request.
+        named: networks that an operator named are reached too.
     """
 
-    def __init__(self, timeout: float, *, loopback: bool) -> None:
+    def __init__(self, timeout: float, *, loopback: bool, named: tuple[Network, ...] = ()) -> None:
         self._loopback = loopback
+        self._named = named
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
 
@@ -137,7 +161,7 @@ class Reach:
 
     def _socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
         family, kind, protocol, _, address = info
-        if not may_reach(str(address[0]), loopback=self._loopback):
+        if not may_reach(str(address[0]), loopback=self._loopback, named=self._named):
             raise OSError("not a public address")
         return socket.socket(family=family, type=kind, proto=protocol)
 

@@ -25,6 +25,7 @@ class Kind(enum.StrEnum):
     COMPROMISE = _RISC + "credential-compromise"  #: somebody else may hold the credential
     DISABLED = _RISC + "account-disabled"  #: nobody signs in, until then
     ENABLED = _RISC + "account-enabled"  #: that is over
+    PURGED = _RISC + "account-purged"  #: nothing of the account is left here
     RECOVERY = _RISC + "recovery-activated"  #: somebody asked for a reset
     RECOVERY_CHANGED = _RISC + "recovery-information-changed"  #: an address came or went
     VERIFICATION = _SSF + "verification"  #: a stream is tried out

@@ -31,8 +31,8 @@ from mailkeep.base.errors import (
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.grants import Grant, Scope
 from mailkeep.mail.intake import Intake
-from mailkeep.mail.taking import Handed, Taking
-from mailkeep.mail.types import Content, NewMessage, StreamSettings, Taken
+from mailkeep.mail.taking import Handed, Outcome, Taking
+from mailkeep.mail.types import Content, NewMessage, StreamSettings
 
 from . import asked, door
 from .connection import Connection
@@ -176,7 +176,7 @@ class _Handler(door.Door):
             return await asyncio.to_thread(read, raw)
 
 
-def _told(taken: Sequence[Taken | Conflict | Invalid]) -> list[str]:
+def _told(taken: Sequence[Outcome]) -> list[str]:
     """The ids of what was stored. Raises what stopped all of it."""
     ids = []
     for one in taken:

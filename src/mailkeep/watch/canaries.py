@@ -2,7 +2,8 @@
 
 A provider that drops or alters our mail cannot see from outside that it is watched, and cannot
 vouch for itself: we see what arrives. A canary counts once, and only with the secret that it alone
-carries, so that nobody can forge an arrival.
+carries, so that nobody can forge an arrival. Decoys are canaries that look like recovery mail: they
+show who drops that alone, and who reads it and tries what he read (``recovery.decoys``).
 
 A provider that is cut off gets none: a cut means that no request to it starts, its key may have
 been revoked, and one that is in an attacker's hands must not be told that we still look. To find
@@ -16,7 +17,9 @@ under way. What a stranger wrote into a canary leaves here as host names only.
 import asyncio
 import hmac
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
@@ -33,7 +36,7 @@ from mailkeep.events.types import Recorded
 from mailkeep.mail import outbox, services
 from mailkeep.mail.events import AttemptFinished
 from mailkeep.mail.intake import Intake
-from mailkeep.mail.types import NewMessage
+from mailkeep.mail.types import Content, NewMessage
 from mailkeep.providers import registry
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.store.database import Database, Tx
@@ -41,7 +44,7 @@ from mailkeep.store.database import Database, Tx
 from . import letters, reading
 from .events import CanaryArrived, CanaryRefused, CanarySent
 from .tables import canaries
-from .types import OWN_MAILBOX, CanaryMailbox, CanarySettings, HoneyAddress
+from .types import DECOY_MAILBOX, OWN_MAILBOX, CanaryMailbox, CanarySettings, HoneyAddress
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +60,23 @@ SEED_AGAIN = (7 * DAY, 21 * DAY)  #: a honey address hears from us again after a
 _c = canaries
 
 
+@dataclass(frozen=True)
+class Decoys:
+    """What looks like recovery mail.
+
+    Attributes:
+        stream: in which recovery mail goes.
+        providers: that carry it.
+        hosts: that stand in it because we put them there, besides those of canaries.
+        write: for (transaction, provider, recipient) a mail, and the secret in its link.
+    """
+
+    stream: str
+    providers: tuple[str, ...]
+    hosts: tuple[str, ...]
+    write: Callable[[Tx, str, str], Awaitable[tuple[Content, str]]]
+
+
 class Canaries:
     """Sends them, knows them again.
 
@@ -65,6 +85,7 @@ class Canaries:
         honey: addresses to seed, each through its own provider.
         public_url: our own pages, to which the canaries link.
         providers: those through which the stream's mail may go, by name.
+        decoys: where people recover their accounts by mail.
     """
 
     def __init__(
@@ -77,12 +98,14 @@ class Canaries:
         honey: tuple[HoneyAddress, ...] = (),
         public_url: str,
         providers: Mapping[str, ProviderConfig],
+        decoys: Decoys | None = None,
     ) -> None:
         self._database = database
         self._keys = keys
         self._intake = intake
         self._settings = settings
         self._honey = honey
+        self._decoys = decoys if settings.decoys > 0 else None
         self._url = public_url.rstrip("/")
         self._chance = random.SystemRandom()
         self._reading = asyncio.Lock()
@@ -96,7 +119,14 @@ class Canaries:
             group.create_task(self._seed_loop())
             for provider in self._allowed:
                 for mailbox in (None, *self._settings.mailbox):
-                    group.create_task(self._loop(provider, mailbox))
+                    interval = self._settings.interval if mailbox is None else mailbox.interval
+                    send = partial(self.send, provider, mailbox)
+                    group.create_task(self._loop(provider, interval, send))
+            for provider in () if self._decoys is None else self._decoys.providers:
+                if provider not in self._allowed:
+                    continue  # what it adds to a mail is not known here
+                send = partial(self.plant, provider)
+                group.create_task(self._loop(provider, self._settings.decoys, send))
 
     async def send(self, provider: str, mailbox: CanaryMailbox | None = None) -> str | None:
         """Send one through ``provider``; the message's id, or None while it is cut off.
@@ -110,6 +140,18 @@ class Canaries:
             if provider in await outbox.cut_providers(tx):
                 return None
             return await self._hand_in(tx, provider, to, honey=False, mailbox=mailbox)
+
+    async def plant(self, provider: str) -> str | None:
+        """Send a decoy through ``provider``; the message's id, or None while it is cut off."""
+        decoys = self._decoys
+        to = f"{letters.local_part(self._chance)}@{self._settings.domain}"
+        async with self._database.write() as tx:
+            if decoys is None or provider in await outbox.cut_providers(tx):
+                return None
+            content, secret = await decoys.write(tx, provider, to)
+            return await self._accept(
+                tx, provider, decoys.stream, content, secret, to, mailbox=DECOY_MAILBOX
+            )
 
     async def seed(self) -> int:
         """Write to each honey address that never heard from us, or not for long; how many."""
@@ -186,12 +228,13 @@ class Canaries:
             await services.forget_ours(tx, tx.now - MAIL_KEPT)
             await tx.run(delete(_c).where(_c.c.created_at < tx.now - KEPT, ~_c.c.honey))
 
-    async def _loop(self, provider: str, mailbox: CanaryMailbox | None) -> None:
-        interval = self._settings.interval if mailbox is None else mailbox.interval
+    async def _loop(
+        self, provider: str, interval: float, send: Callable[[], Awaitable[object]]
+    ) -> None:
         await asyncio.sleep(self._chance.uniform(0, interval))
         while True:
             try:
-                await self.send(provider, mailbox)
+                await send()
             except MailkeepError as error:
                 log.warning("canary.not_sent", provider=provider, error=str(error))
             await asyncio.sleep(interval * self._chance.uniform(0.8, 1.2))
@@ -216,8 +259,27 @@ class Canaries:
     ) -> str:
         settings, secret = self._settings, link_secret()
         content = letters.compose(settings.sender, to, self._url, secret, self._chance)
+        # By where it comes in: a mailbox of others hands its mail on to an address of ours.
+        arrives = to if mailbox is None else mailbox.arrives_as
+        name = OWN_MAILBOX if mailbox is None else mailbox.name
+        return await self._accept(
+            tx, provider, settings.stream, content, secret, arrives, mailbox=name, honey=honey
+        )
+
+    async def _accept(
+        self,
+        tx: Tx,
+        provider: str,
+        stream: str,
+        content: Content,
+        secret: str,
+        arrives: str,
+        *,
+        mailbox: str,
+        honey: bool = False,
+    ) -> str:
         new = NewMessage(
-            stream=settings.stream,
+            stream=stream,
             content=content,
             only=(provider,),
             expires_at=None if honey else tx.now + WORTH,
@@ -229,9 +291,8 @@ class Canaries:
                 id=new_id("can", tx.now),
                 provider=provider,
                 message_id=message,
-                # By where it comes in: a mailbox of others hands its mail on to an address of ours.
-                address_hash=self._hash(to if mailbox is None else mailbox.arrives_as),
-                mailbox=OWN_MAILBOX if mailbox is None else mailbox.name,
+                address_hash=self._hash(arrives),
+                mailbox=mailbox,
                 marker_hash=self._keys.lookup_hash("canary marker", secret),
                 honey=honey,
                 created_at=tx.now,
@@ -280,7 +341,9 @@ class Canaries:
         return self._keys.lookup_hash("canary address", addresses.key(address))
 
     def _added_by(self, mailbox: str) -> frozenset[str]:
-        """Hosts that a mailbox of others, and its forwarding, write into a mail."""
+        """Hosts that a mailbox of others, and its forwarding, write into a mail; or decoys have."""
+        if mailbox == DECOY_MAILBOX:
+            return frozenset() if self._decoys is None else frozenset(self._decoys.hosts)
         return frozenset(
             host
             for one in self._settings.mailbox

@@ -12,7 +12,6 @@ import msgspec
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.events.types import Fact, Recorded
 
-from .detector import Running
 from .detectors.catalogue import DETECTORS
 from .types import Signal, WatchSettings
 
@@ -40,9 +39,12 @@ class Engine:
         for one in DETECTORS:
             state = before.states.get(one.name)
             self._running[one.name] = one.run(settings, None if state is None else bytes(state))
-        self._hear: dict[type[Fact], tuple[Running, ...]] = {}
-        # No tick is due before this instant, as long as no fact comes.
-        self._due: Instant | None = None
+        self._all = tuple(self._running.values())
+        self._hear: dict[type[Fact], tuple[int, ...]] = {}
+        # Before which instant no tick of each changes anything, as long as it hears no fact; and
+        # whose is to be asked for again.
+        self._due = [one.due() for one in self._all]
+        self._stale: set[int] = set()
 
     @property
     def clock(self) -> Instant:
@@ -56,12 +58,11 @@ class Engine:
         hearers = self._hear.get(kind)
         if hearers is None:
             hearers = self._hear[kind] = tuple(
-                self._running[one.name] for one in DETECTORS if not one.hears or kind in one.hears
+                place for place, one in enumerate(DETECTORS) if not one.hears or kind in one.hears
             )
-        for one in hearers:
-            signals += one.step(recorded)
-        if hearers:
-            self._due = None
+        for place in hearers:
+            signals += self._all[place].step(recorded)
+        self._stale.update(hearers)
         return signals
 
     def pass_time(self, through: Instant) -> list[Signal]:
@@ -69,15 +70,17 @@ class Engine:
         signals: list[Signal] = []
         last = through // SECOND * SECOND
         while self._clock < last:
-            if self._due is None:
-                self._due = min(one.due() for one in self._running.values())
-            due = self._due
-            second = max(-(-due // SECOND) * SECOND, self._clock + SECOND)
+            for place in self._stale:
+                self._due[place] = self._all[place].due()
+            self._stale.clear()
+            second = max(-(-min(self._due) // SECOND) * SECOND, self._clock + SECOND)
             if second > last:
                 break
-            self._clock, self._due = second, None
-            for one in self._running.values():
-                signals += one.tick(second)
+            self._clock = second
+            for place, due in enumerate(self._due):
+                if due <= second:
+                    signals += self._all[place].tick(second)
+                    self._stale.add(place)
         self._clock = max(self._clock, last)
         return signals
 

@@ -49,6 +49,85 @@ class Delays(msgspec.Struct, frozen=True):
         return 0.0
 
 
+class Pace(msgspec.Struct, frozen=True):
+    """How fast something comes now: gaps in blocks of ``BLOCK``, each as its seconds and the sum of
+    their squares, the newest last, ``before`` as their sums; older ones go once the newest differs.
+
+    A mean over all that was ever seen is late by as much when a quiet hour ends: at one a second
+    after three minutes at one in five, total loss took 17 seconds to be told instead of 14.
+    """
+
+    blocks: tuple[tuple[float, float], ...] = ()
+    before: tuple[float, float] = (0.0, 0.0)
+    count: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    def add(self, gap: float, memory: int) -> "Pace":
+        """With one more gap, in seconds.
+
+        Args:
+            memory: gaps that are kept at most.
+        """
+        count, total, squares = self.count + 1, self.total + gap, self.squares + gap * gap
+        if count < BLOCK:
+            return Pace(self.blocks, self.before, count, total, squares)
+        blocks = self.blocks
+        if blocks and _differ(blocks, total, squares):
+            blocks = ()
+        blocks = (*blocks, (total, squares))[-max(1, memory // BLOCK) :]
+        sums = math.fsum(one[0] for one in blocks), math.fsum(one[1] for one in blocks)
+        return Pace(blocks, sums)
+
+    @property
+    def known(self) -> int:
+        """Of how many gaps it is the mean."""
+        return BLOCK * len(self.blocks) + self.count
+
+    @property
+    def gap(self) -> float:
+        """The mean, in seconds; 0 where nothing is known."""
+        known = self.known
+        return max(1e-3, self._seconds() / known) if known else 0.0
+
+    def within(self, nats: float) -> float:
+        """Seconds of silence that chance brings about with exp(-``nats``).
+
+        For exponential gaps of which ``k`` were seen, the next is longer than t with the chance
+        (1 + t/S)^-k, S their sum: what is not sure of the rate is in it. Where they come in clumps,
+        as webhooks that bring many at once do, the mean is that of what is left of a gap at any
+        instant, E[g²]/2E[g], as for a Poisson stream of clumps.
+        """
+        known = self.known
+        if not known:
+            return 0.0
+        total = max(self._seconds(), 1e-3 * known)
+        clumped = (self.before[1] + self.squares) / (2 * total) * known
+        if clumped > CLUMPED * total:
+            total = clumped
+        return total * math.expm1(nats / known)
+
+    def _seconds(self) -> float:
+        return self.before[0] + self.total
+
+
+BLOCK = 25
+CLUMPED = 1.5  #: times as long as the mean is what is left of a gap, for them to count as clumps
+DIFFERENT = 6.0  #: nats by which two rates must say more than one; by chance once in 50,000 gaps
+
+
+def _differ(blocks: tuple[tuple[float, float], ...], total: float, squares: float) -> bool:
+    """Whether a block came at another rate than those before: the likelihood ratio of two rates
+    against one, for exponential gaps; clumps of m count as one in m."""
+    many, before = BLOCK * len(blocks), max(math.fsum(one[0] for one in blocks), 1e-9)
+    total = max(total, 1e-9)
+    whole, count = before + total, many + BLOCK
+    ratio = count * math.log(whole / count)
+    ratio -= many * math.log(before / many) + BLOCK * math.log(total / BLOCK)
+    within = (squares * BLOCK / total**2, math.fsum(one[1] for one in blocks) * many / before**2)
+    return ratio > DIFFERENT * max(1.0, max(within) / 2)
+
+
 class Base(msgspec.Struct, frozen=True):
     """How often something rare happens: ``count`` in ``watched`` seconds up to ``last``, fading."""
 

@@ -201,3 +201,20 @@ class SurgeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     between_false_alarms: float = 30.0
     same_address: float = 600.0
     repeat_after: float = 300.0
+
+
+class RefusalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``provider_refusal``: what is refused in a row that makes a signal, different
+    addresses, for an outage different messages, at most 64; seconds to repeat; mails taken in a row
+    that take it back; of outages that are seldom met or in part, the days between false alarms, for
+    the whole system, and the seconds in which refusals count once."""
+
+    suspended: int = 1
+    unauthorised: int = 2
+    canaries: int = 3
+    outage: int = 5
+    outage_within: float = 120.0
+    repeat_after: float = 300.0
+    returned: int = 3
+    between_false_alarms: float = 30.0
+    spacing: float = 5.0

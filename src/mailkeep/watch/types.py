@@ -14,6 +14,7 @@ from .thresholds import (
     FanoutSettings,
     HoneyMailSettings,
     MisplacedSettings,
+    RefusalSettings,
     SurgeSettings,
     TakeoverSettings,
     UndeliveredSettings,
@@ -24,6 +25,8 @@ from .thresholds import (
 NEVER: Instant = 2**62  #: later than any instant; nothing is due
 MOST_EVENTS = 8  #: event ids that a signal carries
 OWN_MAILBOX = "own"  #: the mailboxes at our own listener, where facts name a mailbox
+DECOY_MAILBOX = "own-recovery"  #: the same for decoys: recovery mail to nobody
+OURS = frozenset({OWN_MAILBOX, DECOY_MAILBOX})
 
 
 class Hypothesis(enum.StrEnum):
@@ -56,6 +59,7 @@ class Family(enum.StrEnum):
     POSTURE = "posture"  #: is our account at the provider as we left it?
     REPORTS = "reports"  #: what do others tell us: receivers, providers, people?
     TAKEOVER = "takeover"  #: what became of the accounts afterwards?
+    KEYS = "keys"  #: what is done with keys that our house gave out?
 
 
 class Subject(msgspec.Struct, frozen=True, order=True):
@@ -155,20 +159,6 @@ class SilenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     returned: int = 3
 
 
-class RefusalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of ``provider_refusal``: what is refused in a row that makes a signal, different
-    addresses, for an outage different messages, at most 64; seconds to repeat; mails taken in a row
-    that take it back."""
-
-    suspended: int = 1
-    unauthorised: int = 2
-    canaries: int = 3
-    outage: int = 5
-    outage_within: float = 120.0
-    repeat_after: float = 300.0
-    returned: int = 3
-
-
 class StrangerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of ``stranger_in_mail``: seconds after which the same stranger is said again."""
 
@@ -242,6 +232,7 @@ def _caps() -> dict[Family, float]:
         Family.POSTURE: 8.5,
         Family.REPORTS: 5.0,
         Family.TAKEOVER: 6.0,
+        Family.KEYS: 9.5,
     }
 
 
@@ -295,6 +286,8 @@ class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         allow: hosts that may stand in our mail besides our own and what the providers add; one
             that begins with a dot stands for every host below it.
         stream: in which they go, so that they look like its mail.
+        decoys: seconds between two decoys through one provider: recovery mail to nobody, which
+            tells of who reads it and tries; 0: none.
         mailbox: further mailboxes, at those who keep many of ours.
     """
 
@@ -304,6 +297,7 @@ class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     interval: float = 5.0
     allow: tuple[str, ...] = ()
     stream: str = "alert"
+    decoys: float = 3600.0
     mailbox: tuple[CanaryMailbox, ...] = ()
 
 

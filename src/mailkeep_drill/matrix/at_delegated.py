@@ -1,7 +1,7 @@
 """The attacker at a site that keeps its accounts itself and lets Mailkeep recover them."""
 
 from contextlib import suppress
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mailkeep_drill.browser import Browser
 from mailkeep_drill.systems import delegated
@@ -17,6 +17,10 @@ class DelegatedThief(OrdinaryThief):
 
     proofs: ClassVar[frozenset[str]] = frozenset({"/recover/proof"})
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._agreed: set[str] = set()
+
     async def ask(self, address: str) -> None:
         """See `Thief.ask`."""
         with suppress(Failed):
@@ -27,6 +31,8 @@ class DelegatedThief(OrdinaryThief):
         """See `Thief.use`."""
         there = Browser(self.mails_lead_to, self.source)
         there.cookies = self.browser.cookies
+        if self.planted:
+            await self._agree(there, loot)
         state, self.how = await show(there, loot, self.proofs, self.how)
         if state != "both":
             return False
@@ -39,6 +45,13 @@ class DelegatedThief(OrdinaryThief):
         if asked:
             self.how = "had both proofs; the site's own factor stopped them"
         return False
+
+    async def _agree(self, there: Browser, loot: Loot) -> None:
+        """Say in the owner's place, out of every mail that is seen, that they want the address."""
+        for path, secret in loot.links:
+            if path == "/change" and secret not in self._agreed:
+                self._agreed.add(secret)
+                await there.post(path, {"secret": secret, "answer": "mine"})
 
     async def held(self) -> bool:
         """See `Thief.held`: what is registered anew is held as well."""

@@ -29,6 +29,8 @@ class Form:
         """
         sent = {}
         for name, kind, value in self.inputs:
+            if kind == "button" and name in sent:
+                continue  # one is pressed: the first
             old = any(word in name.lower() for word in ("current", "old"))
             sent[name] = value or {
                 "password": current if old else new,

@@ -1,6 +1,7 @@
 """SendGrid, played as far as its account goes: what its API v3 tells of keys, people and webhooks.
 
-Nothing is sent through it. A key's scopes decide what it may read, as there.
+Nothing is sent through it. A key's scopes decide what it may do, as there: read, make keys that may
+do no more than it, revoke them.
 
 Formats: https://www.twilio.com/docs/sendgrid/api-reference (api keys, teammates, event webhooks,
 domain and sender authentication, settings, templates).
@@ -70,7 +71,11 @@ class SendGridAccount:
             for name in ("open", "click", "subscription", "google_analytics")
         ]
         app = web.Application()
+        #: Of the keys that were made by its API: the key, its id, and what it may do.
+        self.made: dict[str, tuple[str, tuple[str, ...]]] = {}
         app.router.add_get("/{path:.*}", self._answer)
+        app.router.add_post("/v3/api_keys", self._make)
+        app.router.add_delete("/v3/api_keys/{id}", self._revoke)
         self._listener = Listener(app)
 
     async def start(self) -> str:
@@ -87,17 +92,60 @@ class SendGridAccount:
         self.lists["keys"].append({"name": name, "api_key_id": made, "scopes": list(scopes)})
         return made
 
+    def issue(self, name: str, *scopes: str) -> str:
+        """A key that works; as its API makes one."""
+        made = self.make_key(name, *scopes)
+        key = f"SG.{made}.{secrets.token_urlsafe(32)}"
+        self.made[key] = (made, scopes)
+        return key
+
+    def _scopes(self, request: web.Request) -> tuple[str, ...] | None:
+        """What the key that was shown may do; None: it is none."""
+        shown = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if shown == self._key:
+            return self.scopes
+        return self.made[shown][1] if shown in self.made else None
+
+    async def _make(self, request: web.Request) -> web.Response:
+        has = self._scopes(request)
+        if has is None:
+            return _unknown()
+        try:
+            asked = await request.json()
+            name, scopes = str(asked["name"]), tuple(map(str, asked["scopes"]))
+        except (ValueError, KeyError, TypeError):
+            return _error(400, "bad request")
+        if "api_keys.create" not in has or not set(scopes) <= set(has):
+            return _error(403, "access forbidden")
+        key = self.issue(name, *scopes)
+        told = {"api_key": key, "api_key_id": self.made[key][0], "name": name}
+        return web.json_response({**told, "scopes": list(scopes)}, status=201)
+
+    async def _revoke(self, request: web.Request) -> web.Response:
+        has, wanted = self._scopes(request), request.match_info["id"]
+        if has is None:
+            return _unknown()
+        if "api_keys.delete" not in has:
+            return _error(403, "access forbidden")
+        left = [one for one in self.lists["keys"] if one["api_key_id"] != wanted]
+        if len(left) == len(self.lists["keys"]):
+            return _error(404, "unable to find API Key")
+        self.lists["keys"] = left
+        self.made = {key: one for key, one in self.made.items() if one[0] != wanted}
+        return web.Response(status=204)
+
     async def _answer(self, request: web.Request) -> web.Response:
-        if request.headers.get("Authorization") != f"Bearer {self._key}":
-            return _error(401, "The provided authorization grant is invalid, expired, or revoked")
+        has = self._scopes(request)
+        if has is None:
+            return _unknown()
         path = request.path
         if path == "/v3/scopes":
-            return web.json_response({"scopes": list(self.scopes)})
+            return web.json_response({"scopes": list(has)})
         if path.startswith("/v3/api_keys/"):
-            return self._one_key(path.rpartition("/")[2])
+            return self._one_key(path.rpartition("/")[2], has)
         if path in _SINGLE:
             name, scope = _SINGLE[path]
-            return self._allowed(scope) or web.json_response(self.single[name])
+            return _allowed(scope, has) or web.json_response(self.single[name])
         if path not in _LISTS:
             return _error(404, "resource not found")
         name, scope, under = _LISTS[path]
@@ -110,7 +158,7 @@ class SendGridAccount:
         answer: object = {under: entries} if under else entries
         if name == "templates":
             answer = self._templates(request)
-        return self._allowed(scope) or web.json_response(answer)
+        return _allowed(scope, has) or web.json_response(answer)
 
     def _templates(self, request: web.Request) -> dict[str, object]:
         size = int(number(request.query.get("page_size"), 10, 1, 200))
@@ -122,15 +170,20 @@ class SendGridAccount:
             told["next"] = f"{url}?page_size={size}&page_token={start + size}"
         return {"result": page, "_metadata": told}
 
-    def _one_key(self, wanted: str) -> web.Response:
+    def _one_key(self, wanted: str, has: tuple[str, ...]) -> web.Response:
         found = next((one for one in self.lists["keys"] if one["api_key_id"] == wanted), None)
-        refused = self._allowed("api_keys.read")
+        refused = _allowed("api_keys.read", has)
         if refused is not None or found is not None:
             return refused or web.json_response(found)
         return _error(404, "unable to find API Key")
 
-    def _allowed(self, scope: str) -> web.Response | None:
-        return None if scope in self.scopes else _error(403, "access forbidden")
+
+def _allowed(scope: str, has: tuple[str, ...]) -> web.Response | None:
+    return None if scope in has else _error(403, "access forbidden")
+
+
+def _unknown() -> web.Response:
+    return _error(401, "The provided authorization grant is invalid, expired, or revoked")
 
 
 def _error(status: int, message: str) -> web.Response:

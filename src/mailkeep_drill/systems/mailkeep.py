@@ -61,6 +61,7 @@ class Mailkeep(System):
         self.canary = canary
         self._listen = listen
         self._key = ""
+        self._second = ""  # the key of the operator who approves
         self._command = str(Path(sys.executable).with_name("mailkeep"))
         self._stack = AsyncExitStack()
         self._http: aiohttp.ClientSession | None = None
@@ -87,6 +88,7 @@ class Mailkeep(System):
         (home / "mailkeep.toml").write_text(text)
         command, at = self._command, f"--home={home}"
         self._key = await self.new_key("send", "read", "operate")
+        self._second = await self.new_key("operate")
         self.versions = {"mailkeep": (await output([command, "--version"])).split()[-1]}
         self.changed = setup.CHANGED
         self._server = Server(
@@ -314,7 +316,8 @@ class Mailkeep(System):
             return found
 
     async def act(self, incident: str, action: str) -> bool:
-        """Preview it, then apply it, as its operator would."""
+        """Preview it, then apply it, as its operator would; where it wants two people, a second
+        operator approves."""
         if self._http is None:
             return False
         url = f"{self.url}/v1/incidents/{incident}/actions/{action}"
@@ -322,6 +325,12 @@ class Mailkeep(System):
             if reply.status != 200:
                 return False
         async with self._http.post(url, json={"step": "apply"}) as reply:
+            if reply.status != 202:
+                return reply.status == 200
+            request = (await reply.json())["waits"]["id"]
+        url = f"{self.url}/v1/approvals/{request}/approve"
+        second = {"Authorization": f"Bearer {self._second}"}
+        async with self._http.post(url, headers=second) as reply:
             return reply.status == 200
 
     async def rest(self, provider: str) -> str:

@@ -11,7 +11,7 @@ from mailkeep.accounts import queries
 from mailkeep.accounts.factors import totp
 from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.services import Accounts
-from mailkeep.accounts.types import SignedIn, Stage
+from mailkeep.accounts.types import SignedIn, SignUp, Stage
 from mailkeep.base.clock import HOUR, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, NotSignedIn, TooMany
 from mailkeep.base.keys import KeyRing
@@ -293,3 +293,62 @@ async def test_nothing_personal_or_secret_is_in_the_log(
         data = "".join(row["data"] for row in await tx.all(select(events.c.data)))
     assert "ada" not in data
     assert PASSWORD not in data
+
+
+async def again(accounts: Accounts, made: SignUp, address: str = ADDRESS) -> SignUp:
+    key = accounts.address_key(address)
+    return await accounts.confirming.again(made.confirmation, address, key, "n")
+
+
+async def test_a_code_is_sent_again_and_only_the_newest_counts(
+    accounts: Accounts, clock: ManualClock
+) -> None:
+    made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
+    for _ in range(5):
+        with pytest.raises(Conflict):
+            await accounts.confirm(made.confirmation, "WRONG234")
+    clock.advance(3600)
+    fresh = await again(accounts, made)
+    assert made.code is not None
+    assert fresh.code is not None
+    assert fresh.mail
+    for handle, code in (
+        (made.confirmation, made.code),
+        (made.confirmation, fresh.code),
+        (fresh.confirmation, made.code),
+    ):
+        with pytest.raises(Conflict):
+            await accounts.confirm(handle, code.reveal())
+    await accounts.confirm(fresh.confirmation, fresh.code.reveal())
+    late = await again(accounts, fresh)
+    assert (late.mail, late.code, late.confirmation) == (False, None, fresh.confirmation)
+
+
+async def test_to_ask_for_it_again_tells_nothing_and_floods_nobody(accounts: Accounts) -> None:
+    """Written first: a stranger's handle with another's address, an address that is taken, and
+    a mailbox that is to be filled."""
+    own = await accounts.sign_up(ADDRESS, PASSWORD, "n")
+    assert own.code is not None
+    stranger = await accounts.sign_up("new@example.net", PASSWORD, "n")
+    mixed = await again(accounts, stranger)
+    assert (mixed.mail, mixed.code) == (False, None)
+    assert not (await again(accounts, SignUp("0" * 26, ADDRESS, None, False, False))).mail
+    await accounts.confirm(own.confirmation, own.code.reveal())
+    taken = await accounts.sign_up(ADDRESS, PASSWORD, "n")
+    told = await again(accounts, taken)
+    assert (told.mail, told.code, told.taken) == (True, None, True)
+    assert len(told.confirmation) == len(taken.confirmation)
+    for _ in range(10):
+        told = await again(accounts, told)
+    assert not told.mail
+
+
+async def test_a_code_of_before_does_not_take_an_address_that_somebody_else_confirmed(
+    accounts: Accounts,
+) -> None:
+    slow = await accounts.sign_up(ADDRESS, PASSWORD, "n")
+    quick = await accounts.sign_up(ADDRESS, PASSWORD, "n")
+    assert quick.code is not None
+    await accounts.confirm(quick.confirmation, quick.code.reveal())
+    told = await again(accounts, slow)
+    assert (told.code, told.taken) == (None, True)

@@ -35,12 +35,17 @@ BODIES: dict[str, object] = {
     "POST /v1/messages/search": {"recipient": "ada@example.net"},
     "POST /v1/incidents/{incident}/actions/{name}": {"step": "preview"},
     "POST /v1/incidents/{incident}/notes": {"text": "x"},
+    "POST /v1/incidents/{incident}/merge": {"into": "inc_x"},
     "POST /v1/incidents/{incident}/close": {"text": "x"},
     "POST /v1/accounts/search": {"address": "ada@example.net"},
     "PUT /v1/accounts/{account}/class": {"class": "customer"},
     "POST /v1/accounts/{account}/sessions/end": {"session": None},
     "POST /v1/providers/{name}/posture/expected": {"kind": "key", "seconds": 60, "reason": "x"},
     "POST /v1/providers/{name}/posture/accepted": {"reason": "x"},
+    "POST /v1/privacy/export": {"who": "ada@example.net"},
+    "POST /v1/privacy/erasures/preview": {"who": "ada@example.net"},
+    "POST /v1/privacy/erasures": {"who": "ada@example.net"},
+    "POST /v1/privacy/holds": {"who": "ada@example.net", "reason": "x"},
     "POST /v1/reports": {},
     "POST /v1/claims": {"address": "ada@example.net", "what": "reset"},
     "POST /v1/recoveries": {"address": "ada@example.net"},
@@ -164,7 +169,7 @@ async def test_an_applications_key_starts_nothing_for_accounts_of_ours(doors: Do
 
 
 async def test_an_applications_key_is_not_made_for_other_peoples_affairs(doors: Doors) -> None:
-    for scope in ("read", "operate"):
+    for scope in ("read", "operate", "privacy"):
         with pytest.raises(Invalid, match=scope):
             await doors.new_key("recover", scope, application="app_x")
     assert await doors.new_key("recover", "report", "send", application="app_x")

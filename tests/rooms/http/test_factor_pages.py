@@ -12,8 +12,10 @@ import pyotp
 import pytest
 from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
 
+from mailkeep.accounts import applications
 from mailkeep.accounts.factors import totp
 from mailkeep.accounts.factors.types import Source
+from mailkeep.accounts.registration import check
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.base.clock import ManualClock
@@ -211,3 +213,66 @@ async def test_who_knows_the_password_alone_binds_nothing_beside_the_owners_fact
     async with browser.running.database.read() as tx:
         there = await browser.running.accounts.factors.bound(tx, account)
     assert [one.kind for one in there] == ["totp"]
+
+
+async def test_an_applications_user_binds_a_factor_here_and_does_nothing_else(
+    browser: Browser,
+) -> None:
+    running, url = browser.running, "/v1/subjects/41/factors/ticket"
+    assert running.recovery is not None
+    async with running.database.write() as tx:
+        shop, secret = await applications.add(
+            tx, running.keys, "Shop", ["https://shop.test/back"], by="test"
+        )
+        told = check([ADDRESS], "customer", "kept_here", "en", running.accounts.classes)
+        await running.recovery.subjects.register(tx, shop.id, "key_1", [("41", told)])
+    assert (await browser.client.post(url)).status_code == 401
+    assert (await browser.client.post(url, auth=(shop.id, "wrong"))).status_code == 401
+    answer = await browser.client.post(url, auth=(shop.id, secret))
+    assert answer.status_code == 201, answer.text
+    page, ticket = answer.json()["url"].split("#")
+    assert page == "https://mailkeep.test/keep"
+    assert (await browser.get("/keep/factors")) == (303, "/keep")
+    assert (await browser.get("/keep"))[0] == 200  # opening it uses nothing up
+    assert (await browser.post("/keep", secret=ticket)) == (303, "/keep/factors")
+    assert (await browser.post("/keep", secret=ticket))[0] == 401
+    status, page = await browser.get("/keep/factors")
+    assert (status, "Shop" in page, ADDRESS in page) == (200, True, True)
+    for path in ("/account", "/account/factors", "/account/addresses"):
+        assert await browser.get(path) == (303, "/sign-in")
+    assert (await browser.post("/keep/factors/codes"))[0] == 409  # a factor first
+    status, page = await browser.post("/keep/totp")
+    app = re.findall(r'id="secret"[^>]*>([A-Z2-7]{32})<', page)[0]
+    factor = re.findall(r'name="factor" value="(\w+)"', page)[0]
+    assert 'action="/keep/totp/confirm"' in page
+    wrong = await browser.post("/keep/totp/confirm", factor=factor, code="000000")
+    assert wrong[0] == 422
+    code = browser.code(app)
+    bound = await browser.post("/keep/totp/confirm", factor=factor, code=code)
+    assert bound == (303, "/keep/factors")
+    status, page = await browser.get("/keep/factors")
+    assert "a password reset asks for it from" in page
+    status, page = await browser.post("/keep/factors/codes")
+    assert (status, page.count("<li><code>")) == (200, 10)
+    assert await browser.post("/keep/factors/revoke", factor=factor) == (303, "/keep/factors")
+    browser.clock.advance(601)
+    assert (await browser.get("/keep/factors")) == (303, "/keep")
+    assert (await browser.post("/keep/totp")) == (303, "/keep")
+
+
+async def test_a_sign_ups_mail_is_sent_again_with_the_same_answer_for_every_address(
+    browser: Browser,
+) -> None:
+    await browser.owner()
+    pages = []
+    for address in (ADDRESS, "new@example.net"):
+        await browser.post("/sign-up", address=address, password=PASSWORD)
+        for _ in range(7):  # its share of mails is used up on the way
+            assert await browser.post("/sign-up/again") == (303, "/sign-up/confirm")
+        status, page = await browser.get("/sign-up/confirm")
+        assert (status, "Sent again" in page) == (200, True)
+        assert (await browser.get("/sign-up/confirm"))[1].count("Sent again") == 0
+        pages.append(page.replace(address, "…"))
+    assert pages[0] == pages[1]
+    browser.client.cookies.clear()
+    assert await browser.post("/sign-up/again") == (303, "/sign-up")

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from mailkeep.base.clock import HOUR, SECOND, ManualClock
 from mailkeep.events.tables import events
 from mailkeep.events.types import decode
-from mailkeep.mail import lives, outbox, outcomes, tables
+from mailkeep.mail import lives, outbox, outcomes, services, tables
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.events import ForeignMailReported
 from mailkeep.mail.types import Job, NewMessage
@@ -117,6 +117,38 @@ async def test_a_delivery_may_be_told_before_the_answer_is_written_down(
     assert await room.state() == ("delivered", 0)
     await room.finish(job, OutcomeKind.ACCEPTED)
     assert await room.state() == ("delivered", 0)
+
+
+async def test_who_is_distrusted_moves_nothing_now_or_later(
+    room: Room, accept: Accept, database: Database
+) -> None:
+    job = await room.sent(accept, OutcomeKind.ACCEPTED)
+    async with database.write() as tx:
+        assert await services.distrust(database, tx, job.provider, by="key_1", reason="x")
+        assert not await services.distrust(database, tx, job.provider, by="key_1", reason="x")
+    for kind in (ClaimKind.DELIVERED, ClaimKind.BOUNCED, ClaimKind.REJECTED):
+        await room.say(job.provider, job.message, kind)
+    assert await room.state() == ("accepted", 1)
+    # It is on record, and is no mail that we never sent.
+    assert (await room.reports(), await room.foreign()) == (3, [])
+    async with database.write() as tx:
+        assert await services.trust(database, tx, job.provider, by="key_1", reason="x")
+        assert not await services.trust(database, tx, job.provider, by="key_1", reason="x")
+    assert await room.state() == ("accepted", 1)
+    await room.say(job.provider, job.message)
+    assert await room.state() == ("delivered", 0)
+
+
+async def test_what_it_said_before_the_answer_was_written_down_moves_nothing_either(
+    room: Room, accept: Accept, database: Database
+) -> None:
+    await accept(new())
+    job = await room.claim()
+    async with database.write() as tx:
+        await services.distrust(database, tx, job.provider, by="key_1", reason="x")
+    await room.say(job.provider, job.message)
+    await room.finish(job, OutcomeKind.ACCEPTED)
+    assert await room.state() == ("accepted", 1)
 
 
 @pytest.mark.parametrize("kind", [ClaimKind.DELIVERED, ClaimKind.BOUNCED])

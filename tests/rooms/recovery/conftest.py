@@ -94,7 +94,7 @@ class Room:
         for name, pattern in (
             ("link", r"/recover/proof#(\w+)"),
             ("code", r"^Code: (\S+)"),
-            ("denial", r"/deny#(\w+)"),
+            ("denial", r"/(?:deny|change)#(\w+)"),
         ):
             match = re.search(pattern, content.text, re.MULTILINE)
             found[name] = match[1] if match else None

@@ -193,3 +193,40 @@ async def test_a_denied_change_takes_a_factor_of_the_same_session_with_it(
     denial = next(one["denial"] for one in told if one["denial"])
     await room.accounts.changes.deny(str(denial))
     assert await bound(room, account) == []
+
+
+async def test_a_factor_that_was_settled_sooner_falls_with_what_else_the_session_did(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    """Written first: who stole a session in a browser that the account knows binds an app, adds an
+    address, and has the app settled before the owner reads of the address."""
+    account = await owner()
+    await room.accounts.sign_in(ADDRESS, PASSWORD, browser="home", network="n")
+    clock.advance(3 * DAY / SECOND)
+    await bind(room, account, "home", settled=False)
+    await hear(room)
+    clock.advance(3600)
+    await add(room, account, "thief@example.org")
+    told = [one for one in await hear(room) if "address" in str(one["subject"]).lower()]
+    clock.advance(6 * 3600)
+    async with room.database.write() as tx:
+        await room.accounts.changes.settle(tx, 100)
+        factors = await room.accounts.factors.bound(tx, account)
+    assert [one.held_by for one in factors] == [None]
+    denial = next(one["denial"] for one in told if one["denial"])
+    await room.accounts.changes.deny(str(denial))
+    assert await bound(room, account) == []
+
+
+async def test_a_factor_of_long_ago_stays_when_a_change_is_denied(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    account = await owner()
+    await room.accounts.sign_in(ADDRESS, PASSWORD, browser="home", network="n")
+    clock.advance(3 * DAY / SECOND)
+    await bind(room, account, "home")
+    clock.advance(DAY / SECOND)
+    await add(room, account, "thief@example.org")
+    denial = next(one["denial"] for one in await hear(room) if one["denial"])
+    await room.accounts.changes.deny(str(denial))
+    assert await bound(room, account) == ["totp"]

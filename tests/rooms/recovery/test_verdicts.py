@@ -13,12 +13,14 @@ from mailkeep.accounts import applications
 from mailkeep.accounts import tables as tables_of_accounts
 from mailkeep.accounts.applications import ApplicationView
 from mailkeep.accounts.classes import Classes
+from mailkeep.accounts.events import SubjectChangeHeld
 from mailkeep.accounts.factors.types import Typed
 from mailkeep.accounts.registration import check
 from mailkeep.accounts.subject_views import SubjectView
 from mailkeep.accounts.types import Origin
 from mailkeep.base.clock import MINUTE, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, NotFound, NotSignedIn, TooMany
+from mailkeep.events.types import Recorded
 from mailkeep.recovery import claims, retention, tables
 from mailkeep.recovery.types import Asked, Handed, RecoverySettings, Taken, VerdictState
 
@@ -332,9 +334,7 @@ async def test_a_subject_of_one_application_is_none_of_another(shop: Shop) -> No
             await shop.room.recovery.verdicts.get(tx, shop.view.id, taken.claims["jti"])
 
 
-@pytest.mark.parametrize(
-    ("kept", "word"), [("kept_there", "outstanding"), ("kept_here", "outstanding")]
-)
+@pytest.mark.parametrize(("kept", "word"), [("kept_there", "outstanding"), ("kept_here", "none")])
 async def test_a_factor_that_was_not_proved_is_said_to_be_outstanding(
     shop: Shop, kept: str, word: str
 ) -> None:
@@ -379,7 +379,8 @@ async def test_a_change_that_is_good_voids_what_went_to_the_old_address(
     async with shop.room.database.write() as tx:
         # The hold was over already, and the mails are fresh: as close as it can come.
         change = tables_of_accounts.subject_changes
-        await tx.run(update(change).values(due_at=tx.now, told_at=tx.now))
+        good = {"due_at": tx.now, "told_at": tx.now, "agreed_at": tx.now}
+        await tx.run(update(change).values(**good))
     assert view.due is not None
     assert await shop.room.recovery.subjects.apply_due() == 1
     with pytest.raises(Conflict):
@@ -387,30 +388,59 @@ async def test_a_change_that_is_good_voids_what_went_to_the_old_address(
     assert await shop.states() == []
 
 
+async def tell(shop: Shop, made: SubjectView, agreed: str = "") -> list[dict[str, object]]:
+    """The notices of a change that is held, as the subscriber writes them; the new ones."""
+    before = {one["id"] for one in await shop.room.mails("security")}
+    async with shop.room.database.write() as tx:
+        view = await shop.room.recovery.subjects.get(tx, shop.view.id, made.subject)
+        fact = SubjectChangeHeld(
+            *(made.account, shop.view.id, "replace", "the words", "k", view.due or 0), agreed
+        )
+        recorded = Recorded(1, tx.now, tx.now, "evt", fact)
+        await shop.room.recovery.notices.on_change_held(tx, recorded)
+    return [one for one in await shop.room.mails("security") if one["id"] not in before]
+
+
 async def test_a_held_change_is_told_where_the_owner_was_reached_and_can_be_stopped(
     shop: Shop, clock: ManualClock
 ) -> None:
     """What a thief of the application's key does is seen on two routes."""
-    from mailkeep.accounts.events import SubjectChangeHeld
-    from mailkeep.events.types import Recorded
-
     made = await shop.register("41", ADDRESS)
-    view = await shop.register("41", "mallory@example.org")
-    assert view.due is not None
-    fact = SubjectChangeHeld(made.account, shop.view.id, "replace", "the words", "k", view.due)
-    async with shop.room.database.write() as tx:
-        recorded = Recorded(1, tx.now, tx.now, "evt", fact)
-        await shop.room.recovery.notices.on_change_held(tx, recorded)
-    told = await shop.room.mails("security")
+    await shop.register("41", "mallory@example.org")
+    told = await tell(shop, made)
     assert {one["to"] for one in told} == {ADDRESS}
     assert len({one["provider"] for one in told}) == 2
     assert all("the words" in str(one["text"]) for one in told)
-    assert await shop.room.recovery.subjects.stop(str(told[0]["denial"]))
-    clock.advance(2 * 86_400)
+    assert all("Nothing changes so far" in str(one["text"]) for one in told)
+    assert await shop.room.recovery.answers.stop(str(told[0]["denial"]))
+    clock.advance(15 * 86_400)
     await shop.room.recovery.subjects.apply_due()
     async with shop.room.database.read() as tx:
         stands = (await shop.room.recovery.subjects.get(tx, shop.view.id, "41")).stands
     assert stands.addresses == (ADDRESS,)
+
+
+async def test_an_owner_agrees_out_of_both_mails_and_is_told_from_when_it_counts(
+    shop: Shop, clock: ManualClock
+) -> None:
+    made = await shop.register("41", ADDRESS)
+    await shop.register("41", "ada@new.example")
+    one, other = await tell(shop, made)
+    recovery = shop.room.recovery
+    await recovery.agree(str(one["denial"]))
+    async with shop.room.database.read() as tx:
+        assert (await recovery.subjects.get(tx, shop.view.id, "41")).agreed == ""
+    await recovery.agree(str(other["denial"]))
+    async with shop.room.database.read() as tx:
+        assert (await recovery.subjects.get(tx, shop.view.id, "41")).agreed == "owner"
+    again = await tell(shop, made, "owner")
+    assert {mail["to"] for mail in again} == {ADDRESS}
+    assert all("You agreed" in str(mail["text"]) for mail in again)
+    clock.advance(86_400)
+    assert await recovery.subjects.apply_due() == 1
+    async with shop.room.database.read() as tx:
+        stands = (await recovery.subjects.get(tx, shop.view.id, "41")).stands
+    assert stands.addresses == ("ada@new.example",)
 
 
 async def test_what_browsers_were_sent_for_is_forgotten(shop: Shop, clock: ManualClock) -> None:

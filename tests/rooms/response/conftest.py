@@ -51,6 +51,7 @@ class Stage:
         playbooks: tuple[PlaybookSettings, ...] = (),
         batch: int = 100,
         pagers: tuple[Pager, ...] = (),
+        two_people: tuple[str, ...] | None = (),
     ) -> None:
         self.database, self.keys = database, keys
         routes = tuple(map(RouteSettings, providers))
@@ -82,7 +83,7 @@ class Stage:
             *(database, self.incidents.house, self.incidents, streams, self.intake),
             *(self.accounts, self.recovery),
             NoticeSettings("us@example.com", "Us", "security", "https://example.com"),
-            ResponseSettings(batch=batch),
+            ResponseSettings(batch=batch, two_people=two_people),
         )
         self.response = Response(means, playbooks, pagers)
         self._relay = log.Relay(database, "one")

@@ -50,7 +50,8 @@ async def test_a_compromise_proposes_in_order_and_does_nothing(stage: Stage) -> 
     await stage.signal({COMPROMISED: 8.5})
     case = await _case(stage)
     assert [one.name for one in case.actions] == [
-        *("cut_provider", "revoke_recoveries", "secure_accounts", "notify_owners")
+        *("cut_provider", "distrust_events", "revoke_recoveries", "secure_accounts"),
+        *("notify_owners", "advise_exposed"),
     ]
     assert {one.state for one in case.actions} == {ActionState.PROPOSED}
     assert {one.by for one in case.actions} == {"playbook"}

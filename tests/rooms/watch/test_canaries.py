@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from mailkeep.base.clock import DAY, ManualClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
+from mailkeep.base.tokens import link_secret
 from mailkeep.events import log
 from mailkeep.events import tables as event_tables
 from mailkeep.events.subscribe import Subscriber
@@ -22,12 +23,12 @@ from mailkeep.mail.intake import Intake
 from mailkeep.mail.tables import message_bodies, messages
 from mailkeep.mail.types import Content, Job, RouteSettings, StreamSettings
 from mailkeep.providers.types import Outcome, OutcomeKind, ProviderConfig
-from mailkeep.store.database import Database
+from mailkeep.store.database import Database, Tx
 from mailkeep.watch import reading
-from mailkeep.watch.canaries import Canaries
+from mailkeep.watch.canaries import Canaries, Decoys
 from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent
 from mailkeep.watch.tables import canaries as table
-from mailkeep.watch.types import CanaryMailbox, CanarySettings, HoneyAddress
+from mailkeep.watch.types import DECOY_MAILBOX, CanaryMailbox, CanarySettings, HoneyAddress
 
 STREAM = StreamSettings("alert", 2, (RouteSettings("one"), RouteSettings("two")))
 SETTINGS = CanarySettings("post.example", "us@example.com", allow=("cdn.example",))
@@ -293,3 +294,47 @@ async def test_one_that_nobody_took_in_time_is_not_sent_late(
         await tx.run(update(messages).values(next_at=tx.now))
     clock.advance(61)
     assert await house.claim() == []
+
+
+async def test_a_decoy_goes_in_the_recovery_stream_and_comes_in_as_one(
+    database: Database, keys: KeyRing
+) -> None:
+    written: list[Content] = []
+
+    async def write(_tx: Tx, _provider: str, to: str) -> tuple[Content, str]:
+        secret = link_secret()
+        link = f"https://ours.example/recover/proof#{secret}"
+        text, html = f"Open this link: {link}\n", f'<a href="{link}">x</a>'
+        written.append(Content("reset@accounts.example", to, "Reset your password", text, html))
+        return written[-1], secret
+
+    recovery = StreamSettings("recovery", 0, STREAM.routes, secret=True, expires=3600)
+    canaries = Canaries(
+        database,
+        keys,
+        Intake(database, keys, {"alert": STREAM, "recovery": recovery}),
+        SETTINGS,
+        public_url="https://ours.example",
+        providers=PROVIDERS,
+        decoys=Decoys("recovery", ("one", "two"), ("accounts.example",), write),
+    )
+    house = House(database, keys)
+    house.canaries = canaries
+    message = await canaries.plant("two")
+    async with database.write() as tx:
+        (job,) = await outbox.claim(database, tx, recovery, {}, 50)
+        assert (job.message, job.provider) == (message, "two")
+    await house.accept(job)
+    (content,) = written
+    assert (content.text or "").encode() not in job.body  # sealed, as what it looks like is
+    assert await canaries.receive([content.to], _raw(content)) == 1
+    came = (await house.facts())[-1]
+    assert isinstance(came, CanaryArrived)
+    assert (came.provider, came.mailbox, came.strangers) == ("two", DECOY_MAILBOX, ())
+    async with database.write() as tx:
+        await services.cut_off(database, tx, "two", by="op", reason="x", since=0)
+    assert await canaries.plant("two") is None
+
+
+async def test_no_decoy_is_sent_where_the_settings_want_none(house: House) -> None:
+    assert await house.canaries.plant("one") is None

@@ -47,6 +47,14 @@ def test_forty_five_days_then_seven_from_the_next_sign_in() -> None:
     assert standing(NEW, 372, last_from=since) is Standing.OVERDUE
 
 
+def test_what_operators_order_is_asked_at_once_but_of_the_exempt() -> None:
+    optional = ClassPolicy("x", FactorPolicy.OPTIONAL)
+    assert standing(optional, 0, ordered=True) is Standing.OVERDUE
+    assert standing(NEW, 0, ordered=True, told_at=None) is Standing.OVERDUE
+    assert standing(NEW, 0, ordered=True, bound=True) is Standing.FREE
+    assert standing(optional, 0, ordered=True, exempt=True) is Standing.FREE
+
+
 def test_nobody_is_held_up_unprepared() -> None:
     """An account that was never told has all its time before it, whatever the settings say."""
     late = ClassPolicy("x", FactorPolicy.REQUIRED_BY, by="2026-02-01")

@@ -61,7 +61,8 @@ def test_the_report_says_what_was_played_and_how_it_went() -> None:
 def test_forms_are_filled_as_a_thief_fills_them() -> None:
     page = """<form action="/a" method="POST"><input type="hidden" name="token" value="t">
     <input type=password name=current><input type=password name=new1><input type=email name=mail>
-    <input name=code><button name=do value=it>x</button></form>
+    <input name=code><button name=do value=it>x</button>
+    <button name=do value=not>y</button></form>
     <input name="outside"><form><input name=q value=kept></form>"""
     one, two = forms(page)
     assert (one.action, one.method, two.method) == ("/a", "post", "get")

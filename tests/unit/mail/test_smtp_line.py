@@ -73,7 +73,7 @@ async def talking(relay: Relay) -> AsyncIterator[tuple[Transport, int]]:
     try:
         yield transport, server.sockets[0].getsockname()[1]
     finally:
-        await transport.close()
+        transport.close()
         server.close()
         for writer in relay.writers:
             writer.close()

@@ -34,7 +34,7 @@ async def test_our_own_shortage_blames_no_provider(
         failure = await transport.carry(request_)
     finally:
         monkeypatch.undo()
-        await transport.close()
+        transport.close()
     assert failure == TransportFailure("local")
     for module in registry.REGISTRY.values():
         assert not module.read(failure).kind.blames_provider
@@ -86,7 +86,7 @@ async def test_a_copy_that_is_refused_holds_nobody_elses_mail_back(
     try:
         reply = await transport.carry(request)
     finally:
-        await transport.close()
+        transport.close()
         server.close()
         await server.wait_closed()
     assert isinstance(reply, SmtpReply)
@@ -117,7 +117,7 @@ async def test_a_mail_of_any_size_is_handed_over_as_it_is(size: int, refused: bo
             assert isinstance(reply, SmtpReply)
             assert (reply.code, reply.enhanced) == ((552, "5.3.4") if refused else (250, "2.0.0"))
     finally:
-        await transport.close()
+        transport.close()
         server.close()
         await server.wait_closed()
     assert [content for _, content in relay.got] == [data, data]

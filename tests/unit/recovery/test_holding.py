@@ -21,6 +21,7 @@ cases = st.builds(
     denied=st.booleans(),
     degraded=st.booleans(),
     lost=st.booleans(),
+    ordered=st.booleans(),
 )
 QUIET = Case(0, factor=False, known_device=True, raised=False)
 
@@ -35,6 +36,7 @@ def test_each_reason_by_itself() -> None:
         (msgspec.structs.replace(QUIET, raised=True), Reason.RISK, HOUR),
         (msgspec.structs.replace(QUIET, hypotheses=("x",)), Reason.ROUTE, HOUR),
         (msgspec.structs.replace(strange, denied=True), Reason.DENIED, HOUR),
+        (msgspec.structs.replace(QUIET, ordered=True), Reason.ORDERED, HOUR),
         (msgspec.structs.replace(QUIET, degraded=True), Reason.ALONE, DAY),
         (msgspec.structs.replace(strange, class_hold=DAY), Reason.DEVICE, DAY),
     ):

@@ -7,13 +7,21 @@ import msgspec
 import pytest
 from watch_logs import START, attempt, delivered, denied, drifted, half, log, request, run
 
-from mailkeep.accounts.events import ChangeDenied, ChangeHeld, SignedInFact
+from mailkeep.accounts.events import (
+    ChangeDenied,
+    ChangeHeld,
+    FactorBlocked,
+    PasskeyCopied,
+    SignedInFact,
+    SubjectsRewritten,
+)
 from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact
 from mailkeep.mail.events import DeliveryReported, FailedOver, ForeignMailReported
-from mailkeep.recovery.events import ProofSent, RecoveryCompleted, RecoveryVoided
+from mailkeep.recovery.events import DecoyShown, ProofSent, RecoveryCompleted, RecoveryVoided
 from mailkeep.watch.detector import Detects
 from mailkeep.watch.detectors import (
+    decoy_shown,
     delivery_silence,
     denial,
     half_proof,
@@ -385,6 +393,9 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
             (n * 0.01, PostureBlind(name, (name,), "refused", before=True, whole=True)),
             (n * 0.01, PostureAccepted(f"made_up_{n - 1}", (f"chg_{n - 1}",), name)),
             (n * 0.01, SupportClaimed(name, "reset", name)),
+            (n * 0.01, FactorBlocked(name, name, "totp", name)),
+            (n * 0.01, PasskeyCopied(name, name)),
+            (n * 0.01, SubjectsRewritten(name, name, n, n)),
             (n * 0.01, ProviderNoticed(name, "mail", "security", n % 2 == 0)),
         ]
     return facts
@@ -408,3 +419,11 @@ def test_the_sum_of_canaries_and_reports_keeps_its_bound_on_false_alarms() -> No
     signals = run(delivery_silence.DETECTOR, log(*facts), settings=settings)
     alarms = [one for one in signals if one.evidence]
     assert 0 < len(alarms) <= until / 1800
+
+
+def test_who_tries_a_decoy_names_the_provider_that_it_went_through() -> None:
+    tried = DecoyShown("b", "network_1", "browser_1")
+    signals = run(decoy_shown.DETECTOR, log((10, tried), (20, denied(1)), (5000, tried)))
+    assert [one.evidence[Hypothesis.PROVIDER_COMPROMISED] for one in signals] == [8.4, 8.5]
+    assert {one.subject for one in signals} == {provider_subject("b")}
+    assert all(one.own_observation and one.forger is Forger.NOBODY for one in signals)

@@ -302,3 +302,43 @@ def test_attempts_of_made_up_families_are_bounded() -> None:
     for one in log(*facts):
         running.step(one)
     assert len(running.save()) < 200_000
+
+
+def _recovery(until: float, stop: float, provider: str = "a") -> list[tuple[float, Fact]]:
+    """Recovery mail to two families in turn, and much other mail beside it, which arrives."""
+    facts = _mail(until, 99_999, provider=provider)
+    for number in range(round(until / 60)):
+        when, name = number * 60.0, f"{provider} r{number}"
+        family = ("gmail", "yahoo")[number % 2]
+        sent = AttemptFinished(
+            name, name, provider, "recovery", f"adr_{number}", "accepted", "", 0.1, family
+        )
+        facts.append((when, sent))
+        if when < stop:
+            heard = DeliveryReported(provider, name, "delivered", name, "recovery", None, None)
+            facts.append((when + 2, heard))
+    return facts
+
+
+def test_who_drops_recovery_mail_alone_is_silent_for_that_stream() -> None:
+    signals = run(accepted_not_delivered.DETECTOR, log(*_recovery(9000, 6000)))
+    first = next(one for one in signals if "stream recovery" in one.reason)
+    assert first.evidence[Hypothesis.PROVIDER_SILENT] == 6.5
+    assert first.forger is Forger.NOBODY
+    assert (first.at - START) / SECOND < 6000 + 60 + 4 * 60
+
+
+def test_what_one_family_blocks_is_no_silence_of_a_stream() -> None:
+    facts = [
+        (when, one)
+        for when, one in _recovery(9000, 9999)
+        if not (
+            when > 6000
+            and isinstance(one, DeliveryReported)
+            and one.stream == "recovery"
+            and int((one.message or "").partition(" r")[2]) % 2
+        )
+    ]
+    signals = run(accepted_not_delivered.DETECTOR, log(*facts))
+    assert signals
+    assert {one.evidence[Hypothesis.PROVIDER_SILENT] for one in signals} == {5.0}

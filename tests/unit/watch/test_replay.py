@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from watch_logs import START, attempt, delivered, denied, drifted, half, log, request, run
 
-from mailkeep.accounts.events import ChangeHeld, FactorBound, SignedInFact
+from mailkeep.accounts.events import (
+    ChangeHeld,
+    FactorBlocked,
+    FactorBound,
+    PasskeyCopied,
+    SignedInFact,
+    SubjectsRewritten,
+)
 from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact, Recorded
 from mailkeep.mail.events import DeliveryReported, FailedOver, ForeignMailReported
@@ -106,6 +113,9 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
     st.builds(lambda p: PostureBlind(p, ("l",), "refused", before=True, whole=True), _provider),
     st.builds(lambda p: PostureRead(p, ("l",), ("l",), {}), _provider),
     st.builds(lambda n: SupportClaimed(f"account_{n}", "reset", "key"), _small),
+    st.builds(lambda n: FactorBlocked(f"account_{n}", "f", "totp", "sign-in"), _small),
+    st.builds(lambda n: PasskeyCopied(f"account_{n}", "f"), _small),
+    st.builds(lambda n: SubjectsRewritten(f"app_{n}", "key", n, n), _small),
     st.builds(
         ProviderNoticed,
         _provider,

@@ -16,7 +16,7 @@ from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.engine import Engine, replay
 from mailkeep.watch.events import SignalRaised
 from mailkeep.watch.simulate.attacks import AT, HONEY, LASTS, scenarios
-from mailkeep.watch.simulate.life import START, House
+from mailkeep.watch.simulate.house import START, House
 from mailkeep.watch.types import HoneySettings, Signal, SurgeSettings, WatchSettings
 
 SETTINGS = WatchSettings(

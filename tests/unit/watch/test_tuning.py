@@ -7,8 +7,9 @@ from watch_logs import START, log, request
 from mailkeep.base.clock import DAY, HOUR, SECOND
 from mailkeep.watch import tuning
 from mailkeep.watch.detectors import delivery_silence, reset_surge
-from mailkeep.watch.simulate.life import START as MONDAY
-from mailkeep.watch.simulate.life import House, Life, Trouble
+from mailkeep.watch.simulate.house import START as MONDAY
+from mailkeep.watch.simulate.house import House, Trouble
+from mailkeep.watch.simulate.life import Life
 from mailkeep.watch.types import WatchSettings
 
 SETTINGS = WatchSettings()

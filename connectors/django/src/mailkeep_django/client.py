@@ -103,7 +103,6 @@ def take(sent: Sent, query: dict[str, str], redirect_uri: str) -> Verdict:
         raise Refused("this is another one's answer")
     if "code" not in query:
         raise Refused("there is no verdict")
-    basic = f"{quote(conf.get('CLIENT_ID'), safe='')}:{quote(conf.get('CLIENT_SECRET'), safe='')}"
     form = {
         "grant_type": "authorization_code",
         "code": query["code"],
@@ -114,10 +113,7 @@ def take(sent: Sent, query: dict[str, str], redirect_uri: str) -> Verdict:
         "POST",
         _document()["token_endpoint"],
         urlencode(form).encode(),
-        {
-            "Authorization": f"Basic {base64.b64encode(basic.encode()).decode()}",
-            "Content-Type": "application/x-www-form-urlencoded",
-        },
+        {**_as_application(), "Content-Type": "application/x-www-form-urlencoded"},
     )
     claims = _verified(str(answer.get("id_token", "")), sent.nonce)
     return Verdict(
@@ -147,9 +143,40 @@ def register(users: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def forget(subject: str) -> None:
-    """Have a user forgotten. Raises ``Refused``."""
+    """Have a user forgotten, and answer for it. Raises ``Refused``."""
     url = f"{conf.issuer()}/v1/subjects/{quote(subject, safe='')}"
-    _ask("DELETE", url, None, {"Authorization": f"Bearer {conf.get('API_KEY')}"})
+    told = _ask("DELETE", url, None, {"Authorization": f"Bearer {conf.get('API_KEY')}"})
+    if told["held"]["agreed"] is None:
+        vouch(subject, str(told["held"]["id"]))
+
+
+def look(subject: str) -> dict[str, Any]:
+    """A user as they stand at Mailkeep, and what is held. Raises ``Refused``."""
+    url = f"{conf.issuer()}/v1/subjects/{quote(subject, safe='')}"
+    return _ask("GET", url, None, {"Authorization": f"Bearer {conf.get('API_KEY')}"})
+
+
+def vouch(subject: str, change: str) -> None:
+    """Answer for a change that is held, with the client secret: whoever stole the API key cannot.
+    Raises ``Refused``: something else is held by now."""
+    url = f"{conf.issuer()}/v1/subjects/{quote(subject, safe='')}"
+    _ask("POST", f"{url}/held/{quote(change, safe='')}/vouch", b"", _as_application())
+
+
+def ticket(subject: str) -> str:
+    """Where a user, who is signed in at the site, binds a second factor that Mailkeep keeps: once,
+    within ten minutes. Raises ``Refused``."""
+    url = f"{conf.issuer()}/v1/subjects/{quote(subject, safe='')}/factors/ticket"
+    told = str(_ask("POST", url, b"", _as_application())["url"])
+    if not told.startswith(f"{conf.issuer()}/"):
+        raise Refused("Mailkeep names an address that is not its own")
+    return told
+
+
+def _as_application() -> dict[str, str]:
+    """The id and secret, as RFC 6749 section 2.3.1 has them."""
+    both = f"{quote(conf.get('CLIENT_ID'), safe='')}:{quote(conf.get('CLIENT_SECRET'), safe='')}"
+    return {"Authorization": f"Basic {base64.b64encode(both.encode()).decode()}"}
 
 
 def _verified(token: str, nonce: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 _DEFAULTS: dict[str, Any] = {
     "ADDRESSES": "mailkeep_django.conf.addresses",
     "FACTORS": "mailkeep_django.conf.NoFactors",
+    "KEPT_BY_MAILKEEP": False,
     "REGISTER": True,
     "TIMEOUT": 10,
 }

@@ -57,7 +57,7 @@ def come_back(request: HttpRequest) -> Shown:
     verdict = client.take(Sent(**kept), query, redirect_uri(request))
     user = _user(verdict.subject)
     # What the site itself knows of the user's factors counts, whatever was registered of them.
-    kept_here = verdict.factor != "proven" and conf.factors().enabled(user)
+    kept_here = conf.factors().enabled(user)
     shown = Shown(
         verdict.id,
         str(user.pk),

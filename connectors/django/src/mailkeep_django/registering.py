@@ -36,7 +36,8 @@ def described(user: Any) -> dict[str, Any] | None:
     addresses = conf.addresses_of(user)
     if not addresses or not user.is_active or not conf.may_have_password(user):
         return None
-    factor = "kept_there" if conf.factors().enabled(user) else "none"
+    other = "kept_here" if conf.get("KEPT_BY_MAILKEEP") else "none"
+    factor = "kept_there" if conf.factors().enabled(user) else other
     return {"subject": str(user.pk), "addresses": addresses[:5], "factor": factor}
 
 
@@ -87,11 +88,24 @@ def register_one(user: Any) -> None:
         return
     try:
         (result,) = client.register([told])
+        answer_for(result)
     except Refused as error:
         log.warning("mailkeep: user %s is not registered: %s", user.pk, error)
         return
     if result["status"] == "refused":
         log.warning("mailkeep: user %s is refused: %s", user.pk, result["problem"]["detail"])
+
+
+def answer_for(result: dict[str, Any]) -> None:
+    """Vouch for what opens no way into an account: who keeps the second factor. That another
+    address is the user's they say themselves, in the mails that Mailkeep sends to the old one.
+    Raises ``Refused``."""
+    user = result.get("subject") or {}
+    held = user.get("held")
+    if not held or held["agreed"] is not None or held["what"] != "replace":
+        return
+    if (sorted(held["addresses"]), held["class"]) == (sorted(user["addresses"]), user["class"]):
+        client.vouch(user["subject"], held["id"])
 
 
 def register_all() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -111,4 +125,6 @@ def register_all() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _send(batch: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
     results = client.register(batch)
+    for one in results:
+        answer_for(one)
     yield from zip((one["subject"] for one in batch), results, strict=True)

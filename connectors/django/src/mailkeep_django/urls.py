@@ -10,6 +10,7 @@ own = [
     path("mailkeep/back/", views.Back.as_view(), name="mailkeep_back"),
     path("mailkeep/choose/", views.Choose.as_view(), name="mailkeep_choose"),
     path("mailkeep/done/", views.Done.as_view(), name="mailkeep_done"),
+    path("mailkeep/factor/", views.Factor.as_view(), name="mailkeep_factor"),
 ]
 
 urlpatterns = [

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import SetPasswordForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -11,7 +12,7 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
-from . import flow
+from . import client, conf, flow
 from .client import Refused
 
 
@@ -86,6 +87,23 @@ class Choose(_Page):
         status = 422 if form.is_bound else 200
         context = {"form": form, "outstanding": found.outstanding}
         return render(request, "mailkeep/choose.html", context, status=status)
+
+
+@method_decorator(login_required, name="dispatch")
+class Factor(_Page):
+    """Send a user who is signed in to the factors that Mailkeep keeps for them.
+
+    By POST only: a page elsewhere must not send anybody's browser there."""
+
+    http_method_names = ("post",)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        if not conf.get("KEPT_BY_MAILKEEP"):
+            raise Http404
+        try:
+            return HttpResponseRedirect(client.ticket(str(request.user.pk)))
+        except Refused as why:
+            return refused(request, why)
 
 
 class Done(_Page):

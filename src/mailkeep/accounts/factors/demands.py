@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts import queries, tables
@@ -138,6 +138,37 @@ class Demands:
         await record(self._database, tx, *facts)
         return len(facts)
 
+    async def order(self, tx: Tx, accounts: Collection[str], cause: str) -> int:
+        """Have accounts of ours bind a factor at their next sign-in, before anything else; returns
+        for how many that is new. Whoever has one, is exempt or was ordered to already is left.
+
+        Args:
+            cause: for which this is, an id.
+        """
+        asked = (_a.c.id.in_(accounts), _a.c.application == "", _d.c.ordered_at.is_(None))
+        rows = await tx.all(
+            select(_a.c.id)
+            .join(_d, _d.c.account_id == _a.c.id, isouter=True)
+            .where(*asked, ~_has(LASTING), ~_exempt(tx.now))
+            .order_by(_a.c.id)
+        )
+        for row in rows:
+            await self._tell(tx, row["id"])
+            values = {"ordered_at": tx.now, "ordered_for": cause}
+            await tx.run(update(_d).where(_d.c.account_id == row["id"]).values(**values))
+        return len(rows)
+
+    async def end_order(self, tx: Tx, cause: str) -> int:
+        """End what was ordered for a cause; returns for how many accounts."""
+        ended = update(_d).where(_d.c.ordered_for == cause)
+        return await tx.run(ended.values(ordered_at=None, ordered_for=None))
+
+    @staticmethod
+    async def without_factor(tx: Tx, accounts: Collection[str]) -> int:
+        """How many of some accounts of ours have no second factor and no exemption."""
+        bare = (_a.c.id.in_(accounts), _a.c.application == "", ~_has(LASTING), ~_exempt(tx.now))
+        return int(await tx.value(select(func.count()).select_from(_a).where(*bare)) or 0)
+
     async def exempt(self, tx: Tx, account: str, *, reason: str, days: float, by: str) -> str:
         """Let an account go without a factor for a while; returns the exemption. It is audited.
 
@@ -189,7 +220,14 @@ class Demands:
         ]  # fmt: skip
 
     def _query(self) -> Select[Any]:
-        columns = (_d.c.told_at, _d.c.last_from, _d.c.mails, _d.c.mailed_at, _d.c.dismissed_at)
+        columns = (
+            _d.c.ordered_at,
+            _d.c.told_at,
+            _d.c.last_from,
+            _d.c.mails,
+            _d.c.mailed_at,
+            _d.c.dismissed_at,
+        )
         return select(_a.c.id, _a.c["class"], _a.c.created_at, *columns).join(
             _d, _d.c.account_id == _a.c.id, isouter=True
         )
@@ -213,7 +251,8 @@ class Demands:
 
 
 def _case(row: RowMapping, *, bound: bool, exempt: bool) -> Case:
-    return Case(row["created_at"], bound, exempt, row["told_at"], row["last_from"])
+    ordered = row["ordered_at"] is not None
+    return Case(row["created_at"], bound, exempt, row["told_at"], row["last_from"], ordered)
 
 
 def _has(kinds: Collection[Kind]) -> ColumnElement[bool]:

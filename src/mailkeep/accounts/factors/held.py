@@ -91,15 +91,27 @@ async def settle(database: Database, tx: Tx, account: str, change: str) -> None:
         await revoke(database, tx, one, "replaced")
 
 
-async def disown(database: Database, tx: Tx, account: str, since: Instant, until: Instant) -> None:
+async def disown(
+    database: Database,
+    tx: Tx,
+    account: str,
+    since: Instant,
+    until: Instant,
+    *,
+    fresh: Instant | None = None,
+) -> None:
     """Take away what was bound between two instants from a browser that the account did not know
-    before them: its owner says that it was not them."""
+    before them: its owner says that it was not them.
+
+    Args:
+        fresh: what was bound after it goes, from whichever browser: who stole a session stole a
+            known browser, from which a factor is settled sooner than what else they did.
+    """
     left = []
     for one in await record.bound(tx, account):
-        strange = since <= one.bound_at <= until and not await queries.knew_browser(
-            tx, account, one.browser, since
-        )
-        if strange:
+        within = since <= one.bound_at <= until
+        new = fresh is not None and one.bound_at > fresh
+        if within and (new or not await queries.knew_browser(tx, account, one.browser, since)):
             await revoke(database, tx, one, "denied")
         else:
             left.append(one)

@@ -41,6 +41,7 @@ class Case(msgspec.Struct, frozen=True):
         exempt: an exemption holds now.
         told_at: when it was first told, by page or mail.
         last_from: its first sign-in after its time was over.
+        ordered: operators want one bound at the next sign-in, whatever the class asks.
     """
 
     created_at: Instant
@@ -48,10 +49,13 @@ class Case(msgspec.Struct, frozen=True):
     exempt: bool
     told_at: Instant | None
     last_from: Instant | None
+    ordered: bool = False
 
 
 def judge(policy: ClassPolicy, case: Case, now: Instant) -> Judged:
     """Where an account stands now."""
+    if case.ordered and not case.bound and not case.exempt:
+        return Judged(Standing.OVERDUE)
     if case.bound or case.exempt or policy.factor is FactorPolicy.OPTIONAL:
         return Judged(Standing.FREE)
     optional = policy.factor is FactorPolicy.ENCOURAGED or (

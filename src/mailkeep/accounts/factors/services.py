@@ -289,9 +289,8 @@ class Factors:
         if found is None:
             raise NotFound("no such factor")
         others = [one for one in there if one.id != factor]
-        if not any(one.kind is Kind.PASSKEY for one in others) and not await queries.has_password(
-            tx, account
-        ):
+        alone = not view.application and not await queries.has_password(tx, account)
+        if alone and not any(one.kind is Kind.PASSKEY for one in others):
             raise Conflict("this account has no password: its last passkey cannot be removed")
         lasting = [one for one in others if one.kind in LASTING and one.leaves_at is None]
         # What its owner can still deny takes no settled one's place.

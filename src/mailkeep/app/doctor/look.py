@@ -27,6 +27,7 @@ from mailkeep.app.settings import ProviderSettings, Settings, provider_configs
 from mailkeep.base.clock import DAY, MINUTE, SystemClock, iso
 from mailkeep.base.errors import BadSettings, Unavailable
 from mailkeep.base.ids import earliest
+from mailkeep.feed import queries as feeds
 from mailkeep.mail import api_keys, queries, tables
 from mailkeep.mail.types import Status
 from mailkeep.providers import registry
@@ -194,6 +195,7 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         bare_operators=sum(not one.factor for one in running),
         classes=await administration.classes(tx),
         reading_keys=await posture.reading_keys(tx),
+        feeds=await feeds.states(tx),
     )
 
 

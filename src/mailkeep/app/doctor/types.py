@@ -8,6 +8,7 @@ import msgspec
 
 from mailkeep.app.limits import Limit
 from mailkeep.app.settings import ProviderSettings, Settings
+from mailkeep.feed.types import FeedState
 from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
 
@@ -72,6 +73,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
         console_passkey: one of them has a passkey, so that the console asks for one.
         classes: how many accounts are of each class.
         reading_keys: by account at a provider that was read, whether its reading key could send.
+        feeds: how each feed fares that ever ran.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
 
@@ -92,6 +94,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     console_passkey: bool = False
     classes: Mapping[str, int] = {}
     reading_keys: Mapping[str, bool | None] = {}
+    feeds: Mapping[str, FeedState] = {}
 
 
 class Scene(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Checks of who is woken (pure)."""
+"""Checks of who is woken and told (pure)."""
 
 from mailkeep.incidents.suspects import House
 from mailkeep.response.paging.whom import independent_of
@@ -33,3 +33,27 @@ def pagers(scene: Scene) -> list[Said]:
         )
         for name in alone
     ] or [ok("Of every provider, some pager is independent.")]
+
+
+@check("feeds")
+def feeds(scene: Scene) -> list[Said]:
+    """What is noticed is told to the systems that the settings name."""
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    out = []
+    for one in scene.settings.feed:
+        state = scene.database.feeds.get(one.name)
+        if state is None:
+            words = f"The feed {one.name} has not begun."
+            out.append(not_checked(words, "start Mailkeep; see its log", about=one.name))
+        elif state.error:
+            words = f"The feed {one.name} is told nothing: {state.error}."
+            step = f"set right where it goes, {one.to}; what was missed is told then"
+            out.append(warning(words, step, about=one.name))
+        elif state.refused:
+            words = f"The feed {one.name} refused {state.refused} lines, which it was not told."
+            step = "look at what it answers; docs/how-to/feed-other-systems.md has the schema"
+            out.append(warning(words, step, about=one.name))
+        else:
+            out.append(ok(f"The feed {one.name} is told, {state.told} lines so far.", one.name))
+    return out or [not_checked("No [[feed]] is in the settings: nobody else is told.")]

@@ -3,18 +3,19 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Controller, get, post
+from litestar import Controller, Response, get, post
 
 from mailkeep.base.clock import iso, when
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
 from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.severity import Severity
 from mailkeep.incidents.types import BlastRadius, Entry, View
 from mailkeep.incidents.words import headline
 from mailkeep.mail import queries as mail
 from mailkeep.mail.grants import Scope
 from mailkeep.response import queries, report
-from mailkeep.response.types import ActionView, CaseView
+from mailkeep.response.types import ActionView, Approval, CaseView
 from mailkeep.store.database import Tx
 
 from . import strict_json
@@ -66,15 +67,34 @@ class PreviewOut(msgspec.Struct):
     count: int
     warnings: tuple[str, ...]
     needs_person: bool
+    by_hand: tuple[str, ...]
+
+
+class ApprovalOut(msgspec.Struct):
+    """What one person asked for and a second one must approve, until when."""
+
+    id: str
+    incident: str
+    action: str
+    step: str
+    state: str
+    asked_by: str
+    asked_at: str
+    expires_at: str
+    decided_by: str | None
+    decided_at: str | None
 
 
 class ActionOut(msgspec.Struct):
+    """``waits``: a second person must approve it first."""
+
     name: str
     state: str
     by: str
     at: str
     preview: PreviewOut
     result: dict[str, Any] | None
+    waits: ApprovalOut | None
 
 
 class EntryOut(msgspec.Struct):
@@ -111,6 +131,13 @@ class PageOut(msgspec.Struct):
     tries: int
 
 
+class SeverityOut(msgspec.Struct):
+    """``level``: critical, high, medium or low."""
+
+    level: str
+    reasons: tuple[str, ...]
+
+
 class IncidentOut(msgspec.Struct):
     """An incident with everything that is known of it."""
 
@@ -125,6 +152,9 @@ class IncidentOut(msgspec.Struct):
     closed_at: str | None
     taken_at: str | None
     taken_by: str | None
+    part_of: str | None
+    parts: list[str]
+    severity: SeverityOut | None
     pages: list[PageOut]
     suspects: tuple[str, ...]
     opinions: list[OpinionOut]
@@ -146,9 +176,16 @@ class IncidentsOut(msgspec.Struct):
 
 
 class ActionIn(msgspec.Struct, forbid_unknown_fields=True):
-    """``preview`` keeps what it would do as what you were told; ``apply`` does it."""
+    """``preview`` keeps what it would do as what you were told; ``apply`` does it; ``stop`` holds
+    up what is on its way."""
 
-    step: Literal["preview", "apply", "undo"]
+    step: Literal["preview", "apply", "undo", "stop"]
+
+
+class MergeIn(msgspec.Struct, forbid_unknown_fields=True):
+    """``into``: the id of the incident that leads."""
+
+    into: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 
 
 class NoteIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -178,16 +215,23 @@ class IncidentsApi(Controller):
             return shown(await queries.case(tx, running.response.means, incident))
 
     @post("/{incident:str}/actions/{name:str}", status_code=200, summary="Preview, apply, undo")
-    async def act(self, request: Incoming, running: Running, incident: str, name: str) -> ActionOut:
+    async def act(
+        self, request: Incoming, running: Running, incident: str, name: str
+    ) -> Response[ActionOut]:
         """409 with the warnings, where an action needs a person who has seen them: they are kept
-        as its preview then, and applying it again does it."""
+        as its preview then, and applying it again does it. 202 where a second person must approve
+        it: nothing was done, and ``waits`` names the request."""
         await admit(request, running, Scope.OPERATE)
         wanted = strict_json.decode(await strict_json.body(request), ActionIn)
         by = (await authorise(request, running, Scope.OPERATE)).id
+        response = running.response
         if wanted.step == "apply":
-            return _action(await running.response.apply(incident, name, by=by))
-        do = running.response.preview if wanted.step == "preview" else running.response.undo
-        return _action(await running.database.retrying(lambda tx: do(tx, incident, name, by=by)))
+            return acted(await response.apply(incident, name, by=by), wanted.step)
+        do = {"preview": response.preview, "undo": response.undo, "stop": response.stop}[
+            wanted.step
+        ]
+        done = await running.database.retrying(lambda tx: do(tx, incident, name, by=by))
+        return acted(done, wanted.step)
 
     @post("/{incident:str}/notes", status_code=201, summary="Add a note to the timeline")
     async def note(self, request: Incoming, running: Running, incident: str) -> None:
@@ -214,6 +258,30 @@ class IncidentsApi(Controller):
 
         async def work(tx: Tx) -> IncidentOut:
             await running.incidents.take(tx, incident, by=by)
+            return shown(await queries.case(tx, running.response.means, incident))
+
+        return await running.database.retrying(work)
+
+    @post("/{incident:str}/merge", status_code=200, summary="Make it a part of another")
+    async def merge(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
+        """What people do of the whole, they do once; its parts keep their evidence and actions."""
+        await admit(request, running, Scope.OPERATE)
+        wanted = strict_json.decode(await strict_json.body(request), MergeIn)
+        by = (await authorise(request, running, Scope.OPERATE)).id
+
+        async def work(tx: Tx) -> IncidentOut:
+            await running.incidents.merge(tx, incident, wanted.into, by=by)
+            return shown(await queries.case(tx, running.response.means, incident))
+
+        return await running.database.retrying(work)
+
+    @post("/{incident:str}/split", status_code=200, summary="Make a part stand by itself again")
+    async def split(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
+        await admit(request, running, Scope.OPERATE)
+        by = (await authorise(request, running, Scope.OPERATE)).id
+
+        async def work(tx: Tx) -> IncidentOut:
+            await running.incidents.split(tx, incident, by=by)
             return shown(await queries.case(tx, running.response.means, incident))
 
         return await running.database.retrying(work)
@@ -246,6 +314,9 @@ def shown(case: CaseView) -> IncidentOut:
         when(one.closed_at),
         when(one.taken_at),
         one.taken_by,
+        one.part_of,
+        [part.id for part in case.parts],
+        _severity(case.severity),
         [
             PageOut(page.pager, page.round, page.why, page.state, iso(page.at), page.tries)
             for page in case.pages
@@ -253,7 +324,7 @@ def shown(case: CaseView) -> IncidentOut:
         case.suspects,
         [_opinion(view) for view in one.opinions],
         _blast(case.blast),
-        [_action(action) for action in case.actions],
+        [action(done) for done in case.actions],
         [_entry(entry) for entry in case.timeline],
         {
             name: [CheckOut(item.text, item.done, item.detail) for item in track]
@@ -266,6 +337,10 @@ def shown(case: CaseView) -> IncidentOut:
             [CheckOut(one.text, one.done, one.detail) for one in case.deadline.items],
         ),
     )
+
+
+def _severity(one: Severity | None) -> SeverityOut | None:
+    return None if one is None else SeverityOut(one.level.value, one.reasons)
 
 
 def _opinion(view: View) -> OpinionOut:
@@ -282,10 +357,25 @@ def _blast(blast: BlastRadius) -> BlastOut:
     return BlastOut(**{**counts, "since": iso(blast.since), "until": iso(blast.until)})
 
 
-def _action(one: ActionView) -> ActionOut:
+def acted(one: ActionView, step: str) -> Response[ActionOut]:
+    """What became of a step: done, or asked for."""
+    waits = one.waits is not None and one.waits.step == step
+    return Response(action(one), status_code=202 if waits else 200)
+
+
+def action(one: ActionView) -> ActionOut:
     told = one.preview
-    preview = PreviewOut(told.summary, told.count, told.warnings, told.needs_person)
-    return ActionOut(one.name, one.state.value, one.by, iso(one.at), preview, one.result)
+    preview = PreviewOut(told.summary, told.count, told.warnings, told.needs_person, told.by_hand)
+    waits = None if one.waits is None else approval(one.waits)
+    return ActionOut(one.name, one.state.value, one.by, iso(one.at), preview, one.result, waits)
+
+
+def approval(one: Approval) -> ApprovalOut:
+    """A request for a second person."""
+    return ApprovalOut(
+        *(one.id, one.incident, one.action, one.step.value, one.state.value, one.asked_by),
+        *(iso(one.asked_at), iso(one.expires_at), one.decided_by, when(one.decided_at)),
+    )
 
 
 def _entry(one: Entry) -> EntryOut:

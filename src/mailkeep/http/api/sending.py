@@ -10,12 +10,14 @@ from mailkeep.http.port import Running
 from mailkeep.http.problems import Problem, problem_of
 from mailkeep.mail import tracing
 from mailkeep.mail.grants import Grant, Scope
-from mailkeep.mail.taking import Handed
+from mailkeep.mail.taking import Handed, InDoubt
 from mailkeep.mail.types import NewMessage, Taken
 
 from . import idempotency
 from .batch import Asked
 from .message_in import MessageIn, to_new
+
+IN_DOUBT = "the database went away, and these may have been stored or not; each says how to tell"
 
 #: What became of one message.
 Outcome = Taken | MailkeepError
@@ -49,7 +51,8 @@ class Results(msgspec.Struct):
 
 
 class NoneAccepted(Problem, kw_only=True):
-    """A batch of which no message was accepted, and why each was refused."""
+    """A batch of which no message was accepted, and why each was refused; 503 where of each of
+    them nobody can tell."""
 
     results: list[Accepted | Refused]
 
@@ -132,7 +135,8 @@ class Sending:
         for index, new in good.items():
             own = lane if self._asked.all_or_none else streams[new.stream].priority
             lanes.setdefault(own, {})[index] = new
-        stored = await asyncio.gather(*(self._take(own, part) for own, part in lanes.items()))
+        parts = [self._take(own, part) for own, part in lanes.items()]
+        stored = [await parts[0]] if len(parts) == 1 else await asyncio.gather(*parts)
         return {index: outcome for part in stored for index, outcome in part.items()}
 
     async def _take(self, lane: int, part: dict[int, NewMessage]) -> dict[int, Outcome]:
@@ -175,6 +179,9 @@ def results(outcomes: Sequence[Outcome]) -> Results | NoneAccepted:
     if any(isinstance(one, Taken) for one in outcomes):
         return Results(each)
     first = outcomes[0]
+    if isinstance(first, InDoubt) and all(isinstance(one, InDoubt) for one in outcomes):
+        found = problem_of(first)
+        return NoneAccepted(found.type, found.title, found.status, IN_DOUBT, results=each)
     if isinstance(first, NotSignedIn | Unavailable) and all(
         type(one) is type(first) for one in outcomes
     ):

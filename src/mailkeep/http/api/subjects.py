@@ -3,19 +3,28 @@
 from typing import Annotated, Literal
 
 import msgspec
-from litestar import Controller, Response, delete, get, put
+from litestar import Controller, Response, delete, get, post, put
 
-from mailkeep.accounts import registration
+from mailkeep.accounts import applications, registration
 from mailkeep.accounts.registration import Registration
 from mailkeep.accounts.subject_views import SubjectView
 from mailkeep.accounts.subjects import Subjects
-from mailkeep.base.clock import iso, when
-from mailkeep.base.errors import Invalid, MailkeepError, NotAllowed, NotFound, NotSignedIn
-from mailkeep.http.bearer import admit, authorise
+from mailkeep.base.clock import Instant, iso, when
+from mailkeep.base.errors import (
+    Invalid,
+    MailkeepError,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    TooMany,
+)
+from mailkeep.base.secret import Secret
+from mailkeep.http.bearer import admit, authorise, basic
 from mailkeep.http.port import Incoming, Running
 from mailkeep.http.problems import Problem, problem_of
 from mailkeep.mail import api_keys
 from mailkeep.mail.grants import Grant, Scope
+from mailkeep.recovery.services import Recovery
 from mailkeep.store.database import Tx
 
 from . import strict_json
@@ -47,9 +56,12 @@ class SubjectsIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class HeldOut(msgspec.Struct):
-    """What is held. ``what``: ``replace``, or ``erase`` with no fields; good at ``due``."""
+    """What is held. ``what``: ``replace``, or ``erase`` with no fields. ``agreed``: by ``owner`` or
+    ``application``, and it is good at ``due``; null: nobody did so far, and it lapses then."""
 
+    id: str
     what: str
+    agreed: str | None
     due: str
     addresses: tuple[str, ...] | None
     factor: str | None
@@ -68,6 +80,13 @@ class SubjectOut(msgspec.Struct):
     held: HeldOut | None
 
 
+class TicketOut(msgspec.Struct):
+    """Where a user binds a second factor, once."""
+
+    url: str
+    expires_at: str
+
+
 class ResultOut(msgspec.Struct, omit_defaults=True):
     """What became of one of many, in its place."""
 
@@ -81,7 +100,8 @@ class ResultsOut(msgspec.Struct):
 
 
 class SubjectsApi(Controller):
-    """With a key of the scope ``recover`` that is bound to an application."""
+    """With a key of the scope ``recover`` that is bound to an application. The key alone changes
+    nothing that stands: the owner agrees by mail, or the application with its secret."""
 
     path = "/v1/subjects"
     tags = ("subjects",)
@@ -127,11 +147,49 @@ class SubjectsApi(Controller):
     async def erase(self, request: Incoming, running: Running, subject: str) -> SubjectOut:
         grant, subjects = await _allowed(request, running)
 
-        async def work(tx: Tx) -> SubjectView:
+        async def work(tx: Tx) -> SubjectView | TooMany:
             await _still(tx, grant)
             return await subjects.erase(tx, grant.application, grant.id, subject)
 
+        done = await running.database.retrying(work)
+        if isinstance(done, TooMany):
+            raise done
+        return shown(done)
+
+    @post(
+        "/{subject:str}/held/{change:str}/vouch",
+        status_code=202,
+        summary="The application answers for what is held",
+    )
+    async def vouch(
+        self, request: Incoming, running: Running, subject: str, change: str
+    ) -> SubjectOut:
+        """With the application's id and secret (HTTP Basic), and no API key. It is good after the
+        hold; 409: something else is held by now."""
+        recovery, client = _application(request, running)
+
+        async def work(tx: Tx) -> SubjectView:
+            application = await applications.authenticate(tx, running.keys, *client)
+            return await recovery.answers.vouch(tx, application.id, subject, change)
+
         return shown(await running.database.retrying(work))
+
+    @post(
+        "/{subject:str}/factors/ticket",
+        status_code=201,
+        summary="Send a user to bind a second factor that Mailkeep keeps",
+    )
+    async def ticket(self, request: Incoming, running: Running, subject: str) -> TicketOut:
+        """With the application's id and secret (HTTP Basic), and no API key. Send the browser of
+        the user, who is signed in at your site, to ``url``: once, by ``expires_at``."""
+        _, client = _application(request, running)
+
+        async def work(tx: Tx) -> tuple[Secret, Instant]:
+            application = await applications.authenticate(tx, running.keys, *client)
+            return await running.accounts.keeping.ticket(tx, application.id, subject)
+
+        secret, until = await running.database.retrying(work)
+        return TicketOut(f"{running.public_url.rstrip('/')}/keep#{secret.reveal()}", iso(until))
 
 
 async def _allowed(request: Incoming, running: Running) -> tuple[Grant, Subjects]:
@@ -141,6 +199,14 @@ async def _allowed(request: Incoming, running: Running) -> tuple[Grant, Subjects
     if not grant.application:
         raise NotAllowed("this key is bound to no application")
     return grant, running.recovery.subjects
+
+
+def _application(request: Incoming, running: Running) -> tuple[Recovery, tuple[str, str]]:
+    """The id and secret that an application shows, to be looked at. Raises ``NotSignedIn``."""
+    client = basic(request.headers.get("Authorization", ""))
+    if running.recovery is None or client is None:
+        raise NotSignedIn("send the application's id and secret as HTTP Basic")
+    return running.recovery, client
 
 
 async def _still(tx: Tx, grant: Grant) -> None:
@@ -194,8 +260,7 @@ def shown(one: SubjectView) -> SubjectOut:
     if one.due is not None:
         wanted = one.pending
         held = HeldOut(
-            one.kind,
-            iso(one.due),
+            *(one.change, one.kind, one.agreed or None, iso(one.due)),
             None if wanted is None else wanted.addresses,
             None if wanted is None else wanted.factor.value,
             None if wanted is None else wanted.account_class,

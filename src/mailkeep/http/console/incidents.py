@@ -14,12 +14,13 @@ from litestar.response import Redirect, ServerSentEvent, Template
 
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.base.keys import digest
+from mailkeep.http.api.evidence import bundle
 from mailkeep.http.console.operator import Operator, still
 from mailkeep.http.port import Running
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents import words
 from mailkeep.mail import queries as mail
-from mailkeep.response import queries, report
+from mailkeep.response import approval, queries, report
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.actions.port import Action
 from mailkeep.response.services import NotShown
@@ -50,13 +51,18 @@ class Console(Controller):
     async def index(self, running: Running, operator: Operator) -> Template:
         async with running.database.read() as tx:
             found = await incidents.recent(tx, MOST)
-        return _page(operator, "incidents", found=found)
+            waiting, names = await approval.all_waiting(tx), await mail.key_names(tx)
+        return _page(
+            operator, "incidents", found=found, waiting=waiting, names=names, actions=ACTIONS
+        )
 
     @get("/news", media_type="text/event-stream")
     async def news(self, running: Running, operator: Operator) -> ServerSentEvent:
         async def version(tx: Tx) -> str:
             found = await incidents.recent(tx, MOST)
-            return digest(msgspec.json.encode([(one.id, one.state, one.opinions) for one in found]))
+            waiting = [one.id for one in await approval.all_waiting(tx)]
+            shown = [(one.id, one.state, one.opinions) for one in found]
+            return digest(msgspec.json.encode((shown, waiting)))
 
         return _news(running, operator, version)
 
@@ -65,8 +71,19 @@ class Console(Controller):
         async with running.database.read() as tx:
             case = await queries.case(tx, running.response.means, incident)
             names = await mail.key_names(tx)
+            others = [
+                one
+                for one in await incidents.live(tx)
+                if one.part_of is None and one.id not in {incident, case.incident.part_of}
+            ]
         return _page(
-            operator, "incident", case=case, offers=_offers(case), names=names, most=_most(case)
+            operator,
+            "incident",
+            case=case,
+            offers=_offers(case),
+            names=names,
+            most=_most(case),
+            others=others,
         )
 
     @get("/incidents/{incident:str}/report", media_type=MediaType.HTML)
@@ -108,22 +125,37 @@ class Console(Controller):
     ) -> Response[Any]:
         action = _find(name)
         step, sure = operator.form.get("step"), operator.form.get("sure") == "yes"
-        if step not in {"apply", "undo"}:
-            raise Invalid("say apply or undo", field="step")
-        if action.dangerous and not sure:
+        if step not in {"apply", "undo", "stop"}:
+            raise Invalid("say apply, undo or stop", field="step")
+        if action.dangerous and step != "stop" and not sure:
             return await _action_page(running, operator, incident, name, asked=step)
-        if step == "undo":
-            await running.database.retrying(
-                lambda tx: running.response.undo(tx, incident, name, by=operator.key)
+        if step != "apply":
+            do = running.response.undo if step == "undo" else running.response.stop
+            done = await running.database.retrying(
+                lambda tx: do(tx, incident, name, by=operator.key)
             )
-            return _to(incident)
+            return _to(incident, done)
         seen = operator.form.get("seen", "")
         try:
-            await running.response.apply(incident, name, by=operator.key, seen=seen)
+            done = await running.response.apply(incident, name, by=operator.key, seen=seen)
         except NotShown as error:
             # What it would do has changed since the page was made: show that, and ask again.
             return await _action_page(running, operator, incident, name, error=error)
-        return _to(incident)
+        return _to(incident, done)
+
+    @post("/approvals/{asked:str}/approve")
+    async def approve(self, running: Running, operator: Operator, asked: str) -> Redirect:
+        """The action's page has shown what it would do; another one asked for it."""
+        async with running.database.read() as tx:
+            found = await approval.one(tx, asked)
+        await running.response.approve(asked, by=operator.key)
+        return _to(found.incident)
+
+    @post("/approvals/{asked:str}/refuse")
+    async def refuse(self, running: Running, operator: Operator, asked: str) -> Redirect:
+        refuse = running.response.refuse
+        found = await running.database.retrying(lambda tx: refuse(tx, asked, by=operator.key))
+        return _to(found.incident)
 
     @post("/incidents/{incident:str}/notes")
     async def note(self, running: Running, operator: Operator, incident: str) -> Redirect:
@@ -138,6 +170,27 @@ class Console(Controller):
         await running.database.retrying(
             lambda tx: running.incidents.take(tx, incident, by=operator.key)
         )
+        return _to(incident)
+
+    @post("/incidents/{incident:str}/evidence", status_code=200)
+    async def evidence(
+        self, running: Running, operator: Operator, incident: str
+    ) -> Response[bytes]:
+        """Signed, as one file; that it was taken is in the audit log."""
+        return await bundle(running, incident, operator.key)
+
+    @post("/incidents/{incident:str}/merge")
+    async def merge(self, running: Running, operator: Operator, incident: str) -> Redirect:
+        """Into the one that was chosen; into none: it is split off."""
+        into = operator.form.get("into", "")
+
+        async def work(tx: Tx) -> None:
+            if into:
+                await running.incidents.merge(tx, incident, into, by=operator.key)
+            else:
+                await running.incidents.split(tx, incident, by=operator.key)
+
+        await running.database.retrying(work)
         return _to(incident)
 
     @post("/incidents/{incident:str}/close")
@@ -161,8 +214,10 @@ def _page(operator: Operator, name: str, *, status: int = 200, **context: Any) -
     )
 
 
-def _to(incident: str) -> Redirect:
-    return Redirect(f"/console/incidents/{incident}", status_code=303)
+def _to(incident: str, done: ActionView | None = None) -> Redirect:
+    """The incident; of an action that waits for a second person, its own page, which says so."""
+    waits = "" if done is None or done.waits is None else f"/actions/{done.name}"
+    return Redirect(f"/console/incidents/{incident}{waits}", status_code=303)
 
 
 def _find(name: str) -> Action:
@@ -185,6 +240,7 @@ async def _action_page(
     async with running.database.read() as tx:
         preview = await queries.preview(tx, means, incident, name)
         case = await queries.case(tx, means, incident)
+        names = await mail.key_names(tx)
     (offer,) = [one for one in _offers(case) if one.name == name]
     status = 200 if error is None else error.status
     return _page(
@@ -194,6 +250,8 @@ async def _action_page(
         case=case,
         preview=preview,
         offer=offer,
+        second=running.response.approvals.needed(_find(name)),
+        names=names,
         asked=asked,
         error=error,
     )

@@ -6,10 +6,7 @@ Security: reads hostile input. An application proves who it is before its code i
 that a stranger who saw a code can neither use it nor spoil it.
 """
 
-import base64
-import binascii
 from typing import Any
-from urllib.parse import unquote_plus
 
 import msgspec
 from litestar import Response, post
@@ -17,6 +14,7 @@ from litestar.exceptions import ClientException
 
 from mailkeep.accounts import applications
 from mailkeep.base.errors import Conflict, NotFound, NotSignedIn
+from mailkeep.http.bearer import basic
 from mailkeep.http.port import Incoming, Running
 
 from . import asking
@@ -115,15 +113,9 @@ def _client(headers: list[str], given: dict[str, str]) -> tuple[str, str]:
         return given.get("client_id", ""), given.get("client_secret", "")
     if "client_secret" in given:
         raise Error("invalid_request", "prove who you are in one way only")
-    scheme, _, value = headers[0].partition(" ")
-    try:
-        told = base64.b64decode(value.strip(), validate=True).decode()
-    except (binascii.Error, ValueError):
-        told = ""
-    name, colon, secret = told.partition(":")
-    if scheme.lower() != "basic" or not colon:
+    shown = basic(headers[0])
+    if shown is None:
         raise Error("invalid_client", "send the id and the secret as RFC 6749 has it", 401)
-    client = unquote_plus(name)
-    if given.get("client_id", client) != client:
+    if given.get("client_id", shown[0]) != shown[0]:
         raise Error("invalid_request", "client_id is another one than in the header")
-    return client, unquote_plus(secret)
+    return shown

@@ -98,9 +98,9 @@ class FactorPages(Controller):
     async def ask_to_bind(self, visit: Visit, house: House) -> Response[str]:
         session = await _fresh(visit, house)
         async with house.database.read() as tx:
-            name = await _label(tx, session.account)
+            name = await label(tx, session.account)
         made = await house.accounts.factors.ask_to_bind(
-            session.account, visit.browser, name=name, issuer=_issuer(house)
+            session.account, visit.browser, name=name, issuer=issuer(house)
         )
         return visit.json(made)
 
@@ -136,11 +136,11 @@ class FactorPages(Controller):
         except (NotSignedIn, TooMany, NotAllowed) as error:
             return await _page(visit, house, session, error)
         async with house.database.write() as tx:
-            name = await _label(tx, session.account)
+            name = await label(tx, session.account)
             made = await totp.enrol(
-                tx, house.keys, session.account, name=name, issuer=_issuer(house)
+                tx, house.keys, session.account, name=name, issuer=issuer(house)
             )
-        return _enrolment(visit, made)
+        return enrolment(visit, made)
 
     @post("/totp/confirm", status_code=200)
     async def bind(self, visit: Visit, house: House) -> Template | Redirect:
@@ -156,11 +156,11 @@ class FactorPages(Controller):
                 await _let_in(visit, house, tx, session)
         except Invalid as error:
             async with house.database.read() as tx:
-                name = await _label(tx, account)
+                name = await label(tx, account)
                 made = await totp.shown(
-                    tx, house.keys, account, factor, name=name, issuer=_issuer(house)
+                    tx, house.keys, account, factor, name=name, issuer=issuer(house)
                 )
-            return _enrolment(visit, made, error)
+            return enrolment(visit, made, error)
         except (NotAllowed, NotFound) as error:
             return await _page(visit, house, session, error)
         visit.tell("factor_added")
@@ -175,7 +175,7 @@ class FactorPages(Controller):
             made = await house.accounts.factors.new_codes(session.account, _source(visit, session))
         except (Conflict, NotAllowed, TooMany) as error:
             return await _page(visit, house, session, error)
-        return visit.page("codes", codes=[_grouped(one) for one in made])
+        return visit.page("codes", codes=[grouped(one) for one in made], home="/account")
 
     @post("/factors/rename", status_code=200)
     async def rename(self, visit: Visit, house: House) -> Template | Redirect:
@@ -310,7 +310,10 @@ async def _page(
     )
 
 
-def _enrolment(visit: Visit, made: Enrolment, error: Invalid | None = None) -> Template:
+def enrolment(
+    visit: Visit, made: Enrolment, error: Invalid | None = None, home: str = "/account"
+) -> Template:
+    """The page that shows a new secret; ``home``: under which its form lies."""
     secret = made.secret.reveal()
     return visit.page(
         "totp",
@@ -319,6 +322,7 @@ def _enrolment(visit: Visit, made: Enrolment, error: Invalid | None = None) -> T
         secret=secret,
         groups=" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)),
         picture=_qr(made.uri.reveal()),
+        home=home,
     )
 
 
@@ -326,17 +330,19 @@ def _source(visit: Visit, session: SessionView) -> Source:
     return Source(visit.browser, visit.network, session.id)
 
 
-async def _label(tx: Tx, account: str) -> str:
+async def label(tx: Tx, account: str) -> str:
     """What the owner's app calls the account."""
     points = await queries.contact_points(tx, account)
     return points[0].address if points else account
 
 
-def _issuer(house: House) -> str:
+def issuer(house: House) -> str:
+    """What the owner's app calls us."""
     return house.recovery.settings.sender_name if house.recovery else "Mailkeep"
 
 
-def _grouped(code: Secret) -> str:
+def grouped(code: Secret) -> str:
+    """A code as it is read."""
     return tokens.grouped(code.reveal())
 
 

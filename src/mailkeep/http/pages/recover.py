@@ -23,6 +23,7 @@ WHY = {
     "device": "your account has never been used from this browser",
     "risk": "this does not look like the way in which your account is used",
     "route": "we are looking into one of the carriers that your mails came by",
+    "ordered": "we hold such resets for a while, since somebody attacks accounts",
     "denied": "a reset of this account was stopped not long ago",
     "lost": "the second factor of the account is said to be lost",
     "factor": "a second factor was added of late, which a reset does not ask for yet",
@@ -130,8 +131,25 @@ class RecoverPages(Controller):
         recovery, secret = _recovery(house), visit.form.get("secret", "")
         await recovery.deny(secret, visit.browser)
         await house.accounts.changes.deny(secret)
-        await recovery.subjects.stop(secret)
+        await recovery.answers.stop(secret)
         return visit.page("deny", said=True, freeze=_freeze(recovery))
+
+    @get("/change")
+    async def change_form(self, visit: Visit, house: House) -> Template:
+        _recovery(house)
+        return visit.page("change", said="")
+
+    @post("/change", status_code=200)
+    async def change(self, visit: Visit, house: House) -> Template:
+        """What an application wants changed of how its user is recovered: was it them? The answer
+        is the same for every secret."""
+        recovery, secret = _recovery(house), visit.form.get("secret", "")
+        said = visit.form.get("answer", "")
+        if said == "mine":
+            await recovery.agree(secret)
+        elif said == "stop":
+            await recovery.answers.stop(secret)
+        return visit.page("change", said=said if said in {"mine", "stop"} else "")
 
 
 async def _proof(visit: Visit, house: House, error: MailkeepError | None = None) -> Template:

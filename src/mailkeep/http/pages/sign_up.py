@@ -36,14 +36,31 @@ class SignUpPages(Controller):
 
     @get("/confirm")
     async def confirm_form(self, visit: Visit) -> Template:
-        return visit.page("confirm", address=visit.remembered_address)
+        again = visit.told("sent_again")
+        return visit.page("confirm", address=visit.remembered_address, again=again)
+
+    @post("/again", status_code=200)
+    async def again(self, visit: Visit, house: House) -> Redirect:
+        """The mail once more; the answer is the same whatever became of it."""
+        accounts, address = house.accounts, visit.remembered_address
+        if not address:
+            return visit.go("/sign-up")
+        key = accounts.address_key(address)
+        made = await accounts.confirming.again(
+            visit.cookie(CONFIRMATION), address, key, visit.network
+        )
+        await _mail(house, made)
+        visit.keep(CONFIRMATION, made.confirmation)
+        visit.tell("sent_again")
+        return visit.go("/sign-up/confirm")
 
     @post("/confirm", status_code=200)
     async def confirm(self, visit: Visit, house: House) -> Template | Redirect:
         try:
             await house.accounts.confirm(visit.cookie(CONFIRMATION), visit.form.get("code", ""))
         except Conflict as error:
-            return visit.page("confirm", error=error, address=visit.remembered_address)
+            address = visit.remembered_address
+            return visit.page("confirm", error=error, address=address, again=False)
         visit.forget(CONFIRMATION)
         visit.forget_address()
         visit.tell("address_confirmed")

@@ -30,6 +30,7 @@ from mailkeep.store.database import Database
 BROWSER = "__Host-browser"
 SESSION = "__Host-session"
 PENDING = "__Host-pending"  #: a right password that waits for its second factor
+KEEPING = "__Host-keeping"  #: a user of an application, who may bind factors here
 CONFIRMATION = "__Host-confirmation"
 CONFIRMING = "__Host-confirming"  #: the address that is being confirmed, sealed
 NEWS = "__Host-news"  #: a word about what was just done, for the next page

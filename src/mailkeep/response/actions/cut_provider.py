@@ -28,7 +28,14 @@ async def preview(at: At) -> Preview:
         again,
         tuple(warnings),
         needs_person=bool(left),
+        by_hand=tuple(one for name in sorted(at.case.suspects) for one in published(at, name)),
     )
+
+
+def published(at: At, name: str) -> tuple[str, ...]:
+    """What to withdraw from DNS: while it stands, whoever has the provider goes on as us, signed
+    and aligned (DMARC, RFC 7489 section 3.1)."""
+    return at.means.published.get(name, ())
 
 
 async def step(at: At) -> Progress:

@@ -33,15 +33,15 @@ _n = tables.notices
 
 
 async def preview(at: At) -> Preview:
-    owners = await _accounts(at, "requested")
+    owners = await touched(at, "requested")
     ours = _n.c.incident_id == at.case.incident.id
     written = await at.tx.value(select(func.count(_n.c.account_id.distinct())).where(ours))
-    routes = await _routes(at)
+    over_which = await routes(at)
     warnings: tuple[str, ...] = ()
-    if not routes:
+    if not over_which:
         words = f"{at.means.notices.stream}: no route is independent of the suspect; notices wait"
         warnings = (words,)
-    over = f" over {' or '.join(routes)}" if routes else ""
+    over = f" over {' or '.join(over_which)}" if over_which else ""
     return Preview(
         f"Owners who are told by mail{over}, at every confirmed address, what happened to their "
         f"account: {len(owners)}. Written to already: {written or 0}.",
@@ -51,13 +51,13 @@ async def preview(at: At) -> Preview:
 
 
 async def step(at: At) -> Progress:
-    waiting = [one for one in await _accounts(at, "requested") if one > at.before.cursor]
+    waiting = [one for one in await touched(at, "requested") if one > at.before.cursor]
     batch = waiting[: at.means.settings.batch]
     before = at.before.result.get("mails") if at.before.cursor else 0
     mails = before if isinstance(before, int) else 0
     left = set(batch)
     for what in WORDS if left else ():
-        worst = left.intersection(await _accounts(at, what))
+        worst = left.intersection(await touched(at, what))
         left -= worst
         for account in sorted(worst):
             mails += await _tell(at, account, what)
@@ -68,7 +68,7 @@ async def step(at: At) -> Progress:
 async def look(at: At) -> dict[str, object]:
     """Who has been told, as the mail stands now: told is who had one mail delivered."""
     tx, ours = at.tx, _n.c.incident_id == at.case.incident.id
-    owners = len(await _accounts(at, "requested"))
+    owners = len(await touched(at, "requested"))
     delivered = _n.c.message_id.in_(mail.having(Status.DELIVERED))
     people = select(func.count(_n.c.account_id.distinct()))
     told = int(await tx.value(people.where(ours, delivered)) or 0)
@@ -205,14 +205,16 @@ def _minute(at: Instant) -> str:
     return iso(at)[:16].replace("T", " ")
 
 
-async def _accounts(at: At, outcome: str) -> list[str]:
+async def touched(at: At, outcome: str) -> list[str]:
+    """The accounts behind one count of the blast radius, sorted."""
     case = at.case
     providers = case.suspects or frozenset(at.means.house.parties)
     account = case.incident.account
     return await recovery.accounts(at.tx, providers, case.since, case.until, outcome, account)
 
 
-async def _routes(at: At) -> list[str]:
+async def routes(at: At) -> list[str]:
+    """The routes of notices that stand and that no suspect reads."""
     stream = at.means.streams.get(at.means.notices.stream)
     names = {one.provider for one in stream.routes} if stream else set()
     return sorted(names - at.case.suspects - (await mail.cut(at.tx)).keys())

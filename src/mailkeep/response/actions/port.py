@@ -1,7 +1,7 @@
 """The shape of an action, and what it may use."""
 
 from collections.abc import Awaitable, Callable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -13,6 +13,8 @@ from mailkeep.incidents.suspects import House
 from mailkeep.incidents.types import Incident
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import StreamSettings
+from mailkeep.providers.keys.types import Holder
+from mailkeep.response.paging.desk import Desk
 from mailkeep.response.types import Preview, ResponseSettings
 from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database, Tx
@@ -39,7 +41,8 @@ class NoticeSettings(msgspec.Struct, frozen=True):
 @dataclass(frozen=True)
 class Means:
     """The services that actions use. ``recovery`` is None where no accounts are kept here,
-    ``signals`` where no other service is told."""
+    ``signals`` where no other service is told. ``published``: what stands in DNS for each provider,
+    in words. ``keyrings``: who manages the keys of each."""
 
     database: Database
     house: House
@@ -51,6 +54,9 @@ class Means:
     notices: NoticeSettings
     settings: ResponseSettings
     signals: Signals | None = None
+    desk: Desk | None = None
+    published: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keyrings: Mapping[str, Holder] = field(default_factory=dict)
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -78,11 +84,13 @@ class Progress(msgspec.Struct, frozen=True):
         done: nothing is left to do.
         result: what was done so far.
         cursor: where the next step begins.
+        wait: microseconds before it does, where customers get mail.
     """
 
     done: bool
     result: dict[str, object]
     cursor: str = ""
+    wait: Instant = 0
 
 
 NOTHING = Progress(False, {})
@@ -95,6 +103,7 @@ class At:
     Attributes:
         by: who does it.
         before: how far it had come.
+        reached: what was done outside for this part; see ``Action.reach``.
     """
 
     tx: Tx
@@ -102,6 +111,7 @@ class At:
     case: Case
     by: str = ""
     before: Progress = NOTHING
+    reached: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +129,8 @@ class Action:
         undo: takes it back and says what that did, or raises ``Conflict``.
         alone_for: the hypotheses for which a playbook may do it without a person.
         look: the result as it stands now, where it goes on changing.
+        reach: does what the next part needs of others, outside of any transaction, and says what
+            came of it. It may be done again: a kill may come before its part is written down.
         able: whether this house can do it at all; no playbook proposes what it cannot.
     """
 
@@ -132,6 +144,7 @@ class Action:
     undo: Callable[[At], Awaitable[str]] | None = None
     look: Callable[[At], Awaitable[dict[str, object]]] | None = None
     able: Callable[[Means], bool] | None = None
+    reach: Callable[[Means, Case, Progress], Awaitable[Mapping[str, str]]] | None = None
     alone_for: frozenset[Hypothesis] = frozenset({Hypothesis.PROVIDER_COMPROMISED})
 
     def fits(self, subject: Subject) -> bool:

@@ -8,28 +8,30 @@ good.
 """
 
 from mailkeep.base.clock import SECOND, iso
-from mailkeep.incidents.words import clock
+from mailkeep.incidents.words import span
 from mailkeep.recovery import queries as recovery
 from mailkeep.response.types import Preview
 
 from . import emit_signals
 from .port import Action, At, Progress
 
+_WHY = "incident"
+
 
 async def preview(at: At) -> Preview:
     found = await _accounts(at)
-    until = clock(at.tx.now + round(at.means.settings.freeze * SECOND))
+    until = span(0, round(at.means.settings.freeze * SECOND))
     warnings: tuple[str, ...] = ()
     if found:
         warnings = (
             (
-                f"owners who recovered these accounts themselves cannot sign in until {until}, and "
+                f"owners who recovered these accounts themselves cannot sign in for {until}, and "
                 "must recover again; a factor that they added since on a new device is gone"
             ),
         )
     return Preview(
         f"Accounts recovered with a proof through the suspect: {len(found)}. Their sessions "
-        f"end, the new password is void, and nobody signs in to them until {until}.",
+        f"end, the new password is void, and nobody signs in to them for {until}.",
         len(found),
         warnings,
     )
@@ -40,7 +42,7 @@ async def step(at: At) -> Progress:
     batch = waiting[: at.means.settings.batch]
     until = at.tx.now + round(at.means.settings.freeze * SECOND)
     for account in batch:
-        await at.means.accounts.freeze(at.tx, account, until, "incident")
+        await at.means.accounts.freeze(at.tx, account, until, _WHY)
         ends = await recovery.taken_until(at.tx, account, at.case.until)
         await at.means.accounts.take_back(at.tx, account, at.case.since, ends)
     before = at.before.result.get("frozen") if at.before.cursor else 0
@@ -48,6 +50,14 @@ async def step(at: At) -> Progress:
     done = len(batch) == len(waiting)
     cursor = batch[-1] if batch else at.before.cursor
     return Progress(done, {"frozen": frozen, "until": iso(until)}, cursor)
+
+
+async def undo(at: At) -> str:
+    """The freeze is over at once. The passwords stay void: nobody can tell whose they were."""
+    thawed = 0
+    for account in await _accounts(at):
+        thawed += await at.means.accounts.thaw(at.tx, account, _WHY)
+    return f"accounts that can be signed in to again, once they are recovered: {thawed}"
 
 
 async def look(at: At) -> dict[str, object]:
@@ -67,5 +77,6 @@ ACTION = Action(
     preview,
     step,
     dangerous=True,
+    undo=undo,
     look=look,
 )

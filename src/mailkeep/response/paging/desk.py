@@ -76,6 +76,11 @@ class Desk:
         elif last is not None and gravity(incident) < last:
             await self._queue(tx, incident, await self._rounds(tx, incident.id) + 1, Why.GRAVER)
 
+    async def call(self, tx: Tx, incident: Incident, why: Why) -> tuple[str, ...]:
+        """Page for a reason that a person gave; returns whom. The caller holds the incident."""
+        number = await self._rounds(tx, incident.id) + 1
+        return await self._queue(tx, incident, number, why)
+
     async def step(self) -> bool:
         """Repeat what nobody took, and ring what is due; whether there is more."""
         if not self._pagers:
@@ -103,7 +108,7 @@ class Desk:
             elif found["last"] <= earlier and found["round"] < self._settings.most:
                 await self._queue(tx, incident, found["round"] + 1, Why.REPEATED)
 
-    async def _queue(self, tx: Tx, incident: Incident, number: int, why: Why) -> None:
+    async def _queue(self, tx: Tx, incident: Incident, number: int, why: Why) -> tuple[str, ...]:
         chosen = whom(self.pagers, self._house.suspects(incident.subject), self._house)
         for name in chosen.names:
             await tx.run(
@@ -124,6 +129,7 @@ class Desk:
                 .on_conflict_do_nothing()  # another process queued this round in this moment
             )
         tx.after_commit.append(self.awake.set)
+        return chosen.names
 
     async def _claim(self, tx: Tx) -> list[tuple[RowMapping, Incident]]:
         """Take what is due. A try is counted before it is made: a kill costs a try, and at worst

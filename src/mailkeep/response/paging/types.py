@@ -60,6 +60,9 @@ class Why(enum.StrEnum):
     OPENED = "opened"
     GRAVER = "graver"  #: something graver is held than when it was paged last
     REPEATED = "repeated"  #: nobody took it
+    SECOND = "second"  #: what somebody asked for waits for a second person
+    ALONE = "alone"  #: somebody did alone what wants two
+    CALLED = "called"  #: a person wants everybody
 
 
 class PageState(enum.StrEnum):

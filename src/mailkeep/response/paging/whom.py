@@ -59,8 +59,9 @@ def gravity(incident: Incident) -> int:
 
 
 def wants_somebody(incident: Incident) -> bool:
-    """Whether a person should still be woken."""
-    return incident.state is not State.CLOSED and incident.taken_at is None
+    """Whether a person should still be woken. A part is its head's affair."""
+    whole = incident.part_of is None
+    return whole and incident.state is not State.CLOSED and incident.taken_at is None
 
 
 def words(incident: Incident, why: Why, count: int, url: str, *, apart: bool) -> tuple[str, str]:
@@ -74,6 +75,9 @@ def words(incident: Incident, why: Why, count: int, url: str, *, apart: bool) ->
         Why.OPENED: "Mailkeep: an incident opened",
         Why.GRAVER: "Mailkeep: an incident became graver",
         Why.REPEATED: f"Mailkeep: nobody took this incident yet (page {count})",
+        Why.SECOND: "Mailkeep: an action waits for a second person",
+        Why.ALONE: "Mailkeep: somebody did alone what wants two people",
+        Why.CALLED: "Mailkeep: somebody calls for help with an incident",
     }[why]
     lines = [headline(incident), "", f"{url.rstrip('/')}/console/incidents/{incident.id}"]
     if not apart:

@@ -1,23 +1,27 @@
-"""A provider takes mail for one family of mailboxes, and reports no delivery of it any more.
+"""A provider takes mail for one family of mailboxes, or of one stream, and reports no delivery.
 
 Sees: ``AttemptFinished`` accepted and what ``DeliveryReported`` says of the same message, by
-provider and family of the recipient's mailbox. ``delivery_silence`` counts all reports of a
-provider together; this one follows single mails, and so sees what stops at one family only.
-Method: at most 16 mails of a pair are followed at a time, one a second. The usual delay is learned
-(a sketch of 36 counts); past three times its 99th percentile a mail counts as not delivered.
+provider and family of the recipient's mailbox, and by provider and stream over the large families
+together. ``delivery_silence`` counts all reports of a provider together; this one follows single
+mails, and so sees what stops at one family only, or who drops recovery mail and nothing else.
+Method: at most 16 mails of each pair are followed at a time, one a second. The usual delay is
+learned (a sketch of 36 counts); past three times its 99th percentile a mail is not delivered.
 Bounces and deferrals are answers, and no lack of one. Where the share p that is usually confirmed
 is high (``confirms``), the CUSUM of a binomial test looks for half of it: a mail not delivered adds
 ln(½/(1-p)) nats, a delivered one ln(½/p). The alarm is at ln(1 + γn/g), n pairs with a mail every g
-seconds. While the sum is high nothing is learned.
-Likelihood ratios: provider silent, the sum of the test (measured on what was learned), at most 5.0
-nats (judged: reports fail oftener than mail does), halved while another provider's pairs fare the
-same: then it is our webhooks' door. Nothing is taken back: no claim clears a provider.
+seconds; of a stream with two families in the row, as what one of them blocks is no silence of all.
+While the sum is high nothing is learned.
+Likelihood ratios: provider silent, the sum of the test (measured on what was learned), for a family
+at most 5.0 nats (judged: it may be that family's block, and reports fail oftener than mail does),
+for a stream 6.5; halved while another provider's pairs fare the same: then it is our webhooks'
+door. Nothing is taken back: no claim clears a provider.
 Parameters: ``[watch.accepted_not_delivered]``. False alarms: a webhook switched off at the
 provider. Delay: the deadline, and four to six mails. Evasion: confirming what was dropped, which
 canaries see; dropping less than half.
 Who could forge it: of the large families nobody outside, as who has a mailbox there cannot hold its
 server back. ``other`` are servers that anyone may run: an address counts once in a row there, and
-what they show counts as what customers can stage. A flood of addresses fills 16 places.
+what they show counts as what customers can stage, and nothing for a stream. A flood of addresses
+fills 16 places.
 """
 
 import math
@@ -48,16 +52,18 @@ MOST = 96  #: pairs watched
 MOST_FOLLOWED = 16  #: mails of each
 MEMORY = 400.0  #: mails over which delays and shares are averaged
 MOST_ROW = 32  #: addresses of a row that are remembered
-HIGHEST = 5.0
+HIGHEST, HIGHEST_STREAM = 5.0, 6.5
 LOOKED_FOR = 0.5  #: the share confirmed that is looked for
 
 
 class Pair(msgspec.Struct, frozen=True):
-    """One provider and family. ``confirmed`` of ``seen`` mails; ``lost``: nats of the test;
-    ``row``: addresses not delivered to since the last delivery; ``gap``: seconds between mails."""
+    """One provider, and a family or a stream. ``confirmed`` of ``seen`` mails; ``lost``: nats of
+    the test; ``row``: families and addresses not delivered to since the last delivery; ``gap``:
+    seconds between mails."""
 
     provider: str
-    family: str
+    of: str
+    stream: bool
     deadline: float
     delays: Delays = Delays()
     seen: float = 0.0
@@ -76,7 +82,10 @@ class Pair(msgspec.Struct, frozen=True):
 
 
 class Followed(msgspec.Struct, frozen=True):
-    pair: str
+    """A mail, and the pairs that it stands for."""
+
+    pairs: tuple[str, ...]
+    family: str
     address: str
     at: Instant
     until: Instant
@@ -116,9 +125,10 @@ def tick(state: State, now: Instant) -> tuple[State, list[Signal]]:
     )
     signals: list[Signal] = []
     for one in over.values():
-        state = _with(state, one.pair, _missed(state, state.pairs[one.pair], one))
-        state, said = _judge(state, one.pair, now)
-        signals += said
+        for key in one.pairs:
+            state = _with(state, key, _missed(state, state.pairs[key], one))
+            state, said = _judge(state, key, now)
+            signals += said
     return state, signals
 
 
@@ -127,27 +137,33 @@ def due(state: State) -> Instant:
 
 
 def _follow(state: State, fact: AttemptFinished, recorded: Recorded) -> State:
-    key = f"{fact.provider} {fact.family}"
-    pair = state.pairs.get(key)
-    if pair is None:
-        if len(state.pairs) >= MOST:
-            return state
-        pair = Pair(fact.provider, fact.family, state.settings.longest)
-    at = recorded.placed_at
-    since = (at - pair.last) / SECOND if pair.last else math.inf
-    full = pair.following >= MOST_FOLLOWED or since < state.settings.every
-    if full or fact.message in state.followed:
+    keys = [(f"{fact.provider} {fact.family}", fact.family, False)]
+    if fact.family != OTHER:
+        keys.append((f"{fact.provider} /{fact.stream}", fact.stream, True))
+    at, followed = recorded.placed_at, []
+    for key, of, stream in keys:
+        pair = state.pairs.get(key)
+        if pair is None:
+            if len(state.pairs) >= MOST:
+                continue
+            pair = Pair(fact.provider, of, stream, state.settings.longest)
+        since = (at - pair.last) / SECOND if pair.last else math.inf
+        full = pair.following >= MOST_FOLLOWED or since < state.settings.every
+        if full or fact.message in state.followed:
+            continue
+        gap = 0.0 if pair.last == 0 else pair.gap + 0.1 * (since - pair.gap) if pair.gap else since
+        pair = msgspec.structs.replace(pair, following=pair.following + 1, last=at, gap=gap)
+        followed.append((key, pair))
+    if not followed:
         return state
-    gap = 0.0 if pair.last == 0 else pair.gap + 0.1 * (since - pair.gap) if pair.gap else since
-    until = at + seconds(pair.deadline)
-    pair = msgspec.structs.replace(pair, following=pair.following + 1, last=at, gap=gap)
+    until = at + seconds(max(pair.deadline for _, pair in followed))
+    one = Followed(
+        tuple(key for key, _ in followed), fact.family, fact.address, at, until, recorded.id
+    )
     return msgspec.structs.replace(
         state,
-        pairs={**state.pairs, key: pair},
-        followed={
-            **state.followed,
-            fact.message: Followed(key, fact.address, at, until, recorded.id),
-        },
+        pairs={**state.pairs, **dict(followed)},
+        followed={**state.followed, fact.message: one},
         next=min(state.next, until),
     )
 
@@ -155,31 +171,39 @@ def _follow(state: State, fact: AttemptFinished, recorded: Recorded) -> State:
 def _answered(state: State, fact: DeliveryReported, recorded: Recorded) -> State:
     """The provider told what became of one."""
     one = state.followed[fact.message or ""]
-    pair = state.pairs[one.pair]
-    if fact.provider != pair.provider or fact.event == "sent":
+    if fact.provider != state.pairs[one.pairs[0]].provider or fact.event == "sent":
         return state
     followed = {name: other for name, other in state.followed.items() if name != fact.message}
-    pair = msgspec.structs.replace(pair, following=pair.following - 1)
-    if fact.event == "delivered":
-        settings = state.settings
-        delays = pair.delays.add((recorded.placed_at - one.at) / SECOND, MEMORY)
-        learned = max(settings.shortest, 3 * delays.quantile(0.99))
-        known = delays.total >= settings.learn_from
-        pair = msgspec.structs.replace(
-            pair,
-            delays=delays,
-            deadline=min(settings.longest, learned) if known else settings.longest,
-            lost=max(0.0, pair.lost + math.log(LOOKED_FOR / pair.share())),
-            row=(),
-        )
-        pair = _learned(state, pair, confirmed=True)
     state = msgspec.structs.replace(state, followed=followed)
-    return _with(state, one.pair, pair)
+    for key in one.pairs:
+        state = _with(state, key, _told(state, state.pairs[key], fact, recorded, one))
+    return state
+
+
+def _told(
+    state: State, pair: Pair, fact: DeliveryReported, recorded: Recorded, one: Followed
+) -> Pair:
+    pair = msgspec.structs.replace(pair, following=pair.following - 1)
+    if fact.event != "delivered":
+        return pair
+    settings = state.settings
+    delays = pair.delays.add((recorded.placed_at - one.at) / SECOND, MEMORY)
+    learned = max(settings.shortest, 3 * delays.quantile(0.99))
+    known = delays.total >= settings.learn_from
+    pair = msgspec.structs.replace(
+        pair,
+        delays=delays,
+        deadline=min(settings.longest, learned) if known else settings.longest,
+        lost=max(0.0, pair.lost + math.log(LOOKED_FOR / pair.share())),
+        row=(),
+    )
+    return _learned(state, pair, confirmed=True)
 
 
 def _missed(state: State, pair: Pair, one: Followed) -> Pair:
     pair = msgspec.structs.replace(pair, following=pair.following - 1)
-    if one.address in pair.row:
+    told_of = f"{one.family} {one.address}"
+    if told_of in pair.row:
         return pair
     told = pair
     if pair.seen >= state.settings.learn_from and pair.share() >= state.settings.confirms:
@@ -187,7 +211,7 @@ def _missed(state: State, pair: Pair, one: Followed) -> Pair:
         told = msgspec.structs.replace(
             pair, lost=min(lost, 2 * limit(state, pair)), ids=(*pair.ids, one.id)[-MOST_EVENTS:]
         )
-    told = msgspec.structs.replace(told, row=(*pair.row, one.address)[-MOST_ROW:])
+    told = msgspec.structs.replace(told, row=(*pair.row, told_of)[-MOST_ROW:])
     return _learned(state, told, confirmed=False)
 
 
@@ -209,24 +233,29 @@ def limit(state: State, pair: Pair) -> float:
 def _judge(state: State, key: str, now: Instant) -> tuple[State, list[Signal]]:
     pair = state.pairs[key]
     repeated = pair.said and now - pair.said < seconds(state.settings.repeat_after)
-    if repeated or pair.lost < limit(state, pair):
+    one_family = len({told_of.partition(" ")[0] for told_of in pair.row}) < 2
+    if repeated or pair.lost < limit(state, pair) or (pair.stream and one_family):
         return state, []
     others = any(
-        one.provider != pair.provider and one.lost >= 0.5 * limit(state, one)
+        one.provider != pair.provider
+        and one.stream is pair.stream
+        and one.lost >= 0.5 * limit(state, one)
         for one in state.pairs.values()
     )
-    weight = min(HIGHEST, pair.lost) / (2 if others else 1)
+    highest = HIGHEST_STREAM if pair.stream else HIGHEST
+    weight = min(highest, pair.lost) / (2 if others else 1)
+    what = f"mail of the stream {pair.of}" if pair.stream else f"mail for {pair.of}"
     signal = Signal(
         detector=NAME,
         family=Family.FLOW,
         subject=provider_subject(pair.provider),
         evidence={Hypothesis.PROVIDER_SILENT: weight},
         at=now,
-        reason=f"{pair.provider} takes mail for {pair.family} and reports none of it delivered"
+        reason=f"{pair.provider} takes {what} and reports none of it delivered"
         + ("; another provider as well" if others else ""),
         events=pair.ids,
         own_observation=False,
-        forger=Forger.CUSTOMERS if pair.family == OTHER else Forger.NOBODY,
+        forger=Forger.CUSTOMERS if pair.of == OTHER and not pair.stream else Forger.NOBODY,
         half_life=1800.0,
         expires_at=now + seconds(86_400),
     )

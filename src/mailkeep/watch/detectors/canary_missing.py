@@ -1,8 +1,8 @@
 """Canaries of one provider do not come to one mailbox, while others do.
 
-Sees: ``CanarySent`` and ``CanaryArrived`` by provider and mailbox: our own listener, and mailboxes
-that others keep (``canary.mailbox``). ``delivery_silence`` asks whether a provider carries mail at
-all, by our own listener; this asks where it does not.
+Sees: ``CanarySent`` and ``CanaryArrived`` by provider and mailbox: our own listener, decoys of
+recovery mail to it, and mailboxes that others keep (``canary.mailbox``). ``delivery_silence`` asks
+whether a provider carries mail at all, by our own listener; this asks where it does not.
 Method: of each pair the usual delay is learned; past its deadline (three times the 99th percentile,
 never more than the setting) a canary is late with a chance that is learned too, 0.01 at first and
 0.001 at best. Those that wait add -ln(chance) nats each, in step with their waiting, once the
@@ -39,7 +39,7 @@ from mailkeep.watch.thresholds import CanaryMissingSettings
 from mailkeep.watch.types import (
     MOST_EVENTS,
     NEVER,
-    OWN_MAILBOX,
+    OURS,
     Family,
     Forger,
     Hypothesis,
@@ -148,17 +148,21 @@ def limit(state: State, box: Box) -> float:
 
 
 def _due(state: State, box: Box) -> Instant:
-    overdue = min(box.fresh(), default=NEVER)
-    if overdue != NEVER:
-        overdue += seconds(box.deadline) + 1
-    if box.lost > 0:
+    fresh = box.fresh()
+    if box.lost >= limit(state, box):
         overdue = 0
+    elif -math.log(_late(box)) * len(fresh) >= limit(state, box):
+        overdue = min(fresh) + seconds(box.deadline) + 1
+    else:
+        return NEVER  # however long they wait
+    if _mailbox_is_ill(state, box):
+        return NEVER
     again = box.said + seconds(state.settings.repeat_after) if box.said else 0
     return max(overdue, again)
 
 
 def _longest(settings: CanaryMissingSettings, mailbox: str) -> float:
-    return settings.deadline if mailbox == OWN_MAILBOX else settings.elsewhere
+    return settings.deadline if mailbox in OURS else settings.elsewhere
 
 
 def _sent(box: Box, message: str, at: Instant, event: str) -> Box:
@@ -264,7 +268,7 @@ def _signal(state: State, provider: str, now: Instant, event: str = "") -> Signa
         for hypothesis, weight in said.items():
             evidence[hypothesis] = max(weight, evidence.get(hypothesis, 0.0))
     names = ", ".join(sorted(one.mailbox for one in missing))
-    own = all(one.mailbox == OWN_MAILBOX for one in missing)
+    own = all(one.mailbox in OURS for one in missing)
     ids = tuple(one for box in missing for one in box.ids) or (event,)
     return Signal(
         detector=NAME,

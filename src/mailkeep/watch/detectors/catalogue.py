@@ -6,15 +6,18 @@ from . import (
     accepted_not_delivered,
     account_drift,
     canary_missing,
+    decoy_shown,
     delivery_silence,
     denial,
     dmarc_stranger,
     export_seen,
+    factor_attacked,
     failover,
     half_proof,
     honey_account,
     honey_hit,
     lookalike,
+    mass_rewrite,
     misplaced_redemption,
     provider_notice,
     provider_refusal,
@@ -40,6 +43,7 @@ DETECTORS: tuple[Detects, ...] = (
     lookalike.DETECTOR,  # a name like ours begins to take mail
     provider_notice.DETECTOR,  # a provider says itself that something is wrong
     honey_account.DETECTOR,  # a reset for an address that one provider alone was given
+    decoy_shown.DETECTOR,  # somebody tried the link of a decoy
     canary_missing.DETECTOR,  # canaries do not come to one mailbox
     unknown_message.DETECTOR,  # a provider tells of mail that we never sent
     volume_mismatch.DETECTOR,  # a provider counts more mail than we gave it
@@ -52,4 +56,6 @@ DETECTORS: tuple[Detects, ...] = (
     honey_hit.DETECTOR,  # mail of others to an address that one provider alone was given
     account_drift.DETECTOR,  # keys, users, webhooks, senders at a provider are not as they were
     export_seen.DETECTOR,  # our mail or recipients were exported, or read, at a provider
+    factor_attacked.DETECTOR,  # second factors are guessed at, or copied
+    mass_rewrite.DETECTOR,  # an application's key wants many of its users changed
 )

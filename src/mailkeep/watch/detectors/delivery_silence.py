@@ -2,26 +2,29 @@
 
 Sees: attempts accepted and ``DeliveryReported`` delivered, for each provider; canaries sent and
 arrived. A provider that answers 200 and drops the mail is seen here and nowhere else.
-Method: for Poisson confirmations at rate λ, learned from the log, total loss is seen best by a gap
-alarm at ln(1 + λγ)/λ (Moustakides), γ the mean time between false alarms of the whole system, so
-multiplied by the providers watched. It needs half as many attempts accepted in the gap as
+Method: for Poisson confirmations at rate λ total loss is seen best by a gap alarm at ln(1 + λγ)/λ
+(Moustakides), γ the mean time between false alarms of the whole system, so multiplied by the
+providers watched. λ is learned from the log, from as far back as it was the same (``rates.Pace``):
+a night does not count in the morning, and a rate of which few gaps are known makes the alarm later.
+It needs half as many attempts accepted in the gap as
 confirmations were expected: where we send nothing, nothing is missing. Canaries are known one by
 one: the chance of one being late falls exponentially to ``canary_late`` at the deadline (judged)
 and no further, so each adds up to -ln(canary_late) nats in step with its waiting, and an arrival in
 time sets the sum to 0; one sent before the canary that arrived was overtaken, and adds none. One
-that arrives after the deadline is missed, whatever came of it: mail held back is no mail. Once one
-is past its deadline, the gap since the last report adds the nats of the ordinary mail missing in
-it: the rate of reports less that of the canaries, which would count twice; never more than one for
-each mail taken. The alarm is at ln(1 + 2λγ), λ the rate of canaries, as the next test has half of γ
-too: without an overdue one there is no sum.
+that arrives after the deadline is missed, whatever came of it: mail held back is no mail. Where
+three times the 99th percentile of their delay is less than the deadline, it is that by which they
+weigh. Once one is overdue, the gap since anything arrived adds the nats of the ordinary mail
+missing in it: the rate of reports less that of the canaries, which would count twice; never more
+than one for each mail taken. The alarm is at ln(1 + 2λγ), λ the rate of canaries, as the next test
+has half of γ too: without an overdue one there is no sum.
 What is dropped or held back in part shows in the CUSUM of a binomial test, each canary in time or
 missed: a miss has the chance ``canary_late``, against a quarter under attack; the alarm is at the
 same limit, so that it too comes by chance no oftener than once in 2γ (Lorden; simulated in the
 tests). Of misses in a row it takes two, since an outage is one event: the sum above counts those.
 Evidence: provider silent. By the provider's own reports: ln(1 + λγ) nats, at most 8 (measured on
-Poisson traffic; the cap is judged, for traffic that is not), halved while canaries arrive: then the
-reports fail, not the mail. By canaries: the sum of the test that is over, at most 9; our own
-observation. Compromised: 0.
+Poisson traffic; the cap is judged, for traffic that is not), halved where a
+canary arrived in it: then the reports fail, and of the mail the gap counts anew from there. By
+canaries: the sum of the test that is over, at most 9; our own observation. Compromised: 0.
 Taken back: when three canaries arrive in time one after the other, and the CUSUM, once it was above
 the limit, is down at 0 (fifty in time), all that was said is void. Reports alone take nothing back:
 no claim clears a provider.
@@ -43,6 +46,7 @@ from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished, DeliveryReported
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import CanaryArrived, CanarySent
+from mailkeep.watch.rates import Delays, Pace
 from mailkeep.watch.types import (
     MOST_EVENTS,
     NEVER,
@@ -63,20 +67,25 @@ MOST_CANARIES = 64  #: canaries under way for each provider
 HIGHEST_REPORTS, HIGHEST_CANARIES = 8.0, 9.0
 LOSSY = 0.25  #: the part of canaries missed that is looked for
 IN_A_ROW = 2  #: misses of one row that tell of it
+SHORTEST = 2.0  #: seconds after which a canary is overdue, at the least
+LEARN_FROM, CANARIES_REMEMBERED = 20.0, 500.0  #: canaries
 
 
 class Flow(msgspec.Struct, frozen=True):
-    """One provider. Gaps are mean seconds; ``said`` is when each method last spoke; ``silent``:
+    """One provider. ``accepted``: mails since the last report, ``unsaid`` of them since that was
+    said; ``said`` is when each method last spoke, ``failing_said`` that reports fail; ``silent``:
     what was said stands; ``returned``: canaries that arrived in time in a row since;
     ``canary_seen``: when the newest of those was sent; ``lost``: nats of the binomial test, after
     ``missed`` misses in a row; ``losing``: it was above the limit and is not down again."""
 
-    confirmed: int = 0
-    gap: float = 0.0
+    pace: Pace = Pace()
     last: Instant = 0
     accepted: int = 0
+    unsaid: int = 0
     ids: tuple[str, ...] = ()
     reports_said: Instant = 0
+    failing_said: Instant = 0
+    canary_delays: Delays = Delays()
     canaries: dict[str, Instant] = {}
     canary_sent: Instant = 0
     canary_gap: float = 0.0
@@ -117,7 +126,9 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     at = min(recorded.at, recorded.placed_at)
     if isinstance(fact, AttemptFinished):
         ids = (*flow.ids, recorded.id)[-MOST_EVENTS:]
-        flow = msgspec.structs.replace(flow, accepted=flow.accepted + 1, ids=ids)
+        flow = msgspec.structs.replace(
+            flow, accepted=flow.accepted + 1, unsaid=flow.unsaid + 1, ids=ids
+        )
     elif isinstance(fact, DeliveryReported):
         flow = _confirmed(flow, at, fact, state.settings.memory)
     elif isinstance(fact, CanarySent):
@@ -154,18 +165,18 @@ def _confirmed(flow: Flow, heard: Instant, fact: DeliveryReported, memory: int) 
     at = heard - seconds(max(0.0, late))
     if late > 0 and at < flow.last:
         return flow
-    if not flow.last:
-        return msgspec.structs.replace(flow, last=at, accepted=0, ids=())
-    known = min(flow.confirmed + 1, memory)
-    gap = flow.gap + ((max(0, at - flow.last) / SECOND) - flow.gap) / known
+    pace = flow.pace
+    if flow.last:
+        pace = pace.add(max(0, at - flow.last) / SECOND, memory)
     return msgspec.structs.replace(
         flow,
-        confirmed=known,
-        gap=gap,
+        pace=pace,
         last=max(at, flow.last),
         accepted=0,
+        unsaid=0,
         ids=(),
         reports_said=0,
+        failing_said=0,
     )
 
 
@@ -187,43 +198,58 @@ def limit(state: State, gap: float) -> float:
     return math.log1p(between / max(gap, 1e-3))
 
 
-def _deadline(state: State, flow: Flow) -> Instant:
-    """When the gap since the last confirmation is an alarm, sent enough or not."""
-    if flow.confirmed < state.settings.learn_from:
-        return NEVER
-    silent = flow.last + seconds(max(flow.gap, 1e-3) * limit(state, flow.gap))
-    return max(silent, flow.reports_said + seconds(state.settings.repeat_after))
+def _deadline(state: State, flow: Flow) -> tuple[Instant, bool]:
+    """When the gap since the last report is an alarm, sent enough or not; whether of the mail, or
+    of the reports alone. A canary that arrived since says that mail did, up to then."""
+    if flow.pace.known < state.settings.learn_from:
+        return NEVER, True
+    again = seconds(state.settings.repeat_after)
+    silent = seconds(flow.pace.within(limit(state, flow.pace.gap)))
+    since = max(flow.last, flow.canary_arrived)
+    due = max(since + silent, flow.reports_said + again if flow.reports_said else 0)
+    if flow.canary_arrived <= flow.last:
+        return due, True
+    failing = max(flow.last + silent, flow.failing_said + again if flow.failing_said else 0)
+    return min(due, failing), due <= failing
 
 
 def _due(state: State, flow: Flow) -> Instant:
-    enough = flow.accepted >= max(3.0, 0.5 * limit(state, flow.gap))
-    reports = _deadline(state, flow) if enough else NEVER
+    reports = _deadline(state, flow)[0] if _enough(state, flow) else NEVER
     # A canary that waits weighs more with every second.
     oldest = min(flow.canaries.values(), default=NEVER)
     return min(reports, oldest)
 
 
+def _enough(state: State, flow: Flow) -> bool:
+    """Whether as much was sent that some of it must have been reported."""
+    return flow.unsaid >= max(3.0, 0.5 * limit(state, flow.pace.gap))
+
+
 def _reports_silent(state: State, provider: str, now: Instant) -> tuple[State, list[Signal]]:
     flow = state.flows[provider]
-    threshold = limit(state, flow.gap)
-    if now < _deadline(state, flow) or flow.accepted < max(3.0, 0.5 * threshold):
+    if not _enough(state, flow):
         return state, []
-    arriving = flow.canary_arrived > flow.last
-    weight = min(HIGHEST_REPORTS, threshold) / (2 if arriving else 1)
+    due, of_mail = _deadline(state, flow)
+    if now < due:
+        return state, []
+    weight = min(HIGHEST_REPORTS, limit(state, flow.pace.gap)) / (1 if of_mail else 2)
     quiet = (now - flow.last) / SECOND
     signal = _signal(
         provider,
         weight,
         now,
         f"{provider} took {flow.accepted} mail(s) and reported none delivered for {quiet:.0f} s"
-        + ("; canaries do arrive" if arriving else ""),
+        + ("" if of_mail else "; canaries do arrive"),
         flow.ids,
         own=False,
     )
-    # Accepted counts anew, so that a silence that goes on is said again only while we send.
-    said = msgspec.structs.replace(flow, reports_said=now, accepted=0)
-    if not arriving:
-        said = msgspec.structs.replace(said, silent=True, returned=0)
+    # Counted anew, so that a silence that goes on is said again only while we send. What canaries
+    # miss beside it goes on being counted from the last report.
+    said = msgspec.structs.replace(flow, unsaid=0)
+    if of_mail:
+        said = msgspec.structs.replace(said, reports_said=now, silent=True, returned=0)
+    else:
+        said = msgspec.structs.replace(said, failing_said=now)
     return _with(state, provider, said), [signal]
 
 
@@ -245,9 +271,10 @@ def _canaries_silent(state: State, provider: str, now: Instant) -> tuple[State, 
     if flow.canary_gap <= 0 or repeated:
         return _with(state, provider, flow), []
     total = 0.0
-    if flow.overdue >= each:
-        waiting = sum((now - at) / SECOND for at in fresh if at > before)
-        total = flow.overdue + each * waiting / settings.canary_deadline
+    usual = _usual(flow, settings)
+    waits = [(now - at) / SECOND for at in fresh if at > before]
+    if flow.overdue >= each or max(waits, default=0.0) >= usual:
+        total = flow.overdue + each * math.fsum(min(1.0, one / usual) for one in waits)
         total += _missing(state, flow, now)
     if total < threshold and flow.lost < threshold:
         return _with(state, provider, flow), []
@@ -262,6 +289,13 @@ def _canaries_silent(state: State, provider: str, now: Instant) -> tuple[State, 
     )
     flow = msgspec.structs.replace(flow, canary_said=now, silent=True, returned=0)
     return _with(state, provider, flow), [signal]
+
+
+def _usual(flow: Flow, settings: SilenceSettings) -> float:
+    """Seconds after which a canary that may still come in time is overdue already."""
+    learned = max(SHORTEST, 3 * flow.canary_delays.quantile(0.99))
+    known = flow.canary_delays.total >= LEARN_FROM
+    return min(settings.canary_deadline, learned) if known else settings.canary_deadline
 
 
 def _missed(flow: Flow, before: Instant, fresh: list[Instant], settings: SilenceSettings) -> Flow:
@@ -301,6 +335,7 @@ def _canary_arrived(
         flow,
         canaries={name: when for name, when in flow.canaries.items() if name != fact.message},
         canary_arrived=at,
+        canary_delays=flow.canary_delays.add((at - sent) / SECOND, CANARIES_REMEMBERED),
         canary_seen=max(sent, flow.canary_seen),
         overdue=0.0,
         returned=returned,
@@ -323,11 +358,12 @@ def _canary_arrived(
 
 
 def _missing(state: State, flow: Flow, now: Instant) -> float:
-    """Nats of the ordinary mail that nobody reported since the last report."""
-    if flow.confirmed < state.settings.learn_from:
+    """Nats of the ordinary mail that nobody reported since something last arrived."""
+    if flow.pace.known < state.settings.learn_from:
         return 0.0
-    rate = 1 / max(flow.gap, 1e-3) - 1 / max(flow.canary_gap, 1e-3)
-    return min(max(0.0, rate) * (now - flow.last) / SECOND, float(flow.accepted))
+    rate = 1 / flow.pace.gap - 1 / max(flow.canary_gap, 1e-3)
+    since = max(flow.last, flow.canary_arrived)
+    return min(max(0.0, rate) * (now - since) / SECOND, float(flow.accepted))
 
 
 def _with(state: State, provider: str, flow: Flow) -> State:

@@ -12,6 +12,7 @@ import msgspec
 from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from mailkeep.mail.events import ClaimRefused, DeliveryReported
 from mailkeep.recovery.events import (
+    DecoyShown,
     ProofRedeemed,
     ProofSent,
     RecoveryDenied,
@@ -21,7 +22,8 @@ from mailkeep.recovery.events import (
 from mailkeep.watch.events import CanaryArrived, CanarySent
 from mailkeep.watch.types import RESETS, HoneyAccount, Hypothesis, Subject, provider_subject
 
-from .life import START, House, Life, Timed, Trouble
+from .house import START, House, Timed, Trouble
+from .life import Life
 
 WARM = 8 * DAY  #: ordinary days before
 AT = START + WARM + 10 * HOUR  #: a Tuesday morning
@@ -91,6 +93,12 @@ def scenarios() -> tuple[Scenario, ...]:
             "the reader tries an address that only this provider was given",
             (_COMPROMISED, A),
             _attacked(_honey),
+        ),
+        Scenario(
+            "decoy",
+            "the reader tries a link that he found, and it is a decoy's",
+            (_COMPROMISED, A),
+            _attacked(_decoy),
         ),
         Scenario(
             "surge",
@@ -198,6 +206,10 @@ def _reader_and_link(chance: Random) -> list[Timed]:
 def _honey(chance: Random) -> list[Timed]:
     touched = RecoveryRequested(None, None, HONEY.name, "net_thief", "b_thief")
     return [*_reader(chance), (AT + 200 * SECOND, touched)]
+
+
+def _decoy(chance: Random) -> list[Timed]:
+    return [*_reader(chance), (AT + 200 * SECOND, DecoyShown("a", "net_thief", "b_thief"))]
 
 
 def _surge(chance: Random) -> list[Timed]:

@@ -12,7 +12,7 @@ from mailkeep.watch.correlation import Beliefs, hear, weigh
 from mailkeep.watch.engine import Engine
 from mailkeep.watch.types import NEVER, Hypothesis, Signal, Subject, WatchSettings
 
-from .life import Truth
+from .house import Truth
 
 
 class Held(msgspec.Struct, frozen=True):

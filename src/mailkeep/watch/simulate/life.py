@@ -5,18 +5,20 @@ Reports come in batches, after a median of two seconds with a long tail. One rep
 a bounce. Once a week a newsletter goes out and people remember that they have an account; once in
 thirty days passwords expire; once in sixty days a list is imported of which one address in five is
 dead. Gateways open and click what they carry, in storms. A provider is out of order once in thirty
-days: it refuses, or answers half of the time, or is slow; for minutes, seldom for hours.
+days: it refuses, or answers half of the time, or is slow; for minutes, seldom for hours. What is
+refused goes to another one, but for recovery mail; who asked for a reset shows what came. Four
+mails in five go to the large families of mailboxes; one of those takes canaries as well, slowly.
 """
 
 import math
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from random import Random
 
-import msgspec
-
 from mailkeep.base.clock import DAY, HOUR, SECOND, Instant
-from mailkeep.events.types import Fact, Recorded
-from mailkeep.mail.events import AttemptFinished, DeliveryReported
+from mailkeep.events.types import Recorded
+from mailkeep.mail.events import AttemptFinished, DeliveryReported, FailedOver
 from mailkeep.recovery.events import (
     ProofRedeemed,
     ProofSent,
@@ -26,65 +28,21 @@ from mailkeep.recovery.events import (
     RecoveryVoided,
 )
 from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent
-from mailkeep.watch.types import Hypothesis, Subject, provider_subject
+from mailkeep.watch.types import Hypothesis, provider_subject
 
-START: Instant = 1_704_067_200 * SECOND  #: a Monday, midnight
+from .beside import Beside
+from .house import START, House, Timed, Trouble, Truth
+
 ADDRESSES = 20_000
+FAMILIES = ("gmail", "gmail", "gmail", "gmail", "outlook", "outlook", "yahoo", "icloud", "other")
+ELSEWHERE = 900.0  #: seconds between two canaries to a mailbox that others keep
 
-Timed = tuple[Instant, Fact]
 
 _OF_DAY = (
     *(0.2, 0.2, 0.2, 0.2, 0.2, 0.3, 0.6, 1.0, 1.6, 2.0, 2.1, 2.0),
     *(1.8, 1.9, 2.0, 1.9, 1.7, 1.4, 1.0, 0.8, 0.6, 0.5, 0.3, 0.2),
 )
 _OF_WEEK = (1.15, 1.2, 1.2, 1.15, 1.1, 0.6, 0.6)
-
-
-class House(msgspec.Struct, frozen=True):
-    """A house that sends mail.
-
-    Attributes:
-        mails: an hour through each provider, in the mean of the week.
-        recoveries: a day.
-        canaries: seconds between two through one provider; 0: none.
-        batch: seconds of reports that a webhook brings at once.
-        cycles: days and weeks have their shape, and some days are special; else all is Poisson.
-        troubles: days between two outages of one provider; 0: none.
-    """
-
-    providers: tuple[str, ...] = ("a", "b")
-    mails: float = 30.0
-    recoveries: float = 30.0
-    canaries: float = 300.0
-    batch: float = 5.0
-    cycles: bool = True
-    troubles: float = 30.0
-
-
-class Trouble(msgspec.Struct, frozen=True):
-    """What a provider does for a while. ``refuses`` and ``drops``: parts of the mail; ``slow``:
-    seconds that it takes longer in the median; ``word``: what it answers to what it refuses;
-    ``spares``: canaries pass untouched."""
-
-    provider: str
-    start: Instant
-    end: Instant
-    refuses: float = 0.0
-    drops: float = 0.0
-    slow: float = 0.0
-    word: str = "unavailable"
-    spares: bool = False
-    streams: frozenset[str] = frozenset()
-
-
-class Truth(msgspec.Struct, frozen=True):
-    """What is really going on, about whom, from when to when, and of which shape."""
-
-    hypothesis: Hypothesis
-    subject: Subject
-    start: Instant
-    end: Instant
-    shape: str = ""
 
 
 class Life:
@@ -106,11 +64,15 @@ class Life:
         self.house = house
         self.truths: list[Truth] = []
         self.facts = 0
+        #: mails of each trouble that it touched.
+        self.touched: Counter[tuple[str, Instant]] = Counter()
         self._chance = Random(seed)  # noqa: S311 - a simulation
         self._troubles = list(troubles)
         self._attack = attack
         self._number = 0
         self._next_canary = dict.fromkeys(house.providers, 0)
+        self._next_elsewhere = dict.fromkeys(house.providers, 0)
+        self._beside = Beside(house.providers, ADDRESSES, seed, unannounced=house.unannounced)
 
     def run(self, days: float, start: Instant = START) -> Iterator[Recorded]:
         """The log of so many days, placed as it happens."""
@@ -119,6 +81,10 @@ class Life:
         while hour < end:
             if (hour - start) % DAY == 0 and self.house.troubles:
                 self._plan(hour)
+            if self.house.beside:
+                if (hour - start) % DAY == 0:
+                    waiting += self._beside.day(hour, first=hour == start)
+                waiting += self._beside.hour(hour)
             waiting += self._hour(hour)
             waiting.sort(key=_when)
             hour += HOUR
@@ -172,6 +138,8 @@ class Life:
         for provider in self.house.providers:
             self._mail(out, provider, hour, self.house.mails * factor, 0.01 * dead)
             self._canaries(out, provider, hour)
+            if self.house.beside and self.house.canaries:
+                self._elsewhere(out, provider, hour)
         for when in self._times(hour, self.house.recoveries / 24 * resets):
             self._recovery(out, when)
         if self._attack is not None:
@@ -206,17 +174,35 @@ class Life:
         address: str,
         troubles: list[Trouble],
         bounces: float = 0.01,
-    ) -> None:
-        """One mail through a provider: taken or not, and what is reported of it."""
+        *,
+        tried: bool = False,
+    ) -> Instant | None:
+        """One mail through a provider: taken or not, and what is reported of it; when it arrived.
+
+        Args:
+            tried: another provider refused it before.
+        """
         chance = self._chance
         outcome, lost, slow = self._fate(at, stream, troubles)
         seconds = chance.lognormvariate(-1.5, 0.5)
+        family = FAMILIES[hash_of(address) % len(FAMILIES)]
         out.append(
-            (at, AttemptFinished(message, message, provider, stream, address, outcome, "", seconds))
+            (
+                at,
+                AttemptFinished(
+                    *(message, f"{message}_{provider}", provider, stream, address, outcome, ""),
+                    *(seconds, family),
+                ),
+            )
         )
-        if outcome != "accepted" or lost:
-            return
-        late = at + round((chance.lognormvariate(0.7, 0.9) + slow) * SECOND)
+        if outcome != "accepted":
+            if stream != "recovery" and not tried and len(self.house.providers) > 1:
+                self._move(out, provider, at + SECOND, message, stream, address, outcome)
+            return None
+        self._beside.sent[provider] += 1
+        if lost:
+            return None
+        late = arrived = at + round((chance.lognormvariate(0.7, 0.9) + slow) * SECOND)
         if self.house.batch:
             batch = round(self.house.batch * SECOND)
             late += batch - late % batch
@@ -230,6 +216,23 @@ class Life:
             for word in ("opened", "clicked"):
                 again = DeliveryReported(provider, message, word, message, stream, address, None)
                 out.append((seen, again))
+        return arrived if event == "delivered" else None
+
+    def _move(
+        self,
+        out: list[Timed],
+        left: str,
+        at: Instant,
+        message: str,
+        stream: str,
+        address: str,
+        because: str,
+    ) -> None:
+        """What one refused goes to another, once."""
+        taken = self._chance.choice([one for one in self.house.providers if one != left])
+        out.append((at, FailedOver(message, stream, left, taken, because)))
+        troubles = [one for one in self._troubles if one.provider == taken]
+        self._attempt(out, taken, at + SECOND, message, stream, address, troubles, tried=True)
 
     def _fate(
         self, at: Instant, stream: str, troubles: list[Trouble], *, canary: bool = False
@@ -247,6 +250,8 @@ class Life:
                 lost = True
             if one.slow:
                 slow += one.slow * self._chance.lognormvariate(0.0, 0.5)
+            if outcome != "accepted" or lost or slow:
+                self.touched[one.provider, one.start] += 1
         return outcome, lost, slow
 
     def _canaries(self, out: list[Timed], provider: str, hour: Instant) -> None:
@@ -260,18 +265,62 @@ class Life:
             name = f"c{self._number}"
             outcome, lost, slow = self._fate(at, "alert", troubles, canary=True)
             seconds = chance.lognormvariate(0.0, 0.45) + slow
-            address = f"canary_{provider}"
-            answer = AttemptFinished(name, name, provider, "alert", address, outcome, "", 0.2)
+            answer = AttemptFinished(
+                name, name, provider, "alert", f"adr_{name}", outcome, "", 0.2, "other"
+            )
             out.append((at, answer))
             if outcome == "accepted":
+                self._beside.sent[provider] += 1
                 out.append((at, CanarySent(provider, name)))
                 if not lost:
                     arrived = CanaryArrived(provider, name, seconds, self._strangers(provider, at))
                     out.append((at + round(seconds * SECOND), arrived))
+                    self._reported(out, provider, at, name, seconds)
             elif outcome == "rejected":
                 out.append((at, CanaryRefused(provider, name, outcome)))
             at += round(self.house.canaries * chance.uniform(0.8, 1.2) * SECOND)
         self._next_canary[provider] = at
+
+    def _elsewhere(self, out: list[Timed], provider: str, hour: Instant) -> None:
+        """Canaries to a mailbox that others keep: slow, now and then greylisted, seldom lost."""
+        chance = self._chance
+        troubles = [one for one in self._troubles if one.provider == provider]
+        at = max(self._next_elsewhere[provider], hour)
+        while at < hour + HOUR:
+            self._number += 1
+            name = f"e{self._number}"
+            outcome, lost, slow = self._fate(at, "alert", troubles, canary=True)
+            answer = AttemptFinished(
+                name, name, provider, "alert", "adr_elsewhere", outcome, "", 0.2, "gmail"
+            )
+            out.append((at, answer))
+            if outcome == "accepted":
+                self._beside.sent[provider] += 1
+                out.append((at, CanarySent(provider, name, "gmail")))
+                seconds = chance.lognormvariate(2.0, 0.7) + slow
+                if chance.random() < 0.005:
+                    seconds += chance.uniform(300, 900)
+                if not lost and chance.random() >= 0.002:
+                    arrived = CanaryArrived(provider, name, seconds, (), "gmail")
+                    out.append((at + round(seconds * SECOND), arrived))
+                    self._reported(out, provider, at, name, seconds)
+            at += round(ELSEWHERE * chance.uniform(0.8, 1.2) * SECOND)
+        self._next_elsewhere[provider] = at
+
+    def _reported(
+        self, out: list[Timed], provider: str, at: Instant, name: str, took: float
+    ) -> None:
+        """A provider reports a canary as any other mail."""
+        heard = at + self._batched(round((took + self._chance.lognormvariate(0.0, 0.6)) * SECOND))
+        report = DeliveryReported(provider, name, "delivered", name, "alert", f"adr_{name}", None)
+        out.append((heard, report))
+
+    def _batched(self, late: int) -> int:
+        """Reports wait for the webhook that brings them."""
+        if not self.house.batch:
+            return late
+        batch = round(self.house.batch * SECOND)
+        return late + batch - late % batch
 
     def _strangers(self, _provider: str, _at: Instant) -> tuple[str, ...]:
         """Hosts in a canary that are not ours; an innocent one about once in three years."""
@@ -291,33 +340,51 @@ class Life:
         out.append((at, RecoveryRequested(name, account, address, network, browser)))
         names = self.house.providers
         routes = dict(zip(("link", "code"), chance.sample(names, 2), strict=True))
+        came: dict[str, Instant | None] = {}
         for proof, provider in routes.items():
             message = f"{name}{proof}"
             troubles = [one for one in self._troubles if one.provider == provider]
             sent = ProofSent(name, account, proof, message, provider)
             out.append((at + SECOND // 10, sent))
             when = at + SECOND // 5
-            self._attempt(out, provider, when, message, "recovery", address, troubles)
+            came[proof] = self._attempt(out, provider, when, message, "recovery", address, troubles)
         if chance.random() < 1 / 7:
             return
         known, asked = chance.random() < 1 / 3, chance.random() < 0.7
-        first, other = chance.sample(("link", "code"), 2)
+        names_of = chance.sample(("link", "code"), 2)
+        shows = [(one, then) for one in names_of if (then := came[one]) is not None]
         when = at + round(chance.lognormvariate(4, 0.8) * SECOND)
 
         def shown(proof: str) -> ProofRedeemed:
             way = (routes[proof],)
             return ProofRedeemed(name, account, proof, way, asked, known, network, browser)
 
-        out.append((when, shown(first)))
-        if chance.random() < 0.1:
-            out.append((at + HOUR, RecoveryVoided(name, account, "expired")))
+        for place, (proof, then) in enumerate(shows):
+            if place:
+                when += round(chance.lognormvariate(3.4, 1.0) * SECOND)
+            when = max(when, then + 15 * SECOND)
+            out.append((when, shown(proof)))
+            if len(shows) < 2 or chance.random() < 0.1 * (1 - place):
+                break
+        else:
+            if len(shows) == 2:
+                self._completed(out, name, account, browser, when, routes[shows[0][0]])
             return
-        when += round(chance.lognormvariate(3.4, 1.0) * SECOND)
-        out.append((when, shown(other)))
+        out.append((at + HOUR, RecoveryVoided(name, account, "expired")))
+
+    def _completed(
+        self, out: list[Timed], name: str, account: str, browser: str, when: Instant, first: str
+    ) -> None:
+        chance = self._chance
         out.append((when + 60 * SECOND, RecoveryCompleted(name, account, False, browser)))
         if chance.random() < 0.003:  # forgot that they had asked
-            out.append((when + HOUR, RecoveryDenied(name, account, True, routes[first], True)))
+            out.append((when + HOUR, RecoveryDenied(name, account, True, first, True)))
 
 
 def _when(one: Timed) -> Instant:
     return one[0]
+
+
+def hash_of(name: str) -> int:
+    """A number that a name always has, in every process."""
+    return zlib.crc32(name.encode())

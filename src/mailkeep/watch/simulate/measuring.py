@@ -18,14 +18,16 @@ from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.engine import Engine
 from mailkeep.watch.types import HoneySettings, Hypothesis, Signal, WatchSettings
 
-from . import limits
+from . import beside, limits
 from .attacks import AT, HONEY, LASTS, Scenario, scenarios
+from .house import START, House, Truth
 from .judging import Held, judge
-from .life import START, House, Life, Truth
+from .life import Life
 
 YEAR = 365.25
 RATES = (1 / 3600, 10 / 3600, 1 / 60, 10 / 60, 1.0, 10.0)  #: confirmations a second
 FACTORS = (5.0, 10.0, 50.0)
+FEW = 3  #: mails; an outage that touches fewer is hardly one, and nobody could tell
 
 Tell = Callable[[int, int], None]
 
@@ -87,7 +89,8 @@ class Ordinary(msgspec.Struct, frozen=True):
     Attributes:
         false: incidents about a party, which outsiders cannot stage; ``provoked``: campaigns.
         at_most: false incidents a year, with 95 % confidence.
-        outages, called: outages by their shape, and how many of them were held to be one.
+        outages, called: outages by their shape that touched ``FEW`` mails or more, and how many of
+            them were held to be one; ``brief``: those that touched fewer, ``brief_called`` of them.
         signals: that each detector raised while nothing was going on, a year.
     """
 
@@ -99,6 +102,8 @@ class Ordinary(msgspec.Struct, frozen=True):
     at_most: float
     outages: dict[str, int]
     called: dict[str, int]
+    brief: int
+    brief_called: int
     cut: int
     signals: dict[str, float]
 
@@ -221,6 +226,7 @@ def outcome(scenario: Scenario, seed: int, runs: int, settings: WatchSettings) -
     """One scenario in several lives, each of a house that has no other trouble."""
     settings = msgspec.structs.replace(settings, honey_account=HoneySettings((HONEY,)))
     house = House(troubles=0.0, cycles=True)
+    settings = beside.settings(settings, house.providers)
     delays, before, cut = [], 0, 0
     seen: Counter[str] = Counter()
     others: Counter[str] = Counter()
@@ -260,9 +266,21 @@ def outcome(scenario: Scenario, seed: int, runs: int, settings: WatchSettings) -
     )
 
 
-def ordinary(days: float, seed: int, settings: WatchSettings, tell: Tell = _quiet) -> Ordinary:
-    """Ordinary life with its outages."""
-    life = Life(House(canaries=600.0), seed)
+def ordinary(
+    days: float,
+    seed: int,
+    settings: WatchSettings,
+    tell: Tell = _quiet,
+    *,
+    unannounced: bool = False,
+) -> Ordinary:
+    """Ordinary life with its outages.
+
+    Args:
+        unannounced: colleagues change things at the providers and tell nobody.
+    """
+    house = House(canaries=600.0, unannounced=unannounced)
+    settings, life = beside.settings(settings, house.providers), Life(house, seed)
 
     def watched() -> Iterator[Recorded]:
         for number, one in enumerate(life.run(days)):
@@ -274,8 +292,9 @@ def ordinary(days: float, seed: int, settings: WatchSettings, tell: Tell = _quie
     wrong = found.wrong(life.truths)
     campaign = [one for one in wrong if one.hypothesis is Hypothesis.CAMPAIGN]
     false = [one for one in wrong if one.hypothesis is not Hypothesis.CAMPAIGN]
+    few = {id(truth): life.touched[truth.subject.id, truth.start] < FEW for truth in life.truths}
     called = Counter(
-        truth.shape
+        "brief" if few[id(truth)] else truth.shape
         for truth in life.truths
         if any(
             one.hypothesis is truth.hypothesis
@@ -301,10 +320,43 @@ def ordinary(days: float, seed: int, settings: WatchSettings, tell: Tell = _quie
         _names(false, life.truths),
         _names(campaign),
         at_most(len(false), years),
-        dict(sorted(Counter(truth.shape for truth in life.truths).items())),
-        dict(sorted(called.items())),
+        dict(sorted(Counter(one.shape for one in life.truths if not few[id(one)]).items())),
+        {shape: count for shape, count in sorted(called.items()) if shape != "brief"},
+        sum(few.values()),
+        called["brief"],
         len(found.cut),
         {name: round(count / years, 1) for name, count in sorted(quiet.items())},
+    )
+
+
+def together(lives: Sequence[Ordinary]) -> Ordinary:
+    """Several lives as one: counts are added, rates weighed by their days."""
+    days = math.fsum(one.days for one in lives)
+
+    def added(of: Callable[[Ordinary], dict[str, int]]) -> dict[str, int]:
+        whole: Counter[str] = Counter()
+        for one in lives:
+            whole.update(of(one))
+        return dict(sorted(whole.items()))
+
+    signals: dict[str, float] = {}
+    for one in lives:
+        for name, rate in one.signals.items():
+            signals[name] = signals.get(name, 0.0) + rate * one.days / days
+    false = added(lambda one: one.false)
+    return Ordinary(
+        days,
+        sum(one.facts for one in lives),
+        round(math.fsum(one.seconds for one in lives), 1),
+        false,
+        added(lambda one: one.provoked),
+        at_most(sum(false.values()), days / YEAR),
+        added(lambda one: one.outages),
+        added(lambda one: one.called),
+        sum(one.brief for one in lives),
+        sum(one.brief_called for one in lives),
+        sum(one.cut for one in lives),
+        {name: round(rate, 1) for name, rate in sorted(signals.items())},
     )
 
 

@@ -6,11 +6,10 @@ from .figure import rate, span
 from .measuring import Measured, Ordinary, Outcome
 
 
-def report(found: Measured) -> str:
-    """All of it."""
-    return "\n".join(
-        [*_silence(found), "", *_surge(found), "", *_scenarios(found), "", *life(found.ordinary)]
-    )
+def report(found: Measured, lived: Ordinary | None = None) -> str:
+    """All of it; ``lived``: of more years than were measured with the rest."""
+    ordinary = life(found.ordinary if lived is None else lived)
+    return "\n".join([*_silence(found), "", *_surge(found), "", *_scenarios(found), "", *ordinary])
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -91,11 +90,12 @@ def life(one: Ordinary) -> list[str]:
     outages = ", ".join(
         f"{shape} {one.called.get(shape, 0)} of {count}" for shape, count in one.outages.items()
     )
+    brief = f"of {one.brief} that touched fewer than three mails {one.brief_called}"
     lines = [
         f"Ordinary life: {years:.2f} years, {one.facts:,} facts, {one.seconds:.0f} s of one core.",
         "",
         f"- False incidents about a party: {false}; at 95 % under {one.at_most:.2g} a year.",
-        f"- Outages held to be one: {outages or 'there was none'}.",
+        f"- Outages held to be one: {outages or 'there was none'}; {brief}.",
         f"- Campaigns held that were none: {sum(one.provoked.values())}.",
         f"- Parties that could have been cut off automatically: {one.cut}.",
     ]

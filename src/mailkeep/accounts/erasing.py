@@ -1,0 +1,45 @@
+"""What the accounts room does when an account is erased, before its rows go.
+
+The row itself stays, empty, until the keyed hashes of the erased are forgotten: it ties together
+what incidents count. Nobody can sign in to it or recover it.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+
+from mailkeep.events.log import record
+from mailkeep.store.database import Database, Tx
+
+from . import tables
+from .events import AccountErased, ErasureAsked, SessionsEnded
+
+_a, _s = tables.accounts, tables.sessions
+ERASED = "erased"  #: why its sessions ended
+
+
+async def announce(database: Database, tx: Tx, accounts: Sequence[str], until: int) -> None:
+    """Have the owners told that their accounts will be erased at ``until``."""
+    await record(database, tx, *(ErasureAsked(one, until) for one in accounts))
+
+
+async def begin(database: Database, tx: Tx, accounts: Sequence[str]) -> None:
+    """End every session of some accounts and say that they are erased; the caller takes their rows
+    away in the same transaction. Those that were erased before are passed over."""
+    rows = await tx.all(
+        select(_a.c.id)
+        .where(_a.c.id.in_(accounts), _a.c.erased_at.is_(None))
+        .order_by(_a.c.id)
+        .with_for_update()
+    )
+    for row in rows:
+        ended = await tx.run(
+            update(_s)
+            .where(_s.c.account_id == row["id"], _s.c.ended_at.is_(None))
+            .values(ended_at=tx.now, ended_why=ERASED)
+        )
+        if ended:
+            await record(database, tx, SessionsEnded(row["id"], ended, ERASED))
+    ids = [row["id"] for row in rows]
+    await tx.run(update(_a).where(_a.c.id.in_(ids)).values(erased_at=tx.now))
+    await record(database, tx, *(AccountErased(one) for one in ids))

@@ -1,0 +1,36 @@
+"""What goes on beside the mail: erasures, anchors of the audit chain."""
+
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mailkeep.privacy.services import Privacy
+
+from . import anchoring
+from .anchoring import Anchors
+
+if TYPE_CHECKING:
+    from .application import Application
+
+ERASE_SECONDS = 20.0
+ANCHOR_SECONDS = 10.0
+
+
+def privacy(app: "Application") -> Privacy:
+    """The privacy room."""
+    settings = app.settings
+    return Privacy(app.database, app.keys, settings.privacy, settings.incidents.lead)
+
+
+def anchors(app: "Application", environ: Mapping[str, str]) -> Anchors:
+    """What takes heads of the audit chain elsewhere."""
+    settings = app.settings.audit
+    places = anchoring.places(settings, environ)
+    return Anchors(app.database, app.keys, places, settings.every)
+
+
+def loops(
+    app: "Application", keep: Callable[..., Coroutine[Any, Any, None]]
+) -> Iterator[tuple[str, Any]]:
+    """What goes on beside, by name."""
+    yield "erasures", keep("erasures", app.privacy.erasing.step, ERASE_SECONDS)
+    yield "anchors", keep("anchors", app.anchors.step, ANCHOR_SECONDS, app.anchors.awake)

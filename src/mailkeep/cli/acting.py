@@ -1,0 +1,145 @@
+"""``mailkeep incidents preview``, ``apply``, ``undo``, ``stop``, ``approve`` and their like.
+
+Security: who is at this shell could write into the database; so the glass can be broken here, and
+here only. It is said to everybody.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from mailkeep.incidents.words import clock
+from mailkeep.response import approval
+from mailkeep.response.services import Response
+from mailkeep.response.types import ActionView, Approval
+from mailkeep.store.migrate import upgrade
+
+from .house import DEFAULT_HOME, Home, NoSecrets, operator, read, settings
+from .output import Json, note, plain, result, table
+
+T = TypeVar("T")
+
+Incident = Annotated[str, typer.Argument(help="As the list names it.")]
+Name = Annotated[str, typer.Argument(help="The action, as the reference lists them.")]
+Request = Annotated[str, typer.Argument(help="As `mailkeep incidents requests` names it.")]
+Alone = Annotated[
+    str, typer.Option(help="Why it cannot wait for a second person; pages everybody.")
+]
+
+
+def preview(
+    incident: Incident, name: Name, as_json: Json = False, home: Home = DEFAULT_HOME
+) -> None:
+    """Say what an action would do, and keep it as what you were told."""
+    _do(home, as_json, lambda room: _in(room, room.preview, incident, name))
+
+
+def apply(
+    incident: Incident,
+    name: Name,
+    alone: Alone = "",
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Do an action, or ask for the second person that it wants."""
+    _do(home, as_json, lambda room: room.apply(incident, name, by=operator(), alone=alone))
+
+
+def undo(
+    incident: Incident,
+    name: Name,
+    alone: Alone = "",
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Take an action back, or ask for the second person that this wants."""
+
+    def taken_back(room: Response) -> Awaitable[ActionView]:
+        return room.means.database.retrying(
+            lambda tx: room.undo(tx, incident, name, by=operator(), alone=alone)
+        )
+
+    _do(home, as_json, taken_back)
+
+
+def stop(incident: Incident, name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Hold up an action that is on its way; applied again it goes on from there."""
+    _do(home, as_json, lambda room: _in(room, room.stop, incident, name))
+
+
+def requests(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """List what waits for a second person."""
+    found = read(home, approval.all_waiting)
+    rows = [
+        (
+            one.id,
+            f"{one.step.value} {one.action}",
+            one.incident,
+            one.asked_by,
+            clock(one.expires_at),
+        )
+        for one in found
+    ]
+    text = table(rows, "Nothing waits for a second person.")
+    result({"approvals": [_request(one) for one in found]}, text, as_json=as_json)
+
+
+def approve(request: Request, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Approve, as a second person, what another one asked for."""
+    _do(home, as_json, lambda room: room.approve(request, by=operator()))
+
+
+def refuse(request: Request, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Refuse a request, or take back your own."""
+
+    def refused(room: Response) -> Awaitable[Approval]:
+        return room.means.database.retrying(lambda tx: room.refuse(tx, request, by=operator()))
+
+    found = _run(home, refused)
+    result(_request(found), "It is refused.", as_json=as_json)
+
+
+def _do(home: Path, as_json: bool, work: Callable[[Response], Awaitable[ActionView]]) -> None:
+    done = _run(home, work)
+    lines = [f"{done.name}: {done.state.value}", done.preview.summary]
+    lines += [f"! {one}" for one in done.preview.warnings]
+    lines += [f"by hand: {one}" for one in done.preview.by_hand]
+    figures = (done.result or {}).items()
+    lines += [f"{name.replace('_', ' ')}: {value}" for name, value in figures]
+    if done.waits is not None:
+        until = clock(done.waits.expires_at)
+        lines.append(f"A second person must approve it by {until}: {done.waits.id}")
+    if done.state.value == "running":
+        note("It goes on by itself in the running Mailkeep.")
+    from mailkeep.http.api.incidents import action
+
+    result(action(done), "\n".join(map(plain, lines)), as_json=as_json)
+
+
+def _in(
+    room: Response, do: Callable[..., Awaitable[ActionView]], incident: str, name: str
+) -> Awaitable[ActionView]:
+    return room.means.database.retrying(lambda tx: do(tx, incident, name, by=operator()))
+
+
+def _run(home: Path, work: Callable[[Response], Awaitable[T]]) -> T:
+    from mailkeep.app.application import Application
+
+    async def run() -> T:
+        running = Application(settings(home), home, environ=NoSecrets())
+        try:
+            await upgrade(running.database)
+            return await work(running.response)
+        finally:
+            await running.database.close()
+
+    return asyncio.run(run())
+
+
+def _request(one: Approval) -> object:
+    from mailkeep.http.api.incidents import approval as shown
+
+    return shown(one)

@@ -1,0 +1,120 @@
+"""Heads of the audit chain that were taken elsewhere, and what they say of the chain as it is now.
+
+Who holds the database and this house's keys can write the chain anew, or cut it short, and every
+entry fits the one before again; the head, signed anew, is as good as the old one. What they cannot
+change is a head that lies where they cannot write: an entry that it counts is missing, or has
+another hash.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import select
+
+from mailkeep.base.keys import verify
+from mailkeep.store.database import Tx
+
+from .audit import GENESIS, AuditHead, signed
+from .tables import audit
+
+SPAN = 500
+
+
+class Anchor(msgspec.Struct, frozen=True):
+    """One line of an anchor. ``at``: when it was taken, as ISO 8601; it is not signed."""
+
+    number: int
+    hash: str
+    signature: str
+    public_key: str
+    at: str = ""
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """What anchors say of the chain.
+
+    Attributes:
+        anchors: how many there are that our key signed.
+        fits: the last entry up to which the chain is what it was.
+        rewritten: the first anchored entry that has another hash now; None when there is none.
+        cut: the first entry that an anchor counts and that is not there; None when there is none.
+        foreign: lines that our key did not sign: somebody wrote them there, or changed the key.
+    """
+
+    anchors: int
+    fits: int
+    rewritten: int | None
+    cut: int | None
+    foreign: int
+
+    @property
+    def fine(self) -> bool:
+        return self.rewritten is None and self.cut is None and not self.foreign
+
+
+def line(head: AuditHead, public_key: str, at: str) -> str:
+    """A head as one line of JSON."""
+    return json.dumps(
+        {
+            "number": head.number,
+            "hash": head.hash,
+            "signature": head.signature,
+            "public_key": public_key,
+            "at": at,
+        }
+    )
+
+
+def read(text: str) -> list[Anchor]:
+    """The anchors in a text: of each line what begins with its first brace, so that a line of
+    syslog is read as well. Lines without one are passed over."""
+    out = []
+    for one in text.splitlines():
+        _, brace, rest = one.partition("{")
+        try:
+            out.append(msgspec.json.decode((brace + rest).strip(), type=Anchor))
+        except msgspec.DecodeError:
+            continue
+    return out
+
+
+async def compare(tx: Tx, anchors: Iterable[Anchor], public_key: str) -> Compared:
+    """Hold the chain against heads that were taken earlier.
+
+    Args:
+        public_key: the house's, hex, at best as it was kept elsewhere.
+    """
+    every = list(anchors)
+    ours = sorted(
+        (one for one in every if verify(public_key, signed(one.number, one.hash), one.signature)),
+        key=lambda one: one.number,
+    )
+    hashes = await _hashes(tx, sorted({one.number for one in ours}))
+    last = max(hashes, default=0)
+    if any(one.number > last for one in ours):  # not only anchored entries may be left
+        newest = await tx.one(select(audit.c.number).order_by(audit.c.number.desc()).limit(1))
+        last = 0 if newest is None else int(newest["number"])
+    fits, rewritten, cut = 0, None, None
+    for one in ours:
+        found = GENESIS if one.number == 0 else hashes.get(one.number)
+        if found == one.hash:
+            if rewritten is None and cut is None:
+                fits = one.number
+        elif found is None and one.number > last:
+            cut = min(cut or last + 1, last + 1)
+        else:
+            rewritten = one.number if rewritten is None else min(rewritten, one.number)
+    return Compared(len(ours), fits, rewritten, cut, len(every) - len(ours))
+
+
+async def _hashes(tx: Tx, numbers: Sequence[int]) -> dict[int, str]:
+    out: dict[int, str] = {}
+    for start in range(0, len(numbers), SPAN):
+        rows = await tx.all(
+            select(audit.c.number, audit.c.hash).where(
+                audit.c.number.in_(numbers[start : start + SPAN])
+            )
+        )
+        out |= {row["number"]: row["hash"] for row in rows}
+    return out

@@ -1,0 +1,36 @@
+"""What the log and the audit chain keep about people: pseudonyms and ids, which outlive them."""
+
+from mailkeep.store.personal import Kept, Personal
+
+PERSONAL: Personal = {
+    "events": Kept(
+        what="a fact; an export finds those that name somebody",
+        under="facts about single mails: `facts`; all others: `history`",
+        named="data",
+        said="kind at",
+        plain="id position placed_at",
+    ),
+    "event_relay": Kept(
+        what="who gives facts their places",
+        under="for good",
+        plain="id holder leased_until position placed_through",
+    ),
+    "event_checkpoints": Kept(
+        what="how far a reader of the log is; what detectors remember, by names",
+        under="for good; what a detector remembers, for its window",
+        named="state",
+        plain="subscriber position",
+    ),
+    "audit": Kept(
+        what="an act of an operator or of ours; a chain that nothing is taken out of",
+        under="for good",
+        named="actor data",
+        said="at act",
+        plain="number previous hash",
+    ),
+    "audit_anchors": Kept(
+        what="where the chain's head was taken last",
+        under="for good",
+        plain="place number hash at tried_at error",
+    ),
+}

@@ -1,0 +1,49 @@
+"""``/v1/approvals``: what one operator asked for and a second one must approve."""
+
+import msgspec
+from litestar import Controller, Response, get, post
+
+from mailkeep.http.bearer import admit, authorise
+from mailkeep.http.port import Incoming, Running
+from mailkeep.mail.grants import Scope
+from mailkeep.response import approval
+from mailkeep.response.types import Step
+
+from .incidents import ActionOut, ApprovalOut, acted
+from .incidents import approval as shown
+
+
+class ApprovalsOut(msgspec.Struct):
+    """What waits, the oldest first."""
+
+    approvals: list[ApprovalOut]
+
+
+class ApprovalsApi(Controller):
+    """Looking needs a key with the scope ``read``, deciding one with ``operate``."""
+
+    path = "/v1/approvals"
+    tags = ("incidents",)
+
+    @get("/", summary="What waits for a second person")
+    async def index(self, request: Incoming, running: Running) -> ApprovalsOut:
+        await authorise(request, running, Scope.READ)
+        async with running.database.read() as tx:
+            return ApprovalsOut([shown(one) for one in await approval.all_waiting(tx)])
+
+    @post("/{request_id:str}/approve", status_code=200, summary="Approve what another asked for")
+    async def approve(
+        self, request: Incoming, running: Running, request_id: str
+    ) -> Response[ActionOut]:
+        """It is done at once, in the name of who asked. 403 for one's own; 409 when its time is
+        over or its warnings have changed."""
+        await admit(request, running, Scope.OPERATE)
+        by = (await authorise(request, running, Scope.OPERATE)).id
+        return acted(await running.response.approve(request_id, by=by), Step.APPLY.value)
+
+    @post("/{request_id:str}/refuse", status_code=200, summary="Refuse it, or take it back")
+    async def refuse(self, request: Incoming, running: Running, request_id: str) -> ApprovalOut:
+        await admit(request, running, Scope.OPERATE)
+        by = (await authorise(request, running, Scope.OPERATE)).id
+        refuse = running.response.refuse
+        return shown(await running.database.retrying(lambda tx: refuse(tx, request_id, by=by)))

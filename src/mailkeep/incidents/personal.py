@@ -1,0 +1,22 @@
+"""What the tables of the incidents room keep about people."""
+
+from mailkeep.store.personal import Kept, Personal
+
+PERSONAL: Personal = {
+    "incidents": Kept(
+        what="what may be going on, about a provider, a campaign or an account",
+        under="for good",
+        named="subject_id closed_by taken_by",
+        said="opinions blast",
+        plain="id subject_kind state opened_at since contained_at restored_at closed_at quiet_since"
+        " taken_at",
+    ),
+    "incident_entries": Kept(
+        what="a line of the timeline; people's notes are what they wrote: name nobody in them",
+        under="for good",
+        clear="text",
+        named="by events",
+        said="at kind count",
+        plain="incident_id line",
+    ),
+}

@@ -1,0 +1,96 @@
+"""How grave an incident is, with its reasons (pure): worked out anew by whoever looks.
+
+By what happened to customers first, then by what could: an account that was taken is graver than a
+provider that could take some, and that than mail that waits.
+"""
+
+import enum
+
+import msgspec
+
+from mailkeep.watch.types import Hypothesis
+
+from .tracks import Seen
+from .types import BlastRadius, Incident, State
+
+MANY = 20  #: accounts that are attacked at once
+
+
+class Level(enum.StrEnum):
+    """The gravest first."""
+
+    CRITICAL = "critical"  #: accounts were taken, or can be at this moment
+    HIGH = "high"  #: somebody has what would take them, or mail that matters waits
+    MEDIUM = "medium"  #: something goes on that has harmed nobody yet
+    LOW = "low"  #: nothing is held any more
+
+
+class Severity(msgspec.Struct, frozen=True):
+    """``reasons``: in words, those of the gravest level first."""
+
+    level: Level
+    reasons: tuple[str, ...]
+
+
+def judge(incident: Incident, blast: BlastRadius, seen: Seen) -> Severity:
+    """The gravest of what is known, and every reason for more than ``LOW``.
+
+    Args:
+        blast: whom it touched.
+        seen: what the other rooms say just now.
+    """
+    known = [*_harm(incident, blast), *_danger(incident, blast, seen)]
+    found = sorted(known, key=lambda one: _ORDER[one[0]])
+    if not found:
+        return Severity(Level.LOW, ("nothing is held, and no account was touched",))
+    return Severity(found[0][0], tuple(words for _, words in found))
+
+
+_ORDER = {one: rank for rank, one in enumerate(Level)}
+
+
+def _harm(incident: Incident, blast: BlastRadius) -> list[tuple[Level, str]]:
+    """What happened to accounts, while something is held."""
+    counts = (
+        (Level.CRITICAL, blast.completed, "accounts were recovered meanwhile"),
+        (Level.HIGH, blast.half_proven, "accounts had half a proof come back"),
+        (Level.HIGH, blast.stopped_by_factor, "were stopped by the second factor alone"),
+    )
+    held = any(one.open for one in incident.opinions)
+    return [(level, f"{count} {words}") for level, count, words in counts if count and held]
+
+
+def _danger(incident: Incident, blast: BlastRadius, seen: Seen) -> list[tuple[Level, str]]:
+    """What could happen, by what is held."""
+    held = {one.hypothesis for one in incident.opinions if one.open}
+    loose = incident.state in {State.OPEN, State.RESTORED} and not seen.cut
+    out: list[tuple[Level, str]] = []
+    if Hypothesis.PROVIDER_COMPROMISED in held:
+        if loose:
+            out.append((Level.CRITICAL, "a provider that may be read still carries our mail"))
+        else:
+            out.append((Level.HIGH, f"{blast.exposed} addresses are known to whoever reads it"))
+    if Hypothesis.LEAKED_HERE in held:
+        out.append((Level.HIGH, "it may have leaked from our own house"))
+    if Hypothesis.CAMPAIGN in held:
+        many = blast.requested >= MANY
+        words = f"recoveries were asked for of {blast.requested} accounts"
+        out.append((Level.HIGH if many else Level.MEDIUM, words))
+    if Hypothesis.PROVIDER_SILENT in held:
+        if not seen.standing:
+            out.append((Level.CRITICAL, "no provider stands that is not suspect: no mail goes out"))
+        elif seen.overdue:
+            out.append((Level.HIGH, f"{seen.overdue} messages wait that should have left"))
+        else:
+            out.append((Level.MEDIUM, "its mail goes another way"))
+    for hypothesis, words in _QUIET.items():
+        if hypothesis in held:
+            out.append((Level.MEDIUM, words))
+    return out
+
+
+_QUIET = {
+    Hypothesis.ACCOUNT_TARGETED: "somebody is after one account",
+    Hypothesis.DOMAIN_ABUSED: "somebody writes to customers in our name",
+    Hypothesis.MAILBOX_COMPROMISED: "somebody reads mailboxes of customers",
+}

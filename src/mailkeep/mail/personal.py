@@ -1,0 +1,88 @@
+"""What the tables of the mail room keep about people."""
+
+from mailkeep.store.personal import Erasing, Kept, Personal
+
+PERSONAL: Personal = {
+    "addresses": Kept(
+        what="who a pseudonym of the mail room is",
+        under="messages",
+        of="id:address",
+        erasing=Erasing.REMOVED,
+        clear="address",
+        named="id",
+    ),
+    "messages": Kept(
+        what="a mail: to whom, over which provider, what became of it; never its words",
+        under="messages",
+        of="address_id:address id:message_copies.message_id",
+        erasing=Erasing.BLANKED,
+        blank={"idempotency": None, "content_hash": None, "tags": ""},
+        clear="tags",
+        hashed="idempotency content_hash",
+        named="id address_id attempt_id copies copy_of",
+        said="stream priority status created_at expires_at next_at lease_until tries provider"
+        " accepted_at family",
+        plain="secret only avoid ours",
+        others="copies",
+    ),
+    "message_copies": Kept(
+        what="who else a mail went to",
+        under="messages",
+        of="address_id:address",
+        named="address_id message_id",
+    ),
+    "message_bodies": Kept(
+        what="the words of a mail that is on its way, or may have to be sent again",
+        under="until it was handed over, and then for its stream's `keep`; secret ones lie sealed"
+        " and go at handover",
+        of="message_id:messages.id",
+        erasing=Erasing.REMOVED,
+        clear="data",
+        named="message_id",
+        said="hour",
+        others="data",
+    ),
+    "attempts": Kept(
+        what="a provider that was given a mail, and what it answered, in our words",
+        under="messages",
+        of="message_id:messages.id",
+        named="id message_id provider_message_id",
+        said="provider started_at seconds outcome detail",
+    ),
+    "exposures": Kept(
+        what="which provider was given an address, on which days; it will know it for good",
+        under="as long as the address is used; of who was erased: `erased`",
+        of="address_id:address",
+        named="address_id",
+        said="provider stream day first_at last_at count",
+    ),
+    "claims": Kept(
+        what="what a provider said of a mail",
+        under="claims",
+        of="address_id:address message_id:messages.id",
+        named="claim_id message_id address_id",
+        said="received_at event at_provider weight",
+        plain="provider",
+    ),
+    "provider_states": Kept(
+        what="what was said of a provider",
+        under="for good",
+        plain="provider cut_at reason rested_at rest_reason doubted_at",
+    ),
+    "api_keys": Kept(
+        what="an API key and what it may do",
+        under="for good",
+        plain="id name hash scopes streams domains networks created_at last_used_at expires_at"
+        " revoked_at replaced_by application line",
+    ),
+    "operator_sessions": Kept(
+        what="who is signed in at the console", under="until it ends", plain="id key_id until"
+    ),
+    "caught_mail": Kept(
+        what="the mailbox of development mode; there is none in production",
+        under="the newest thousand",
+        clear="recipient raw",
+        named="id",
+        said="at",
+    ),
+}

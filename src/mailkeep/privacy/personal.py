@@ -1,0 +1,27 @@
+"""What the tables of this room keep about people."""
+
+from mailkeep.store.personal import Kept, Personal
+
+PERSONAL: Personal = {
+    "erasures": Kept(
+        what="that somebody was erased: it is done again after an older backup was restored",
+        under="its names: `erased`; the rest for good",
+        named="accounts addresses by ended_by",
+        said="at due_at counts ended_at",
+        plain="id state",
+    ),
+    "legal_holds": Kept(
+        what="that nothing of somebody may be erased, and why",
+        under="for good",
+        clear="reason",
+        named="accounts addresses by ended_by",
+        said="at ended_at",
+        plain="id",
+    ),
+    "privacy_uses": Kept(
+        what="that an export, a list or an erasure was asked for",
+        under="tries",
+        named="by",
+        plain="id kind count",
+    ),
+}

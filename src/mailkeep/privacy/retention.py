@@ -1,0 +1,39 @@
+"""What the privacy room forgets: the pseudonyms of who was erased."""
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.engine import RowMapping
+
+from mailkeep.accounts.tables import accounts
+from mailkeep.base.clock import Instant
+from mailkeep.mail.tables import exposures
+from mailkeep.store.database import Tx
+
+from . import rows
+from .tables import erasures
+from .types import State
+
+_e, _x, _a = erasures, exposures, accounts
+_BATCH = 20  #: each may have thousands of exposures
+
+
+async def forget(tx: Tx, before: Instant, limit: int) -> int:
+    """Forget the keyed hashes of who was erased before an instant: their exposures of then, what
+    remains of their accounts with its recoveries, and their names here; returns how many."""
+    found = await tx.all(
+        select(_e)
+        .where(_e.c.ended_at < before, (_e.c.accounts != "") | (_e.c.addresses != ""))
+        .order_by(_e.c.ended_at)
+        .limit(min(limit, _BATCH))
+    )
+    for row in found:
+        if row["state"] == State.DONE.value:
+            await _forget(tx, row)
+        await tx.run(update(_e).where(_e.c.id == row["id"]).values(accounts="", addresses=""))
+    return len(found)
+
+
+async def _forget(tx: Tx, row: RowMapping) -> None:
+    whom = rows.person(row)
+    then = (_x.c.address_id.in_(whom.addresses), _x.c.last_at <= row["ended_at"])
+    await tx.run(delete(_x).where(*then))
+    await tx.run(delete(_a).where(_a.c.id.in_(whom.accounts), _a.c.erased_at.is_not(None)))

@@ -1,0 +1,194 @@
+"""Two people for what is dangerous: one asks, a second one agrees, and only then it is done.
+
+Attacks met here: one operator's key or session in a thief's hands (it asks, and everybody's pager
+says so; nothing is done), and a colleague who agrees to something else than what they read (both
+were shown the same warnings, or it is asked for anew). A person is counted by name: a key and its
+successors are one. Nobody approves what they asked for themselves.
+
+The glass can be broken at the shell of the house alone (``mailkeep incidents apply --alone``):
+whoever sits there could write into the database anyway. Everybody is paged then.
+"""
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.engine import RowMapping
+
+from mailkeep.base.clock import SECOND
+from mailkeep.base.errors import Conflict, NotAllowed, NotFound
+from mailkeep.base.ids import new_id
+from mailkeep.events import audit
+from mailkeep.events.log import record
+from mailkeep.incidents.types import Incident
+from mailkeep.mail import api_keys
+from mailkeep.store.database import Tx
+
+from .actions.port import Action, Case, Means
+from .events import ActionAsked, ActionDecided
+from .paging.desk import Desk
+from .paging.types import Why
+from .tables import approvals
+from .types import Approval, Asked, Preview, Step
+
+_p = approvals
+
+
+class Approvals:
+    """The requests of a house. Whoever calls has locked the incident first.
+
+    Args:
+        means: the services that actions use.
+        desk: wakes the second person.
+    """
+
+    def __init__(self, means: Means, desk: Desk) -> None:
+        self._means = means
+        self._desk = desk
+
+    def needed(self, action: Action) -> bool:
+        """Whether an action wants two people."""
+        named = self._means.settings.two_people
+        return action.dangerous if named is None else action.name in named
+
+    async def ask(
+        self, tx: Tx, case: Case, action: Action, step: Step, preview: Preview, *, by: str
+    ) -> Approval:
+        """Ask for a second person. What is asked for already, with the same warnings, is not asked
+        for twice."""
+        incident = case.incident
+        before = await waiting(tx, incident.id, action.name, step)
+        if before is not None and before.waits(tx.now) and before.mark == preview.mark:
+            return before
+        if before is not None:
+            lapsed = {"state": Asked.LAPSED.value, "decided_at": tx.now}
+            await tx.run(update(_p).where(_p.c.id == before.id).values(**lapsed))
+        life = round(self._means.settings.approval_life * SECOND)
+        made = Approval(
+            id=new_id("apv", tx.now, tx.order.next()),
+            incident=incident.id,
+            action=action.name,
+            step=step,
+            state=Asked.WAITING,
+            mark=preview.mark,
+            asked_by=by,
+            asked_at=tx.now,
+            expires_at=tx.now + life,
+        )
+        await tx.run(
+            insert(_p).values(
+                id=made.id,
+                incident_id=incident.id,
+                name=action.name,
+                step=step.value,
+                state=made.state.value,
+                mark=made.mark,
+                asked_by=by,
+                asked_at=made.asked_at,
+                expires_at=made.expires_at,
+            )
+        )
+        await audit.write(tx, by, "ask_action", _said(made))
+        await self._enter(tx, made, f"{action.title}: {_VERB[step]}, and waits for a second person")
+        fact = ActionAsked(incident.id, action.name, step.value, made.id, by)
+        await record(self._means.database, tx, fact)
+        await self._desk.call(tx, incident, Why.SECOND)
+        return made
+
+    async def approve(self, tx: Tx, found: Approval, preview: Preview, *, by: str) -> None:
+        """A second person agrees.
+
+        Raises:
+            NotAllowed: it is the person who asked.
+            Conflict: its time is over, it was decided, or what it would do has changed.
+        """
+        self._open(tx, found)
+        if await person(tx, by) == await person(tx, found.asked_by):
+            raise NotAllowed("who asked for it cannot approve it: a second person must")
+        if preview.mark != found.mark:
+            raise Conflict("its warnings have changed since it was asked for: have it asked anew")
+        await self._decide(tx, found, by, approved=True)
+
+    async def refuse(self, tx: Tx, found: Approval, *, by: str) -> None:
+        """Somebody says no, or takes back what they asked for. Raises ``Conflict``."""
+        self._open(tx, found)
+        await self._decide(tx, found, by, approved=False)
+        whose = "taken back" if by == found.asked_by else "refused"
+        await self._enter(tx, found, f"{found.action}: the request was {whose}", by=by)
+
+    async def alone(self, tx: Tx, incident: Incident, action: Action, step: Step, by: str) -> None:
+        """Somebody at the shell does it without a second person: said to everybody."""
+        said = {"incident": incident.id, "action": action.name, "step": step.value}
+        await audit.write(tx, by, "act_alone", said)
+        await self._desk.call(tx, incident, Why.ALONE)
+
+    async def _decide(self, tx: Tx, found: Approval, by: str, *, approved: bool) -> None:
+        state = Asked.APPROVED if approved else Asked.REFUSED
+        values = {"state": state.value, "decided_by": by, "decided_at": tx.now}
+        await tx.run(update(_p).where(_p.c.id == found.id).values(**values))
+        act = "approve_action" if approved else "refuse_action"
+        await audit.write(tx, by, act, _said(found) | {"asked_by": found.asked_by})
+        step = found.step.value
+        fact = ActionDecided(found.incident, found.action, step, found.id, by, approved)
+        await record(self._means.database, tx, fact)
+
+    async def _enter(self, tx: Tx, found: Approval, words: str, by: str = "") -> None:
+        by = by or found.asked_by
+        await self._means.incidents.enter(tx, found.incident, "approval", words, by=by)
+
+    @staticmethod
+    def _open(tx: Tx, found: Approval) -> None:
+        if not found.waits(tx.now):
+            over = found.state is Asked.WAITING
+            raise Conflict("its time is over: have it asked anew" if over else "it was decided")
+
+
+_VERB = {Step.APPLY: "asked for", Step.UNDO: "to be taken back"}
+
+
+async def person(tx: Tx, by: str) -> str:
+    """Who it is, whichever of their keys they came with."""
+    return await api_keys.line_of(tx, by)
+
+
+async def one(tx: Tx, request: str) -> Approval:
+    """A request. Raises ``NotFound``."""
+    row = await tx.one(select(_p).where(_p.c.id == request))
+    if row is None:
+        raise NotFound("no such request")
+    return _view(row)
+
+
+async def waiting(tx: Tx, incident: str, name: str, step: Step) -> Approval | None:
+    """The request that nobody decided, be its time over or not."""
+    row = await tx.one(
+        select(_p).where(
+            _p.c.incident_id == incident,
+            _p.c.name == name,
+            _p.c.step == step.value,
+            _p.c.state == Asked.WAITING.value,
+        )
+    )
+    return None if row is None else _view(row)
+
+
+async def all_waiting(tx: Tx, incident: str | None = None) -> list[Approval]:
+    """What waits for a second person now, the oldest first; of one incident, or of all."""
+    query = select(_p).where(_p.c.state == Asked.WAITING.value, _p.c.expires_at > tx.now)
+    if incident is not None:
+        query = query.where(_p.c.incident_id == incident)
+    return [_view(row) for row in await tx.all(query.order_by(_p.c.id))]
+
+
+def _said(one: Approval) -> dict[str, object]:
+    return {
+        "incident": one.incident,
+        "action": one.action,
+        "step": one.step.value,
+        "request": one.id,
+    }
+
+
+def _view(row: RowMapping) -> Approval:
+    return Approval(
+        *(row["id"], row["incident_id"], row["name"], Step(row["step"]), Asked(row["state"])),
+        *(row["mark"], row["asked_by"], row["asked_at"], row["expires_at"]),
+        *(row["decided_by"], row["decided_at"]),
+    )

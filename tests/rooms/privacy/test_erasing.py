@@ -1,0 +1,312 @@
+"""Somebody is erased: nothing names them, nothing else changes. And what an attacker would do."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy import LargeBinary, String, Text, func, select
+
+from mailkeep.accounts import queries as accounts
+from mailkeep.accounts import tables as account_tables
+from mailkeep.accounts.types import Stage
+from mailkeep.base.clock import DAY
+from mailkeep.base.errors import Conflict, MailkeepError, NotFound, TooMany
+from mailkeep.events import audit
+from mailkeep.events import tables as event_tables
+from mailkeep.incidents import tables as incident_tables
+from mailkeep.mail import queries as mail
+from mailkeep.privacy import erasing, holds, people, restoring, retention
+from mailkeep.privacy.types import Erasure, Person, State
+from mailkeep.recovery import queries as recovery
+from mailkeep.store.database import Tx
+from mailkeep.store.schema import metadata
+
+from .conftest import ADDRESS, OTHER, PASSWORD, House
+
+Erase = Callable[[str], Awaitable[str]]
+
+
+async def _where(tx: Tx, text: str) -> list[str]:
+    """The columns of the whole database that hold a text in clear."""
+    found = []
+    for table in metadata.sorted_tables:
+        for column in table.columns:
+            if not isinstance(column.type, String | Text | LargeBinary):
+                continue
+            for row in await tx.tuples(select(column)):
+                value = row[0].decode(errors="replace") if isinstance(row[0], bytes) else row[0]
+                if value and text in value:
+                    found.append(f"{table.name}.{column.name}")
+                    break
+    return sorted(found)
+
+
+async def _incident_counts(tx: Tx) -> tuple[object, int]:
+    return (
+        await recovery.outcomes(tx, {"one"}, 0, tx.now),
+        await mail.exposed(tx, "one", tx.now),
+    )
+
+
+async def _state(house: House, erasure: str) -> Erasure:
+    async with house.database.read() as tx:
+        return await erasing.one(tx, erasure)
+
+
+async def _person(house: House, who: str) -> Person:
+    async with house.database.read() as tx:
+        return await people.find(tx, house.keys, who)
+
+
+async def test_nothing_names_who_was_erased_and_every_count_stays(
+    house: House, erase: Erase
+) -> None:
+    account, other = await house.person(ADDRESS), await house.person(OTHER)
+    async with house.database.read() as tx:
+        before = await _incident_counts(tx)
+        assert await _where(tx, ADDRESS) == [
+            "addresses.address",
+            "contact_points.address",
+        ]
+    erasure = await erase(ADDRESS)
+    async with house.database.read() as tx:
+        assert await _where(tx, ADDRESS) == []
+        assert await _where(tx, "of-ada") == []
+        assert set(await _where(tx, OTHER)) >= {"addresses.address", "contact_points.address"}
+        assert await _incident_counts(tx) == before
+        assert await audit.verify(tx) is None
+        assert await accounts.contact_points(tx, other) != []
+        assert await accounts.contact_points(tx, account) == []
+    found = await _state(house, erasure)
+    assert found.state is State.DONE
+    assert found.counts["contact_points"] == 1
+    assert found.counts["addresses"] == 1
+    # Nobody gets in, and the address is free for a new account.
+    with pytest.raises(MailkeepError):
+        await house.accounts.sign_in(ADDRESS, PASSWORD, browser="b", network="n")
+    assert await house.person(ADDRESS) != account
+
+
+async def test_sessions_end_and_it_is_told(house: House, erase: Erase) -> None:
+    account = await house.person(ADDRESS)
+    entered = await house.accounts.sign_in(ADDRESS, PASSWORD, browser="b", network="n")
+    secret = entered.secret.reveal()
+    await erase(account)
+    async with house.database.read() as tx:
+        assert await house.accounts.sessions.find(tx, secret, Stage.FULL) is None
+        kinds = [row[0] for row in await tx.tuples(select(event_tables.events.c.kind))]
+    assert {"accounts.erasure_asked", "accounts.erased", "accounts.sessions_ended"} <= set(kinds)
+
+
+async def test_an_erasure_waits_and_can_be_stopped(house: House) -> None:
+    """Whoever asks for the erasure of a victim's account must not have it at once."""
+    person = await _person(house, await house.person(ADDRESS))
+    ask = house.privacy.erasing.ask
+    made = await house.database.retrying(lambda tx: ask(tx, person, by="key_1"))
+    again = await house.database.retrying(lambda tx: ask(tx, person, by="key_2"))
+    assert again.id == made.id, "asked for twice is asked for once"
+    assert not await house.privacy.erasing.step()
+    async with house.database.read() as tx:
+        assert await _where(tx, ADDRESS) != []
+    stop = house.privacy.erasing.stop
+    stopped = await house.database.retrying(lambda tx: stop(tx, made.id, by="uid:0"))
+    assert stopped.state is State.STOPPED
+    house.database.clock.advance(30 * 24 * 3600)
+    await house.privacy.erasing.step()
+    async with house.database.read() as tx:
+        assert await _where(tx, ADDRESS) != []
+        assert await audit.verify(tx) is None
+
+
+async def test_a_legal_hold_keeps_everything(house: House) -> None:
+    person = await _person(house, await house.person(ADDRESS))
+    ask = house.privacy.erasing.ask
+    made = await house.database.retrying(lambda tx: ask(tx, person, by="key_1"))
+    # Placed after it was asked for: it stops what waits as well.
+    hold = await house.database.retrying(lambda tx: holds.place(tx, person, "case 7", by="uid:0"))
+    again = await house.database.retrying(lambda tx: holds.place(tx, person, "case 7", by="uid:0"))
+    assert again.id == hold.id
+    house.database.clock.advance(2 * 24 * 3600)
+    assert not await house.privacy.erasing.step()
+    assert (await _state(house, made.id)).state is State.WAITING
+    async with house.database.read() as tx:
+        preview = await house.privacy.erasing.preview(tx, person)
+        (listed,) = await house.privacy.erasing.listing(tx)
+    assert "legal hold" in preview.refused
+    assert "legal hold" in listed.waits_for
+    await house.database.retrying(lambda tx: holds.end(tx, hold.id, by="uid:0"))
+    await house.privacy.erasing.step()
+    assert (await _state(house, made.id)).state is State.DONE
+
+
+async def test_the_traces_of_an_open_incident_are_not_erased(house: House) -> None:
+    """An attacker who asks to have their own deeds erased, or a victim's, waits for its end."""
+    person = await _person(house, await house.person(ADDRESS))
+    async with house.database.write() as tx:
+        await tx.run(
+            incident_tables.incidents.insert().values(
+                id="inc_1",
+                subject_kind="provider",
+                subject_id="one",
+                state="open",
+                opened_at=tx.now,
+                since=tx.now - 60,
+                opinions="[]",
+            )
+        )
+    ask = house.privacy.erasing.ask
+    with pytest.raises(Conflict, match="incident"):
+        await house.database.retrying(lambda tx: ask(tx, person, by="key_1"))
+
+
+async def test_operators_are_not_erased_with_a_key(house: House) -> None:
+    account = await house.person(ADDRESS)
+    give = house.accounts.administration.set_class
+    await house.database.retrying(
+        lambda tx: give(tx, account, "operator", by="uid:0", at_house=True)
+    )
+    person = await _person(house, account)
+    with pytest.raises(Conflict, match="operator"):
+        await house.database.retrying(lambda tx: house.privacy.erasing.ask(tx, person, by="key_1"))
+
+
+async def test_masses_are_not_erased(house: House) -> None:
+    ask = house.privacy.erasing.ask
+    for number in range(3):
+        person = await _person(house, await house.person(f"u{number}@example.net"))
+        await house.database.retrying(lambda tx, one=person: ask(tx, one, by="key_1"))
+    last = await _person(house, await house.person(ADDRESS))
+    with pytest.raises(TooMany):
+        await house.database.retrying(lambda tx: ask(tx, last, by="key_9"))
+    house.database.clock.advance(DAY / 1e6 + 1)
+    assert await house.database.retrying(lambda tx: ask(tx, last, by="key_9"))
+
+
+async def test_a_stranger_is_nobody(house: House) -> None:
+    person = await _person(house, "nobody@example.net")
+    assert person.accounts == ()
+    with pytest.raises(NotFound):
+        await house.database.retrying(lambda tx: house.privacy.erasing.ask(tx, person, by="key_1"))
+
+
+async def test_an_address_that_another_account_has_is_that_ones(house: House, erase: Erase) -> None:
+    """Who claims a victim's address without confirming it, and is erased, takes nothing along."""
+    account = await house.person(ADDRESS)
+    claimed = "acc_" + "0" * 26
+    async with house.database.write() as tx:
+        await tx.run(
+            account_tables.accounts.insert().values(
+                {"id": claimed, "class": "customer", "created_at": tx.now, "application": ""}
+            )
+        )
+        await tx.run(
+            account_tables.contact_points.insert().values(
+                id="cpt_x",
+                account_id=claimed,
+                address_key=house.key(ADDRESS),
+                address=ADDRESS,
+                created_at=tx.now,
+            )
+        )
+    async with house.database.read() as tx:
+        person = await people.find(tx, house.keys, claimed)
+    assert person.addresses == ()
+    await house.database.retrying(lambda tx: house.privacy.erasing.ask(tx, person, by="key_1"))
+    house.database.clock.advance(2 * 24 * 3600)
+    await house.privacy.erasing.step()
+    async with house.database.read() as tx:
+        assert len(await accounts.contact_points(tx, account)) == 1
+        count = select(func.count()).select_from(account_tables.contact_points)
+        assert await tx.value(count) == 1
+        assert await _where(tx, ADDRESS) != []
+
+
+async def test_mail_on_its_way_is_waited_for_or_given_up(house: House, erase: Erase) -> None:
+    await house.person(ADDRESS)
+    alone = await house.mail(ADDRESS)
+    shared = await house.mail(OTHER, cc=ADDRESS)
+    erasure = await erase(ADDRESS)
+    assert (await _state(house, erasure)).state is State.RUNNING
+    async with house.database.read() as tx:
+        statuses = await mail.statuses(tx, [alone, shared])
+    assert statuses == {alone: "given_up", shared: "queued"}
+    await house.send()
+    await house.privacy.erasing.step()
+    assert (await _state(house, erasure)).state is State.DONE
+    async with house.database.read() as tx:
+        assert await _where(tx, ADDRESS) == []
+
+
+async def test_a_kill_halfway_costs_a_batch(
+    house: House, erase: Erase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.person(ADDRESS)
+    for _ in range(5):
+        await house.mail(ADDRESS)
+    await house.send()
+    monkeypatch.setattr(erasing, "BATCH", 2)
+    erasure = await erase(ADDRESS)
+    found = await _state(house, erasure)
+    assert found.state is State.DONE
+    assert found.counts["messages"] == 6
+    async with house.database.read() as tx:
+        acts = select(event_tables.audit.c.act).where(event_tables.audit.c.act.like("privacy.%"))
+        assert [row[0] for row in await tx.tuples(acts)] == ["privacy.erase", "privacy.erased"]
+        assert await audit.verify(tx) is None
+
+
+async def test_keyed_hashes_go_when_their_time_is_over(house: House, erase: Erase) -> None:
+    account = await house.person(ADDRESS)
+    erasure = await erase(ADDRESS)
+    key = house.key(ADDRESS)
+    async with house.database.read() as tx:
+        found = await _where(tx, key)
+        assert {"exposures.address_id", "recoveries.address_key", "erasures.addresses"} <= set(
+            found
+        )
+    house.database.clock.advance(400 * 24 * 3600)
+    async with house.database.write() as tx:
+        assert await retention.forget(tx, tx.now - 399 * DAY, 10) == 1
+    async with house.database.read() as tx:
+        left = set(await _where(tx, key))
+        assert left.isdisjoint({"exposures.address_id", "recoveries.address_key"})
+        assert "erasures.addresses" not in left
+        assert await accounts.whose(tx, account) is None
+        assert (await erasing.one(tx, erasure)).counts
+        assert await audit.verify(tx) is None
+
+
+async def test_an_older_backup_loses_them_again(house: House, erase: Erase) -> None:
+    """What a restored database has of them goes as soon as it runs, without another wait."""
+    await house.person(ADDRESS)
+    erasure = await erase(ADDRESS)
+    async with house.database.read() as tx:
+        kept = await restoring.kept(tx)
+    # An older copy of the database: they are there again, and nothing knows that they were erased.
+    await house.person(ADDRESS)
+    house.database.clock.advance(1)
+    async with house.database.write() as tx:
+        await tx.run(metadata.tables["erasures"].delete())
+        account = (await people.find(tx, house.keys, ADDRESS)).accounts
+        again = [
+            Erasure(
+                one.id,
+                one.state,
+                Person(account, one.person.addresses),
+                one.by,
+                one.at,
+                tx.now,
+                {},
+                one.ended_at,
+                None,
+            )
+            for one in kept.erasures
+        ]
+        assert await restoring.keep(tx, restoring.Kept(tuple(again)), by="uid:0") == 1
+        assert await restoring.keep(tx, restoring.Kept(tuple(again)), by="uid:0") == 1
+    house.database.clock.advance(1)
+    while await house.privacy.erasing.step():
+        pass
+    assert (await _state(house, erasure)).state is State.DONE
+    async with house.database.read() as tx:
+        assert await _where(tx, ADDRESS) == []
+        assert await audit.verify(tx) is None

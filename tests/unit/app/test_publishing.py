@@ -1,0 +1,41 @@
+"""What must be withdrawn from DNS when a provider falls."""
+
+import msgspec
+
+from mailkeep.app.publishing import published
+
+
+class One(msgspec.Struct):
+    name: str
+    kind: str
+    options: dict[str, str]
+
+
+def test_every_record_that_is_known_is_named() -> None:
+    options = {
+        "dkim_selector": "K1",
+        "return_path_domain": "bounces.example.com",
+        "tracking_domain": "click.example.com",
+    }
+    found = published([One("m", "mandrill", options)], ["us@Example.com", "me@example.com"])["m"]
+    assert found == (
+        "withdraw k1._domainkey.example.com (its DKIM key)",
+        "withdraw bounces.example.com, MX and TXT (its return path)",
+        "withdraw click.example.com (its links and opens are tracked under it)",
+        "take it out of the SPF record of example.com, where it is included (mandrillapp.com)",
+    )
+
+
+def test_what_is_not_known_is_said() -> None:
+    found = published([One("r", "smtp", {})], ["us@example.com"])["r"]
+    assert found == (
+        "find and withdraw its DKIM key: options.dkim_selector is not set",
+        "find and withdraw its return path: options.return_path_domain is not set",
+        "take it out of the SPF record of example.com, where it is included",
+    )
+
+
+def test_a_provider_that_signs_as_another_domain() -> None:
+    options = {"dkim_selector": "s", "dkim_domain": "mail.example.org"}
+    found = published([One("p", "postmark", options)], ["us@example.com"])["p"]
+    assert found[0] == "withdraw s._domainkey.mail.example.org (its DKIM key)"
