@@ -12,6 +12,8 @@ from mailkeep.incidents import tables as incidents
 from mailkeep.incidents.personal import PERSONAL as INCIDENTS
 from mailkeep.mail import tables as mail
 from mailkeep.mail.personal import PERSONAL as MAIL
+from mailkeep.posture import tables as posture
+from mailkeep.posture.personal import PERSONAL as POSTURE
 from mailkeep.recovery import tables as recovery
 from mailkeep.recovery.personal import PERSONAL as RECOVERY
 from mailkeep.response import tables as response
@@ -28,7 +30,7 @@ from .personal import PERSONAL as PRIVACY
 from .types import Person
 
 #: What is declared here is known as a table, whatever else was imported.
-TABLES = (accounts, events, incidents, mail, recovery, response, signals, watch, privacy)
+TABLES = (accounts, events, incidents, mail, posture, recovery, response, signals, watch, privacy)
 
 #: By room, in the order in which a reader would ask.
 ROOMS: dict[str, Personal] = {
@@ -40,6 +42,7 @@ ROOMS: dict[str, Personal] = {
     "incidents": INCIDENTS,
     "watch": WATCH,
     "events": EVENTS,
+    "posture": POSTURE,
     "privacy": PRIVACY,
 }
 CATALOGUE: Personal = {name: one for room in ROOMS.values() for name, one in room.items()}
