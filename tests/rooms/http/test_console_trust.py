@@ -67,4 +67,4 @@ async def test_a_key_that_is_bound_to_streams_has_no_business_there(api: Api) ->
     assert whole.json()["parties"] == ["one"]
     assert (await api.ask("GET", "/v1/trust/whatif?party=onee")).status_code == 404
     many = ",".join("abcdefghijk")
-    assert (await api.ask("GET", f"/v1/trust/whatif?party={many}")).status_code == 400
+    assert (await api.ask("GET", f"/v1/trust/whatif?party={many}")).status_code == 422
