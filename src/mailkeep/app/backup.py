@@ -24,7 +24,7 @@ from mailkeep.events import audit
 from mailkeep.mail import outbox, tables
 from mailkeep.mail import restoring as mail
 from mailkeep.mail.restoring import Kept, Waiting
-from mailkeep.privacy import restoring as privacy
+from mailkeep.privacy import restoring
 from mailkeep.recovery import restoring as recovery
 from mailkeep.signals import restoring as signals
 from mailkeep.store import copying, migrate
@@ -166,7 +166,7 @@ class _Before(msgspec.Struct, frozen=True):
 
     kept: Kept = Kept()
     tokens: signals.Kept | None = None
-    privacy: privacy.Kept = privacy.Kept()
+    privacy: restoring.Kept = restoring.Kept()
     head: int = 0
 
 
@@ -191,7 +191,7 @@ async def _ready(file: Path, found: Manifest, before: _Before, by: str) -> Resto
         leases = await outbox.release_leases(tx)
         await mail.keep(tx, before.kept)
         await signals.keep(tx, before.tokens)
-        erased = await privacy.keep(tx, before.privacy, by=by)
+        erased = await restoring.keep(tx, before.privacy, by=by)
         sessions = await accounts.end_every_session(database, tx)
         recoveries = await recovery.void_every_recovery(database, tx)
         await accounts.stop_changes(database, tx)
@@ -220,7 +220,7 @@ async def _before(file: Path, keys: KeyRing) -> _Before:
         async with database.read() as tx:
             head = (await audit.head(tx, keys)).number
             return _Before(
-                await mail.kept(tx), await signals.kept(tx), await privacy.kept(tx), head
+                await mail.kept(tx), await signals.kept(tx), await restoring.kept(tx), head
             )
     except Exception as error:
         raise BadSettings(
