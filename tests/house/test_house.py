@@ -16,6 +16,8 @@ from mailkeep.cli.main import app
 from mailkeep.incidents.types import IncidentSettings, State
 from mailkeep.mail.grants import Scope
 from mailkeep.mail.types import RouteSettings, Status, StreamSettings
+from mailkeep.operators.permissions import Role
+from mailkeep.operators.types import OperatorSettings, RoleSettings
 from mailkeep.providers.registry import REGISTRY
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.actions.catalogue import ACTIONS
@@ -70,6 +72,9 @@ def test_files_stay_under_four_hundred_lines() -> None:
         *BUILT_IN,
         *RetentionSettings.__struct_fields__,
         *SubmissionSettings.__struct_fields__,
+        *OperatorSettings.__struct_fields__,
+        *RoleSettings.__struct_fields__,
+        *(role.value for role in Role),
         *REGISTRY,
         *ACTIONS,
         *IncidentSettings.__struct_fields__,
@@ -154,6 +159,16 @@ def test_the_commands_that_the_documents_name_exist() -> None:
                 wrong.append(f"{page.name}: {line or inline}")
     assert named > 20
     assert wrong == []
+
+
+def test_every_page_is_in_the_index_of_the_documentation() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = {
+        str(page.relative_to(ROOT / "docs"))
+        for page in (ROOT / "docs").rglob("*.md")
+        if page.parent.name not in {"decisions", "proofs"} and page.name != "README.md"
+    }
+    assert pages == {one for one in re.findall(r"\]\(([^)#]+\.md)", index) if one in pages}
 
 
 def test_links_between_documents_lead_somewhere() -> None:

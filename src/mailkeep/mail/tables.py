@@ -100,6 +100,21 @@ message_bodies = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
+# What of a mail its recipient may ask about, in streams that mark their mail.
+genuine_mails = Table(
+    "genuine_mails",
+    metadata,
+    Column("code", String(16), primary_key=True),
+    Column(
+        "message_id",
+        String(40),
+        ForeignKey("messages.id", ondelete="CASCADE"),
+        nullable=False,
+        unique=True,
+    ),
+    Column("sealed", LargeBinary, nullable=False),  # the subject
+)
+
 attempts = Table(
     "attempts",
     metadata,
@@ -175,14 +190,6 @@ api_keys = Table(
     Column("replaced_by", String(40)),
     Column("application", String(40), nullable=False, server_default=""),
     Column("line", String(40)),  # the first key of those that followed each other; NULL: itself
-)
-
-operator_sessions = Table(
-    "operator_sessions",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("key_id", String(40), nullable=False),
-    Column("until", Micros, nullable=False),
 )
 
 caught_mail = Table(
