@@ -66,6 +66,7 @@ class Beside:
     Args:
         addresses: how many customers there are.
         truths: to which is added what is really going on.
+        mails: an hour through each provider, in the mean.
         unannounced: colleagues change things and tell nobody.
     """
 
@@ -75,6 +76,7 @@ class Beside:
         addresses: int,
         seed: int,
         truths: list[Truth],
+        mails: float,
         *,
         unannounced: bool,
     ) -> None:
@@ -84,6 +86,7 @@ class Beside:
         self._chance = Random(f"beside {seed}")  # noqa: S311 - a simulation
         self._number = 0
         self._truths = truths
+        self._mails = mails
         self._by_hand: list[tuple[Instant, str]] = []
         #: mails that each provider sent, others' systems included.
         self.sent = dict.fromkeys(providers, 0)
@@ -156,7 +159,13 @@ class Beside:
             self._truths.append(truth)
         for reporter in BELIEVED:
             sources = [
-                Source("192.0.2.0/24", chance.randrange(100, 300), True, True, f"{name}{rotated}")
+                Source(
+                    "192.0.2.0/24",
+                    round(chance.uniform(3, 10) * self._mails),
+                    True,
+                    True,
+                    f"{name}{rotated}",
+                )
                 for name in self._providers
             ]
             relayed = round(chance.lognormvariate(1.0, 0.8))

@@ -90,7 +90,8 @@ class Life:
         own = Canary(OWN_MAILBOX, "alert", OTHER, house.canaries)
         self._sorts = () if not house.canaries else (own, *BESIDE) if house.beside else (own,)
         self._beside = Beside(
-            *(house.providers, ADDRESSES, seed, self.truths), unannounced=house.unannounced
+            *(house.providers, ADDRESSES, seed, self.truths, house.mails),
+            unannounced=house.unannounced,
         )
 
     def run(self, days: float, start: Instant = START) -> Iterator[Recorded]:
