@@ -56,6 +56,8 @@ prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS,
 	mv docs/proofs/providers.md.new docs/proofs/providers.md
 	$(BIN)/python tests/proofs/retention.py $(KEPT) > docs/proofs/retention.md.new
 	mv docs/proofs/retention.md.new docs/proofs/retention.md
+	$(BIN)/python tests/proofs/trust.py > docs/proofs/trust.md.new
+	mv docs/proofs/trust.md.new docs/proofs/trust.md
 	$(BIN)/python tests/proofs/owners.py $(OWNERS) > docs/proofs/owners.md.new
 	mv docs/proofs/owners.md.new docs/proofs/owners.md
 	$(BIN)/python tests/proofs/detection.py $(LIVED) > docs/proofs/detection.md.new || test $$? = 1

@@ -226,7 +226,8 @@ class Importing:
 
 async def exported(tx: Tx, after: str, limit: int) -> list[dict[str, object]]:
     """Accounts with a confirmed address, in the order of their ids, after one of them."""
-    found = await tx.all(select(_a).where(_a.c.id > after).order_by(_a.c.id).limit(limit))
+    wanted = select(_a).where(_a.c.id > after, _a.c.erased_at.is_(None))
+    found = await tx.all(wanted.order_by(_a.c.id).limit(limit))
     ids = [row["id"] for row in found]
     hashes = {
         row["account_id"]: row["hash"]

@@ -67,10 +67,10 @@ def check(settings: AuditSettings) -> None:
             "syslog": where.startswith("/") or _host_port(where) is not None,
             "webhook": where.startswith(("env:", "file:")),
         }
-        if not fine.get(kind) or len(place) > 80:
+        if not fine.get(kind) or len(place) > 255:
             raise BadSettings(
                 f"audit: anchors: {place!r}: say file:/PATH, syslog:/dev/log, syslog:HOST:PORT,"
-                " webhook:env:NAME or webhook:file:/PATH, in 80 characters"
+                " webhook:env:NAME or webhook:file:/PATH, in 255 characters"
             )
     if len(set(settings.anchors)) < len(settings.anchors):
         raise BadSettings("audit: anchors: one stands there twice")

@@ -120,6 +120,7 @@ class Application:
             self.streams,
             honey=watching.reserved(settings),
             providers=self.providers,
+            public_url=settings.public_url,
         )
         self.taking = Taking(self.intake, self.shared)
         self.claims = Claims(

@@ -60,7 +60,7 @@ audit = Table(
 audit_anchors = Table(
     "audit_anchors",
     metadata,
-    Column("place", String(80), primary_key=True),
+    Column("place", String(255), primary_key=True),
     Column("number", BigInteger, nullable=False, autoincrement=False),
     Column("hash", String(64), nullable=False),
     Column("at", Micros, nullable=False),

@@ -42,6 +42,7 @@ from .openapi import Document
 from .pages.account import AccountPages
 from .pages.addresses import AddressPages
 from .pages.factors import FactorPages
+from .pages.genuine import GenuinePages, RecentMailPages
 from .pages.keep import KeepPages
 from .pages.recover import RecoverPages
 from .pages.sessions import SessionPages
@@ -83,10 +84,13 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(console(running, MAX_FORM))
+    handlers.append(pages(running, GenuinePages))
     if running.signals is not None:
         handlers.append(ssf.router())
     if running.recovery is not None:
-        handlers += [AccountsApi, accounts_router(running), metadata, token]
+        accounts = (SignUpPages, SignInPages, AccountPages, AddressPages, SessionPages)
+        more = (RecentMailPages, FactorPages, KeepPages, RecoverPages, Authorize)
+        handlers += [AccountsApi, pages(running, *accounts, *more), metadata, token]
     if running.dev:
         handlers += [mailbox(running), to_mailbox]
     app = Litestar(
@@ -121,18 +125,15 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     return app
 
 
-def accounts_router(house: House) -> Router:
-    """The account pages: small forms, errors as pages."""
+def pages(house: House, *handlers: ControllerRouterHandler) -> Router:
+    """Pages for people: small forms, errors as pages."""
 
     async def provide() -> House:
         return house
 
     return Router(
         "/",
-        route_handlers=[
-            *(SignUpPages, SignInPages, AccountPages),
-            *(AddressPages, SessionPages, FactorPages, KeepPages, RecoverPages, Authorize),
-        ],
+        route_handlers=handlers,
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
         exception_handlers={MailkeepError: on_error},
         request_max_body_size=MAX_FORM,

@@ -8,8 +8,8 @@ PERSONAL: Personal = {
         under="for good",
         named="subject_id closed_by taken_by",
         said="opinions blast",
-        plain="id subject_kind state opened_at since contained_at restored_at closed_at quiet_since"
-        " taken_at",
+        plain="id part_of subject_kind state opened_at since contained_at restored_at closed_at"
+        " quiet_since taken_at",
     ),
     "incident_entries": Kept(
         what="a line of the timeline; people's notes are what they wrote: name nobody in them",

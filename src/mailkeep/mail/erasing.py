@@ -18,7 +18,7 @@ from .services import cancel
 from .types import Status
 
 _m, _b = tables.messages, tables.message_bodies
-_k, _c = tables.addresses, tables.message_copies
+_k, _c, _g = tables.addresses, tables.message_copies, tables.genuine_mails
 _OPEN = (Status.QUEUED.value, Status.SENDING.value)
 WHY = "erased"  #: why mail that waited was given up
 
@@ -50,6 +50,7 @@ async def erase(
         if row["status"] == Status.QUEUED.value:
             await cancel(database, tx, row["id"], WHY)
     bodies = await tx.run(delete(_b).where(_b.c.message_id.in_(ids)))
+    await tx.run(delete(_g).where(_g.c.message_id.in_(ids)))
     await tx.run(update(_m).where(_m.c.id.in_(ids)).values(dict(PERSONAL["messages"].blank)))
     if len(rows) == limit:
         return Erased(len(rows), bodies, 0, left=True, stuck=False)
@@ -88,6 +89,7 @@ def _work(names: Sequence[str], before: Instant) -> Select[tuple[str, str]]:
                 _m.c.idempotency.is_not(None),
                 _m.c.content_hash.is_not(None),
                 _m.c.tags != "",
+                exists().where(_g.c.message_id == _m.c.id),
             ),
         ),
     )

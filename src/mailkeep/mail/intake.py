@@ -19,7 +19,7 @@ from mailkeep.providers.types import ProviderConfig
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.repeated import Among, Repeated
 
-from . import families, fitting, lives, recipients, tables
+from . import families, fitting, genuine, lives, recipients, tables
 from .events import MessageAccepted, MessageGivenUp
 from .outbox import due
 from .tracing import untraced
@@ -68,6 +68,7 @@ class Intake:
         honey: the one provider that may ever be given an address, by the address's canonical
             form. Whoever else uses such an address has it from that provider.
         providers: by name, whose limits a message must keep to; without it none are known.
+        public_url: where people ask about mail of ours.
     """
 
     def __init__(
@@ -77,12 +78,14 @@ class Intake:
         streams: dict[str, StreamSettings],
         honey: Mapping[str, str] | None = None,
         providers: Mapping[str, ProviderConfig] | None = None,
+        public_url: str = "",
     ) -> None:
         self._database = database
         self._keys = keys
         self._streams = streams
         self._honey = honey or {}
         self._providers = providers or {}
+        self._public_url = public_url
 
     def check(self, new: NewMessage, *, field: str = "") -> NewMessage:
         """Refuse now what no provider could carry later.
@@ -269,6 +272,10 @@ class Intake:
         if bait.leaks:
             rows.facts.append(MessageGivenUp(message, stream.name, address, "honey"))
             return message
+        if stream.genuine:
+            code = genuine.code_of(self._keys, message)
+            rows.genuine.append(genuine.row(self._keys, message, code, new.content.subject))
+            content = msgspec.json.encode(genuine.marked(new.content, code, self._public_url))
         hour, data = None, content
         if stream.secret or new.sealed:
             hour, data = self._keys.seal_until(expires_at, f"body {message}", content)
@@ -289,6 +296,7 @@ class Intake:
         tx.many(_MESSAGES, rows.messages)
         tx.many(_COPIES, rows.copies)
         tx.many(_BODIES, rows.bodies)
+        tx.many(_GENUINE, rows.genuine)
         await record(self._database, tx, *rows.facts)
         for stream in {str(row["stream"]) for row in rows.messages}:
             self._database.tell(tx, due(stream))
@@ -315,6 +323,9 @@ _COPIES = Repeated(lambda insert: insert(tables.message_copies), ("address_id", 
 _BODIES = Repeated(lambda insert: insert(tables.message_bodies), ("message_id", "hour", "data"))
 
 
+_GENUINE = Repeated(lambda insert: insert(tables.genuine_mails), ("code", "message_id", "sealed"))
+
+
 class _Rows:
     """What a call of ``accept_many`` adds, table by table."""
 
@@ -323,6 +334,7 @@ class _Rows:
         self.messages: list[dict[str, object]] = []
         self.copies: list[dict[str, object]] = []
         self.bodies: list[dict[str, object]] = []
+        self.genuine: list[dict[str, object]] = []
         self.facts: list[Fact] = []
 
 

@@ -100,6 +100,21 @@ message_bodies = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
+# What of a mail its recipient may ask about, in streams that mark their mail.
+genuine_mails = Table(
+    "genuine_mails",
+    metadata,
+    Column("code", String(16), primary_key=True),
+    Column(
+        "message_id",
+        String(40),
+        ForeignKey("messages.id", ondelete="CASCADE"),
+        nullable=False,
+        unique=True,
+    ),
+    Column("sealed", LargeBinary, nullable=False),  # the subject
+)
+
 attempts = Table(
     "attempts",
     metadata,

@@ -47,6 +47,7 @@ class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         keep: seconds for which an ordinary body stays after a provider took the mail, whatever is
             said of it; None: as long as one of which nothing is said. 0: it goes at its provider's
             word, for mail of which there is much, and of which a little may be lost.
+        genuine: its mail is marked, and whoever got one may ask at ``/genuine`` whether we sent it.
     """
 
     name: str
@@ -56,6 +57,7 @@ class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     concurrency: int = 20
     expires: float = 86_400.0
     keep: float | None = None
+    genuine: bool = False
 
     @property
     def keeps(self) -> bool:

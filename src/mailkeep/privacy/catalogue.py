@@ -8,10 +8,16 @@ from mailkeep.accounts import tables as accounts
 from mailkeep.accounts.personal import PERSONAL as ACCOUNTS
 from mailkeep.events import tables as events
 from mailkeep.events.personal import PERSONAL as EVENTS
+from mailkeep.feed import tables as feed
+from mailkeep.feed.personal import PERSONAL as FEED
 from mailkeep.incidents import tables as incidents
 from mailkeep.incidents.personal import PERSONAL as INCIDENTS
 from mailkeep.mail import tables as mail
 from mailkeep.mail.personal import PERSONAL as MAIL
+from mailkeep.operators import tables as operators
+from mailkeep.operators.personal import PERSONAL as OPERATORS
+from mailkeep.posture import tables as posture
+from mailkeep.posture.personal import PERSONAL as POSTURE
 from mailkeep.recovery import tables as recovery
 from mailkeep.recovery.personal import PERSONAL as RECOVERY
 from mailkeep.response import tables as response
@@ -28,7 +34,10 @@ from .personal import PERSONAL as PRIVACY
 from .types import Person
 
 #: What is declared here is known as a table, whatever else was imported.
-TABLES = (accounts, events, incidents, mail, recovery, response, signals, watch, privacy)
+TABLES = (
+    *(accounts, events, feed, incidents, mail, operators, posture),
+    *(recovery, response, signals, watch, privacy),
+)
 
 #: By room, in the order in which a reader would ask.
 ROOMS: dict[str, Personal] = {
@@ -39,6 +48,9 @@ ROOMS: dict[str, Personal] = {
     "response": RESPONSE,
     "incidents": INCIDENTS,
     "watch": WATCH,
+    "posture": POSTURE,
+    "operators": OPERATORS,
+    "feed": FEED,
     "events": EVENTS,
     "privacy": PRIVACY,
 }

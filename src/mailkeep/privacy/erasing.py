@@ -127,11 +127,10 @@ class Erasing:
             )
         more = False
         for row in due:
-            name = row["id"]
-            more |= await self._database.retrying(partial(self._batch, erasure=name))
+            more |= await self._database.retrying(partial(self._go_on, erasure=row["id"]))
         return more
 
-    async def _batch(self, tx: Tx, erasure: str) -> bool:
+    async def _go_on(self, tx: Tx, erasure: str) -> bool:
         row = await tx.one(select(_e).where(_e.c.id == erasure).with_for_update())
         if row is None or row["state"] not in _LIVE:
             return False

@@ -76,7 +76,9 @@ class Context:
         self.slow = slow
         self.intake = intake
         self.settings = settings
-        self.house = House(settings, public_url)
+        ours = (streams.get(one) for one in (settings.stream, settings.notices))
+        marked = all(one is not None and one.genuine for one in ours)
+        self.house = House(settings, public_url, genuine=marked)
         self._streams = streams
         self._parties = parties
         self._graph = graph

@@ -8,6 +8,7 @@ import msgspec
 
 from mailkeep.base import tokens
 from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, Instant
+from mailkeep.mail.genuine import LINK, PATH
 from mailkeep.mail.types import Content
 
 from .types import ProofKind, RecoverySettings
@@ -20,6 +21,7 @@ class House(msgspec.Struct, frozen=True):
     public_url: str
     application: str = ""  # whose user is written to; "": an owner of an account of ours
     home: str = ""  # where users of that application begin
+    genuine: bool = False  # its mail is marked, so that its reader can ask whether we sent it
 
     @property
     def account(self) -> str:
@@ -37,6 +39,10 @@ class House(msgspec.Struct, frozen=True):
     def write(self, to: str, subject: str, lines: list[str]) -> Content:
         """A mail of paragraphs; the HTML says the same, with links that can be pressed."""
         body = "".join(f"<p>{_linked(line)}</p>" for line in lines)
+        if self.genuine:
+            ask = "Did we really send this? Ask at"
+            lines = [*lines, f"{ask} {LINK}"]
+            body += f'<p>{ask} <a href="{LINK}">{self.page(PATH)}</a></p>'
         return Content(
             sender=self.settings.sender,
             sender_name=self.settings.sender_name,

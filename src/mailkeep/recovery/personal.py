@@ -1,6 +1,6 @@
 """What the tables of the recovery room keep about people: names and words, no address."""
 
-from mailkeep.store.personal import Kept, Personal
+from mailkeep.store.personal import Erasing, Kept, Personal
 
 _UNDER = "recoveries"
 
@@ -54,6 +54,20 @@ PERSONAL: Personal = {
     ),
     "recovery_suspicions": Kept(
         what="what speaks against a route", under="while it does", plain="provider hypothesis since"
+    ),
+    "recovery_decoys": Kept(
+        what="a link that was mailed to nobody",
+        under="as long as somebody may try it",
+        plain="lookup provider planted_at",
+    ),
+    "recovery_hold_orders": Kept(
+        what="which recoveries operators want held, until when",
+        under="until they are over and another is given",
+        of="account_id:account",
+        erasing=Erasing.REMOVED,
+        named="account_id",
+        said="until",
+        plain="id provider",
     ),
     "verdict_requests": Kept(
         what="a browser that an application sent here",

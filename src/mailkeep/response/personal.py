@@ -10,6 +10,21 @@ PERSONAL: Personal = {
         said="at preview result",
         plain="id incident_id name state lease_until",
     ),
+    "approvals": Kept(
+        what="what one operator asked for and a second one had to agree to",
+        under="for good",
+        named="asked_by decided_by",
+        said="asked_at decided_at",
+        plain="id incident_id name step state mark expires_at",
+    ),
+    "advisories": Kept(
+        what="which address was warned of mail in our name, by which mail",
+        under="for good",
+        of="contact_point_id:contact_points.id",
+        named="contact_point_id message_id",
+        said="at",
+        plain="incident_id",
+    ),
     "notices": Kept(
         what="which owner was told of an incident, by which mail",
         under="for good",

@@ -35,6 +35,7 @@ def test_every_fact_that_is_told() -> None:
         ],
         accounts.AccountFrozen("acc", UNTIL, "denied"): [Kind.DISABLED, Kind.ENABLED],
         accounts.AccountThawed("acc", "denied"): [Kind.ENABLED],
+        accounts.AccountErased("acc"): [Kind.PURGED],
         recovery.RecoveryRequested("rec", "acc", "a", "n", "b"): [Kind.RECOVERY],
         recovery.RecoveryDenied("rec", "acc", True, "p", True): [
             Kind.COMPROMISE,

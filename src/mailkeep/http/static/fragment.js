@@ -4,10 +4,16 @@ function take() {
   const secret = location.hash.slice(1);
   const long = document.getElementById("long") ?? document.getElementById("secret");
   const field = long ?? document.getElementById("code");
-  if (!(long ? /^[0-9A-Z]{26}$/ : /^[0-9A-Z]{8}$/).test(secret) || !field) return;
+  if (!(long ? /^[0-9A-Z]{26}$/ : /^([0-9A-Z]{8}){1,2}$/).test(secret) || !field) return;
   field.value = secret;
   history.replaceState(null, "", location.pathname);
   forget();
+  const address = field.form.elements.namedItem("address");
+  if (address && !address.value) {
+    document.getElementById("filled").textContent = "The code is taken from the link.";
+    address.focus();
+    return;
+  }
   document.getElementById("filled").textContent = "Taken from the link. Now press the button.";
   (long ? document.getElementById("code") : field.form.querySelector("button"))?.focus();
 }

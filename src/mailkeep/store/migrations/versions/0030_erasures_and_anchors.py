@@ -1,4 +1,4 @@
-"""Erasures, legal holds, what is counted against their limits; anchors of the audit chain."""
+"""Erasures and legal holds, anchors of the audit chain, mail that may be asked about."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -60,8 +60,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_privacy_uses"),
     )
     op.create_table(
+        "genuine_mails",
+        sa.Column("code", sa.String(16), nullable=False),
+        sa.Column("message_id", sa.String(40), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["messages.id"],
+            name="fk_genuine_mails_message_id",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("code", name="pk_genuine_mails"),
+        sa.UniqueConstraint("message_id", name="uq_genuine_mails_message_id"),
+    )
+    op.create_table(
         "audit_anchors",
-        sa.Column("place", sa.String(80), nullable=False),
+        sa.Column("place", sa.String(255), nullable=False),
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),

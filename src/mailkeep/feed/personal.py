@@ -1,0 +1,12 @@
+"""What the tables of the feed room keep about people: nothing."""
+
+from mailkeep.store.personal import Kept, Personal
+
+PERSONAL: Personal = {
+    "feeds": Kept(
+        what="how far another system was told",
+        under="for good",
+        plain="name position leased_until next_at failures failing_since error told refused"
+        " told_at",
+    ),
+}

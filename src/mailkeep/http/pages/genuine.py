@@ -1,0 +1,93 @@
+"""'Did you really send this?', for whoever holds a mail; and an account's own list of recent mail.
+
+Security: asked with the mail's code and the address that it came to; what is not found is answered
+with the same words, whatever of the two was wrong. Each network has so many tries. A code in a link
+stands in the fragment, and no GET says anything. See ``mail.genuine``.
+"""
+
+import msgspec
+from litestar import Controller, get, post
+from litestar.response import Template
+
+from mailkeep.accounts import queries, throttle
+from mailkeep.base.clock import DAY, MINUTE, iso, when
+from mailkeep.base.errors import TooMany
+from mailkeep.mail import genuine
+from mailkeep.mail.genuine import Genuine
+from mailkeep.store.database import Tx
+
+from .visit import House, Visit
+
+TRIES = 30  #: of one network in ``WINDOW``: a whole office may sit behind it
+WINDOW = 10 * MINUTE
+RECENT = 90 * DAY
+MOST = 50
+
+
+class MailRow(msgspec.Struct, frozen=True):
+    """A mail as the pages show it; ``at``: when it left, or was written."""
+
+    subject: str
+    at: str
+    left: bool
+    to: str
+    secret: bool
+
+
+class GenuinePages(Controller):
+    """For everybody; the list needs a session."""
+
+    path = genuine.PATH
+    include_in_schema = False
+
+    @get("/")
+    async def show(self, visit: Visit, house: House) -> Template:
+        return _page(visit, house)
+
+    @post("/", status_code=200)
+    async def ask(self, visit: Visit, house: House) -> Template:
+        async def work(tx: Tx) -> tuple[bool, Genuine | None]:
+            if not await throttle.take(tx, visit.network, "genuine", limit=TRIES, window=WINDOW):
+                return False, None
+            code, address = visit.form.get("code", ""), visit.form.get("address", "")
+            return True, await genuine.find(tx, house.keys, code, address)
+
+        may, found = await house.database.retrying(work)
+        if not may:
+            error = TooMany("too many questions from your network; try again in ten minutes")
+            return _page(visit, house, error=error)
+        return _page(visit, house, asked=True, found=found)
+
+
+class RecentMailPages(Controller):
+    """What was sent to the addresses of the account."""
+
+    path = "/account/mail"
+    include_in_schema = False
+
+    @get("/")
+    async def show(self, visit: Visit, house: House) -> Template:
+        session = await visit.session()
+        async with house.database.read() as tx:
+            points = await queries.contact_points(tx, session.account)
+            names = [house.accounts.address_key(one.address) for one in points]
+            found = await genuine.recent(tx, house.keys, names, tx.now - RECENT, MOST)
+        return visit.page("mail", mails=[_row(one) for one in found])
+
+
+def _page(
+    visit: Visit,
+    house: House,
+    *,
+    error: TooMany | None = None,
+    asked: bool = False,
+    found: Genuine | None = None,
+) -> Template:
+    shown = None if found is None else _row(found)
+    accounts = house.recovery is not None
+    return visit.page("genuine", error=error, asked=asked, found=shown, accounts=accounts)
+
+
+def _row(one: Genuine) -> MailRow:
+    at = when(one.at) or iso(one.taken_in)
+    return MailRow(one.subject, at, one.at is not None, one.to, one.secret)

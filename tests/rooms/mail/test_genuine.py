@@ -1,0 +1,136 @@
+"""'Did you really send this?': what the page knows, and what a phisher and a stranger get of it."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy import select
+
+from mailkeep.base import tokens
+from mailkeep.base.keys import KeyRing
+from mailkeep.mail import genuine, services, tables
+from mailkeep.mail.intake import Intake
+from mailkeep.mail.types import Content, NewMessage, StreamSettings
+from mailkeep.providers.message import Address
+from mailkeep.store.database import Database
+
+from .conftest import ROUTES
+
+STREAMS = {
+    "alert": StreamSettings("alert", 3, ROUTES, genuine=True),
+    "recovery": StreamSettings("recovery", 0, ROUTES, secret=True, genuine=True),
+    "bulk": StreamSettings("bulk", 9, ROUTES),
+}
+VICTIM, PHISHER = "ada@example.net", "mallory@example.org"
+WORDS = "Genuine? {{genuine_link}} or {{genuine_code}}"
+Send = Callable[..., Awaitable[tuple[str, str]]]
+
+
+@pytest.fixture
+def send(database: Database, keys: KeyRing) -> Send:
+    """Takes a mail in; returns its id and what its text says."""
+    intake = Intake(database, keys, STREAMS, public_url="https://example.com/")
+
+    async def run(
+        to: str = VICTIM, subject: str = "Your invoice", stream: str = "alert", **more: object
+    ) -> tuple[str, str]:
+        content = Content("us@example.com", to, subject, WORDS, html=f"<p>{WORDS}</p>", **more)
+        async with database.write() as tx:
+            message = await intake.accept(tx, intake.check(NewMessage(stream, content)))
+        b = tables.message_bodies.c
+        async with database.read() as tx:
+            row = await tx.one(select(b.hour, b.data).where(b.message_id == message))
+        data = row["data"]
+        if row["hour"] is not None:
+            data = keys.unseal_hour(row["hour"], f"body {message}", data)
+        return message, data.decode()
+
+    return run
+
+
+async def _ask(database: Database, keys: KeyRing, code: str, address: str) -> object:
+    async with database.read() as tx:
+        return await genuine.find(tx, keys, code, address)
+
+
+async def test_a_mail_carries_its_code_and_is_known_by_it(
+    database: Database, keys: KeyRing, send: Send
+) -> None:
+    message, text = await send()
+    code = genuine.code_of(keys, message)
+    assert f"https://example.com/genuine#{code}" in text
+    assert tokens.grouped(code) in text
+    assert "{{" not in text
+    typed = tokens.grouped(code).lower().replace("0", "o")
+    found = await _ask(database, keys, typed, VICTIM.upper())
+    assert (found.subject, found.to) == ("Your invoice", "a•••@example.net")
+    assert found.at is None
+
+
+async def test_a_phishers_own_code_tells_a_victim_nothing(
+    database: Database, keys: KeyRing, send: Send
+) -> None:
+    message, _ = await send(to=PHISHER)
+    code = genuine.code_of(keys, message)
+    assert await _ask(database, keys, code, PHISHER) is not None
+    assert await _ask(database, keys, code, VICTIM) is None
+    assert await _ask(database, keys, "0" * 16, VICTIM) is None
+    assert await _ask(database, keys, code, "no address") is None
+
+
+async def test_a_victims_own_old_code_shows_what_it_was_for(
+    database: Database, keys: KeyRing, send: Send
+) -> None:
+    """Whoever reads at a provider may copy it: the victim sees another subject and an old date."""
+    message, _ = await send(subject="Your invoice of May")
+    database.clock.advance(40 * 24 * 3600)
+    await send(subject="Somebody signed in")
+    found = await _ask(database, keys, genuine.code_of(keys, message), VICTIM)
+    assert found.subject == "Your invoice of May"
+    assert found.taken_in < database.clock.now() - 39 * 24 * 3600 * 1_000_000
+
+
+async def test_nothing_of_a_secret_mail_that_could_open_anything_is_shown(
+    database: Database, keys: KeyRing, send: Send
+) -> None:
+    message, _ = await send(subject="Your code is 482-913, or AB12CD34", stream="recovery")
+    found = await _ask(database, keys, genuine.code_of(keys, message), VICTIM)
+    assert found.subject == "Your code is ••••, or ••••"
+
+
+async def test_who_got_a_copy_may_ask_with_their_own_address(
+    database: Database, keys: KeyRing, send: Send
+) -> None:
+    message, _ = await send(cc=(Address("grace@example.net", ""),))
+    found = await _ask(database, keys, genuine.code_of(keys, message), "grace@example.net")
+    assert found.to == "g•••@example.net"
+
+
+async def test_what_never_left_is_not_ours(database: Database, keys: KeyRing, send: Send) -> None:
+    message, _ = await send()
+    await database.retrying(lambda tx: services.cancel(database, tx, message, "cancelled"))
+    assert await _ask(database, keys, genuine.code_of(keys, message), VICTIM) is None
+
+
+async def test_the_subject_lies_sealed_and_only_marked_streams_have_one(
+    database: Database, keys: KeyRing, send: Send
+) -> None:
+    _, text = await send(stream="bulk")
+    assert "{{genuine_link}}" in text
+    await send()
+    async with database.read() as tx:
+        rows = await tx.all(select(tables.genuine_mails))
+    assert len(rows) == 1
+    assert b"invoice" not in rows[0]["sealed"]
+
+
+async def test_the_list_is_of_the_addresses_own_mail(
+    database: Database, keys: KeyRing, send: Send
+) -> None:
+    await send(subject="One")
+    await send(to=PHISHER, subject="Two")
+    database.clock.advance(1)
+    await send(subject="Three")
+    async with database.read() as tx:
+        name = keys.pseudonym("address", VICTIM)
+        found = await genuine.recent(tx, keys, [name], 0, 10)
+    assert [one.subject for one in found] == ["Three", "One"]
