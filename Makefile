@@ -1,6 +1,7 @@
 # `make help` lists what there is.
 PYTHON ?= python3
 KILLS ?= 100
+MACHINES ?= 20
 RECOVERIES ?= 300
 FULL ?= 25
 FAULT ?= 12
@@ -43,9 +44,11 @@ test: $(VENV)/.dev  ## everything that must hold
 	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # A proof writes its report aside: one that fails leaves the last good one where it is.
-prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED, OWNERS
+prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, MACHINES, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED, OWNERS
 	$(BIN)/python tests/proofs/kills.py $(KILLS) > docs/proofs/kills.md.new
 	mv docs/proofs/kills.md.new docs/proofs/kills.md
+	$(BIN)/python tests/proofs/machines.py $(MACHINES) > docs/proofs/machines.md.new
+	mv docs/proofs/machines.md.new docs/proofs/machines.md
 	RECOVERY_EXAMPLES=$(RECOVERIES) $(BIN)/pytest tests/rooms/recovery/test_machine.py --timeout 0
 	$(BIN)/python tests/proofs/full_disk.py $(FULL) > docs/proofs/full_disk.md.new
 	mv docs/proofs/full_disk.md.new docs/proofs/full_disk.md
@@ -53,6 +56,8 @@ prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS,
 	mv docs/proofs/providers.md.new docs/proofs/providers.md
 	$(BIN)/python tests/proofs/retention.py $(KEPT) > docs/proofs/retention.md.new
 	mv docs/proofs/retention.md.new docs/proofs/retention.md
+	$(BIN)/python tests/proofs/trust.py > docs/proofs/trust.md.new
+	mv docs/proofs/trust.md.new docs/proofs/trust.md
 	$(BIN)/python tests/proofs/owners.py $(OWNERS) > docs/proofs/owners.md.new
 	mv docs/proofs/owners.md.new docs/proofs/owners.md
 	$(BIN)/python tests/proofs/detection.py $(LIVED) > docs/proofs/detection.md.new || test $$? = 1

@@ -1,13 +1,23 @@
-"""Write ``docs/security/access.md``: which API key may call which route of the API.
+"""Write ``docs/security/access.md``: which API key may call which route of the API, and which
+role of an operator may open which page of the console.
 
-Usage: ``python scripts/access.py`` writes the page. A test tries each route with a key of each
-scope, of an application and of none, with a key that nobody knows, and without one; and fails when
-a route is missing here.
+Usage: ``python scripts/access.py`` writes the page. Tests try each route with a key of each scope,
+of an application and of none, with a key that nobody knows, and without one; and each page with
+each role and with none. They fail when a route is missing here.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+from litestar.handlers import HTTPRouteHandler
+
+from mailkeep.http.console.operator import NEEDS
+from mailkeep.http.console.router import PAGES
+from mailkeep.mail.grants import Scope
+from mailkeep.operators.permissions import ROLES, Permission, Role, scope_of
+from mailkeep.operators.permissions import SCOPES as ALLOWS
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "security" / "access.md"
@@ -27,15 +37,21 @@ class Door(NamedTuple):
     scope: str
     whose: str
     reach: str
+    needs: Permission | None = None
 
 
+def _of(permission: Permission, whose: str, reach: str) -> Door:
+    return Door(scope_of(permission).value, whose, reach, permission)
+
+
+P = Permission
 _SENDING = Door("send", "anybody's", "streams, sender domains and networks that it is bound to")
-_LOOKING = Door("read", "ours", "mail of the streams that it is bound to")
-_SIGNS = Door("read", "ours", "every incident")
-_CHAIN = Door("read", "ours", "the chain of trust; not with a key that is bound to streams")
-_ACTING = Door("operate", "ours", "every incident")
-_ACCOUNTS = Door("operate", "ours", "accounts of ours; nothing personal")
-_PROVIDERS = Door("operate", "ours", "our accounts at providers")
+_LOOKING = _of(P.MAIL_SEE, "ours", "mail of the streams that it is bound to")
+_SIGNS = _of(P.INCIDENTS_SEE, "ours", "every incident")
+_CHAIN = _of(P.TRUST_SEE, "ours", "the chain of trust; not with a key that is bound to streams")
+_ACTING = _of(P.INCIDENTS_WORK, "ours", "every incident")
+_ACCOUNTS = _of(P.ACCOUNTS_SEE, "ours", "accounts of ours; nothing personal")
+_PROVIDERS = _of(P.PROVIDERS_CHANGE, "ours", "our accounts at providers")
 _PEOPLE = Door("privacy", "ours", "everybody; each use audited, and counted by the day")
 _USERS = Door("recover", "an application's", "users of its application")
 
@@ -47,32 +63,36 @@ DOORS: Mapping[str, Door] = {
     "GET /v1/messages/{message_id}": _LOOKING,
     "GET /v1/incidents": _SIGNS,
     "GET /v1/incidents/{incident}": _SIGNS,
-    "POST /v1/incidents/{incident}/actions/{name}": _ACTING,
+    "POST /v1/incidents/{incident}/actions/{name}": _of(P.ACTIONS_APPLY, "ours", "every incident"),
     "POST /v1/incidents/{incident}/notes": _ACTING,
     "GET /v1/incidents/{incident}/report": _SIGNS,
     "POST /v1/incidents/{incident}/take": _ACTING,
-    "POST /v1/incidents/{incident}/evidence": _ACTING,
+    "POST /v1/incidents/{incident}/evidence": _of(P.EVIDENCE_TAKE, "ours", "every incident"),
     "POST /v1/incidents/{incident}/merge": _ACTING,
     "POST /v1/incidents/{incident}/split": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,
     "GET /v1/approvals": _SIGNS,
-    "POST /v1/approvals/{request_id}/approve": Door(
-        "operate", "ours", "what another key asked for"
+    "POST /v1/approvals/{request_id}/approve": _of(
+        P.ACTIONS_APPROVE, "ours", "what another key asked for"
     ),
     "POST /v1/approvals/{request_id}/refuse": _ACTING,
-    "GET /v1/providers/{name}/posture": Door("read", "ours", "what was seen of our account there"),
+    "GET /v1/providers/{name}/posture": _of(
+        P.PROVIDERS_SEE, "ours", "what was seen of our account there"
+    ),
     "POST /v1/providers/{name}/posture/expected": _PROVIDERS,
     "POST /v1/providers/{name}/posture/accepted": _PROVIDERS,
     "POST /v1/reports": Door("report", "ours", "hands in what others told; reads nothing"),
     "POST /v1/claims": Door(
         "report", "anybody's", "says something of its application's users, or of our accounts"
     ),
-    "GET /v1/accounts/factors": _ACCOUNTS,
+    "GET /v1/accounts/factors": _of(P.FACTORS_SEE, "ours", "counts alone"),
     "POST /v1/accounts/search": _ACCOUNTS,
     "GET /v1/accounts/{account}": _ACCOUNTS,
-    "PUT /v1/accounts/{account}/class": _ACCOUNTS,
+    "PUT /v1/accounts/{account}/class": _of(
+        P.ACCOUNTS_CHANGE, "ours", "accounts of ours, no operator's"
+    ),
     "GET /v1/accounts/{account}/sessions": _ACCOUNTS,
-    "POST /v1/accounts/{account}/sessions/end": _ACCOUNTS,
+    "POST /v1/accounts/{account}/sessions/end": _of(P.ACCOUNTS_END, "ours", "accounts of ours"),
     "POST /v1/privacy/export": _PEOPLE,
     "POST /v1/privacy/erasures/preview": _PEOPLE,
     "POST /v1/privacy/erasures": _PEOPLE,
@@ -80,7 +100,9 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/privacy/erasures/{erasure}/stop": _PEOPLE,
     "POST /v1/privacy/holds": _PEOPLE,
     "GET /v1/privacy/holds": _PEOPLE,
-    "POST /v1/recoveries": Door("recover", "ours", "starts one of an account of ours; sees none"),
+    "POST /v1/recoveries": _of(
+        P.RECOVERIES_START, "ours", "starts one of an account of ours; sees none"
+    ),
     "PUT /v1/subjects": _USERS,
     "PUT /v1/subjects/{subject}": _USERS,
     "GET /v1/subjects/{subject}": _USERS,
@@ -110,24 +132,64 @@ def may(door: Door, scope: str, *, application: bool) -> bool:
     return scope == door.scope and whose[door.whose]
 
 
+def console() -> dict[str, Permission]:
+    """Each route of the console for who is signed in, and what it needs."""
+    found = {}
+    for controller in PAGES:
+        for handler in vars(controller).values():
+            if not isinstance(handler, HTTPRouteHandler):
+                continue
+            for path in handler.paths:
+                plain = re.sub(r":\w+\}", "}", f"{controller.path}{path}".rstrip("/"))
+                for method in sorted(set(handler.http_methods) - {"OPTIONS", "HEAD"}):
+                    found[f"{method} {plain}"] = handler.opt[NEEDS]
+    return found
+
+
 def page() -> str:
     """The page."""
     lines = [
-        "# Which key may call which route",
+        "# Who may what",
         "",
         "<!-- Made by scripts/access.py; a test fails when it is stale. -->",
+        "",
+        "What a role allows, and what a scope of an API key does, stands in one place,",
+        "`mailkeep/operators/permissions.py`; each page and route names the permission it needs.",
+        "",
+        "## Pages of the console, by role",
+        "",
+        "A test opens each with each role: ✓ it opens, – it is refused (403). Without a sign-in it",
+        "leads there. Who signed in with an API key is an `admin`.",
+        "",
+        f"| page | needs | {' | '.join(f'`{role.value}`' for role in Role)} |",
+        f"|---|---|{'---|' * len(Role)}",
+    ]
+    for route, needed in sorted(console().items(), key=lambda one: one[0].split(" ")[::-1]):
+        marks = ["✓" if needed in ROLES[role] else "–" for role in Role]
+        lines.append(f"| `{route}` | `{needed}` | {' | '.join(marks)} |")
+    lines += [
+        "",
+        "Accounts and recoveries are opened one by one, with a reason that goes into the audit",
+        "chain, and no more than 60 an hour; addresses are masked.",
+        "",
+        "## Routes of the API, by key",
         "",
         "A test calls each of them with a key of each scope, bound to an application and to none,",
         "with a key that nobody knows and with none. What is not said here is 403, without a key",
         "401; `/v1/openapi.json` is for everybody.",
         "",
-        "| route | scope | whose key | reaches |",
-        "|---|---|---|---|",
+        "| route | needs | scope | whose key | reaches |",
+        "|---|---|---|---|---|",
     ]
     for route, door in DOORS.items():
         scope = f"`{door.scope}`" if door.scope else "none"
+        needed_here = f"`{door.needs}`" if door.needs else "–"
         whose = door.whose or "nobody's"
-        lines.append(f"| `{route}` | {scope} | {whose} | {door.reach} |")
+        lines.append(f"| `{route}` | {needed_here} | {scope} | {whose} | {door.reach} |")
+    lines += ["", "## Permissions, by scope", "", "| scope | allows |", "|---|---|"]
+    for of in Scope:
+        allowed = ", ".join(f"`{one}`" for one in sorted(ALLOWS[of])) or "none of these"
+        lines.append(f"| `{of.value}` | {allowed} |")
     return "\n".join(lines) + "\n"
 
 

@@ -16,6 +16,8 @@ from mailkeep.cli.main import app
 from mailkeep.incidents.types import IncidentSettings, State
 from mailkeep.mail.grants import Scope
 from mailkeep.mail.types import RouteSettings, Status, StreamSettings
+from mailkeep.operators.permissions import Role
+from mailkeep.operators.types import OperatorSettings, RoleSettings
 from mailkeep.providers.registry import REGISTRY
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.actions.catalogue import ACTIONS
@@ -70,6 +72,9 @@ def test_files_stay_under_four_hundred_lines() -> None:
         *BUILT_IN,
         *RetentionSettings.__struct_fields__,
         *SubmissionSettings.__struct_fields__,
+        *OperatorSettings.__struct_fields__,
+        *RoleSettings.__struct_fields__,
+        *(role.value for role in Role),
         *REGISTRY,
         *ACTIONS,
         *IncidentSettings.__struct_fields__,

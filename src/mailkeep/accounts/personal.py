@@ -167,11 +167,11 @@ PERSONAL: Personal = {
         erasing=_GONE,
         clear="wanted",
         named="id account_id key_id",
-        said="kind what made_at told_at agreed_at agreed_by due_at ended_at why stopped_by",
+        said="kind what made_at told_at due_at agreed_at agreed_by ended_at why stopped_by",
         plain="application",
     ),
     "subject_stops": Kept(
-        what="a way to stop such a change, mailed to its owner",
+        what="a way to stop such a change, or to agree to it, mailed to its owner",
         under="recoveries",
         of="change_id:subject_changes.id",
         erasing=_GONE,

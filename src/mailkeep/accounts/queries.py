@@ -1,9 +1,10 @@
 """Reads of the accounts room."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import Instant
@@ -98,25 +99,26 @@ class Reached(msgspec.Struct, frozen=True):
     locale: str
 
 
-def _reached(addresses: Select[tuple[str]]) -> tuple[ColumnElement[bool], ...]:
-    return (
-        _c.c.address_key.in_(addresses),
-        _c.c.confirmed_at.is_not(None),
-        _c.c.kind == ContactKind.MAIL.value,
-    )
+#: Whether an address, the pseudonym in a column, is among those that are meant.
+Meant = Callable[[ColumnElement[str]], ColumnElement[bool]]
 
 
-async def count_reached(tx: Tx, addresses: Select[tuple[str]]) -> int:
-    """How many confirmed contact points some addresses, by their pseudonyms, are."""
-    return int(await tx.value(select(func.count(_c.c.id)).where(*_reached(addresses))) or 0)
+def _reached(meant: Meant) -> tuple[ColumnElement[bool], ...]:
+    mail = _c.c.kind == ContactKind.MAIL.value
+    return meant(_c.c.address_key), _c.c.confirmed_at.is_not(None), mail
 
 
-async def reached(tx: Tx, addresses: Select[tuple[str]], after: str, limit: int) -> list[Reached]:
+async def count_reached(tx: Tx, meant: Meant) -> int:
+    """How many confirmed contact points are meant."""
+    return int(await tx.value(select(func.count(_c.c.id)).where(*_reached(meant))) or 0)
+
+
+async def reached(tx: Tx, meant: Meant, after: str, limit: int) -> list[Reached]:
     """The next of those contact points, by their ids."""
     rows = await tx.all(
         select(_c.c.id, _c.c.address, _a.c.locale)
         .join(_a, _a.c.id == _c.c.account_id)
-        .where(*_reached(addresses), _c.c.id > after)
+        .where(*_reached(meant), _c.c.id > after)
         .order_by(_c.c.id)
         .limit(limit)
     )

@@ -10,7 +10,7 @@ way round; and the passkey has to verify its user.
 
 from sqlalchemy import select
 
-from mailkeep.base.errors import NotSignedIn
+from mailkeep.base.errors import NotFound, NotSignedIn
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
@@ -36,6 +36,15 @@ async def is_wanted(tx: Tx) -> bool:
         .limit(1)
     )
     return await tx.one(bound) is not None
+
+
+async def is_operators(tx: Tx, account: str) -> bool:
+    """Whether an account is an operator's still, and not frozen."""
+    try:
+        view = await queries.account(tx, account)
+    except NotFound:
+        return False
+    return view.account_class == OPERATOR and not view.frozen(tx.now)
 
 
 class SecondStep:

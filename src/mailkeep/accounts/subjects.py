@@ -36,7 +36,7 @@ from .events import (
     SubjectsRewritten,
 )
 from .registration import Registration, only_language
-from .subject_answers import end
+from .subject_answers import APPLICATION, end
 from .subject_views import ERASE, REPLACE, SubjectView
 
 _a, _c = tables.accounts, tables.contact_points
@@ -279,7 +279,8 @@ class Subjects:
 
     async def _crowded(self, tx: Tx, application: str, key: str, account: str) -> bool:
         """Whether so many of an application's users were changed in a day that no more may be: a
-        thief of the key must not have every owner written to. Said once a day."""
+        thief of the key must not have every owner written to. What the application has answered for
+        is not counted. Said once a day."""
         changed = (
             select(_h.c.account_id)
             .distinct()
@@ -287,6 +288,7 @@ class Subjects:
                 _h.c.application == application,
                 _h.c.made_at > tx.now - DAY,
                 _h.c.account_id != account,
+                func.coalesce(_h.c.agreed_by, "") != APPLICATION,
             )
         )
         count = await tx.value(select(func.count()).select_from(changed.subquery())) or 0

@@ -43,6 +43,7 @@ from mailkeep.watch.runner import Watch
 from . import (
     beside,
     defence,
+    operating,
     posture,
     retention,
     starting,
@@ -156,7 +157,10 @@ class Application:
         self.anchors = beside.anchors(self, environ)
         self.signals, self.privacy = defence.signals(self), beside.privacy(self)
         self.feeds = defence.feeds(settings, self.database, environ)
-        self.pagers = waking.pagers(settings.pager, environ)
+        self.pagers, self.openid = (
+            waking.pagers(settings.pager, environ),
+            operating.provider(settings, environ, self.database.clock),
+        )
         self.response = defence.response(self)
         self._doubts, self._keeping = Doubts(self.incidents.house), settings.keeping()
         self._subscribers = subscribers(
@@ -287,6 +291,8 @@ class Application:
         if self.signals is not None:
             await self.signals.pushing.close()
         await self.telemetry.close()
+        if self.openid is not None:
+            await self.openid.close()
         self._slow.close()
         with contextlib.suppress(Unavailable):
             await self.grants.note()

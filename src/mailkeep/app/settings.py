@@ -22,6 +22,8 @@ from mailkeep.feed.types import FeedSettings
 from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail.types import BounceSettings, Keeping, StreamSettings
+from mailkeep.operators import types as operator_types
+from mailkeep.operators.types import OperatorSettings, RoleSettings
 from mailkeep.posture import types as posture_types
 from mailkeep.posture.types import TrustSettings
 from mailkeep.privacy import types as privacy_types
@@ -29,7 +31,7 @@ from mailkeep.privacy.types import PrivacySettings
 from mailkeep.providers import attachments, registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
-from mailkeep.recovery.types import RecoverySettings, WhenAlone
+from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.paging.types import PagerSettings, PagingSettings
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
 from mailkeep.signals import types as signal_types
@@ -51,6 +53,7 @@ from . import (
     anchoring,
     environment,
     posture,
+    recovering,
     rekeying,
     responding,
     retention,
@@ -122,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         feed: where signals and incidents are told as lines of JSON.
         trust: single points that are borne, and how often parties are looked at again.
         submission: applications hand mail in by SMTP; nothing listens for it without this table.
+        operators: people sign in to the console with an OpenID provider.
     """
 
     public_url: str = "http://localhost:8025"
@@ -155,6 +159,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     telemetry: TelemetrySettings = TelemetrySettings()
     submission: SubmissionSettings | None = None
     signals: SignalSettings | None = None
+    operators: OperatorSettings | None = None
     feed: tuple[FeedSettings, ...] = ()
     trust: TrustSettings = TrustSettings()
 
@@ -252,7 +257,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
             attachments.max_size(provider.options, able)
         except (UnknownProvider, MisconfiguredProvider) as error:
             raise BadSettings(f"provider {provider.name}: {error}") from error
-    _check_recovery(settings)
+    recovering.check(settings)
     Classes(settings.accounts.classes)
     responding.check(settings.response, settings.playbook)
     waking.check(settings.pager, settings.paging, parties)
@@ -261,6 +266,8 @@ def parse(raw: Mapping[str, object]) -> Settings:
         smtp_types.check(settings.submission, settings.streams())
     if settings.signals is not None:
         signal_types.check(settings.signals)
+    if settings.operators is not None:
+        operator_types.check(settings.operators)
     _unique("feed", [one.name for one in settings.feed])
     feed_types.check(settings.feed)
     canary, honey = watching.check(settings)
@@ -294,33 +301,6 @@ def _check_streams(settings: Settings) -> None:
             raise BadSettings(f"stream {stream.name}: warm is a share of the mail, 0 to 0.5")
         if sum(route.warm for route in stream.routes) > 0.5:
             raise BadSettings(f"stream {stream.name}: standbys would carry more than half")
-
-
-def _check_recovery(settings: Settings) -> None:
-    """The streams that recoveries use must be there, and the proofs' must be a secret one."""
-    if settings.recovery is None:
-        return
-    streams = settings.streams()
-    for field, name in (
-        ("stream", settings.recovery.stream),
-        ("notices", settings.recovery.notices),
-        ("confirmations", settings.recovery.confirmations),
-    ):
-        if name not in streams:
-            raise BadSettings(
-                f"recovery: {field}: no stream {name!r}{register.nearest(name, streams)}"
-            )
-        if field != "notices" and not streams[name].secret:
-            raise BadSettings(f"recovery: {field}: stream {name} must be secret = true")
-
-    if settings.recovery.hold_alone < 3600:
-        raise BadSettings("recovery: hold_alone must be an hour at least: it stands for a factor")
-    alone = settings.recovery.when_alone is WhenAlone.DEGRADE
-    if alone and settings.recovery.hold_long < 3600:
-        raise BadSettings("recovery: with degrade, hold_long must be an hour at least")
-    for name in ("hold", "hold_long", "hold_most", "hold_open"):
-        if getattr(settings.recovery, name) < 0:
-            raise BadSettings(f"recovery: {name} is below 0")
 
 
 def provider_configs(
@@ -379,6 +359,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "telemetry": TelemetrySettings,
     "submission": SubmissionSettings,
     "signals": SignalSettings,
+    "operators": OperatorSettings,
+    "operators.roles": RoleSettings,
     "feed": FeedSettings,
     "trust": TrustSettings,
     "trust.accept": posture_types.Accepted,

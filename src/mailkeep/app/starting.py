@@ -8,6 +8,7 @@ from mailkeep.accounts.services import Accounts
 from mailkeep.base.clock import Clock, iso
 from mailkeep.http.client import Network
 from mailkeep.mail.returns import Returns
+from mailkeep.operators.provider import Provider
 from mailkeep.posture.types import SinglePoint
 from mailkeep.recovery.services import Recovery
 
@@ -29,6 +30,7 @@ class Starting(Protocol):
     recovery: Recovery | None
     returns: Returns
     telemetry: Telemetry
+    openid: Provider | None
 
     @property
     def clock(self) -> Clock: ...
@@ -60,6 +62,12 @@ def warn(app: Starting, *, listening: bool) -> None:
             "trusted_proxies.missing",
             meaning="public_url is https, which a proxy must speak for us: without"
             " trusted_proxies the whole world is one network, and shares one network's limits",
+        )
+    if app.openid is not None and app.recovery is None:
+        log.warning(
+            "console.no_second_way",
+            meaning="without [recovery] no operator can bind a passkey: when the OpenID provider"
+            " is away, nobody comes to the console",
         )
     points = trusting.single_points(app.settings, iso(app.clock.now())[:10])
     for one in {point.party: point for point in reversed(points)}.values():

@@ -66,3 +66,11 @@ def key(address: str) -> str:
 def domain(address: str) -> str:
     """The domain part."""
     return address.rpartition("@")[2]
+
+
+def masked(address: str) -> str:
+    """What of an address lets its owner say that it is theirs, and nobody else write to it (pure):
+    ``a…@e….net``."""
+    local, _, of = address.rpartition("@")
+    name, _, top = of.rpartition(".")
+    return f"{local[:1]}…@{name[:1]}….{top}"

@@ -10,14 +10,39 @@ from mailkeep.app import anchoring
 from mailkeep.base.clock import SystemClock, iso
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
-from mailkeep.events import anchors, audit
+from mailkeep.events import anchors, audit, queries
 from mailkeep.events.anchors import Compared
 from mailkeep.store.database import Tx
 
 from .house import DEFAULT_HOME, Home, read, settings
-from .output import FOUND, Json, group, result
+from .output import FOUND, Json, group, plain, result, table
 
 app = group("The audit log: a hash chain with a signed head.")
+
+
+@app.command("list")
+def list_all(
+    act: Annotated[str, typer.Option(help="Only acts that begin so.")] = "",
+    before: Annotated[int | None, typer.Option(help="Only entries with a lower number.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 50,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """List what operators and playbooks did, the newest first."""
+    found = read(home, lambda tx: queries.entries(tx, before=before, act=act, limit=limit))
+    documents = [
+        {
+            "number": one.number,
+            "at": iso(one.at),
+            "actor": one.actor,
+            "act": one.act,
+            "data": json.loads(one.data),
+            "hash": one.hash,
+        }
+        for one in found
+    ]
+    rows = [(str(one.number), iso(one.at), one.actor, one.act, plain(one.data)) for one in found]
+    result({"entries": documents}, table(rows, "There is no such entry."), as_json=as_json)
 
 
 @app.command()

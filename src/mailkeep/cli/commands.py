@@ -83,7 +83,9 @@ COMMANDS = {
     "pagers": Place("pagers:app", "Pagers: who is woken when an incident opens."),
     "accounts": Place("accounts:app", "Accounts: looked at, given a class, signed out."),
     "operators": Place(
-        "accounts:operators_app", "Operators: the accounts of those who run this Mailkeep."
+        "accounts:operators_app",
+        "Operators: the accounts of those who run this Mailkeep.",
+        {"present": "operators:present", "end": "operators:end"},
     ),
     "factors": Place(
         "factors:app", "Second factors: how many accounts have one, and which are exempt."

@@ -6,7 +6,8 @@ from urllib.parse import unquote_plus
 
 from mailkeep.base.errors import NotAllowed, NotSignedIn
 from mailkeep.mail import api_keys
-from mailkeep.mail.grants import Grant
+from mailkeep.mail.grants import Grant, Scope
+from mailkeep.operators.permissions import Permission, scope_of
 
 from . import client
 from .port import Incoming, Running
@@ -41,8 +42,8 @@ def comes_from(request: Incoming, running: Running) -> str:
     return client.address(peer.host if peer else "", forwarded, running.trusted_proxies)
 
 
-async def admit(request: Incoming, running: Running, scope: str) -> Grant:
-    """What the request's key may do, when ``scope`` from where it comes is part of it.
+async def admit(request: Incoming, running: Running, needed: Scope | Permission) -> Grant:
+    """What the request's key may do, when ``needed`` from where it comes is part of it.
 
     To be called before the body is read: fifty megabytes of a stranger are neither kept nor
     decoded. It may be a second old; what is asked for is decided where it is done.
@@ -50,10 +51,10 @@ async def admit(request: Incoming, running: Running, scope: str) -> Grant:
     Raises:
         NotSignedIn, NotAllowed: see ``mail.api_keys.authorise``.
     """
-    return await running.grants.find(key_of(request), scope, comes_from(request, running))
+    return await running.grants.find(key_of(request), _scope(needed), comes_from(request, running))
 
 
-async def authorise(request: Incoming, running: Running, scope: str) -> Grant:
+async def authorise(request: Incoming, running: Running, needed: Scope | Permission) -> Grant:
     """What the request's key may do, as it stands now: for what is read, or done, at once.
 
     Where there is a body, after it was read: it may take its time.
@@ -63,9 +64,15 @@ async def authorise(request: Incoming, running: Running, scope: str) -> Grant:
     """
     network = comes_from(request, running)
     async with running.database.read() as tx:
-        grant = await api_keys.authorise(tx, running.keys, key_of(request), scope, network=network)
+        grant = await api_keys.authorise(
+            tx, running.keys, key_of(request), _scope(needed), network=network
+        )
     running.grants.used(grant)
     return grant
+
+
+def _scope(needed: Scope | Permission) -> Scope:
+    return scope_of(needed) if isinstance(needed, Permission) else needed
 
 
 def ours(grant: Grant) -> Grant:

@@ -17,6 +17,7 @@ from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.taking import Taking
 from mailkeep.mail.types import StreamSettings
+from mailkeep.operators.provider import Provider
 from mailkeep.posture.types import House
 from mailkeep.privacy.services import Privacy
 from mailkeep.providers.posture.types import AccountConfig
@@ -82,6 +83,7 @@ class Services(Protocol):
     chain: House  # the settings' part of the chain of trust
     privacy: Privacy
     signals: Signals | None
+    openid: Provider | None  # by which operators come to the console
 
     @property
     def telemetry(self) -> Telemetry: ...

@@ -30,9 +30,7 @@ from .api.reports import ReportsApi
 from .api.subjects import SubjectsApi
 from .api.trust import TrustApi
 from .api.verdicts import VerdictsApi
-from .console import operator as console_operator
-from .console.incidents import Console
-from .console.trust import TrustPages
+from .console.router import router as console
 from .failing import answering
 from .hooks.webhooks import probe, receive
 from .hosts import Hosts
@@ -85,15 +83,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
-    handlers.append(
-        Router(
-            "/",
-            route_handlers=[console_operator.SignIn, Console, TrustPages],
-            dependencies={"operator": Provide(console_operator.operator)},
-            exception_handlers={MailkeepError: console_operator.on_error},
-            request_max_body_size=MAX_FORM,
-        )
-    )
+    handlers.append(console(running, MAX_FORM))
     handlers.append(pages(running, GenuinePages))
     if running.signals is not None:
         handlers.append(ssf.router())

@@ -7,6 +7,8 @@ behind a proxy that nobody named, everyone seems to come from loopback.
 
 from litestar import Response, get
 
+from mailkeep.mail.grants import Scope
+
 from .bearer import authorise
 from .client import address, contains
 from .port import Incoming, Running
@@ -40,7 +42,7 @@ async def metrics(request: Incoming, running: Running) -> Response[bytes]:
     """The metrics, as Prometheus reads them: from ``[telemetry] networks``, or with an API key of
     the scope ``read``."""
     if not _is_near(request, running):
-        await authorise(request, running, "read")
+        await authorise(request, running, Scope.READ)
     text, media_type = await running.telemetry.exposition(request.headers.get("Accept", ""))
     return Response(text, media_type=media_type)
 

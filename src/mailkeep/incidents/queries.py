@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import DAY
@@ -75,6 +75,16 @@ async def timeline(tx: Tx, incident: str, limit: int = 1000) -> list[Entry]:
         )
         for row in reversed(rows)
     ]
+
+
+async def lines(tx: Tx, incident: str) -> tuple[int, int]:
+    """(how many lines a timeline has, and the sum of their counts): both only grow."""
+    row = await tx.one(
+        select(func.count().label("n"), func.sum(_e.c.count).label("sum")).where(
+            _e.c.incident_id == incident
+        )
+    )
+    return (0, 0) if row is None else (row["n"], int(row["sum"] or 0))
 
 
 async def blast_radius(

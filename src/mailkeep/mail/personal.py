@@ -75,16 +75,13 @@ PERSONAL: Personal = {
     "provider_states": Kept(
         what="what was said of a provider",
         under="for good",
-        plain="provider cut_at reason rested_at rest_reason doubted_at distrusted_at",
+        plain="provider cut_at reason rested_at rest_reason distrusted_at doubted_at",
     ),
     "api_keys": Kept(
         what="an API key and what it may do",
         under="for good",
         plain="id name hash scopes streams domains networks created_at last_used_at expires_at"
         " revoked_at replaced_by application line",
-    ),
-    "operator_sessions": Kept(
-        what="who is signed in at the console", under="until it ends", plain="id key_id until"
     ),
     "caught_mail": Kept(
         what="the mailbox of development mode; there is none in production",

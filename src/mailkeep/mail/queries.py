@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence, Set
 
 import msgspec
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from mailkeep.base.clock import HOUR, Instant
 from mailkeep.base.errors import NotFound
@@ -171,12 +171,14 @@ async def told_by(tx: Tx, provider: str, since: Instant) -> int:
     return int(found or 0)
 
 
-def exposed_ids(providers: Set[str], until: Instant) -> Select[tuple[str]]:
-    """The addresses, by their pseudonyms, that any of some providers had been given by ``until``,
-    for use inside another query."""
+def was_exposed(
+    address: ColumnElement[str], providers: Set[str], until: Instant
+) -> ColumnElement[bool]:
+    """Whether an address, the pseudonym in a column, had been given to any of some providers by
+    ``until``, for use inside another query: a look at its own rows, however long the ledger is."""
     e = tables.exposures
-    of = (e.c.provider.in_(sorted(providers)), e.c.first_at <= until)
-    return select(e.c.address_id).where(*of)
+    of = (e.c.address_id == address, e.c.provider.in_(sorted(providers)), e.c.first_at <= until)
+    return select(e.c.address_id).where(*of).exists()
 
 
 async def states(tx: Tx) -> dict[str, ProviderState]:

@@ -192,14 +192,6 @@ api_keys = Table(
     Column("line", String(40)),  # the first key of those that followed each other; NULL: itself
 )
 
-operator_sessions = Table(
-    "operator_sessions",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("key_id", String(40), nullable=False),
-    Column("until", Micros, nullable=False),
-)
-
 caught_mail = Table(
     "caught_mail",
     metadata,

@@ -22,17 +22,21 @@ _NEW = "a provider of another party"
 
 
 class Danger(msgspec.Struct, frozen=True, order=True):
-    """Accounts times the parties, or pairs of parties, that take them."""
+    """Accounts times the parties, or pairs of parties, that take them; pairs are 0 where there are
+    more than can be listed."""
 
     single: int
     pairs: int
 
 
-def danger(world: World) -> Danger:
-    """What the parties outside could take, one by one and two by two."""
+def danger(world: World, largest: int = 2) -> tuple[int, Danger]:
+    """What the parties outside could take, one by one and two by two.
+
+    Returns up to which size sets were listed, and what they take.
+    """
     theirs = [one.id for one in world.parties.values() if one.kind is not PartyKind.OURS]
     goals = {f"{how.value}:{one.id}": one for one in world.groups for how in How}
-    found = sets.smallest(rules.ground(world), goals, theirs, largest=2)
+    size, found = sets.readable(rules.ground(world), list(goals), theirs, largest)
     sizes: Counter[int] = Counter()
     for group in world.groups:
         some = set().union(*(found[f"{how.value}:{group.id}"] for how in How))
@@ -40,16 +44,16 @@ def danger(world: World) -> Danger:
         two = {one for one in some if len(one) == 2 and not any(s < one for s in singles)}
         sizes[1] += group.accounts * len(singles)
         sizes[2] += group.accounts * len(two)
-    return Danger(sizes[1], sizes[2])
+    return size, Danger(sizes[1], sizes[2])
 
 
 def ranked(world: World, today: str) -> list[Change]:
     """The changes that would buy something, the best first."""
-    before = danger(world)
+    largest, before = danger(world)
     out = []
     for what, why, changed in _candidates(world, today):
-        after = danger(changed)
-        if after < before:
+        size, after = danger(changed, largest)
+        if size == largest and after < before:
             out.append(Change(what, why, before.single, after.single, before.pairs, after.pairs))
     return sorted(out, key=lambda one: (one.single_after, one.pairs_after, one.what))
 

@@ -1,11 +1,12 @@
-"""What the tables of the posture room keep about people: nothing; accounts are counted."""
+"""What the table of the posture room keeps about people: names of our own in the register."""
 
 from mailkeep.store.personal import Kept, Personal
 
 PERSONAL: Personal = {
     "trust_models": Kept(
-        what="who could take accounts, as it stood",
-        under="for good",
-        plain="at seen_at digest seen_share document",
+        what="the threat model of a time; people of ours who stand in the register are named in it",
+        under="`keep` days of the chain of trust (1,100) after it was replaced",
+        clear="document",
+        plain="at seen_at digest seen_share",
     ),
 }

@@ -1,7 +1,9 @@
 """What falls if these fall, everybody ranked by it, and the single points (pure)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
+from mailkeep.accounts.classes import OPERATOR
 from mailkeep.base.errors import NotFound
 from mailkeep.trust import reach, rules, sets
 from mailkeep.trust.register import nearest
@@ -23,6 +25,7 @@ from .types import (
     Taken,
 )
 
+_OUR_PEOPLE = frozenset({"staff", OPERATOR})
 MOST_SETS = 50  #: that are shown of one class
 
 
@@ -151,13 +154,20 @@ class Model:
         return sorted(out, key=lambda one: (order.index(one.how), -one.accounts, one.party))
 
     def _only_mailboxes(self, party: str, taken: Taken) -> bool:
-        """It falls because the customers' own provider has their mailboxes, and not by a route or
-        a name of ours."""
-        goal = f"{taken.how.value}:{taken.account_class}/{taken.factor}/{taken.mailbox}"
-        if taken.mailbox in self.house.sending:
+        """It falls because the customers' own provider has their mailboxes, and in no other way.
+
+        Accounts of our own people are not meant, nor mailboxes at a domain that we send as: who
+        keeps those is a party of ours.
+        """
+        if taken.account_class in _OUR_PEOPLE or taken.mailbox in self.house.sending:
             return False
-        whys = {one.why for one in self.engine.reach([party]).path(goal)}
-        return bool(whys & {"mailbox", "lost_factor"}) and "mailboxes" in whys
+        goal = f"{taken.how.value}:{taken.account_class}/{taken.factor}/{taken.mailbox}"
+        return goal not in self._without_mailboxes.reach([party])
+
+    @cached_property
+    def _without_mailboxes(self) -> reach.Engine:
+        """The rules but for the one by which a keeper of mailboxes has them."""
+        return reach.Engine([one for one in self.rules if one.why != "mailboxes"])
 
     def smallest(self, largest: int = sets.LARGEST) -> list[Sets]:
         """For each kind of account, the sets with the fewest parties outside that take it."""
@@ -168,7 +178,7 @@ class Model:
                 goal = f"{how.value}:{group.id}"
                 goals.setdefault((group.account_class, group.factor, how), []).append(goal)
         every = [goal for some in goals.values() for goal in some]
-        found = sets.smallest(self.rules, every, theirs, largest)
+        _, found = sets.readable(self.rules, every, theirs, largest)
         out = []
         for (name, factor, how), some in goals.items():
             merged = {one for goal in some for one in found[goal]}

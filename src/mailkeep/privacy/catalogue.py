@@ -14,6 +14,8 @@ from mailkeep.incidents import tables as incidents
 from mailkeep.incidents.personal import PERSONAL as INCIDENTS
 from mailkeep.mail import tables as mail
 from mailkeep.mail.personal import PERSONAL as MAIL
+from mailkeep.operators import tables as operators
+from mailkeep.operators.personal import PERSONAL as OPERATORS
 from mailkeep.posture import tables as posture
 from mailkeep.posture.personal import PERSONAL as POSTURE
 from mailkeep.recovery import tables as recovery
@@ -33,7 +35,7 @@ from .types import Person
 
 #: What is declared here is known as a table, whatever else was imported.
 TABLES = (
-    *(accounts, events, feed, incidents, mail, posture),
+    *(accounts, events, feed, incidents, mail, operators, posture),
     *(recovery, response, signals, watch, privacy),
 )
 
@@ -47,8 +49,10 @@ ROOMS: dict[str, Personal] = {
     "incidents": INCIDENTS,
     "watch": WATCH,
     "posture": POSTURE,
+    "operators": OPERATORS,
     "feed": FEED,
     "events": EVENTS,
+    "posture": POSTURE,
     "privacy": PRIVACY,
 }
 CATALOGUE: Personal = {name: one for room in ROOMS.values() for name, one in room.items()}

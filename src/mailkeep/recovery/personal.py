@@ -1,6 +1,6 @@
 """What the tables of the recovery room keep about people: names and words, no address."""
 
-from mailkeep.store.personal import Kept, Personal
+from mailkeep.store.personal import Erasing, Kept, Personal
 
 _UNDER = "recoveries"
 
@@ -61,9 +61,10 @@ PERSONAL: Personal = {
         plain="lookup provider planted_at",
     ),
     "recovery_hold_orders": Kept(
-        what="that recoveries of an account are held, for an incident",
-        under="while it is ordered",
+        what="which recoveries operators want held, until when",
+        under="until they are over and another is given",
         of="account_id:account",
+        erasing=Erasing.REMOVED,
         named="account_id",
         said="until",
         plain="id provider",

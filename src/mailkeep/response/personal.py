@@ -11,13 +11,14 @@ PERSONAL: Personal = {
         plain="id incident_id name state lease_until",
     ),
     "approvals": Kept(
-        what="that a second person is asked for an action",
+        what="what one operator asked for and a second one had to agree to",
         under="for good",
         named="asked_by decided_by",
-        plain="id incident_id name step state mark asked_at expires_at decided_at",
+        said="asked_at decided_at",
+        plain="id incident_id name step state mark expires_at",
     ),
     "advisories": Kept(
-        what="which contact point was warned, by which mail",
+        what="which address was warned of mail in our name, by which mail",
         under="for good",
         of="contact_point_id:contact_points.id",
         named="contact_point_id message_id",

@@ -25,7 +25,6 @@ DEFAULTS = (
             "secure_accounts",
             "emit_signals",
             "notify_owners",
-            "advise_exposed",
         ),
     ),
     PlaybookSettings(Hypothesis.PROVIDER_SILENT, ("rest_provider",), ("rest_provider",)),

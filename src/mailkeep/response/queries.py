@@ -1,11 +1,12 @@
 """Reads of the response room: an incident with all that is known and all that was done."""
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import MINUTE
 from mailkeep.base.errors import Invalid, NotFound
+from mailkeep.base.keys import digest
 from mailkeep.incidents import blast
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.regulator import deadline
@@ -80,6 +81,35 @@ async def of(tx: Tx, means: Means, found: Incident) -> CaseView:
         judge(found, radius, seen),
         tuple(await incidents.parts(tx, found.id)),
     )
+
+
+async def waiting(tx: Tx) -> dict[str, int]:
+    """How many actions are proposed for each incident that is not closed, and were not done."""
+    live = [one.id for one in await incidents.live(tx)]
+    rows = await tx.all(
+        select(_a.c.incident_id, func.count().label("n"))
+        .where(_a.c.incident_id.in_(live), _a.c.state == ActionState.PROPOSED.value)
+        .group_by(_a.c.incident_id)
+    )
+    return {row["incident_id"]: row["n"] for row in rows}
+
+
+async def stamp(tx: Tx, incident: str) -> str:
+    """Another word when a row of the incident is another one: it, its timeline, its actions, its
+    pages. Cheap. Raises ``NotFound``."""
+    p = tables.pages
+    found = await incidents.one(tx, incident)
+    acts = await tx.tuples(
+        select(_a.c.name, _a.c.state, _a.c.by, _a.c.at, _a.c.cursor, _a.c.preview, _a.c.result)
+        .where(_a.c.incident_id == incident)
+        .order_by(_a.c.id)
+    )
+    rung = await tx.tuples(
+        select(p.c.id, p.c.state, p.c.tries).where(p.c.incident_id == incident).order_by(p.c.id)
+    )
+    rows = [list(row) for row in (*acts, *rung)]
+    lines = await incidents.lines(tx, incident)
+    return digest(msgspec.json.encode([found, lines, rows]))
 
 
 async def preview(tx: Tx, means: Means, incident: str, name: str) -> Preview:

@@ -19,6 +19,24 @@ class TooMany(Exception):
     """There are more smallest sets than anybody could read."""
 
 
+def readable(
+    rules: Sequence[Rule],
+    goals: Sequence[str],
+    parties: Sequence[str],
+    largest: int = LARGEST,
+) -> tuple[int, dict[str, list[frozenset[str]]]]:
+    """``smallest`` for sets as large as can be listed: how large, and what was found.
+
+    Where one word has over ``MOST``, nobody could read them all, and smaller ones are looked for,
+    down to single parties.
+    """
+    while True:
+        try:
+            return largest, smallest(rules, goals, parties, largest)
+        except TooMany:
+            largest -= 1
+
+
 def smallest(
     rules: Sequence[Rule],
     goals: Iterable[str],
@@ -33,8 +51,8 @@ def smallest(
     Raises:
         TooMany: for one word there are over ``MOST``.
     """
-    bits = {one: 1 << place for place, one in enumerate(parties)}
     wanted = list(goals)
+    bits = {one: 1 << place for place, one in enumerate(parties)}
     needed = _towards(rules, wanted)
     used: dict[str, list[Rule]] = {}
     for rule in needed:
@@ -78,6 +96,8 @@ def _join(families: list[set[int]], largest: int) -> set[int]:
         made = {union for a in made for b in family if (union := a | b).bit_count() <= largest}
         if len(made) > MOST:
             made = _thinned(made)
+            if len(made) > MOST and largest > 1:
+                raise TooMany
     return made
 
 

@@ -126,7 +126,9 @@ class Canaries:
                 if provider not in self._allowed:
                     continue  # what it adds to a mail is not known here
                 send = partial(self.plant, provider)
-                group.create_task(self._loop(provider, self._settings.decoys, send))
+                every = self._settings.decoys
+                # Not with each start: who starts often would send as often.
+                group.create_task(self._loop(provider, every, send, soonest=every / 2))
 
     async def send(self, provider: str, mailbox: CanaryMailbox | None = None) -> str | None:
         """Send one through ``provider``; the message's id, or None while it is cut off.
@@ -229,9 +231,14 @@ class Canaries:
             await tx.run(delete(_c).where(_c.c.created_at < tx.now - KEPT, ~_c.c.honey))
 
     async def _loop(
-        self, provider: str, interval: float, send: Callable[[], Awaitable[object]]
+        self,
+        provider: str,
+        interval: float,
+        send: Callable[[], Awaitable[object]],
+        *,
+        soonest: float = 0.0,
     ) -> None:
-        await asyncio.sleep(self._chance.uniform(0, interval))
+        await asyncio.sleep(self._chance.uniform(soonest, interval))
         while True:
             try:
                 await send()

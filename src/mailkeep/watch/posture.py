@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 import msgspec
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.errors import Invalid, NotFound
@@ -121,6 +121,17 @@ async def view(tx: Tx, keys: KeyRing, account: str) -> View:
         tuple(await _changes(tx, keys, account)),
         tuple(await _expected(tx, account)),
     )
+
+
+async def unexplained(tx: Tx) -> dict[str, int]:
+    """By account, how many changes were neither announced nor accepted."""
+    rows = await tx.all(
+        select(_c.c.account, func.count().label("n"))
+        .where(_c.c.accepted_at.is_(None), _c.c.expected.is_(None))
+        .group_by(_c.c.account)
+        .order_by(_c.c.account)
+    )
+    return {row["account"]: row["n"] for row in rows}
 
 
 async def reading_keys(tx: Tx) -> dict[str, bool | None]:

@@ -38,7 +38,11 @@ async def work(
         await _register(system, thief)
     elif isinstance(system, Delegated) and Can.OPERATOR in can:
         await _operate(system.mailkeep)
-    return await _try_dump(home, victim, thief) if Can.DATABASE in can else ""
+    if Can.DATABASE not in can:
+        return ""
+    # The dump is Mailkeep's: what a site keeps in its own is the site's to guard.
+    theirs = home / "site" if isinstance(system, Delegated) else None
+    return await _try_dump(dump(home, without=theirs), victim, thief)
 
 
 async def _keys(can: frozenset[Can], system: Mailkeep, victim: Victim, thief: Thief) -> None:
@@ -115,10 +119,10 @@ async def _operate(system: Mailkeep) -> None:
             await system.act(incident["id"], action["action"])
 
 
-async def _try_dump(home: Path, victim: Victim, thief: Thief) -> str:
+async def _try_dump(texts: list[str], victim: Victim, thief: Thief) -> str:
     """Try what stands in the database as a session and as the secret of a link."""
     loot = await thief.eyes.look(*victim.addresses)
-    for text in dump(home)[-_ENOUGH:]:
+    for text in texts[-_ENOUGH:]:
         browser = Browser(thief.url, thief.source)
         browser.cookies.update(dict.fromkeys(("__Host-session", "sessionid"), text))
         if await thief.inside(browser):
@@ -127,10 +131,16 @@ async def _try_dump(home: Path, victim: Victim, thief: Thief) -> str:
     return ""
 
 
-def dump(home: Path) -> list[str]:
-    """Every text in a copy of the database that might be a secret, oldest first."""
+def dump(home: Path, *, without: Path | None = None) -> list[str]:
+    """Every text in a copy of the database that might be a secret, oldest first.
+
+    Args:
+        without: a directory below it that is left out.
+    """
     found: dict[str, None] = {}
     for file in sorted([*home.rglob("*.db"), *home.rglob("*.sqlite3")]):
+        if without is not None and file.is_relative_to(without):
+            continue
         with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as database:
             tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             for (name,) in tables.fetchall():

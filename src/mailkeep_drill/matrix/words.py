@@ -39,6 +39,9 @@ AT_STOCK = [
 
 #: What is answered by reasoning and not played, and why.
 STATED: dict[str, str] = {
+    "has a dump of the database of a site that keeps its accounts itself": "takes who is signed in "
+    "there, where the site keeps sessions as browsers show them, as Django does. Mailkeep's own "
+    "dump is played",
     "reads SMS": "no proof travels by SMS yet, so there is nothing to read",
     "accounts with a telephone number": "no proof travels by SMS yet",
     "owns Mailkeep's web process": "takes every account, since it holds the keys that make "

@@ -429,6 +429,10 @@ async def test_who_has_the_key_does_not_have_every_owner_written_to(
     assert isinstance(await shop.erase("25"), TooMany)
     told = [data for kind, data in await shop.facts() if kind == "subjects_rewritten"]
     assert told == [{"application": shop.id, "key": "key_1", "count": MANY, "of": MANY + 10}]
+    # What the application answers for is its own: there is room again.
+    await shop.vouch("1")
+    assert isinstance(await shop.put("25", "x25@example.org"), SubjectView)
+    assert isinstance(await shop.put("26", "x26@example.org"), TooMany)
     # Nor does it keep the owners of those that were changed from taking it back.
     assert isinstance(await shop.put("0", "u0@example.net"), SubjectView)
     clock.advance(DAY / SECOND)

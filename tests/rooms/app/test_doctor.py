@@ -432,3 +432,44 @@ async def test_a_standby_that_could_not_carry_the_peak_is_told(
     assert "cut off" in (await look()).meaning
     assert len(asked) == 1
     await runner.cleanup()
+
+
+async def test_houses_that_show_in_dns_are_listed_until_they_are_registered(
+    tmp_path: Path,
+) -> None:
+    zone: Zone = GOOD | {
+        ("a.bounce.example.com", "MX"): ["10 feedback-smtp.eu-west-1.amazonses.com."],
+        ("b.bounce.example.com", "TXT"): ['"v=spf1 include:sendgrid.net -all"'],
+        ("sendgrid.net", "TXT"): ['"v=spf1 ip4:192.0.2.9 -all"'],
+        ("example.com", "NS"): ["ada.ns.cloudflare.com."],
+        ("b1._domainkey.example.com", "CNAME"): ["dkim.mcsv.net."],
+    }
+    found = (await _look(tmp_path, zone))["parties.seen"]
+    assert {one.about for one in found} == {
+        "amazon-ses",
+        "sendgrid",
+        "cloudflare",
+        "mailchimp-transactional",
+    }
+    assert _states(found) == {State.WARNING}
+    parties = [*RAW["party"], *({"id": one.about} for one in found)]
+    registered = (await _look(tmp_path, zone, RAW | {"party": parties}))["parties.seen"]
+    assert _states(registered) == {State.OK}
+
+
+async def test_a_register_that_leaves_an_owner_out_is_told(tmp_path: Path) -> None:
+    override = {"of": "twilio", "reason": "it was sold this year", "until": "2001-01-01"}
+    raw = RAW | {
+        "provider": [*RAW["provider"], {"name": "m", "kind": "mandrill", "party": "a"}],
+        "party": [
+            {"id": "a", "reviewed": "2001-01-01"},
+            {"id": "b"},
+            {"id": "sendgrid", "independent": [override]},
+        ],
+    }
+    found = {one.about: one for one in (await _look(tmp_path, GOOD, raw))["parties.register"]}
+    assert found.keys() == {"m", "a", "sendgrid"}
+    assert 'known = "mailchimp-transactional"' in found["m"].next
+    assert "ended on 2001-01-01" in found["sendgrid"].meaning
+    assert "last looked at on 2001-01-01" in found["a"].meaning
+    assert _states((await _look(tmp_path, GOOD))["parties.register"]) == {State.OK}

@@ -133,7 +133,7 @@ async def test_with_the_key_and_the_passkey_an_operator_is_in(
     assert await console.is_in()
     audit = event_tables.audit.c
     async with database.read() as tx:
-        row = await tx.one(select(audit.data).where(audit.act == "console.passkey"))
+        row = await tx.one(select(audit.data).where(audit.act == "console.sign_in"))
     assert row is not None
     assert operator in row["data"]
     # It counts once, and what waited is over.

@@ -52,7 +52,7 @@ class Wire:
             await self.over.wait()
         return HttpReply(200, {}, _TAKEN)
 
-    async def close(self) -> None: ...
+    def close(self) -> None: ...
 
 
 @asynccontextmanager
@@ -227,7 +227,7 @@ class Postmark:
         taken = b'{"ErrorCode": 0, "Message": "OK", "MessageID": "0123456789abcdef"}'
         return HttpReply(200, {}, taken)
 
-    async def close(self) -> None: ...
+    def close(self) -> None: ...
 
 
 @pytest.mark.parametrize(("has_it", "sent"), [(True, 1), (False, 2), (None, 2)])

@@ -1,5 +1,8 @@
 """Second factors that Mailkeep keeps for users of applications, on both engines."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pyotp
 import pytest
 
@@ -188,3 +191,27 @@ async def test_what_is_bound_here_never_stands_for_the_applications_own_factor(
     await shop.prove("own")
     taken = await shop.take(await shop.finish("own", code(shop, app)))
     assert taken.claims["factor"] == "outstanding"
+
+
+async def test_a_passkey_that_is_kept_here_signs_nobody_in(
+    shop: Shop, device: Callable[[], Any]
+) -> None:
+    """Written first: its owner, or who has bound it in their name, would be signed in to an account
+    of ours, and change addresses there that the application registered."""
+    await shop.register("41", ADDRESS, "kept_here")
+    session, room, phone = await visit(shop), shop.room, device()
+    asked = await room.accounts.factors.ask_to_bind(
+        session.account, session.browser, name=ADDRESS, issuer="Example"
+    )
+    source = Source(session.browser, session.network, session.id)
+    async with room.database.write() as tx:
+        await room.accounts.factors.bind_passkey(
+            tx, session.account, phone.create(asked), source, "Phone"
+        )
+    asked = await room.accounts.entering.ask_anyone(session.browser, "n")
+    with pytest.raises(NotSignedIn):
+        await room.accounts.entering.by_passkey(
+            phone.get(asked), browser=session.browser, network="n"
+        )
+    async with room.database.read() as tx:
+        assert not await accounts.knows_browser(tx, session.account, session.browser)

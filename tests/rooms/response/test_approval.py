@@ -179,6 +179,27 @@ async def test_of_two_who_approve_at_once_one_does_it(stage: Stage) -> None:
     assert (acts.count("cut_provider"), acts.count("approve_action")) == (1, 1)
 
 
+async def test_whoever_asks_all_night_wears_nobody_out(
+    stage: Stage, bell: Bell, clock: ManualClock
+) -> None:
+    """A thief of one operator's key asks and takes back, again and again."""
+    await stage.signal({COMPROMISED: 8.5})
+    while await stage.response.desk.step():
+        pass
+    for _ in range(30):
+        asked = await _ask(stage)
+        async with stage.database.write() as tx:
+            await stage.response.refuse(tx, asked.id, by=ONE)
+        clock.advance(1)
+    await stage.response.desk.step()
+    assert bell.rung.count("Mailkeep: an action waits for a second person") == 1
+    # What Mailkeep pages by itself goes on as ever.
+    for _ in range(3):
+        clock.advance(301)
+        await stage.response.desk.step()
+    assert sum("nobody took" in one for one in bell.rung) == 3
+
+
 async def test_nothing_is_approved_once_the_incident_is_closed(stage: Stage) -> None:
     await stage.signal({COMPROMISED: 8.5})
     asked = await _ask(stage)

@@ -106,6 +106,24 @@ def test_a_customers_own_mailbox_provider_is_told_apart() -> None:
     assert {one.party for one in failing(points, catching=True)} == {"front"}
 
 
+def test_a_mailbox_provider_is_excused_for_its_customers_mailboxes_and_nothing_else() -> None:
+    corner = {"id": "keeper", "kind": "mailbox", "serves": ["corner.example"]}
+    groups = (
+        Group("staff", "none", "corner.example", accounts=2),
+        Group("customer", "none", "corner.example", accounts=5),
+    )
+    live = msgspec.structs.replace(LIVE, groups=groups)
+    bad = failing(model(house(corner), live).single_points())
+    assert {(one.party, one.account_class) for one in bad} == {("keeper", "staff")}
+    # It also runs the machines beneath us: the mailboxes are no excuse for that.
+    beneath = {"id": "mailkeep", "runs_on": ["keeper"]}
+    bad = failing(model(house(corner, beneath), live).single_points())
+    assert {(one.party, one.account_class) for one in bad} == {
+        ("keeper", "staff"),
+        ("keeper", "customer"),
+    }
+
+
 def test_who_administers_both_is_a_single_point_until_somebody_bears_it() -> None:
     both = {"id": "mailkeep", "administered_by": ["alice"]}
     bad = failing(model(house(both)).single_points())

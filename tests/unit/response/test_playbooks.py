@@ -43,7 +43,7 @@ def test_each_action_once_the_gravest_first() -> None:
     names = [one.name for one in planned]
     assert names == [
         *("cut_provider", "distrust_events", "revoke_recoveries", "secure_accounts"),
-        *("emit_signals", "notify_owners", "advise_exposed", "hold_recoveries"),
+        *("emit_signals", "notify_owners", "hold_recoveries"),
     ]
     assert {one.hypothesis for one in planned if one.name != "hold_recoveries"} == {COMPROMISED}
 

@@ -13,6 +13,7 @@ from mailkeep.mail.events import AttemptFinished, DeliveryReported, FailedOver
 from mailkeep.watch.detectors import accepted_not_delivered, canary_missing, failover
 from mailkeep.watch.events import CanaryArrived, CanarySent, SignalRaised
 from mailkeep.watch.types import (
+    DECOY_MAILBOX,
     OWN_MAILBOX,
     Family,
     Forger,
@@ -99,6 +100,19 @@ def test_one_mailbox_that_a_provider_no_longer_reaches_is_named() -> None:
     }
     # Who keeps the mailbox could have done it: it backs nothing, and cuts nobody off.
     assert {one.forger for one in signals} == {Forger.CUSTOMERS}
+
+
+def test_decoys_that_stay_out_while_canaries_come_are_recovery_mail_that_is_dropped() -> None:
+    facts = _canaries("a", 100_000, 999_999, every=600)
+    facts += _canaries("a", 100_000, 80_000, mailbox=DECOY_MAILBOX, every=3600)
+    facts += _canaries("b", 100_000, 999_999, mailbox=DECOY_MAILBOX, every=3600)
+    first, *_ = run(canary_missing.DETECTOR, log(*facts), through=101_000)
+    assert first.subject == provider_subject("a")
+    assert DECOY_MAILBOX in first.reason
+    assert first.evidence[Hypothesis.PROVIDER_SILENT] >= 6.0  # it opens
+    assert first.evidence[Hypothesis.PROVIDER_COMPROMISED] < 0.75  # and backs nothing
+    assert first.forger is Forger.NOBODY
+    assert (first.at - START) / SECOND - 80_000 < 3 * 1.2 * 3600
 
 
 def test_a_mailbox_where_nobodys_mail_arrives_frames_no_provider() -> None:

@@ -15,6 +15,7 @@ from .client import Refused
 log = logging.getLogger(__name__)
 
 BATCH = 500
+TOO_MANY = 429
 
 
 def listen() -> None:
@@ -96,16 +97,18 @@ def register_one(user: Any) -> None:
         log.warning("mailkeep: user %s is refused: %s", user.pk, result["problem"]["detail"])
 
 
-def answer_for(result: dict[str, Any]) -> None:
+def answer_for(result: dict[str, Any]) -> bool:
     """Vouch for what opens no way into an account: who keeps the second factor. That another
     address is the user's they say themselves, in the mails that Mailkeep sends to the old one.
-    Raises ``Refused``."""
+    Whether it was; raises ``Refused``."""
     user = result.get("subject") or {}
     held = user.get("held")
     if not held or held["agreed"] is not None or held["what"] != "replace":
-        return
-    if (sorted(held["addresses"]), held["class"]) == (sorted(user["addresses"]), user["class"]):
-        client.vouch(user["subject"], held["id"])
+        return False
+    if (sorted(held["addresses"]), held["class"]) != (sorted(user["addresses"]), user["class"]):
+        return False
+    client.vouch(user["subject"], held["id"])
+    return True
 
 
 def register_all() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -124,7 +127,17 @@ def register_all() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _send(batch: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    results = client.register(batch)
-    for one in results:
-        answer_for(one)
-    yield from zip((one["subject"] for one in batch), results, strict=True)
+    answered = True
+    while batch and answered:
+        results = client.register(batch)
+        answered, again = False, []
+        for told, result in zip(batch, results, strict=True):
+            answered |= answer_for(result)
+            # Its share of a day is free again for what was answered for.
+            if result["status"] == "refused" and result["problem"]["status"] == TOO_MANY:
+                again.append((told, result))
+            else:
+                yield told["subject"], result
+        batch = [told for told, _ in again]
+    if batch:
+        yield from ((told["subject"], result) for told, result in again)

@@ -16,7 +16,7 @@ from mailkeep.base import addresses
 from mailkeep.base.clock import iso, when
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
-from mailkeep.mail.grants import Scope
+from mailkeep.operators.permissions import Permission
 
 from . import strict_json
 
@@ -79,16 +79,16 @@ class AccountsApi(Controller):
 
     @post("/search", status_code=200, summary="Find the account that has an address")
     async def search(self, request: Incoming, running: Running) -> AccountOut:
-        await admit(request, running, Scope.OPERATE)
+        await admit(request, running, Permission.ACCOUNTS_SEE)
         wanted = strict_json.decode(await strict_json.body(request), AccountSearchIn)
-        await authorise(request, running, Scope.OPERATE)
+        await authorise(request, running, Permission.ACCOUNTS_SEE)
         key = running.accounts.address_key(addresses.parse(wanted.address))
         async with running.database.read() as tx:
             return shown(await administration.find(tx, key))
 
     @get("/{account:str}", summary="One account")
     async def show(self, request: Incoming, running: Running, account: str) -> AccountOut:
-        await authorise(request, running, Scope.OPERATE)
+        await authorise(request, running, Permission.ACCOUNTS_SEE)
         async with running.database.read() as tx:
             return shown(await administration.describe(tx, account))
 
@@ -96,9 +96,9 @@ class AccountsApi(Controller):
     async def set_class(self, request: Incoming, running: Running, account: str) -> AccountOut:
         """Its sessions end. 403 for the class of operators, and for their accounts: who runs the
         house is decided at its command line."""
-        await admit(request, running, Scope.OPERATE)
+        await admit(request, running, Permission.ACCOUNTS_CHANGE)
         wanted = strict_json.decode(await strict_json.body(request), ClassIn).account_class
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        by = (await authorise(request, running, Permission.ACCOUNTS_CHANGE)).id
         rooms = running.accounts.administration
         await running.database.retrying(lambda tx: rooms.set_class(tx, account, wanted, by=by))
         async with running.database.read() as tx:
@@ -108,7 +108,7 @@ class AccountsApi(Controller):
     async def sessions(
         self, request: Incoming, running: Running, account: str
     ) -> AccountSessionsOut:
-        await authorise(request, running, Scope.OPERATE)
+        await authorise(request, running, Permission.ACCOUNTS_SEE)
         async with running.database.read() as tx:
             await queries.account(tx, account)
             found = await running.accounts.sessions.of(tx, account)
@@ -116,9 +116,9 @@ class AccountsApi(Controller):
 
     @post("/{account:str}/sessions/end", status_code=200, summary="End sessions of an account")
     async def end(self, request: Incoming, running: Running, account: str) -> EndedOut:
-        await admit(request, running, Scope.OPERATE)
+        await admit(request, running, Permission.ACCOUNTS_END)
         wanted = strict_json.decode(await strict_json.body(request), EndIn).session
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        by = (await authorise(request, running, Permission.ACCOUNTS_END)).id
         rooms = running.accounts.administration
         ended = await running.database.retrying(
             lambda tx: rooms.end_sessions(tx, account, wanted, by=by)

@@ -5,7 +5,7 @@ from litestar import Controller, Response, get, post
 
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
-from mailkeep.mail.grants import Scope
+from mailkeep.operators.permissions import Permission
 from mailkeep.response import approval
 from mailkeep.response.types import Step
 
@@ -27,7 +27,7 @@ class ApprovalsApi(Controller):
 
     @get("/", summary="What waits for a second person")
     async def index(self, request: Incoming, running: Running) -> ApprovalsOut:
-        await authorise(request, running, Scope.READ)
+        await authorise(request, running, Permission.INCIDENTS_SEE)
         async with running.database.read() as tx:
             return ApprovalsOut([shown(one) for one in await approval.all_waiting(tx)])
 
@@ -37,13 +37,13 @@ class ApprovalsApi(Controller):
     ) -> Response[ActionOut]:
         """It is done at once, in the name of who asked. 403 for one's own; 409 when its time is
         over or its warnings have changed."""
-        await admit(request, running, Scope.OPERATE)
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        await admit(request, running, Permission.ACTIONS_APPROVE)
+        by = (await authorise(request, running, Permission.ACTIONS_APPROVE)).id
         return acted(await running.response.approve(request_id, by=by), Step.APPLY.value)
 
     @post("/{request_id:str}/refuse", status_code=200, summary="Refuse it, or take it back")
     async def refuse(self, request: Incoming, running: Running, request_id: str) -> ApprovalOut:
-        await admit(request, running, Scope.OPERATE)
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        await admit(request, running, Permission.INCIDENTS_WORK)
+        by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
         refuse = running.response.refuse
         return shown(await running.database.retrying(lambda tx: refuse(tx, request_id, by=by)))

@@ -7,7 +7,7 @@ from litestar import Controller, Response, post
 from mailkeep import __version__
 from mailkeep.http.bearer import authorise
 from mailkeep.http.port import Incoming, Running
-from mailkeep.mail.grants import Scope
+from mailkeep.operators.permissions import Permission
 from mailkeep.response import evidence
 from mailkeep.store.database import Tx
 
@@ -23,7 +23,7 @@ class EvidenceApi(Controller):
 
     @post("/{incident:str}/evidence", status_code=200, summary="Take the evidence along")
     async def take(self, request: Incoming, running: Running, incident: str) -> Response[bytes]:
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        by = (await authorise(request, running, Permission.EVIDENCE_TAKE)).id
         return await bundle(running, incident, by)
 
 

@@ -9,7 +9,7 @@ from mailkeep.accounts.factors import adoption
 from mailkeep.base.clock import DAY
 from mailkeep.http.bearer import authorise
 from mailkeep.http.port import Incoming, Running
-from mailkeep.mail.grants import Scope
+from mailkeep.operators.permissions import Permission
 
 from . import strict_json
 
@@ -42,7 +42,7 @@ class FactorsApi(Controller):
 
     @get("/factors", summary="Second factors over time, by day and class")
     async def factors(self, request: Incoming, running: Running) -> FactorsOut:
-        await authorise(request, running, Scope.OPERATE)
+        await authorise(request, running, Permission.FACTORS_SEE)
         days = strict_json.query(request, FactorsIn).days
         async with running.database.read() as tx:
             found = await adoption.over_time(tx, tx.now - days * DAY)

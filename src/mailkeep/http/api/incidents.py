@@ -13,7 +13,7 @@ from mailkeep.incidents.severity import Severity
 from mailkeep.incidents.types import BlastRadius, Entry, View
 from mailkeep.incidents.words import headline
 from mailkeep.mail import queries as mail
-from mailkeep.mail.grants import Scope
+from mailkeep.operators.permissions import Permission
 from mailkeep.response import queries, report
 from mailkeep.response.types import ActionView, Approval, CaseView
 from mailkeep.store.database import Tx
@@ -202,7 +202,7 @@ class IncidentsApi(Controller):
 
     @get("/", summary="The newest incidents first")
     async def index(self, request: Incoming, running: Running) -> IncidentsOut:
-        await authorise(request, running, Scope.READ)
+        await authorise(request, running, Permission.INCIDENTS_SEE)
         async with running.database.read() as tx:
             found = await incidents.recent(tx, MOST)
             means = running.response.means
@@ -210,7 +210,7 @@ class IncidentsApi(Controller):
 
     @get("/{incident:str}", summary="One incident")
     async def show(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
-        await authorise(request, running, Scope.READ)
+        await authorise(request, running, Permission.INCIDENTS_SEE)
         async with running.database.read() as tx:
             return shown(await queries.case(tx, running.response.means, incident))
 
@@ -221,9 +221,9 @@ class IncidentsApi(Controller):
         """409 with the warnings, where an action needs a person who has seen them: they are kept
         as its preview then, and applying it again does it. 202 where a second person must approve
         it: nothing was done, and ``waits`` names the request."""
-        await admit(request, running, Scope.OPERATE)
+        await admit(request, running, Permission.ACTIONS_APPLY)
         wanted = strict_json.decode(await strict_json.body(request), ActionIn)
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        by = (await authorise(request, running, Permission.ACTIONS_APPLY)).id
         response = running.response
         if wanted.step == "apply":
             return acted(await response.apply(incident, name, by=by), wanted.step)
@@ -235,16 +235,16 @@ class IncidentsApi(Controller):
 
     @post("/{incident:str}/notes", status_code=201, summary="Add a note to the timeline")
     async def note(self, request: Incoming, running: Running, incident: str) -> None:
-        await admit(request, running, Scope.OPERATE)
+        await admit(request, running, Permission.INCIDENTS_WORK)
         wanted = strict_json.decode(await strict_json.body(request), NoteIn)
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
         await running.database.retrying(
             lambda tx: running.incidents.note(tx, incident, wanted.text, by=by)
         )
 
     @get("/{incident:str}/report", summary="The report of an incident")
     async def report(self, request: Incoming, running: Running, incident: str) -> IncidentReportOut:
-        await authorise(request, running, Scope.READ)
+        await authorise(request, running, Permission.INCIDENTS_SEE)
         async with running.database.read() as tx:
             case = await queries.case(tx, running.response.means, incident)
             written = report.written(case, await mail.key_names(tx), tx.now)
@@ -253,8 +253,8 @@ class IncidentsApi(Controller):
     @post("/{incident:str}/take", status_code=200, summary="See to an incident")
     async def take(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
         """Nobody else is woken for it from now on."""
-        await admit(request, running, Scope.OPERATE)
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        await admit(request, running, Permission.INCIDENTS_WORK)
+        by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
 
         async def work(tx: Tx) -> IncidentOut:
             await running.incidents.take(tx, incident, by=by)
@@ -265,9 +265,9 @@ class IncidentsApi(Controller):
     @post("/{incident:str}/merge", status_code=200, summary="Make it a part of another")
     async def merge(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
         """What people do of the whole, they do once; its parts keep their evidence and actions."""
-        await admit(request, running, Scope.OPERATE)
+        await admit(request, running, Permission.INCIDENTS_WORK)
         wanted = strict_json.decode(await strict_json.body(request), MergeIn)
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
 
         async def work(tx: Tx) -> IncidentOut:
             await running.incidents.merge(tx, incident, wanted.into, by=by)
@@ -277,8 +277,8 @@ class IncidentsApi(Controller):
 
     @post("/{incident:str}/split", status_code=200, summary="Make a part stand by itself again")
     async def split(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
-        await admit(request, running, Scope.OPERATE)
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        await admit(request, running, Permission.INCIDENTS_WORK)
+        by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
 
         async def work(tx: Tx) -> IncidentOut:
             await running.incidents.split(tx, incident, by=by)
@@ -288,9 +288,9 @@ class IncidentsApi(Controller):
 
     @post("/{incident:str}/close", status_code=200, summary="Close an incident")
     async def close(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
-        await admit(request, running, Scope.OPERATE)
+        await admit(request, running, Permission.INCIDENTS_WORK)
         wanted = strict_json.decode(await strict_json.body(request), NoteIn)
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
 
         async def end(tx: Tx) -> IncidentOut:
             await running.incidents.close(tx, incident, wanted.text, by=by)

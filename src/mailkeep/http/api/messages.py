@@ -11,13 +11,15 @@ from mailkeep.base import addresses
 from mailkeep.base.errors import Conflict, Invalid, NotFound
 from mailkeep.http import problems
 from mailkeep.http.bearer import admit, authorise
-from mailkeep.http.port import Incoming, Running
+from mailkeep.http.port import Incoming, Running, Services
 from mailkeep.mail import lives, queries, services, told, tracing
 from mailkeep.mail.fitting import SMALL
 from mailkeep.mail.grants import Grant, Scope
 from mailkeep.mail.lives import PAGE, Wanted
 from mailkeep.mail.told import Listed, MessageOut
 from mailkeep.mail.types import Status
+from mailkeep.operators.permissions import Permission
+from mailkeep.store.database import Tx
 
 from . import batch, idempotency, sending, strict_json
 from .message_in import instant
@@ -114,16 +116,16 @@ class Messages(Controller):
     @get("/", summary="The newest messages, by recipient, stream, status, tag and time")
     async def index(self, request: Incoming, running: Running) -> Page:
         """A page may hold fewer messages than asked for, or none, while there is a next one."""
-        grant = await authorise(request, running, Scope.READ)
+        grant = await authorise(request, running, Permission.MAIL_SEE)
         wanted = strict_json.query(request, ListIn)
         return await _page(running, grant, wanted, wanted.recipient)
 
     @post("/search", status_code=200, summary="The same, by the recipient's address")
     async def search(self, request: Incoming, running: Running) -> Page:
         """Changes nothing; it is a POST so that no address stands in a URL."""
-        await admit(request, running, Scope.READ)
+        await admit(request, running, Permission.MAIL_SEE)
         wanted = strict_json.decode(await strict_json.body(request), SearchIn)
-        grant = await authorise(request, running, Scope.READ)
+        grant = await authorise(request, running, Permission.MAIL_SEE)
         address = addresses.key(addresses.parse(wanted.recipient, field="recipient"))
         return await _page(running, grant, wanted, running.keys.pseudonym("address", address))
 
@@ -144,20 +146,24 @@ class Messages(Controller):
 
     @get("/{message_id:str}", summary="One message with its attempts and events")
     async def show(self, request: Incoming, running: Running, message_id: str) -> MessageOut:
-        grant = await authorise(request, running, Scope.READ)
+        grant = await authorise(request, running, Permission.MAIL_SEE)
         async with running.database.read() as tx:
-            found = await lives.one(tx, message_id)
-            if not grant.may_use_stream(found.stream):
-                raise NotFound("no such message")
-            attempts = await lives.attempts(tx, found.id)
-            events = await lives.events(tx, found.id)
-            copies = await lives.copies(tx, found.id)
-            cut, now = await queries.cut(tx), tx.now
-        stream = running.streams.get(found.stream)
-        routes = {one.provider for one in stream.routes} if stream is not None else set()
-        routes -= cut.keys() | running.dispatcher.ailing(found.stream)
-        waits_for = lives.waits_for(found, routes, now)
-        return told.life(found, attempts, events, waits_for, copies)
+            found = await life(tx, running, message_id)
+        if not grant.may_use_stream(found.stream):
+            raise NotFound("no such message")
+        return found
+
+
+async def life(tx: Tx, running: Services, message_id: str) -> MessageOut:
+    """One message with all that came of it. Raises ``NotFound``."""
+    found = await lives.one(tx, message_id)
+    attempts = await lives.attempts(tx, found.id)
+    events = await lives.events(tx, found.id)
+    copies = await lives.copies(tx, found.id)
+    stream = running.streams.get(found.stream)
+    routes = {one.provider for one in stream.routes} if stream is not None else set()
+    routes -= (await queries.cut(tx)).keys() | running.dispatcher.ailing(found.stream)
+    return told.life(found, attempts, events, lives.waits_for(found, routes, tx.now), copies)
 
 
 async def _page(

@@ -9,7 +9,7 @@ from mailkeep.base.clock import iso, when
 from mailkeep.base.errors import NotFound
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running, Services
-from mailkeep.mail.grants import Scope
+from mailkeep.operators.permissions import Permission
 from mailkeep.providers.posture import registry
 from mailkeep.providers.posture.types import Kind
 from mailkeep.watch import posture
@@ -99,16 +99,16 @@ class PostureApi(Controller):
 
     @get("/", summary="Our account at a provider")
     async def show(self, request: Incoming, running: Running, name: str) -> PostureOut:
-        await authorise(request, running, Scope.READ)
+        await authorise(request, running, Permission.PROVIDERS_SEE)
         kind = _kind(running, name)
         async with running.database.read() as tx:
             return shown(await posture.view(tx, running.keys, name), kind)
 
     @post("/expected", status_code=201, summary="Announce a change that you are about to make")
     async def expect(self, request: Incoming, running: Running, name: str) -> ExpectedOut:
-        await admit(request, running, Scope.OPERATE)
+        await admit(request, running, Permission.PROVIDERS_CHANGE)
         wanted = strict_json.decode(await strict_json.body(request), ExpectIn)
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        by = (await authorise(request, running, Permission.PROVIDERS_CHANGE)).id
         _kind(running, name)
         return _expected(
             await running.database.retrying(
@@ -126,9 +126,9 @@ class PostureApi(Controller):
 
     @post("/accepted", status_code=200, summary="Say that changes were your own")
     async def accept(self, request: Incoming, running: Running, name: str) -> AcceptedOut:
-        await admit(request, running, Scope.OPERATE)
+        await admit(request, running, Permission.PROVIDERS_CHANGE)
         wanted = strict_json.decode(await strict_json.body(request), AcceptIn)
-        by = (await authorise(request, running, Scope.OPERATE)).id
+        by = (await authorise(request, running, Permission.PROVIDERS_CHANGE)).id
         _kind(running, name)
         done = await running.database.retrying(
             lambda tx: posture.accept(

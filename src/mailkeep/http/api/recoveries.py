@@ -15,7 +15,7 @@ from litestar import Controller, post
 from mailkeep.base.errors import NotFound
 from mailkeep.http.bearer import admit, authorise, ours
 from mailkeep.http.port import Incoming, Running
-from mailkeep.mail.grants import Scope
+from mailkeep.operators.permissions import Permission
 
 from . import strict_json
 
@@ -41,9 +41,9 @@ class RecoveriesApi(Controller):
     @post("/", status_code=202, summary="Start a recovery for an owner")
     async def start(self, request: Incoming, running: Running) -> RecoveryOut:
         """The answer is the same whether there is an account with that address or not."""
-        ours(await admit(request, running, Scope.RECOVER))
+        ours(await admit(request, running, Permission.RECOVERIES_START))
         wanted = strict_json.decode(await strict_json.body(request), RecoveryIn)
-        by = ours(await authorise(request, running, Scope.RECOVER)).id
+        by = ours(await authorise(request, running, Permission.RECOVERIES_START)).id
         if running.recovery is None:
             raise NotFound("there are no accounts here")
         return RecoveryOut(await running.recovery.start_for(wanted.address, by=by))

@@ -8,7 +8,7 @@ from litestar.params import Parameter
 from mailkeep.base.errors import Invalid, NotAllowed, NotFound
 from mailkeep.http.bearer import authorise
 from mailkeep.http.port import Incoming, Running
-from mailkeep.mail.grants import Scope
+from mailkeep.operators.permissions import Permission
 from mailkeep.posture import changes, queries
 from mailkeep.posture.model import ThreatModel, written
 from mailkeep.posture.types import Change, Fall, Ranked, Sets, SinglePoint
@@ -59,7 +59,7 @@ class TrustApi(Controller):
 
 
 async def _model(request: Incoming, running: Running) -> Model:
-    grant = await authorise(request, running, Scope.READ)
+    grant = await authorise(request, running, Permission.TRUST_SEE)
     if grant.streams:
         raise NotAllowed("this key is bound to streams, and this is about the whole house")
     async with running.database.read() as tx:

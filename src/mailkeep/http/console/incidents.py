@@ -1,4 +1,4 @@
-"""The console: every incident, and one in full, live. Made for who is woken at three.
+"""Incidents: every one, and one in full, live. Made for who is woken at three.
 
 A GET shows and changes nothing, previews included; what is done is done by POST, and what could
 hurt customers is asked about twice.
@@ -13,13 +13,11 @@ from litestar import Controller, MediaType, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
 from mailkeep.base.errors import Invalid, NotFound
-from mailkeep.base.keys import digest
 from mailkeep.http.api.evidence import bundle
-from mailkeep.http.console.operator import Operator, still
 from mailkeep.http.port import Running
 from mailkeep.incidents import queries as incidents
-from mailkeep.incidents import words
-from mailkeep.mail import queries as mail
+from mailkeep.operators import services as operators
+from mailkeep.operators.permissions import Permission
 from mailkeep.response import approval, queries, report
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.actions.port import Action
@@ -27,8 +25,15 @@ from mailkeep.response.services import NotShown
 from mailkeep.response.types import ActionView, CaseView
 from mailkeep.store.database import Tx
 
+from .cases import LISTED, Cases
+from .operator import Operator, needs, still
+from .showing import page
+
 LOOK_SECONDS = 1.0
-MOST = 100
+
+_SEE = needs(Permission.INCIDENTS_SEE)
+_WORK = needs(Permission.INCIDENTS_WORK)
+_ACT = needs(Permission.ACTIONS_APPLY)
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -41,44 +46,47 @@ class Offer(msgspec.Struct, frozen=True):
     kept: ActionView | None
 
 
-class Console(Controller):
+class Incidents(Controller):
     """The list, an incident, and what is done about it."""
 
-    path = "/console"
+    path = "/console/incidents"
     include_in_schema = False
 
-    @get("/")
+    @get("/", opt=_SEE)
     async def index(self, running: Running, operator: Operator) -> Template:
         async with running.database.read() as tx:
-            found = await incidents.recent(tx, MOST)
-            waiting, names = await approval.all_waiting(tx), await mail.key_names(tx)
-        return _page(
-            operator, "incidents", found=found, waiting=waiting, names=names, actions=ACTIONS
+            found = await incidents.recent(tx, LISTED)
+            waiting, names = await approval.all_waiting(tx), await operators.names(tx)
+        return page(
+            operator,
+            "incidents",
+            "/incidents",
+            found=found,
+            waiting=waiting,
+            names=names,
+            actions=ACTIONS,
         )
 
-    @get("/news", media_type="text/event-stream")
-    async def news(self, running: Running, operator: Operator) -> ServerSentEvent:
-        async def version(tx: Tx) -> str:
-            found = await incidents.recent(tx, MOST)
-            waiting = [one.id for one in await approval.all_waiting(tx)]
-            shown = [(one.id, one.state, one.opinions) for one in found]
-            return digest(msgspec.json.encode((shown, waiting)))
+    @get("/news", media_type="text/event-stream", opt=_SEE)
+    async def news(self, running: Running, operator: Operator, cases: Cases) -> ServerSentEvent:
+        return _news(running, operator, cases.version_of_all)
 
-        return _news(running, operator, version)
-
-    @get("/incidents/{incident:str}")
-    async def show(self, running: Running, operator: Operator, incident: str) -> Template:
+    @get("/{incident:str}", opt=_SEE)
+    async def show(
+        self, running: Running, operator: Operator, cases: Cases, incident: str
+    ) -> Template:
+        case = await cases.look(incident)
         async with running.database.read() as tx:
-            case = await queries.case(tx, running.response.means, incident)
-            names = await mail.key_names(tx)
+            names = await operators.names(tx)
             others = [
                 one
                 for one in await incidents.live(tx)
                 if one.part_of is None and one.id not in {incident, case.incident.part_of}
             ]
-        return _page(
+        return page(
             operator,
             "incident",
+            "/incidents",
             case=case,
             offers=_offers(case),
             names=names,
@@ -86,29 +94,24 @@ class Console(Controller):
             others=others,
         )
 
-    @get("/incidents/{incident:str}/report", media_type=MediaType.HTML)
-    async def report(self, running: Running, operator: Operator, incident: str) -> Response[str]:
+    @get("/{incident:str}/report", media_type=MediaType.HTML, opt=_SEE)
+    async def report(
+        self, running: Running, operator: Operator, cases: Cases, incident: str
+    ) -> Response[str]:
         """As it stands now; `mailkeep incidents evidence` writes it with what it rests on."""
         del operator
+        case = await cases.look(incident)
         async with running.database.read() as tx:
-            case = await queries.case(tx, running.response.means, incident)
-            names = await mail.key_names(tx)
-            text = report.html(report.written(case, names, tx.now))
+            text = report.html(report.written(case, await operators.names(tx), tx.now))
         return Response(text, media_type=MediaType.HTML)
 
-    @get("/incidents/{incident:str}/news", media_type="text/event-stream")
+    @get("/{incident:str}/news", media_type="text/event-stream", opt=_SEE)
     async def incident_news(
-        self, running: Running, operator: Operator, incident: str
+        self, running: Running, operator: Operator, cases: Cases, incident: str
     ) -> ServerSentEvent:
-        async def version(tx: Tx) -> str:
-            case = await queries.case(tx, running.response.means, incident)
-            # The window of an open incident ends now, which is no news.
-            still_there = msgspec.structs.replace(case.blast, until=0)
-            return digest(msgspec.json.encode(msgspec.structs.replace(case, blast=still_there)))
+        return _news(running, operator, lambda: cases.version(incident))
 
-        return _news(running, operator, version)
-
-    @get("/incidents/{incident:str}/actions/{name:str}")
+    @get("/{incident:str}/actions/{name:str}", opt=_ACT)
     async def preview(
         self,
         running: Running,
@@ -119,7 +122,7 @@ class Console(Controller):
         """What it would do now. Nothing is kept: opening a page does nothing."""
         return await _action_page(running, operator, incident, name)
 
-    @post("/incidents/{incident:str}/actions/{name:str}")
+    @post("/{incident:str}/actions/{name:str}", opt=_ACT)
     async def act(
         self, running: Running, operator: Operator, incident: str, name: str
     ) -> Response[Any]:
@@ -132,86 +135,86 @@ class Console(Controller):
         if step != "apply":
             do = running.response.undo if step == "undo" else running.response.stop
             done = await running.database.retrying(
-                lambda tx: do(tx, incident, name, by=operator.key)
+                lambda tx: do(tx, incident, name, by=operator.actor)
             )
             return _to(incident, done)
         seen = operator.form.get("seen", "")
         try:
-            done = await running.response.apply(incident, name, by=operator.key, seen=seen)
+            done = await running.response.apply(incident, name, by=operator.actor, seen=seen)
         except NotShown as error:
             # What it would do has changed since the page was made: show that, and ask again.
             return await _action_page(running, operator, incident, name, error=error)
         return _to(incident, done)
 
-    @post("/approvals/{asked:str}/approve")
-    async def approve(self, running: Running, operator: Operator, asked: str) -> Redirect:
-        """The action's page has shown what it would do; another one asked for it."""
-        async with running.database.read() as tx:
-            found = await approval.one(tx, asked)
-        await running.response.approve(asked, by=operator.key)
-        return _to(found.incident)
-
-    @post("/approvals/{asked:str}/refuse")
-    async def refuse(self, running: Running, operator: Operator, asked: str) -> Redirect:
-        refuse = running.response.refuse
-        found = await running.database.retrying(lambda tx: refuse(tx, asked, by=operator.key))
-        return _to(found.incident)
-
-    @post("/incidents/{incident:str}/notes")
+    @post("/{incident:str}/notes", opt=_WORK)
     async def note(self, running: Running, operator: Operator, incident: str) -> Redirect:
         text = operator.form.get("text", "")
         await running.database.retrying(
-            lambda tx: running.incidents.note(tx, incident, text, by=operator.key)
+            lambda tx: running.incidents.note(tx, incident, text, by=operator.actor)
         )
         return _to(incident)
 
-    @post("/incidents/{incident:str}/take")
+    @post("/{incident:str}/take", opt=_WORK)
     async def take(self, running: Running, operator: Operator, incident: str) -> Redirect:
         await running.database.retrying(
-            lambda tx: running.incidents.take(tx, incident, by=operator.key)
+            lambda tx: running.incidents.take(tx, incident, by=operator.actor)
         )
         return _to(incident)
 
-    @post("/incidents/{incident:str}/evidence", status_code=200)
+    @post("/{incident:str}/evidence", status_code=200, opt=needs(Permission.EVIDENCE_TAKE))
     async def evidence(
         self, running: Running, operator: Operator, incident: str
     ) -> Response[bytes]:
         """Signed, as one file; that it was taken is in the audit log."""
-        return await bundle(running, incident, operator.key)
+        return await bundle(running, incident, operator.actor)
 
-    @post("/incidents/{incident:str}/merge")
+    @post("/{incident:str}/merge", opt=_WORK)
     async def merge(self, running: Running, operator: Operator, incident: str) -> Redirect:
         """Into the one that was chosen; into none: it is split off."""
         into = operator.form.get("into", "")
 
         async def work(tx: Tx) -> None:
             if into:
-                await running.incidents.merge(tx, incident, into, by=operator.key)
+                await running.incidents.merge(tx, incident, into, by=operator.actor)
             else:
-                await running.incidents.split(tx, incident, by=operator.key)
+                await running.incidents.split(tx, incident, by=operator.actor)
 
         await running.database.retrying(work)
         return _to(incident)
 
-    @post("/incidents/{incident:str}/close")
-    async def close(self, running: Running, operator: Operator, incident: str) -> Response[Any]:
+    @post("/{incident:str}/close", opt=_WORK)
+    async def close(
+        self, running: Running, operator: Operator, cases: Cases, incident: str
+    ) -> Response[Any]:
         if operator.form.get("sure") != "yes":
-            async with running.database.read() as tx:
-                case = await queries.case(tx, running.response.means, incident)
-            return _page(operator, "close", case=case)
+            case = await cases.look(incident)
+            return page(operator, "close", "/incidents", case=case)
         why = operator.form.get("text", "")
         await running.database.retrying(
-            lambda tx: running.incidents.close(tx, incident, why, by=operator.key)
+            lambda tx: running.incidents.close(tx, incident, why, by=operator.actor)
         )
         return _to(incident)
 
 
-def _page(operator: Operator, name: str, *, status: int = 200, **context: Any) -> Template:
-    return Template(
-        f"console/{name}.html",
-        context={"words": words, "operator": operator, **context},
-        status_code=status,
-    )
+class Approvals(Controller):
+    """What a second person says to what somebody asked for."""
+
+    path = "/console/approvals"
+    include_in_schema = False
+
+    @post("/{asked:str}/approve", opt=needs(Permission.ACTIONS_APPROVE))
+    async def approve(self, running: Running, operator: Operator, asked: str) -> Redirect:
+        """The action's page has shown what it would do; another one asked for it."""
+        async with running.database.read() as tx:
+            found = await approval.one(tx, asked)
+        await running.response.approve(asked, by=operator.actor)
+        return _to(found.incident)
+
+    @post("/{asked:str}/refuse", opt=_WORK)
+    async def refuse(self, running: Running, operator: Operator, asked: str) -> Redirect:
+        refuse = running.response.refuse
+        found = await running.database.retrying(lambda tx: refuse(tx, asked, by=operator.actor))
+        return _to(found.incident)
 
 
 def _to(incident: str, done: ActionView | None = None) -> Redirect:
@@ -240,12 +243,13 @@ async def _action_page(
     async with running.database.read() as tx:
         preview = await queries.preview(tx, means, incident, name)
         case = await queries.case(tx, means, incident)
-        names = await mail.key_names(tx)
+        names = await operators.names(tx)
     (offer,) = [one for one in _offers(case) if one.name == name]
     status = 200 if error is None else error.status
-    return _page(
+    return page(
         operator,
         "action",
+        "/incidents",
         status=status,
         case=case,
         preview=preview,
@@ -276,7 +280,7 @@ def _most(case: CaseView) -> float:
 
 
 def _news(
-    running: Running, operator: Operator, version: Callable[[Tx], Awaitable[str]]
+    running: Running, operator: Operator, version: Callable[[], Awaitable[str]]
 ) -> ServerSentEvent:
     """One event for each change; ends when who listens may look no longer."""
 
@@ -284,9 +288,10 @@ def _news(
         last: str | None = None
         while True:
             async with running.database.read() as tx:
-                if not await still(tx, operator.signed, operator.network):
-                    return
-                current = await version(tx)
+                found = await still(tx, running, operator.signed, operator.network)
+            if found is None or not found.may(Permission.INCIDENTS_SEE):
+                return
+            current = await version()
             if last is not None and current != last:
                 yield current[:16]
             last = current

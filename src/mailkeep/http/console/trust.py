@@ -10,12 +10,17 @@ from litestar import Controller, MediaType, Response, get
 from litestar.response import Template
 
 from mailkeep.base.errors import Invalid
-from mailkeep.http.console.operator import Operator
 from mailkeep.http.port import Incoming, Running
+from mailkeep.operators.permissions import Permission
 from mailkeep.posture import changes, drawing, markdown, model, queries, words
 from mailkeep.posture.whatif import Model, by_party, failing
 
+from .operator import Operator, needs
+from .showing import page
+
 MOST = 10  #: parties of one question
+
+_SEE = needs(Permission.TRUST_SEE)
 
 
 class TrustPages(Controller):
@@ -24,7 +29,7 @@ class TrustPages(Controller):
     path = "/console/trust"
     include_in_schema = False
 
-    @get("/")
+    @get("/", opt=_SEE)
     async def show(self, request: Incoming, running: Running, operator: Operator) -> Template:
         asked = request.query_params.getall("party", [])
         some = [one.strip() for text in asked for one in text.split(",") if one.strip()]
@@ -51,14 +56,14 @@ class TrustPages(Controller):
             height=drawing.HIGH,
         )
 
-    @get("/changes")
+    @get("/changes", opt=_SEE)
     async def changes(self, running: Running, operator: Operator) -> Template:
         found = await _model(running)
         return _page(
             operator, "trust_changes", changes=changes.ranked(found.world, found.live.today)
         )
 
-    @get("/model")
+    @get("/model", opt=_SEE)
     async def model(self, running: Running, operator: Operator) -> Template:
         made = model.written(await _model(running))
         return _page(
@@ -70,7 +75,7 @@ class TrustPages(Controller):
             rules=model.rules_words(),
         )
 
-    @get("/model.md", media_type=MediaType.TEXT)
+    @get("/model.md", media_type=MediaType.TEXT, opt=_SEE)
     async def text(self, running: Running, operator: Operator) -> Response[str]:
         """The same, to be kept with the house's other documents."""
         del operator
@@ -88,6 +93,4 @@ async def _model(running: Running) -> Model:
 
 
 def _page(operator: Operator, name: str, **context: Any) -> Template:
-    return Template(
-        f"console/{name}.html", context={"operator": operator, "hows": words.HOWS, **context}
-    )
+    return page(operator, name, "/trust", hows=words.HOWS, **context)

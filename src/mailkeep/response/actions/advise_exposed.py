@@ -20,9 +20,8 @@ _n = tables.advisories
 
 
 async def preview(at: At) -> Preview:
-    case, settings = at.case, at.means.settings
-    exposed = mail.exposed_ids(case.suspects, case.until)
-    found = await accounts.count_reached(at.tx, exposed)
+    settings = at.means.settings
+    found = await accounts.count_reached(at.tx, _exposed(at))
     told = await _count(at)
     over = await routes(at)
     left = max(0, found - told)
@@ -45,8 +44,7 @@ async def preview(at: At) -> Preview:
 async def step(at: At) -> Progress:
     tx, means, case = at.tx, at.means, at.case
     size = min(means.settings.batch, means.settings.advise_each_minute)
-    exposed = mail.exposed_ids(case.suspects, case.until)
-    batch = await accounts.reached(tx, exposed, at.before.cursor, size)
+    batch = await accounts.reached(tx, _exposed(at), at.before.cursor, size)
     told = await tx.all(
         select(_n.c.contact_point_id).where(
             _n.c.incident_id == case.incident.id,
@@ -87,6 +85,10 @@ async def look(at: At) -> dict[str, object]:
         select(func.count()).where(_n.c.incident_id == at.case.incident.id, arrived)
     )
     return {"mails": await _count(at), "delivered": int(delivered or 0)}
+
+
+def _exposed(at: At) -> accounts.Meant:
+    return lambda address: mail.was_exposed(address, at.case.suspects, at.case.until)
 
 
 async def _count(at: At) -> int:

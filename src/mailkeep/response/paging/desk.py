@@ -25,9 +25,12 @@ from .whom import NOTHING, gravity, wants_somebody, whom, words
 
 AT_ONCE = 20  #: pages that are rung in one step
 LEASE = 60 * SECOND  #: longer than a try takes; a lapsed one means that its process died
+APART = 60 * SECOND  #: between two pages for one reason of a person
 BACKOFF = (5, 15, 30, 60, 120)  #: seconds between tries of one page; the last for all later ones
 
 _p = pages
+#: Why Mailkeep pages by itself: what people page for uses none of it up.
+_OWN = [Why.OPENED.value, Why.GRAVER.value, Why.REPEATED.value]
 
 
 class Desk:
@@ -77,7 +80,15 @@ class Desk:
             await self._queue(tx, incident, await self._rounds(tx, incident.id) + 1, Why.GRAVER)
 
     async def call(self, tx: Tx, incident: Incident, why: Why) -> tuple[str, ...]:
-        """Page for a reason that a person gave; returns whom. The caller holds the incident."""
+        """Page for a reason that a person gave; returns whom. The caller holds the incident.
+
+        Once in a while for each reason: whoever asks and takes back all night must not wear out
+        those who are to answer.
+        """
+        asked = (_p.c.incident_id == incident.id, _p.c.why == why.value)
+        last = await tx.value(select(func.max(_p.c.at)).where(*asked))
+        if last is not None and last > tx.now - APART:
+            return ()
         number = await self._rounds(tx, incident.id) + 1
         return await self._queue(tx, incident, number, why)
 
@@ -98,14 +109,16 @@ class Desk:
             if not wants_somebody(incident) or gravity(incident) == NOTHING:
                 continue
             found = await tx.one(
-                select(func.max(_p.c.at).label("last"), func.max(_p.c.round).label("round")).where(
-                    _p.c.incident_id == incident.id
-                )
+                select(
+                    func.max(_p.c.at).label("last"),
+                    func.max(_p.c.round).label("round"),
+                    func.count(_p.c.round.distinct()).filter(_p.c.why.in_(_OWN)).label("rung"),
+                ).where(_p.c.incident_id == incident.id)
             )
             if found is None or found["last"] is None:
                 # It opened before there was a pager, or the row was forgotten.
                 await self._queue(tx, incident, 1, Why.OPENED)
-            elif found["last"] <= earlier and found["round"] < self._settings.most:
+            elif found["last"] <= earlier and found["rung"] < self._settings.most:
                 await self._queue(tx, incident, found["round"] + 1, Why.REPEATED)
 
     async def _queue(self, tx: Tx, incident: Incident, number: int, why: Why) -> tuple[str, ...]:

@@ -14,9 +14,10 @@ What other pairs say: where no provider's canaries come to a mailbox, the mailbo
 provider (nothing is said of them). Where this provider's canaries come elsewhere, it is blocked
 there, or drops that mail.
 Likelihood ratios: provider silent, the sum of the test, at most 9.0 nats, when its canaries come
-nowhere (measured on canaries late by chance); 3.0 when they do elsewhere (judged: a block by one
-mailbox provider is no outage of this one). Provider compromised 0.5 then (judged: whoever drops
-some mail chooses, but a block is far commoner; too little to back what outsiders could stage).
+nowhere, or when decoys of recovery mail do not come to our listener and others do (measured on
+canaries late by chance); 3.0 when they do elsewhere (judged: a block by one mailbox provider is no
+outage of this one). Provider compromised 0.5 where some come (judged: whoever drops some mail
+chooses, but a block is far commoner; too little to back what outsiders could stage).
 Taken back when three came in time one after the other; where some were lost, when the test lets go.
 Parameters: ``[watch.canary_missing]``. False alarms: greylisting by a mailbox that others keep, a
 forwarding rule that somebody switched off (all providers: nothing is said). Delay: the deadline and
@@ -37,6 +38,7 @@ from mailkeep.watch.events import CanaryArrived, CanarySent
 from mailkeep.watch.rates import Delays, gap_alarm
 from mailkeep.watch.thresholds import CanaryMissingSettings
 from mailkeep.watch.types import (
+    DECOY_MAILBOX,
     MOST_EVENTS,
     NEVER,
     OURS,
@@ -260,10 +262,14 @@ def _signal(state: State, provider: str, now: Instant, event: str = "") -> Signa
     evidence: dict[Hypothesis, float] = {}
     for box in missing:
         since = min(box.fresh(), default=box.newest)
-        if any(one.newest >= since for one in boxes if one is not box and not one.said):
+        elsewhere = any(one.newest >= since for one in boxes if one is not box and not one.said)
+        strength = min(HIGHEST, max(_strength(box, now), BLOCKED))
+        if elsewhere and box.mailbox == DECOY_MAILBOX:
+            # The same listener has the other canaries: what is missing is recovery mail.
+            said = {Hypothesis.PROVIDER_SILENT: strength, Hypothesis.PROVIDER_COMPROMISED: DROPS}
+        elif elsewhere:
             said = {Hypothesis.PROVIDER_SILENT: BLOCKED, Hypothesis.PROVIDER_COMPROMISED: DROPS}
         else:
-            strength = min(HIGHEST, max(_strength(box, now), BLOCKED))
             said = {Hypothesis.PROVIDER_SILENT: strength}
         for hypothesis, weight in said.items():
             evidence[hypothesis] = max(weight, evidence.get(hypothesis, 0.0))

@@ -15,10 +15,12 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from random import Random
+from typing import NamedTuple
 
 from mailkeep.base.clock import DAY, HOUR, SECOND, Instant
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished, DeliveryReported, FailedOver
+from mailkeep.mail.families import OTHER
 from mailkeep.recovery.events import (
     ProofRedeemed,
     ProofSent,
@@ -28,14 +30,28 @@ from mailkeep.recovery.events import (
     RecoveryVoided,
 )
 from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent
-from mailkeep.watch.types import Hypothesis, provider_subject
+from mailkeep.watch.types import DECOY_MAILBOX, OWN_MAILBOX, Hypothesis, provider_subject
 
 from .beside import Beside
 from .house import START, House, Timed, Trouble, Truth
 
 ADDRESSES = 20_000
 FAMILIES = ("gmail", "gmail", "gmail", "gmail", "outlook", "outlook", "yahoo", "icloud", "other")
-ELSEWHERE = 900.0  #: seconds between two canaries to a mailbox that others keep
+
+
+class Canary(NamedTuple):
+    """Canaries to one mailbox: in which stream, who keeps it, seconds between two."""
+
+    mailbox: str
+    stream: str
+    family: str
+    every: float
+
+
+BESIDE = (
+    Canary("gmail", "alert", "gmail", 900.0),  # a mailbox that others keep
+    Canary(DECOY_MAILBOX, "recovery", OTHER, 3600.0),
+)
 
 
 _OF_DAY = (
@@ -70,8 +86,9 @@ class Life:
         self._troubles = list(troubles)
         self._attack = attack
         self._number = 0
-        self._next_canary = dict.fromkeys(house.providers, 0)
-        self._next_elsewhere = dict.fromkeys(house.providers, 0)
+        self._next_canary: dict[tuple[str, str], Instant] = {}
+        own = Canary(OWN_MAILBOX, "alert", OTHER, house.canaries)
+        self._sorts = () if not house.canaries else (own, *BESIDE) if house.beside else (own,)
         self._beside = Beside(house.providers, ADDRESSES, seed, unannounced=house.unannounced)
 
     def run(self, days: float, start: Instant = START) -> Iterator[Recorded]:
@@ -137,9 +154,8 @@ class Life:
                 factor *= 5
         for provider in self.house.providers:
             self._mail(out, provider, hour, self.house.mails * factor, 0.01 * dead)
-            self._canaries(out, provider, hour)
-            if self.house.beside and self.house.canaries:
-                self._elsewhere(out, provider, hour)
+            for sort in self._sorts:
+                self._canaries(out, provider, hour, sort)
         for when in self._times(hour, self.house.recoveries / 24 * resets):
             self._recovery(out, when)
         if self._attack is not None:
@@ -254,65 +270,50 @@ class Life:
                 self.touched[one.provider, one.start] += 1
         return outcome, lost, slow
 
-    def _canaries(self, out: list[Timed], provider: str, hour: Instant) -> None:
-        if not self.house.canaries:
-            return
-        chance = self._chance
+    def _canaries(self, out: list[Timed], provider: str, hour: Instant, sort: Canary) -> None:
+        """Canaries of a sort. Those to a mailbox that others keep are slow, at times greylisted,
+        and seldom lost; decoys pass for recovery mail, so nobody spares them."""
+        chance, own, decoy = self._chance, sort.mailbox == OWN_MAILBOX, sort.stream == "recovery"
         troubles = [one for one in self._troubles if one.provider == provider]
-        at = max(self._next_canary[provider], hour)
+        at = max(self._next_canary.get((provider, sort.mailbox), 0), hour)
         while at < hour + HOUR:
             self._number += 1
             name = f"c{self._number}"
-            outcome, lost, slow = self._fate(at, "alert", troubles, canary=True)
+            outcome, lost, slow = self._fate(at, sort.stream, troubles, canary=not decoy)
             seconds = chance.lognormvariate(0.0, 0.45) + slow
+            if sort.family != OTHER:
+                seconds = chance.lognormvariate(2.0, 0.7) + slow
+                seconds += chance.uniform(300, 900) if chance.random() < 0.005 else 0.0
+                lost = lost or chance.random() < 0.002
             answer = AttemptFinished(
-                name, name, provider, "alert", f"adr_{name}", outcome, "", 0.2, "other"
+                *(name, name, provider, sort.stream, f"adr_{name}", outcome, "", 0.2, sort.family)
             )
             out.append((at, answer))
             if outcome == "accepted":
                 self._beside.sent[provider] += 1
-                out.append((at, CanarySent(provider, name)))
+                out.append((at, CanarySent(provider, name, sort.mailbox)))
                 if not lost:
-                    arrived = CanaryArrived(provider, name, seconds, self._strangers(provider, at))
+                    strangers = self._strangers() if own else ()
+                    arrived = CanaryArrived(provider, name, seconds, strangers, sort.mailbox)
                     out.append((at + round(seconds * SECOND), arrived))
-                    self._reported(out, provider, at, name, seconds)
+                    self._reported(out, provider, at, name, seconds, sort.stream)
             elif outcome == "rejected":
                 out.append((at, CanaryRefused(provider, name, outcome)))
-            at += round(self.house.canaries * chance.uniform(0.8, 1.2) * SECOND)
-        self._next_canary[provider] = at
-
-    def _elsewhere(self, out: list[Timed], provider: str, hour: Instant) -> None:
-        """Canaries to a mailbox that others keep: slow, now and then greylisted, seldom lost."""
-        chance = self._chance
-        troubles = [one for one in self._troubles if one.provider == provider]
-        at = max(self._next_elsewhere[provider], hour)
-        while at < hour + HOUR:
-            self._number += 1
-            name = f"e{self._number}"
-            outcome, lost, slow = self._fate(at, "alert", troubles, canary=True)
-            answer = AttemptFinished(
-                name, name, provider, "alert", "adr_elsewhere", outcome, "", 0.2, "gmail"
-            )
-            out.append((at, answer))
-            if outcome == "accepted":
-                self._beside.sent[provider] += 1
-                out.append((at, CanarySent(provider, name, "gmail")))
-                seconds = chance.lognormvariate(2.0, 0.7) + slow
-                if chance.random() < 0.005:
-                    seconds += chance.uniform(300, 900)
-                if not lost and chance.random() >= 0.002:
-                    arrived = CanaryArrived(provider, name, seconds, (), "gmail")
-                    out.append((at + round(seconds * SECOND), arrived))
-                    self._reported(out, provider, at, name, seconds)
-            at += round(ELSEWHERE * chance.uniform(0.8, 1.2) * SECOND)
-        self._next_elsewhere[provider] = at
+            at += round(sort.every * chance.uniform(0.8, 1.2) * SECOND)
+        self._next_canary[provider, sort.mailbox] = at
 
     def _reported(
-        self, out: list[Timed], provider: str, at: Instant, name: str, took: float
+        self,
+        out: list[Timed],
+        provider: str,
+        at: Instant,
+        name: str,
+        took: float,
+        stream: str,
     ) -> None:
         """A provider reports a canary as any other mail."""
         heard = at + self._batched(round((took + self._chance.lognormvariate(0.0, 0.6)) * SECOND))
-        report = DeliveryReported(provider, name, "delivered", name, "alert", f"adr_{name}", None)
+        report = DeliveryReported(provider, name, "delivered", name, stream, f"adr_{name}", None)
         out.append((heard, report))
 
     def _batched(self, late: int) -> int:
@@ -322,7 +323,7 @@ class Life:
         batch = round(self.house.batch * SECOND)
         return late + batch - late % batch
 
-    def _strangers(self, _provider: str, _at: Instant) -> tuple[str, ...]:
+    def _strangers(self) -> tuple[str, ...]:
         """Hosts in a canary that are not ours; an innocent one about once in three years."""
         innocent = self.house.canaries / (3 * 365 * 86_400)
         return (f"links{self._number}.example",) if self._chance.random() < innocent else ()

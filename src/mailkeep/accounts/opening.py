@@ -1,0 +1,67 @@
+"""Operators open an account or a recovery: never without saying why, never without a trace.
+
+Security: what was opened, by whom and why is in the audit chain before anything is shown, and what
+the chain says is what is asked when it is shown: an entry opens it for its operator for a while.
+How many one operator opens in an hour is bounded: who would copy the house, one by one, is stopped
+and stands out.
+"""
+
+import msgspec
+from sqlalchemy import select
+
+from mailkeep.base.clock import HOUR, MINUTE
+from mailkeep.base.errors import Invalid, NotAllowed, TooMany
+from mailkeep.events import audit, tables
+from mailkeep.store.database import Tx
+
+ACCOUNT, RECOVERY = "account.open", "recovery.open"
+LASTS = 15 * MINUTE  #: for which what was opened stays open
+MOST = 60  #: that one operator opens in an hour
+LONGEST = 200
+_LOOKED_AT = 5_000  #: entries of the chain, the newest
+
+_a = tables.audit
+
+
+class _Opened(msgspec.Struct, frozen=True):
+    """What an entry says."""
+
+    id: str = ""
+
+
+async def open_(tx: Tx, what: str, of: str, *, by: str, reason: str) -> None:
+    """Write down that an operator opens something.
+
+    Args:
+        what: ``ACCOUNT`` or ``RECOVERY``.
+        of: its id; "": what was looked for is not there, which counts all the same.
+
+    Raises:
+        Invalid: no reason.
+        TooMany: more than ``MOST`` in an hour.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise Invalid("say why you open it", field="reason")
+    if len(await _since(tx, (ACCOUNT, RECOVERY), by, tx.now - HOUR)) >= MOST:
+        raise TooMany(f"you have opened {MOST} in this hour", retry_after=HOUR / 1_000_000)
+    await audit.write(tx, by, what, {"id": of, "reason": reason[:LONGEST]})
+
+
+async def require(tx: Tx, what: str, of: str, *, by: str) -> None:
+    """Raises ``NotAllowed`` where an operator has not opened it a short while ago."""
+    if of not in await _since(tx, (what,), by, tx.now - LASTS):
+        raise NotAllowed("say first why you open it")
+
+
+async def _since(tx: Tx, acts: tuple[str, ...], by: str, since: int) -> list[str]:
+    newest = select(_a.c.number).order_by(_a.c.number.desc()).limit(1).scalar_subquery()
+    rows = await tx.all(
+        select(_a.c.data).where(
+            _a.c.number > newest - _LOOKED_AT,
+            _a.c.at > since,
+            _a.c.actor == by,
+            _a.c.act.in_(acts),
+        )
+    )
+    return [msgspec.json.decode(row["data"], type=_Opened).id for row in rows]

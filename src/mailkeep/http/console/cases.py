@@ -1,0 +1,108 @@
+"""The cases that pages show: each is worked out when its facts changed, once for all open pages.
+
+What a case is worked out from: its own rows, cheap to read, and what happened in the house since:
+facts of recoveries, of providers, of incidents. Facts of mail are many and change no case; what
+they move (how many are overdue, how many addresses a suspect was given) is at most ``FRESH`` old.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.keys import digest
+from mailkeep.events import queries as events
+from mailkeep.incidents import queries as incidents
+from mailkeep.response import approval, queries
+from mailkeep.response.actions.port import Means
+from mailkeep.response.types import CaseView
+from mailkeep.store.database import Database, Tx
+
+FRESH = 10 * SECOND  #: for which a case is good of which nothing is told
+MEMO = SECOND * 9 // 10  #: for which open pages share one look
+MOST = 200  #: cases that are remembered
+LISTED = 100  #: incidents on the page of all of them
+
+_KINDS = ("accounts.frozen", "incidents.", "mail.provider_", "recovery.", "response.", "watch.s")
+
+
+class _Known(msgspec.Struct, frozen=True):
+    stamp: tuple[str, int]
+    at: Instant
+    case: CaseView
+
+
+class Cases:
+    """Works cases out.
+
+    Args:
+        database: where they are.
+        means: what their actions know.
+    """
+
+    def __init__(self, database: Database, means: Means) -> None:
+        self._database = database
+        self._means = means
+        self._turn = asyncio.Lock()
+        self._known: dict[str, _Known] = {}
+        self._versions: dict[str, tuple[Instant, str]] = {}
+        self._position, self._changes = 0, 0
+
+    async def look(self, incident: str) -> CaseView:
+        """An incident with everything that is known of it. Raises ``NotFound``."""
+        async with self._turn, self._database.read() as tx:
+            return await self._look(tx, incident)
+
+    async def version(self, incident: str) -> str:
+        """Another one when something of the case is; for who listens. Raises ``NotFound``."""
+
+        async def work(tx: Tx) -> str:
+            case = await self._look(tx, incident)
+            # The window of an open incident ends now, which is no news.
+            still_there = msgspec.structs.replace(case.blast, until=0)
+            return digest(msgspec.json.encode(msgspec.structs.replace(case, blast=still_there)))
+
+        return await self._version(incident, work)
+
+    async def version_of_all(self) -> str:
+        """The same of the list."""
+
+        async def work(tx: Tx) -> str:
+            found = await incidents.recent(tx, LISTED)
+            waiting = [one.id for one in await approval.all_waiting(tx)]
+            shown = [(one.id, one.state, one.opinions) for one in found]
+            return digest(msgspec.json.encode((shown, waiting)))
+
+        return await self._version("", work)
+
+    async def _version(self, name: str, work: Callable[[Tx], Awaitable[str]]) -> str:
+        async with self._turn:
+            now = self._database.clock.now()
+            at, found = self._versions.get(name, (0, ""))
+            if not at <= now < at + MEMO:
+                async with self._database.read() as tx:
+                    found = await work(tx)
+                if len(self._versions) >= MOST:
+                    self._versions.clear()
+                self._versions[name] = (now, found)
+            return found
+
+    async def _look(self, tx: Tx, incident: str) -> CaseView:
+        stamp = await queries.stamp(tx, incident), await self._facts(tx)
+        known = self._known.get(incident)
+        if known is not None and known.stamp == stamp and known.at <= tx.now < known.at + FRESH:
+            return known.case
+        case = await queries.case(tx, self._means, incident)
+        if len(self._known) >= MOST:
+            self._known.clear()
+        self._known[incident] = _Known(stamp, tx.now, case)
+        return case
+
+    async def _facts(self, tx: Tx) -> int:
+        """A number that is another one when something happened that may change a case."""
+        position, changed = await events.changed(tx, self._position, _KINDS)
+        if changed:
+            self._changes += 1
+        self._position = position
+        return self._changes

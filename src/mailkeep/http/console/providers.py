@@ -1,0 +1,141 @@
+"""Providers: how each stands, what our account there is like, whom it knows; cut off, restore."""
+
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.response import Redirect, Template
+
+from mailkeep.base.errors import Invalid, NotFound
+from mailkeep.http.api.posture import shown
+from mailkeep.http.port import Running, Services
+from mailkeep.mail import queries as mail
+from mailkeep.operators.permissions import Permission
+from mailkeep.response import hands
+from mailkeep.watch import posture
+
+from .operator import Operator, needs
+from .overview import providers
+from .showing import page
+
+_SEE = needs(Permission.PROVIDERS_SEE)
+_CHANGE = needs(Permission.PROVIDERS_CHANGE)
+STEPS = ("cut", "restore")
+
+
+class ProviderPages(Controller):
+    """All of them, and one."""
+
+    path = "/console/providers"
+    include_in_schema = False
+
+    @get("/", opt=_SEE)
+    async def index(self, running: Running, operator: Operator) -> Template:
+        async with running.database.read() as tx:
+            found = await providers(tx, running)
+            changes = await posture.unexplained(tx)
+        streams = {one.name: _streams(running, one.name) for one in found}
+        return page(
+            operator, "providers", "/providers", found=found, changes=changes, streams=streams
+        )
+
+    @get("/{name:str}", opt=_SEE)
+    async def show(self, running: Running, operator: Operator, name: str) -> Template:
+        config = _provider(running, name)
+        account = running.accounts_read.get(name)
+        kind = account.kind if account is not None else config.kind
+        async with running.database.read() as tx:
+            (one,) = [one for one in await providers(tx, running) if one.name == name]
+            view = await posture.view(tx, running.keys, name)
+            exposed = await mail.exposed(tx, name, tx.now)
+            incident = await hands.about(tx, name)
+        breakers = {
+            stream: breaker
+            for (stream, provider), breaker in running.dispatcher.breakers().items()
+            if provider == name
+        }
+        return page(
+            operator,
+            "provider",
+            "/providers",
+            one=one,
+            party=config.party,
+            streams=_streams(running, name),
+            breakers=breakers,
+            posture=shown(view, kind),
+            read=account is not None,
+            exposed=exposed,
+            incident=incident,
+        )
+
+    @get("/{name:str}/{step:str}", opt=_CHANGE)
+    async def preview(self, running: Running, operator: Operator, name: str, step: str) -> Template:
+        """What it would do now; opening it does nothing."""
+        return await _ask(running, operator, name, step)
+
+    @post("/{name:str}/{step:str}", opt=_CHANGE)
+    async def act(
+        self, running: Running, operator: Operator, name: str, step: str
+    ) -> Response[Any]:
+        _provider(running, name)
+        means, reason = running.response.means, operator.form.get("reason", "")
+        if step == "accepted":
+            changes = [one for one in [operator.form.get("change", "")] if one]
+            await running.database.retrying(
+                lambda tx: posture.accept(
+                    running.database, tx, name, changes, by=operator.actor, reason=reason
+                )
+            )
+            return _to(name)
+        if step not in STEPS:
+            raise NotFound("no such page")
+        do = hands.cut if step == "cut" else hands.restore
+        try:
+            await running.database.retrying(
+                lambda tx: do(tx, means, name, by=operator.actor, reason=reason)
+            )
+        except Invalid as error:
+            return await _ask(running, operator, name, step, error)
+        return _to(name)
+
+
+async def _ask(
+    running: Services, operator: Operator, name: str, step: str, error: Invalid | None = None
+) -> Template:
+    _provider(running, name)
+    if step not in STEPS:
+        raise NotFound("no such page")
+    async with running.database.read() as tx:
+        would = await hands.would(tx, running.response.means, name)
+        incident = await hands.about(tx, name)
+        is_cut = name in await mail.cut(tx)
+    return page(
+        operator,
+        "provider_step",
+        "/providers",
+        status=200 if error is None else error.status,
+        name=name,
+        step=step,
+        would=would,
+        incident=incident,
+        is_cut=is_cut,
+        error=error,
+    )
+
+
+def _to(name: str) -> Redirect:
+    return Redirect(f"/console/providers/{name}", status_code=303)
+
+
+def _provider(running: Services, name: str) -> Any:
+    """Raises ``NotFound``."""
+    if name not in running.providers:
+        raise NotFound("no provider of that name")
+    return running.providers[name]
+
+
+def _streams(running: Services, name: str) -> list[str]:
+    return [
+        one.name
+        for one in running.streams.values()
+        if name in {route.provider for route in one.routes}
+    ]

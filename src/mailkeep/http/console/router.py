@@ -1,0 +1,47 @@
+"""The console's pages: who comes in, and what each is for."""
+
+from litestar import Router
+from litestar.di import Provide
+
+from mailkeep.base.errors import MailkeepError
+from mailkeep.http.port import Services
+
+from .audit import AuditPages
+from .cases import Cases
+from .factors import FactorPages
+from .incidents import Approvals, Incidents
+from .messages import MessagePages
+from .openid import OpenIdSignIn
+from .operator import on_error, operator
+from .overview import Overview
+from .people import AccountPages, RecoveryPages
+from .providers import ProviderPages
+from .settings import SettingsPages
+from .sign_in import SignIn
+from .trust import TrustPages
+
+#: The pages of who is signed in.
+PAGES = (
+    *(Overview, Incidents, Approvals, MessagePages, ProviderPages, TrustPages),
+    *(RecoveryPages, AccountPages, FactorPages, AuditPages, SettingsPages),
+)
+
+
+def router(running: Services, most: int) -> Router:
+    """Every page below ``/console``.
+
+    Args:
+        most: octets of a form.
+    """
+    shared = Cases(running.database, running.response.means)
+
+    async def cases() -> Cases:
+        return shared
+
+    return Router(
+        "/",
+        route_handlers=[SignIn, OpenIdSignIn, *PAGES],
+        dependencies={"operator": Provide(operator), "cases": Provide(cases, use_cache=True)},
+        exception_handlers={MailkeepError: on_error},
+        request_max_body_size=most,
+    )

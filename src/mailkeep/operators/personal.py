@@ -1,0 +1,23 @@
+"""What the tables of the operators room keep about people: those who work for the house."""
+
+from mailkeep.store.personal import Erasing, Kept, Personal
+
+PERSONAL: Personal = {
+    "operators": Kept(
+        what="who came to the console by the OpenID provider, and what they may do there",
+        under="for good: the audit log names them by their id",
+        clear="name",
+        hashed="who",
+        named="id",
+        said="role first_at last_at",
+    ),
+    "operator_sessions": Kept(
+        what="who is signed in at the console",
+        under="until it ends",
+        of="account_id:account",
+        erasing=Erasing.REMOVED,
+        hashed="sid",
+        named="id key_id operator_id account_id",
+        said="began_at until",
+    ),
+}

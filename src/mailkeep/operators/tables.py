@@ -1,0 +1,35 @@
+"""Tables of the operators room. ``name`` is personal: what a provider calls an operator."""
+
+from sqlalchemy import Column, Index, String, Table
+
+from mailkeep.store.schema import Micros, metadata
+
+operators = Table(
+    "operators",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("who", String(64), nullable=False, unique=True),  # keyed hash of issuer and subject
+    Column("name", String(120), nullable=False),
+    Column("role", String(20)),  # NULL: no group of theirs has one any more
+    Column("first_at", Micros, nullable=False),
+    Column("last_at", Micros, nullable=False),
+)
+
+operator_sessions = Table(
+    "operator_sessions",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("key_id", String(40)),  # of an API key; or
+    Column("operator_id", String(40)),  # of whom a provider named
+    Column("account_id", String(40)),  # whose passkey was shown beside the key
+    Column("sid", String(64)),  # keyed hash of the provider's own name for the session
+    Column("began_at", Micros, nullable=False),
+    Column("until", Micros, nullable=False),
+)
+_NAMED = operator_sessions.c.operator_id.is_not(None)
+Index(
+    "ix_operator_sessions_operator",
+    operator_sessions.c.operator_id,
+    sqlite_where=_NAMED,
+    postgresql_where=_NAMED,
+)
