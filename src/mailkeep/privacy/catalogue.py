@@ -52,7 +52,6 @@ ROOMS: dict[str, Personal] = {
     "operators": OPERATORS,
     "feed": FEED,
     "events": EVENTS,
-    "posture": POSTURE,
     "privacy": PRIVACY,
 }
 CATALOGUE: Personal = {name: one for room in ROOMS.values() for name, one in room.items()}
