@@ -161,6 +161,16 @@ def test_the_commands_that_the_documents_name_exist() -> None:
     assert wrong == []
 
 
+def test_every_page_is_in_the_index_of_the_documentation() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = {
+        str(page.relative_to(ROOT / "docs"))
+        for page in (ROOT / "docs").rglob("*.md")
+        if page.parent.name not in {"decisions", "proofs"} and page.name != "README.md"
+    }
+    assert pages == {one for one in re.findall(r"\]\(([^)#]+\.md)", index) if one in pages}
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
