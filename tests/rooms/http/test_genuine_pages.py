@@ -85,7 +85,12 @@ async def test_a_mail_is_compared_and_never_only_confirmed(browser: Browser) -> 
 async def test_what_is_not_found_is_said_in_the_same_words(browser: Browser) -> None:
     """Whether the code is another's, the address is known, or nothing is: one page."""
     code = await browser.mail("Hello", to="mallory@example.org")
-    asked = [(code, ADDRESS), ("0" * 16, ADDRESS), ("0" * 16, "nobody@example.net"), ("", "no address")]
+    asked = [
+        (code, ADDRESS),
+        ("0" * 16, ADDRESS),
+        ("0" * 16, "nobody@example.net"),
+        ("", "no address"),
+    ]
     said = []
     for typed, address in asked:
         answer = await browser.ask(typed, address)
