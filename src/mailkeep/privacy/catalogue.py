@@ -8,6 +8,8 @@ from mailkeep.accounts import tables as accounts
 from mailkeep.accounts.personal import PERSONAL as ACCOUNTS
 from mailkeep.events import tables as events
 from mailkeep.events.personal import PERSONAL as EVENTS
+from mailkeep.feed import tables as feed
+from mailkeep.feed.personal import PERSONAL as FEED
 from mailkeep.incidents import tables as incidents
 from mailkeep.incidents.personal import PERSONAL as INCIDENTS
 from mailkeep.mail import tables as mail
@@ -28,7 +30,7 @@ from .personal import PERSONAL as PRIVACY
 from .types import Person
 
 #: What is declared here is known as a table, whatever else was imported.
-TABLES = (accounts, events, incidents, mail, recovery, response, signals, watch, privacy)
+TABLES = (accounts, events, feed, incidents, mail, recovery, response, signals, watch, privacy)
 
 #: By room, in the order in which a reader would ask.
 ROOMS: dict[str, Personal] = {
@@ -36,6 +38,7 @@ ROOMS: dict[str, Personal] = {
     "mail": MAIL,
     "recovery": RECOVERY,
     "signals": SIGNALS,
+    "feed": FEED,
     "response": RESPONSE,
     "incidents": INCIDENTS,
     "watch": WATCH,
