@@ -149,7 +149,11 @@ class Application:
         self.posture = posture.collector(
             settings, self.database, self.keys, self.clock, self.accounts_read
         )
-        self._telling = telling.Telling(settings, self.database)
+        self._telling = telling.Telling(
+            settings,
+            self.database,
+            mailboxes=watching.mailboxes(self, self.canaries, environ),
+        )
         self.reports = self._telling.reports
         self.listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None

@@ -45,6 +45,7 @@ ROOMS: dict[str, Personal] = {
     "mail": MAIL,
     "recovery": RECOVERY,
     "signals": SIGNALS,
+    "feed": FEED,
     "response": RESPONSE,
     "incidents": INCIDENTS,
     "watch": WATCH,
