@@ -68,6 +68,8 @@ prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS,
 	git log -1 --format='%nMade by `make prove` on commit %h.' | cat drill-report/scorecard.md - > docs/proofs/drill.md
 	$(BIN)/python tests/proofs/timing.py > docs/proofs/timing.md.new
 	mv docs/proofs/timing.md.new docs/proofs/timing.md
+	$(BIN)/python tests/proofs/console.py > docs/proofs/console.md.new
+	mv docs/proofs/console.md.new docs/proofs/console.md
 	sh scripts/prove_nodemailer.sh $(BIN)/pytest
 	sh scripts/prove_matrix.sh $(BIN)/python > docs/proofs/matrix.md.new
 	mv docs/proofs/matrix.md.new docs/proofs/matrix.md

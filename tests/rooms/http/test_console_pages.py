@@ -74,6 +74,7 @@ class House:
             "step": "cut",
             "key": "key_x",
             "who": "opr_x",
+            "asked": "apv_x",
         }
         found = []
         for path, methods in self.app.route_handler_method_map.items():

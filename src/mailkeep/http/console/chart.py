@@ -11,7 +11,7 @@ from mailkeep.mail.depth import Depth
 ROW, TOP = 44, 30  #: between two boxes, and above the first
 LEFT, RIGHT = 190, 450  #: where the lines between streams and providers begin and end
 WIDE, HIGH = 640, 220  #: of a chart over time
-PAD = 36
+PAD = 48
 
 
 class Health(Protocol):

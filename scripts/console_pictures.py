@@ -1,0 +1,176 @@
+"""Take the pictures of the console that the documents show, of a house in which much has happened.
+
+Usage: ``python scripts/console_pictures.py`` writes ``docs/pictures/console-*.png``. With
+``--all DIR`` it writes every page, wide and narrow, light and dark, and says what axe finds.
+Needs Debian's chromium.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import importlib.util
+import shutil
+import tempfile
+import warnings
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import ModuleType
+
+import uvicorn
+from axe_playwright_python.async_playwright import Axe
+from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
+from playwright.async_api import Page, async_playwright
+
+from mailkeep.accounts import opening
+from mailkeep.app import settings as app_settings
+from mailkeep.app.application import Application
+from mailkeep.http import server
+from mailkeep.mail import api_keys
+from mailkeep.store.migrate import upgrade
+
+ROOT = Path(__file__).parents[1]
+PICTURES = ROOT / "docs" / "pictures"
+SHOWN = ("overview", "incident", "provider", "factors")  #: in the documents
+PROVIDERS = ["mandrill", "postmark"]
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+def _crowd() -> ModuleType:
+    where = ROOT / "tests" / "rooms" / "http" / "crowd.py"
+    spec = importlib.util.spec_from_file_location("crowd", where)
+    if spec is None or spec.loader is None:
+        raise ImportError(str(where))
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def _settings(url: str) -> app_settings.Settings:
+    routes = [{"provider": name} for name in PROVIDERS]
+    names = ("recovery", "confirmation", "security", "alert", "bulk")
+    return app_settings.parse(
+        {
+            "public_url": url,
+            "party": [{"id": name} for name in PROVIDERS],
+            "provider": [
+                {"name": name, "kind": name, "party": name, "secret": "env:KEY"}
+                for name in PROVIDERS
+            ],
+            "stream": [
+                {"name": name, "priority": at, "routes": routes, "secret": at < 2}
+                for at, name in enumerate(names)
+            ],
+            "recovery": {"sender": "us@example.com"},
+        }
+    )
+
+
+@contextlib.asynccontextmanager
+async def house() -> AsyncIterator[tuple[str, str, dict[str, str]]]:
+    """(its address, an API key, the path of each page by name)"""
+    with tempfile.TemporaryDirectory() as home:
+        config = uvicorn.Config(_nothing, host="127.0.0.1", port=0, log_level="error")
+        listener = config.bind_socket()
+        url = f"http://localhost:{listener.getsockname()[1]}"
+        running = Application(_settings(url), Path(home), environ={"KEY": "x"})
+        await upgrade(running.database)
+        crowd = await _crowd().fill(
+            running.database, running.keys, PROVIDERS, messages=2000, recoveries=400, incidents_=8
+        )
+        async with running.database.write() as tx:
+            key = await api_keys.create(tx, running.keys, "Ada, night shift", ["operate"], by="x")
+            who = (await api_keys.listing(tx))[0].id
+            for what, of in (
+                (opening.ACCOUNT, crowd.account),
+                (opening.RECOVERY, crowd.recovery),
+            ):
+                await opening.open_(tx, what, of, by=who, reason="ticket 4711")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LitestarDeprecationWarning)
+            config.loaded_app = config.app = server.create(running)
+        serving = uvicorn.Server(uvicorn.Config(config.app, log_level="error"))
+        task = asyncio.create_task(serving.serve(sockets=[listener]))
+        yield url, key, _paths(crowd)
+        serving.should_exit = serving.force_exit = True
+        await task
+        await running.database.close()
+
+
+async def _nothing(*_: object) -> None:
+    """Stands in until there is an application: its address is needed to make it."""
+
+
+def _paths(crowd: object) -> dict[str, str]:
+    of = {name: getattr(crowd, name) for name in ("incident", "message", "account", "recovery")}
+    return {
+        "overview": "",
+        "incidents": "/incidents",
+        "incident": f"/incidents/{of['incident']}",
+        "action": f"/incidents/{of['incident']}/actions/cut_provider",
+        "messages": "/messages",
+        "message": f"/messages/{of['message']}",
+        "providers": "/providers",
+        "provider": f"/providers/{PROVIDERS[0]}",
+        "cut": f"/providers/{PROVIDERS[0]}/cut",
+        "trust": "/trust",
+        "recoveries": "/recoveries",
+        "recovery": f"/recoveries/{of['recovery']}",
+        "accounts": "/accounts",
+        "account": f"/accounts/{of['account']}",
+        "factors": "/factors",
+        "audit": "/audit?check=yes",
+        "settings": "/settings",
+    }
+
+
+async def _take(page: Page, url: str, path: str, file: Path, *, whole: bool) -> None:
+    await page.goto(f"{url}/console{path}")
+    await page.screenshot(path=file, full_page=whole)
+
+
+async def main(everything: Path | None, only: list[str]) -> int:
+    """Take them; returns how many violations axe found."""
+    chromium = shutil.which("chromium")
+    found = 0
+    async with house() as (url, key, paths), async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        looks = [(1280, "light")]
+        if everything is not None:
+            looks = [(wide, scheme) for wide in (1280, 390) for scheme in ("light", "dark")]
+        for wide, scheme in looks:
+            context = await browser.new_context(
+                viewport={"width": wide, "height": 820},
+                color_scheme="dark" if scheme == "dark" else "light",
+            )
+            page = await context.new_page()
+            await page.goto(f"{url}/console/sign-in")
+            await page.get_by_label("API key").fill(key)
+            await page.keyboard.press("Enter")
+            await page.wait_for_url("**/console")
+            for name, path in paths.items():
+                if everything is None and name in SHOWN:
+                    await _take(page, url, path, PICTURES / f"console-{name}.png", whole=False)
+                if everything is None or (only and name not in only):
+                    continue
+                file = everything / f"{name}-{wide}-{scheme}.png"
+                await _take(page, url, path, file, whole=True)
+                across = "document.documentElement.scrollWidth"
+                if await page.evaluate(f"{across} > document.documentElement.clientWidth"):
+                    print(f"{name} {wide}: wider than the window")
+                for one in (await Axe().run(page)).response["violations"]:
+                    found += 1
+                    nodes = [node["html"][:160] for node in one["nodes"][:3]]
+                    print(f"{name} {wide} {scheme}: {one['id']}: {one['help']}: {nodes}")
+            await context.close()
+        await browser.close()
+    return found
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--all", type=Path, help="every page, into this directory")
+    parser.add_argument("--only", action="append", default=[], help="of --all, these pages")
+    given = parser.parse_args()
+    if given.all is not None:
+        given.all.mkdir(parents=True, exist_ok=True)
+    raise SystemExit(1 if asyncio.run(main(given.all, given.only)) else 0)
