@@ -67,7 +67,7 @@ def test_what_is_wrong_is_counted_as_wrong() -> None:
 
 
 def test_the_working_day_is_busier_than_the_night() -> None:
-    life = Life(House(troubles=0.0), 1)
+    life = Life(House(troubles=0.0, beside=False), 1)
     hours = [0] * 24
     for one in life.run(5):
         hours[one.at % DAY // (DAY // 24)] += 1
