@@ -24,9 +24,10 @@ from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.services import Recovery
 from mailkeep.store.database import Database
 from mailkeep.trust import register
-from mailkeep.watch.canaries import Canaries, Decoys
+from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.collectors import Collector
 from mailkeep.watch.collectors.volume import Volume
+from mailkeep.watch.decoys import Decoys
 from mailkeep.watch.honey import HoneyMail
 from mailkeep.watch.mailbox_types import CanaryMailbox, ImapSettings
 from mailkeep.watch.mailboxes import Mailboxes

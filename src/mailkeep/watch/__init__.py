@@ -1,6 +1,7 @@
 """Watch: reads the log of facts and says what may be going on, with its reasons.
 
-``canaries`` sends mail of our own through every provider and knows it again when it arrives;
+``canaries`` sends mail of our own through every provider and knows it again when it arrives,
+``decoys`` among it;
 ``mailboxes`` reads canaries where others keep the mailbox, over ``imap``; ``authentication`` (pure)
 says what its host found of who sent them.
 ``honey`` takes note of mail at addresses that one provider alone was given; ``collectors/`` ask

@@ -18,7 +18,6 @@ import asyncio
 import hmac
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -42,6 +41,7 @@ from mailkeep.providers.types import ProviderConfig
 from mailkeep.store.database import Database, Tx
 
 from . import authentication, letters, reading
+from .decoys import Decoys
 from .events import CanaryArrived, CanaryRefused, CanarySent
 from .mailbox_types import CanaryMailbox
 from .tables import canaries
@@ -59,23 +59,6 @@ SEED_CHECK_SECONDS = 600.0
 SEED_AGAIN = (7 * DAY, 21 * DAY)  #: a honey address hears from us again after a time between these
 
 _c = canaries
-
-
-@dataclass(frozen=True)
-class Decoys:
-    """What looks like recovery mail.
-
-    Attributes:
-        stream: in which recovery mail goes.
-        providers: that carry it.
-        hosts: that stand in it because we put them there, besides those of canaries.
-        write: for (transaction, provider, recipient) a mail, and the secret in its link.
-    """
-
-    stream: str
-    providers: tuple[str, ...]
-    hosts: tuple[str, ...]
-    write: Callable[[Tx, str, str], Awaitable[tuple[Content, str]]]
 
 
 class Canaries:

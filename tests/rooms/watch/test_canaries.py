@@ -25,7 +25,8 @@ from mailkeep.mail.types import Content, Job, RouteSettings, StreamSettings
 from mailkeep.providers.types import Outcome, OutcomeKind, ProviderConfig
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch import reading
-from mailkeep.watch.canaries import Canaries, Decoys
+from mailkeep.watch.canaries import Canaries
+from mailkeep.watch.decoys import Decoys
 from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent
 from mailkeep.watch.mailbox_types import CanaryMailbox
 from mailkeep.watch.tables import canaries as table

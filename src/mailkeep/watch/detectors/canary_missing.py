@@ -265,7 +265,10 @@ def _signal(state: State, provider: str, now: Instant, event: str = "") -> Signa
         elsewhere = any(one.newest >= since for one in boxes if one is not box and not one.said)
         strength = min(HIGHEST, max(_strength(box, now), BLOCKED))
         if elsewhere and box.mailbox == DECOY_MAILBOX:
-            # The same listener has the other canaries: what is missing is recovery mail.
+            # The same listener has the other canaries: what is missing is recovery mail. Of those
+            # that wait now alone: what was lost an outage ago comes seldom enough to last a day.
+            waiting = _strength(msgspec.structs.replace(box, lost=0.0), now)
+            strength = min(HIGHEST, max(waiting, BLOCKED))
             said = {Hypothesis.PROVIDER_SILENT: strength, Hypothesis.PROVIDER_COMPROMISED: DROPS}
         elif elsewhere:
             said = {Hypothesis.PROVIDER_SILENT: BLOCKED, Hypothesis.PROVIDER_COMPROMISED: DROPS}

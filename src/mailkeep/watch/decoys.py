@@ -1,0 +1,24 @@
+"""What decoys are made of: recovery writes them, ``canaries`` sends them and knows them again."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from mailkeep.mail.types import Content
+from mailkeep.store.database import Tx
+
+
+@dataclass(frozen=True)
+class Decoys:
+    """What looks like recovery mail.
+
+    Attributes:
+        stream: in which recovery mail goes.
+        providers: that carry it.
+        hosts: that stand in it because we put them there, besides those of canaries.
+        write: for (transaction, provider, recipient) a mail, and the secret in its link.
+    """
+
+    stream: str
+    providers: tuple[str, ...]
+    hosts: tuple[str, ...]
+    write: Callable[[Tx, str, str], Awaitable[tuple[Content, str]]]
