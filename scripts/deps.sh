@@ -2,7 +2,7 @@
 # Debian packages that some tests use. Without root or apt nothing is installed, and the tests that
 # need them are skipped and say so.
 set -eu
-want="chromium"
+want="chromium dovecot-imapd"
 missing=""
 for package in $want; do
     dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"

@@ -64,7 +64,7 @@ from .wiring import subscribers
 log = structlog.get_logger(__name__)
 
 RELAY_SECONDS = 0.5
-GATHER_SECONDS = 0.04  #: under load there are hundreds of commits a second; nobody needs each
+GATHER_SECONDS = 0.1  #: under load there are hundreds of commits a second; nobody needs each
 SWEEP_SECONDS = 60.0
 SETTLE = 100  #: changes of accounts that one sweep lets count: each holds its account
 PAGE_SECONDS = 5.0
@@ -149,7 +149,11 @@ class Application:
         self.posture = posture.collector(
             settings, self.database, self.keys, self.clock, self.accounts_read
         )
-        self._telling = telling.Telling(settings, self.database)
+        self._telling = telling.Telling(
+            settings,
+            self.database,
+            mailboxes=watching.mailboxes(self, self.canaries, environ),
+        )
         self.reports = self._telling.reports
         self.listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None

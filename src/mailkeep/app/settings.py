@@ -40,9 +40,9 @@ from mailkeep.smtp import types as smtp_types
 from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.store.database import PATIENCE
 from mailkeep.trust import register
+from mailkeep.watch.mailbox_types import CanaryMailbox, ImapSettings
 from mailkeep.watch.report_types import LookalikeSettings, ReportSettings
 from mailkeep.watch.types import (
-    CanaryMailbox,
     CanarySettings,
     HoneyAddress,
     PostureSettings,
@@ -345,6 +345,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "bounces": BounceSettings,
     "canary": CanarySettings,
     "canary.mailbox": CanaryMailbox,
+    "canary.mailbox.imap": ImapSettings,
     "honey": HoneyAddress,
     "lookalikes": LookalikeSettings,
     "reports": ReportSettings,

@@ -10,6 +10,7 @@ from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings
 from mailkeep.store.database import Database
 from mailkeep.watch.lookalikes import Lookalikes
+from mailkeep.watch.mailboxes import Mailboxes
 from mailkeep.watch.notices import MAX_PAGE
 from mailkeep.watch.noticing import POLL_SECONDS, Notices
 from mailkeep.watch.received import Received
@@ -17,6 +18,7 @@ from mailkeep.watch.reports import Reports
 
 from .doctor import resolver
 from .doctor.records import Found
+from .loops import PAUSE_SECONDS
 from .settings import Settings
 
 PAGE_SECONDS = 10.0
@@ -27,9 +29,16 @@ class Telling:
 
     Args:
         where: the resolver to ask, as ``HOST:PORT``; None: the system's.
+        mailboxes: of canaries, which are read where they are.
     """
 
-    def __init__(self, settings: Settings, database: Database, where: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        where: str | None = None,
+        mailboxes: Mailboxes | None = None,
+    ) -> None:
         told = settings.reports
         received = Received(database, partial(_txt, where), told.per_day)
         self.reports = Reports(
@@ -42,6 +51,7 @@ class Telling:
         self.notices = Notices(database, told, received, _fetch)
         self.lookalikes = lookalikes(settings, database)
         self._polls = bool(told.status)
+        self._mailboxes = mailboxes
 
     async def sift(self, recipients: list[str], raw: bytes) -> list[str]:
         """Take in what is theirs; returns the other recipients."""
@@ -53,6 +63,8 @@ class Telling:
             yield "lookalikes", keep("lookalikes", self.lookalikes.step, self.lookalikes.seconds)
         if self._polls:
             yield "status", keep("status", self.notices.poll, POLL_SECONDS)
+        if self._mailboxes is not None:
+            yield "mailboxes", keep("mailboxes", self._mailboxes.run, PAUSE_SECONDS)
 
 
 async def _txt(where: str | None, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:

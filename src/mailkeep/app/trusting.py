@@ -63,6 +63,9 @@ def house(settings: Settings) -> House:
         settings.trust,
         canaries=canary is not None,
         encrypted=site.scheme == "https",
+        sign_on=""
+        if settings.operators is None
+        else (urlsplit(settings.operators.issuer).hostname or settings.operators.issuer),
     )
 
 

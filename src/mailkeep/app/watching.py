@@ -15,6 +15,7 @@ import msgspec
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.secret import Secret
 from mailkeep.events.log import record
 from mailkeep.mail import families
 from mailkeep.mail.intake import Intake
@@ -27,6 +28,8 @@ from mailkeep.watch.canaries import Canaries, Decoys
 from mailkeep.watch.collectors import Collector
 from mailkeep.watch.collectors.volume import Volume
 from mailkeep.watch.honey import HoneyMail
+from mailkeep.watch.mailbox_types import CanaryMailbox, ImapSettings
+from mailkeep.watch.mailboxes import Mailboxes
 from mailkeep.watch.report_types import (
     DmarcStrangerSettings,
     LookalikeSettings,
@@ -34,14 +37,13 @@ from mailkeep.watch.report_types import (
 )
 from mailkeep.watch.types import (
     OURS,
-    CanaryMailbox,
     CanarySettings,
     HoneyAccount,
     HoneyAddress,
     WatchSettings,
 )
 
-from . import limits, loops, rekeying
+from . import environment, limits, loops, rekeying
 
 
 class Carrier(Protocol):
@@ -273,8 +275,8 @@ def _canary(canary: CanarySettings, settings: Watched) -> CanarySettings:
             raise BadSettings(f"honey: {one.provider} is no route of the stream {stream.name}")
     allow = tuple(one.lower() for one in canary.allow)
     mailbox = tuple(_mailbox(one, domain) for one in canary.mailbox)
-    for what in ("name", "arrives_as"):
-        values = [getattr(one, what) for one in mailbox]
+    for what in ("name", "arrives_as", "address"):
+        values = [value for one in mailbox if (value := getattr(one, what))]
         if len(set(values)) < len(values):
             raise BadSettings(f"canary.mailbox: two have the same {what}")
     return msgspec.structs.replace(
@@ -284,12 +286,14 @@ def _canary(canary: CanarySettings, settings: Watched) -> CanarySettings:
 
 def _mailbox(mailbox: CanaryMailbox, domain: str) -> CanaryMailbox:
     """One with its addresses in canonical form and a name."""
+    if (mailbox.imap is None) != bool(mailbox.arrives_as):
+        raise BadSettings("canary.mailbox: say arrives_as where it forwards, or how to read it")
     try:
         given = addresses.parse(mailbox.address)
-        arrives = addresses.key(addresses.parse(mailbox.arrives_as))
+        arrives = mailbox.arrives_as and addresses.key(addresses.parse(mailbox.arrives_as))
     except Invalid as error:
         raise BadSettings("canary.mailbox: address or arrives_as is not a mail address") from error
-    if addresses.domain(arrives) != domain:
+    if arrives and addresses.domain(arrives) != domain:
         raise BadSettings("canary.mailbox: arrives_as is not at the canaries' domain")
     if addresses.domain(addresses.key(given)) == domain:
         raise BadSettings("canary.mailbox: address is at the canaries' domain, where all arrives")
@@ -298,10 +302,40 @@ def _mailbox(mailbox: CanaryMailbox, domain: str) -> CanaryMailbox:
         raise BadSettings("canary.mailbox: name is a word of letters, digits and '-', not 'own'")
     if not mailbox.interval >= 60:
         raise BadSettings("canary.mailbox: interval must be 60 seconds at least")
+    how = mailbox.imap
+    if how is not None:
+        _imap(how, f"canary.mailbox {name}: imap")
     allow = tuple(one.lower() for one in mailbox.allow)
     return msgspec.structs.replace(
         mailbox, address=given, arrives_as=arrives, name=name, allow=allow
     )
+
+
+def _imap(how: ImapSettings, where: str) -> None:
+    if not how.host or any(one.isspace() or one in "/@:" for one in how.host):
+        raise BadSettings(f"{where}: host is the name of a server")
+    if not 0 <= how.port < 65_536:
+        raise BadSettings(f"{where}: port must be 1 to 65535")
+    if not how.poll >= 5 or not 1 <= how.timeout <= 120:
+        raise BadSettings(f"{where}: poll must be 5 seconds at least, timeout 1 to 120")
+    if not how.secret.startswith(("env:", "file:")):
+        raise BadSettings(f"{where}: secret: say env:NAME or file:PATH, not the secret itself")
+
+
+def mailboxes(
+    app: Watching, canaries: Canaries | None, environ: Mapping[str, str]
+) -> Mailboxes | None:
+    """Who reads canary mailboxes that others keep; None where there is none. Raises
+    ``BadSettings`` for a password that is not there."""
+    settings = app.settings.canary
+    if settings is None or canaries is None:
+        return None
+    secrets = {
+        one.name: Secret(environment.reveal(one.imap.secret, f"canary.mailbox {one.name}", environ))
+        for one in settings.mailbox
+        if one.imap is not None
+    }
+    return Mailboxes(app.database, canaries, settings.mailbox, secrets) if secrets else None
 
 
 def _reports(reports: ReportSettings, providers: set[str]) -> None:

@@ -4,6 +4,8 @@ from mailkeep.accounts import counted, second_step
 from mailkeep.base.clock import iso
 from mailkeep.mail import api_keys
 from mailkeep.mail import queries as mail
+from mailkeep.operators import services as operators
+from mailkeep.operators.permissions import ROLES, Permission
 from mailkeep.store.database import Tx
 from mailkeep.trust.types import PartyKind
 from mailkeep.trust.world import Group, Key
@@ -31,6 +33,11 @@ async def live(tx: Tx, house: House) -> Live:
         keys,
         await mail.exposed_to_each(tx),
         await second_step.is_wanted(tx),
+        tuple(
+            scene.operator_party(one.id)
+            for one in await operators.listing(tx)
+            if one.role is not None and Permission.ACTIONS_APPLY in ROLES[one.role]
+        ),
     )
 
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import msgspec
 
 from mailkeep.base.clock import SECOND
+from mailkeep.mail.grants import Scope
 from mailkeep.recovery.types import WhenAlone
 from mailkeep.trust import rules
 from mailkeep.trust.graph import TrustGraph, overridden
 from mailkeep.trust.types import Party, PartyKind
-from mailkeep.trust.world import Carrier, Lane, World, pairs
+from mailkeep.trust.world import Carrier, Key, Lane, World, pairs
 
 from .types import House, Live
 
@@ -20,6 +21,15 @@ OURS = {
     rules.KEYS: "Mailkeep's key files",
     rules.BACKUPS: "Mailkeep's backups",
 }
+
+
+#: Who signs operators in: it can say of anybody that they are one.
+SIGN_ON = "operators.sign-on"
+
+
+def operator_party(operator: str) -> str:
+    """The party that is a person who may act at the console."""
+    return f"operator:{operator}"
 
 
 def secret_of(provider: str) -> str:
@@ -44,6 +54,13 @@ def parties(house: House, live: Live) -> Mapping[str, Party]:
     for party, name in named.items():
         found = out.get(party, Party(party))
         out[party] = msgspec.structs.replace(found, name=found.name or name, kind=PartyKind.OURS)
+    behind = (SIGN_ON,) if house.sign_on else ()
+    for party in live.operators:
+        name = f"Operator {party.partition(':')[2]}"
+        out[party] = Party(party, name, kind=PartyKind.OURS, administered_by=behind)
+    if behind:
+        found = out.get(SIGN_ON, Party(SIGN_ON, kind=PartyKind.IDENTITY))
+        out[SIGN_ON] = msgspec.structs.replace(found, name=found.name or house.sign_on)
     return out
 
 
@@ -78,7 +95,7 @@ def world(house: House, live: Live) -> World:
             for name, one in house.streams.items()
         ),
         live.groups,
-        live.keys,
+        (*live.keys, *(Key(one, (Scope.OPERATE.value,)) for one in _acting(house, live))),
         loosed=overridden(house.parties, live.today),
         proofs=proofs,
         notices="" if recovery is None else recovery.notices,
@@ -88,6 +105,11 @@ def world(house: House, live: Live) -> World:
         site=house.site,
         secrets={one.name: secret_of(one.name) for one in house.providers},
     )
+
+
+def _acting(house: House, live: Live) -> tuple[str, ...]:
+    """Who acts as an operator without an API key."""
+    return live.operators + ((SIGN_ON,) if house.sign_on else ())
 
 
 def held(house: House, account_class: str) -> tuple[bool, float]:

@@ -93,7 +93,7 @@ class House(msgspec.Struct, frozen=True):
         playbook: what is done about a provider that is taken for compromised.
         accounts_read: our accounts at providers whose changes we see.
         encrypted: ``public_url`` is https.
-        backups: copies of the database are made.
+        sign_on: the host that signs operators in; "": they come by API key alone.
     """
 
     parties: Mapping[str, Party]
@@ -109,6 +109,7 @@ class House(msgspec.Struct, frozen=True):
     settings: TrustSettings = TrustSettings()
     canaries: bool = False
     encrypted: bool = False
+    sign_on: str = ""
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -117,7 +118,7 @@ class Live(msgspec.Struct, frozen=True):
     Attributes:
         standing: providers that are neither cut off nor at rest.
         exposed: how many addresses each provider was ever given.
-        seen: when each list of a provider's account was last read, by account.
+        operators: the parties that are people who may act at the console.
     """
 
     today: str
@@ -126,6 +127,7 @@ class Live(msgspec.Struct, frozen=True):
     keys: tuple[Key, ...] = ()
     exposed: Mapping[str, int] = {}
     console_passkey: bool = False
+    operators: tuple[str, ...] = ()
 
 
 class Gained(msgspec.Struct, frozen=True):

@@ -45,12 +45,12 @@ ROOMS: dict[str, Personal] = {
     "mail": MAIL,
     "recovery": RECOVERY,
     "signals": SIGNALS,
+    "feed": FEED,
     "response": RESPONSE,
     "incidents": INCIDENTS,
     "watch": WATCH,
     "posture": POSTURE,
     "operators": OPERATORS,
-    "feed": FEED,
     "events": EVENTS,
     "privacy": PRIVACY,
 }

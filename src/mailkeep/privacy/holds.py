@@ -27,12 +27,12 @@ async def place(tx: Tx, person: Person, reason: str, *, by: str) -> LegalHold:
         reason: a reference, as a case's number; it stays here and in no audit entry.
 
     Raises:
-        Invalid: the reason is empty or longer than 200 characters.
+        Invalid: the reason is empty, longer than 200 characters, or no plain line.
         Conflict: a thousand last already.
     """
     reason = reason.strip()
-    if not 0 < len(reason) <= 200:
-        raise Invalid("say why, in 1 to 200 characters", field="reason")
+    if not 0 < len(reason) <= 200 or not reason.isprintable():
+        raise Invalid("say why, in a line of 1 to 200 characters", field="reason")
     live = await lasting(tx)
     for one in live:
         if one.person == person and one.reason == reason:

@@ -19,7 +19,7 @@ PERSONAL: Personal = {
         plain="id",
     ),
     "privacy_uses": Kept(
-        what="that an export, a list or an erasure was asked for",
+        what="that an export or an erasure was asked for",
         under="tries",
         named="by",
         plain="id kind count",

@@ -42,5 +42,5 @@ privacy_uses = Table(
     Column("id", String(40), primary_key=True),
     Column("kind", String(12), nullable=False),
     Column("by", String(80), nullable=False),
-    Column("count", BigInteger, nullable=False),  # rows that were handed out
+    Column("count", BigInteger, nullable=False),
 )

@@ -16,20 +16,18 @@ class PrivacySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         erasures: that may be asked for in a day, by everybody together: a thief of the key erases
             no more people than that before somebody looks.
         exports: of people in a day, the same.
-        listed: rows of the exposure ledger that may be listed in a day, the same.
     """
 
     wait: float = 72.0
     erasures: int = 20
     exports: int = 50
-    listed: int = 2_000_000
 
 
 def check(settings: PrivacySettings) -> None:
     """Raises ``BadSettings``."""
     if not 0 <= settings.wait <= 24 * 30:
         raise BadSettings("privacy: wait must be 0 to 720 hours: a person may wait for a month")
-    for name in ("erasures", "exports", "listed"):
+    for name in ("erasures", "exports"):
         if getattr(settings, name) < 1:
             raise BadSettings(f"privacy: {name} must be 1 at least")
 
@@ -48,7 +46,6 @@ class Use(enum.StrEnum):
 
     EXPORT = "export"
     ERASURE = "erasure"
-    LIST = "list"
 
 
 class Person(msgspec.Struct, frozen=True):

@@ -72,8 +72,17 @@ async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> i
 
 
 async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> None:
-    """Let a provider that was cut off carry mail again. Raises as ``cut``."""
+    """Let a provider that was cut off carry mail again. Raises as ``cut``.
+
+    Not one that an incident cut off, be it closed since: that is taken back where it was done, by
+    as many people as it needs. Else one thief of a session would close the incident, and come here.
+    """
     reason = await _may(tx, means, provider, reason)
+    state = (await mail.states(tx)).get(provider)
+    if state is not None and state.cut_at is not None:
+        kind, _, incident = state.cut_reason.partition(" ")
+        if kind == "incident":
+            raise Conflict(f"incident {incident} cut {provider} off: take it back there")
     if not await services.restore(means.database, tx, provider, by=by, reason=reason):
         raise Conflict(f"{provider} is not cut off")
 

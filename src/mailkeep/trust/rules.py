@@ -44,7 +44,7 @@ RULES: dict[str, str] = {
     "our_pages": "our pages are at a name of this domain",
     "front": "{0} stands before our pages",
     "mailboxes": "{0} keeps the mailboxes of this domain",
-    "operate": "the API key may operate",
+    "operate": "{0} may act as an operator",
     "send_key": "the API key may send as this domain",
     "cut_all": "an operator can cut off every route",
     "both_proofs": "whoever reads both proofs resets the password",

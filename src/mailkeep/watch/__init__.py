@@ -1,6 +1,8 @@
 """Watch: reads the log of facts and says what may be going on, with its reasons.
 
 ``canaries`` sends mail of our own through every provider and knows it again when it arrives;
+``mailboxes`` reads canaries where others keep the mailbox, over ``imap``; ``authentication`` (pure)
+says what its host found of who sent them.
 ``honey`` takes note of mail at addresses that one provider alone was given; ``collectors/`` ask
 providers for their own totals, slowly; ``rates`` (pure) is what detectors count with.
 ``parts`` (pure) takes a mail apart strictly, ``reading`` (pure) says which hosts it names.
@@ -16,9 +18,9 @@ pure too: signals in, opinions out, each explained term by term. ``engine`` runs
 a log, live or replayed; ``runner`` is the thin shell that reads the log, keeps the detectors' state
 beside its place, and records what they raise.
 
-Owns: ``canaries``, ``posture_accounts``, ``posture_items``, ``posture_changes``,
-``posture_expected``, ``reports``, ``reports_refused``, ``lookalikes``; the detectors' state lies in
-their checkpoint of the event log.
+Owns: ``canaries``, ``canary_mailboxes``, ``posture_accounts``, ``posture_items``,
+``posture_changes``, ``posture_expected``, ``reports``, ``reports_refused``, ``lookalikes``; the
+detectors' state lies in their checkpoint of the event log.
 Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived``, ``PostureRead``,
 ``PostureChanged``, ``PostureBlind``, ``PostureAccepted``, ``DmarcReported``, ``TlsReported``,
 ``ReportRefused``, ``LookalikeSeen``, ``ProviderNoticed``, ``SupportClaimed``, ``VolumeTold``,

@@ -26,7 +26,7 @@ import structlog
 from sqlalchemy import delete, func, insert, select, update
 
 from mailkeep.base import addresses
-from mailkeep.base.clock import DAY, HOUR, SECOND
+from mailkeep.base.clock import DAY, HOUR, SECOND, Instant
 from mailkeep.base.errors import MailkeepError
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
@@ -41,10 +41,11 @@ from mailkeep.providers import registry
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.store.database import Database, Tx
 
-from . import letters, reading
+from . import authentication, letters, reading
 from .events import CanaryArrived, CanaryRefused, CanarySent
+from .mailbox_types import CanaryMailbox
 from .tables import canaries
-from .types import DECOY_MAILBOX, OWN_MAILBOX, CanaryMailbox, CanarySettings, HoneyAddress
+from .types import DECOY_MAILBOX, OWN_MAILBOX, CanarySettings, HoneyAddress
 
 log = structlog.get_logger(__name__)
 
@@ -178,7 +179,26 @@ class Canaries:
 
     async def receive(self, recipients: list[str], raw: bytes) -> int:
         """Take received mail in; how many canaries of it arrived. Anything else is dropped."""
-        wanted = {self._hash(one): None for one in recipients if self.ours(one)}
+        return await self._take({self._hash(one) for one in recipients if self.ours(one)}, raw)
+
+    async def read_at(self, mailbox: CanaryMailbox, raw: bytes, at: Instant | None) -> int:
+        """Take in a mail that was read in a mailbox of others; as ``receive``.
+
+        Args:
+            at: when it came there, as its host says; it cannot make a canary come later than it is
+                read, nor before it was sent.
+        """
+        trust = "" if mailbox.imap is None else mailbox.imap.trust
+        failed = authentication.failed(raw, trust) if trust else ()
+        return await self._take({self._hash(_comes_in(mailbox))}, raw, at, failed)
+
+    async def _take(
+        self,
+        wanted: set[str],
+        raw: bytes,
+        at: Instant | None = None,
+        failed: tuple[str, ...] = (),
+    ) -> int:
         if not wanted:
             return 0
         async with self._database.read() as tx:
@@ -205,7 +225,7 @@ class Canaries:
             log.warning("canary.unknown_mail")
             return 0
         async with self._database.write() as tx:
-            return sum([await self._arrived(tx, one, found.hosts) for one in known])
+            return sum([await self._arrived(tx, one, found.hosts, at, failed) for one in known])
 
     def ours(self, address: str) -> bool:
         """Whether an address is at the canaries' domain."""
@@ -267,7 +287,7 @@ class Canaries:
         settings, secret = self._settings, link_secret()
         content = letters.compose(settings.sender, to, self._url, secret, self._chance)
         # By where it comes in: a mailbox of others hands its mail on to an address of ours.
-        arrives = to if mailbox is None else mailbox.arrives_as
+        arrives = to if mailbox is None else _comes_in(mailbox)
         name = OWN_MAILBOX if mailbox is None else mailbox.name
         return await self._accept(
             tx, provider, settings.stream, content, secret, arrives, mailbox=name, honey=honey
@@ -322,7 +342,14 @@ class Canaries:
                 sent = CanarySent(row["provider"], message, row["mailbox"])
                 await record(self._database, tx, sent)
 
-    async def _arrived(self, tx: Tx, canary: str, hosts: tuple[str, ...]) -> bool:
+    async def _arrived(
+        self,
+        tx: Tx,
+        canary: str,
+        hosts: tuple[str, ...],
+        at: Instant | None,
+        failed: tuple[str, ...],
+    ) -> bool:
         changed = await tx.run(
             update(_c).where(_c.c.id == canary, _c.c.arrived_at.is_(None)).values(arrived_at=tx.now)
         )
@@ -336,12 +363,11 @@ class Canaries:
         allowed = self._allowed.get(provider, self._own()) | self._added_by(mailbox)
         strangers = reading.strangers(hosts, allowed)
         since = row["created_at"] if row["sent_at"] is None else row["sent_at"]
-        taken = (tx.now - since) / SECOND
-        await record(
-            self._database,
-            tx,
-            CanaryArrived(provider, message, max(0.0, taken), strangers[:MOST_STRANGERS], mailbox),
+        taken = max(0, (tx.now if at is None else min(at, tx.now)) - since) / SECOND
+        arrived = CanaryArrived(
+            provider, message, taken, strangers[:MOST_STRANGERS], mailbox, failed
         )
+        await record(self._database, tx, arrived)
         return True
 
     def _hash(self, address: str) -> str:
@@ -372,3 +398,8 @@ class Canaries:
         capabilities = registry.get(config.kind).capabilities
         named = (config.options.get(name, "") for name in capabilities.mark_options)
         return self._own() | {*capabilities.marks, *(one.lower() for one in named if one)}
+
+
+def _comes_in(mailbox: CanaryMailbox) -> str:
+    """The address by which its canaries are known again."""
+    return mailbox.arrives_as or mailbox.address

@@ -42,6 +42,7 @@ class CanaryArrived(Fact, frozen=True):
         strangers: host names in its headers and links that our allow list does not know. Host
             names only: an address would be somebody's.
         mailbox: who keeps the mailbox that it came to.
+        failed: of ``spf``, ``dkim``, ``dmarc``: what failed, as the mailbox's host wrote.
     """
 
     provider: str
@@ -49,6 +50,7 @@ class CanaryArrived(Fact, frozen=True):
     seconds: float
     strangers: tuple[str, ...]
     mailbox: str = OWN_MAILBOX
+    failed: tuple[str, ...] = ()
 
 
 class FieldDigest(msgspec.Struct, frozen=True):

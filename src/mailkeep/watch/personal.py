@@ -9,6 +9,11 @@ PERSONAL: Personal = {
         plain="id provider message_id address_hash marker_hash mailbox honey created_at sent_at"
         " arrived_at",
     ),
+    "canary_mailboxes": Kept(
+        what="up to where a mailbox of ours at another host was read",
+        under="for good",
+        plain="name validity uid read_at failing_since error",
+    ),
     "posture_accounts": Kept(
         what="our account at a provider, and when it was read",
         under="for good",

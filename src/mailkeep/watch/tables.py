@@ -32,6 +32,18 @@ canaries = Table(
 )
 Index("ix_canaries_created_at", canaries.c.created_at)
 
+# Mailboxes that others keep: up to where they were read.
+canary_mailboxes = Table(
+    "canary_mailboxes",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("validity", BigInteger, nullable=False),  # UIDVALIDITY
+    Column("uid", BigInteger, nullable=False),
+    Column("read_at", Micros),
+    Column("failing_since", Micros),
+    Column("error", String(200)),
+)
+
 # One row for each account that is read: when, and what could not be.
 posture_accounts = Table(
     "posture_accounts",

@@ -6,6 +6,7 @@ import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
 
+from .mailbox_types import CanaryMailbox
 from .report_types import DmarcStrangerSettings
 from .thresholds import (
     AcceptedSettings,
@@ -255,24 +256,6 @@ class CorrelationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     family_cap: dict[Family, float] = msgspec.field(default_factory=_caps)
     staged_cap: float = 6.0
     backing: float = 0.75
-
-
-class CanaryMailbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A mailbox that others keep, whose mail is forwarded to us: how mail arrives there.
-
-    Attributes:
-        address: to which canaries are sent as well.
-        arrives_as: an address at the canaries' domain to which that mailbox forwards.
-        name: under which it is told; empty for who keeps it, by ``mail.families``.
-        interval: seconds between two canaries of one provider; public mailboxes take few.
-        allow: hosts that its forwarding writes into a mail.
-    """
-
-    address: str
-    arrives_as: str
-    name: str = ""
-    interval: float = 900.0
-    allow: tuple[str, ...] = ()
 
 
 class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import jsonschema_rs
+import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -14,6 +15,8 @@ from mailkeep.app.settings import parse
 from mailkeep.cli.main import app
 from mailkeep.feed import lines
 from mailkeep.feed.types import FeedState
+from mailkeep.watch.mailbox_types import CanaryMailbox, ImapSettings, MailboxState
+from mailkeep.watch.types import CanarySettings
 
 from .test_watch import _home
 
@@ -60,3 +63,23 @@ def test_the_doctor_says_of_a_feed_what_is_in_its_way(
     (finding,) = waking.feeds(Scene(tmp_path, settings, database=facts))
     assert (finding.about, finding.state) == ("out", said)
     assert bool(finding.next) == (said is not State.OK)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (None, State.NOT_CHECKED),
+        (MailboxState("gmail", 1, None, None), State.OK),
+        (MailboxState("gmail", 1, 1, "no connection"), State.WARNING),
+    ],
+)
+def test_the_doctor_says_of_a_mailbox_what_is_in_its_way(
+    tmp_path: Path, state: MailboxState | None, said: State
+) -> None:
+    imap = ImapSettings("imap.gmail.com", "env:X")
+    mailbox = CanaryMailbox("ann@gmail.com", name="gmail", imap=imap)
+    canary = CanarySettings("post.example", "us@example.com", mailbox=(mailbox,))
+    settings = msgspec.structs.replace(parse({}), canary=canary)
+    facts = DatabaseFacts(mailboxes={} if state is None else {"gmail": state})
+    (finding,) = waking.mailboxes(Scene(tmp_path, settings, database=facts))
+    assert (finding.about, finding.state) == ("gmail", said)

@@ -79,13 +79,18 @@ async def test_a_mail_is_compared_and_never_only_confirmed(browser: Browser) -> 
     assert answer.status_code == 200
     assert "Your &lt;b&gt;invoice&lt;/b&gt;" in answer.text
     assert "a•••@example.net" in answer.text
-    assert "not sent yet" in answer.text
+    assert "has not left yet" in answer.text
 
 
 async def test_what_is_not_found_is_said_in_the_same_words(browser: Browser) -> None:
     """Whether the code is another's, the address is known, or nothing is: one page."""
     code = await browser.mail("Hello", to="mallory@example.org")
-    asked = [(code, ADDRESS), ("0" * 16, ADDRESS), ("0" * 16, "nobody@example.net"), ("", "x")]
+    asked = [
+        (code, ADDRESS),
+        ("0" * 16, ADDRESS),
+        ("0" * 16, "nobody@example.net"),
+        ("", "no address"),
+    ]
     said = []
     for typed, address in asked:
         answer = await browser.ask(typed, address)

@@ -71,7 +71,7 @@ async def _running(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _until(done: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
+async def _until(done: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not await done():  # noqa: ASYNC110
             await asyncio.sleep(0.02)

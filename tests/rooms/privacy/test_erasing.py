@@ -9,7 +9,7 @@ from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import tables as account_tables
 from mailkeep.accounts.types import Stage
 from mailkeep.base.clock import DAY
-from mailkeep.base.errors import Conflict, MailkeepError, NotFound, TooMany
+from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotFound, TooMany
 from mailkeep.events import audit
 from mailkeep.events import tables as event_tables
 from mailkeep.incidents import tables as incident_tables
@@ -125,6 +125,11 @@ async def test_a_legal_hold_keeps_everything(house: House) -> None:
     hold = await house.database.retrying(lambda tx: holds.place(tx, person, "case 7", by="uid:0"))
     again = await house.database.retrying(lambda tx: holds.place(tx, person, "case 7", by="uid:0"))
     assert again.id == hold.id
+    for reason in ("", "x" * 201, "no\0line"):
+        with pytest.raises(Invalid):
+            await house.database.retrying(
+                lambda tx, why=reason: holds.place(tx, person, why, by="key_1")
+            )
     house.database.clock.advance(2 * 24 * 3600)
     assert not await house.privacy.erasing.step()
     assert (await _state(house, made.id)).state is State.WAITING

@@ -13,7 +13,7 @@ from mailkeep.incidents.types import State
 from mailkeep.mail import api_keys
 from mailkeep.mail import queries as mail
 from mailkeep.mail import tables as mail_tables
-from mailkeep.response import approval, queries, tables
+from mailkeep.response import approval, hands, queries, tables
 from mailkeep.response.paging.types import Pager
 from mailkeep.response.services import NotShown
 from mailkeep.response.types import ActionState, ActionView, Approval, PlaybookSettings, Step
@@ -105,6 +105,23 @@ async def test_taking_it_back_wants_two_as_well(stage: Stage) -> None:
         await stage.response.approve(asked.waits.id, by=OTHER)
     done = await stage.response.approve(asked.waits.id, by=ONE)
     assert done.state is ActionState.UNDONE
+    assert await _cut(stage) == set()
+
+
+async def test_nobody_gives_back_alone_what_an_incident_cut_off(stage: Stage) -> None:
+    """Not by closing the incident first, and going by hand then."""
+    await stage.signal({COMPROMISED: 8.5})
+    await stage.response.approve((await _ask(stage)).id, by=OTHER)
+    incident, means = (await stage.only()).id, stage.response.means
+    async with stage.database.write() as tx:
+        await stage.incidents.close(tx, incident, "it was nothing", by=ONE)
+    with pytest.raises(Conflict, match="take it back there"):
+        async with stage.database.write() as tx:
+            await hands.restore(tx, means, "a", by=ONE, reason="it was nothing")
+    assert await _cut(stage) == {"a"}
+    asked = await _undo(stage, ONE)
+    assert asked.waits is not None
+    await stage.response.approve(asked.waits.id, by=OTHER)
     assert await _cut(stage) == set()
 
 

@@ -27,8 +27,9 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.watch import reading
 from mailkeep.watch.canaries import Canaries, Decoys
 from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent
+from mailkeep.watch.mailbox_types import CanaryMailbox
 from mailkeep.watch.tables import canaries as table
-from mailkeep.watch.types import DECOY_MAILBOX, CanaryMailbox, CanarySettings, HoneyAddress
+from mailkeep.watch.types import DECOY_MAILBOX, CanarySettings, HoneyAddress
 
 STREAM = StreamSettings("alert", 2, (RouteSettings("one"), RouteSettings("two")))
 SETTINGS = CanarySettings("post.example", "us@example.com", allow=("cdn.example",))

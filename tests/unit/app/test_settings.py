@@ -74,6 +74,7 @@ CANARY = {"domain": "Post.Example.org", "sender": "us@example.com"}
 HONEY = {"address": "Iris@Example.org", "provider": "a"}
 BULK = {"name": "secret", "priority": 0, "secret": True, "routes": [{"provider": "a"}]}
 MAILBOX = {"address": "Ann@gmail.com", "arrives_as": "g@post.example.org"}
+IMAP = {"host": "imap.example.org", "secret": "env:IMAP"}
 WATCHED = GOOD | {"canary": CANARY, "honey": [HONEY], "stream": [STREAM, BULK]}
 
 
@@ -118,6 +119,14 @@ def _table(name: str, **fields: object) -> dict[str, object]:
         (_mailbox(name="own"), "not 'own'"),
         (_mailbox(interval=5), "60 seconds"),
         (_mailbox(addres="x"), "did you mean address?"),
+        (_mailbox(arrives_as=""), "say arrives_as where it forwards"),
+        (_mailbox(imap=IMAP), "say arrives_as where it forwards"),
+        (_mailbox(arrives_as="", imap=IMAP | {"hots": "x"}), "did you mean host?"),
+        (_mailbox(arrives_as="", imap=IMAP | {"secret": "hunter2"}), "not the secret itself"),
+        (_mailbox(arrives_as="", imap=IMAP | {"tls": "none"}), "none"),
+        (_mailbox(arrives_as="", imap=IMAP | {"host": "a b"}), "name of a server"),
+        (_mailbox(arrives_as="", imap=IMAP | {"port": 70000}), "1 to 65535"),
+        (_mailbox(arrives_as="", imap=IMAP | {"poll": 1}), "5 seconds"),
         (_mailbox(twice=True), "two have the same name"),
         (WATCHED | {"honey": [HONEY | {"providr": "a"}]}, "did you mean provider?"),
         (WATCHED | {"honey": [HONEY | {"provider": "aa"}]}, "did you mean a?"),

@@ -83,10 +83,10 @@ def test_a_charset_that_lies_is_no_error(charset: str) -> None:
     ],
 )
 def test_nothing_raises_and_everything_is_quick(raw: bytes) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     found = letter.take_apart(raw)
     made = letter.brief("cm_1", 0, "ada@example.net", raw)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
     assert made.subject
     assert len(found.files) <= letter.MAX_PARTS
     for name, value in found.fields:

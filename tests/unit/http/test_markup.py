@@ -91,10 +91,10 @@ def test_only_pictures_are_put_in_and_not_without_end(monkeypatch: pytest.Monkey
 )
 def test_its_time_grows_with_the_length_alone(piece: str) -> None:
     html = piece * (markup.MAX_LOOKED_AT // len(piece))
-    start = time.monotonic()
+    start = time.process_time()
     found = markup.look(html)
     markup.remarks(html, found, [], has_text=True)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
     assert len(found.links) <= markup.MAX_LINKS
 
 

@@ -148,6 +148,25 @@ def test_our_own_process_and_keys_are_ranked_with_the_others() -> None:
     assert next(one for one in ranked if one.party == "mailkeep.database").now == 0
 
 
+def test_who_signs_operators_in_is_every_operator() -> None:
+    known = msgspec.structs.replace(house(), sign_on="login.example.net")
+    live = msgspec.structs.replace(LIVE, operators=("operator:op_1",))
+    made = model(known, live)
+    fall = made.fall(["operators.sign-on"])
+    assert all(one.stops for one in fall.streams)
+    assert "party:operator:op_1" in made.engine.reach(["operators.sign-on"])
+    one = made.fall(["operator:op_1"])
+    assert {gained.word for gained in one.gained} == {
+        "operate",
+        *(f"stop:{stream}" for stream in STREAMS),
+    }
+    assert (one.now, one.held, one.exposed) == (0, 0, 0)  # operators never learn a secret
+    assert [g.path for g in one.gained if g.word == "operate"] == [
+        ("Operator op_1 may act as an operator",)
+    ]
+    assert "operators.sign-on" not in model().world.parties
+
+
 def test_the_smallest_sets_of_a_class() -> None:
     found = {(one.account_class, one.factor, one.how): one for one in model().smallest()}
     customer = found["customer", "none", How.TAKE]

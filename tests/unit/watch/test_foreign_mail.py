@@ -41,7 +41,7 @@ def _foreign(number: int, provider: str = "a", why: str = "unmarked", untold: in
 def test_the_first_mail_that_is_not_ours_is_said_and_more_of_it_weighs_more() -> None:
     one = run(unknown_message.DETECTOR, log((2 * DAYS, _foreign(1))))
     assert [signal.subject for signal in one] == [provider_subject("a")]
-    assert 3.0 < one[0].evidence[COMPROMISED] <= 5.0
+    assert 1.0 < one[0].evidence[COMPROMISED] <= 5.0
     assert not one[0].own_observation
     marked = run(unknown_message.DETECTOR, log((2 * DAYS, _foreign(1, why="unknown"))))
     assert one[0].evidence[COMPROMISED] < marked[0].evidence[COMPROMISED] <= 6.0

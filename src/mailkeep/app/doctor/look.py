@@ -33,7 +33,7 @@ from mailkeep.mail.types import Status
 from mailkeep.providers import registry
 from mailkeep.store import migrate
 from mailkeep.store.database import Database, Tx
-from mailkeep.watch import posture
+from mailkeep.watch import mailboxes, posture
 
 from . import accounts_read, domains, guarding, house, seen, waking, ways
 from .catalogue import run
@@ -196,6 +196,7 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         classes=await administration.classes(tx),
         reading_keys=await posture.reading_keys(tx),
         feeds=await feeds.states(tx),
+        mailboxes=await mailboxes.states(tx),
     )
 
 

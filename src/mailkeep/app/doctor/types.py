@@ -11,6 +11,7 @@ from mailkeep.app.settings import ProviderSettings, Settings
 from mailkeep.feed.types import FeedState
 from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
+from mailkeep.watch.mailbox_types import MailboxState
 
 from .records import Records
 
@@ -73,7 +74,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
         console_passkey: one of them has a passkey, so that the console asks for one.
         classes: how many accounts are of each class.
         reading_keys: by account at a provider that was read, whether its reading key could send.
-        feeds: how each feed fares that ever ran.
+        feeds: how each feed fares that ever ran; ``mailboxes``: the reading of each.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
 
@@ -95,6 +96,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     classes: Mapping[str, int] = {}
     reading_keys: Mapping[str, bool | None] = {}
     feeds: Mapping[str, FeedState] = {}
+    mailboxes: Mapping[str, MailboxState] = {}
 
 
 class Scene(msgspec.Struct, frozen=True):

@@ -57,3 +57,25 @@ def feeds(scene: Scene) -> list[Said]:
         else:
             out.append(ok(f"The feed {one.name} is told, {state.told} lines so far.", one.name))
     return out or [not_checked("No [[feed]] is in the settings: nobody else is told.")]
+
+
+@check("canaries.mailboxes")
+def mailboxes(scene: Scene) -> list[Said]:
+    """Canary mailboxes that others keep can be read."""
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    canary = scene.settings.canary
+    read = [] if canary is None else [one for one in canary.mailbox if one.imap is not None]
+    out = []
+    for one in read:
+        state = scene.database.mailboxes.get(one.name)
+        if state is None:
+            words = f"The canary mailbox {one.name} was never read."
+            out.append(not_checked(words, "start Mailkeep; see its log", about=one.name))
+        elif state.error:
+            words = f"The canary mailbox {one.name} cannot be read: {state.error}."
+            step = "set [canary.mailbox.imap] right; until then nothing arrives there"
+            out.append(warning(words, step, about=one.name))
+        else:
+            out.append(ok(f"The canary mailbox {one.name} is read.", one.name))
+    return out or [not_checked("No canary mailbox is read by IMAP.")]

@@ -7,7 +7,7 @@ Sees: ``ProviderNoticed``. Evidence (judged), of the provider:
   is a common reason);
 - something of our account was changed (``change``): compromised 1.5: mostly it was us. In March
   2014 a provider's support changed an address for a stranger, and the notice of it was all that
-  told;
+  told. 0.3 where the change itself was seen within the hour: ``account_drift`` has weighed it;
 - an outage: silent 3.0.
 False alarms: newsletters that use the words; a notice about somebody else's account that names us.
 Delay: theirs, hours to days. Evasion: saying nothing, or without the words. Nothing that a provider
@@ -18,11 +18,12 @@ and of now; or its page. Any other mail in its name, anyone.
 
 import msgspec
 
-from mailkeep.base.clock import Instant
+from mailkeep.base.clock import HOUR, Instant
 from mailkeep.events.types import Recorded
 from mailkeep.watch.detector import Detector
-from mailkeep.watch.events import ProviderNoticed
+from mailkeep.watch.events import PostureChanged, ProviderNoticed
 from mailkeep.watch.notices import Notice
+from mailkeep.watch.rates import kept
 from mailkeep.watch.types import (
     NEVER,
     Family,
@@ -44,6 +45,7 @@ _EVIDENCE = {
     Notice.CHANGE: {Hypothesis.PROVIDER_COMPROMISED: 1.5},
     Notice.OUTAGE: {Hypothesis.PROVIDER_SILENT: 3.0},
 }
+SEEN = {Hypothesis.PROVIDER_COMPROMISED: 0.3}
 _REASON = {
     Notice.SECURITY: "speaks of a break-in",
     Notice.SUSPENDED: "says that our account or sending there is stopped",
@@ -60,10 +62,12 @@ _LASTS = {
 
 
 class State(msgspec.Struct, frozen=True):
-    """``said``: when ``provider/notice/authentic`` was last said."""
+    """``said``: when ``provider/notice/authentic`` was last said; ``changed``: when a change of a
+    provider's account was last seen."""
 
     settings: None = None
     said: dict[str, Instant] = {}
+    changed: dict[str, Instant] = {}
 
 
 def start(_settings: WatchSettings) -> State:
@@ -72,6 +76,9 @@ def start(_settings: WatchSettings) -> State:
 
 def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     fact = recorded.fact
+    if isinstance(fact, PostureChanged):
+        changed = kept(state.changed, fact.provider, recorded.placed_at, MOST)
+        return msgspec.structs.replace(state, changed=changed), []
     if not isinstance(fact, ProviderNoticed):
         return state, []
     try:
@@ -87,12 +94,13 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     if len(said) > MOST:
         said.pop(next(iter(said)))
     half_life, until = _LASTS[notice]
+    seen = now - state.changed.get(fact.provider, -HOUR) < HOUR
     who = fact.provider if fact.authentic else f"an unsigned mail in the name of {fact.provider}"
     signal = Signal(
         detector=NAME,
         family=Family.REPORTS,
         subject=provider_subject(fact.provider),
-        evidence=dict(_EVIDENCE[notice]),
+        evidence=_EVIDENCE[notice] if notice is not Notice.CHANGE or not seen else SEEN,
         at=now,
         reason=f"{who} {_REASON[notice]}",
         events=(recorded.id,),
@@ -112,4 +120,4 @@ def due(_state: State) -> Instant:
     return NEVER
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due, (ProviderNoticed,))
+DETECTOR = Detector(NAME, State, start, step, tick, due, (ProviderNoticed, PostureChanged))

@@ -5,7 +5,8 @@ right, about a mail without an id of ours (``unmarked``), with an id that we nev
 (``unknown``), or with one of a message that another provider had (``not_given``).
 Method: another system of ours may use the same account, so how often that happens is learned over a
 week, for mail with and without an id apart; what was seen is weighed against that by the likelihood
-ratio of Poisson counts (``rates.surprise``), over an hour and over a day.
+ratio of Poisson counts (``rates.surprise``), over an hour and over a day; in the hour one mail of a
+day's is expected, as it must come at some time.
 Likelihood ratios: provider compromised, that ratio (measured against what was learned), at most
 5.0 nats for unmarked mail and 6.0 for mail with an id (judged caps: a colleague's test by hand
 is unmarked; nobody honest writes ids of ours). Leaked here, 4.0 nats when two providers show it
@@ -18,6 +19,8 @@ Who could forge it: nobody without the webhook's secret; a provider only against
 provider's word, so never our own observation, and allows no automatic cut.
 State: 64 providers, 64 sightings each; a flood arrives as a count (``untold``).
 """
+
+import math
 
 import msgspec
 
@@ -135,9 +138,14 @@ def _weigh(account: Account, seen: tuple[Seen, ...], now: Instant, memory: float
         (account.marked, True, MARKED),
     ):
         usual = base.at(now, memory)
+        # One mail by hand is no surprise, however short the while in which it came. Those of the
+        # day are what is weighed: they must not be their own excuse.
+        of_day = math.fsum(one.count for one in seen[:-1] if one.marked == marked)
+        before = msgspec.structs.replace(usual, count=max(0.0, usual.count - of_day))
+        least = 0.0 if marked else min(1.0, before.expected(DAY / SECOND))
         for window in WINDOWS:
             count = sum(one.count for one in seen if one.marked == marked and one.at > now - window)
-            said = surprise(count, usual.expected(window / SECOND))
+            said = surprise(count, max(least, usual.expected(window / SECOND)))
             weight = max(weight, min(highest, said))
     return weight
 

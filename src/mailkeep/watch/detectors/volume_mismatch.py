@@ -6,7 +6,8 @@ Method: of the total less what we gave, the highest that it ever was is kept: pr
 so it dips while we send and comes back. What goes above that is mail that was not ours. How often
 that happens is learned over a week, as other systems of ours may share the account; an excess of k
 where E were expected in a day weighs as much as the likelihood ratio of Poisson counts
-(``rates.surprise``).
+(``rates.surprise``). Foreign mail that the provider told of singly is ``unknown_message``'s, and
+counts here as given: the same mail is not weighed twice.
 Likelihood ratios: provider compromised, that ratio (measured against what was learned), at most
 5.0 nats (judged: a colleague who sends by hand, and what a provider counts twice, look the same).
 Parameters: ``[watch.volume_mismatch]``. False alarms: a new system at the same account; providers
@@ -22,7 +23,7 @@ import msgspec
 
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.events.types import Recorded
-from mailkeep.mail.events import AttemptFinished
+from mailkeep.mail.events import AttemptFinished, ForeignMailReported
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import VolumeTold
 from mailkeep.watch.rates import Base, surprise
@@ -75,6 +76,12 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
             return state, []
         account = msgspec.structs.replace(account, given=account.given + fact.recipients)
         return _with(state, fact.provider, account), []
+    if isinstance(fact, ForeignMailReported):
+        account = state.accounts.get(fact.provider)
+        if account is None:
+            return state, []
+        known = msgspec.structs.replace(account, given=account.given + 1 + fact.untold)
+        return _with(state, fact.provider, known), []
     if isinstance(fact, VolumeTold) and fact.what == "sent" and fact.window == "all_time":
         return _told(state, fact, recorded)
     return state, []
@@ -140,4 +147,5 @@ def due(_state: State) -> Instant:
     return NEVER
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due, (AttemptFinished, VolumeTold))
+HEARS = (AttemptFinished, ForeignMailReported, VolumeTold)
+DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)

@@ -33,9 +33,9 @@ from mailkeep.watch.events import (
     VolumeTold,
 )
 from mailkeep.watch.report_types import Source
-from mailkeep.watch.types import WatchSettings
+from mailkeep.watch.types import Hypothesis, WatchSettings, domain_subject
 
-from .house import Timed
+from .house import Timed, Truth
 
 DOMAIN = "shop.example"
 BELIEVED = ("google.com", "microsoft.com", "yahooinc.com")
@@ -65,22 +65,33 @@ class Beside:
 
     Args:
         addresses: how many customers there are.
+        truths: to which is added what is really going on.
         unannounced: colleagues change things and tell nobody.
     """
 
     def __init__(
-        self, providers: tuple[str, ...], addresses: int, seed: int, *, unannounced: bool
+        self,
+        providers: tuple[str, ...],
+        addresses: int,
+        seed: int,
+        truths: list[Truth],
+        *,
+        unannounced: bool,
     ) -> None:
         self._providers = providers
         self._addresses = addresses
         self._unannounced = unannounced
         self._chance = Random(f"beside {seed}")  # noqa: S311 - a simulation
         self._number = 0
+        self._truths = truths
+        self._by_hand: list[tuple[Instant, str]] = []
         #: mails that each provider sent, others' systems included.
         self.sent = dict.fromkeys(providers, 0)
 
     def hour(self, hour: Instant) -> Iterator[Timed]:
         """What the providers' counters say; called before what the hour brings is known."""
+        while self._by_hand and self._by_hand[0][0] < hour:
+            self.sent[self._by_hand.pop(0)[1]] += 1
         for provider in self._providers:
             told = VolumeTold(provider, "all_time", self.sent[provider], "sent")
             yield hour + MINUTE, told
@@ -97,9 +108,12 @@ class Beside:
             self._colleagues(out, day, provider)
             self._notices(out, day, provider)
             if self._chance.random() < 0.1:
-                self.sent[provider] += 1
-                mail = ForeignMailReported(provider, self._name("by_hand"), "unmarked")
-                out.append((self._when(day), mail))
+                mail, at = (
+                    ForeignMailReported(provider, self._name("mail"), "unmarked"),
+                    self._when(day),
+                )
+                self._by_hand = sorted([*self._by_hand, (at, provider)])
+                out.append((at, mail))
         self._people(out, day)
         if self._chance.random() < 1 / 60:
             out.append((self._when(day), self._lookalike(fresh=True)))
@@ -136,6 +150,10 @@ class Beside:
         chance = self._chance
         rotated = day // DAY // 182 % 2
         forgotten = chance.random() < 1 / 200
+        if forgotten:  # it is so: somebody sends as us
+            domain = domain_subject(DOMAIN)
+            truth = Truth(Hypothesis.DOMAIN_ABUSED, domain, day, day + 14 * DAY, "sent past us")
+            self._truths.append(truth)
         for reporter in BELIEVED:
             sources = [
                 Source("192.0.2.0/24", chance.randrange(100, 300), True, True, f"{name}{rotated}")

@@ -89,7 +89,9 @@ class Life:
         self._next_canary: dict[tuple[str, str], Instant] = {}
         own = Canary(OWN_MAILBOX, "alert", OTHER, house.canaries)
         self._sorts = () if not house.canaries else (own, *BESIDE) if house.beside else (own,)
-        self._beside = Beside(house.providers, ADDRESSES, seed, unannounced=house.unannounced)
+        self._beside = Beside(
+            *(house.providers, ADDRESSES, seed, self.truths), unannounced=house.unannounced
+        )
 
     def run(self, days: float, start: Instant = START) -> Iterator[Recorded]:
         """The log of so many days, placed as it happens."""

@@ -89,8 +89,9 @@ class Ordinary(msgspec.Struct, frozen=True):
     Attributes:
         false: incidents about a party, which outsiders cannot stage; ``provoked``: campaigns.
         at_most: false incidents a year, with 95 % confidence.
-        outages, called: outages by their shape that touched ``FEW`` mails or more, and how many of
-            them were held to be one; ``brief``: those that touched fewer, ``brief_called`` of them.
+        outages, called: outages by their shape that touched ``FEW`` mails or more, and what else
+            went on, and how many of them were held to be what they were; ``brief``: outages that
+            touched fewer, ``brief_called`` of them.
         signals: that each detector raised while nothing was going on, a year.
     """
 
@@ -292,7 +293,11 @@ def ordinary(
     wrong = found.wrong(life.truths)
     campaign = [one for one in wrong if one.hypothesis is Hypothesis.CAMPAIGN]
     false = [one for one in wrong if one.hypothesis is not Hypothesis.CAMPAIGN]
-    few = {id(truth): life.touched[truth.subject.id, truth.start] < FEW for truth in life.truths}
+    few = {
+        id(truth): truth.hypothesis is Hypothesis.PROVIDER_SILENT
+        and life.touched[truth.subject.id, truth.start] < FEW
+        for truth in life.truths
+    }
     called = Counter(
         "brief" if few[id(truth)] else truth.shape
         for truth in life.truths

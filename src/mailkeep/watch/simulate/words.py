@@ -95,7 +95,7 @@ def life(one: Ordinary) -> list[str]:
         f"Ordinary life: {years:.2f} years, {one.facts:,} facts, {one.seconds:.0f} s of one core.",
         "",
         f"- False incidents about a party: {false}; at 95 % under {one.at_most:.2g} a year.",
-        f"- Outages held to be one: {outages or 'there was none'}; {brief}.",
+        f"- Held to be what it was: {outages or 'nothing went on'}; {brief}.",
         f"- Campaigns held that were none: {sum(one.provoked.values())}.",
         f"- Parties that could have been cut off automatically: {one.cut}.",
     ]

@@ -1,0 +1,164 @@
+"""Canary mailboxes that others keep, read where they are by IMAP.
+
+A mailbox is read from the place at which it was left, by UID for as long as its host does not say
+that UIDs mean other mails now (UIDVALIDITY); then, and at the first look, its newest mails are. Any
+number of processes may read: a canary arrives once. What cannot be read is tried again later and
+later, and the doctor says so; it speaks for no provider's fault, since every provider's canaries
+are missed there at once.
+
+Security: reads hostile input, from a host that an operator named. Holds the passwords of mailboxes,
+and shows them to no server whose certificate is not good for its name. Nothing that the server says
+is logged.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
+
+import structlog
+from sqlalchemy import select
+
+from mailkeep.base.errors import MailkeepError
+from mailkeep.base.secret import Secret
+from mailkeep.store.database import Database, Tx
+
+from . import tables
+from .canaries import Canaries
+from .imap import Imap, ImapError, Opened
+from .mailbox_types import CanaryMailbox, ImapSettings, MailboxState, Tls
+from .parts import MAX_RAW
+
+log = structlog.get_logger(__name__)
+
+LOOK_BACK = 100  #: mails that are looked at where there is no place to go on from
+AT_ONCE = 50
+AGAIN = (5.0, 600.0)  #: seconds between two tries, the first and the longest
+IDLE = (
+    240.0  #: seconds after which a line that says nothing is tried; shorter than any host's limit
+)
+PORTS = {Tls.IMPLICIT: 993, Tls.STARTTLS: 143}
+
+_m = tables.canary_mailboxes
+
+
+class Mailboxes:
+    """Reads them.
+
+    Args:
+        secrets: passwords, by the name of the mailbox.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        canaries: Canaries,
+        mailboxes: tuple[CanaryMailbox, ...],
+        secrets: Mapping[str, Secret],
+    ) -> None:
+        self._database = database
+        self._canaries = canaries
+        self._mailboxes = tuple(one for one in mailboxes if one.imap is not None)
+        self._secrets = secrets
+
+    async def run(self) -> None:
+        """Read for ever, each mailbox for itself."""
+        async with asyncio.TaskGroup() as group:
+            for one in self._mailboxes:
+                group.create_task(self._keep(one))
+
+    async def _keep(self, mailbox: CanaryMailbox) -> None:
+        wait = AGAIN[0]
+        while True:
+            try:
+                async for _ in self.session(mailbox):
+                    wait = AGAIN[0]
+            except MailkeepError as error:
+                log.warning("mailbox.not_read", mailbox=mailbox.name, error=str(error))
+                await self._failed(mailbox, str(error))
+            except Exception as error:
+                log.exception("mailbox.failed", mailbox=mailbox.name, error=type(error).__name__)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, AGAIN[1])
+
+    async def session(self, mailbox: CanaryMailbox) -> AsyncIterator[int]:
+        """Read what is new, wait, and again; yields how many canaries each look found.
+
+        Raises:
+            ImapError: the mailbox cannot be read.
+        """
+        how = mailbox.imap
+        if how is None:
+            raise ImapError("the settings do not say how it is read")
+        context = await asyncio.to_thread(ssl.create_default_context, cafile=how.ca or None)
+        session = await Imap.connect(
+            how.host,
+            how.port or PORTS[how.tls],
+            starttls=how.tls is Tls.STARTTLS,
+            context=context,
+            patience=how.timeout,
+        )
+        try:
+            await session.sign_in(how.user or mailbox.address, self._secrets[mailbox.name])
+            while True:
+                yield await self._look(session, mailbox, how)
+                if session.can_idle:
+                    await session.wait(IDLE)
+                else:
+                    await asyncio.sleep(how.poll)
+        finally:
+            await session.close()
+
+    async def _look(self, session: Imap, mailbox: CanaryMailbox, how: ImapSettings) -> int:
+        """Read what is new. The folder is opened anew: its names may have changed."""
+        opened = await session.open(how.folder)
+        place = await self._place(mailbox, opened)
+        count = 0
+        while uids := await session.newer(place, AT_ONCE):
+            for uid in uids:
+                # One octet more than is read: what is longer must be seen to be.
+                mail = await session.fetch(uid, MAX_RAW + 1)
+                if mail is not None:
+                    count += await self._canaries.read_at(mailbox, mail.raw, mail.at)
+            place = uids[-1]
+            await self._save(mailbox, opened.validity, place)
+        await self._save(mailbox, opened.validity, place)
+        return count
+
+    async def _place(self, mailbox: CanaryMailbox, opened: Opened) -> int:
+        async with self._database.read() as tx:
+            row = await tx.one(select(_m).where(_m.c.name == mailbox.name))
+        if row is None or row["validity"] != opened.validity or row["uid"] >= opened.next:
+            return max(0, opened.next - 1 - LOOK_BACK)
+        return int(row["uid"])
+
+    async def _save(self, mailbox: CanaryMailbox, validity: int, uid: int) -> None:
+        async def work(tx: Tx) -> None:
+            values: dict[str, object] = {"validity": validity, "uid": uid, "read_at": tx.now}
+            values |= {"failing_since": None, "error": None}
+            first = tx.upsert(_m).values(name=mailbox.name, **values)
+            await tx.run(first.on_conflict_do_update(index_elements=["name"], set_=values))
+
+        await self._database.retrying(work)
+
+    async def _failed(self, mailbox: CanaryMailbox, error: str) -> None:
+        try:
+            await self._database.retrying(partial(_note, name=mailbox.name, error=error))
+        except MailkeepError as away:
+            log.warning("mailbox.not_noted", mailbox=mailbox.name, error=str(away))
+
+
+async def states(tx: Tx) -> dict[str, MailboxState]:
+    """How the reading of each mailbox fares that was ever tried, by name."""
+    return {
+        row["name"]: MailboxState(row["name"], row["read_at"], row["failing_since"], row["error"])
+        for row in await tx.all(select(_m))
+    }
+
+
+async def _note(tx: Tx, name: str, error: str) -> None:
+    row = await tx.one(select(_m.c.failing_since).where(_m.c.name == name))
+    since = tx.now if row is None or row["failing_since"] is None else row["failing_since"]
+    values = {"failing_since": since, "error": error[:200]}
+    first = tx.upsert(_m).values(name=name, validity=0, uid=0, **values)
+    await tx.run(first.on_conflict_do_update(index_elements=["name"], set_=values))
