@@ -51,7 +51,6 @@ ROOMS: dict[str, Personal] = {
     "watch": WATCH,
     "posture": POSTURE,
     "operators": OPERATORS,
-    "feed": FEED,
     "events": EVENTS,
     "privacy": PRIVACY,
 }
