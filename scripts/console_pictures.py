@@ -88,10 +88,13 @@ async def house() -> AsyncIterator[tuple[str, str, dict[str, str]]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LitestarDeprecationWarning)
             config.loaded_app = config.app = server.create(running)
-        serving = uvicorn.Server(uvicorn.Config(config.app, log_level="error"))
+        quiet = uvicorn.Config(
+            config.app, log_level="error", lifespan="off", timeout_graceful_shutdown=1
+        )
+        serving = uvicorn.Server(quiet)
         task = asyncio.create_task(serving.serve(sockets=[listener]))
         yield url, key, _paths(crowd)
-        serving.should_exit = serving.force_exit = True
+        serving.should_exit = True
         await task
         await running.database.close()
 

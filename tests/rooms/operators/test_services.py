@@ -1,12 +1,17 @@
 """Who is signed in at the console, on both engines."""
 
+import pytest
 from sqlalchemy import func, select
 
-from mailkeep.base.clock import HOUR, ManualClock
+from mailkeep.base.clock import HOUR, SECOND, ManualClock
+from mailkeep.base.errors import NotAllowed, NotFound
 from mailkeep.base.keys import KeyRing
+from mailkeep.events import audit
 from mailkeep.mail import api_keys
 from mailkeep.operators import services, tables
+from mailkeep.operators.openid import Left, Who
 from mailkeep.operators.permissions import Role
+from mailkeep.operators.types import OperatorSettings, RoleSettings
 from mailkeep.store.database import Database, Tx
 
 
@@ -49,3 +54,47 @@ async def test_what_is_over_counts_no_more_and_is_forgotten(
         await services.enter_by_key(tx, key, tx.now + 8 * HOUR)
         sessions = select(func.count()).select_from(tables.operator_sessions)
         assert await tx.value(sessions) == 1
+
+
+ROLES = RoleSettings(viewer=("staff",), admin=("owners", "root"))
+SETTINGS = OperatorSettings("https://id.example", "x", roles=ROLES)
+
+
+async def test_a_role_is_what_the_last_word_of_the_provider_says_everywhere(
+    database: Database, keys: KeyRing
+) -> None:
+    async def enter(*groups: str, subject: str = "bob", sid: str = "") -> str:
+        who = Who(subject, "Bob", groups, sid)
+        async with database.write() as tx:
+            return await services.enter_by_word(tx, keys, SETTINGS, who, tx.now + HOUR)
+
+    async def role(session: str) -> Role | None:
+        async with database.read() as tx:
+            found = await services.still(tx, session, "::1")
+        return None if found is None else found.role
+
+    first = await enter("staff", "owners", sid="one")
+    assert await role(first) is Role.ADMIN
+    second = await enter("staff", "Owners", sid="two")  # letter by letter
+    assert [await role(first), await role(second)] == [Role.VIEWER] * 2
+    other = await enter("root", subject="eve")
+    with pytest.raises(NotAllowed):
+        await enter("strangers")
+    async with database.write() as tx:
+        # What is told of one session ends that one; what was told before it began ends nothing.
+        told = Left("", "one", tx.now // SECOND)
+        assert await services.left(tx, keys, SETTINGS, told) == 1
+        old = Left("bob", "", tx.now // SECOND - 3600)
+        assert await services.left(tx, keys, SETTINGS, old) == 0
+    assert [await role(first), await role(second)] == [None, Role.VIEWER]
+    async with database.write() as tx:
+        assert await services.shut_out(tx, keys, SETTINGS, "nobody") == 0
+        assert await services.shut_out(tx, keys, SETTINGS, "bob") == 1
+        assert {one.role for one in await services.listing(tx)} == {None, Role.ADMIN}
+        actor = await services.still(tx, other, "::1")
+        assert actor is not None
+        assert await services.end(tx, actor.actor, by="uid:0") == 1
+        with pytest.raises(NotFound):
+            await services.end(tx, "opr_x", by="uid:0")
+        assert await audit.verify(tx) is None
+    assert [await role(second), await role(other)] == [None, None]

@@ -356,3 +356,17 @@ def test_what_one_family_blocks_is_no_silence_of_a_stream() -> None:
     signals = run(accepted_not_delivered.DETECTOR, log(*facts))
     assert signals
     assert {one.evidence[Hypothesis.PROVIDER_SILENT] for one in signals} == {5.0}
+
+
+def test_decoys_lost_in_an_outage_are_no_silence_of_the_day_after() -> None:
+    whole = _canaries("a", 200_000, 999_999, every=600)
+    decoys = _canaries("a", 200_000, 999_999, mailbox=DECOY_MAILBOX, every=3600)
+    facts = [
+        (when, one)
+        for when, one in [*whole, *decoys]
+        if not (100_000 < when < 114_400 and isinstance(one, CanaryArrived))
+    ]
+    signals = run(canary_missing.DETECTOR, log(*facts))
+    assert any(one.evidence.get(Hypothesis.PROVIDER_SILENT, 0.0) >= 6.0 for one in signals)
+    later = [one for one in signals if (one.at - START) / SECOND > 114_400 + 2 * 3600]
+    assert all(one.evidence.get(Hypothesis.PROVIDER_SILENT, 0.0) <= 3.0 for one in later)
