@@ -1,4 +1,4 @@
-"""How many facts a second one core can weigh."""
+"""How many facts a second go through the detectors, and which of them takes how much of it."""
 
 import math
 import time
