@@ -71,7 +71,7 @@ def test_the_working_day_is_busier_than_the_night() -> None:
     hours = [0] * 24
     for one in life.run(5):
         hours[one.at % DAY // (DAY // 24)] += 1
-    assert hours[10] > 3 * hours[3]
+    assert hours[10] > 2 * hours[3]
 
 
 def test_report_and_picture_say_the_same() -> None:
