@@ -335,7 +335,7 @@ def _secret(where: str | None, what: str, environ: Mapping[str, str]) -> Secret 
     return None if where is None else Secret(environment.reveal(where, what, environ))
 
 
-_UNKNOWN_FIELD = re.compile(r"unknown field `(\w+)`(?: - at `\$\.?([\w.]*))?")
+_UNKNOWN_FIELD = re.compile(r"unknown field `(\w+)`(?: - at `\$\.?([\w.\[\]]*))?")
 _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "provider": ProviderSettings,
     "stream": StreamSettings,
@@ -373,7 +373,8 @@ def _nearest(text: str) -> str:
     match = _UNKNOWN_FIELD.search(text)
     if match is None:
         return text
-    owner = _OWNERS.get(match[2] or "", Settings)
+    where = re.sub(r"\[[\d.]*\]", "", match[2] or "")  # which of a list's tables it is
+    owner = _OWNERS.get(where, Settings)
     return text + register.nearest(match[1], set(owner.__struct_encode_fields__))
 
 
