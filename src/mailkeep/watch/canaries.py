@@ -20,7 +20,6 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import delete, func, insert, select, update
@@ -37,11 +36,10 @@ from mailkeep.mail import outbox, services
 from mailkeep.mail.events import AttemptFinished
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Content, NewMessage
-from mailkeep.providers import registry
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.store.database import Database, Tx
 
-from . import authentication, letters, reading
+from . import authentication, letters, marks, reading
 from .events import CanaryArrived, CanaryRefused, CanarySent
 from .mailbox_types import CanaryMailbox
 from .tables import canaries
@@ -111,7 +109,8 @@ class Canaries:
         self._chance = random.SystemRandom()
         self._reading = asyncio.Lock()
         self._allowed = {
-            name: self._may_stand_in_mail(config) for name, config in providers.items()
+            name: marks.of_provider(settings, self._url, config)
+            for name, config in providers.items()
         }
 
     async def run(self) -> None:
@@ -360,7 +359,9 @@ class Canaries:
             return False
         message, provider, mailbox = row["message_id"], row["provider"], row["mailbox"]
         await self._taken(tx, message)
-        allowed = self._allowed.get(provider, self._own()) | self._added_by(mailbox)
+        allowed = self._allowed.get(
+            provider, marks.own(self._settings, self._url)
+        ) | self._added_by(mailbox)
         strangers = reading.strangers(hosts, allowed)
         since = row["created_at"] if row["sent_at"] is None else row["sent_at"]
         taken = max(0, (tx.now if at is None else min(at, tx.now)) - since) / SECOND
@@ -384,20 +385,6 @@ class Canaries:
             # A name with a dot in it reads like a host.
             for host in (*one.address.lower().rsplit("@", 1), *one.allow)
         )
-
-    def _own(self) -> frozenset[str]:
-        """Hosts that stand in our mail because we put them there."""
-        settings = self._settings
-        host = urlsplit(self._url).hostname or ""
-        return frozenset(
-            {host, addresses.domain(settings.sender), settings.domain, *settings.allow}
-        )
-
-    def _may_stand_in_mail(self, config: ProviderConfig) -> frozenset[str]:
-        """Our own hosts, and those that this provider is known to add."""
-        capabilities = registry.get(config.kind).capabilities
-        named = (config.options.get(name, "") for name in capabilities.mark_options)
-        return self._own() | {*capabilities.marks, *(one.lower() for one in named if one)}
 
 
 def _comes_in(mailbox: CanaryMailbox) -> str:

@@ -15,7 +15,10 @@ from mailkeep.incidents.types import Incident, State
 from mailkeep.mail import depth, queries
 from mailkeep.mail.depth import Depth
 from mailkeep.operators.permissions import Permission
+from mailkeep.response import approval
 from mailkeep.response import queries as response
+from mailkeep.response.actions.catalogue import ACTIONS
+from mailkeep.response.types import Approval, Step
 from mailkeep.store.database import Tx
 from mailkeep.watch import posture
 
@@ -81,7 +84,11 @@ async def standing(tx: Tx, running: Services) -> Standing:
     live = await incidents.live(tx)
     depths = await depth.depths(tx, running.streams)
     return Standing(
-        [*_of_incidents(live, await response.waiting(tx)), *await _of_house(tx, depths, states)],
+        [
+            *_of_requests(await approval.all_waiting(tx)),
+            *_of_incidents(live, await response.waiting(tx)),
+            *await _of_house(tx, depths, states),
+        ],
         depths,
         states,
         {name: tuple(r.provider for r in one.routes) for name, one in running.streams.items()},
@@ -108,6 +115,18 @@ async def providers(tx: Tx, running: Services) -> list[ProviderHealth]:
             state, since = "suspected", kept.doubted_at
         out.append(ProviderHealth(name, config.kind, state, since, why, streams))
     return sorted(out, key=lambda one: one.state == "standing")
+
+
+def _of_requests(waiting: Iterable[Approval]) -> list[Need]:
+    """What one operator asked for, and another one must look at (pure)."""
+    return [
+        Need(
+            f"Waits for a second person: {'take back: ' if one.step is Step.UNDO else ''}"
+            f"{ACTIONS[one.action].title.lower()}",
+            f"/console/incidents/{one.incident}/actions/{one.action}",
+        )
+        for one in waiting
+    ]
 
 
 def _of_incidents(live: Iterable[Incident], waiting: dict[str, int]) -> list[Need]:
