@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mailkeep.watch import tuning
 from mailkeep.watch.detectors.catalogue import DETECTORS
-from mailkeep.watch.simulate import figure, measuring, words
+from mailkeep.watch.simulate import figure, measuring, pace, words
 from mailkeep.watch.simulate.house import House
 from mailkeep.watch.simulate.life import Life
 from mailkeep.watch.types import WatchSettings
@@ -32,7 +32,7 @@ def _year(seed: int, *, unannounced: bool = False) -> measuring.Ordinary:
 def main(years: int, runs: int = 20, seed: int = 1, at_once: int = 1) -> int:
     """Measure, print, draw; the exit code: 1 where a goal is missed, 2 for what must not be."""
     settings = WatchSettings()
-    speed = measuring.speed(100_000, seed, settings)
+    speed = pace.speed(100_000, seed, settings)
     commit = subprocess.run(
         ["git", "log", "-1", "--format=%h"],
         capture_output=True,

@@ -10,7 +10,7 @@ from mailkeep.base.clock import DAY
 from mailkeep.events.types import Recorded
 from mailkeep.watch import tuning
 from mailkeep.watch.logs import Line
-from mailkeep.watch.simulate import figure, measuring, words
+from mailkeep.watch.simulate import figure, measuring, pace, words
 
 from .house import DEFAULT_HOME, Home
 from .output import Json, Progress, result, table
@@ -31,7 +31,7 @@ def measure(
     """Measure the detectors, as they are set, in simulated houses: delay, false alarms, misses."""
     settings = watch_settings(home, needed=False, quiet=as_json)
     if speed:
-        fast = measuring.speed(200_000, seed, settings)
+        fast = pace.speed(200_000, seed, settings)
         shares = ", ".join(f"{name} {part:.0%}" for name, part in fast.shares.items())
         text = f"{fast.per_second:,.0f} facts a second of one core; of the time {shares}."
         result(msgspec.to_builtins(fast), text, as_json=as_json)

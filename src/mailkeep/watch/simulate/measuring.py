@@ -1,7 +1,6 @@
 """How soon, how often wrongly, and what is missed: the detectors over simulated houses."""
 
 import math
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import Random
@@ -14,8 +13,6 @@ from mailkeep.mail.events import AttemptFinished, DeliveryReported
 from mailkeep.recovery.events import RecoveryRequested
 from mailkeep.watch.detector import Running
 from mailkeep.watch.detectors import delivery_silence, reset_surge
-from mailkeep.watch.detectors.catalogue import DETECTORS
-from mailkeep.watch.engine import Engine
 from mailkeep.watch.types import HoneySettings, Hypothesis, Signal, WatchSettings
 
 from . import beside, limits
@@ -390,41 +387,3 @@ def at_most(count: int, years: float) -> float:
         )
         low, high = (middle, high) if chance > 0.05 else (low, middle)
     return high / years
-
-
-class Speed(msgspec.Struct, frozen=True):
-    """Facts a second of one core, through all detectors, and each detector's share of the time."""
-
-    facts: int
-    per_second: float
-    shares: dict[str, float]
-
-
-def speed(count: int, seed: int, settings: WatchSettings) -> Speed:
-    """A busy house's log, made beforehand, through every detector."""
-    house = House(mails=20_000.0, recoveries=5000.0, canaries=5.0, cycles=False, troubles=0.0)
-    facts: list[Recorded] = []
-    for one in Life(house, seed).run(7):
-        facts.append(one)
-        if len(facts) >= count:
-            break
-    engine = Engine(settings)
-    started = time.process_time()
-    for one in facts:
-        engine.step(one)
-    took = time.process_time() - started
-    return Speed(len(facts), len(facts) / took, _shares(facts[: count // 5], settings))
-
-
-def _shares(facts: list[Recorded], settings: WatchSettings) -> dict[str, float]:
-    """Each detector's part of the time, alone over what it hears."""
-    took = {}
-    for one in DETECTORS:
-        running = one.run(settings)
-        heard = [fact for fact in facts if not one.hears or type(fact.fact) in one.hears]
-        started = time.process_time()
-        for fact in heard:
-            running.step(fact)
-        took[one.name] = time.process_time() - started
-    whole = math.fsum(took.values()) or 1.0
-    return {name: round(part / whole, 3) for name, part in took.items()}
