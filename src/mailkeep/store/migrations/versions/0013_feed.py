@@ -1,10 +1,10 @@
-"""How far each feed has been told, and each mailbox of others has been read."""
+"""Tables of the feed room."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0026"
-down_revision = "0025"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
@@ -23,15 +23,5 @@ def upgrade() -> None:
         sa.Column("told", sa.BigInteger(), nullable=False),
         sa.Column("refused", sa.BigInteger(), nullable=False),
         sa.Column("told_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("name"),
-    )
-    op.create_table(
-        "canary_mailboxes",
-        sa.Column("name", sa.String(length=40), nullable=False),
-        sa.Column("validity", sa.BigInteger(), nullable=False),
-        sa.Column("uid", sa.BigInteger(), nullable=False),
-        sa.Column("read_at", sa.BigInteger(), nullable=True),
-        sa.Column("failing_since", sa.BigInteger(), nullable=True),
-        sa.Column("error", sa.String(length=200), nullable=True),
-        sa.PrimaryKeyConstraint("name"),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_feeds")),
     )

@@ -1,10 +1,10 @@
-"""The log, the audit chain, mail."""
+"""Tables of the mail room."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
-down_revision = None
+revision = "0002"
+down_revision = "0001"
 branch_labels = None
 depends_on = None
 
@@ -24,8 +24,15 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("scopes", sa.Text(), nullable=False),
         sa.Column("streams", sa.Text(), nullable=False),
+        sa.Column("domains", sa.Text(), server_default="", nullable=False),
+        sa.Column("networks", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_used_at", sa.BigInteger(), nullable=True),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.Column("replaced_by", sa.String(length=40), nullable=True),
+        sa.Column("application", sa.String(length=40), server_default="", nullable=False),
+        sa.Column("line", sa.String(length=40), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("hash", name=op.f("uq_api_keys_hash")),
     )
@@ -41,20 +48,7 @@ def upgrade() -> None:
         sa.Column("provider_message_id", sa.String(length=200), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
     )
-    with op.batch_alter_table("attempts", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_attempts_message_id"), ["message_id"], unique=False)
-
-    op.create_table(
-        "audit",
-        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("actor", sa.String(length=80), nullable=False),
-        sa.Column("act", sa.String(length=80), nullable=False),
-        sa.Column("data", sa.Text(), nullable=False),
-        sa.Column("previous", sa.String(length=64), nullable=False),
-        sa.Column("hash", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_audit")),
-    )
+    op.create_index(op.f("ix_attempts_message_id"), "attempts", ["message_id"], unique=False)
     op.create_table(
         "caught_mail",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -68,44 +62,22 @@ def upgrade() -> None:
         sa.Column("provider", sa.String(length=40), nullable=False),
         sa.Column("claim_id", sa.String(length=200), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("message_id", sa.String(length=40), nullable=True),
+        sa.Column("event", sa.String(length=20), nullable=True),
+        sa.Column("at_provider", sa.BigInteger(), nullable=True),
+        sa.Column("address_id", sa.String(length=48), nullable=True),
+        sa.Column("weight", sa.Float(), server_default="1.0", nullable=False),
         sa.PrimaryKeyConstraint("provider", "claim_id", name=op.f("pk_claims")),
     )
-    op.create_table(
-        "event_checkpoints",
-        sa.Column("subscriber", sa.String(length=80), nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("subscriber", name=op.f("pk_event_checkpoints")),
+    op.create_index(
+        "ix_claims_message_id",
+        "claims",
+        ["message_id"],
+        unique=False,
+        sqlite_where=sa.text("message_id IS NOT NULL"),
+        postgresql_where=sa.text("message_id IS NOT NULL"),
     )
-    op.create_table(
-        "event_relay",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("holder", sa.String(length=40), nullable=False),
-        sa.Column("leased_until", sa.BigInteger(), nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column("placed_through", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_event_relay")),
-    )
-    op.create_table(
-        "events",
-        sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("kind", sa.String(length=80), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("data", sa.Text(), nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=True),
-        sa.Column("placed_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
-        sa.UniqueConstraint("position", name=op.f("uq_events_position")),
-    )
-    with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_events_unplaced",
-            ["id"],
-            unique=False,
-            sqlite_where=sa.text("position IS NULL"),
-            postgresql_where=sa.text("position IS NULL"),
-        )
-
+    op.create_index(op.f("ix_claims_received_at"), "claims", ["received_at"], unique=False)
     op.create_table(
         "exposures",
         sa.Column("address_id", sa.String(length=48), nullable=False),
@@ -119,9 +91,7 @@ def upgrade() -> None:
             "address_id", "provider", "stream", "day", name=op.f("pk_exposures")
         ),
     )
-    with op.batch_alter_table("exposures", schema=None) as batch_op:
-        batch_op.create_index("ix_exposures_provider", ["provider", "first_at"], unique=False)
-
+    op.create_index("ix_exposures_provider", "exposures", ["provider", "first_at"], unique=False)
     op.create_table(
         "messages",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -142,26 +112,64 @@ def upgrade() -> None:
         sa.Column("accepted_at", sa.BigInteger(), nullable=True),
         sa.Column("idempotency", sa.String(length=64), nullable=True),
         sa.Column("content_hash", sa.String(length=64), nullable=True),
+        sa.Column("ours", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("copies", sa.Text(), server_default="", nullable=False),
+        sa.Column("copy_of", sa.String(length=40), nullable=True),
+        sa.Column("tags", sa.Text(), server_default="", nullable=False),
+        sa.Column("family", sa.String(length=8), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
         sa.UniqueConstraint("idempotency", name=op.f("uq_messages_idempotency")),
     )
-    with op.batch_alter_table("messages", schema=None) as batch_op:
-        batch_op.create_index("ix_messages_address", ["address_id"], unique=False)
-        batch_op.create_index(
-            "ix_messages_due",
-            ["stream", "next_at"],
-            unique=False,
-            sqlite_where=sa.text("status IN ('queued', 'sending')"),
-            postgresql_where=sa.text("status IN ('queued', 'sending')"),
-        )
-        batch_op.create_index("ix_messages_provider", ["provider", "accepted_at"], unique=False)
-
+    op.create_index("ix_messages_address", "messages", ["address_id"], unique=False)
+    op.create_index(
+        "ix_messages_copy_of",
+        "messages",
+        ["copy_of"],
+        unique=False,
+        sqlite_where=sa.text("copy_of IS NOT NULL"),
+        postgresql_where=sa.text("copy_of IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_messages_due",
+        "messages",
+        ["stream", "next_at"],
+        unique=False,
+        sqlite_where=sa.text("status IN ('queued', 'sending')"),
+        postgresql_where=sa.text("status IN ('queued', 'sending')"),
+    )
+    op.create_index(
+        "ix_messages_ours",
+        "messages",
+        ["created_at"],
+        unique=False,
+        sqlite_where=sa.text("ours"),
+        postgresql_where=sa.text("ours"),
+    )
+    op.create_index("ix_messages_provider", "messages", ["provider", "accepted_at"], unique=False)
     op.create_table(
         "provider_states",
         sa.Column("provider", sa.String(length=40), nullable=False),
         sa.Column("cut_at", sa.BigInteger(), nullable=True),
         sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("rested_at", sa.BigInteger(), nullable=True),
+        sa.Column("rest_reason", sa.String(length=200), nullable=True),
+        sa.Column("distrusted_at", sa.BigInteger(), nullable=True),
+        sa.Column("doubted_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("provider", name=op.f("pk_provider_states")),
+    )
+    op.create_table(
+        "genuine_mails",
+        sa.Column("code", sa.String(length=16), nullable=False),
+        sa.Column("message_id", sa.String(length=40), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["messages.id"],
+            name=op.f("fk_genuine_mails_message_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("code", name=op.f("pk_genuine_mails")),
+        sa.UniqueConstraint("message_id", name=op.f("uq_genuine_mails_message_id")),
     )
     op.create_table(
         "message_bodies",
@@ -175,4 +183,19 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_message_bodies")),
+    )
+    op.create_table(
+        "message_copies",
+        sa.Column("address_id", sa.String(length=48), nullable=False),
+        sa.Column("message_id", sa.String(length=40), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["messages.id"],
+            name=op.f("fk_message_copies_message_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("address_id", "message_id", name=op.f("pk_message_copies")),
+    )
+    op.create_index(
+        op.f("ix_message_copies_message_id"), "message_copies", ["message_id"], unique=False
     )
