@@ -53,6 +53,22 @@ def test_a_path_is_explained_from_its_beginning() -> None:
     assert [step.head for step in steps] == ["party:one", "carries:one", "read:recovery@a"]
 
 
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_who_falls_reads_what_the_register_says(seed: int) -> None:
+    """That two proofs count as two, and what falls with a party, are judged by the same readers."""
+    world = random_world(random.Random(seed))
+    tied = {
+        name: msgspec.structs.replace(one, kind=PartyKind.MAIL, can=(), serves=())
+        for name, one in world.parties.items()
+    }
+    world = msgspec.structs.replace(world, parties=tied, loosed=frozenset())
+    graph, engine = TrustGraph(tied), reach.Engine(list(rules._ties(world)))
+    for fallen in tied:
+        found = engine.reach([fallen])
+        carried = {one for one in tied if f"carries:{one}" in found}
+        assert carried == {one for one in tied if fallen in graph.readers(one)}
+
+
 def test_one_provider_takes_nobody_and_two_together_do() -> None:
     engine = reach.Engine(rules.ground(house()))
     assert "take:customer/none/example.com" not in engine.reach(["house"])
