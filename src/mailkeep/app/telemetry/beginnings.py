@@ -40,6 +40,7 @@ def series(
         yield "mailkeep_canary_strangers_total", provider
     for subscriber in subscribers:
         yield "mailkeep_facts_set_aside_total", subscriber
+    yield ("mailkeep_audit_contradicted_total",)
     yield from _of_the_code()
 
 

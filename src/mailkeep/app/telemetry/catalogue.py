@@ -80,6 +80,7 @@ METRICS: tuple[Metric, ...] = (
     _counter("recoveries", ("stage",), "Steps of account recoveries"),
     _counter("sign_ins", ("result",), "Sign-ins by what came of them"),
     _counter("facts_set_aside", ("subscriber",), "Facts that a subscriber could not bear"),
+    _counter("audit_contradicted", (), "Times that the audit chain was found cut or rewritten"),
     _gauge("event_log_lag", ("subscriber",), "Facts placed that it has not read yet", shared=True),
     _gauge("events_unplaced", (), "Facts without a place yet; counted to 10,000", shared=True),
     _histogram("commit_jobs", (), "Jobs that shared one commit", _SIZE),

@@ -12,7 +12,7 @@ import structlog
 from mailkeep.accounts.events import SignedInFact, SignInFailed
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.ids import made_at
-from mailkeep.events.events import FactSetAside
+from mailkeep.events.events import AuditContradicted, FactSetAside
 from mailkeep.incidents.events import IncidentOpened
 from mailkeep.mail.events import (
     AttemptFinished,
@@ -110,6 +110,7 @@ class FactCounter:
             SignedInFact: self._signed_in,
             SignInFailed: self._not_signed_in,
             FactSetAside: self._set_aside,
+            AuditContradicted: self._contradicted,
             **{of: self._stage(stage) for of, stage in STAGES.items()},
             **{of: self._action(result) for of, result in RESULTS.items()},
         }
@@ -191,6 +192,9 @@ class FactCounter:
     def _set_aside(self, fact: FactSetAside, _at: Instant) -> None:
         name = fact.subscriber if fact.subscriber in self._subscribers else OTHER
         self._metrics.count("mailkeep_facts_set_aside_total", name)
+
+    def _contradicted(self, _fact: AuditContradicted, _at: Instant) -> None:
+        self._metrics.count("mailkeep_audit_contradicted_total")
 
     def _stage(self, stage: str) -> Callable[[object, Instant], None]:
         def count(_fact: object, _at: Instant) -> None:
