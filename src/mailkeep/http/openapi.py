@@ -12,6 +12,8 @@ from litestar import MediaType, Request
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from mailkeep.mail import told
+from mailkeep.posture.model import ThreatModel
+from mailkeep.posture.types import Fall
 
 from .api import (
     accounts,
@@ -22,10 +24,12 @@ from .api import (
     incidents,
     messages,
     posture,
+    privacy,
     recoveries,
     reports,
     sending,
     subjects,
+    trust,
     verdicts,
 )
 from .api.idempotency import LONGEST, NAME
@@ -43,6 +47,7 @@ class Operation(msgspec.Struct, frozen=True):
         body: one of these types, as JSON.
         octets: the body is octets, and no JSON.
         gives: what it answers is octets of this media type.
+        application: an application shows its id and secret, and no key.
         query: whose fields are words of the query.
         answers: by status code; no types: no body.
         problems: status codes of its problem documents, besides those of every operation.
@@ -55,6 +60,7 @@ class Operation(msgspec.Struct, frozen=True):
     problems: tuple[int, ...] = ()
     octets: bool = False
     gives: str = ""
+    application: bool = False
 
 
 #: The key is missing or no good; it may not do this; a fault of ours; no database, or no disk.
@@ -166,6 +172,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/subjects/{subject}", "delete"): Operation(
         {202: (subjects.SubjectOut,)}, problems=(404, 429)
     ),
+    ("/v1/subjects/{subject}/held/{change}/vouch", "post"): Operation(
+        {202: (subjects.SubjectOut,)}, problems=(404, 409), application=True
+    ),
+    ("/v1/subjects/{subject}/factors/ticket", "post"): Operation(
+        {201: (subjects.TicketOut,)}, problems=(404, 409), application=True
+    ),
     ("/v1/verdicts/{verdict}/acknowledge", "post"): Operation(
         {200: (verdicts.VerdictOut,)}, problems=(404, 409)
     ),
@@ -186,6 +198,33 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/accounts/{account}/sessions/end", "post"): Operation(
         {200: (accounts.EndedOut,)}, body=(accounts.EndIn,), problems=(404, *WITH_BODY)
     ),
+    ("/v1/trust/parties", "get"): Operation({200: (trust.PartiesOut,)}),
+    ("/v1/trust/whatif", "get"): Operation(
+        {200: (Fall,)}, query=trust.WhatIfIn, problems=(404, 422)
+    ),
+    ("/v1/trust/single-points", "get"): Operation({200: (trust.SinglePointsOut,)}),
+    ("/v1/trust/smallest", "get"): Operation({200: (trust.SmallestOut,)}),
+    ("/v1/trust/changes", "get"): Operation({200: (trust.ChangesOut,)}),
+    ("/v1/trust/model", "get"): Operation({200: (ThreatModel,)}),
+    ("/v1/privacy/export", "post"): Operation(
+        {200: (privacy.PersonOut,)}, body=(privacy.PersonIn,), problems=(404, 429, *WITH_BODY)
+    ),
+    ("/v1/privacy/erasures/preview", "post"): Operation(
+        {200: (privacy.ErasurePreviewOut,)}, body=(privacy.PersonIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/privacy/erasures", "post"): Operation(
+        {202: (privacy.ErasureOut,)},
+        body=(privacy.PersonIn,),
+        problems=(404, 409, 429, *WITH_BODY),
+    ),
+    ("/v1/privacy/erasures", "get"): Operation({200: (privacy.ErasuresOut,)}),
+    ("/v1/privacy/erasures/{erasure}/stop", "post"): Operation(
+        {200: (privacy.ErasureOut,)}, problems=(404, 409)
+    ),
+    ("/v1/privacy/holds", "post"): Operation(
+        {201: (privacy.LegalHoldOut,)}, body=(privacy.HoldIn,), problems=(404, 409, *WITH_BODY)
+    ),
+    ("/v1/privacy/holds", "get"): Operation({200: (privacy.LegalHoldsOut,)}),
 }
 
 #: Of these a problem document says more.
@@ -215,6 +254,8 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
             done = written | {"responses": _answers(path, method, operation)}
             parameters = [one for one in written.get("parameters", []) if one["in"] == "path"]
             done["parameters"] = [*parameters, *operation.headers, *_query(operation.query)]
+            if operation.application:
+                done["security"] = [{"application": []}]
             if operation.body:
                 done["requestBody"] = {"required": True, "content": _content(operation.body)}
             elif operation.octets:
@@ -229,7 +270,10 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
         "security": [{"key": []}],
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "application": {"type": "http", "scheme": "basic"},
+            },
         },
     }
 

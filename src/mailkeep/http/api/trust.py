@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
+import msgspec
 from litestar import Controller, get
-from litestar.params import Parameter
 
 from mailkeep.base.errors import Invalid, NotAllowed, NotFound
 from mailkeep.http.bearer import authorise
@@ -14,9 +14,33 @@ from mailkeep.posture.model import ThreatModel, written
 from mailkeep.posture.types import Change, Fall, Ranked, Sets, SinglePoint
 from mailkeep.posture.whatif import Model
 
+from . import strict_json
+
 MOST = 10  #: parties of one question
 
-Some = Annotated[str, Parameter(max_length=1000, description="One party, or several with commas.")]
+
+class WhatIfIn(msgspec.Struct, forbid_unknown_fields=True):
+    """``party``: one, or several with commas."""
+
+    party: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+
+
+class PartiesOut(msgspec.Struct):
+    parties: list[Ranked]
+
+
+class SinglePointsOut(msgspec.Struct):
+    single_points: list[SinglePoint]
+
+
+class SmallestOut(msgspec.Struct):
+    """By class of accounts."""
+
+    sets: list[Sets]
+
+
+class ChangesOut(msgspec.Struct):
+    changes: list[Change]
 
 
 class TrustApi(Controller):
@@ -27,11 +51,12 @@ class TrustApi(Controller):
     tags = ("trust",)
 
     @get("/parties", summary="The parties, ranked by what falls with each alone")
-    async def parties(self, request: Incoming, running: Running) -> list[Ranked]:
-        return (await _model(request, running)).ranked()
+    async def parties(self, request: Incoming, running: Running) -> PartiesOut:
+        return PartiesOut((await _model(request, running)).ranked())
 
     @get("/whatif", summary="What falls if these parties fall together")
-    async def whatif(self, request: Incoming, running: Running, party: Some = "") -> Fall:
+    async def whatif(self, request: Incoming, running: Running) -> Fall:
+        party = strict_json.query(request, WhatIfIn).party
         some = [one.strip() for one in party.split(",") if one.strip()]
         model = await _model(request, running)
         if not some:
@@ -41,17 +66,17 @@ class TrustApi(Controller):
         return model.fall(some)
 
     @get("/single-points", summary="Parties that take accounts by themselves")
-    async def single_points(self, request: Incoming, running: Running) -> list[SinglePoint]:
-        return (await _model(request, running)).single_points()
+    async def single_points(self, request: Incoming, running: Running) -> SinglePointsOut:
+        return SinglePointsOut((await _model(request, running)).single_points())
 
     @get("/smallest", summary="The smallest sets of parties that take accounts, by class")
-    async def smallest(self, request: Incoming, running: Running) -> list[Sets]:
-        return (await _model(request, running)).smallest()
+    async def smallest(self, request: Incoming, running: Running) -> SmallestOut:
+        return SmallestOut((await _model(request, running)).smallest())
 
     @get("/changes", summary="What single changes would buy, the best first")
-    async def what_would_help(self, request: Incoming, running: Running) -> list[Change]:
+    async def what_would_help(self, request: Incoming, running: Running) -> ChangesOut:
         model = await _model(request, running)
-        return changes.ranked(model.world, model.live.today)
+        return ChangesOut(changes.ranked(model.world, model.live.today))
 
     @get("/model", summary="The threat model as it stands")
     async def model(self, request: Incoming, running: Running) -> ThreatModel:
