@@ -19,6 +19,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The whole drill takes minutes, most of them waiting: it begins first, so that the others fill
-    them and nobody waits for it at the end."""
-    items.sort(key=lambda item: "scenarios" not in item.path.parts)
+    """What takes minutes, most of them waiting, begins first, so that the others fill them and
+    nobody waits for it at the end: the whole drill, and the stock sites."""
+    long = ("scenarios", "test_django.py")
+    items.sort(key=lambda item: not any(one in item.path.parts for one in long))

@@ -13,6 +13,8 @@ import typer
 from typer._click import Command, Context, HelpFormatter
 from typer.core import TyperGroup
 
+from .output import group
+
 
 class Place(NamedTuple):
     """Where a command is, or a group of them.
@@ -138,7 +140,7 @@ def _command(name: str) -> Command:
     place = COMMANDS[name]
     found = _imported(place.within)
     if not isinstance(found, typer.Typer):
-        alone = typer.Typer(add_completion=False)
+        alone = group(place.words)
         alone.command(name)(found)
         return typer.main.get_command(alone)
     for under, within in place.joined.items():
