@@ -4,7 +4,6 @@ from typing import Any
 
 from .conftest import Api
 
-
 #: What they are about stands in their paths.
 BODILESS = (
     *("/acknowledge", "/take", "/approve", "/refuse", "/evidence", "/split"),
