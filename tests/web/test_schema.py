@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from .conftest import Up
 
-EXAMPLES = 25  #: requests to each operation, good ones and broken ones each
+EXAMPLES = 15  #: requests to each operation, good ones and broken ones each
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -108,7 +108,7 @@ def _narrowed(document: dict[str, Any], message: str, recipient: str) -> dict[st
     return made
 
 
-@pytest.mark.timeout(110)
+@pytest.mark.timeout(400)  # a busy machine is slower
 async def test_the_api_keeps_to_its_description(up: Up) -> None:
     async with up.session.get(f"{up.url}/v1/openapi.json") as reply:
         document = await reply.json(content_type=None)
