@@ -221,7 +221,7 @@ class Telling:
                 raise Killed
             return await run(tx, *args, **options)
 
-        Tx.run = mortal  # type: ignore[method-assign]
+        Tx.run = mortal
         cut, steps = False, 0
         try:
             while True:
@@ -242,7 +242,7 @@ class Telling:
                     self._found.kills += 1
                     self._clock.advance(61)  # whoever died held the lease
         finally:
-            Tx.run = run  # type: ignore[method-assign]
+            Tx.run = run
 
     async def _begun(self, incident: str) -> bool:
         return await self._state(incident) is not None

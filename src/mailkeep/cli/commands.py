@@ -115,7 +115,7 @@ class Later(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = _Imported()  # type: ignore[assignment]
+        self.commands = _Imported()  # type: ignore[assignment]  # nothing is added to it
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
         """The list in the help: nothing is imported for it."""

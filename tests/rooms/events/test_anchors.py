@@ -135,7 +135,7 @@ async def test_it_is_taken_on_a_schedule_and_at_once(chain: Chain) -> None:
     await chain.act()
 
     async def close(tx: Tx) -> None:
-        await chain.anchors.on_incident(tx, None)  # type: ignore[arg-type]
+        await chain.anchors.on_incident(tx, None)
 
     await chain.database.retrying(close)
     assert chain.anchors.awake.is_set()

@@ -24,7 +24,7 @@ from joserfc.jwk import RSAKey
 CLIENT, SECRET = "mailkeep", "of-the-console-alone"
 
 
-class Client(ClientMixin):  # type: ignore[misc]
+class Client(ClientMixin):
     """The console, as the provider knows it."""
 
     client_id = CLIENT
@@ -57,7 +57,7 @@ class Client(ClientMixin):  # type: ignore[misc]
         return grant_type == "authorization_code"
 
 
-class Code(AuthorizationCodeMixin, msgspec.Struct):  # type: ignore[misc]
+class Code(AuthorizationCodeMixin, msgspec.Struct):
     """A code that waits to be exchanged."""
 
     code: str
@@ -87,7 +87,7 @@ class Code(AuthorizationCodeMixin, msgspec.Struct):  # type: ignore[misc]
         return None
 
 
-class Payload(OAuth2Payload):  # type: ignore[misc]
+class Payload(OAuth2Payload):
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self._pairs = pairs
 
@@ -176,7 +176,7 @@ class House:
         return web.json_response(body, status=status)
 
 
-class Asked(OAuth2Request):  # type: ignore[misc]
+class Asked(OAuth2Request):
     """A request to the provider, with its words."""
 
     def __init__(self, method: str, url: str, pairs: list[tuple[str, str]], headers: Any) -> None:
@@ -191,7 +191,7 @@ class Asked(OAuth2Request):  # type: ignore[misc]
 
 
 def _server(house: House, client: Client) -> AuthorizationServer:
-    class Server(AuthorizationServer):  # type: ignore[misc]
+    class Server(AuthorizationServer):
         def query_client(self, client_id: str) -> Client | None:
             return client if client_id == CLIENT else None
 
@@ -207,7 +207,7 @@ def _server(house: House, client: Client) -> AuthorizationServer:
         def handle_response(self, status: int, body: Any, headers: Any) -> Any:
             return status, body, headers
 
-    class Grant(grants.AuthorizationCodeGrant):  # type: ignore[misc]
+    class Grant(grants.AuthorizationCodeGrant):
         TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic",)
 
         def save_authorization_code(self, code: str, request: Any) -> None:
@@ -230,7 +230,7 @@ def _server(house: House, client: Client) -> AuthorizationServer:
         def authenticate_user(self, authorization_code: Code) -> str:
             return authorization_code.user
 
-    class Identity(OpenIDCode):  # type: ignore[misc]
+    class Identity(OpenIDCode):
         def resolve_client_private_key(self, client: Client) -> RSAKey:
             return house.key
 

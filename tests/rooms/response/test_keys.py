@@ -67,7 +67,7 @@ async def stage(
         "a": Holder("a", "by hand", manager, held.file),
         "b": Holder("b", "go to its pages"),
     }
-    made.response.means.keyrings.update(holders)  # type: ignore[attr-defined]
+    made.response.means.keyrings.update(holders)
     await made.signal({COMPROMISED: 8.5})
     return made
 
@@ -240,9 +240,7 @@ async def test_where_no_api_does_it_a_person_is_told_how(
     database: Database, keys: KeyRing, vault: tuple[Vault, str]
 ) -> None:
     stage = Stage(database, keys, "abcd")
-    stage.response.means.keyrings.update(  # type: ignore[attr-defined]
-        {"b": Holder("b", "go to its pages")}
-    )
+    stage.response.means.keyrings.update({"b": Holder("b", "go to its pages")})
     await stage.signal({COMPROMISED: 8.5}, "b")
     for name in ("rotate_keys", "revoke_keys"):
         with pytest.raises(Conflict, match="a person does it"):

@@ -19,7 +19,7 @@ async def ask(*hosts: bytes) -> list[Any]:
         sent.append(message)
 
     scope: Any = {"type": "http", "headers": [(b"host", one) for one in hosts]}
-    await Hosts(app, ("localhost:8025", "127.0.0.1:8025"))(scope, None, send)  # type: ignore[arg-type]
+    await Hosts(app, ("localhost:8025", "127.0.0.1:8025"))(scope, None, send)
     return sent
 
 

@@ -4,6 +4,8 @@ A stolen session sees this page and changes nothing on it: first the password an
 bound, a factor are asked again, and the session that may go on is a new one.
 """
 
+from typing import Any
+
 import msgspec
 import segno
 from litestar import Controller, Response, get, post
@@ -237,6 +239,17 @@ class FactorPages(Controller):
         return visit.go(HOME)
 
 
+def shown(house: House, there: list[FactorView], held: list[Change]) -> dict[str, Any]:
+    """What a page that lists factors shows of them, and offers to bind."""
+    return {
+        "factors": rows(there, held),
+        "kinds": {one.kind.value for one in counted(there)},
+        "apps": any(one.kind is Kind.TOTP for one in there),
+        "lasting": any(one.kind is not Kind.SAVED_CODES for one in there),
+        "passkeys": bool(house.accounts.factors.site.rp_id),
+    }
+
+
 def rows(factors: list[FactorView], held: list[Change]) -> list[FactorRow]:
     """The factors as the pages list them, beside the changes that are held."""
     settles = {one.id: one.until for one in held}
@@ -297,14 +310,10 @@ async def _page(
         "factors",
         error=error,
         points=points,
-        factors=rows(there, changes),
-        kinds={one.kind.value for one in counted(there)},
-        apps=any(one.kind is Kind.TOTP for one in there),
-        lasting=any(one.kind is not Kind.SAVED_CODES for one in there),
+        **shown(house, there, changes),
         password=password,
         fresh=fresh,
         held=session.stage is Stage.ENROL,
-        passkeys=bool(house.accounts.factors.site.rp_id),
         news=NEWS.get(news, ""),
         changed=news in _CHANGES,
     )

@@ -9,8 +9,7 @@ from litestar.response import Redirect, Template
 
 from mailkeep.accounts import applications, queries
 from mailkeep.accounts.factors import totp
-from mailkeep.accounts.factors.held import counted
-from mailkeep.accounts.factors.types import Kind, Source
+from mailkeep.accounts.factors.types import Source
 from mailkeep.accounts.types import SessionView
 from mailkeep.base.errors import (
     Conflict,
@@ -22,7 +21,7 @@ from mailkeep.base.errors import (
     TooMany,
 )
 
-from .factors import enrolment, grouped, issuer, label, rows
+from .factors import enrolment, grouped, issuer, label, shown
 from .visit import KEEPING, House, Visit
 
 HOME = "/keep/factors"
@@ -211,11 +210,7 @@ async def _page(
         error=error,
         application=application,
         label=name,
-        factors=rows(there, changes),
-        kinds={one.kind.value for one in counted(there)},
-        apps=any(one.kind is Kind.TOTP for one in there),
-        lasting=any(one.kind is not Kind.SAVED_CODES for one in there),
+        **shown(house, there, changes),
         fresh=fresh,
-        passkeys=bool(house.accounts.factors.site.rp_id),
         news=NEWS.get(news, ""),
     )
