@@ -1,6 +1,7 @@
 """Draft the migration that takes the schema from the last one to what the rooms' tables say.
 
-Usage: ``python scripts/draft_migration.py 0014 "what changes"``, with the next number. Read it before you commit it.
+Usage: ``python scripts/draft_migration.py 0014 "what changes"``, with the next number.
+Read it before you commit it.
 """
 
 import asyncio
