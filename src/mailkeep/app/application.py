@@ -20,10 +20,11 @@ from mailkeep.base.errors import Unavailable
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.signing import SigningKeys
+from mailkeep.events import turns
 from mailkeep.events.log import FACTS, PLACED, Relay
 from mailkeep.events.subscribe import Subscriber
 from mailkeep.http.port import StandInView
-from mailkeep.mail import bodies, outbox, services
+from mailkeep.mail import outbox, services
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
@@ -31,7 +32,6 @@ from mailkeep.mail.intake import Intake
 from mailkeep.mail.returns import Returns
 from mailkeep.mail.splitting import Splitting
 from mailkeep.mail.taking import Taking
-from mailkeep.posture import services as models
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
 from mailkeep.smtp import door, receiving, submission
@@ -45,8 +45,8 @@ from . import (
     defence,
     operating,
     posture,
-    retention,
     starting,
+    sweeping,
     telling,
     trusting,
     waking,
@@ -65,8 +65,6 @@ log = structlog.get_logger(__name__)
 
 RELAY_SECONDS = 0.5
 GATHER_SECONDS = 0.1  #: under load there are hundreds of commits a second; nobody needs each
-SWEEP_SECONDS = 60.0
-SETTLE = 100  #: changes of accounts that one sweep lets count: each holds its account
 PAGE_SECONDS = 5.0
 WATCH_SECONDS = 0.5  #: detectors think in whole seconds; half of one is the most we add to that
 WATCH_BATCH = 500
@@ -74,7 +72,6 @@ PLAN_SECONDS = 0.5
 PUSH_SECONDS = 1.0
 SUBSCRIBE_BATCH = 200
 STOCK_SECONDS = 15.0  #: how often the readiness checks look at the schema
-TICK_SECONDS = 20.0  #: how often incidents are looked at when nothing new is said
 
 
 class Application:
@@ -166,13 +163,13 @@ class Application:
             operating.provider(settings, environ, self.database.clock),
         )
         self.response = defence.response(self)
-        self._doubts, self._keeping = Doubts(self.incidents.house), settings.keeping()
+        self.doubts = Doubts(self.incidents.house)
         self._subscribers = subscribers(
             self.recovery,
             self.canaries,
             self.incidents,
             self.response,
-            self._doubts,
+            self.doubts,
             self.signals,
             self.anchors,
         )
@@ -193,6 +190,11 @@ class Application:
             self.database.hear(self.signals.told)
         self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def readers(self) -> frozenset[str]:
+        """Who reads the log; what one of them has not read is kept."""
+        return frozenset({"watch", *(one.name for one in self._subscribers)})
 
     def _recovery(self, slow: SlowHash) -> Recovery | None:
         settings = self.settings.recovery
@@ -218,10 +220,11 @@ class Application:
         if self.database.is_sqlite:
             self._alone.take()
         await upgrade(self.database)
-        await self._sign_on()
+        await self.sign_on()
         if self.database.is_sqlite:
             async with self.database.write() as tx:
                 await outbox.release_leases(tx)
+                await turns.release(tx)
                 if self.signals is not None:
                     await self.signals.pushing.release(tx)
         keep = partial(loop, pulse=self.telemetry.pulse)
@@ -239,12 +242,11 @@ class Application:
             "relay": keep(
                 "relay", self._place, RELAY_SECONDS, self._recorded, gather=GATHER_SECONDS / 2
             ),
-            "incidents": keep("incidents", self.incidents.tick, TICK_SECONDS),
             "response": keep("response", self.response.work, RELAY_SECONDS, self.response.awake),
             "paging": keep("paging", desk.step, PAGE_SECONDS, desk.awake),
-            "sweep": keep("sweep", self._sweep, SWEEP_SECONDS),
             "watch": keep("watch", self._watch, WATCH_SECONDS),
             "stock": keep("stock", self.telemetry.look, STOCK_SECONDS),
+            **sweeping.loops(self, keep),
         }
         if not self.database.is_sqlite:
             loops["listen"] = self.database.listen()
@@ -303,7 +305,7 @@ class Application:
         await self.database.close()
         self._alone.leave()
 
-    async def _sign_on(self) -> None:
+    async def sign_on(self) -> None:
         """See that there is a key to sign with, and that the next one is known in time."""
         if await asyncio.to_thread(self.signing.keep, self.clock.now()):
             log.info("signing.keys", keys=len(self.signing.states(self.clock.now())))
@@ -349,33 +351,3 @@ class Application:
 
     async def _watch(self) -> bool:
         return await self.watch.step(WATCH_BATCH) == WATCH_BATCH
-
-    async def _sweep(self) -> bool:
-        async with self.database.write() as tx:
-            await self._doubts.look(tx)
-            dropped = await bodies.sweep(tx, self.settings.keeping(), retention.BATCH)
-            if self.recovery is not None:
-                await self.recovery.sweep(tx)
-        if self.recovery is not None:
-            await self.recovery.subjects.apply_due()
-            await self.accounts.factors_due()
-            async with self.database.read() as tx:
-                await self.accounts.passwords.look_for_imported(tx)
-            await self.database.retrying(partial(self.accounts.changes.settle, limit=SETTLE))
-        await self.grants.note()
-        await models.look(self.database, self.chain)
-        await self._sign_on()
-        if self.signals is not None:
-            await self.signals.sweep()
-        destroyed = self.keys.destroy_expired(self.clock.now())
-        if dropped or destroyed:
-            log.info("swept", bodies=dropped, hourly_keys=len(destroyed))
-        forgotten = await retention.sweep(
-            self.database,
-            self.settings.retention,
-            retention.BATCH,
-            {"watch", *(one.name for one in self._subscribers)},
-        )
-        if forgotten:
-            log.info("forgotten", **forgotten)
-        return max(dropped, 0, *forgotten.values()) >= retention.BATCH

@@ -8,6 +8,7 @@ import aiohttp
 
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings
+from mailkeep.events import turns
 from mailkeep.store.database import Database
 from mailkeep.watch.lookalikes import Lookalikes
 from mailkeep.watch.mailboxes import Mailboxes
@@ -39,7 +40,7 @@ class Telling:
         where: str | None = None,
         mailboxes: Mailboxes | None = None,
     ) -> None:
-        told = settings.reports
+        told, self._database = settings.reports, database
         received = Received(database, partial(_txt, where), told.per_day)
         self.reports = Reports(
             database,
@@ -60,9 +61,12 @@ class Telling:
     def loops(self, keep: Callable[..., Coroutine[Any, Any, None]]) -> Iterator[tuple[str, Any]]:
         """What goes on beside, by name."""
         if self.lookalikes is not None:
-            yield "lookalikes", keep("lookalikes", self.lookalikes.step, self.lookalikes.seconds)
+            seconds = self.lookalikes.seconds
+            step = turns.in_turn(self._database, "lookalikes", seconds, self.lookalikes.step)
+            yield "lookalikes", keep("lookalikes", step, seconds)
         if self._polls:
-            yield "status", keep("status", self.notices.poll, POLL_SECONDS)
+            step = turns.in_turn(self._database, "status", POLL_SECONDS, self.notices.poll)
+            yield "status", keep("status", step, POLL_SECONDS)
         if self._mailboxes is not None:
             yield "mailboxes", keep("mailboxes", self._mailboxes.run, PAUSE_SECONDS)
 

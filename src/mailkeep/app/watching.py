@@ -16,6 +16,7 @@ from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
+from mailkeep.events import turns
 from mailkeep.events.log import record
 from mailkeep.mail import families
 from mailkeep.mail.intake import Intake
@@ -226,10 +227,12 @@ async def collect(database: Database, providers: Mapping[str, ProviderConfig]) -
     collectors: Sequence[Collector] = [Volume(database, providers, limits.carry)]
 
     async def ask(one: Collector) -> None:
-        facts = await one.collect()
-        if facts:
+        turn = await turns.taken(database, f"collect {one.name}", one.seconds * turns.EARLY)
+        facts = () if turn is None else await one.collect()
+        if turn is not None and facts:
             async with database.write() as tx:
-                await record(database, tx, *facts)
+                if await turns.mine(tx, turn):
+                    await record(database, tx, *facts)
 
     async def run(one: Collector) -> None:
         # Not all processes that start at once ask at once, and none at its start.

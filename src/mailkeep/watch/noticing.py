@@ -14,9 +14,10 @@ from email.errors import MessageError
 from email.utils import getaddresses, parsedate_to_datetime
 
 from mailkeep.base import addresses
-from mailkeep.base.clock import HOUR, SECOND, Instant
+from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import TooMany
 from mailkeep.base.keys import digest
+from mailkeep.events import turns
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
@@ -27,7 +28,7 @@ from .received import Received, once
 from .report_types import ReportSettings
 
 FRESH = 3 * 86_400  #: seconds between the date of a mail and its coming
-SAY_AGAIN = HOUR // 2  #: a status page that goes on to say so is a fact again after so long
+SAY_AGAIN = 1800.0  #: seconds after which a status page that goes on to say so is a fact again
 POLL_SECONDS = 300.0
 SIGNED = ("from", "to", "date")
 
@@ -50,7 +51,6 @@ class Notices:
         self._settings = settings
         self._received = received
         self._fetch = fetch
-        self._said: dict[str, Instant] = {}
 
     async def sift(self, recipients: list[str], raw: bytes) -> list[str]:
         """Take in what came to the address of notices; returns the other recipients.
@@ -71,16 +71,13 @@ class Notices:
         for provider, where in self._settings.status.items():
             text = await self._fetch(f"{where.rstrip('/')}/api/v2/status.json")
             notice = None if text is None else notices.of_page(text)
-            now = self._database.clock.now()
-            if (
-                notice is not Notice.OUTAGE
-                or now < self._said.get(provider, -SAY_AGAIN) + SAY_AGAIN
-            ):
+            if notice is not Notice.OUTAGE:
                 continue
             async with self._database.write() as tx:
-                fact = ProviderNoticed(provider, "status", notice.value, authentic=True)
-                await record(self._database, tx, fact)
-            self._said[provider] = now
+                # Whichever process says it, and however often one of them is started.
+                if await turns.take(tx, f"status said {provider}", SAY_AGAIN):
+                    fact = ProviderNoticed(provider, "status", notice.value, authentic=True)
+                    await record(self._database, tx, fact)
 
     async def _receive(self, raw: bytes) -> None:
         received = self._received
