@@ -1,7 +1,6 @@
 """No stand-in outlives who started it, however that ended."""
 
 import asyncio
-import json
 import signal
 import subprocess
 import sys
@@ -13,13 +12,14 @@ WITHIN = 60.0
 
 _PARENT = """
 import asyncio
-from mailkeep.cli.standins import StandIn
+from mailkeep.cli.standins import StandIn, StandIns
 
 async def main():
     kinds = ("mandrill", "postmark")
-    ones = [StandIn(kind, 9, "s", "a:b", "http://127.0.0.1:9/x") for kind in kinds]
-    await asyncio.gather(*(one.start() for one in ones))
-    print([one._process.pid for one in ones], flush=True)
+    ones = StandIns([StandIn(kind, 9, "s", "a:b", "http://127.0.0.1:9/x") for kind in kinds])
+    await ones.start()
+    assert all(one.api and one.control for one in ones.ones)
+    print(ones.pid, flush=True)
     await asyncio.Event().wait()
 
 asyncio.run(main())
@@ -58,13 +58,12 @@ def _runs(process: int) -> bool:
 async def test_stand_ins_end_with_a_parent_that_was_killed() -> None:
     with _python(_PARENT, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
-        children = json.loads(parent.stdout.readline())
-        assert len(children) == 2
-        assert all(map(_runs, children))
+        children = int(parent.stdout.readline())
+        assert _runs(children)
         parent.send_signal(signal.SIGKILL)
         parent.wait()
     async with asyncio.timeout(WITHIN):
-        while any(map(_runs, children)):  # noqa: ASYNC110
+        while _runs(children):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 
