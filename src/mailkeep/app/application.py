@@ -306,7 +306,9 @@ class Application:
         self._alone.leave()
 
     async def sign_on(self) -> None:
-        """See that there is a key to sign with, and that the next one is known in time."""
+        """See that the next key to sign with is known in time; the first waits for a reader."""
+        if not self.signing.any():
+            return
         if await asyncio.to_thread(self.signing.keep, self.clock.now()):
             log.info("signing.keys", keys=len(self.signing.states(self.clock.now())))
 

@@ -4,8 +4,6 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-import aiohttp
-
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings
 from mailkeep.events import turns
@@ -17,7 +15,6 @@ from mailkeep.watch.noticing import POLL_SECONDS, Notices
 from mailkeep.watch.received import Received
 from mailkeep.watch.reports import Reports
 
-from .doctor import resolver
 from .doctor.records import Found
 from .loops import PAUSE_SECONDS
 from .settings import Settings
@@ -72,6 +69,8 @@ class Telling:
 
 
 async def _txt(where: str | None, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    from .doctor import resolver  # DNS, once somebody writes to us
+
     try:
         made = resolver.resolver(where)
     except BadSettings:  # no resolver here: then no mail is known for authentic
@@ -86,6 +85,8 @@ async def _txt(where: str | None, names: tuple[str, ...]) -> Mapping[str, tuple[
 
 async def _fetch(url: str) -> bytes | None:
     """A page that follows nothing, takes its time and no more memory than it may."""
+    import aiohttp
+
     limit = aiohttp.ClientTimeout(total=PAGE_SECONDS)
     try:
         async with (
@@ -108,6 +109,8 @@ def lookalikes(settings: Settings, database: Database) -> Lookalikes | None:
     """Who looks names up that look like our domains, where the settings ask for it."""
     if settings.lookalikes is None:
         return None
+
+    from .doctor import resolver
 
     async def look(name: str, kind: str) -> bool | None:
         try:
