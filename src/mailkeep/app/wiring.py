@@ -4,6 +4,7 @@ Each subscriber reads the log at its own pace, under a name that is never reused
 """
 
 from mailkeep.accounts.events import (
+    AccountOpened,
     ChangeHeld,
     ChangesStopped,
     ClassChanged,
@@ -87,6 +88,7 @@ def subscribers(
         table["recovery"] = {
             AttemptFinished: [recovery.on_attempt],
             ProviderRested: [recovery.on_rested],
+            AccountOpened: [recovery.notices.on_opened],
             SubjectChangeHeld: [recovery.notices.on_change_held],
             **{key: [recovery.notices.on_credential] for key in factor_words.FACTS},
             FactorReminderDue: [recovery.notices.on_reminder],
