@@ -204,12 +204,12 @@ def opened(house: House, to: str) -> Content:
         to,
         "An account was opened with this address",
         [
-            "A code that we mailed here confirmed this address, and an account is open with it now.",
+            "A code that we mailed here confirmed this address: there is an account with it now.",
             "If this was you, there is nothing to do.",
             (
                 "This was not you? Then somebody has read that mail. Set a password of your own: "
-                f"{house.page('/recover')}\nEverybody is then signed out, and what was added and does "
-                "not count yet is removed."
+                f"{house.page('/recover')}\nEverybody is then signed out, and what was added and "
+                "does not count yet is removed."
             ),
         ],
     )
