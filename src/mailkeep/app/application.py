@@ -37,6 +37,7 @@ from mailkeep.recovery.services import Recovery
 from mailkeep.smtp import door, receiving, submission
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
+from mailkeep.store.schema import metadata
 from mailkeep.store.shared import SharedCommit
 from mailkeep.watch.runner import Watch
 
@@ -219,7 +220,7 @@ class Application:
     async def __aenter__(self) -> Self:
         if self.database.is_sqlite:
             self._alone.take()
-        await upgrade(self.database)
+        await upgrade(self.database, metadata)
         await self.sign_on()
         if self.database.is_sqlite:
             async with self.database.write() as tx:
