@@ -52,6 +52,13 @@ def test_who_starts_has_imported_every_table() -> None:
     assert rooms - set(said.stdout.split()) == set()
 
 
+def test_what_serves_reads_no_models_of_other_libraries() -> None:
+    """The framework would import them wherever they are installed."""
+    from mailkeep.http.server import Lean
+
+    assert [type(one).__module__ for one in Lean([]).plugins if "pydantic" in repr(type(one))] == []
+
+
 def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
     commands = typer.main.get_command(app).commands
     said = {name: (one.help or "").partition("\n")[0] for name, one in commands.items()}
