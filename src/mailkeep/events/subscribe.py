@@ -23,6 +23,8 @@ from .types import Fact, Recorded
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[Tx, Recorded], Awaitable[None]]
+#: Whether a fact of a kind that is heard is for its handlers at all (pure).
+Wants = Callable[[Fact], bool]
 
 _PLACE = Repeated(
     lambda _insert: select(checkpoints.c.position).where(
@@ -53,14 +55,22 @@ class Subscriber:
     Args:
         name: under which its place is kept; renaming it reads the log from the beginning.
         handlers: what to call for each kind of fact.
+        only: of kinds of which there are many, and few are for the handlers, which ones; the others
+            cost neither a transaction nor a savepoint.
 
     Attributes:
         set_aside: facts that were given up since the start; each is on the log as well.
     """
 
-    def __init__(self, name: str, handlers: Mapping[type[Fact], Sequence[Handler]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        handlers: Mapping[type[Fact], Sequence[Handler]],
+        only: Mapping[type[Fact], Wants] | None = None,
+    ) -> None:
         self.name = name
         self.set_aside = 0
+        self._only = only or {}
         self._handlers = {fact: tuple(calls) for fact, calls in handlers.items()}
         self._kinds = frozenset(fact.kind for fact in handlers)
         self._passed = 0  # up to here nothing was for us; ahead of the place that is written down
@@ -81,7 +91,7 @@ class Subscriber:
             Exception: what a handler raised. What came before it is handled and stays so; the
                 fact itself is tried again by the next step.
         """
-        idle = await self._pass(database)
+        idle = await self._pass(database, limit)
         if idle is not None:
             return idle
         failure: Exception | None = None
@@ -92,7 +102,7 @@ class Subscriber:
             last = min(await head(tx), start + SPAN)
             batch = await after(tx, start, limit, self._kinds)
             for position, recorded in batch:
-                if recorded is not None:
+                if recorded is not None and self._wants(recorded.fact):
                     failure = await self._handle(database, tx, recorded)
                 if failure is not None:
                     break
@@ -106,7 +116,11 @@ class Subscriber:
             raise failure
         return done - start
 
-    async def _pass(self, database: Database) -> int | None:
+    def _wants(self, fact: Fact) -> bool:
+        only = self._only.get(type(fact))
+        return only is None or only(fact)
+
+    async def _pass(self, database: Database, limit: int) -> int | None:
         """Pass over facts that are not for us; how many, or None when the next ones are, or the
         place is to be written down."""
         kinds, passed = sorted(self._kinds), self._passed
@@ -120,12 +134,19 @@ class Subscriber:
         place = places[0][0] if places else 0
         if place > passed:  # this process has only begun, or another one reads too
             self._passed = place
-            return await self._pass(database)
+            return await self._pass(database, limit)
         last = min(heads[0][0] if heads else 0, passed + SPAN)
         if last <= passed:
             return 0
-        if last - place > KEEP or wanted:
+        if last - place > KEEP or (wanted and not self._only):
             return None
+        if wanted:
+            async with database.glance() as tx:
+                batch = await after(tx, passed, limit, self._kinds)
+            if any(one is not None and self._wants(one.fact) for _, one in batch):
+                return None
+            # What was placed since the head was asked for is looked at by the next step.
+            last = batch[-1][0] if len(batch) == limit else last
         self._passed = last
         return last - passed
 

@@ -55,6 +55,12 @@ async def take(tx: Tx, name: str, seconds: float) -> Turn | None:
     return turn if await tx.run(free.values(**values)) else None
 
 
+async def ours(tx: Tx, name: str, every: float) -> bool:
+    """Whether what all processes together do every so many seconds is this one's to do now, in this
+    transaction; always, for 0."""
+    return not every or await take(tx, name, every * EARLY) is not None
+
+
 async def mine(tx: Tx, turn: Turn) -> bool:
     """Whether it was not taken by another one since; it cannot be until ``tx`` is over."""
     row = await tx.one(select(_t.c.holder).where(_t.c.name == turn.name).with_for_update())

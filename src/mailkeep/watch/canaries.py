@@ -31,7 +31,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.base.tokens import link_secret
 from mailkeep.events import turns
 from mailkeep.events.log import record
-from mailkeep.events.types import Recorded
+from mailkeep.events.types import Fact, Recorded
 from mailkeep.mail import outbox, services
 from mailkeep.mail.events import AttemptFinished
 from mailkeep.mail.intake import Intake
@@ -89,6 +89,8 @@ class Canaries:
         self._settings = settings
         self._honey = honey
         self._decoys = decoys if settings.decoys > 0 else None
+        decoying = () if self._decoys is None else (self._decoys.stream,)
+        self._streams = frozenset({settings.stream, *decoying})
         self._url = public_url.rstrip("/")
         self._chance = random.SystemRandom()
         self._reading = asyncio.Lock()
@@ -129,7 +131,7 @@ class Canaries:
         async with self._database.write() as tx:
             if provider in await outbox.cut_providers(tx):
                 return None
-            if not await _our_turn(tx, provider, kept, every):
+            if not await turns.ours(tx, f"canary {provider} {kept}", every):
                 return None
             return await self._hand_in(tx, provider, to, honey=False, mailbox=mailbox)
 
@@ -140,7 +142,7 @@ class Canaries:
         async with self._database.write() as tx:
             if decoys is None or provider in await outbox.cut_providers(tx):
                 return None
-            if not await _our_turn(tx, provider, DECOY_MAILBOX, every):
+            if not await turns.ours(tx, f"canary {provider} {DECOY_MAILBOX}", every):
                 return None
             content, secret = await decoys.write(tx, provider, to)
             return await self._accept(
@@ -225,6 +227,10 @@ class Canaries:
     def ours(self, address: str) -> bool:
         """Whether an address is at the canaries' domain."""
         return addresses.domain(addresses.key(address)) == self._settings.domain
+
+    def hears(self, fact: Fact) -> bool:
+        """Whether an attempt can be a canary's: most are other mail's."""
+        return isinstance(fact, AttemptFinished) and fact.stream in self._streams
 
     async def on_attempt(self, tx: Tx, recorded: Recorded) -> None:
         """Subscriber: a provider took a canary, or would not have it."""
@@ -381,14 +387,6 @@ class Canaries:
             # A name with a dot in it reads like a host.
             for host in (*one.address.lower().rsplit("@", 1), *one.allow)
         )
-
-
-async def _our_turn(tx: Tx, provider: str, mailbox: str, every: float) -> bool:
-    """Whether this process sends the next one; it is taken with the mail, in its transaction."""
-    if not every:
-        return True
-    name = f"canary {provider} {mailbox}"
-    return await turns.take(tx, name, every * turns.EARLY) is not None
 
 
 def _comes_in(mailbox: CanaryMailbox) -> str:

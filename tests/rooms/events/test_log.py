@@ -272,6 +272,46 @@ async def test_what_is_not_for_a_reader_is_passed_over_without_a_write(
     assert await _place(database) == 14
 
 
+async def test_of_a_common_kind_only_what_is_wanted_costs_a_write(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+
+    async def handler(_tx: Tx, recorded: Recorded) -> None:
+        assert isinstance(recorded.fact, MessageAccepted)
+        heard.append(recorded.fact.message)
+
+    def wanted(fact: Fact) -> bool:
+        return isinstance(fact, MessageAccepted) and fact.stream == "recovery"
+
+    def reader() -> Subscriber:
+        return Subscriber("reader", {MessageAccepted: [handler]}, {MessageAccepted: wanted})
+
+    def bulk(count: int) -> list[Fact]:
+        return [MessageAccepted(f"b{n}", "bulk", "a") for n in range(count)]
+
+    first = reader()
+    await _tell(database, *bulk(5), ClaimRefused("a", "x"))
+    # As many as it looks at at once, and the rest; none of it is written down.
+    assert [await first.step(database, 3) for _ in range(3)] == [3, 3, 0]
+    assert await _place(database) is None
+    await _tell(database, *bulk(4), MessageAccepted("r", "recovery", "a"), *bulk(4))
+    while await first.step(database, 3):
+        pass
+    assert heard == ["r"]
+    assert 11 <= (await _place(database) or 0) <= 15
+    again = reader()
+    while await again.step(database, 3):
+        pass
+    assert heard == ["r"]
+    assert again.passed == first.passed == 15
+    monkeypatch.setattr(subscribe, "KEEP", 3)
+    await _tell(database, *bulk(5))
+    while await again.step(database, 50):
+        pass
+    assert await _place(database) == 20
+
+
 async def test_the_log_forgets_what_is_old_and_read(database: Database, clock: ManualClock) -> None:
     reader, _ = _listener()
     await _tell(database, MessageAccepted("old", "s", "a"), ClaimRefused("a", "old"))
