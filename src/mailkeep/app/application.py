@@ -22,7 +22,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.base.signing import SigningKeys
 from mailkeep.events import turns
 from mailkeep.events.log import FACTS, PLACED, Relay
-from mailkeep.events.subscribe import Subscriber
+from mailkeep.events.subscribe import Audience, Subscriber
 from mailkeep.http.port import StandInView
 from mailkeep.mail import outbox, services
 from mailkeep.mail.api_keys import Grants
@@ -72,6 +72,7 @@ WATCH_BATCH = 500
 PLAN_SECONDS = 0.5
 PUSH_SECONDS = 1.0
 SUBSCRIBE_BATCH = 200
+HEAR_SECONDS = 1.0  #: how often a subscriber that nobody woke looks for itself
 STOCK_SECONDS = 15.0  #: how often the readiness checks look at the schema
 
 
@@ -257,8 +258,9 @@ class Application:
         # One loop each: a subscriber that fails holds back nobody else's facts.
         for one in self._subscribers:
             name = f"hear {one.name}"
-            hear = partial(self._hear, one)
-            loops[name] = keep(name, hear, RELAY_SECONDS, self._placed, gather=GATHER_SECONDS)
+            loops[name] = keep(name, partial(self._hear, one), HEAR_SECONDS, one.awake)
+        look = partial(Audience(self._subscribers).look, self.database)
+        loops["hear"] = keep("hear", look, RELAY_SECONDS, self._placed, gather=GATHER_SECONDS)
         if self.recovery is not None:
             recovery = self.recovery
             loops["recovery"] = keep(
