@@ -112,13 +112,14 @@ class _Due(NamedTuple):
     hour: int | None
     size: int | None
     data: bytes | None
+    status: str
 
 
 def _due() -> Any:
     m, b = _m.c, _b.c
     wanted = select(m.id, m.address_id, m.copies, m.secret, m.ours, m.only, m.avoid)
     wanted = wanted.add_columns(m.family, m.created_at, m.expires_at, m.tries)
-    wanted = wanted.add_columns(b.hour, _SIZE, _SMALL_DATA)
+    wanted = wanted.add_columns(b.hour, _SIZE, _SMALL_DATA, m.status)
     return (
         wanted.join_from(_m, _b, b.message_id == m.id, isouter=True)
         .where(_is_due())
@@ -155,7 +156,11 @@ async def claim(
     asked = {"stream": stream.name, "now": tx.now, "lapsed": lapsed, "most": limit}
     rows, states = await tx.fetch_each((_DUE, asked), (STATES, {}))
     in_hand = frozenset() if leases is None else leases.in_hand()
-    due_ones = [one for one in (_Due(*row) for row in rows) if one.id not in in_hand]
+    due_ones = [
+        one
+        for one in (_Due(*row) for row in rows)
+        if one.status != Status.SENDING.value or one.id not in in_hand
+    ]
     if not due_ones:
         return []
     busy = busy or Busy({})

@@ -10,11 +10,11 @@ from sqlalchemy import select
 from mailkeep.base.clock import SECOND, ManualClock
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing
-from mailkeep.mail import dispatch, leases, lives, outbox, tables
+from mailkeep.mail import dispatch, leases, lives, outbox, outcomes, tables
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.leases import LEASE, LONGEST_SECONDS, SPARE_SECONDS, LeaseLost, Leases
 from mailkeep.mail.types import Job, NewMessage
-from mailkeep.providers.types import HttpReply, Reply, Request
+from mailkeep.providers.types import HttpReply, Outcome, OutcomeKind, Reply, Request
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
@@ -126,6 +126,22 @@ async def test_what_a_process_has_in_hand_it_never_claims_again(
     assert not held.works_on(job)
     assert await held.renew() == 0
     assert [one.message for one in await _claim(database, held)] == [message]
+
+
+async def test_what_was_written_down_is_claimed_again_at_once(
+    database: Database, accept: Accept, ticks: Ticks
+) -> None:
+    """In the very commit: who did the work has not heard of it yet, and a failover waits for it."""
+    message = await accept(new())
+    held = Leases(database, ticks)
+    (job,) = await _claim(database, held)
+    refused = outcomes.Finished(job, Outcome(OutcomeKind.SUSPENDED, ""), 0.1, reports=True)
+    async with database.write() as tx:
+        await outcomes.finish(database, tx, [refused])
+    (again,) = await _claim(database, held)
+    assert again.message == message
+    held.drop(job)
+    assert held.hold(again)
 
 
 async def test_after_an_outage_the_others_may_first_say_what_they_have(
