@@ -30,8 +30,17 @@ from mailkeep.store.migrate import upgrade
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
-SHOWN = ("overview", "incident", "provider", "factors")  #: in the documents
+SHOWN = ("overview", "incident", "provider", "factors", "trust-fall")  #: in the documents
 PROVIDERS = ["mandrill", "postmark"]
+PARTIES = [
+    {"id": "mandrill", "known": "mailchimp-transactional", "administered_by": ["alice"]},
+    {"id": "postmark"},
+    {"id": "alice", "name": "Alice", "kind": "person"},
+    {"id": "gmail", "known": "google-workspace", "serves": ["gmail.com"]},
+    {"id": "cloudflare", "serves": ["example.com"]},
+    {"id": "namecheap", "serves": ["example.com"], "administered_by": ["alice"]},
+    {"id": "mailkeep", "runs_on": ["aws"]},
+]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -51,7 +60,7 @@ def _settings(url: str) -> app_settings.Settings:
     return app_settings.parse(
         {
             "public_url": url,
-            "party": [{"id": name} for name in PROVIDERS],
+            "party": PARTIES,
             "provider": [
                 {"name": name, "kind": name, "party": name, "secret": "env:KEY"}
                 for name in PROVIDERS
@@ -116,6 +125,9 @@ def _paths(crowd: object) -> dict[str, str]:
         "provider": f"/providers/{PROVIDERS[0]}",
         "cut": f"/providers/{PROVIDERS[0]}/cut",
         "trust": "/trust",
+        "trust-fall": "/trust?party=alice",
+        "trust-changes": "/trust/changes",
+        "trust-model": "/trust/model",
         "recoveries": "/recoveries",
         "recovery": f"/recoveries/{of['recovery']}",
         "accounts": "/accounts",

@@ -19,7 +19,7 @@ GOAL_SECONDS = 2.0
 def main() -> int:
     sys.path.insert(0, str(ROOT))
     test = importlib.import_module("tests.unit.trust.test_reach")
-    drawing = importlib.import_module("tests.unit.posture.test_drawing")
+    crowd = importlib.import_module("tests.unit.posture.crowd")
     reach = importlib.import_module("mailkeep.trust.reach")
     rules = importlib.import_module("mailkeep.trust.rules")
     began = time.process_time()
@@ -30,7 +30,7 @@ def main() -> int:
         except AssertionError as error:
             wrong.append(f"system {seed}: {error}")
     tried = time.process_time() - began
-    world = drawing.large(PARTIES, TIES)
+    world = crowd.large(PARTIES, TIES)
     began = time.process_time()
     engine = reach.Engine(rules.ground(world))
     words = 0

@@ -153,3 +153,62 @@ def check(world: World, draw: random.Random) -> None:
             assert set(step.body) <= have
             have.add(step.head)
         assert word in have
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_who_sends_as_a_name_is_found_backwards_as_well(seed: int) -> None:
+    world = random_world(random.Random(seed))
+    grounded = rules.ground(world)
+    engine = reach.Engine(grounded)
+    for word, found in reach.behind(grounded, ["send:example.com", "send:other.example"]).items():
+        able = {one for one in world.parties if word in engine.reach([one])}
+        assert able == {one for one in world.parties if f"party:{one}" in found}
+
+
+def texting(*, degrades: float | None = None) -> World:
+    """Links go by the one provider of mail that there is, codes by text message."""
+    parties = {
+        **house().parties,
+        "sms": Party("sms", kind=PartyKind.SMS),
+        "operator": Party("operator", can=("phones",)),
+    }
+    carriers = (
+        Carrier("a", "one", ("recovery", "security"), ("example.com",)),
+        Carrier("t", "sms", ("recovery",), texts=True),
+    )
+    return msgspec.structs.replace(
+        house(),
+        parties=parties,
+        carriers=carriers,
+        pairs=pairs(carriers, "recovery", TrustGraph(parties)),
+        degrades=degrades,
+    )
+
+
+def test_a_text_message_is_half_a_proof_and_its_carrier_a_party_like_any_other() -> None:
+    engine = reach.Engine(rules.ground(texting()))
+    goal = "take:customer/none/example.com"
+    alone = engine.reach(["sms"])
+    assert goal not in alone
+    assert {"read:recovery@t", "drop:recovery@t", "text:t", "list:t"} <= set(alone.words())
+    assert not [one for one in alone.words() if one.startswith("send:")]
+    assert goal in engine.reach(["sms", "one"])
+    # The mailbox has the link; the code went to the telephone.
+    assert goal not in engine.reach(["dns"])
+    assert [one.why for one in engine.reach(["dns", "operator"]).path(goal)][-1] == (
+        "mailbox_and_phone"
+    )
+    assert goal not in engine.reach(["operator"])
+
+
+def test_where_one_route_may_do_the_text_message_is_never_it() -> None:
+    engine = reach.Engine(rules.ground(texting(degrades=0.0)))
+    goal = "take:customer/none/example.com"
+    assert goal not in engine.reach(["sms"])
+    # Who has the mailbox only waits until no text message comes.
+    assert goal in engine.reach(["dns", "sms"])
+    two = (
+        Carrier("t", "sms", ("recovery",), texts=True),
+        Carrier("u", "two", ("recovery",), texts=True),
+    )
+    assert pairs(two, "recovery", TrustGraph(texting().parties)) == ()
