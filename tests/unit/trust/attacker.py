@@ -44,6 +44,7 @@ def random_world(draw: random.Random) -> World:
         beneath = tuple(other for other in ids if draw.random() < 0.1)
         parties[one] = Party(one, kind=PartyKind.OURS, runs_on=beneath)
     today = draw.choice(["2026-11-28", "2027-06-01"])
+    texting = draw.choice([0.0, 0.1, 0.6])
     carriers = tuple(
         Carrier(
             f"c{n}",
@@ -52,7 +53,7 @@ def random_world(draw: random.Random) -> World:
             tuple(d for d in DOMAINS if draw.random() < 0.5),
             stands=draw.random() < 0.85,
             returns=tuple(d for d in DOMAINS if draw.random() < 0.2),
-            texts=draw.random() < 0.25,
+            texts=draw.random() < texting,
         )
         for n in range(draw.randint(1, 4))
     )

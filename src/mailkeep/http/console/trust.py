@@ -79,10 +79,12 @@ class TrustPages(Controller):
 
     @get("/model", opt=_SEE)
     async def model(self, running: Running, operator: Operator) -> Template:
+        made = await running.trust.ask(lambda answers: answers.written)
         return _page(
             operator,
             "trust_model",
-            made=await running.trust.ask(lambda answers: answers.written),
+            made=made,
+            sources=markdown.sources(made),
             stride=model.stride,
             assets=model.ASSETS,
             rules=model.rules_words(),
