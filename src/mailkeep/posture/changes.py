@@ -24,8 +24,8 @@ from .types import Change, How
 
 _NEW = "a provider of another party"
 _TEXTS = "a provider of text messages of another party"
-TRIED = 40  #: ties whose end is tried
-LOOKED = 1000  #: sets of parties whose paths are looked at for ties
+TRIED = 20  #: ties whose end is tried
+LOOKED = 500  #: sets of parties whose paths are looked at for ties
 
 #: Of the rules that follow a tie, how the tie is called.
 _TIED = {"owns": "owned_by", "administers": "administered_by", "resets_admin": "administered_by"}

@@ -107,6 +107,26 @@ def test_smallest_sets_of_a_group() -> None:
     ]
 
 
+def test_sets_that_can_be_listed_are_the_smallest_ones_and_single_parties_always_are() -> None:
+    world = house()
+    goals = ["take:customer/none/example.com", "take:customer/totp/*"]
+    grounded, parties = rules.ground(world), list(world.parties)
+    size, found = sets.readable(grounded, goals, parties)
+    assert (size, found) == (sets.LARGEST, sets.smallest(grounded, goals, parties))
+    many = [
+        rules.Rule(f"half:{side}", (f"party:{side}{n}",), "owns")
+        for side in "ab"
+        for n in range(999)
+    ]
+    whole = [
+        *many,
+        rules.Rule("all", ("half:a", "half:b"), "owns"),
+        rules.Rule("all", ("party:x",), "owns"),
+    ]
+    sides = [f"{side}{n}" for side in "ab" for n in range(999)]
+    assert sets.readable(whole, ["all"], [*sides, "x"]) == (1, {"all": [frozenset({"x"})]})
+
+
 def test_a_key_may_send_only_as_what_it_is_bound_to() -> None:
     world = house(key=Party("key", kind=PartyKind.OURS))
     bound = msgspec.structs.replace(world, keys=(Key("key", ("send",), ("news.example.com",)),))
