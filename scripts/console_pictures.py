@@ -163,9 +163,10 @@ async def main(everything: Path | None, only: list[str]) -> int:
             await page.keyboard.press("Enter")
             await page.wait_for_url("**/console")
             for name, path in paths.items():
-                if everything is None and name in SHOWN:
+                chosen = not only or name in only
+                if everything is None and name in SHOWN and chosen:
                     await _take(page, url, path, PICTURES / f"console-{name}.png", whole=False)
-                if everything is None or (only and name not in only):
+                if everything is None or not chosen:
                     continue
                 file = everything / f"{name}-{wide}-{scheme}.png"
                 await _take(page, url, path, file, whole=True)
@@ -184,7 +185,7 @@ async def main(everything: Path | None, only: list[str]) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--all", type=Path, help="every page, into this directory")
-    parser.add_argument("--only", action="append", default=[], help="of --all, these pages")
+    parser.add_argument("--only", action="append", default=[], help="these pages alone")
     given = parser.parse_args()
     if given.all is not None:
         given.all.mkdir(parents=True, exist_ok=True)
