@@ -61,12 +61,13 @@ const show = (link) => {
   }
   boxes.forEach((box, place) => box.classList.toggle("near", number >= 0 && near.has(place)));
 };
+// Heard outside of the picture: an svg that hears of focus would be a stop of Tab itself.
 for (const [on, off] of [["pointerover", "pointerout"], ["focusin", "focusout"]]) {
-  svg.addEventListener(on, (event) => {
+  canvas.addEventListener(on, (event) => {
     const link = event.target.closest("a");
     if (link) show(link);
   });
-  svg.addEventListener(off, () => show(null));
+  canvas.addEventListener(off, () => show(null));
 }
 
 // Its size; the text grows and shrinks with it.
