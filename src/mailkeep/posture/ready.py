@@ -105,7 +105,7 @@ class Ready:
             if counted is not None:
                 return await queries.live(tx, self._house, counted)
         async with self._turn, self._database.read() as tx:
-            old = self._counted
-            if old is None or tx.now - old.at >= self._house.every:
-                self._counted = await counts.at_once(tx, self._house)
-            return await queries.live(tx, self._house, self._counted)
+            counted = self._counted
+            if counted is None or tx.now - counted.at >= self._house.every:
+                self._counted = counted = await counts.at_once(tx, self._house)
+            return await queries.live(tx, self._house, counted)

@@ -141,7 +141,7 @@ def _within(host: str, domain: str) -> bool:
 
 def _mail(world: World) -> Iterator[Rule]:
     for carrier in world.carriers:
-        sources = [(f"carries:{carrier.party}", None)]
+        sources = [(f"carries:{carrier.party}", "")]
         if (secret := world.secrets.get(carrier.name)) is not None:
             sources.append((f"party:{secret}", "secret"))
         for source, why in sources:

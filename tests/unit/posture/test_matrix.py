@@ -26,7 +26,6 @@ from mailkeep_drill.matrix.world import BRIEF
 from mailkeep_drill.systems import setup
 from mailkeep_drill.systems.mailkeep import KINDS
 
-REPORT = Path(__file__).parents[3] / "docs" / "proofs" / "matrix.json"
 MAILBOX = "matrix.customers.example"
 STREAMS = tuple(name for name, _, _ in setup.STREAMS)
 
@@ -113,12 +112,6 @@ def differing(found: Model, report: dict[str, Any]) -> tuple[int, list[str]]:
             rules = "take it" if not cell["lost"] else "do not"
             out.append(f"{' + '.join(cell['can'])} against {kind}: {cell['how']}; rules: {rules}")
     return said, out
-
-
-def test_the_rules_say_what_the_matrix_saw(tmp_path: Path) -> None:
-    said, out = differing(model(tmp_path), json.loads(REPORT.read_text()))
-    assert out == []
-    assert said >= 50
 
 
 def test_every_capability_and_kind_is_said_or_its_reason() -> None:
