@@ -9,7 +9,8 @@ asks for much waits for himself.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 from typing import TypeVar
 
 from mailkeep.store.database import Database
@@ -80,8 +81,10 @@ class Ready:
 
     def __init__(self, database: Database, house: House) -> None:
         self._database, self._house = database, house
-        self._turn = asyncio.Lock()
+        self._counting = asyncio.Lock()
         self._counted: Counts | None = None  # where nobody counts on a schedule
+        # One thread of its own: who asks and goes away leaves no second one at work.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="trust")
         self._answers: Answers | None = None
 
     async def ask(self, question: Callable[[Answers], T]) -> T:
@@ -91,20 +94,20 @@ class Ready:
             NotFound: what the question raises.
         """
         live = await self._live()
-        async with self._turn:
-            if self._answers is None or self._answers.found.live != live:
-                self._answers = await asyncio.to_thread(self._made, live)
-            return await asyncio.to_thread(question, self._answers)
+        work = partial(self._answered, live, question)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _made(self, live: Live) -> Answers:
-        return Answers(Model(self._house, live, scene.world(self._house, live)))
+    def _answered(self, live: Live, question: Callable[[Answers], T]) -> T:
+        if self._answers is None or self._answers.found.live != live:
+            self._answers = Answers(Model(self._house, live, scene.world(self._house, live)))
+        return question(self._answers)
 
     async def _live(self) -> Live:
         async with self._database.read() as tx:
             counted = await counts.newest(tx, self._house)
             if counted is not None:
                 return await queries.live(tx, self._house, counted)
-        async with self._turn, self._database.read() as tx:
+        async with self._counting, self._database.read() as tx:
             counted = self._counted
             if counted is None or tx.now - counted.at >= self._house.every:
                 self._counted = counted = await counts.at_once(tx, self._house)

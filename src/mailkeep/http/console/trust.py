@@ -13,13 +13,14 @@ from typing import Any
 import msgspec
 from litestar import Controller, MediaType, Response, get
 from litestar.response import Template
+from markupsafe import Markup
 
 from mailkeep.base.errors import Invalid
 from mailkeep.http.port import Incoming, Running
 from mailkeep.operators.permissions import Permission
 from mailkeep.posture import drawing, markdown, model, words
 from mailkeep.posture.ready import Answers
-from mailkeep.posture.types import Fall, Ranked, SinglePoint
+from mailkeep.posture.types import Fall, Gained, Ranked, SinglePoint
 from mailkeep.posture.whatif import by_party, failing
 from mailkeep.trust.types import Party
 
@@ -27,13 +28,18 @@ from .operator import Operator, needs
 from .showing import page
 
 MOST = 10  #: parties of one question
+SHOWN = 20  #: capabilities of a kind that are shown with their path
 
 _SEE = needs(Permission.TRUST_SEE)
 
 
 class _Shown(msgspec.Struct):
-    """What the first page shows. ``ties``: of the parties that were asked about, in words, and
-    behind whom they stand."""
+    """What the first page shows.
+
+    Attributes:
+        ties: of the parties that were asked about, in words, and behind whom they stand.
+        gained: what falls, kind by kind: the first of each, and how many more there are.
+    """
 
     chosen: tuple[str, ...]
     names: dict[str, str]
@@ -42,6 +48,7 @@ class _Shown(msgspec.Struct):
     bad: dict[str, list[SinglePoint]]
     counted_at: int
     ties: list[tuple[str, list[tuple[str, tuple[str, ...]]], list[str]]]
+    gained: list[tuple[list[Gained], int]]
     fall: Fall | None = None
 
 
@@ -66,6 +73,7 @@ class TrustPages(Controller):
             fall=shown.fall,
             chosen=shown.chosen,
             picture=shown.picture,
+            lines=_drawn(shown.picture),
             whole=whole,
             parties=sorted(shown.names.items(), key=lambda one: one[1].lower()),
             width=drawing.WIDE,
@@ -113,7 +121,22 @@ def _shown(answers: Answers, some: list[str], *, whole: bool) -> _Shown:
     bad = by_party(failing(answers.single_points))
     at, known = found.live.counted_at, found.world.parties
     ties = [(one, drawing.ties_of(known[one]), _before(known.values(), one)) for one in chosen]
-    return _Shown(chosen, dict(found.names), picture, answers.ranked, dict(bad), at, ties, fall)
+    kinds: dict[str, list[Gained]] = {}
+    for gained in fall.gained if fall else ():
+        kinds.setdefault(words.verb(gained.word), []).append(gained)
+    few = [(some[:SHOWN], len(some[SHOWN:])) for some in kinds.values()]
+    names = dict(found.names)
+    return _Shown(chosen, names, picture, answers.ranked, dict(bad), at, ties, few, fall)
+
+
+def _drawn(picture: drawing.Picture) -> Markup:
+    """The lines in one piece: there are thousands. Nothing in them is anybody else's word."""
+    return Markup("\n").join(
+        Markup('<path class="tie {} {}" data-a="{:d}" data-b="{:d}" d="{}"></path>').format(
+            one.kind, one.state, *one.ends, one.path
+        )
+        for one in picture.lines
+    )
 
 
 def _before(parties: Iterable[Party], one: str) -> list[str]:
