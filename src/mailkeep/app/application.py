@@ -43,6 +43,7 @@ from mailkeep.watch.runner import Watch
 from . import (
     beside,
     defence,
+    observing,
     operating,
     posture,
     retention,
@@ -155,6 +156,9 @@ class Application:
             mailboxes=watching.mailboxes(self, self.canaries, environ),
         )
         self.reports = self._telling.reports
+        self.consoles = observing.consoles(
+            settings, self.database, self.keys, telling.sending(settings)
+        )
         self.listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)

@@ -40,6 +40,7 @@ from mailkeep.smtp import types as smtp_types
 from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.store.database import PATIENCE
 from mailkeep.trust import register
+from mailkeep.watch.console_types import ConsoleLog
 from mailkeep.watch.mailbox_types import CanaryMailbox, ImapSettings
 from mailkeep.watch.report_types import LookalikeSettings, ReportSettings
 from mailkeep.watch.types import (
@@ -52,6 +53,7 @@ from mailkeep.watch.types import (
 from . import (
     anchoring,
     environment,
+    observing,
     posture,
     recovering,
     rekeying,
@@ -115,6 +117,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             without this table.
         lookalikes: names that look like our domains are looked up; none is without this table.
         reports: what receivers, providers and people tell us of our mail.
+        console_log: audit logs of other houses, which tell who signs in to our accounts there.
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
         pager: who is woken when an incident opens; nobody without one.
@@ -147,6 +150,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     posture: PostureSettings | None = None
     lookalikes: LookalikeSettings | None = None
     reports: ReportSettings = ReportSettings()
+    console_log: tuple[ConsoleLog, ...] = ()
     watch: WatchSettings = WatchSettings()
     retention: RetentionSettings = RetentionSettings()
     privacy: PrivacySettings = PrivacySettings()
@@ -272,6 +276,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     feed_types.check(settings.feed)
     canary, honey = watching.check(settings)
     posture.check(settings)
+    observing.check(settings)
     for provider in settings.provider:
         bounces = provider.options.get("return_path_domain", "").strip().lower()
         if provider.kind == "smtp" and canary is not None and bounces == canary.domain:
@@ -348,6 +353,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "canary.mailbox.imap": ImapSettings,
     "honey": HoneyAddress,
     "lookalikes": LookalikeSettings,
+    "console_log": ConsoleLog,
     "reports": ReportSettings,
     "retention": RetentionSettings,
     "privacy": PrivacySettings,

@@ -27,6 +27,7 @@ from mailkeep.response.services import Response
 from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database
 from mailkeep.store.shared import SharedCommit
+from mailkeep.watch.consoles import Consoles
 from mailkeep.watch.reports import Reports
 
 from .client import Network
@@ -80,6 +81,7 @@ class Services(Protocol):
     incidents: Incidents
     response: Response
     reports: Reports
+    consoles: Consoles
     chain: House  # the settings' part of the chain of trust
     privacy: Privacy
     signals: Signals | None

@@ -25,6 +25,7 @@ class Scope(enum.StrEnum):
     READ = "read"  #: see what became of mail, and incidents
     RECOVER = "recover"  #: register the users of the application that it is bound to
     REPORT = "report"  #: bring in what others say: reports, and claims of a support desk
+    AUDIT = "audit"  #: bring in audit logs of other houses
     PRIVACY = "privacy"  #: hand out and erase what is kept about a person
     OPERATE = "operate"  #: act on incidents, and sign in at the console
 

@@ -71,6 +71,7 @@ SCOPES: Mapping[Scope, frozenset[Permission]] = {
     Scope.READ: frozenset({P.INCIDENTS_SEE, P.TRUST_SEE, P.MAIL_SEE, P.PROVIDERS_SEE}),
     Scope.RECOVER: frozenset({P.RECOVERIES_START}),
     Scope.REPORT: frozenset(),
+    Scope.AUDIT: frozenset(),
     Scope.PRIVACY: frozenset(),
     Scope.OPERATE: frozenset(
         {

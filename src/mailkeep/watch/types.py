@@ -6,6 +6,7 @@ import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
 
+from .console_types import ConsoleSettings
 from .mailbox_types import CanaryMailbox
 from .report_types import DmarcStrangerSettings
 from .thresholds import (
@@ -360,6 +361,7 @@ class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     takeover_pattern: TakeoverSettings = TakeoverSettings()
     honey_hit: HoneyMailSettings = HoneyMailSettings()
     account_drift: DriftSettings = DriftSettings()
+    console_sign_in: ConsoleSettings = ConsoleSettings()
     export_seen: ExportSettings = ExportSettings()
     dmarc_stranger: DmarcStrangerSettings = DmarcStrangerSettings()
     correlation: CorrelationSettings = CorrelationSettings()

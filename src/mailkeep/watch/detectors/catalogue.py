@@ -6,6 +6,7 @@ from . import (
     accepted_not_delivered,
     account_drift,
     canary_missing,
+    console_sign_in,
     decoy_shown,
     delivery_silence,
     denial,
@@ -55,6 +56,7 @@ DETECTORS: tuple[Detects, ...] = (
     takeover_pattern.DETECTOR,  # an account is changed in many ways soon after it was entered
     honey_hit.DETECTOR,  # mail of others to an address that one provider alone was given
     account_drift.DETECTOR,  # keys, users, webhooks, senders at a provider are not as they were
+    console_sign_in.DETECTOR,  # a stranger at a third party's console, as its audit log tells
     export_seen.DETECTOR,  # our mail or recipients were exported, or read, at a provider
     factor_attacked.DETECTOR,  # second factors are guessed at, or copied
     mass_rewrite.DETECTOR,  # an application's key wants many of its users changed

@@ -1,0 +1,36 @@
+"""What audit logs of other houses tell of our accounts there."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0016"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply."""
+    op.create_table(
+        "console_acts",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("log", sa.String(length=40), nullable=False),
+        sa.Column("party", sa.String(length=80), nullable=False),
+        sa.Column("act", sa.String(length=10), nullable=False),
+        sa.Column("actor", sa.String(length=48), nullable=False),
+        sa.Column("network", sa.String(length=48), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("expected", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("accepted_at", sa.BigInteger(), nullable=True),
+        sa.Column("accepted_by", sa.String(length=80), nullable=True),
+        sa.Column("reason", sa.String(length=200), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_console_acts")),
+    )
+    op.create_index(
+        "ix_console_acts_log_received_at", "console_acts", ["log", "received_at"], unique=False
+    )
+    op.create_index(
+        "ix_console_acts_received_at", "console_acts", ["received_at"], unique=False
+    )
