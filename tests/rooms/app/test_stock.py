@@ -14,6 +14,7 @@ from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import Unavailable
 from mailkeep.events import log
 from mailkeep.events.subscribe import Subscriber
+from mailkeep.feed.tables import feeds
 from mailkeep.incidents import tables as incidents
 from mailkeep.mail import services
 from mailkeep.mail.events import ClaimRefused
@@ -48,6 +49,11 @@ async def test_the_stock_is_what_the_database_holds(database: Database) -> None:
     def reader() -> int:
         return subscriber.passed
 
+        row = {
+            **{"name": "siem", "position": 3, "leased_until": 0, "next_at": 0, "failures": 2},
+            **{"failing_since": tx.now - 60 * SECOND, "told": 9, "refused": 1},
+        }
+        await tx.run(insert(feeds).values(**row))
     async with database.read() as tx:
         found = await take(tx, ["alert"], {"reader": reader, "newcomer": lambda: 0})
     cut = 2 if database.is_sqlite else 0  # facts of the cut and the rest, placed at once there
@@ -56,6 +62,9 @@ async def test_the_stock_is_what_the_database_holds(database: Database) -> None:
     assert (found.cut, found.resting) == ({"a"}, {"b"})
     assert found.incidents == {("provider", "open"): 2, ("provider", "contained"): 1}
     assert set(found.depths) == {"alert"}
+    siem = found.feeds["siem"]
+    assert (siem.told, siem.refused, siem.behind) == (9, 1, 4 + cut)
+    assert siem.failing_since == found.now - 60 * SECOND
     assert found.schema
 
 
