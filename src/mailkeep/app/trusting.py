@@ -100,6 +100,7 @@ def watchers(settings: Settings) -> dict[str, Watcher]:
         "export_seen": "" if settings.posture else _READ,
         "console_sign_in": "" if settings.console_log else _CONSOLES,
         "lookalike": "" if settings.lookalikes else "no names are looked up ([lookalikes])",
+        "tls_report": "" if reports.listen or reports.address else _REPORTS,
         "dmarc_stranger": "" if reports.listen or reports.address else _REPORTS,
         "provider_notice": "" if reports.notices or reports.status else _REPORTS,
     }

@@ -340,7 +340,7 @@ def mailboxes(
 
 
 def _reports(reports: ReportSettings, providers: set[str]) -> None:
-    for name in (*reports.senders, *reports.status):
+    for name in (*reports.senders, *reports.status, *reports.components):
         if name not in providers:
             raise BadSettings(f"reports: no provider {name!r}" + register.nearest(name, providers))
     for url in reports.status.values():

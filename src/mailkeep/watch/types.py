@@ -8,7 +8,7 @@ from mailkeep.base.clock import SECOND, Instant
 
 from .console_types import ConsoleSettings
 from .mailbox_types import CanaryMailbox
-from .report_types import DmarcStrangerSettings
+from .report_types import DmarcStrangerSettings, TlsSettings
 from .thresholds import (
     AcceptedSettings,
     CanaryMissingSettings,
@@ -364,6 +364,7 @@ class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     console_sign_in: ConsoleSettings = ConsoleSettings()
     export_seen: ExportSettings = ExportSettings()
     dmarc_stranger: DmarcStrangerSettings = DmarcStrangerSettings()
+    tls_report: TlsSettings = TlsSettings()
     correlation: CorrelationSettings = CorrelationSettings()
 
 
