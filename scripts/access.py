@@ -22,7 +22,7 @@ from mailkeep.operators.permissions import SCOPES as ALLOWS
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "security" / "access.md"
 
-SCOPES = ("send", "read", "recover", "report", "audit", "privacy", "operate")
+SCOPES = ("send", "read", "recover", "report", "audit", "observe", "privacy", "operate")
 
 
 class Door(NamedTuple):
@@ -83,6 +83,9 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/providers/{name}/posture/expected": _PROVIDERS,
     "POST /v1/providers/{name}/posture/accepted": _PROVIDERS,
     "POST /v1/reports": Door("report", "ours", "hands in what others told; reads nothing"),
+    "POST /v1/observations": Door(
+        "observe", "anybody's", "tells of mail in the streams that it is bound to; reads nothing"
+    ),
     "POST /v1/observations/audit/{log}": _LOGS,
     "GET /v1/observations/audit/{log}": _LOGS,
     "POST /v1/claims": Door(

@@ -38,6 +38,7 @@ from mailkeep.smtp import door, receiving, submission
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 from mailkeep.store.shared import SharedCommit
+from mailkeep.watch.levels import Level
 from mailkeep.watch.runner import Watch
 
 from . import (
@@ -102,6 +103,7 @@ class Application:
         self.settings = settings
         self.dev = dev
         self.standins = standins
+        self.observes = observing.level(settings) is Level.OBSERVE
         self.public_url = settings.public_url
         self.trusted_proxies = settings.proxies()
         self.country_header = settings.country_header
@@ -122,14 +124,17 @@ class Application:
             honey=watching.reserved(settings),
             providers=self.providers,
             public_url=settings.public_url,
+            closed=self.observes,
         )
         self.taking = Taking(self.intake, self.shared)
+        self.journal = observing.journal(settings, self.database, self.keys, self.streams)
         self.claims = Claims(
             self.database,
             self.shared,
             self.providers,
             [name for name, one in self.streams.items() if one.keeps],
             Splitting(self.database, self.keys, self.intake, self.streams),
+            self.journal,
         )
         self.returns = Returns(self.database, self.keys, self.claims, self.providers)
         self.dispatcher = Dispatcher(
@@ -240,7 +245,7 @@ class Application:
             await self.accounts.passwords.look_for_imported(tx)
         desk = self.response.desk
         loops = {
-            "dispatch": self.dispatcher.run(),
+            "dispatch": asyncio.Event().wait() if self.observes else self.dispatcher.run(),
             "relay": keep(
                 "relay", self._place, RELAY_SECONDS, self._recorded, gather=GATHER_SECONDS / 2
             ),
@@ -269,7 +274,12 @@ class Application:
         if self.signals is not None:
             pushing = self.signals.pushing
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
-        loops |= watching.beside(self.database, self.providers, self.settings.provider)
+        loops |= watching.beside(
+            self.database,
+            self.providers,
+            self.settings.provider,
+            observing.counted(self.settings, self.providers, self.accounts_read),
+        )
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
         if self.feeds is not None:

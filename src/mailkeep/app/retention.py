@@ -12,6 +12,7 @@ from mailkeep.accounts.factors import passkeys
 from mailkeep.base.clock import DAY, HOUR, Instant
 from mailkeep.base.errors import BadSettings
 from mailkeep.events.retention import forget_facts
+from mailkeep.mail import journal
 from mailkeep.mail import retention as mail
 from mailkeep.mail.events import AttemptFinished, DeliveryReported, MessageAccepted
 from mailkeep.privacy import meter
@@ -98,6 +99,7 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("sessions", "sessions", accounts.forget_sessions),
     ("messages", "messages", mail.forget_messages),
     ("claims", "claims", mail.forget_claims),
+    ("journal", "messages", journal.forget),
     ("recoveries", "recoveries", recovery.forget_recoveries),
     ("changes", "recoveries", changes.forget),
     ("requests", "tries", recovery.forget_nothing),

@@ -209,14 +209,16 @@ def beside(
     database: Database,
     providers: dict[str, ProviderConfig],
     tables: tuple[rekeying.Keyed, ...],
+    counted: Mapping[str, ProviderConfig],
 ) -> dict[str, Coroutine[Any, Any, None]]:
-    """What goes on beside in every process, by name."""
+    """What goes on beside in every process, by name. ``counted``: with the keys by which they are
+    asked how much they sent."""
 
     async def look() -> None:
         await asyncio.to_thread(rekeying.take_up, providers, tables)
 
     return {
-        "collect": collect(database, providers),
+        "collect": collect(database, counted),
         "secrets": loops.keep("secrets", look, rekeying.SECONDS),
     }
 

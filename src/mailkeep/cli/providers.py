@@ -179,6 +179,8 @@ def _act(home: Path, name: str, work: Callable[[Database, Tx], Awaitable[T]]) ->
     """Do it while nothing else counts which routes stand: an automatic cut that counted at the
     same time would find enough, and leave too few."""
     provider(home, name)
+    if observing.level(settings(home)) is Level.OBSERVE:
+        raise BadSettings('this house only observes (level = "observe"): it acts on nothing')
 
     async def alone(database: Database, tx: Tx) -> T:
         await take_turn(tx)

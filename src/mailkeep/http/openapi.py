@@ -174,6 +174,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/reports", "post"): Operation(
         {200: (reports.ReportsOut,)}, octets=True, problems=(429, *WITH_BODY)
     ),
+    ("/v1/observations", "post"): Operation(
+        {200: (observations.NotedOut,)},
+        body=(observations.JournalIn,),
+        problems=(404, 429, *WITH_BODY),
+    ),
     ("/v1/observations/audit/{log}", "post"): Operation(
         {200: (observations.AuditOut,)}, octets=True, problems=(404, 429, *WITH_BODY)
     ),

@@ -15,6 +15,7 @@ from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
+from mailkeep.mail.journal import Journal
 from mailkeep.mail.taking import Taking
 from mailkeep.mail.types import StreamSettings
 from mailkeep.operators.provider import Provider
@@ -82,6 +83,7 @@ class Services(Protocol):
     response: Response
     reports: Reports
     consoles: Consoles
+    journal: Journal | None
     chain: House  # the settings' part of the chain of trust
     privacy: Privacy
     signals: Signals | None

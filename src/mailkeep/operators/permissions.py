@@ -72,6 +72,7 @@ SCOPES: Mapping[Scope, frozenset[Permission]] = {
     Scope.RECOVER: frozenset({P.RECOVERIES_START}),
     Scope.REPORT: frozenset(),
     Scope.AUDIT: frozenset(),
+    Scope.OBSERVE: frozenset(),
     Scope.PRIVACY: frozenset(),
     Scope.OPERATE: frozenset(
         {

@@ -35,7 +35,7 @@ from mailkeep.store import migrate
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch import mailboxes, posture
 
-from . import accounts_read, domains, guarding, house, seen, waking, ways
+from . import accounts_read, adoption, domains, guarding, house, seen, waking, ways
 from .catalogue import run
 from .resolver import fill
 from .types import DatabaseFacts, Finding, KeyFact, Scene
@@ -43,7 +43,7 @@ from .types import DatabaseFacts, Finding, KeyFact, Scene
 HEAD_SECONDS = 5.0
 
 #: The modules with checks, in the order of the report.
-MODULES = (house, ways, accounts_read, guarding, waking, domains, seen)
+MODULES = (house, ways, accounts_read, adoption, guarding, waking, domains, seen)
 
 
 async def examine(
