@@ -45,15 +45,15 @@ async def test_the_stock_is_what_the_database_holds(database: Database) -> None:
                 "opinions": "[]",
             }
             await tx.run(insert(incidents.incidents).values(**row))
+        feed = {
+            **{"name": "siem", "position": 3, "leased_until": 0, "next_at": 0, "failures": 2},
+            **{"failing_since": tx.now - 60 * SECOND, "told": 9, "refused": 1},
+        }
+        await tx.run(insert(feeds).values(**feed))
 
     def reader() -> int:
         return subscriber.passed
 
-        row = {
-            **{"name": "siem", "position": 3, "leased_until": 0, "next_at": 0, "failures": 2},
-            **{"failing_since": tx.now - 60 * SECOND, "told": 9, "refused": 1},
-        }
-        await tx.run(insert(feeds).values(**row))
     async with database.read() as tx:
         found = await take(tx, ["alert"], {"reader": reader, "newcomer": lambda: 0})
     cut = 2 if database.is_sqlite else 0  # facts of the cut and the rest, placed at once there
