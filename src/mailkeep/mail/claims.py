@@ -103,7 +103,8 @@ class Claims:
         found = await self._journal.due()
         for provider, claims in found.items():
             await self.take(provider, claims)
-        await self._journal.drop(found)
+        if found:
+            await self._journal.drop(found)
         return sum(map(len, found.values())) >= RELEASED
 
     async def _take(self, tx: Tx, parts: Sequence[Sequence[Claim]]) -> list[int]:

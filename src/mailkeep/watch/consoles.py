@@ -12,6 +12,7 @@ import asyncio
 import ipaddress
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 from sqlalchemy import delete, func, select, update
@@ -148,8 +149,8 @@ class Consoles:
             fresh = [one for one in of_concern if now - STALE <= one[0].at <= now + AHEAD]
             new = 0
             for start in range(0, len(fresh), CHUNK):
-                part = fresh[start : start + CHUNK]
-                new += await self._database.retrying(lambda tx, part=part: self._keep(tx, log, part))
+                keep = partial(self._keep, log=log, lines=fresh[start : start + CHUNK])
+                new += await self._database.retrying(keep)
         return Taken(
             new,
             len(fresh) - new,
