@@ -76,7 +76,7 @@ def page() -> str:
         "",
         "## At which level each sees",
         "",
-        "A house may begin by [observing](how-to/adopt-by-levels.md), and hand over more step by step.",
+        "A house may begin by [observing](how-to/adopt-by-levels.md), and go on step by step.",
         "",
         "| detector | " + " | ".join(f"`{one}`" for one in ORDER) + " | by what |",
         "|---|" + "---|" * (len(ORDER) + 1),

@@ -1,7 +1,7 @@
 """``mailkeep watch consoles``, ``bring``, ``accept``: who used our accounts at third parties.
 
-What audit logs tell is shown with names and addresses: whoever runs the command has the home and its
-keys. ``accept`` goes into the audit log.
+What audit logs tell is shown with names and addresses: whoever runs the command has the home and
+its keys. ``accept`` goes into the audit log.
 """
 
 import asyncio

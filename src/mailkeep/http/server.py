@@ -80,7 +80,8 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
 
     handlers: list[ControllerRouterHandler] = [
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
-        *(AuditApi, JournalApi, ApprovalsApi, EvidenceApi, ClaimsApi, PrivacyApi, SubjectsApi, TrustApi, VerdictsApi),
+        *(AuditApi, JournalApi),
+        *(ApprovalsApi, EvidenceApi, ClaimsApi, PrivacyApi, SubjectsApi, TrustApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]

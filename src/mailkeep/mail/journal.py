@@ -1,5 +1,5 @@
-"""The journal of mail that others sent: an application hands its mail to a provider itself, and says
-here that it did. So the ledger knows who was exposed to whom, and what the provider says of it is
+"""The journal of mail that others sent: an application hands its mail to a provider itself, and
+says here that it did. So the ledger knows who was exposed to whom, and what the provider says of it is
 known for mail of ours.
 
 A line is a claim of whoever holds the key for it: it has no body, nothing is ever sent for it, and
@@ -37,7 +37,7 @@ MOST_LINES = 500  #: of one request
 MAX_ID = 200  #: characters of a provider's name for a mail
 STALE = 7 * DAY  #: an older line says nothing any more
 AHEAD = 5 * MINUTE  #: that the clock of an application may be ahead of ours
-LATE = 10 * MINUTE  #: an older line is for the ledger: to detectors it would say that mail goes out now
+LATE = 10 * MINUTE  #: an older line is for the ledger alone: it says nothing of what goes out now
 PURPOSE = "journal"
 RELEASED = 200  #: claims that one look lets go on
 DETAIL = "journal"  #: stands as the detail of such attempts
@@ -223,7 +223,8 @@ class Journal:
             return
         first = tx.upsert(_d).values(key=by, day=tx.now // DAY, count=new)
         total = _d.c.count + first.excluded.count
-        await tx.run(first.on_conflict_do_update(index_elements=["key", "day"], set_={"count": total}))
+        counted = first.on_conflict_do_update(index_elements=["key", "day"], set_={"count": total})
+        await tx.run(counted)
         count = await tx.value(
             select(_d.c.count).where(_d.c.key == by, _d.c.day == tx.now // DAY)
         )

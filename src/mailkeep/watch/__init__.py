@@ -12,8 +12,8 @@ providers for their own totals, slowly; ``rates`` (pure) is what detectors count
 them. ``reports`` takes in what receivers say of our mail: ``packed``, ``report_mail``, ``dmarc``
 and ``tlsrpt`` (pure) read it, ``dkim`` (pure) says who signed the mail that it came in.
 ``noticing`` takes in what providers tell their customers, ``notices`` (pure) says what it is about.
-``claiming`` takes what a support desk was told; ``consoles`` what audit logs of other houses tell of
-our accounts there, as ``audit_logs/`` (pure) reads them.
+``claiming`` takes what a support desk was told; ``consoles`` what audit logs of other houses tell
+of our accounts there, as ``audit_logs/`` (pure) reads them.
 ``lookalikes`` looks names up that look like our domains, as ``permutations`` (pure) makes them.
 ``detectors/`` are pure: a state, a fact or a second of time in, signals out. ``correlation`` is
 pure too: signals in, opinions out, each explained term by term. ``engine`` runs all detectors over
@@ -21,8 +21,8 @@ a log, live or replayed; ``runner`` is the thin shell that reads the log, keeps 
 beside its place, and records what they raise.
 
 Owns: ``canaries``, ``canary_mailboxes``, ``posture_accounts``, ``posture_items``,
-``posture_changes``, ``posture_expected``, ``reports``, ``reports_refused``, ``lookalikes``, ``console_acts``; the
-detectors' state lies in their checkpoint of the event log.
+``posture_changes``, ``posture_expected``, ``reports``, ``reports_refused``, ``lookalikes``,
+``console_acts``; the detectors' state lies in their checkpoint of the event log.
 Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived``, ``PostureRead``,
 ``PostureChanged``, ``PostureBlind``, ``PostureAccepted``, ``DmarcReported``, ``TlsReported``,
 ``ReportRefused``, ``LookalikeSeen``, ``ProviderNoticed``, ``SupportClaimed``, ``VolumeTold``,

@@ -4,8 +4,8 @@ What a log says is its house's word, brought by whoever holds the key for it: au
 each line once, bounded by the day. It opens an incident, and never cuts anybody off. Who and from
 where lies sealed; facts carry pseudonyms.
 
-Security: reads hostile input, one text at a time in a thread, bounded in octets and lines, packed or
-not. Lines about parties that the settings do not name are passed, not kept.
+Security: reads hostile input, one text at a time in a thread, bounded in octets and lines, packed
+or not. Lines about parties that the settings do not name are passed, not kept.
 """
 
 import asyncio
@@ -289,7 +289,8 @@ def _read(kind: str, raw: bytes) -> Read:
 
 def _party(log: Log, told: Told) -> str:
     """Which party of ours a line is about; "": none that the settings name."""
-    return next((log.parties[name] for one in told.about if (name := one.lower()) in log.parties), "")
+    names = (one.lower() for one in told.about)
+    return next((log.parties[name] for name in names if name in log.parties), "")
 
 
 def _ours(zones: tuple[str, ...], domains: frozenset[str]) -> str:

@@ -73,7 +73,7 @@ PROMISES: Mapping[Level, tuple[str, str, str]] = {
         "in part: what the table below says",
     ),
     Level.CARRY: (
-        "in part: mail of a sealed or secret stream is not read at rest here; a reset is still one mail",
+        "in part: a reset is still one mail, which its provider could read",
         "yes",
         "yes, but for what is done in recoveries",
     ),

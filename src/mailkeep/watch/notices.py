@@ -141,8 +141,8 @@ def of_page(text: bytes) -> Notice | None:
 
 
 def of_incidents(text: bytes, components: Collection[str] = ()) -> Notice | None:
-    """What ``/api/v2/incidents.json`` of a status page says of what is going on; None where it is no
-    such page.
+    """What ``/api/v2/incidents.json`` of a status page says of what is going on; None where it is
+    no such page.
 
     An incident counts that is grave, or under which a component is down; of components that are
     named, those alone. That somebody broke in counts whatever it is said of.

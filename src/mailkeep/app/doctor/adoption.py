@@ -21,7 +21,7 @@ NEXT: Mapping[Level, str] = {
 #: What makes blind detectors see, the cheapest first: where the reason says so, and what to do.
 STEPS = (
     ("[reports]", "have reports and notices sent to an address, and name it in [reports]"),
-    ("[posture]", "make a key at each provider that only reads, and name it in [[posture.account]]"),
+    ("[posture]", "make a key at a provider that only reads, and name it in [[posture.account]]"),
     ("[lookalikes]", "add the table [lookalikes]"),
     ("[[console_log]]", "bring the audit log of your identity provider in: [[console_log]]"),
     ("[canary]", "add [canary] with a domain whose mail comes to us"),

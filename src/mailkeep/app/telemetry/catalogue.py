@@ -89,7 +89,7 @@ METRICS: tuple[Metric, ...] = (
         "Facts that a feed has not been told or passed over; up to 10,000 of no concern to it",
         shared=True,
     ),
-    _gauge("feed_failing_seconds", ("feed",), "For how long a feed has failed; 0: not", shared=True),
+    _gauge("feed_failing_seconds", ("feed",), "For how long a feed has failed", shared=True),
     Metric(
         "mailkeep_feed_lines_total",
         "counter",

@@ -43,8 +43,8 @@ class NoticeSettings(msgspec.Struct, frozen=True):
 class Means:
     """The services that actions use. ``recovery`` is None where no accounts are kept here,
     ``signals`` where no other service is told. ``published``: what stands in DNS for each provider,
-    in words. ``keyrings``: who manages the keys of each. ``acts``: anything may be done; a house that
-    only observes proposes."""
+    in words. ``keyrings``: who manages the keys of each. ``acts``: anything may be done; a house
+    that only observes proposes."""
 
     database: Database
     house: House

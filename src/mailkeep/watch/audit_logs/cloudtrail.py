@@ -31,7 +31,8 @@ _KEYS: Final = frozenset(
 _USERS: Final = frozenset(
     {
         *("CreateUser", "CreateRole", "CreateLoginProfile", "UpdateLoginProfile"),
-        *("AddUserToGroup", "UpdateAssumeRolePolicy", "DeactivateMFADevice", "DeleteVirtualMFADevice"),
+        *("AddUserToGroup", "UpdateAssumeRolePolicy"),
+        *("DeactivateMFADevice", "DeleteVirtualMFADevice"),
         *("AttachUserPolicy", "AttachGroupPolicy", "AttachRolePolicy"),
         *("PutUserPolicy", "PutGroupPolicy", "PutRolePolicy", "CreatePolicyVersion"),
         *("CreateSAMLProvider", "UpdateSAMLProvider", "CreateOpenIDConnectProvider"),

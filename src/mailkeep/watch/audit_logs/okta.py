@@ -85,7 +85,8 @@ def read(text: bytes) -> Read:
     """What a log, or the body of a hook, tells. Raises ``Invalid``: it is neither."""
     if text.lstrip()[:1] == b"{":
         hook = decode(text, _Hook)
-        return each([msgspec.Raw(text)] if hook is None else bounded(hook.data.events), _Event, _told)
+        lines = [msgspec.Raw(text)] if hook is None else bounded(hook.data.events)
+        return each(lines, _Event, _told)
     return each(split(text), _Event, _told)
 
 

@@ -1,8 +1,8 @@
 """Our own form, for every house that has no module: ``{"events": [...]}`` or a list.
 
 An event has ``id``, ``at`` (RFC 3339), ``act`` (a word of ``Act``), ``party`` (as ``parties`` of
-the settings names it), ``actor``, and may have ``name``, ``ip``, ``factor``, ``root``, ``zones`` and
-``what``.
+the settings names it), ``actor``, and may have ``name``, ``ip``, ``factor``, ``root``, ``zones``
+and ``what``.
 """
 
 from datetime import datetime

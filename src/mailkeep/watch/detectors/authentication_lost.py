@@ -3,13 +3,14 @@
 Sees: ``CanaryArrived`` at mailboxes that others keep, with what their host wrote of it (``failed``,
 RFC 8601). At mailboxes where nobody is trusted to say so, nothing ever fails.
 Method: what fails in ``IN_A_ROW`` canaries one after the other, of a provider and a mailbox where
-``PASSED`` had passed before. What never passed is a set-up that was never right: the doctor says so.
-Evidence (judged, not measured): provider compromised, 1.5 nats where DKIM fails (the mail was changed
-on its way, or signed by somebody else; a selector that was taken out of DNS, about once in ten
-weeks, looks the same), 0.7 where SPF alone does (it left by other machines); provider silent, 2.0
-nats where DMARC fails, for that mail is filed as spam or refused. Where canaries of another provider
-fail at the same mailbox too, it is our DNS or that host: no provider is accused. It opens nothing
-alone.
+``PASSED`` had passed before. What never passed is a set-up that was never right: the doctor says
+so.
+Evidence (judged, not measured): provider compromised, 1.5 nats where DKIM fails (the mail was
+changed on its way, or signed by somebody else; a selector that was taken out of DNS, about once in
+ten weeks, looks the same), 0.7 where SPF alone does (it left by other machines); provider silent,
+2.0 nats where DMARC fails, for that mail is filed as spam or refused. Where canaries of another
+provider fail at the same mailbox too, it is our DNS or that host: no provider is accused. It opens
+nothing alone.
 Taken back: by the first canary that passes.
 False alarms: a key rotated before its record was out; a host with a fault. Delay: ``IN_A_ROW``
 canaries of that mailbox, about half an hour. Evasion: altering mail to other people only.

@@ -1,19 +1,19 @@
 """Servers that bring mail to us begin to fail over TLS: somebody may stand on the way.
 
 Sees: ``TlsReported`` (RFC 8460), of reporters whom the settings believe. Failures that are our own
-matter are left out: a certificate that ran out, a policy that cannot be read. What remains is what a
-machine on the way brings about: no STARTTLS where there was, a certificate of another name or of
+matter are left out: a certificate that ran out, a policy that cannot be read. What remains is what
+a machine on the way brings about: no STARTTLS where there was, a certificate of another name or of
 nobody's authority, a DNS that does not answer for itself.
 Method: the share of sessions that failed so, each report by itself, against the usual share of that
-domain, learned over ``memory`` days and never taken for less than 1 in 200; it is said at ``factor``
-times the usual, from ``least`` sessions on, once and again after ``repeat_after``.
-Evidence (judged, not measured): domain abused, 2.0 nats by one reporter's word and 3.5 by two within
-two days: a renewal that went wrong is by far the commonest cause, and one network on the way to us
-rarely is on the way of two senders. It opens nothing alone. No provider is accused: it is about mail
-that comes to us, as bounces, reports and canaries do.
-False alarms: a certificate renewed without its chain; a new MX that is not in the policy. Delay: the
-report's, a day. Evasion: taking TLS out of little mail, or of mail from senders that report nothing.
-Who could forge it: nobody but a believed reporter; what others report is not looked at.
+domain, learned over ``memory`` days and never taken for less than 1 in 200; it is said at
+``factor`` times the usual, from ``least`` sessions on, once and again after ``repeat_after``.
+Evidence (judged, not measured): domain abused, 2.0 nats by one reporter's word and 3.5 by two
+within two days: a renewal that went wrong is by far the commonest cause, and one network on the
+way to us rarely is on the way of two senders. It opens nothing alone. No provider is accused: it
+is about mail that comes to us, as bounces, reports and canaries do.
+False alarms: a certificate renewed without its chain; a new MX that is not in the policy. Delay:
+the report's, a day. Evasion: taking TLS out of little mail, or of mail from senders that report
+nothing. Who could forge it: nobody but a believed reporter; what others report is not looked at.
 State: 16 domains, 16 reporters of each.
 """
 
@@ -93,7 +93,10 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     fade = math.exp(-(now - domain.last) / (settings.memory * DAY)) if domain.last else 1.0
     if not strange:  # what is strange does not teach itself to be usual
         domain = msgspec.structs.replace(
-            domain, failed=domain.failed * fade + failed, whole=domain.whole * fade + whole, last=now
+            domain,
+            failed=domain.failed * fade + failed,
+            whole=domain.whole * fade + whole,
+            last=now,
         )
         return _with(state, name, domain), []
     told = {who: one for who, one in domain.told.items() if now - one[0] < TOGETHER}

@@ -3,8 +3,8 @@
 Judged: three people look in on one working day in three, one of them from a new place once in five
 weeks; a new colleague comes twice a year, from home; a pipeline with a place of its own changes
 something once a week; a key is made once in two months, announced three times in four. Three houses
-report sessions over TLS each day, a few of which fail; once in 200 days our own certificate runs out
-for a day, and once in two years its renewal leaves the chain out.
+report sessions over TLS each day, a few of which fail; once in 200 days our own certificate runs
+out for a day, and once in two years its renewal leaves the chain out.
 """
 
 from random import Random
@@ -15,7 +15,8 @@ from mailkeep.watch.events import ConsoleUsed, TlsReported
 from .house import Timed
 
 PEOPLE = 3
-LOOKS_IN, TRAVELS, JOINS, DEPLOYS, MAKES_KEY, ANNOUNCED = 1 / 3, 1 / 35, 1 / 182, 1 / 7, 1 / 60, 0.75
+LOOKS_IN, TRAVELS, JOINS = 1 / 3, 1 / 35, 1 / 182
+DEPLOYS, MAKES_KEY, ANNOUNCED = 1 / 7, 1 / 60, 0.75
 
 
 REPORTERS = ("google.com", "microsoft.com", "yahooinc.com")
