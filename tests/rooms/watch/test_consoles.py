@@ -180,6 +180,8 @@ async def test_an_operator_says_that_it_was_us_and_it_is_audited(house: House) -
 async def test_lines_are_forgotten_in_their_time(house: House) -> None:
     await house.tell(house.event(1), house.event(2))
     house.clock.advance(100 * 86_400)
+    async with house.database.read() as tx:
+        assert await room.quiet(tx) == {"plain": 100.0}
     async with house.database.write() as tx:
         assert await room.forget(tx, before=tx.now - 90 * DAY, limit=1) == 1
         assert await room.forget(tx, before=tx.now - 90 * DAY, limit=9) == 1

@@ -9,8 +9,8 @@ import pytest
 
 from mailkeep.accounts import events as accounts
 from mailkeep.app import observing, trusting
-from mailkeep.app.doctor.adoption import detectors, promises
-from mailkeep.app.doctor.types import Scene, State
+from mailkeep.app.doctor.adoption import detectors, heard, promises
+from mailkeep.app.doctor.types import DatabaseFacts, Scene, State
 from mailkeep.app.settings import parse
 from mailkeep.base.errors import BadSettings
 from mailkeep.mail.events import FailedOver
@@ -110,6 +110,15 @@ def test_the_doctor_says_what_does_not_hold_and_the_next_step() -> None:
     deaf = OBSERVES | {"provider": [{"name": "a", "kind": "postmark", "party": "p"}]}
     (blind,) = detectors(Scene(Path("/"), parse(deaf)))
     assert blind.next.startswith("copy a provider's webhooks")
+
+
+def test_the_doctor_says_that_a_log_has_stopped() -> None:
+    settings = parse(OBSERVES | {"console_log": [LOG]})
+    for logs, state in (({}, State.WARNING), ({"okta": 20.0}, State.WARNING), ({"okta": 1.0}, State.OK)):
+        (said,) = heard(Scene(Path("/"), settings, database=DatabaseFacts(logs=logs)))
+        assert (said.state, said.about) == (state, "okta")
+    (said,) = heard(Scene(Path("/"), parse(OBSERVES)))
+    assert said.state is State.NOT_CHECKED
 
 
 def test_every_detector_has_its_level_and_needs_nothing_of_a_later_one() -> None:

@@ -14,6 +14,7 @@ NAMES = (
     "No mail is lost",
     "A fallen provider is noticed and accounted for",
 )
+SILENT = 14.0  #: days in which somebody signs in somewhere
 NEXT: Mapping[Level, str] = {
     Level.OBSERVE: 'give one stream two providers with keys that send, and set level = "carry"',
     Level.CARRY: "add [recovery] with a stream that has two independent routes",
@@ -67,6 +68,25 @@ def detectors(scene: Scene) -> list[Said]:
         return [ok(f"{count}, all that can at this level.", level.value)]
     words = "; ".join(f"{name}: {why}" for name, why in sorted(blind.items()))
     return [warning(f"{count}. Blind: {words}.", _step(blind, hooked=hooked), level.value)]
+
+
+@check("console_log.heard")
+def heard(scene: Scene) -> list[Said]:
+    """Whether audit logs still come: one that has stopped sees nobody."""
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    out = []
+    for one in scene.settings.console_log:
+        days = scene.database.logs.get(one.name)
+        step = f"look at what sends to /v1/observations/audit/{one.name}, and at its key"
+        if days is None:
+            out.append(warning(f"The audit log {one.name} never told of anything.", step, one.name))
+        elif days > SILENT:
+            words = f"The audit log {one.name} has told of nothing for {days:.0f} days."
+            out.append(warning(words, step, one.name))
+        else:
+            out.append(ok(f"The audit log {one.name} is heard.", one.name))
+    return out or [not_checked("No audit log of others is brought in ([[console_log]]).")]
 
 
 def _step(blind: Mapping[str, str], *, hooked: bool) -> str:

@@ -33,7 +33,7 @@ from mailkeep.mail.types import Status
 from mailkeep.providers import registry
 from mailkeep.store import migrate
 from mailkeep.store.database import Database, Tx
-from mailkeep.watch import mailboxes, posture
+from mailkeep.watch import consoles, mailboxes, posture
 
 from . import accounts_read, adoption, domains, guarding, house, seen, waking, ways
 from .catalogue import run
@@ -197,6 +197,7 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         reading_keys=await posture.reading_keys(tx),
         feeds=await feeds.states(tx),
         mailboxes=await mailboxes.states(tx),
+        logs=await consoles.quiet(tx),
     )
 
 
