@@ -101,9 +101,7 @@ class Application:
     ) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.settings = settings
-        self.dev = dev
-        self.standins = standins
-        self.observes = observing.level(settings) is Level.OBSERVE
+        self.dev, self.standins = dev, standins
         self.public_url = settings.public_url
         self.trusted_proxies = settings.proxies()
         self.country_header = settings.country_header
@@ -127,7 +125,9 @@ class Application:
             closed=self.observes,
         )
         self.taking = Taking(self.intake, self.shared)
-        self.journal = observing.journal(settings, self.database, self.keys, self.streams)
+        self.journal, self.consoles = observing.doors(
+            settings, self.database, self.keys, self.streams, telling.sending(settings)
+        )
         self.claims = Claims(
             self.database,
             self.shared,
@@ -161,9 +161,6 @@ class Application:
             mailboxes=watching.mailboxes(self, self.canaries, environ),
         )
         self.reports = self._telling.reports
-        self.consoles = observing.consoles(
-            settings, self.database, self.keys, telling.sending(settings)
-        )
         self.listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
@@ -203,6 +200,11 @@ class Application:
             self.database.hear(self.signals.told)
         self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def observes(self) -> bool:
+        """Nothing is sent or acted on."""
+        return observing.level(self.settings) is Level.OBSERVE
 
     def _recovery(self, slow: SlowHash) -> Recovery | None:
         settings = self.settings.recovery

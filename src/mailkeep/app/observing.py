@@ -155,6 +155,17 @@ def journal(
     return Journal(database, keys, settings.journal, streams, providers)
 
 
+def doors(
+    settings: Observed,
+    database: Database,
+    keys: KeyRing,
+    streams: Mapping[str, StreamSettings],
+    domains: frozenset[str],
+) -> tuple[Journal | None, Consoles]:
+    """Both doors; see ``journal`` and ``consoles``."""
+    return journal(settings, database, keys, streams), consoles(settings, database, keys, domains)
+
+
 def counted(
     settings: Observed,
     providers: Mapping[str, ProviderConfig],
@@ -180,6 +191,4 @@ def seen(settings: Observed) -> dict[str, dict[str, tuple[str, ...]]]:
             acts = frozenset(Act) if party == own else registry.SHOWS[one.kind]
             for act in acts:
                 out.setdefault(party, {}).setdefault(act.value, []).append(one.name)
-    return {
-        party: {act: tuple(logs) for act, logs in acts.items()} for party, acts in out.items()
-    }
+    return {party: {act: tuple(logs) for act, logs in acts.items()} for party, acts in out.items()}

@@ -1,6 +1,6 @@
 """The journal of mail that others sent: an application hands its mail to a provider itself, and
-says here that it did. So the ledger knows who was exposed to whom, and what the provider says of it is
-known for mail of ours.
+says here that it did. So the ledger knows who was exposed to whom, and what the provider says of
+it is known for mail of ours.
 
 A line is a claim of whoever holds the key for it: it has no body, nothing is ever sent for it, and
 of its recipient a pseudonym is kept. What a provider says of a mail that no line has told of yet
@@ -225,9 +225,7 @@ class Journal:
         total = _d.c.count + first.excluded.count
         counted = first.on_conflict_do_update(index_elements=["key", "day"], set_={"count": total})
         await tx.run(counted)
-        count = await tx.value(
-            select(_d.c.count).where(_d.c.key == by, _d.c.day == tx.now // DAY)
-        )
+        count = await tx.value(select(_d.c.count).where(_d.c.key == by, _d.c.day == tx.now // DAY))
         if int(count or 0) > self._settings.per_day:
             raise TooMany("this key has told of enough mail for a day", retry_after=3600.0)
 
@@ -239,18 +237,34 @@ class Journal:
         family = families.of(one.to)
         rows.messages.append(
             {
-                **{"id": message, "stream": stream.name, "priority": stream.priority},
-                **{"address_id": address, "status": Status.ACCEPTED.value, "secret": stream.secret},
-                **{"only": one.provider, "avoid": "", "created_at": at, "next_at": at, "tries": 1},
-                **{"expires_at": at + round(stream.expires * SECOND), "provider": one.provider},
-                **{"attempt_id": attempt, "accepted_at": at, "family": family},
+                "id": message,
+                "stream": stream.name,
+                "priority": stream.priority,
+                "address_id": address,
+                "status": Status.ACCEPTED.value,
+                "secret": stream.secret,
+                "only": one.provider,
+                "avoid": "",
+                "created_at": at,
+                "next_at": at,
+                "tries": 1,
+                "expires_at": at + round(stream.expires * SECOND),
+                "provider": one.provider,
+                "attempt_id": attempt,
+                "accepted_at": at,
+                "family": family,
             }
         )
         rows.attempts.append(
             {
-                **{"id": attempt, "message_id": message, "provider": one.provider},
-                **{"started_at": at, "seconds": 0.0, "detail": DETAIL},
-                **{"outcome": OutcomeKind.ACCEPTED.value, "provider_message_id": one.id},
+                "id": attempt,
+                "message_id": message,
+                "provider": one.provider,
+                "started_at": at,
+                "seconds": 0.0,
+                "detail": DETAIL,
+                "outcome": OutcomeKind.ACCEPTED.value,
+                "provider_message_id": one.id,
             }
         )
         rows.journal.append(
@@ -259,9 +273,13 @@ class Journal:
         key = (address, one.provider, one.stream, at // DAY)
         before = rows.exposed.get(key, {"first_at": at, "last_at": at, "count": 0})
         rows.exposed[key] = {
-            **{"address_id": address, "provider": one.provider, "stream": one.stream},
-            **{"day": at // DAY, "count": before["count"] + 1},
-            **{"first_at": min(before["first_at"], at), "last_at": max(before["last_at"], at)},
+            "address_id": address,
+            "provider": one.provider,
+            "stream": one.stream,
+            "day": at // DAY,
+            "count": before["count"] + 1,
+            "first_at": min(before["first_at"], at),
+            "last_at": max(before["last_at"], at),
         }
         if tx.now - at <= LATE:
             rows.facts.append(

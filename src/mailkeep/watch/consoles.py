@@ -274,7 +274,9 @@ async def view(tx: Tx, keys: KeyRing, party: str = "", limit: int = MOST_SHOWN) 
 
 async def quiet(tx: Tx) -> dict[str, float]:
     """By log that ever told of anything, the days since it did."""
-    rows = await tx.all(select(_t.c.log, func.max(_t.c.received_at).label("last")).group_by(_t.c.log))
+    rows = await tx.all(
+        select(_t.c.log, func.max(_t.c.received_at).label("last")).group_by(_t.c.log)
+    )
     return {row["log"]: (tx.now - row["last"]) / DAY for row in rows}
 
 

@@ -275,8 +275,8 @@ class HoneyMailArrived(Fact, frozen=True):
 
 @fact("watch.console_used")
 class ConsoleUsed(Fact, frozen=True):
-    """Somebody did something at a third party with an account of ours, as an audit log has it. It is
-    what that log's house says, not an observation.
+    """Somebody did something at a third party with an account of ours, as an audit log has it: what
+    that log's house says, not an observation.
 
     Attributes:
         told: id of the line here, as the commands name it.

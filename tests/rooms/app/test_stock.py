@@ -46,8 +46,14 @@ async def test_the_stock_is_what_the_database_holds(database: Database) -> None:
             }
             await tx.run(insert(incidents.incidents).values(**row))
         feed = {
-            **{"name": "siem", "position": 3, "leased_until": 0, "next_at": 0, "failures": 2},
-            **{"failing_since": tx.now - 60 * SECOND, "told": 9, "refused": 1},
+            "name": "siem",
+            "position": 3,
+            "leased_until": 0,
+            "next_at": 0,
+            "failures": 2,
+            "failing_since": tx.now - 60 * SECOND,
+            "told": 9,
+            "refused": 1,
         }
         await tx.run(insert(feeds).values(**feed))
 

@@ -50,7 +50,10 @@ BODIES: dict[str, object] = {
     "POST /v1/observations": {
         "sent": [
             {
-                **{"provider": "one", "id": "x", "to": "ada@example.net", "stream": "alert"},
+                "provider": "one",
+                "id": "x",
+                "to": "ada@example.net",
+                "stream": "alert",
                 "at": "2023-11-14T22:13:20Z",
             }
         ]

@@ -116,7 +116,9 @@ async def test_a_house_that_observes_sends_nothing_and_acts_on_nothing(observer:
     assert not await running.response.work()
 
 
-async def test_no_journal_is_kept_where_the_settings_have_none(api: Api, clock: ManualClock) -> None:
+async def test_no_journal_is_kept_where_the_settings_have_none(
+    api: Api, clock: ManualClock
+) -> None:
     key = await api.new_key("observe", name="shop")
     answer = await api.ask("POST", "/v1/observations", _sent(iso(clock.now())), key=key)
     assert answer.status_code == 404

@@ -1,4 +1,4 @@
-"""The journal on both engines: mail that others sent is known as ours, and nothing is sent for it."""
+"""The journal on both engines: mail of others is known as ours, and nothing is sent for it."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,9 @@ class House:
         self.claims = Claims(database, shared, providers, journal=self.journal)
         self.count = 0
 
-    def line(self, name: str = "a", *, ago: int = 0, to: str = "ada@example.net", **more: str) -> Sent:
+    def line(
+        self, name: str = "a", *, ago: int = 0, to: str = "ada@example.net", **more: str
+    ) -> Sent:
         of, stream = more.get("provider", "one"), more.get("stream", "bulk")
         return Sent(of, name, to, stream, self.clock.now() - ago)
 
@@ -45,7 +47,11 @@ class House:
             return await self.journal.note(tx, checked, by=by)
 
     async def say(
-        self, name: str | None, kind: ClaimKind = ClaimKind.DELIVERED, of: str = "one", claim: str = ""
+        self,
+        name: str | None,
+        kind: ClaimKind = ClaimKind.DELIVERED,
+        of: str = "one",
+        claim: str = "",
     ) -> int:
         self.count += 1
         said = Claim(

@@ -93,7 +93,11 @@ async def test_a_file_of_cloudtrail_is_taken_in_packed(house: House) -> None:
     raw = gzip.compress((PAYLOADS / "cloudtrail" / "file.json").read_bytes())
     assert await house.consoles.take("cloudtrail", raw) == Taken(new=4, passed=3, broken=1)
     found = {one.act: one for one in await house.used()}
-    assert (found["dns"].domain, found["dns"].root, found["dns"].party) == ("example.com", True, "dns")
+    assert (found["dns"].domain, found["dns"].root, found["dns"].party) == (
+        "example.com",
+        True,
+        "dns",
+    )
     assert (found["change"].party, found["key"].party) == ("ses", "aws")
     assert found["sign_in"].network == found["key"].network
 
@@ -135,7 +139,10 @@ async def test_a_flood_is_refused_and_leaves_other_logs_room(house: House) -> No
 
 
 async def test_bombs_are_refused(house: House) -> None:
-    for raw in (gzip.compress(b"[" + b" " * 50_000_000 + b"]"), gzip.compress(gzip.compress(b"[]"))):
+    for raw in (
+        gzip.compress(b"[" + b" " * 50_000_000 + b"]"),
+        gzip.compress(gzip.compress(b"[]")),
+    ):
         with pytest.raises(Invalid) as error:
             await house.consoles.take("cloudtrail", raw)
         assert error.value.field == "log"

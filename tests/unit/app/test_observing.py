@@ -114,7 +114,11 @@ def test_the_doctor_says_what_does_not_hold_and_the_next_step() -> None:
 
 def test_the_doctor_says_that_a_log_has_stopped() -> None:
     settings = parse(OBSERVES | {"console_log": [LOG]})
-    for logs, state in (({}, State.WARNING), ({"okta": 20.0}, State.WARNING), ({"okta": 1.0}, State.OK)):
+    for logs, state in (
+        ({}, State.WARNING),
+        ({"okta": 20.0}, State.WARNING),
+        ({"okta": 1.0}, State.OK),
+    ):
         (said,) = heard(Scene(Path("/"), settings, database=DatabaseFacts(logs=logs)))
         assert (said.state, said.about) == (state, "okta")
     (said,) = heard(Scene(Path("/"), parse(OBSERVES)))

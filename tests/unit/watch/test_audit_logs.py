@@ -24,7 +24,11 @@ def _read(kind: str, name: str) -> tuple[tuple[Told, ...], int, int]:
 
 def test_okta_tells_who_signed_in_to_an_application() -> None:
     (one,), passed, broken = _read("okta", "sso.json")
-    assert (one.act, one.actor, one.name) == (Act.SIGN_IN, "00u1abvz4pYqdM8ms4x6", "ada@example.com")
+    assert (one.act, one.actor, one.name) == (
+        Act.SIGN_IN,
+        "00u1abvz4pYqdM8ms4x6",
+        "ada@example.com",
+    )
     assert one.about == ("0oa1gjh63g214q0Hq0g4", "SAML 2.0 App", "SendGrid")
     assert one.at == round(datetime(2023, 11, 14, 22, 13, 10, 718_000, UTC).timestamp() * SECOND)
     assert one.address == "198.51.100.24"
@@ -63,14 +67,24 @@ def test_a_record_alone_and_one_of_eventbridge_are_read_as_in_a_file() -> None:
 
 def test_our_own_form_is_read_alone_and_in_a_list() -> None:
     event = {
-        **{"id": "1", "at": "2023-11-14T22:13:10Z", "act": "dns", "party": "dns", "actor": "ada"},
-        **{"ip": "::ffff:192.0.2.7", "zones": ["Example.com."]},
+        "id": "1",
+        "at": "2023-11-14T22:13:10Z",
+        "act": "dns",
+        "party": "dns",
+        "actor": "ada",
+        "ip": "::ffff:192.0.2.7",
+        "zones": ["Example.com."],
     }
     read = registry.get("plain")
     for body in (event, [event], {"events": [event]}):
         (one,) = read(json.dumps(body).encode()).told
         assert (one.about, one.zones, one.address) == (("dns",), ("example.com",), "192.0.2.7")
-    for wrong in ({"act": "weather"}, {"at": "2023-11-14T22:13:10"}, {"actor": ""}, {"id": "x" * 201}):
+    for wrong in (
+        {"act": "weather"},
+        {"at": "2023-11-14T22:13:10"},
+        {"actor": ""},
+        {"id": "x" * 201},
+    ):
         found = read(json.dumps([event, {**event, **wrong}]).encode())
         assert (len(found.told), found.broken + found.passed) == (1, 1), wrong
 

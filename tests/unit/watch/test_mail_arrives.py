@@ -60,7 +60,7 @@ def test_where_spf_alone_fails_it_weighs_less() -> None:
 
 
 def test_where_two_providers_fail_neither_is_accused() -> None:
-    """Our own DNS, or the host of the mailbox: whoever runs that cannot frame one with the other."""
+    """Our own DNS, or the mailbox's host: whoever runs that frames neither with the other."""
     both = [came(), came(provider="b")] * 6
     fails = [came(*ALL), came(*ALL, provider="b")] * 3
     signals = _canaries(*both, *fails)

@@ -46,7 +46,11 @@ def _incident(*states: tuple[str, str], **more: object) -> dict[str, object]:
         {"code": name, "name": name, "old_status": "operational", "new_status": state}
         for name, state in states
     ]
-    update = {"status": "investigating", "body": "We look into it.", "affected_components": affected}
+    update = {
+        "status": "investigating",
+        "body": "We look into it.",
+        "affected_components": affected,
+    }
     made = {"id": "x1", "name": "Trouble", "status": "investigating", "impact": "minor"}
     return {**made, "incident_updates": [update], "components": [], **more}
 
@@ -64,9 +68,17 @@ def _incident(*states: tuple[str, str], **more: object) -> dict[str, object]:
         (_incident(("API", "major_outage"), status="scheduled"), ("API",), Notice.OTHER),
         (_incident(impact="critical"), ("API",), Notice.OUTAGE),
         (_incident(impact="critical", incident_updates=[]), (), Notice.OUTAGE),
-        (_incident(components=[{"name": "API", "status": "partial_outage"}]), ("API",), Notice.OUTAGE),
+        (
+            _incident(components=[{"name": "API", "status": "partial_outage"}]),
+            ("API",),
+            Notice.OUTAGE,
+        ),
         (_incident(name="Unauthorized access to tools"), ("API",), Notice.SECURITY),
-        (_incident(incident_updates=[{"body": None, "affected_components": None}]), (), Notice.OTHER),
+        (
+            _incident(incident_updates=[{"body": None, "affected_components": None}]),
+            (),
+            Notice.OTHER,
+        ),
     ],
 )
 def test_an_incident_counts_by_its_component(

@@ -8,7 +8,6 @@ A party is known by the service (``ses.amazonaws.com``) or by the account's numb
 passed: anybody can try. So is what AWS's own services did.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 

@@ -100,7 +100,7 @@ class Party(msgspec.Struct, frozen=True):
 
 
 class Noted(msgspec.Struct, frozen=True):
-    """One act. ``plain``: what it would weigh of somebody known; ``told``: the lines that say it."""
+    """One act. ``plain``: what it would weigh of somebody known; ``told``: lines that say it."""
 
     at: Instant
     event: str
@@ -276,9 +276,7 @@ def _fresh(state: State, subject: Subject, now: Instant) -> dict[str, Noted]:
     return {key: one for key, one in of.items() if one.at > since}
 
 
-def _signal(
-    state: State, subject: Subject, of: dict[str, Noted], recorded: Recorded
-) -> Signal:
+def _signal(state: State, subject: Subject, of: dict[str, Noted], recorded: Recorded) -> Signal:
     by_sort: dict[str, list[float]] = {}
     for one in of.values():
         by_sort.setdefault(one.act, []).append(_weight(state, one))

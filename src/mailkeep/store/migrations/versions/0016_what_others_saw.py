@@ -31,9 +31,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_console_acts_log_received_at", "console_acts", ["log", "received_at"], unique=False
     )
-    op.create_index(
-        "ix_console_acts_received_at", "console_acts", ["received_at"], unique=False
-    )
+    op.create_index("ix_console_acts_received_at", "console_acts", ["received_at"], unique=False)
     op.create_table(
         "journal",
         sa.Column("provider", sa.String(length=40), nullable=False),
