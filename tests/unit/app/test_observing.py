@@ -23,6 +23,10 @@ from mailkeep.watch.levels import ORDER, PROMISES, SEES, Level, at
 
 PROVIDER = {"name": "a", "kind": "postmark", "party": "p", "webhook_secret": "env:W"}
 SENDS = PROVIDER | {"secret": "env:A"}
+MANAGED = {"name": "a", "kind": "smtp", "party": "p", "base_url": "smtp://r.example"} | {
+    "manager": "env:M",
+    "options": {"keys": "sendgrid"},
+}
 OBSERVES: dict[str, Any] = {
     "level": "observe",
     "party": [{"id": "p"}, {"id": "idp"}],
@@ -38,7 +42,7 @@ def test_a_house_that_observes_has_no_key_that_sends() -> None:
     assert observing.level(parse(OBSERVES)) is Level.OBSERVE
     for more, words in (
         ({"provider": [SENDS]}, "provider a: secret: take it out"),
-        ({"provider": [PROVIDER | {"manager": "env:M"}]}, "provider a: manager: take it out"),
+        ({"provider": [MANAGED]}, "provider a: manager: take it out"),
         ({"canary": CANARY}, r"take \[canary\] out; it is for carry"),
         ({"submission": {"listen": "127.0.0.1:2525"}}, r"take \[submission\] out"),
         ({"level": "recover", "provider": [SENDS]}, r"\[recovery\] is missing"),

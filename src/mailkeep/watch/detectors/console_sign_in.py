@@ -79,7 +79,7 @@ _WORDS = {
 }
 _BY = ("by somebody known", "by somebody or from a place that is new", "by a stranger")
 #: The act as which an account's own API shows a change of a kind; else ``Act.CHANGE``.
-_SHOWN = {Kind.KEY: Act.KEY, Kind.USER: Act.USER, Kind.ACCOUNT: Act.USER}
+_SHOWN: dict[str, Act] = {Kind.KEY: Act.KEY, Kind.USER: Act.USER, Kind.ACCOUNT: Act.USER}
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -193,7 +193,7 @@ def _shown(state: State, fact: PostureChanged, recorded: Recorded) -> tuple[Stat
     if party is None:
         return state, []
     now, subject = recorded.placed_at, provider_subject(fact.provider)
-    act = _SHOWN.get(Kind(fact.item_kind), Act.CHANGE) if fact.item_kind in Kind else Act.CHANGE
+    act = _SHOWN.get(fact.item_kind, Act.CHANGE)
     shown = {**party.shown, act.value: now}
     party = msgspec.structs.replace(party, shown=shown)
     state = msgspec.structs.replace(state, parties={**state.parties, fact.provider: party})
