@@ -92,8 +92,30 @@ def test_our_own_form_is_read_alone_and_in_a_list() -> None:
 @pytest.mark.parametrize("kind", registry.FORMATS)
 @pytest.mark.parametrize(
     "text",
-    [b"", b"x", b"1", b'"a"', b"[", b"\xff\xfe", b"[" * 100_000, b"[" * 100_000 + b"]" * 100_000],
-    ids=["nothing", "word", "number", "text", "half", "not utf-8", "deep", "deep and whole"],
+    [
+        b"",
+        b"x",
+        b"1",
+        b'"a"',
+        b"[",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b"[" * 100_000 + b"]" * 100_000,
+        b"{",
+        b'{"a":' * 9999,
+    ],
+    ids=[
+        "nothing",
+        "word",
+        "number",
+        "text",
+        "half",
+        "not utf-8",
+        "deep",
+        "deep and whole",
+        "half an object",
+        "deep objects",
+    ],
 )
 def test_what_is_no_log_is_refused(kind: str, text: bytes) -> None:
     with pytest.raises(Invalid) as error:

@@ -15,7 +15,7 @@ import msgspec
 
 from mailkeep.watch.console_types import Act, Read, Told
 
-from .lines import MAX_WORD, address, bounded, decode, each, instant, split, words
+from .lines import MAX_WORD, address, alone, bounded, decode, each, instant, split, words
 
 KIND: Final = "cloudtrail"
 OWN: Final = "*"
@@ -125,7 +125,7 @@ def read(text: bytes) -> Read:
     if file is not None:
         return each(bounded(file.records), _Record, _told)
     bridge = decode(text, _Bridge)
-    return each([msgspec.Raw(text) if bridge is None else bridge.detail], _Record, _told)
+    return each(alone(text) if bridge is None else [bridge.detail], _Record, _told)
 
 
 def _told(record: _Record) -> Told | None:

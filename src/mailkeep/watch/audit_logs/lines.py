@@ -19,6 +19,7 @@ MOST_LINES = 20_000  #: of one text; CloudTrail's files have thousands
 MAX_ID = 200  #: characters of a name that a line has in its log
 MAX_WORD = 200  #: characters of any other text that is kept
 
+_NO_LOG = "the log is not JSON in UTF-8, in one of its forms"
 #: What cannot be read, of whatever sort.
 BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -38,8 +39,17 @@ def split(text: bytes) -> list[msgspec.Raw]:
     try:
         found = msgspec.json.decode(text, type=list[msgspec.Raw])
     except BROKEN as error:
-        raise Invalid("the log is not JSON in UTF-8, in one of its forms", field="log") from error
+        raise Invalid(_NO_LOG, field="log") from error
     return bounded(found)
+
+
+def alone(text: bytes) -> list[msgspec.Raw]:
+    """A text that is one object, as the only line. Raises ``Invalid`` where it is none."""
+    try:
+        msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    except BROKEN as error:
+        raise Invalid(_NO_LOG, field="log") from error
+    return [msgspec.Raw(text)]
 
 
 def bounded(lines: list[msgspec.Raw]) -> list[msgspec.Raw]:

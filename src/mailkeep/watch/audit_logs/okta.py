@@ -15,7 +15,7 @@ import msgspec
 
 from mailkeep.watch.console_types import Act, Read, Told
 
-from .lines import MAX_WORD, address, bounded, decode, each, instant, split, words
+from .lines import MAX_WORD, address, alone, bounded, decode, each, instant, split, words
 
 KIND: Final = "okta"
 _DONE: Final = frozenset({"SUCCESS", "ALLOW"})
@@ -85,7 +85,7 @@ def read(text: bytes) -> Read:
     """What a log, or the body of a hook, tells. Raises ``Invalid``: it is neither."""
     if text.lstrip()[:1] == b"{":
         hook = decode(text, _Hook)
-        lines = [msgspec.Raw(text)] if hook is None else bounded(hook.data.events)
+        lines = alone(text) if hook is None else bounded(hook.data.events)
         return each(lines, _Event, _told)
     return each(split(text), _Event, _told)
 

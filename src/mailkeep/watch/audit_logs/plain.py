@@ -12,7 +12,7 @@ import msgspec
 
 from mailkeep.watch.console_types import Act, Read, Told
 
-from .lines import MAX_WORD, address, bounded, decode, each, instant, split, words
+from .lines import MAX_WORD, address, alone, bounded, decode, each, instant, split, words
 
 KIND: Final = "plain"
 MOST_ZONES = 50
@@ -40,7 +40,7 @@ def read(text: bytes) -> Read:
     """What the events tell. Raises ``Invalid``: they are none."""
     if text.lstrip()[:1] == b"{":
         found = decode(text, _Events)
-        return each([msgspec.Raw(text)] if found is None else bounded(found.events), _Event, _told)
+        return each(alone(text) if found is None else bounded(found.events), _Event, _told)
     return each(split(text), _Event, _told)
 
 
