@@ -92,7 +92,7 @@ PERSONAL: Personal = {
     ),
     "journal_waiting": Kept(
         what="what a provider said of a mail that the journal does not tell of yet",
-        under="minutes",
+        under="minutes: until a line tells of it",
         sealed="sealed",
         named="claim_id mail",
         said="provider received_at",
