@@ -247,7 +247,7 @@ class Application:
             await self.accounts.passwords.look_for_imported(tx)
         desk = self.response.desk
         loops = {
-            "dispatch": asyncio.Event().wait() if self.observes else self.dispatcher.run(),
+            "dispatch": observing.rest() if self.observes else self.dispatcher.run(),
             "relay": keep(
                 "relay", self._place, RELAY_SECONDS, self._recorded, gather=GATHER_SECONDS / 2
             ),

@@ -2,6 +2,7 @@
 ``level``, ``[journal]``, ``[[console_log]]``. Checked here, and handed to the doors.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -164,6 +165,11 @@ def doors(
 ) -> tuple[Journal | None, Consoles]:
     """Both doors; see ``journal`` and ``consoles``."""
     return journal(settings, database, keys, streams), consoles(settings, database, keys, domains)
+
+
+async def rest() -> None:
+    """In the place of the dispatcher, where nothing is sent."""
+    await asyncio.Event().wait()
 
 
 def counted(

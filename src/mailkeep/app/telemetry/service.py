@@ -169,14 +169,14 @@ class Telemetry:
             put("mailkeep_event_log_lag", behind, subscriber)
         put("mailkeep_events_unplaced", stock.unplaced)
         for feed in self._feeds:
-            state = stock.feeds.get(feed)
-            put("mailkeep_feed_lag", 0 if state is None else state.behind, feed)
-            failing = None if state is None else state.failing_since
+            fares = stock.feeds.get(feed)
+            put("mailkeep_feed_lag", 0 if fares is None else fares.behind, feed)
+            failing = None if fares is None else fares.failing_since
             since = 0.0 if failing is None else (stock.now - failing) / SECOND
             put("mailkeep_feed_failing_seconds", max(0.0, since), feed)
-            if state is not None:
-                self._rise("mailkeep_feed_lines_total", state.told, feed, "told")
-                self._rise("mailkeep_feed_lines_total", state.refused, feed, "refused")
+            if fares is not None:
+                self._rise("mailkeep_feed_lines_total", fares.told, feed, "told")
+                self._rise("mailkeep_feed_lines_total", fares.refused, feed, "refused")
         self.metrics.forget("mailkeep_incidents_open")
         for kind in SUBJECTS:
             put("mailkeep_incidents_open", stock.incidents.get((kind, "open"), 0), kind, "open")
