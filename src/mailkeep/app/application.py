@@ -32,6 +32,7 @@ from mailkeep.mail.returns import Returns
 from mailkeep.mail.splitting import Splitting
 from mailkeep.mail.taking import Taking
 from mailkeep.posture import services as models
+from mailkeep.posture.ready import Ready
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
 from mailkeep.smtp import door, receiving, submission
@@ -151,7 +152,10 @@ class Application:
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries, self.honey = watching.canaries(self), watching.honey_mail(self)
-        self.accounts_read = posture.accounts(settings, environ)
+        self.trust, self.accounts_read = (
+            Ready(self.database, self.chain),
+            posture.accounts(settings, environ),
+        )
         self.posture = posture.collector(
             settings, self.database, self.keys, self.clock, self.accounts_read
         )
@@ -276,12 +280,9 @@ class Application:
         if self.signals is not None:
             pushing = self.signals.pushing
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
-        loops |= watching.beside(
-            self.database,
-            self.providers,
-            self.settings.provider,
-            observing.counted(self.settings, self.providers, self.accounts_read),
-        )
+        counted = observing.counted(self.settings, self.providers, self.accounts_read)
+        tables = self.settings.provider
+        loops |= watching.beside(self.database, self.providers, tables, counted)
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
         if self.feeds is not None:

@@ -1,8 +1,10 @@
-"""What goes on beside the mail: erasures, anchors of the audit chain."""
+"""What goes on beside the mail: erasures, anchors of the audit chain, the counting of accounts."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mailkeep.posture import counts
 from mailkeep.privacy.services import Privacy
 
 from . import anchoring
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 ERASE_SECONDS = 20.0
 ANCHOR_SECONDS = 10.0
 JOURNAL_SECONDS = 2.0
+COUNT_SECONDS = 60.0  #: how often the age of what was counted is looked at
 
 
 def privacy(app: "Application") -> Privacy:
@@ -37,3 +40,4 @@ def loops(
     if app.journal is not None:
         yield "journal", keep("journal", app.claims.release, JOURNAL_SECONDS)
     yield "anchors", keep("anchors", app.anchors.step, ANCHOR_SECONDS, app.anchors.awake)
+    yield "counts", keep("counts", partial(counts.step, app.database, app.chain), COUNT_SECONDS)

@@ -19,7 +19,7 @@ from mailkeep.mail.journal import Journal
 from mailkeep.mail.taking import Taking
 from mailkeep.mail.types import StreamSettings
 from mailkeep.operators.provider import Provider
-from mailkeep.posture.types import House
+from mailkeep.posture.ready import Ready
 from mailkeep.privacy.services import Privacy
 from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.providers.types import ProviderConfig
@@ -84,7 +84,7 @@ class Services(Protocol):
     reports: Reports
     consoles: Consoles
     journal: Journal | None
-    chain: House  # the settings' part of the chain of trust
+    trust: Ready  # answers about the chain of trust
     privacy: Privacy
     signals: Signals | None
     openid: Provider | None  # by which operators come to the console

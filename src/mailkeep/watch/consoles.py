@@ -165,6 +165,10 @@ class Consoles:
             raise NotFound("no audit log of that name is brought in ([[console_log]])", field="log")
         return self._logs[name]
 
+    def tells_of(self, *names: str) -> bool:
+        """Whether a log tells of one of these providers or parties."""
+        return any(set(names) & set(one.parties.values()) for one in self._logs.values())
+
     async def _keep(self, tx: Tx, log: Log, lines: list[tuple[Told, str]]) -> int:
         name = log.settings.name
         since = tx.now // DAY * DAY

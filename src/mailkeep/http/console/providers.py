@@ -75,7 +75,7 @@ class ProviderPages(Controller):
             read=account is not None,
             consoles=lines,
             acts=ACTS,
-            told=config.party in running.chain.consoles,
+            told=running.consoles.tells_of(name, config.party),
             exposed=exposed,
             incident=incident,
         )
