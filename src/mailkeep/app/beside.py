@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ERASE_SECONDS = 20.0
 ANCHOR_SECONDS = 10.0
+JOURNAL_SECONDS = 2.0
 COUNT_SECONDS = 60.0  #: how often the age of what was counted is looked at
 
 
@@ -36,5 +37,7 @@ def loops(
 ) -> Iterator[tuple[str, Any]]:
     """What goes on beside, by name."""
     yield "erasures", keep("erasures", app.privacy.erasing.step, ERASE_SECONDS)
+    if app.journal is not None:
+        yield "journal", keep("journal", app.claims.release, JOURNAL_SECONDS)
     yield "anchors", keep("anchors", app.anchors.step, ANCHOR_SECONDS, app.anchors.awake)
     yield "counts", keep("counts", partial(counts.step, app.database, app.chain), COUNT_SECONDS)

@@ -15,6 +15,7 @@ from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
+from mailkeep.mail.journal import Journal
 from mailkeep.mail.taking import Taking
 from mailkeep.mail.types import StreamSettings
 from mailkeep.operators.provider import Provider
@@ -27,6 +28,7 @@ from mailkeep.response.services import Response
 from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database
 from mailkeep.store.shared import SharedCommit
+from mailkeep.watch.consoles import Consoles
 from mailkeep.watch.reports import Reports
 
 from .client import Network
@@ -80,6 +82,8 @@ class Services(Protocol):
     incidents: Incidents
     response: Response
     reports: Reports
+    consoles: Consoles
+    journal: Journal | None
     trust: Ready  # answers about the chain of trust
     privacy: Privacy
     signals: Signals | None

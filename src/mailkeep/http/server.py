@@ -25,6 +25,7 @@ from .api.claims import ClaimsApi
 from .api.evidence import EvidenceApi
 from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
+from .api.observations import AuditApi, JournalApi
 from .api.posture import PostureApi
 from .api.privacy import PrivacyApi
 from .api.recoveries import RecoveriesApi
@@ -90,6 +91,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
 
     handlers: list[ControllerRouterHandler] = [
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
+        *(AuditApi, JournalApi),
         *(ApprovalsApi, EvidenceApi, ClaimsApi, PrivacyApi, SubjectsApi, TrustApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),

@@ -282,7 +282,7 @@ def _write(tx: Tx, claimed: _Claimed) -> None:
     tx.many(_ATTEMPTS, claimed.attempts)
     tx.many(_START, claimed.started)
     # In one order for everybody: two that write the same rows never wait in a ring.
-    tx.many(_EXPOSE, [claimed.exposed[one] for one in sorted(claimed.exposed)])
+    tx.many(EXPOSE, [claimed.exposed[one] for one in sorted(claimed.exposed)])
 
 
 _WAIT = Repeated(
@@ -320,7 +320,7 @@ def _expose(insert: Callable[..., Any]) -> Any:
     )
 
 
-_EXPOSE = Repeated(
+EXPOSE = Repeated(
     _expose, ("address_id", "provider", "stream", "day", "first_at", "last_at", "count")
 )
 

@@ -83,6 +83,21 @@ PERSONAL: Personal = {
         plain="id name hash scopes streams domains networks created_at last_used_at expires_at"
         " revoked_at replaced_by application line",
     ),
+    "journal": Kept(
+        what="that a mail was told of by the application that sent it",
+        under="messages",
+        of="message_id:messages.id",
+        named="mail message_id",
+        said="provider received_at",
+    ),
+    "journal_waiting": Kept(
+        what="what a provider said of a mail that the journal does not tell of yet",
+        under="minutes: until a line tells of it",
+        sealed="sealed",
+        named="claim_id mail",
+        said="provider received_at",
+    ),
+    "journal_days": Kept(what="how much each key told of", under="messages", plain="key day count"),
     "caught_mail": Kept(
         what="the mailbox of development mode; there is none in production",
         under="the newest thousand",

@@ -200,3 +200,32 @@ caught_mail = Table(
     Column("recipient", String(320), nullable=False),
     Column("raw", LargeBinary, nullable=False),
 )
+
+# Mail that applications sent by themselves, by a digest of the provider's own name for it.
+journal = Table(
+    "journal",
+    metadata,
+    Column("provider", String(40), primary_key=True),
+    Column("mail", String(64), primary_key=True),
+    Column("message_id", String(40), nullable=False),
+    Column("received_at", Micros, nullable=False, index=True),
+)
+
+# What a provider said of mail of which no line of the journal tells yet.
+journal_waiting = Table(
+    "journal_waiting",
+    metadata,
+    Column("provider", String(40), primary_key=True),
+    Column("claim_id", String(200), primary_key=True),
+    Column("mail", String(64), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("received_at", Micros, nullable=False, index=True),
+)
+
+journal_days = Table(
+    "journal_days",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    Column("day", Integer, primary_key=True),  # days since the epoch
+    Column("count", Integer, nullable=False),
+)

@@ -78,6 +78,18 @@ class BounceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = ""
 
 
+class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[journal]``: applications say what they sent by themselves.
+
+    Attributes:
+        patience: seconds for which what a provider says of an unknown mail waits for its line.
+        per_day: mails that one key may tell of in a day.
+    """
+
+    patience: float = 900.0
+    per_day: int = 1_000_000
+
+
 class Keeping(msgspec.Struct, frozen=True):
     """How long ordinary bodies stay, in seconds.
 
