@@ -1,11 +1,12 @@
-"""What goes on beside the mail: erasures, anchors of the audit chain."""
+"""What goes on beside the mail: erasures, anchors of the audit chain, moves between providers."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mailkeep.cutover.services import Cutover
 from mailkeep.privacy.services import Privacy
 
-from . import anchoring
+from . import anchoring, moving
 from .anchoring import Anchors
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 ERASE_SECONDS = 20.0
 ANCHOR_SECONDS = 10.0
+MOVE_SECONDS = 5.0
 
 
 def privacy(app: "Application") -> Privacy:
@@ -28,9 +30,15 @@ def anchors(app: "Application", environ: Mapping[str, str]) -> Anchors:
     return Anchors(app.database, app.keys, places, settings.every)
 
 
+def cutover(app: "Application") -> Cutover:
+    """The moves between providers."""
+    return Cutover(app.database, moving.house(app.settings, app.clock))
+
+
 def loops(
     app: "Application", keep: Callable[..., Coroutine[Any, Any, None]]
 ) -> Iterator[tuple[str, Any]]:
     """What goes on beside, by name."""
     yield "erasures", keep("erasures", app.privacy.erasing.step, ERASE_SECONDS)
+    yield "cutover", keep("cutover", app.cutover.step, MOVE_SECONDS)
     yield "anchors", keep("anchors", app.anchors.step, ANCHOR_SECONDS, app.anchors.awake)

@@ -63,6 +63,9 @@ COMMANDS = {
         "Providers: which there are; cut one off, let one rest, restore it.",
         {"posture": "posture:show", "expect": "posture:expect", "accept": "posture:accept"},
     ),
+    "cutover": Place(
+        "cutover:app", "Move mail from one provider to another, or all of it at once."
+    ),
     "watch": Place(
         "watch:app",
         "What may be going on; the log again, measured and tuned.",

@@ -10,6 +10,7 @@ from litestar.params import SkipValidation
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.signing import SigningKeys
+from mailkeep.cutover.services import Cutover
 from mailkeep.incidents.services import Incidents
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
@@ -78,6 +79,7 @@ class Services(Protocol):
     accounts: Accounts
     recovery: Recovery | None
     incidents: Incidents
+    cutover: Cutover
     response: Response
     reports: Reports
     chain: House  # the settings' part of the chain of trust

@@ -33,11 +33,11 @@ from . import recipients, tables
 from .events import FailedOver, MessageGivenUp
 from .fitting import SMALL
 from .health import Breaker, probing
-from .routing import BUSY, Busy, Go, Trickle, Wanted, choose
-from .types import Job, Status, StreamSettings, split
+from .routing import BUSY, Busy, Go, Trickle, Wanted, choose, shifted
+from .shifting import SHIFTS, unwanted
+from .types import Job, Shift, Status, StreamSettings, split
 
 ASK_FOR = 300 * SECOND  #: for so long a provider that may have a message is waited for, to be asked
-STANDING = "standing"  #: told when a provider was cut off, rests, or is back
 LEASE = 60 * SECOND  #: longer than any send may take; a lapsed one means that its worker died
 
 #: Not guessable: which of two routes a secret takes must not be foreseen by either.
@@ -148,12 +148,17 @@ async def claim(
         askable: providers that tell whether they have a message of ours.
         trickle: what standbys carry all the same.
     """
-    rows, states = await tx.fetch_each(
-        (_DUE, {"stream": stream.name, "now": tx.now, "most": limit}), (STATES, {})
+    rows, states, moved = await tx.fetch_each(
+        (_DUE, {"stream": stream.name, "now": tx.now, "most": limit}),
+        (STATES, {}),
+        (SHIFTS, {"stream": stream.name}),
     )
     if not rows:
         return []
     due_ones = [_Due(*row) for row in rows]
+    shifts = [Shift(*row) for row in moved]
+    routes = shifted(stream.routes, shifts) if shifts else stream.routes
+    unwelcome = await unwanted(tx, stream, shifts, [one.address for one in due_ones])
     busy = busy or Busy({})
     cut = frozenset(name for name, cut_at, _ in states if cut_at is not None)
     resting = frozenset(name for name, _, rested_at in states if rested_at is not None)
@@ -164,6 +169,11 @@ async def claim(
             why = "no body" if one.size is None else "expired"
             claimed.facts.append(
                 await give_up(tx, one.id, stream.name, one.address, why, keep=not one.secret)
+            )
+            continue
+        if one.address in unwelcome:
+            claimed.facts.append(
+                await give_up(tx, one.id, stream.name, one.address, "suppressed", keep=True)
             )
             continue
         if not busy.fits(one.size):
@@ -193,7 +203,7 @@ async def claim(
         if ask and last is not None:
             wanted = msgspec.structs.replace(wanted, only=(last.provider,))
         choice = choose(
-            stream.routes,
+            routes,
             breakers,
             cut,
             wanted,
