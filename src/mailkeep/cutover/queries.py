@@ -1,5 +1,7 @@
 """Reads of the cutover room."""
 
+from collections.abc import Sequence
+
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.engine import RowMapping
@@ -17,7 +19,7 @@ _GATES = msgspec.json.Decoder(tuple[Gate, ...])
 async def listing(tx: Tx, limit: int = 50) -> list[View]:
     """The moves, the newest first."""
     rows = await tx.all(select(_c).order_by(_c.c.id.desc()).limit(limit))
-    return [await _view(tx, row) for row in rows]
+    return await _views(tx, rows)
 
 
 async def one(tx: Tx, cutover: str, *, lock: bool = False) -> View:
@@ -30,14 +32,14 @@ async def one(tx: Tx, cutover: str, *, lock: bool = False) -> View:
     row = await tx.one(query.with_for_update() if lock else query)
     if row is None:
         raise NotFound("no such cutover")
-    return await _view(tx, row)
+    return (await _views(tx, [row]))[0]
 
 
 async def live(tx: Tx, *, lock: bool = False) -> View | None:
     """The move that is under way."""
     query = select(_c).where(_c.c.live)
     row = await tx.one(query.with_for_update() if lock else query)
-    return None if row is None else await _view(tx, row)
+    return None if row is None else (await _views(tx, [row]))[0]
 
 
 async def newest(tx: Tx) -> View | None:
@@ -46,8 +48,13 @@ async def newest(tx: Tx) -> View | None:
     return found[0] if found else None
 
 
-async def _view(tx: Tx, row: RowMapping) -> View:
-    streams = await tx.all(select(_s).where(_s.c.cutover_id == row["id"]).order_by(_s.c.place))
+async def _views(tx: Tx, rows: Sequence[RowMapping]) -> list[View]:
+    ids = [row["id"] for row in rows]
+    streams = await tx.all(select(_s).where(_s.c.cutover_id.in_(ids)).order_by(_s.c.place))
+    return [_view(row, [one for one in streams if one["cutover_id"] == row["id"]]) for row in rows]
+
+
+def _view(row: RowMapping, streams: Sequence[RowMapping]) -> View:
     return View(
         id=row["id"],
         source=row["source"],
