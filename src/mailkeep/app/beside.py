@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mailkeep.cutover.offboarding import Offboarding
 from mailkeep.cutover.services import Cutover
 from mailkeep.privacy.services import Privacy
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 ERASE_SECONDS = 20.0
 ANCHOR_SECONDS = 10.0
 MOVE_SECONDS = 5.0
+LEAVE_SECONDS = 60.0
 
 
 def privacy(app: "Application") -> Privacy:
@@ -41,4 +43,6 @@ def loops(
     """What goes on beside, by name."""
     yield "erasures", keep("erasures", app.privacy.erasing.step, ERASE_SECONDS)
     yield "cutover", keep("cutover", app.cutover.step, MOVE_SECONDS)
+    leaving = Offboarding(app.database, app.cutover.house)
+    yield "offboarding", keep("offboarding", leaving.step, LEAVE_SECONDS)
     yield "anchors", keep("anchors", app.anchors.step, ANCHOR_SECONDS, app.anchors.awake)

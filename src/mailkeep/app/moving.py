@@ -8,19 +8,33 @@ import dns.asyncresolver
 
 from mailkeep.base.clock import DAY, Clock
 from mailkeep.base.errors import BadSettings
+from mailkeep.base.keys import KeyRing
+from mailkeep.cutover.checklist import Leaving
 from mailkeep.cutover.gates import House
 from mailkeep.cutover.types import Gate
 from mailkeep.mail import queries as mail
 from mailkeep.providers.allowance import Allowance
+from mailkeep.providers.keys import registry as keys_registry
 from mailkeep.store.database import Tx
+from mailkeep.watch import posture
 
 from . import limits, trusting, watching
 from .doctor.look import examine
 from .doctor.types import Finding
+from .publishing import published
 from .settings import Settings, provider_configs
 
 WARM_DAYS = 7  #: in which a target must have carried something to be no stranger
 WARM = 0.01  #: of what both carried
+#: Kinds of things in an account, by what the list of a leave calls them.
+_HELD = {
+    "template": "templates",
+    "allow": "contacts",
+    "export": "archives",
+    "user": "users",
+    "sender": "senders",
+    "domain": "senders",
+}
 #: Checks that are about a domain, and so about whoever sends as it.
 _OF_DOMAINS = frozenset({"dns.sender_spf", "dns.dmarc"})
 
@@ -50,6 +64,31 @@ def of_target(findings: Iterable[Finding], target: str) -> list[Gate]:
         for one in findings
         if one.about.partition(",")[0] == target or one.id in _OF_DOMAINS
     ]
+
+
+async def leaving(tx: Tx, settings: Settings, keys: KeyRing, provider: str) -> Leaving:
+    """What is known of a provider that is left: its records in DNS, what it holds, whom it
+    knows."""
+    mails = settings.recovery
+    senders = [mails.sender] if mails is not None else []
+    senders += [settings.canary.sender] if settings.canary is not None else []
+    found = {one.name: one for one in settings.provider}.get(provider)
+    if found is None:
+        raise BadSettings(f"no provider {provider!r}")
+    account = await posture.view(tx, keys, provider)
+    holds: dict[str, int] = {}
+    for kind, items in account.items.items():
+        if kind in _HELD:
+            holds[_HELD[kind]] = holds.get(_HELD[kind], 0) + len(items)
+    return Leaving(
+        provider,
+        published((found,), senders)[provider],
+        keys_registry.BY_HAND.get(found.options.get("keys", "") or found.kind)
+        or keys_registry.OTHERWISE.format(name=provider),
+        holds,
+        sum(one.provider == provider for one in settings.honey),
+        await mail.exposed(tx, provider, tx.now),
+    )
 
 
 async def look(

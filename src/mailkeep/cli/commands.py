@@ -66,6 +66,7 @@ COMMANDS = {
     "cutover": Place(
         "cutover:app", "Move mail from one provider to another, or all of it at once."
     ),
+    "offboard": Place("offboard:app", "Leave a provider for good: what is to be done, and when."),
     "watch": Place(
         "watch:app",
         "What may be going on; the log again, measured and tuned.",
