@@ -106,6 +106,7 @@ COMMANDS = {
         "backup:backup",
         "Back up the database and the settings while Mailkeep runs; never the hourly keys.",
     ),
+    "export": Place("export:export", "Write everything out, in open formats."),
     "restore": Place(
         "backup:restore",
         "Put a backup in the place of the database of a Mailkeep that does not run.",
