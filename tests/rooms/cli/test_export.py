@@ -6,7 +6,6 @@ import json
 import re
 import stat
 import sys
-from collections.abc import Iterator
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -143,11 +142,11 @@ async def _fill(house: House) -> None:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(tmp_path: Path) -> House:
     (tmp_path / "mailkeep.toml").write_text(SETTINGS)
     made = House(tmp_path)
     asyncio.run(_fill(made))
-    yield made
+    return made
 
 
 def test_everything_is_out_and_every_file_is_as_the_manifest_says(house: House) -> None:
