@@ -20,6 +20,7 @@ from mailkeep.cutover import queries
 from mailkeep.cutover.services import Cutover
 from mailkeep.cutover.types import Gate, Pace, State, View
 from mailkeep.mail import shifting
+from mailkeep.response.keeping import take_turn
 from mailkeep.store.database import Database, Tx
 
 from .house import DEFAULT_HOME, Home, in_development, operator, provider, read, settings, write
@@ -196,6 +197,7 @@ def now(
         provider(home, one)
 
     async def work(database: Database, tx: Tx) -> msgspec.Struct:
+        await take_turn(tx)  # nobody else counts which routes stand meanwhile
         rooms = Cutover(database, moving.house(settings(home), database.clock))
         since = tx.now - round(minutes * MINUTE)
         return await rooms.now(tx, source, target, by=operator(), reason=reason, since=since)

@@ -47,6 +47,7 @@ async def test_a_move_is_started_held_up_and_taken_back(house: Any) -> None:
         assert await _shifts(running) == {"bulk": 0.01}
         assert (await browser.post(f"{PATH}/pause", data=form)).status_code == 303
         assert "A person holds it up" in (await browser.get(PATH)).text
+        assert "is held up: a person holds it up" in (await browser.get("/console")).text
         assert (await browser.post(f"{PATH}/finish", data=form)).status_code == 409
         assert (await browser.post(f"{PATH}/resume", data=form)).status_code == 303
         assert (await browser.post(f"{PATH}/back", data=form)).status_code == 422
