@@ -50,7 +50,9 @@ STREAMS = {
 #: Of the mail of a round: one in so many.
 RECOVERY, ALERT = 50, 4
 PACE = Pace(dwell=60, patience=600, rest=300, least=20)
-ROUND = 200  #: messages that are claimed at once
+ROUND = 200  #: messages that are claimed at once, at the least
+ROUNDS, PASSES = 60, 4  #: in which all mail comes in, and how often a lane claims in each
+FEW = 20_000  #: fewer messages are moved in larger steps: of one in a hundred nothing is known
 GOAL = 60.0  #: seconds in which recovery mail is to be taken, whatever falls
 OLD = 60  #: one address in so many is dead
 
@@ -64,6 +66,7 @@ class House:
         died: the worker is gone before it wrote down so many answers about ordinary mail. (A secret
             whose answer was lost is minted anew by recovery, which is not part of this.)
         taken: by message, which providers took it.
+        limit: messages that a lane claims at once.
         waited: by message of recovery, seconds until a provider had it.
     """
 
@@ -78,7 +81,7 @@ class House:
         self.streams = streams or STREAMS
         self.answer: Callable[[Job], OutcomeKind | None] = lambda _job: None
         self.bounces: Callable[[Job, str], bool] = lambda _job, to: dead(to)
-        self.died = 0
+        self.died, self.limit = 0, ROUND
         self.taken: dict[str, list[str]] = {}
         self.waited: dict[str, float] = {}
         self.in_flight: set[str] = set()
@@ -113,7 +116,7 @@ class House:
         for stream in sorted(self.streams.values(), key=lambda one: one.priority):
             breakers = self.breakers[stream.name]
             async with self.database.write() as tx:
-                jobs = await outbox.claim(self.database, tx, stream, breakers, ROUND)
+                jobs = await outbox.claim(self.database, tx, stream, breakers, self.limit)
             done += len(jobs)
             if jobs:
                 await self._answered(stream, [(job, self._send(job)) for job in jobs])
@@ -211,9 +214,11 @@ async def run(house: House, messages: int) -> Found:
     began = time.monotonic()
     found = Found(messages)
     pace = msgspec.structs.replace(PACE, least=max(5, min(PACE.least, messages // 200)))
+    if messages < FEW:
+        pace = msgspec.structs.replace(pace, shares=(0.2, 0.5, 1.0))
     await house.begin(pace)
-    rounds = 60
-    part = max(ALERT * 2, messages // rounds)
+    part = max(ALERT * 2, messages // ROUNDS)
+    house.limit = max(ROUND, 2 * part)
     suspended = bouncing = False
 
     def answer(job: Job) -> OutcomeKind | None:
@@ -240,7 +245,8 @@ async def run(house: House, messages: int) -> Found:
         bouncing = done < 0.2 and not any(one.backs for one in view.streams)
         if done >= 0.4 and not suspended:
             suspended, house.died = True, 3
-        await house.carry()
+        for _ in range(PASSES):
+            await house.carry()
         await house.cutover.step()
         if number % 3 == 0:
             house.open()  # the process begins anew

@@ -7,7 +7,16 @@ settings give a stream: nobody can be let in here.
 from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import bindparam, delete, exists, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
 
 from mailkeep.base import addresses
 from mailkeep.base.clock import Instant
@@ -160,9 +169,10 @@ async def unwanted(
 
 
 #: The words stand in the statement itself: else no engine sees that the index answers it.
-_AGAINST = or_(
-    *(_c.c.event == literal_column(f"'{one}'") for one in ("bounced", "complained", "suppressed"))
-)
+_WORDS: list[ColumnElement[str]] = [
+    literal_column(f"'{one}'") for one in ("bounced", "complained", "suppressed")
+]
+_AGAINST = _c.c.event.in_(_WORDS)
 _UNWANTED = Repeated(
     lambda _insert: (
         select(_c.c.address_id)
@@ -174,9 +184,8 @@ _UNWANTED = Repeated(
 
 async def carried_over(tx: Tx, source: str) -> int:
     """How many addresses bulk mail is kept from while it moves away from ``source``."""
-    against = _c.c.event.in_(["bounced", "complained", "suppressed"])
     found = await tx.value(
-        select(func.count(_c.c.address_id.distinct())).where(_c.c.provider == source, against)
+        select(func.count(_c.c.address_id.distinct())).where(_c.c.provider == source, _AGAINST)
     )
     return int(found or 0)
 

@@ -13,7 +13,7 @@ from mailkeep.cutover.types import Gate, Pace, State
 from mailkeep.events import audit
 from mailkeep.events import tables as event_tables
 from mailkeep.mail import queries as mail
-from mailkeep.mail import services, shifting, tables
+from mailkeep.mail import services, shifting
 from mailkeep.mail.types import RouteSettings, Shift, StreamSettings
 from mailkeep.providers.types import Claim, ClaimKind, OutcomeKind
 from mailkeep.store.database import Database, Tx
@@ -241,8 +241,6 @@ async def test_now_moves_retries_and_leaves_what_the_old_one_may_have(house: Any
 async def test_now_sends_again_what_nobody_saw_arrive_and_rests_the_old_one(house: Any) -> None:
     house.bounces = lambda _job, _to: False
     ids = await house.accept("alert", 6)
-    async with house.database.write() as tx:
-        await tx.run(tables.claims.delete())
     claims, house.claims = house.claims, _Mute()
     await house.carry()
     house.claims = claims
