@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from mailkeep.cutover import queries
+from mailkeep.cutover.checklist import Leaving
+from mailkeep.cutover.offboarding import Offboarding
 from mailkeep.cutover.types import Gate, Pace, State, View
 from mailkeep.mail import queries as mail
 from mailkeep.mail import services, shifting
@@ -72,6 +74,14 @@ async def test_everything_moves_with_one_press_though_the_old_one_is_cut_off(hou
             assert answer.status_code == 422, wrong
         assert (await browser.post(f"{PATH}/now", data=form)).status_code == 303
         shown = (await browser.get(PATH)).text
+        leaving = Leaving("one", ("withdraw s1._domainkey.example.com",), "delete it", {}, 0, 5)
+        rooms = Offboarding(running.database, running.cutover.house)
+        await running.database.retrying(
+            lambda tx: rooms.start(tx, leaving, hostile=True, by="uid:0")
+        )
+        left = (await browser.get(PATH)).text
+    assert "one is left, hostile" in left
+    assert "DNS: withdraw s1._domainkey.example.com" in left
     assert "100%" in shown
     assert "at once" in shown
     assert set((await _shifts(running)).values()) == {1.0}

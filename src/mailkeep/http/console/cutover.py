@@ -11,7 +11,7 @@ from litestar.response import Redirect, Template
 
 from mailkeep.base.clock import HOUR
 from mailkeep.base.errors import Conflict, Invalid, NotFound
-from mailkeep.cutover import queries
+from mailkeep.cutover import offboarding, queries
 from mailkeep.cutover.types import View
 from mailkeep.http.port import Running, Services
 from mailkeep.mail import queries as mail
@@ -91,6 +91,7 @@ async def _shown(
         live = await queries.live(tx)
         shifts = await shifting.shifts(tx)
         states = await mail.states(tx)
+        leaving, now = await offboarding.open_ones(tx), tx.now
     one = live or (moves[0] if moves else None)
     down = {
         name
@@ -107,6 +108,8 @@ async def _shown(
         shifts=[(name, shift) for name, some in shifts.items() for shift in some],
         providers=sorted(running.providers),
         down=down,
+        leaving=leaving,
+        now=now,
         form=operator.form,
         error=error,
     )
