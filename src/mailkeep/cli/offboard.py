@@ -6,16 +6,18 @@ from typing import Annotated
 import typer
 
 from mailkeep.app import moving
+from mailkeep.app.rekeying import keyrings
 from mailkeep.base.clock import SystemClock, iso, when
-from mailkeep.base.errors import NotFound
+from mailkeep.base.errors import Conflict, NotFound
 from mailkeep.base.keys import KeyRing
 from mailkeep.cutover import offboarding
 from mailkeep.cutover.checklist import Leaving, checklist
 from mailkeep.cutover.offboarding import Offboarding, OffboardingView
 from mailkeep.response.keeping import take_turn
+from mailkeep.response.keysmith import Keysmith
 from mailkeep.store.database import Database, Tx
 
-from .house import DEFAULT_HOME, Home, operator, provider, read, settings, write
+from .house import DEFAULT_HOME, Home, at_length, operator, provider, read, settings, write
 from .output import Json, group, plain, result, table
 
 app = group("Leave a provider for good: what is to be done, and when.")
@@ -92,6 +94,33 @@ def done(
         return await rooms.done(tx, name, item, by=operator(), note=note)
 
     _say(write(home, work), as_json=as_json)
+
+
+@app.command()
+def keys(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Revoke the key that we send with by the provider's API, where it has one that we speak."""
+    provider(home, name)
+    known = settings(home)
+    holder = keyrings(known.provider)[name]
+    if not holder.able:
+        raise Conflict(holder.by_hand)
+    smith = Keysmith(holder)
+
+    async def work(database: Database) -> OffboardingView:
+        rooms = Offboarding(database, moving.house(known, database.clock))
+        async with database.read() as tx:
+            found = await offboarding.view(tx, name)
+        if found is None:
+            raise NotFound(f"{name} is not being left: its key may be needed")
+        key = smith.in_use()
+        await smith.revoke(key)  # that it is gone already is as good: a kill costs nothing
+
+        async def tick(tx: Tx) -> OffboardingView:
+            return await rooms.done(tx, name, "keys", by=operator(), note=f"revoked {key}")
+
+        return await database.retrying(tick)
+
+    _say(at_length(home, work), as_json=as_json)
 
 
 def _leaving(home: Path, name: str) -> Leaving:

@@ -14,6 +14,7 @@ from mailkeep.mail import queries as mail
 from mailkeep.mail import shifting
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
+from mailkeep_drill.standins.sendgrid_account import SendGridAccount
 
 SETTINGS = """
 [[provider]]
@@ -137,3 +138,35 @@ def test_everything_moves_at_once_and_the_old_one_is_left(home: Path) -> None:
     state = asyncio.run(states())
     assert state.cut_at is not None
     assert state.distrusted_at is not None
+
+
+async def test_the_key_of_one_that_is_left_is_revoked_by_its_api(tmp_path: Path) -> None:
+    account = SendGridAccount("reader")
+    url = await account.start()
+    scopes = ("api_keys.create", "api_keys.delete", "api_keys.read", "mail.send")
+    key, manager = account.issue("sends", "mail.send"), account.issue("manages", *scopes)
+    (tmp_path / "old.key").write_text(key)
+    (tmp_path / "manager.key").write_text(manager)
+    more = f'''party = "a"
+secret = "file:{tmp_path}/old.key"
+manager = "file:{tmp_path}/manager.key"
+options = {{ keys = "sendgrid", keys_url = "{url}" }}'''
+    _, _, rest = SETTINGS.partition('return_path_domain = "bounce.example.com" }')
+    text = f'[[provider]]\nname = "old"\nkind = "smtp"\n{more}{rest}'
+    (tmp_path / "mailkeep.toml").write_text(text)
+    database = Database(f"sqlite:///{tmp_path / 'mailkeep.db'}", SystemClock())
+    await upgrade(database)
+    await database.close()
+
+    said = await asyncio.to_thread(_says, tmp_path, "offboard", "keys", "old")
+    assert "not being left" in said
+    assert key in account.made
+    await asyncio.to_thread(_run, tmp_path, "offboard", "start", "old", "--hostile")
+    left = await asyncio.to_thread(_run, tmp_path, "offboard", "keys", "old")
+    assert key not in account.made
+    (item,) = [one for one in left["items"] if one["name"] == "keys"]
+    assert item["note"].startswith("revoked ")
+    assert key not in str(left)
+    by_hand = await asyncio.to_thread(_says, tmp_path, "offboard", "keys", "new")
+    assert "make another key in the pages of new" in by_hand
+    await account.stop()
