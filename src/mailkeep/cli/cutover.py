@@ -20,6 +20,7 @@ from mailkeep.cutover import queries
 from mailkeep.cutover.services import Cutover
 from mailkeep.cutover.types import Gate, Pace, State, View
 from mailkeep.mail import shifting
+from mailkeep.mail.types import Shift
 from mailkeep.response.keeping import take_turn
 from mailkeep.store.database import Database, Tx
 
@@ -126,27 +127,21 @@ def start(
 def status(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Say how far the move is, what it waits for, and where the settings say otherwise."""
 
-    async def work(tx: Tx) -> tuple[View | None, dict[str, list[msgspec.Struct]]]:
+    async def work(tx: Tx) -> tuple[View | None, dict[str, list[Shift]]]:
         found = await queries.live(tx) or await queries.newest(tx)
-        return found, dict(await shifting.shifts(tx))
+        return found, await shifting.shifts(tx)
 
     view, shifts = read(home, work)
-    moved = [
-        {"stream": name, **msgspec.structs.asdict(one)} for name in shifts for one in shifts[name]
-    ]
-    known = {one.name: one for one in settings(home).stream}
-    stands = [
-        one["stream"]
-        for one in moved
-        if any(
-            route.provider == one["source"] and route.weight > 0
-            for route in getattr(known.get(str(one["stream"])), "routes", ())
-        )
-    ]
+    known, moved, stands = settings(home).streams(), [], []
+    for name, some in shifts.items():
+        moved += [{"stream": name, **msgspec.structs.asdict(one)} for one in some]
+        weights = {r.provider: r.weight for r in known[name].routes} if name in known else {}
+        if any(weights.get(one.source) for one in some):
+            stands.append(name)
     text = "No move was ever planned." if view is None else "\n".join(told(view))
     if stands and (view is None or view.state in {State.MOVED, State.FINISHED}):
         text += (
-            f"\nThe settings still give the old provider weight in {', '.join(map(str, stands))}: "
+            f"\nThe settings still give the old provider weight in {', '.join(stands)}: "
             "write them as mail goes now."
         )
     said = {"cutover": None if view is None else document(view), "shifts": moved}

@@ -36,6 +36,7 @@ from .types import RouteSettings, Shift, Status, StreamSettings
 
 STANDING = "standing"  #: told when a provider was cut off, rests, is back, or weights moved
 MOST_BOUNCES = 2000  #: of one stream, that are told apart by whose mailbox it was
+MOST_LOOKED = 50_000  #: attempts that are looked at, the newest
 
 #: What a provider says when our account there is closed to us: about no message, and by itself.
 CLOSED = (OutcomeKind.SUSPENDED.value, OutcomeKind.UNAUTHORISED.value)
@@ -194,10 +195,15 @@ async def fared(
     tx: Tx, stream: str, providers: Collection[str], since: Instant
 ) -> dict[str, Fared]:
     """How the mail of a stream fared that some providers took since an instant; what goes to
-    mailboxes of our own is left out. Reads every attempt since then."""
+    mailboxes of our own is left out. Reads every attempt since then, up to ``MOST_LOOKED``."""
+    newest = (
+        select(_a.c.id)
+        .where(_a.c.id >= earliest("att", since), _a.c.provider.in_(sorted(providers)))
+        .order_by(_a.c.id.desc())
+        .limit(MOST_LOOKED)
+    )
     window = (
-        _a.c.id >= earliest("att", since),
-        _a.c.provider.in_(sorted(providers)),
+        _a.c.id.in_(newest),
         _a.c.outcome == OutcomeKind.ACCEPTED.value,
         _m.c.stream == stream,
         _m.c.provider == _a.c.provider,
