@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Table, bindparam, func, select, tuple_
+from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts import importing
 from mailkeep.accounts import tables as accounts
@@ -84,7 +85,7 @@ def _table(name: str) -> Source:
     return rows
 
 
-async def _all(database: Database, table: Table) -> AsyncIterator[Mapping[str, Any]]:
+async def _all(database: Database, table: Table) -> AsyncIterator[RowMapping]:
     """Every row, in the order of its key, a piece at a time: no reader holds the database long."""
     key = list(table.primary_key.columns)
     last: tuple[Any, ...] | None = None
@@ -149,14 +150,14 @@ async def _suppressions(database: Database) -> Rows:
     c, known = mail.claims.c, mail.addresses.c
     against = c.event.in_(["bounced", "complained", "suppressed"])
     async with database.read() as tx:
-        rows = await tx.all(
+        rows = await tx.tuples(
             select(c.address_id, known.address, c.provider, c.event, func.max(c.received_at))
             .join(mail.addresses, known.id == c.address_id)
             .where(against)
             .group_by(c.address_id, known.address, c.provider, c.event)
             .order_by(known.address, c.provider, c.event)
         )
-    for address_id, address, provider, event, at in (tuple(row.values()) for row in rows):
+    for address_id, address, provider, event, at in rows:
         yield {
             "address": address,
             "address_id": address_id,

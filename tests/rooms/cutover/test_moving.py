@@ -74,11 +74,11 @@ async def test_it_moves_on_after_a_kill_at_any_statement(
 
     await house.begin(QUICK)
     kills = 0
-    for at in range(1, 400):
+    for at in range(200):
         for stream in house.streams:
             await house.accept(stream, 2)
         await house.carry()
-        left[0] = at % 7 + 1
+        left[0] = at % 10 + 1
         monkeypatch.setattr(Tx, "run", mortal)
         try:
             await house.cutover.step()
