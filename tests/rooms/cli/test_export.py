@@ -185,7 +185,7 @@ def test_another_system_finds_accounts_factors_suppressions_and_the_ledger(house
     kinds = {one["kind"] for one in house.lines("tables/events.jsonl")}
     assert {"mail.accepted", "mail.reported"} <= kinds
     assert all(isinstance(one["data"], dict) for one in house.lines("tables/events.jsonl"))
-    assert [one["id"] for one in house.lines("waiting.jsonl")] == house.waiting
+    assert {one["id"] for one in house.lines("waiting.jsonl")} == set(house.waiting)
 
 
 def test_no_secret_leaves_unless_it_was_asked_for(house: House) -> None:
@@ -245,8 +245,8 @@ def test_the_way_round_is_gone_as_the_page_says(
 
     asyncio.run(send())
     sent = capsys.readouterr().out.split()
-    assert sent == house.waiting[:3]  # not to whom it bounces
-    assert [one["To"] for one in relay.taken] == [f"user{n}@example.net" for n in range(3)]
+    assert sorted(sent) == sorted(house.waiting[:3])  # not to whom it bounces
+    assert {one["To"] for one in relay.taken} == {f"user{n}@example.net" for n in range(3)}
     assert relay.taken[0]["Message-ID"] == f"<{sent[0]}@example.com>"
     assert relay.taken[0].get_body(("plain",)).get_content().strip() == "words for you"
     house.run("messages", "cancel", *sent)
