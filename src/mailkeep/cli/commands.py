@@ -64,7 +64,7 @@ COMMANDS = {
         {"posture": "posture:show", "expect": "posture:expect", "accept": "posture:accept"},
     ),
     "cutover": Place(
-        "cutover:app", "Move mail from one provider to another, or all of it at once."
+        "cutover:app", "Move mail from one provider to another, step by step or at once."
     ),
     "offboard": Place("offboard:app", "Leave a provider for good: what is to be done, and when."),
     "watch": Place(
@@ -106,7 +106,10 @@ COMMANDS = {
         "backup:backup",
         "Back up the database and the settings while Mailkeep runs; never the hourly keys.",
     ),
-    "export": Place("export:export", "Write everything out, in open formats."),
+    "export": Place(
+        "export:export",
+        "Write everything out in open formats: JSON Lines with a manifest and hashes.",
+    ),
     "restore": Place(
         "backup:restore",
         "Put a backup in the place of the database of a Mailkeep that does not run.",
