@@ -1,10 +1,13 @@
-"""What goes on beside the mail: erasures, anchors of the audit chain, moves between providers."""
+"""What goes on beside the mail: erasures, anchors of the audit chain, the counting of accounts, moves
+between providers."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mailkeep.cutover.offboarding import Offboarding
 from mailkeep.cutover.services import Cutover
+from mailkeep.posture import counts
 from mailkeep.privacy.services import Privacy
 
 from . import anchoring, moving
@@ -17,6 +20,7 @@ ERASE_SECONDS = 20.0
 ANCHOR_SECONDS = 10.0
 MOVE_SECONDS = 5.0
 LEAVE_SECONDS = 60.0
+COUNT_SECONDS = 60.0  #: how often the age of what was counted is looked at
 
 
 def privacy(app: "Application") -> Privacy:
@@ -46,3 +50,4 @@ def loops(
     leaving = Offboarding(app.database, app.cutover.house)
     yield "offboarding", keep("offboarding", leaving.step, LEAVE_SECONDS)
     yield "anchors", keep("anchors", app.anchors.step, ANCHOR_SECONDS, app.anchors.awake)
+    yield "counts", keep("counts", partial(counts.step, app.database, app.chain), COUNT_SECONDS)

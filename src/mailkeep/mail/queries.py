@@ -210,11 +210,31 @@ async def exposed(tx: Tx, providers: str | Set[str], until: Instant) -> int:
     return int(found or 0)
 
 
-async def exposed_to_each(tx: Tx) -> dict[str, int]:
-    """How many addresses each provider was ever given."""
+async def exposed_slice(tx: Tx, after: str, size: int) -> str | None:
+    """The address up to which ``size`` rows of the ledger follow ``after``; None: fewer do."""
+    e = tables.exposures
+    found = await tx.value(
+        select(e.c.address_id)
+        .where(e.c.address_id > after)
+        .order_by(e.c.address_id)
+        .offset(size - 1)
+        .limit(1)
+    )
+    return None if found is None else str(found)
+
+
+async def exposed_to_each(tx: Tx, after: str = "", last: str | None = None) -> dict[str, int]:
+    """How many addresses each provider was ever given.
+
+    Args:
+        after, last: only addresses between these ids, the last one included.
+    """
     e = tables.exposures
     number = func.count(e.c.address_id.distinct()).label("n")
-    rows = await tx.all(select(e.c.provider, number).group_by(e.c.provider))
+    among = [] if last is None else [e.c.address_id <= last]
+    rows = await tx.all(
+        select(e.c.provider, number).where(e.c.address_id > after, *among).group_by(e.c.provider)
+    )
     return {row["provider"]: int(row["n"]) for row in rows}
 
 
