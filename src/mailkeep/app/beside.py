@@ -1,5 +1,5 @@
-"""What goes on beside the mail: erasures, anchors of the audit chain, the counting of accounts, moves
-between providers."""
+"""What goes on beside the mail: erasures, anchors of the audit chain, the counting of accounts,
+moves between providers."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
