@@ -72,6 +72,11 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/incidents/{incident}/merge": _ACTING,
     "POST /v1/incidents/{incident}/split": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,
+    "GET /v1/cutovers": _of(P.PROVIDERS_SEE, "ours", "every move between providers"),
+    "GET /v1/cutovers/{cutover}": _of(P.PROVIDERS_SEE, "ours", "every move between providers"),
+    "POST /v1/cutovers/{cutover}/pause": _of(
+        P.PROVIDERS_CHANGE, "ours", "holds one up; none is begun or taken back by a key"
+    ),
     "GET /v1/approvals": _SIGNS,
     "POST /v1/approvals/{request_id}/approve": _of(
         P.ACTIONS_APPROVE, "ours", "what another key asked for"

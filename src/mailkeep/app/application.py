@@ -167,7 +167,7 @@ class Application:
         self.listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
-        self.anchors = beside.anchors(self, environ)
+        self.anchors, self.cutover = beside.anchors(self, environ), beside.cutover(self)
         self.signals, self.privacy = defence.signals(self), beside.privacy(self)
         self.feeds = defence.feeds(settings, self.database, environ)
         self.pagers, self.openid = (

@@ -19,6 +19,7 @@ from .api import (
     accounts,
     approvals,
     claims,
+    cutovers,
     evidence,
     factors,
     incidents,
@@ -222,6 +223,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("/v1/accounts/{account}/sessions/end", "post"): Operation(
         {200: (accounts.EndedOut,)}, body=(accounts.EndIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/cutovers", "get"): Operation({200: (cutovers.CutoversOut,)}),
+    ("/v1/cutovers/{cutover}", "get"): Operation({200: (cutovers.CutoverOut,)}, problems=(404,)),
+    ("/v1/cutovers/{cutover}/pause", "post"): Operation(
+        {200: (cutovers.CutoverOut,)}, problems=(404, 409)
     ),
     ("/v1/trust/parties", "get"): Operation({200: (trust.PartiesOut,)}),
     ("/v1/trust/whatif", "get"): Operation(

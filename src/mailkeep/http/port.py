@@ -10,6 +10,7 @@ from litestar.params import SkipValidation
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.signing import SigningKeys
+from mailkeep.cutover.services import Cutover
 from mailkeep.incidents.services import Incidents
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
@@ -80,6 +81,7 @@ class Services(Protocol):
     accounts: Accounts
     recovery: Recovery | None
     incidents: Incidents
+    cutover: Cutover
     response: Response
     reports: Reports
     consoles: Consoles

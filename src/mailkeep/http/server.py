@@ -22,6 +22,7 @@ from .api import messages
 from .api.accounts import AccountsApi
 from .api.approvals import ApprovalsApi
 from .api.claims import ClaimsApi
+from .api.cutovers import CutoversApi
 from .api.evidence import EvidenceApi
 from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
@@ -93,6 +94,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
         *(AuditApi, JournalApi),
         *(ApprovalsApi, EvidenceApi, ClaimsApi, PrivacyApi, SubjectsApi, TrustApi, VerdictsApi),
+        CutoversApi,
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]

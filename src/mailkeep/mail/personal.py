@@ -77,6 +77,11 @@ PERSONAL: Personal = {
         under="for good",
         plain="provider cut_at reason rested_at rest_reason distrusted_at doubted_at",
     ),
+    "shifts": Kept(
+        what="how much of a provider's weight another one has by now",
+        under="until the move is over and the settings say it",
+        plain="stream source target share since",
+    ),
     "api_keys": Kept(
         what="an API key and what it may do",
         under="for good",

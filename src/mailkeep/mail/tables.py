@@ -160,6 +160,14 @@ Index(
     sqlite_where=_ABOUT_OURS,
     postgresql_where=_ABOUT_OURS,
 )
+# Whom bulk mail had better not go to, whoever carries it.
+_AGAINST = claims.c.event.in_(["bounced", "complained", "suppressed"])
+Index(
+    "ix_claims_against",
+    claims.c.address_id,
+    sqlite_where=_AGAINST,
+    postgresql_where=_AGAINST,
+)
 
 provider_states = Table(
     "provider_states",
@@ -171,6 +179,18 @@ provider_states = Table(
     Column("rest_reason", String(200)),
     Column("distrusted_at", Micros),  # no word of it moves a message
     Column("doubted_at", Micros),  # something speaks against it: no word of it destroys a body
+)
+
+# How much of a provider's weight in a stream another one has by now: a move that is under way, or
+# that the settings do not say yet.
+shifts = Table(
+    "shifts",
+    metadata,
+    Column("stream", String(40), primary_key=True),
+    Column("source", String(40), primary_key=True),
+    Column("target", String(40), nullable=False),
+    Column("share", Float, nullable=False),
+    Column("since", Micros, nullable=False),
 )
 
 api_keys = Table(

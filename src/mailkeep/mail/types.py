@@ -35,6 +35,18 @@ class RouteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warm: float = 0.0
 
 
+class Shift(msgspec.Struct, frozen=True):
+    """A part of one route's weight that another route of the stream has instead.
+
+    Attributes:
+        share: of the source's weight, 0 to 1.
+    """
+
+    source: str
+    target: str
+    share: float
+
+
 class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A stream of mail with its rank and its ways out.
 

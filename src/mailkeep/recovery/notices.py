@@ -147,9 +147,8 @@ class Notices:
         """Two independent routes where two stand: the party that a thief came through must not be
         the one that can keep the notice back."""
         context = self._context
-        pair = policy.plan(
-            context.notice_routes, await context.standing(tx), context.independent, 0.0
-        )
+        routes = await context.routes_now(tx, context.settings.notices)
+        pair = policy.plan(routes, await context.standing(tx), context.independent, 0.0)
         return ((),) if pair is None else ((pair.link,), (pair.code,))
 
     async def mail(
