@@ -50,6 +50,7 @@ _LOOKING = _of(P.MAIL_SEE, "ours", "mail of the streams that it is bound to")
 _SIGNS = _of(P.INCIDENTS_SEE, "ours", "every incident")
 _CHAIN = _of(P.TRUST_SEE, "ours", "the chain of trust; not with a key that is bound to streams")
 _ACTING = _of(P.INCIDENTS_WORK, "ours", "every incident")
+_LISTING = _of(P.EXPOSED_LIST, "ours", "an open incident, once another person has agreed")
 _ACCOUNTS = _of(P.ACCOUNTS_SEE, "ours", "accounts of ours; nothing personal")
 _PROVIDERS = _of(P.PROVIDERS_CHANGE, "ours", "our accounts at providers")
 _PEOPLE = Door("privacy", "ours", "everybody; each use audited, and counted by the day")
@@ -68,6 +69,9 @@ DOORS: Mapping[str, Door] = {
     "GET /v1/incidents/{incident}/report": _SIGNS,
     "POST /v1/incidents/{incident}/take": _ACTING,
     "POST /v1/incidents/{incident}/evidence": _of(P.EVIDENCE_TAKE, "ours", "every incident"),
+    "GET /v1/incidents/{incident}/blast": _SIGNS,
+    "POST /v1/incidents/{incident}/exposed": _LISTING,
+    "GET /v1/incidents/{incident}/exposed": _LISTING,
     "POST /v1/incidents/{incident}/merge": _ACTING,
     "POST /v1/incidents/{incident}/split": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,

@@ -1,8 +1,10 @@
-"""What goes on beside the mail: erasures, anchors of the audit chain."""
+"""What goes on beside the mail: erasures, anchors of the audit chain, counts of the ledger."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mailkeep.mail import counting
 from mailkeep.privacy.services import Privacy
 
 from . import anchoring
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 ERASE_SECONDS = 20.0
 ANCHOR_SECONDS = 10.0
+COUNT_SECONDS = 1.0
 
 
 def privacy(app: "Application") -> Privacy:
@@ -34,3 +37,4 @@ def loops(
     """What goes on beside, by name."""
     yield "erasures", keep("erasures", app.privacy.erasing.step, ERASE_SECONDS)
     yield "anchors", keep("anchors", app.anchors.step, ANCHOR_SECONDS, app.anchors.awake)
+    yield "exposures", keep("exposures", partial(counting.step, app.database), COUNT_SECONDS)

@@ -20,7 +20,9 @@ from .api import (
     approvals,
     claims,
     evidence,
+    exposed,
     factors,
+    incident_out,
     incidents,
     messages,
     posture,
@@ -108,42 +110,55 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/recoveries", "post"): Operation(
         {202: (recoveries.RecoveryOut,)}, body=(recoveries.RecoveryIn,), problems=(404, *WITH_BODY)
     ),
-    ("/v1/incidents", "get"): Operation({200: (incidents.IncidentsOut,)}),
+    ("/v1/incidents", "get"): Operation({200: (incident_out.IncidentsOut,)}),
     ("/v1/incidents/{incident}", "get"): Operation(
-        {200: (incidents.IncidentOut,)}, problems=(404,)
+        {200: (incident_out.IncidentOut,)}, problems=(404,)
     ),
     ("/v1/incidents/{incident}/actions/{name}", "post"): Operation(
-        {200: (incidents.ActionOut,), 202: (incidents.ActionOut,)},
+        {200: (incident_out.ActionOut,), 202: (incident_out.ActionOut,)},
         body=(incidents.ActionIn,),
         problems=(404, 409, *WITH_BODY),
     ),
+    ("/v1/incidents/{incident}/blast", "get"): Operation(
+        {200: (exposed.NumbersOut,)}, problems=(404,)
+    ),
+    ("/v1/incidents/{incident}/exposed", "post"): Operation(
+        {202: (incident_out.ApprovalOut,)}, problems=(404, 409, 422)
+    ),
+    ("/v1/incidents/{incident}/exposed", "get"): Operation(
+        {200: ()}, problems=(404, 409, 422, 429), gives=exposed.NDJSON
+    ),
     ("/v1/approvals", "get"): Operation({200: (approvals.ApprovalsOut,)}),
     ("/v1/approvals/{request_id}/approve", "post"): Operation(
-        {200: (incidents.ActionOut,)}, problems=(404, 409)
+        {200: (incident_out.ActionOut, incident_out.ApprovalOut)}, problems=(404, 409)
     ),
     ("/v1/approvals/{request_id}/refuse", "post"): Operation(
-        {200: (incidents.ApprovalOut,)}, problems=(404, 409)
+        {200: (incident_out.ApprovalOut,)}, problems=(404, 409)
     ),
     ("/v1/incidents/{incident}/notes", "post"): Operation(
         {201: ()}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)
     ),
     ("/v1/incidents/{incident}/report", "get"): Operation(
-        {200: (incidents.IncidentReportOut,)}, problems=(404,)
+        {200: (incident_out.IncidentReportOut,)}, problems=(404,)
     ),
     ("/v1/incidents/{incident}/take", "post"): Operation(
-        {200: (incidents.IncidentOut,)}, problems=(404, 409)
+        {200: (incident_out.IncidentOut,)}, problems=(404, 409)
     ),
     ("/v1/incidents/{incident}/evidence", "post"): Operation(
         {200: ()}, problems=(404,), gives=evidence.ZIP
     ),
     ("/v1/incidents/{incident}/merge", "post"): Operation(
-        {200: (incidents.IncidentOut,)}, body=(incidents.MergeIn,), problems=(404, 409, *WITH_BODY)
+        {200: (incident_out.IncidentOut,)},
+        body=(incidents.MergeIn,),
+        problems=(404, 409, *WITH_BODY),
     ),
     ("/v1/incidents/{incident}/split", "post"): Operation(
-        {200: (incidents.IncidentOut,)}, problems=(404, 409)
+        {200: (incident_out.IncidentOut,)}, problems=(404, 409)
     ),
     ("/v1/incidents/{incident}/close", "post"): Operation(
-        {200: (incidents.IncidentOut,)}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)
+        {200: (incident_out.IncidentOut,)},
+        body=(incidents.NoteIn,),
+        problems=(404, 409, *WITH_BODY),
     ),
     ("/v1/providers/{name}/posture", "get"): Operation(
         {200: (posture.PostureOut,)}, problems=(404,)

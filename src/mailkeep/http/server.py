@@ -21,6 +21,7 @@ from .api.accounts import AccountsApi
 from .api.approvals import ApprovalsApi
 from .api.claims import ClaimsApi
 from .api.evidence import EvidenceApi
+from .api.exposed import ExposedApi
 from .api.factors import FactorsApi
 from .api.incidents import IncidentsApi
 from .api.posture import PostureApi
@@ -79,7 +80,16 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
 
     handlers: list[ControllerRouterHandler] = [
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
-        *(ApprovalsApi, EvidenceApi, ClaimsApi, PrivacyApi, SubjectsApi, TrustApi, VerdictsApi),
+        *(
+            ApprovalsApi,
+            EvidenceApi,
+            ExposedApi,
+            ClaimsApi,
+            PrivacyApi,
+            SubjectsApi,
+            TrustApi,
+            VerdictsApi,
+        ),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]

@@ -10,7 +10,7 @@ from mailkeep.base.errors import NotFound
 from mailkeep.base.ids import earliest
 from mailkeep.store.database import Tx
 
-from . import bodies, recipients, tables
+from . import bodies, counting, recipients, tables
 from .bodies import lost
 from .types import Status
 
@@ -199,23 +199,15 @@ async def states(tx: Tx) -> dict[str, ProviderState]:
 
 
 async def exposed(tx: Tx, providers: str | Set[str], until: Instant) -> int:
-    """How many addresses a provider, or any of several, had been given by ``until``."""
-    e = tables.exposures
-    names = [providers] if isinstance(providers, str) else sorted(providers)
-    found = await tx.value(
-        select(func.count(e.c.address_id.distinct())).where(
-            e.c.provider.in_(names), e.c.first_at <= until
-        )
+    """How many addresses a provider, or any of several, had been given by ``until``. Exact."""
+    return await counting.exposed(
+        tx, {providers} if isinstance(providers, str) else providers, until
     )
-    return int(found or 0)
 
 
 async def exposed_to_each(tx: Tx) -> dict[str, int]:
-    """How many addresses each provider was ever given."""
-    e = tables.exposures
-    number = func.count(e.c.address_id.distinct()).label("n")
-    rows = await tx.all(select(e.c.provider, number).group_by(e.c.provider))
-    return {row["provider"]: int(row["n"]) for row in rows}
+    """How many addresses each provider was ever given. Exact."""
+    return await counting.exposed_to_each(tx)
 
 
 async def key_names(tx: Tx) -> dict[str, str]:

@@ -17,6 +17,12 @@ PERSONAL: Personal = {
         said="asked_at decided_at",
         plain="id incident_id name step state mark expires_at",
     ),
+    "exposed_lists": Kept(
+        what="which operator took a list of the exposed",
+        under="for good",
+        named="person by",
+        plain="id incident_id until",
+    ),
     "advisories": Kept(
         what="which address was warned of mail in our name, by which mail",
         under="for good",

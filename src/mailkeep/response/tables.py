@@ -60,6 +60,22 @@ Index(
     postgresql_where=_WAITING,
 )
 
+# Who took a list of the exposed: what they may still take is counted here.
+exposed_lists = Table(
+    "exposed_lists",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column(
+        "incident_id",
+        String(40),
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("person", String(80), nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("until", Micros, nullable=False),
+)
+
 notices = Table(
     "notices",
     metadata,

@@ -62,6 +62,7 @@ class Mailkeep(System):
         self._listen = listen
         self._key = ""
         self._second = ""  # the key of the operator who approves
+        self._people = 0
         self._command = str(Path(sys.executable).with_name("mailkeep"))
         self._stack = AsyncExitStack()
         self._http: aiohttp.ClientSession | None = None
@@ -104,8 +105,14 @@ class Mailkeep(System):
         )
 
     async def new_key(self, *scopes: str) -> str:
-        """A new API key."""
-        options = [*(f"--scope={scope}" for scope in scopes), f"--home={self._home / 'home'}"]
+        """A new API key, of somebody who has no other."""
+        self._people += 1
+        owner = f"--owner=operator {self._people}"
+        options = [
+            owner,
+            *(f"--scope={scope}" for scope in scopes),
+            f"--home={self._home / 'home'}",
+        ]
         return (await output([self._command, "keys", "create", "drill", *options])).strip()
 
     async def new_application(self, name: str, url: str) -> tuple[str, str, str]:
