@@ -51,6 +51,8 @@ _SIGNS = _of(P.INCIDENTS_SEE, "ours", "every incident")
 _CHAIN = _of(P.TRUST_SEE, "ours", "the chain of trust; not with a key that is bound to streams")
 _ACTING = _of(P.INCIDENTS_WORK, "ours", "every incident")
 _LISTING = _of(P.EXPOSED_LIST, "ours", "an open incident, once another person has agreed")
+_STANDING = _of(P.PROVIDERS_SEE, "ours", "how our providers stand")
+_AUDIT = _of(P.AUDIT_SEE, "ours", "the audit chain; pseudonymous ids")
 _ACCOUNTS = _of(P.ACCOUNTS_SEE, "ours", "accounts of ours; nothing personal")
 _PROVIDERS = _of(P.PROVIDERS_CHANGE, "ours", "our accounts at providers")
 _PEOPLE = Door("privacy", "ours", "everybody; each use audited, and counted by the day")
@@ -80,6 +82,18 @@ DOORS: Mapping[str, Door] = {
         P.ACTIONS_APPROVE, "ours", "what another key asked for"
     ),
     "POST /v1/approvals/{request_id}/refuse": _ACTING,
+    "GET /v1/providers": _STANDING,
+    "GET /v1/providers/{name}": _STANDING,
+    "GET /v1/providers/{name}/cut": _of(P.PROVIDERS_CHANGE, "ours", "what it would do"),
+    "POST /v1/providers/{name}/cut": _of(
+        P.PROVIDERS_CHANGE, "ours", "one that no incident is open about; told to everybody"
+    ),
+    "POST /v1/providers/{name}/cut/confirm": _of(
+        P.ACTIONS_APPROVE, "ours", "what another person did or asked for by hand"
+    ),
+    "POST /v1/providers/{name}/restore": _of(
+        P.PROVIDERS_CHANGE, "ours", "one that was cut off by hand; asks for a second person"
+    ),
     "GET /v1/providers/{name}/posture": _of(
         P.PROVIDERS_SEE, "ours", "what was seen of our account there"
     ),
@@ -104,6 +118,15 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/privacy/erasures/{erasure}/stop": _PEOPLE,
     "POST /v1/privacy/holds": _PEOPLE,
     "GET /v1/privacy/holds": _PEOPLE,
+    "GET /v1/audit": _AUDIT,
+    "GET /v1/audit/verify": _AUDIT,
+    "GET /v1/audit/anchors": _AUDIT,
+    "GET /v1/keys": _of(P.KEYS_SEE, "ours", "every key by name and bindings; never a key"),
+    "GET /v1/operators": _of(P.OPERATORS_SEE, "ours", "whom the OpenID provider named"),
+    "GET /v1/recoveries": _of(P.RECOVERIES_SEE, "ours", "how they went, by pseudonymous ids"),
+    "POST /v1/recoveries/{recovery}/open": _of(
+        P.RECOVERIES_SEE, "ours", "one, and why; audited, so many in an hour"
+    ),
     "POST /v1/recoveries": _of(
         P.RECOVERIES_START, "ours", "starts one of an account of ours; sees none"
     ),

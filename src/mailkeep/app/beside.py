@@ -1,4 +1,4 @@
-"""What goes on beside the mail: erasures, anchors of the audit chain, counts of the ledger."""
+"""What goes on beside the mail: erasures, anchors of the audit chain, the ledger counted."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailkeep.mail import counting
 from mailkeep.privacy.services import Privacy
+from mailkeep.response.crying import Crier
 
 from . import anchoring
 from .anchoring import Anchors
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 ERASE_SECONDS = 20.0
 ANCHOR_SECONDS = 10.0
 COUNT_SECONDS = 1.0
+CRY_SECONDS = 5.0
 
 
 def privacy(app: "Application") -> Privacy:
@@ -37,4 +39,7 @@ def loops(
     """What goes on beside, by name."""
     yield "erasures", keep("erasures", app.privacy.erasing.step, ERASE_SECONDS)
     yield "anchors", keep("anchors", app.anchors.step, ANCHOR_SECONDS, app.anchors.awake)
+    means = app.response.means
+    crier = Crier(app.database, means.house, app.pagers, app.settings.public_url)
+    yield "cries", keep("cries", crier.step, CRY_SECONDS)
     yield "exposures", keep("exposures", partial(counting.step, app.database), COUNT_SECONDS)

@@ -18,15 +18,18 @@ from mailkeep.posture.types import Fall
 from .api import (
     accounts,
     approvals,
+    audit,
     claims,
     evidence,
     exposed,
     factors,
+    house,
     incident_out,
     incidents,
     messages,
     posture,
     privacy,
+    providers,
     recoveries,
     reports,
     sending,
@@ -109,6 +112,35 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/messages/{message_id}", "get"): Operation({200: (told.MessageOut,)}, problems=(404,)),
     ("/v1/recoveries", "post"): Operation(
         {202: (recoveries.RecoveryOut,)}, body=(recoveries.RecoveryIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/recoveries", "get"): Operation(
+        {200: (recoveries.RecoveriesOut,)}, query=recoveries.RecoveriesIn, problems=(422,)
+    ),
+    ("/v1/recoveries/{recovery}/open", "post"): Operation(
+        {200: (recoveries.RecoveryOpenedOut,)},
+        body=(recoveries.OpenIn,),
+        problems=(404, 429, *WITH_BODY),
+    ),
+    ("/v1/audit", "get"): Operation({200: (audit.AuditOut,)}, query=audit.AuditIn, problems=(422,)),
+    ("/v1/audit/verify", "get"): Operation({200: (audit.VerifiedOut,)}),
+    ("/v1/audit/anchors", "get"): Operation({200: (audit.PlacesOut,)}),
+    ("/v1/keys", "get"): Operation({200: (house.KeysOut,)}),
+    ("/v1/operators", "get"): Operation({200: (house.OperatorsOut,)}),
+    ("/v1/providers", "get"): Operation({200: (providers.ProvidersOut,)}),
+    ("/v1/providers/{name}", "get"): Operation({200: (providers.ProviderOut,)}, problems=(404,)),
+    ("/v1/providers/{name}/cut", "get"): Operation({200: (providers.WouldOut,)}, problems=(404,)),
+    ("/v1/providers/{name}/cut", "post"): Operation(
+        {200: (providers.ProviderOut,)},
+        body=(providers.ReasonIn,),
+        problems=(404, 409, *WITH_BODY),
+    ),
+    ("/v1/providers/{name}/cut/confirm", "post"): Operation(
+        {200: (providers.ProviderOut,)}, problems=(404, 409)
+    ),
+    ("/v1/providers/{name}/restore", "post"): Operation(
+        {200: (providers.ProviderOut,)},
+        body=(providers.ReasonIn,),
+        problems=(404, 409, *WITH_BODY),
     ),
     ("/v1/incidents", "get"): Operation({200: (incident_out.IncidentsOut,)}),
     ("/v1/incidents/{incident}", "get"): Operation(

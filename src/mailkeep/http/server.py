@@ -19,13 +19,16 @@ from . import policy, problems, rewritten, ssf
 from .api import messages
 from .api.accounts import AccountsApi
 from .api.approvals import ApprovalsApi
+from .api.audit import AuditApi
 from .api.claims import ClaimsApi
 from .api.evidence import EvidenceApi
 from .api.exposed import ExposedApi
 from .api.factors import FactorsApi
+from .api.house import KeysApi, OperatorsApi
 from .api.incidents import IncidentsApi
 from .api.posture import PostureApi
 from .api.privacy import PrivacyApi
+from .api.providers import ProvidersApi
 from .api.recoveries import RecoveriesApi
 from .api.reports import ReportsApi
 from .api.subjects import SubjectsApi
@@ -90,6 +93,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
             TrustApi,
             VerdictsApi,
         ),
+        *(AuditApi, KeysApi, OperatorsApi, ProvidersApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]

@@ -164,6 +164,7 @@ class ResponseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         two_people: actions that a second person must approve; without it all dangerous ones.
         approval_life: seconds for which a request waits for that person; and in which a list that
             was approved may be taken.
+        confirm_within: seconds in which a second person is to confirm what one cut off by hand.
         lists_each_hour: lists of the exposed that one person may take in an hour.
         lists_each_day: that all of them may take in a day.
     """
@@ -175,5 +176,6 @@ class ResponseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     advise_each_minute: int = 600
     two_people: tuple[str, ...] | None = None
     approval_life: float = 3600.0
+    confirm_within: float = 900.0
     lists_each_hour: int = 2
     lists_each_day: int = 6

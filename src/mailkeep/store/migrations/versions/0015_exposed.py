@@ -79,3 +79,22 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exposed_lists")),
     )
+    op.create_table(
+        "hand_cuts",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("provider", sa.String(length=40), nullable=False),
+        sa.Column("by", sa.String(length=80), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("cut_at", sa.BigInteger(), nullable=True),
+        sa.Column("confirmed_by", sa.String(length=80), nullable=True),
+        sa.Column("confirmed_at", sa.BigInteger(), nullable=True),
+        sa.Column("flagged_at", sa.BigInteger(), nullable=True),
+        sa.Column("back_by", sa.String(length=80), nullable=True),
+        sa.Column("back_reason", sa.String(length=200), nullable=False),
+        sa.Column("ring_at", sa.BigInteger(), nullable=True),
+        sa.Column("rings", sa.Integer(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hand_cuts")),
+    )
