@@ -175,6 +175,7 @@ class Application:
             self._doubts,
             self.signals,
             self.anchors,
+            self.privacy,
         )
         self._alone = Alone(home)
         self._recorded, self._placed = asyncio.Event(), asyncio.Event()
