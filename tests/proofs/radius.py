@@ -6,7 +6,6 @@ as many recoveries. Prints the report in Markdown; ends with 1 where a count was
 """
 
 import asyncio
-import os
 import random
 import statistics
 import sys
@@ -276,6 +275,11 @@ async def _postgresql(home: Path) -> AsyncIterator[str]:
         server.cleanup()
 
 
+def _remove(place: Path) -> None:
+    for one in place.glob("ledger.db*"):
+        one.unlink()
+
+
 async def main(rows: int) -> bool:
     """Print the report; whether every count was right and every question quick."""
     print("# Who was exposed, over a large ledger\n")
@@ -290,8 +294,7 @@ async def main(rows: int) -> bool:
         place = Path(home)
         keys = KeyRing(place / "keys")
         fine = await _engine("SQLite", f"sqlite:///{place}/ledger.db", keys, rows)
-        for one in place.glob("ledger.db*"):
-            os.unlink(one)
+        await asyncio.to_thread(_remove, place)
         async with _postgresql(place / "pg") as url:
             fine &= await _engine("PostgreSQL", url, keys, rows)
     return fine

@@ -322,6 +322,15 @@ class Mailkeep(System):
             found: list[dict[str, Any]] = (await reply.json())["incidents"]
             return found
 
+    async def incident(self, incident: str) -> dict[str, Any]:
+        """See ``System.incident``."""
+        if self._http is None:
+            raise RuntimeError("it does not run")
+        async with self._http.get(f"{self.url}/v1/incidents/{incident}") as reply:
+            reply.raise_for_status()
+            found: dict[str, Any] = await reply.json()
+            return found
+
     async def act(self, incident: str, action: str) -> bool:
         """Preview it, then apply it, as its operator would; where it wants two people, a second
         operator approves."""
