@@ -5,9 +5,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 from sqlalchemy import LargeBinary, String, Text, func, select
 
+from mailkeep.accounts import applications, registration
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import tables as account_tables
+from mailkeep.accounts.classes import Classes
+from mailkeep.accounts.subject_answers import SubjectAnswers
 from mailkeep.accounts.subject_views import SubjectView
+from mailkeep.accounts.subjects import Subjects
 from mailkeep.accounts.types import Stage
 from mailkeep.app.doubts import Doubts
 from mailkeep.app.wiring import subscribers
@@ -32,7 +36,6 @@ from mailkeep.store.schema import metadata
 from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
 
-from ..accounts.test_subjects import Shop
 from .conftest import ADDRESS, OTHER, PASSWORD, House
 
 HOUSE = Suspects({}, TrustGraph(register.load([])))
@@ -278,17 +281,26 @@ async def test_a_forgotten_user_of_an_application_makes_no_incident_smaller(
 ) -> None:
     """Else an application's thief, or the attacker whose account it is, would take it out of what
     an incident counts by having it forgotten."""
-    shop = await Shop(house.database, keys).open()
-    view = await shop.put("41", ADDRESS)
+    classes = Classes()
+    subjects = Subjects(house.database, keys, classes)
+    answers = SubjectAnswers(house.database, keys, classes)
+    wanted = registration.check((ADDRESS,), "customer", "none", "en", classes)
+    async with house.database.write() as tx:
+        shop, _ = await applications.add(tx, keys, "Shop", ["https://shop.test/b"], by="test")
+        (view,) = await subjects.register(tx, shop.id, "key_1", [("41", wanted)])
     assert isinstance(view, SubjectView)
     await house.mail(ADDRESS)
     await house.send()
     await house.recover(view.account, ADDRESS)
     async with house.database.read() as tx:
         before = await _incident_counts(tx)
-    await shop.erase("41")
-    await shop.vouch("41")
-    await shop.later()
+    async with house.database.write() as tx:
+        held = await subjects.erase(tx, shop.id, "key_1", "41")
+        assert isinstance(held, SubjectView)
+        await answers.vouch(tx, shop.id, "41", held.change or await _change(tx))
+        await answers.told(tx, await _change(tx))
+    house.database.clock.advance(30 * 86_400)
+    assert await subjects.apply_due() == 1
     relay = log.Relay(house.database, "one")
     (hears,) = [one for one in _subscribers(house) if one.name == "privacy"]
     await relay.place()
@@ -301,7 +313,14 @@ async def test_a_forgotten_user_of_an_application_makes_no_incident_smaller(
         (done,) = await house.privacy.erasing.listing(tx)
         assert await audit.verify(tx) is None
     assert (done.state, done.by) == (State.DONE, shop.id)
-    assert isinstance(await shop.put("41", ADDRESS), SubjectView)
+    async with house.database.write() as tx:
+        (again,) = await subjects.register(tx, shop.id, "key_1", [("41", wanted)])
+    assert isinstance(again, SubjectView)
+    assert again.account != view.account
+
+
+async def _change(tx: Tx) -> str:
+    return str(await tx.value(select(account_tables.subject_changes.c.id)))
 
 
 def _subscribers(house: House) -> list[Subscriber]:
