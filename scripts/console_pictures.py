@@ -110,6 +110,7 @@ def _paths(crowd: object) -> dict[str, str]:
         "incidents": "/incidents",
         "incident": f"/incidents/{of['incident']}",
         "action": f"/incidents/{of['incident']}/actions/cut_provider",
+        "exposed": f"/incidents/{of['incident']}/exposed",
         "messages": "/messages",
         "message": f"/messages/{of['message']}",
         "providers": "/providers",
