@@ -98,14 +98,14 @@ def refuse(request: Request, as_json: Json = False, home: Home = DEFAULT_HOME) -
     def refused(room: Response) -> Awaitable[Approval]:
         return room.means.database.retrying(lambda tx: room.refuse(tx, request, by=operator()))
 
-    found = _run(home, refused)
+    found = run(home, refused)
     result(_request(found), "It is refused.", as_json=as_json)
 
 
 def _do(
     home: Path, as_json: bool, work: Callable[[Response], Awaitable[ActionView | Approval]]
 ) -> None:
-    done = _run(home, work)
+    done = run(home, work)
     if isinstance(done, Approval):
         result(_request(done), f"{done.asked_by} may take the list now, once.", as_json=as_json)
         return
@@ -130,10 +130,11 @@ def _in(
     return room.means.database.retrying(lambda tx: do(tx, incident, name, by=operator()))
 
 
-def _run(home: Path, work: Callable[[Response], Awaitable[T]]) -> T:
+def run(home: Path, work: Callable[[Response], Awaitable[T]]) -> T:
+    """What ``work`` does with the response room of a home."""
     from mailkeep.app.application import Application
 
-    async def run() -> T:
+    async def work_on() -> T:
         running = Application(settings(home), home, environ=NoSecrets())
         try:
             await upgrade(running.database)
@@ -141,7 +142,7 @@ def _run(home: Path, work: Callable[[Response], Awaitable[T]]) -> T:
         finally:
             await running.database.close()
 
-    return asyncio.run(run())
+    return asyncio.run(work_on())
 
 
 def _request(one: Approval) -> object:

@@ -31,6 +31,7 @@ from .actions.port import Means
 from .keeping import take_turn
 from .standing import say, thin
 from .tables import hand_cuts
+from .types import ResponseSettings
 
 BACK = 60 * MINUTE  #: what it took since then and nobody else saw arrive is sent again
 LONGEST = 200  #: characters of a reason
@@ -145,22 +146,7 @@ async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> i
         return await _cut(tx, means, provider, by, reason)
     stops = (await would(tx, means, provider)).stops
     life = means.settings.approval_life if stops else means.settings.confirm_within
-    await tx.run(update(_h).where(_h.c.provider == provider).values(ended_at=tx.now, ring_at=None))
-    made = new_id("hct", tx.now, tx.order.next())
-    await tx.run(
-        insert(_h).values(
-            id=made,
-            provider=provider,
-            by=by,
-            at=tx.now,
-            reason=reason,
-            due_at=tx.now + round(life * SECOND),
-            cut_at=None if stops else tx.now,
-            back_reason="",
-            ring_at=tx.now,
-            rings=0,
-        )
-    )
+    made = await _enter(tx, provider, by, reason, life, done=not stops)
     if stops:
         await audit.write(tx, by, "ask_cut", {"provider": provider, "reason": reason, "cut": made})
         return None
@@ -227,6 +213,33 @@ async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) 
     return True
 
 
+async def cut_here(tx: Tx, settings: ResponseSettings, provider: str, *, by: str, why: str) -> None:
+    """Who sits at the shell of the house has cut a provider off, in this transaction: that is told
+    and confirmed as any other cut by hand."""
+    if _wanted(settings):
+        await _enter(tx, provider, by, why[:LONGEST], settings.confirm_within, done=True)
+
+
+async def _enter(tx: Tx, provider: str, by: str, reason: str, life: float, *, done: bool) -> str:
+    await tx.run(update(_h).where(_h.c.provider == provider).values(ended_at=tx.now, ring_at=None))
+    made = new_id("hct", tx.now, tx.order.next())
+    await tx.run(
+        insert(_h).values(
+            id=made,
+            provider=provider,
+            by=by,
+            at=tx.now,
+            reason=reason,
+            due_at=tx.now + round(life * SECOND),
+            cut_at=tx.now if done else None,
+            back_reason="",
+            ring_at=tx.now,
+            rings=0,
+        )
+    )
+    return made
+
+
 async def _keep(tx: Tx, found: HandCut, by: str) -> int:
     """Somebody says no to giving it back: it stays cut off."""
     said = {"provider": found.provider, "cut": found.id, "asked_by": found.back_by}
@@ -263,8 +276,12 @@ async def _end(tx: Tx, cut: str) -> None:
 
 
 def _two(means: Means) -> bool:
+    return _wanted(means.settings)
+
+
+def _wanted(settings: ResponseSettings) -> bool:
     """Whether this house wants two people where a provider is cut off."""
-    named = means.settings.two_people
+    named = settings.two_people
     action = ACTIONS["cut_provider"]
     return action.dangerous if named is None else action.name in named
 
