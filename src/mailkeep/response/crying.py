@@ -66,16 +66,16 @@ class Crier:
         found = await hands.current(tx)
         for one in found.values():
             if one.state == "waiting" and one.due_at <= tx.now:
-                values = {"flagged_at": tx.now, "ring_at": tx.now, "rings": 0}
+                flagged = {"flagged_at": tx.now, "ring_at": tx.now, "rings": 0}
                 still = (_h.c.id == one.id, _h.c.flagged_at.is_(None))
-                if await tx.run(update(_h).where(*still).values(**values)):
+                if await tx.run(update(_h).where(*still).values(**flagged)):
                     said = {"provider": one.provider, "cut": one.id, "by": one.by}
                     await audit.write(tx, SYSTEM, "hand_cut_unconfirmed", said)
         out = []
         for one in (await hands.current(tx)).values():
             due = (_h.c.id == one.id, _h.c.ring_at <= tx.now, _h.c.rings < MOST)
-            values = {"ring_at": tx.now + AGAIN, "rings": _h.c.rings + 1}
-            if self._pagers and await tx.run(update(_h).where(*due).values(**values)):
+            rung = update(_h).values(ring_at=tx.now + AGAIN, rings=_h.c.rings + 1)
+            if self._pagers and await tx.run(rung.where(*due)):
                 out.append(one)
         return out
 
