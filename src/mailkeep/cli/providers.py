@@ -111,8 +111,9 @@ def cut(
 def confirm(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Confirm, as a second person, what another one did or asked for by hand."""
     from mailkeep.response import hands
+    from mailkeep.response.services import Response
 
-    from .acting import Response, run
+    from .acting import run
 
     def confirmed(room: Response) -> Awaitable[None]:
         return room.means.database.retrying(

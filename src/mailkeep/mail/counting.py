@@ -13,7 +13,17 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select, text, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy import literal as said
 
 from mailkeep.base.clock import MINUTE, Instant
@@ -134,7 +144,8 @@ async def _count(tx: Tx, rows: Sequence[Sequence[Any]]) -> None:
     tx.many(_KEEP, firsts)
     tx.many(_ADD, [key._asdict() | {"count": n} for key, n in sorted(changed.items()) if n])
     # In the order of the claims, which write the same rows.
-    tx.many(_COUNTED, [dict(zip(_MARKS, row[:4], strict=True)) for row in sorted(rows)])
+    marks = sorted(tuple(row[:4]) for row in rows)
+    tx.many(_COUNTED, [dict(zip(_MARKS, row, strict=True)) for row in marks])
 
 
 def _news(name: str, before: ledger.Given, after: ledger.Given) -> Iterable[dict[str, Any]]:
@@ -205,7 +216,8 @@ _FIRSTS_OF = Repeated(
 
 def _firsts() -> Select[Any]:
     # Two conditions on the time: an engine begins at the one that stands alone.
-    at, name = bindparam("at"), bindparam("name")
+    at: BindParameter[int] = bindparam("at")
+    name: BindParameter[str] = bindparam("name")
     behind = (_f.c.first_at > at) | ((_f.c.first_at == at) & (_f.c.address_id > name))
     return (
         select(_f.c.first_at, _f.c.address_id)
