@@ -68,7 +68,7 @@ PERSONAL: Personal = {
     "exposed_firsts": Kept(
         what="since when a provider knows an address; of who was forgotten, under a number that"
         " names nobody",
-        under="as `exposures`",
+        under="as long as the address is used; of who was erased: `erased`",
         of="address_id:address",
         named="address_id",
         said="provider first_at",

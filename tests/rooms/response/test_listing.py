@@ -14,6 +14,7 @@ from mailkeep.incidents import queries as incidents
 from mailkeep.mail import api_keys
 from mailkeep.mail import tables as mail_tables
 from mailkeep.operators import tables as operator_tables
+from mailkeep.recovery import tables as recovery_tables
 from mailkeep.response import listing
 from mailkeep.response.listing import Listed
 from mailkeep.response.types import Approval, Asked
@@ -253,9 +254,17 @@ async def test_where_they_are_many_accounts_are_counted_beside(
     stage: Stage, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Addresses are exact now; accounts say when they were counted."""
-    monkeypatch.setattr("mailkeep.incidents.blast.WIDE", 1)
-    await stage.owner("ada@example.net")
-    await stage.ask("ada@example.net")
+    monkeypatch.setattr("mailkeep.incidents.blast.WIDE", 0)
+    account, now = await stage.owner("ada@example.net"), clock.now()
+    asked = {"id": "rec_1", "state": "asked", "address_key": "adr_1", "account_id": account}
+    by = {"asked_by": "b", "network": "n", "known_browser": False, "factor_tries": 0}
+    proof = {"id": "prf_1", "recovery_id": "rec_1", "kind": "code", "message_id": "msg_1"}
+    times = {"expires_at": now + DAY}
+    async with stage.database.write() as tx:
+        asked |= by | times | {"asked_at": now}
+        await tx.run(insert(recovery_tables.recoveries).values(asked))
+        proof |= times | {"provider": "a", "minted_at": now}
+        await tx.run(insert(recovery_tables.proofs).values(proof))
     incident = await _suspected(stage)
     await stage.incidents.tick()
     counted = clock.now()
