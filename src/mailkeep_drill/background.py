@@ -10,7 +10,7 @@ import aiohttp
 from .cast import Customer
 from .mailboxes import Letter, Mailboxes
 from .record import Alert, Facts, HonestReset
-from .systems.base import Clock, SignIn, System
+from .systems.base import Clock, Reset, SignIn, System
 
 _ALERT = re.compile(r"\balert ([0-9a-f]{12})\b")
 _PATIENCE = 30.0  # seconds for which a mail that was not acknowledged is handed over again
@@ -99,7 +99,11 @@ async def honest_reset(
         for _ in range(_TRIES):
             record.asked_times += 1
             try:
-                if await system.reset(customer, password, patience):
+                went = await system.reset(customer, password, patience)
+                if went is Reset.HELD:
+                    record.held = True
+                    return
+                if went is Reset.DONE:
                     record.done = clock()
                     break
             except (aiohttp.ClientError, TimeoutError):

@@ -11,7 +11,7 @@ from .cast import Customer
 from .mailboxes import Letter
 from .record import End, Ending
 from .script import RESET_PATIENCE, TOGETHER, Run
-from .systems.base import SignIn
+from .systems.base import Reset, SignIn
 
 _TOLD_BY = {"mandrill": "x-mandrill-user", "postmark": "x-pm-message-id"}
 """A header field by which a mail shows which provider carried it."""
@@ -56,7 +56,7 @@ async def _ending(run: Run, customer: Customer, places: asyncio.Semaphore) -> En
         run.facts.errors.append(f"sign-in of {customer.address}: {outcome.value}")
         password = run.password()
         # Not in the queue of those who sign in: these mostly wait for mail that does not come.
-        if not await system.reset(customer, password, RESET_PATIENCE):
+        if await system.reset(customer, password, RESET_PATIENCE) is not Reset.DONE:
             return "locked_out"
         outcome = await system.sign_in(
             system.window(customer), customer.address, password, customer.authenticator

@@ -70,6 +70,7 @@ class HonestReset(msgspec.Struct):
         moment: before the attack, during it, or after the suspension.
         done: when they were in again; None: they gave up.
         asked_times: how often they had to ask.
+        held: both proofs were taken, and they were told to wait longer than the drill lasts.
     """
 
     address: str
@@ -78,6 +79,7 @@ class HonestReset(msgspec.Struct):
     asked: float
     done: float | None = None
     asked_times: int = 0
+    held: bool = False
 
 
 class End(msgspec.Struct):

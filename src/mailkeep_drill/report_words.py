@@ -27,9 +27,15 @@ An account is lost when the thief really signed in with a password of his. A cus
 when neither the password they believe in, with their authenticator, nor a reset of their own lets
 them in at the end.
 
+A reset is held when both its mails came and were shown, and it must wait, an hour as Mailkeep
+comes, while its owner may say no: so it is for whoever has no second factor while resets are under
+suspicion.
+
 A mail is lost when the system said that it has it and it is not in the mailbox at the end; it is
 late after {LATE:.0f} s. Mail flows again once all that was held up has arrived and every new one
-arrives within {SLOW:.0f} s.
+arrives within {SLOW:.0f} s. Mail comes twice when its provider is cut off as one that somebody
+else may command: what it took in the time before goes out again elsewhere, whatever it says became
+of it.
 
 Targets, for Mailkeep only: no account lost, nobody locked out, no mail lost, silence noticed within
 {NOTICED:.0f} s at one delivery a second, mail flowing within {FLOWING:.0f} s, an incident that

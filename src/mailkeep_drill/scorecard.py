@@ -229,4 +229,6 @@ def _honest(facts: Facts, moment: Moment) -> str:
     words = f"{len(done)} of {len(wanted)}"
     if done:
         words += f", longest {longest:.0f} s"
+    held = sum(one.held for one in wanted)
+    words += f", {held} held" if held else ""
     return words + (f", asked again {again} times" if again else "")

@@ -246,6 +246,7 @@ class Run:
             honest_reset(self.system, customer, self.password(), record, self.clock, RESET_PATIENCE)
         )
         done = "never came through" if record.done is None else "completed"
+        done = "is held, while its owner may say no" if record.held else done
         self.note("customer", f"a reset that a customer wanted ({moment}) {done}")
 
     async def _kill(self) -> None:

@@ -122,7 +122,8 @@ async def door(system: Mailkeep, one: Door, known: list[str], answers: int) -> F
     took: dict[bool, list[float]] = {True: [], False: []}
     said: dict[bool, set[str]] = {True: set(), False: set()}
     for number, exists in enumerate(order):
-        address = known[number % len(known)] if exists else f"nobody-{number}@people.example"
+        turn = number % len(known)  # both as often: what limits take counts for both
+        address = known[turn] if exists else f"nobody-{turn}@people.example"
         time, status = await measure(system.url, one, address, next(source))
         said[exists].add(status)
         if number >= WARM:

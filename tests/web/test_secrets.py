@@ -12,6 +12,7 @@ from mailkeep_drill.browser import Browser
 from mailkeep_drill.cast import Customer, Person
 from mailkeep_drill.mailboxes import Mailboxes
 from mailkeep_drill.processes import Child, free_port, output
+from mailkeep_drill.systems.base import Reset
 from mailkeep_drill.systems.mailkeep import Mailkeep
 
 from .digging import holds, packed
@@ -71,7 +72,7 @@ async def _live(system: Mailkeep, mailboxes: Mailboxes) -> dict[str, str]:
     secrets["the app's secret"] = customer.authenticator.secret
     stranger = Browser(system.url, "127.33.2.9")
     await stranger.post("/sign-in", {"address": ADDRESS, "password": WRONG})
-    assert await system.reset(customer, NEW, 60.0)
+    assert await system.reset(customer, NEW, 60.0) is Reset.DONE
     await system.sign_in(browser, ADDRESS, NEW, customer.authenticator)
     secrets |= {"a wrong password": WRONG, "the new password": NEW}
     secrets["the new session"] = browser.cookies["__Host-session"]

@@ -11,13 +11,13 @@ class AccountOpened(Fact, frozen=True):
     address: str
 
 
-@fact("accounts.sign_up_on_taken")
-class SignUpOnTaken(Fact, frozen=True):
-    """Somebody signed up with an address that an account has already."""
+@fact("accounts.signed_up")
+class SignedUp(Fact, frozen=True):
+    """Somebody signed up with an address. ``taken``: the account that has it already, or ""."""
 
-    account: str
     address: str
     network: str
+    taken: str
 
 
 @fact("accounts.signed_in")

@@ -136,11 +136,8 @@ class SlowHash:
         work: the time must not tell whether there is an account. ``urgent`` and what is raised:
         as for ``make``."""
         usable = kept is not None and _ARGON2 in kept  # one that was disabled fits nothing
-        if not usable and self._nobody is None:
-            self._nobody = await self.make("nobody", "nobody", urgent=urgent)
-        against = (kept if usable else self._nobody) or ""
         threads = self._urgent if urgent else self._ordinary
-        same = await threads.run(self._same, against, purpose, secret)
+        same = await threads.run(self._same, kept if usable else None, purpose, secret)
         return same and usable
 
     async def wrap(self, read: Foreign) -> str:
@@ -178,7 +175,10 @@ class SlowHash:
             )
         return password
 
-    def _same(self, kept: str, purpose: str, secret: str) -> bool:
+    def _same(self, kept: str | None, purpose: str, secret: str) -> bool:
+        if self._nobody is None:  # made by the first check of all, whoever it is of
+            self._nobody = self._hasher.hash(self._keys.pepper("nobody", "nobody"))
+        kept = kept or self._nobody
         peppered = self._keys.pepper(purpose, secret)
         if foreign.is_foreign(kept):
             how, kept = foreign.split(kept)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import Instant
@@ -19,6 +19,23 @@ _a, _c, _s = tables.accounts, tables.contact_points, tables.sessions
 #: Of sessions that may be a thief's: what they came from speaks for nobody.
 NOT_THE_OWNERS = ("denied", "recovery", "frozen", "forgotten", "doubted")
 MOST_SIGN_INS = 200  #: of one account that are looked at
+
+
+class AtTheDoor(msgspec.Struct, frozen=True):
+    """Who signs in by a password, as far as it is known before it is looked at.
+
+    Attributes:
+        account: whose the address is; None: nobody's.
+        kept: the hash of the password, where there is one.
+        known: the account was fully signed in to from this browser before.
+    """
+
+    account: str | None = None
+    kept: str | None = None
+    known: bool = False
+
+    def __repr__(self) -> str:
+        return "AtTheDoor(…)"
 
 
 async def account(tx: Tx, account_id: str, *, lock: bool = False) -> AccountView:
@@ -158,18 +175,40 @@ async def has_factor(tx: Tx, account_id: str, *, settled: bool = False) -> bool:
     return await tx.value(bound.limit(1)) is not None
 
 
-async def knows_browser(tx: Tx, account_id: str, browser: str) -> bool:
-    """Whether the account was fully signed in to from this browser before.
+async def at_the_door(tx: Tx, address_key: str, browser: str) -> AtTheDoor:
+    """What a sign-in by password is judged by: one statement, whether there is such an account or
+    not, since each one more would be told by the time of the answer."""
+    p = tables.passwords
+    known = _from(browser).where(_s.c.account_id == _c.c.account_id).exists()
+    query = (
+        select(_c.c.account_id, p.c.hash, known.label("known"))
+        .join_from(_c, p, p.c.account_id == _c.c.account_id, isouter=True)
+        .where(
+            _c.c.address_key == address_key,
+            _c.c.application == "",
+            _c.c.confirmed_at.is_not(None),
+        )
+    )
+    row = await tx.one(query)
+    if row is None:
+        return AtTheDoor()
+    return AtTheDoor(row["account_id"], row["hash"], bool(row["known"]))
 
-    Sessions that were ended as not the owner's do not count: a thief's browser is no friend.
-    """
-    found = select(_s.c.id).where(
-        _s.c.account_id == account_id,
+
+async def knows_browser(tx: Tx, account_id: str, browser: str) -> bool:
+    """Whether the account was fully signed in to from this browser before."""
+    found = _from(browser).where(_s.c.account_id == account_id)
+    return await tx.value(found.limit(1)) is not None
+
+
+def _from(browser: str) -> Select[tuple[str]]:
+    """Sessions that make a browser known. Those that were ended as not the owner's do not: a
+    thief's browser is no friend."""
+    return select(_s.c.id).where(
         _s.c.browser == browser,
         _s.c.stage == Stage.FULL.value,
         _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(NOT_THE_OWNERS),
     )
-    return await tx.value(found.limit(1)) is not None
 
 
 async def knew_browser(tx: Tx, account_id: str, browser: str, before: Instant) -> bool:

@@ -23,7 +23,7 @@ from .classes import CUSTOMER, Classes
 from .confirming import Confirming
 from .contacts import Contacts
 from .entering import Entering
-from .events import AccountFrozen, AccountOpened, AccountThawed, SignInFailed, SignUpOnTaken
+from .events import AccountFrozen, AccountOpened, AccountThawed, SignedUp, SignInFailed
 from .factors.adoption import Adoption
 from .factors.demands import Demands
 from .factors.services import Factors
@@ -119,12 +119,11 @@ class Accounts:
         async with self._database.write() as tx:
             may_mail = await self.confirming.may_mail(tx, key, network)
             owner = await queries.by_address(tx, key)
-            point = None
-            if owner is None:
-                point = await self._open_account(tx, account_class, address, key, kept_password)
-            else:
-                await record(self._database, tx, SignUpOnTaken(owner.account, key, network))
-            await self.confirming.open(tx, minted, point)
+            taken = "" if owner is None else owner.account
+            # For a taken address too, since the time would tell: nothing can ever confirm that one.
+            point = await self._open_account(tx, account_class, address, key, kept_password)
+            await record(self._database, tx, SignedUp(key, network, taken))
+            await self.confirming.open(tx, minted, None if taken else point)
         mailed = Secret(minted.code) if owner is None and may_mail else None
         return SignUp(minted.handle, address, mailed, owner is not None, may_mail)
 
@@ -167,10 +166,8 @@ class Accounts:
             key = self._keys.pseudonym("address", addresses.key(address[:320]))
         lane = f"network {network}"
         async with self._database.write() as tx:
-            point = await queries.by_address(tx, key)
-            account = None if point is None else point.account
-            kept = None if account is None else await queries.password_hash(tx, account)
-            known = account is not None and await queries.knows_browser(tx, account, browser)
+            came = await queries.at_the_door(tx, key, browser)
+            account, kept, known = came.account, came.kept, came.known
             if known:
                 lane = f"browser {browser}"
             allowed = await self._may_try(tx, key, lane, known=known)

@@ -4,8 +4,8 @@
 (pure), ``playing`` does what those say, ``services`` what a person asks for and the loop,
 ``keeping`` the rows of actions, ``approval`` what waits for a second person, ``listing`` who was
 exposed, ``hands`` cuts a provider off while no incident is open and ``crying`` tells everybody,
-``advisory`` (pure) what the exposed are told, ``keysmith`` makes and revokes keys at providers. An action that takes
-long goes on where it stood after a kill.
+``advisory`` (pure) what the exposed are told, ``keysmith`` makes and revokes keys at providers. An
+action that takes long goes on where it stood after a kill.
 
 ``paging/`` wakes people. ``report`` and ``drawing`` (pure) put an incident into words and a
 picture, ``evidence`` puts them with what they rest on under one signature.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mailkeep_drill.browser import Browser
 from mailkeep_drill.cast import Authenticator, Customer, Person
-from mailkeep_drill.systems.base import READING, Failed, SignIn, System
+from mailkeep_drill.systems.base import READING, Failed, Reset, SignIn, System
 from mailkeep_drill.systems.mailkeep import Mailkeep
 
 from .guards import App, Guard, Passkey, Saved
@@ -103,7 +103,7 @@ async def comes_back(system: System, victim: Victim, password: str, patience: fl
         done = await system.reset(customer, password, patience, victim.guard.answer)
     else:
         done = await system.reset(customer, password, patience)
-    return done and await enter(system, victim, system.window(customer))
+    return done is Reset.DONE and await enter(system, victim, system.window(customer))
 
 
 async def _show(victim: Victim, browser: Browser, again: dict[str, str]) -> None:

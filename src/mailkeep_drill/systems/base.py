@@ -24,6 +24,14 @@ class SignIn(enum.Enum):
     LIMITED = "limited"  #: too many tries
 
 
+class Reset(enum.Enum):
+    """How a reset that a customer wanted went."""
+
+    DONE = "done"  #: the new password stands
+    HELD = "held"  #: all was shown; it waits longer than their patience, while its owner may say no
+    FAILED = "failed"  #: what they waited for did not come, or was not taken
+
+
 class Failed(Exception):
     """A page did not do what it has to do for an honest customer; says which, and how."""
 
@@ -134,8 +142,8 @@ class System(ABC):
         """Sign in with what they have."""
 
     @abstractmethod
-    async def reset(self, customer: Customer, password: str, patience: float) -> bool:
-        """Ask for a reset, wait for the mails, complete it; whether the new password stands."""
+    async def reset(self, customer: Customer, password: str, patience: float) -> Reset:
+        """Ask for a reset, wait for the mails, complete it."""
 
     @abstractmethod
     async def deny(self, customer: Customer, patience: float) -> str:

@@ -9,7 +9,7 @@ from mailkeep_drill.browser import Browser, Page
 from mailkeep_drill.cast import Customer
 from mailkeep_drill.processes import Child, free_port
 
-from .base import Failed
+from .base import Failed, Reset
 from .mailkeep import Mailkeep
 from .ordinary import RESET, Ordinary
 
@@ -55,19 +55,20 @@ class Delegated(Ordinary):
         """End the site; the Mailkeep goes on."""
         await self._site.aclose()
 
-    async def reset(self, customer: Customer, password: str, patience: float) -> bool:
+    async def reset(self, customer: Customer, password: str, patience: float) -> Reset:
         """See `System.reset`: to Mailkeep and its two mails, and back to choose a password."""
         address, browser = customer.address, self.window(customer)
         seen = await self.mailboxes.last(address)
         until = asyncio.get_running_loop().time() + patience
         there = await send(browser, address)
-        if not await self.mailkeep.prove(there, address, seen, until):
-            return False
+        shown = await self.mailkeep.prove(there, address, seen, until)
+        if shown is not Reset.DONE:
+            return shown
         page = await browser.follow(await there.post("/recover/finish", {}))
         if not await choose(browser, page, password, await self._code(customer, page)):
-            return False
+            return Reset.FAILED
         customer.password = password
-        return True
+        return Reset.DONE
 
     async def _code(self, customer: Customer, page: Page) -> str:
         if not asks_factor(page) or customer.authenticator is None:

@@ -18,7 +18,7 @@ from mailkeep_drill.processes import Server, free_port, output
 from mailkeep_drill.record import Attempt
 
 from . import setup
-from .base import READING, Clock, Failed, Robbery, Said, SignIn, System
+from .base import READING, Clock, Failed, Reset, Robbery, Said, SignIn, System
 from .providers import Provider
 from .robbery import LINK, SHORT, MailkeepRobbery
 
@@ -207,7 +207,7 @@ class Mailkeep(System):
 
     async def reset(
         self, customer: Customer, password: str, patience: float, guard: Answer | None = None
-    ) -> bool:
+    ) -> Reset:
         """See `System.reset`: both mails are waited for, and given in the browser that asked; where
         it is held, that is waited for too.
 
@@ -219,21 +219,22 @@ class Mailkeep(System):
         until = asyncio.get_running_loop().time() + patience
         await browser.get("/recover")
         if (await browser.post("/recover", {"address": address})).status != 303:
-            return False
-        if not await self.prove(browser, address, seen, until):
-            return False
+            return Reset.FAILED
+        shown = await self.prove(browser, address, seen, until)
+        if shown is not Reset.DONE:
+            return shown
         form = {"password": password}
         if guard is not None:
             form |= await guard(browser, "/recover/factor/ask", "factor")
         elif customer.authenticator is not None:
             form["factor"] = await customer.authenticator.code()
         if (await browser.post("/recover/finish", form)).status != 303:
-            return False
+            return Reset.FAILED
         customer.password = password
-        return True
+        return Reset.DONE
 
-    async def prove(self, browser: Browser, address: str, seen: int, until: float) -> bool:
-        """Show both proofs as they come, and wait where it is held.
+    async def prove(self, browser: Browser, address: str, seen: int, until: float) -> Reset:
+        """Show both proofs as they come, and wait where it is held; done: a password may be chosen.
 
         Args:
             seen: the last mail that was there before they were asked for.
@@ -251,23 +252,19 @@ class Mailkeep(System):
             )
             proof = None if letter is None else _proof(letter)
             if letter is None or proof is None:
-                return False
+                return Reset.FAILED
             await asyncio.sleep(READING)
             page = await browser.post("/recover/proof", proof)
             given.add(letter.n)
             if page.status == 303 and await self._state(browser) in {"both", "held"}:
                 break
         else:
-            return False
-        await self._held(browser, until)
-        return True
-
-    async def _held(self, browser: Browser, until: float) -> None:
-        """Load the page again until the wait is over, or patience is."""
-        while asyncio.get_running_loop().time() < until:
+            return Reset.FAILED
+        while loop.time() < until:
             if await self._state(browser) != "held":
-                return
+                return Reset.DONE
             await asyncio.sleep(READING / 2)
+        return Reset.HELD
 
     async def _state(self, browser: Browser) -> str:
         found = _STATE.search((await browser.get("/recover/proof")).text)

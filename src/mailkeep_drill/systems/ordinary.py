@@ -15,7 +15,7 @@ from mailkeep_drill.mailboxes import Mailboxes
 from mailkeep_drill.processes import Child
 from mailkeep_drill.record import Attempt
 
-from .base import READING, Clock, Failed, Robbery, Said, SignIn, System
+from .base import READING, Clock, Failed, Reset, Robbery, Said, SignIn, System
 from .providers import Provider
 
 _SIGN_UP = "/accounts/signup/"
@@ -129,23 +129,23 @@ class Ordinary(System):
                 return SignIn.IN
         return SignIn.FACTOR
 
-    async def reset(self, customer: Customer, password: str, patience: float) -> bool:
+    async def reset(self, customer: Customer, password: str, patience: float) -> Reset:
         """See `System.reset`."""
         address, browser = customer.address, self.window(customer)
         seen = await self.mailboxes.last(address)
         if (await submit(browser, RESET, {"email": address})).status != 302:
-            return False
+            return Reset.FAILED
         letter = await self.mailboxes.find(
             address, lambda mail: _RESET_LINK.search(mail.text) is not None, patience, seen
         )
         found = _RESET_LINK.search(letter.text) if letter else None
         if found is None:
-            return False
+            return Reset.FAILED
         await asyncio.sleep(READING)
         if not await set_password(browser, found[1], password):
-            return False
+            return Reset.FAILED
         customer.password = password
-        return True
+        return Reset.DONE
 
     async def deny(self, customer: Customer, patience: float) -> str:
         """The mail has no such link."""

@@ -152,7 +152,9 @@ def test_honest_resets_are_counted_by_their_moment() -> None:
     resets = [
         HonestReset("b@x.example", True, "before", 1.0, 4.0, 1),
         HonestReset("c@x.example", False, "before", 1.0, None, 3),
+        HonestReset("d@x.example", False, "after", 1.0, None, 1, held=True),
     ]
     honest = score(facts(resets=resets)).honest
     assert honest["before"] == "1 of 2, longest 3 s, asked again 2 times"
-    assert honest["after"] == "none tried"
+    assert honest["after"] == "0 of 1, 1 held"
+    assert honest["during"] == "none tried"
