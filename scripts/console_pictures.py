@@ -78,7 +78,9 @@ async def house() -> AsyncIterator[tuple[str, str, dict[str, str]]]:
             running.database, running.keys, PROVIDERS, messages=2000, recoveries=400, incidents_=8
         )
         async with running.database.write() as tx:
-            key = await api_keys.create(tx, running.keys, "Ada, night shift", ["operate"], owner="ada", by="x")
+            key = await api_keys.create(
+                tx, running.keys, "Ada, night shift", ["operate"], owner="ada", by="x"
+            )
             who = (await api_keys.listing(tx))[0].id
             for what, of in (
                 (opening.ACCOUNT, crowd.account),
