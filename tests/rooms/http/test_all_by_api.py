@@ -3,6 +3,7 @@ of the exposed, by the API and at the console."""
 
 import json
 import warnings
+from contextlib import aclosing
 from pathlib import Path
 
 import httpx
@@ -99,7 +100,10 @@ async def test_the_list_of_the_exposed_at_the_console(house: House) -> None:
     incident = await house.incident()
     await house.running.incidents.tick()
     path = f"/console/incidents/{incident}/exposed"
-    async with await sign_in(house, "ada") as ada, await sign_in(house, "bob") as bob:
+    async with (
+        aclosing(await sign_in(house, "ada")) as ada,
+        aclosing(await sign_in(house, "bob")) as bob,
+    ):
         assert "Who was exposed" in (await ada.get(f"/console/incidents/{incident}")).text
         assert "What was answered" in (await ada.get(path)).text
         assert (await ada.post(path)).status_code == 303
@@ -107,8 +111,8 @@ async def test_the_list_of_the_exposed_at_the_console(house: House) -> None:
         for page in ("/console", "/console/incidents"):
             assert path in (await bob.get(page)).text
         text = (await bob.get(path)).text
-        approve = text.split('action="')[1].split('"')[0]
-        assert approve.endswith("/approve")
+        asked = text.split('action="/console/approvals/')[1].split("/")[0]
+        approve = f"/console/approvals/{asked}/approve"
         assert (await ada.post(approve)).status_code == 403
         assert (await ada.post(f"{path}/list")).status_code == 403
         assert (await bob.post(approve)).status_code == 303
@@ -168,7 +172,10 @@ async def test_providers_by_the_api(house: House) -> None:
 
 async def test_a_cut_by_hand_at_the_console(house: House) -> None:
     path = "/console/providers/one"
-    async with await sign_in(house, "ada") as ada, await sign_in(house, "bob") as bob:
+    async with (
+        aclosing(await sign_in(house, "ada")) as ada,
+        aclosing(await sign_in(house, "bob")) as bob,
+    ):
         assert "a second person is to confirm it" in (await ada.get(f"{path}/cut")).text
         assert (await ada.post(f"{path}/cut", data={"reason": "leaks"})).status_code == 303
         assert "You cannot confirm it yourself" in (await ada.get(path)).text
@@ -203,7 +210,7 @@ async def test_the_audit_chain_and_its_anchors(house: House, tmp_path: Path) -> 
     assert (place["number"], place["fresh"]) == (3, True)
     verified = (await house.ask("ada", "GET", "/v1/audit/verify")).json()
     assert (verified["anchors"], verified["fits_up_to"], verified["cut"]) == (1, 3, None)
-    async with await sign_in(house, "ada") as ada:
+    async with aclosing(await sign_in(house, "ada")) as ada:
         assert "agree: the chain is what it was" in (await ada.get("/console/audit?check=yes")).text
         # Entries that somebody cut off: every one that is left fits.
         async with running.database.read() as tx:

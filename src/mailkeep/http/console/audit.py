@@ -62,7 +62,7 @@ class AuditPages(Controller):
             broken=broken,
             head=head,
             kept=kept,
-            places=[(one, one.is_fresh(now, running.anchors.every)) for one in places],
+            anchored=[(one, one.is_fresh(now, running.anchors.every)) for one in places],
         )
 
 
