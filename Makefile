@@ -73,7 +73,7 @@ prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS,
 	$(BIN)/python tests/proofs/console.py > docs/proofs/console.md.new
 	mv docs/proofs/console.md.new docs/proofs/console.md
 	sh scripts/prove_nodemailer.sh $(BIN)/pytest
-	sh scripts/prove_matrix.sh $(BIN)/python > docs/proofs/matrix.md.new
+	sh scripts/prove_matrix.sh $(BIN)/python 2 docs/proofs/matrix.json > docs/proofs/matrix.md.new
 	mv docs/proofs/matrix.md.new docs/proofs/matrix.md
 
 check: $(VENV)/.dev  ## lint, types, layers, licences

@@ -30,8 +30,17 @@ from mailkeep.store.migrate import upgrade
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
-SHOWN = ("overview", "incident", "provider", "factors")  #: in the documents
+SHOWN = ("overview", "incident", "provider", "factors", "trust-fall")  #: in the documents
 PROVIDERS = ["mandrill", "postmark"]
+PARTIES = [
+    {"id": "mandrill", "known": "mailchimp-transactional", "administered_by": ["alice"]},
+    {"id": "postmark"},
+    {"id": "alice", "name": "Alice", "kind": "person"},
+    {"id": "gmail", "known": "google-workspace", "serves": ["gmail.com"]},
+    {"id": "cloudflare", "serves": ["example.com"]},
+    {"id": "namecheap", "serves": ["example.com"], "administered_by": ["alice"]},
+    {"id": "mailkeep", "runs_on": ["aws"]},
+]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -51,7 +60,7 @@ def _settings(url: str) -> app_settings.Settings:
     return app_settings.parse(
         {
             "public_url": url,
-            "party": [{"id": name} for name in PROVIDERS],
+            "party": PARTIES,
             "provider": [
                 {"name": name, "kind": name, "party": name, "secret": "env:KEY"}
                 for name in PROVIDERS
@@ -119,6 +128,9 @@ def _paths(crowd: object) -> dict[str, str]:
         "provider": f"/providers/{PROVIDERS[0]}",
         "cut": f"/providers/{PROVIDERS[0]}/cut",
         "trust": "/trust",
+        "trust-fall": "/trust?party=alice",
+        "trust-changes": "/trust/changes",
+        "trust-model": "/trust/model",
         "recoveries": "/recoveries",
         "recovery": f"/recoveries/{of['recovery']}",
         "accounts": "/accounts",
@@ -154,9 +166,10 @@ async def main(everything: Path | None, only: list[str]) -> int:
             await page.keyboard.press("Enter")
             await page.wait_for_url("**/console")
             for name, path in paths.items():
-                if everything is None and name in SHOWN:
+                chosen = not only or name in only
+                if everything is None and name in SHOWN and chosen:
                     await _take(page, url, path, PICTURES / f"console-{name}.png", whole=False)
-                if everything is None or (only and name not in only):
+                if everything is None or not chosen:
                     continue
                 file = everything / f"{name}-{wide}-{scheme}.png"
                 await _take(page, url, path, file, whole=True)
@@ -175,7 +188,7 @@ async def main(everything: Path | None, only: list[str]) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--all", type=Path, help="every page, into this directory")
-    parser.add_argument("--only", action="append", default=[], help="of --all, these pages")
+    parser.add_argument("--only", action="append", default=[], help="these pages alone")
     given = parser.parse_args()
     if given.all is not None:
         given.all.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The adversary matrix on both systems, as one report. Usage: prove_matrix.sh PYTHON [SIZE]
+# The adversary matrix on both systems, as one report; the same for programs goes to JSON, where that
+# is given. Usage: prove_matrix.sh PYTHON [SIZE] [JSON]
 set -eu
 python="$1"
 size="${2:-2}"
@@ -7,6 +8,7 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 "$python" -m mailkeep_drill.matrix --size "$size" --at-once 3 --report "$work/ours.md"
 "$python" -m mailkeep_drill.matrix --stock --at-once 3 --report "$work/theirs.md"
+test -z "${3:-}" || cp "$work/ours.json" "$3"
 cat <<WORDS
 # The adversary matrix
 

@@ -32,6 +32,7 @@ from mailkeep.mail.returns import Returns
 from mailkeep.mail.splitting import Splitting
 from mailkeep.mail.taking import Taking
 from mailkeep.posture import services as models
+from mailkeep.posture.ready import Ready
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
 from mailkeep.smtp import door, receiving, submission
@@ -145,7 +146,10 @@ class Application:
         self.recovery = self._recovery(self._slow)
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
         self.canaries, self.honey = watching.canaries(self), watching.honey_mail(self)
-        self.accounts_read = posture.accounts(settings, environ)
+        self.trust, self.accounts_read = (
+            Ready(self.database, self.chain),
+            posture.accounts(settings, environ),
+        )
         self.posture = posture.collector(
             settings, self.database, self.keys, self.clock, self.accounts_read
         )

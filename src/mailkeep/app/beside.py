@@ -1,10 +1,11 @@
-"""What goes on beside the mail: erasures, anchors of the audit chain, the ledger counted."""
+"""What goes on beside the mail: erasures, anchors of the audit chain, what is counted ahead."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mailkeep.mail import counting
+from mailkeep.posture import counts
 from mailkeep.privacy.services import Privacy
 from mailkeep.response.crying import Crier
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
 ERASE_SECONDS = 20.0
 ANCHOR_SECONDS = 10.0
-COUNT_SECONDS = 1.0
+LEDGER_SECONDS = 1.0
 CRY_SECONDS = 5.0
+COUNT_SECONDS = 60.0  #: how often the age of what was counted is looked at
 
 
 def privacy(app: "Application") -> Privacy:
@@ -42,4 +44,5 @@ def loops(
     means = app.response.means
     crier = Crier(app.database, means.house, app.pagers, app.settings.public_url)
     yield "cries", keep("cries", crier.step, CRY_SECONDS)
-    yield "exposures", keep("exposures", partial(counting.step, app.database), COUNT_SECONDS)
+    yield "exposures", keep("exposures", partial(counting.step, app.database), LEDGER_SECONDS)
+    yield "counts", keep("counts", partial(counts.step, app.database, app.chain), COUNT_SECONDS)

@@ -1,6 +1,7 @@
 """Puts together what the chain of trust is computed from: the settings' part of it."""
 
 import importlib
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import msgspec
@@ -8,6 +9,7 @@ import msgspec
 from mailkeep.accounts.classes import Classes
 from mailkeep.base import addresses
 from mailkeep.base.clock import Clock, iso
+from mailkeep.base.errors import BadSettings
 from mailkeep.posture import scene, words
 from mailkeep.posture.types import House, Live, Provider, SinglePoint, Watcher
 from mailkeep.posture.whatif import Model, failing
@@ -21,6 +23,7 @@ from mailkeep.watch.types import Hypothesis
 
 from .settings import Settings
 
+OURS, THEIRS = "ours", "theirs"  #: of a provider's option ``dkim``: who signs
 _CANARY = "no [canary] is sent"
 _HONEY = "there is no [[honey]] address"
 _READ = "no account of ours is read ([posture])"
@@ -35,6 +38,7 @@ def graph(settings: Settings, clock: Clock) -> TrustGraph:
 
 def house(settings: Settings) -> House:
     """What the settings say of the chain of trust."""
+    check(settings)
     recovery, canary = settings.recovery, settings.canary
     senders = [one.sender for one in (recovery, canary) if one is not None]
     sending = tuple(dict.fromkeys(addresses.domain(one).lower() for one in senders))
@@ -46,7 +50,13 @@ def house(settings: Settings) -> House:
     return House(
         register.load(settings.party),
         tuple(
-            Provider(one.name, one.kind, one.party, _domains(one.options, sending))
+            Provider(
+                one.name,
+                one.kind,
+                one.party,
+                _signed(one.options, sending),
+                _returned(one.kind, one.options, sending),
+            )
             for one in settings.provider
         ),
         settings.streams(),
@@ -69,9 +79,37 @@ def house(settings: Settings) -> House:
     )
 
 
-def _domains(options: dict[str, str], sending: tuple[str, ...]) -> tuple[str, ...]:
+def check(settings: Settings) -> None:
+    """Raises ``BadSettings`` where a provider's ``dkim`` cannot be so."""
+    for one in settings.provider:
+        said = one.options.get("dkim")
+        where = f"provider {one.name}: options.dkim"
+        if said not in {None, OURS, THEIRS}:
+            raise BadSettings(f'{where}: say "{OURS}" or "{THEIRS}", not {said!r}')
+        if said == OURS and one.kind != "smtp":
+            raise BadSettings(f"{where}: {one.kind} writes each mail itself, and signs it")
+
+
+def _signed(options: Mapping[str, str], sending: tuple[str, ...]) -> tuple[str, ...]:
+    """Domains for which a key lies with the provider. Where nothing is said, it is thought to sign;
+    what it is said to sign with counts more than that we sign."""
     own = options.get("dkim_domain", "").lower()
+    if options.get("dkim") == OURS and not own and not options.get("dkim_selector"):
+        return ()
     return tuple(dict.fromkeys((*sending, own))) if own else sending
+
+
+def _returned(kind: str, options: Mapping[str, str], sending: tuple[str, ...]) -> tuple[str, ...]:
+    """Domains that it stands for in SPF (RFC 7489 section 3.1.2, relaxed): bounces of them, or of
+    what lies below or above, come to it. A relay with no return path of its own has From's."""
+    back = options.get("return_path_domain", "").lower()
+    if not back:
+        return sending if kind == "smtp" else ()
+    return tuple(
+        one
+        for one in sending
+        if one == back or f".{one}".endswith(f".{back}") or back.endswith(f".{one}")
+    )
 
 
 def watchers(settings: Settings) -> dict[str, Watcher]:

@@ -43,7 +43,8 @@ def what_would_help(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     found = changes.ranked(model.world, model.live.today)
     lines = [
         f"{place}. {one.what}\n   {one.why}: by one party alone {one.single_before} ->"
-        f" {one.single_after}, by two together {one.pairs_before} -> {one.pairs_after}"
+        f" {one.single_after}, by two together {one.pairs_before} -> {one.pairs_after};"
+        f" names sent as {one.names_before} -> {one.names_after}"
         for place, one in enumerate(found, start=1)
     ]
     text = "\n".join(lines) or "No single change that we know of would buy anything."
@@ -96,7 +97,8 @@ def fall_lines(one: Fall) -> list[str]:
     for taken in one.accounts:
         if taken.accounts:
             lines.append(
-                f"  {taken.accounts} of class {taken.account_class}, factor {taken.factor},"
+                f"  {taken.accounts} of class {taken.account_class}"
+                f"{' of an application' if taken.application else ''}, factor {taken.factor},"
                 f" at {taken.mailbox}: {words.HOWS[taken.how]}"
             )
             lines += [f"    - {step}" for step in taken.path]

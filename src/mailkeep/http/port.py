@@ -19,7 +19,7 @@ from mailkeep.mail.intake import Intake
 from mailkeep.mail.taking import Taking
 from mailkeep.mail.types import StreamSettings
 from mailkeep.operators.provider import Provider
-from mailkeep.posture.types import House
+from mailkeep.posture.ready import Ready
 from mailkeep.privacy.services import Privacy
 from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.providers.types import ProviderConfig
@@ -92,7 +92,7 @@ class Services(Protocol):
     incidents: Incidents
     response: Response
     reports: Reports
-    chain: House  # the settings' part of the chain of trust
+    trust: Ready  # answers about the chain of trust
     privacy: Privacy
     signals: Signals | None
     openid: Provider | None  # by which operators come to the console

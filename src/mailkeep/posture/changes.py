@@ -1,17 +1,21 @@
 """What each single change would buy, ranked (pure).
 
 A change is tried on a copy of the world, and judged by what is left: accounts that one party
-outside can take by itself, then accounts that two can take together, each summed over the parties.
-Accounts that only fall after a hold count as well; those that fall when their owner signs in count
-in the same way, so that a change of who stands before our pages shows too.
+outside can take by itself, then accounts that two can take together, then names of ours that one
+can send as, each summed over the parties. Accounts that only fall after a hold count as well; those
+that fall when their owner signs in count in the same way, so that a change of who stands before our
+pages shows too.
+
+A tie that stands on no path to an account or a name changes nothing when it is gone, since the path
+that was found stays; so only ties on paths are tried, and of those the ones on the most.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from mailkeep.trust import rules, sets
+from mailkeep.trust import reach, rules, sets
 from mailkeep.trust.graph import TrustGraph
 from mailkeep.trust.types import Party, PartyKind
 from mailkeep.trust.world import NO_FACTOR, Carrier, Group, World, pairs
@@ -19,14 +23,34 @@ from mailkeep.trust.world import NO_FACTOR, Carrier, Group, World, pairs
 from .types import Change, How
 
 _NEW = "a provider of another party"
+_TEXTS = "a provider of text messages of another party"
+TRIED = 20  #: ties whose end is tried
+LOOKED = 500  #: sets of parties whose paths are looked at for ties
+
+#: Of the rules that follow a tie, how the tie is called.
+_TIED = {"owns": "owned_by", "administers": "administered_by", "resets_admin": "administered_by"}
+_ENDED = {
+    "administered_by": "give {0} administrators of its own instead of {1}",
+    "relays_via": "have {0} send by itself and not through {1}",
+}
 
 
 class Danger(msgspec.Struct, frozen=True, order=True):
     """Accounts times the parties, or pairs of parties, that take them; pairs are 0 where there are
-    more than can be listed."""
+    more than can be listed. ``names``: domains of ours times the parties that send as them."""
 
     single: int
     pairs: int
+    names: int
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """What parties outside could do; ``sets``: the smallest of them, by goal, up to a ``size``."""
+
+    size: int
+    danger: Danger
+    sets: dict[str, list[frozenset[str]]]
+    senders: dict[str, frozenset[str]]
 
 
 def danger(world: World, largest: int = 2) -> tuple[int, Danger]:
@@ -34,9 +58,15 @@ def danger(world: World, largest: int = 2) -> tuple[int, Danger]:
 
     Returns up to which size sets were listed, and what they take.
     """
+    found = _found(world, largest)
+    return found.size, found.danger
+
+
+def _found(world: World, largest: int) -> _Found:
     theirs = [one.id for one in world.parties.values() if one.kind is not PartyKind.OURS]
     goals = {f"{how.value}:{one.id}": one for one in world.groups for how in How}
-    size, found = sets.readable(rules.ground(world), list(goals), theirs, largest)
+    grounded = rules.ground(world)
+    size, found = sets.readable(grounded, list(goals), theirs, largest)
     sizes: Counter[int] = Counter()
     for group in world.groups:
         some = set().union(*(found[f"{how.value}:{group.id}"] for how in How))
@@ -44,24 +74,38 @@ def danger(world: World, largest: int = 2) -> tuple[int, Danger]:
         two = {one for one in some if len(one) == 2 and not any(s < one for s in singles)}
         sizes[1] += group.accounts * len(singles)
         sizes[2] += group.accounts * len(two)
-    return size, Danger(sizes[1], sizes[2])
+    outside = {f"party:{one}": one for one in theirs}
+    senders = {
+        word: frozenset(outside[one] for one in behind if one in outside)
+        for word, behind in reach.behind(grounded, [f"send:{one}" for one in world.sending]).items()
+    }
+    names = sum(map(len, senders.values()))
+    return _Found(size, Danger(sizes[1], sizes[2], names), found, senders)
 
 
 def ranked(world: World, today: str) -> list[Change]:
     """The changes that would buy something, the best first."""
-    largest, before = danger(world)
-    out = []
-    for what, why, changed in _candidates(world, today):
-        size, after = danger(changed, largest)
-        if size == largest and after < before:
-            out.append(Change(what, why, before.single, after.single, before.pairs, after.pairs))
-    return sorted(out, key=lambda one: (one.single_after, one.pairs_after, one.what))
+    found = _found(world, 2)
+    before, out = found.danger, []
+    for what, why, changed in _candidates(world, today, found):
+        size, after = danger(changed, found.size)
+        if size == found.size and after < before:
+            out.append(
+                Change(
+                    *(what, why, before.single, after.single, before.pairs, after.pairs),
+                    *(before.names, after.names),
+                )
+            )
+    return sorted(
+        out, key=lambda one: (one.single_after, one.pairs_after, one.names_after, one.what)
+    )
 
 
-def _candidates(world: World, today: str) -> Iterator[tuple[str, str, World]]:
+def _candidates(world: World, today: str, found: _Found) -> Iterator[tuple[str, str, World]]:
     yield from _factors(world)
-    yield from _ties(world, today)
+    yield from _ties(world, today, _used(world, found))
     yield from _routes(world, today)
+    yield from _signing(world)
     if world.degrades is not None:
         changed = msgspec.structs.replace(world, degrades=None)
         why = "one route alone would no longer open an account"
@@ -103,35 +147,90 @@ def _merged(groups: tuple[Group, ...]) -> tuple[Group, ...]:
     return tuple(out.values())
 
 
-def _ties(world: World, today: str) -> Iterator[tuple[str, str, World]]:
-    """Each administrator or relay of somebody, taken away."""
-    for party in world.parties.values():
-        for tie, words in (
-            ("administered_by", "give {0} administrators of its own instead of {1}"),
-            ("relays_via", "have {0} send by itself and not through {1}"),
-        ):
-            for other in getattr(party, tie):
-                left = tuple(one for one in getattr(party, tie) if one != other)
-                alone = msgspec.structs.replace(party, **{tie: left})
-                what = words.format(party.called, world.parties[other].called)
-                why = f"{world.parties[other].called} would no longer reach {party.called}"
-                yield what, why, _with(world, today, {party.id: alone})
+def _used(world: World, found: _Found) -> list[tuple[str, str, str]]:
+    """Ties, as (party, kind, other), on the paths of parties to accounts and names; of the most
+    accounts first."""
+    engine = reach.Engine(rules.ground(world))
+    accounts = {f"{how.value}:{one.id}": one.accounts for one in world.groups for how in How}
+    goals = [(accounts[goal], goal, one) for goal, some in found.sets.items() for one in some]
+    goals.sort(key=lambda one: (-one[0], len(one[2]), one[1], sorted(one[2])))
+    goals += [
+        (0, word, frozenset({one})) for word, some in found.senders.items() for one in sorted(some)
+    ]
+    used: Counter[tuple[str, str, str]] = Counter()
+    for number, goal, some in goals[:LOOKED]:
+        for step in engine.reach(some).path(goal):
+            tie = _tie(world, step)
+            if tie is not None:
+                used[tie] += number + 1
+    return [tie for tie, _ in sorted(used.items(), key=lambda one: (-one[1], one[0]))]
+
+
+def _tie(world: World, step: reach.Step) -> tuple[str, str, str] | None:
+    """The tie that a step follows, if it is one that could be ended."""
+    about = step.head.partition(":")[2]
+    if step.why == "relays":
+        return about, "relays_via", step.body[0].partition(":")[2]
+    if step.why not in _TIED:
+        return None
+    other = step.body[0].partition(":")[2]
+    if other not in world.parties[about].administered_by:
+        return None  # who owns somebody is not to be changed by us
+    return about, "administered_by", other
+
+
+def _ties(
+    world: World, today: str, used: Iterable[tuple[str, str, str]]
+) -> Iterator[tuple[str, str, World]]:
+    """Administrators and relays of somebody, each taken away."""
+    for _, (about, tie, other) in zip(range(TRIED), used, strict=False):
+        party = world.parties[about]
+        left = tuple(one for one in getattr(party, tie) if one != other)
+        alone = msgspec.structs.replace(party, **{tie: left})
+        called = world.parties[other].called
+        what = _ENDED[tie].format(party.called, called)
+        why = f"{called} would no longer reach {party.called}"
+        yield what, why, _with(world, today, {about: alone})
 
 
 def _routes(world: World, today: str) -> Iterator[tuple[str, str, World]]:
-    """One more carrier of everything that recoveries use."""
+    """One more carrier of everything that recoveries use: of mail, or of text messages."""
     if not world.proofs:
         return
-    party = Party("(new)", _NEW, kind=PartyKind.MAIL)
-    domains = tuple({d for one in world.carriers for d in one.domains})
-    streams = tuple(dict.fromkeys((world.proofs, world.notices)))
-    carrier = Carrier("(new)", party.id, streams, domains)
-    changed = msgspec.structs.replace(world, carriers=(*world.carriers, carrier))
-    yield (
-        f"{_NEW} for {', '.join(streams)}",
-        "links and codes would be split over more parties",
-        _with(changed, today, {party.id: party}),
-    )
+    streams = tuple(dict.fromkeys(one for one in (world.proofs, world.notices) if one))
+    for name, kind, why in (
+        (_NEW, PartyKind.MAIL, "links and codes would be split over more parties"),
+        (_TEXTS, PartyKind.SMS, "codes would come to another place than the links"),
+    ):
+        party = Party("(new)", name, kind=kind)
+        texts = kind is PartyKind.SMS
+        carrier = Carrier(
+            "(new)",
+            party.id,
+            (world.proofs,) if texts else streams,
+            () if texts else world.sending,
+            texts=texts,
+        )
+        changed = msgspec.structs.replace(world, carriers=(*world.carriers, carrier))
+        what = f"{name} for {world.proofs if texts else ', '.join(streams)}"
+        yield what, why, _with(changed, today, {party.id: party})
+
+
+def _signing(world: World) -> Iterator[tuple[str, str, World]]:
+    """Own DKIM: mail is signed before a provider has it, and our DNS no longer speaks for it."""
+    for one in world.carriers:
+        names = tuple(dict.fromkeys((*one.domains, *one.returns)))
+        if one.texts or not names:
+            continue
+        as_whom = ", ".join(names)
+        signed = msgspec.structs.replace(one, domains=(), returns=())
+        carriers = tuple(signed if other is one else other for other in world.carriers)
+        what = (
+            f"own DKIM at {one.name}: sign mail of {as_whom} before it goes there, and take its"
+            f" keys and servers out of the DNS of {as_whom}"
+        )
+        why = f"{world.parties[one.party].called} could no longer send as {as_whom}"
+        yield what, why, msgspec.structs.replace(world, carriers=carriers)
 
 
 def _with(world: World, today: str, parties: dict[str, Party]) -> World:

@@ -43,8 +43,12 @@ STREAMS = "Streams"
 
 
 class Box(msgspec.Struct, frozen=True):
-    """A party, or a stream (``stream:NAME``, which leads nowhere). ``state``: ``chosen``,
-    ``falls`` or ""."""
+    """A party, or a stream (``stream:NAME``, which leads nowhere).
+
+    Attributes:
+        title: its whole name and kind, its ties in words: what a screen reader says of it.
+        state: ``chosen``, ``falls`` or "".
+    """
 
     id: str
     label: str
@@ -56,12 +60,18 @@ class Box(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A tie as a path of SVG. ``kind``: ``owns``, ``administers``, ``relays``, ``hosts`` or
-    ``carries``; ``state``: ``falls`` where both of its ends do."""
+    """A tie as a path of SVG.
+
+    Attributes:
+        kind: ``owns``, ``administers``, ``relays``, ``hosts`` or ``carries``.
+        state: ``falls`` where both of its ends do.
+        ends: places of the two boxes in ``Picture.boxes``.
+    """
 
     path: str
     kind: str
     state: str
+    ends: tuple[int, int]
 
 
 class Heading(msgspec.Struct, frozen=True):
@@ -115,8 +125,16 @@ def picture(
         for row, name in enumerate(names):
             place[f"stream:{name}"] = (stream_x, HEAD + MARGIN + row * (HIGH + GAP))
         right += WIDE + LANE
+    names_of = {one.id: one.called for one in world.parties.values()}
+    carried: dict[str, set[str]] = {}
+    for carrier in world.carriers:
+        if carrier.stands:
+            carried.setdefault(carrier.party, set()).update(carrier.streams)
     boxes = [
-        _box(one.id, one.called, place[one.id], _state(one.id, chosen, falls), one.kind.value)
+        _box(
+            *(one.id, one.called, place[one.id], _state(one.id, chosen, falls)),
+            _said(one, names_of, sorted(carried.get(one.id, ()))),
+        )
         for _, some in columns
         for one in some
     ]
@@ -130,9 +148,12 @@ def picture(
         if carrier.stands
         for stream in carrier.streams
     ]
+    numbers = {box.id: number for number, box in enumerate(boxes)}
     lines = [
         _line(
-            place[a], place[b], kind, a in falls and (b in falls or b.partition(":")[2] in touched)
+            *(place[a], place[b], kind),
+            a in falls and (b in falls or b.partition(":")[2] in touched),
+            (numbers[a], numbers[b]),
         )
         for a, b, kind in dict.fromkeys(ties)
         if a in place and b in place
@@ -184,14 +205,37 @@ def _state(party: str, chosen: Collection[str], falls: Collection[str]) -> str:
     return "chosen" if party in chosen else "falls" if party in falls else ""
 
 
+def _said(party: Party, names: Mapping[str, str], streams: Sequence[str]) -> str:
+    """A party's kind and ties."""
+    parts = [f"{words} {', '.join(names[one] for one in some)}" for words, some in ties_of(party)]
+    if streams:
+        parts.append(f"carries {', '.join(streams)}")
+    return "; ".join([party.kind.value, *parts])
+
+
+def ties_of(party: Party) -> list[tuple[str, tuple[str, ...]]]:
+    """A party's ties in words, and to whom."""
+    every = (
+        ("owned by", party.owned_by),
+        ("administered by", party.administered_by),
+        ("relays via", party.relays_via),
+        ("runs on", party.runs_on),
+    )
+    return [(words, some) for words, some in every if some]
+
+
 def _box(
-    party: str, name: str, where: tuple[int, int], state: str, kind: str, *, link: bool = True
+    party: str, name: str, where: tuple[int, int], state: str, said: str, *, link: bool = True
 ) -> Box:
     label = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
-    return Box(party, label, f"{name} ({kind})", *where, state, link)
+    kind, _, ties = said.partition("; ")
+    title = f"{name} ({kind}): {ties}" if ties else f"{name} ({kind})"
+    return Box(party, label, title, *where, state, link)
 
 
-def _line(a: tuple[int, int], b: tuple[int, int], kind: str, falls: bool) -> Line:
+def _line(
+    a: tuple[int, int], b: tuple[int, int], kind: str, falls: bool, ends: tuple[int, int]
+) -> Line:
     """A curve from the right of the one to the left of the other, or around where it goes back."""
     x1, y1, x2, y2 = a[0] + WIDE, a[1] + HIGH // 2, b[0], b[1] + HIGH // 2
     if x2 < x1:
@@ -201,7 +245,7 @@ def _line(a: tuple[int, int], b: tuple[int, int], kind: str, falls: bool) -> Lin
     else:
         middle = (x1 + x2) // 2
         path = f"M{x1} {y1} C{middle} {y1} {middle} {y2} {x2} {y2}"
-    return Line(path, kind, "falls" if falls else "")
+    return Line(path, kind, "falls" if falls else "", ends)
 
 
 def reached(words: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:

@@ -75,6 +75,7 @@ def page(one: ThreatModel) -> str:
     ) or ["None."]
     for title, some in (
         ("Overrides and risks borne", one.overrides),
+        ("Sources", sources(one)),
         ("Parties that nobody looked at for long", one.overdue),
         ("Blind spots", one.blind),
     ):
@@ -87,6 +88,11 @@ def page(one: ThreatModel) -> str:
     lines += ["", "## The rules", ""]
     lines += [f"- {text} (`{name}`)" for name, text in rules_words()]
     return "\n".join(lines) + "\n"
+
+
+def sources(one: ThreatModel) -> list[str]:
+    """Where what the catalogue says of houses stands, and when that was last opened."""
+    return [f"{party.name}: {party.source}" for party in one.parties if party.source]
 
 
 def difference(one: Difference) -> str:

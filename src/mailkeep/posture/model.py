@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import msgspec
 
+from mailkeep.trust.graph import counting
 from mailkeep.trust.rules import RULES
 from mailkeep.trust.types import PartyKind
 
@@ -168,18 +169,25 @@ def _one_each(points: Iterable[SinglePoint]) -> list[SinglePoint]:
 def _overrides(model: Model) -> Iterable[str]:
     for party in model.world.parties.values():
         for one in party.independent:
-            state = "until" if model.live.today < one.until else "over since"
-            yield f"{party.id} is not tied to {one.of} ({state} {one.until}): {one.reason}"
+            state = _state(one.until, model.live.today)
+            yield f"{party.id} is not tied to {one.of} ({state}): {one.reason}"
     for borne in model.house.settings.accept:
-        state = "until" if model.live.today < borne.until else "over since"
-        yield f"{borne.party} is borne as a single point ({state} {borne.until}): {borne.reason}"
+        state = _state(borne.until, model.live.today)
+        yield f"{borne.party} is borne as a single point ({state}): {borne.reason}"
+
+
+def _state(until: str, today: str) -> str:
+    if counting(until, today):
+        return f"until {until}"
+    return f"does not count: {until} is too far off" if today < until else f"over since {until}"
 
 
 def _overdue(model: Model) -> Iterable[str]:
     """Parties outside of which nobody has said for long that what stands of them is so."""
     oldest = date.fromisoformat(model.live.today) - timedelta(days=model.house.settings.review)
     for party in model.house.parties.values():
-        if party.kind is PartyKind.OURS or (party.source and party.id == party.known):
+        looked = party.source or party.kind is PartyKind.OWNER
+        if party.kind is PartyKind.OURS or (looked and party.id == party.known):
             continue
         if not party.reviewed:
             yield f"{party.id}: never looked at"

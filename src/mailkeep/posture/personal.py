@@ -9,4 +9,9 @@ PERSONAL: Personal = {
         clear="document",
         plain="at seen_at digest seen_share",
     ),
+    "trust_counts": Kept(
+        what="how many accounts there are by class, factor and wide mail domain; nobody of them",
+        under="until it is counted anew",
+        plain="id at document",
+    ),
 }

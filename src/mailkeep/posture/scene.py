@@ -8,11 +8,12 @@ from mailkeep.base.clock import SECOND
 from mailkeep.mail.grants import Scope
 from mailkeep.recovery.types import WhenAlone
 from mailkeep.trust import rules
+from mailkeep.trust.catalogue import HOUSES, OF_PROVIDER
 from mailkeep.trust.graph import TrustGraph, overridden
 from mailkeep.trust.types import Party, PartyKind
 from mailkeep.trust.world import Carrier, Key, Lane, World, pairs
 
-from .types import House, Live
+from .types import House, Live, Provider
 
 #: Mailkeep's own parties, with what to call them.
 OURS = {
@@ -78,8 +79,10 @@ def world(house: House, live: Live) -> World:
                 for name, stream in house.streams.items()
                 if any(route.provider == one.name for route in stream.routes)
             ),
-            one.domains or house.sending,
+            house.sending if one.domains is None else one.domains,
             stands=one.name in live.standing,
+            returns=one.returns,
+            texts=_texts(one, everybody[one.party]),
         )
         for one in house.providers
     )
@@ -103,8 +106,17 @@ def world(house: House, live: Live) -> World:
         degrades=recovery.hold_long if recovery is not None and degrades else None,
         without_factor=recovery.hold_alone if recovery is not None and alone else None,
         site=house.site,
+        sending=house.sending,
         secrets={one.name: secret_of(one.name) for one in house.providers},
     )
+
+
+def _texts(provider: Provider, party: Party) -> bool:
+    """Whether it carries text messages. A provider whose kind carries mail does not, whatever its
+    party is said to be: codes would be thought to go where they do not."""
+    house = OF_PROVIDER.get(provider.kind)
+    mails = house is not None and HOUSES[house].kind is PartyKind.MAIL
+    return party.kind is PartyKind.SMS and not mails
 
 
 def _acting(house: House, live: Live) -> tuple[str, ...]:

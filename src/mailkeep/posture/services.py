@@ -1,5 +1,6 @@
 """Keeps the threat model whenever it became another one."""
 
+import asyncio
 import hashlib
 
 import msgspec
@@ -9,9 +10,10 @@ from mailkeep.base.clock import DAY, Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.store.database import Database, Tx
 
-from . import queries, tables
+from . import counts, queries, scene, tables
 from .model import ThreatModel, digest_of, written
 from .types import House
+from .whatif import Model
 
 _m = tables.trust_models
 
@@ -24,16 +26,11 @@ class Kept(msgspec.Struct, frozen=True):
     seen_share: int
 
 
-async def keep(tx: Tx, house: House, *, every: Instant = DAY) -> bool:
-    """Write the model down if it is another one than the newest kept; whether it was.
-
-    Args:
-        every: at most so often, in microseconds: it counts all accounts.
-    """
+async def _keep(tx: Tx, house: House, made: ThreatModel) -> bool:
+    """Write a model down if it is another one than the newest kept; whether it was."""
     newest = await tx.one(select(_m).order_by(desc(_m.c.at)).limit(1))
-    if newest is not None and tx.now - newest["seen_at"] < every:
+    if newest is not None and tx.now - newest["seen_at"] < DAY:
         return False
-    made = written(await queries.model(tx, house))
     digest = hashlib.sha256(digest_of(made)).hexdigest()
     await tx.run(delete(_m).where(_m.c.seen_at < tx.now - round(house.settings.keep * DAY)))
     if newest is not None and newest["digest"] == digest:
@@ -52,12 +49,19 @@ async def keep(tx: Tx, house: House, *, every: Instant = DAY) -> bool:
 
 
 async def look(database: Database, house: House) -> None:
-    """``keep``, when a day has passed: a reading first, so that nobody waits for the writer."""
+    """Keep the model when a day has passed. Accounts are counted, and what follows is worked out,
+    before anybody has to wait for the writer."""
     async with database.read() as tx:
         newest = await tx.value(select(_m.c.seen_at).order_by(desc(_m.c.at)).limit(1))
         if newest is not None and tx.now - newest < DAY:
             return
-    await database.retrying(lambda tx: keep(tx, house))
+        counted = await counts.newest(tx, house)
+    counted = counted or await counts.take(database, house)
+    async with database.read() as tx:
+        found = await queries.live(tx, house, counted)
+    model = Model(house, found, scene.world(house, found))
+    made = await asyncio.to_thread(written, model)
+    await database.retrying(lambda tx: _keep(tx, house, made))
 
 
 async def kept(tx: Tx) -> list[Kept]:

@@ -13,3 +13,12 @@ trust_models = Table(
     Column("seen_share", Integer, nullable=False),  # per mille of the acts that somebody sees
     Column("document", Text, nullable=False),
 )
+
+# One row: how many accounts would fall alike, and how many addresses each provider was given.
+trust_counts = Table(
+    "trust_counts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", Micros, nullable=False),  # when the counting began
+    Column("document", Text, nullable=False),
+)

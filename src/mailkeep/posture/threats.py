@@ -83,6 +83,11 @@ def _passkey(_house: House, live: Live) -> str:
     return "" if live.console_passkey else "no operator has bound a passkey"
 
 
+def _own_dkim(house: House, _live: Live) -> str:
+    able = [one.name for one in house.providers if one.domains != () or one.returns]
+    return f"not so of {', '.join(sorted(able))}" if able else ""
+
+
 def _several(house: House, live: Live) -> str:
     thin = [
         name
@@ -163,7 +168,7 @@ THREATS: tuple[Threat, ...] = (
         "S",
         "Somebody sends to customers as us",
         "our name",
-        ("send",),
+        ("send", "text"),
         (
             Mitigation(
                 "mail at a provider that we never sent is noticed",
@@ -174,6 +179,11 @@ THREATS: tuple[Threat, ...] = (
                 "receivers' DMARC reports are read",
                 _watch("dmarc_stranger"),
                 ("tests/unit/watch/test_dmarc_stranger.py",),
+            ),
+            Mitigation(
+                "no provider has a key that signs as us, or stands for our name in SPF",
+                _own_dkim,
+                ("tests/unit/posture/test_whatif.py",),
             ),
         ),
     ),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from mailkeep.accounts.classes import Classes
+from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import BadSettings
 from mailkeep.mail.types import StreamSettings
 from mailkeep.recovery.types import RecoverySettings
@@ -43,11 +44,13 @@ class TrustSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         accept: single points that are borne.
         review: days after which what stands of a party should be looked at again.
         keep: days for which models that were replaced are kept.
+        count_every: seconds after which accounts are counted anew for what is shown of them.
     """
 
     accept: tuple[Accepted, ...] = ()
     review: float = 365.0
     keep: float = 1100.0
+    count_every: float = 900.0
 
 
 def check(settings: TrustSettings, parties: Mapping[str, Party]) -> None:
@@ -62,17 +65,23 @@ def check(settings: TrustSettings, parties: Mapping[str, Party]) -> None:
             datetime.date.fromisoformat(one.until)
         except ValueError:
             raise BadSettings(f"{where}: until: say a day such as 2027-06-30") from None
-    if settings.review <= 0 or settings.keep <= 0:
-        raise BadSettings("trust: review and keep must be above 0")
+    if settings.review <= 0 or settings.keep <= 0 or settings.count_every <= 0:
+        raise BadSettings("trust: review, keep and count_every must be above 0")
 
 
 class Provider(msgspec.Struct, frozen=True):
-    """A provider account of the settings; ``domains``: that it may send as, where they are said."""
+    """A provider account of the settings.
+
+    Attributes:
+        domains: for which a signing key lies with it; None: not said, so all that we send as.
+        returns: domains that it stands for in SPF.
+    """
 
     name: str
     kind: str
     party: str
-    domains: tuple[str, ...] = ()
+    domains: tuple[str, ...] | None = None
+    returns: tuple[str, ...] = ()
 
 
 class Watcher(msgspec.Struct, frozen=True):
@@ -111,6 +120,11 @@ class House(msgspec.Struct, frozen=True):
     encrypted: bool = False
     sign_on: str = ""
 
+    @property
+    def every(self) -> Instant:
+        """How old what was counted may become."""
+        return round(self.settings.count_every * SECOND)
+
 
 class Live(msgspec.Struct, frozen=True):
     """What the database says.
@@ -119,6 +133,7 @@ class Live(msgspec.Struct, frozen=True):
         standing: providers that are neither cut off nor at rest.
         exposed: how many addresses each provider was ever given.
         operators: the parties that are people who may act at the console.
+        counted_at: when accounts and addresses were counted; 0: they are supposed.
     """
 
     today: str
@@ -128,6 +143,7 @@ class Live(msgspec.Struct, frozen=True):
     exposed: Mapping[str, int] = {}
     console_passkey: bool = False
     operators: tuple[str, ...] = ()
+    counted_at: Instant = 0
 
 
 class Gained(msgspec.Struct, frozen=True):
@@ -139,7 +155,11 @@ class Gained(msgspec.Struct, frozen=True):
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """Accounts that fall alike. One with addresses at several domains counts under each."""
+    """Accounts that fall alike. One with addresses at several domains counts under each.
+
+    Attributes:
+        application: whose users they are; "": ours.
+    """
 
     how: How
     account_class: str
@@ -147,6 +167,7 @@ class Taken(msgspec.Struct, frozen=True):
     mailbox: str
     accounts: int
     path: tuple[str, ...]
+    application: str = ""
 
 
 class StreamLeft(msgspec.Struct, frozen=True):
@@ -242,6 +263,7 @@ class Change(msgspec.Struct, frozen=True):
 
     Attributes:
         single, pairs: accounts that one party, or two together, could take: summed over them.
+        names: domains of ours that one party could send as: summed over them.
     """
 
     what: str
@@ -250,3 +272,5 @@ class Change(msgspec.Struct, frozen=True):
     single_after: int
     pairs_before: int
     pairs_after: int
+    names_before: int
+    names_after: int

@@ -6,9 +6,10 @@ from functools import cached_property
 from mailkeep.accounts.classes import OPERATOR
 from mailkeep.base.errors import NotFound
 from mailkeep.trust import reach, rules, sets
+from mailkeep.trust.graph import counting
 from mailkeep.trust.register import nearest
 from mailkeep.trust.types import PartyKind
-from mailkeep.trust.world import World
+from mailkeep.trust.world import Group, World
 
 from . import words
 from .types import (
@@ -130,7 +131,7 @@ class Model:
         borne = {
             one.party: one.reason
             for one in self.house.settings.accept
-            if self.live.today < one.until
+            if counting(one.until, self.live.today)
         }
         for party in self.world.parties.values():
             if party.kind is PartyKind.OURS:
@@ -161,7 +162,10 @@ class Model:
         """
         if taken.account_class in _OUR_PEOPLE or taken.mailbox in self.house.sending:
             return False
-        goal = f"{taken.how.value}:{taken.account_class}/{taken.factor}/{taken.mailbox}"
+        group = Group(
+            taken.account_class, taken.factor, taken.mailbox, application=taken.application
+        )
+        goal = f"{taken.how.value}:{group.id}"
         return goal not in self._without_mailboxes.reach([party])
 
     @cached_property
@@ -202,6 +206,7 @@ class Model:
                             group.mailbox,
                             group.accounts,
                             self._path(reached, goal),
+                            group.application,
                         )
                     )
                     break

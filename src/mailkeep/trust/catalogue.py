@@ -1,8 +1,9 @@
 """Houses that many have to do with: who owns them, whose machines they use, how DNS shows them.
 
 What stands here ties whoever registers one of them, so that two brands of one owner never look like
-two parties. It was true on the day of ``LOOKED_AT`` by the source beside it, and ownership changes:
-who knows better says so in the register, with a reason and a day (``independent``).
+two parties. It was so by the source beside it on the day on which that was last opened; where there
+is none, it is what is commonly held, and nobody looked. Ownership changes: who knows better says so
+in the register, with a reason and a day (``independent``).
 
 ``signs`` are endings of names: of MX hosts, of what an SPF record includes, of the targets of CNAME
 records of DKIM selectors and of tracking and return-path names, and of name servers.
@@ -14,20 +15,23 @@ import msgspec
 
 from .types import Party, PartyKind
 
-LOOKED_AT = "2026-11-28"
+_LAST = "2026-11-28"  #: when the sources were last gone through
 
 
 class Known(msgspec.Struct, frozen=True):
     """A house of the catalogue; fields as in ``Party``.
 
     Attributes:
+        source: where it says so; "": nobody looked.
+        seen: the day on which the source was opened.
         provider_kinds: kinds of ``[[provider]]`` that are this house.
     """
 
     id: str
     name: str
     kind: PartyKind
-    source: str
+    source: str = ""
+    seen: str = ""
     owned_by: tuple[str, ...] = ()
     relays_via: tuple[str, ...] = ()
     runs_on: tuple[str, ...] = ()
@@ -44,33 +48,35 @@ class Known(msgspec.Struct, frozen=True):
             runs_on=self.runs_on,
             kind=self.kind,
             known=self.id,
-            source=self.source,
+            source=f"{self.source} ({self.seen})" if self.source else "",
         )
 
 
-def _owner(name: str, called: str, source: str) -> Known:
-    return Known(name, called, PartyKind.OWNER, source)
+def _owner(name: str, called: str) -> Known:
+    """Of an owner nothing is said but whom it owns, and that stands there with its source."""
+    return Known(name, called, PartyKind.OWNER)
 
 
 _HOUSES = (
     # Owners.
-    _owner("twilio", "Twilio", "https://www.twilio.com/en-us/company"),
-    _owner("intuit", "Intuit", "https://www.intuit.com/company/"),
-    _owner("activecampaign", "ActiveCampaign", "https://www.activecampaign.com/about"),
-    _owner("sinch", "Sinch", "https://www.sinch.com/about/"),
-    _owner("amazon", "Amazon", "https://aws.amazon.com/what-is-aws/"),
-    _owner("google", "Google", "https://about.google/"),
-    _owner("microsoft", "Microsoft", "https://www.microsoft.com/en-us/about"),
-    _owner("bird", "Bird", "https://bird.com/en-us/about"),
-    _owner("ericsson", "Ericsson", "https://www.ericsson.com/en/about-us"),
-    _owner("ibm", "IBM", "https://www.ibm.com/about"),
-    _owner("okta-inc", "Okta, Inc.", "https://www.okta.com/company/"),
+    _owner("twilio", "Twilio"),
+    _owner("intuit", "Intuit"),
+    _owner("activecampaign", "ActiveCampaign"),
+    _owner("sinch", "Sinch"),
+    _owner("amazon", "Amazon"),
+    _owner("google", "Google"),
+    _owner("microsoft", "Microsoft"),
+    _owner("bird", "Bird"),
+    _owner("ericsson", "Ericsson"),
+    _owner("ibm", "IBM"),
+    _owner("okta-inc", "Okta, Inc."),
     # Mail and text messages.
     Known(
         "sendgrid",
         "Twilio SendGrid",
         PartyKind.MAIL,
-        "https://www.twilio.com/en-us/security",
+        "https://blog.cellenza.com/en/cloud/twilio-sendgrid-the-cloud-smtp-provider/",
+        _LAST,
         owned_by=("twilio",),
         signs=("sendgrid.net", "sendgrid.com"),
         provider_kinds=("sendgrid",),
@@ -79,7 +85,8 @@ _HOUSES = (
         "twilio-sms",
         "Twilio Messaging",
         PartyKind.SMS,
-        "https://www.twilio.com/en-us/company",
+        "https://scuttleblurb.substack.com/p/twlo-twilio",
+        _LAST,
         owned_by=("twilio",),
         provider_kinds=("twilio",),
     ),
@@ -87,7 +94,9 @@ _HOUSES = (
         "mailchimp-transactional",
         "Mailchimp Transactional (Mandrill)",
         PartyKind.MAIL,
-        "https://mailchimp.com/about/",
+        "https://www.isipp.com/blog/will-the-intuit-acquisition-of-mailchimp-help-or-hurt-"
+        "mailchimps-brand/",
+        _LAST,
         owned_by=("intuit",),
         signs=("mandrillapp.com", "mcsv.net", "mcdlv.net", "rsgsv.net", "mailchimpapp.net"),
         provider_kinds=("mandrill",),
@@ -96,7 +105,9 @@ _HOUSES = (
         "postmark",
         "Postmark",
         PartyKind.MAIL,
-        "https://postmarkapp.com/about",
+        "https://sota.io/blog/postmark-eu-alternative-2026-cloud-act-gdpr-activecampaign-"
+        "transactional-email",
+        _LAST,
         owned_by=("activecampaign",),
         signs=("mtasv.net", "postmarkapp.com"),
         provider_kinds=("postmark",),
@@ -105,7 +116,8 @@ _HOUSES = (
         "amazon-ses",
         "Amazon SES",
         PartyKind.MAIL,
-        "https://docs.aws.amazon.com/ses/latest/dg/Welcome.html",
+        "https://docs.aws.amazon.com/goto/WebAPI/email/SetIdentityMailFromDomain",
+        _LAST,
         owned_by=("amazon",),
         runs_on=("aws",),
         signs=("amazonses.com",),
@@ -115,7 +127,8 @@ _HOUSES = (
         "mailgun",
         "Mailgun",
         PartyKind.MAIL,
-        "https://www.sinch.com/about/",
+        "https://documentation.mailgun.com/docs/inboxready/mailgun-validate/onboarding-validate",
+        _LAST,
         owned_by=("sinch",),
         signs=("mailgun.org", "mailgun.com"),
         provider_kinds=("mailgun",),
@@ -124,7 +137,8 @@ _HOUSES = (
         "mailjet",
         "Mailjet",
         PartyKind.MAIL,
-        "https://www.sinch.com/about/",
+        "https://documentation.mailgun.com/docs/inboxready/mailgun-validate/onboarding-validate",
+        _LAST,
         owned_by=("sinch",),
         signs=("mailjet.com",),
         provider_kinds=("mailjet",),
@@ -133,14 +147,16 @@ _HOUSES = (
         "sinch-sms",
         "Sinch Messaging",
         PartyKind.SMS,
-        "https://www.sinch.com/about/",
+        "https://cursor.com/marketplace/skills/sinch-mailgun-optimize",
+        _LAST,
         owned_by=("sinch",),
     ),
     Known(
         "resend",
         "Resend",
         PartyKind.MAIL,
-        "https://resend.com/legal/subprocessors",
+        "public zone files: it asks for an MX at feedback-smtp.<region>.amazonses.com",
+        _LAST,
         relays_via=("amazon-ses",),
         runs_on=("aws",),
         signs=("resend.com", "resend.dev"),
@@ -150,7 +166,9 @@ _HOUSES = (
         "sparkpost",
         "SparkPost (Bird)",
         PartyKind.MAIL,
-        "https://bird.com/en-us/about",
+        "https://sota.io/blog/sparkpost-eu-alternative-2026-cloud-act-gdpr-messagebird-bird-"
+        "transactional-email",
+        _LAST,
         owned_by=("bird",),
         signs=("sparkpostmail.com", "e.sparkpost.com"),
         provider_kinds=("sparkpost",),
@@ -159,15 +177,26 @@ _HOUSES = (
         "vonage",
         "Vonage",
         PartyKind.SMS,
-        "https://www.vonage.com/about-us/",
+        "https://websitehostingreview.org/cloud-saas/ericsson-completes-6-2-billion-vonage-"
+        "acquisition/",
+        _LAST,
         owned_by=("ericsson",),
+    ),
+    Known(
+        "bird-sms",
+        "Bird (MessageBird) SMS",
+        PartyKind.SMS,
+        "https://norq.sh/docs/providers/bird",
+        _LAST,
+        owned_by=("bird",),
     ),
     # Machines, names, pages.
     Known(
         "aws",
         "Amazon Web Services",
         PartyKind.CLOUD,
-        "https://aws.amazon.com/what-is-aws/",
+        "https://www.getclauseapp.com/third-party-services/amazonses",
+        _LAST,
         owned_by=("amazon",),
         signs=("amazonaws.com",),
     ),
@@ -175,7 +204,8 @@ _HOUSES = (
         "route53",
         "Amazon Route 53",
         PartyKind.DNS,
-        "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/Welcome.html",
+        "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/SOA-NSrecords.html",
+        _LAST,
         owned_by=("amazon",),
         runs_on=("aws",),
         signs=("awsdns",),
@@ -184,7 +214,6 @@ _HOUSES = (
         "cloudfront",
         "Amazon CloudFront",
         PartyKind.CDN,
-        "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/Introduction.html",
         owned_by=("amazon",),
         runs_on=("aws",),
         signs=("cloudfront.net",),
@@ -193,14 +222,12 @@ _HOUSES = (
         "google-cloud",
         "Google Cloud",
         PartyKind.CLOUD,
-        "https://cloud.google.com/",
         owned_by=("google",),
     ),
     Known(
         "google-cloud-dns",
         "Google Cloud DNS",
         PartyKind.DNS,
-        "https://cloud.google.com/dns/docs/overview",
         owned_by=("google",),
         runs_on=("google-cloud",),
         signs=("googledomains.com",),
@@ -209,14 +236,16 @@ _HOUSES = (
         "azure",
         "Microsoft Azure",
         PartyKind.CLOUD,
-        "https://azure.microsoft.com/",
+        "https://coredns.io/plugins/azure",
+        _LAST,
         owned_by=("microsoft",),
     ),
     Known(
         "azure-dns",
         "Azure DNS",
         PartyKind.DNS,
-        "https://learn.microsoft.com/en-us/azure/dns/dns-overview",
+        "https://github.com/shibayan/keyvault-acmebot/discussions/629",
+        _LAST,
         owned_by=("microsoft",),
         runs_on=("azure",),
         signs=("azure-dns.com", "azure-dns.net", "azure-dns.org", "azure-dns.info"),
@@ -225,38 +254,54 @@ _HOUSES = (
         "cloudflare",
         "Cloudflare",
         PartyKind.CDN,
-        "https://www.cloudflare.com/about-overview/",
+        "https://developers.cloudflare.com/dns/nameservers/index.md",
+        _LAST,
         signs=("ns.cloudflare.com", "cdn.cloudflare.net"),
     ),
-    Known("ns1", "NS1", PartyKind.DNS, "https://www.ibm.com/products/ns1-connect", ("ibm",)),
+    Known(
+        "ns1",
+        "NS1",
+        PartyKind.DNS,
+        "https://www.ibm.com/docs/en/SSSYGZ/getting_started/using_the_ns1_connect_api.html",
+        _LAST,
+        owned_by=("ibm",),
+        signs=("nsone.net",),
+    ),
     Known(
         "godaddy",
         "GoDaddy",
         PartyKind.REGISTRAR,
-        "https://www.godaddy.com/",
+        "https://grokipedia.com/page/Default_nameservers",
+        _LAST,
         signs=("domaincontrol.com",),
     ),
     Known(
         "namecheap",
         "Namecheap",
         PartyKind.REGISTRAR,
-        "https://www.namecheap.com/about/",
+        "https://grokipedia.com/page/Default_nameservers",
+        _LAST,
         signs=("registrar-servers.com",),
     ),
     Known(
         "dnsimple",
         "DNSimple",
         PartyKind.DNS,
-        "https://dnsimple.com/about",
         signs=("dnsimple.com", "dnsimple-edge.net"),
     ),
-    Known("fastly", "Fastly", PartyKind.CDN, "https://www.fastly.com/", signs=("fastly.net",)),
+    Known(
+        "fastly",
+        "Fastly",
+        PartyKind.CDN,
+        signs=("fastly.net",),
+    ),
     # Mailboxes and identities.
     Known(
         "google-workspace",
         "Google Workspace",
         PartyKind.MAILBOX,
-        "https://workspace.google.com/",
+        "https://kb.raramuridesign.com/google-workspace-mx-and-cname-records",
+        _LAST,
         owned_by=("google",),
         signs=("google.com", "googlemail.com"),
     ),
@@ -264,7 +309,8 @@ _HOUSES = (
         "microsoft-365",
         "Microsoft 365",
         PartyKind.MAILBOX,
-        "https://www.microsoft.com/en-us/microsoft-365",
+        "https://gist.github.com/rnrbarbosa/ecba5236f7b7c190a6d58a34afb350bb",
+        _LAST,
         owned_by=("microsoft",),
         signs=("mail.protection.outlook.com", "spf.protection.outlook.com"),
     ),
@@ -272,21 +318,25 @@ _HOUSES = (
         "fastmail",
         "Fastmail",
         PartyKind.MAILBOX,
-        "https://www.fastmail.com/about/",
-        signs=("messagingengine.com",),
+        "https://gist.github.com/jaydenseric/c68cba49246881d0266d135c9583c5b4",
+        _LAST,
+        signs=("messagingengine.com", "fmhosted.com"),
     ),
     Known(
         "proton",
         "Proton",
         PartyKind.MAILBOX,
-        "https://proton.me/about",
-        signs=("protonmail.ch", "proton.ch"),
+        "https://raw.githubusercontent.com/blackmatrix7/ios_rule_script/master/rule/Loon/"
+        "Protonmail/Protonmail.list",
+        _LAST,
+        signs=("protonmail.ch",),
     ),
     Known(
         "okta",
         "Okta",
         PartyKind.IDENTITY,
-        "https://www.okta.com/company/",
+        "https://auth0.com/docs/ja-jp/authenticate/identity-providers/okta.md",
+        _LAST,
         owned_by=("okta-inc",),
         signs=("okta.com",),
     ),
@@ -294,7 +344,9 @@ _HOUSES = (
         "auth0",
         "Auth0",
         PartyKind.IDENTITY,
-        "https://auth0.com/about",
+        "https://docs.amazonaws.cn/en_us/AmazonCloudWatch/latest/monitoring/auth0-pipeline-"
+        "setup.md",
+        _LAST,
         owned_by=("okta-inc",),
         signs=("auth0.com",),
     ),
@@ -302,7 +354,9 @@ _HOUSES = (
         "zendesk",
         "Zendesk",
         PartyKind.SUPPORT,
-        "https://www.zendesk.com/about/",
+        "https://support.zendesk.com/hc/en-us/articles/4867238761626-What-are-SPF-DNS-and-"
+        "TXT-records",
+        _LAST,
         signs=("zendesk.com",),
     ),
 )

@@ -1,6 +1,7 @@
 """Who can read what a party carries, and whether two routes count as two (pure)."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 
 from mailkeep.base.errors import NotFound
 
@@ -13,6 +14,17 @@ TIES = ("relays_via", "owned_by", "administered_by")
 Edges = Mapping[str, tuple[str, ...]]
 
 
+#: Days for which a tie may be set aside at most: one that is set aside for longer counts.
+LONGEST = 400
+
+
+def counting(until: str, today: str) -> bool:
+    """Whether what was set aside until a day is set aside on this one. A day too far off is as good
+    as for ever, and nobody knows for ever that two are not tied."""
+    left = (date.fromisoformat(until) - date.fromisoformat(today)).days
+    return 0 < left <= LONGEST
+
+
 def overridden(parties: Mapping[str, Party], today: str | None) -> frozenset[tuple[str, str]]:
     """The ties that do not count on a day, as (party, other). None: no day, and all count."""
     if today is None:
@@ -21,7 +33,7 @@ def overridden(parties: Mapping[str, Party], today: str | None) -> frozenset[tup
         (party.id, one.of)
         for party in parties.values()
         for one in party.independent
-        if today < one.until
+        if counting(one.until, today)
     )
 
 

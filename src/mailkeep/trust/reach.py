@@ -97,10 +97,15 @@ class Engine:
             self._joint.append([])
         return self.numbers[word]
 
-    def reach(self, parties: Iterable[str]) -> Reached:
+    def reach(self, parties: Iterable[str], words: Iterable[str] = ()) -> Reached:
         """What follows when these parties are in the wrong hands; nearest first, so that the path
-        to each word is one of the shortest."""
-        start = frozenset(self._number(f"party:{one}") for one in parties)
+        to each word is one of the shortest.
+
+        Args:
+            words: capabilities that are there besides, whoever gave them.
+        """
+        given = (*(f"party:{one}" for one in parties), *words)
+        start = frozenset(self._number(one) for one in given)
         by = dict.fromkeys(start, -1)
         queue = deque(start)
         counts: dict[int, int] = {}
@@ -118,6 +123,27 @@ class Engine:
                     by[heads[place]] = place
                     queue.append(heads[place])
         return Reached(self, by, start)
+
+
+def behind(rules: Sequence[Rule], goals: Iterable[str]) -> dict[str, set[str]]:
+    """For each goal, everything from which alone it follows, itself included.
+
+    Looks back along rules with one premise only: what follows from several together is left out,
+    as nothing of that kind leads to a name that is sent as.
+    """
+    into: dict[str, set[str]] = {}
+    for rule in rules:
+        if len(set(rule.body)) == 1:
+            into.setdefault(rule.head, set()).add(rule.body[0])
+    out = {}
+    for goal in goals:
+        seen, todo = {goal}, [goal]
+        while todo:
+            more = into.get(todo.pop(), set()) - seen
+            seen |= more
+            todo += more
+        out[goal] = seen
+    return out
 
 
 def _said(rule: Rule, names: Mapping[str, str]) -> str:

@@ -2,11 +2,16 @@
 
 A party that is a house of the catalogue has the owners, relays and hosts that the catalogue knows,
 besides those that its table names: what is left out of the file must not make independent.
+
+Security: the file may be wrong, or written by whoever wants to look independent. So an id is plain
+ASCII, since two that look alike would be two parties; a name has no letters that turn or hide what
+stands beside them; nobody outside calls himself ours, and no house is another one by its ``known``.
 """
 
 import datetime
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -21,9 +26,17 @@ EDGES = ("relays_via", "owned_by", "administered_by", "runs_on")
 
 #: Letters of a reason: a shrug explains nothing.
 MINIMAL_REASON = 10
-#: ``pages``, ``operate``, or a verb and what it is about; see ``rules``.
+MOST = 1000  #: parties of a file
+MOST_TIES = 10_000
+LONGEST = 200  #: letters of a name
+LISTED = 30  #: words of an error message
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,79}")
+_DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.IGNORECASE)
+#: Kinds of letters that change how what stands beside them looks, or look like nothing.
+_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+#: ``pages``, ``operate``, ``phones``, or a verb and what it is about; see ``rules``.
 _CAPABILITY = re.compile(
-    r"pages|operate|(?:read|send|drop|dns|mailbox|list|stop):[a-z0-9*][a-z0-9.*_@-]{0,252}"
+    r"pages|operate|phones|(?:read|send|drop|dns|mailbox|list|stop):[a-z0-9*][a-z0-9.*_@-]{0,252}"
 )
 _UNKNOWN_FIELD = re.compile(r"unknown field `([^`]*)`")
 
@@ -38,8 +51,22 @@ def load(tables: Iterable[Mapping[str, object]]) -> dict[str, Party]:
         BadSettings: a field or an id that is not known (naming the nearest one that is), an id
             given twice or empty, or a value of the wrong kind.
     """
+    parties = _read(tables)
+    for party in list(parties.values()):
+        _check(party)
+        if party.known or party.id in HOUSES:
+            parties[party.id] = _widened(party)
+    _add_known(parties)
+    for party in parties.values():
+        _check_ties(party, parties)
+    return parties
+
+
+def _read(tables: Iterable[Mapping[str, object]]) -> dict[str, Party]:
     parties: dict[str, Party] = {}
     for number, table in enumerate(tables, start=1):
+        if number > MOST:
+            raise BadSettings(f"party: there are over {MOST}")
         where = f"party {table.get('id') or f'number {number}'}"
         try:
             party = msgspec.convert(table, Party)
@@ -50,35 +77,38 @@ def load(tables: Iterable[Mapping[str, object]]) -> dict[str, Party]:
         if party.id in parties:
             raise BadSettings(f"two tables of [[party]] have the id {party.id!r}")
         parties[party.id] = party
-    for party in list(parties.values()):
-        _check(party)
-        if party.known or party.id in HOUSES:
-            parties[party.id] = _widened(party)
-    _add_known(parties)
-    for party in parties.values():
-        for edge in EDGES:
-            for other in getattr(party, edge):
-                if other not in parties:
-                    raise BadSettings(
-                        f"party {party.id}: {edge} names no party {other!r}"
-                        + nearest(other, parties)
-                    )
-        for override in party.independent:
-            ties = {other for edge in EDGES for other in getattr(party, edge)}
-            if override.of not in ties:
-                raise BadSettings(
-                    f"party {party.id}: independent: it has no tie to {override.of!r}"
-                    + nearest(override.of, ties)
-                )
+    if sum(len(getattr(one, edge)) for one in parties.values() for edge in EDGES) > MOST_TIES:
+        raise BadSettings(f"party: there are over {MOST_TIES} ties between parties")
     return parties
 
 
+def _check_ties(party: Party, parties: Mapping[str, Party]) -> None:
+    for edge in EDGES:
+        for other in getattr(party, edge):
+            if other not in parties:
+                raise BadSettings(
+                    f"party {party.id}: {edge} names no party {other!r}" + nearest(other, parties)
+                )
+    for override in party.independent:
+        ties = {other for edge in EDGES for other in getattr(party, edge)}
+        if override.of not in ties:
+            raise BadSettings(
+                f"party {party.id}: independent: it has no tie to {override.of!r}"
+                + nearest(override.of, ties)
+            )
+
+
 def _check(party: Party) -> None:
+    _check_words(party)
     where = f"party {party.id}"
+    if party.kind is PartyKind.OURS:
+        raise BadSettings(f"{where}: kind: which parties are ours is known without being said")
     if party.source:
         raise BadSettings(f"{where}: source is the catalogue's own")
     if party.known and party.known not in HOUSES:
         raise BadSettings(f"{where}: known: no house {party.known!r}{nearest(party.known, HOUSES)}")
+    if party.known and party.id in HOUSES and party.known != party.id:
+        raise BadSettings(f"{where}: known: {party.id} is a house of the catalogue itself")
     if party.reviewed:
         _day(party.reviewed, f"{where}: reviewed")
     for one in party.independent:
@@ -90,6 +120,25 @@ def _check(party: Party) -> None:
     for one_can in party.can:
         if not _CAPABILITY.fullmatch(one_can):
             raise BadSettings(f"{where}: can: {one_can!r} is no capability; see the reference")
+
+
+def _check_words(party: Party) -> None:
+    """What two people would read alike is the same."""
+    if not _ID.fullmatch(party.id):
+        raise BadSettings(
+            f"party {party.id!r}: id: 1 to 80 of the letters a to z, A to Z, 0 to 9 and ._:@+-,"
+            " the first a letter or a digit"
+        )
+    unseen = {unicodedata.category(one) for one in party.name} & _UNSEEN
+    if unseen or len(party.name) > LONGEST:
+        raise BadSettings(
+            f"party {party.id}: name: at most {LONGEST} letters, all of which can be seen"
+        )
+    for domain in party.serves:
+        if not _DOMAIN.fullmatch(domain):
+            raise BadSettings(
+                f"party {party.id}: serves: {domain!r} is no domain in ASCII, such as a.example"
+            )
 
 
 def _widened(party: Party) -> Party:
@@ -143,7 +192,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     if near:
         return f"; did you mean {near[0]}?"
-    return f"; there are {', '.join(words)}" if words else "; there are none"
+    more = f" and {len(words) - LISTED} more" if len(words) > LISTED else ""
+    return f"; there are {', '.join(words[:LISTED])}{more}" if words else "; there are none"
 
 
 def _field(text: str) -> str:

@@ -7,7 +7,7 @@ set of parties can always do what a smaller one can. The words of each rule stan
 which the page of the threat model shows as they are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -31,7 +31,9 @@ RULES: dict[str, str] = {
     "host": "{to} runs on {0}, and stops with it",
     "declared": "the register says that {0} can do it",
     "route": "mail of this stream goes through {0}",
-    "sender": "{0} signs mail as this domain",
+    "sender": "{0} has a key that signs mail as this domain",
+    "aligned": "mail from the servers of {0} passes as this domain: bounces of it come to them",
+    "texter": "{0} sends text messages in our name",
     "addresses": "{0} is given the addresses of whom it mails",
     "discard": "{0} can take mail and not deliver it",
     "stopped": "{0} no longer works",
@@ -46,11 +48,13 @@ RULES: dict[str, str] = {
     "mailboxes": "{0} keeps the mailboxes of this domain",
     "operate": "{0} may act as an operator",
     "send_key": "the API key may send as this domain",
+    "planted": "the API key registers another address for a user, which counts after a hold",
     "cut_all": "an operator can cut off every route",
     "both_proofs": "whoever reads both proofs resets the password",
     "alone": "both proofs go over the one route that is left",
     "lost_factor": "with both proofs, the factor can be said to be lost",
     "mailbox": "whoever has the mailbox gets both proofs",
+    "mailbox_and_phone": "the link comes to the mailbox, the code to the telephone",
     "unheard": "the hold ends, and no notice of it arrives",
     "passed_by": "the owner signs in on pages that are no longer ours",
     "process": "the process writes passwords and reads secrets",
@@ -137,19 +141,22 @@ def _within(host: str, domain: str) -> bool:
 
 def _mail(world: World) -> Iterator[Rule]:
     for carrier in world.carriers:
-        if not carrier.stands:
-            continue
-        sources = [(f"carries:{carrier.party}", "route", "sender", "addresses", "discard")]
+        sources = [(f"carries:{carrier.party}", "")]
         if (secret := world.secrets.get(carrier.name)) is not None:
-            sources.append((f"party:{secret}", *("secret",) * 4))
-        for source, read, send, listed, dropped in sources:
-            for stream in carrier.streams:
-                yield Rule(f"read:{stream}@{carrier.name}", (source,), read)
-                yield Rule(f"drop:{stream}@{carrier.name}", (source,), dropped)
+            sources.append((f"party:{secret}", "secret"))
+        for source, why in sources:
+            # What it was given it has, whether or not it still carries anything.
             for domain in carrier.domains:
-                yield Rule(f"send:{domain}", (source,), send)
-            yield Rule(f"list:{carrier.name}", (source,), listed)
-        for stream in carrier.streams:
+                yield Rule(f"send:{domain}", (source,), why or "sender")
+            for domain in carrier.returns:
+                yield Rule(f"send:{domain}", (source,), why or "aligned")
+            if carrier.texts:
+                yield Rule(f"text:{carrier.name}", (source,), why or "texter")
+            yield Rule(f"list:{carrier.name}", (source,), why or "addresses")
+            for stream in carrier.streams if carrier.stands else ():
+                yield Rule(f"read:{stream}@{carrier.name}", (source,), why or "route")
+                yield Rule(f"drop:{stream}@{carrier.name}", (source,), why or "discard")
+        for stream in carrier.streams if carrier.stands else ():
             down = f"down:{carrier.party}"
             yield Rule(f"drop:{stream}@{carrier.name}", (down,), "stopped")
     for lane in world.lanes:
@@ -169,8 +176,7 @@ def _ours(world: World) -> Iterator[Rule]:
         if "operate" in key.scopes:
             yield Rule("operate", (me,), "operate")
         if "send" in key.scopes:
-            domains = key.domains or tuple({d for one in world.carriers for d in one.domains})
-            for domain in sorted(domains):
+            for domain in sorted(key.domains or world.sending):
                 yield Rule(f"send:{domain}", (me,), "send_key")
     for carrier in world.carriers:
         for source, why in ((MAILKEEP, "process"), (DATABASE, "ledger"), (BACKUPS, "ledger")):
@@ -195,6 +201,7 @@ def _accounts(world: World) -> Iterator[Rule]:
         if not world.proofs or not group.recovers:
             continue
         yield from _by_mail(world, group, took, held)
+        yield from _registered(world, group, held)
         if world.notices:
             yield Rule(took, (held, f"stop:{world.notices}"), "unheard")
 
@@ -208,11 +215,32 @@ def _by_mail(world: World, group: Group, took: str, held: str) -> Iterator[Rule]
         why = "both_proofs" if alone else "lost_factor"
         for a, b in world.pairs:
             yield Rule(end, (f"{read}{a}", f"{read}{b}"), why)
-        if group.mailbox != "*":
+        if group.mailbox != "*" and world.mailed():
             yield Rule(end, (f"mailbox:{group.mailbox}",), "mailbox" if alone else "lost_factor")
+        elif group.mailbox != "*":
+            both = (f"mailbox:{group.mailbox}", "phones")
+            yield Rule(end, both, "mailbox_and_phone" if alone else "lost_factor")
     if alone and world.degrades is not None and not group.held:
-        through = world.carrying(world.proofs)
-        for one in through:
-            rest = {name for pair in world.pairs for name in pair} - {one.name}
-            body = (f"{read}{one.name}", *(f"drop:{world.proofs}@{name}" for name in sorted(rest)))
-            yield Rule(held if world.degrades else took, body, "alone")
+        paired = {name for pair in world.pairs for name in pair}
+        late = held if world.degrades else took
+        for one in world.carrying(world.proofs):
+            if not one.texts:  # a text message is never enough alone
+                yield Rule(late, (f"{read}{one.name}", *_lost(world, paired - {one.name})), "alone")
+        if group.mailbox != "*" and not world.mailed():
+            body = (f"mailbox:{group.mailbox}", *_lost(world, paired & world.texting()))
+            yield Rule(late, body, "alone")
+
+
+def _registered(world: World, group: Group, held: str) -> Iterator[Rule]:
+    """By the key of the application whose users they are. Who has a factor is asked for it all the
+    same, here or there."""
+    if not group.application or group.factor != NO_FACTOR:
+        return
+    for key in world.keys:
+        if "recover" in key.scopes and key.application == group.application:
+            yield Rule(held, (f"party:{key.party}",), "planted")
+
+
+def _lost(world: World, carriers: Iterable[str]) -> tuple[str, ...]:
+    """That no proof comes over these any more."""
+    return tuple(f"drop:{world.proofs}@{name}" for name in sorted(carriers))

@@ -9,10 +9,12 @@ Fussell and Vesely, 1972). A set is an integer with a bit for each party.
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
+from .reach import Engine
 from .rules import Rule
 
 LARGEST = 3  #: parties in a set; more than three at once is another kind of day
 MOST = 20_000  #: sets of one word that are kept
+TRIES = 400_000  #: unions that are made for one rule: more take the processor and nobody reads them
 
 
 class TooMany(Exception):
@@ -28,13 +30,27 @@ def readable(
     """``smallest`` for sets as large as can be listed: how large, and what was found.
 
     Where one word has over ``MOST``, nobody could read them all, and smaller ones are looked for,
-    down to single parties.
+    down to single parties, which are always found. Who reaches every goal alone is left out of the
+    larger ones: no smallest set has such a party in it.
     """
-    while True:
+    engine = Engine(rules)
+    reached = {one: engine.reach([one]) for one in parties}
+    alone = {goal: [one for one in parties if goal in reached[one]] for goal in goals}
+    rest = [one for one in parties if not all(goal in reached[one] for goal in goals)]
+    found: dict[str, list[frozenset[str]]] = {goal: [] for goal in goals}
+    while largest > 1:
         try:
-            return largest, smallest(rules, goals, parties, largest)
+            found = smallest(rules, goals, rest, largest)
+            break
         except TooMany:
             largest -= 1
+    return largest, {
+        goal: sorted(
+            {*found[goal], *(frozenset({one}) for one in alone[goal])},
+            key=lambda each: (len(each), sorted(each)),
+        )
+        for goal in goals
+    }
 
 
 def smallest(
@@ -93,6 +109,8 @@ def _join(families: list[set[int]], largest: int) -> set[int]:
     """Every union of one set of each family that is not too large."""
     made = {0}
     for family in families:
+        if len(made) * len(family) > TRIES:
+            raise TooMany
         made = {union for a in made for b in family if (union := a | b).bit_count() <= largest}
         if len(made) > MOST:
             made = _thinned(made)

@@ -19,9 +19,12 @@ class Carrier(msgspec.Struct, frozen=True):
 
     Attributes:
         party: who runs it.
-        streams: those whose mail may go through it.
-        domains: that it may send as.
-        stands: it carries mail now: neither cut off nor resting.
+        streams: those whose mail, or text messages, may go through it.
+        domains: for which a signing key of ours lies with it, its own or one that we gave it.
+        returns: domains that its servers stand for in SPF, since bounces of them come to it.
+        stands: it carries mail now: neither cut off nor resting. Keys and addresses that it was
+            given it has all the same.
+        texts: it carries text messages, to telephones and not to mailboxes.
     """
 
     name: str
@@ -29,6 +32,8 @@ class Carrier(msgspec.Struct, frozen=True):
     streams: tuple[str, ...]
     domains: tuple[str, ...] = ()
     stands: bool = True
+    returns: tuple[str, ...] = ()
+    texts: bool = False
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -50,6 +55,7 @@ class Group(msgspec.Struct, frozen=True):
         recovers: a mailed recovery exists for them.
         held: seconds for which it waits in a browser that the account does not know.
         accounts: how many there are.
+        application: whose users they are, which keeps them itself; "": ours.
     """
 
     account_class: str
@@ -58,18 +64,21 @@ class Group(msgspec.Struct, frozen=True):
     recovers: bool = True
     held: float = 0.0
     accounts: int = 0
+    application: str = ""
 
     @property
     def id(self) -> str:
-        return f"{self.account_class}/{self.factor}/{self.mailbox}"
+        name = f"{self.account_class}/{self.factor}/{self.mailbox}"
+        return f"{name}/{self.application}" if self.application else name
 
 
 class Key(msgspec.Struct, frozen=True):
-    """An API key that is good. Empty bindings bind nothing."""
+    """An API key that is good. Empty bindings bind nothing; ``application``: whose it is."""
 
     party: str
     scopes: tuple[str, ...]
     domains: tuple[str, ...] = ()
+    application: str = ""
 
 
 class World(msgspec.Struct, frozen=True):
@@ -85,6 +94,7 @@ class World(msgspec.Struct, frozen=True):
         without_factor: seconds of the hold of who says that their factor is lost, where two mailed
             proofs suffice for them; None: they do not.
         site: the host of our own pages.
+        sending: domains that we send as.
         secrets: the party of each carrier's API secret, by the carrier's name.
     """
 
@@ -100,20 +110,30 @@ class World(msgspec.Struct, frozen=True):
     degrades: float | None = None
     without_factor: float | None = None
     site: str = ""
+    sending: tuple[str, ...] = ()
     secrets: Mapping[str, str] = {}
 
     def carrying(self, stream: str) -> tuple[Carrier, ...]:
         """Who carries a stream and stands."""
         return tuple(one for one in self.carriers if one.stands and stream in one.streams)
 
+    def mailed(self) -> bool:
+        """Whether both proofs may come to the mailbox; else each pair has its half by telephone."""
+        return not self.pairs or any(not {a, b} & self.texting() for a, b in self.pairs)
+
+    def texting(self) -> frozenset[str]:
+        """The carriers of text messages."""
+        return frozenset(one.name for one in self.carriers if one.texts)
+
 
 def pairs(
     carriers: tuple[Carrier, ...], proofs: str, graph: TrustGraph
 ) -> tuple[tuple[str, str], ...]:
-    """The two routes that may carry the two proofs, each pair once."""
+    """The two routes that may carry the two proofs, each pair once. Two telephones are one: a
+    text message is never enough without a mail."""
     standing = [one for one in carriers if one.stands and proofs in one.streams]
     return tuple(
         (a.name, b.name)
         for a, b in combinations(standing, 2)
-        if graph.independent({a.party}, {b.party}).ok
+        if not (a.texts and b.texts) and graph.independent({a.party}, {b.party}).ok
     )

@@ -1,11 +1,14 @@
-"""``python -m mailkeep_drill.matrix --size 2 --report matrix.md``"""
+"""``python -m mailkeep_drill.matrix --size 2 --report matrix.md``
+
+Beside a report stands the same for programs, ``matrix.json``.
+"""
 
 import argparse
 import asyncio
 import sys
 from pathlib import Path
 
-from .report import markdown, verdict
+from .report import document, markdown, verdict
 from .search import open_kinds, sets
 from .words import AT_STOCK, STOCK_KINDS, Can, Cell, Kind
 from .world import PATIENCE, play
@@ -30,6 +33,7 @@ def main() -> int:
     text = markdown(cells, kinds, PATIENCE)
     if chosen.report:
         chosen.report.write_text(f"{text}\n")
+        chosen.report.with_suffix(".json").write_text(f"{document(cells, PATIENCE)}\n")
     else:
         sys.stdout.write(f"{text}\n")
     broken = [] if chosen.stock else verdict(cells)

@@ -1,5 +1,6 @@
 """The matrix in words (pure)."""
 
+import json
 from collections.abc import Iterable, Sequence
 
 from .search import smallest
@@ -43,6 +44,22 @@ def markdown(cells: Sequence[Cell], kinds: Sequence[Kind], patience: float) -> s
     lines += [f"- {name}: {why}." for name, why in STATED.items()]
     lines += ["", f"An owner counts as locked out after {patience:.0f} seconds of trying."]
     return "\n".join(lines)
+
+
+def document(cells: Sequence[Cell], patience: float) -> str:
+    """The same for programs, as JSON: names and not words, so that it can be held to a model."""
+    rows = [
+        {
+            "can": sorted(one.name for one in cell.can),
+            "kind": cell.kind.name,
+            "lost": cell.lost,
+            "locked_out": cell.locked_out,
+            "how": cell.how,
+        }
+        for cell in sorted(cells, key=lambda one: (len(one.can), sorted(one.can), one.kind))
+    ]
+    written = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    return f'{{"patience": {patience:.0f}, "cells": [\n{written}\n]}}'
 
 
 def _cell(cell: Cell | None) -> str:

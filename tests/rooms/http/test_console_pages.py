@@ -1,7 +1,9 @@
 """Every page of the console: whom it lets in, what it shows, and that it reads little."""
 
+import asyncio
 import re
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ from mailkeep.operators import services
 from mailkeep.operators.openid import Who
 from mailkeep.operators.permissions import ROLES, Permission, Role
 from mailkeep.operators.types import OperatorSettings, RoleSettings
+from mailkeep.posture.types import Fall
+from mailkeep.posture.whatif import Model
 from mailkeep.response import queries
 from mailkeep.store.database import Database, Tx
 
@@ -268,6 +272,39 @@ async def test_messages_are_filtered_and_found_without_an_address_in_a_url(house
         older = re.search(r'href="(/console/messages\?cursor=[^"]+)"', page)
         assert older is not None
         assert (await browser.get(older[1])).status_code == 200
+
+
+async def test_who_may_only_look_asks_what_falls_as_often_as_they_like_and_no_more(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What falls takes the processor; who asks in a loop must not take it from everybody else."""
+    worked: list[tuple[str, ...]] = []
+    busy = 0
+    fall = Model.fall
+
+    def noted(self: Model, parties: Iterable[str]) -> Fall:
+        nonlocal busy
+        busy += 1
+        assert busy == 1  # one question at a time
+        worked.append(tuple(parties))
+        found = fall(self, worked[-1])
+        busy -= 1
+        return found
+
+    monkeypatch.setattr(Model, "fall", noted)
+    async with await house.browser(Role.VIEWER) as viewer:
+        before = await house.audited()
+        asked = ["one", "two", "two,one", "one,two", "one", "mailkeep"] * 3
+        answers = await asyncio.gather(
+            *(viewer.get(f"/console/trust?party={one}") for one in asked)
+        )
+        assert {one.status_code for one in answers} == {200}
+        assert sorted(worked) == [("mailkeep",), ("one",), ("one", "two"), ("two",)]
+        assert (await viewer.get(f"/console/trust?party={'one,' * 11}")).status_code == 422
+        assert (await viewer.get("/console/trust?party=nobody")).status_code == 404
+        assert (await viewer.get(f"/console/trust?party={'x' * 5000}")).status_code == 404
+        assert (await viewer.post("/console/trust?party=one")).status_code == 405
+        assert await house.audited() == before
 
 
 async def test_a_case_is_worked_out_when_something_changed_and_once_for_all(

@@ -34,7 +34,7 @@ async def test_who_is_not_signed_in_sees_no_map(api: Api) -> None:
 
 async def test_a_party_of_the_picture_leads_to_what_falls_with_it(page: Page) -> None:
     first = await page("/console/trust")
-    assert 'aria-label="One (other)"' in first
+    assert 'aria-label="One (other): carries alert, bulk, recovery"' in first
     assert "Ranked" in first
     (link,) = set(re.findall(r'<a href="(\?party=one)" aria-label', first))
     fallen = await page(f"/console/trust{link}")

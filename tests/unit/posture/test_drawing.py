@@ -1,28 +1,11 @@
 """The picture: every party is in it once, none upon another, and it stays readable at 300."""
 
-import random
-
 from mailkeep.posture import drawing
 from mailkeep.trust import reach, rules
 from mailkeep.trust.types import Party, PartyKind
 from mailkeep.trust.world import Carrier, Lane, World
 
-
-def large(parties: int, ties: int) -> World:
-    draw = random.Random(7)
-    names = [f"party-{n}" for n in range(parties)]
-    edges: dict[str, dict[str, list[str]]] = {one: {} for one in names}
-    kinds = list(PartyKind)
-    for _ in range(ties):
-        one, other = draw.sample(names, 2)
-        tie = draw.choice(["owned_by", "administered_by", "relays_via", "runs_on"])
-        edges[one].setdefault(tie, []).append(other)
-    known = {
-        one: Party(one, kind=draw.choice(kinds), **{t: tuple(o) for t, o in edges[one].items()})
-        for one in names
-    }
-    carriers = tuple(Carrier(f"c{n}", names[n], ("recovery", "bulk")) for n in range(6))
-    return World(known, carriers, (Lane("recovery", secret=True), Lane("bulk")))
+from .crowd import large
 
 
 def test_everybody_is_drawn_once_and_nobody_upon_another() -> None:
@@ -40,6 +23,21 @@ def test_everybody_is_drawn_once_and_nobody_upon_another() -> None:
             abs(one.x - o.x) >= drawing.WIDE or abs(one.y - o.y) >= drawing.HIGH for o in others
         )
     assert made.height < 2000
+
+
+def test_a_line_knows_its_ends_and_a_box_says_its_ties() -> None:
+    world = large(40, 120)
+    made = drawing.picture(world)
+    ties = {(one.ends, one.kind) for one in made.lines}
+    for number, box in enumerate(made.boxes):
+        if not box.link:
+            continue
+        party = world.parties[box.id]
+        for words, some in drawing.ties_of(party):
+            assert f"{words} {', '.join(world.parties[one].called for one in some)}" in box.title
+        for owner in party.owned_by:
+            place = next(at for at, one in enumerate(made.boxes) if one.id == owner)
+            assert ((place, number), "owns") in ties
 
 
 def test_what_falls_is_marked_and_the_rest_may_be_left_out() -> None:

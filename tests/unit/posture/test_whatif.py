@@ -19,6 +19,8 @@ from mailkeep.trust import register
 from mailkeep.trust.world import Group, Key
 from mailkeep.watch.detectors.catalogue import DETECTORS
 
+from .crowd import large
+
 ROOT = Path(__file__).parents[3]
 TODAY = "2026-11-28"
 BOTH = (RouteSettings("main"), RouteSettings("second"))
@@ -190,10 +192,72 @@ def test_changes_are_ranked_by_what_they_leave() -> None:
     assert order == sorted(order)
 
 
-def test_a_provider_that_is_cut_off_carries_nothing() -> None:
+def test_a_provider_that_is_cut_off_carries_nothing_and_keeps_what_it_was_given() -> None:
     cut = msgspec.structs.replace(LIVE, standing=frozenset({"second"}))
     fall = model(live=cut).fall(["one"])
     assert not [one for one in fall.gained if words.verb(one.word) in {"read", "drop"}]
+    # Until its key is taken out of DNS it signs as us, and the addresses it will always know.
+    assert {one.word for one in fall.gained} == {"send:example.com", "list:main"}
+    assert fall.exposed == 90
+
+
+def test_who_holds_no_key_and_no_place_in_spf_cannot_send_as_us() -> None:
+    known = house()
+    signed = msgspec.structs.replace(
+        known,
+        providers=(
+            msgspec.structs.replace(known.providers[0], domains=()),
+            msgspec.structs.replace(known.providers[1], domains=(), returns=("example.com",)),
+        ),
+    )
+    made = model(signed)
+    assert "send:example.com" not in {one.word for one in made.fall(["one"]).gained}
+    (sends,) = [one for one in made.fall(["two"]).gained if one.word == "send:example.com"]
+    assert sends.path[-1] == (
+        "mail from the servers of Post Two passes as this domain: bounces of it come to them"
+    )
+
+
+def test_own_dkim_is_a_change_that_takes_names_away_and_nothing_else() -> None:
+    found = {one.what: one for one in changes.ranked(model().world, TODAY)}
+    (own,) = [one for what, one in found.items() if what.startswith("own DKIM at main")]
+    assert own.why == "Post One could no longer send as example.com"
+    assert (own.single_after, own.pairs_after) == (own.single_before, own.pairs_before)
+    assert own.names_after == own.names_before - 2  # Post One, and alice who administers it
+
+
+def test_text_messages_as_the_second_route_are_weighed_like_any_change() -> None:
+    lone = msgspec.structs.replace(
+        house(),
+        recovery=RecoverySettings(when_alone=WhenAlone.DEGRADE),
+        providers=house().providers[:1],
+    )
+    live = msgspec.structs.replace(LIVE, standing=frozenset({"main"}))
+    found = {one.what: one for one in changes.ranked(model(lone, live).world, TODAY)}
+    texts = found["a provider of text messages of another party for recovery"]
+    assert texts.single_after < texts.single_before
+
+
+def test_a_provider_of_mail_carries_no_text_messages_whatever_its_party_says() -> None:
+    parties = [{**PARTIES[0], "kind": "sms"}, *PARTIES[1:]]
+    known = msgspec.structs.replace(house(), parties=register.load(parties))
+    assert not [one for one in model(known).world.carriers if one.texts]
+
+
+def test_in_a_large_house_few_ties_are_tried() -> None:
+    """What would help is asked for by anybody who may look; 3,000 ties are not tried each."""
+    world = msgspec.structs.replace(
+        large(120, 700),
+        proofs="recovery",
+        notices="bulk",
+        pairs=(("c0", "c1"),),
+        groups=(Group("customer", "none", "*", accounts=5),),
+    )
+    tried: list[str] = []
+    found = changes._found(world, 1)
+    for what, _, _ in changes._candidates(world, TODAY, found):
+        tried.append(what)
+    assert len(tried) <= changes.TRIED + 12
 
 
 def test_an_unknown_party_is_named_with_the_nearest_one() -> None:

@@ -33,7 +33,7 @@ def random_world(draw: random.Random) -> World:
             runs_on=some(0.1),
             kind=draw.choice(list(PartyKind)),
             serves=tuple(d for d in DOMAINS if draw.random() < 0.3),
-            can=("pages",) if draw.random() < 0.05 else (),
+            can=tuple(one for one in ("pages", "phones") if draw.random() < 0.05),
         )
         ties = parties[one].relays_via + parties[one].owned_by + parties[one].administered_by
         if ties and draw.random() < 0.3:
@@ -44,6 +44,7 @@ def random_world(draw: random.Random) -> World:
         beneath = tuple(other for other in ids if draw.random() < 0.1)
         parties[one] = Party(one, kind=PartyKind.OURS, runs_on=beneath)
     today = draw.choice(["2026-11-28", "2027-06-01"])
+    texting = draw.choice([0.0, 0.1, 0.6])
     carriers = tuple(
         Carrier(
             f"c{n}",
@@ -51,6 +52,8 @@ def random_world(draw: random.Random) -> World:
             tuple(s for s in ("recovery", "security", "app") if draw.random() < 0.8),
             tuple(d for d in DOMAINS if draw.random() < 0.5),
             stands=draw.random() < 0.85,
+            returns=tuple(d for d in DOMAINS if draw.random() < 0.2),
+            texts=draw.random() < texting,
         )
         for n in range(draw.randint(1, 4))
     )
@@ -70,10 +73,18 @@ def random_world(draw: random.Random) -> World:
                 draw.choice([*DOMAINS, "*"]),
                 recovers=draw.random() < 0.8,
                 held=draw.choice([0.0, 3600.0]),
+                application=draw.choice(["", "", "shop"]),
             )
             for name in ("customer", "staff")
         ),
-        (Key("key", draw.choice([("send",), ("operate",), ("read",)]), ("example.com",)),)
+        (
+            Key(
+                "key",
+                draw.choice([("send",), ("operate",), ("read",), ("recover",)]),
+                ("example.com",),
+                draw.choice(["", "shop"]),
+            ),
+        )
         if "key" in ours
         else (),
         loosed=overridden(parties, today),
@@ -105,8 +116,7 @@ class Attacker:
                 if f"dns:{domain}" in self.has:
                     self._change_names(domain)
             for carrier in self.world.carriers:
-                if carrier.stands:
-                    self._read_along(carrier)
+                self._read_along(carrier)
             self._stop_streams()
             self._use_ours()
             for group in self.world.groups:
@@ -151,13 +161,15 @@ class Attacker:
         inside = f"carries:{carrier.party}" in self.has
         if inside or (secret is not None and f"party:{secret}" in self.has):
             self.has.add(f"list:{carrier.name}")
-            self.has |= {f"send:{one}" for one in carrier.domains}
-            for stream in carrier.streams:
+            self.has |= {f"send:{one}" for one in (*carrier.domains, *carrier.returns)}
+            if carrier.texts:
+                self.has.add(f"text:{carrier.name}")
+            for stream in carrier.streams if carrier.stands else ():
                 self.has |= {f"read:{stream}@{carrier.name}", f"drop:{stream}@{carrier.name}"}
                 for lane in self.world.lanes:
                     if lane.name == stream and lane.opens:
                         self.has.add(f"open:{stream}")
-        if f"down:{carrier.party}" in self.has:
+        if f"down:{carrier.party}" in self.has and carrier.stands:
             self.has |= {f"drop:{stream}@{carrier.name}" for stream in carrier.streams}
 
     def _stop_streams(self) -> None:
@@ -204,9 +216,16 @@ class Attacker:
         if not self.world.proofs or not group.recovers:
             return
         bare = group.factor == "none"
+        for key in self.world.keys:
+            theirs = key.application == group.application != ""
+            if bare and theirs and "recover" in key.scopes and f"party:{key.party}" in self.has:
+                gets("held")
         waits = bool(group.held) or not bare
         both = any(reads(a) and reads(b) for a, b in self.world.pairs)
-        mailbox = f"mailbox:{group.mailbox}" in self.has
+        texting = {one.name for one in self.world.carriers if one.texts}
+        halved = bool(self.world.pairs) and all(set(pair) & texting for pair in self.world.pairs)
+        owned = f"mailbox:{group.mailbox}" in self.has
+        mailbox = owned and ("phones" in self.has or not halved)
         if (both or mailbox) and (bare or self.world.without_factor is not None):
             gets("held" if waits else "take")
         if bare and not group.held and self.world.degrades is not None:
@@ -216,10 +235,14 @@ class Attacker:
                 if one.stands and self.world.proofs in one.streams
             ]
             paired = {one for pair in self.world.pairs for one in pair}
-            for mine in routes:
+            for mine in [one for one in routes if one not in texting]:
                 others = paired - {mine}
                 gone = all(f"drop:{self.world.proofs}@{one}" in self.has for one in others)
                 if reads(mine) and gone:
                     gets("held" if self.world.degrades else "take")
+            phones = [one for one in paired if one in texting]
+            silent = all(f"drop:{self.world.proofs}@{one}" in self.has for one in phones)
+            if owned and halved and silent:
+                gets("held" if self.world.degrades else "take")
         if f"held:{group.id}" in self.has and f"stop:{self.world.notices}" in self.has:
             gets("take")

@@ -107,6 +107,26 @@ def test_smallest_sets_of_a_group() -> None:
     ]
 
 
+def test_sets_that_can_be_listed_are_the_smallest_ones_and_single_parties_always_are() -> None:
+    world = house()
+    goals = ["take:customer/none/example.com", "take:customer/totp/*"]
+    grounded, parties = rules.ground(world), list(world.parties)
+    size, found = sets.readable(grounded, goals, parties)
+    assert (size, found) == (sets.LARGEST, sets.smallest(grounded, goals, parties))
+    many = [
+        rules.Rule(f"half:{side}", (f"party:{side}{n}",), "owns")
+        for side in "ab"
+        for n in range(999)
+    ]
+    whole = [
+        *many,
+        rules.Rule("all", ("half:a", "half:b"), "owns"),
+        rules.Rule("all", ("party:x",), "owns"),
+    ]
+    sides = [f"{side}{n}" for side in "ab" for n in range(999)]
+    assert sets.readable(whole, ["all"], [*sides, "x"]) == (1, {"all": [frozenset({"x"})]})
+
+
 def test_a_key_may_send_only_as_what_it_is_bound_to() -> None:
     world = house(key=Party("key", kind=PartyKind.OURS))
     bound = msgspec.structs.replace(world, keys=(Key("key", ("send",), ("news.example.com",)),))
@@ -116,7 +136,7 @@ def test_a_key_may_send_only_as_what_it_is_bound_to() -> None:
 
 def test_every_rule_has_its_words_and_every_word_its_rule() -> None:
     used: set[str] = set()
-    for seed in range(60):
+    for seed in range(200):
         used |= {one.why for one in rules.ground(random_world(random.Random(seed)))}
     assert used == set(rules.RULES)
 
@@ -153,3 +173,62 @@ def check(world: World, draw: random.Random) -> None:
             assert set(step.body) <= have
             have.add(step.head)
         assert word in have
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_who_sends_as_a_name_is_found_backwards_as_well(seed: int) -> None:
+    world = random_world(random.Random(seed))
+    grounded = rules.ground(world)
+    engine = reach.Engine(grounded)
+    for word, found in reach.behind(grounded, ["send:example.com", "send:other.example"]).items():
+        able = {one for one in world.parties if word in engine.reach([one])}
+        assert able == {one for one in world.parties if f"party:{one}" in found}
+
+
+def texting(*, degrades: float | None = None) -> World:
+    """Links go by the one provider of mail that there is, codes by text message."""
+    parties = {
+        **house().parties,
+        "sms": Party("sms", kind=PartyKind.SMS),
+        "operator": Party("operator", can=("phones",)),
+    }
+    carriers = (
+        Carrier("a", "one", ("recovery", "security"), ("example.com",)),
+        Carrier("t", "sms", ("recovery",), texts=True),
+    )
+    return msgspec.structs.replace(
+        house(),
+        parties=parties,
+        carriers=carriers,
+        pairs=pairs(carriers, "recovery", TrustGraph(parties)),
+        degrades=degrades,
+    )
+
+
+def test_a_text_message_is_half_a_proof_and_its_carrier_a_party_like_any_other() -> None:
+    engine = reach.Engine(rules.ground(texting()))
+    goal = "take:customer/none/example.com"
+    alone = engine.reach(["sms"])
+    assert goal not in alone
+    assert {"read:recovery@t", "drop:recovery@t", "text:t", "list:t"} <= set(alone.words())
+    assert not [one for one in alone.words() if one.startswith("send:")]
+    assert goal in engine.reach(["sms", "one"])
+    # The mailbox has the link; the code went to the telephone.
+    assert goal not in engine.reach(["dns"])
+    assert [one.why for one in engine.reach(["dns", "operator"]).path(goal)][-1] == (
+        "mailbox_and_phone"
+    )
+    assert goal not in engine.reach(["operator"])
+
+
+def test_where_one_route_may_do_the_text_message_is_never_it() -> None:
+    engine = reach.Engine(rules.ground(texting(degrades=0.0)))
+    goal = "take:customer/none/example.com"
+    assert goal not in engine.reach(["sms"])
+    # Who has the mailbox only waits until no text message comes.
+    assert goal in engine.reach(["dns", "sms"])
+    two = (
+        Carrier("t", "sms", ("recovery",), texts=True),
+        Carrier("u", "two", ("recovery",), texts=True),
+    )
+    assert pairs(two, "recovery", TrustGraph(texting().parties)) == ()

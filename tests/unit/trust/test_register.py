@@ -5,7 +5,7 @@ import pytest
 from mailkeep.base.errors import BadSettings
 from mailkeep.trust import register
 from mailkeep.trust.catalogue import HOUSES, shown_by
-from mailkeep.trust.graph import TrustGraph
+from mailkeep.trust.graph import TrustGraph, overridden
 from mailkeep.trust.types import PartyKind
 
 
@@ -37,6 +37,22 @@ def test_parties_are_loaded_with_their_ties() -> None:
         ([{"id": "a", "reviewed": "yesterday"}], "reviewed: say a day"),
         ([{"id": "a", "can": ["fly"]}], "can: 'fly' is no capability"),
         ([{"id": "a", "source": "me"}], "source is the catalogue's own"),
+        # Who would look independent, or like somebody else.
+        ([{"id": "a", "kind": "ours"}], "party a: kind: which parties are ours is known"),
+        ([{"id": "sendgrid", "known": "fastmail"}], "sendgrid is a house of the catalogue itself"),
+        ([{"id": "s\u0435ndgrid"}], "id: 1 to 80 of the letters"),
+        ([{"id": "one,two"}], "id: 1 to 80 of the letters"),
+        ([{"id": "a" * 81}], "id: 1 to 80 of the letters"),
+        ([{"id": "a", "name": "diov\u202eerp"}], "party a: name: .* can be seen"),
+        ([{"id": "a", "name": "a\u200bb"}], "party a: name: .* can be seen"),
+        ([{"id": "a", "name": "n" * 201}], "party a: name: at most 200"),
+        ([{"id": "a", "serves": ["*"]}], "serves: '\\*' is no domain"),
+        ([{"id": "a", "serves": ["b\u00fccher.example"]}], "is no domain in ASCII"),
+        ([{"id": f"p{n}"} for n in range(1001)], "there are over 1000"),
+        (
+            [{"id": "a", "runs_on": [f"p{n}" for n in range(10_001)]}],
+            "there are over 10000 ties",
+        ),
         ([{"id": "a", "kind": "mial"}], "party a: Invalid enum value"),
         (
             [{"id": "a", "independent": [{"of": "b", "reason": "a good one", "until": "soon"}]}],
@@ -80,6 +96,7 @@ def test_a_house_of_the_catalogue_brings_its_owner() -> None:
     assert parties["texts"].owned_by == ("twilio",)
     assert parties["texts"].kind is PartyKind.SMS
     assert parties["sendgrid"].source.startswith("https://")
+    assert parties["sendgrid"].source.endswith("(2026-11-28)")
     assert "twilio" in parties
     assert not TrustGraph(parties).independent({"sendgrid"}, {"texts"}).ok
 
@@ -106,7 +123,8 @@ def test_an_override_counts_until_its_day_and_never_without_a_calendar() -> None
 
 def test_the_catalogue_is_sound() -> None:
     for house in HOUSES.values():
-        assert house.source.startswith("https://")
+        assert bool(house.source) == bool(house.seen), house.id
+        assert house.kind is not PartyKind.OWNER or not house.source
         for other in (*house.owned_by, *house.relays_via, *house.runs_on):
             assert other in HOUSES
         for sign in house.signs:
@@ -126,3 +144,20 @@ def test_the_catalogue_is_sound() -> None:
 def test_a_name_shows_its_house(host: str, house: str | None) -> None:
     found = shown_by(host)
     assert (found.id if found else None) == house
+
+
+def test_a_tie_is_set_aside_for_400_days_at_most() -> None:
+    """Until the year 9999 is for ever, and nobody knows for ever that two are not tied."""
+    override = {"of": "twilio", "reason": "we were told so by them", "until": "9999-12-31"}
+    parties = register.load([{"id": "sendgrid", "independent": [override]}, {"id": "twilio-sms"}])
+    sides = ({"sendgrid"}, {"twilio-sms"})
+    assert TrustGraph(parties, lambda: "2026-11-28").independent(*sides).shared == ("twilio",)
+    assert overridden(parties, "9998-12-01") == {("sendgrid", "twilio")}
+
+
+def test_who_ties_in_a_circle_is_read_by_everybody_in_it() -> None:
+    ring = [{"id": f"p{n}", "owned_by": [f"p{(n + 1) % 50}"]} for n in range(50)]
+    ring[7]["administered_by"] = ["p7"]
+    graph = TrustGraph(register.load(ring))
+    assert len(graph.readers("p0")) == 50
+    assert not graph.independent({"p1"}, {"p40"}).ok

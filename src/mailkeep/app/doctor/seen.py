@@ -8,6 +8,7 @@ from datetime import date
 
 from mailkeep.trust import register
 from mailkeep.trust.catalogue import HOUSES, OF_PROVIDER, shown_by
+from mailkeep.trust.graph import LONGEST
 from mailkeep.trust.types import Party
 
 from . import spf
@@ -123,7 +124,14 @@ def _ends(parties: Iterable[Party], today: date) -> Iterator[Said]:
     for party in parties:
         for one in party.independent:
             left = (date.fromisoformat(one.until) - today).days
-            if left <= SOON:
+            if left > LONGEST:
+                yield warning(
+                    f"That {party.id} is not tied to {one.of} does not count: {one.until} is over"
+                    f" {LONGEST} days off.",
+                    "say a day on which somebody looks at it again",
+                    about=party.id,
+                )
+            elif left <= SOON:
                 when = f"ends on {one.until}" if left > 0 else f"ended on {one.until}"
                 yield warning(
                     f"That {party.id} is not tied to {one.of} {when}.",

@@ -1,6 +1,7 @@
 """``/v1/trust``: what falls if this one falls, as the house stands now."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import msgspec
 from litestar import Controller, get
@@ -9,13 +10,13 @@ from mailkeep.base.errors import Invalid, NotAllowed, NotFound
 from mailkeep.http.bearer import authorise
 from mailkeep.http.port import Incoming, Running
 from mailkeep.operators.permissions import Permission
-from mailkeep.posture import changes, queries
-from mailkeep.posture.model import ThreatModel, written
+from mailkeep.posture.model import ThreatModel
+from mailkeep.posture.ready import Answers
 from mailkeep.posture.types import Change, Fall, Ranked, Sets, SinglePoint
-from mailkeep.posture.whatif import Model
 
 from . import strict_json
 
+T = TypeVar("T")
 MOST = 10  #: parties of one question
 
 
@@ -52,40 +53,42 @@ class TrustApi(Controller):
 
     @get("/parties", summary="The parties, ranked by what falls with each alone")
     async def parties(self, request: Incoming, running: Running) -> PartiesOut:
-        return PartiesOut((await _model(request, running)).ranked())
+        return PartiesOut(await _ask(request, running, lambda answers: answers.ranked))
 
     @get("/whatif", summary="What falls if these parties fall together")
     async def whatif(self, request: Incoming, running: Running) -> Fall:
+        await _may(request, running)
         party = strict_json.query(request, WhatIfIn).party
-        some = [one.strip() for one in party.split(",") if one.strip()]
-        model = await _model(request, running)
+        some = tuple(one.strip() for one in party.split(",") if one.strip())
         if not some:
             raise NotFound("say which party", field="party")
         if len(some) > MOST:
             raise Invalid(f"say {MOST} parties at most", field="party")
-        return model.fall(some)
+        return await running.trust.ask(lambda answers: answers.fall(some))
 
     @get("/single-points", summary="Parties that take accounts by themselves")
     async def single_points(self, request: Incoming, running: Running) -> SinglePointsOut:
-        return SinglePointsOut((await _model(request, running)).single_points())
+        return SinglePointsOut(await _ask(request, running, lambda answers: answers.single_points))
 
     @get("/smallest", summary="The smallest sets of parties that take accounts, by class")
     async def smallest(self, request: Incoming, running: Running) -> SmallestOut:
-        return SmallestOut((await _model(request, running)).smallest())
+        return SmallestOut(await _ask(request, running, lambda answers: answers.smallest))
 
     @get("/changes", summary="What single changes would buy, the best first")
     async def what_would_help(self, request: Incoming, running: Running) -> ChangesOut:
-        model = await _model(request, running)
-        return ChangesOut(changes.ranked(model.world, model.live.today))
+        return ChangesOut(await _ask(request, running, lambda answers: answers.changes))
 
     @get("/model", summary="The threat model as it stands")
     async def model(self, request: Incoming, running: Running) -> ThreatModel:
-        return written(await _model(request, running))
+        return await _ask(request, running, lambda answers: answers.written)
 
 
-async def _model(request: Incoming, running: Running) -> Model:
+async def _ask(request: Incoming, running: Running, question: Callable[[Answers], T]) -> T:
+    await _may(request, running)
+    return await running.trust.ask(question)
+
+
+async def _may(request: Incoming, running: Running) -> None:
     grant = await authorise(request, running, Permission.TRUST_SEE)
     if grant.streams:
         raise NotAllowed("this key is bound to streams, and this is about the whole house")
-    async with running.database.read() as tx:
-        return await queries.model(tx, running.chain)

@@ -2,25 +2,54 @@
 
 A GET shows and changes nothing. They work without scripts: a party of the picture is a link to
 what falls with it.
+
+Security: whoever may look may ask as often as they like. What was worked out once is kept
+(``posture.ready``), one question is worked out at a time, and only of parties that there are.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from litestar import Controller, MediaType, Response, get
 from litestar.response import Template
+from markupsafe import Markup
 
 from mailkeep.base.errors import Invalid
 from mailkeep.http.port import Incoming, Running
 from mailkeep.operators.permissions import Permission
-from mailkeep.posture import changes, drawing, markdown, model, queries, words
-from mailkeep.posture.whatif import Model, by_party, failing
+from mailkeep.posture import drawing, markdown, model, words
+from mailkeep.posture.ready import Answers
+from mailkeep.posture.types import Fall, Gained, Ranked, SinglePoint
+from mailkeep.posture.whatif import by_party, failing
+from mailkeep.trust.types import Party
 
 from .operator import Operator, needs
 from .showing import page
 
 MOST = 10  #: parties of one question
+SHOWN = 20  #: capabilities of a kind that are shown with their path
 
 _SEE = needs(Permission.TRUST_SEE)
+
+
+class _Shown(msgspec.Struct):
+    """What the first page shows.
+
+    Attributes:
+        ties: of the parties that were asked about, in words, and behind whom they stand.
+        gained: what falls, kind by kind: the first of each, and how many more there are.
+    """
+
+    chosen: tuple[str, ...]
+    names: dict[str, str]
+    picture: drawing.Picture
+    ranked: list[Ranked]
+    bad: dict[str, list[SinglePoint]]
+    counted_at: int
+    ties: list[tuple[str, list[tuple[str, tuple[str, ...]]], list[str]]]
+    gained: list[tuple[list[Gained], int]]
+    fall: Fall | None = None
 
 
 class TrustPages(Controller):
@@ -35,41 +64,35 @@ class TrustPages(Controller):
         some = [one.strip() for text in asked for one in text.split(",") if one.strip()]
         if len(some) > MOST:
             raise Invalid(f"say {MOST} parties at most", field="party")
-        found = await _model(running)
-        chosen = found.known(some)
-        fall = found.fall(chosen) if chosen else None
-        reached = found.engine.reach(chosen).words() if chosen else []
-        falls, touched = drawing.reached(reached)
-        whole = not chosen or request.query_params.get("whole") == "yes"
-        points = found.single_points()
+        whole = not some or request.query_params.get("whole") == "yes"
+        shown = await running.trust.ask(lambda found: _shown(found, some, whole=whole))
         return _page(
             operator,
             "trust",
-            fall=fall,
-            chosen=chosen,
-            picture=drawing.picture(found.world, chosen, falls, touched, whole=whole),
+            shown=shown,
+            fall=shown.fall,
+            chosen=shown.chosen,
+            picture=shown.picture,
+            lines=_drawn(shown.picture),
             whole=whole,
-            parties=sorted(found.names.items(), key=lambda one: one[1].lower()),
-            ranked=found.ranked(),
-            bad=by_party(failing(points)),
+            parties=sorted(shown.names.items(), key=lambda one: one[1].lower()),
             width=drawing.WIDE,
             height=drawing.HIGH,
         )
 
     @get("/changes", opt=_SEE)
     async def changes(self, running: Running, operator: Operator) -> Template:
-        found = await _model(running)
-        return _page(
-            operator, "trust_changes", changes=changes.ranked(found.world, found.live.today)
-        )
+        found = await running.trust.ask(lambda answers: answers.changes)
+        return _page(operator, "trust_changes", changes=found)
 
     @get("/model", opt=_SEE)
     async def model(self, running: Running, operator: Operator) -> Template:
-        made = model.written(await _model(running))
+        made = await running.trust.ask(lambda answers: answers.written)
         return _page(
             operator,
             "trust_model",
             made=made,
+            sources=markdown.sources(made),
             stride=model.stride,
             assets=model.ASSETS,
             rules=model.rules_words(),
@@ -79,17 +102,46 @@ class TrustPages(Controller):
     async def text(self, running: Running, operator: Operator) -> Response[str]:
         """The same, to be kept with the house's other documents."""
         del operator
-        made = model.written(await _model(running))
         return Response(
-            markdown.page(made),
+            await running.trust.ask(lambda answers: markdown.page(answers.written)),
             media_type="text/markdown; charset=utf-8",
             headers={"Content-Disposition": 'attachment; filename="threat-model.md"'},
         )
 
 
-async def _model(running: Running) -> Model:
-    async with running.database.read() as tx:
-        return await queries.model(tx, running.chain)
+def _shown(answers: Answers, some: list[str], *, whole: bool) -> _Shown:
+    """Runs beside the loop that serves everybody."""
+    found = answers.found
+    chosen = found.known(some)
+    picture, fall = answers.picture, None
+    if chosen:
+        fall = answers.fall(chosen)
+        falls, touched = drawing.reached(found.engine.reach(chosen).words())
+        picture = drawing.picture(found.world, chosen, falls, touched, whole=whole)
+    bad = by_party(failing(answers.single_points))
+    at, known = found.live.counted_at, found.world.parties
+    ties = [(one, drawing.ties_of(known[one]), _before(known.values(), one)) for one in chosen]
+    kinds: dict[str, list[Gained]] = {}
+    for gained in fall.gained if fall else ():
+        kinds.setdefault(words.verb(gained.word), []).append(gained)
+    few = [(some[:SHOWN], len(some[SHOWN:])) for some in kinds.values()]
+    names = dict(found.names)
+    return _Shown(chosen, names, picture, answers.ranked, dict(bad), at, ties, few, fall)
+
+
+def _drawn(picture: drawing.Picture) -> Markup:
+    """The lines in one piece: there are thousands. Nothing in them is anybody else's word."""
+    return Markup("\n").join(
+        Markup('<path class="tie {} {}" data-a="{:d}" data-b="{:d}" d="{}"></path>').format(
+            one.kind, one.state, *one.ends, one.path
+        )
+        for one in picture.lines
+    )
+
+
+def _before(parties: Iterable[Party], one: str) -> list[str]:
+    """Those behind whom a party stands."""
+    return [party.id for party in parties if any(one in some for _, some in drawing.ties_of(party))]
 
 
 def _page(operator: Operator, name: str, **context: Any) -> Template:

@@ -1,0 +1,112 @@
+"""How many accounts would fall alike and how many addresses each provider was given, counted ahead.
+
+To count a million accounts takes seconds, and a page must not. So they are counted on a schedule,
+slice by slice, each slice in a reading of its own: no long reading holds up the write-ahead log,
+and memory holds the sums alone. What is shown says when it was counted. An account lies in one
+slice with all its addresses and factors, so the slices add up to what one statement over everything
+says; what changes meanwhile is counted before or after the change.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import msgspec
+from sqlalchemy import select
+
+from mailkeep.accounts import counted
+from mailkeep.accounts.counted import Alike
+from mailkeep.base.clock import Instant
+from mailkeep.mail import queries as mail
+from mailkeep.store.database import Database, Tx
+from mailkeep.trust.types import PartyKind
+
+from . import tables
+from .types import House
+
+SLICE = 10_000  #: accounts of one reading
+_THE_ROW = 1
+#: Where most people have their mailbox: told apart though nobody registers them.
+WIDE = ("gmail.com", "outlook.com", "hotmail.com", "yahoo.com", "icloud.com")
+_c = tables.trust_counts
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """What was counted.
+
+    Attributes:
+        at: when the counting began.
+        domains: those that are told apart.
+        exposed: addresses that each provider was ever given.
+    """
+
+    at: Instant
+    domains: tuple[str, ...]
+    accounts: tuple[Alike, ...] = ()
+    exposed: Mapping[str, int] = {}
+
+
+def domains(house: House) -> tuple[str, ...]:
+    """The domains of addresses that are told apart in a house, sorted."""
+    served = {
+        one.lower()
+        for party in house.parties.values()
+        if party.kind in {PartyKind.MAILBOX, PartyKind.DNS, PartyKind.REGISTRAR}
+        for one in party.serves
+    }
+    return tuple(sorted(served | set(WIDE)))
+
+
+async def at_once(tx: Tx, house: House) -> Counts:
+    """Count everything in one reading: exact, and as long as it takes."""
+    apart = domains(house)
+    found = await counted.alike(tx, apart)
+    return Counts(tx.now, apart, tuple(found), await mail.exposed_to_each(tx))
+
+
+async def newest(tx: Tx, house: House) -> Counts | None:
+    """What was last counted; None where nothing was, or other domains were told apart."""
+    document = await tx.value(select(_c.c.document))
+    if document is None:
+        return None
+    found = msgspec.json.decode(document, type=Counts)
+    return found if found.domains == domains(house) else None
+
+
+async def take(database: Database, house: House, size: int = SLICE) -> Counts:
+    """Count everything, slice by slice, and write it down in place of what was counted before."""
+    apart = domains(house)
+    accounts: Counter[Alike] = Counter()
+    began: Instant | None = None
+    after: str | None = ""
+    while after is not None:
+        async with database.read() as tx:
+            began = tx.now if began is None else began
+            last = await counted.slice_end(tx, after, size)
+            for one in await counted.alike(tx, apart, after, last):
+                accounts[msgspec.structs.replace(one, accounts=0)] += one.accounts
+        after = last
+    async with database.read() as tx:
+        exposed = await mail.exposed_to_each(tx)
+    alike = sorted(msgspec.structs.replace(one, accounts=n) for one, n in accounts.items())
+    made = Counts(began or 0, apart, tuple(alike), dict(sorted(exposed.items())))
+    await database.retrying(lambda tx: _keep(tx, made))
+    return made
+
+
+async def _keep(tx: Tx, made: Counts) -> None:
+    row = {"id": _THE_ROW, "at": made.at, "document": msgspec.json.encode(made).decode()}
+    statement = tx.upsert(_c).values(**row)
+    await tx.run(
+        statement.on_conflict_do_update(
+            index_elements=["id"], set_={"at": row["at"], "document": row["document"]}
+        )
+    )
+
+
+async def step(database: Database, house: House) -> None:
+    """Count anew when the last counting is older than the house wants, or was of other domains."""
+    async with database.read() as tx:
+        found = await newest(tx, house)
+        if found is not None and tx.now - found.at < house.every:
+            return
+    await take(database, house)

@@ -1,0 +1,114 @@
+"""The model of the house, kept ready while nothing that it is made of changed.
+
+What falls with 300 parties takes a second of the processor to work out, and its pages are asked for
+by people who click, and by whoever wants the processor gone. So each answer is worked out once for
+one state of the house, in a thread beside the loop that serves everybody, and one at a time: who
+asks for much waits for himself.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
+from typing import TypeVar
+
+from mailkeep.store.database import Database
+
+from . import changes, counts, drawing, model, queries, scene
+from .counts import Counts
+from .types import Change, Fall, House, Live, Ranked, Sets, SinglePoint
+from .whatif import Model
+
+T = TypeVar("T")
+FALLS = 100  #: questions whose answers are kept
+
+
+class Answers:
+    """What was worked out of one state of the house; each part when it is first asked for.
+
+    Args:
+        found: the state.
+    """
+
+    def __init__(self, found: Model) -> None:
+        self.found = found
+        self._falls: OrderedDict[tuple[str, ...], Fall] = OrderedDict()
+
+    @cached_property
+    def ranked(self) -> list[Ranked]:
+        return self.found.ranked()
+
+    @cached_property
+    def single_points(self) -> list[SinglePoint]:
+        return self.found.single_points()
+
+    @cached_property
+    def smallest(self) -> list[Sets]:
+        return self.found.smallest()
+
+    @cached_property
+    def changes(self) -> list[Change]:
+        return changes.ranked(self.found.world, self.found.live.today)
+
+    @cached_property
+    def written(self) -> model.ThreatModel:
+        return model.written(self.found)
+
+    @cached_property
+    def picture(self) -> drawing.Picture:
+        """Of everybody, with nobody chosen."""
+        return drawing.picture(self.found.world)
+
+    def fall(self, parties: tuple[str, ...]) -> Fall:
+        """See ``Model.fall``. Raises ``NotFound``."""
+        some = tuple(sorted(self.found.known(parties)))
+        if some not in self._falls:
+            self._falls[some] = self.found.fall(some)
+        self._falls.move_to_end(some)
+        while len(self._falls) > FALLS:
+            self._falls.popitem(last=False)
+        return self._falls[some]
+
+
+class Ready:
+    """Answers to questions about the house as it stands.
+
+    Args:
+        database: what is counted, keys, what stands.
+        house: what the settings say.
+    """
+
+    def __init__(self, database: Database, house: House) -> None:
+        self._database, self._house = database, house
+        self._counting = asyncio.Lock()
+        self._counted: Counts | None = None  # where nobody counts on a schedule
+        # One thread of its own: who asks and goes away leaves no second one at work.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="trust")
+        self._answers: Answers | None = None
+
+    async def ask(self, question: Callable[[Answers], T]) -> T:
+        """The answer to a question, worked out in a thread where it is not known yet.
+
+        Raises:
+            NotFound: what the question raises.
+        """
+        live = await self._live()
+        work = partial(self._answered, live, question)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _answered(self, live: Live, question: Callable[[Answers], T]) -> T:
+        if self._answers is None or self._answers.found.live != live:
+            self._answers = Answers(Model(self._house, live, scene.world(self._house, live)))
+        return question(self._answers)
+
+    async def _live(self) -> Live:
+        async with self._database.read() as tx:
+            counted = await counts.newest(tx, self._house)
+            if counted is not None:
+                return await queries.live(tx, self._house, counted)
+        async with self._counting, self._database.read() as tx:
+            counted = self._counted
+            if counted is None or tx.now - counted.at >= self._house.every:
+                self._counted = counted = await counts.at_once(tx, self._house)
+            return await queries.live(tx, self._house, counted)
