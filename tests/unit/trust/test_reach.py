@@ -134,6 +134,25 @@ def test_a_key_may_send_only_as_what_it_is_bound_to() -> None:
     assert found.words() == ["carries:key", "party:key", "send:news.example.com"]
 
 
+def test_the_key_of_an_application_reaches_its_own_users_after_a_hold() -> None:
+    groups = (
+        Group("customer", "none", "*", application="shop"),
+        Group("customer", "kept_there", "*", application="shop"),
+        Group("customer", "none", "*", application="other"),
+        Group("customer", "none", "*"),
+    )
+    keys = (
+        Key("key", ("recover",), application="shop"),
+        Key("reads", ("read", "report"), application="shop"),
+    )
+    parties = {one: Party(one, kind=PartyKind.OURS) for one in ("key", "reads")}
+    world = msgspec.structs.replace(house(**parties), groups=groups, keys=keys)
+    engine = reach.Engine(rules.ground(world))
+    taken = [one for one in engine.reach(["key"]).words() if one.partition(":")[0] != "party"]
+    assert taken == ["carries:key", "held:customer/none/*/shop"]
+    assert not [one for one in engine.reach(["reads"]).words() if "customer" in one]
+
+
 def test_every_rule_has_its_words_and_every_word_its_rule() -> None:
     used: set[str] = set()
     for seed in range(200):
