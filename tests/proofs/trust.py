@@ -1,8 +1,8 @@
 """The rules of the chain of trust against an attacker who knows none, and the time that they take;
 the console's page over very many accounts.
 
-``python tests/proofs/trust.py [ACCOUNTS]`` prints its report; ``make prove`` keeps it. No service is
-started, and what is timed is the processor's time of this process.
+``python tests/proofs/trust.py [ACCOUNTS]`` prints its report; ``make prove`` keeps it. No service
+is started, and what is timed is the processor's time of this process.
 """
 
 import asyncio
