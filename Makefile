@@ -45,7 +45,7 @@ test: $(VENV)/.dev  ## everything that must hold
 	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # A proof writes its report aside: one that fails leaves the last good one where it is.
-prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, MACHINES, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED, OWNERS, RADIUS, MOVED
+prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, MACHINES, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED, OWNERS, RADIUS, MOVED, ACCOUNTS
 	$(BIN)/python tests/proofs/kills.py $(KILLS) > docs/proofs/kills.md.new
 	mv docs/proofs/kills.md.new docs/proofs/kills.md
 	$(BIN)/python tests/proofs/machines.py $(MACHINES) > docs/proofs/machines.md.new
@@ -57,7 +57,7 @@ prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS,
 	mv docs/proofs/providers.md.new docs/proofs/providers.md
 	$(BIN)/python tests/proofs/retention.py $(KEPT) > docs/proofs/retention.md.new
 	mv docs/proofs/retention.md.new docs/proofs/retention.md
-	$(BIN)/python tests/proofs/trust.py > docs/proofs/trust.md.new
+	$(BIN)/python tests/proofs/trust.py $(ACCOUNTS) > docs/proofs/trust.md.new
 	mv docs/proofs/trust.md.new docs/proofs/trust.md
 	$(BIN)/python tests/proofs/owners.py $(OWNERS) > docs/proofs/owners.md.new
 	mv docs/proofs/owners.md.new docs/proofs/owners.md
