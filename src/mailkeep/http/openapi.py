@@ -19,10 +19,12 @@ from .api import (
     accounts,
     approvals,
     claims,
+    cutovers,
     evidence,
     factors,
     incidents,
     messages,
+    observations,
     posture,
     privacy,
     recoveries,
@@ -86,6 +88,19 @@ _IDEMPOTENCY = {
     "in": "header",
     "description": "Of a single message: the same key with the same message sends it once.",
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!#-~]+$"},
+}
+
+_CHALLENGE = {
+    "name": observations.CHALLENGE,
+    "in": "header",
+    "required": True,
+    "description": "Comes back as it is.",
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": observations.LONGEST_CHALLENGE,
+        "pattern": "^[!-~]+$",
+    },
 }
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
@@ -160,6 +175,17 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/reports", "post"): Operation(
         {200: (reports.ReportsOut,)}, octets=True, problems=(429, *WITH_BODY)
     ),
+    ("/v1/observations", "post"): Operation(
+        {200: (observations.NotedOut,)},
+        body=(observations.JournalIn,),
+        problems=(404, 429, *WITH_BODY),
+    ),
+    ("/v1/observations/audit/{log}", "post"): Operation(
+        {200: (observations.AuditOut,)}, octets=True, problems=(404, 429, *WITH_BODY)
+    ),
+    ("/v1/observations/audit/{log}", "get"): Operation(
+        {200: (observations.ChallengeOut,)}, headers=(_CHALLENGE,), problems=(404, 422)
+    ),
     ("/v1/subjects", "put"): Operation(
         {200: (subjects.ResultsOut,)}, body=(subjects.SubjectsIn,), problems=(404, *WITH_BODY)
     ),
@@ -197,6 +223,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("/v1/accounts/{account}/sessions/end", "post"): Operation(
         {200: (accounts.EndedOut,)}, body=(accounts.EndIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/cutovers", "get"): Operation({200: (cutovers.CutoversOut,)}),
+    ("/v1/cutovers/{cutover}", "get"): Operation({200: (cutovers.CutoverOut,)}, problems=(404,)),
+    ("/v1/cutovers/{cutover}/pause", "post"): Operation(
+        {200: (cutovers.CutoverOut,)}, problems=(404, 409)
     ),
     ("/v1/trust/parties", "get"): Operation({200: (trust.PartiesOut,)}),
     ("/v1/trust/whatif", "get"): Operation(

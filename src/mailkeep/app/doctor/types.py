@@ -75,6 +75,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
         classes: how many accounts are of each class.
         reading_keys: by account at a provider that was read, whether its reading key could send.
         feeds: how each feed fares that ever ran; ``mailboxes``: the reading of each.
+        logs: by audit log that ever told of anything, the days since it did.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
 
@@ -97,6 +98,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     reading_keys: Mapping[str, bool | None] = {}
     feeds: Mapping[str, FeedState] = {}
     mailboxes: Mapping[str, MailboxState] = {}
+    logs: Mapping[str, float] = {}
 
 
 class Scene(msgspec.Struct, frozen=True):

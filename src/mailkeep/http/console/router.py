@@ -8,6 +8,7 @@ from mailkeep.http.port import Services
 
 from .audit import AuditPages
 from .cases import Cases
+from .cutover import CutoverPages
 from .factors import FactorPages
 from .incidents import Approvals, Incidents
 from .messages import MessagePages
@@ -22,7 +23,7 @@ from .trust import TrustPages
 
 #: The pages of who is signed in.
 PAGES = (
-    *(Overview, Incidents, Approvals, MessagePages, ProviderPages, TrustPages),
+    *(Overview, Incidents, Approvals, MessagePages, ProviderPages, CutoverPages, TrustPages),
     *(RecoveryPages, AccountPages, FactorPages, AuditPages, SettingsPages),
 )
 
