@@ -12,6 +12,8 @@ QUEUED ?= 1000000
 LIVED ?= 30 20 1 2
 OWNERS ?= 10000
 MOVED ?= 100000
+RADIUS ?= 10000000
+ACCOUNTS ?= 1000000
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
@@ -45,7 +47,7 @@ test: $(VENV)/.dev  ## everything that must hold
 	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # A proof writes its report aside: one that fails leaves the last good one where it is.
-prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, MACHINES, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED, OWNERS, MOVED, ACCOUNTS
+prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, MACHINES, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED, OWNERS, RADIUS, MOVED, ACCOUNTS
 	$(BIN)/python tests/proofs/kills.py $(KILLS) > docs/proofs/kills.md.new
 	mv docs/proofs/kills.md.new docs/proofs/kills.md
 	$(BIN)/python tests/proofs/machines.py $(MACHINES) > docs/proofs/machines.md.new
@@ -71,6 +73,8 @@ prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS,
 	git log -1 --format='%nMade by `make prove` on commit %h.' | cat drill-report/scorecard.md - > docs/proofs/drill.md
 	$(BIN)/python tests/proofs/timing.py > docs/proofs/timing.md.new
 	mv docs/proofs/timing.md.new docs/proofs/timing.md
+	$(BIN)/python tests/proofs/radius.py $(RADIUS) > docs/proofs/radius.md.new
+	mv docs/proofs/radius.md.new docs/proofs/radius.md
 	$(BIN)/python tests/proofs/console.py > docs/proofs/console.md.new
 	mv docs/proofs/console.md.new docs/proofs/console.md
 	sh scripts/prove_nodemailer.sh $(BIN)/pytest

@@ -50,6 +50,9 @@ _LOOKING = _of(P.MAIL_SEE, "ours", "mail of the streams that it is bound to")
 _SIGNS = _of(P.INCIDENTS_SEE, "ours", "every incident")
 _CHAIN = _of(P.TRUST_SEE, "ours", "the chain of trust; not with a key that is bound to streams")
 _ACTING = _of(P.INCIDENTS_WORK, "ours", "every incident")
+_LISTING = _of(P.EXPOSED_LIST, "ours", "an open incident, once another person has agreed")
+_STANDING = _of(P.PROVIDERS_SEE, "ours", "how our providers stand")
+_AUDIT = _of(P.AUDIT_SEE, "ours", "the audit chain; pseudonymous ids")
 _ACCOUNTS = _of(P.ACCOUNTS_SEE, "ours", "accounts of ours; nothing personal")
 _PROVIDERS = _of(P.PROVIDERS_CHANGE, "ours", "our accounts at providers")
 _LOGS = Door("audit", "ours", "hands in what an audit log tells; reads nothing")
@@ -69,6 +72,9 @@ DOORS: Mapping[str, Door] = {
     "GET /v1/incidents/{incident}/report": _SIGNS,
     "POST /v1/incidents/{incident}/take": _ACTING,
     "POST /v1/incidents/{incident}/evidence": _of(P.EVIDENCE_TAKE, "ours", "every incident"),
+    "GET /v1/incidents/{incident}/blast": _SIGNS,
+    "POST /v1/incidents/{incident}/exposed": _LISTING,
+    "GET /v1/incidents/{incident}/exposed": _LISTING,
     "POST /v1/incidents/{incident}/merge": _ACTING,
     "POST /v1/incidents/{incident}/split": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,
@@ -82,6 +88,18 @@ DOORS: Mapping[str, Door] = {
         P.ACTIONS_APPROVE, "ours", "what another key asked for"
     ),
     "POST /v1/approvals/{request_id}/refuse": _ACTING,
+    "GET /v1/providers": _STANDING,
+    "GET /v1/providers/{name}": _STANDING,
+    "GET /v1/providers/{name}/cut": _of(P.PROVIDERS_CHANGE, "ours", "what it would do"),
+    "POST /v1/providers/{name}/cut": _of(
+        P.PROVIDERS_CHANGE, "ours", "one that no incident is open about; told to everybody"
+    ),
+    "POST /v1/providers/{name}/cut/confirm": _of(
+        P.ACTIONS_APPROVE, "ours", "what another person did or asked for by hand"
+    ),
+    "POST /v1/providers/{name}/restore": _of(
+        P.PROVIDERS_CHANGE, "ours", "one that was cut off by hand; asks for a second person"
+    ),
     "GET /v1/providers/{name}/posture": _of(
         P.PROVIDERS_SEE, "ours", "what was seen of our account there"
     ),
@@ -111,6 +129,15 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/privacy/erasures/{erasure}/stop": _PEOPLE,
     "POST /v1/privacy/holds": _PEOPLE,
     "GET /v1/privacy/holds": _PEOPLE,
+    "GET /v1/audit": _AUDIT,
+    "GET /v1/audit/verify": _AUDIT,
+    "GET /v1/audit/anchors": _AUDIT,
+    "GET /v1/keys": _of(P.KEYS_SEE, "ours", "every key by name and bindings; never a key"),
+    "GET /v1/operators": _of(P.OPERATORS_SEE, "ours", "whom the OpenID provider named"),
+    "GET /v1/recoveries": _of(P.RECOVERIES_SEE, "ours", "how they went, by pseudonymous ids"),
+    "POST /v1/recoveries/{recovery}/open": _of(
+        P.RECOVERIES_SEE, "ours", "one, and why; audited, so many in an hour"
+    ),
     "POST /v1/recoveries": _of(
         P.RECOVERIES_START, "ours", "starts one of an account of ours; sees none"
     ),

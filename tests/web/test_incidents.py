@@ -37,7 +37,7 @@ async def opened(up: Up, hypothesis: str = "provider_silent") -> dict[str, objec
                 if any(
                     view["open"] and view["hypothesis"] == hypothesis for view in one["opinions"]
                 ):
-                    return one
+                    return await _get(up, f"/v1/incidents/{one['id']}")
             await asyncio.sleep(0.1)
 
 
@@ -163,7 +163,9 @@ async def _key(up: Up, *scopes: str) -> str:
     """A key for the running process, made as the command makes it."""
     database = Database(f"sqlite:///{up.home / 'mailkeep.db'}", SystemClock())
     async with database.write() as tx:
-        key = await api_keys.create(tx, KeyRing(up.home), "night shift", scopes, by="test")
+        key = await api_keys.create(
+            tx, KeyRing(up.home), "night shift", scopes, owner="ada", by="test"
+        )
     await database.close()
     return key
 

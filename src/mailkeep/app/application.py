@@ -24,7 +24,7 @@ from mailkeep.events import turns
 from mailkeep.events.log import FACTS, PLACED, Relay
 from mailkeep.events.subscribe import Audience, Subscriber
 from mailkeep.http.port import StandInView
-from mailkeep.mail import outbox, services
+from mailkeep.mail import leases, services
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
@@ -184,6 +184,7 @@ class Application:
             self.doubts,
             self.signals,
             self.anchors,
+            self.privacy,
         )
         self._alone = Alone(home)
         self._recorded, self._placed = asyncio.Event(), asyncio.Event()
@@ -241,7 +242,7 @@ class Application:
         await self.sign_on()
         if self.database.is_sqlite:
             async with self.database.write() as tx:
-                await outbox.release_leases(tx)
+                await leases.release(tx)
                 await turns.release(tx)
                 if self.signals is not None:
                     await self.signals.pushing.release(tx)

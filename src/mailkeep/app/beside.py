@@ -1,5 +1,5 @@
-"""What goes on beside the mail: erasures, anchors of the audit chain, the counting of accounts,
-moves between providers."""
+"""What goes on beside the mail: erasures, anchors of the audit chain, what is counted ahead, moves
+between providers."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mailkeep.cutover.offboarding import Offboarding
 from mailkeep.cutover.services import Cutover
+from mailkeep.mail import counting
 from mailkeep.posture import counts
 from mailkeep.privacy.services import Privacy
+from mailkeep.response.crying import Crier
 
 from . import anchoring, moving
 from .anchoring import Anchors
@@ -21,6 +23,8 @@ ANCHOR_SECONDS = 10.0
 JOURNAL_SECONDS = 2.0
 MOVE_SECONDS = 5.0
 LEAVE_SECONDS = 60.0
+LEDGER_SECONDS = 1.0
+CRY_SECONDS = 5.0
 COUNT_SECONDS = 60.0  #: how often the age of what was counted is looked at
 
 
@@ -53,4 +57,8 @@ def loops(
     leaving = Offboarding(app.database, app.cutover.house)
     yield "offboarding", keep("offboarding", leaving.step, LEAVE_SECONDS)
     yield "anchors", keep("anchors", app.anchors.step, ANCHOR_SECONDS, app.anchors.awake)
+    means = app.response.means
+    crier = Crier(app.database, means.house, app.pagers, app.settings.public_url)
+    yield "cries", keep("cries", crier.step, CRY_SECONDS)
+    yield "exposures", keep("exposures", partial(counting.step, app.database), LEDGER_SECONDS)
     yield "counts", keep("counts", partial(counts.step, app.database, app.chain), COUNT_SECONDS)

@@ -54,6 +54,7 @@ COMMANDS = {
             "requests": "acting:requests",
             "approve": "acting:approve",
             "refuse": "acting:refuse",
+            "exposed": "exposed:exposed",
             "evidence": "evidence:take",
             "verify": "evidence:verify",
         },

@@ -93,21 +93,37 @@ def cut(
 ) -> None:
     """Cut a provider off: no request to it starts any more."""
 
+    from mailkeep.response import hands
+
     async def work(database: Database, tx: Tx) -> int:
         since = tx.now - round(minutes * MINUTE)
-        return await services.cut_off(
-            database,
-            tx,
-            name,
-            by=operator(),
-            reason=reason,
-            since=since,
-            distrust=not believe,
+        by = operator()
+        again = await services.cut_off(
+            *(database, tx, name), by=by, reason=reason, since=since, distrust=not believe
         )
+        await hands.cut_here(tx, settings(home).response, name, by=by, why=reason)
+        return again
 
     again = _act(home, name, work)
     text = f"{name} is cut off; {again} messages are sent again elsewhere."
     result({"provider": name, "cut": True, "sent_again": again}, text, as_json=as_json)
+
+
+@app.command()
+def confirm(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Confirm, as a second person, what another one did or asked for by hand."""
+    from mailkeep.response import hands
+    from mailkeep.response.services import Response
+
+    from .acting import run
+
+    def confirmed(room: Response) -> Awaitable[None]:
+        return room.means.database.retrying(
+            lambda tx: hands.confirm(tx, room.means, name, by=operator())
+        )
+
+    run(home, confirmed)
+    result({"provider": name, "confirmed": True}, "It is confirmed.", as_json=as_json)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.signing import SigningKeys
 from mailkeep.cutover.services import Cutover
+from mailkeep.events.anchors import Anchor
 from mailkeep.incidents.services import Incidents
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
@@ -45,6 +46,17 @@ class Telemetry(Protocol):
     def checks(self) -> dict[str, bool]: ...
 
     def request(self, route: str, method: str, status: int) -> None: ...
+
+
+class Anchored(Protocol):
+    """Where heads of the audit chain are taken."""
+
+    every: int  # microseconds between two
+
+    @property
+    def named(self) -> tuple[str, ...]: ...
+
+    async def kept(self) -> list[Anchor] | None: ...
 
 
 #: A request as the framework hands it in; no user or session of the framework's own is used.
@@ -90,6 +102,9 @@ class Services(Protocol):
     privacy: Privacy
     signals: Signals | None
     openid: Provider | None  # by which operators come to the console
+
+    @property
+    def anchors(self) -> Anchored: ...
 
     @property
     def telemetry(self) -> Telemetry: ...

@@ -369,15 +369,6 @@ async def cut_providers(tx: Tx) -> frozenset[str]:
     return frozenset(row["provider"] for row in rows)
 
 
-async def release_leases(tx: Tx) -> int:
-    """Take back what an earlier process had claimed; returns how many messages.
-
-    Only for a process that knows it is alone with its database: the worker that held a lease is
-    then dead, and nobody need wait for its clock to run out.
-    """
-    return await tx.run(update(_m).where(_m.c.status == Status.SENDING.value).values(lease_until=0))
-
-
 class _Try(NamedTuple):
     """An earlier attempt; ``outcome`` None: cut short by a kill."""
 

@@ -63,6 +63,20 @@ PERSONAL: Personal = {
         of="address_id:address",
         named="address_id",
         said="provider stream day first_at last_at count",
+        plain="counted",
+    ),
+    "exposed_firsts": Kept(
+        what="since when a provider knows an address; of who was forgotten, under a number that"
+        " names nobody",
+        under="as long as the address is used; of who was erased: `erased`",
+        of="address_id:address",
+        named="address_id",
+        said="provider first_at",
+    ),
+    "exposed_counts": Kept(
+        what="how many addresses a provider was given in a minute, and in a day",
+        under="for good",
+        plain="span provider start before count",
     ),
     "claims": Kept(
         what="what a provider said of a mail",
@@ -85,6 +99,7 @@ PERSONAL: Personal = {
     "api_keys": Kept(
         what="an API key and what it may do",
         under="for good",
+        named="owner",
         plain="id name hash scopes streams domains networks created_at last_used_at expires_at"
         " revoked_at replaced_by application line",
     ),

@@ -138,8 +138,45 @@ exposures = Table(
     Column("first_at", Micros, nullable=False),
     Column("last_at", Micros, nullable=False),
     Column("count", Integer, nullable=False),
+    Column("counted", Boolean),  # in ``exposed_firsts``; NULL: not yet
 )
-Index("ix_exposures_provider", exposures.c.provider, exposures.c.first_at)
+# What waits to be counted; the rest of the ledger, however long it is, is not in it.
+_UNCOUNTED = exposures.c.counted.is_(None)
+Index(
+    "ix_exposures_uncounted",
+    exposures.c.first_at,
+    sqlite_where=_UNCOUNTED,
+    postgresql_where=_UNCOUNTED,
+)
+
+# When each address was first given to each provider: what a list of the exposed is read from.
+exposed_firsts = Table(
+    "exposed_firsts",
+    metadata,
+    Column("address_id", String(48), primary_key=True),  # of who was forgotten: "gone" and a number
+    Column("provider", String(40), primary_key=True),
+    Column("first_at", Micros, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_exposed_firsts_provider",
+    exposed_firsts.c.provider,
+    exposed_firsts.c.first_at,
+    exposed_firsts.c.address_id,
+)
+
+# How many addresses were first given to a provider in a minute, and in a day, and who had them
+# before: see ``ledger``.
+exposed_counts = Table(
+    "exposed_counts",
+    metadata,
+    Column("span", Integer, primary_key=True, autoincrement=False),  # minutes
+    Column("provider", String(40), primary_key=True),
+    Column("start", Integer, primary_key=True, autoincrement=False),  # minutes since the epoch
+    Column("before", Text, primary_key=True),  # names joined with commas
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
 
 claims = Table(
     "claims",
@@ -209,6 +246,7 @@ api_keys = Table(
     Column("revoked_at", Micros),
     Column("replaced_by", String(40)),
     Column("application", String(40), nullable=False, server_default=""),
+    Column("owner", String(80), nullable=False, server_default=""),  # the person; "": a program
     Column("line", String(40)),  # the first key of those that followed each other; NULL: itself
 )
 

@@ -89,9 +89,10 @@ class Notices:
         context = self._context
         standing = await context.standing(tx)
         carried = await mail_queries.carriers(tx, fact.address, context.settings.confirmations)
+        routes = await context.routes_now(tx, context.settings.notices)
         beside = [
             (one.provider,)
-            for one in sorted(context.notice_routes, key=lambda one: -one.weight)
+            for one in sorted(routes, key=lambda one: -one.weight)
             if one.provider in standing and context.independent({one.provider}, carried)
         ]
         for point in await accounts.contact_points(tx, fact.account):

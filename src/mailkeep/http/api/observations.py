@@ -94,7 +94,7 @@ class JournalApi(Controller):
         return NotedOut(**msgspec.structs.asdict(found))
 
 
-class AuditApi(Controller):
+class ConsoleLogApi(Controller):
     """Needs a key with the scope ``audit`` that is bound to no application."""
 
     path = "/v1/observations/audit"

@@ -1,5 +1,6 @@
 """Providers: how each stands, what our account there is like, whom it knows; cut off, restore."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Controller, Response, get, post
@@ -7,15 +8,16 @@ from litestar.response import Redirect, Template
 
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.http.api.posture import shown
+from mailkeep.http.health import providers
 from mailkeep.http.port import Running, Services
 from mailkeep.mail import queries as mail
+from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
 from mailkeep.response import hands
 from mailkeep.watch import consoles, posture
 from mailkeep.watch.console_types import Act
 
 from .operator import Operator, needs
-from .overview import providers
 from .showing import page
 
 _SEE = needs(Permission.PROVIDERS_SEE)
@@ -58,6 +60,8 @@ class ProviderPages(Controller):
             exposed = await mail.exposed(tx, name, tx.now)
             lines = await consoles.view(tx, running.keys, name, MOST_LINES)
             incident = await hands.about(tx, name)
+            cut = (await hands.current(tx)).get(name)
+            names = await operators.names(tx)
         breakers = {
             stream: breaker
             for (stream, provider), breaker in running.dispatcher.breakers().items()
@@ -78,12 +82,23 @@ class ProviderPages(Controller):
             told=running.consoles.tells_of(name, config.party),
             exposed=exposed,
             incident=incident,
+            cut=cut,
+            names=names,
         )
 
     @get("/{name:str}/{step:str}", opt=_CHANGE)
     async def preview(self, running: Running, operator: Operator, name: str, step: str) -> Template:
         """What it would do now; opening it does nothing."""
         return await _ask(running, operator, name, step)
+
+    @post("/{name:str}/confirm", opt=needs(Permission.ACTIONS_APPROVE))
+    async def confirm(self, running: Running, operator: Operator, name: str) -> Redirect:
+        """A second person's word on what another one did, or asked for, by hand."""
+        means = running.response.means
+        await running.database.retrying(
+            lambda tx: hands.confirm(tx, means, name, by=operator.actor)
+        )
+        return _to(name)
 
     @post("/{name:str}/{step:str}", opt=_CHANGE)
     async def act(
@@ -109,7 +124,7 @@ class ProviderPages(Controller):
             return _to(name)
         if step not in STEPS:
             raise NotFound("no such page")
-        do = hands.cut if step == "cut" else hands.restore
+        do: Callable[..., Awaitable[object]] = hands.cut if step == "cut" else hands.restore
         try:
             await running.database.retrying(
                 lambda tx: do(tx, means, name, by=operator.actor, reason=reason)
@@ -129,6 +144,7 @@ async def _ask(
         would = await hands.would(tx, running.response.means, name)
         incident = await hands.about(tx, name)
         is_cut = name in await mail.cut(tx)
+        cut = (await hands.current(tx)).get(name)
     return page(
         operator,
         "provider_step",
@@ -139,6 +155,7 @@ async def _ask(
         would=would,
         incident=incident,
         is_cut=is_cut,
+        cut=cut,
         error=error,
     )
 
