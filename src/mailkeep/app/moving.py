@@ -3,8 +3,7 @@
 import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-
-import dns.asyncresolver
+from typing import TYPE_CHECKING
 
 from mailkeep.base.clock import DAY, Clock
 from mailkeep.base.errors import BadSettings
@@ -19,10 +18,12 @@ from mailkeep.store.database import Tx
 from mailkeep.watch import posture
 
 from . import limits, trusting, watching
-from .doctor.look import examine
 from .doctor.types import Finding
 from .publishing import published
 from .settings import Settings, provider_configs
+
+if TYPE_CHECKING:
+    import dns.asyncresolver
 
 WARM_DAYS = 7  #: in which a target must have carried something to be no stranger
 WARM = 0.01  #: of what both carried
@@ -97,7 +98,7 @@ async def look(
     target: str,
     *,
     domains: tuple[str, ...] = (),
-    resolver: dns.asyncresolver.Resolver | None = None,
+    resolver: "dns.asyncresolver.Resolver | None" = None,
     offline: str = "",
     development: bool = False,
     environ: Mapping[str, str] = os.environ,
@@ -108,6 +109,8 @@ async def look(
         domains: to send as, that the settings do not name.
         resolver, offline, development: as ``doctor.look.examine`` has them.
     """
+    from .doctor.look import examine  # when somebody moves: DNS and HTTP take a while to import
+
     findings = await examine(
         home,
         settings,
