@@ -3,8 +3,7 @@
 import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-
-import dns.asyncresolver
+from typing import TYPE_CHECKING
 
 from mailkeep.base.clock import DAY, Clock
 from mailkeep.base.errors import BadSettings
@@ -19,10 +18,13 @@ from mailkeep.store.database import Tx
 from mailkeep.watch import posture
 
 from . import limits, trusting, watching
-from .doctor.look import examine
-from .doctor.types import Finding
 from .publishing import published
 from .settings import Settings, provider_configs
+
+if TYPE_CHECKING:  # the doctor's HTTP client and resolver are for who moves, not for who starts
+    import dns.asyncresolver
+
+    from .doctor.types import Finding
 
 WARM_DAYS = 7  #: in which a target must have carried something to be no stranger
 WARM = 0.01  #: of what both carried
@@ -56,7 +58,7 @@ def house(settings: Settings, clock: Clock) -> House:
     )
 
 
-def of_target(findings: Iterable[Finding], target: str) -> list[Gate]:
+def of_target(findings: "Iterable[Finding]", target: str) -> list[Gate]:
     """What the doctor says that is about a provider, or about the domains that it sends as
     (pure)."""
     return [
@@ -97,7 +99,7 @@ async def look(
     target: str,
     *,
     domains: tuple[str, ...] = (),
-    resolver: dns.asyncresolver.Resolver | None = None,
+    resolver: "dns.asyncresolver.Resolver | None" = None,
     offline: str = "",
     development: bool = False,
     environ: Mapping[str, str] = os.environ,
@@ -108,6 +110,8 @@ async def look(
         domains: to send as, that the settings do not name.
         resolver, offline, development: as ``doctor.look.examine`` has them.
     """
+    from .doctor.look import examine
+
     findings = await examine(
         home,
         settings,
