@@ -22,7 +22,7 @@ from mailkeep.operators.permissions import SCOPES as ALLOWS
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "security" / "access.md"
 
-SCOPES = ("send", "read", "recover", "report", "privacy", "operate")
+SCOPES = ("send", "read", "recover", "report", "audit", "observe", "privacy", "operate")
 
 
 class Door(NamedTuple):
@@ -50,8 +50,12 @@ _LOOKING = _of(P.MAIL_SEE, "ours", "mail of the streams that it is bound to")
 _SIGNS = _of(P.INCIDENTS_SEE, "ours", "every incident")
 _CHAIN = _of(P.TRUST_SEE, "ours", "the chain of trust; not with a key that is bound to streams")
 _ACTING = _of(P.INCIDENTS_WORK, "ours", "every incident")
+_LISTING = _of(P.EXPOSED_LIST, "ours", "an open incident, once another person has agreed")
+_STANDING = _of(P.PROVIDERS_SEE, "ours", "how our providers stand")
+_AUDIT = _of(P.AUDIT_SEE, "ours", "the audit chain; pseudonymous ids")
 _ACCOUNTS = _of(P.ACCOUNTS_SEE, "ours", "accounts of ours; nothing personal")
 _PROVIDERS = _of(P.PROVIDERS_CHANGE, "ours", "our accounts at providers")
+_LOGS = Door("audit", "ours", "hands in what an audit log tells; reads nothing")
 _PEOPLE = Door("privacy", "ours", "everybody; each use audited, and counted by the day")
 _USERS = Door("recover", "an application's", "users of its application")
 
@@ -68,20 +72,45 @@ DOORS: Mapping[str, Door] = {
     "GET /v1/incidents/{incident}/report": _SIGNS,
     "POST /v1/incidents/{incident}/take": _ACTING,
     "POST /v1/incidents/{incident}/evidence": _of(P.EVIDENCE_TAKE, "ours", "every incident"),
+    "GET /v1/incidents/{incident}/blast": _SIGNS,
+    "POST /v1/incidents/{incident}/exposed": _LISTING,
+    "GET /v1/incidents/{incident}/exposed": _LISTING,
     "POST /v1/incidents/{incident}/merge": _ACTING,
     "POST /v1/incidents/{incident}/split": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,
+    "GET /v1/cutovers": _of(P.PROVIDERS_SEE, "ours", "every move between providers"),
+    "GET /v1/cutovers/{cutover}": _of(P.PROVIDERS_SEE, "ours", "every move between providers"),
+    "POST /v1/cutovers/{cutover}/pause": _of(
+        P.PROVIDERS_CHANGE, "ours", "holds one up; none is begun or taken back by a key"
+    ),
     "GET /v1/approvals": _SIGNS,
     "POST /v1/approvals/{request_id}/approve": _of(
         P.ACTIONS_APPROVE, "ours", "what another key asked for"
     ),
     "POST /v1/approvals/{request_id}/refuse": _ACTING,
+    "GET /v1/providers": _STANDING,
+    "GET /v1/providers/{name}": _STANDING,
+    "GET /v1/providers/{name}/cut": _of(P.PROVIDERS_CHANGE, "ours", "what it would do"),
+    "POST /v1/providers/{name}/cut": _of(
+        P.PROVIDERS_CHANGE, "ours", "one that no incident is open about; told to everybody"
+    ),
+    "POST /v1/providers/{name}/cut/confirm": _of(
+        P.ACTIONS_APPROVE, "ours", "what another person did or asked for by hand"
+    ),
+    "POST /v1/providers/{name}/restore": _of(
+        P.PROVIDERS_CHANGE, "ours", "one that was cut off by hand; asks for a second person"
+    ),
     "GET /v1/providers/{name}/posture": _of(
         P.PROVIDERS_SEE, "ours", "what was seen of our account there"
     ),
     "POST /v1/providers/{name}/posture/expected": _PROVIDERS,
     "POST /v1/providers/{name}/posture/accepted": _PROVIDERS,
     "POST /v1/reports": Door("report", "ours", "hands in what others told; reads nothing"),
+    "POST /v1/observations": Door(
+        "observe", "anybody's", "tells of mail in the streams that it is bound to; reads nothing"
+    ),
+    "POST /v1/observations/audit/{log}": _LOGS,
+    "GET /v1/observations/audit/{log}": _LOGS,
     "POST /v1/claims": Door(
         "report", "anybody's", "says something of its application's users, or of our accounts"
     ),
@@ -100,6 +129,15 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/privacy/erasures/{erasure}/stop": _PEOPLE,
     "POST /v1/privacy/holds": _PEOPLE,
     "GET /v1/privacy/holds": _PEOPLE,
+    "GET /v1/audit": _AUDIT,
+    "GET /v1/audit/verify": _AUDIT,
+    "GET /v1/audit/anchors": _AUDIT,
+    "GET /v1/keys": _of(P.KEYS_SEE, "ours", "every key by name and bindings; never a key"),
+    "GET /v1/operators": _of(P.OPERATORS_SEE, "ours", "whom the OpenID provider named"),
+    "GET /v1/recoveries": _of(P.RECOVERIES_SEE, "ours", "how they went, by pseudonymous ids"),
+    "POST /v1/recoveries/{recovery}/open": _of(
+        P.RECOVERIES_SEE, "ours", "one, and why; audited, so many in an hour"
+    ),
     "POST /v1/recoveries": _of(
         P.RECOVERIES_START, "ours", "starts one of an account of ours; sees none"
     ),

@@ -87,7 +87,9 @@ async def house() -> AsyncIterator[tuple[str, str, dict[str, str]]]:
             running.database, running.keys, PROVIDERS, messages=2000, recoveries=400, incidents_=8
         )
         async with running.database.write() as tx:
-            key = await api_keys.create(tx, running.keys, "Ada, night shift", ["operate"], by="x")
+            key = await api_keys.create(
+                tx, running.keys, "Ada, night shift", ["operate"], owner="ada", by="x"
+            )
             who = (await api_keys.listing(tx))[0].id
             for what, of in (
                 (opening.ACCOUNT, crowd.account),
@@ -119,6 +121,7 @@ def _paths(crowd: object) -> dict[str, str]:
         "incidents": "/incidents",
         "incident": f"/incidents/{of['incident']}",
         "action": f"/incidents/{of['incident']}/actions/cut_provider",
+        "exposed": f"/incidents/{of['incident']}/exposed",
         "messages": "/messages",
         "message": f"/messages/{of['message']}",
         "providers": "/providers",

@@ -97,7 +97,8 @@ async def _exposure(
     facts, exposure = run.facts, run.facts.exposure
     since, until = run.t0 + (run.marks.leak or run.marks.suspended or 0.0), run.t0 + run.marks.end
     named_at = float("inf")
-    for incident in await run.system.incidents():
+    for listed in await run.system.incidents():
+        incident = await run.system.incident(listed["id"])
         subject = incident["subject"]
         if subject["kind"] == "provider" and subject["id"] == facts.fallen.lower():
             blast = incident["blast_radius"]

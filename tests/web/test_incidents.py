@@ -37,7 +37,7 @@ async def opened(up: Up, hypothesis: str = "provider_silent") -> dict[str, objec
                 if any(
                     view["open"] and view["hypothesis"] == hypothesis for view in one["opinions"]
                 ):
-                    return one
+                    return await _get(up, f"/v1/incidents/{one['id']}")
             await asyncio.sleep(0.1)
 
 
@@ -163,7 +163,9 @@ async def _key(up: Up, *scopes: str) -> str:
     """A key for the running process, made as the command makes it."""
     database = Database(f"sqlite:///{up.home / 'mailkeep.db'}", SystemClock())
     async with database.write() as tx:
-        key = await api_keys.create(tx, KeyRing(up.home), "night shift", scopes, by="test")
+        key = await api_keys.create(
+            tx, KeyRing(up.home), "night shift", scopes, owner="ada", by="test"
+        )
     await database.close()
     return key
 
@@ -286,6 +288,9 @@ async def test_the_page_is_live_and_nothing_is_inaccessible(up: Up) -> None:
     from playwright.async_api import async_playwright, expect
 
     incident = await suspend(up)
+    case = f"/console/incidents/{incident['id']}"
+    moved = ("cutover", "now", "mandrill", "postmark", "--reason", "it suspended us")
+    assert "postmark carries" in await _run(up, *moved)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM,
@@ -309,8 +314,8 @@ async def test_the_page_is_live_and_nothing_is_inaccessible(up: Up) -> None:
             await expect(page.locator("#timeline")).to_contain_text(f"seen at {width}")
             await expect(page.get_by_role("status")).to_contain_text(f"seen at {width}")
             wide = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-            for leaf in ("", "/actions/cut_provider"):
-                await page.goto(f"{up.url}/console/incidents/{incident['id']}{leaf}")
+            for leaf in (case, f"{case}/actions/cut_provider", "/console/cutover"):
+                await page.goto(f"{up.url}{leaf}")
                 assert await page.evaluate(wide)
                 found = await Axe().run(page)
                 assert found.violations_count == 0, found.generate_report()

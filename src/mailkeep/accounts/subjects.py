@@ -154,7 +154,12 @@ class Subjects:
             return
         if row["kind"] == ERASE:
             await end(self._database, tx, row, "applied")
-            await tx.run(delete(_a).where(_a.c.id == account))
+            # The empty row stays, as every erased one: incidents count what hangs on it. Its name
+            # and its addresses are free at once; the rest goes when the fact is heard.
+            gone = {"subject": None, "locale": None, "factor": None, "erased_at": tx.now}
+            await tx.run(update(_a).where(_a.c.id == account).values(gone))
+            await tx.run(delete(_c).where(_c.c.account_id == account))
+            await tx.run(delete(_h).where(_h.c.account_id == account))
             await record(self._database, tx, SubjectErased(account, application))
             return
         wanted = msgspec.json.decode(row["wanted"], type=Registration)
@@ -295,7 +300,9 @@ class Subjects:
         if count < MANY:
             return False
         of = await tx.value(
-            select(func.count()).select_from(_a).where(_a.c.application == application)
+            select(func.count())
+            .select_from(_a)
+            .where(_a.c.application == application, _a.c.subject.is_not(None))
         )
         if count < SHARE * (of or 0):
             return False

@@ -9,7 +9,7 @@ sent is remembered: a chain that no longer has it was written anew under its eye
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -104,6 +104,9 @@ class Anchors:
         keys: sign its head.
         places: by name.
         every: seconds between two heads of one place.
+
+    Attributes:
+        every: in microseconds.
     """
 
     def __init__(
@@ -112,11 +115,21 @@ class Anchors:
         self._database = database
         self._keys = keys
         self._places = places
-        self._every = round(every * SECOND)
+        self.every = round(every * SECOND)
         self._sent: dict[int, str] = {}
         self._told = 0
         self._at_once: set[str] = set()
         self.awake = asyncio.Event()
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The places, as the settings have them."""
+        return tuple(self._places)
+
+    async def kept(self) -> list[anchors.Anchor] | None:
+        """The heads that can be read back here; None: there is no such place, or nothing yet."""
+        paths = [Path(one.removeprefix("file:")) for one in self.named if one.startswith("file:")]
+        return await asyncio.to_thread(_read_back, paths)
 
     async def on_incident(self, tx: Tx, recorded: Recorded) -> None:
         """An incident was closed: what was done in it is anchored now."""
@@ -167,7 +180,7 @@ class Anchors:
         """Whether it is this process's turn, and time."""
         first = tx.upsert(_a).values(place=place, number=0, hash="", at=0, tried_at=0)
         await tx.run(first.on_conflict_do_nothing())
-        due = _a.c.at <= tx.now - self._every
+        due = _a.c.at <= tx.now - self.every
         pause = _a.c.error.is_(None) | (_a.c.tried_at <= tx.now - AGAIN)
         free = _a.c.tried_at <= tx.now - round(PATIENCE * SECOND)
         ready = pause if at_once else due & pause & free
@@ -193,6 +206,13 @@ class Anchors:
             await record(self._database, tx, AuditContradicted(broken))
 
         await self._database.retrying(tell)
+
+
+def _read_back(paths: Sequence[Path]) -> list[anchors.Anchor] | None:
+    there = [one for one in paths if one.exists()]
+    if not there:
+        return None
+    return [head for one in there for head in anchors.read(one.read_text(errors="replace"))]
 
 
 class _File:

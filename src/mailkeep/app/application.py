@@ -24,7 +24,7 @@ from mailkeep.events import turns
 from mailkeep.events.log import FACTS, PLACED, Relay
 from mailkeep.events.subscribe import Audience, Subscriber
 from mailkeep.http.port import StandInView
-from mailkeep.mail import outbox, services
+from mailkeep.mail import leases, services
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
@@ -40,11 +40,13 @@ from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 from mailkeep.store.schema import metadata
 from mailkeep.store.shared import SharedCommit
+from mailkeep.watch.levels import Level
 from mailkeep.watch.runner import Watch
 
 from . import (
     beside,
     defence,
+    observing,
     operating,
     posture,
     starting,
@@ -99,8 +101,7 @@ class Application:
     ) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.settings = settings
-        self.dev = dev
-        self.standins = standins
+        self.dev, self.standins = dev, standins
         self.public_url = settings.public_url
         self.trusted_proxies = settings.proxies()
         self.country_header = settings.country_header
@@ -121,14 +122,19 @@ class Application:
             honey=watching.reserved(settings),
             providers=self.providers,
             public_url=settings.public_url,
+            closed=self.observes,
         )
         self.taking = Taking(self.intake, self.shared)
+        self.journal, self.consoles = observing.doors(
+            settings, self.database, self.keys, self.streams, telling.sending(settings)
+        )
         self.claims = Claims(
             self.database,
             self.shared,
             self.providers,
             [name for name, one in self.streams.items() if one.keeps],
             Splitting(self.database, self.keys, self.intake, self.streams),
+            self.journal,
         )
         self.returns = Returns(self.database, self.keys, self.claims, self.providers)
         self.dispatcher = Dispatcher(
@@ -161,7 +167,7 @@ class Application:
         self.listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
-        self.anchors = beside.anchors(self, environ)
+        self.anchors, self.cutover = beside.anchors(self, environ), beside.cutover(self)
         self.signals, self.privacy = defence.signals(self), beside.privacy(self)
         self.feeds = defence.feeds(settings, self.database, environ)
         self.pagers, self.openid = (
@@ -178,6 +184,7 @@ class Application:
             self.doubts,
             self.signals,
             self.anchors,
+            self.privacy,
         )
         self._alone = Alone(home)
         self._recorded, self._placed = asyncio.Event(), asyncio.Event()
@@ -187,6 +194,7 @@ class Application:
             subscribers={"watch": lambda: 0}
             | {one.name: partial(getattr, one, "passed") for one in self._subscribers},
             canaries=watching.carriers(settings),
+            feeds=[one.name for one in settings.feed],
             networks=telemetry_settings.networks(settings.telemetry),
             url=heartbeat_url(settings, environ),
         )
@@ -201,6 +209,11 @@ class Application:
     def readers(self) -> frozenset[str]:
         """Who reads the log; what one of them has not read is kept."""
         return frozenset({"watch", *(one.name for one in self._subscribers)})
+
+    @property
+    def observes(self) -> bool:
+        """Nothing is sent or acted on."""
+        return observing.level(self.settings) is Level.OBSERVE
 
     def _recovery(self, slow: SlowHash) -> Recovery | None:
         settings = self.settings.recovery
@@ -229,7 +242,7 @@ class Application:
         await self.sign_on()
         if self.database.is_sqlite:
             async with self.database.write() as tx:
-                await outbox.release_leases(tx)
+                await leases.release(tx)
                 await turns.release(tx)
                 if self.signals is not None:
                     await self.signals.pushing.release(tx)
@@ -244,7 +257,7 @@ class Application:
             await self.accounts.passwords.look_for_imported(tx)
         desk = self.response.desk
         loops = {
-            "dispatch": self.dispatcher.run(),
+            "dispatch": observing.rest() if self.observes else self.dispatcher.run(),
             "relay": keep(
                 "relay", self._place, RELAY_SECONDS, self._recorded, gather=GATHER_SECONDS / 2
             ),
@@ -273,7 +286,9 @@ class Application:
         if self.signals is not None:
             pushing = self.signals.pushing
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
-        loops |= watching.beside(self.database, self.providers, self.settings.provider)
+        counted = observing.counted(self.settings, self.providers, self.accounts_read)
+        tables = self.settings.provider
+        loops |= watching.beside(self.database, self.providers, tables, counted)
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
         if self.feeds is not None:

@@ -6,7 +6,15 @@ from mailkeep.base.errors import BadSettings
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
 from mailkeep.trust.register import nearest
 
-_ABOVE_NOTHING = ("batch", "freeze", "hold", "advise_each_minute", "approval_life")
+_ABOVE_NOTHING = (
+    "batch",
+    "freeze",
+    "hold",
+    "advise_each_minute",
+    "approval_life",
+    "confirm_within",
+)
+_WHOLE = ("lists_each_hour", "lists_each_day")
 
 
 def check(settings: ResponseSettings, playbooks: Iterable[PlaybookSettings]) -> None:
@@ -14,6 +22,9 @@ def check(settings: ResponseSettings, playbooks: Iterable[PlaybookSettings]) -> 
     for name in _ABOVE_NOTHING:
         if not getattr(settings, name) > 0:
             raise BadSettings(f"response: {name} must be above 0")
+    for name in _WHOLE:
+        if getattr(settings, name) < 0:
+            raise BadSettings(f"response: {name} must be 0 or more")
     books = list(playbooks)
     if not books and not settings.two_people:
         return

@@ -10,7 +10,7 @@ from mailkeep.events import turns
 from mailkeep.store.database import Database
 from mailkeep.watch.lookalikes import Lookalikes
 from mailkeep.watch.mailboxes import Mailboxes
-from mailkeep.watch.notices import MAX_PAGE
+from mailkeep.watch.notices import MAX_INCIDENTS
 from mailkeep.watch.noticing import POLL_SECONDS, Notices
 from mailkeep.watch.received import Received
 from mailkeep.watch.reports import Reports
@@ -98,7 +98,7 @@ async def _fetch(url: str) -> bytes | None:
             out = bytearray()
             async for chunk in reply.content.iter_chunked(8192):
                 out += chunk
-                if len(out) > MAX_PAGE:
+                if len(out) > MAX_INCIDENTS:
                     return None
             return bytes(out)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):

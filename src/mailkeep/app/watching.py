@@ -210,14 +210,16 @@ def beside(
     database: Database,
     providers: dict[str, ProviderConfig],
     tables: tuple[rekeying.Keyed, ...],
+    counted: Mapping[str, ProviderConfig],
 ) -> dict[str, Coroutine[Any, Any, None]]:
-    """What goes on beside in every process, by name."""
+    """What goes on beside in every process, by name. ``counted``: with the keys by which they are
+    asked how much they sent."""
 
     async def look() -> None:
         await asyncio.to_thread(rekeying.take_up, providers, tables)
 
     return {
-        "collect": collect(database, providers),
+        "collect": collect(database, counted),
         "secrets": loops.keep("secrets", look, rekeying.SECONDS),
     }
 
@@ -343,7 +345,7 @@ def mailboxes(
 
 
 def _reports(reports: ReportSettings, providers: set[str]) -> None:
-    for name in (*reports.senders, *reports.status):
+    for name in (*reports.senders, *reports.status, *reports.components):
         if name not in providers:
             raise BadSettings(f"reports: no provider {name!r}" + register.nearest(name, providers))
     for url in reports.status.values():

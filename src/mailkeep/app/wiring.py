@@ -12,6 +12,7 @@ from mailkeep.accounts.events import (
     FactorReminderDue,
     SignedInFact,
     SubjectChangeHeld,
+    SubjectErased,
 )
 from mailkeep.events.subscribe import Handler, Subscriber, Wants
 from mailkeep.events.types import Fact
@@ -29,6 +30,7 @@ from mailkeep.mail.events import (
     ProviderRestored,
     ProviderUnrested,
 )
+from mailkeep.privacy.services import Privacy
 from mailkeep.recovery import factor_words
 from mailkeep.recovery.events import ProofVoided
 from mailkeep.recovery.services import Recovery
@@ -50,6 +52,7 @@ def subscribers(
     doubts: Doubts,
     signals: Signals | None = None,
     anchors: Anchors | None = None,
+    privacy: Privacy | None = None,
 ) -> list[Subscriber]:
     """The subscribers of a running Mailkeep, beside the watch, which reads every fact."""
     table: dict[str, dict[type[Fact], list[Handler]]] = {
@@ -102,6 +105,8 @@ def subscribers(
         table["signals"] = {fact: [signals.on_fact] for fact in mapping.TABLE}
     if anchors is not None:
         table["anchors"] = {IncidentClosed: [anchors.on_incident]}
+    if privacy is not None:
+        table["privacy"] = {SubjectErased: [privacy.erasing.on_subject]}
     if canaries is not None:
         table["canaries"] = {AttemptFinished: [canaries.on_attempt]}
     # There is an attempt for every mail.

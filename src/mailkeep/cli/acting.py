@@ -98,12 +98,17 @@ def refuse(request: Request, as_json: Json = False, home: Home = DEFAULT_HOME) -
     def refused(room: Response) -> Awaitable[Approval]:
         return room.means.database.retrying(lambda tx: room.refuse(tx, request, by=operator()))
 
-    found = _run(home, refused)
+    found = run(home, refused)
     result(_request(found), "It is refused.", as_json=as_json)
 
 
-def _do(home: Path, as_json: bool, work: Callable[[Response], Awaitable[ActionView]]) -> None:
-    done = _run(home, work)
+def _do(
+    home: Path, as_json: bool, work: Callable[[Response], Awaitable[ActionView | Approval]]
+) -> None:
+    done = run(home, work)
+    if isinstance(done, Approval):
+        result(_request(done), f"{done.asked_by} may take the list now, once.", as_json=as_json)
+        return
     lines = [f"{done.name}: {done.state.value}", done.preview.summary]
     lines += [f"! {one}" for one in done.preview.warnings]
     lines += [f"by hand: {one}" for one in done.preview.by_hand]
@@ -114,7 +119,7 @@ def _do(home: Path, as_json: bool, work: Callable[[Response], Awaitable[ActionVi
         lines.append(f"A second person must approve it by {until}: {done.waits.id}")
     if done.state.value == "running":
         note("It goes on by itself in the running Mailkeep.")
-    from mailkeep.http.api.incidents import action
+    from mailkeep.http.api.incident_out import action
 
     result(action(done), "\n".join(map(plain, lines)), as_json=as_json)
 
@@ -125,10 +130,11 @@ def _in(
     return room.means.database.retrying(lambda tx: do(tx, incident, name, by=operator()))
 
 
-def _run(home: Path, work: Callable[[Response], Awaitable[T]]) -> T:
+def run(home: Path, work: Callable[[Response], Awaitable[T]]) -> T:
+    """What ``work`` does with the response room of a home."""
     from mailkeep.app.application import Application
 
-    async def run() -> T:
+    async def work_on() -> T:
         running = Application(settings(home), home, environ=NoSecrets())
         try:
             await upgrade(running.database)
@@ -136,10 +142,10 @@ def _run(home: Path, work: Callable[[Response], Awaitable[T]]) -> T:
         finally:
             await running.database.close()
 
-    return asyncio.run(run())
+    return asyncio.run(work_on())
 
 
 def _request(one: Approval) -> object:
-    from mailkeep.http.api.incidents import approval as shown
+    from mailkeep.http.api.incident_out import approval as shown
 
     return shown(one)

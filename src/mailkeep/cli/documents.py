@@ -49,7 +49,7 @@ def incident(one: Incident) -> dict[str, object]:
 
 def case(found: CaseView) -> object:
     """All that is known of one."""
-    from mailkeep.http.api.incidents import shown
+    from mailkeep.http.api.incident_out import shown
 
     return shown(found)
 

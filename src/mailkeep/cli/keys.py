@@ -11,6 +11,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.mail import api_keys
 from mailkeep.mail.api_keys import KeyView
 from mailkeep.mail.grants import Scope
+from mailkeep.operators import services as operators
 from mailkeep.store.database import Database, Tx
 from mailkeep.trust.register import nearest
 
@@ -27,7 +28,10 @@ Name = Annotated[str, typer.Argument(help="The name that it was made under, or i
 def create(
     name: Annotated[str, typer.Argument(help="What or whom it is for.")],
     scope: Annotated[
-        list[str], typer.Option(help="send, read, recover or operate; may be repeated.")
+        list[str],
+        typer.Option(
+            help="send, read, recover, report, audit, observe, privacy or operate; repeatable."
+        ),
     ],
     stream: Annotated[list[str] | None, typer.Option(help="Only these streams.")] = None,
     domain: Annotated[
@@ -40,6 +44,13 @@ def create(
     application: Annotated[
         str, typer.Option(help="Registers the users of this application; see applications list.")
     ] = "",
+    owner: Annotated[
+        str,
+        typer.Option(
+            help="The person who acts with it; their id of `operators present`, where there are"
+            " any. Without one it is a program's, and no second person."
+        ),
+    ] = "",
     days: Annotated[float | None, typer.Option(min=0, help="It ends after so many days.")] = None,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
@@ -47,6 +58,8 @@ def create(
     """Make an API key and print it, once."""
     if not 0 < len(name) <= 80:
         raise BadSettings("a name has 1 to 80 characters")
+    if len(owner) > 80:
+        raise BadSettings("an owner has 80 characters at most")
     for one in scope:
         if one not in [*Scope]:
             raise BadSettings(f"no scope {one!r}{nearest(one, [*Scope])}")
@@ -57,6 +70,8 @@ def create(
 
     async def work(_database: Database, tx: Tx) -> str:
         whose = (await applications.named(tx, application)).id if application else ""
+        if owner.startswith("opr_") and owner not in await operators.names(tx):
+            raise BadSettings(f"no operator {owner!r}")
         return await api_keys.create(
             tx,
             KeyRing(home),
@@ -66,6 +81,7 @@ def create(
             domains=domain or (),
             networks=network or (),
             application=whose,
+            owner=owner,
             expires_at=None if days is None else tx.now + round(days * DAY),
             by=operator(),
         )
@@ -90,6 +106,7 @@ def show(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
             "domains": one.domains,
             "networks": one.networks,
             "application": one.application or None,
+            "owner": one.owner or None,
             "created_at": when(one.created_at),
             "last_used_at": when(one.last_used_at),
             "expires_at": when(one.expires_at),
@@ -139,6 +156,7 @@ def line(key: KeyView, state: str) -> str:
             ("domains", key.domains),
             ("networks", key.networks),
             ("application", (key.application,) if key.application else ()),
+            ("owner", (key.owner,) if key.owner else ()),
         )
         if names
     ]

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
+from mailkeep.app import observing
 from mailkeep.app.limits import limits, recovery_peak
 from mailkeep.app.settings import Settings, provider_configs
 from mailkeep.base.clock import MINUTE, iso, when
@@ -16,6 +17,7 @@ from mailkeep.mail import queries, services
 from mailkeep.mail.queries import ProviderState
 from mailkeep.response.keeping import take_turn
 from mailkeep.store.database import Database, Tx
+from mailkeep.watch.levels import Level
 
 from .house import DEFAULT_HOME, Home, in_development, operator, provider, read, settings, write
 from .output import Json, group, plain, result, table
@@ -91,21 +93,37 @@ def cut(
 ) -> None:
     """Cut a provider off: no request to it starts any more."""
 
+    from mailkeep.response import hands
+
     async def work(database: Database, tx: Tx) -> int:
         since = tx.now - round(minutes * MINUTE)
-        return await services.cut_off(
-            database,
-            tx,
-            name,
-            by=operator(),
-            reason=reason,
-            since=since,
-            distrust=not believe,
+        by = operator()
+        again = await services.cut_off(
+            *(database, tx, name), by=by, reason=reason, since=since, distrust=not believe
         )
+        await hands.cut_here(tx, settings(home).response, name, by=by, why=reason)
+        return again
 
     again = _act(home, name, work)
     text = f"{name} is cut off; {again} messages are sent again elsewhere."
     result({"provider": name, "cut": True, "sent_again": again}, text, as_json=as_json)
+
+
+@app.command()
+def confirm(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Confirm, as a second person, what another one did or asked for by hand."""
+    from mailkeep.response import hands
+    from mailkeep.response.services import Response
+
+    from .acting import run
+
+    def confirmed(room: Response) -> Awaitable[None]:
+        return room.means.database.retrying(
+            lambda tx: hands.confirm(tx, room.means, name, by=operator())
+        )
+
+    run(home, confirmed)
+    result({"provider": name, "confirmed": True}, "It is confirmed.", as_json=as_json)
 
 
 @app.command()
@@ -179,6 +197,8 @@ def _act(home: Path, name: str, work: Callable[[Database, Tx], Awaitable[T]]) ->
     """Do it while nothing else counts which routes stand: an automatic cut that counted at the
     same time would find enough, and leave too few."""
     provider(home, name)
+    if observing.level(settings(home)) is Level.OBSERVE:
+        raise BadSettings('this house only observes (level = "observe"): it acts on nothing')
 
     async def alone(database: Database, tx: Tx) -> T:
         await take_turn(tx)

@@ -37,7 +37,7 @@ def full(case: CaseView) -> str:
             lines.append(f"  {reason.nats:+6.1f}  {reason.detector}: {reason.text}{note}")
     lines += ["", f"Who is affected ({clock(case.blast.since)} to {clock(case.blast.until)})"]
     for name, value in msgspec.structs.asdict(case.blast).items():
-        if name not in {"since", "until"}:
+        if name not in {"since", "until", "as_of"}:
             lines.append(f"  {value:6}  {name.replace('_', ' ')}")
     lines += ["", "Mail goes out", *_track(case.mail), "", "Nobody is harmed"]
     lines += [*_track(case.security), "", "Actions"]

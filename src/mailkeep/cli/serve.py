@@ -90,6 +90,7 @@ async def development(home: Path, port: int, smtp_port: int, *, as_json: bool = 
                 running.keys,
                 "development",
                 ("send", "read", "recover", "operate"),
+                owner="developer",
                 by="development",
             )
         dev.keep_key(home, key)

@@ -12,13 +12,15 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from sqlalchemy import select
 
+from mailkeep.base.clock import MINUTE, Instant
 from mailkeep.base.keys import verify
 from mailkeep.store.database import Tx
 
 from .audit import GENESIS, AuditHead, signed
-from .tables import audit
+from .tables import audit, audit_anchors
 
 SPAN = 500
+SLACK = 10 * MINUTE  #: for which a place may be away without anybody minding
 
 
 class Anchor(msgspec.Struct, frozen=True):
@@ -51,6 +53,24 @@ class Compared(msgspec.Struct, frozen=True):
     @property
     def fine(self) -> bool:
         return self.rewritten is None and self.cut is None and not self.foreign
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A place to which heads are taken.
+
+    Attributes:
+        number, at: the last one that it took; 0: none.
+        error: why it has not taken one since.
+    """
+
+    place: str
+    number: int = 0
+    at: Instant = 0
+    error: str | None = None
+
+    def is_fresh(self, now: Instant, every: Instant) -> bool:
+        """Whether its last head is not much older than it should be."""
+        return self.at > 0 and now - self.at <= 2 * every + SLACK
 
 
 def line(head: AuditHead, public_key: str, at: str) -> str:
@@ -106,6 +126,13 @@ async def compare(tx: Tx, anchors: Iterable[Anchor], public_key: str) -> Compare
         else:
             rewritten = one.number if rewritten is None else min(rewritten, one.number)
     return Compared(len(ours), fits, rewritten, cut, len(every) - len(ours))
+
+
+async def places(tx: Tx, names: Sequence[str]) -> list[Place]:
+    """How far each of some places has come."""
+    columns = (audit_anchors.c[name] for name in Place.__struct_fields__)
+    found = {row["place"]: Place(**row) for row in await tx.all(select(*columns))}
+    return [found.get(name, Place(name)) for name in names]
 
 
 async def _hashes(tx: Tx, numbers: Sequence[int]) -> dict[int, str]:

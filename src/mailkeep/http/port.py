@@ -10,11 +10,14 @@ from litestar.params import SkipValidation
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.signing import SigningKeys
+from mailkeep.cutover.services import Cutover
+from mailkeep.events.anchors import Anchor
 from mailkeep.incidents.services import Incidents
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
+from mailkeep.mail.journal import Journal
 from mailkeep.mail.taking import Taking
 from mailkeep.mail.types import StreamSettings
 from mailkeep.operators.provider import Provider
@@ -27,6 +30,7 @@ from mailkeep.response.services import Response
 from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database
 from mailkeep.store.shared import SharedCommit
+from mailkeep.watch.consoles import Consoles
 from mailkeep.watch.reports import Reports
 
 from .client import Network
@@ -42,6 +46,17 @@ class Telemetry(Protocol):
     def checks(self) -> dict[str, bool]: ...
 
     def request(self, route: str, method: str, status: int) -> None: ...
+
+
+class Anchored(Protocol):
+    """Where heads of the audit chain are taken."""
+
+    every: int  # microseconds between two
+
+    @property
+    def named(self) -> tuple[str, ...]: ...
+
+    async def kept(self) -> list[Anchor] | None: ...
 
 
 #: A request as the framework hands it in; no user or session of the framework's own is used.
@@ -78,12 +93,18 @@ class Services(Protocol):
     accounts: Accounts
     recovery: Recovery | None
     incidents: Incidents
+    cutover: Cutover
     response: Response
     reports: Reports
+    consoles: Consoles
+    journal: Journal | None
     trust: Ready  # answers about the chain of trust
     privacy: Privacy
     signals: Signals | None
     openid: Provider | None  # by which operators come to the console
+
+    @property
+    def anchors(self) -> Anchored: ...
 
     @property
     def telemetry(self) -> Telemetry: ...

@@ -21,12 +21,18 @@ from . import policy, problems, rewritten, ssf
 from .api import messages
 from .api.accounts import AccountsApi
 from .api.approvals import ApprovalsApi
+from .api.audit import AuditApi
 from .api.claims import ClaimsApi
+from .api.cutovers import CutoversApi
 from .api.evidence import EvidenceApi
+from .api.exposed import ExposedApi
 from .api.factors import FactorsApi
+from .api.house import KeysApi, OperatorsApi
 from .api.incidents import IncidentsApi
+from .api.observations import ConsoleLogApi, JournalApi
 from .api.posture import PostureApi
 from .api.privacy import PrivacyApi
+from .api.providers import ProvidersApi
 from .api.recoveries import RecoveriesApi
 from .api.reports import ReportsApi
 from .api.subjects import SubjectsApi
@@ -90,7 +96,9 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
 
     handlers: list[ControllerRouterHandler] = [
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
-        *(ApprovalsApi, EvidenceApi, ClaimsApi, PrivacyApi, SubjectsApi, TrustApi, VerdictsApi),
+        *(ApprovalsApi, AuditApi, ClaimsApi, ConsoleLogApi, CutoversApi, EvidenceApi, ExposedApi),
+        *(JournalApi, KeysApi, OperatorsApi, PrivacyApi, ProvidersApi, SubjectsApi, TrustApi),
+        VerdictsApi,
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]

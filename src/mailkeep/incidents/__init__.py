@@ -1,10 +1,11 @@
 """Incidents: one record for each thing that may be going on, from its first sign to its end.
 
 Opinions of the watch become incidents by a pure decision (``decide``): one for each provider,
-whatever is suspected of it, and one for a campaign that no provider explains. Blast radius, both
-tracks' checklists and the headline are worked out from state when somebody looks.
+whatever is suspected of it, and one for a campaign that no provider explains. Both tracks'
+checklists and the headline are worked out from state when somebody looks; so is the blast radius,
+and what was answered of it is kept (``answers``).
 
-Owns: ``incidents``, ``incident_entries``.
+Owns: ``incidents``, ``incident_entries``, ``blast_answers``.
 Publishes: ``incidents.events``. Hears: ``SignalRaised``, ``ProviderCut``, ``ProviderRestored``,
 ``ProviderRested``, ``ProviderUnrested``, ``ProofVoided``; response calls its services.
 Security: opens on evidence that outsiders can stage, which is why it acts on nothing itself. Its

@@ -8,6 +8,8 @@ from mailkeep.store.database import Tx
 from .suspects import House
 from .types import BlastRadius, Incident, IncidentSettings
 
+WIDE = 10_000  #: proofs in the window: beyond that, accounts are counted beside (``answers``)
+
 
 def window(incident: Incident, now: Instant, settings: IncidentSettings) -> tuple[Instant, Instant]:
     """From when to when (pure).
@@ -23,6 +25,13 @@ def window(incident: Incident, now: Instant, settings: IncidentSettings) -> tupl
     return incident.since - round(settings.lead * SECOND), min(ends, default=now)
 
 
+async def is_wide(tx: Tx, house: House, incident: Incident, settings: IncidentSettings) -> bool:
+    """Whether so many recoveries lie in the window that nobody can wait while they are counted."""
+    since, until = window(incident, tx.now, settings)
+    ways = house.suspects(incident.subject) or frozenset(house.parties)
+    return await recovery.many(tx, ways, since, until, WIDE)
+
+
 async def radius(
     tx: Tx, house: House, incident: Incident, settings: IncidentSettings
 ) -> BlastRadius:
@@ -35,7 +44,7 @@ async def radius(
     """
     since, until = window(incident, tx.now, settings)
     suspects = house.suspects(incident.subject)
-    exposed = await mail.exposed(tx, suspects, until) if suspects else 0
+    exposed = await mail.exposed(tx, suspects, until)
     if incident.subject.kind in {"domain", "mailbox"}:
         return BlastRadius(since, until, 0, 0, 0, 0, 0, 0)
     ways = suspects or frozenset(house.parties)

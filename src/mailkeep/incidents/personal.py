@@ -11,6 +11,11 @@ PERSONAL: Personal = {
         plain="id part_of subject_kind state opened_at since contained_at restored_at closed_at"
         " quiet_since taken_at",
     ),
+    "blast_answers": Kept(
+        what="how many an incident may have touched, as it was answered then: counts alone",
+        under="for good",
+        plain="incident_id number at blast",
+    ),
     "incident_entries": Kept(
         what="a line of the timeline; people's notes are what they wrote: name nobody in them",
         under="for good",

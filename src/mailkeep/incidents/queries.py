@@ -1,5 +1,6 @@
 """Reads of the incidents room."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -8,17 +9,18 @@ from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import DAY
 from mailkeep.base.errors import NotFound
+from mailkeep.mail import queries as mail
 from mailkeep.store.database import Tx
 from mailkeep.watch.types import Subject
 
 from . import blast
 from .suspects import House
-from .tables import incident_entries, incidents
-from .types import BlastRadius, Entry, Incident, IncidentSettings, State, View
+from .tables import blast_answers, incident_entries, incidents
+from .types import Answer, BlastRadius, Entry, Incident, IncidentSettings, State, View
 
 LOOK_BACK = 30 * DAY  #: no signal weighs longer, so nothing that was dismissed earlier matters
 
-_i, _e = incidents, incident_entries
+_i, _e, _b = incidents, incident_entries, blast_answers
 
 
 async def recent(tx: Tx, limit: int = 200) -> list[Incident]:
@@ -90,11 +92,61 @@ async def lines(tx: Tx, incident: str) -> tuple[int, int]:
 async def blast_radius(
     tx: Tx, house: House, incident: Incident, settings: IncidentSettings
 ) -> BlastRadius:
-    """Worked out anew while it is open; afterwards as it stood at the end."""
+    """Worked out anew while it is open; afterwards as it stood at the end.
+
+    Where many recoveries lie in the window, addresses are counted now, and accounts are as they
+    were a moment ago: ``as_of`` says when.
+    """
     kept = await tx.value(select(_i.c.blast).where(_i.c.id == incident.id))
     if kept is not None:
         return msgspec.json.decode(kept, type=BlastRadius)
-    return await blast.radius(tx, house, incident, settings)
+    last = await last_answer(tx, incident.id)
+    since, until = blast.window(incident, tx.now, settings)
+    if last is None or not await blast.is_wide(tx, house, incident, settings):
+        return await blast.radius(tx, house, incident, settings)
+    if last.blast.since != since:
+        return last.blast  # whole, as it was answered: nothing of two windows is mixed
+    exposed = await mail.exposed(tx, house.suspects(incident.subject), until)
+    return msgspec.structs.replace(last.blast, until=until, exposed=exposed)
+
+
+async def last_answer(tx: Tx, incident: str) -> Answer | None:
+    """The newest answer about an incident that is kept."""
+    row = await tx.one(_answers([incident]).order_by(_b.c.number.desc()).limit(1))
+    return None if row is None else _answer(row)
+
+
+async def answers(tx: Tx, incident: str, limit: int = 50) -> list[Answer]:
+    """What was answered about an incident, the newest first."""
+    query = _answers([incident]).order_by(_b.c.number.desc()).limit(limit)
+    return [_answer(row) for row in await tx.all(query)]
+
+
+async def kept_blasts(tx: Tx, some: Collection[str]) -> dict[str, BlastRadius]:
+    """The blast radius of each of some incidents as it is kept: of closed ones as it stood at the
+    end, of others as it was answered last. One that was never worked out is left out."""
+    newest = (
+        select(_b.c.incident_id, func.max(_b.c.number).label("number"))
+        .where(_b.c.incident_id.in_(some))
+        .group_by(_b.c.incident_id)
+        .subquery()
+    )
+    same = (_b.c.incident_id == newest.c.incident_id) & (_b.c.number == newest.c.number)
+    found = {}
+    for row in await tx.all(select(_b).join(newest, same)):
+        found[row["incident_id"]] = _answer(row).blast
+    ended = select(_i.c.id, _i.c.blast).where(_i.c.id.in_(some), _i.c.blast.is_not(None))
+    for row in await tx.all(ended):
+        found[row["id"]] = msgspec.json.decode(row["blast"], type=BlastRadius)
+    return found
+
+
+def _answers(some: Collection[str]) -> Select[Any]:
+    return select(_b).where(_b.c.incident_id.in_(some))
+
+
+def _answer(row: RowMapping) -> Answer:
+    return Answer(row["number"], row["at"], msgspec.json.decode(row["blast"], type=BlastRadius))
 
 
 def _newest() -> Select[Any]:

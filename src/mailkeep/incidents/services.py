@@ -16,7 +16,8 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.watch import queries as watch
 from mailkeep.watch.types import Subject, WatchSettings, provider_subject
 
-from . import blast, merging, queries
+from . import merging, queries
+from .answers import Answers
 from .decide import Change, Closing, Line, Opening, decide
 from .events import (
     IncidentClosed,
@@ -59,6 +60,7 @@ class Incidents:
         self.house = house
         self._watch = watch_settings or WatchSettings()
         self.settings = settings or IncidentSettings()
+        self._answers = Answers(database, house, self.settings)
         self._assessed: Tx | None = None
 
     async def on_signal(self, tx: Tx, _recorded: Recorded) -> None:
@@ -131,8 +133,10 @@ class Incidents:
                     await self._close(tx, incident, "joined", f"goes on as part of {subject.id}")
 
     async def tick(self) -> None:
-        """Assess as time passes: what nothing speaks for any more is let go, and closes."""
+        """Assess as time passes: what nothing speaks for any more is let go, and closes. The blast
+        radius of the rest is worked out and kept."""
         await self._database.retrying(self.assess)
+        await self._answers.step()
 
     async def contain(
         self, tx: Tx, incident: str, *, by: str, events: tuple[str, ...] = ()
@@ -295,7 +299,7 @@ class Incidents:
 
     async def _close(self, tx: Tx, incident: str, by: str, words: str) -> None:
         found = await queries.one(tx, incident)
-        last = await blast.radius(tx, self.house, found, self.settings)
+        last = await queries.blast_radius(tx, self.house, found, self.settings)
         await tx.run(
             update(_i)
             .where(_i.c.id == incident)

@@ -35,6 +35,21 @@ Index(
     postgresql_where=_LIVE,
 )
 
+# What was answered about an incident's blast radius: whoever was told one finds it here later.
+blast_answers = Table(
+    "blast_answers",
+    metadata,
+    Column(
+        "incident_id",
+        String(40),
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # 1, 2, 3 … in each
+    Column("at", Micros, nullable=False),
+    Column("blast", Text, nullable=False),
+)
+
 incident_entries = Table(
     "incident_entries",
     metadata,

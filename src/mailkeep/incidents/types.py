@@ -102,7 +102,11 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class BlastRadius(msgspec.Struct, frozen=True):
-    """What the suspect could reach; see ``blast``. Addresses, then accounts by what happened."""
+    """What the suspect could reach; see ``blast``. Addresses, then accounts by what happened.
+
+    Attributes:
+        as_of: when that was so, of one that is kept; None: as it stands now.
+    """
 
     since: Instant
     until: Instant
@@ -112,6 +116,15 @@ class BlastRadius(msgspec.Struct, frozen=True):
     stopped_by_factor: int
     completed: int
     denied: int
+    as_of: Instant | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A blast radius that is kept. ``at``: when it was answered first."""
+
+    number: int
+    at: Instant
+    blast: BlastRadius
 
 
 class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -45,11 +45,16 @@ MOST = 10_000  #: keys that are remembered
 _LOCK = 6_238_422
 
 _k = tables.api_keys
-_BINDINGS = ("scopes", "streams", "domains", "networks", "application")
+_BINDINGS = ("scopes", "streams", "domains", "networks", "application", "owner")
 
 
 class KeyView(msgspec.Struct, frozen=True):
-    """A key without the key. ``replaced_by``: the id of its successor."""
+    """A key without the key.
+
+    Attributes:
+        replaced_by: the id of its successor.
+        owner: the person whose it is; "": a program's.
+    """
 
     id: str
     name: str
@@ -63,6 +68,7 @@ class KeyView(msgspec.Struct, frozen=True):
     expires_at: Instant | None
     revoked_at: Instant | None
     replaced_by: str | None
+    owner: str = ""
 
     def state(self, now: Instant) -> str:
         """``good``, ``replaced`` (good until it ends), ``expired`` or ``revoked``."""
@@ -83,6 +89,7 @@ async def create(
     domains: Iterable[str] = (),
     networks: Iterable[str] = (),
     application: str = "",
+    owner: str = "",
     expires_at: Instant | None = None,
     by: str,
 ) -> str:
@@ -90,6 +97,8 @@ async def create(
 
     Args:
         application: the id of the one whose users it registers.
+        owner: the person who acts with it, as all their keys name them; where people come by an
+            OpenID provider, the operator's id.
 
     Raises:
         Invalid: a domain or a network is none; a scope is not for keys of applications.
@@ -104,6 +113,7 @@ async def create(
         "domains": ",".join(grants.domain(one) for one in domains),
         "networks": ",".join(str(grants.network(one)) for one in networks),
         "application": application,
+        "owner": owner,
     }
     key_id, key = await _insert(tx, keys, name, bound, expires_at)
     await audit.write(tx, by, "create_key", {"key": key_id, "until": expires_at, **bound})
@@ -159,6 +169,7 @@ async def listing(tx: Tx) -> list[KeyView]:
             row["expires_at"],
             row["revoked_at"],
             row["replaced_by"],
+            row["owner"],
         )
         for row in await tx.all(select(_k).order_by(_k.c.id))
     ]
@@ -212,10 +223,10 @@ async def still_may(tx: Tx, key_id: str, scope: str, network: str) -> str | None
     return str(row["name"])
 
 
-async def line_of(tx: Tx, key_id: str) -> str:
-    """What a key has in common with its successors; of what is no key, itself."""
-    row = await tx.one(select(_k.c.line).where(_k.c.id == key_id))
-    return key_id if row is None else row["line"] or key_id
+async def owner_of(tx: Tx, key_id: str) -> str | None:
+    """The person whose key it is; "": nobody's. None: it is no key."""
+    found: str | None = await tx.value(select(_k.c.owner).where(_k.c.id == key_id))
+    return found
 
 
 class Grants:

@@ -23,7 +23,7 @@ from mailkeep.providers.types import Outcome, OutcomeKind, ProviderConfig
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
-from . import building, outbox, outcomes
+from . import building, outbox, outcomes, shifting
 from .health import Breaker, after
 from .intake import Intake
 from .lane import Lane
@@ -93,7 +93,7 @@ class Dispatcher:
 
     def told(self, topic: str) -> None:
         """Something was written, by this process or another: see ``Database.hear``."""
-        changed = topic in {"", outbox.STANDING}
+        changed = topic in {"", shifting.STANDING}
         if changed:
             self.standing.forget()
         for lane in self._lanes:

@@ -168,3 +168,12 @@ async def _renew(tx: Tx, held: dict[str, _Held]) -> list[str]:
     until = tx.now + LEASE
     tx.many(_RENEW, [{"of": one, "attempt": by, "until": until} for one, by in mine])
     return [attempt for _, attempt in mine]
+
+
+async def release(tx: Tx) -> int:
+    """Take back what an earlier process had claimed; returns how many messages.
+
+    Only for a process that knows it is alone with its database: the worker that held a lease is
+    then dead, and nobody need wait for its clock to run out.
+    """
+    return await tx.run(update(_m).where(_m.c.status == Status.SENDING.value).values(lease_until=0))

@@ -34,11 +34,11 @@ from .events import FailedOver, MessageGivenUp
 from .fitting import SMALL
 from .health import Breaker, probing
 from .leases import LEASE, Leases
-from .routing import BUSY, Busy, Go, Trickle, Wanted, choose
-from .types import Job, Status, StreamSettings, split
+from .routing import BUSY, Busy, Go, Trickle, Wanted, choose, shifted
+from .shifting import SHIFTS, unwanted
+from .types import Job, Shift, Status, StreamSettings, split
 
 ASK_FOR = 300 * SECOND  #: for so long a provider that may have a message is waited for, to be asked
-STANDING = "standing"  #: told when a provider was cut off, rests, or is back
 
 #: Not guessable: which of two routes a secret takes must not be foreseen by either.
 _draw = secrets.SystemRandom().random
@@ -154,7 +154,9 @@ async def claim(
     """
     lapsed = tx.now if leases is None else leases.lapsed(tx.now)
     asked = {"stream": stream.name, "now": tx.now, "lapsed": lapsed, "most": limit}
-    rows, states = await tx.fetch_each((_DUE, asked), (STATES, {}))
+    rows, states, moved = await tx.fetch_each(
+        (_DUE, asked), (STATES, {}), (SHIFTS, {"stream": stream.name})
+    )
     in_hand = frozenset() if leases is None else leases.in_hand()
     due_ones = [
         one
@@ -163,6 +165,9 @@ async def claim(
     ]
     if not due_ones:
         return []
+    shifts = [Shift(*row) for row in moved]
+    routes = shifted(stream.routes, shifts) if shifts else stream.routes
+    unwelcome = await unwanted(tx, stream, shifts, [one.address for one in due_ones])
     busy = busy or Busy({})
     cut = frozenset(name for name, cut_at, _ in states if cut_at is not None)
     resting = frozenset(name for name, _, rested_at in states if rested_at is not None)
@@ -173,6 +178,11 @@ async def claim(
             why = "no body" if one.size is None else "expired"
             claimed.facts.append(
                 await give_up(tx, one.id, stream.name, one.address, why, keep=not one.secret)
+            )
+            continue
+        if one.address in unwelcome:
+            claimed.facts.append(
+                await give_up(tx, one.id, stream.name, one.address, "suppressed", keep=True)
             )
             continue
         if not busy.fits(one.size):
@@ -202,7 +212,7 @@ async def claim(
         if ask and last is not None:
             wanted = msgspec.structs.replace(wanted, only=(last.provider,))
         choice = choose(
-            stream.routes,
+            routes,
             breakers,
             cut,
             wanted,
@@ -282,7 +292,7 @@ def _write(tx: Tx, claimed: _Claimed) -> None:
     tx.many(_ATTEMPTS, claimed.attempts)
     tx.many(_START, claimed.started)
     # In one order for everybody: two that write the same rows never wait in a ring.
-    tx.many(_EXPOSE, [claimed.exposed[one] for one in sorted(claimed.exposed)])
+    tx.many(EXPOSE, [claimed.exposed[one] for one in sorted(claimed.exposed)])
 
 
 _WAIT = Repeated(
@@ -320,7 +330,7 @@ def _expose(insert: Callable[..., Any]) -> Any:
     )
 
 
-_EXPOSE = Repeated(
+EXPOSE = Repeated(
     _expose, ("address_id", "provider", "stream", "day", "first_at", "last_at", "count")
 )
 
@@ -357,15 +367,6 @@ async def cut_providers(tx: Tx) -> frozenset[str]:
     states = tables.provider_states
     rows = await tx.all(select(states.c.provider).where(states.c.cut_at.is_not(None)))
     return frozenset(row["provider"] for row in rows)
-
-
-async def release_leases(tx: Tx) -> int:
-    """Take back what an earlier process had claimed; returns how many messages.
-
-    Only for a process that knows it is alone with its database: the worker that held a lease is
-    then dead, and nobody need wait for its clock to run out.
-    """
-    return await tx.run(update(_m).where(_m.c.status == Status.SENDING.value).values(lease_until=0))
 
 
 class _Try(NamedTuple):

@@ -10,7 +10,7 @@ from mailkeep.base.errors import NotFound
 from mailkeep.base.ids import earliest
 from mailkeep.store.database import Tx
 
-from . import bodies, recipients, tables
+from . import bodies, counting, recipients, tables
 from .bodies import lost
 from .types import Status
 
@@ -207,43 +207,15 @@ async def states(tx: Tx) -> dict[str, ProviderState]:
 
 
 async def exposed(tx: Tx, providers: str | Set[str], until: Instant) -> int:
-    """How many addresses a provider, or any of several, had been given by ``until``."""
-    e = tables.exposures
-    names = [providers] if isinstance(providers, str) else sorted(providers)
-    found = await tx.value(
-        select(func.count(e.c.address_id.distinct())).where(
-            e.c.provider.in_(names), e.c.first_at <= until
-        )
+    """How many addresses a provider, or any of several, had been given by ``until``. Exact."""
+    return await counting.exposed(
+        tx, {providers} if isinstance(providers, str) else providers, until
     )
-    return int(found or 0)
 
 
-async def exposed_slice(tx: Tx, after: str, size: int) -> str | None:
-    """The address up to which ``size`` rows of the ledger follow ``after``; None: fewer do."""
-    e = tables.exposures
-    found = await tx.value(
-        select(e.c.address_id)
-        .where(e.c.address_id > after)
-        .order_by(e.c.address_id)
-        .offset(size - 1)
-        .limit(1)
-    )
-    return None if found is None else str(found)
-
-
-async def exposed_to_each(tx: Tx, after: str = "", last: str | None = None) -> dict[str, int]:
-    """How many addresses each provider was ever given.
-
-    Args:
-        after, last: only addresses between these ids, the last one included.
-    """
-    e = tables.exposures
-    number = func.count(e.c.address_id.distinct()).label("n")
-    among = [] if last is None else [e.c.address_id <= last]
-    rows = await tx.all(
-        select(e.c.provider, number).where(e.c.address_id > after, *among).group_by(e.c.provider)
-    )
-    return {row["provider"]: int(row["n"]) for row in rows}
+async def exposed_to_each(tx: Tx) -> dict[str, int]:
+    """How many addresses each provider was ever given. Exact."""
+    return await counting.exposed_to_each(tx)
 
 
 async def key_names(tx: Tx) -> dict[str, str]:

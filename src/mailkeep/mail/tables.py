@@ -138,8 +138,45 @@ exposures = Table(
     Column("first_at", Micros, nullable=False),
     Column("last_at", Micros, nullable=False),
     Column("count", Integer, nullable=False),
+    Column("counted", Boolean),  # in ``exposed_firsts``; NULL: not yet
 )
-Index("ix_exposures_provider", exposures.c.provider, exposures.c.first_at)
+# What waits to be counted; the rest of the ledger, however long it is, is not in it.
+_UNCOUNTED = exposures.c.counted.is_(None)
+Index(
+    "ix_exposures_uncounted",
+    exposures.c.first_at,
+    sqlite_where=_UNCOUNTED,
+    postgresql_where=_UNCOUNTED,
+)
+
+# When each address was first given to each provider: what a list of the exposed is read from.
+exposed_firsts = Table(
+    "exposed_firsts",
+    metadata,
+    Column("address_id", String(48), primary_key=True),  # of who was forgotten: "gone" and a number
+    Column("provider", String(40), primary_key=True),
+    Column("first_at", Micros, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_exposed_firsts_provider",
+    exposed_firsts.c.provider,
+    exposed_firsts.c.first_at,
+    exposed_firsts.c.address_id,
+)
+
+# How many addresses were first given to a provider in a minute, and in a day, and who had them
+# before: see ``ledger``.
+exposed_counts = Table(
+    "exposed_counts",
+    metadata,
+    Column("span", Integer, primary_key=True, autoincrement=False),  # minutes
+    Column("provider", String(40), primary_key=True),
+    Column("start", Integer, primary_key=True, autoincrement=False),  # minutes since the epoch
+    Column("before", Text, primary_key=True),  # names joined with commas
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
 
 claims = Table(
     "claims",
@@ -160,6 +197,14 @@ Index(
     sqlite_where=_ABOUT_OURS,
     postgresql_where=_ABOUT_OURS,
 )
+# Whom bulk mail had better not go to, whoever carries it.
+_AGAINST = claims.c.event.in_(["bounced", "complained", "suppressed"])
+Index(
+    "ix_claims_against",
+    claims.c.address_id,
+    sqlite_where=_AGAINST,
+    postgresql_where=_AGAINST,
+)
 
 provider_states = Table(
     "provider_states",
@@ -171,6 +216,18 @@ provider_states = Table(
     Column("rest_reason", String(200)),
     Column("distrusted_at", Micros),  # no word of it moves a message
     Column("doubted_at", Micros),  # something speaks against it: no word of it destroys a body
+)
+
+# How much of a provider's weight in a stream another one has by now: a move that is under way, or
+# that the settings do not say yet.
+shifts = Table(
+    "shifts",
+    metadata,
+    Column("stream", String(40), primary_key=True),
+    Column("source", String(40), primary_key=True),
+    Column("target", String(40), nullable=False),
+    Column("share", Float, nullable=False),
+    Column("since", Micros, nullable=False),
 )
 
 api_keys = Table(
@@ -189,6 +246,7 @@ api_keys = Table(
     Column("revoked_at", Micros),
     Column("replaced_by", String(40)),
     Column("application", String(40), nullable=False, server_default=""),
+    Column("owner", String(80), nullable=False, server_default=""),  # the person; "": a program
     Column("line", String(40)),  # the first key of those that followed each other; NULL: itself
 )
 
@@ -199,4 +257,33 @@ caught_mail = Table(
     Column("at", Micros, nullable=False),
     Column("recipient", String(320), nullable=False),
     Column("raw", LargeBinary, nullable=False),
+)
+
+# Mail that applications sent by themselves, by a digest of the provider's own name for it.
+journal = Table(
+    "journal",
+    metadata,
+    Column("provider", String(40), primary_key=True),
+    Column("mail", String(64), primary_key=True),
+    Column("message_id", String(40), nullable=False),
+    Column("received_at", Micros, nullable=False, index=True),
+)
+
+# What a provider said of mail of which no line of the journal tells yet.
+journal_waiting = Table(
+    "journal_waiting",
+    metadata,
+    Column("provider", String(40), primary_key=True),
+    Column("claim_id", String(200), primary_key=True),
+    Column("mail", String(64), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("received_at", Micros, nullable=False, index=True),
+)
+
+journal_days = Table(
+    "journal_days",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    Column("day", Integer, primary_key=True),  # days since the epoch
+    Column("count", Integer, nullable=False),
 )

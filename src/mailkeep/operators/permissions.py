@@ -19,6 +19,7 @@ class Permission(enum.StrEnum):
     ACTIONS_APPLY = "actions.apply"  #: begin what is done about an incident, and take it back
     ACTIONS_APPROVE = "actions.approve"  #: be the second person for what somebody else asked for
     EVIDENCE_TAKE = "evidence.take"  #: take the signed evidence of an incident out of the house
+    EXPOSED_LIST = "exposed.list"  #: ask for the list of who was exposed, and take it
     TRUST_SEE = "trust.see"  #: the chain of trust, what falls if one falls, the threat model
     MAIL_SEE = "mail.see"  #: messages and their lives; never a body, never an address
     PROVIDERS_SEE = "providers.see"  #: health, posture, exposure by number
@@ -53,7 +54,7 @@ _VIEWER = frozenset({P.INCIDENTS_SEE, P.TRUST_SEE, P.MAIL_SEE, P.PROVIDERS_SEE, 
 _SUPPORT = _VIEWER | {P.ACCOUNTS_SEE, P.ACCOUNTS_END, P.RECOVERIES_SEE, P.RECOVERIES_START}
 _RESPONDER = _SUPPORT | {
     *(P.INCIDENTS_WORK, P.ACTIONS_APPLY, P.ACTIONS_APPROVE, P.EVIDENCE_TAKE),
-    *(P.PROVIDERS_CHANGE, P.ACCOUNTS_CHANGE, P.AUDIT_SEE),
+    *(P.EXPOSED_LIST, P.PROVIDERS_CHANGE, P.ACCOUNTS_CHANGE, P.AUDIT_SEE),
 }
 
 ROLES: Mapping[Role, frozenset[Permission]] = {
@@ -71,11 +72,13 @@ SCOPES: Mapping[Scope, frozenset[Permission]] = {
     Scope.READ: frozenset({P.INCIDENTS_SEE, P.TRUST_SEE, P.MAIL_SEE, P.PROVIDERS_SEE}),
     Scope.RECOVER: frozenset({P.RECOVERIES_START}),
     Scope.REPORT: frozenset(),
+    Scope.AUDIT: frozenset(),
+    Scope.OBSERVE: frozenset(),
     Scope.PRIVACY: frozenset(),
     Scope.OPERATE: frozenset(
         {
             *(P.INCIDENTS_WORK, P.ACTIONS_APPLY, P.ACTIONS_APPROVE, P.EVIDENCE_TAKE),
-            P.PROVIDERS_CHANGE,
+            *(P.EXPOSED_LIST, P.PROVIDERS_CHANGE),
             *(P.FACTORS_SEE, P.ACCOUNTS_SEE, P.ACCOUNTS_END, P.ACCOUNTS_CHANGE),
             *(P.RECOVERIES_SEE, P.AUDIT_SEE, P.SETTINGS_SEE),
             *(P.KEYS_SEE, P.OPERATORS_SEE),

@@ -18,6 +18,6 @@ PERSONAL: Personal = {
         erasing=Erasing.REMOVED,
         hashed="sid",
         named="id key_id operator_id account_id",
-        said="began_at until",
+        said="began_at until seen_at",
     ),
 }

@@ -7,7 +7,7 @@ was lowered is lower everywhere, at once.
 
 from sqlalchemy import delete, func, insert, select, update
 
-from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.clock import HOUR, SECOND, Instant
 from mailkeep.base.errors import NotAllowed, NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
@@ -22,6 +22,7 @@ from .openid import LEEWAY, Left, Who
 from .permissions import Role, role_of
 from .types import OperatorSettings, OperatorView, Present, Way
 
+IDLE = HOUR  #: a session at which nothing is done for so long is over (63B 2.2.3)
 SCOPE = Scope.OPERATE  #: of the API keys that sign in here
 
 _o, _s = tables.operators, tables.operator_sessions
@@ -111,22 +112,32 @@ async def leave(tx: Tx, session: str) -> None:
     await tx.run(delete(_s).where(_s.c.id == session))
 
 
+async def seen(tx: Tx, session: str) -> None:
+    """Who is signed in does something: the session is not idle."""
+    await tx.run(update(_s).where(_s.c.id == session).values(seen_at=tx.now))
+
+
 async def still(tx: Tx, session: str, network: str) -> Present | None:
-    """Who signed in, while they may act from ``network`` (an address); else None."""
+    """Who signed in, while they may act from ``network`` (an address) and did something within
+    ``IDLE``; else None."""
+    last = func.coalesce(_s.c.seen_at, _s.c.began_at)
     row = await tx.one(
-        select(_s.c.key_id, _s.c.account_id, _o.c.id, _o.c.name, _o.c.role)
+        select(_s.c.key_id, _s.c.account_id, last.label("seen_at"), _o.c.id, _o.c.name, _o.c.role)
         .select_from(_s.outerjoin(_o, _o.c.id == _s.c.operator_id))
-        .where(_s.c.id == session, _s.c.until > tx.now)
+        .where(_s.c.id == session, _s.c.until > tx.now, last > tx.now - IDLE)
     )
     if row is None:
         return None
     if row["key_id"] is not None:
         name = await api_keys.still_may(tx, row["key_id"], SCOPE, network)
         account = row["account_id"] or ""
-        return None if name is None else Present(row["key_id"], name, Role.ADMIN, Way.KEY, account)
+        if name is None:
+            return None
+        return Present(row["key_id"], name, Role.ADMIN, Way.KEY, account, row["seen_at"])
     if row["role"] is None:
         return None
-    return Present(row["id"], row["name"], Role(row["role"]), Way.OPENID)
+    role = Role(row["role"])
+    return Present(row["id"], row["name"], role, Way.OPENID, seen_at=row["seen_at"])
 
 
 async def listing(tx: Tx) -> list[OperatorView]:

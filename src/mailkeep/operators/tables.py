@@ -25,6 +25,7 @@ operator_sessions = Table(
     Column("sid", String(64)),  # keyed hash of the provider's own name for the session
     Column("began_at", Micros, nullable=False),
     Column("until", Micros, nullable=False),
+    Column("seen_at", Micros),  # to the minute; NULL: not since it began
 )
 _NAMED = operator_sessions.c.operator_id.is_not(None)
 Index(

@@ -69,6 +69,7 @@ class Present(msgspec.Struct, frozen=True):
     Attributes:
         actor: the id that the audit chain gets: an operator's, or an API key's.
         account: of the passkey that was shown beside the key; "": none was.
+        seen_at: when they did something last, to the minute.
     """
 
     actor: str
@@ -76,6 +77,7 @@ class Present(msgspec.Struct, frozen=True):
     role: Role
     way: Way
     account: str = ""
+    seen_at: Instant = 0
 
     @property
     def permissions(self) -> frozenset[Permission]:

@@ -23,7 +23,7 @@ from mailkeep.trust.types import PartyKind
 from . import tables
 from .types import House
 
-SLICE = 10_000  #: accounts, and rows of the ledger, of one reading
+SLICE = 10_000  #: accounts of one reading
 _THE_ROW = 1
 #: Where most people have their mailbox: told apart though nobody registers them.
 WIDE = ("gmail.com", "outlook.com", "hotmail.com", "yahoo.com", "icloud.com")
@@ -76,7 +76,6 @@ async def take(database: Database, house: House, size: int = SLICE) -> Counts:
     """Count everything, slice by slice, and write it down in place of what was counted before."""
     apart = domains(house)
     accounts: Counter[Alike] = Counter()
-    exposed: Counter[str] = Counter()
     began: Instant | None = None
     after: str | None = ""
     while after is not None:
@@ -86,12 +85,8 @@ async def take(database: Database, house: House, size: int = SLICE) -> Counts:
             for one in await counted.alike(tx, apart, after, last):
                 accounts[msgspec.structs.replace(one, accounts=0)] += one.accounts
         after = last
-    after = ""
-    while after is not None:
-        async with database.read() as tx:
-            last = await mail.exposed_slice(tx, after, size)
-            exposed.update(await mail.exposed_to_each(tx, after, last))
-        after = last
+    async with database.read() as tx:
+        exposed = await mail.exposed_to_each(tx)
     alike = sorted(msgspec.structs.replace(one, accounts=n) for one, n in accounts.items())
     made = Counts(began or 0, apart, tuple(alike), dict(sorted(exposed.items())))
     await database.retrying(lambda tx: _keep(tx, made))

@@ -7,7 +7,7 @@ ties recoveries, exposures and facts together stays under pseudonyms for a state
 counts of incidents are the same afterwards.
 
 Owns: ``erasures``, ``legal_holds``, ``privacy_uses``.
-Publishes: nothing of its own; calls ``accounts.erasing``, which tells. Hears: nothing.
+Publishes: nothing of its own; calls ``accounts.erasing``, which tells. Hears: ``SubjectErased``.
 Security: reads everything about everybody, so each use is audited and counted against a limit that
 a thief of the key cannot lift; opens no sealed body and shows no hash.
 """

@@ -14,10 +14,12 @@ from sqlalchemy.engine import RowMapping
 from mailkeep.accounts import erasing as accounts
 from mailkeep.accounts import tables as account_tables
 from mailkeep.accounts.classes import OPERATOR
+from mailkeep.accounts.events import SubjectErased
 from mailkeep.base.clock import HOUR, SECOND
 from mailkeep.base.errors import Conflict, NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
+from mailkeep.events.types import Recorded
 from mailkeep.incidents import queries as incidents
 from mailkeep.mail import erasing as mail
 from mailkeep.mail.personal import PERSONAL as MAIL
@@ -116,6 +118,28 @@ class Erasing:
             raise Conflict("it has begun; what is gone does not come back")
         await audit.write(tx, by, "privacy.stop", {"erasure": erasure})
         return await one(tx, erasure)
+
+    async def on_subject(self, tx: Tx, recorded: Recorded) -> None:
+        """A user of an application was to be forgotten, and the wait for that is over: what else is
+        kept about the account goes as with every erasure, and as late, while an open incident
+        rests on it."""
+        fact = recorded.fact
+        if not isinstance(fact, SubjectErased):
+            return
+        names = rows.names(Person((fact.account,)))
+        values = {"id": new_id("era", tx.now, tx.order.next()), "state": State.WAITING.value}
+        whose = {"by": fact.application, "at": tx.now, "due_at": tx.now, "counts": "{}"}
+        await tx.run(insert(_e).values(**values, **whose, **names))
+        entry = {"of": [fact.account], "due": tx.now}
+        await audit.write(tx, fact.application, "privacy.erase", entry)
+
+    async def of_account(self, tx: Tx, account: str) -> Erasure | None:
+        """The erasure of an account that has not begun."""
+        waiting = select(_e).where(_e.c.state == State.WAITING.value).order_by(_e.c.id)
+        for row in await tx.all(waiting):
+            if account in rows.person(row).accounts:
+                return await self._view(tx, row)
+        return None
 
     async def step(self) -> bool:
         """Go on with the erasures whose time has come, a batch each; whether there is more."""

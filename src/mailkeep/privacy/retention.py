@@ -5,14 +5,14 @@ from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts.tables import accounts
 from mailkeep.base.clock import Instant
-from mailkeep.mail.tables import exposures
+from mailkeep.mail import counting
 from mailkeep.store.database import Tx
 
 from . import rows
 from .tables import erasures
 from .types import State
 
-_e, _x, _a = erasures, exposures, accounts
+_e, _a = erasures, accounts
 _BATCH = 20  #: each may have thousands of exposures
 
 
@@ -34,6 +34,5 @@ async def forget(tx: Tx, before: Instant, limit: int) -> int:
 
 async def _forget(tx: Tx, row: RowMapping) -> None:
     whom = rows.person(row)
-    then = (_x.c.address_id.in_(whom.addresses), _x.c.last_at <= row["ended_at"])
-    await tx.run(delete(_x).where(*then))
+    await counting.forget(tx, whom.addresses, row["ended_at"])
     await tx.run(delete(_a).where(_a.c.id.in_(whom.accounts), _a.c.erased_at.is_not(None)))

@@ -250,7 +250,10 @@ def erasure_asked(house: House, to: str, until: str) -> Content:
             "We were asked to erase your account and all that we keep about you. It will be done "
             f"at {until} UTC, and cannot be undone then."
         ),
-        "If you did not ask for this, tell our support before that time: they can stop it.",
+        (
+            "If you do not want this, sign in before that time and keep your account: it says so "
+            "at the top of the account page. Our support can stop it as well."
+        ),
     ]
     return house.write(to, "Your account will be erased", lines)
 

@@ -89,9 +89,10 @@ class Notices:
         context = self._context
         standing = await context.standing(tx)
         carried = await mail_queries.carriers(tx, fact.address, context.settings.confirmations)
+        routes = await context.routes_now(tx, context.settings.notices)
         beside = [
             (one.provider,)
-            for one in sorted(context.notice_routes, key=lambda one: -one.weight)
+            for one in sorted(routes, key=lambda one: -one.weight)
             if one.provider in standing and context.independent({one.provider}, carried)
         ]
         for point in await accounts.contact_points(tx, fact.account):
@@ -147,9 +148,8 @@ class Notices:
         """Two independent routes where two stand: the party that a thief came through must not be
         the one that can keep the notice back."""
         context = self._context
-        pair = policy.plan(
-            context.notice_routes, await context.standing(tx), context.independent, 0.0
-        )
+        routes = await context.routes_now(tx, context.settings.notices)
+        pair = policy.plan(routes, await context.standing(tx), context.independent, 0.0)
         return ((),) if pair is None else ((pair.link,), (pair.code,))
 
     async def mail(

@@ -53,6 +53,12 @@ async def outcomes(
     return Outcomes(*((row[word] if row else 0) for word in _PICKS))
 
 
+async def many(tx: Tx, providers: Set[str], since: Instant, until: Instant, limit: int) -> bool:
+    """Whether more than ``limit`` proofs went through ``providers`` in a window."""
+    found = select(_p.c.minted_at).where(_through(providers, since, until)).limit(limit + 1)
+    return int(await tx.value(select(func.count()).select_from(found.subquery())) or 0) > limit
+
+
 async def accounts(
     tx: Tx,
     providers: Set[str],

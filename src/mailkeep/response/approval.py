@@ -2,8 +2,9 @@
 
 Attacks met here: one operator's key or session in a thief's hands (it asks, and everybody's pager
 says so; nothing is done), and a colleague who agrees to something else than what they read (both
-were shown the same warnings, or it is asked for anew). A person is counted by name: a key and its
-successors are one. Nobody approves what they asked for themselves.
+were shown the same warnings, or it is asked for anew). A person is one, whichever of their keys
+and sessions they come with (``operators.people``); a key that is nobody's neither asks nor
+approves. Nobody approves what they asked for themselves.
 
 The glass can be broken at the shell of the house alone (``mailkeep incidents apply --alone``):
 whoever sits there could write into the database anyway. Everybody is paged then.
@@ -18,7 +19,7 @@ from mailkeep.base.ids import new_id
 from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.incidents.types import Incident
-from mailkeep.mail import api_keys
+from mailkeep.operators import people
 from mailkeep.store.database import Tx
 
 from .actions.port import Action, Case, Means
@@ -54,7 +55,26 @@ class Approvals:
         """Ask for a second person. What is asked for already, with the same warnings, is not asked
         for twice."""
         incident = case.incident
-        before = await waiting(tx, incident.id, action.name, step)
+        return await self.ask_for(tx, incident, action.name, action.title, step, preview, by=by)
+
+    async def ask_for(
+        self,
+        tx: Tx,
+        incident: Incident,
+        name: str,
+        title: str,
+        step: Step,
+        preview: Preview,
+        *,
+        by: str,
+    ) -> Approval:
+        """The same of whatever wants two people, by its name and its title.
+
+        Raises:
+            NotAllowed: it is not known which person asks, so nobody could be another one.
+        """
+        await people.person(tx, by)
+        before = await waiting(tx, incident.id, name, step)
         if before is not None and before.waits(tx.now) and before.mark == preview.mark:
             return before
         if before is not None:
@@ -64,7 +84,7 @@ class Approvals:
         made = Approval(
             id=new_id("apv", tx.now, tx.order.next()),
             incident=incident.id,
-            action=action.name,
+            action=name,
             step=step,
             state=Asked.WAITING,
             mark=preview.mark,
@@ -76,7 +96,7 @@ class Approvals:
             insert(_p).values(
                 id=made.id,
                 incident_id=incident.id,
-                name=action.name,
+                name=name,
                 step=step.value,
                 state=made.state.value,
                 mark=made.mark,
@@ -86,8 +106,8 @@ class Approvals:
             )
         )
         await audit.write(tx, by, "ask_action", _said(made))
-        await self._enter(tx, made, f"{action.title}: {_VERB[step]}, and waits for a second person")
-        fact = ActionAsked(incident.id, action.name, step.value, made.id, by)
+        await self._enter(tx, made, f"{title}: {_VERB[step]}, and waits for a second person")
+        fact = ActionAsked(incident.id, name, step.value, made.id, by)
         await record(self._means.database, tx, fact)
         await self._desk.call(tx, incident, Why.SECOND)
         return made
@@ -96,11 +116,11 @@ class Approvals:
         """A second person agrees.
 
         Raises:
-            NotAllowed: it is the person who asked.
+            NotAllowed: it is the person who asked, or it is not known who it is.
             Conflict: its time is over, it was decided, or what it would do has changed.
         """
         self._open(tx, found)
-        if await person(tx, by) == await person(tx, found.asked_by):
+        if await people.person(tx, by) == await people.person(tx, found.asked_by):
             raise NotAllowed("who asked for it cannot approve it: a second person must")
         if preview.mark != found.mark:
             raise Conflict("its warnings have changed since it was asked for: have it asked anew")
@@ -113,9 +133,9 @@ class Approvals:
         whose = "taken back" if by == found.asked_by else "refused"
         await self._enter(tx, found, f"{found.action}: the request was {whose}", by=by)
 
-    async def alone(self, tx: Tx, incident: Incident, action: Action, step: Step, by: str) -> None:
+    async def alone(self, tx: Tx, incident: Incident, name: str, step: Step, by: str) -> None:
         """Somebody at the shell does it without a second person: said to everybody."""
-        said = {"incident": incident.id, "action": action.name, "step": step.value}
+        said = {"incident": incident.id, "action": name, "step": step.value}
         await audit.write(tx, by, "act_alone", said)
         await self._desk.call(tx, incident, Why.ALONE)
 
@@ -140,12 +160,7 @@ class Approvals:
             raise Conflict("its time is over: have it asked anew" if over else "it was decided")
 
 
-_VERB = {Step.APPLY: "asked for", Step.UNDO: "to be taken back"}
-
-
-async def person(tx: Tx, by: str) -> str:
-    """Who it is, whichever of their keys they came with."""
-    return await api_keys.line_of(tx, by)
+_VERB = {Step.APPLY: "asked for", Step.UNDO: "to be taken back", Step.LIST: "asked for"}
 
 
 async def one(tx: Tx, request: str) -> Approval:

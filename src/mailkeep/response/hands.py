@@ -2,24 +2,41 @@
 
 While an incident about a provider is open, what is done to it is done there: it is on the
 timeline, and as many people as its action needs have agreed.
+
+Without one there may be no time for a second person, and a cut is the safe side: one person cuts
+off at once, as long as every stream keeps a route. Everybody is told, and a second person has to
+confirm it in time, else it is flagged (``crying``). What would stop a stream's mail, and giving a
+provider back, is only asked for, and the second person does it: a thief of one session stops no
+mail and gives nothing back. Who cut it off by mistake takes that back alone, until another one has
+confirmed it.
 """
 
 import msgspec
+from sqlalchemy import insert, select, update
+from sqlalchemy.engine import RowMapping
 
-from mailkeep.base.clock import MINUTE
-from mailkeep.base.errors import Conflict, Invalid, NotFound
+from mailkeep.base.clock import MINUTE, SECOND, Instant
+from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound
+from mailkeep.base.ids import new_id
+from mailkeep.events import audit
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.types import Incident
 from mailkeep.mail import queries as mail
 from mailkeep.mail import services
+from mailkeep.operators import people
 from mailkeep.store.database import Tx
 
+from .actions.catalogue import ACTIONS
 from .actions.port import Means
 from .keeping import take_turn
 from .standing import say, thin
+from .tables import hand_cuts
+from .types import ResponseSettings
 
 BACK = 60 * MINUTE  #: what it took since then and nobody else saw arrive is sent again
 LONGEST = 200  #: characters of a reason
+
+_h = hand_cuts
 
 
 class Would(msgspec.Struct, frozen=True):
@@ -28,10 +45,48 @@ class Would(msgspec.Struct, frozen=True):
     Attributes:
         again: messages that would be sent again elsewhere.
         warnings: what would be left with too little.
+        stops: streams of which no route would be left: that takes two people.
     """
 
     again: int
     warnings: tuple[str, ...]
+    stops: tuple[str, ...] = ()
+
+
+class HandCut(msgspec.Struct, frozen=True):
+    """A cut by hand that stands, or that is asked for.
+
+    Attributes:
+        by, at, reason: who, when, why.
+        due_at: until when a second person is to confirm it, or, where it is only asked for, can.
+        cut_at: when it was done; None: it is only asked for.
+        back_by, back_reason: somebody wants to give the provider back, and a second person has not
+            agreed.
+    """
+
+    id: str
+    provider: str
+    by: str
+    at: Instant
+    reason: str
+    due_at: Instant
+    cut_at: Instant | None
+    confirmed_by: str | None
+    confirmed_at: Instant | None
+    flagged_at: Instant | None
+    back_by: str | None
+    back_reason: str
+
+    @property
+    def state(self) -> str:
+        """``asked``, ``waiting``, ``flagged``, ``confirmed`` or ``restoring``."""
+        if self.cut_at is None:
+            return "asked"
+        if self.back_by is not None:
+            return "restoring"
+        if self.confirmed_by is not None:
+            return "confirmed"
+        return "waiting" if self.flagged_at is None else "flagged"
 
 
 async def about(tx: Tx, provider: str) -> Incident | None:
@@ -46,53 +101,202 @@ async def about(tx: Tx, provider: str) -> Incident | None:
     )
 
 
+async def current(tx: Tx) -> dict[str, HandCut]:
+    """The cuts by hand that stand or are asked for, by provider."""
+    states = await mail.cut(tx)
+    rows = await tx.all(select(_h).where(_h.c.ended_at.is_(None)).order_by(_h.c.id))
+    found = [_view(row) for row in rows]
+    return {
+        one.provider: one
+        for one in found
+        # Restored at the shell, or cut off anew by an incident: it is another cut then.
+        if (states.get(one.provider) == one.cut_at if one.cut_at else tx.now < one.due_at)
+    }
+
+
 async def would(tx: Tx, means: Means, provider: str) -> Would:
     """What ``cut`` would do now."""
     out = (await mail.cut(tx)).keys() | (await mail.resting(tx)).keys()
     gone = {one for one in means.house.parties if not means.house.independent(one, provider)}
     left = thin(means.streams.values(), means.house, out, gone | {provider})
     again = await mail.unconfirmed(tx, provider, tx.now - BACK, distrust=True)
-    return Would(again, tuple(say(one) for one in left))
+    alone = thin(means.streams.values(), means.house, out, {provider})
+    stops = tuple(one.stream for one in alone if not one.left)
+    return Would(again, tuple(say(one) for one in left), stops)
 
 
-async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> int:
-    """Cut a provider off; how many messages are sent again.
+async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> int | None:
+    """Cut a provider off; how many messages are sent again. None: no mail of some stream would go
+    out any more, so it is only asked for. Where somebody asked for it back, it stays cut off.
 
     Raises:
-        Conflict: it is cut off already, or an incident is open about it.
+        Conflict: it is cut off already, or asked for, or an incident is open about it.
         Invalid: no reason.
         NotFound: no such provider.
     """
     reason = await _may(tx, means, provider, reason)
+    standing = (await current(tx)).get(provider)
+    if standing is not None and standing.back_by is not None:
+        return await _keep(tx, standing, by)
     if provider in await mail.cut(tx):
         raise Conflict(f"{provider} is cut off already")
-    return await services.cut_off(
-        means.database, tx, provider, by=by, reason=reason, since=tx.now - BACK
-    )
+    if standing is not None:
+        raise Conflict(f"{standing.by} asked for it already: a second person has to confirm it")
+    if not _two(means):
+        return await _cut(tx, means, provider, by, reason)
+    stops = (await would(tx, means, provider)).stops
+    life = means.settings.approval_life if stops else means.settings.confirm_within
+    made = await _enter(tx, provider, by, reason, life, done=not stops)
+    if stops:
+        await audit.write(tx, by, "ask_cut", {"provider": provider, "reason": reason, "cut": made})
+        return None
+    return await _cut(tx, means, provider, by, reason)
 
 
-async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> None:
-    """Let a provider that was cut off carry mail again. Raises as ``cut``.
+async def confirm(tx: Tx, means: Means, provider: str, *, by: str) -> None:
+    """A second person confirms a cut by hand, does one that was asked for, or gives the provider
+    back, whichever waits.
+
+    Raises:
+        Conflict: nothing waits, or an incident is open about it.
+        NotAllowed: it is one's own, or it is not known whose key it is.
+        NotFound: no such provider.
+    """
+    await _may(tx, means, provider, "a second person's word")
+    found = (await current(tx)).get(provider)
+    if found is None or found.state == "confirmed":
+        raise Conflict(f"nothing about {provider} waits for a second person")
+    asked = found.back_by or found.by
+    if await people.person(tx, by) == await people.person(tx, asked):
+        raise NotAllowed("who asked for it cannot confirm it: a second person must")
+    said = {"provider": provider, "cut": found.id, "asked_by": asked, "what": found.state}
+    await audit.write(tx, by, "confirm_by_hand", said)
+    if found.back_by is not None:
+        await _end(tx, found.id)
+        await services.restore(
+            means.database, tx, provider, by=found.back_by, reason=found.back_reason
+        )
+        return
+    values: dict[str, object] = {"confirmed_by": by, "confirmed_at": tx.now, "ring_at": None}
+    if found.cut_at is None:
+        values["cut_at"] = tx.now
+        await _cut(tx, means, provider, found.by, found.reason)
+    await tx.run(update(_h).where(_h.c.id == found.id).values(**values))
+
+
+async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> bool:
+    """Let a provider that was cut off carry mail again; False: it is only asked for, and a second
+    person has to confirm it. Raises as ``cut``.
 
     Not one that an incident cut off, be it closed since: that is taken back where it was done, by
     as many people as it needs. Else one thief of a session would close the incident, and come here.
     """
     reason = await _may(tx, means, provider, reason)
     state = (await mail.states(tx)).get(provider)
-    if state is not None and state.cut_at is not None:
-        kind, _, incident = state.cut_reason.partition(" ")
-        if kind == "incident":
-            raise Conflict(f"incident {incident} cut {provider} off: take it back there")
-    if not await services.restore(means.database, tx, provider, by=by, reason=reason):
+    found = (await current(tx)).get(provider)
+    if found is not None and found.cut_at is None:  # it was only asked for: no
+        await audit.write(tx, by, "refuse_cut", {"provider": provider, "cut": found.id})
+        await _end(tx, found.id)
+        return True
+    if state is None or state.cut_at is None:
         raise Conflict(f"{provider} is not cut off")
+    kind, _, incident = state.cut_reason.partition(" ")
+    if kind == "incident":
+        raise Conflict(f"incident {incident} cut {provider} off: take it back there")
+    own = found is not None and found.by == by and found.confirmed_by is None
+    if _two(means) and not own:
+        await _ask_back(tx, provider, found, state.cut_at, by, reason)
+        return False
+    if found is not None:
+        await _end(tx, found.id)
+    await services.restore(means.database, tx, provider, by=by, reason=reason)
+    return True
+
+
+async def cut_here(tx: Tx, settings: ResponseSettings, provider: str, *, by: str, why: str) -> None:
+    """Who sits at the shell of the house has cut a provider off, in this transaction: that is told
+    and confirmed as any other cut by hand."""
+    if _wanted(settings):
+        await _enter(tx, provider, by, why[:LONGEST], settings.confirm_within, done=True)
+
+
+async def _enter(tx: Tx, provider: str, by: str, reason: str, life: float, *, done: bool) -> str:
+    await tx.run(update(_h).where(_h.c.provider == provider).values(ended_at=tx.now, ring_at=None))
+    made = new_id("hct", tx.now, tx.order.next())
+    await tx.run(
+        insert(_h).values(
+            id=made,
+            provider=provider,
+            by=by,
+            at=tx.now,
+            reason=reason,
+            due_at=tx.now + round(life * SECOND),
+            cut_at=tx.now if done else None,
+            back_reason="",
+            ring_at=tx.now,
+            rings=0,
+        )
+    )
+    return made
+
+
+async def _keep(tx: Tx, found: HandCut, by: str) -> int:
+    """Somebody says no to giving it back: it stays cut off."""
+    said = {"provider": found.provider, "cut": found.id, "asked_by": found.back_by}
+    await audit.write(tx, by, "refuse_restore", said)
+    values = {"back_by": None, "back_reason": "", "ring_at": None}
+    await tx.run(update(_h).where(_h.c.id == found.id).values(**values))
+    return 0
+
+
+async def _ask_back(
+    tx: Tx, provider: str, found: HandCut | None, cut_at: Instant, by: str, reason: str
+) -> None:
+    if found is not None and found.back_by is not None:
+        raise Conflict(f"{found.back_by} asked for it already: a second person has to confirm it")
+    asked = {"back_by": by, "back_reason": reason, "ring_at": tx.now, "rings": 0}
+    await audit.write(tx, by, "ask_restore", {"provider": provider, "reason": reason})
+    if found is not None:
+        await tx.run(update(_h).where(_h.c.id == found.id).values(**asked))
+        return
+    # Cut off at the shell: it stands there as somebody's who needs nobody's word.
+    whole = {"id": new_id("hct", tx.now, tx.order.next()), "provider": provider, "by": "shell"}
+    times = dict.fromkeys(("at", "due_at", "cut_at", "confirmed_at"), cut_at)
+    await tx.run(insert(_h).values(**whole, **times, reason="", confirmed_by="shell", **asked))
+
+
+async def _cut(tx: Tx, means: Means, provider: str, by: str, reason: str) -> int:
+    return await services.cut_off(
+        means.database, tx, provider, by=by, reason=reason, since=tx.now - BACK
+    )
+
+
+async def _end(tx: Tx, cut: str) -> None:
+    await tx.run(update(_h).where(_h.c.id == cut).values(ended_at=tx.now, ring_at=None))
+
+
+def _two(means: Means) -> bool:
+    return _wanted(means.settings)
+
+
+def _wanted(settings: ResponseSettings) -> bool:
+    """Whether this house wants two people where a provider is cut off."""
+    named = settings.two_people
+    action = ACTIONS["cut_provider"]
+    return action.dangerous if named is None else action.name in named
 
 
 async def _may(tx: Tx, means: Means, provider: str, reason: str) -> str:
     if provider not in means.house.parties:
         raise NotFound("no provider of that name", field="name")
+    means.may_act()
     if not reason.strip():
         raise Invalid("say why", field="reason")
     await take_turn(tx)
     if (open_one := await about(tx, provider)) is not None:
         raise Conflict(f"incident {open_one.id} is open about {provider}: act there")
     return reason.strip()[:LONGEST]
+
+
+def _view(row: RowMapping) -> HandCut:
+    return HandCut(**{name: row[name] for name in HandCut.__struct_fields__})

@@ -17,6 +17,20 @@ PERSONAL: Personal = {
         said="asked_at decided_at",
         plain="id incident_id name step state mark expires_at",
     ),
+    "hand_cuts": Kept(
+        what="which provider an operator cut off by hand, and who confirmed it",
+        under="for good",
+        clear="reason back_reason",
+        named="by confirmed_by back_by",
+        said="at due_at cut_at confirmed_at flagged_at ended_at",
+        plain="id provider ring_at rings",
+    ),
+    "exposed_lists": Kept(
+        what="which operator took a list of the exposed",
+        under="for good",
+        named="person by",
+        plain="id incident_id until",
+    ),
     "advisories": Kept(
         what="which address was warned of mail in our name, by which mail",
         under="for good",

@@ -21,7 +21,7 @@ from .actions import notify_owners
 from .actions.catalogue import ACTIONS
 from .actions.port import At, Case, Means, Progress
 from .paging.desk import paged
-from .types import ActionState, ActionView, CaseView, Preview
+from .types import ActionState, ActionView, BriefView, CaseView, Preview
 
 _a = tables.actions
 
@@ -50,11 +50,7 @@ async def shown(tx: Tx, means: Means, case: Case, name: str) -> ActionView:
 
 async def case(tx: Tx, means: Means, incident: str) -> CaseView:
     """Everything about an incident. Raises ``NotFound``."""
-    return await of(tx, means, await incidents.one(tx, incident))
-
-
-async def of(tx: Tx, means: Means, found: Incident) -> CaseView:
-    """The same of an incident that was read already."""
+    found = await incidents.one(tx, incident)
     about = case_of(tx, means, found)
     rows = await tx.all(select(_a).where(_a.c.incident_id == found.id).order_by(_a.c.id))
     kept = {row["name"]: _view(row) for row in rows}
@@ -81,6 +77,27 @@ async def of(tx: Tx, means: Means, found: Incident) -> CaseView:
         judge(found, radius, seen),
         tuple(await incidents.parts(tx, found.id)),
     )
+
+
+async def briefs(tx: Tx, means: Means, limit: int) -> list[BriefView]:
+    """The newest incidents first, as they are kept: a few statements, however many they are."""
+    found = await incidents.recent(tx, limit)
+    ids = [one.id for one in found]
+    blasts = await incidents.kept_blasts(tx, ids)
+    asked = {(one.incident, one.action): one for one in await approval.all_waiting(tx)}
+    actions: dict[str, list[ActionView]] = {one: [] for one in ids}
+    for row in await tx.all(select(_a).where(_a.c.incident_id.in_(ids)).order_by(_a.c.id)):
+        waits = asked.get((row["incident_id"], row["name"]))
+        actions[row["incident_id"]].append(msgspec.structs.replace(_view(row), waits=waits))
+    return [
+        BriefView(
+            one,
+            tuple(sorted(means.house.suspects(one.subject))),
+            blasts.get(one.id),
+            actions[one.id],
+        )
+        for one in found
+    ]
 
 
 async def waiting(tx: Tx) -> dict[str, int]:

@@ -24,6 +24,7 @@ from .actions.port import Action, At, Case, Means, Progress
 from .approval import Approvals
 from .events import ActionApplied
 from .keeping import PLAYBOOK, Keeper, encode, entry, take_turn
+from .listing import Lists
 from .paging.desk import Desk
 from .paging.types import Pager, PagingSettings
 from .playing import Player
@@ -49,6 +50,7 @@ class Response:
     Attributes:
         desk: wakes people.
         approvals: what waits for a second person.
+        lists: who was exposed, one by one.
         awake: set when an action is running.
     """
 
@@ -63,6 +65,7 @@ class Response:
         means = dataclasses.replace(means, desk=self.desk)
         self.means = means
         self.approvals = Approvals(means, self.desk)
+        self.lists = Lists(means, self.approvals)
         self._keeper = Keeper(means)
         self.player = Player(self._keeper, playbooks)
         self.warner = Warner(means)
@@ -103,6 +106,7 @@ class Response:
             NotShown: it needs a person who has seen its warnings; the preview that is kept now has
                 them.
             Conflict: the incident is closed.
+            NotAllowed: this house only observes.
             NotFound, Invalid: as for ``preview``.
         """
         database = self.means.database
@@ -117,6 +121,7 @@ class Response:
     async def _apply(
         self, tx: Tx, incident: str, name: str, by: str, seen: str | None, alone: str
     ) -> ActionView:
+        self.means.may_act()
         case, action = await self._case(tx, incident, name)
         await take_turn(tx)
         row = await queries.action(tx, incident, name)
@@ -145,6 +150,7 @@ class Response:
     ) -> ActionView:
         """Take an action back, or ask for the second person that this wants; see ``apply``. Raises
         ``Conflict`` where that cannot be."""
+        self.means.may_act()
         case, action = await self._case(tx, incident, name, closed=True)
         row = await self._applied(tx, case, action)
         second = self.approvals.needed(action)
@@ -164,13 +170,13 @@ class Response:
         await self._keeper.stop(tx, case, action, row, by)
         return await queries.shown(tx, self.means, case, name)
 
-    async def approve(self, request: str, *, by: str) -> ActionView:
+    async def approve(self, request: str, *, by: str) -> ActionView | Approval:
         """Agree, as a second person, to what another one asked for; it is begun at once, in the
-        name of who asked.
+        name of who asked. A list is not: who asked takes it.
 
         Raises:
             NotFound: no such request.
-            NotAllowed: it is one's own.
+            NotAllowed: it is one's own, or it is not known whose key it is.
             Conflict: it was decided, its time is over, its warnings have changed, or it cannot be
                 done any more.
         """
@@ -182,8 +188,12 @@ class Response:
         await self.approvals.refuse(tx, found, by=by)
         return await approval.one(tx, request)
 
-    async def _approve(self, tx: Tx, request: str, by: str) -> ActionView:
+    async def _approve(self, tx: Tx, request: str, by: str) -> ActionView | Approval:
         found = await self._locked(tx, request)
+        if found.step is Step.LIST:
+            await self.lists.agree(tx, found, by=by)
+            return await approval.one(tx, request)
+        self.means.may_act()
         back = found.step is Step.UNDO
         case, action = await self._case(tx, found.incident, found.action, closed=back)
         await take_turn(tx)
@@ -212,7 +222,7 @@ class Response:
         if not why:
             return False
         await self.means.incidents.note(tx, case.incident.id, why, by=by)
-        await self.approvals.alone(tx, case.incident, action, step, by)
+        await self.approvals.alone(tx, case.incident, action.name, step, by)
         return True
 
     async def _applied(self, tx: Tx, case: Case, action: Action) -> ActionView:
@@ -230,7 +240,7 @@ class Response:
         sake, is raised and tried again by the next call: an action ends on its own account alone.
         """
         database = self.means.database
-        row = await database.retrying(self._take)
+        row = await database.retrying(self._take) if self.means.acts else None
         if row is None:
             return False
         incident, name, by = row["incident_id"], row["name"], row["by"]

@@ -60,6 +60,43 @@ Index(
     postgresql_where=_WAITING,
 )
 
+# What one person did to a provider by hand, and who confirmed it.
+hand_cuts = Table(
+    "hand_cuts",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("provider", String(40), nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("at", Micros, nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("due_at", Micros, nullable=False),
+    Column("cut_at", Micros),  # NULL: only asked for
+    Column("confirmed_by", String(80)),
+    Column("confirmed_at", Micros),
+    Column("flagged_at", Micros),
+    Column("back_by", String(80)),
+    Column("back_reason", String(200), nullable=False),
+    Column("ring_at", Micros),  # NULL: everybody has heard
+    Column("rings", Integer, nullable=False),
+    Column("ended_at", Micros),
+)
+
+# Who took a list of the exposed: what they may still take is counted here.
+exposed_lists = Table(
+    "exposed_lists",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column(
+        "incident_id",
+        String(40),
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("person", String(80), nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("until", Micros, nullable=False),
+)
+
 notices = Table(
     "notices",
     metadata,

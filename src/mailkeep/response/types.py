@@ -56,6 +56,7 @@ class Step(enum.StrEnum):
 
     APPLY = "apply"
     UNDO = "undo"
+    LIST = "list"  #: who was exposed, one by one
 
 
 class Asked(enum.StrEnum):
@@ -63,6 +64,7 @@ class Asked(enum.StrEnum):
 
     WAITING = "waiting"  #: nobody else has looked at it
     APPROVED = "approved"  #: a second person agreed, and it was begun
+    TAKEN = "taken"  #: a second person agreed to a list, and it was handed out
     REFUSED = "refused"  #: somebody said no, or who asked took it back
     LAPSED = "lapsed"  #: its time was over, or what it would do had changed: asked anew
 
@@ -128,6 +130,15 @@ class CaseView(msgspec.Struct, frozen=True):
     parts: tuple[Incident, ...] = ()
 
 
+class BriefView(msgspec.Struct, frozen=True):
+    """An incident as it is kept, for a list: nothing of it is worked out."""
+
+    incident: Incident
+    suspects: tuple[str, ...]
+    blast: BlastRadius | None
+    actions: list[ActionView]
+
+
 class PlaybookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A ``[[playbook]]`` table: what to do about a hypothesis that is held.
 
@@ -151,7 +162,11 @@ class ResponseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         hold: seconds for which ``hold_recoveries`` has recoveries held.
         advise_each_minute: mails that ``advise_exposed`` hands over in a minute.
         two_people: actions that a second person must approve; without it all dangerous ones.
-        approval_life: seconds for which a request waits for that person.
+        approval_life: seconds for which a request waits for that person; and in which a list that
+            was approved may be taken.
+        confirm_within: seconds in which a second person is to confirm what one cut off by hand.
+        lists_each_hour: lists of the exposed that one person may take in an hour.
+        lists_each_day: that all of them may take in a day.
     """
 
     freeze: float = 24 * 3600.0
@@ -161,3 +176,6 @@ class ResponseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     advise_each_minute: int = 600
     two_people: tuple[str, ...] | None = None
     approval_life: float = 3600.0
+    confirm_within: float = 900.0
+    lists_each_hour: int = 2
+    lists_each_day: int = 6

@@ -169,6 +169,10 @@ class System(ABC):
         """Its incidents; none when it does not look."""
         return []
 
+    async def incident(self, incident: str) -> dict[str, Any]:
+        """One of them, in full."""
+        raise NotImplementedError
+
     async def act(self, incident: str, action: str) -> bool:
         """Apply a proposed action, as its operator; whether it was taken."""
         del incident, action

@@ -62,6 +62,7 @@ class Mailkeep(System):
         self._listen = listen
         self._key = ""
         self._second = ""  # the key of the operator who approves
+        self._people = 0
         self._command = str(Path(sys.executable).with_name("mailkeep"))
         self._stack = AsyncExitStack()
         self._http: aiohttp.ClientSession | None = None
@@ -104,8 +105,14 @@ class Mailkeep(System):
         )
 
     async def new_key(self, *scopes: str) -> str:
-        """A new API key."""
-        options = [*(f"--scope={scope}" for scope in scopes), f"--home={self._home / 'home'}"]
+        """A new API key, of somebody who has no other."""
+        self._people += 1
+        owner = f"--owner=operator {self._people}"
+        options = [
+            owner,
+            *(f"--scope={scope}" for scope in scopes),
+            f"--home={self._home / 'home'}",
+        ]
         return (await output([self._command, "keys", "create", "drill", *options])).strip()
 
     async def new_application(self, name: str, url: str) -> tuple[str, str, str]:
@@ -310,6 +317,15 @@ class Mailkeep(System):
             if reply.status != 200:
                 return []
             found: list[dict[str, Any]] = (await reply.json())["incidents"]
+            return found
+
+    async def incident(self, incident: str) -> dict[str, Any]:
+        """See ``System.incident``."""
+        if self._http is None:
+            raise RuntimeError("it does not run")
+        async with self._http.get(f"{self.url}/v1/incidents/{incident}") as reply:
+            reply.raise_for_status()
+            found: dict[str, Any] = await reply.json()
             return found
 
     async def act(self, incident: str, action: str) -> bool:

@@ -373,9 +373,13 @@ async def test_to_be_forgotten_waits_and_then_leaves_nothing(
     with pytest.raises(NotFound):
         await shop.get("41")
     assert await shop.reached(ADA) is None
-    for table in (tables.contact_points, tables.subject_changes, tables.accounts):
-        async with shop.database.read() as tx:
+    async with shop.database.read() as tx:
+        for table in (tables.contact_points, tables.subject_changes):
             assert await tx.all(select(table)) == []
+        # What remains ties together what incidents count, and names nobody.
+        (left,) = await tx.all(select(tables.accounts))
+    assert (left["subject"], left["locale"], left["factor"]) == (None, None, None)
+    assert left["erased_at"] == clock.now()
     assert isinstance(await shop.put("41", ADA), SubjectView)
 
 

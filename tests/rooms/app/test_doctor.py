@@ -15,9 +15,10 @@ from mailkeep.app.doctor.look import examine
 from mailkeep.app.doctor.resolver import resolver
 from mailkeep.app.doctor.types import Finding, State
 from mailkeep.app.settings import parse
-from mailkeep.base.clock import SystemClock
+from mailkeep.base.clock import HOUR, SystemClock
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
+from mailkeep.events import tables as event_tables
 from mailkeep.mail import api_keys, services
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Content, NewMessage
@@ -277,6 +278,32 @@ async def test_the_home_the_database_and_the_keys_are_looked_at(tmp_path: Path) 
     assert [one.state for one in found["home.permissions"]] == [State.FAILED]
     assert "seal.key" in found["home.permissions"][0].next
     assert stat.S_IMODE((home / "keys" / "seal.key").stat().st_mode) == 0o640
+
+
+async def test_anchors_are_there_and_lately(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (said,) = (await _look(home, GOOD))["anchors"]
+    assert (said.state, "could write the audit log anew" in said.meaning) == (State.WARNING, True)
+    place = f"file:{tmp_path}/heads"
+    raw = RAW | {"audit": {"anchors": [place]}}
+    database = Database(parse(raw).database_url(home), SystemClock())
+    await upgrade(database)
+    (said,) = (await _look(home, GOOD, raw))["anchors"]
+    assert (said.state, said.about) == (State.WARNING, place)
+    assert "yet" in said.meaning
+    a = event_tables.audit_anchors
+    async with database.write() as tx:
+        row = {"place": place, "number": 7, "hash": "", "at": tx.now, "tried_at": tx.now}
+        await tx.run(a.insert().values(row))
+    (said,) = (await _look(home, GOOD, raw))["anchors"]
+    assert (said.state, "entry 7" in said.meaning) == (State.OK, True)
+    async with database.write() as tx:
+        old = {"at": tx.now - 3 * HOUR, "error": "OSError"}
+        await tx.run(a.update().values(old))
+    (said,) = (await _look(home, GOOD, raw))["anchors"]
+    assert (said.state, "too old (OSError)" in said.meaning) == (State.WARNING, True)
+    await database.close()
 
 
 async def test_secrets_are_looked_for_and_never_said(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ class House:
 
     async def key(self, name: str, *scopes: str) -> str:
         async with self.running.database.write() as tx:
-            made = await api_keys.create(tx, self.running.keys, name, scopes, by="test")
+            made = await api_keys.create(tx, self.running.keys, name, scopes, owner=name, by="test")
         self.keys[name] = made
         return made
 
@@ -120,7 +120,7 @@ async def test_the_api_asks_for_the_second_key(house: House) -> None:
     assert (await house.ask("bob", "POST", path, {"step": "stop"})).status_code == 409
 
 
-async def _in(house: House, who: str) -> httpx.AsyncClient:
+async def sign_in(house: House, who: str) -> httpx.AsyncClient:
     client = house.browser()
     answer = await client.post("/console/sign-in", data={"key": house.keys[who]})
     assert answer.status_code == 303
@@ -130,7 +130,7 @@ async def _in(house: House, who: str) -> httpx.AsyncClient:
 async def test_the_console_says_who_waits_for_whom(house: House) -> None:
     incident = await house.incident()
     page = f"/console/incidents/{incident}/actions/cut_provider"
-    ada, bob = await _in(house, "ada"), await _in(house, "bob")
+    ada, bob = await sign_in(house, "ada"), await sign_in(house, "bob")
     text = (await ada.get(page)).text
     assert "It wants two people" in text
     assert "find and withdraw its DKIM key" in text
@@ -166,7 +166,7 @@ async def test_the_console_says_who_waits_for_whom(house: House) -> None:
 
 async def test_the_evidence_is_taken_along_and_audited(house: House, tmp_path: Path) -> None:
     incident = await house.incident()
-    bob = await _in(house, "bob")
+    bob = await sign_in(house, "bob")
     for path in (f"/v1/incidents/{incident}/evidence", f"/console/incidents/{incident}/evidence"):
         if path.startswith("/v1"):
             assert (await house.ask("eve", "POST", path)).status_code == 403
@@ -184,7 +184,7 @@ async def test_the_evidence_is_taken_along_and_audited(house: House, tmp_path: P
 
 async def test_the_console_shows_how_grave_it_is_and_why(house: House) -> None:
     incident = await house.incident()
-    bob = await _in(house, "bob")
+    bob = await sign_in(house, "bob")
     text = (await bob.get(f"/console/incidents/{incident}")).text
     assert "Severity: <strong>critical</strong>" in text
     assert "a provider that may be read still carries our mail" in text

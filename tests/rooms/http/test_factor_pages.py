@@ -20,6 +20,7 @@ from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.base.clock import ManualClock
 from mailkeep.http import server
+from mailkeep.privacy import people
 from mailkeep.store.database import Database
 
 from .conftest import HERE, SETTINGS, Api
@@ -276,3 +277,20 @@ async def test_a_sign_ups_mail_is_sent_again_with_the_same_answer_for_every_addr
     assert pages[0] == pages[1]
     browser.client.cookies.clear()
     assert await browser.post("/sign-up/again") == (303, "/sign-up")
+
+
+async def test_an_owner_keeps_an_account_that_somebody_wants_erased(browser: Browser) -> None:
+    account = await browser.owner()
+    await browser.enter()
+    assert "will be erased" not in (await browser.get("/account"))[1]
+    room, database = browser.running.privacy.erasing, browser.running.database
+    async with database.write() as tx:
+        person = await people.find(tx, browser.running.keys, account)
+        await room.ask(tx, person, by="key_1")
+    assert "will be erased" in (await browser.get("/account"))[1]
+    assert await browser.post("/account/erasure/stop") == (303, "/account")
+    assert "will be erased" not in (await browser.get("/account"))[1]
+    async with database.read() as tx:
+        (found,) = await room.listing(tx)
+    assert (found.state.value, found.ended_by) == ("stopped", account)
+    assert await browser.post("/account/erasure/stop") == (303, "/account")  # nothing to stop

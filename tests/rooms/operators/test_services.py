@@ -56,6 +56,30 @@ async def test_what_is_over_counts_no_more_and_is_forgotten(
         assert await tx.value(sessions) == 1
 
 
+@pytest.mark.check("63B 2.2.3")
+async def test_a_session_at_which_nothing_is_done_is_over(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    """A browser that was left open is not for whoever finds it."""
+    key = await _key(database, keys, "operate")
+    async with database.write() as tx:
+        used, left = [await services.enter_by_key(tx, key, tx.now + 8 * HOUR) for _ in "ab"]
+    for _ in range(3):
+        clock.advance(3000)
+        async with database.write() as tx:
+            found = await services.still(tx, used, "::1")
+            assert found is not None
+            await services.seen(tx, used)
+    async with database.read() as tx:
+        assert await services.still(tx, left, "::1") is None
+        found = await services.still(tx, used, "::1")
+        assert found is not None
+        assert found.seen_at == clock.now()
+    clock.advance(3600)
+    async with database.read() as tx:
+        assert await services.still(tx, used, "::1") is None
+
+
 ROLES = RoleSettings(viewer=("staff",), admin=("owners", "root"))
 SETTINGS = OperatorSettings("https://id.example", "x", roles=ROLES)
 

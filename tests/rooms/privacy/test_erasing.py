@@ -5,23 +5,40 @@ from collections.abc import Awaitable, Callable
 import pytest
 from sqlalchemy import LargeBinary, String, Text, func, select
 
+from mailkeep.accounts import applications, registration
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import tables as account_tables
+from mailkeep.accounts.classes import Classes
+from mailkeep.accounts.subject_answers import SubjectAnswers
+from mailkeep.accounts.subject_views import SubjectView
+from mailkeep.accounts.subjects import Subjects
 from mailkeep.accounts.types import Stage
+from mailkeep.app.doubts import Doubts
+from mailkeep.app.wiring import subscribers
 from mailkeep.base.clock import DAY
 from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotFound, TooMany
-from mailkeep.events import audit
+from mailkeep.base.keys import KeyRing
+from mailkeep.events import audit, log
 from mailkeep.events import tables as event_tables
+from mailkeep.events.subscribe import Subscriber
 from mailkeep.incidents import tables as incident_tables
+from mailkeep.incidents.services import Incidents
+from mailkeep.incidents.suspects import House as Suspects
 from mailkeep.mail import queries as mail
 from mailkeep.privacy import erasing, holds, people, restoring, retention
 from mailkeep.privacy.types import Erasure, Person, State
 from mailkeep.recovery import queries as recovery
+from mailkeep.response.actions.port import Means, NoticeSettings
+from mailkeep.response.services import Response
+from mailkeep.response.types import ResponseSettings
 from mailkeep.store.database import Tx
 from mailkeep.store.schema import metadata
+from mailkeep.trust import register
+from mailkeep.trust.graph import TrustGraph
 
 from .conftest import ADDRESS, OTHER, PASSWORD, House
 
+HOUSE = Suspects({}, TrustGraph(register.load([])))
 Erase = Callable[[str], Awaitable[str]]
 
 
@@ -259,6 +276,81 @@ async def test_a_kill_halfway_costs_a_batch(
         assert await audit.verify(tx) is None
 
 
+async def test_a_forgotten_user_of_an_application_makes_no_incident_smaller(
+    house: House, keys: KeyRing
+) -> None:
+    """Else an application's thief, or the attacker whose account it is, would take it out of what
+    an incident counts by having it forgotten."""
+    classes = Classes()
+    subjects = Subjects(house.database, keys, classes)
+    answers = SubjectAnswers(house.database, keys, classes)
+    wanted = registration.check((ADDRESS,), "customer", "none", "en", classes)
+    async with house.database.write() as tx:
+        shop, _ = await applications.add(tx, keys, "Shop", ["https://shop.test/b"], by="test")
+        (view,) = await subjects.register(tx, shop.id, "key_1", [("41", wanted)])
+    assert isinstance(view, SubjectView)
+    await house.mail(ADDRESS)
+    await house.send()
+    await house.recover(view.account, ADDRESS)
+    async with house.database.read() as tx:
+        before = await _incident_counts(tx)
+    async with house.database.write() as tx:
+        held = await subjects.erase(tx, shop.id, "key_1", "41")
+        assert isinstance(held, SubjectView)
+        await answers.vouch(tx, shop.id, "41", held.change or await _change(tx))
+        await answers.told(tx, await _change(tx))
+    house.database.clock.advance(30 * 86_400)
+    assert await subjects.apply_due() == 1
+    relay = log.Relay(house.database, "one")
+    (hears,) = [one for one in _subscribers(house) if one.name == "privacy"]
+    await relay.place()
+    await hears.step(house.database)
+    while await house.privacy.erasing.step():
+        pass
+    async with house.database.read() as tx:
+        assert await _incident_counts(tx) == before
+        assert "contact_points.address" not in await _where(tx, ADDRESS)
+        (done,) = await house.privacy.erasing.listing(tx)
+        assert await audit.verify(tx) is None
+    assert (done.state, done.by) == (State.DONE, shop.id)
+    async with house.database.write() as tx:
+        (again,) = await subjects.register(tx, shop.id, "key_1", [("41", wanted)])
+    assert isinstance(again, SubjectView)
+    assert again.account != view.account
+
+
+async def _change(tx: Tx) -> str:
+    return str(await tx.value(select(account_tables.subject_changes.c.id)))
+
+
+def _subscribers(house: House) -> list[Subscriber]:
+    incidents = Incidents(house.database, HOUSE)
+    means = Means(
+        *(house.database, HOUSE, incidents, {}, house.intake, house.accounts, None),
+        NoticeSettings("us@example.com", "Us", "alert", "https://example.com"),
+        ResponseSettings(),
+    )
+    rooms = (None, None, incidents, Response(means), Doubts(HOUSE))
+    return subscribers(*rooms, privacy=house.privacy)
+
+
+async def test_an_owner_finds_the_erasure_of_their_account_and_stops_it(house: House) -> None:
+    account, other = await house.person(ADDRESS), await house.person(OTHER)
+    room = house.privacy.erasing
+    async with house.database.write() as tx:
+        asked = await room.ask(tx, await people.find(tx, house.keys, ADDRESS), by="key_1")
+        assert await room.of_account(tx, other) is None
+        found = await room.of_account(tx, account)
+        assert found is not None
+        assert found.id == asked.id
+        await room.stop(tx, found.id, by=account)
+        assert await room.of_account(tx, account) is None
+    house.database.clock.advance(13 * 3600)
+    assert not await room.step()
+    async with house.database.read() as tx:
+        assert await _where(tx, ADDRESS) != []
+
+
 async def test_keyed_hashes_go_when_their_time_is_over(house: House, erase: Erase) -> None:
     account = await house.person(ADDRESS)
     erasure = await erase(ADDRESS)
@@ -268,13 +360,15 @@ async def test_keyed_hashes_go_when_their_time_is_over(house: House, erase: Eras
         assert {"exposures.address_id", "recoveries.address_key", "erasures.addresses"} <= set(
             found
         )
+        given = await mail.exposed(tx, "one", tx.now)
     house.database.clock.advance(400 * 24 * 3600)
     async with house.database.write() as tx:
         assert await retention.forget(tx, tx.now - 399 * DAY, 10) == 1
     async with house.database.read() as tx:
         left = set(await _where(tx, key))
         assert left.isdisjoint({"exposures.address_id", "recoveries.address_key"})
-        assert "erasures.addresses" not in left
+        assert left.isdisjoint({"exposed_firsts.address_id", "erasures.addresses"})
+        assert await mail.exposed(tx, "one", tx.now) == given
         assert await accounts.whose(tx, account) is None
         assert (await erasing.one(tx, erasure)).counts
         assert await audit.verify(tx) is None

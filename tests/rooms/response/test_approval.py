@@ -127,7 +127,7 @@ async def test_nobody_gives_back_alone_what_an_incident_cut_off(stage: Stage) ->
 
 async def test_a_key_and_its_successor_are_one_person(stage: Stage, clock: ManualClock) -> None:
     async with stage.database.write() as tx:
-        await api_keys.create(tx, stage.keys, "ada", ["operate"], by="uid:0")
+        await api_keys.create(tx, stage.keys, "ada", ["operate"], owner="ada", by="uid:0")
         (old,) = await api_keys.listing(tx)
     clock.advance(1)
     async with stage.database.write() as tx:

@@ -24,18 +24,20 @@ from mailkeep.accounts.ranges import breached
 from mailkeep.app import environment
 from mailkeep.app.limits import Limit, limits, recovery_peak
 from mailkeep.app.settings import ProviderSettings, Settings, provider_configs
-from mailkeep.base.clock import DAY, MINUTE, SystemClock, iso
+from mailkeep.base.clock import DAY, MINUTE, SECOND, SystemClock, iso
 from mailkeep.base.errors import BadSettings, Unavailable
 from mailkeep.base.ids import earliest
+from mailkeep.events import anchors
+from mailkeep.events.anchors import Place
 from mailkeep.feed import queries as feeds
 from mailkeep.mail import api_keys, queries, tables
 from mailkeep.mail.types import Status
 from mailkeep.providers import registry
 from mailkeep.store import migrate
 from mailkeep.store.database import Database, Tx
-from mailkeep.watch import mailboxes, posture
+from mailkeep.watch import consoles, mailboxes, posture
 
-from . import accounts_read, domains, guarding, house, seen, waking, ways
+from . import accounts_read, adoption, domains, guarding, house, seen, waking, ways
 from .catalogue import run
 from .resolver import fill
 from .types import DatabaseFacts, Finding, KeyFact, Scene
@@ -43,7 +45,7 @@ from .types import DatabaseFacts, Finding, KeyFact, Scene
 HEAD_SECONDS = 5.0
 
 #: The modules with checks, in the order of the report.
-MODULES = (house, ways, accounts_read, guarding, waking, domains, seen)
+MODULES = (house, ways, accounts_read, adoption, guarding, waking, domains, seen)
 
 
 async def examine(
@@ -195,9 +197,17 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         bare_operators=sum(not one.factor for one in running),
         classes=await administration.classes(tx),
         reading_keys=await posture.reading_keys(tx),
+        anchors=await _anchors(tx, settings),
         feeds=await feeds.states(tx),
         mailboxes=await mailboxes.states(tx),
+        logs=await consoles.quiet(tx),
     )
+
+
+async def _anchors(tx: Tx, settings: Settings) -> tuple[tuple[Place, bool], ...]:
+    places = await anchors.places(tx, settings.audit.anchors)
+    every = round(settings.audit.every * SECOND)
+    return tuple((one, one.is_fresh(tx.now, every)) for one in places)
 
 
 def _key(one: api_keys.KeyView) -> KeyFact:

@@ -8,6 +8,7 @@ import msgspec
 
 from mailkeep.app.limits import Limit
 from mailkeep.app.settings import ProviderSettings, Settings
+from mailkeep.events.anchors import Place
 from mailkeep.feed.types import FeedState
 from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
@@ -74,7 +75,10 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
         console_passkey: one of them has a passkey, so that the console asks for one.
         classes: how many accounts are of each class.
         reading_keys: by account at a provider that was read, whether its reading key could send.
+        anchors: how far each place has come to which heads of the audit chain are taken, and
+            whether that is fresh.
         feeds: how each feed fares that ever ran; ``mailboxes``: the reading of each.
+        logs: by audit log that ever told of anything, the days since it did.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
 
@@ -95,8 +99,10 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     console_passkey: bool = False
     classes: Mapping[str, int] = {}
     reading_keys: Mapping[str, bool | None] = {}
+    anchors: tuple[tuple[Place, bool], ...] = ()
     feeds: Mapping[str, FeedState] = {}
     mailboxes: Mapping[str, MailboxState] = {}
+    logs: Mapping[str, float] = {}
 
 
 class Scene(msgspec.Struct, frozen=True):

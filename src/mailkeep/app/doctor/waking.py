@@ -79,3 +79,31 @@ def mailboxes(scene: Scene) -> list[Said]:
         else:
             out.append(ok(f"The canary mailbox {one.name} is read.", one.name))
     return out or [not_checked("No canary mailbox is read by IMAP.")]
+
+
+@check("anchors")
+def anchors(scene: Scene) -> list[Said]:
+    """The audit chain's head is taken to where this house cannot write, and lately."""
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    if not scene.settings.audit.anchors:
+        words = "Whoever holds the database and the keys could write the audit log anew."
+        step = "name a place in [audit] anchors: docs/how-to/anchor-the-audit-log.md"
+        return [warning(words, step)]
+    if not scene.database.anchors:
+        return [not_checked("The database could not be asked how far the anchors are.")]
+    out = []
+    for place, fresh in scene.database.anchors:
+        if fresh:
+            out.append(ok(f"Its head was taken there at entry {place.number}.", place.place))
+        elif not place.number:
+            words = f"No head of the audit log was taken there yet{_why(place.error)}."
+            out.append(warning(words, "start Mailkeep; see its log", about=place.place))
+        else:
+            words = f"The last head of the audit log there is too old{_why(place.error)}."
+            out.append(warning(words, "look whether it can still be written to", about=place.place))
+    return out
+
+
+def _why(error: str | None) -> str:
+    return f" ({error})" if error else ""

@@ -7,10 +7,10 @@ from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
 from mailkeep.operators.permissions import Permission
 from mailkeep.response import approval
-from mailkeep.response.types import Step
+from mailkeep.response.types import Approval, Step
 
-from .incidents import ActionOut, ApprovalOut, acted
-from .incidents import approval as shown
+from .incident_out import ActionOut, ApprovalOut, acted
+from .incident_out import approval as shown
 
 
 class ApprovalsOut(msgspec.Struct):
@@ -34,12 +34,15 @@ class ApprovalsApi(Controller):
     @post("/{request_id:str}/approve", status_code=200, summary="Approve what another asked for")
     async def approve(
         self, request: Incoming, running: Running, request_id: str
-    ) -> Response[ActionOut]:
-        """It is done at once, in the name of who asked. 403 for one's own; 409 when its time is
-        over or its warnings have changed."""
+    ) -> Response[ActionOut] | Response[ApprovalOut]:
+        """It is done at once, in the name of who asked; a list is taken by who asked. 403 for one's
+        own; 409 when its time is over or its warnings have changed."""
         await admit(request, running, Permission.ACTIONS_APPROVE)
         by = (await authorise(request, running, Permission.ACTIONS_APPROVE)).id
-        return acted(await running.response.approve(request_id, by=by), Step.APPLY.value)
+        done = await running.response.approve(request_id, by=by)
+        if isinstance(done, Approval):
+            return Response(shown(done), status_code=200)
+        return acted(done, Step.APPLY.value)
 
     @post("/{request_id:str}/refuse", status_code=200, summary="Refuse it, or take it back")
     async def refuse(self, request: Incoming, running: Running, request_id: str) -> ApprovalOut:

@@ -1,7 +1,9 @@
-"""``/v1/recoveries``: staff start a recovery for an owner who asks for help, and see none of it.
+"""``/v1/recoveries``: how recoveries went, masked; and one begun for an owner who asks for help.
 
 The mails go to the owner's own addresses over two routes, as after any request; whoever starts it
 neither sees nor chooses a link, a code or a password (ASVS 6.4.6).
+
+Opening one says why, is audited and bounded, as at the console (``accounts.opening``).
 
 Security: for accounts of ours. The key of an application that keeps its own users is refused,
 whatever the address, so that the refusal tells nothing: its users begin at ``/oauth/authorize``.
@@ -10,12 +12,18 @@ whatever the address, so that the refusal tells nothing: its users begin at ``/o
 from typing import Annotated
 
 import msgspec
-from litestar import Controller, post
+from litestar import Controller, get, post
 
+from mailkeep.accounts import opening
+from mailkeep.base.clock import iso, when
 from mailkeep.base.errors import NotFound
 from mailkeep.http.bearer import admit, authorise, ours
 from mailkeep.http.port import Incoming, Running
 from mailkeep.operators.permissions import Permission
+from mailkeep.recovery import showing
+from mailkeep.recovery.showing import HoldShown, ProofShown, Shown
+from mailkeep.recovery.types import State
+from mailkeep.store.database import Tx
 
 from . import strict_json
 
@@ -32,8 +40,71 @@ class RecoveryOut(msgspec.Struct):
     id: str
 
 
+class RecoveriesIn(msgspec.Struct, forbid_unknown_fields=True):
+    """``before``: the ``after`` of the page before."""
+
+    state: State | None = None
+    before: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+
+
+class RecoveryShownOut(msgspec.Struct):
+    """``account`` null: nobody has that address, or nobody has looked yet. ``degraded``: both
+    proofs went over one route, for want of a second."""
+
+    id: str
+    state: str
+    account: str | None
+    application: str | None
+    asked_at: str
+    ended_at: str | None
+    why: str
+    known_browser: bool
+    stopped_at: str | None
+    denied_at: str | None
+    degraded: bool
+
+
+class RecoveriesOut(msgspec.Struct):
+    """The newest first. ``after``: where the next page begins; null: it was the last."""
+
+    recoveries: list[RecoveryShownOut]
+    after: str | None
+
+
+class ProofOut(msgspec.Struct):
+    """Over whom it went; ``shown_at``: when it came back."""
+
+    kind: str
+    provider: str
+    minted_at: str
+    expires_at: str
+    voided_at: str | None
+    shown_at: str | None
+
+
+class RecoveryHoldOut(msgspec.Struct):
+    """``until`` null: its clock has not started."""
+
+    reasons: tuple[str, ...]
+    held_at: str
+    until: str | None
+
+
+class RecoveryOpenedOut(msgspec.Struct):
+    recovery: RecoveryShownOut
+    proofs: list[ProofOut]
+    holds: list[RecoveryHoldOut]
+
+
+class OpenIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Why it is opened."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
 class RecoveriesApi(Controller):
-    """It takes a key with the scope ``recover`` that is bound to no application."""
+    """Starting one takes a key with the scope ``recover`` that is bound to no application; looking,
+    one with ``operate``."""
 
     path = "/v1/recoveries"
     tags = ("recoveries",)
@@ -47,3 +118,48 @@ class RecoveriesApi(Controller):
         if running.recovery is None:
             raise NotFound("there are no accounts here")
         return RecoveryOut(await running.recovery.start_for(wanted.address, by=by))
+
+    @get("/", summary="How recoveries went")
+    async def index(self, request: Incoming, running: Running) -> RecoveriesOut:
+        wanted = strict_json.query(request, RecoveriesIn)
+        await authorise(request, running, Permission.RECOVERIES_SEE)
+        async with running.database.read() as tx:
+            found, after = await showing.recent(tx, state=wanted.state, before=wanted.before)
+        return RecoveriesOut([_shown(one) for one in found], after)
+
+    @post("/{recovery:str}/open", status_code=200, summary="Open one, and say why")
+    async def open(self, request: Incoming, running: Running, recovery: str) -> RecoveryOpenedOut:
+        """In the audit log before it is shown. 429 beyond so many in an hour."""
+        await admit(request, running, Permission.RECOVERIES_SEE)
+        wanted = strict_json.decode(await strict_json.body(request), OpenIn)
+        by = (await authorise(request, running, Permission.RECOVERIES_SEE)).id
+
+        async def work(tx: Tx) -> RecoveryOpenedOut:
+            found = await showing.one(tx, recovery)
+            await opening.open_(tx, opening.RECOVERY, recovery, by=by, reason=wanted.reason)
+            return RecoveryOpenedOut(
+                _shown(found),
+                [_proof(one) for one in await showing.proofs(tx, recovery)],
+                [_hold(one) for one in await showing.holds(tx, recovery)],
+            )
+
+        return await running.database.retrying(work)
+
+
+def _shown(one: Shown) -> RecoveryShownOut:
+    return RecoveryShownOut(
+        *(one.id, one.state.value, one.account, one.application or None),
+        *(iso(one.asked_at), when(one.ended_at), one.why, one.known_browser),
+        *(when(one.stopped_at), when(one.denied_at), one.degraded),
+    )
+
+
+def _proof(one: ProofShown) -> ProofOut:
+    return ProofOut(
+        *(one.kind, one.provider, iso(one.minted_at), iso(one.expires_at)),
+        *(when(one.voided_at), when(one.shown_at)),
+    )
+
+
+def _hold(one: HoldShown) -> RecoveryHoldOut:
+    return RecoveryHoldOut(one.reasons, iso(one.held_at), when(one.until))

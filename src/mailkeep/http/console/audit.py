@@ -8,7 +8,8 @@ from litestar import Controller, get
 from litestar.response import Template
 
 from mailkeep.base.errors import Invalid
-from mailkeep.events import audit, queries
+from mailkeep.events import anchors, audit, queries
+from mailkeep.http.api.audit import verified
 from mailkeep.http.port import Incoming, Running
 from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
@@ -47,8 +48,9 @@ class AuditPages(Controller):
                 tx, before=int(before) if before else None, act=act[:80], limit=PAGE
             )
             names = await operators.names(tx)
-            broken = await audit.verify(tx) if checked else None
-            head = await audit.head(tx, running.keys)
+            broken, kept = await verified(tx, running) if checked else (None, None)
+            places = await anchors.places(tx, running.anchors.named)
+            head, now = await audit.head(tx, running.keys), tx.now
         return page(
             operator,
             "audit",
@@ -59,6 +61,8 @@ class AuditPages(Controller):
             checked=checked,
             broken=broken,
             head=head,
+            kept=kept,
+            anchored=[(one, one.is_fresh(now, running.anchors.every)) for one in places],
         )
 
 

@@ -18,7 +18,7 @@ from litestar.datastructures import Cookie
 from litestar.response import Redirect, Template
 
 from mailkeep.accounts import second_step
-from mailkeep.base.clock import HOUR, SECOND, Instant
+from mailkeep.base.clock import HOUR, MINUTE, SECOND, Instant
 from mailkeep.base.errors import MailkeepError, NotAllowed, NotSignedIn
 from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.http import forms
@@ -124,11 +124,14 @@ async def operator(request: Incoming, running: Running) -> Operator:
     signed = unseal(running.keys, request.cookies.get(COOKIE, ""), Signed)
     network = comes_from(request, running)
     async with running.database.read() as tx:
-        found = await still(tx, running, signed, network)
+        found, now = await still(tx, running, signed, network), tx.now
     if found is None:
         raise NotSignedIn("sign in again")
     if not isinstance(needed, Permission) or not found.may(needed):
         raise NotAllowed(f"your role, {found.role}, may not do this")
+    # What a page asks for by itself, to stay live, is nobody's doing.
+    if not request.url.path.endswith("/news") and now - found.seen_at > MINUTE:
+        await running.database.retrying(lambda tx: services.seen(tx, signed.session))
     if request.method == "POST":
         posted = await forms.fields(request)
     return Operator(signed, found, posted, network)

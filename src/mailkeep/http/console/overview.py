@@ -7,17 +7,21 @@ from litestar import Controller, get
 from litestar.response import Template
 
 from mailkeep.accounts.factors import adoption
-from mailkeep.base.clock import DAY, MINUTE, Instant
+from mailkeep.base.clock import DAY, MINUTE
+from mailkeep.cutover import queries as cutovers
+from mailkeep.cutover.types import State as MoveState
+from mailkeep.http.health import ProviderHealth, providers
 from mailkeep.http.port import Running, Services
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents import words
 from mailkeep.incidents.types import Incident, State
-from mailkeep.mail import depth, queries
+from mailkeep.mail import depth
 from mailkeep.mail.depth import Depth
 from mailkeep.operators.permissions import Permission
-from mailkeep.response import approval
+from mailkeep.response import approval, hands, listing
 from mailkeep.response import queries as response
 from mailkeep.response.actions.catalogue import ACTIONS
+from mailkeep.response.hands import HandCut
 from mailkeep.response.types import Approval, Step
 from mailkeep.store.database import Tx
 from mailkeep.watch import posture
@@ -38,18 +42,6 @@ class Need(msgspec.Struct, frozen=True):
     text: str
     path: str
     hot: bool = True
-
-
-class ProviderHealth(msgspec.Struct, frozen=True):
-    """How a provider stands. ``state``: ``cut``, ``resting``, ``failing``, ``suspected`` or
-    ``standing``; ``since``: of the first two; ``streams``: whose breakers keep it out here."""
-
-    name: str
-    kind: str
-    state: str
-    since: Instant | None
-    why: str
-    streams: tuple[str, ...]
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -86,6 +78,7 @@ async def standing(tx: Tx, running: Services) -> Standing:
     return Standing(
         [
             *_of_requests(await approval.all_waiting(tx)),
+            *_of_hands((await hands.current(tx)).values()),
             *_of_incidents(live, await response.waiting(tx)),
             *await _of_house(tx, depths, states),
         ],
@@ -97,35 +90,34 @@ async def standing(tx: Tx, running: Services) -> Standing:
     )
 
 
-async def providers(tx: Tx, running: Services) -> list[ProviderHealth]:
-    """Every provider of the settings, those that need a look first."""
-    states = await queries.states(tx)
-    out = []
-    for name, config in running.providers.items():
-        streams = tuple(one for one in running.streams if name in running.dispatcher.ailing(one))
-        state, since, why = "standing", None, ""
-        kept = states.get(name)
-        if kept is not None and kept.cut_at is not None:
-            state, since, why = "cut", kept.cut_at, kept.cut_reason
-        elif kept is not None and kept.rested_at is not None:
-            state, since, why = "resting", kept.rested_at, kept.rest_reason
-        elif streams:
-            state = "failing"
-        elif kept is not None and kept.doubted_at is not None:
-            state, since = "suspected", kept.doubted_at
-        out.append(ProviderHealth(name, config.kind, state, since, why, streams))
-    return sorted(out, key=lambda one: one.state == "standing")
-
-
 def _of_requests(waiting: Iterable[Approval]) -> list[Need]:
     """What one operator asked for, and another one must look at (pure)."""
+    out = []
+    for one in waiting:
+        words, path = listing.TITLE, "exposed"
+        if one.step is not Step.LIST:
+            back = "take back: " if one.step is Step.UNDO else ""
+            words, path = f"{back}{ACTIONS[one.action].title}", f"actions/{one.action}"
+        text = f"Waits for a second person: {words.lower()}"
+        out.append(Need(text, f"/console/incidents/{one.incident}/{path}"))
+    return out
+
+
+def _of_hands(cuts: Iterable[HandCut]) -> list[Need]:
+    """What one person did to a provider by hand, and a second one must look at (pure)."""
+    says = {
+        "asked": "one person wants {} cut off",
+        "waiting": "one person cut {} off by hand",
+        "flagged": "nobody confirmed that {} was cut off by hand",
+        "restoring": "one person wants {} to carry mail again",
+    }
     return [
         Need(
-            f"Waits for a second person: {'take back: ' if one.step is Step.UNDO else ''}"
-            f"{ACTIONS[one.action].title.lower()}",
-            f"/console/incidents/{one.incident}/actions/{one.action}",
+            f"Waits for a second person: {says[one.state].format(one.provider)}",
+            f"/console/providers/{one.provider}",
         )
-        for one in waiting
+        for one in cuts
+        if one.state in says
     ]
 
 
@@ -146,6 +138,10 @@ async def _of_house(
     tx: Tx, depths: dict[str, Depth], states: Iterable[ProviderHealth]
 ) -> list[Need]:
     out = []
+    move = await cutovers.live(tx)
+    if move is not None and move.state is MoveState.PAUSED:
+        text = f"The move from {move.source} to {move.target} is held up: {move.why}"
+        out.append(Need(text, "/console/cutover"))
     for one in states:
         if one.state in {"cut", "failing"}:
             says = {"cut": "is cut off", "failing": "fails just now"}[one.state]

@@ -1,5 +1,6 @@
 """Providers: how each stands, what our account there is like, whom it knows; cut off, restore."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Controller, Response, get, post
@@ -7,19 +8,29 @@ from litestar.response import Redirect, Template
 
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.http.api.posture import shown
+from mailkeep.http.health import providers
 from mailkeep.http.port import Running, Services
 from mailkeep.mail import queries as mail
+from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
 from mailkeep.response import hands
-from mailkeep.watch import posture
+from mailkeep.watch import consoles, posture
+from mailkeep.watch.console_types import Act
 
 from .operator import Operator, needs
-from .overview import providers
 from .showing import page
 
 _SEE = needs(Permission.PROVIDERS_SEE)
 _CHANGE = needs(Permission.PROVIDERS_CHANGE)
 STEPS = ("cut", "restore")
+MOST_LINES = 20  #: of audit logs that are shown
+ACTS = {
+    Act.SIGN_IN: "Somebody signed in",
+    Act.KEY: "A key was made or changed",
+    Act.USER: "Somebody was given rights",
+    Act.CHANGE: "Something was changed",
+    Act.DNS: "DNS records were changed",
+}
 
 
 class ProviderPages(Controller):
@@ -47,7 +58,10 @@ class ProviderPages(Controller):
             (one,) = [one for one in await providers(tx, running) if one.name == name]
             view = await posture.view(tx, running.keys, name)
             exposed = await mail.exposed(tx, name, tx.now)
+            lines = await consoles.view(tx, running.keys, name, MOST_LINES)
             incident = await hands.about(tx, name)
+            cut = (await hands.current(tx)).get(name)
+            names = await operators.names(tx)
         breakers = {
             stream: breaker
             for (stream, provider), breaker in running.dispatcher.breakers().items()
@@ -63,14 +77,28 @@ class ProviderPages(Controller):
             breakers=breakers,
             posture=shown(view, kind),
             read=account is not None,
+            consoles=lines,
+            acts=ACTS,
+            told=running.consoles.tells_of(name, config.party),
             exposed=exposed,
             incident=incident,
+            cut=cut,
+            names=names,
         )
 
     @get("/{name:str}/{step:str}", opt=_CHANGE)
     async def preview(self, running: Running, operator: Operator, name: str, step: str) -> Template:
         """What it would do now; opening it does nothing."""
         return await _ask(running, operator, name, step)
+
+    @post("/{name:str}/confirm", opt=needs(Permission.ACTIONS_APPROVE))
+    async def confirm(self, running: Running, operator: Operator, name: str) -> Redirect:
+        """A second person's word on what another one did, or asked for, by hand."""
+        means = running.response.means
+        await running.database.retrying(
+            lambda tx: hands.confirm(tx, means, name, by=operator.actor)
+        )
+        return _to(name)
 
     @post("/{name:str}/{step:str}", opt=_CHANGE)
     async def act(
@@ -86,9 +114,17 @@ class ProviderPages(Controller):
                 )
             )
             return _to(name)
+        if step == "vouched":
+            line = operator.form.get("line", "")
+            await running.database.retrying(
+                lambda tx: consoles.accept(
+                    running.database, tx, [line], by=operator.actor, reason=reason
+                )
+            )
+            return _to(name)
         if step not in STEPS:
             raise NotFound("no such page")
-        do = hands.cut if step == "cut" else hands.restore
+        do: Callable[..., Awaitable[object]] = hands.cut if step == "cut" else hands.restore
         try:
             await running.database.retrying(
                 lambda tx: do(tx, means, name, by=operator.actor, reason=reason)
@@ -108,6 +144,7 @@ async def _ask(
         would = await hands.would(tx, running.response.means, name)
         incident = await hands.about(tx, name)
         is_cut = name in await mail.cut(tx)
+        cut = (await hands.current(tx)).get(name)
     return page(
         operator,
         "provider_step",
@@ -118,6 +155,7 @@ async def _ask(
         would=would,
         incident=incident,
         is_cut=is_cut,
+        cut=cut,
         error=error,
     )
 

@@ -25,7 +25,7 @@ class SettingsPages(Controller):
     async def show(self, running: Running, operator: Operator) -> Template:
         async with running.database.read() as tx:
             keys, now = await api_keys.listing(tx), tx.now
-            people = await services.listing(tx)
+            people, names = await services.listing(tx), await services.names(tx)
         openid = running.openid
         return page(
             operator,
@@ -37,6 +37,7 @@ class SettingsPages(Controller):
             roles=ROLES,
             keys=[(one, one.state(now)) for one in reversed(keys)],
             people=people,
+            names=names,
             public_url=running.public_url,
         )
 

@@ -7,6 +7,7 @@ from mailkeep.accounts import queries
 from mailkeep.accounts.factors.held import counted
 from mailkeep.base.clock import iso
 from mailkeep.base.errors import Invalid, NotSignedIn, TooMany
+from mailkeep.store.database import Tx
 
 from .factors import rows as factor_rows
 from .showing import is_fresh, show_factor
@@ -42,6 +43,21 @@ class AccountPages(Controller):
         visit.forget(SESSION)
         return visit.go("/sign-in")
 
+    @post("/erasure/stop", status_code=200)
+    async def stop_erasure(self, visit: Visit, house: House) -> Redirect:
+        """The owner does not want to be erased, or never did; nothing else is asked of them: it
+        only keeps what there is."""
+        session = await visit.session()
+        erasing = house.privacy.erasing
+
+        async def work(tx: Tx) -> None:
+            found = await erasing.of_account(tx, session.account)
+            if found is not None:
+                await erasing.stop(tx, found.id, by=session.account)
+
+        await house.database.retrying(work)
+        return visit.go("/account")
+
     @post("/factors/later", status_code=200)
     async def later(self, visit: Visit, house: House) -> Redirect:
         """Put the word about second factors off; it comes back."""
@@ -68,6 +84,7 @@ async def _account(
         password = await queries.has_password(tx, session.account)
         nudge = await house.accounts.demands.nudge(tx, session.account)
         sessions = await house.accounts.sessions.of(tx, session.account)
+        erasure = await house.privacy.erasing.of_account(tx, session.account)
     return visit.page(
         "account",
         error=error,
@@ -81,4 +98,5 @@ async def _account(
         nudge=nudge,
         until=iso(nudge.until)[:10] if nudge is not None and nudge.until is not None else "",
         signed_in=len(sessions),
+        erased_at="" if erasure is None else iso(erasure.due_at)[:16].replace("T", " "),
     )

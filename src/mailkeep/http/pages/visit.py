@@ -24,6 +24,7 @@ from mailkeep.http import client, forms
 from mailkeep.http.client import Network
 from mailkeep.http.port import Incoming
 from mailkeep.mail.intake import Intake
+from mailkeep.privacy.services import Privacy
 from mailkeep.recovery.services import Recovery
 from mailkeep.store.database import Database
 
@@ -51,6 +52,7 @@ class House(Protocol):
     intake: Intake
     accounts: Accounts
     recovery: Recovery | None
+    privacy: Privacy
 
 
 class Visit:

@@ -1,0 +1,106 @@
+"""``/v1/incidents/{id}/exposed`` and ``/blast``: who was exposed, in numbers and one by one."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import msgspec
+from litestar import Controller, get, post
+from litestar.response import Stream
+
+from mailkeep.base.clock import iso
+from mailkeep.base.errors import MailkeepError
+from mailkeep.http.bearer import authorise
+from mailkeep.http.port import Incoming, Running
+from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.types import Answer
+from mailkeep.operators.permissions import Permission
+from mailkeep.response import listing
+from mailkeep.response.listing import Listed, Numbers
+
+from .incident_out import ApprovalOut, BlastOut, approval, blast
+
+NDJSON = "application/x-ndjson"
+
+
+class EarlierOut(msgspec.Struct):
+    """An answer as it was given. ``at``: when it was given first."""
+
+    at: str
+    blast_radius: BlastOut
+
+
+class NumbersOut(msgspec.Struct):
+    """How many were exposed by now, by suspect and together, and what was answered before, the
+    newest first. ``request``: the list that is asked for, or that may be taken."""
+
+    until: str
+    exposed: int
+    each: dict[str, int]
+    answers: list[EarlierOut]
+    request: ApprovalOut | None
+
+
+class ExposedApi(Controller):
+    """Numbers need a key with the scope ``read``; a list one with ``operate``, an open incident,
+    and another person who agrees to it. Each list is counted and audited."""
+
+    path = "/v1/incidents"
+    tags = ("incidents",)
+
+    @get("/{incident:str}/blast", summary="How many were exposed, now and as it was answered")
+    async def numbers(self, request: Incoming, running: Running, incident: str) -> NumbersOut:
+        await authorise(request, running, Permission.INCIDENTS_SEE)
+        async with running.database.read() as tx:
+            found = await running.response.lists.numbers(tx, incident)
+            kept = await incidents.answers(tx, incident)
+        return shown(found, kept)
+
+    @post("/{incident:str}/exposed", status_code=202, summary="Ask for the list of the exposed")
+    async def ask(self, request: Incoming, running: Running, incident: str) -> ApprovalOut:
+        """A second person approves it at ``/v1/approvals``; who asked takes it then, once."""
+        by = (await authorise(request, running, Permission.EXPOSED_LIST)).id
+        lists = running.response.lists
+        return approval(await running.database.retrying(lambda tx: lists.ask(tx, incident, by=by)))
+
+    @get("/{incident:str}/exposed", summary="Take the list of the exposed")
+    async def take(self, request: Incoming, running: Running, incident: str) -> Stream:
+        """Lines of JSON: an address's pseudonym, a suspect, and when it was first given to them;
+        one that several were given stands once for each. The last line says how many there were,
+        or why it ended early. 403 until a second person has agreed; 429 beyond the hour's or the
+        day's number of lists. It ends when the key does."""
+        by = (await authorise(request, running, Permission.EXPOSED_LIST)).id
+        listed = await running.response.lists.begin(incident, by=by)
+
+        async def still() -> bool:
+            try:
+                await authorise(request, running, Permission.EXPOSED_LIST)
+            except MailkeepError:
+                return False
+            return True
+
+        return stream(running, listed, still)
+
+
+def shown(found: Numbers, kept: list[Answer]) -> NumbersOut:
+    """Numbers as the API and the command line write them."""
+    return NumbersOut(
+        iso(found.until),
+        found.together,
+        found.each,
+        [EarlierOut(iso(one.at), blast(one.blast)) for one in kept],
+        None if found.request is None else approval(found.request),
+    )
+
+
+def stream(running: Running, listed: Listed, still: Callable[[], Awaitable[bool]]) -> Stream:
+    """A list as an answer.
+
+    Args:
+        still: whether whoever takes it may go on.
+    """
+    lines: AsyncIterator[bytes] = listing.read(running.database, listed, still)
+    name = f'attachment; filename="{listed.incident}-exposed.ndjson"'
+    return Stream(
+        lines,
+        media_type=NDJSON,
+        headers={"Content-Disposition": name},
+    )

@@ -1,0 +1,97 @@
+"""``/v1/keys`` and ``/v1/operators``: who may do what here. Looked at, never changed: a key that
+leaked ends no other, and makes none."""
+
+import msgspec
+from litestar import Controller, get
+
+from mailkeep.base.clock import iso, when
+from mailkeep.http.bearer import authorise
+from mailkeep.http.port import Incoming, Running
+from mailkeep.mail import api_keys
+from mailkeep.operators import services
+from mailkeep.operators.permissions import Permission
+
+
+class KeyOut(msgspec.Struct):
+    """An API key, never the key. ``state``: ``good``, ``replaced``, ``expired`` or ``revoked``."""
+
+    id: str
+    name: str
+    state: str
+    scopes: tuple[str, ...]
+    streams: tuple[str, ...]
+    domains: tuple[str, ...]
+    networks: tuple[str, ...]
+    application: str | None
+    owner: str | None
+    created_at: str
+    last_used_at: str | None
+    expires_at: str | None
+
+
+class KeysOut(msgspec.Struct):
+    """Every key that was ever made, the oldest first."""
+
+    keys: list[KeyOut]
+
+
+class OperatorOut(msgspec.Struct):
+    """Whom the OpenID provider named. ``role`` null: no group of theirs has one any more."""
+
+    id: str
+    name: str
+    role: str | None
+    first_at: str
+    last_at: str
+    sessions: int
+
+
+class OperatorsOut(msgspec.Struct):
+    """Those who came last first."""
+
+    operators: list[OperatorOut]
+
+
+class KeysApi(Controller):
+    """It needs a key with the scope ``operate``."""
+
+    path = "/v1/keys"
+    tags = ("house",)
+
+    @get("/", summary="The API keys, and what each may do")
+    async def index(self, request: Incoming, running: Running) -> KeysOut:
+        await authorise(request, running, Permission.KEYS_SEE)
+        async with running.database.read() as tx:
+            found, now = await api_keys.listing(tx), tx.now
+        return KeysOut(
+            [
+                KeyOut(
+                    *(one.id, one.name, one.state(now), one.scopes, one.streams, one.domains),
+                    *(one.networks, one.application or None, one.owner or None),
+                    *(iso(one.created_at), when(one.last_used_at), when(one.expires_at)),
+                )
+                for one in found
+            ]
+        )
+
+
+class OperatorsApi(Controller):
+    """It needs a key with the scope ``operate``."""
+
+    path = "/v1/operators"
+    tags = ("house",)
+
+    @get("/", summary="Who came to the console by the OpenID provider")
+    async def index(self, request: Incoming, running: Running) -> OperatorsOut:
+        await authorise(request, running, Permission.OPERATORS_SEE)
+        async with running.database.read() as tx:
+            found = await services.listing(tx)
+        return OperatorsOut(
+            [
+                OperatorOut(
+                    *(one.id, one.name, None if one.role is None else one.role.value),
+                    *(iso(one.first_at), iso(one.last_at), one.sessions),
+                )
+                for one in found
+            ]
+        )

@@ -1,0 +1,295 @@
+"""Incidents as the API and the command line write them (pure)."""
+
+from typing import Any
+
+import msgspec
+from litestar import Response
+
+from mailkeep.base.clock import iso, when
+from mailkeep.incidents.severity import Severity
+from mailkeep.incidents.types import BlastRadius, Entry, View
+from mailkeep.incidents.words import headline
+from mailkeep.response.types import ActionView, Approval, BriefView, CaseView
+
+
+class IncidentSubjectOut(msgspec.Struct):
+    kind: str
+    id: str
+
+
+class ReasonOut(msgspec.Struct):
+    """One term of the sum; ``note`` says why it counts less than it could."""
+
+    detector: str
+    nats: float
+    text: str
+    note: str
+    events: tuple[str, ...]
+
+
+class OpinionOut(msgspec.Struct):
+    """``open``: it is held. ``automatic``: an action may rest on it without a person."""
+
+    hypothesis: str
+    prior: float
+    log_odds: float
+    open: bool
+    automatic: bool
+    reasons: list[ReasonOut]
+
+
+class BlastOut(msgspec.Struct):
+    """Addresses that the suspect was given, and accounts by what happened to them. ``as_of``: when
+    it was so; null: it is so now."""
+
+    since: str
+    until: str
+    exposed: int
+    requested: int
+    half_proven: int
+    stopped_by_factor: int
+    completed: int
+    denied: int
+    as_of: str | None
+
+
+class PreviewOut(msgspec.Struct):
+    summary: str
+    count: int
+    warnings: tuple[str, ...]
+    needs_person: bool
+    by_hand: tuple[str, ...]
+
+
+class ApprovalOut(msgspec.Struct):
+    """What one person asked for and a second one must approve, until when."""
+
+    id: str
+    incident: str
+    action: str
+    step: str
+    state: str
+    asked_by: str
+    asked_at: str
+    expires_at: str
+    decided_by: str | None
+    decided_at: str | None
+
+
+class ActionOut(msgspec.Struct):
+    """``waits``: a second person must approve it first."""
+
+    name: str
+    state: str
+    by: str
+    at: str
+    preview: PreviewOut
+    result: dict[str, Any] | None
+    waits: ApprovalOut | None
+
+
+class EntryOut(msgspec.Struct):
+    at: str
+    kind: str
+    text: str
+    by: str
+    events: tuple[str, ...]
+
+
+class CheckOut(msgspec.Struct):
+    """``done`` null: nothing is to be done."""
+
+    text: str
+    done: bool | None
+    detail: str
+
+
+class RegulatorOut(msgspec.Struct):
+    """What a regulator must be told, by when. ``done`` false: it is missing."""
+
+    due_at: str
+    items: list[CheckOut]
+
+
+class PageOut(msgspec.Struct):
+    """One page: which of the incident's it is, and how it went."""
+
+    pager: str
+    round: int
+    why: str
+    state: str
+    at: str
+    tries: int
+
+
+class SeverityOut(msgspec.Struct):
+    """``level``: critical, high, medium or low."""
+
+    level: str
+    reasons: tuple[str, ...]
+
+
+class IncidentOut(msgspec.Struct):
+    """An incident with everything that is known of it."""
+
+    id: str
+    subject: IncidentSubjectOut
+    state: str
+    headline: str
+    opened_at: str
+    since: str
+    contained_at: str | None
+    restored_at: str | None
+    closed_at: str | None
+    taken_at: str | None
+    taken_by: str | None
+    part_of: str | None
+    parts: list[str]
+    severity: SeverityOut | None
+    pages: list[PageOut]
+    suspects: tuple[str, ...]
+    opinions: list[OpinionOut]
+    blast_radius: BlastOut
+    actions: list[ActionOut]
+    timeline: list[EntryOut]
+    tracks: dict[str, list[CheckOut]]
+    regulator: RegulatorOut | None
+
+
+class IncidentReportOut(msgspec.Struct):
+    """The report as it stands now. It names no customer."""
+
+    markdown: str
+
+
+class IncidentBriefOut(msgspec.Struct):
+    """An incident as it is kept: what a list needs, and nothing that would have to be worked out.
+    ``blast_radius`` null: it opened a moment ago."""
+
+    id: str
+    subject: IncidentSubjectOut
+    state: str
+    headline: str
+    opened_at: str
+    since: str
+    contained_at: str | None
+    restored_at: str | None
+    closed_at: str | None
+    taken_at: str | None
+    taken_by: str | None
+    part_of: str | None
+    suspects: tuple[str, ...]
+    opinions: list[OpinionOut]
+    blast_radius: BlastOut | None
+    actions: list[ActionOut]
+
+
+class IncidentsOut(msgspec.Struct):
+    incidents: list[IncidentBriefOut]
+
+
+def shown(case: CaseView) -> IncidentOut:
+    """An incident as the API and the command line write it."""
+    one = case.incident
+    return IncidentOut(
+        one.id,
+        IncidentSubjectOut(one.subject.kind, one.subject.id),
+        one.state.value,
+        headline(one),
+        iso(one.opened_at),
+        iso(one.since),
+        when(one.contained_at),
+        when(one.restored_at),
+        when(one.closed_at),
+        when(one.taken_at),
+        one.taken_by,
+        one.part_of,
+        [part.id for part in case.parts],
+        _severity(case.severity),
+        [
+            PageOut(page.pager, page.round, page.why, page.state, iso(page.at), page.tries)
+            for page in case.pages
+        ],
+        case.suspects,
+        [_opinion(view) for view in one.opinions],
+        blast(case.blast),
+        [action(done) for done in case.actions],
+        [_entry(entry) for entry in case.timeline],
+        {
+            name: [CheckOut(item.text, item.done, item.detail) for item in track]
+            for name, track in (("mail", case.mail), ("security", case.security))
+        },
+        None
+        if case.deadline is None
+        else RegulatorOut(
+            iso(case.deadline.due_at),
+            [CheckOut(one.text, one.done, one.detail) for one in case.deadline.items],
+        ),
+    )
+
+
+def brief(case: BriefView) -> IncidentBriefOut:
+    one = case.incident
+    return IncidentBriefOut(
+        one.id,
+        IncidentSubjectOut(one.subject.kind, one.subject.id),
+        one.state.value,
+        headline(one),
+        iso(one.opened_at),
+        iso(one.since),
+        when(one.contained_at),
+        when(one.restored_at),
+        when(one.closed_at),
+        when(one.taken_at),
+        one.taken_by,
+        one.part_of,
+        case.suspects,
+        [_opinion(view) for view in one.opinions],
+        None if case.blast is None else blast(case.blast),
+        [action(done) for done in case.actions],
+    )
+
+
+def _severity(one: Severity | None) -> SeverityOut | None:
+    return None if one is None else SeverityOut(one.level.value, one.reasons)
+
+
+def _opinion(view: View) -> OpinionOut:
+    reasons = [
+        ReasonOut(one.detector, one.nats, one.text, one.note, one.events) for one in view.reasons
+    ]
+    return OpinionOut(
+        view.hypothesis.value, view.prior, view.log_odds, view.open, view.alone, reasons
+    )
+
+
+def blast(found: BlastRadius) -> BlastOut:
+    """A blast radius."""
+    times = {"since": iso(found.since), "until": iso(found.until), "as_of": when(found.as_of)}
+    return BlastOut(**{**msgspec.structs.asdict(found), **times})
+
+
+def acted(one: ActionView, step: str) -> Response[ActionOut]:
+    """What became of a step: done, or asked for."""
+    waits = one.waits is not None and one.waits.step == step
+    return Response(action(one), status_code=202 if waits else 200)
+
+
+def action(one: ActionView) -> ActionOut:
+    told = one.preview
+    preview = PreviewOut(told.summary, told.count, told.warnings, told.needs_person, told.by_hand)
+    waits = None if one.waits is None else approval(one.waits)
+    return ActionOut(one.name, one.state.value, one.by, iso(one.at), preview, one.result, waits)
+
+
+def approval(one: Approval) -> ApprovalOut:
+    """A request for a second person."""
+    return ApprovalOut(
+        *(one.id, one.incident, one.action, one.step.value, one.state.value, one.asked_by),
+        *(iso(one.asked_at), iso(one.expires_at), one.decided_by, when(one.decided_at)),
+    )
+
+
+def _entry(one: Entry) -> EntryOut:
+    text = f"{one.text}: {one.count}" if one.count else one.text
+    return EntryOut(iso(one.at), one.kind, text, one.by, one.events)

@@ -1,0 +1,57 @@
+"""Who was exposed by an incident: the numbers, what was answered before, and the list."""
+
+from litestar import Controller, get, post
+from litestar.response import Redirect, Stream, Template
+
+from mailkeep.http.api.exposed import stream
+from mailkeep.http.port import Running
+from mailkeep.incidents import queries as incidents
+from mailkeep.operators import services as operators
+from mailkeep.operators.permissions import Permission
+
+from .operator import Operator, needs, still
+from .showing import page
+
+
+class ExposedPages(Controller):
+    """The numbers are for whoever sees incidents; the list is asked for, agreed to, and taken."""
+
+    path = "/console/incidents"
+    include_in_schema = False
+
+    @get("/{incident:str}/exposed", opt=needs(Permission.INCIDENTS_SEE))
+    async def show(self, running: Running, operator: Operator, incident: str) -> Template:
+        async with running.database.read() as tx:
+            numbers = await running.response.lists.numbers(tx, incident)
+            found = await incidents.one(tx, incident)
+            answers = await incidents.answers(tx, incident)
+            names = await operators.names(tx)
+        return page(
+            operator,
+            "exposed",
+            "/incidents",
+            one=found,
+            numbers=numbers,
+            answers=answers,
+            names=names,
+            settings=running.response.means.settings,
+        )
+
+    @post("/{incident:str}/exposed", opt=needs(Permission.EXPOSED_LIST))
+    async def ask(self, running: Running, operator: Operator, incident: str) -> Redirect:
+        """For a second person's word."""
+        ask = running.response.lists.ask
+        await running.database.retrying(lambda tx: ask(tx, incident, by=operator.actor))
+        return Redirect(f"/console/incidents/{incident}/exposed", status_code=303)
+
+    @post("/{incident:str}/exposed/list", status_code=200, opt=needs(Permission.EXPOSED_LIST))
+    async def take(self, running: Running, operator: Operator, incident: str) -> Stream:
+        """Once it was agreed to; it ends when the session does."""
+        listed = await running.response.lists.begin(incident, by=operator.actor)
+
+        async def may() -> bool:
+            async with running.database.read() as tx:
+                found = await still(tx, running, operator.signed, operator.network)
+            return found is not None and found.may(Permission.EXPOSED_LIST)
+
+        return stream(running, listed, may)

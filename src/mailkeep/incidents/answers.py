@@ -1,0 +1,85 @@
+"""What is answered about a blast radius: worked out as time passes, and kept.
+
+Pages and lists read what is kept. An answer that evidence has overtaken stays beside the new one:
+somebody may have been told it, a regulator too. Which of the two is what follows is pure.
+"""
+
+import time
+from functools import partial
+
+import msgspec
+from sqlalchemy import insert, update
+
+from mailkeep.base.clock import MINUTE, SECOND, Instant
+from mailkeep.store.database import Database, Tx
+
+from . import blast, queries
+from .suspects import House
+from .tables import blast_answers
+from .types import Answer, BlastRadius, Incident, IncidentSettings, State
+
+KEEPS = 10 * MINUTE  #: an answer that has only grown in addresses is kept at most so often
+SHARE = 50  #: working answers out takes no more than one part in so many of the time
+FRESH = 20 * SECOND  #: how old an answer is at most where that is enough
+
+_b = blast_answers
+
+
+def stays(last: Answer | None, found: BlastRadius, now: Instant) -> bool:
+    """Whether an answer is the last one gone on, and is written over it (pure).
+
+    What says more of accounts, or begins earlier, stands beside it.
+    """
+    if last is None:
+        return False
+    same = msgspec.structs.replace(
+        found, exposed=last.blast.exposed, until=last.blast.until, as_of=last.blast.as_of
+    )
+    return same == last.blast and (found.exposed == last.blast.exposed or now < last.at + KEEPS)
+
+
+class Answers:
+    """Works out the answers about what is not closed.
+
+    Args:
+        database: where they are kept.
+        house: our providers and who stands behind them.
+    """
+
+    def __init__(self, database: Database, house: House, settings: IncidentSettings) -> None:
+        self._database = database
+        self._house = house
+        self._settings = settings
+        self._due: Instant = 0
+
+    async def step(self) -> None:
+        """Work out every answer, when it is time to. However long it takes, nobody waits for it,
+        and mail keeps nearly all of the machine."""
+        now = self._database.clock.now()
+        if now < self._due:
+            return
+        started = time.monotonic()
+        async with self._database.read() as tx:
+            live = await queries.live(tx)
+        for incident in live:
+            async with self._database.read() as tx:
+                found = await blast.radius(tx, self._house, incident, self._settings)
+            await self._database.retrying(partial(keep, incident=incident, found=found))
+        took = round((time.monotonic() - started) * SECOND)
+        self._due = now + max(FRESH, SHARE * took)
+
+
+async def keep(tx: Tx, incident: Incident, found: BlastRadius) -> None:
+    """Keep an answer, unless the incident has ended meanwhile."""
+    current = await queries.one(tx, incident.id, lock=True)
+    if current.state is State.CLOSED or current.since != incident.since:
+        return
+    last = await queries.last_answer(tx, incident.id)
+    found = msgspec.structs.replace(found, as_of=tx.now)
+    values = {"blast": msgspec.json.encode(found).decode()}
+    if last is not None and stays(last, found, tx.now):
+        same = (_b.c.incident_id == incident.id) & (_b.c.number == last.number)
+        await tx.run(update(_b).where(same).values(**values))
+        return
+    number = 1 if last is None else last.number + 1
+    await tx.run(insert(_b).values(incident_id=incident.id, number=number, at=tx.now, **values))

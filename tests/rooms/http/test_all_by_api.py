@@ -1,0 +1,269 @@
+"""What the console does, the API does: providers, recoveries, audit, keys, operators, and the list
+of the exposed, by the API and at the console."""
+
+import json
+import warnings
+from contextlib import aclosing
+from pathlib import Path
+
+import httpx
+import pytest
+from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
+from sqlalchemy import insert
+
+from mailkeep.app import settings as app_settings
+from mailkeep.app.application import Application
+from mailkeep.base.clock import DAY, ManualClock
+from mailkeep.events.anchors import line
+from mailkeep.events.audit import head
+from mailkeep.http import server
+from mailkeep.mail import tables as mail_tables
+from mailkeep.recovery import tables as recovery_tables
+from mailkeep.store.database import Database
+
+from .conftest import HERE, SETTINGS
+from .test_approvals import URL, House, sign_in
+
+OTHER = SETTINGS["provider"][0] | {"name": "two", "party": "two"}
+
+
+@pytest.fixture
+async def house(
+    database: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> House:
+    """Two providers, three operators, one who only looks, and an anchor of the audit chain."""
+    first = SETTINGS["provider"][0] | {"party": "one"}
+    streams = [
+        one | {"routes": [{"provider": "one"}, {"provider": "two"}]} for one in SETTINGS["stream"]
+    ]
+    more = {
+        "public_url": URL,
+        "party": [{"id": "one"}, {"id": "two"}],
+        "provider": [first, OTHER],
+        "stream": streams,
+        "audit": {"anchors": [f"file:{tmp_path}/heads"]},
+    }
+    settings = app_settings.parse(SETTINGS | more)
+    monkeypatch.setattr("mailkeep.app.application.Database", lambda _url, _clock: database)
+    running = Application(settings, tmp_path / "home", environ={"ONE": "secret"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LitestarDeprecationWarning)
+        app = server.create(running)
+    made = House(running, httpx.ASGITransport(app=app, client=(HERE, 1)))
+    for name in ("ada", "bob"):
+        await made.key(name, "read", "operate")
+    await made.key("eve", "read")
+    return made
+
+
+async def _given(house: House, *names: str) -> None:
+    now = house.running.database.clock.now()
+    row = {"provider": "one", "stream": "alert", "day": now // DAY, "count": 1}
+    async with house.running.database.write() as tx:
+        await tx.run(
+            insert(mail_tables.exposures),
+            [row | {"address_id": name, "first_at": now, "last_at": now} for name in names],
+        )
+
+
+async def test_the_list_of_the_exposed_by_the_api(house: House) -> None:
+    await _given(house, "adr_1", "adr_2")
+    incident = await house.incident()
+    path = f"/v1/incidents/{incident}/exposed"
+    assert (await house.ask("ada", "GET", path)).status_code == 403
+    for method in ("GET", "POST"):
+        assert (await house.ask("eve", method, path)).status_code == 403
+    asked = await house.ask("ada", "POST", path)
+    assert (asked.status_code, asked.json()["state"], asked.json()["step"]) == (
+        *(202, "waiting", "list"),
+    )
+    assert (await house.ask("ada", "GET", path)).status_code == 403
+    approve = f"/v1/approvals/{asked.json()['id']}/approve"
+    assert (await house.ask("ada", "POST", approve)).status_code == 403
+    agreed = await house.ask("bob", "POST", approve)
+    assert (agreed.status_code, agreed.json()["state"]) == (200, "approved")
+    numbers = (await house.ask("eve", "GET", f"/v1/incidents/{incident}/blast")).json()
+    assert (numbers["exposed"], numbers["each"]) == (2, {"one": 2})
+    assert numbers["request"]["decided_by"] is not None
+    assert (await house.ask("bob", "GET", path)).status_code == 403
+    taken = await house.ask("ada", "GET", path)
+    assert (taken.status_code, taken.headers["Content-Type"]) == (200, "application/x-ndjson")
+    assert taken.headers["Cache-Control"] == "no-store"
+    lines = [json.loads(one) for one in taken.text.splitlines()]
+    assert [one["address"] for one in lines[:-1]] == ["adr_1", "adr_2"]
+    assert lines[-1]["rows"] == 2
+    assert (await house.ask("ada", "GET", path)).status_code == 403
+
+
+async def test_the_list_of_the_exposed_at_the_console(house: House) -> None:
+    await _given(house, "adr_1")
+    incident = await house.incident()
+    await house.running.incidents.tick()
+    path = f"/console/incidents/{incident}/exposed"
+    async with (
+        aclosing(await sign_in(house, "ada")) as ada,
+        aclosing(await sign_in(house, "bob")) as bob,
+    ):
+        assert "Who was exposed" in (await ada.get(f"/console/incidents/{incident}")).text
+        assert "What was answered" in (await ada.get(path)).text
+        assert (await ada.post(path)).status_code == 303
+        assert "You cannot approve it yourself" in (await ada.get(path)).text
+        for page in ("/console", "/console/incidents"):
+            assert path in (await bob.get(page)).text
+        text = (await bob.get(path)).text
+        asked = text.split('action="/console/approvals/')[1].split("/")[0]
+        approve = f"/console/approvals/{asked}/approve"
+        assert (await ada.post(approve)).status_code == 403
+        assert (await ada.post(f"{path}/list")).status_code == 403
+        assert (await bob.post(approve)).status_code == 303
+        assert "Take the list" not in (await bob.get(path)).text
+        assert "Take the list" in (await ada.get(path)).text
+        foreign = {"Origin": "https://evil.test"}
+        assert (await ada.post(f"{path}/list", headers=foreign)).status_code == 403
+        taken = await ada.post(f"{path}/list")
+        assert taken.status_code == 200
+        assert json.loads(taken.text.splitlines()[0])["address"] == "adr_1"
+
+
+async def test_the_list_of_incidents_is_what_is_kept(house: House) -> None:
+    """Nothing of it is worked out: an answer is there once it was."""
+    await _given(house, "adr_1")
+    incident = await house.incident()
+    path = f"/v1/incidents/{incident}/actions/cut_provider"
+    await house.ask("ada", "POST", path, {"step": "preview"})
+    (one,) = (await house.ask("eve", "GET", "/v1/incidents")).json()["incidents"]
+    assert (one["id"], one["blast_radius"], one["suspects"]) == (incident, None, ["one"])
+    assert [action["name"] for action in one["actions"]] == ["cut_provider"]
+    assert any(view["open"] for view in one["opinions"])
+    await house.running.incidents.tick()
+    (one,) = (await house.ask("eve", "GET", "/v1/incidents")).json()["incidents"]
+    assert one["blast_radius"]["exposed"] == 1
+    assert one["blast_radius"]["as_of"] is not None
+    whole = (await house.ask("eve", "GET", f"/v1/incidents/{incident}")).json()
+    assert whole["blast_radius"]["as_of"] is None
+
+
+async def test_providers_by_the_api(house: House) -> None:
+    await _given(house, "adr_1")
+    found = (await house.ask("eve", "GET", "/v1/providers")).json()["providers"]
+    assert [(one["name"], one["state"], one["exposed"]) for one in found] == [
+        *(("one", "standing", 1), ("two", "standing", 0))
+    ]
+    assert (await house.ask("eve", "GET", "/v1/providers/three")).status_code == 404
+    would = (await house.ask("ada", "GET", "/v1/providers/one/cut")).json()
+    assert (would["again"], would["stops"], would["incident"]) == (0, [], None)
+    reason = {"reason": "it leaks"}
+    assert (await house.ask("eve", "POST", "/v1/providers/one/cut", reason)).status_code == 403
+    assert (await house.ask("ada", "POST", "/v1/providers/one/cut", {})).status_code == 422
+    done = (await house.ask("ada", "POST", "/v1/providers/one/cut", reason)).json()
+    assert (done["state"], done["hand_cut"]["state"]) == ("cut", "waiting")
+    again = await house.ask("ada", "POST", "/v1/providers/one/cut", reason)
+    assert again.status_code == 409
+    confirm = "/v1/providers/one/cut/confirm"
+    assert (await house.ask("ada", "POST", confirm)).status_code == 403
+    confirmed = (await house.ask("bob", "POST", confirm)).json()
+    assert confirmed["hand_cut"]["state"] == "confirmed"
+    back = (await house.ask("ada", "POST", "/v1/providers/one/restore", reason)).json()
+    assert (back["state"], back["hand_cut"]["state"]) == ("cut", "restoring")
+    assert (await house.ask("ada", "POST", confirm)).status_code == 403
+    restored = (await house.ask("bob", "POST", confirm)).json()
+    assert (restored["state"], restored["hand_cut"]) == ("standing", None)
+
+
+async def test_a_cut_by_hand_at_the_console(house: House) -> None:
+    path = "/console/providers/one"
+    async with (
+        aclosing(await sign_in(house, "ada")) as ada,
+        aclosing(await sign_in(house, "bob")) as bob,
+    ):
+        assert "a second person is to confirm it" in (await ada.get(f"{path}/cut")).text
+        assert (await ada.post(f"{path}/cut", data={"reason": "leaks"})).status_code == 303
+        assert "You cannot confirm it yourself" in (await ada.get(path)).text
+        assert "one person cut one off by hand" in (await bob.get("/console")).text
+        assert "Confirm it" in (await bob.get(path)).text
+        assert (await ada.post(f"{path}/confirm")).status_code == 403
+        # The last route of the stream: asked for, and the other one does it.
+        last = "/console/providers/two"
+        assert "you ask for it" in (await ada.get(f"{last}/cut")).text
+        assert (await ada.post(f"{last}/cut", data={"reason": "x"})).status_code == 303
+        assert await house.cut() == {"one"}
+        assert "Nothing is done yet" in (await bob.get(last)).text
+        assert (await bob.post(f"{last}/confirm")).status_code == 303
+        assert await house.cut() == {"one", "two"}
+
+
+async def test_the_audit_chain_and_its_anchors(house: House, tmp_path: Path) -> None:
+    running = house.running
+    entries = (await house.ask("ada", "GET", "/v1/audit?act=create_key")).json()["entries"]
+    assert len(entries) == 3
+    assert entries[0]["data"]["key"].startswith("key_")
+    found = (await house.ask("ada", "GET", "/v1/audit?limit=1&before=3")).json()["entries"]
+    assert [one["number"] for one in found] == [2]
+    for bad in ("limit=0", "before=x", "more=1"):
+        assert (await house.ask("ada", "GET", f"/v1/audit?{bad}")).status_code == 422
+    verified = (await house.ask("ada", "GET", "/v1/audit/verify")).json()
+    assert (verified["fits"], verified["anchors"]) == (True, None)
+    (place,) = (await house.ask("ada", "GET", "/v1/audit/anchors")).json()["places"]
+    assert (place["number"], place["fresh"]) == (0, False)
+    await running.anchors.step()
+    (place,) = (await house.ask("ada", "GET", "/v1/audit/anchors")).json()["places"]
+    assert (place["number"], place["fresh"]) == (3, True)
+    verified = (await house.ask("ada", "GET", "/v1/audit/verify")).json()
+    assert (verified["anchors"], verified["fits_up_to"], verified["cut"]) == (1, 3, None)
+    async with aclosing(await sign_in(house, "ada")) as ada:
+        assert "agree: the chain is what it was" in (await ada.get("/console/audit?check=yes")).text
+        # Entries that somebody cut off: every one that is left fits.
+        async with running.database.read() as tx:
+            at = await head(tx, running.keys)
+        longer = at.number + 5
+        signature = running.keys.sign(f"{longer}:{at.hash}".encode())
+        with (tmp_path / "heads").open("a") as heads:
+            made = type(at)(longer, at.hash, signature)
+            heads.write(line(made, running.keys.public_key(), "") + "\n")
+        assert "Cut off: entries from" in (await ada.get("/console/audit?check=yes")).text
+    assert not (await house.ask("ada", "GET", "/v1/audit/verify")).json()["fits"]
+
+
+async def test_keys_and_operators_are_looked_at(house: House) -> None:
+    answer = await house.ask("ada", "GET", "/v1/keys")
+    found = {one["name"]: one for one in answer.json()["keys"]}
+    assert (found["bob"]["owner"], found["bob"]["state"]) == ("bob", "good")
+    assert not any(key in answer.text for key in house.keys.values())
+    assert (await house.ask("ada", "GET", "/v1/operators")).json() == {"operators": []}
+    for path in ("/v1/keys", "/v1/operators", "/v1/audit"):
+        assert (await house.ask("eve", "GET", path)).status_code == 403
+
+
+async def test_recoveries_are_opened_one_by_one_with_a_reason(house: House) -> None:
+    database = house.running.database
+    now = database.clock.now()
+    rows = [
+        {
+            "id": f"rec_{number:026d}",
+            "state": "void",
+            "address_key": "adr_x",
+            "asked_by": "brw",
+            "network": "net",
+            "known_browser": False,
+            "asked_at": now,
+            "expires_at": now,
+            "factor_tries": 0,
+        }
+        for number in range(61)
+    ]
+    async with database.write() as tx:
+        await tx.run(insert(recovery_tables.recoveries), rows)
+    page = (await house.ask("ada", "GET", "/v1/recoveries?state=void")).json()
+    assert (len(page["recoveries"]), page["after"]) == (50, rows[11]["id"])
+    rest = (await house.ask("ada", "GET", f"/v1/recoveries?before={page['after']}")).json()
+    assert (len(rest["recoveries"]), rest["after"]) == (11, None)
+    assert "adr_x" not in str(page)
+    for number, row in enumerate(rows):
+        path = f"/v1/recoveries/{row['id']}/open"
+        assert (await house.ask("ada", "POST", path, {"reason": ""})).status_code == 422
+        opened = await house.ask("ada", "POST", path, {"reason": "she rang"})
+        assert opened.status_code == (200 if number < 60 else 429), number
+    assert (await house.ask("bob", "POST", path, {"reason": "x"})).json()["proofs"] == []
+    assert (
+        await house.ask("bob", "POST", "/v1/recoveries/x/open", {"reason": "x"})
+    ).status_code == 404

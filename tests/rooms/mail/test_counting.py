@@ -1,0 +1,168 @@
+"""What is counted of the exposure ledger is what a recount finds, on both engines."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Collection
+
+import pytest
+from sqlalchemy import insert, select
+
+from mailkeep.base.clock import DAY, HOUR, MINUTE, ManualClock
+from mailkeep.mail import counting, outbox, queries, tables
+from mailkeep.mail.types import NewMessage
+from mailkeep.store.database import Database
+
+from .conftest import STREAMS, new
+
+SETS = [{"a"}, {"b"}, {"a", "c"}, {"a", "b", "c"}]
+
+
+class Ledger:
+    """Rows of the ledger, here and in the database."""
+
+    def __init__(self, database: Database, seed: int) -> None:
+        self.database = database
+        self.draw = random.Random(seed)
+        self.rows: dict[tuple[str, str, str, int], dict[str, object]] = {}
+
+    async def give(self, many: int) -> None:
+        """More of them, whenever: a claim may be written down after one that began later."""
+        now = self.database.clock.now()
+        fresh = {}
+        for _ in range(many):
+            at = now - self.draw.choice([self.draw.randrange(2 * DAY), self.draw.randrange(MINUTE)])
+            key = (f"adr_{self.draw.randrange(60)}", self.draw.choice("abc"), "bulk", at // DAY)
+            if key not in self.rows:
+                columns = ("address_id", "provider", "stream", "day")
+                row = dict(zip(columns, key, strict=True))
+                fresh[key] = row | {"first_at": at, "last_at": at, "count": 1}
+        self.rows |= fresh
+        if fresh:
+            async with self.database.write() as tx:
+                await tx.run(insert(tables.exposures), list(fresh.values()))
+
+    def recount(self, providers: Collection[str], until: int) -> int:
+        return len(
+            {
+                key[0]
+                for key, row in self.rows.items()
+                if key[1] in providers and int(str(row["first_at"])) <= until
+            }
+        )
+
+    async def hold(self) -> None:
+        """The answers are those of a recount."""
+        now = self.database.clock.now()
+        async with self.database.read() as tx:
+            for providers in SETS:
+                for until in (now, now - 20 * MINUTE // 60, now - HOUR, now - DAY - 12_345_678):
+                    found = await counting.exposed(tx, providers, until)
+                    assert found == self.recount(providers, until), (providers, now - until)
+            each = {one: self.recount(one, now) for one in "abc"}
+            assert await counting.exposed_to_each(tx) == {k: n for k, n in each.items() if n}
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_counted_or_not_the_answer_is_a_recount(
+    database: Database, clock: ManualClock, seed: int
+) -> None:
+    ledger = Ledger(database, seed)
+    await ledger.hold()
+    for _ in range(6):
+        await ledger.give(40)
+        await ledger.hold()
+        async with database.write() as tx:
+            await counting.count(tx, ledger.draw.randrange(1, 60))
+        await ledger.hold()
+        clock.advance(ledger.draw.choice([1.0, 70.0, 90_000.0]))
+    while await counting.step(database):
+        pass
+    await ledger.hold()
+    async with database.read() as tx:
+        assert (
+            await tx.all(select(tables.exposures).where(tables.exposures.c.counted.is_(None))) == []
+        )
+        kept = await tx.all(select(tables.exposed_counts.c["count"]))
+    assert all(row["count"] >= 0 for row in kept)
+
+
+async def test_two_that_count_at_once_count_once(database: Database) -> None:
+    """They meet the same addresses, given to different providers: each must see the other's."""
+    ledger = Ledger(database, 7)
+    await ledger.give(150)
+    await asyncio.gather(*(database.retrying(lambda tx: counting.count(tx, 40)) for _ in range(6)))
+    await ledger.hold()
+
+
+async def test_to_be_erased_makes_no_incident_smaller(
+    database: Database, clock: ManualClock
+) -> None:
+    """Who is forgotten stays in the counts and in the list, under a number that is nobody's; who
+    is given again counts again."""
+    ledger = Ledger(database, 5)
+    await ledger.give(200)
+    while await counting.step(database):
+        pass
+    await ledger.give(30)  # of these nothing is counted when they are forgotten
+    now, before = clock.now(), {}
+    clock.advance(1)
+    gone = [f"adr_{one}" for one in range(20)]
+    async with database.write() as tx:
+        await counting.forget(tx, gone, now)
+    while await counting.step(database):
+        pass
+    await ledger.hold()
+    async with database.read() as tx:
+        before = {frozenset(one): await counting.exposed(tx, one, now) for one in SETS}
+        for table in (tables.exposures, tables.exposed_firsts):
+            names = {row["address_id"] for row in await tx.all(select(table.c.address_id))}
+            assert names.isdisjoint(gone)
+        listed = [await counting.firsts(tx, one, now, (0, ""), 999) for one in "abc"]
+        each = await counting.exposed_to_each(tx)
+    assert {one: len(rows) for one, rows in zip("abc", listed, strict=True)} == each
+    async with database.write() as tx:
+        again = {"address_id": "adr_1", "provider": "a", "stream": "bulk", "day": 1}
+        at = {"first_at": clock.now(), "last_at": clock.now(), "count": 1}
+        await tx.run(insert(tables.exposures), [again | at])
+    async with database.read() as tx:
+        for one in SETS:
+            found = await counting.exposed(tx, one, clock.now())
+            assert found == before[frozenset(one)] + ("a" in one)
+
+
+async def test_a_list_goes_on_where_it_was(database: Database, clock: ManualClock) -> None:
+    ledger = Ledger(database, 9)
+    await ledger.give(120)
+    while await counting.step(database):
+        pass
+    found: list[tuple[int, str]] = []
+    async with database.read() as tx:
+        assert not await counting.is_behind(tx, clock.now())
+        while True:
+            place = found[-1] if found else (0, "")
+            more = await counting.firsts(tx, "a", clock.now(), place, 7)
+            if not more:
+                break
+            found += [(row[0], row[1]) for row in more]
+    firsts: dict[str, int] = {}
+    for key, row in ledger.rows.items():
+        if key[1] == "a":
+            at = int(str(row["first_at"]))
+            firsts[key[0]] = min(at, firsts.get(key[0], at))
+    assert found == sorted((at, name) for name, at in firsts.items())
+
+
+async def test_what_a_claim_writes_counts_at_once(
+    database: Database, accept: Callable[[NewMessage], Awaitable[str]]
+) -> None:
+    for name in ("ada", "bob", "ada"):
+        await accept(new(to=f"{name}@example.net"))
+    async with database.write() as tx:
+        jobs = await outbox.claim(database, tx, STREAMS["bulk"], {}, 10)
+    given = {(job.address, job.provider) for job in jobs}
+    for _ in range(2):  # before it is counted, and after
+        async with database.read() as tx:
+            assert await queries.exposed(tx, {"one", "two"}, tx.now) == 2
+            each = await queries.exposed_to_each(tx)
+        assert sum(each.values()) == len(given)
+        await counting.step(database)
