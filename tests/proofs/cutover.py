@@ -52,7 +52,7 @@ RECOVERY, ALERT = 50, 4
 PACE = Pace(dwell=60, patience=600, rest=300, least=20)
 SMALL = Pace(shares=(0.5, 1.0), dwell=60, patience=600, rest=300, least=25)
 ROUND = 200  #: messages that are claimed at once, at the least
-ROUNDS, PASSES = 60, 4  #: in which all mail comes in, and how often a lane claims in each
+ROUNDS, PASSES = 60, 2  #: in which all mail comes in, and how often a lane claims in each
 FEW = 20_000  #: fewer messages are moved in larger steps: of one in a hundred nothing is known
 GOAL = 60.0  #: seconds in which recovery mail is to be taken, whatever falls
 OLD = 60  #: one address in so many is dead
