@@ -13,7 +13,6 @@ from mailkeep.cutover.gates import House
 from mailkeep.cutover.types import Gate
 from mailkeep.mail import queries as mail
 from mailkeep.providers.allowance import Allowance
-from mailkeep.providers.keys import registry as keys_registry
 from mailkeep.store.database import Tx
 from mailkeep.watch import posture
 
@@ -76,6 +75,9 @@ async def leaving(tx: Tx, settings: Settings, keys: KeyRing, provider: str) -> L
     found = {one.name: one for one in settings.provider}.get(provider)
     if found is None:
         raise BadSettings(f"no provider {provider!r}")
+    how = f"`mailkeep offboard keys {provider}` does it for the one in use"
+    if found.manager is None:
+        how = "in its pages"
     account = await posture.view(tx, keys, provider)
     holds: dict[str, int] = {}
     for kind, items in account.items.items():
@@ -84,8 +86,7 @@ async def leaving(tx: Tx, settings: Settings, keys: KeyRing, provider: str) -> L
     return Leaving(
         provider,
         published((found,), senders)[provider],
-        keys_registry.BY_HAND.get(found.options.get("keys", "") or found.kind)
-        or keys_registry.OTHERWISE.format(name=provider),
+        f"revoke every key of ours at {provider}, SMTP passwords too; {how}",
         holds,
         sum(one.provider == provider for one in settings.honey),
         await mail.exposed(tx, provider, tx.now),
