@@ -11,6 +11,9 @@ RATE ?= 1000
 QUEUED ?= 1000000
 LIVED ?= 30 20 1 2
 OWNERS ?= 10000
+MOVED ?= 100000
+RADIUS ?= 10000000
+ACCOUNTS ?= 1000000
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
@@ -44,7 +47,7 @@ test: $(VENV)/.dev  ## everything that must hold
 	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # A proof writes its report aside: one that fails leaves the last good one where it is.
-prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, MACHINES, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED, OWNERS, RADIUS
+prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, MACHINES, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED, OWNERS, RADIUS, MOVED, ACCOUNTS
 	$(BIN)/python tests/proofs/kills.py $(KILLS) > docs/proofs/kills.md.new
 	mv docs/proofs/kills.md.new docs/proofs/kills.md
 	$(BIN)/python tests/proofs/machines.py $(MACHINES) > docs/proofs/machines.md.new
@@ -56,10 +59,12 @@ prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS,
 	mv docs/proofs/providers.md.new docs/proofs/providers.md
 	$(BIN)/python tests/proofs/retention.py $(KEPT) > docs/proofs/retention.md.new
 	mv docs/proofs/retention.md.new docs/proofs/retention.md
-	$(BIN)/python tests/proofs/trust.py > docs/proofs/trust.md.new
+	$(BIN)/python tests/proofs/trust.py $(ACCOUNTS) > docs/proofs/trust.md.new
 	mv docs/proofs/trust.md.new docs/proofs/trust.md
 	$(BIN)/python tests/proofs/owners.py $(OWNERS) > docs/proofs/owners.md.new
 	mv docs/proofs/owners.md.new docs/proofs/owners.md
+	$(BIN)/python tests/proofs/cutover.py $(MOVED) > docs/proofs/cutover.md.new
+	mv docs/proofs/cutover.md.new docs/proofs/cutover.md
 	$(BIN)/python tests/proofs/detection.py $(LIVED) > docs/proofs/detection.md.new || test $$? = 1
 	mv docs/proofs/detection.md.new docs/proofs/detection.md
 	$(BIN)/python -m mailkeep_bench --own --only memory --queued $(QUEUED) --markdown docs/proofs/million.md || test $$? = 1

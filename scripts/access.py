@@ -22,7 +22,7 @@ from mailkeep.operators.permissions import SCOPES as ALLOWS
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "security" / "access.md"
 
-SCOPES = ("send", "read", "recover", "report", "privacy", "operate")
+SCOPES = ("send", "read", "recover", "report", "audit", "observe", "privacy", "operate")
 
 
 class Door(NamedTuple):
@@ -55,6 +55,7 @@ _STANDING = _of(P.PROVIDERS_SEE, "ours", "how our providers stand")
 _AUDIT = _of(P.AUDIT_SEE, "ours", "the audit chain; pseudonymous ids")
 _ACCOUNTS = _of(P.ACCOUNTS_SEE, "ours", "accounts of ours; nothing personal")
 _PROVIDERS = _of(P.PROVIDERS_CHANGE, "ours", "our accounts at providers")
+_LOGS = Door("audit", "ours", "hands in what an audit log tells; reads nothing")
 _PEOPLE = Door("privacy", "ours", "everybody; each use audited, and counted by the day")
 _USERS = Door("recover", "an application's", "users of its application")
 
@@ -77,6 +78,11 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/incidents/{incident}/merge": _ACTING,
     "POST /v1/incidents/{incident}/split": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,
+    "GET /v1/cutovers": _of(P.PROVIDERS_SEE, "ours", "every move between providers"),
+    "GET /v1/cutovers/{cutover}": _of(P.PROVIDERS_SEE, "ours", "every move between providers"),
+    "POST /v1/cutovers/{cutover}/pause": _of(
+        P.PROVIDERS_CHANGE, "ours", "holds one up; none is begun or taken back by a key"
+    ),
     "GET /v1/approvals": _SIGNS,
     "POST /v1/approvals/{request_id}/approve": _of(
         P.ACTIONS_APPROVE, "ours", "what another key asked for"
@@ -100,6 +106,11 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/providers/{name}/posture/expected": _PROVIDERS,
     "POST /v1/providers/{name}/posture/accepted": _PROVIDERS,
     "POST /v1/reports": Door("report", "ours", "hands in what others told; reads nothing"),
+    "POST /v1/observations": Door(
+        "observe", "anybody's", "tells of mail in the streams that it is bound to; reads nothing"
+    ),
+    "POST /v1/observations/audit/{log}": _LOGS,
+    "GET /v1/observations/audit/{log}": _LOGS,
     "POST /v1/claims": Door(
         "report", "anybody's", "says something of its application's users, or of our accounts"
     ),

@@ -9,6 +9,8 @@ import re
 import sys
 from pathlib import Path
 
+from mailkeep.watch.levels import ORDER, SEES
+
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / "src" / "mailkeep" / "watch" / "detectors"
 PAGE = ROOT / "docs" / "detectors.md"
@@ -70,11 +72,31 @@ def page() -> str:
         f"| [`{name}`](#{name}) | {_plain(docstring(name).partition(chr(10))[0])} |"
         for name in known
     ]
+    lines += [
+        "",
+        "## At which level each sees",
+        "",
+        "A house may begin by [observing](how-to/adopt-by-levels.md), and go on step by step.",
+        "",
+        "| detector | " + " | ".join(f"`{one}`" for one in ORDER) + " | by what |",
+        "|---|" + "---|" * (len(ORDER) + 1),
+    ]
+    lines += [_level(name) for name in known]
     for name in known:
         first, _, rest = docstring(name).partition("\n")
         lines += ["", f"## {name}", "", f"**{_plain(first)}**", ""]
         lines += _paragraphs(rest.strip())
     return "\n".join(lines) + "\n"
+
+
+def _level(name: str) -> str:
+    """What a detector sees at each level, a row."""
+    sees, begins = SEES[name], ORDER.index(SEES[name].level)
+    cells = ["–"] * begins + ["yes"] * (len(ORDER) - begins)
+    if sees.more:
+        cells[begins] = "in part"
+    by = f"{sees.by}; later {sees.more}" if sees.more else sees.by
+    return f"| [`{name}`](#{name}) | {' | '.join(cells)} | {by} |"
 
 
 def _plain(text: str) -> str:

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
 
+import mailkeep
 from mailkeep.cli.commands import COMMANDS
 from mailkeep.cli.main import app
 
@@ -17,7 +19,10 @@ _HEAVY = ("litestar", "alembic", "webauthn", "zxcvbn", "networkx", "dns", "appri
     [
         ("mailkeep.cli.main", ("sqlalchemy", "asyncio", *_HEAVY)),
         ("mailkeep.cli.keys", _HEAVY),
-        ("mailkeep.cli.serve", ("alembic", "webauthn", "zxcvbn", "apprise")),
+        (
+            "mailkeep.cli.serve",
+            ("alembic", "webauthn", "zxcvbn", "apprise", "aiohttp", "asyncpg", "dns"),
+        ),
     ],
 )
 def test_what_is_not_used_is_not_imported(module: str, absent: tuple[str, ...]) -> None:
@@ -29,6 +34,29 @@ def test_what_is_not_used_is_not_imported(module: str, absent: tuple[str, ...]) 
     )
     assert module in said.stdout.split()
     assert sorted(set(absent) & set(said.stdout.split())) == []
+
+
+def test_who_starts_has_imported_every_table() -> None:
+    """Else a new database would be made without some of them."""
+    said = subprocess.run(
+        [sys.executable, "-c", "import sys, mailkeep.app.application; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    source = Path(mailkeep.__file__).parent
+    rooms = {
+        ".".join(("mailkeep", *path.relative_to(source).with_suffix("").parts))
+        for path in source.rglob("tables.py")
+    }
+    assert rooms - set(said.stdout.split()) == set()
+
+
+def test_what_serves_reads_no_models_of_other_libraries() -> None:
+    """The framework would import them wherever they are installed."""
+    from mailkeep.http.server import Lean
+
+    assert [type(one).__module__ for one in Lean([]).plugins if "pydantic" in repr(type(one))] == []
 
 
 def test_the_list_of_commands_says_what_each_says_of_itself() -> None:

@@ -1,13 +1,12 @@
 """The rules of the chain of trust against an attacker who knows none, and the time that they take;
 the console's page over very many accounts.
 
-``python tests/proofs/trust.py`` prints its report; ``make prove`` keeps it. No service is started,
-and what is timed is the processor's time of this process. ``ACCOUNTS``: how many (a million).
+``python tests/proofs/trust.py [ACCOUNTS]`` prints its report; ``make prove`` keeps it. No service
+is started, and what is timed is the processor's time of this process.
 """
 
 import asyncio
 import importlib
-import os
 import random
 import sqlite3
 import sys
@@ -22,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 WORLDS = 1000
 PARTIES, TIES = 300, 3000
 GOAL_SECONDS = 2.0
-ACCOUNTS = int(os.environ.get("ACCOUNTS", "1000000"))
+ACCOUNTS = int(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 1_000_000
 PAGE_SECONDS = 0.2
 DOMAINS = ("gmail.com", "outlook.com", "corner.example", "x.test", "y.test")
 

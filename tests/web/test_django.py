@@ -1,9 +1,11 @@
 """Stock Django and allauth sites that recover through a running Mailkeep, over real HTTP."""
 
 import asyncio
+import contextlib
 import json
 import re
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -462,3 +464,27 @@ async def test_a_site_without_factors_has_mailkeep_keep_them(up: Up, site: Site)
     async with up.session.get(f"{up.url}/v1/subjects/1", headers=key) as reply:
         held = (await reply.json())["held"]
     assert (held["factor"], held["agreed"]) == ("kept_here", "application")
+
+
+@pytest.mark.parametrize("site", ["plain"], indirect=True)
+async def test_the_day_on_which_mailkeep_begins_to_keep_factors_is_no_mass_rewrite(
+    up: Up, site: Site
+) -> None:
+    """Every user changes on it: more than a stolen key may ask for, and each answered for."""
+    printed = site.manage(
+        "from django.conf import settings\n"
+        "from django.contrib.auth import get_user_model as g\n"
+        "from django.core.management import call_command\n"
+        "from django.test import override_settings\n"
+        "users = [g()(username=f'u{n}', email=f'u{n}@example.org') for n in range(45)]\n"
+        "for one in users: one.set_password('x')\n"
+        "g().objects.bulk_create(users)\n"
+        "call_command('mailkeep_register')\n"
+        "with override_settings(MAILKEEP=settings.MAILKEEP | {'KEPT_BY_MAILKEEP': True}):\n"
+        "    call_command('mailkeep_register')\n"
+    )
+    assert printed.strip().split("\n") == ["45 registered", "45 held"]
+    with contextlib.closing(sqlite3.connect(up.home / "mailkeep.db")) as database:
+        kinds = [kind for (kind,) in database.execute("SELECT kind FROM events")]
+    assert kinds.count("accounts.subject_change_held") == 90  # asked for, and answered for
+    assert "accounts.subjects_rewritten" not in kinds

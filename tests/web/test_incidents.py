@@ -288,6 +288,9 @@ async def test_the_page_is_live_and_nothing_is_inaccessible(up: Up) -> None:
     from playwright.async_api import async_playwright, expect
 
     incident = await suspend(up)
+    case = f"/console/incidents/{incident['id']}"
+    moved = ("cutover", "now", "mandrill", "postmark", "--reason", "it suspended us")
+    assert "postmark carries" in await _run(up, *moved)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM,
@@ -311,8 +314,8 @@ async def test_the_page_is_live_and_nothing_is_inaccessible(up: Up) -> None:
             await expect(page.locator("#timeline")).to_contain_text(f"seen at {width}")
             await expect(page.get_by_role("status")).to_contain_text(f"seen at {width}")
             wide = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-            for leaf in ("", "/actions/cut_provider"):
-                await page.goto(f"{up.url}/console/incidents/{incident['id']}{leaf}")
+            for leaf in (case, f"{case}/actions/cut_provider", "/console/cutover"):
+                await page.goto(f"{up.url}{leaf}")
                 assert await page.evaluate(wide)
                 found = await Axe().run(page)
                 assert found.violations_count == 0, found.generate_report()

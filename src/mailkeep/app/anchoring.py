@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 import structlog
 from sqlalchemy import select, update
@@ -151,6 +150,8 @@ class Anchors:
                 await self._anchor(place, send)
 
     async def _anchor(self, place: str, send: Send) -> None:
+        import aiohttp
+
         async with self._database.read() as tx:
             head = await audit.head(tx, self._keys)
             at = tx.now
@@ -271,6 +272,8 @@ class _Webhook:
         self._url = url
 
     async def __call__(self, line: str) -> None:
+        import aiohttp
+
         limit = aiohttp.ClientTimeout(total=PATIENCE)
         async with (
             aiohttp.ClientSession(timeout=limit, cookie_jar=aiohttp.DummyCookieJar()) as http,

@@ -20,10 +20,11 @@ from mailkeep.base.errors import Unavailable
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.signing import SigningKeys
+from mailkeep.events import turns
 from mailkeep.events.log import FACTS, PLACED, Relay
-from mailkeep.events.subscribe import Subscriber
+from mailkeep.events.subscribe import Audience, Subscriber
 from mailkeep.http.port import StandInView
-from mailkeep.mail import bodies, outbox, services
+from mailkeep.mail import leases, services
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
@@ -31,23 +32,25 @@ from mailkeep.mail.intake import Intake
 from mailkeep.mail.returns import Returns
 from mailkeep.mail.splitting import Splitting
 from mailkeep.mail.taking import Taking
-from mailkeep.posture import services as models
 from mailkeep.posture.ready import Ready
 from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
 from mailkeep.smtp import door, receiving, submission
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
+from mailkeep.store.schema import metadata
 from mailkeep.store.shared import SharedCommit
+from mailkeep.watch.levels import Level
 from mailkeep.watch.runner import Watch
 
 from . import (
     beside,
     defence,
+    observing,
     operating,
     posture,
-    retention,
     starting,
+    sweeping,
     telling,
     trusting,
     waking,
@@ -66,16 +69,14 @@ log = structlog.get_logger(__name__)
 
 RELAY_SECONDS = 0.5
 GATHER_SECONDS = 0.1  #: under load there are hundreds of commits a second; nobody needs each
-SWEEP_SECONDS = 60.0
-SETTLE = 100  #: changes of accounts that one sweep lets count: each holds its account
 PAGE_SECONDS = 5.0
 WATCH_SECONDS = 0.5  #: detectors think in whole seconds; half of one is the most we add to that
 WATCH_BATCH = 500
 PLAN_SECONDS = 0.5
 PUSH_SECONDS = 1.0
 SUBSCRIBE_BATCH = 200
+HEAR_SECONDS = 1.0  #: how often a subscriber that nobody woke looks for itself
 STOCK_SECONDS = 15.0  #: how often the readiness checks look at the schema
-TICK_SECONDS = 20.0  #: how often incidents are looked at when nothing new is said
 
 
 class Application:
@@ -100,8 +101,7 @@ class Application:
     ) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.settings = settings
-        self.dev = dev
-        self.standins = standins
+        self.dev, self.standins = dev, standins
         self.public_url = settings.public_url
         self.trusted_proxies = settings.proxies()
         self.country_header = settings.country_header
@@ -122,14 +122,19 @@ class Application:
             honey=watching.reserved(settings),
             providers=self.providers,
             public_url=settings.public_url,
+            closed=self.observes,
         )
         self.taking = Taking(self.intake, self.shared)
+        self.journal, self.consoles = observing.doors(
+            settings, self.database, self.keys, self.streams, telling.sending(settings)
+        )
         self.claims = Claims(
             self.database,
             self.shared,
             self.providers,
             [name for name, one in self.streams.items() if one.keeps],
             Splitting(self.database, self.keys, self.intake, self.streams),
+            self.journal,
         )
         self.returns = Returns(self.database, self.keys, self.claims, self.providers)
         self.dispatcher = Dispatcher(
@@ -162,7 +167,7 @@ class Application:
         self.listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
-        self.anchors = beside.anchors(self, environ)
+        self.anchors, self.cutover = beside.anchors(self, environ), beside.cutover(self)
         self.signals, self.privacy = defence.signals(self), beside.privacy(self)
         self.feeds = defence.feeds(settings, self.database, environ)
         self.pagers, self.openid = (
@@ -170,13 +175,13 @@ class Application:
             operating.provider(settings, environ, self.database.clock),
         )
         self.response = defence.response(self)
-        self._doubts, self._keeping = Doubts(self.incidents.house), settings.keeping()
+        self.doubts = Doubts(self.incidents.house)
         self._subscribers = subscribers(
             self.recovery,
             self.canaries,
             self.incidents,
             self.response,
-            self._doubts,
+            self.doubts,
             self.signals,
             self.anchors,
             self.privacy,
@@ -189,6 +194,7 @@ class Application:
             subscribers={"watch": lambda: 0}
             | {one.name: partial(getattr, one, "passed") for one in self._subscribers},
             canaries=watching.carriers(settings),
+            feeds=[one.name for one in settings.feed],
             networks=telemetry_settings.networks(settings.telemetry),
             url=heartbeat_url(settings, environ),
         )
@@ -198,6 +204,16 @@ class Application:
             self.database.hear(self.signals.told)
         self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def readers(self) -> frozenset[str]:
+        """Who reads the log; what one of them has not read is kept."""
+        return frozenset({"watch", *(one.name for one in self._subscribers)})
+
+    @property
+    def observes(self) -> bool:
+        """Nothing is sent or acted on."""
+        return observing.level(self.settings) is Level.OBSERVE
 
     def _recovery(self, slow: SlowHash) -> Recovery | None:
         settings = self.settings.recovery
@@ -222,11 +238,12 @@ class Application:
     async def __aenter__(self) -> Self:
         if self.database.is_sqlite:
             self._alone.take()
-        await upgrade(self.database)
-        await self._sign_on()
+        await upgrade(self.database, metadata)
+        await self.sign_on()
         if self.database.is_sqlite:
             async with self.database.write() as tx:
-                await outbox.release_leases(tx)
+                await leases.release(tx)
+                await turns.release(tx)
                 if self.signals is not None:
                     await self.signals.pushing.release(tx)
         keep = partial(loop, pulse=self.telemetry.pulse)
@@ -240,16 +257,15 @@ class Application:
             await self.accounts.passwords.look_for_imported(tx)
         desk = self.response.desk
         loops = {
-            "dispatch": self.dispatcher.run(),
+            "dispatch": observing.rest() if self.observes else self.dispatcher.run(),
             "relay": keep(
                 "relay", self._place, RELAY_SECONDS, self._recorded, gather=GATHER_SECONDS / 2
             ),
-            "incidents": keep("incidents", self.incidents.tick, TICK_SECONDS),
             "response": keep("response", self.response.work, RELAY_SECONDS, self.response.awake),
             "paging": keep("paging", desk.step, PAGE_SECONDS, desk.awake),
-            "sweep": keep("sweep", self._sweep, SWEEP_SECONDS),
             "watch": keep("watch", self._watch, WATCH_SECONDS),
             "stock": keep("stock", self.telemetry.look, STOCK_SECONDS),
+            **sweeping.loops(self, keep),
         }
         if not self.database.is_sqlite:
             loops["listen"] = self.database.listen()
@@ -259,8 +275,9 @@ class Application:
         # One loop each: a subscriber that fails holds back nobody else's facts.
         for one in self._subscribers:
             name = f"hear {one.name}"
-            hear = partial(self._hear, one)
-            loops[name] = keep(name, hear, RELAY_SECONDS, self._placed, gather=GATHER_SECONDS)
+            loops[name] = keep(name, partial(self._hear, one), HEAR_SECONDS, one.awake)
+        look = partial(Audience(self._subscribers).look, self.database)
+        loops["hear"] = keep("hear", look, RELAY_SECONDS, self._placed, gather=GATHER_SECONDS)
         if self.recovery is not None:
             recovery = self.recovery
             loops["recovery"] = keep(
@@ -269,7 +286,9 @@ class Application:
         if self.signals is not None:
             pushing = self.signals.pushing
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
-        loops |= watching.beside(self.database, self.providers, self.settings.provider)
+        counted = observing.counted(self.settings, self.providers, self.accounts_read)
+        tables = self.settings.provider
+        loops |= watching.beside(self.database, self.providers, tables, counted)
         if self.canaries is not None:
             loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
         if self.feeds is not None:
@@ -308,8 +327,10 @@ class Application:
         await self.database.close()
         self._alone.leave()
 
-    async def _sign_on(self) -> None:
-        """See that there is a key to sign with, and that the next one is known in time."""
+    async def sign_on(self) -> None:
+        """See that the next key to sign with is known in time; the first waits for a reader."""
+        if not self.signing.any():
+            return
         if await asyncio.to_thread(self.signing.keep, self.clock.now()):
             log.info("signing.keys", keys=len(self.signing.states(self.clock.now())))
 
@@ -354,33 +375,3 @@ class Application:
 
     async def _watch(self) -> bool:
         return await self.watch.step(WATCH_BATCH) == WATCH_BATCH
-
-    async def _sweep(self) -> bool:
-        async with self.database.write() as tx:
-            await self._doubts.look(tx)
-            dropped = await bodies.sweep(tx, self.settings.keeping(), retention.BATCH)
-            if self.recovery is not None:
-                await self.recovery.sweep(tx)
-        if self.recovery is not None:
-            await self.recovery.subjects.apply_due()
-            await self.accounts.factors_due()
-            async with self.database.read() as tx:
-                await self.accounts.passwords.look_for_imported(tx)
-            await self.database.retrying(partial(self.accounts.changes.settle, limit=SETTLE))
-        await self.grants.note()
-        await models.look(self.database, self.chain)
-        await self._sign_on()
-        if self.signals is not None:
-            await self.signals.sweep()
-        destroyed = self.keys.destroy_expired(self.clock.now())
-        if dropped or destroyed:
-            log.info("swept", bodies=dropped, hourly_keys=len(destroyed))
-        forgotten = await retention.sweep(
-            self.database,
-            self.settings.retention,
-            retention.BATCH,
-            {"watch", *(one.name for one in self._subscribers)},
-        )
-        if forgotten:
-            log.info("forgotten", **forgotten)
-        return max(dropped, 0, *forgotten.values()) >= retention.BATCH

@@ -21,7 +21,7 @@ from mailkeep.base.clock import SystemClock, iso
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit
-from mailkeep.mail import outbox, tables
+from mailkeep.mail import leases, tables
 from mailkeep.mail import restoring as mail
 from mailkeep.mail.restoring import Kept, Waiting
 from mailkeep.privacy import restoring
@@ -188,7 +188,7 @@ async def _ready(file: Path, found: Manifest, before: _Before, by: str) -> Resto
     database = Database(f"sqlite:///{file}", SystemClock())
 
     async def work(tx: Tx) -> Restored:
-        leases = await outbox.release_leases(tx)
+        freed = await leases.release(tx)
         await mail.keep(tx, before.kept)
         await signals.keep(tx, before.tokens)
         erased = await restoring.keep(tx, before.privacy, by=by)
@@ -201,7 +201,7 @@ async def _ready(file: Path, found: Manifest, before: _Before, by: str) -> Resto
         await audit.write(tx, by, "restore_backup", entry)
         cut, waiting = await mail.cut_off(tx), await mail.waiting(tx)
         return Restored(
-            found.made_at, None, lost, leases, sessions, recoveries, cut, waiting, erased
+            found.made_at, None, lost, freed, sessions, recoveries, cut, waiting, erased
         )
 
     try:

@@ -1,15 +1,18 @@
-"""What goes on beside the mail: erasures, anchors of the audit chain, what is counted ahead."""
+"""What goes on beside the mail: erasures, anchors of the audit chain, what is counted ahead, moves
+between providers."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mailkeep.cutover.offboarding import Offboarding
+from mailkeep.cutover.services import Cutover
 from mailkeep.mail import counting
 from mailkeep.posture import counts
 from mailkeep.privacy.services import Privacy
 from mailkeep.response.crying import Crier
 
-from . import anchoring
+from . import anchoring, moving
 from .anchoring import Anchors
 
 if TYPE_CHECKING:
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 
 ERASE_SECONDS = 20.0
 ANCHOR_SECONDS = 10.0
+JOURNAL_SECONDS = 2.0
+MOVE_SECONDS = 5.0
+LEAVE_SECONDS = 60.0
 LEDGER_SECONDS = 1.0
 CRY_SECONDS = 5.0
 COUNT_SECONDS = 60.0  #: how often the age of what was counted is looked at
@@ -35,11 +41,21 @@ def anchors(app: "Application", environ: Mapping[str, str]) -> Anchors:
     return Anchors(app.database, app.keys, places, settings.every)
 
 
+def cutover(app: "Application") -> Cutover:
+    """The moves between providers."""
+    return Cutover(app.database, moving.house(app.settings, app.clock))
+
+
 def loops(
     app: "Application", keep: Callable[..., Coroutine[Any, Any, None]]
 ) -> Iterator[tuple[str, Any]]:
     """What goes on beside, by name."""
     yield "erasures", keep("erasures", app.privacy.erasing.step, ERASE_SECONDS)
+    if app.journal is not None:
+        yield "journal", keep("journal", app.claims.release, JOURNAL_SECONDS)
+    yield "cutover", keep("cutover", app.cutover.step, MOVE_SECONDS)
+    leaving = Offboarding(app.database, app.cutover.house)
+    yield "offboarding", keep("offboarding", leaving.step, LEAVE_SECONDS)
     yield "anchors", keep("anchors", app.anchors.step, ANCHOR_SECONDS, app.anchors.awake)
     means = app.response.means
     crier = Crier(app.database, means.house, app.pagers, app.settings.public_url)

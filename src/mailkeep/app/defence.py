@@ -21,8 +21,9 @@ from mailkeep.response.services import Response
 from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database
 from mailkeep.trust.graph import TrustGraph
+from mailkeep.watch.levels import Level
 
-from . import environment, trusting
+from . import environment, observing, trusting
 from .publishing import published
 from .rekeying import keyrings
 from .settings import Settings
@@ -103,5 +104,6 @@ def response(rooms: Rooms) -> Response:
         rooms.signals,
         published=published(settings.provider, senders),
         keyrings=keyrings(settings.provider),
+        acts=observing.level(settings) is not Level.OBSERVE,
     )
     return Response(means, settings.playbook, rooms.pagers, settings.paging)

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
-import aiohttp
 import msgspec
 
 from mailkeep.base.clock import DAY
@@ -21,6 +21,9 @@ from mailkeep.providers.types import (
     TransportFailure,
 )
 from mailkeep.store.database import Tx
+
+if TYPE_CHECKING:
+    import aiohttp  # imported when somebody is asked: not by who only wants the settings
 
 WEEKS = 4  #: over which the peak is looked for
 SECONDS = 5.0  #: for one answer
@@ -47,6 +50,8 @@ async def limits(
         busiest: mails in the hour with the most recoveries.
         cut: those that are cut off: no request goes there.
     """
+    import aiohttp
+
     wait = aiohttp.ClientTimeout(total=SECONDS)
     async with aiohttp.ClientSession(timeout=wait) as session:
         told = await asyncio.gather(
@@ -65,8 +70,10 @@ async def recovery_peak(tx: Tx, streams: Mapping[str, StreamSettings]) -> int:
 
 
 async def _ask(
-    session: aiohttp.ClientSession, config: ProviderConfig, *, cut: bool
+    session: "aiohttp.ClientSession", config: ProviderConfig, *, cut: bool
 ) -> Allowance | str:
+    import aiohttp
+
     if cut:
         return "it is cut off, and not asked"
     module = registry.get(config.kind)
@@ -84,6 +91,8 @@ async def _ask(
 
 async def carry(request: HttpRequest) -> Reply:
     """Ask once, on a connection of its own; never raises for what the network or they do."""
+    import aiohttp
+
     wait = aiohttp.ClientTimeout(total=SECONDS)
     try:
         async with aiohttp.ClientSession(timeout=wait) as session:
@@ -92,7 +101,7 @@ async def carry(request: HttpRequest) -> Reply:
         return TransportFailure("connect")
 
 
-async def _carry(session: aiohttp.ClientSession, request: HttpRequest) -> HttpReply:
+async def _carry(session: "aiohttp.ClientSession", request: HttpRequest) -> HttpReply:
     async with session.request(
         request.method,
         request.url,

@@ -12,6 +12,7 @@ from mailkeep.accounts.factors import passkeys
 from mailkeep.base.clock import DAY, HOUR, Instant
 from mailkeep.base.errors import BadSettings
 from mailkeep.events.retention import forget_facts
+from mailkeep.mail import journal
 from mailkeep.mail import retention as mail
 from mailkeep.mail.events import AttemptFinished, DeliveryReported, MessageAccepted
 from mailkeep.privacy import meter
@@ -19,7 +20,7 @@ from mailkeep.privacy import retention as privacy
 from mailkeep.recovery import retention as recovery
 from mailkeep.signals import retention as signals
 from mailkeep.store.database import Database, Tx
-from mailkeep.watch import posture
+from mailkeep.watch import consoles, posture
 from mailkeep.watch.events import CanaryArrived, CanarySent
 from mailkeep.watch.reports import forget_reports
 
@@ -98,6 +99,7 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("sessions", "sessions", accounts.forget_sessions),
     ("messages", "messages", mail.forget_messages),
     ("claims", "claims", mail.forget_claims),
+    ("journal", "messages", journal.forget),
     ("recoveries", "recoveries", recovery.forget_recoveries),
     ("changes", "recoveries", changes.forget),
     ("requests", "tries", recovery.forget_nothing),
@@ -106,6 +108,7 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("reports", "reports", forget_reports),
     ("signals", "signals", signals.forget_sets),
     ("posture", "history", posture.forget),
+    ("consoles", "history", consoles.forget),
     ("erased", "erased", privacy.forget),
     ("privacy", "tries", meter.forget),
 )

@@ -21,7 +21,7 @@ from mailkeep.feed import types as feed_types
 from mailkeep.feed.types import FeedSettings
 from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
-from mailkeep.mail.types import BounceSettings, Keeping, StreamSettings
+from mailkeep.mail.types import BounceSettings, JournalSettings, Keeping, StreamSettings
 from mailkeep.operators import types as operator_types
 from mailkeep.operators.types import OperatorSettings, RoleSettings
 from mailkeep.posture import types as posture_types
@@ -40,6 +40,8 @@ from mailkeep.smtp import types as smtp_types
 from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.store.database import PATIENCE
 from mailkeep.trust import register
+from mailkeep.watch.console_types import ConsoleLog
+from mailkeep.watch.levels import Level
 from mailkeep.watch.mailbox_types import CanaryMailbox, ImapSettings
 from mailkeep.watch.report_types import LookalikeSettings, ReportSettings
 from mailkeep.watch.types import (
@@ -52,6 +54,7 @@ from mailkeep.watch.types import (
 from . import (
     anchoring,
     environment,
+    observing,
     posture,
     recovering,
     rekeying,
@@ -91,6 +94,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file.
 
     Attributes:
+        level: how much goes through us; without it, as far as the other tables lead.
         public_url: under which people and providers reach the pages and webhooks.
         trusted_proxies: networks of our own reverse proxies, whose ``X-Forwarded-For`` is believed.
         country_header: header in which they tell a visitor's country, if one does.
@@ -115,6 +119,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             without this table.
         lookalikes: names that look like our domains are looked up; none is without this table.
         reports: what receivers, providers and people tell us of our mail.
+        console_log: audit logs of other houses, which tell who signs in to our accounts there.
+        journal: applications say what they sent by themselves.
         watch: settings of the detectors and of the correlation, a table each.
         playbook: what to do about a hypothesis; replaces the default for it.
         pager: who is woken when an incident opens; nobody without one.
@@ -128,6 +134,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         operators: people sign in to the console with an OpenID provider.
     """
 
+    level: Level | None = None
     public_url: str = "http://localhost:8025"
     trusted_proxies: tuple[str, ...] = ()
     country_header: str = ""
@@ -147,6 +154,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     posture: PostureSettings | None = None
     lookalikes: LookalikeSettings | None = None
     reports: ReportSettings = ReportSettings()
+    console_log: tuple[ConsoleLog, ...] = ()
+    journal: JournalSettings | None = None
     watch: WatchSettings = WatchSettings()
     retention: RetentionSettings = RetentionSettings()
     privacy: PrivacySettings = PrivacySettings()
@@ -272,6 +281,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     feed_types.check(settings.feed)
     canary, honey = watching.check(settings)
     posture.check(settings)
+    observing.check(settings)
     for provider in settings.provider:
         bounces = provider.options.get("return_path_domain", "").strip().lower()
         if provider.kind == "smtp" and canary is not None and bounces == canary.domain:
@@ -348,6 +358,8 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "canary.mailbox.imap": ImapSettings,
     "honey": HoneyAddress,
     "lookalikes": LookalikeSettings,
+    "console_log": ConsoleLog,
+    "journal": JournalSettings,
     "reports": ReportSettings,
     "retention": RetentionSettings,
     "privacy": PrivacySettings,

@@ -4,19 +4,17 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-import aiohttp
-
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings
+from mailkeep.events import turns
 from mailkeep.store.database import Database
 from mailkeep.watch.lookalikes import Lookalikes
 from mailkeep.watch.mailboxes import Mailboxes
-from mailkeep.watch.notices import MAX_PAGE
+from mailkeep.watch.notices import MAX_INCIDENTS
 from mailkeep.watch.noticing import POLL_SECONDS, Notices
 from mailkeep.watch.received import Received
 from mailkeep.watch.reports import Reports
 
-from .doctor import resolver
 from .doctor.records import Found
 from .loops import PAUSE_SECONDS
 from .settings import Settings
@@ -39,7 +37,7 @@ class Telling:
         where: str | None = None,
         mailboxes: Mailboxes | None = None,
     ) -> None:
-        told = settings.reports
+        told, self._database = settings.reports, database
         received = Received(database, partial(_txt, where), told.per_day)
         self.reports = Reports(
             database,
@@ -60,14 +58,19 @@ class Telling:
     def loops(self, keep: Callable[..., Coroutine[Any, Any, None]]) -> Iterator[tuple[str, Any]]:
         """What goes on beside, by name."""
         if self.lookalikes is not None:
-            yield "lookalikes", keep("lookalikes", self.lookalikes.step, self.lookalikes.seconds)
+            seconds = self.lookalikes.seconds
+            step = turns.in_turn(self._database, "lookalikes", seconds, self.lookalikes.step)
+            yield "lookalikes", keep("lookalikes", step, seconds)
         if self._polls:
-            yield "status", keep("status", self.notices.poll, POLL_SECONDS)
+            step = turns.in_turn(self._database, "status", POLL_SECONDS, self.notices.poll)
+            yield "status", keep("status", step, POLL_SECONDS)
         if self._mailboxes is not None:
             yield "mailboxes", keep("mailboxes", self._mailboxes.run, PAUSE_SECONDS)
 
 
 async def _txt(where: str | None, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    from .doctor import resolver  # DNS, once somebody writes to us
+
     try:
         made = resolver.resolver(where)
     except BadSettings:  # no resolver here: then no mail is known for authentic
@@ -82,6 +85,8 @@ async def _txt(where: str | None, names: tuple[str, ...]) -> Mapping[str, tuple[
 
 async def _fetch(url: str) -> bytes | None:
     """A page that follows nothing, takes its time and no more memory than it may."""
+    import aiohttp
+
     limit = aiohttp.ClientTimeout(total=PAGE_SECONDS)
     try:
         async with (
@@ -93,7 +98,7 @@ async def _fetch(url: str) -> bytes | None:
             out = bytearray()
             async for chunk in reply.content.iter_chunked(8192):
                 out += chunk
-                if len(out) > MAX_PAGE:
+                if len(out) > MAX_INCIDENTS:
                     return None
             return bytes(out)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
@@ -104,6 +109,8 @@ def lookalikes(settings: Settings, database: Database) -> Lookalikes | None:
     """Who looks names up that look like our domains, where the settings ask for it."""
     if settings.lookalikes is None:
         return None
+
+    from .doctor import resolver
 
     async def look(name: str, kind: str) -> bool | None:
         try:

@@ -21,6 +21,7 @@ from mailkeep.trust.world import NO_FACTOR, Group
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.types import Hypothesis
 
+from . import observing
 from .settings import Settings
 
 OURS, THEIRS = "ours", "theirs"  #: of a provider's option ``dkim``: who signs
@@ -28,6 +29,7 @@ _CANARY = "no [canary] is sent"
 _HONEY = "there is no [[honey]] address"
 _READ = "no account of ours is read ([posture])"
 _REPORTS = "no reports are taken in ([reports])"
+_CONSOLES = "no audit log of others is brought in ([[console_log]])"
 _ACCOUNTS = "Mailkeep keeps no accounts here"
 
 
@@ -76,7 +78,19 @@ def house(settings: Settings) -> House:
         sign_on=""
         if settings.operators is None
         else (urlsplit(settings.operators.issuer).hostname or settings.operators.issuer),
+        consoles=_consoles(settings),
     )
+
+
+def _consoles(settings: Settings) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Which acts at which party are told of by audit logs."""
+    parties = {one.name: one.party for one in settings.provider}
+    out: dict[str, dict[str, tuple[str, ...]]] = {}
+    for name, acts in observing.seen(settings).items():
+        of = out.setdefault(parties.get(name, name), {})
+        for act, logs in acts.items():
+            of[act] = (*of.get(act, ()), *logs)
+    return out
 
 
 def check(settings: Settings) -> None:
@@ -122,7 +136,9 @@ def watchers(settings: Settings) -> dict[str, Watcher]:
         "honey_account": "" if settings.honey else _HONEY,
         "account_drift": "" if settings.posture else _READ,
         "export_seen": "" if settings.posture else _READ,
+        "console_sign_in": "" if settings.console_log else _CONSOLES,
         "lookalike": "" if settings.lookalikes else "no names are looked up ([lookalikes])",
+        "tls_report": "" if reports.listen or reports.address else _REPORTS,
         "dmarc_stranger": "" if reports.listen or reports.address else _REPORTS,
         "provider_notice": "" if reports.notices or reports.status else _REPORTS,
     }

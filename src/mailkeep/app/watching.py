@@ -16,6 +16,7 @@ from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
+from mailkeep.events import turns
 from mailkeep.events.log import record
 from mailkeep.mail import families
 from mailkeep.mail.intake import Intake
@@ -209,14 +210,16 @@ def beside(
     database: Database,
     providers: dict[str, ProviderConfig],
     tables: tuple[rekeying.Keyed, ...],
+    counted: Mapping[str, ProviderConfig],
 ) -> dict[str, Coroutine[Any, Any, None]]:
-    """What goes on beside in every process, by name."""
+    """What goes on beside in every process, by name. ``counted``: with the keys by which they are
+    asked how much they sent."""
 
     async def look() -> None:
         await asyncio.to_thread(rekeying.take_up, providers, tables)
 
     return {
-        "collect": collect(database, providers),
+        "collect": collect(database, counted),
         "secrets": loops.keep("secrets", look, rekeying.SECONDS),
     }
 
@@ -226,10 +229,12 @@ async def collect(database: Database, providers: Mapping[str, ProviderConfig]) -
     collectors: Sequence[Collector] = [Volume(database, providers, limits.carry)]
 
     async def ask(one: Collector) -> None:
-        facts = await one.collect()
-        if facts:
+        turn = await turns.taken(database, f"collect {one.name}", one.seconds * turns.EARLY)
+        facts = () if turn is None else await one.collect()
+        if turn is not None and facts:
             async with database.write() as tx:
-                await record(database, tx, *facts)
+                if await turns.mine(tx, turn):
+                    await record(database, tx, *facts)
 
     async def run(one: Collector) -> None:
         # Not all processes that start at once ask at once, and none at its start.
@@ -340,7 +345,7 @@ def mailboxes(
 
 
 def _reports(reports: ReportSettings, providers: set[str]) -> None:
-    for name in (*reports.senders, *reports.status):
+    for name in (*reports.senders, *reports.status, *reports.components):
         if name not in providers:
             raise BadSettings(f"reports: no provider {name!r}" + register.nearest(name, providers))
     for url in reports.status.values():

@@ -4,6 +4,7 @@ Each subscriber reads the log at its own pace, under a name that is never reused
 """
 
 from mailkeep.accounts.events import (
+    AccountOpened,
     ChangeHeld,
     ChangesStopped,
     ClassChanged,
@@ -13,7 +14,7 @@ from mailkeep.accounts.events import (
     SubjectChangeHeld,
     SubjectErased,
 )
-from mailkeep.events.subscribe import Handler, Subscriber
+from mailkeep.events.subscribe import Handler, Subscriber, Wants
 from mailkeep.events.types import Fact
 from mailkeep.incidents.events import (
     IncidentClosed,
@@ -90,6 +91,7 @@ def subscribers(
         table["recovery"] = {
             AttemptFinished: [recovery.on_attempt],
             ProviderRested: [recovery.on_rested],
+            AccountOpened: [recovery.notices.on_opened],
             SubjectChangeHeld: [recovery.notices.on_change_held],
             **{key: [recovery.notices.on_credential] for key in factor_words.FACTS},
             FactorReminderDue: [recovery.notices.on_reminder],
@@ -107,4 +109,10 @@ def subscribers(
         table["privacy"] = {SubjectErased: [privacy.erasing.on_subject]}
     if canaries is not None:
         table["canaries"] = {AttemptFinished: [canaries.on_attempt]}
-    return [Subscriber(name, handlers) for name, handlers in table.items()]
+    # There is an attempt for every mail.
+    only: dict[str, dict[type[Fact], Wants]] = {
+        name: {AttemptFinished: one.hears}
+        for name, one in (("recovery", recovery), ("canaries", canaries))
+        if one is not None
+    }
+    return [Subscriber(name, handlers, only.get(name)) for name, handlers in table.items()]

@@ -64,6 +64,10 @@ COMMANDS = {
         "Providers: which there are; cut one off, let one rest, restore it.",
         {"posture": "posture:show", "expect": "posture:expect", "accept": "posture:accept"},
     ),
+    "cutover": Place(
+        "cutover:app", "Move mail from one provider to another, step by step or at once."
+    ),
+    "offboard": Place("offboard:app", "Leave a provider for good: what is to be done, and when."),
     "watch": Place(
         "watch:app",
         "What may be going on; the log again, measured and tuned.",
@@ -74,6 +78,9 @@ COMMANDS = {
             "reports": "reports:reports",
             "lookalikes": "reports:lookalikes",
             "claim": "reports:claim",
+            "consoles": "consoles:consoles",
+            "bring": "consoles:bring",
+            "accept": "consoles:accept",
             "follow": "feeds:follow",
             "feeds": "feeds:feeds",
         },
@@ -103,6 +110,10 @@ COMMANDS = {
     "backup": Place(
         "backup:backup",
         "Back up the database and the settings while Mailkeep runs; never the hourly keys.",
+    ),
+    "export": Place(
+        "export:export",
+        "Write everything out in open formats: JSON Lines with a manifest and hashes.",
     ),
     "restore": Place(
         "backup:restore",

@@ -28,7 +28,10 @@ Name = Annotated[str, typer.Argument(help="The name that it was made under, or i
 def create(
     name: Annotated[str, typer.Argument(help="What or whom it is for.")],
     scope: Annotated[
-        list[str], typer.Option(help="send, read, recover or operate; may be repeated.")
+        list[str],
+        typer.Option(
+            help="send, read, recover, report, audit, observe, privacy or operate; repeatable."
+        ),
     ],
     stream: Annotated[list[str] | None, typer.Option(help="Only these streams.")] = None,
     domain: Annotated[

@@ -49,7 +49,9 @@ def expect(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Announce a change that you are about to make in our account at a provider."""
-    _kind(settings(home), name)
+    known = settings(home)
+    if name not in {party for one in known.console_log for party in one.parties.values()}:
+        _kind(known, name)
     seconds = _seconds(span)
 
     async def work(_database: Database, tx: Tx) -> Expected:

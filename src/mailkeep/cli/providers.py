@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
+from mailkeep.app import observing
 from mailkeep.app.limits import limits, recovery_peak
 from mailkeep.app.settings import Settings, provider_configs
 from mailkeep.base.clock import MINUTE, iso, when
@@ -16,6 +17,7 @@ from mailkeep.mail import queries, services
 from mailkeep.mail.queries import ProviderState
 from mailkeep.response.keeping import take_turn
 from mailkeep.store.database import Database, Tx
+from mailkeep.watch.levels import Level
 
 from .house import DEFAULT_HOME, Home, in_development, operator, provider, read, settings, write
 from .output import Json, group, plain, result, table
@@ -195,6 +197,8 @@ def _act(home: Path, name: str, work: Callable[[Database, Tx], Awaitable[T]]) ->
     """Do it while nothing else counts which routes stand: an automatic cut that counted at the
     same time would find enough, and leave too few."""
     provider(home, name)
+    if observing.level(settings(home)) is Level.OBSERVE:
+        raise BadSettings('this house only observes (level = "observe"): it acts on nothing')
 
     async def alone(database: Database, tx: Tx) -> T:
         await take_turn(tx)

@@ -1,4 +1,4 @@
-"""Starts a stand-in provider as a process of its own and learns where it listens.
+"""Starts the stand-in providers, in a process of their own, and learns where they listen.
 
 Nothing of the stand-ins is imported: they are reached over HTTP and SMTP, as providers are.
 """
@@ -6,6 +6,7 @@ Nothing of the stand-ins is imported: they are reached over HTTP and SMTP, as pr
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 
 from mailkeep.base.errors import Unavailable
 
@@ -20,6 +21,10 @@ class StandIn:
         deliver: port on loopback to which it delivers mail by SMTP.
         secret, webhook_secret: what it demands of us, and shows to us.
         webhook_url: where it reports.
+
+    Attributes:
+        api, control: where it listens, once it was started.
+        arguments: its command line.
     """
 
     def __init__(
@@ -31,14 +36,13 @@ class StandIn:
         self._secret = secret
         self._webhook_secret = webhook_secret
         # With "=", so that a secret that begins with a dash is not taken for an option.
-        self._arguments = [
+        self.arguments = (
+            kind,
             f"--deliver=127.0.0.1:{deliver}",
             f"--webhook={webhook_url}",
             f"--key={secret}",
             f"--webhook-key={webhook_secret}",
-            "--exit-with-stdin",
-        ]
-        self._process: asyncio.subprocess.Process | None = None
+        )
 
     def secrets(self) -> dict[str, str]:
         """Its secrets, as the environment would hold them."""
@@ -47,29 +51,47 @@ class StandIn:
             f"{self.kind}_WEBHOOK": self._webhook_secret,
         }
 
+
+class StandIns:
+    """Several in one process: what each of them would import is most of what it costs to start.
+
+    Attributes:
+        pid: of the process; 0 while it does not run.
+    """
+
+    def __init__(self, ones: Sequence[StandIn]) -> None:
+        self.ones = tuple(ones)
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        return 0 if self._process is None else self._process.pid
+
     async def start(self) -> None:
-        """Start it, and learn where it listens. Raises ``Unavailable``."""
+        """Start them, and learn where each listens. Raises ``Unavailable``."""
+        arguments = [word for one in self.ones for word in (*one.arguments, "+")]
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "mailkeep_drill.standins",
-            self.kind,
-            *self._arguments,
+            *arguments[:-1],
+            "--exit-with-stdin",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
         if self._process.stdout is None:
-            raise Unavailable(f"the {self.kind} stand-in has no output")
+            raise Unavailable("the stand-ins have no output")
         try:
             line = await asyncio.wait_for(self._process.stdout.readline(), READY_SECONDS)
-            ready = json.loads(line)
+            ready = json.loads(line)["standins"]
         except (TimeoutError, ValueError) as error:
             await self.end()
-            raise Unavailable(f"the {self.kind} stand-in did not start") from error
-        self.api, self.control = ready["api"], ready["control"]
+            raise Unavailable("the stand-ins did not start") from error
+        for one, shown in zip(self.ones, ready, strict=True):
+            one.api, one.control = shown["api"], shown["control"]
 
     async def end(self) -> None:
-        """End it, where it runs."""
+        """End them, where they run."""
         if self._process is None or self._process.returncode is not None:
             return
         self._process.terminate()

@@ -1,5 +1,6 @@
 """``mailkeep up``: the main job."""
 
+import gc
 from typing import Annotated
 
 import typer
@@ -29,6 +30,7 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Start Mailkeep."""
+    gc.disable()  # until it serves: what is made up to then stays, and to search it costs a tenth
     from . import serve  # the web framework: whoever mistyped an option need not wait for it
 
     if dev and host not in {"127.0.0.1", "::1", "localhost"}:

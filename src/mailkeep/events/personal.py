@@ -15,6 +15,11 @@ PERSONAL: Personal = {
         under="for good",
         plain="id holder leased_until position placed_through",
     ),
+    "turns": Kept(
+        what="which process does what only one should do",
+        under="for good",
+        plain="name holder until",
+    ),
     "event_checkpoints": Kept(
         what="how far a reader of the log is; what detectors remember, by names",
         under="for good; what a detector remembers, for its window",

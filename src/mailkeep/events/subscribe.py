@@ -5,7 +5,8 @@ whatever is killed when. A fact that a handler cannot bear is tried again a few 
 aside, on the record: what follows it must not wait for ever.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 
 import structlog
 from sqlalchemy import bindparam, literal_column, select
@@ -23,6 +24,8 @@ from .types import Fact, Recorded
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[Tx, Recorded], Awaitable[None]]
+#: Whether a fact of a kind that is heard is for its handlers at all (pure).
+Wants = Callable[[Fact], bool]
 
 _PLACE = Repeated(
     lambda _insert: select(checkpoints.c.position).where(
@@ -42,6 +45,15 @@ _WANTED = Repeated(
     )
 )
 
+#: What kinds there are in a stretch of the log.
+_KINDS_OF = Repeated(
+    lambda _insert: (
+        select(events.c.kind)
+        .where(events.c.position > bindparam("after"), events.c.position <= bindparam("until"))
+        .distinct()
+    )
+)
+
 SPAN = 5000  #: facts that one step passes over at most: most are not for this reader
 KEEP = 20_000  #: facts passed over before a place without an effect is written down
 TRIES = 5  #: how often a fact is handed to handlers that raise, about a second apart
@@ -53,17 +65,28 @@ class Subscriber:
     Args:
         name: under which its place is kept; renaming it reads the log from the beginning.
         handlers: what to call for each kind of fact.
+        only: of kinds of which there are many, and few are for the handlers, which ones; the others
+            cost neither a transaction nor a savepoint.
 
     Attributes:
         set_aside: facts that were given up since the start; each is on the log as well.
+        awake: set when something may be for it.
     """
 
-    def __init__(self, name: str, handlers: Mapping[type[Fact], Sequence[Handler]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        handlers: Mapping[type[Fact], Sequence[Handler]],
+        only: Mapping[type[Fact], Wants] | None = None,
+    ) -> None:
         self.name = name
         self.set_aside = 0
+        self.awake = asyncio.Event()
+        self._only = only or {}
         self._handlers = {fact: tuple(calls) for fact, calls in handlers.items()}
         self._kinds = frozenset(fact.kind for fact in handlers)
         self._passed = 0  # up to here nothing was for us; ahead of the place that is written down
+        self._place = 0  # as it is written down, as far as this process knows
         self._failed = (0, 0)  # the fact that failed last, by its place, and how often
 
     @property
@@ -81,7 +104,7 @@ class Subscriber:
             Exception: what a handler raised. What came before it is handled and stays so; the
                 fact itself is tried again by the next step.
         """
-        idle = await self._pass(database)
+        idle = await self._pass(database, limit)
         if idle is not None:
             return idle
         failure: Exception | None = None
@@ -92,7 +115,7 @@ class Subscriber:
             last = min(await head(tx), start + SPAN)
             batch = await after(tx, start, limit, self._kinds)
             for position, recorded in batch:
-                if recorded is not None:
+                if recorded is not None and self._wants(recorded.fact):
                     failure = await self._handle(database, tx, recorded)
                 if failure is not None:
                     break
@@ -101,12 +124,24 @@ class Subscriber:
                 done = max(done, last)
             if done > place:
                 await save_place(tx, self.name, done)
-        self._passed = max(self._passed, done)
+        self._passed, self._place = max(self._passed, done), max(place, done)
         if failure is not None:
             raise failure
         return done - start
 
-    async def _pass(self, database: Database) -> int | None:
+    def told(self, kinds: Set[str], seen: int, last: int) -> None:
+        """These kinds are all that the log has between two places: wake it where one is for it, and
+        pass them where none is."""
+        if self._passed < seen or last - self._place > KEEP or not kinds.isdisjoint(self._kinds):
+            self.awake.set()
+        else:
+            self._passed = max(self._passed, last)
+
+    def _wants(self, fact: Fact) -> bool:
+        only = self._only.get(type(fact))
+        return only is None or only(fact)
+
+    async def _pass(self, database: Database, limit: int) -> int | None:
         """Pass over facts that are not for us; how many, or None when the next ones are, or the
         place is to be written down."""
         kinds, passed = sorted(self._kinds), self._passed
@@ -117,15 +152,22 @@ class Subscriber:
                 (HEAD, {}),
                 (_WANTED, {"after": passed, "until": passed + SPAN, "kinds": kinds}),
             )
-        place = places[0][0] if places else 0
+        place = self._place = places[0][0] if places else 0
         if place > passed:  # this process has only begun, or another one reads too
             self._passed = place
-            return await self._pass(database)
+            return await self._pass(database, limit)
         last = min(heads[0][0] if heads else 0, passed + SPAN)
         if last <= passed:
             return 0
-        if last - place > KEEP or wanted:
+        if last - place > KEEP or (wanted and not self._only):
             return None
+        if wanted:
+            async with database.glance() as tx:
+                batch = await after(tx, passed, limit, self._kinds)
+            if any(one is not None and self._wants(one.fact) for _, one in batch):
+                return None
+            # What was placed since the head was asked for is looked at by the next step.
+            last = batch[-1][0] if len(batch) == limit else last
         self._passed = last
         return last - passed
 
@@ -163,6 +205,42 @@ class Subscriber:
 
     def _count(self) -> None:
         self.set_aside += 1
+
+
+class Audience:
+    """The subscribers of a process, and one look at the log for all of them: most of what is placed
+    is for none, and each would ask for itself. Who misses a look looks for itself a moment later.
+    """
+
+    def __init__(self, subscribers: Sequence[Subscriber]) -> None:
+        self._ones = tuple(subscribers)
+        self._seen: int | None = None
+
+    async def look(self, database: Database) -> bool:
+        """Wake whom something new may concern; whether there is more to look at.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        seen = self._seen or 0
+        stretch = {"after": seen, "until": seen + SPAN}
+        async with database.glance() as tx:
+            # In this order: what was placed by the time of the head is among the kinds.
+            heads, kinds = await tx.fetch_each((HEAD, {}), (_KINDS_OF, stretch))
+        newest = heads[0][0] if heads else 0
+        if self._seen is None:  # what was there before, each reads for itself
+            self._seen = newest
+            for one in self._ones:
+                one.awake.set()
+            return False
+        last = min(newest, seen + SPAN)
+        if last <= seen:
+            return False
+        new = {kind for (kind,) in kinds}
+        for one in self._ones:
+            one.told(new, seen, last)
+        self._seen = last
+        return last < newest
 
 
 async def take_place(tx: Tx, subscriber: str) -> int:

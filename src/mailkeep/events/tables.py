@@ -36,6 +36,15 @@ relay = Table(
     Column("placed_through", Micros, nullable=False),
 )
 
+# What one process does and not each: whose turn it is, and until when nobody else gets it.
+turns = Table(
+    "turns",
+    metadata,
+    Column("name", String(120), primary_key=True),
+    Column("holder", String(40), nullable=False),
+    Column("until", Micros, nullable=False),
+)
+
 checkpoints = Table(
     "event_checkpoints",
     metadata,

@@ -10,12 +10,14 @@ from litestar.params import SkipValidation
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.signing import SigningKeys
+from mailkeep.cutover.services import Cutover
 from mailkeep.events.anchors import Anchor
 from mailkeep.incidents.services import Incidents
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.intake import Intake
+from mailkeep.mail.journal import Journal
 from mailkeep.mail.taking import Taking
 from mailkeep.mail.types import StreamSettings
 from mailkeep.operators.provider import Provider
@@ -28,6 +30,7 @@ from mailkeep.response.services import Response
 from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database
 from mailkeep.store.shared import SharedCommit
+from mailkeep.watch.consoles import Consoles
 from mailkeep.watch.reports import Reports
 
 from .client import Network
@@ -90,8 +93,11 @@ class Services(Protocol):
     accounts: Accounts
     recovery: Recovery | None
     incidents: Incidents
+    cutover: Cutover
     response: Response
     reports: Reports
+    consoles: Consoles
+    journal: Journal | None
     trust: Ready  # answers about the chain of trust
     privacy: Privacy
     signals: Signals | None

@@ -1,5 +1,6 @@
 """``/.well-known/…``: what others look up before they can verify what we sign (RFC 8615)."""
 
+import asyncio
 from typing import Any
 
 from litestar import Response, get
@@ -14,7 +15,7 @@ KEPT = 3600  #: seconds for which a copy is good; far below ``base.signing.LEAD`
 async def key_set(running: Running) -> Response[dict[str, Any]]:
     """The keys that verify our security events and ID tokens (RFC 7517 section 5)."""
     return Response(
-        running.signing.key_set(),
+        await asyncio.to_thread(running.signing.published, running.database.clock.now()),
         media_type="application/jwk-set+json",
         headers={"Cache-Control": f"public, max-age={KEPT}"},
     )

@@ -22,6 +22,7 @@ from mailkeep.store.shared import SharedCommit
 
 from . import bodies, foreign, lateness, moving, recipients
 from .events import ClaimRefused, DeliveryReported
+from .journal import RELEASED, Journal
 from .splitting import Left, Splitting
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ class Claims:
         providers: by name.
         keeping: streams in which no provider's word destroys a body.
         splitting: takes copies on that a provider says later it did not send; without it they stay.
+        journal: of mail that applications sent by themselves; without it such mail is foreign.
     """
 
     def __init__(
@@ -50,12 +52,14 @@ class Claims:
         providers: dict[str, ProviderConfig],
         keeping: Collection[str] = (),
         splitting: Splitting | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._database = database
         self._shared = shared
         self._providers = providers
         self._keeping = frozenset(keeping)
         self._splitting = splitting
+        self._journal = journal
         self._usual: dict[str, float] = {}  # seconds from event to webhook, by provider
         self._refused_at: dict[str, int] = {}
         self._foreign = foreign.Foreign()
@@ -92,8 +96,22 @@ class Claims:
         self.duplicates[provider] += len(found) - new
         return new
 
+    async def release(self) -> bool:
+        """Hear what waited for a line of the journal; whether there was much of it."""
+        if self._journal is None:
+            return False
+        found = await self._journal.due()
+        for provider, claims in found.items():
+            await self.take(provider, claims)
+        if found:
+            await self._journal.drop(found)
+        return sum(map(len, found.values())) >= RELEASED
+
     async def _take(self, tx: Tx, parts: Sequence[Sequence[Claim]]) -> list[int]:
         """Believe what is new of many webhooks, a few statements for all; how many of each."""
+        held = [0] * len(parts)
+        if self._journal is not None:
+            parts, held = await self._journal.name(tx, parts)
         given = {(one.provider, one.claim_id): one for part in parts for one in part}
         about = await moving.ours(tx, given.values())
         weights = {key: self._weigh(claim, tx.now) for key, claim in given.items()}
@@ -137,10 +155,10 @@ class Claims:
         await moved.write(tx)
         counted: set[tuple[str, str]] = set()
         out = []
-        for part in parts:
+        for part, waiting in zip(parts, held, strict=True):
             mine = {(one.provider, one.claim_id) for one in part} & new - counted
             counted |= mine
-            out.append(len(mine))
+            out.append(len(mine) + waiting)
         return out
 
     def _weigh(self, claim: Claim, now: Instant) -> float:

@@ -6,9 +6,12 @@ and its own place in the shared commit.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 import msgspec
+import structlog
 from sqlalchemy.exc import DBAPIError
 
 from mailkeep.base.clock import Clock, Instant
@@ -20,15 +23,18 @@ from mailkeep.providers.types import Outcome, OutcomeKind, ProviderConfig
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
-from . import building, outbox, outcomes
+from . import building, outbox, outcomes, shifting
 from .health import Breaker, after
 from .intake import Intake
 from .lane import Lane
+from .leases import LeaseLost, Leases
 from .splitting import Splitting
 from .standing import Standing
 from .tracing import attempt_span
 from .transport import Transport
 from .types import Job, StreamSettings
+
+log = structlog.get_logger(__name__)
 
 AGAIN_SECONDS = 1.0  #: between two tries to write down an outcome
 
@@ -59,6 +65,7 @@ class Dispatcher:
         intake = Intake(database, keys, streams, providers=providers)
         self._splitting = Splitting(database, keys, intake, streams)
         self.standing = Standing(database)
+        self.leases = Leases(database)
         self._lanes = [Lane(self, stream) for stream in streams.values()]
         self._transport: Transport | None = None
         self._askable = frozenset(
@@ -70,11 +77,15 @@ class Dispatcher:
     async def run(self) -> None:
         """Run every lane until cancelled; sends under way are then awaited."""
         self._transport = Transport()
+        renewing = asyncio.create_task(self.leases.run())
         try:
             async with asyncio.TaskGroup() as group:
                 for lane in self._lanes:
                     group.create_task(lane.run())
         finally:
+            # Until here: what is still under way when it ends must not be taken for a dead one's.
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
             self._transport.close()
 
     def now(self) -> Instant:
@@ -82,7 +93,7 @@ class Dispatcher:
 
     def told(self, topic: str) -> None:
         """Something was written, by this process or another: see ``Database.hear``."""
-        changed = topic in {"", outbox.STANDING}
+        changed = topic in {"", shifting.STANDING}
         if changed:
             self.standing.forget()
         for lane in self._lanes:
@@ -107,7 +118,8 @@ class Dispatcher:
         )
 
     async def send(self, job: Job, stream: StreamSettings) -> tuple[Outcome, float] | None:
-        """Look at the cut-offs once more, then send; None when the provider was cut meanwhile."""
+        """Look at the cut-offs and the lease once more, then send; None when nothing left: the
+        provider was cut meanwhile, or the message may be another worker's."""
         if job.provider in await self.standing.cut():
             return None
         if job.size > len(job.body):
@@ -117,7 +129,11 @@ class Dispatcher:
                 return None  # the lease ran out, and another one was quicker
             job = msgspec.structs.replace(job, body=body)
         started = time.perf_counter()
-        outcome = await self._attempt(job, stream)
+        try:
+            outcome = await self._attempt(job, stream)
+        except LeaseLost:
+            log.warning("attempt.lease_lost", attempt=job.attempt, provider=job.provider)
+            return None
         return outcome, time.perf_counter() - started
 
     async def _attempt(self, job: Job, stream: StreamSettings) -> Outcome:
@@ -138,14 +154,24 @@ class Dispatcher:
         except MisconfiguredProvider as error:
             return Outcome(OutcomeKind.UNAUTHORISED, str(error)[:200])
         with attempt_span(trace, job) as span:
-            outcome = module.read(await self._transport.carry(request), named)
+            may = partial(self.leases.hold, job)
+            outcome = module.read(await self._transport.carry(request, may), named)
             span.set_attribute("mailkeep.outcome", outcome.kind.value)
         return outcome
 
     async def due(self, stream: str) -> bool:
         """Whether there is anything to claim."""
-        async with self._database.glance() as tx:
-            return await outbox.is_due(tx, stream)
+        with self._seeing():
+            async with self._database.glance() as tx:
+                return await outbox.is_due(tx, stream, self.leases)
+
+    @contextmanager
+    def _seeing(self) -> Iterator[None]:
+        try:
+            yield
+        except Unavailable:
+            self.leases.blind()
+            raise
 
     async def claim(self, lane: Lane, limit: int) -> list[Job]:
         async def job(tx: Tx) -> list[Job]:
@@ -158,15 +184,23 @@ class Dispatcher:
                 lane.busy(),
                 self._askable,
                 lane.trickle,
+                self.leases,
             )
 
-        return await self._shared.run(job, lane=lane.stream.priority, weight=limit)
+        since = self.leases.ticks()
+        with self._seeing():
+            jobs = await self._shared.run(job, lane=lane.stream.priority, weight=limit)
+        self.leases.take(jobs, since)
+        return jobs
+
+    def let_go(self, job: Job) -> None:
+        self.leases.drop(job)
 
     async def finish(self, lane: Lane, job: Job, sent: tuple[Outcome, float] | None) -> None:
         """Write down what came of an attempt.
 
-        While the database is away, or loses it to another one time after time, it is tried again
-        for as long as the lease holds: an outcome that is forgotten is a mail that is sent twice.
+        While the database is away, or loses it to another one time after time, it is tried again:
+        an outcome that is forgotten is a mail that is sent twice.
         """
         kind = self._providers[job.provider].kind
         reports = registry.get(kind).capabilities.reports_deliveries
@@ -185,7 +219,7 @@ class Dispatcher:
                 await self._shared.each(self._write, finished, lane=priority, patient=priority > 0)
                 return
             except (Unavailable, DBAPIError):
-                if self._clock.now() - job.started_at > outbox.LEASE:
+                if not self.leases.works_on(job):
                     raise
                 await asyncio.sleep(AGAIN_SECONDS)
 

@@ -181,3 +181,16 @@ class ProviderRestored(Fact, frozen=True):
     provider: str
     by: str
     reason: str
+
+
+@fact("mail.routes_shifted")
+class RoutesShifted(Fact, frozen=True):
+    """Of what ``source`` carries of a stream by the settings, ``target`` has ``share`` from now
+    on."""
+
+    stream: str
+    source: str
+    target: str
+    share: float
+    by: str
+    reason: str

@@ -25,12 +25,14 @@ class Scope(enum.StrEnum):
     READ = "read"  #: see what became of mail, and incidents
     RECOVER = "recover"  #: register the users of the application that it is bound to
     REPORT = "report"  #: bring in what others say: reports, and claims of a support desk
+    AUDIT = "audit"  #: bring in audit logs of other houses
+    OBSERVE = "observe"  #: tell of mail that an application sent by itself
     PRIVACY = "privacy"  #: hand out and erase what is kept about a person
     OPERATE = "operate"  #: act on incidents, and sign in at the console
 
 
 #: What a key that is bound to an application may be for.
-OF_APPLICATIONS = frozenset({Scope.SEND, Scope.RECOVER, Scope.REPORT})
+OF_APPLICATIONS = frozenset({Scope.SEND, Scope.RECOVER, Scope.REPORT, Scope.OBSERVE})
 
 
 class Grant(msgspec.Struct, frozen=True):

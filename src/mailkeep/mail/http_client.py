@@ -10,7 +10,7 @@ import re
 import socket
 import ssl
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ from mailkeep.providers.types import HttpRequest, Reply, TransportFailure
 
 from .failures import CONNECT_SECONDS, TOTAL_SECONDS, ours
 from .http_line import HttpLine
+from .leases import LeaseLost
 
 IDLE_SECONDS = 15.0  #: servers close what is idle for longer
 STAGGER_SECONDS = 0.25  #: after which the next address is tried beside the last (RFC 8305)
@@ -49,8 +50,12 @@ class HttpConnections:
     def __init__(self) -> None:
         self._idle: dict[Where, deque[_Kept]] = {}
 
-    async def carry(self, request: HttpRequest) -> Reply:
-        """Send a request; never raises for what the network or the other side does."""
+    async def carry(self, request: HttpRequest, may: Callable[[], bool]) -> Reply:
+        """Send a request; never raises for what the network or the other side does.
+
+        Raises:
+            LeaseLost: ``may`` said no when the connection stood; nothing was sent.
+        """
         loop = asyncio.get_running_loop()
         until = loop.time() + TOTAL_SECONDS
         where, target, host = _read(request.url)
@@ -58,18 +63,25 @@ class HttpConnections:
         line = self._take(where, loop.time()) or await self._connect(where, until)
         if not isinstance(line, HttpLine):
             return line
+        if not may():
+            self._keep(where, line)
+            raise LeaseLost
         try:
             reply = await line.carry(head, request.body, until)
         except TimeoutError:
             return TransportFailure("timeout_after_send")
         except OSError:
             return TransportFailure("reset_after_send")
+        self._keep(where, line)
+        return reply
+
+    def _keep(self, where: Where, line: HttpLine) -> None:
+        """Keep a connection for the next request, if it can carry one."""
         if line.idle:
-            kept = _Kept(line, loop.time() + IDLE_SECONDS)
+            kept = _Kept(line, asyncio.get_running_loop().time() + IDLE_SECONDS)
             self._idle.setdefault(where, deque()).append(kept)
         else:
             line.close()
-        return reply
 
     def _take(self, where: Where, now: float) -> HttpLine | None:
         """The connection that was used last: the others grow old and are closed."""

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from mailkeep.base import addresses as address_rules
 from mailkeep.base.clock import DAY, SECOND, Instant
-from mailkeep.base.errors import Conflict, Invalid
+from mailkeep.base.errors import Conflict, Invalid, NotAllowed
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing, digest
 from mailkeep.events.log import record
@@ -69,6 +69,7 @@ class Intake:
             form. Whoever else uses such an address has it from that provider.
         providers: by name, whose limits a message must keep to; without it none are known.
         public_url: where people ask about mail of ours.
+        closed: nothing is taken in: this house only observes.
     """
 
     def __init__(
@@ -79,6 +80,8 @@ class Intake:
         honey: Mapping[str, str] | None = None,
         providers: Mapping[str, ProviderConfig] | None = None,
         public_url: str = "",
+        *,
+        closed: bool = False,
     ) -> None:
         self._database = database
         self._keys = keys
@@ -86,13 +89,16 @@ class Intake:
         self._honey = honey or {}
         self._providers = providers or {}
         self._public_url = public_url
+        self._closed = closed
 
     def check(self, new: NewMessage, *, field: str = "") -> NewMessage:
         """Refuse now what no provider could carry later.
 
         Raises:
+            NotAllowed: this house only observes.
             Invalid: naming the field; nothing was stored.
         """
+        self._open()
         stream = self._streams.get(new.stream)
         if stream is None:
             known = ", ".join(sorted(self._streams))
@@ -127,6 +133,11 @@ class Intake:
             avoid=self._too_small(new, stream, message, field),
             body=msgspec.json.encode(clean),
         )
+
+    def _open(self) -> None:
+        """Raises ``NotAllowed`` where nothing may be sent."""
+        if self._closed:
+            raise NotAllowed('this house only observes (level = "observe"): it sends nothing')
 
     def _check_times(self, new: NewMessage, stream: StreamSettings, field: str) -> None:
         """Refuse a message that would be over before it may be sent."""
@@ -192,6 +203,7 @@ class Intake:
             Invalid: its time is over already. Only said of a message that is new, so that a late
                 repetition still hears the id of the first one.
         """
+        self._open()
         rows = _Rows()
         known = await self._known(tx, many)
         out: list[Taken | Conflict | Invalid] = []

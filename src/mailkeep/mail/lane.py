@@ -37,6 +37,8 @@ class Sender(Protocol):
 
     async def finish(self, lane: "Lane", job: Job, sent: tuple[Outcome, float] | None) -> None: ...
 
+    def let_go(self, job: Job) -> None: ...
+
 
 class Lane:
     """The workers of one stream. Each of its providers has as many sends under way as the stream's
@@ -135,6 +137,8 @@ class Lane:
         except Exception as error:
             # The lease brings the message back; a worker's fault must not end the lane.
             log.error("attempt.failed", attempt=job.attempt, error=type(error).__name__)
+        finally:
+            self._sender.let_go(job)
 
     async def _send(self, job: Job) -> tuple[Outcome, float] | None:
         """Send when there is a place; None when it is held back: there is none for long, or the

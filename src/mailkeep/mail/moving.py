@@ -24,13 +24,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.types import TypeEngine
 
 from mailkeep.providers.types import Claim, ClaimKind, OutcomeKind
 from mailkeep.store.database import Tx
-from mailkeep.store.repeated import Among, Repeated
+from mailkeep.store.repeated import Among, Repeated, of_postgresql
 from mailkeep.store.schema import Micros
 
 from . import bodies, recipients, tables
@@ -206,7 +204,9 @@ _COLUMNS: dict[str, type[TypeEngine[Any]]] = {
 
 def _remember(insert: Callable[..., Any]) -> Any:
     """Every row is one value of one statement: which of them are new is then told by RETURNING."""
-    if insert is pg_insert:
+    if of_postgresql(insert):
+        from sqlalchemy.dialects.postgresql import JSONB
+
         typed: list[ColumnClause[Any]] = [column(name, kind) for name, kind in _COLUMNS.items()]
         whole = cast(cast(bindparam("rows"), Text), JSONB)
         given = func.jsonb_to_recordset(whole).table_valued(*typed).render_derived(with_types=True)

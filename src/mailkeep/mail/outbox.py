@@ -33,12 +33,12 @@ from . import recipients, tables
 from .events import FailedOver, MessageGivenUp
 from .fitting import SMALL
 from .health import Breaker, probing
-from .routing import BUSY, Busy, Go, Trickle, Wanted, choose
-from .types import Job, Status, StreamSettings, split
+from .leases import LEASE, Leases
+from .routing import BUSY, Busy, Go, Trickle, Wanted, choose, shifted
+from .shifting import SHIFTS, unwanted
+from .types import Job, Shift, Status, StreamSettings, split
 
 ASK_FOR = 300 * SECOND  #: for so long a provider that may have a message is waited for, to be asked
-STANDING = "standing"  #: told when a provider was cut off, rests, or is back
-LEASE = 60 * SECOND  #: longer than any send may take; a lapsed one means that its worker died
 
 #: Not guessable: which of two routes a secret takes must not be foreseen by either.
 _draw = secrets.SystemRandom().random
@@ -80,15 +80,16 @@ def _is_due() -> ColumnElement[bool]:
     sending: ColumnElement[str] = literal_column(f"'{Status.SENDING.value}'")
     waits = _m.c.status == queued
     now = bindparam("now", type_=Micros)
-    lapsed = (_m.c.status == sending) & (_m.c.lease_until < now)
+    lapsed = (_m.c.status == sending) & (_m.c.lease_until < bindparam("lapsed", type_=Micros))
     due_at_all = _m.c.status.in_([queued, sending])
     of = _m.c.stream == bindparam("stream")
     return of & (_m.c.next_at <= now) & due_at_all & or_(waits, lapsed)
 
 
-async def is_due(tx: Tx, stream: str) -> bool:
-    """Whether there is anything to claim in a stream."""
-    return bool(await tx.fetch(_ANY_DUE, stream=stream, now=tx.now))
+async def is_due(tx: Tx, stream: str, leases: Leases | None = None) -> bool:
+    """Whether there is anything to claim in a stream; ``leases``: see ``claim``."""
+    lapsed = tx.now if leases is None else leases.lapsed(tx.now)
+    return bool(await tx.fetch(_ANY_DUE, stream=stream, now=tx.now, lapsed=lapsed))
 
 
 _ANY_DUE = Repeated(lambda _insert: select(_m.c.id).where(_is_due()).limit(literal_column("1")))
@@ -111,13 +112,14 @@ class _Due(NamedTuple):
     hour: int | None
     size: int | None
     data: bytes | None
+    status: str
 
 
 def _due() -> Any:
     m, b = _m.c, _b.c
     wanted = select(m.id, m.address_id, m.copies, m.secret, m.ours, m.only, m.avoid)
     wanted = wanted.add_columns(m.family, m.created_at, m.expires_at, m.tries)
-    wanted = wanted.add_columns(b.hour, _SIZE, _SMALL_DATA)
+    wanted = wanted.add_columns(b.hour, _SIZE, _SMALL_DATA, m.status)
     return (
         wanted.join_from(_m, _b, b.message_id == m.id, isouter=True)
         .where(_is_due())
@@ -139,6 +141,7 @@ async def claim(
     busy: Busy | None = None,
     askable: Set[str] = frozenset(),
     trickle: Trickle | None = None,
+    leases: Leases | None = None,
 ) -> list[Job]:
     """Claim up to ``limit`` due messages of a stream and write their attempts as started.
 
@@ -147,13 +150,24 @@ async def claim(
         busy: how many more each provider can take now, and which of them seem to hang.
         askable: providers that tell whether they have a message of ours.
         trickle: what standbys carry all the same.
+        leases: what this process has in hand, and is not claimed again.
     """
-    rows, states = await tx.fetch_each(
-        (_DUE, {"stream": stream.name, "now": tx.now, "most": limit}), (STATES, {})
+    lapsed = tx.now if leases is None else leases.lapsed(tx.now)
+    asked = {"stream": stream.name, "now": tx.now, "lapsed": lapsed, "most": limit}
+    rows, states, moved = await tx.fetch_each(
+        (_DUE, asked), (STATES, {}), (SHIFTS, {"stream": stream.name})
     )
-    if not rows:
+    in_hand = frozenset() if leases is None else leases.in_hand()
+    due_ones = [
+        one
+        for one in (_Due(*row) for row in rows)
+        if one.status != Status.SENDING.value or one.id not in in_hand
+    ]
+    if not due_ones:
         return []
-    due_ones = [_Due(*row) for row in rows]
+    shifts = [Shift(*row) for row in moved]
+    routes = shifted(stream.routes, shifts) if shifts else stream.routes
+    unwelcome = await unwanted(tx, stream, shifts, [one.address for one in due_ones])
     busy = busy or Busy({})
     cut = frozenset(name for name, cut_at, _ in states if cut_at is not None)
     resting = frozenset(name for name, _, rested_at in states if rested_at is not None)
@@ -164,6 +178,11 @@ async def claim(
             why = "no body" if one.size is None else "expired"
             claimed.facts.append(
                 await give_up(tx, one.id, stream.name, one.address, why, keep=not one.secret)
+            )
+            continue
+        if one.address in unwelcome:
+            claimed.facts.append(
+                await give_up(tx, one.id, stream.name, one.address, "suppressed", keep=True)
             )
             continue
         if not busy.fits(one.size):
@@ -193,7 +212,7 @@ async def claim(
         if ask and last is not None:
             wanted = msgspec.structs.replace(wanted, only=(last.provider,))
         choice = choose(
-            stream.routes,
+            routes,
             breakers,
             cut,
             wanted,
@@ -273,7 +292,7 @@ def _write(tx: Tx, claimed: _Claimed) -> None:
     tx.many(_ATTEMPTS, claimed.attempts)
     tx.many(_START, claimed.started)
     # In one order for everybody: two that write the same rows never wait in a ring.
-    tx.many(_EXPOSE, [claimed.exposed[one] for one in sorted(claimed.exposed)])
+    tx.many(EXPOSE, [claimed.exposed[one] for one in sorted(claimed.exposed)])
 
 
 _WAIT = Repeated(
@@ -311,7 +330,7 @@ def _expose(insert: Callable[..., Any]) -> Any:
     )
 
 
-_EXPOSE = Repeated(
+EXPOSE = Repeated(
     _expose, ("address_id", "provider", "stream", "day", "first_at", "last_at", "count")
 )
 
@@ -348,15 +367,6 @@ async def cut_providers(tx: Tx) -> frozenset[str]:
     states = tables.provider_states
     rows = await tx.all(select(states.c.provider).where(states.c.cut_at.is_not(None)))
     return frozenset(row["provider"] for row in rows)
-
-
-async def release_leases(tx: Tx) -> int:
-    """Take back what an earlier process had claimed; returns how many messages.
-
-    Only for a process that knows it is alone with its database: the worker that held a lease is
-    then dead, and nobody need wait for its clock to run out.
-    """
-    return await tx.run(update(_m).where(_m.c.status == Status.SENDING.value).values(lease_until=0))
 
 
 class _Try(NamedTuple):

@@ -91,6 +91,11 @@ PERSONAL: Personal = {
         under="for good",
         plain="provider cut_at reason rested_at rest_reason distrusted_at doubted_at",
     ),
+    "shifts": Kept(
+        what="how much of a provider's weight another one has by now",
+        under="until the move is over and the settings say it",
+        plain="stream source target share since",
+    ),
     "api_keys": Kept(
         what="an API key and what it may do",
         under="for good",
@@ -98,6 +103,21 @@ PERSONAL: Personal = {
         plain="id name hash scopes streams domains networks created_at last_used_at expires_at"
         " revoked_at replaced_by application line",
     ),
+    "journal": Kept(
+        what="that a mail was told of by the application that sent it",
+        under="messages",
+        of="message_id:messages.id",
+        named="mail message_id",
+        said="provider received_at",
+    ),
+    "journal_waiting": Kept(
+        what="what a provider said of a mail that the journal does not tell of yet",
+        under="minutes: until a line tells of it",
+        sealed="sealed",
+        named="claim_id mail",
+        said="provider received_at",
+    ),
+    "journal_days": Kept(what="how much each key told of", under="messages", plain="key day count"),
     "caught_mail": Kept(
         what="the mailbox of development mode; there is none in production",
         under="the newest thousand",

@@ -181,6 +181,14 @@ def was_exposed(
     return select(e.c.address_id).where(*of).exists()
 
 
+async def carriers(tx: Tx, address: str, stream: str) -> frozenset[str]:
+    """The providers that an address, by its pseudonym, was ever given to for a stream."""
+    e = tables.exposures
+    of = (e.c.address_id == address, e.c.stream == stream)
+    rows = await tx.all(select(e.c.provider).where(*of).distinct())
+    return frozenset(row["provider"] for row in rows)
+
+
 async def states(tx: Tx) -> dict[str, ProviderState]:
     """The providers that were ever cut off, rested or under suspicion, by name."""
     s = tables.provider_states

@@ -1,4 +1,4 @@
-"""What an older copy of the database may not undo: cut-offs, rests, revoked keys."""
+"""What an older copy of the database may not undo: cut-offs, rests, moves, revoked keys."""
 
 import msgspec
 from sqlalchemy import func, or_, select, update
@@ -9,6 +9,7 @@ from mailkeep.store.database import Tx
 from . import tables
 from .types import Status
 
+_w = tables.shifts
 _s, _k, _m, _b = tables.provider_states, tables.api_keys, tables.messages, tables.message_bodies
 
 
@@ -28,10 +29,12 @@ class Kept(msgspec.Struct, frozen=True):
 
     Attributes:
         revoked: ids of API keys and when each was revoked.
+        shifts: weights that have moved: stream, source, target, share, since.
     """
 
     states: tuple[State, ...] = ()
     revoked: tuple[tuple[str, Instant], ...] = ()
+    shifts: tuple[tuple[str, str, str, float, Instant], ...] = ()
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -56,6 +59,10 @@ async def kept(tx: Tx) -> Kept:
     return Kept(
         tuple(State(**{name: row[name] for name in State.__struct_fields__}) for row in states),
         tuple((row["id"], row["revoked_at"]) for row in keys),
+        tuple(
+            (row["stream"], row["source"], row["target"], row["share"], row["since"])
+            for row in await tx.all(select(_w).order_by(_w.c.stream, _w.c.source))
+        ),
     )
 
 
@@ -73,6 +80,13 @@ async def keep(tx: Tx, before: Kept) -> None:
             await tx.run(this.values(rested_at=one.rested_at, rest_reason=one.rest_reason))
         if one.distrusted_at is not None:
             await tx.run(this.values(distrusted_at=one.distrusted_at))
+    for stream, source, target, share, since in before.shifts:
+        values = {"target": target, "share": share, "since": since}
+        await tx.run(
+            tx.upsert(_w)
+            .values(stream=stream, source=source, **values)
+            .on_conflict_do_update(index_elements=["stream", "source"], set_=values)
+        )
     for key, at in before.revoked:
         await tx.run(
             update(_k).where(_k.c.id == key, _k.c.revoked_at.is_(None)).values(revoked_at=at)

@@ -10,7 +10,7 @@ from mailkeep.base.clock import SECOND, Instant
 from .families import OTHER
 from .fitting import SMALL
 from .health import LONGEST_REST, Breaker
-from .types import RouteSettings
+from .types import RouteSettings, Shift
 
 BUSY = SECOND // 4  #: how long a message waits for a provider that has its hands full
 
@@ -120,6 +120,26 @@ class Wait(msgspec.Struct, frozen=True):
 
     until: Instant
     why: Literal["no_route", "resting", "busy"]
+
+
+def shifted(
+    routes: tuple[RouteSettings, ...], shifts: Sequence[Shift]
+) -> tuple[RouteSettings, ...]:
+    """The routes with the weights that moves between providers have given them by now.
+
+    Args:
+        shifts: in the order in which they were begun: what came to one may go on to the next. One
+            between providers of which the stream has not both changes nothing.
+
+    No route is added or taken away: whoever gave all its weight away is a standby.
+    """
+    weights = {route.provider: route.weight for route in routes}
+    for one in shifts:
+        if one.source in weights and one.target in weights and one.source != one.target:
+            moved = weights[one.source] * one.share
+            weights[one.source] -= moved
+            weights[one.target] += moved
+    return tuple(msgspec.structs.replace(route, weight=weights[route.provider]) for route in routes)
 
 
 def choose(

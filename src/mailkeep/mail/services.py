@@ -23,7 +23,8 @@ from .events import (
     ProviderUnrested,
 )
 from .intake import keyed
-from .outbox import STANDING, due, give_up
+from .outbox import due, give_up
+from .shifting import STANDING
 from .types import Status, StreamSettings
 
 CANCELLED = "cancelled"  #: why a message was given up that its sender took back

@@ -7,6 +7,7 @@ import asyncio
 import ssl
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 import aiosmtplib
@@ -14,11 +15,12 @@ import aiosmtplib
 from mailkeep.providers.types import Reply, SmtpReply, SmtpRequest, TransportFailure
 
 from .failures import CONNECT_SECONDS, TOTAL_SECONDS, ours
+from .leases import LeaseLost
 from .smtp_line import Line, Refused
 
 IDLE_SECONDS = 20.0  #: a relay hangs up after minutes; well before that we do
 MOST_USES = 200  #: transactions on one connection: behind one name are many machines
-LONGEST_SECONDS = 50.0  #: from the first word to the last: the outbox's lease is longer
+LONGEST_SECONDS = 50.0  #: from the first word to the last
 _GOODBYE = 421
 
 
@@ -35,12 +37,17 @@ class SmtpConnections:
     def __init__(self) -> None:
         self._idle: dict[tuple[str, ...], deque[_Kept]] = {}
 
-    async def carry(self, request: SmtpRequest) -> Reply:
-        """Hand one mail over; never raises for what the network or the other side does."""
+    async def carry(self, request: SmtpRequest, may: Callable[[], bool]) -> Reply:
+        """Hand one mail over; never raises for what the network or the other side does.
+
+        Raises:
+            LeaseLost: ``may`` said no when the connection stood; nothing was handed over.
+        """
         where = _where(request)
         until = asyncio.get_running_loop().time() + LONGEST_SECONDS
         kept = self._take(where)
         if kept is not None:
+            self._check(may, where, kept.line, kept.uses)
             reply = await self._transact(kept.line, kept.uses, where, request, until)
             if kept.line.handed_over or not _hung_up(reply):
                 return reply
@@ -48,7 +55,15 @@ class SmtpConnections:
         line = await _connect(request, until)
         if not isinstance(line, Line):
             return line
+        self._check(may, where, line, 0)
         return await self._transact(line, 0, where, request, until)
+
+    def _check(
+        self, may: Callable[[], bool], where: tuple[str, ...], line: Line, uses: int
+    ) -> None:
+        if not may():
+            self._keep(where, line, uses)
+            raise LeaseLost
 
     async def _transact(
         self, line: Line, uses: int, where: tuple[str, ...], request: SmtpRequest, until: float
@@ -70,10 +85,13 @@ class SmtpConnections:
             return TransportFailure("reset_after_send" if line.handed_over else "connect")
         finally:
             if keep and uses + 1 < MOST_USES:
-                until = time.monotonic() + IDLE_SECONDS
-                self._idle.setdefault(where, deque()).append(_Kept(line, uses + 1, until))
+                self._keep(where, line, uses + 1)
             else:
                 line.close()
+
+    def _keep(self, where: tuple[str, ...], line: Line, uses: int) -> None:
+        until = time.monotonic() + IDLE_SECONDS
+        self._idle.setdefault(where, deque()).append(_Kept(line, uses, until))
 
     def _take(self, where: tuple[str, ...]) -> _Kept | None:
         """The connection that was used last: the others grow old and are closed."""

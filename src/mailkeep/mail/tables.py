@@ -197,6 +197,14 @@ Index(
     sqlite_where=_ABOUT_OURS,
     postgresql_where=_ABOUT_OURS,
 )
+# Whom bulk mail had better not go to, whoever carries it.
+_AGAINST = claims.c.event.in_(["bounced", "complained", "suppressed"])
+Index(
+    "ix_claims_against",
+    claims.c.address_id,
+    sqlite_where=_AGAINST,
+    postgresql_where=_AGAINST,
+)
 
 provider_states = Table(
     "provider_states",
@@ -208,6 +216,18 @@ provider_states = Table(
     Column("rest_reason", String(200)),
     Column("distrusted_at", Micros),  # no word of it moves a message
     Column("doubted_at", Micros),  # something speaks against it: no word of it destroys a body
+)
+
+# How much of a provider's weight in a stream another one has by now: a move that is under way, or
+# that the settings do not say yet.
+shifts = Table(
+    "shifts",
+    metadata,
+    Column("stream", String(40), primary_key=True),
+    Column("source", String(40), primary_key=True),
+    Column("target", String(40), nullable=False),
+    Column("share", Float, nullable=False),
+    Column("since", Micros, nullable=False),
 )
 
 api_keys = Table(
@@ -237,4 +257,33 @@ caught_mail = Table(
     Column("at", Micros, nullable=False),
     Column("recipient", String(320), nullable=False),
     Column("raw", LargeBinary, nullable=False),
+)
+
+# Mail that applications sent by themselves, by a digest of the provider's own name for it.
+journal = Table(
+    "journal",
+    metadata,
+    Column("provider", String(40), primary_key=True),
+    Column("mail", String(64), primary_key=True),
+    Column("message_id", String(40), nullable=False),
+    Column("received_at", Micros, nullable=False, index=True),
+)
+
+# What a provider said of mail of which no line of the journal tells yet.
+journal_waiting = Table(
+    "journal_waiting",
+    metadata,
+    Column("provider", String(40), primary_key=True),
+    Column("claim_id", String(200), primary_key=True),
+    Column("mail", String(64), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("received_at", Micros, nullable=False, index=True),
+)
+
+journal_days = Table(
+    "journal_days",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    Column("day", Integer, primary_key=True),  # days since the epoch
+    Column("count", Integer, nullable=False),
 )

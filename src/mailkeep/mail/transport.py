@@ -3,6 +3,8 @@
 Security: the only place of the mail room that opens sockets.
 """
 
+from collections.abc import Callable
+
 from mailkeep.providers.types import Reply, Request, SmtpRequest
 
 from .http_client import HttpConnections
@@ -17,11 +19,18 @@ class Transport:
         self._smtp = SmtpConnections()
         self._http = HttpConnections()
 
-    async def carry(self, request: Request) -> Reply:
-        """Send it; never raises for what the network or the other side does."""
+    async def carry(self, request: Request, may: Callable[[], bool] = lambda: True) -> Reply:
+        """Send it; never raises for what the network or the other side does.
+
+        Args:
+            may: asked when a connection stands, right before the request goes out.
+
+        Raises:
+            LeaseLost: it may not; nothing was sent.
+        """
         if isinstance(request, SmtpRequest):
-            return await self._smtp.carry(request)
-        return await self._http.carry(request)
+            return await self._smtp.carry(request, may)
+        return await self._http.carry(request, may)
 
     def close(self) -> None:
         self._smtp.close()

@@ -35,6 +35,18 @@ class RouteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warm: float = 0.0
 
 
+class Shift(msgspec.Struct, frozen=True):
+    """A part of one route's weight that another route of the stream has instead.
+
+    Attributes:
+        share: of the source's weight, 0 to 1.
+    """
+
+    source: str
+    target: str
+    share: float
+
+
 class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A stream of mail with its rank and its ways out.
 
@@ -76,6 +88,18 @@ class BounceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     listen: str = ""
     host: str = ""
+
+
+class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[journal]``: applications say what they sent by themselves.
+
+    Attributes:
+        patience: seconds for which what a provider says of an unknown mail waits for its line.
+        per_day: mails that one key may tell of in a day.
+    """
+
+    patience: float = 900.0
+    per_day: int = 1_000_000
 
 
 class Keeping(msgspec.Struct, frozen=True):

@@ -72,6 +72,8 @@ SCOPES: Mapping[Scope, frozenset[Permission]] = {
     Scope.READ: frozenset({P.INCIDENTS_SEE, P.TRUST_SEE, P.MAIL_SEE, P.PROVIDERS_SEE}),
     Scope.RECOVER: frozenset({P.RECOVERIES_START}),
     Scope.REPORT: frozenset(),
+    Scope.AUDIT: frozenset(),
+    Scope.OBSERVE: frozenset(),
     Scope.PRIVACY: frozenset(),
     Scope.OPERATE: frozenset(
         {

@@ -7,9 +7,9 @@ that is away keeps nobody out who has a passkey.
 import asyncio
 import secrets
 from base64 import b64encode
+from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
-import aiohttp
 import msgspec
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -21,6 +21,9 @@ from mailkeep.base.secret import Secret
 from . import openid
 from .openid import Left, Metadata, Who
 from .types import OperatorSettings
+
+if TYPE_CHECKING:
+    import aiohttp  # imported when somebody is asked: not by who only wants the settings
 
 KEPT = HOUR  #: for which its description and keys are taken as good
 AGAIN = MINUTE  #: before its keys are asked for again because of one that nobody knows
@@ -178,6 +181,8 @@ class Provider:
         headers: dict[str, str] | None = None,
     ) -> tuple[int, object]:
         """(status, what its JSON says). Raises ``Unavailable``."""
+        import aiohttp
+
         try:
             async with self._open().request(
                 method,
@@ -201,7 +206,9 @@ class Provider:
                 return status, None
             raise Unavailable("the OpenID provider does not answer as it must") from error
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _open(self) -> "aiohttp.ClientSession":
+        import aiohttp
+
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=SECONDS),

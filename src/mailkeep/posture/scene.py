@@ -51,6 +51,11 @@ def parties(house: House, live: Live) -> Mapping[str, Party]:
     named = dict(OURS)
     named |= {secret_of(one.name): f"API secret of {one.name}" for one in house.providers}
     named |= {one.party: f"API key {one.party.partition(':')[2]}" for one in live.keys}
+    named |= {
+        f"{rules.CLIENT}{one.application}": f"client secret of {one.application}"
+        for one in live.keys
+        if one.application
+    }
     out = dict(house.parties)
     for party, name in named.items():
         found = out.get(party, Party(party))

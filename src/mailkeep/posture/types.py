@@ -102,6 +102,7 @@ class House(msgspec.Struct, frozen=True):
         playbook: what is done about a provider that is taken for compromised.
         accounts_read: our accounts at providers whose changes we see.
         encrypted: ``public_url`` is https.
+        consoles: by party, the acts there that audit logs of others tell of, and which logs.
         sign_on: the host that signs operators in; "": they come by API key alone.
     """
 
@@ -119,6 +120,7 @@ class House(msgspec.Struct, frozen=True):
     canaries: bool = False
     encrypted: bool = False
     sign_on: str = ""
+    consoles: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
 
     @property
     def every(self) -> Instant:

@@ -64,7 +64,18 @@ def share(sights: Iterable[Sight]) -> int:
     return round(1000 * sum(one.seen for one in every) / len(every)) if every else 1000
 
 
+#: Acts as audit logs of others have them.
+_TOLD = {
+    Act.SIGN_IN: ("sign_in",),
+    Act.CHANGE: ("key", "user", "change", "dns"),
+}
+
+
 def _sight(house: House, party: Party, provider: object, act: Act, interval: str) -> Sight:
+    told = house.consoles.get(party.id, {})
+    logs = sorted({log for word in _TOLD.get(act, ()) for log in told.get(word, ())})
+    if logs:
+        return Sight(party.id, act, True, f"the audit log {', '.join(logs)}, as soon as it tells")
     if party.kind is PartyKind.OURS:
         seen = act in {Act.CHANGE, Act.SIGN_IN, Act.EXPORT}
         how = "the audit chain, at once" if seen else "no record is kept of it"

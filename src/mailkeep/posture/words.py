@@ -46,12 +46,21 @@ WATCHED: Mapping[str, tuple[tuple[str, ...], str]] = {
         "a small part can be kept back unseen",
     ),
     "stop": (("provider_refusal", "failover", "delivery_silence"), ""),
-    "party": (("account_drift", "export_seen", "provider_notice", "stranger_in_mail"), ""),
+    "party": (
+        (
+            *("account_drift", "console_sign_in", "export_seen", "provider_notice"),
+            "stranger_in_mail",
+        ),
+        "",
+    ),
     "take": (
         ("takeover_pattern", "misplaced_redemption", "denial", "support_claim"),
         "",
     ),
-    "dns": ((), "nobody watches our DNS: `mailkeep doctor` looks when it is asked"),
+    "dns": (
+        ("console_sign_in",),
+        "only where its host's audit log is brought in; `mailkeep doctor` looks when it is asked",
+    ),
     "pages": ((), "what is typed into pages that are not ours never reaches us"),
     "operate": ((), "operators' acts are in the audit chain; no detector judges them"),
     "phones": ((), "a telephone is its owner's; codes that are typed are all that we see of it"),

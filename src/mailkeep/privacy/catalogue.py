@@ -6,6 +6,8 @@ from sqlalchemy import ColumnElement, Table, false, or_, select
 
 from mailkeep.accounts import tables as accounts
 from mailkeep.accounts.personal import PERSONAL as ACCOUNTS
+from mailkeep.cutover import tables as cutover
+from mailkeep.cutover.personal import PERSONAL as CUTOVER
 from mailkeep.events import tables as events
 from mailkeep.events.personal import PERSONAL as EVENTS
 from mailkeep.feed import tables as feed
@@ -35,7 +37,7 @@ from .types import Person
 
 #: What is declared here is known as a table, whatever else was imported.
 TABLES = (
-    *(accounts, events, feed, incidents, mail, operators, posture),
+    *(accounts, cutover, events, feed, incidents, mail, operators, posture),
     *(recovery, response, signals, watch, privacy),
 )
 
@@ -48,6 +50,7 @@ ROOMS: dict[str, Personal] = {
     "feed": FEED,
     "response": RESPONSE,
     "incidents": INCIDENTS,
+    "cutover": CUTOVER,
     "watch": WATCH,
     "posture": POSTURE,
     "operators": OPERATORS,

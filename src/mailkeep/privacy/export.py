@@ -84,12 +84,13 @@ def _shown(column: str, value: Any, *, hidden: bool, other: bool) -> Any:
         return "(left out: it may name others)" if value else value
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, int) and not isinstance(value, bool) and _is_instant(column, value):
+    if isinstance(value, int) and not isinstance(value, bool) and is_instant(column, value):
         return iso(value)
     return value
 
 
-def _is_instant(column: str, value: int) -> bool:
+def is_instant(column: str, value: int) -> bool:
+    """Whether a column's number is an instant (pure)."""
     named = column.endswith("_at") or column in {"at", "until", "since", "made_at", "seen_at"}
     return named and value > 10**12
 

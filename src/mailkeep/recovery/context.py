@@ -16,7 +16,7 @@ from mailkeep.accounts.subjects import Subjects
 from mailkeep.base import tokens
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import record
-from mailkeep.mail import lives
+from mailkeep.mail import lives, shifting
 from mailkeep.mail import queries as mail_queries
 from mailkeep.mail import services as mail_services
 from mailkeep.mail.intake import Intake
@@ -98,15 +98,14 @@ class Context:
 
     @property
     def routes(self) -> tuple[RouteSettings, ...]:
-        return self._routes(self.settings.stream)
-
-    @property
-    def notice_routes(self) -> tuple[RouteSettings, ...]:
-        return self._routes(self.settings.notices)
-
-    def _routes(self, stream: str) -> tuple[RouteSettings, ...]:
-        found = self._streams.get(stream)
+        """As the settings say; see ``routes_now``."""
+        found = self._streams.get(self.settings.stream)
         return () if found is None else found.routes
+
+    async def routes_now(self, tx: Tx, stream: str) -> tuple[RouteSettings, ...]:
+        """The routes of a stream with the weights that a move between providers has given them."""
+        found = self._streams.get(stream)
+        return () if found is None else await shifting.routes(tx, found)
 
     async def standing(self, tx: Tx) -> frozenset[str]:
         """Providers that may carry a proof now."""

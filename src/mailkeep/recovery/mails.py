@@ -198,6 +198,23 @@ def handed_over(house: House, to: str, denial: str) -> Content:
     )
 
 
+def opened(house: House, to: str) -> Content:
+    """The notice of a new account, by another way than the code that opened it."""
+    return house.write(
+        to,
+        "An account was opened with this address",
+        [
+            "A code that we mailed here confirmed this address: there is an account with it now.",
+            "If this was you, there is nothing to do.",
+            (
+                "This was not you? Then somebody has read that mail. Set a password of your own: "
+                f"{house.page('/recover')}\nEverybody is then signed out, and what was added and "
+                "does not count yet is removed."
+            ),
+        ],
+    )
+
+
 def changed(house: House, to: str, what: str) -> Content:
     """The notice after somebody who was signed in changed what opens the account."""
     return house.write(

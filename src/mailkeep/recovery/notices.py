@@ -8,6 +8,7 @@ from collections.abc import Set
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts.events import (
+    AccountOpened,
     ClassChanged,
     ErasureAsked,
     FactorReminderDue,
@@ -15,6 +16,7 @@ from mailkeep.accounts.events import (
 )
 from mailkeep.base.clock import iso
 from mailkeep.events.types import Recorded
+from mailkeep.mail import queries as mail_queries
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Tx
 
@@ -78,6 +80,26 @@ class Notices:
                 content = subject_mails.held(house, point.address, fact, secret, until)
                 await self.mail(tx, content, only, sealed=True)
 
+    async def on_opened(self, tx: Tx, recorded: Recorded) -> None:
+        """An account was opened by a code that went over one route: its address is told over one
+        that whoever could read the code does not read, or else over two."""
+        fact = recorded.fact
+        if not isinstance(fact, AccountOpened):
+            return
+        context = self._context
+        standing = await context.standing(tx)
+        carried = await mail_queries.carriers(tx, fact.address, context.settings.confirmations)
+        routes = await context.routes_now(tx, context.settings.notices)
+        beside = [
+            (one.provider,)
+            for one in sorted(routes, key=lambda one: -one.weight)
+            if one.provider in standing and context.independent({one.provider}, carried)
+        ]
+        for point in await accounts.contact_points(tx, fact.account):
+            content = mails.opened(context.house, point.address)
+            for only in beside[:1] or await self.ways(tx):
+                await self.mail(tx, content, only)
+
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:
         """A factor was changed by who was signed in (ASVS 6.3.7)."""
         fact = recorded.fact
@@ -126,9 +148,8 @@ class Notices:
         """Two independent routes where two stand: the party that a thief came through must not be
         the one that can keep the notice back."""
         context = self._context
-        pair = policy.plan(
-            context.notice_routes, await context.standing(tx), context.independent, 0.0
-        )
+        routes = await context.routes_now(tx, context.settings.notices)
+        pair = policy.plan(routes, await context.standing(tx), context.independent, 0.0)
         return ((),) if pair is None else ((pair.link,), (pair.code,))
 
     async def mail(

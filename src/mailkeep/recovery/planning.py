@@ -172,7 +172,8 @@ class Planner:
         held against that route, no campaign is on, and the account's class asks for no more."""
         context = self._context
         standing = await context.standing(tx)
-        pair = policy.plan(context.routes, standing, context.independent, _draw())
+        routes = await context.routes_now(tx, context.settings.stream)
+        pair = policy.plan(routes, standing, context.independent, _draw())
         if pair is not None or context.settings.when_alone is not WhenAlone.DEGRADE:
             return pair
         if account is not None:
@@ -181,7 +182,7 @@ class Planner:
                 return None
         s = tables.suspicions
         doubted = {row["provider"] for row in await tx.all(select(s.c.provider).distinct())}
-        return None if "" in doubted else policy.alone(context.routes, standing, doubted)
+        return None if "" in doubted else policy.alone(routes, standing, doubted)
 
     async def _refusal(
         self, tx: Tx, account: str | None, expires_at: Instant, *, known: bool
@@ -252,6 +253,7 @@ class Planner:
         live: dict[str, Row] = {row["kind"]: row for row in rows if row["voided_at"] is None}
         refused = {row["provider"] for row in rows if row["voided_at"] is not None}
         standing = await context.standing(tx)
+        routes = await context.routes_now(tx, context.settings.stream)
         for kind in KINDS:
             row = live.get(kind.value)
             if row is not None and (
@@ -263,11 +265,11 @@ class Planner:
             avoid = refused | ({row["provider"]} if row is not None else set())
             if not other:
                 # Both are gone: one of a fresh pair, the other of which comes in the next round.
-                pair = policy.plan(context.routes, standing - avoid, context.independent, _draw())
+                pair = policy.plan(routes, standing - avoid, context.independent, _draw())
                 provider = None if pair is None else pair.link
             else:
                 provider = policy.replacement(
-                    context.routes, standing, context.independent, other=other, avoid=avoid
+                    routes, standing, context.independent, other=other, avoid=avoid
                 )
             if provider is None:
                 continue  # it stays with the outbox, which tries the old route until it expires

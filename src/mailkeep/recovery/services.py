@@ -17,7 +17,7 @@ from mailkeep.base.clock import SECOND
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
 from mailkeep.events.log import record
-from mailkeep.events.types import Recorded
+from mailkeep.events.types import Fact, Recorded
 from mailkeep.mail import services as mail_services
 from mailkeep.mail.events import AttemptFinished, ProviderRested
 from mailkeep.mail.types import Content
@@ -241,6 +241,11 @@ class Recovery:
         )
         tx.after_commit.append(self.awake.set)
         return len(ids)
+
+    def hears(self, fact: Fact) -> bool:
+        """Whether an attempt can be about a proof or a notice: most are other mail's."""
+        ours = (self.settings.stream, self.settings.notices)
+        return isinstance(fact, AttemptFinished) and fact.stream in ours
 
     async def on_attempt(self, tx: Tx, recorded: Recorded) -> None:
         """A route refused a proof: have it minted anew over another one. A route took a notice:

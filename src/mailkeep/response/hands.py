@@ -289,6 +289,7 @@ def _wanted(settings: ResponseSettings) -> bool:
 async def _may(tx: Tx, means: Means, provider: str, reason: str) -> str:
     if provider not in means.house.parties:
         raise NotFound("no provider of that name", field="name")
+    means.may_act()
     if not reason.strip():
         raise Invalid("say why", field="reason")
     await take_turn(tx)

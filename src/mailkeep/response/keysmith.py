@@ -14,8 +14,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-import aiohttp
-
 from mailkeep.base.errors import Conflict, Unavailable
 from mailkeep.base.secret import Secret
 from mailkeep.providers.keys import registry
@@ -109,6 +107,8 @@ class Keysmith:
 
 async def send(request: HttpRequest) -> Answer:
     """Over the network; never raises for what the other side does."""
+    import aiohttp
+
     limit = aiohttp.ClientTimeout(total=SECONDS)
     try:
         async with (

@@ -129,7 +129,7 @@ class Player:
             else:
                 kept = row
                 await self._keeper.set(tx, kept.id, preview=encode(preview))
-            if not planned.automatic or preview.idle:
+            if not (planned.automatic and self._means.acts) or preview.idle:
                 continue
             if not preview.needs_person:
                 await self._keeper.begin(tx, case, action, kept.id, PLAYBOOK, preview)

@@ -106,6 +106,7 @@ class Response:
             NotShown: it needs a person who has seen its warnings; the preview that is kept now has
                 them.
             Conflict: the incident is closed.
+            NotAllowed: this house only observes.
             NotFound, Invalid: as for ``preview``.
         """
         database = self.means.database
@@ -120,6 +121,7 @@ class Response:
     async def _apply(
         self, tx: Tx, incident: str, name: str, by: str, seen: str | None, alone: str
     ) -> ActionView:
+        self.means.may_act()
         case, action = await self._case(tx, incident, name)
         await take_turn(tx)
         row = await queries.action(tx, incident, name)
@@ -148,6 +150,7 @@ class Response:
     ) -> ActionView:
         """Take an action back, or ask for the second person that this wants; see ``apply``. Raises
         ``Conflict`` where that cannot be."""
+        self.means.may_act()
         case, action = await self._case(tx, incident, name, closed=True)
         row = await self._applied(tx, case, action)
         second = self.approvals.needed(action)
@@ -190,6 +193,7 @@ class Response:
         if found.step is Step.LIST:
             await self.lists.agree(tx, found, by=by)
             return await approval.one(tx, request)
+        self.means.may_act()
         back = found.step is Step.UNDO
         case, action = await self._case(tx, found.incident, found.action, closed=back)
         await take_turn(tx)
@@ -236,7 +240,7 @@ class Response:
         sake, is raised and tried again by the next call: an action ends on its own account alone.
         """
         database = self.means.database
-        row = await database.retrying(self._take)
+        row = await database.retrying(self._take) if self.means.acts else None
         if row is None:
             return False
         incident, name, by = row["incident_id"], row["name"], row["by"]

@@ -9,13 +9,16 @@ is looked at when the socket for it is made, so that a name that leads elsewhere
 import ipaddress
 import socket
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 
 from mailkeep.base import networks
 from mailkeep.base.errors import Invalid
+
+if TYPE_CHECKING:
+    import aiohttp  # imported when somebody is asked: not by who only wants the settings
 
 LONGEST = 2000  #: characters of a URL
 MOST_READ = 4096  #: bytes of an answer
@@ -127,6 +130,8 @@ class Reach:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Post; never raises for what the network or the other side does."""
+        import aiohttp
+
         try:
             async with self._open().post(
                 url, data=body, headers=dict(headers), allow_redirects=False
@@ -146,7 +151,9 @@ class Reach:
         if self._session is not None:
             await self._session.close()
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _open(self) -> "aiohttp.ClientSession":
+        import aiohttp
+
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -159,7 +166,7 @@ class Reach:
             )
         return self._session
 
-    def _socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
+    def _socket(self, info: "aiohttp.AddrInfoType") -> socket.socket:
         family, kind, protocol, _, address = info
         if not may_reach(str(address[0]), loopback=self._loopback, named=self._named):
             raise OSError("not a public address")
@@ -168,6 +175,8 @@ class Reach:
 
 def _why(error: Exception) -> str:
     """Words for an operator; nothing of what the other side wrote."""
+    import aiohttp
+
     chain: BaseException | None = error
     while chain is not None:
         if "not a public address" in str(chain):

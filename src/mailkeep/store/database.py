@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Executable, event, make_url, text
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import CursorResult, RowMapping
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoPlace
@@ -29,7 +27,7 @@ from mailkeep.base.ids import Order
 
 from . import listening, postgresql, sqlite
 from .errors import Away, Unsettled, is_away, is_outage, lost, without_values
-from .repeated import Repeated
+from .repeated import Repeated, insert_of
 from .sqlite import RawConnection, raw
 from .ways import Lost, Pooled, Rows, Straight, Way
 
@@ -150,7 +148,7 @@ class Tx:
 
     def upsert(self, table: Table) -> Any:
         """An INSERT that knows ON CONFLICT, in this engine's dialect."""
-        return pg_insert(table) if self.is_postgresql else sqlite_insert(table)
+        return insert_of(self._way.dialect.name)(table)
 
 
 class Database:

@@ -7,7 +7,6 @@ later. A look-out that polls fast enough to be quick would cost more than the wo
 import asyncio
 from collections.abc import Callable
 
-import asyncpg
 import structlog
 
 log = structlog.get_logger(__name__)
@@ -19,6 +18,8 @@ ALIVE_SECONDS = 20.0  #: how often the connection is tried: a lost one may not s
 
 async def listen(dsn: str, told: Callable[[str], None]) -> None:
     """Call ``told`` with each topic, until cancelled; with "" where some may have been missed."""
+    import asyncpg  # with SQLite there is nobody else to hear
+
     while True:
         try:
             await _listen(dsn, told)
@@ -28,6 +29,8 @@ async def listen(dsn: str, told: Callable[[str], None]) -> None:
 
 
 async def _listen(dsn: str, told: Callable[[str], None]) -> None:
+    import asyncpg
+
     connection = await asyncpg.connect(dsn, timeout=10)
     try:
         await connection.add_listener(CHANNEL, lambda _c, _pid, _channel, topic: told(topic))

@@ -20,12 +20,26 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.selectable import Select
+
+
+def insert_of(engine: str) -> Callable[..., Any]:
+    """An engine's own INSERT, which knows ON CONFLICT; one engine is not imported for the other."""
+    if engine == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+        return pg_insert
+    from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+    return sqlite_insert
+
+
+def of_postgresql(insert: Callable[..., Any]) -> bool:
+    """Whether an INSERT is PostgreSQL's own."""
+    return insert.__module__.startswith("sqlalchemy.dialects.postgresql")
 
 
 class Call(NamedTuple):
@@ -113,8 +127,9 @@ class Repeated:
         """The statement on an engine."""
         found = self._compiled.get(dialect.name)
         if found is None:
-            insert = pg_insert if dialect.name == "postgresql" else sqlite_insert
-            made = self._build(insert).compile(dialect=dialect, column_keys=self._columns or None)
+            made = self._build(insert_of(dialect.name)).compile(
+                dialect=dialect, column_keys=self._columns or None
+            )
             if not isinstance(made, SQLCompiler) or made.positiontup is None:
                 raise TypeError("not a statement with parameters by place")
             fixed = {name: value for name, value in made.params.items() if value is not None}

@@ -18,6 +18,7 @@ MAILKEEP = "mailkeep"  #: the process
 KEYS = "mailkeep.keys"  #: the directory of key files
 DATABASE = "mailkeep.database"
 BACKUPS = "mailkeep.backups"
+CLIENT = "client:"  #: before an application's id: its client secret
 
 #: What each rule says. ``{0}``, ``{1}``: what the premises are about; ``{to}``: the conclusion.
 RULES: dict[str, str] = {
@@ -48,7 +49,8 @@ RULES: dict[str, str] = {
     "mailboxes": "{0} keeps the mailboxes of this domain",
     "operate": "{0} may act as an operator",
     "send_key": "the API key may send as this domain",
-    "planted": "the API key registers another address for a user, which counts after a hold",
+    "planted": "the API key registers another address of a user, the client secret answers for it,"
+    " and it counts after a hold",
     "cut_all": "an operator can cut off every route",
     "both_proofs": "whoever reads both proofs resets the password",
     "alone": "both proofs go over the one route that is left",
@@ -232,13 +234,14 @@ def _by_mail(world: World, group: Group, took: str, held: str) -> Iterator[Rule]
 
 
 def _registered(world: World, group: Group, held: str) -> Iterator[Rule]:
-    """By the key of the application whose users they are. Who has a factor is asked for it all the
-    same, here or there."""
+    """By the application whose users they are: its key asks and its client secret answers for it;
+    the key alone changes nothing. Who has a factor is asked for it all the same, here or there."""
     if not group.application or group.factor != NO_FACTOR:
         return
     for key in world.keys:
         if "recover" in key.scopes and key.application == group.application:
-            yield Rule(held, (f"party:{key.party}",), "planted")
+            body = (f"party:{key.party}", f"party:{CLIENT}{group.application}")
+            yield Rule(held, body, "planted")
 
 
 def _lost(world: World, carriers: Iterable[str]) -> tuple[str, ...]:

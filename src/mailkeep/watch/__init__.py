@@ -12,7 +12,8 @@ providers for their own totals, slowly; ``rates`` (pure) is what detectors count
 them. ``reports`` takes in what receivers say of our mail: ``packed``, ``report_mail``, ``dmarc``
 and ``tlsrpt`` (pure) read it, ``dkim`` (pure) says who signed the mail that it came in.
 ``noticing`` takes in what providers tell their customers, ``notices`` (pure) says what it is about.
-``claiming`` takes what a support desk was told.
+``claiming`` takes what a support desk was told; ``consoles`` what audit logs of other houses tell
+of our accounts there, as ``audit_logs/`` (pure) reads them.
 ``lookalikes`` looks names up that look like our domains, as ``permutations`` (pure) makes them.
 ``detectors/`` are pure: a state, a fact or a second of time in, signals out. ``correlation`` is
 pure too: signals in, opinions out, each explained term by term. ``engine`` runs all detectors over
@@ -20,17 +21,18 @@ a log, live or replayed; ``runner`` is the thin shell that reads the log, keeps 
 beside its place, and records what they raise.
 
 Owns: ``canaries``, ``canary_mailboxes``, ``posture_accounts``, ``posture_items``,
-``posture_changes``, ``posture_expected``, ``reports``, ``reports_refused``, ``lookalikes``; the
-detectors' state lies in their checkpoint of the event log.
+``posture_changes``, ``posture_expected``, ``reports``, ``reports_refused``, ``lookalikes``,
+``console_acts``; the detectors' state lies in their checkpoint of the event log.
 Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived``, ``PostureRead``,
 ``PostureChanged``, ``PostureBlind``, ``PostureAccepted``, ``DmarcReported``, ``TlsReported``,
 ``ReportRefused``, ``LookalikeSeen``, ``ProviderNoticed``, ``SupportClaimed``, ``VolumeTold``,
-``HoneyMailArrived``.
+``HoneyMailArrived``, ``ConsoleUsed``, ``ConsoleAccepted``.
 Hears: attempts, delivery claims, mail that was never ours, failovers, recoveries, sign-ins, changes
 of accounts and their denials, canaries, signals, reports, and accounts as they are read (``mail``,
 ``recovery``, ``accounts``, ``watch``).
 Security: reads hostile input: mail that came to the address of a canary, of honey, of reports or of
-notices, what providers answer to collectors, and claims that outsiders can forge, so each signal
+notices, what providers answer to collectors, audit logs of
+other houses, and claims that outsiders can forge, so each signal
 says who could have staged it; staged evidence alone never makes a provider compromised in our eyes
 and never allows an automatic cut. State is bounded under floods of made-up names. Answers of an
 account's API are bounded and come out as items, a number or a word of trouble; who holds a provider

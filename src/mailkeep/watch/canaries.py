@@ -29,8 +29,9 @@ from mailkeep.base.errors import MailkeepError
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.tokens import link_secret
+from mailkeep.events import turns
 from mailkeep.events.log import record
-from mailkeep.events.types import Recorded
+from mailkeep.events.types import Fact, Recorded
 from mailkeep.mail import outbox, services
 from mailkeep.mail.events import AttemptFinished
 from mailkeep.mail.intake import Intake
@@ -88,6 +89,8 @@ class Canaries:
         self._settings = settings
         self._honey = honey
         self._decoys = decoys if settings.decoys > 0 else None
+        decoying = () if self._decoys is None else (self._decoys.stream,)
+        self._streams = frozenset({settings.stream, *decoying})
         self._url = public_url.rstrip("/")
         self._chance = random.SystemRandom()
         self._reading = asyncio.Lock()
@@ -103,35 +106,43 @@ class Canaries:
             for provider in self._allowed:
                 for mailbox in (None, *self._settings.mailbox):
                     interval = self._settings.interval if mailbox is None else mailbox.interval
-                    send = partial(self.send, provider, mailbox)
+                    send = partial(self.send, provider, mailbox, every=interval)
                     group.create_task(self._loop(provider, interval, send))
             for provider in () if self._decoys is None else self._decoys.providers:
                 if provider not in self._allowed:
                     continue  # what it adds to a mail is not known here
-                send = partial(self.plant, provider)
                 every = self._settings.decoys
+                send = partial(self.plant, provider, every=every)
                 # Not with each start: who starts often would send as often.
                 group.create_task(self._loop(provider, every, send, soonest=every / 2))
 
-    async def send(self, provider: str, mailbox: CanaryMailbox | None = None) -> str | None:
+    async def send(
+        self, provider: str, mailbox: CanaryMailbox | None = None, *, every: float = 0.0
+    ) -> str | None:
         """Send one through ``provider``; the message's id, or None while it is cut off.
 
         Args:
             mailbox: one that others keep; None: a fresh name at our own listener.
+            every: seconds in which all processes together send one; None too where one was sent.
         """
         local = letters.local_part(self._chance)
         to = f"{local}@{self._settings.domain}" if mailbox is None else mailbox.address
+        kept = OWN_MAILBOX if mailbox is None else mailbox.name
         async with self._database.write() as tx:
             if provider in await outbox.cut_providers(tx):
                 return None
+            if not await turns.ours(tx, f"canary {provider} {kept}", every):
+                return None
             return await self._hand_in(tx, provider, to, honey=False, mailbox=mailbox)
 
-    async def plant(self, provider: str) -> str | None:
-        """Send a decoy through ``provider``; the message's id, or None while it is cut off."""
+    async def plant(self, provider: str, *, every: float = 0.0) -> str | None:
+        """Send a decoy through ``provider``; as ``send``."""
         decoys = self._decoys
         to = f"{letters.local_part(self._chance)}@{self._settings.domain}"
         async with self._database.write() as tx:
             if decoys is None or provider in await outbox.cut_providers(tx):
+                return None
+            if not await turns.ours(tx, f"canary {provider} {DECOY_MAILBOX}", every):
                 return None
             content, secret = await decoys.write(tx, provider, to)
             return await self._accept(
@@ -143,6 +154,10 @@ class Canaries:
         count = 0
         for one in self._honey:
             async with self._database.write() as tx:
+                # In its transaction: of two processes that look at once, one finds that it is done.
+                name = f"seed {one.provider} {self._hash(one.address)[:32]}"
+                if await turns.take(tx, name, 0.0) is None:
+                    continue
                 last = await tx.value(
                     select(func.max(_c.c.created_at)).where(
                         _c.c.honey,
@@ -212,6 +227,10 @@ class Canaries:
     def ours(self, address: str) -> bool:
         """Whether an address is at the canaries' domain."""
         return addresses.domain(addresses.key(address)) == self._settings.domain
+
+    def hears(self, fact: Fact) -> bool:
+        """Whether an attempt can be a canary's: most are other mail's."""
+        return isinstance(fact, AttemptFinished) and fact.stream in self._streams
 
     async def on_attempt(self, tx: Tx, recorded: Recorded) -> None:
         """Subscriber: a provider took a canary, or would not have it."""

@@ -13,6 +13,9 @@ ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 #: Fields that name a place: where a thing points to, or whose it is.
 PLACES = ("host", "domain")
 
+#: Stands on a sender whose list is of whoever sent: it is there because mail was sent.
+USED = "used"
+
 Key = tuple[Kind, str]
 
 
@@ -68,6 +71,8 @@ def compare(
             one.name in PLACES and one.new is not None and _is_strange(one.new, known)
             for one in fields
         )
+        if not strange and any(one.name == USED for one in fields):
+            continue  # that we sent as ourselves is no change that somebody made there
         changes.append(Change(key[0], key[1], what, fields, strange))
     return changes
 

@@ -271,3 +271,43 @@ class HoneyMailArrived(Fact, frozen=True):
     honey: str
     words: tuple[str, ...]
     strays: int
+
+
+@fact("watch.console_used")
+class ConsoleUsed(Fact, frozen=True):
+    """Somebody did something at a third party with an account of ours, as an audit log has it: what
+    that log's house says, not an observation.
+
+    Attributes:
+        told: id of the line here, as the commands name it.
+        log: which log.
+        party: a provider of ours, or a party of the register.
+        provider: it is a provider.
+        act: a word of ``console_types.Act``.
+        actor, network: pseudonyms; ``network`` of the /24 or /48, "": the log names none.
+        inside: it is one of the networks that the settings name; None: they name none.
+        factor: a second factor was shown; None: the log does not say.
+        domain: of the domains that we send as, the one whose records changed.
+        expected: an operator had announced a change there.
+    """
+
+    told: str
+    log: str
+    party: str
+    provider: bool
+    act: str
+    actor: str
+    network: str
+    inside: bool | None = None
+    factor: bool | None = None
+    root: bool = False
+    domain: str = ""
+    expected: bool = False
+
+
+@fact("watch.console_accepted")
+class ConsoleAccepted(Fact, frozen=True):
+    """An operator says that it was our own people; ``told``: ids of the lines."""
+
+    told: tuple[str, ...]
+    by: str

@@ -122,7 +122,7 @@ class Lookalikes:
             await tx.run(insert(_l).values(new[start : start + 100]))
 
     async def _note(self, tx: Tx, name: str, *, mx: bool | None, address: bool | None) -> None:
-        row = await tx.one(select(_l).where(_l.c.name == name))
+        row = await tx.one(select(_l).where(_l.c.name == name).with_for_update())
         if row is None:
             return
         first = row["checked_at"] is None

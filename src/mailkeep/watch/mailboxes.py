@@ -1,10 +1,10 @@
 """Canary mailboxes that others keep, read where they are by IMAP.
 
 A mailbox is read from the place at which it was left, by UID for as long as its host does not say
-that UIDs mean other mails now (UIDVALIDITY); then, and at the first look, its newest mails are. Any
-number of processes may read: a canary arrives once. What cannot be read is tried again later and
-later, and the doctor says so; it speaks for no provider's fault, since every provider's canaries
-are missed there at once.
+that UIDs mean other mails now (UIDVALIDITY); then, and at the first look, its newest mails are. One
+process reads it, for as long as it lives: hosts count connections. What cannot be read is tried
+again later and later, and the doctor says so; it speaks for no provider's fault, since every
+provider's canaries are missed there at once.
 
 Security: reads hostile input, from a host that an operator named. Holds the passwords of mailboxes,
 and shows them to no server whose certificate is not good for its name. Nothing that the server says
@@ -21,6 +21,7 @@ from sqlalchemy import select
 
 from mailkeep.base.errors import MailkeepError
 from mailkeep.base.secret import Secret
+from mailkeep.events import turns
 from mailkeep.store.database import Database, Tx
 
 from . import tables
@@ -37,6 +38,8 @@ AGAIN = (5.0, 600.0)  #: seconds between two tries, the first and the longest
 IDLE = (
     240.0  #: seconds after which a line that says nothing is tried; shorter than any host's limit
 )
+TURN_SECONDS = 30.0  #: for which a process that died holds a mailbox
+LOOK_SECONDS = 5.0  #: between two looks whose turn it is
 PORTS = {Tls.IMPLICIT: 993, Tls.STARTTLS: 143}
 
 _m = tables.canary_mailboxes
@@ -68,10 +71,21 @@ class Mailboxes:
                 group.create_task(self._keep(one))
 
     async def _keep(self, mailbox: CanaryMailbox) -> None:
+        """Read it where it is this process's turn, and wait for the turn where it is not."""
+        work = partial(self._read, mailbox)
+        while True:
+            try:
+                await turns.holding(self._database, f"mailbox {mailbox.name}", TURN_SECONDS, work)
+            except MailkeepError as away:
+                log.warning("mailbox.no_turn", mailbox=mailbox.name, error=str(away))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _read(self, mailbox: CanaryMailbox, turn: turns.Turn) -> None:
+        """Read it for ever."""
         wait = AGAIN[0]
         while True:
             try:
-                async for _ in self.session(mailbox):
+                async for _ in self.session(mailbox, turn):
                     wait = AGAIN[0]
             except MailkeepError as error:
                 log.warning("mailbox.not_read", mailbox=mailbox.name, error=str(error))
@@ -81,8 +95,13 @@ class Mailboxes:
             await asyncio.sleep(wait)
             wait = min(wait * 2, AGAIN[1])
 
-    async def session(self, mailbox: CanaryMailbox) -> AsyncIterator[int]:
+    async def session(
+        self, mailbox: CanaryMailbox, turn: turns.Turn | None = None
+    ) -> AsyncIterator[int]:
         """Read what is new, wait, and again; yields how many canaries each look found.
+
+        Args:
+            turn: under which it is read; None: nobody else reads it.
 
         Raises:
             ImapError: the mailbox cannot be read.
@@ -101,7 +120,7 @@ class Mailboxes:
         try:
             await session.sign_in(how.user or mailbox.address, self._secrets[mailbox.name])
             while True:
-                yield await self._look(session, mailbox, how)
+                yield await self._look(session, mailbox, how, turn)
                 if session.can_idle:
                     await session.wait(IDLE)
                 else:
@@ -109,7 +128,9 @@ class Mailboxes:
         finally:
             await session.close()
 
-    async def _look(self, session: Imap, mailbox: CanaryMailbox, how: ImapSettings) -> int:
+    async def _look(
+        self, session: Imap, mailbox: CanaryMailbox, how: ImapSettings, turn: turns.Turn | None
+    ) -> int:
         """Read what is new. The folder is opened anew: its names may have changed."""
         opened = await session.open(how.folder)
         place = await self._place(mailbox, opened)
@@ -121,8 +142,8 @@ class Mailboxes:
                 if mail is not None:
                     count += await self._canaries.read_at(mailbox, mail.raw, mail.at)
             place = uids[-1]
-            await self._save(mailbox, opened.validity, place)
-        await self._save(mailbox, opened.validity, place)
+            await self._save(mailbox, opened.validity, place, turn)
+        await self._save(mailbox, opened.validity, place, turn)
         return count
 
     async def _place(self, mailbox: CanaryMailbox, opened: Opened) -> int:
@@ -132,8 +153,12 @@ class Mailboxes:
             return max(0, opened.next - 1 - LOOK_BACK)
         return int(row["uid"])
 
-    async def _save(self, mailbox: CanaryMailbox, validity: int, uid: int) -> None:
+    async def _save(
+        self, mailbox: CanaryMailbox, validity: int, uid: int, turn: turns.Turn | None
+    ) -> None:
         async def work(tx: Tx) -> None:
+            if turn is not None and not await turns.mine(tx, turn):
+                return  # another one reads it by now, from its own place
             values: dict[str, object] = {"validity": validity, "uid": uid, "read_at": tx.now}
             values |= {"failing_since": None, "error": None}
             first = tx.upsert(_m).values(name=mailbox.name, **values)

@@ -8,6 +8,7 @@ Security: reads hostile input: bounded texts, patterns that cannot backtrack, no
 
 import enum
 import re
+from collections.abc import Collection
 from email.errors import MessageError
 from email.header import decode_header
 
@@ -16,6 +17,7 @@ import msgspec
 from .parts import take_apart
 
 MAX_PAGE = 64 * 1024  #: octets of a status page
+MAX_INCIDENTS = 512 * 1024  #: octets of its incidents: fifty, with all that was said of them
 _READ = 8000  #: characters of a mail
 
 
@@ -75,6 +77,36 @@ class _Page(msgspec.Struct):
     status: _Status
 
 
+class _Affected(msgspec.Struct):
+    name: str = ""
+    new_status: str = ""
+
+
+class _Update(msgspec.Struct):
+    body: str | None = None
+    affected_components: list[_Affected] | None = None
+
+
+class _Component(msgspec.Struct):
+    name: str = ""
+    status: str = ""
+
+
+class _Incident(msgspec.Struct):
+    name: str
+    status: str
+    impact: str = "none"
+    incident_updates: list[_Update] = []
+    components: list[_Component] = []
+
+
+class _Incidents(msgspec.Struct):
+    incidents: list[_Incident]
+
+
+_OVER_WORDS = frozenset({"resolved", "postmortem", "completed", "scheduled"})
+_DOWN = frozenset({"partial_outage", "major_outage"})
+_GRAVE = frozenset({"major", "critical"})
 _INDICATORS = {"none": Notice.OTHER, "minor": Notice.OTHER, "maintenance": Notice.OTHER} | (
     dict.fromkeys(("major", "critical"), Notice.OUTAGE)
 )
@@ -106,6 +138,45 @@ def of_page(text: bytes) -> Notice | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return _INDICATORS.get(page.status.indicator)
+
+
+def of_incidents(text: bytes, components: Collection[str] = ()) -> Notice | None:
+    """What ``/api/v2/incidents.json`` of a status page says of what is going on; None where it is
+    no such page.
+
+    An incident counts that is grave, or under which a component is down; of components that are
+    named, those alone. That somebody broke in counts whatever it is said of.
+    """
+    if len(text) > MAX_INCIDENTS:
+        return None
+    try:
+        page = msgspec.json.decode(text, type=_Incidents)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    wanted = {one.lower() for one in components}
+    found = Notice.OTHER
+    for one in page.incidents:
+        if one.status in _OVER_WORDS:
+            continue
+        words = f"{one.name}. {one.incident_updates[0].body if one.incident_updates else ''}"
+        if _PATTERNS[0][1].search(_SPACES.sub(" ", words[:_READ]).lower()):
+            return Notice.SECURITY
+        if _is_outage(one, wanted):
+            found = Notice.OUTAGE
+    return found
+
+
+def _is_outage(one: _Incident, wanted: set[str]) -> bool:
+    """Whether what goes on is an outage, of the wanted components where there are any."""
+    latest = one.incident_updates[0].affected_components if one.incident_updates else None
+    states = {each.name.lower(): each.status for each in one.components}
+    states |= {each.name.lower(): each.new_status for each in latest or ()}
+    if not wanted:
+        return one.impact in _GRAVE or any(state in _DOWN for state in states.values())
+    if not states:  # it does not say of what
+        return one.impact in _GRAVE
+    ours = [state for name, state in states.items() if name in wanted]
+    return any(state in _DOWN for state in ours) or (one.impact in _GRAVE and bool(ours))
 
 
 def _decoded(value: str) -> str:

@@ -9,14 +9,15 @@ addresses that an operator named, follow nothing, and are bounded.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from email.errors import MessageError
 from email.utils import getaddresses, parsedate_to_datetime
 
 from mailkeep.base import addresses
-from mailkeep.base.clock import HOUR, SECOND, Instant
+from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import TooMany
 from mailkeep.base.keys import digest
+from mailkeep.events import turns
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
@@ -27,8 +28,9 @@ from .received import Received, once
 from .report_types import ReportSettings
 
 FRESH = 3 * 86_400  #: seconds between the date of a mail and its coming
-SAY_AGAIN = HOUR // 2  #: a status page that goes on to say so is a fact again after so long
+SAY_AGAIN = 1800.0  #: seconds after which a status page that goes on to say so is a fact again
 POLL_SECONDS = 300.0
+TOLD = frozenset({Notice.OUTAGE, Notice.SECURITY})  #: words of a page that are told
 SIGNED = ("from", "to", "date")
 
 #: Fetches an address; None: there is nothing to be had there.
@@ -50,7 +52,6 @@ class Notices:
         self._settings = settings
         self._received = received
         self._fetch = fetch
-        self._said: dict[str, Instant] = {}
 
     async def sift(self, recipients: list[str], raw: bytes) -> list[str]:
         """Take in what came to the address of notices; returns the other recipients.
@@ -69,18 +70,24 @@ class Notices:
     async def poll(self) -> None:
         """Ask every status page once. What cannot be read says nothing."""
         for provider, where in self._settings.status.items():
-            text = await self._fetch(f"{where.rstrip('/')}/api/v2/status.json")
-            notice = None if text is None else notices.of_page(text)
-            now = self._database.clock.now()
-            if (
-                notice is not Notice.OUTAGE
-                or now < self._said.get(provider, -SAY_AGAIN) + SAY_AGAIN
-            ):
+            notice = await self._ask(where.rstrip("/"), self._settings.components.get(provider, ()))
+            if notice is None or notice not in TOLD:
                 continue
             async with self._database.write() as tx:
-                fact = ProviderNoticed(provider, "status", notice.value, authentic=True)
-                await record(self._database, tx, fact)
-            self._said[provider] = now
+                # Whichever process says it, and however often one of them is started.
+                if await turns.take(tx, f"status said {provider} {notice}", SAY_AGAIN):
+                    fact = ProviderNoticed(provider, "status", notice.value, authentic=True)
+                    await record(self._database, tx, fact)
+
+    async def _ask(self, where: str, components: Collection[str]) -> Notice | None:
+        """What a page says: of its incidents, component by component, or of the whole."""
+        text = await self._fetch(f"{where}/api/v2/incidents.json")
+        notice = None if text is None else notices.of_incidents(text, components)
+        if notice in TOLD or (notice is not None and components):
+            return notice
+        # Some pages show no incidents, and some have an outage before they write one.
+        text = await self._fetch(f"{where}/api/v2/status.json")
+        return None if text is None else notices.of_page(text)
 
     async def _receive(self, raw: bytes) -> None:
         received = self._received

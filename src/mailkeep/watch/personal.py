@@ -52,4 +52,12 @@ PERSONAL: Personal = {
         under="for good",
         plain="name domain way place mx address fresh checked_at seen_at",
     ),
+    "console_acts": Kept(
+        what="what one of our own people did at a third party's console, as its audit log has it",
+        under="history",
+        clear="reason",
+        sealed="sealed",
+        named="actor network accepted_by",
+        plain="id log party act at received_at expected accepted_at",
+    ),
 }

@@ -16,8 +16,8 @@ from .correlation import MOST_SIGNALS, Beliefs, Opinion, hear, weigh
 from .events import SignalRaised
 from .logs import Line
 from .reports import Taken
+from .tables import canaries, reports_refused
 from .tables import reports as reports_table
-from .tables import reports_refused
 from .types import Forger, WatchSettings
 
 MOST_READ = 4 * MOST_SIGNALS  #: of either sort
@@ -70,6 +70,17 @@ async def reports(tx: Tx, limit: int = 200) -> tuple[list[Taken], list[tuple[str
         for row in rows
     ]
     return found, [(row["why"], int(row["count"])) for row in counts]
+
+
+async def newest_arrival(tx: Tx, provider: str) -> Instant:
+    """When the newest canary was sent that came through a provider; 0: none that is known."""
+    c = canaries.c
+    found = await tx.value(
+        select(func.max(c.created_at)).where(
+            c.provider == provider, c.arrived_at.is_not(None), ~c.honey
+        )
+    )
+    return int(found or 0)
 
 
 async def lines(

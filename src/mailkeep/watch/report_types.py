@@ -52,6 +52,8 @@ class ReportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             which strangers have mailboxes: they could write reports in its name.
         notices: to which providers send what they tell their customers; "": none is read.
         senders: domains that a provider's own notices are signed by, by its name.
+        components: those of a provider's status page that carry our mail, by its name; an outage of
+            others is none of ours. Without them every one counts.
         status: address of a provider's status page (of the Statuspage kind), by its name.
         per_day: reports and notices that are read in a day: so many of those who are believed, and
             as many of all others together.
@@ -68,6 +70,7 @@ class ReportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     notices: str = ""
     senders: dict[str, tuple[str, ...]] = {}
     status: dict[str, str] = {}
+    components: dict[str, tuple[str, ...]] = {}
     per_day: int = 1000
 
 
@@ -94,6 +97,24 @@ class DmarcStrangerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=T
     repeat_after: float = 86_400.0
     selectors: dict[str, str] = {}
     believe: tuple[str, ...] = ()
+
+
+class TlsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``tls_report``.
+
+    Attributes:
+        least: sessions of a report below which nothing is said.
+        learn_from: sessions after which the usual share is known.
+        factor: how many times the usual share must fail.
+        memory: days over which the usual is averaged.
+        repeat_after: seconds after which the same is said again.
+    """
+
+    least: int = 20
+    learn_from: int = 200
+    factor: float = 10.0
+    memory: float = 30.0
+    repeat_after: float = 86_400.0
 
 
 class LookalikeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

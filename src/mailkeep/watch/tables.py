@@ -138,3 +138,24 @@ lookalikes = Table(
     Column("seen_at", Micros),
 )
 Index("ix_lookalikes_checked_at", lookalikes.c.checked_at)
+
+#: What audit logs of other houses told of our accounts there, each line once.
+console_acts = Table(
+    "console_acts",
+    metadata,
+    Column("id", String(64), primary_key=True),  # digest of the log and its line's own id
+    Column("log", String(40), nullable=False),
+    Column("party", String(80), nullable=False),
+    Column("act", String(10), nullable=False),
+    Column("actor", String(48), nullable=False),  # pseudonyms
+    Column("network", String(48), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # who and from where, for people
+    Column("at", Micros, nullable=False),  # as the log says
+    Column("received_at", Micros, nullable=False),
+    Column("expected", Boolean, nullable=False, server_default=false()),
+    Column("accepted_at", Micros),
+    Column("accepted_by", String(80)),
+    Column("reason", String(200)),
+)
+Index("ix_console_acts_log_received_at", console_acts.c.log, console_acts.c.received_at)
+Index("ix_console_acts_received_at", console_acts.c.received_at)

@@ -6,8 +6,9 @@ import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
 
+from .console_types import ConsoleSettings
 from .mailbox_types import CanaryMailbox
-from .report_types import DmarcStrangerSettings
+from .report_types import DmarcStrangerSettings, TlsSettings
 from .thresholds import (
     AcceptedSettings,
     CanaryMissingSettings,
@@ -360,8 +361,10 @@ class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     takeover_pattern: TakeoverSettings = TakeoverSettings()
     honey_hit: HoneyMailSettings = HoneyMailSettings()
     account_drift: DriftSettings = DriftSettings()
+    console_sign_in: ConsoleSettings = ConsoleSettings()
     export_seen: ExportSettings = ExportSettings()
     dmarc_stranger: DmarcStrangerSettings = DmarcStrangerSettings()
+    tls_report: TlsSettings = TlsSettings()
     correlation: CorrelationSettings = CorrelationSettings()
 
 

@@ -7,7 +7,6 @@ import os
 import secrets
 import signal
 import sys
-import threading
 from importlib.metadata import version
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -15,6 +14,7 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from mailkeep_drill.standins.loopback import web_address
+from mailkeep_drill.standins.process import end_with_stdin
 
 _PACKAGES = ("django", "django-allauth", "django-anymail")
 _CONNECTOR = Path(__file__).parents[3] / "connectors" / "django" / "src"
@@ -86,7 +86,7 @@ def _serve(port: int, *, exit_with_stdin: bool) -> None:
     server = make_server("127.0.0.1", port, application, _Server, _Quiet)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if exit_with_stdin:
-        threading.Thread(target=_watch, args=(server,), daemon=True).start()
+        end_with_stdin(server.shutdown)
     changed = importlib.import_module("mailkeep_drill.site.settings").CHANGED
     ready = {
         "ready": True,
@@ -97,15 +97,6 @@ def _serve(port: int, *, exit_with_stdin: bool) -> None:
     print(json.dumps(ready), flush=True)
     with server:
         server.serve_forever(poll_interval=0.2)
-
-
-def _watch(server: WSGIServer) -> None:
-    try:
-        while os.read(0, 4096):
-            pass
-    except OSError:
-        pass
-    server.shutdown()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""``python -m mailkeep_drill.standins KIND ...``: one stand-in, until it is told to end."""
+"""``python -m mailkeep_drill.standins KIND ... [+ KIND ...]``: one stand-in, or several in one
+process, until they are told to end."""
 
 import argparse
 import sys
@@ -9,7 +10,7 @@ from .hooks import HookSettings
 from .loopback import target, web_address
 from .mandrill import Mandrill
 from .postmark import Postmark
-from .process import run
+from .process import Runs, run
 from .service import Service
 from .smtp import SmtpRelay
 from .standin import StandIn
@@ -19,7 +20,7 @@ BASE = {"mandrill": "/api/1.0", "postmark": "", "smtp": ""}
 _SECRETS = frozenset({"--key", "--account-key", "--webhook-key", "--user"})
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m mailkeep_drill.standins")
     parser.add_argument("kind", choices=sorted(BASE))
     parser.add_argument("--port", type=int, default=0, help="of the provider's API; 0: a free one")
@@ -41,7 +42,18 @@ def _arguments() -> argparse.Namespace:
         "--hurry", type=float, default=500.0, help="how many times faster than real to try again"
     )
     parser.add_argument("--exit-with-stdin", action="store_true")
-    return parser.parse_args(values_joined(sys.argv[1:]))
+    return parser.parse_args(values_joined(words))
+
+
+def parted(words: list[str]) -> list[list[str]]:
+    """The command line of each stand-in."""
+    out: list[list[str]] = [[]]
+    for word in words:
+        if word == "+":
+            out.append([])
+        else:
+            out[-1].append(word)
+    return out
 
 
 def values_joined(arguments: list[str]) -> list[str]:
@@ -55,9 +67,23 @@ def values_joined(arguments: list[str]) -> list[str]:
     return joined
 
 
-def main() -> None:
-    """Start what the command line names."""
-    args = _arguments()
+class Together:
+    """Several stand-ins that begin and end together."""
+
+    def __init__(self, ones: list[Service]) -> None:
+        self._ones = ones
+
+    async def start(self) -> dict[str, object]:
+        """Listen; returns the ready line of each."""
+        return {"standins": [await one.start() for one in self._ones]}
+
+    async def stop(self) -> None:
+        """End."""
+        for one in self._ones:
+            await one.stop()
+
+
+def _service(args: argparse.Namespace) -> Service:
     hooks = HookSettings(
         url=web_address(args.webhook) if args.webhook else "",
         key=args.webhook_key,
@@ -77,11 +103,18 @@ def main() -> None:
         "postmark": Postmark,
         "smtp": SmtpRelay,
     }
+    return Service(kinds[args.kind](settings), BASE[args.kind], args.port, args.control_port)
 
-    def make() -> Service:
-        return Service(kinds[args.kind](settings), BASE[args.kind], args.port, args.control_port)
 
-    run(make, exit_with_stdin=args.exit_with_stdin)
+def main() -> None:
+    """Start what the command line names."""
+    several = [_arguments(words) for words in parted(sys.argv[1:])]
+
+    def make() -> Runs:
+        ones = [_service(args) for args in several]
+        return ones[0] if len(ones) == 1 else Together(ones)
+
+    run(make, exit_with_stdin=any(args.exit_with_stdin for args in several))
 
 
 if __name__ == "__main__":

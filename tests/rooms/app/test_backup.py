@@ -18,10 +18,10 @@ from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.base.secret import Secret
 from mailkeep.events import audit
 from mailkeep.events.tables import events
-from mailkeep.mail import api_keys, lives, outbox, queries, services, tables
+from mailkeep.mail import api_keys, lives, outbox, queries, services, shifting, tables
 from mailkeep.mail.grants import Scope
 from mailkeep.mail.intake import Intake
-from mailkeep.mail.types import Content, NewMessage, RouteSettings, StreamSettings
+from mailkeep.mail.types import Content, NewMessage, RouteSettings, Shift, StreamSettings
 from mailkeep.recovery import tables as recovery_tables
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.migrate import upgrade
@@ -223,18 +223,21 @@ async def test_what_was_stopped_since_stays_stopped(house: House, tmp_path: Path
         await services.restore(house.database, tx, "b", by="x", reason="again")
         await services.rest_provider(house.database, tx, "c", by="x", reason="quiet", since=tx.now)
         await api_keys.revoke(tx, "app", by="test")
+        alert = STREAMS["alert"]
+        await shifting.shift(house.database, tx, alert, "a", "b", 1.0, by="x", reason="left")
     await house.database.close()
 
     found = await asyncio.to_thread(house.restore, copy)
     assert found.cut_off == ("a", "b"), "cut off on either side is cut off"
     assert (found.leases, found.sessions_ended, found.recoveries_voided) == (1, 1, 1)
-    assert found.entries_lost == 4
+    assert found.entries_lost == 5
     assert found.replaced is not None
     assert found.replaced in {str(one) for one in house.home.iterdir()}
 
     database = Database(f"sqlite:///{house.file}", SystemClock())
     async with database.read() as tx:
         assert await queries.resting(tx)
+        assert await shifting.shifts(tx) == {"alert": [Shift("a", "b", 1.0)]}
         for presented, good in ((key, False), (kept, True)):
             try:
                 await api_keys.authorise(tx, house.keys, presented, Scope.SEND, network="127.0.0.1")

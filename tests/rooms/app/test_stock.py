@@ -14,6 +14,7 @@ from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import Unavailable
 from mailkeep.events import log
 from mailkeep.events.subscribe import Subscriber
+from mailkeep.feed.tables import feeds
 from mailkeep.incidents import tables as incidents
 from mailkeep.mail import services
 from mailkeep.mail.events import ClaimRefused
@@ -44,6 +45,17 @@ async def test_the_stock_is_what_the_database_holds(database: Database) -> None:
                 "opinions": "[]",
             }
             await tx.run(insert(incidents.incidents).values(**row))
+        feed = {
+            "name": "siem",
+            "position": 3,
+            "leased_until": 0,
+            "next_at": 0,
+            "failures": 2,
+            "failing_since": tx.now - 60 * SECOND,
+            "told": 9,
+            "refused": 1,
+        }
+        await tx.run(insert(feeds).values(**feed))
 
     def reader() -> int:
         return subscriber.passed
@@ -56,6 +68,9 @@ async def test_the_stock_is_what_the_database_holds(database: Database) -> None:
     assert (found.cut, found.resting) == ({"a"}, {"b"})
     assert found.incidents == {("provider", "open"): 2, ("provider", "contained"): 1}
     assert set(found.depths) == {"alert"}
+    siem = found.feeds["siem"]
+    assert (siem.told, siem.refused, siem.behind) == (9, 1, 4 + cut)
+    assert siem.failing_since == found.now - 60 * SECOND
     assert found.schema
 
 

@@ -81,6 +81,7 @@ async def test_a_rewritten_chain_is_betrayed(chain: Chain) -> None:
     assert (found.fits, found.rewritten, found.fine) == (2, 5, False)
 
 
+@pytest.mark.check("ASVS 16.4.2")
 async def test_a_chain_that_was_cut_short_is_betrayed(chain: Chain) -> None:
     await chain.act(5)
     await chain.anchor()
@@ -127,6 +128,7 @@ async def test_who_took_a_head_notices_that_it_is_gone(chain: Chain) -> None:
     assert [json.loads(row["data"]) for row in rows] == [{"entry": 3}]
 
 
+@pytest.mark.check("ASVS 16.4.3")
 async def test_it_is_taken_on_a_schedule_and_at_once(chain: Chain) -> None:
     await chain.act()
     await chain.anchor()

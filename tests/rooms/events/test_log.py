@@ -11,7 +11,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit, log, subscribe, tables
 from mailkeep.events.events import FactSetAside
 from mailkeep.events.retention import forget_facts
-from mailkeep.events.subscribe import TRIES, Subscriber
+from mailkeep.events.subscribe import TRIES, Audience, Subscriber
 from mailkeep.events.types import Fact, Recorded
 from mailkeep.mail.events import ClaimRefused, MessageAccepted
 from mailkeep.store.database import Database, Tx
@@ -270,6 +270,94 @@ async def test_what_is_not_for_a_reader_is_passed_over_without_a_write(
     await _tell(database, *(ClaimRefused("a", str(n)) for n in range(5)))
     assert await again.step(database) == 5
     assert await _place(database) == 14
+
+
+async def test_of_a_common_kind_only_what_is_wanted_costs_a_write(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+
+    async def handler(_tx: Tx, recorded: Recorded) -> None:
+        assert isinstance(recorded.fact, MessageAccepted)
+        heard.append(recorded.fact.message)
+
+    def wanted(fact: Fact) -> bool:
+        return isinstance(fact, MessageAccepted) and fact.stream == "recovery"
+
+    def reader() -> Subscriber:
+        return Subscriber("reader", {MessageAccepted: [handler]}, {MessageAccepted: wanted})
+
+    def bulk(count: int) -> list[Fact]:
+        return [MessageAccepted(f"b{n}", "bulk", "a") for n in range(count)]
+
+    first = reader()
+    await _tell(database, *bulk(5), ClaimRefused("a", "x"))
+    # As many as it looks at at once, and the rest; none of it is written down.
+    assert [await first.step(database, 3) for _ in range(3)] == [3, 3, 0]
+    assert await _place(database) is None
+    await _tell(database, *bulk(4), MessageAccepted("r", "recovery", "a"), *bulk(4))
+    while await first.step(database, 3):
+        pass
+    assert heard == ["r"]
+    assert 11 <= (await _place(database) or 0) <= 15
+    again = reader()
+    while await again.step(database, 3):
+        pass
+    assert heard == ["r"]
+    assert again.passed == first.passed == 15
+    monkeypatch.setattr(subscribe, "KEEP", 3)
+    await _tell(database, *bulk(5))
+    while await again.step(database, 50):
+        pass
+    assert await _place(database) == 20
+
+
+async def test_one_look_wakes_whom_it_concerns_and_passes_the_others(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail, heard = _listener()
+
+    async def see(_tx: Tx, recorded: Recorded) -> None:
+        heard.append(recorded.fact.kind)
+
+    claims = Subscriber("claims", {ClaimRefused: [see]})
+    audience = Audience([mail, claims])
+
+    async def awake() -> list[str]:
+        """Who is, and then has heard all."""
+        ones = [one for one in (mail, claims) if one.awake.is_set()]
+        for one in ones:
+            one.awake.clear()
+            while await one.step(database):
+                pass
+        return [one.name for one in ones]
+
+    await _tell(database, MessageAccepted("before", "s", "a"))
+    assert not await audience.look(database)
+    assert await awake() == ["reader", "claims"]  # whatever there was before
+    assert not await audience.look(database)
+    assert await awake() == []
+    await _tell(database, ClaimRefused("a", "x"))
+    assert not await audience.look(database)
+    assert (mail.passed, claims.passed) == (2, 1)
+    assert await awake() == ["claims"]
+    # Who is behind looks for itself, whatever came since.
+    await _tell(database, MessageAccepted("m", "s", "a"))
+    await audience.look(database)
+    await _tell(database, ClaimRefused("a", "y"))
+    await audience.look(database)
+    assert mail.passed == 2
+    assert await awake() == ["reader", "claims"]
+    assert heard == ["before", ClaimRefused.kind, "m", ClaimRefused.kind]
+    # A place that is far behind is written down now and then.
+    monkeypatch.setattr(subscribe, "KEEP", 3)
+    await _tell(database, *(ClaimRefused("a", str(n)) for n in range(5)))
+    await audience.look(database)
+    assert await awake() == ["reader", "claims"]
+    assert await _place(database) == 9
+    monkeypatch.setattr(subscribe, "SPAN", 2)
+    await _tell(database, *(ClaimRefused("b", str(n)) for n in range(5)))
+    assert [await audience.look(database) for _ in range(4)] == [True, True, False, False]
 
 
 async def test_the_log_forgets_what_is_old_and_read(database: Database, clock: ManualClock) -> None:

@@ -47,6 +47,18 @@ BODIES: dict[str, object] = {
     "POST /v1/privacy/erasures": {"who": "ada@example.net"},
     "POST /v1/privacy/holds": {"who": "ada@example.net", "reason": "x"},
     "POST /v1/reports": {},
+    "POST /v1/observations": {
+        "sent": [
+            {
+                "provider": "one",
+                "id": "x",
+                "to": "ada@example.net",
+                "stream": "alert",
+                "at": "2023-11-14T22:13:20Z",
+            }
+        ]
+    },
+    "POST /v1/observations/audit/{log}": {"events": []},
     "POST /v1/claims": {"address": "ada@example.net", "what": "reset"},
     "POST /v1/providers/{name}/cut": {"reason": "x"},
     "POST /v1/providers/{name}/restore": {"reason": "x"},

@@ -14,6 +14,7 @@ from mailkeep.base.clock import SECOND, SystemClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.mail import dispatch, health, lane, outbox, outcomes, services, tables
 from mailkeep.mail.dispatch import Dispatcher
+from mailkeep.mail.leases import LeaseLost, Leases
 from mailkeep.mail.types import NewMessage, RouteSettings, StreamSettings
 from mailkeep.providers.types import (
     HttpReply,
@@ -43,8 +44,10 @@ class Wire:
         self.waiting = 0
         self.over = asyncio.Event()
 
-    async def carry(self, request: Request) -> Reply:
+    async def carry(self, request: Request, may: Callable[[], bool]) -> Reply:
         assert isinstance(request, HttpRequest)
+        if not may():
+            raise LeaseLost
         name = {":1/": "one", ":2/": "two"}[request.url[len("http://127.0.0.1") :][:3]]
         self.carried.append((time.monotonic(), name))
         if name in self.hang:
@@ -213,7 +216,7 @@ class Postmark:
         self.has_it = has_it
         self.sent = self.asked = 0
 
-    async def carry(self, request: Request) -> Reply:
+    async def carry(self, request: Request, _may: Callable[[], bool] | None = None) -> Reply:
         assert isinstance(request, HttpRequest)
         if request.method == "GET":
             self.asked += 1
@@ -281,10 +284,10 @@ async def test_a_database_that_went_away_ends_no_lane(
     away = True
     due = outbox.is_due
 
-    async def broken(tx: Tx, stream: str) -> bool:
+    async def broken(tx: Tx, stream: str, leases: Leases) -> bool:
         if away:
             raise ConnectionRefusedError
-        return await due(tx, stream)
+        return await due(tx, stream, leases)
 
     monkeypatch.setattr(outbox, "is_due", broken)
     async with _running(database, keys, wire, streams, "one"):

@@ -318,7 +318,9 @@ async def test_a_claim_looks_at_what_is_due_and_at_nothing_else(database: Databa
     async with database.read() as tx:
         library = await tx._way.library()
         for look in (outbox._ANY_DUE, outbox._DUE):
-            sql, values = look.on(library.dialect).one({"stream": "bulk", "now": tx.now, "most": 9})
+            sql, values = look.on(library.dialect).one(
+                {"stream": "bulk", "now": tx.now, "lapsed": tx.now, "most": 9}
+            )
             plan = await library.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
             assert "ix_messages_due (stream=? AND next_at<?)" in str(plan.fetchall())
 

@@ -10,7 +10,7 @@ from mailkeep.base.clock import ManualClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import tables as event_tables
 from mailkeep.events.types import decode
-from mailkeep.mail import lives, outbox, outcomes, services, tables
+from mailkeep.mail import leases, lives, outbox, outcomes, services, tables
 from mailkeep.mail.events import CopySplit
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.splitting import Splitting
@@ -182,7 +182,7 @@ async def test_whoever_lost_its_lease_splits_nothing(room: Room, accept: Accept)
     message = await accept(copied())
     (job,) = await room.claim()
     async with room.database.write() as tx:
-        await outbox.release_leases(tx)
+        await leases.release(tx)
     (other,) = await room.claim()
     await room.finish(job, OK, OUT, OK, OK)
     assert await room.copies(message) == []

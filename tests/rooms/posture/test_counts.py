@@ -39,6 +39,7 @@ async def _crowd(tx: Tx, draw: random.Random, number: int) -> None:
             ),
             confirmed=draw.choice([1, 1, 1, None]),
             kept_by=draw.choice([None, None, "kept_there"]),
+            application=draw.choice(["", "", "app_a", "app_b"]),
         )
         for address in addresses:
             for provider in ("main", "second"):

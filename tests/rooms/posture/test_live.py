@@ -46,11 +46,13 @@ async def account(
     factors: tuple[tuple[str, str | None, int | None], ...] = (),
     confirmed: int | None = 1,
     kept_by: str | None = None,
+    application: str = "",
 ) -> None:
     """Write one down. ``factors``: kind, the change that holds it, when it was revoked."""
+    of = {"application": application, "subject": name if application else None}
     await tx.run(
         insert(tables.accounts).values(
-            {"id": name, "class": account_class, "created_at": 1, "factor": kept_by}
+            {"id": name, "class": account_class, "created_at": 1, "factor": kept_by} | of
         )
     )
     for number, address in enumerate(addresses):
@@ -93,10 +95,14 @@ async def test_accounts_are_counted_by_class_factor_and_domain(database: Databas
         await account(tx, "nobody", "g@x.test", confirmed=None)
         await account(tx, "staff", "h@mail.corner.example", account_class="staff")
         await account(tx, "there", "i@x.test", kept_by="kept_there")
+        await account(tx, "user", "j@x.test", kept_by="none", application="app_shop")
     async with database.read() as tx:
         found = await counted.alike(tx, {"gmail.com", "corner.example"})
         without = await counted.alike(tx, ())
-    assert {(one.account_class, one.factor, one.domain): one.accounts for one in found} == {
+    (theirs,) = [one for one in found if one.application]
+    assert (theirs.application, theirs.factor, theirs.accounts) == ("app_shop", "none", 1)
+    ours = [one for one in found if not one.application]
+    assert {(one.account_class, one.factor, one.domain): one.accounts for one in ours} == {
         ("customer", "none", "gmail.com"): 2,
         ("customer", "none", "corner.example"): 1,
         ("customer", "none", "*"): 3,
@@ -105,7 +111,7 @@ async def test_accounts_are_counted_by_class_factor_and_domain(database: Databas
         ("staff", "none", "*"): 1,
     }
     assert {one.domain for one in without} == {"*"}
-    assert sum(one.accounts for one in without) == 8
+    assert sum(one.accounts for one in without) == 9
 
 
 async def test_the_live_house_falls_as_it_stands(

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pyotp
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import tables as account_tables
@@ -391,6 +391,23 @@ async def test_who_reads_one_route_cannot_use_proofs_up(room: Room, owner: Owner
     assert await signs_in(room, NEW)
 
 
+@pytest.mark.check("63B 3.1.3.1", "Reset: sign-in")
+async def test_no_mailed_code_signs_anybody_in(room: Room, owner: Owner) -> None:
+    """Neither the code that confirms an address, nor both proofs of a recovery."""
+    t = account_tables.sessions.c
+    sessions = select(t.id).where(t.ended_at.is_(None))  # an ended one lets a browser be known
+    await owner()
+    async with room.database.read() as tx:
+        assert await tx.all(sessions) == []
+    await room.ask("b1")
+    link, code = await room.proofs()
+    await give(room, "b1", link=link["link"], code=code["code"])
+    await finish(room, "b1")
+    async with room.database.read() as tx:
+        assert await tx.all(sessions) == []
+    assert await signs_in(room, NEW)
+
+
 @pytest.mark.check("Reset: lockout", "ASVS 6.1.1")
 async def test_strangers_cannot_use_the_mails_of_a_day_up(
     room: Room, owner: Owner, clock: ManualClock
@@ -514,6 +531,39 @@ async def test_one_that_fails_holds_up_no_other(
     monkeypatch.undo()
     clock.advance(31)
     assert await room.recovery.planner.step() == 1
+
+
+@pytest.mark.check("Reset: time", "ASVS 6.3.8")
+async def test_to_ask_is_the_same_work_for_every_address(
+    room: Room, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every statement up to the reply, and how many rows; whose it is is looked up later."""
+    await owner()
+    said: list[tuple[str, int]] = []
+
+    def told(name: str) -> None:
+        kept = getattr(Tx, name)
+
+        def call(tx: Tx, statement: object, *more: object, **values: object) -> object:
+            rows = more[0] if more else None
+            said.append((name + str(statement), len(rows) if isinstance(rows, list) else 0))
+            return kept(tx, statement, *more, **values)
+
+        monkeypatch.setattr(Tx, name, call)
+
+    for name in ("run", "all", "one", "value", "tuples", "fetch", "many"):
+        told(name)
+    work = []
+    for browser, address in (
+        ("b0", "somebody@example.net"),  # compiles what is compiled once
+        ("b1", ADDRESS),
+        ("b2", "nobody@example.net"),
+    ):
+        said.clear()
+        await room.recovery.ask(address, browser=browser, network=f"network {browser}")
+        work.append(list(said))
+    assert len(work[1]) > 1
+    assert work[1] == work[2]
 
 
 @pytest.mark.check("Reset: time")

@@ -242,6 +242,28 @@ async def test_a_cut_provider_gets_none_and_a_resting_one_does(house: House) -> 
     assert [job.provider for job in await house.claim()] == ["two"]
 
 
+async def test_all_processes_together_send_as_many_as_one_would(
+    house: House, clock: ManualClock
+) -> None:
+    async def sent(count: int) -> int:
+        """What so many processes send at once."""
+        each = [house.canaries.send("one", every=5.0) for _ in range(count)]
+        return sum(one is not None for one in await asyncio.gather(*each))
+
+    assert await sent(4) == 1
+    clock.advance(3.7)
+    assert await sent(4) == 0
+    clock.advance(0.1)
+    assert await sent(4) == 1
+    assert await house.canaries.send("two", every=5.0) is not None  # another one's
+
+
+async def test_two_processes_do_not_both_write_to_a_honey_address(house: House) -> None:
+    written = await asyncio.gather(*(house.canaries.seed() for _ in range(4)))
+    assert sum(written) == 2
+    assert len(await house.claim()) == 2
+
+
 async def test_nothing_of_a_canary_tells_it_from_other_mail_or_from_the_table(
     house: House,
 ) -> None:

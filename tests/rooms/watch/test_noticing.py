@@ -36,6 +36,7 @@ class House:
         self.database = database
         self.clock = clock
         self.page: bytes | None = None
+        self.incidents: bytes | None = None
         self.fetched: list[str] = []
         self.notices = Notices(database, SETTINGS, Received(database, self.ask, 5), self.fetch)
 
@@ -44,7 +45,7 @@ class House:
 
     async def fetch(self, url: str) -> bytes | None:
         self.fetched.append(url)
-        return self.page
+        return self.incidents if url.endswith("/incidents.json") else self.page
 
     async def take(self, raw: bytes) -> list[object]:
         assert await self.notices.sift(["Ops@in.example"], raw) == []
@@ -96,10 +97,31 @@ async def test_a_status_page_is_said_now_and_then(house: House) -> None:
     await house.notices.poll()
     house.page = b'{"status":{"indicator":"none"}}'
     await house.notices.poll()
-    assert house.fetched == ["https://status.them.example/api/v2/status.json"] * 2
+    api = "https://status.them.example/api/v2"
+    assert house.fetched == [f"{api}/incidents.json", f"{api}/status.json"] * 2
     assert await house.facts() == []
     house.page = b'{"status":{"indicator":"critical"}}'
     for _ in range(7):
         await house.notices.poll()
         house.clock.advance(300)
     assert await house.facts() == [ProviderNoticed("one", "status", "outage", authentic=True)] * 2
+
+
+async def test_incidents_of_a_page_are_read_before_its_indicator(house: House) -> None:
+    house.page = b'{"status":{"indicator":"none"}}'
+    house.incidents = (
+        b'{"incidents":[{"name":"Mail delays","status":"investigating","impact":"major"}]}'
+    )
+    await house.notices.poll()
+    house.incidents = (
+        b'{"incidents":[{"name":"Security incident","status":"monitoring","impact":"none"}]}'
+    )
+    await house.notices.poll()
+    assert await house.facts() == [
+        ProviderNoticed("one", "status", "outage", authentic=True),
+        ProviderNoticed("one", "status", "security", authentic=True),
+    ]
+    house.incidents = house.incidents.replace(b"monitoring", b"resolved")
+    house.clock.advance(3600)
+    await house.notices.poll()
+    assert len(await house.facts()) == 2

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from mailkeep.base.clock import SECOND
 from mailkeep.mail.health import FIRST_REST, LONGEST_REST, Breaker, after, probing
-from mailkeep.mail.routing import Busy, Go, Trickle, Wait, Wanted, backoff, choose
-from mailkeep.mail.types import RouteSettings
+from mailkeep.mail.routing import Busy, Go, Trickle, Wait, Wanted, backoff, choose, shifted
+from mailkeep.mail.types import RouteSettings, Shift
 from mailkeep.providers.types import OutcomeKind
 
 A, B, C = RouteSettings("a"), RouteSettings("b"), RouteSettings("c", weight=0)
@@ -199,3 +199,34 @@ def test_a_provider_that_is_full_is_left_to_those_that_are_not() -> None:
     assert _warmed(Trickle(), busy=Busy({"a": 0})) == "b"
     assert _warmed(Trickle(), busy=Busy({"a": 0, "b": 0})) == "busy"
     assert _warmed(Trickle(), busy=Busy({"a": 0, "b": 0}, frozenset("ab"))) == "c"
+
+
+def _weights(*shifts: Shift) -> dict[str, float]:
+    return {route.provider: route.weight for route in shifted((A, B, C), shifts)}
+
+
+def test_a_shift_moves_weight_between_routes_and_makes_none() -> None:
+    assert _weights(Shift("a", "c", 0.25)) == {"a": 0.75, "b": 1.0, "c": 0.25}
+    assert _weights(Shift("a", "c", 1.0)) == {"a": 0.0, "b": 1.0, "c": 1.0}
+
+
+def test_a_shift_to_a_provider_that_the_stream_has_not_changes_nothing() -> None:
+    assert _weights(Shift("a", "stranger", 1.0)) == {"a": 1.0, "b": 1.0, "c": 0.0}
+    assert _weights(Shift("stranger", "c", 1.0)) == {"a": 1.0, "b": 1.0, "c": 0.0}
+
+
+def test_what_came_to_one_goes_on_to_the_next() -> None:
+    assert _weights(Shift("a", "c", 1.0), Shift("c", "b", 1.0)) == {"a": 0.0, "b": 2.0, "c": 0.0}
+    assert _weights(Shift("a", "c", 0.5), Shift("c", "a", 1.0)) == {"a": 1.0, "b": 1.0, "c": 0.0}
+
+
+@given(
+    st.lists(
+        st.builds(Shift, st.sampled_from("abcx"), st.sampled_from("abcx"), st.floats(0, 1)),
+        max_size=8,
+    )
+)
+def test_no_weight_is_lost_or_made(shifts: list[Shift]) -> None:
+    weights = _weights(*shifts)
+    assert sum(weights.values()) == pytest.approx(2.0)
+    assert all(one >= 0 for one in weights.values())

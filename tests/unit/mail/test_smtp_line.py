@@ -8,8 +8,7 @@ from typing import Literal
 import msgspec
 import pytest
 
-from mailkeep.base.clock import SECOND
-from mailkeep.mail import lane, outbox, smtp_client
+from mailkeep.mail import lane, leases, smtp_client
 from mailkeep.mail.transport import Transport
 from mailkeep.providers.types import Reply, SmtpReply, SmtpRequest, TransportFailure
 
@@ -252,12 +251,12 @@ async def test_no_line_ends_the_mail_but_the_last(data: bytes, written: bytes) -
         ([OK, OK, GO_ON], "timeout_after_send"),
     ],
 )
-async def test_a_slow_relay_is_left_before_the_lease_is_over(
+async def test_a_slow_relay_is_left_while_its_lease_is_renewed(
     lines: list[bytes], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of its answers may take long, and all of them together would: meanwhile the outbox
-    would have given the mail to somebody else."""
-    assert smtp_client.LONGEST_SECONDS + lane.STUCK_SECONDS < outbox.LEASE / SECOND
+    """Each of its answers may take long, and all of them together would: meanwhile the lease would
+    be renewed no more, and somebody else would have the mail."""
+    assert smtp_client.LONGEST_SECONDS + lane.STUCK_SECONDS < leases.LONGEST_SECONDS
     monkeypatch.setattr(smtp_client, "LONGEST_SECONDS", 0.2)
     assert await carried(Relay([*lines, SILENCE, SILENCE, SILENCE], MANY_AT_ONCE)) == [
         TransportFailure(kind)

@@ -138,6 +138,10 @@ def test_who_administers_both_is_a_single_point_until_somebody_bears_it() -> Non
     assert failing(model(house(both, settings=borne)).single_points()) == []
     later = msgspec.structs.replace(LIVE, today="2027-01-01")
     assert failing(model(house(both, settings=borne), later).single_points())
+    for_ever = TrustSettings((Accepted("alice", "she founded the house", "9999-01-01"),))
+    made = model(house(both, settings=for_ever))
+    assert failing(made.single_points())
+    assert "too far off" in written(made).overrides[0]
 
 
 def test_our_own_process_and_keys_are_ranked_with_the_others() -> None:

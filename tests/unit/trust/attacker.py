@@ -15,8 +15,11 @@ def random_world(draw: random.Random) -> World:
     """Some small system, strange ones included."""
     ids = [f"p{n}" for n in range(draw.randint(3, 7))]
     ours = draw.sample(
-        ["mailkeep", "mailkeep.keys", "mailkeep.database", "mailkeep.backups", "key", "secret"],
-        draw.randint(0, 3),
+        [
+            *("mailkeep", "mailkeep.keys", "mailkeep.database", "mailkeep.backups"),
+            *("key", "secret", "client:shop"),
+        ],
+        draw.randint(0, 4),
     )
     parties: dict[str, Party] = {}
     for one in ids:
@@ -218,7 +221,8 @@ class Attacker:
         bare = group.factor == "none"
         for key in self.world.keys:
             theirs = key.application == group.application != ""
-            if bare and theirs and "recover" in key.scopes and f"party:{key.party}" in self.has:
+            both = {f"party:{key.party}", f"party:client:{key.application}"} <= self.has
+            if bare and theirs and both and "recover" in key.scopes:
                 gets("held")
         waits = bool(group.held) or not bare
         both = any(reads(a) and reads(b) for a, b in self.world.pairs)

@@ -134,6 +134,28 @@ def test_a_key_may_send_only_as_what_it_is_bound_to() -> None:
     assert found.words() == ["carries:key", "party:key", "send:news.example.com"]
 
 
+def test_an_applications_key_takes_nobody_before_its_client_secret_answers_for_it() -> None:
+    groups = (
+        Group("customer", "none", "*", application="shop"),
+        Group("customer", "kept_there", "*", application="shop"),
+        Group("customer", "none", "*", application="other"),
+        Group("customer", "none", "*"),
+    )
+    keys = (
+        Key("key", ("recover",), application="shop"),
+        Key("reads", ("send", "report"), ("example.com",), application="shop"),
+    )
+    ours = {one: Party(one, kind=PartyKind.OURS) for one in ("key", "reads", "client:shop")}
+    world = msgspec.structs.replace(house(**ours), groups=groups, keys=keys)
+    engine = reach.Engine(rules.ground(world))
+
+    def taken(*parties: str) -> list[str]:
+        return [one for one in engine.reach(parties).words() if "customer" in one]
+
+    assert taken("key") == taken("client:shop") == taken("reads", "client:shop") == []
+    assert taken("key", "client:shop") == ["held:customer/none/*/shop"]
+
+
 def test_every_rule_has_its_words_and_every_word_its_rule() -> None:
     used: set[str] = set()
     for seed in range(200):

@@ -207,3 +207,18 @@ def _signal(
         like.half_life,
         like.expires_at,
     )
+
+
+def test_half_proofs_alone_accuse_nobody_and_the_campaign_names_their_route() -> None:
+    """Whoever has accounts could stage them; so people are told where to look, and no more."""
+    halves = [(5.0 + n, half(f"r{n}", "a")) for n in range(40)]
+    denials = [(600.0 + n, denied(n)) for n in range(40)]
+    opinions = _opinions(_from(*halves, *denials, through=900))
+    assert not opinions[COMPROMISED, "a"].open
+    campaign = opinions[Hypothesis.CAMPAIGN, "resets"]
+    assert campaign.open
+    assert "sent through a" in campaign.explain()
+    # One sign of our own, and all of it counts.
+    decoy = (901.0, CanaryArrived("a", "m1", 1.0, ("arxxwalls.example",)))
+    opinions = _opinions(_from(*halves, *denials, decoy, through=902))
+    assert opinions[COMPROMISED, "a"].open

@@ -49,6 +49,23 @@ def test_a_field_of_a_newer_version_is_no_change_of_the_account() -> None:
     assert compare(old, new, frozenset()) == []
 
 
+def test_that_we_sent_as_ourselves_is_no_change_and_that_a_stranger_did_is_one() -> None:
+    """A newcomer's first mail makes its domain appear in a list of whoever sent."""
+
+    def sent(domain: str) -> Item:
+        fields = {"domain": Value(domain, True), "used": Value("yes", True)}
+        return Item(Kind.SENDER, domain, fields)
+
+    ours = frozenset({"example.com"})
+    assert compare({}, by_key([sent("example.com")]), ours) == []
+    assert compare(by_key([sent("example.com")]), {}, ours) == []
+    (change,) = compare({}, by_key([sent("example.com"), sent("evil.example")]), ours)
+    assert (change.id, change.strange) == ("evil.example", True)
+    # A sender that somebody entered there is one, whosever domain it is.
+    entered = by_key([Item(Kind.SENDER, "a", {"domain": Value("example.com", True)})])
+    assert [one.what for one in compare({}, entered, ours)] == ["added"]
+
+
 _items = st.lists(
     st.builds(
         Item,

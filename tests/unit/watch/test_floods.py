@@ -34,7 +34,9 @@ def _made_up(kind: object, chance: Random, number: int) -> object:
     if origin in {typing.Union, UnionType}:
         return _made_up(chance.choice(typing.get_args(kind)), chance, number)
     if origin is tuple:
-        return tuple(_made_up(typing.get_args(kind)[0], chance, number + n) for n in range(3))
+        parts = typing.get_args(kind)
+        several = parts[:1] * 3 if parts[-1] is Ellipsis else parts
+        return tuple(_made_up(one, chance, number + n) for n, one in enumerate(several))
     if origin is dict:
         return {}
     if kind is str:

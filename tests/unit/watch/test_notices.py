@@ -40,6 +40,59 @@ def test_a_mail_is_about_one_thing(subject: str, text: str, notice: Notice) -> N
     assert notices.of_mail(_mail(subject, text)) is notice
 
 
+def _incident(*states: tuple[str, str], **more: object) -> dict[str, object]:
+    """One of a status page, as Statuspage's API has it, the newest update first."""
+    affected = [
+        {"code": name, "name": name, "old_status": "operational", "new_status": state}
+        for name, state in states
+    ]
+    update = {
+        "status": "investigating",
+        "body": "We look into it.",
+        "affected_components": affected,
+    }
+    made = {"id": "x1", "name": "Trouble", "status": "investigating", "impact": "minor"}
+    return {**made, "incident_updates": [update], "components": [], **more}
+
+
+@pytest.mark.parametrize(
+    ("incident", "components", "notice"),
+    [
+        (_incident(("API", "major_outage")), ("API",), Notice.OUTAGE),
+        (_incident(("API", "major_outage")), ("api", "SMTP"), Notice.OUTAGE),
+        (_incident(("Web app", "major_outage"), impact="critical"), ("API",), Notice.OTHER),
+        (_incident(("Web app", "major_outage")), (), Notice.OUTAGE),
+        (_incident(("API", "degraded_performance")), ("API",), Notice.OTHER),
+        (_incident(("API", "degraded_performance"), impact="major"), ("API",), Notice.OUTAGE),
+        (_incident(("API", "major_outage"), status="resolved"), ("API",), Notice.OTHER),
+        (_incident(("API", "major_outage"), status="scheduled"), ("API",), Notice.OTHER),
+        (_incident(impact="critical"), ("API",), Notice.OUTAGE),
+        (_incident(impact="critical", incident_updates=[]), (), Notice.OUTAGE),
+        (
+            _incident(components=[{"name": "API", "status": "partial_outage"}]),
+            ("API",),
+            Notice.OUTAGE,
+        ),
+        (_incident(name="Unauthorized access to tools"), ("API",), Notice.SECURITY),
+        (
+            _incident(incident_updates=[{"body": None, "affected_components": None}]),
+            (),
+            Notice.OTHER,
+        ),
+    ],
+)
+def test_an_incident_counts_by_its_component(
+    incident: dict[str, object], components: tuple[str, ...], notice: Notice
+) -> None:
+    page = json.dumps({"page": {"id": "p"}, "incidents": [incident]}).encode()
+    assert notices.of_incidents(page, components) is notice
+
+
+def test_a_page_that_is_none_says_nothing() -> None:
+    for page in (b"", b"[]", b"{}", b'{"incidents": 1}', b"[" * 9999, b" " * 600_000 + b"{}"):
+        assert notices.of_incidents(page) is None
+
+
 @given(st.binary(max_size=400))
 def test_whatever_comes_is_about_something(raw: bytes) -> None:
     assert notices.of_mail(b"Subject: account " + raw) in Notice

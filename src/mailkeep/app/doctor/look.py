@@ -35,9 +35,9 @@ from mailkeep.mail.types import Status
 from mailkeep.providers import registry
 from mailkeep.store import migrate
 from mailkeep.store.database import Database, Tx
-from mailkeep.watch import mailboxes, posture
+from mailkeep.watch import consoles, mailboxes, posture
 
-from . import accounts_read, domains, guarding, house, seen, waking, ways
+from . import accounts_read, adoption, domains, guarding, house, seen, waking, ways
 from .catalogue import run
 from .resolver import fill
 from .types import DatabaseFacts, Finding, KeyFact, Scene
@@ -45,7 +45,7 @@ from .types import DatabaseFacts, Finding, KeyFact, Scene
 HEAD_SECONDS = 5.0
 
 #: The modules with checks, in the order of the report.
-MODULES = (house, ways, accounts_read, guarding, waking, domains, seen)
+MODULES = (house, ways, accounts_read, adoption, guarding, waking, domains, seen)
 
 
 async def examine(
@@ -200,6 +200,7 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         anchors=await _anchors(tx, settings),
         feeds=await feeds.states(tx),
         mailboxes=await mailboxes.states(tx),
+        logs=await consoles.quiet(tx),
     )
 
 

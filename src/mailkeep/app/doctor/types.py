@@ -78,6 +78,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
         anchors: how far each place has come to which heads of the audit chain are taken, and
             whether that is fresh.
         feeds: how each feed fares that ever ran; ``mailboxes``: the reading of each.
+        logs: by audit log that ever told of anything, the days since it did.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
 
@@ -101,6 +102,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     anchors: tuple[tuple[Place, bool], ...] = ()
     feeds: Mapping[str, FeedState] = {}
     mailboxes: Mapping[str, MailboxState] = {}
+    logs: Mapping[str, float] = {}
 
 
 class Scene(msgspec.Struct, frozen=True):

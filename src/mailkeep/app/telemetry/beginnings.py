@@ -21,6 +21,7 @@ def series(
     providers: Collection[str],
     canaries: Collection[str],
     subscribers: Collection[str],
+    feeds: Collection[str],
 ) -> Iterator[Series]:
     """All of them.
 
@@ -40,6 +41,9 @@ def series(
         yield "mailkeep_canary_strangers_total", provider
     for subscriber in subscribers:
         yield "mailkeep_facts_set_aside_total", subscriber
+    for feed in feeds:
+        for result in ("told", "refused"):
+            yield "mailkeep_feed_lines_total", feed, result
     yield ("mailkeep_audit_contradicted_total",)
     yield from _of_the_code()
 

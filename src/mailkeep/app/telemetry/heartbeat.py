@@ -8,7 +8,6 @@ is not read, and a redirect not followed.
 
 from collections.abc import Callable
 
-import aiohttp
 import structlog
 
 from mailkeep.base.secret import Secret
@@ -55,6 +54,8 @@ class Heartbeat:
 
     async def _post(self) -> str | None:
         """None when it was heard, else why not, without the URL."""
+        import aiohttp
+
         timeout = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
         try:
             async with (

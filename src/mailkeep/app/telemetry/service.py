@@ -52,6 +52,7 @@ class Telemetry:
         home: on whose disk the database and the keys are.
         subscribers: who reads the log, and up to where, as far as this process knows.
         canaries: providers through which canaries go.
+        feeds: those of the settings: what a feed did that stands there no more is not told.
         networks: from where the metrics may be read without a key.
         url: of the heartbeat, if there is one.
 
@@ -68,6 +69,7 @@ class Telemetry:
         *,
         subscribers: Readers,
         canaries: Collection[str],
+        feeds: Collection[str],
         networks: tuple[Network, ...],
         url: Secret | None,
     ) -> None:
@@ -78,6 +80,7 @@ class Telemetry:
         self.stopping = False
         self._rooms = rooms
         self._home = home
+        self._feeds = tuple(feeds)
         self._routes = {
             (stream.name, route.provider)
             for stream in rooms.streams.values()
@@ -97,7 +100,9 @@ class Telemetry:
             detectors=[one.name for one in DETECTORS],
         )
         rooms.shared.on_commit = self._commit
-        for name, *labels in series(rooms.streams.values(), rooms.providers, canaries, subscribers):
+        for name, *labels in series(
+            rooms.streams.values(), rooms.providers, canaries, subscribers, feeds
+        ):
             self.metrics.count(name, *labels, by=0)
 
     async def exposition(self, accept: str) -> tuple[bytes, str]:
@@ -163,6 +168,15 @@ class Telemetry:
         for subscriber, behind in stock.lag.items():
             put("mailkeep_event_log_lag", behind, subscriber)
         put("mailkeep_events_unplaced", stock.unplaced)
+        for feed in self._feeds:
+            fares = stock.feeds.get(feed)
+            put("mailkeep_feed_lag", 0 if fares is None else fares.behind, feed)
+            failing = None if fares is None else fares.failing_since
+            since = 0.0 if failing is None else (stock.now - failing) / SECOND
+            put("mailkeep_feed_failing_seconds", max(0.0, since), feed)
+            if fares is not None:
+                self._rise("mailkeep_feed_lines_total", fares.told, feed, "told")
+                self._rise("mailkeep_feed_lines_total", fares.refused, feed, "refused")
         self.metrics.forget("mailkeep_incidents_open")
         for kind in SUBJECTS:
             put("mailkeep_incidents_open", stock.incidents.get((kind, "open"), 0), kind, "open")

@@ -10,6 +10,8 @@ import structlog
 from sqlalchemy import func, select
 
 from mailkeep.events import tables as events
+from mailkeep.feed import queries as feeds
+from mailkeep.feed.types import FeedState
 from mailkeep.incidents import tables as incidents
 from mailkeep.mail import depth, queries
 from mailkeep.store import migrate
@@ -31,6 +33,7 @@ class Stock(msgspec.Struct, frozen=True):
     Attributes:
         lag: facts placed and not read yet, by subscriber.
         incidents: those that are not closed, by kind of subject and state.
+        feeds: how each fares that ever ran, by name.
         schema: it is the one that this version was made for.
     """
 
@@ -40,6 +43,7 @@ class Stock(msgspec.Struct, frozen=True):
     lag: dict[str, int]
     unplaced: int
     incidents: dict[tuple[str, str], int]
+    feeds: dict[str, FeedState]
     schema: bool
     now: int
 
@@ -118,6 +122,7 @@ async def take(tx: Tx, streams: Collection[str], subscribers: Readers) -> Stock:
         },
         unplaced=int(await tx.value(select(func.count()).select_from(some)) or 0),
         incidents={(row["subject_kind"], row["state"]): row["n"] for row in live},
+        feeds=await feeds.states(tx),
         schema=await migrate.is_current(tx),
         now=tx.now,
     )

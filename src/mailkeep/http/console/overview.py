@@ -8,6 +8,8 @@ from litestar.response import Template
 
 from mailkeep.accounts.factors import adoption
 from mailkeep.base.clock import DAY, MINUTE
+from mailkeep.cutover import queries as cutovers
+from mailkeep.cutover.types import State as MoveState
 from mailkeep.http.health import ProviderHealth, providers
 from mailkeep.http.port import Running, Services
 from mailkeep.incidents import queries as incidents
@@ -136,6 +138,10 @@ async def _of_house(
     tx: Tx, depths: dict[str, Depth], states: Iterable[ProviderHealth]
 ) -> list[Need]:
     out = []
+    move = await cutovers.live(tx)
+    if move is not None and move.state is MoveState.PAUSED:
+        text = f"The move from {move.source} to {move.target} is held up: {move.why}"
+        out.append(Need(text, "/console/cutover"))
     for one in states:
         if one.state in {"cut", "failing"}:
             says = {"cut": "is cut off", "failing": "fails just now"}[one.state]

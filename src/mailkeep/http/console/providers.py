@@ -14,7 +14,8 @@ from mailkeep.mail import queries as mail
 from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
 from mailkeep.response import hands
-from mailkeep.watch import posture
+from mailkeep.watch import consoles, posture
+from mailkeep.watch.console_types import Act
 
 from .operator import Operator, needs
 from .showing import page
@@ -22,6 +23,14 @@ from .showing import page
 _SEE = needs(Permission.PROVIDERS_SEE)
 _CHANGE = needs(Permission.PROVIDERS_CHANGE)
 STEPS = ("cut", "restore")
+MOST_LINES = 20  #: of audit logs that are shown
+ACTS = {
+    Act.SIGN_IN: "Somebody signed in",
+    Act.KEY: "A key was made or changed",
+    Act.USER: "Somebody was given rights",
+    Act.CHANGE: "Something was changed",
+    Act.DNS: "DNS records were changed",
+}
 
 
 class ProviderPages(Controller):
@@ -49,6 +58,7 @@ class ProviderPages(Controller):
             (one,) = [one for one in await providers(tx, running) if one.name == name]
             view = await posture.view(tx, running.keys, name)
             exposed = await mail.exposed(tx, name, tx.now)
+            lines = await consoles.view(tx, running.keys, name, MOST_LINES)
             incident = await hands.about(tx, name)
             cut = (await hands.current(tx)).get(name)
             names = await operators.names(tx)
@@ -67,6 +77,9 @@ class ProviderPages(Controller):
             breakers=breakers,
             posture=shown(view, kind),
             read=account is not None,
+            consoles=lines,
+            acts=ACTS,
+            told=running.consoles.tells_of(name, config.party),
             exposed=exposed,
             incident=incident,
             cut=cut,
@@ -98,6 +111,14 @@ class ProviderPages(Controller):
             await running.database.retrying(
                 lambda tx: posture.accept(
                     running.database, tx, name, changes, by=operator.actor, reason=reason
+                )
+            )
+            return _to(name)
+        if step == "vouched":
+            line = operator.form.get("line", "")
+            await running.database.retrying(
+                lambda tx: consoles.accept(
+                    running.database, tx, [line], by=operator.actor, reason=reason
                 )
             )
             return _to(name)

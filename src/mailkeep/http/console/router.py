@@ -8,6 +8,7 @@ from mailkeep.http.port import Services
 
 from .audit import AuditPages
 from .cases import Cases
+from .cutover import CutoverPages
 from .exposed import ExposedPages
 from .factors import FactorPages
 from .incidents import Approvals, Incidents
@@ -23,8 +24,8 @@ from .trust import TrustPages
 
 #: The pages of who is signed in.
 PAGES = (
-    *(Overview, Incidents, ExposedPages, Approvals, MessagePages, ProviderPages, TrustPages),
-    *(RecoveryPages, AccountPages, FactorPages, AuditPages, SettingsPages),
+    *(Overview, Incidents, ExposedPages, Approvals, MessagePages, ProviderPages, CutoverPages),
+    *(TrustPages, RecoveryPages, AccountPages, FactorPages, AuditPages, SettingsPages),
 )
 
 

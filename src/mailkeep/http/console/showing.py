@@ -15,6 +15,7 @@ PLACES = (
     ("/incidents", "Incidents", Permission.INCIDENTS_SEE),
     ("/messages", "Messages", Permission.MAIL_SEE),
     ("/providers", "Providers", Permission.PROVIDERS_SEE),
+    ("/cutover", "Cutover", Permission.PROVIDERS_SEE),
     ("/trust", "Trust", Permission.TRUST_SEE),
     ("/recoveries", "Recoveries", Permission.RECOVERIES_SEE),
     ("/accounts", "Accounts", Permission.ACCOUNTS_SEE),

@@ -6,14 +6,13 @@ The addresses come from whoever started the stand-ins, on this machine; no reque
 import asyncio
 from typing import Any
 
-import aiohttp
 import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import Invalid, NotFound, Unavailable
 from mailkeep.http.port import StandInView
 
-PATIENCE = aiohttp.ClientTimeout(total=3)
+PATIENCE_SECONDS = 3.0
 BY_HAND = "set by hand"
 
 
@@ -121,9 +120,12 @@ class StandIns:
         return self._catalogues[view.name]
 
     async def _call(self, view: StandInView, method: str, path: str, body: Any = None) -> Any:
+        import aiohttp
+
+        patience = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
         try:
             async with (
-                aiohttp.ClientSession(timeout=PATIENCE) as session,
+                aiohttp.ClientSession(timeout=patience) as session,
                 session.request(method, view.control + path, json=body) as reply,
             ):
                 if reply.status != 200:

@@ -8,6 +8,7 @@ import msgspec
 
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.clock import Instant
+from mailkeep.base.errors import NotAllowed
 from mailkeep.incidents.services import Incidents
 from mailkeep.incidents.suspects import House
 from mailkeep.incidents.types import Incident
@@ -42,7 +43,8 @@ class NoticeSettings(msgspec.Struct, frozen=True):
 class Means:
     """The services that actions use. ``recovery`` is None where no accounts are kept here,
     ``signals`` where no other service is told. ``published``: what stands in DNS for each provider,
-    in words. ``keyrings``: who manages the keys of each."""
+    in words. ``keyrings``: who manages the keys of each. ``acts``: anything may be done; a house
+    that only observes proposes."""
 
     database: Database
     house: House
@@ -57,6 +59,12 @@ class Means:
     desk: Desk | None = None
     published: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     keyrings: Mapping[str, Holder] = field(default_factory=dict)
+    acts: bool = True
+
+    def may_act(self) -> None:
+        """Raises ``NotAllowed`` where nothing may be done."""
+        if not self.acts:
+            raise NotAllowed('this house only observes (level = "observe"): it acts on nothing')
 
 
 class Case(msgspec.Struct, frozen=True):

@@ -12,8 +12,8 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
 
-import aiohttp
 import structlog
 from yarl import URL
 
@@ -35,6 +35,9 @@ from mailkeep.store.database import Database
 from mailkeep.watch.types import PostureSettings
 
 from .snapshots import Found, Snapshots, take_turn
+
+if TYPE_CHECKING:
+    import aiohttp  # imported when somebody is asked: not by who only wants the settings
 
 log = structlog.get_logger(__name__)
 
@@ -165,8 +168,9 @@ async def collect(
     return {name: troubles.get(name, tuple(several)) for name, several in items.items()}
 
 
-def carrier(session: aiohttp.ClientSession) -> Carry:
+def carrier(session: "aiohttp.ClientSession") -> Carry:
     """Carries a request over the network; never raises for what the other side does."""
+    import aiohttp
 
     async def carry(request: HttpRequest) -> HttpReply | TransportFailure:
         try:
@@ -190,7 +194,9 @@ def carrier(session: aiohttp.ClientSession) -> Carry:
     return carry
 
 
-def _session() -> aiohttp.ClientSession:
+def _session() -> "aiohttp.ClientSession":
+    import aiohttp
+
     return aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),

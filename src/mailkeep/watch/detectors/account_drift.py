@@ -31,7 +31,7 @@ from mailkeep.base.clock import Instant
 from mailkeep.events.types import Recorded
 from mailkeep.providers.posture.types import Kind
 from mailkeep.watch.detector import Detector
-from mailkeep.watch.drift import ADDED, CHANGED, PLACES, REMOVED
+from mailkeep.watch.drift import ADDED, CHANGED, PLACES, REMOVED, USED
 from mailkeep.watch.events import PostureAccepted, PostureBlind, PostureChanged, PostureRead
 from mailkeep.watch.types import (
     MOST_EVENTS,
@@ -178,7 +178,7 @@ def _weight(fact: PostureChanged) -> float:
     names = {one.name for one in fact.fields}
     if fact.item_kind == Kind.ACCOUNT and fact.what == CHANGED:
         weight = _OWNER if "owner" in names else _STATUS if names <= {"status"} else weight
-    if fact.item_kind == Kind.SENDER and "used" in names:
+    if fact.item_kind == Kind.SENDER and USED in names:
         weight = _USED if fact.strange else 0.0
     return min(weight, ANNOUNCED) if fact.expected else weight
 

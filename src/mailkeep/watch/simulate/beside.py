@@ -36,6 +36,7 @@ from mailkeep.watch.report_types import Source
 from mailkeep.watch.types import Hypothesis, WatchSettings, domain_subject
 
 from .house import Timed, Truth
+from .outside import Outside
 
 DOMAIN = "shop.example"
 BELIEVED = ("google.com", "microsoft.com", "yahooinc.com")
@@ -84,6 +85,7 @@ class Beside:
         self._addresses = addresses
         self._unannounced = unannounced
         self._chance = Random(f"beside {seed}")  # noqa: S311 - a simulation
+        self._outside = Outside(providers, DOMAIN, seed)
         self._number = 0
         self._truths = truths
         self._mails = mails
@@ -118,6 +120,7 @@ class Beside:
                 self._by_hand = sorted([*self._by_hand, (at, provider)])
                 out.append((at, mail))
         self._people(out, day)
+        out += self._outside.day(day)
         if self._chance.random() < 1 / 60:
             out.append((self._when(day), self._lookalike(fresh=True)))
         if self._chance.random() < 1 / 30:

@@ -1,0 +1,99 @@
+"""Checks of the level of adoption: which promises hold, and what does not see yet (pure)."""
+
+from collections.abc import Mapping
+
+from mailkeep.app import observing, trusting
+from mailkeep.watch.levels import PROMISES, SEES, Level, at
+
+from .catalogue import check
+from .house import NO_SETTINGS
+from .types import Said, Scene, not_checked, ok, warning
+
+NAMES = (
+    "No single third party can take over an account",
+    "No mail is lost",
+    "A fallen provider is noticed and accounted for",
+)
+SILENT = 14.0  #: days in which somebody signs in somewhere
+NEXT: Mapping[Level, str] = {
+    Level.OBSERVE: 'give one stream two providers with keys that send, and set level = "carry"',
+    Level.CARRY: "add [recovery] with a stream that has two independent routes",
+}
+#: What makes blind detectors see, the cheapest first: where the reason says so, and what to do.
+STEPS = (
+    ("[reports]", "have reports and notices sent to an address, and name it in [reports]"),
+    ("[posture]", "make a key at a provider that only reads, and name it in [[posture.account]]"),
+    ("[lookalikes]", "add the table [lookalikes]"),
+    ("[[console_log]]", "bring the audit log of your identity provider in: [[console_log]]"),
+    ("[canary]", "add [canary] with a domain whose mail comes to us"),
+    ("[[honey]]", "add an address to each provider that nobody else is given: [[honey]]"),
+)
+
+
+@check("level.promises")
+def promises(scene: Scene) -> list[Said]:
+    """Which promises hold at this level, and the step to the next."""
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    level = observing.level(scene.settings)
+    out = []
+    for name, held in zip(NAMES, PROMISES[level], strict=True):
+        if held == "yes":
+            out.append(ok(f"{name}: yes.", level.value))
+        else:
+            out.append(warning(f"{name}: {held}.", NEXT[level], level.value))
+    return out
+
+
+@check("level.detectors")
+def detectors(scene: Scene) -> list[Said]:
+    """Which detectors see nothing that could see something at this level."""
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    level = observing.level(scene.settings)
+    off = {name: one.off for name, one in trusting.watchers(scene.settings).items()}
+    able = at(level)
+    hooked = any(one.webhook_secret for one in scene.settings.provider)
+    blind = {name: off[name] for name in able if off.get(name)}
+    if level is Level.OBSERVE:
+        lacks = [
+            *(() if hooked else ("no provider's webhooks are copied to us",)),
+            *(() if scene.settings.journal else ("no [journal] is kept",)),
+        ]
+        for name in able if lacks else ():
+            if "journal" in SEES[name].by:
+                blind.setdefault(name, " and ".join(lacks))
+    count = f"{len(able) - len(blind)} of {len(SEES)} detectors see something"
+    if not blind:
+        return [ok(f"{count}, all that can at this level.", level.value)]
+    words = "; ".join(f"{name}: {why}" for name, why in sorted(blind.items()))
+    return [warning(f"{count}. Blind: {words}.", _step(blind, hooked=hooked), level.value)]
+
+
+@check("console_log.heard")
+def heard(scene: Scene) -> list[Said]:
+    """Whether audit logs still come: one that has stopped sees nobody."""
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    out = []
+    for one in scene.settings.console_log:
+        days = scene.database.logs.get(one.name)
+        step = f"look at what sends to /v1/observations/audit/{one.name}, and at its key"
+        if days is None:
+            out.append(warning(f"The audit log {one.name} never told of anything.", step, one.name))
+        elif days > SILENT:
+            words = f"The audit log {one.name} has told of nothing for {days:.0f} days."
+            out.append(warning(words, step, one.name))
+        else:
+            out.append(ok(f"The audit log {one.name} is heard.", one.name))
+    return out or [not_checked("No audit log of others is brought in ([[console_log]]).")]
+
+
+def _step(blind: Mapping[str, str], *, hooked: bool) -> str:
+    """The cheapest step by which one of them sees."""
+    reasons = " ".join(blind.values())
+    if "journal" in reasons or "webhooks" in reasons:
+        if not hooked:
+            return "copy a provider's webhooks to /hooks/NAME, and set its webhook_secret"
+        return "add [journal], and have your application tell what it sends"
+    return next((step for where, step in STEPS if where in reasons), "see docs/detectors.md")

@@ -1,0 +1,172 @@
+"""Puts together how mail moves between providers: what a move must know, and what is looked at."""
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+import dns.asyncresolver
+
+from mailkeep.base.clock import DAY, Clock
+from mailkeep.base.errors import BadSettings
+from mailkeep.base.keys import KeyRing
+from mailkeep.cutover.checklist import Leaving
+from mailkeep.cutover.gates import House
+from mailkeep.cutover.types import Gate
+from mailkeep.mail import queries as mail
+from mailkeep.providers.allowance import Allowance
+from mailkeep.providers.keys import registry as keys_registry
+from mailkeep.store.database import Tx
+from mailkeep.watch import posture
+
+from . import limits, trusting, watching
+from .doctor.look import examine
+from .doctor.types import Finding
+from .publishing import published
+from .settings import Settings, provider_configs
+
+WARM_DAYS = 7  #: in which a target must have carried something to be no stranger
+WARM = 0.01  #: of what both carried
+#: Kinds of things in an account, by what the list of a leave calls them.
+_HELD = {
+    "template": "templates",
+    "allow": "contacts",
+    "export": "archives",
+    "user": "users",
+    "sender": "senders",
+    "domain": "senders",
+}
+#: Checks that are about a domain, and so about whoever sends as it.
+_OF_DOMAINS = frozenset({"dns.sender_spf", "dns.dmarc"})
+
+
+def house(settings: Settings, clock: Clock) -> House:
+    """What a move must know, from the settings alone."""
+    parties = {one.name: one.party for one in settings.provider}
+    graph, recovery = trusting.graph(settings, clock), settings.recovery
+
+    def independent(one: Collection[str], other: Collection[str]) -> bool:
+        return graph.independent([parties[x] for x in one], [parties[x] for x in other]).ok
+
+    return House(
+        settings.streams(),
+        frozenset(parties),
+        frozenset(watching.carriers(settings)),
+        "" if recovery is None else recovery.stream,
+        independent,
+    )
+
+
+def of_target(findings: Iterable[Finding], target: str) -> list[Gate]:
+    """What the doctor says that is about a provider, or about the domains that it sends as
+    (pure)."""
+    return [
+        Gate(one.id, one.state.value, one.meaning, one.next, one.about)
+        for one in findings
+        if one.about.partition(",")[0] == target or one.id in _OF_DOMAINS
+    ]
+
+
+async def leaving(tx: Tx, settings: Settings, keys: KeyRing, provider: str) -> Leaving:
+    """What is known of a provider that is left: its records in DNS, what it holds, whom it
+    knows."""
+    mails = settings.recovery
+    senders = [mails.sender] if mails is not None else []
+    senders += [settings.canary.sender] if settings.canary is not None else []
+    found = {one.name: one for one in settings.provider}.get(provider)
+    if found is None:
+        raise BadSettings(f"no provider {provider!r}")
+    account = await posture.view(tx, keys, provider)
+    holds: dict[str, int] = {}
+    for kind, items in account.items.items():
+        if kind in _HELD:
+            holds[_HELD[kind]] = holds.get(_HELD[kind], 0) + len(items)
+    return Leaving(
+        provider,
+        published((found,), senders)[provider],
+        keys_registry.BY_HAND.get(found.options.get("keys", "") or found.kind)
+        or keys_registry.OTHERWISE.format(name=provider),
+        holds,
+        sum(one.provider == provider for one in settings.honey),
+        await mail.exposed(tx, provider, tx.now),
+    )
+
+
+async def look(
+    home: Path,
+    settings: Settings,
+    target: str,
+    *,
+    domains: tuple[str, ...] = (),
+    resolver: dns.asyncresolver.Resolver | None = None,
+    offline: str = "",
+    development: bool = False,
+    environ: Mapping[str, str] = os.environ,
+) -> list[Gate]:
+    """Ask DNS, and the target, what speaks against it.
+
+    Args:
+        domains: to send as, that the settings do not name.
+        resolver, offline, development: as ``doctor.look.examine`` has them.
+    """
+    findings = await examine(
+        home,
+        settings,
+        environ=environ,
+        resolver=resolver,
+        offline=offline,
+        senders=domains,
+        development=development,
+    )
+    return of_target(findings, target)
+
+
+async def busiest(tx: Tx, settings: Settings, source: str) -> int:
+    """Mails of the streams that ``source`` carries, in their busiest hour of the last weeks."""
+    names = {
+        name
+        for name, one in settings.streams().items()
+        if any(route.provider == source and route.weight > 0 for route in one.routes)
+    }
+    if not names:
+        return 0
+    return max(await mail.hourly(tx, names, tx.now - limits.WEEKS * 7 * DAY), default=0)
+
+
+async def warmth(tx: Tx, source: str, target: str) -> Gate:
+    """Whether mailbox providers have seen mail of the target's lately."""
+    since = tx.now - WARM_DAYS * DAY
+    own = await mail.carried(tx, {target}, since)
+    both = own + await mail.carried(tx, {source}, since)
+    if both and own >= WARM * both:
+        words = f"{target} carried {own} of {both} mails in the last {WARM_DAYS} days."
+        return Gate("cutover.warmth", "ok", words, "", target)
+    return Gate(
+        "cutover.warmth",
+        "warning",
+        f"{target} carried {own} of {both} mails in the last {WARM_DAYS} days: mailbox providers "
+        "do not know it, and take little from a stranger.",
+        "give it warm = 0.02 for some weeks, or begin with --dwell 86400",
+        target,
+    )
+
+
+async def limit(
+    settings: Settings, target: str, peak: int, environ: Mapping[str, str] = os.environ
+) -> Gate:
+    """Whether the target lets us send what moves there."""
+    try:
+        config = provider_configs(settings, environ)[target]
+        told = (await limits.limits({target: config}, peak))[target].told
+    except BadSettings as error:
+        told = str(error)
+    if not isinstance(told, Allowance):
+        words = f"What {target} lets us send is not known: {told}."
+        return Gate("cutover.limit", "not checked", words, "", target)
+    if not told.sends:
+        words, step = f"{target} is in its sandbox: it delivers nothing.", "switch it to live"
+        return Gate("cutover.limit", "failed", words, step, target)
+    if told.hourly is not None and told.hourly < peak:
+        words = f"{target} lets us send {told.hourly} mails an hour; the busiest took {peak}."
+        return Gate("cutover.limit", "failed", words, f"have {target} raise the quota", target)
+    words = f"{target} lets us send what the busiest hour took ({peak})."
+    return Gate("cutover.limit", "ok", words, "", target)

@@ -1,0 +1,71 @@
+"""What is tidied once a minute: by each process what it alone has, by one of them the rest."""
+
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from mailkeep.events import turns
+from mailkeep.mail import bodies
+from mailkeep.posture import services as models
+
+from . import retention
+
+if TYPE_CHECKING:
+    from .application import Application
+
+log = structlog.get_logger(__name__)
+
+SWEEP_SECONDS = 60.0
+TICK_SECONDS = 20.0  #: how often incidents are looked at when nothing new is said
+SETTLE = 100  #: changes of accounts that one sweep lets count: each holds its account
+
+
+def loops(
+    app: "Application", keep: Callable[..., Coroutine[Any, Any, None]]
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """The loops, by name."""
+    sweep = turns.in_turn(app.database, "sweep", SWEEP_SECONDS, partial(_rows, app))
+    tick = turns.in_turn(app.database, "incidents", TICK_SECONDS, app.incidents.tick)
+    return {
+        "incidents": keep("incidents", tick, TICK_SECONDS),
+        "sweep": keep("sweep", sweep, SWEEP_SECONDS),
+        "tidy": keep("tidy", partial(_own, app), SWEEP_SECONDS),
+    }
+
+
+async def _own(app: "Application") -> None:
+    """What a process knows, and holds, for itself."""
+    if app.recovery is not None:
+        async with app.database.read() as tx:
+            await app.accounts.passwords.look_for_imported(tx)
+    await app.grants.note()
+    await app.sign_on()
+    destroyed = app.keys.destroy_expired(app.clock.now())
+    if destroyed:
+        log.info("swept.keys", hourly_keys=len(destroyed))
+
+
+async def _rows(app: "Application") -> bool:
+    """What is in the database; whether there is more to do at once."""
+    async with app.database.write() as tx:
+        await app.doubts.look(tx)
+        dropped = await bodies.sweep(tx, app.settings.keeping(), retention.BATCH)
+        if app.recovery is not None:
+            await app.recovery.sweep(tx)
+    if app.recovery is not None:
+        await app.recovery.subjects.apply_due()
+        await app.accounts.factors_due()
+        await app.database.retrying(partial(app.accounts.changes.settle, limit=SETTLE))
+    await models.look(app.database, app.chain)
+    if app.signals is not None:
+        await app.signals.sweep()
+    if dropped:
+        log.info("swept.bodies", bodies=dropped)
+    forgotten = await retention.sweep(
+        app.database, app.settings.retention, retention.BATCH, app.readers
+    )
+    if forgotten:
+        log.info("forgotten", **forgotten)
+    return max(dropped, 0, *forgotten.values()) >= retention.BATCH

@@ -1,0 +1,264 @@
+"""``mailkeep cutover``: mail moves from one provider to another. Every act goes into the audit log.
+
+Security: a move is planned here and nowhere else, by somebody at the shell of the house, and what
+failed on the way can be gone past here only.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from mailkeep.app import moving
+from mailkeep.app.doctor.resolver import resolver
+from mailkeep.base.clock import MINUTE, SystemClock, iso, when
+from mailkeep.base.errors import BadSettings, NotFound
+from mailkeep.cutover import queries
+from mailkeep.cutover.services import Cutover
+from mailkeep.cutover.types import Gate, Pace, State, View
+from mailkeep.mail import shifting
+from mailkeep.mail.types import Shift
+from mailkeep.response.keeping import take_turn
+from mailkeep.store.database import Database, Tx
+
+from .house import DEFAULT_HOME, Home, in_development, operator, provider, read, settings, write
+from .output import FOUND, Json, Progress, group, plain, result, table
+
+app = group("Move mail from one provider to another, step by step or at once.")
+
+From = Annotated[str, typer.Argument(metavar="FROM", help="The provider that is left.")]
+To = Annotated[str, typer.Argument(metavar="TO", help="The provider that takes over.")]
+Reason = Annotated[str, typer.Option(help="Goes into the audit log.")]
+_USUAL = Pace()
+
+
+@app.command()
+def plan(
+    source: From,
+    target: To,
+    domain: Annotated[
+        list[str] | None, typer.Option(help="A domain that you send as; may be repeated.")
+    ] = None,
+    steps: Annotated[
+        str, typer.Option(help="Percent of a stream that TO carries, step by step.")
+    ] = "1,5,20,50,90,100",
+    dwell: Annotated[
+        float, typer.Option(min=0, help="Seconds that a step lasts at least.")
+    ] = _USUAL.dwell,
+    least: Annotated[
+        int, typer.Option(min=0, help="Mails over TO whose fate is known, before a step is over.")
+    ] = _USUAL.least,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds after which a step with fewer is over as well.")
+    ] = _USUAL.patience,
+    ask: Annotated[
+        str | None, typer.Option("--resolver", help="Ask the DNS server at ADDRESS:PORT.")
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask nobody outside.")] = False,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Look at all that speaks against a move, and write down how it would go. Nothing moves."""
+    for one in (source, target):
+        provider(home, one)
+    known = settings(home)
+    try:
+        shares = tuple(float(one) / 100 for one in steps.split(","))
+    except ValueError as error:
+        raise BadSettings("--steps: say percents, as 1,5,20,50,90,100") from error
+    pace = Pace(shares=shares, dwell=dwell, least=least, patience=max(patience, dwell))
+    Progress("looking", quiet=as_json)
+    gates = asyncio.run(
+        moving.look(
+            home,
+            known,
+            target,
+            domains=tuple(domain or ()),
+            resolver=None if offline else resolver(ask),
+            offline="you said --offline" if offline else "",
+            development=in_development(home),
+        )
+    )
+    peak = read(home, lambda tx: moving.busiest(tx, known, source))
+    if not offline and not in_development(home):
+        gates.append(asyncio.run(moving.limit(known, target, peak)))
+
+    async def work(_database: Database, tx: Tx) -> tuple[View, int]:
+        gates.append(await moving.warmth(tx, source, target))
+        rooms = Cutover(_database, moving.house(known, _database.clock))
+        made = await rooms.plan(tx, source, target, gates, pace, by=operator())
+        return made, await shifting.carried_over(tx, source)
+
+    view, kept_from = write(home, work)
+    lines = [_gate(one) for one in view.gates]
+    lines += [
+        "",
+        f"{view.id}: {len(view.streams)} streams, in this order: "
+        + ", ".join(one.stream for one in view.streams),
+        f"Steps: {', '.join(f'{one:.0%}' for one in pace.shares)}, each {dwell:.0f} s at least.",
+        f"Bulk mail is kept from {kept_from} addresses that bounced, or complained, there.",
+        "Begin with `mailkeep cutover start`."
+        if not view.failed
+        else f"{len(view.failed)} checks failed: it does not start.",
+    ]
+    result({**document(view), "kept_from": kept_from}, "\n".join(lines), as_json=as_json)
+    if view.failed:
+        raise typer.Exit(FOUND)
+
+
+@app.command()
+def start(
+    anyway: Annotated[bool, typer.Option("--anyway", help="Though a check failed.")] = False,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Begin the move that was planned last."""
+    _act(
+        home,
+        lambda rooms, tx, view: rooms.start(tx, view.id, by=operator(), anyway=anyway),
+        as_json=as_json,
+    )
+
+
+@app.command()
+def status(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Say how far the move is, what it waits for, and where the settings say otherwise."""
+
+    async def work(tx: Tx) -> tuple[View | None, dict[str, list[Shift]]]:
+        found = await queries.live(tx) or await queries.newest(tx)
+        return found, await shifting.shifts(tx)
+
+    view, shifts = read(home, work)
+    known, moved, stands = settings(home).streams(), [], []
+    for name, some in shifts.items():
+        moved += [{"stream": name, **msgspec.structs.asdict(one)} for one in some]
+        weights = {r.provider: r.weight for r in known[name].routes} if name in known else {}
+        if any(weights.get(one.source) for one in some):
+            stands.append(name)
+    text = "No move was ever planned." if view is None else "\n".join(told(view))
+    if stands and (view is None or view.state in {State.MOVED, State.FINISHED}):
+        text += (
+            f"\nThe settings still give the old provider weight in {', '.join(stands)}: "
+            "write them as mail goes now."
+        )
+    said = {"cutover": None if view is None else document(view), "shifts": moved}
+    result(said, text, as_json=as_json)
+
+
+@app.command()
+def pause(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Leave the move as it is."""
+    _act(home, lambda rooms, tx, view: rooms.pause(tx, view.id, by=operator()), as_json=as_json)
+
+
+@app.command()
+def resume(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Go on with a move that is paused."""
+    _act(home, lambda rooms, tx, view: rooms.resume(tx, view.id, by=operator()), as_json=as_json)
+
+
+@app.command()
+def back(reason: Reason, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Take the move back: the old provider carries again what the settings say, at once."""
+    _act(
+        home,
+        lambda rooms, tx, view: rooms.back(tx, view.id, by=operator(), reason=reason),
+        as_json=as_json,
+    )
+
+
+@app.command()
+def finish(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Say that the move is well. Then write the settings as mail goes now."""
+    _act(home, lambda rooms, tx, view: rooms.finish(tx, view.id, by=operator()), as_json=as_json)
+
+
+@app.command()
+def now(
+    source: From,
+    target: To,
+    reason: Reason,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="Send again what FROM took in the last minutes, unseen.")
+    ] = 60.0,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Move everything at once, recovery first: for when FROM fails, or has been cut off."""
+    for one in (source, target):
+        provider(home, one)
+
+    async def work(database: Database, tx: Tx) -> msgspec.Struct:
+        await take_turn(tx)  # nobody else counts which routes stand meanwhile
+        rooms = Cutover(database, moving.house(settings(home), database.clock))
+        since = tx.now - round(minutes * MINUTE)
+        return await rooms.now(tx, source, target, by=operator(), reason=reason, since=since)
+
+    done = write(home, work)
+    said = msgspec.structs.asdict(done)
+    lines = [
+        f"{target} carries {', '.join(said['streams'])} now; {source} rests.",
+        f"{said['retries']} retries moved; {said['again']} mails are sent again.",
+    ]
+    lines += [f"warning: {one}" for one in said["warnings"]]
+    result(said, "\n".join(map(plain, lines)), as_json=as_json)
+
+
+def document(view: View) -> dict[str, object]:
+    """A move as JSON has it."""
+    return {
+        "id": view.id,
+        "from": view.source,
+        "to": view.target,
+        "state": view.state.value,
+        "at_once": view.at_once,
+        "created_at": iso(view.created_at),
+        "started_at": when(view.started_at),
+        "ended_at": when(view.ended_at),
+        "why": view.why,
+        "gates": view.gates,
+        "streams": [
+            {
+                "stream": one.stream,
+                "share": view.share(one),
+                "since": iso(one.since),
+                "backs": one.backs,
+                "why": one.why,
+            }
+            for one in view.streams
+        ],
+    }
+
+
+def told(view: View) -> list[str]:
+    """A move in words."""
+    lines = [f"{view.source} to {view.target}: {view.state.value}" + (view.why and f"; {view.why}")]
+    rows = [("stream", view.target, "since", "taken back")]
+    rows += [
+        (one.stream, f"{view.share(one):.0%}", iso(one.since), f"{one.backs} {one.why}".strip())
+        for one in view.streams
+    ]
+    return [*map(plain, lines), table(rows, "")]
+
+
+def _gate(one: Gate) -> str:
+    word = {"ok": "ok", "warning": "WARNING", "failed": "FAILED"}.get(one.state, one.state)
+    step = f"\n    next: {plain(one.next)}" if one.next else ""
+    return f"[{word}] {one.id}: {plain(one.meaning)}{step}"
+
+
+def _act(home: Path, act: Callable[[Cutover, Tx, View], Awaitable[View]], *, as_json: bool) -> None:
+    """Do something to the move that is under way, or was planned last."""
+    known = settings(home)
+
+    async def work(database: Database, tx: Tx) -> View:
+        view = await queries.live(tx) or await queries.newest(tx)
+        if view is None:
+            raise NotFound("no move was ever planned; begin with `mailkeep cutover plan`")
+        return await act(Cutover(database, moving.house(known, SystemClock())), tx, view)
+
+    view = write(home, work)
+    result(document(view), "\n".join(told(view)), as_json=as_json)

@@ -1,0 +1,172 @@
+"""``mailkeep offboard``: a provider is left for good. Every act goes into the audit log."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailkeep.app import moving
+from mailkeep.app.rekeying import keyrings
+from mailkeep.base.clock import SystemClock, iso, when
+from mailkeep.base.errors import Conflict, NotFound
+from mailkeep.base.keys import KeyRing
+from mailkeep.cutover import offboarding
+from mailkeep.cutover.checklist import Leaving, checklist
+from mailkeep.cutover.offboarding import Offboarding, OffboardingView
+from mailkeep.response.keeping import take_turn
+from mailkeep.response.keysmith import Keysmith
+from mailkeep.store.database import Database, Tx
+
+from .house import DEFAULT_HOME, Home, at_length, operator, provider, read, settings, write
+from .output import Json, group, plain, result, table
+
+app = group("Leave a provider for good: what is to be done, and when.")
+
+Name = Annotated[str, typer.Argument(metavar="PROVIDER", help="Its name in the settings.")]
+Hostile = Annotated[
+    bool, typer.Option("--hostile", help="It may be in an attacker's hands: nothing waits.")
+]
+
+
+@app.command()
+def plan(
+    name: Name, hostile: Hostile = False, as_json: Json = False, home: Home = DEFAULT_HOME
+) -> None:
+    """Show the list with its dates. Nothing is written down, nothing is done."""
+    items = checklist(_leaving(home, name), SystemClock().now(), hostile=hostile)
+    rows = [("due", "by", "item", "what")]
+    rows += [(iso(one.due_at)[:10], one.how.value, one.name, one.text) for one in items]
+    documents = [
+        {"name": one.name, "how": one.how.value, "text": one.text, "due_at": iso(one.due_at)}
+        for one in items
+    ]
+    said = {"provider": name, "hostile": hostile, "items": documents}
+    result(said, table(rows, ""), as_json=as_json)
+
+
+@app.command()
+def start(
+    name: Name, hostile: Hostile = False, as_json: Json = False, home: Home = DEFAULT_HOME
+) -> None:
+    """Begin to leave it. A hostile one is cut off and believed no word, now."""
+    leaving = _leaving(home, name)
+    known = settings(home)
+
+    async def work(database: Database, tx: Tx) -> OffboardingView:
+        await take_turn(tx)
+        rooms = Offboarding(database, moving.house(known, database.clock))
+        return await rooms.start(tx, leaving, hostile=hostile, by=operator())
+
+    _say(write(home, work), as_json=as_json)
+
+
+@app.command()
+def status(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[PROVIDER]", help="One of them; all without.")
+    ] = None,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Show what is done and what is due."""
+    found = read(home, offboarding.listing)
+    if name is not None:
+        found = [one for one in found if one.provider == name]
+        if not found:
+            raise NotFound(f"{name} is not being left")
+    text = "\n\n".join(map(_told, found)) or "No provider is being left."
+    result({"offboardings": [_document(one) for one in found]}, text, as_json=as_json)
+
+
+@app.command()
+def done(
+    name: Name,
+    item: Annotated[str, typer.Argument(help="As `status` names it.")],
+    note: Annotated[str, typer.Option(help="Who did it, where it is written down.")] = "",
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Say that an item is done that a person does."""
+    known = settings(home)
+
+    async def work(database: Database, tx: Tx) -> OffboardingView:
+        rooms = Offboarding(database, moving.house(known, database.clock))
+        return await rooms.done(tx, name, item, by=operator(), note=note)
+
+    _say(write(home, work), as_json=as_json)
+
+
+@app.command()
+def keys(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Revoke the key that we send with by the provider's API, where it has one that we speak."""
+    provider(home, name)
+    known = settings(home)
+    holder = keyrings(known.provider)[name]
+    if not holder.able:
+        raise Conflict(holder.by_hand)
+    smith = Keysmith(holder)
+
+    async def work(database: Database) -> OffboardingView:
+        rooms = Offboarding(database, moving.house(known, database.clock))
+        async with database.read() as tx:
+            found = await offboarding.view(tx, name)
+        if found is None:
+            raise NotFound(f"{name} is not being left: its key may be needed")
+        key = smith.in_use()
+        await smith.revoke(key)  # that it is gone already is as good: a kill costs nothing
+
+        async def tick(tx: Tx) -> OffboardingView:
+            return await rooms.done(tx, name, "keys", by=operator(), note=f"revoked {key}")
+
+        return await database.retrying(tick)
+
+    _say(at_length(home, work), as_json=as_json)
+
+
+def _leaving(home: Path, name: str) -> Leaving:
+    provider(home, name)
+    known, keys = settings(home), KeyRing(home)
+    return read(home, lambda tx: moving.leaving(tx, known, keys, name))
+
+
+def _say(view: OffboardingView, *, as_json: bool) -> None:
+    result(_document(view), _told(view), as_json=as_json)
+
+
+def _document(view: OffboardingView) -> dict[str, object]:
+    return {
+        "provider": view.provider,
+        "hostile": view.hostile,
+        "started_at": iso(view.started_at),
+        "done_at": when(view.done_at),
+        "items": [
+            {
+                "name": one.name,
+                "how": one.how.value,
+                "text": one.text,
+                "due_at": iso(one.due_at),
+                "done_at": when(one.done_at),
+                "done_by": one.done_by,
+                "note": one.note,
+            }
+            for one in view.items
+        ],
+    }
+
+
+def _told(view: OffboardingView) -> str:
+    left = sum(one.done_at is None for one in view.items)
+    how = "hostile" if view.hostile else "in peace"
+    rows = [("due", "done", "by", "item", "what")]
+    rows += [
+        (
+            iso(one.due_at)[:10],
+            "-" if one.done_at is None else iso(one.done_at)[:10],
+            one.how.value,
+            one.name,
+            one.text + (f" ({one.note})" if one.note else ""),
+        )
+        for one in view.items
+    ]
+    head = f"{view.provider} is left ({how}); {left} items are open."
+    return f"{plain(head)}\n{table(rows, '')}"

@@ -1,0 +1,79 @@
+"""What is looked at in the house itself before mail moves (pure); DNS is looked at above."""
+
+from collections.abc import Callable, Collection, Mapping
+
+import msgspec
+
+from mailkeep.base.errors import Invalid
+from mailkeep.mail.types import StreamSettings
+
+from .types import Gate, Pace
+
+
+class House(msgspec.Struct, frozen=True):
+    """What a move must know of the house.
+
+    Attributes:
+        streams: by name.
+        providers: those of the settings.
+        canaried: providers through which canaries go.
+        recovery: the stream of recovery mail; "": there is none.
+        independent: whether no party can read both what went through one and through another.
+    """
+
+    streams: Mapping[str, StreamSettings]
+    providers: frozenset[str]
+    canaried: frozenset[str] = frozenset()
+    recovery: str = ""
+    independent: Callable[[Collection[str], Collection[str]], bool] = lambda _one, _other: True
+
+
+def gates(
+    house: House,
+    streams: Mapping[str, StreamSettings],
+    names: Collection[str],
+    without: Collection[str],
+    source: str,
+    target: str,
+) -> list[Gate]:
+    """What the settings say for and against a move.
+
+    Args:
+        streams: with their weights as they are now.
+        names: those that move; ``without``: those that the target is no route of.
+    """
+    out = [
+        Gate(
+            "cutover.route",
+            "failed",
+            f"{target} is no route of {one}: its mail stays with {source}.",
+            f'add {{ provider = "{target}", weight = 0 }} to the routes of {one}',
+            one,
+        )
+        for one in without
+    ]
+    if target not in house.canaried:
+        words = f"No canary goes through {target}: nothing shows that its mail arrives."
+        step = "make it a route of the canaries' stream, with weight 0"
+        out.append(Gate("cutover.canary", "warning", words, step, target))
+    recovery = house.recovery
+    if recovery in names:
+        left = [r.provider for r in streams[recovery].routes if r.provider != source]
+        if not any(house.independent([a], [b]) for a in left for b in left if a != b):
+            words = f"Without {source} no two routes of {recovery} are independent."
+            step = f"give {recovery} a third route, of another party"
+            out.append(Gate("cutover.two_routes", "failed", words, step, recovery))
+    return out
+
+
+def check(pace: Pace) -> None:
+    """Raises ``Invalid`` for a pace that leads nowhere."""
+    steps = pace.shares
+    if not steps or list(steps) != sorted(set(steps)) or steps[0] <= 0 or steps[-1] != 1:
+        raise Invalid("steps rise, from above 0 to 1", field="steps")
+    if pace.dwell < 0 or pace.patience < pace.dwell or pace.rest < 0 or pace.least < 0:
+        raise Invalid("times are not below 0, and patience is no shorter than dwell", field="dwell")
+    if not (0 < pace.false_alarm < 0.5 and 0 < pace.missed < 0.5):
+        raise Invalid("an error rate is above 0 and below a half", field="false_alarm")
+    if pace.ratio <= 1 or not 0 < pace.borne < 0.5:
+        raise Invalid("worse is more than once as much, of what is borne", field="ratio")

@@ -1,0 +1,254 @@
+"""A provider is left for good: a dated list, kept until everything on it is done.
+
+What Mailkeep does itself is done when it is due; what a person does, they say so. Afterwards what
+the provider says moves no message (``mail.services.distrust``): it is checked, kept and heard by
+the detectors, and clears nothing.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import insert, select, update
+
+from mailkeep.base.clock import HOUR, Instant
+from mailkeep.base.errors import Conflict, Invalid, NotFound
+from mailkeep.base.ids import new_id
+from mailkeep.events import audit
+from mailkeep.events.log import record
+from mailkeep.mail import queries as mail
+from mailkeep.mail import services as mail_services
+from mailkeep.mail import shifting
+from mailkeep.store.database import Database, Tx
+
+from . import tables
+from .checklist import How, Item, Leaving, checklist
+from .events import OffboardingStarted, ProviderOffboarded
+from .gates import House
+from .keeping import BY, LONGEST
+
+_o, _i = tables.offboardings, tables.offboarding_items
+
+
+class ItemView(msgspec.Struct, frozen=True):
+    """An item, and who did it. ``note``: what they said of it."""
+
+    name: str
+    how: How
+    text: str
+    due_at: Instant
+    done_at: Instant | None
+    done_by: str | None
+    note: str
+
+
+class OffboardingView(msgspec.Struct, frozen=True):
+    """A provider that is left."""
+
+    id: str
+    provider: str
+    hostile: bool
+    by: str
+    started_at: Instant
+    done_at: Instant | None
+    items: tuple[ItemView, ...]
+
+
+class Offboarding:
+    """The providers that are left."""
+
+    def __init__(self, database: Database, house: House) -> None:
+        self._database = database
+        self._house = house
+
+    async def start(self, tx: Tx, leaving: Leaving, *, hostile: bool, by: str) -> OffboardingView:
+        """Begin to leave a provider. A hostile one is cut off and believed no word, now.
+
+        A provider that is being left in peace can be found hostile meanwhile: the list is then
+        dated anew, and what was done stays done.
+
+        Raises:
+            Conflict: it still carries mail by its weight, or is being left already.
+            Invalid: no such provider.
+        """
+        name = leaving.provider
+        if name not in self._house.providers:
+            raise Invalid(f"no provider {name!r}", field="provider")
+        carries = await self._carries(tx, name)
+        if carries and not hostile:
+            raise Conflict(f"{name} still carries {', '.join(carries)}: move it first (cutover)")
+        before = await view(tx, name, lock=True)
+        if before is not None and (before.hostile or not hostile):
+            raise Conflict(f"{name} is being left already")
+        items = checklist(leaving, tx.now, hostile=hostile)
+        if before is None:
+            which = new_id("off", tx.now)
+            await tx.run(
+                insert(_o).values(
+                    id=which, provider=name, hostile=hostile, by=by, started_at=tx.now
+                )
+            )
+        else:
+            which = before.id
+            await tx.run(
+                update(_o).where(_o.c.id == which).values(hostile=True, by=by, done_at=None)
+            )
+        await self._write(tx, which, items)
+        said = {"provider": name, "hostile": hostile}
+        await audit.write(tx, by, "offboard_provider", said)
+        await record(self._database, tx, OffboardingStarted(name, hostile, by))
+        await self._do_due(tx, await self._get(tx, name))
+        return await self._get(tx, name)
+
+    async def done(
+        self, tx: Tx, provider: str, item: str, *, by: str, note: str = ""
+    ) -> OffboardingView:
+        """Say that a person has done an item.
+
+        Raises:
+            NotFound: no such provider is being left, or no such item.
+            Conflict: Mailkeep does it itself, or it is done.
+        """
+        found = await self._get(tx, provider)
+        known = next((one for one in found.items if one.name == item), None)
+        if known is None:
+            raise NotFound(f"no item {item!r} on the list of {provider}", field="item")
+        if known.how is not How.HAND or known.done_at is not None:
+            raise Conflict(f"{item} is done, or is not done by hand")
+        await self._tick(tx, found, known.name, by, note.strip()[:LONGEST])
+        return await self._get(tx, provider)
+
+    async def step(self) -> bool:
+        """Do what is due and done here; whether something was."""
+        async with self._database.read() as tx:
+            due = [
+                one
+                for one in await open_ones(tx)
+                if any(_is_due(item, tx.now) for item in one.items)
+            ]
+        did = False
+        for one in due:
+
+            async def work(tx: Tx, name: str = one.provider) -> bool:
+                return await self._do_due(tx, await self._get(tx, name))
+
+            did = await self._database.retrying(work) or did
+        return did
+
+    async def _do_due(self, tx: Tx, found: OffboardingView) -> bool:
+        did, name = False, found.provider
+        reason = f"offboarding {found.id}"
+        for item in found.items:
+            if not _is_due(item, tx.now):
+                continue
+            if item.name == "cut" and name not in await mail.cut(tx):
+                await mail_services.cut_off(
+                    self._database, tx, name, by=found.by, reason=reason, since=tx.now - HOUR
+                )
+            elif item.name == "events":
+                await mail_services.distrust(self._database, tx, name, by=found.by, reason=reason)
+            elif item.name == "weight" and await self._carries(tx, name):
+                continue  # somebody gave it weight again: it stays open, and is seen
+            await self._tick(tx, found, item.name, BY, "")
+            did = True
+        return did
+
+    async def _tick(self, tx: Tx, found: OffboardingView, item: str, by: str, note: str) -> None:
+        values = {"done_at": tx.now, "done_by": by, "note": note}
+        await tx.run(
+            update(_i).where(_i.c.offboarding_id == found.id, _i.c.name == item).values(**values)
+        )
+        said = {"provider": found.provider, "item": item}
+        await audit.write(tx, by, "offboarding_item", said)
+        left = await tx.value(
+            select(_i.c.name)
+            .where(_i.c.offboarding_id == found.id, _i.c.done_at.is_(None))
+            .limit(1)
+        )
+        if left is None:
+            await tx.run(update(_o).where(_o.c.id == found.id).values(done_at=tx.now))
+            await record(self._database, tx, ProviderOffboarded(found.provider, by))
+
+    async def _write(self, tx: Tx, which: str, items: Sequence[Item]) -> None:
+        """Write the list down; an item that is there is dated anew."""
+        for place, one in enumerate(items):
+            values = {"place": place, "how": one.how.value, "text": one.text, "due_at": one.due_at}
+            kept = one.how is How.KEPT
+            await tx.run(
+                tx.upsert(_i)
+                .values(
+                    offboarding_id=which,
+                    name=one.name,
+                    done_at=tx.now if kept else None,
+                    note="",
+                    **values,
+                )
+                .on_conflict_do_update(index_elements=["offboarding_id", "name"], set_=values)
+            )
+
+    async def _carries(self, tx: Tx, provider: str) -> list[str]:
+        """The streams in which a provider has weight."""
+        if provider in await mail.cut(tx):
+            return []
+        return [
+            name
+            for name, stream in self._house.streams.items()
+            if any(
+                route.provider == provider and route.weight > 0
+                for route in await shifting.routes(tx, stream)
+            )
+        ]
+
+    async def _get(self, tx: Tx, provider: str) -> OffboardingView:
+        found = await view(tx, provider, lock=True)
+        if found is None:
+            raise NotFound(f"{provider} is not being left", field="provider")
+        return found
+
+
+def _is_due(item: ItemView, now: Instant) -> bool:
+    return item.how is How.HERE and item.done_at is None and item.due_at <= now
+
+
+async def view(tx: Tx, provider: str, *, lock: bool = False) -> OffboardingView | None:
+    """A provider that is left; None: it is not."""
+    query = select(_o).where(_o.c.provider == provider)
+    row = await tx.one(query.with_for_update() if lock else query)
+    if row is None:
+        return None
+    items = await tx.all(
+        select(_i).where(_i.c.offboarding_id == row["id"]).order_by(_i.c.place, _i.c.name)
+    )
+    return OffboardingView(
+        row["id"],
+        row["provider"],
+        bool(row["hostile"]),
+        row["by"],
+        row["started_at"],
+        row["done_at"],
+        tuple(
+            ItemView(
+                one["name"],
+                How(one["how"]),
+                one["text"],
+                one["due_at"],
+                one["done_at"],
+                one["done_by"],
+                one["note"],
+            )
+            for one in items
+        ),
+    )
+
+
+async def open_ones(tx: Tx) -> list[OffboardingView]:
+    """The providers whose list is not done."""
+    rows = await tx.all(select(_o.c.provider).where(_o.c.done_at.is_(None)).order_by(_o.c.id))
+    found = [await view(tx, row["provider"]) for row in rows]
+    return [one for one in found if one is not None]
+
+
+async def listing(tx: Tx) -> list[OffboardingView]:
+    """Every provider that was left, the newest first."""
+    rows = await tx.all(select(_o.c.provider).order_by(_o.c.id.desc()))
+    found = [await view(tx, row["provider"]) for row in rows]
+    return [one for one in found if one is not None]

@@ -1,0 +1,295 @@
+"""Moves between two providers: planned, begun, held up, taken back, finished; and at once.
+
+What is decided (``decide``) and what it changes stand in one transaction, the weights that mail
+routes by included: a kill at any instant leaves a move as it was, or one step on.
+
+Security: a move can only take mail to a provider that the settings give the stream already; nobody
+lets one in here. It is planned at the shell of the house, where DNS was looked at; what failed
+there stops the start.
+"""
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+from sqlalchemy import insert, update
+
+from mailkeep.base.clock import DAY, Instant
+from mailkeep.base.errors import Conflict, Invalid
+from mailkeep.base.ids import new_id
+from mailkeep.events import audit
+from mailkeep.events.log import record
+from mailkeep.mail import queries as mail
+from mailkeep.mail import services as mail_services
+from mailkeep.store.database import Database, Tx
+
+from . import decide, queries, tables
+from .events import CutoverStarted
+from .gates import House, check, gates
+from .keeping import LONGEST, Keeper, held_against
+from .stepping import Stepping
+from .types import LIVE, Gate, Pace, State, View
+
+FRESH = DAY  #: for so long a plan may be started: DNS and providers change
+
+_c, _s = tables.cutovers, tables.cutover_streams
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """What an emergency did.
+
+    Attributes:
+        streams: that the new provider carries now; ``left_out``: those of which it is no route.
+        retries: mails that waited to be tried again and are tried at once.
+        again: mails that the old one took and nobody saw arrive, that are sent again.
+        warnings: what holds no more.
+    """
+
+    id: str
+    streams: tuple[str, ...]
+    left_out: tuple[str, ...]
+    retries: int
+    again: int
+    warnings: tuple[str, ...]
+
+
+class Cutover:
+    """The moves of a house."""
+
+    def __init__(self, database: Database, house: House) -> None:
+        self.house = house
+        self._database = database
+        self._keeper = Keeper(database, house)
+        self.step = Stepping(self._keeper).step
+
+    async def plan(
+        self,
+        tx: Tx,
+        source: str,
+        target: str,
+        looked: Sequence[Gate],
+        pace: Pace,
+        *,
+        by: str,
+    ) -> View:
+        """Write a plan down; nothing moves.
+
+        Args:
+            looked: what was looked at, outside of this house as well.
+
+        Raises:
+            Invalid: no such provider, nothing to move, or a pace that leads nowhere.
+        """
+        self._known(source, target)
+        check(pace)
+        streams, order = await self._keeper.order(tx, source)
+        if not order:
+            raise Invalid(f"{source} carries nothing: there is nothing to move", field="from")
+        without = decide.missing(streams.values(), order, target)
+        names = [one for one in order if one not in without]
+        found = [*looked, *gates(self.house, streams, names, without, source, target)]
+        cutover = new_id("cut", tx.now)
+        await tx.run(
+            insert(_c).values(
+                id=cutover,
+                source=source,
+                target=target,
+                state=State.PLANNED.value,
+                at_once=False,
+                by=by,
+                created_at=tx.now,
+                why="",
+                pace=msgspec.json.encode(pace).decode(),
+                gates=msgspec.json.encode(found).decode(),
+            )
+        )
+        await self._write_streams(tx, cutover, names)
+        said = {"cutover": cutover, "from": source, "to": target}
+        await audit.write(tx, by, "plan_cutover", said)
+        return await queries.one(tx, cutover)
+
+    async def start(self, tx: Tx, cutover: str, *, by: str, anyway: bool = False) -> View:
+        """Begin a move that was planned.
+
+        Args:
+            anyway: though a check failed; for the shell of the house only.
+
+        Raises:
+            Conflict: it began already, its plan is old, a check failed, another move is under way,
+                or something is held against the target.
+        """
+        view = await queries.one(tx, cutover, lock=True)
+        if view.state is not State.PLANNED:
+            raise Conflict(f"this move is {view.state.value}")
+        if tx.now - view.created_at > FRESH:
+            raise Conflict("the plan is older than a day: make it anew")
+        if view.failed and not anyway:
+            raise Conflict(f"{view.failed[0].meaning} {view.failed[0].next}".strip())
+        if not view.streams:
+            raise Conflict(f"{view.target} is no route of any stream of {view.source}")
+        other = await queries.live(tx, lock=True)
+        if other is not None:
+            raise Conflict(f"a move from {other.source} to {other.target} is under way")
+        self._known(view.source, view.target)
+        against = await held_against(tx, view.target)
+        if against:
+            raise Conflict(against)
+        await self._keeper.set(tx, view, State.MOVING, by=by, live=True, started_at=tx.now)
+        started = CutoverStarted(view.id, view.source, view.target, False, by)
+        await record(self._database, tx, started)
+        return await queries.one(tx, cutover)
+
+    async def now(
+        self, tx: Tx, source: str, target: str, *, by: str, reason: str, since: Instant
+    ) -> Moved:
+        """Move everything at once; the old provider rests, be it cut off or not.
+
+        A move that is under way ends. What ``source`` took since an instant and nobody saw arrive
+        is sent again; so a little may come twice, under the same ``Message-ID``.
+
+        Raises:
+            Conflict: the target is cut off or rests.
+            Invalid: no such provider, no reason, or nothing that the target may carry.
+        """
+        self._known(source, target)
+        reason = reason.strip()[:LONGEST]
+        if not reason:
+            raise Invalid("say why", field="reason")
+        other = await queries.live(tx, lock=True)
+        states = await mail.states(tx)
+        state, left = states.get(target), states.get(source)
+        if state is not None and (state.cut_at is not None or state.rested_at is not None):
+            raise Conflict(f"{target} is cut off, or rests: it would carry nothing")
+        streams, order = await self._keeper.order(tx, source)
+        without = decide.missing(streams.values(), order, target)
+        names = [one for one in reversed(order) if one not in without]  # recovery first
+        if not names:
+            raise Invalid(f"{target} is no route of any stream of {source}", field="to")
+        if other is not None:
+            await self._keeper.set(tx, other, State.FINISHED, by=by, why="an emergency overtook it")
+        cutover = new_id("cut", tx.now)
+        await tx.run(
+            insert(_c).values(
+                id=cutover,
+                source=source,
+                target=target,
+                state=State.MOVED.value,
+                at_once=True,
+                by=by,
+                created_at=tx.now,
+                started_at=tx.now,
+                why=reason,
+                pace=msgspec.json.encode(Pace()).decode(),
+                gates="[]",
+                live=True,
+            )
+        )
+        await self._write_streams(tx, cutover, names, step=len(Pace().shares) - 1)
+        await record(self._database, tx, CutoverStarted(cutover, source, target, True, by))
+        retries = 0
+        for name in names:
+            retries += await self._keeper.shift(tx, cutover, name, source, target, 1.0, by, reason)
+        again = 0
+        if left is None or (left.cut_at is None and left.rested_at is None):
+            words = f"cutover {cutover}"
+            again = await mail_services.rest_provider(
+                self._database, tx, source, by=by, reason=words, since=since
+            )
+        await audit.write(tx, by, "cutover_now", {"cutover": cutover, "reason": reason})
+        found = gates(self.house, streams, names, without, source, target)
+        return Moved(
+            cutover,
+            tuple(names),
+            tuple(without),
+            retries,
+            again,
+            tuple(one.meaning for one in found if one.state != "ok"),
+        )
+
+    async def pause(self, tx: Tx, cutover: str, *, by: str, why: str = "") -> View:
+        """Leave a move as it is, up to ``resume``. Raises ``Conflict`` when it does not move."""
+        view = await self._locked(tx, cutover, {State.MOVING})
+        await self._keeper.set(tx, view, State.PAUSED, by=by, why=why or "a person holds it up")
+        return await queries.one(tx, cutover)
+
+    async def resume(self, tx: Tx, cutover: str, *, by: str) -> View:
+        """Go on. What was seen before counts no more: the step that is under way begins anew.
+
+        Raises:
+            Conflict: it is not paused, or something is held against the target.
+        """
+        view = await self._locked(tx, cutover, {State.PAUSED})
+        against = await held_against(tx, view.target)
+        if against:
+            raise Conflict(against)
+        await tx.run(
+            update(_s)
+            .where(_s.c.cutover_id == view.id)
+            .values(since=tx.now, held_until=0, backs=0, why="")
+        )
+        await self._keeper.set(tx, view, State.MOVING, by=by, started_at=tx.now)
+        return await queries.one(tx, cutover)
+
+    async def back(self, tx: Tx, cutover: str, *, by: str, reason: str) -> View:
+        """Take a move back: the old provider carries what the settings say, at once.
+
+        Raises:
+            Conflict: it is over, or the old provider is cut off.
+            Invalid: no reason.
+        """
+        if not reason.strip():
+            raise Invalid("say why", field="reason")
+        view = await self._locked(tx, cutover, LIVE)
+        if view.source in await mail.cut(tx):
+            raise Conflict(f"{view.source} is cut off: nothing can go back to it")
+        for one in reversed(view.streams):
+            if one.step >= 0:
+                await self._keeper.shift(
+                    tx, view.id, one.stream, view.source, view.target, 0.0, by, reason
+                )
+        if await mail.rest_reason(tx, view.source) == f"cutover {view.id}":
+            await mail_services.unrest_provider(
+                self._database, tx, view.source, by=by, reason=reason
+            )
+        await tx.run(update(_s).where(_s.c.cutover_id == view.id).values(step=-1))
+        await self._keeper.set(tx, view, State.RETURNED, by=by, why=reason.strip()[:LONGEST])
+        return await queries.one(tx, cutover)
+
+    async def finish(self, tx: Tx, cutover: str, *, by: str) -> View:
+        """Say that it is well. The weights stay moved until the settings say the same.
+
+        Raises:
+            Conflict: not everything has moved.
+        """
+        view = await self._locked(tx, cutover, {State.MOVED})
+        await self._keeper.set(tx, view, State.FINISHED, by=by, why="")
+        return await queries.one(tx, cutover)
+
+    def _known(self, source: str, target: str) -> None:
+        for name, field in ((source, "from"), (target, "to")):
+            if name not in self.house.providers:
+                raise Invalid(f"no provider {name!r}", field=field)
+        if source == target:
+            raise Invalid("from and to are the same provider", field="to")
+
+    async def _locked(self, tx: Tx, cutover: str, states: Collection[State]) -> View:
+        view = await queries.one(tx, cutover, lock=True)
+        if view.state not in states:
+            raise Conflict(f"this move is {view.state.value}")
+        return view
+
+    async def _write_streams(
+        self, tx: Tx, cutover: str, names: Sequence[str], step: int = -1
+    ) -> None:
+        for place, name in enumerate(names):
+            await tx.run(
+                insert(_s).values(
+                    cutover_id=cutover,
+                    stream=name,
+                    place=place,
+                    step=step,
+                    since=tx.now,
+                    backs=0,
+                    held_until=0,
+                    why="",
+                )
+            )

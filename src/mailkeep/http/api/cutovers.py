@@ -1,0 +1,94 @@
+"""``/v1/cutovers``: moves between providers, to be watched and held up.
+
+A key can hold a move up, which leaves mail where it goes now. Whatever moves mail takes a person at
+the console, or the shell of the house: a key that leaked must not choose who carries our mail.
+"""
+
+import msgspec
+from litestar import Controller, get, post
+
+from mailkeep.base.clock import iso, when
+from mailkeep.cutover import queries
+from mailkeep.cutover.types import Gate, View
+from mailkeep.http.bearer import authorise, ours
+from mailkeep.http.port import Incoming, Running
+from mailkeep.operators.permissions import Permission
+
+
+class MovingStreamOut(msgspec.Struct):
+    """``share``: what the new provider carries of it, 0 to 1; ``backs``: how often it was taken
+    back, and ``why`` the last time."""
+
+    stream: str
+    share: float
+    since: str
+    backs: int
+    why: str
+
+
+class CutoverOut(msgspec.Struct, rename={"source": "from", "target": "to"}):
+    """``state``: planned, moving, paused, moved, finished, returned. ``why``: what it waits for, or
+    what is in its way."""
+
+    id: str
+    source: str
+    target: str
+    state: str
+    at_once: bool
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+    why: str
+    streams: list[MovingStreamOut]
+    gates: list[Gate]
+
+
+class CutoversOut(msgspec.Struct):
+    cutovers: list[CutoverOut]
+
+
+class CutoversApi(Controller):
+    """Looking needs the scope ``read``, holding one up ``operate``."""
+
+    path = "/v1/cutovers"
+    tags = ("cutovers",)
+
+    @get("/", summary="The moves between providers, the newest first")
+    async def index(self, request: Incoming, running: Running) -> CutoversOut:
+        ours(await authorise(request, running, Permission.PROVIDERS_SEE))
+        async with running.database.read() as tx:
+            return CutoversOut([_out(one) for one in await queries.listing(tx)])
+
+    @get("/{cutover:str}", summary="One move between providers")
+    async def show(self, request: Incoming, running: Running, cutover: str) -> CutoverOut:
+        ours(await authorise(request, running, Permission.PROVIDERS_SEE))
+        async with running.database.read() as tx:
+            return _out(await queries.one(tx, cutover))
+
+    @post("/{cutover:str}/pause", status_code=200, summary="Hold a move up where it is")
+    async def pause(self, request: Incoming, running: Running, cutover: str) -> CutoverOut:
+        by = ours(await authorise(request, running, Permission.PROVIDERS_CHANGE)).id
+        return _out(
+            await running.database.retrying(
+                lambda tx: running.cutover.pause(tx, cutover, by=by, why="a key holds it up")
+            )
+        )
+
+
+def _out(view: View) -> CutoverOut:
+    return CutoverOut(
+        view.id,
+        view.source,
+        view.target,
+        view.state.value,
+        view.at_once,
+        iso(view.created_at),
+        when(view.started_at),
+        when(view.ended_at),
+        view.why,
+        [
+            MovingStreamOut(one.stream, view.share(one), iso(one.since), one.backs, one.why)
+            for one in view.streams
+        ],
+        list(view.gates),
+    )

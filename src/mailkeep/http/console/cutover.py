@@ -1,0 +1,119 @@
+"""Moves between providers: how far one is; begun, held up, taken back; and all at once.
+
+A move is planned at the shell of the house, where DNS is asked; here a plan whose checks all passed
+may be started. The emergency is one press: it needs no plan, and the old provider need not stand.
+"""
+
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.response import Redirect, Template
+
+from mailkeep.base.clock import HOUR
+from mailkeep.base.errors import Conflict, Invalid, NotFound
+from mailkeep.cutover import offboarding, queries
+from mailkeep.cutover.types import View
+from mailkeep.http.port import Running, Services
+from mailkeep.mail import queries as mail
+from mailkeep.mail import shifting
+from mailkeep.operators.permissions import Permission
+from mailkeep.response.keeping import take_turn
+from mailkeep.store.database import Tx
+
+from .operator import Operator, needs
+from .showing import page
+
+SHOWN = 20  #: moves of before
+
+
+class CutoverPages(Controller):
+    """One page, and what is done there."""
+
+    path = "/console/cutover"
+    include_in_schema = False
+
+    @get("/", opt=needs(Permission.PROVIDERS_SEE))
+    async def show(self, running: Running, operator: Operator) -> Template:
+        return await _shown(running, operator)
+
+    @post("/now", opt=needs(Permission.PROVIDERS_CHANGE))
+    async def now(self, running: Running, operator: Operator) -> Response[Any]:
+        """Everything, at once."""
+        form = operator.form
+
+        async def work(tx: Tx) -> None:
+            await take_turn(tx)
+            await running.cutover.now(
+                tx,
+                form.get("from", ""),
+                form.get("to", ""),
+                by=operator.actor,
+                reason=form.get("reason", ""),
+                since=tx.now - HOUR,
+            )
+
+        try:
+            await running.database.retrying(work)
+        except (Conflict, Invalid) as error:
+            return await _shown(running, operator, error)
+        return _to()
+
+    @post("/{step:str}", opt=needs(Permission.PROVIDERS_CHANGE))
+    async def act(self, running: Running, operator: Operator, step: str) -> Response[Any]:
+        cutover, by, form = running.cutover, operator.actor, operator.form
+        move = form.get("cutover", "")
+
+        async def work(tx: Tx) -> View:
+            if step == "start":
+                return await cutover.start(tx, move, by=by)
+            if step == "pause":
+                return await cutover.pause(tx, move, by=by)
+            if step == "resume":
+                return await cutover.resume(tx, move, by=by)
+            if step == "finish":
+                return await cutover.finish(tx, move, by=by)
+            if step == "back":
+                return await cutover.back(tx, move, by=by, reason=form.get("reason", ""))
+            raise NotFound("no such page")
+
+        try:
+            await running.database.retrying(work)
+        except (Conflict, Invalid) as error:
+            return await _shown(running, operator, error)
+        return _to()
+
+
+async def _shown(
+    running: Services, operator: Operator, error: Conflict | Invalid | None = None
+) -> Template:
+    async with running.database.read() as tx:
+        moves = await queries.listing(tx, SHOWN)
+        live = await queries.live(tx)
+        shifts = await shifting.shifts(tx)
+        states = await mail.states(tx)
+        leaving, now = await offboarding.open_ones(tx), tx.now
+    one = live or (moves[0] if moves else None)
+    down = {
+        name
+        for name, state in states.items()
+        if state.cut_at is not None or state.rested_at is not None
+    }
+    return page(
+        operator,
+        "cutover",
+        "/cutover",
+        status=200 if error is None else error.status,
+        one=one,
+        before=[found for found in moves if one is None or found.id != one.id],
+        shifts=[(name, shift) for name, some in shifts.items() for shift in some],
+        providers=sorted(running.providers),
+        down=down,
+        leaving=leaving,
+        now=now,
+        form=operator.form,
+        error=error,
+    )
+
+
+def _to() -> Redirect:
+    return Redirect("/console/cutover", status_code=303)

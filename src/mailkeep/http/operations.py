@@ -1,0 +1,304 @@
+"""What each operation of the API reads and answers: one line a route, which the description shows.
+
+A route that does not stand here is found by a test.
+"""
+
+from typing import Any
+
+import msgspec
+
+from mailkeep.mail import told
+from mailkeep.posture.model import ThreatModel
+from mailkeep.posture.types import Fall
+
+from .api import (
+    accounts,
+    approvals,
+    audit,
+    claims,
+    cutovers,
+    evidence,
+    exposed,
+    factors,
+    house,
+    incident_out,
+    incidents,
+    messages,
+    observations,
+    posture,
+    privacy,
+    providers,
+    recoveries,
+    reports,
+    sending,
+    subjects,
+    trust,
+    verdicts,
+)
+from .api.idempotency import LONGEST, NAME
+from .api.message_in import BatchIn, MessageIn
+from .problems import Problem
+
+Types = tuple[type[msgspec.Struct], ...]
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """What one operation reads and answers.
+
+    Attributes:
+        body: one of these types, as JSON.
+        octets: the body is octets, and no JSON.
+        gives: what it answers is octets of this media type.
+        application: an application shows its id and secret, and no key.
+        query: whose fields are words of the query.
+        answers: by status code; no types: no body.
+        problems: status codes of its problem documents, besides those of every operation.
+    """
+
+    answers: dict[int, Types]
+    body: Types = ()
+    query: type[msgspec.Struct] | None = None
+    headers: tuple[dict[str, Any], ...] = ()
+    problems: tuple[int, ...] = ()
+    octets: bool = False
+    gives: str = ""
+    application: bool = False
+
+
+#: The key is missing or no good; it may not do this; a fault of ours; no database, or no disk.
+ALWAYS = (401, 403, 500, 503)
+#: The body is too large; is no JSON; is not as it must be.
+WITH_BODY = (413, 415, 422)
+
+PROBLEMS = {
+    401: "The API key is missing, unknown, revoked or expired.",
+    403: "The API key may not do this: its scope, stream, sender domain or network.",
+    404: "There is no such thing.",
+    409: "It was decided otherwise meanwhile, or the idempotency key was used for other mail.",
+    413: "The body is too large.",
+    415: "The body is not said to be what is read here, which is JSON mostly.",
+    422: "Something in it cannot be accepted; `field` says what. Nothing was stored.",
+    429: "A limit was reached; `Retry-After` says for how long.",
+    500: "A fault of ours.",
+    503: "It cannot be done now; nothing was stored, or `message_id` names what may have been.",
+}
+
+_IDEMPOTENCY = {
+    "name": NAME,
+    "in": "header",
+    "description": "Of a single message: the same key with the same message sends it once.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!#-~]+$"},
+}
+
+_CHALLENGE = {
+    "name": observations.CHALLENGE,
+    "in": "header",
+    "required": True,
+    "description": "Comes back as it is.",
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": observations.LONGEST_CHALLENGE,
+        "pattern": "^[!-~]+$",
+    },
+}
+
+OPERATIONS: dict[tuple[str, str], Operation] = {
+    ("/v1/messages", "post"): Operation(
+        {202: (sending.Sent, sending.Results)},
+        body=(MessageIn, BatchIn),
+        headers=(_IDEMPOTENCY,),
+        problems=(409, *WITH_BODY),
+    ),
+    ("/v1/messages", "get"): Operation(
+        {200: (messages.Page,)}, query=messages.ListIn, problems=(422,)
+    ),
+    ("/v1/messages/search", "post"): Operation(
+        {200: (messages.Page,)}, body=(messages.SearchIn,), problems=WITH_BODY
+    ),
+    ("/v1/messages/cancel", "post"): Operation(
+        {200: (messages.Cancelled,)}, body=(messages.CancelIn,), problems=(404, 409, *WITH_BODY)
+    ),
+    ("/v1/messages/{message_id}", "get"): Operation({200: (told.MessageOut,)}, problems=(404,)),
+    ("/v1/recoveries", "post"): Operation(
+        {202: (recoveries.RecoveryOut,)}, body=(recoveries.RecoveryIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/recoveries", "get"): Operation(
+        {200: (recoveries.RecoveriesOut,)}, query=recoveries.RecoveriesIn, problems=(422,)
+    ),
+    ("/v1/recoveries/{recovery}/open", "post"): Operation(
+        {200: (recoveries.RecoveryOpenedOut,)},
+        body=(recoveries.OpenIn,),
+        problems=(404, 429, *WITH_BODY),
+    ),
+    ("/v1/audit", "get"): Operation({200: (audit.AuditOut,)}, query=audit.AuditIn, problems=(422,)),
+    ("/v1/audit/verify", "get"): Operation({200: (audit.VerifiedOut,)}),
+    ("/v1/audit/anchors", "get"): Operation({200: (audit.PlacesOut,)}),
+    ("/v1/keys", "get"): Operation({200: (house.KeysOut,)}),
+    ("/v1/operators", "get"): Operation({200: (house.OperatorsOut,)}),
+    ("/v1/providers", "get"): Operation({200: (providers.ProvidersOut,)}),
+    ("/v1/providers/{name}", "get"): Operation({200: (providers.ProviderOut,)}, problems=(404,)),
+    ("/v1/providers/{name}/cut", "get"): Operation({200: (providers.WouldOut,)}, problems=(404,)),
+    ("/v1/providers/{name}/cut", "post"): Operation(
+        {200: (providers.ProviderOut,)},
+        body=(providers.ReasonIn,),
+        problems=(404, 409, *WITH_BODY),
+    ),
+    ("/v1/providers/{name}/cut/confirm", "post"): Operation(
+        {200: (providers.ProviderOut,)}, problems=(404, 409)
+    ),
+    ("/v1/providers/{name}/restore", "post"): Operation(
+        {200: (providers.ProviderOut,)},
+        body=(providers.ReasonIn,),
+        problems=(404, 409, *WITH_BODY),
+    ),
+    ("/v1/incidents", "get"): Operation({200: (incident_out.IncidentsOut,)}),
+    ("/v1/incidents/{incident}", "get"): Operation(
+        {200: (incident_out.IncidentOut,)}, problems=(404,)
+    ),
+    ("/v1/incidents/{incident}/actions/{name}", "post"): Operation(
+        {200: (incident_out.ActionOut,), 202: (incident_out.ActionOut,)},
+        body=(incidents.ActionIn,),
+        problems=(404, 409, *WITH_BODY),
+    ),
+    ("/v1/incidents/{incident}/blast", "get"): Operation(
+        {200: (exposed.NumbersOut,)}, problems=(404,)
+    ),
+    ("/v1/incidents/{incident}/exposed", "post"): Operation(
+        {202: (incident_out.ApprovalOut,)}, problems=(404, 409, 422)
+    ),
+    ("/v1/incidents/{incident}/exposed", "get"): Operation(
+        {200: ()}, problems=(404, 409, 422, 429), gives=exposed.NDJSON
+    ),
+    ("/v1/approvals", "get"): Operation({200: (approvals.ApprovalsOut,)}),
+    ("/v1/approvals/{request_id}/approve", "post"): Operation(
+        {200: (incident_out.ActionOut, incident_out.ApprovalOut)}, problems=(404, 409)
+    ),
+    ("/v1/approvals/{request_id}/refuse", "post"): Operation(
+        {200: (incident_out.ApprovalOut,)}, problems=(404, 409)
+    ),
+    ("/v1/incidents/{incident}/notes", "post"): Operation(
+        {201: ()}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)
+    ),
+    ("/v1/incidents/{incident}/report", "get"): Operation(
+        {200: (incident_out.IncidentReportOut,)}, problems=(404,)
+    ),
+    ("/v1/incidents/{incident}/take", "post"): Operation(
+        {200: (incident_out.IncidentOut,)}, problems=(404, 409)
+    ),
+    ("/v1/incidents/{incident}/evidence", "post"): Operation(
+        {200: ()}, problems=(404,), gives=evidence.ZIP
+    ),
+    ("/v1/incidents/{incident}/merge", "post"): Operation(
+        {200: (incident_out.IncidentOut,)},
+        body=(incidents.MergeIn,),
+        problems=(404, 409, *WITH_BODY),
+    ),
+    ("/v1/incidents/{incident}/split", "post"): Operation(
+        {200: (incident_out.IncidentOut,)}, problems=(404, 409)
+    ),
+    ("/v1/incidents/{incident}/close", "post"): Operation(
+        {200: (incident_out.IncidentOut,)},
+        body=(incidents.NoteIn,),
+        problems=(404, 409, *WITH_BODY),
+    ),
+    ("/v1/providers/{name}/posture", "get"): Operation(
+        {200: (posture.PostureOut,)}, problems=(404,)
+    ),
+    ("/v1/providers/{name}/posture/expected", "post"): Operation(
+        {201: (posture.ExpectedOut,)}, body=(posture.ExpectIn,), problems=(404, 409, *WITH_BODY)
+    ),
+    ("/v1/providers/{name}/posture/accepted", "post"): Operation(
+        {200: (posture.AcceptedOut,)}, body=(posture.AcceptIn,), problems=(404, 409, *WITH_BODY)
+    ),
+    ("/v1/claims", "post"): Operation(
+        {202: ()}, body=(claims.ClaimIn,), problems=(429, *WITH_BODY)
+    ),
+    ("/v1/reports", "post"): Operation(
+        {200: (reports.ReportsOut,)}, octets=True, problems=(429, *WITH_BODY)
+    ),
+    ("/v1/observations", "post"): Operation(
+        {200: (observations.NotedOut,)},
+        body=(observations.JournalIn,),
+        problems=(404, 429, *WITH_BODY),
+    ),
+    ("/v1/observations/audit/{log}", "post"): Operation(
+        {200: (observations.AuditOut,)}, octets=True, problems=(404, 429, *WITH_BODY)
+    ),
+    ("/v1/observations/audit/{log}", "get"): Operation(
+        {200: (observations.ChallengeOut,)}, headers=(_CHALLENGE,), problems=(404, 422)
+    ),
+    ("/v1/subjects", "put"): Operation(
+        {200: (subjects.ResultsOut,)}, body=(subjects.SubjectsIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/subjects/{subject}", "put"): Operation(
+        {200: (subjects.SubjectOut,), 202: (subjects.SubjectOut,)},
+        body=(subjects.SubjectIn,),
+        problems=(404, 409, 429, *WITH_BODY),
+    ),
+    ("/v1/subjects/{subject}", "get"): Operation({200: (subjects.SubjectOut,)}, problems=(404,)),
+    ("/v1/subjects/{subject}", "delete"): Operation(
+        {202: (subjects.SubjectOut,)}, problems=(404, 429)
+    ),
+    ("/v1/subjects/{subject}/held/{change}/vouch", "post"): Operation(
+        {202: (subjects.SubjectOut,)}, problems=(404, 409), application=True
+    ),
+    ("/v1/subjects/{subject}/factors/ticket", "post"): Operation(
+        {201: (subjects.TicketOut,)}, problems=(404, 409), application=True
+    ),
+    ("/v1/verdicts/{verdict}/acknowledge", "post"): Operation(
+        {200: (verdicts.VerdictOut,)}, problems=(404, 409)
+    ),
+    ("/v1/verdicts/{verdict}", "get"): Operation({200: (verdicts.VerdictOut,)}, problems=(404,)),
+    ("/v1/accounts/factors", "get"): Operation(
+        {200: (factors.FactorsOut,)}, query=factors.FactorsIn, problems=(422,)
+    ),
+    ("/v1/accounts/search", "post"): Operation(
+        {200: (accounts.AccountOut,)}, body=(accounts.AccountSearchIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/accounts/{account}", "get"): Operation({200: (accounts.AccountOut,)}, problems=(404,)),
+    ("/v1/accounts/{account}/class", "put"): Operation(
+        {200: (accounts.AccountOut,)}, body=(accounts.ClassIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/accounts/{account}/sessions", "get"): Operation(
+        {200: (accounts.AccountSessionsOut,)}, problems=(404,)
+    ),
+    ("/v1/accounts/{account}/sessions/end", "post"): Operation(
+        {200: (accounts.EndedOut,)}, body=(accounts.EndIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/cutovers", "get"): Operation({200: (cutovers.CutoversOut,)}),
+    ("/v1/cutovers/{cutover}", "get"): Operation({200: (cutovers.CutoverOut,)}, problems=(404,)),
+    ("/v1/cutovers/{cutover}/pause", "post"): Operation(
+        {200: (cutovers.CutoverOut,)}, problems=(404, 409)
+    ),
+    ("/v1/trust/parties", "get"): Operation({200: (trust.PartiesOut,)}),
+    ("/v1/trust/whatif", "get"): Operation(
+        {200: (Fall,)}, query=trust.WhatIfIn, problems=(404, 422)
+    ),
+    ("/v1/trust/single-points", "get"): Operation({200: (trust.SinglePointsOut,)}),
+    ("/v1/trust/smallest", "get"): Operation({200: (trust.SmallestOut,)}),
+    ("/v1/trust/changes", "get"): Operation({200: (trust.ChangesOut,)}),
+    ("/v1/trust/model", "get"): Operation({200: (ThreatModel,)}),
+    ("/v1/privacy/export", "post"): Operation(
+        {200: (privacy.PersonOut,)}, body=(privacy.PersonIn,), problems=(404, 429, *WITH_BODY)
+    ),
+    ("/v1/privacy/erasures/preview", "post"): Operation(
+        {200: (privacy.ErasurePreviewOut,)}, body=(privacy.PersonIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/privacy/erasures", "post"): Operation(
+        {202: (privacy.ErasureOut,)},
+        body=(privacy.PersonIn,),
+        problems=(404, 409, 429, *WITH_BODY),
+    ),
+    ("/v1/privacy/erasures", "get"): Operation({200: (privacy.ErasuresOut,)}),
+    ("/v1/privacy/erasures/{erasure}/stop", "post"): Operation(
+        {200: (privacy.ErasureOut,)}, problems=(404, 409)
+    ),
+    ("/v1/privacy/holds", "post"): Operation(
+        {201: (privacy.LegalHoldOut,)}, body=(privacy.HoldIn,), problems=(404, 409, *WITH_BODY)
+    ),
+    ("/v1/privacy/holds", "get"): Operation({200: (privacy.LegalHoldsOut,)}),
+}
+
+#: Of these a problem document says more.
+EXTENDED = {("/v1/messages", "post", code): (Problem, sending.NoneAccepted) for code in (422, 503)}

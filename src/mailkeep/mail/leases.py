@@ -1,0 +1,179 @@
+"""Whoever has a message in hand says so again and again: who died stops, and another one takes it.
+
+A lease is short, so that nobody waits long for the mail of a process that was killed, and a send
+may take longer, so it is renewed while the work lasts. A process that was slow to renew (stopped,
+starved, cut off from the database) must take its messages for another's: it looks at its own clock
+right before each send, and believes in a lease for less long than the others do.
+
+What a process has in hand it never claims a second time, however its lease stands: it will itself
+write down what came of it. And when it was cut off from the database, the others were as well, most
+likely: it leaves them the time of a lease to say what they have.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+
+import structlog
+from sqlalchemy import bindparam, select, update
+
+from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.errors import Unavailable
+from mailkeep.store.database import Database, Tx
+from mailkeep.store.repeated import Among, Repeated
+
+from . import tables
+from .types import Job, Status
+
+log = structlog.get_logger(__name__)
+
+LEASE = 15 * SECOND  #: for so long a message is its worker's; a lapsed one means that it died
+SPARE_SECONDS = 5.0  #: before that a worker leaves it: clocks differ, and a request takes a moment
+RENEW_SECONDS = 3.0  #: between two looks at what is in hand; a lease as old as that is renewed
+#: In hand for longer than any send and its writing down take, a full disk included: a fault of ours
+#: holds it, and its lease may bring it back.
+LONGEST_SECONDS = 600.0
+
+_m = tables.messages
+
+#: Only what is still this worker's, and in no transaction that is just writing of it.
+_MINE = Repeated(
+    lambda _insert: (
+        select(_m.c.id, _m.c.attempt_id)
+        .where(Among(_m.c.id, "ids"), _m.c.status == Status.SENDING.value)
+        .order_by(_m.c.id)
+        .with_for_update(skip_locked=True)
+    )
+)
+_RENEW = Repeated(
+    lambda _insert: (
+        update(_m)
+        .where(_m.c.id == bindparam("of"), _m.c.attempt_id == bindparam("attempt"))
+        .values(lease_until=bindparam("until"))
+    )
+)
+
+
+class LeaseLost(Exception):
+    """The message may be another worker's by now: it must not be sent."""
+
+
+def going_on() -> float:
+    """Seconds on a clock that goes on while a process is stopped, and while its machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class _Held:
+    """One message in hand: since when, and until when this process believes that it is."""
+
+    __slots__ = ("message", "since", "until")
+
+    def __init__(self, message: str, since: float) -> None:
+        self.message = message
+        self.since = since
+        self.until = _believed(since)
+
+
+def _believed(since: float) -> float:
+    return since + LEASE / SECOND - SPARE_SECONDS
+
+
+class Leases:
+    """What the workers of one process have in hand.
+
+    Args:
+        ticks: see ``going_on``.
+    """
+
+    def __init__(self, database: Database, ticks: Callable[[], float] = going_on) -> None:
+        self._database = database
+        self._ticks = ticks
+        self._held: dict[str, _Held] = {}  # by attempt
+        self._blind_until = 0.0
+
+    def ticks(self) -> float:
+        """Now, on the clock by which leases are believed in."""
+        return self._ticks()
+
+    def take(self, jobs: Iterable[Job], since: float) -> None:
+        """These were claimed, in a transaction that began at ``since`` or later."""
+        for job in jobs:
+            self._held[job.attempt] = _Held(job.message, since)
+
+    def drop(self, job: Job) -> None:
+        """What came of it is written down, or nobody here works on it any more."""
+        self._held.pop(job.attempt, None)
+
+    def hold(self, job: Job) -> bool:
+        """Whether a message is surely still this process's, so that it may be sent now."""
+        held = self._held.get(job.attempt)
+        return held is not None and self._ticks() < held.until
+
+    def in_hand(self) -> frozenset[str]:
+        """The messages that this process must not claim: it has them."""
+        longest = self._ticks() - LONGEST_SECONDS
+        return frozenset(one.message for one in self._held.values() if one.since > longest)
+
+    def works_on(self, job: Job) -> bool:
+        """Whether it is worth while to go on trying to write down what came of it."""
+        held = self._held.get(job.attempt)
+        return held is not None and held.since > self._ticks() - LONGEST_SECONDS
+
+    def lapsed(self, now: Instant) -> Instant:
+        """The instant at which a lease must have been over for its message to be claimed here."""
+        return 0 if self._ticks() < self._blind_until else now
+
+    def blind(self) -> None:
+        """The database was away: who else lives could not say so either."""
+        self._blind_until = self._ticks() + LEASE / SECOND
+
+    async def run(self) -> None:
+        """Renew for ever."""
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                await self.renew()
+            except Unavailable as error:
+                log.warning("leases.unavailable", error=str(error))
+                self.blind()
+            except Exception as error:
+                # Without a renewal nothing here is sent twice, only later.
+                log.exception("leases.failed", error=type(error).__name__)
+
+    async def renew(self) -> int:
+        """Say of all that has been in hand for a while that it still is; returns of how many.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        now = self._ticks()
+        young = _believed(now) - RENEW_SECONDS
+        old = {
+            attempt: one
+            for attempt, one in self._held.items()
+            if one.until <= young and one.since > now - LONGEST_SECONDS
+        }
+        if not old:
+            return 0
+        renewed = await self._database.retrying(lambda tx: _renew(tx, old))
+        for attempt in renewed:
+            old[attempt].until = _believed(now)
+        return len(renewed)
+
+
+async def _renew(tx: Tx, held: dict[str, _Held]) -> list[str]:
+    """Renew these, by attempt; returns those that still were this process's."""
+    rows = await tx.fetch(_MINE, ids=sorted({one.message for one in held.values()}))
+    mine = [(message, attempt) for message, attempt in rows if attempt in held]
+    until = tx.now + LEASE
+    tx.many(_RENEW, [{"of": one, "attempt": by, "until": until} for one, by in mine])
+    return [attempt for _, attempt in mine]
+
+
+async def release(tx: Tx) -> int:
+    """Take back what an earlier process had claimed; returns how many messages.
+
+    Only for a process that knows it is alone with its database: the worker that held a lease is
+    then dead, and nobody need wait for its clock to run out.
+    """
+    return await tx.run(update(_m).where(_m.c.status == Status.SENDING.value).values(lease_until=0))

@@ -1,0 +1,262 @@
+"""Weights that move from one provider to another: how far they are, and how mail fares meanwhile.
+
+``cutover`` says how far, ``routing.shifted`` (pure) is what it means. Only between routes that the
+settings give a stream: nobody can be let in here.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
+
+from mailkeep.base import addresses
+from mailkeep.base.clock import Instant
+from mailkeep.base.errors import Invalid
+from mailkeep.base.ids import earliest
+from mailkeep.events import audit
+from mailkeep.events.log import record
+from mailkeep.providers.types import OutcomeKind
+from mailkeep.store.database import Database, Tx
+from mailkeep.store.repeated import Among, Repeated
+
+from . import tables
+from .events import RoutesShifted
+from .families import OTHER
+from .routing import shifted
+from .types import RouteSettings, Shift, Status, StreamSettings
+
+STANDING = "standing"  #: told when a provider was cut off, rests, is back, or weights moved
+MOST_BOUNCES = 2000  #: of one stream, that are told apart by whose mailbox it was
+MOST_LOOKED = 50_000  #: attempts that are looked at, the newest
+
+#: What a provider says when our account there is closed to us: about no message, and by itself.
+CLOSED = (OutcomeKind.SUSPENDED.value, OutcomeKind.UNAUTHORISED.value)
+
+_s, _m, _a, _c = tables.shifts, tables.messages, tables.attempts, tables.claims
+
+#: The shifts of a stream, those begun first before the others.
+SHIFTS = Repeated(
+    lambda _insert: (
+        select(_s.c.source, _s.c.target, _s.c.share)
+        .where(_s.c.stream == bindparam("stream"))
+        .order_by(_s.c.since, _s.c.source)
+    )
+)
+
+
+class Fared(msgspec.Struct, frozen=True):
+    """How the mail of a stream that one provider took fared.
+
+    Attributes:
+        taken: messages that it took.
+        good: of those, reported as delivered; ``bad``: as bounced, by who keeps the mailbox: a
+            family, or the name under which everything is of one house.
+    """
+
+    taken: int = 0
+    good: int = 0
+    bad: Mapping[str, int] = {}
+
+
+async def shift(
+    database: Database,
+    tx: Tx,
+    stream: StreamSettings,
+    source: str,
+    target: str,
+    share: float,
+    *,
+    by: str,
+    reason: str,
+) -> int:
+    """Have ``target`` carry a share of what ``source`` carries of a stream; 0 ends the shift.
+
+    At a share of 1 what waits to be tried again after ``source`` refused it is tried at once; what
+    ``source`` may have (an answer that was lost) waits as before, else it would come twice.
+
+    Args:
+        by: who did it, a pseudonymous id.
+
+    Returns how many retries were moved.
+
+    Raises:
+        Invalid: the settings do not give the stream both routes, or it is no share.
+    """
+    names = {route.provider for route in stream.routes}
+    for name in (source, target):
+        if name not in names:
+            raise Invalid(f"{name} is no route of {stream.name}", field="provider")
+    if source == target or not 0 <= share <= 1:
+        raise Invalid("a share goes from one provider to another, and is 0 to 1", field="share")
+    hurried = 0
+    if share == 0:
+        await tx.run(delete(_s).where(_s.c.stream == stream.name, _s.c.source == source))
+    else:
+        # The newest comes last: who moves mail to a provider that was left means it to stay there.
+        values = {"target": target, "share": share, "since": tx.now}
+        await tx.run(
+            tx.upsert(_s)
+            .values(stream=stream.name, source=source, **values)
+            .on_conflict_do_update(index_elements=["stream", "source"], set_=values)
+        )
+    if share == 1:
+        hurried = await _hurry(tx, stream.name, source)
+    said = {"stream": stream.name, "from": source, "to": target, "share": share, "reason": reason}
+    await audit.write(tx, by, "shift_routes", said)
+    await record(database, tx, RoutesShifted(stream.name, source, target, share, by, reason))
+    database.tell(tx, STANDING)
+    return hurried
+
+
+async def _hurry(tx: Tx, stream: str, source: str) -> int:
+    sure = exists().where(
+        _a.c.id == _m.c.attempt_id,
+        _a.c.outcome.is_not(None),
+        _a.c.outcome != OutcomeKind.AMBIGUOUS.value,
+    )
+    waits = (
+        (_m.c.stream == stream)
+        & (_m.c.status == Status.QUEUED.value)
+        & (_m.c.provider == source)
+        & (_m.c.next_at > tx.now)
+    )
+    return await tx.run(update(_m).where(waits, sure).values(next_at=tx.now))
+
+
+async def forget(tx: Tx, stream: str, source: str) -> None:
+    """Drop a shift that the settings have made idle."""
+    await tx.run(delete(_s).where(_s.c.stream == stream, _s.c.source == source))
+
+
+async def shifts(tx: Tx) -> dict[str, list[Shift]]:
+    """Every shift, by stream."""
+    out: dict[str, list[Shift]] = {}
+    for row in await tx.all(select(_s).order_by(_s.c.since, _s.c.source)):
+        found = Shift(row["source"], row["target"], row["share"])
+        out.setdefault(row["stream"], []).append(found)
+    return out
+
+
+async def routes(tx: Tx, stream: StreamSettings) -> tuple[RouteSettings, ...]:
+    """The routes of a stream with their weights as they are now."""
+    found = [Shift(*row) for row in await tx.fetch(SHIFTS, stream=stream.name)]
+    return shifted(stream.routes, found) if found else stream.routes
+
+
+async def unwanted(
+    tx: Tx, stream: StreamSettings, moving: Sequence[Shift], people: Sequence[str]
+) -> frozenset[str]:
+    """Whom of ``people`` (pseudonyms) a stream's mail had better not go to while it moves: the
+    provider that is left said that it bounces there, or that they complained.
+
+    That provider's own list held such mail back; the new one has none, and a first day of bounces
+    ruins its name. For bulk alone, which believes its provider (``keep = 0``): a word of a provider
+    never keeps other mail from anybody.
+    """
+    if stream.keeps or stream.secret or not moving:
+        return frozenset()
+    sources = sorted({one.source for one in moving})
+    rows = await tx.fetch(_UNWANTED, ids=sorted(set(people)), sources=sources)
+    return frozenset(row[0] for row in rows)
+
+
+#: The words stand in the statement itself: else no engine sees that the index answers it.
+_WORDS: list[ColumnElement[str]] = [
+    literal_column(f"'{one}'") for one in ("bounced", "complained", "suppressed")
+]
+_AGAINST = _c.c.event.in_(_WORDS)
+_UNWANTED = Repeated(
+    lambda _insert: (
+        select(_c.c.address_id)
+        .where(Among(_c.c.address_id, "ids"), Among(_c.c.provider, "sources"), _AGAINST)
+        .distinct()
+    )
+)
+
+
+async def carried_over(tx: Tx, source: str) -> int:
+    """How many addresses bulk mail is kept from while it moves away from ``source``."""
+    found = await tx.value(
+        select(func.count(_c.c.address_id.distinct())).where(_c.c.provider == source, _AGAINST)
+    )
+    return int(found or 0)
+
+
+async def fared(
+    tx: Tx, stream: str, providers: Collection[str], since: Instant
+) -> dict[str, Fared]:
+    """How the mail of a stream fared that some providers took since an instant; what goes to
+    mailboxes of our own is left out. Reads every attempt since then, up to ``MOST_LOOKED``."""
+    newest = (
+        select(_a.c.id)
+        .where(_a.c.id >= earliest("att", since), _a.c.provider.in_(sorted(providers)))
+        .order_by(_a.c.id.desc())
+        .limit(MOST_LOOKED)
+    )
+    window = (
+        _a.c.id.in_(newest),
+        _a.c.outcome == OutcomeKind.ACCEPTED.value,
+        _m.c.stream == stream,
+        _m.c.provider == _a.c.provider,
+        ~_m.c.ours,
+    )
+    joined = select(_a.c.provider, _m.c.status, func.count()).join(_m, _m.c.id == _a.c.message_id)
+    counts: dict[str, dict[str, int]] = {one: {} for one in providers}
+    for name, status, count in await tx.tuples(
+        joined.where(*window).group_by(_a.c.provider, _m.c.status)
+    ):
+        counts[name][status] = int(count)
+    who = tables.addresses
+    rows = await tx.tuples(
+        select(_a.c.provider, _m.c.family, who.c.address)
+        .join(_m, _m.c.id == _a.c.message_id)
+        .join(who, who.c.id == _m.c.address_id)
+        .where(*window, _m.c.status == Status.BOUNCED.value)
+        .limit(MOST_BOUNCES)
+    )
+    bad: dict[str, dict[str, int]] = {one: {} for one in providers}
+    for name, family, address in rows:
+        keeper = family if family and family != OTHER else house(addresses.domain(address))
+        bad[name][keeper] = bad[name].get(keeper, 0) + 1
+    return {
+        one: Fared(sum(found.values()), found.get(Status.DELIVERED.value, 0), bad[one])
+        for one, found in counts.items()
+    }
+
+
+async def closed_to_us(tx: Tx, providers: Collection[str], since: Instant) -> frozenset[str]:
+    """Those of ``providers`` that have refused our account since an instant, and have taken
+    nothing after that."""
+    said = (*CLOSED, OutcomeKind.ACCEPTED.value)
+    rows = await tx.tuples(
+        select(_a.c.provider, _a.c.outcome, func.max(_a.c.started_at))
+        .where(
+            _a.c.id >= earliest("att", since),
+            _a.c.provider.in_(sorted(providers)),
+            _a.c.outcome.in_(said),
+        )
+        .group_by(_a.c.provider, _a.c.outcome)
+    )
+    refused: dict[str, Instant] = {}
+    took: dict[str, Instant] = {}
+    for name, outcome, at in rows:
+        into = took if outcome == OutcomeKind.ACCEPTED.value else refused
+        into[name] = max(at, into.get(name, at))
+    return frozenset(name for name, at in refused.items() if at > took.get(name, -1))
+
+
+def house(domain: str) -> str:
+    """The name under which a domain's neighbours are most likely of one house (pure): whoever has a
+    name has as many below it as they like, and must not count as many."""
+    labels = domain.lower().split(".")
+    short = len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) <= 3  # as in co.uk
+    return ".".join(labels[-3 if short else -2 :])

@@ -1,0 +1,341 @@
+"""Takes audit logs of other houses in: who signed in to our accounts there, and what they changed.
+
+What a log says is its house's word, brought by whoever holds the key for it: authenticated, fresh,
+each line once, bounded by the day. It opens an incident, and never cuts anybody off. Who and from
+where lies sealed; facts carry pseudonyms.
+
+Security: reads hostile input, one text at a time in a thread, bounded in octets and lines, packed
+or not. Lines about parties that the settings do not name are passed, not kept.
+"""
+
+import asyncio
+import ipaddress
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from functools import partial
+
+import msgspec
+from sqlalchemy import delete, func, select, update
+
+from mailkeep.base.clock import DAY, HOUR, Instant
+from mailkeep.base.errors import Invalid, NotFound, TooMany
+from mailkeep.base.keys import KeyRing, Unsealable, digest
+from mailkeep.events import audit
+from mailkeep.events.log import record
+from mailkeep.providers.message import Quiet
+from mailkeep.providers.posture.types import Kind
+from mailkeep.store.database import Database, Tx
+
+from . import dmarc, packed
+from .audit_logs import registry
+from .console_types import Act, ConsoleLog, Read, Told
+from .events import ConsoleAccepted, ConsoleUsed
+from .report_types import Unreadable
+from .tables import console_acts, posture_expected
+
+PURPOSE = "console"
+STALE = 30 * DAY  #: an old line says nothing of now
+AHEAD = HOUR  #: that the clock of a log's house may be ahead of ours
+LATE = HOUR  #: an announcement is still good for what was done in it and told so much later
+CHUNK = 100  #: lines in one transaction
+MOST_SHOWN = 200
+
+_t, _e = console_acts, posture_expected
+
+#: Announcements that are of an act; any of a party is of a sign-in there.
+_KINDS: Mapping[Act, frozenset[Kind]] = {
+    Act.SIGN_IN: frozenset(Kind),
+    Act.KEY: frozenset({Kind.KEY}),
+    Act.USER: frozenset({Kind.USER, Kind.ACCOUNT}),
+    Act.CHANGE: frozenset(Kind) - {Kind.KEY, Kind.USER, Kind.ACCOUNT},
+    Act.DNS: frozenset({Kind.DOMAIN}),
+}
+
+
+class Log(msgspec.Struct, frozen=True):
+    """A log as it is taken in.
+
+    Attributes:
+        parties: by what the log calls it in lower case, which party it is.
+        networks: from which our own people come; empty: that is learned.
+    """
+
+    settings: ConsoleLog
+    parties: Mapping[str, str]
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What became of a text.
+
+    Attributes:
+        new, known: lines of concern that were not there before, and that were.
+        passed: lines about something else: another party, what failed, what nobody need know.
+        stale: lines that are too old, or from a time to come.
+        broken: lines that are not as the log's house documents them.
+    """
+
+    new: int = 0
+    known: int = 0
+    passed: int = 0
+    stale: int = 0
+    broken: int = 0
+
+
+class Who(Quiet, frozen=True):
+    """What lies sealed of a line."""
+
+    name: str
+    address: str
+    what: str
+    line: str
+
+
+class Line(Quiet, frozen=True):
+    """A line as operators see it. ``who``: None where it was sealed under other keys."""
+
+    _shown = ("id", "party", "act")
+
+    id: str
+    log: str
+    party: str
+    act: str
+    at: Instant
+    who: Who | None
+    expected: bool
+    accepted_at: Instant | None
+    accepted_by: str
+    reason: str
+
+
+class Consoles:
+    """The door for audit logs.
+
+    Args:
+        logs: by name.
+        providers: names of our providers.
+        domains: that we send as.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyRing,
+        logs: Mapping[str, Log],
+        *,
+        providers: frozenset[str],
+        domains: frozenset[str],
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._logs = logs
+        self._providers = providers
+        self._domains = domains
+        self._one = asyncio.Lock()
+
+    async def take(self, name: str, raw: bytes) -> Taken:
+        """Take a text of a log in.
+
+        Raises:
+            NotFound: no log of that name is brought in.
+            Invalid: it cannot be read at all; nothing was kept.
+            TooMany: of today; what came before in it is kept, and known when it is brought again.
+        """
+        log = self.require(name)
+        async with self._one:
+            read = await asyncio.to_thread(_read, log.settings.kind, raw)
+            now = self._database.clock.now()
+            of_concern = [(one, party) for one in read.told if (party := _party(log, one))]
+            fresh = [one for one in of_concern if now - STALE <= one[0].at <= now + AHEAD]
+            new = 0
+            for start in range(0, len(fresh), CHUNK):
+                keep = partial(self._keep, log=log, lines=fresh[start : start + CHUNK])
+                new += await self._database.retrying(keep)
+        return Taken(
+            new,
+            len(fresh) - new,
+            read.passed + len(read.told) - len(of_concern),
+            len(of_concern) - len(fresh),
+            read.broken,
+        )
+
+    def require(self, name: str) -> Log:
+        """The log of that name. Raises ``NotFound``: none is brought in."""
+        if name not in self._logs:
+            raise NotFound("no audit log of that name is brought in ([[console_log]])", field="log")
+        return self._logs[name]
+
+    def tells_of(self, *names: str) -> bool:
+        """Whether a log tells of one of these providers or parties."""
+        return any(set(names) & set(one.parties.values()) for one in self._logs.values())
+
+    async def _keep(self, tx: Tx, log: Log, lines: list[tuple[Told, str]]) -> int:
+        name = log.settings.name
+        since = tx.now // DAY * DAY
+        kept = await tx.value(
+            select(func.count()).where(_t.c.log == name, _t.c.received_at >= since)
+        )
+        left = log.settings.per_day - int(kept or 0)
+        new = 0
+        for told, party in lines:
+            fact = await self._fact(tx, log, told, party)
+            who = Who(told.name or told.actor, told.address, told.what, told.id)
+            row = tx.upsert(_t).values(
+                id=fact.told,
+                log=name,
+                party=party,
+                act=told.act.value,
+                actor=fact.actor,
+                network=fact.network,
+                sealed=self._keys.seal(PURPOSE, msgspec.json.encode(who)),
+                at=min(told.at, tx.now),
+                received_at=tx.now,
+                expected=fact.expected,
+            )
+            if not await tx.run(row.on_conflict_do_nothing()):
+                continue
+            new += 1
+            if new > left:
+                raise TooMany("this log has told enough for a day", retry_after=3600.0)
+            await record(self._database, tx, fact)
+        return new
+
+    async def _fact(self, tx: Tx, log: Log, told: Told, party: str) -> ConsoleUsed:
+        name = log.settings.name
+        network = ""
+        inside: bool | None = None
+        with suppress(ValueError):
+            network = self._keys.pseudonym("network", dmarc.network(told.address))
+            address = ipaddress.ip_address(told.address)
+            if log.networks:
+                inside = any(address in one for one in log.networks)
+        return ConsoleUsed(
+            digest(f"{name}\0{told.id}".encode()),
+            name,
+            party,
+            party in self._providers,
+            told.act.value,
+            self._keys.pseudonym("staff", f"{name}\0{told.actor}"),
+            network,
+            inside,
+            told.factor,
+            told.root,
+            _ours(told.zones, self._domains) if told.act is Act.DNS else "",
+            await _announced(tx, party, told),
+        )
+
+
+async def accept(
+    database: Database, tx: Tx, lines: Collection[str], *, by: str, reason: str
+) -> tuple[str, ...]:
+    """Say that it was our own people; the ids of those lines that were open.
+
+    Args:
+        lines: their ids, or the beginnings that are shown of them.
+
+    Raises:
+        NotFound: there is no such line that is open.
+        Invalid: no reason is given.
+    """
+    if not reason.strip():
+        raise Invalid("say why", field="reason")
+    found: list[str] = []
+    for one in sorted(set(lines)):
+        rows = await tx.all(
+            select(_t.c.id)
+            .where(_t.c.id.startswith(one, autoescape=True), _t.c.accepted_at.is_(None))
+            .limit(2)
+        )
+        if len(rows) != 1 or len(one) < SHORT:
+            raise NotFound(f"no open line {one[:60]}", field="line")
+        found.append(rows[0]["id"])
+    said = {"accepted_at": tx.now, "accepted_by": by[:80], "reason": reason[:200]}
+    await tx.run(update(_t).where(_t.c.id.in_(found)).values(**said))
+    await audit.write(tx, by, "accept_console", {"lines": found, "reason": reason[:200]})
+    await record(database, tx, ConsoleAccepted(tuple(found), by))
+    return tuple(found)
+
+
+SHORT = 12  #: characters by which a line is named
+
+
+async def view(tx: Tx, keys: KeyRing, party: str = "", limit: int = MOST_SHOWN) -> list[Line]:
+    """What logs told, the newest first; of one party, or of all."""
+    query = select(_t).order_by(_t.c.received_at.desc(), _t.c.id).limit(limit)
+    rows = await tx.all(query.where(_t.c.party == party) if party else query)
+    return [
+        Line(
+            *(row["id"], row["log"], row["party"], row["act"], row["at"]),
+            _opened(keys, row["sealed"]),
+            row["expected"],
+            row["accepted_at"],
+            row["accepted_by"] or "",
+            row["reason"] or "",
+        )
+        for row in rows
+    ]
+
+
+async def quiet(tx: Tx) -> dict[str, float]:
+    """By log that ever told of anything, the days since it did."""
+    rows = await tx.all(
+        select(_t.c.log, func.max(_t.c.received_at).label("last")).group_by(_t.c.log)
+    )
+    return {row["log"]: (tx.now - row["last"]) / DAY for row in rows}
+
+
+async def forget(tx: Tx, *, before: Instant, limit: int) -> int:
+    """Forget lines that came before an instant; how many. One that comes again counts as new, so
+    they are kept longer than ``STALE``."""
+    old = select(_t.c.id).where(_t.c.received_at < before).order_by(_t.c.received_at).limit(limit)
+    return await tx.run(delete(_t).where(_t.c.id.in_(old)))
+
+
+def _read(kind: str, raw: bytes) -> Read:
+    try:
+        text = packed.unpack(raw)
+    except Unreadable as error:
+        raise Invalid(str(error).replace("report", "log"), field="log") from error
+    return registry.get(kind)(text)
+
+
+def _party(log: Log, told: Told) -> str:
+    """Which party of ours a line is about; "": none that the settings name."""
+    names = (one.lower() for one in told.about)
+    return next((log.parties[name] for name in names if name in log.parties), "")
+
+
+def _ours(zones: tuple[str, ...], domains: frozenset[str]) -> str:
+    """The domain of ours of which a name is, or above which it is."""
+    for zone in zones:
+        for domain in sorted(domains):
+            if dmarc.below(zone, domain) or dmarc.below(domain, zone):
+                return domain
+    return ""
+
+
+async def _announced(tx: Tx, party: str, told: Told) -> bool:
+    """Whether somebody had announced such a change. It is not used up: the change itself, as the
+    account is read, uses it up."""
+    kinds = [one.value for one in _KINDS[told.act]]
+    at = min(told.at, tx.now)
+    return bool(
+        await tx.value(
+            select(_e.c.id)
+            .where(
+                _e.c.account == party,
+                _e.c.kind.in_(kinds),
+                _e.c.at <= at,
+                _e.c.until >= at,
+                _e.c.until >= tx.now - LATE,
+            )
+            .limit(1)
+        )
+    )
+
+
+def _opened(keys: KeyRing, sealed: bytes) -> Who | None:
+    try:
+        return msgspec.json.decode(keys.unseal(PURPOSE, sealed), type=Who)
+    except (Unsealable, msgspec.DecodeError):
+        return None

@@ -1,0 +1,86 @@
+"""Levels of adoption, and which detector sees what at each (pure).
+
+A house begins by watching what its application sends by itself, and hands over one thing after the
+other. ``docs/detectors.md`` shows ``SEES``; `mailkeep doctor` says what does not hold yet.
+"""
+
+import enum
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Level(enum.StrEnum):
+    """How much of the way mail goes through us. Each holds what those before it hold."""
+
+    OBSERVE = "observe"  #: copied webhooks, reading keys, a journal; nothing is sent or acted on
+    CARRY = "carry"  #: mail goes through us, over several providers
+    RECOVER = "recover"  #: accounts are recovered here, over two independent routes
+
+
+ORDER = (Level.OBSERVE, Level.CARRY, Level.RECOVER)
+
+
+class Sees(NamedTuple):
+    """Where a detector begins to see.
+
+    Attributes:
+        level: the first at which it sees anything.
+        by: what it needs there.
+        more: what it sees more of at a later level; "": it sees all of it.
+    """
+
+    level: Level
+    by: str
+    more: str = ""
+
+
+_HOOKS = "the provider's webhooks, copied to us, and the journal"
+SEES: Mapping[str, Sees] = {
+    "delivery_silence": Sees(Level.OBSERVE, _HOOKS, "canaries, whatever the provider says"),
+    "provider_refusal": Sees(Level.CARRY, "answers to our own requests"),
+    "stranger_in_mail": Sees(Level.CARRY, "canaries"),
+    "authentication_lost": Sees(Level.CARRY, "canaries at mailboxes elsewhere"),
+    "half_proof": Sees(Level.RECOVER, "recoveries"),
+    "reset_surge": Sees(Level.RECOVER, "recoveries"),
+    "denial": Sees(Level.RECOVER, "owners, who deny from our mails and pages"),
+    "support_claim": Sees(Level.RECOVER, "a support desk, about accounts that are known here"),
+    "dmarc_stranger": Sees(Level.OBSERVE, "DMARC reports"),
+    "tls_report": Sees(Level.OBSERVE, "TLS reports"),
+    "lookalike": Sees(Level.OBSERVE, "look-ups of names"),
+    "provider_notice": Sees(Level.OBSERVE, "notices by mail, status pages"),
+    "honey_account": Sees(Level.RECOVER, "recoveries, and honey addresses"),
+    "decoy_shown": Sees(Level.RECOVER, "decoys among recovery mail"),
+    "canary_missing": Sees(Level.CARRY, "canaries"),
+    "unknown_message": Sees(Level.OBSERVE, _HOOKS),
+    "volume_mismatch": Sees(Level.OBSERVE, "a key that reads the account, and the journal"),
+    "accepted_not_delivered": Sees(Level.OBSERVE, _HOOKS),
+    "failover": Sees(Level.CARRY, "our own routing"),
+    "reset_fanout": Sees(Level.RECOVER, "recoveries"),
+    "redeemed_undelivered": Sees(Level.RECOVER, "recoveries"),
+    "misplaced_redemption": Sees(Level.RECOVER, "recoveries and sign-ins"),
+    "takeover_pattern": Sees(Level.RECOVER, "sign-ins and changes of accounts"),
+    "honey_hit": Sees(Level.CARRY, "honey addresses, which are seeded by mail of ours"),
+    "account_drift": Sees(Level.OBSERVE, "a key that reads the account"),
+    "console_sign_in": Sees(Level.OBSERVE, "audit logs"),
+    "export_seen": Sees(Level.OBSERVE, "a key that reads the account"),
+    "factor_attacked": Sees(Level.RECOVER, "second factors"),
+    "mass_rewrite": Sees(Level.RECOVER, "applications that register their users"),
+}
+PROMISES: Mapping[Level, tuple[str, str, str]] = {
+    Level.OBSERVE: (
+        "not yet: your application resets passwords by one mail",
+        "not yet: your application's provider is the only way out",
+        "in part: what the table below says",
+    ),
+    Level.CARRY: (
+        "in part: a reset is still one mail, which its provider could read",
+        "yes",
+        "yes, but for what is done in recoveries",
+    ),
+    Level.RECOVER: ("yes", "yes", "yes"),
+}
+
+
+def at(level: Level) -> list[str]:
+    """The detectors that see anything at a level."""
+    return [name for name, one in SEES.items() if ORDER.index(one.level) <= ORDER.index(level)]

@@ -1,0 +1,172 @@
+"""``mailkeep cutover`` and ``offboard`` at the shell of the house."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from mailkeep.base.clock import SystemClock
+from mailkeep.cli.main import app
+from mailkeep.mail import queries as mail
+from mailkeep.mail import shifting
+from mailkeep.store.database import Database
+from mailkeep.store.migrate import upgrade
+from mailkeep_drill.standins.sendgrid_account import SendGridAccount
+
+SETTINGS = """
+[[provider]]
+name = "old"
+kind = "smtp"
+party = "a"
+options = { dkim_selector = "s1", return_path_domain = "bounce.example.com" }
+
+[[provider]]
+name = "new"
+kind = "smtp"
+party = "b"
+
+[[party]]
+id = "a"
+
+[[party]]
+id = "b"
+
+[[stream]]
+name = "alert"
+priority = 1
+routes = [{ provider = "old" }, { provider = "new", weight = 0 }]
+
+[[stream]]
+name = "bulk"
+priority = 9
+routes = [{ provider = "old" }]
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "mailkeep.toml").write_text(SETTINGS)
+
+    async def make() -> None:
+        database = Database(f"sqlite:///{tmp_path / 'mailkeep.db'}", SystemClock())
+        await upgrade(database)
+        await database.close()
+
+    asyncio.run(make())
+    return tmp_path
+
+
+def _run(home: Path, *words: str, code: int = 0) -> Any:
+    result = CliRunner().invoke(app, [*words, "--json", "--home", str(home)])
+    assert result.exit_code == code, (result.output, result.exception)
+    return json.loads(result.stdout)
+
+
+def _says(home: Path, *words: str) -> str:
+    result = CliRunner().invoke(app, [*words, "--home", str(home)])
+    return result.output + str(result.exception or "")
+
+
+def _shares(home: Path) -> dict[str, float]:
+    async def ask() -> dict[str, float]:
+        database = Database(f"sqlite:///{home / 'mailkeep.db'}", SystemClock())
+        async with database.read() as tx:
+            found = await shifting.shifts(tx)
+        await database.close()
+        return {name: some[0].share for name, some in found.items()}
+
+    return asyncio.run(ask())
+
+
+def test_a_plan_says_what_stops_it_and_a_person_may_go_past_it(home: Path) -> None:
+    plan = _run(home, "cutover", "plan", "old", "new", "--offline", code=1)
+    gates = {one["id"]: one for one in plan["gates"]}
+    assert gates["cutover.route"]["state"] == "failed"
+    assert 'provider = "new", weight = 0' in gates["cutover.route"]["next"]
+    assert gates["cutover.warmth"]["state"] == "warning"
+    assert [one["stream"] for one in plan["streams"]] == ["alert"]
+    assert "no route of bulk" in _says(home, "cutover", "start")
+    started = _run(home, "cutover", "start", "--anyway")
+    assert started["state"] == "moving"
+    assert _run(home, "cutover", "pause")["state"] == "paused"
+    assert _run(home, "cutover", "resume")["state"] == "moving"
+    assert "moving" in _says(home, "cutover", "finish")
+    assert _run(home, "cutover", "back", "--reason", "no")["state"] == "returned"
+    assert _shares(home) == {}
+
+
+def test_steps_are_percents_that_rise(home: Path) -> None:
+    for words in ("50,20,100", "1,5", "x", "0,100"):
+        said = _says(home, "cutover", "plan", "old", "new", "--offline", "--steps", words)
+        assert "steps" in said, words
+    assert "no provider" in _says(home, "cutover", "plan", "old", "newer", "--offline")
+    assert "No move was ever planned." in _says(home, "cutover", "status")
+    assert "no move was ever planned" in _says(home, "cutover", "start")
+
+
+def test_everything_moves_at_once_and_the_old_one_is_left(home: Path) -> None:
+    done = _run(home, "cutover", "now", "old", "new", "--reason", "it fell")
+    assert (done["streams"], done["left_out"]) == (["alert"], ["bulk"])
+    assert any("no route of bulk" in one for one in done["warnings"])
+    assert _shares(home) == {"alert": 1.0}
+    assert "still give the old provider weight in alert" in _says(home, "cutover", "status")
+    assert _run(home, "cutover", "finish")["state"] == "finished"
+    said = _says(home, "offboard", "start", "old")
+    assert "still carries bulk" in said
+    plan = _run(home, "offboard", "plan", "old")
+    texts = " ".join(one["text"] for one in plan["items"])
+    assert "withdraw bounce.example.com, MX and TXT" in texts
+    assert "find and withdraw" not in texts
+    left = _run(home, "offboard", "start", "old", "--hostile")
+    assert left["hostile"]
+    _run(home, "offboard", "done", "old", "keys", "--note", "Carla")
+    (status,) = _run(home, "offboard", "status", "old")["offboardings"]
+    keys = next(one for one in status["items"] if one["name"] == "keys")
+    assert (keys["note"], keys["done_at"] is not None) == ("Carla", True)
+    assert "is not being left" in _says(home, "offboard", "status", "new")
+
+    async def states() -> Any:
+        database = Database(f"sqlite:///{home / 'mailkeep.db'}", SystemClock())
+        async with database.read() as tx:
+            found = await mail.states(tx)
+        await database.close()
+        return found["old"]
+
+    state = asyncio.run(states())
+    assert state.cut_at is not None
+    assert state.distrusted_at is not None
+
+
+async def test_the_key_of_one_that_is_left_is_revoked_by_its_api(tmp_path: Path) -> None:
+    account = SendGridAccount("reader")
+    url = await account.start()
+    scopes = ("api_keys.create", "api_keys.delete", "api_keys.read", "mail.send")
+    key, manager = account.issue("sends", "mail.send"), account.issue("manages", *scopes)
+    (tmp_path / "old.key").write_text(key)
+    (tmp_path / "manager.key").write_text(manager)
+    more = f'''party = "a"
+secret = "file:{tmp_path}/old.key"
+manager = "file:{tmp_path}/manager.key"
+options = {{ keys = "sendgrid", keys_url = "{url}" }}'''
+    _, _, rest = SETTINGS.partition('return_path_domain = "bounce.example.com" }')
+    text = f'[[provider]]\nname = "old"\nkind = "smtp"\n{more}{rest}'
+    (tmp_path / "mailkeep.toml").write_text(text)
+    database = Database(f"sqlite:///{tmp_path / 'mailkeep.db'}", SystemClock())
+    await upgrade(database)
+    await database.close()
+
+    said = await asyncio.to_thread(_says, tmp_path, "offboard", "keys", "old")
+    assert "not being left" in said
+    assert key in account.made
+    await asyncio.to_thread(_run, tmp_path, "offboard", "start", "old", "--hostile")
+    left = await asyncio.to_thread(_run, tmp_path, "offboard", "keys", "old")
+    assert key not in account.made
+    (item,) = [one for one in left["items"] if one["name"] == "keys"]
+    assert item["note"].startswith("revoked ")
+    assert key not in str(left)
+    by_hand = await asyncio.to_thread(_says, tmp_path, "offboard", "keys", "new")
+    assert "make another key in the pages of new" in by_hand
+    await account.stop()

@@ -1,0 +1,263 @@
+"""Everything out, and the way round Mailkeep while it is down, as the how-to says."""
+
+import asyncio
+import hashlib
+import json
+import re
+import stat
+import sys
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from sqlalchemy import insert, update
+from typer.testing import CliRunner
+
+from mailkeep.accounts import tables as account_tables
+from mailkeep.accounts.factors import totp
+from mailkeep.accounts.hashing import SlowHash
+from mailkeep.accounts.services import Accounts
+from mailkeep.base.clock import SystemClock
+from mailkeep.base.keys import KeyRing
+from mailkeep.cli.main import app
+from mailkeep.mail import outbox, outcomes, queries
+from mailkeep.mail.claims import Claims
+from mailkeep.mail.intake import Intake
+from mailkeep.mail.types import Content, NewMessage, RouteSettings, StreamSettings
+from mailkeep.privacy.catalogue import CATALOGUE
+from mailkeep.providers.types import Claim, ClaimKind, Outcome, OutcomeKind
+from mailkeep.store.database import Database
+from mailkeep.store.migrate import upgrade
+from mailkeep.store.shared import SharedCommit
+
+HOW_TO = Path(__file__).parents[3] / "docs" / "how-to" / "leave-mailkeep.md"
+PASSWORD = "violet-harbour-undoes-kettles"
+SETTINGS = """
+[[provider]]
+name = "a"
+kind = "smtp"
+party = "a"
+
+[[party]]
+id = "a"
+
+[[stream]]
+name = "alert"
+priority = 1
+routes = [{ provider = "a" }]
+
+[[stream]]
+name = "recovery"
+priority = 0
+secret = true
+routes = [{ provider = "a" }]
+"""
+ROUTES = (RouteSettings("a"),)
+STREAMS = {
+    "alert": StreamSettings("alert", 1, ROUTES),
+    "recovery": StreamSettings("recovery", 0, ROUTES, secret=True, expires=3600),
+}
+
+
+class House:
+    """A home with an account and its factors, mail that went, bounced and waits; nothing runs."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.waiting: list[str] = []
+        self.account = self.secret = ""
+
+    def run(self, *words: str) -> Any:
+        result = CliRunner().invoke(app, [*words, "--json", "--home", str(self.home)])
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        text = (self.home / "out" / name).read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+
+async def _fill(house: House) -> None:
+    database = Database(f"sqlite:///{house.home / 'mailkeep.db'}", SystemClock())
+    await upgrade(database)
+    keys = KeyRing(house.home)
+    slow = SlowHash(keys, memory_kib=64, passes=1)
+    accounts = Accounts(database, keys, slow)
+    made = await accounts.sign_up("ada@example.net", PASSWORD, "network")
+    assert made.code is not None
+    house.account = await accounts.confirm(made.confirmation, made.code.reveal())
+    intake = Intake(database, keys, STREAMS)
+    claims = Claims(database, SharedCommit(database), {}, ["alert"])
+
+    async def accept(to: str, stream: str = "alert") -> str:
+        content = Content("us@example.com", to, "Hello", "words for you", "<p>words</p>")
+        async with database.write() as tx:
+            return await intake.accept(tx, intake.check(NewMessage(stream, content)))
+
+    gone = await accept("dead@example.net")
+    async with database.write() as tx:
+        (job,) = await outbox.claim(database, tx, STREAMS["alert"], {}, 9)
+        done = outcomes.Finished(job, Outcome(OutcomeKind.ACCEPTED, ""), 0.1, True, True)
+        await outcomes.finish(database, tx, [done])
+    now = database.clock.now()
+    bounce = Claim("a", "c1", ClaimKind.BOUNCED, None, gone, None, now, "", "shared_secret")
+    await claims.take("a", [bounce])
+    house.waiting = [await accept(f"user{n}@example.net") for n in range(3)]
+    house.waiting.append(await accept("dead@example.net"))
+    await accept("ada@example.net", "recovery")
+    p, f = account_tables.passkeys, account_tables.factors
+    async with database.write() as tx:
+        enrolled = await totp.enrol(tx, keys, house.account, name="ada", issuer="us")
+        house.secret = enrolled.secret.reveal()
+        t = account_tables.totp_factors
+        await tx.run(update(t).values(confirmed_at=tx.now))
+        for factor, kind in ((enrolled.factor, "totp"), ("fac_key", "passkey")):
+            await tx.run(
+                insert(f).values(
+                    id=factor,
+                    account_id=house.account,
+                    kind=kind,
+                    name=kind,
+                    bound_at=tx.now,
+                    browser="b",
+                    network="n",
+                )
+            )
+        await tx.run(
+            insert(p).values(
+                factor_id="fac_key",
+                account_id=house.account,
+                credential=b"\xff\x01",
+                public_key=b"\x02\x03",
+                sign_count=4,
+                transports="internal",
+                synced=True,
+            )
+        )
+    slow.close()
+    await database.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    (tmp_path / "mailkeep.toml").write_text(SETTINGS)
+    made = House(tmp_path)
+    asyncio.run(_fill(made))
+    return made
+
+
+def test_everything_is_out_and_every_file_is_as_the_manifest_says(house: House) -> None:
+    out = house.home / "out"
+    said = house.run("export", str(out))
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["format"] == "mailkeep-house/1"
+    assert manifest["audit"]["number"] >= 1
+    there = {str(one.relative_to(out)) for one in out.rglob("*") if one.is_file()}
+    assert there - set(manifest["files"]) == {"manifest.json", "SHA256SUMS"}
+    assert {f"tables/{name}.jsonl" for name in CATALOGUE} <= there
+    sums = dict(line.split("  ")[::-1] for line in (out / "SHA256SUMS").read_text().splitlines())
+    for name, fact in manifest["files"].items():
+        content = (out / name).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == fact["sha256"] == sums[name]
+        assert len(content) == fact["octets"]
+        if fact["rows"] is not None:
+            assert len(house.lines(name)) == fact["rows"]
+    assert said["files"] == len(manifest["files"])
+    modes = {stat.S_IMODE(one.stat().st_mode) for one in out.rglob("*") if one.is_file()}
+    assert modes == {0o600}
+    assert stat.S_IMODE(out.stat().st_mode) == 0o700
+
+
+def test_another_system_finds_accounts_factors_suppressions_and_the_ledger(house: House) -> None:
+    house.run("export", str(house.home / "out"))
+    (account,) = house.lines("accounts.jsonl")
+    assert account["addresses"] == [{"address": "ada@example.net", "confirmed": True}]
+    assert account["password"]["argon2id"].startswith("$argon2id$")
+    factors = {one["kind"]: one for one in house.lines("factors.jsonl")}
+    assert (factors["passkey"]["credential"], factors["passkey"]["public_key"]) == ("_wE", "AgM")
+    assert "secret" not in factors["totp"]
+    (suppressed,) = house.lines("suppressions.jsonl")
+    assert (suppressed["address"], suppressed["event"]) == ("dead@example.net", "bounced")
+    assert [one["address"] for one in house.lines("exposures.jsonl")] == ["dead@example.net"]
+    kinds = {one["kind"] for one in house.lines("tables/events.jsonl")}
+    assert {"mail.accepted", "mail.reported"} <= kinds
+    assert all(isinstance(one["data"], dict) for one in house.lines("tables/events.jsonl"))
+    assert {one["id"] for one in house.lines("waiting.jsonl")} == set(house.waiting)
+
+
+def test_no_secret_leaves_unless_it_was_asked_for(house: House) -> None:
+    out = house.home / "out"
+    house.run("export", str(out))
+    keys = [one.read_text().strip() for one in (house.home / "keys").glob("*.key")]
+    for path in out.rglob("*.jsonl"):
+        text = path.read_text()
+        assert house.secret not in text
+        assert not any(key in text for key in keys)
+    tables = [path.read_text() for path in (out / "tables").iterdir()]
+    assert not any("$argon2id$" in text for text in tables)
+    out.rename(house.home / "first")
+    house.run("export", str(out), "--with-secrets")
+    found = {one["kind"]: one for one in house.lines("factors.jsonl")}
+    assert pyotp.TOTP(found["totp"]["secret"]).now() == pyotp.TOTP(house.secret).now()
+    acts = [(one["act"], json.loads(one["data"])) for one in house.lines("tables/audit.jsonl")]
+    assert acts[-2:] == [("export", {"secrets": False}), ("export", {"secrets": True})]
+
+
+def test_an_export_does_not_write_over_another(house: House) -> None:
+    out = house.home / "out"
+    out.mkdir()
+    result = CliRunner().invoke(app, ["export", str(out), "--home", str(house.home)])
+    assert result.exit_code != 0
+    assert list(out.iterdir()) == []
+
+
+class Relay:
+    """A relay that is not Mailkeep's."""
+
+    def __init__(self) -> None:
+        self.taken: list[Any] = []
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+        assert isinstance(envelope.content, bytes)
+        self.taken.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 2.0.0 taken"
+
+
+def test_the_way_round_is_gone_as_the_page_says(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = house.home / "out"
+    house.run("export", str(out))
+    script = re.search(r"```python\n(.*?)```", HOW_TO.read_text(), re.DOTALL)
+    assert script is not None
+    code, relay = compile(script[1], str(HOW_TO), "exec"), Relay()
+
+    async def send() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: SMTP(relay, loop=loop), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setattr(sys, "argv", ["round.py", str(out), "127.0.0.1", str(port)])
+        await asyncio.to_thread(exec, code, {})
+        server.close()
+
+    asyncio.run(send())
+    sent = capsys.readouterr().out.split()
+    assert sorted(sent) == sorted(house.waiting[:3])  # not to whom it bounces
+    assert {one["To"] for one in relay.taken} == {f"user{n}@example.net" for n in range(3)}
+    assert relay.taken[0]["Message-ID"] == f"<{sent[0]}@example.com>"
+    assert relay.taken[0].get_body(("plain",)).get_content().strip() == "words for you"
+    house.run("messages", "cancel", *sent)
+
+    async def statuses() -> dict[str, str]:
+        database = Database(f"sqlite:///{house.home / 'mailkeep.db'}", SystemClock())
+        async with database.read() as tx:
+            found = await queries.statuses(tx, house.waiting)
+        await database.close()
+        return found
+
+    left = asyncio.run(statuses())
+    assert {left[one] for one in sent} == {"given_up"}
+    assert left[house.waiting[3]] == "queued"

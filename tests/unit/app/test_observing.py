@@ -1,0 +1,170 @@
+"""Levels of adoption: what may stand in the settings, what the doctor says, what detectors see."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from mailkeep.accounts import events as accounts
+from mailkeep.app import observing, trusting
+from mailkeep.app.doctor.adoption import detectors, heard, promises
+from mailkeep.app.doctor.types import DatabaseFacts, Scene, State
+from mailkeep.app.settings import parse
+from mailkeep.base.errors import BadSettings
+from mailkeep.mail.events import FailedOver
+from mailkeep.posture import visibility
+from mailkeep.recovery import events as recovery
+from mailkeep.trust import register
+from mailkeep.watch.detectors.catalogue import DETECTORS
+from mailkeep.watch.events import CanaryArrived, CanarySent
+from mailkeep.watch.levels import ORDER, PROMISES, SEES, Level, at
+
+PROVIDER = {"name": "a", "kind": "postmark", "party": "p", "webhook_secret": "env:W"}
+SENDS = PROVIDER | {"secret": "env:A"}
+MANAGED = {"name": "a", "kind": "smtp", "party": "p", "base_url": "smtp://r.example"} | {
+    "manager": "env:M",
+    "options": {"keys": "sendgrid"},
+}
+OBSERVES: dict[str, Any] = {
+    "level": "observe",
+    "party": [{"id": "p"}, {"id": "idp"}],
+    "provider": [PROVIDER],
+    "stream": [{"name": "alert", "priority": 2, "routes": [{"provider": "a"}]}],
+    "journal": {},
+}
+LOG = {"name": "okta", "kind": "okta", "parties": {"A": "a", "*": "idp"}}
+CANARY = {"domain": "c.example", "sender": "us@example.com"}
+
+
+def test_a_house_that_observes_has_no_key_that_sends() -> None:
+    assert observing.level(parse(OBSERVES)) is Level.OBSERVE
+    for more, words in (
+        ({"provider": [SENDS]}, "provider a: secret: take it out"),
+        ({"provider": [MANAGED]}, "provider a: manager: take it out"),
+        ({"canary": CANARY}, r"take \[canary\] out; it is for carry"),
+        ({"submission": {"listen": "127.0.0.1:2525"}}, r"take \[submission\] out"),
+        ({"level": "recover", "provider": [SENDS]}, r"\[recovery\] is missing"),
+        ({"level": "all"}, "level"),
+        ({"journal": {"patience": 0}}, "journal: patience"),
+        ({"journal": {"patiense": 1}}, "did you mean patience?"),
+    ):
+        with pytest.raises(BadSettings, match=words):
+            parse(OBSERVES | more)
+
+
+def test_without_a_level_the_tables_say_how_far_it_goes() -> None:
+    carries = {name: value for name, value in OBSERVES.items() if name != "level"}
+    assert observing.level(parse(carries | {"provider": [SENDS]})) is Level.CARRY
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ({"kind": "octa"}, "did you mean okta?"),
+        ({"parties": {}}, "parties is missing"),
+        ({"parties": {"A": "b"}}, "no provider or party 'b'"),
+        ({"networks": ["office"]}, "'office' is not a network"),
+        ({"networks": ["0.0.0.0/0"]}, "everyone"),
+        ({"name": "my log"}, "letters, digits"),
+        ({"per_day": 0}, "per_day"),
+        ({"kinds": "x"}, "did you mean kind?"),
+    ],
+)
+def test_what_is_wrong_with_a_log_is_said(log: dict[str, object], words: str) -> None:
+    with pytest.raises(BadSettings) as error:
+        parse(OBSERVES | {"console_log": [LOG | log]})
+    assert words in str(error.value)
+
+
+def test_two_logs_of_one_name_are_refused() -> None:
+    with pytest.raises(BadSettings, match="two tables"):
+        parse(OBSERVES | {"console_log": [LOG, LOG]})
+
+
+def test_a_log_makes_sign_ins_of_its_parties_seen() -> None:
+    parties = register.load([{"id": "p"}, {"id": "idp"}]).values()
+    for settings, seen in (
+        (OBSERVES, {("p", "sign-in"): False, ("idp", "sign-in"): False}),
+        (
+            OBSERVES | {"console_log": [LOG]},
+            {("p", "sign-in"): True, ("idp", "sign-in"): True, ("idp", "setting change"): True},
+        ),
+    ):
+        house = trusting.house(parse(settings))
+        sights = visibility.visible(house, parties, "minute")
+        found = {(one.party, one.act.value): one.seen for one in sights}
+        assert {key: found[key] for key in seen} == seen
+    assert not house.watchers["console_sign_in"].off
+
+
+def test_the_doctor_says_what_does_not_hold_and_the_next_step() -> None:
+    scene = Scene(Path("/"), parse(OBSERVES))
+    said = promises(scene)
+    assert {one.state for one in said} == {State.WARNING}
+    assert all('level = "carry"' in one.next for one in said)
+    (blind,) = detectors(scene)
+    assert "dmarc_stranger" in blind.meaning
+    assert "delivery_silence" not in blind.meaning
+    bare = {name: value for name, value in OBSERVES.items() if name != "journal"}
+    (blind,) = detectors(Scene(Path("/"), parse(bare)))
+    assert "delivery_silence: no [journal] is kept" in blind.meaning
+    assert blind.next.startswith("add [journal]")
+    deaf = OBSERVES | {"provider": [{"name": "a", "kind": "postmark", "party": "p"}]}
+    (blind,) = detectors(Scene(Path("/"), parse(deaf)))
+    assert blind.next.startswith("copy a provider's webhooks")
+
+
+def test_the_doctor_says_that_a_log_has_stopped() -> None:
+    settings = parse(OBSERVES | {"console_log": [LOG]})
+    for logs, state in (
+        ({}, State.WARNING),
+        ({"okta": 20.0}, State.WARNING),
+        ({"okta": 1.0}, State.OK),
+    ):
+        (said,) = heard(Scene(Path("/"), settings, database=DatabaseFacts(logs=logs)))
+        assert (said.state, said.about) == (state, "okta")
+    (said,) = heard(Scene(Path("/"), parse(OBSERVES)))
+    assert said.state is State.NOT_CHECKED
+
+
+def test_every_detector_has_its_level_and_needs_nothing_of_a_later_one() -> None:
+    assert list(SEES) == [one.name for one in DETECTORS] or set(SEES) == {
+        one.name for one in DETECTORS
+    }
+    assert set(PROMISES) == set(ORDER) == set(Level)
+    later = {CanaryArrived, CanarySent, FailedOver}
+    people = {
+        one
+        for module in (accounts, recovery)
+        for one in vars(module).values()
+        if isinstance(one, type) and one.__module__ == module.__name__
+    }
+    for one in DETECTORS:
+        level = SEES[one.name].level
+        if one.hears and level is Level.OBSERVE:
+            assert not set(one.hears) <= later | people, one.name
+        if one.hears and level is Level.CARRY:
+            assert not set(one.hears) <= people, one.name
+        if one.hears and level is Level.RECOVER and one.name != "support_claim":
+            assert set(one.hears) & people, one.name
+    assert set(at(Level.OBSERVE)) < set(at(Level.CARRY)) < set(at(Level.RECOVER)) == set(SEES)
+
+
+@pytest.fixture
+def script() -> ModuleType:
+    path = Path(__file__).parents[3] / "scripts" / "detectors_page.py"
+    spec = importlib.util.spec_from_file_location("detectors_page", path)
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def test_the_page_shows_the_levels(script: ModuleType) -> None:
+    page = script.page()
+    assert "## At which level each sees" in page
+    for name in SEES:
+        assert f"| [`{name}`](#{name}) | " in page

@@ -1,0 +1,145 @@
+"""What a move does next."""
+
+import msgspec
+import pytest
+
+from mailkeep.base.clock import SECOND
+from mailkeep.base.errors import Invalid
+from mailkeep.cutover.decide import (
+    Back,
+    Done,
+    Evidence,
+    Hurry,
+    Pause,
+    Step,
+    Wait,
+    decide,
+    missing,
+    order,
+)
+from mailkeep.cutover.gates import House, check, gates
+from mailkeep.cutover.sequential import Seen
+from mailkeep.cutover.types import Pace, State, StreamView, View
+from mailkeep.mail.types import RouteSettings, StreamSettings
+
+NOW = 1_000_000 * SECOND
+PACE = Pace()
+WELL = Seen(200)
+ROUTES = (RouteSettings("a"), RouteSettings("b", 0), RouteSettings("c"))
+
+
+def _view(*steps: int, since: float = 0, **more: object) -> View:
+    streams = tuple(
+        StreamView(f"s{n}", n, step, NOW - round(since * SECOND)) for n, step in enumerate(steps)
+    )
+    streams = tuple(msgspec.structs.replace(one, **more) for one in streams)
+    return View(
+        *("cut_1", "a", "b", State.MOVING, False, "op", NOW, NOW - round(since * SECOND), None),
+        *("", PACE, (), streams),
+    )
+
+
+def test_ordinary_mail_moves_first_and_what_opens_accounts_last() -> None:
+    streams = [
+        StreamSettings("recovery", 0, ROUTES, secret=True),
+        StreamSettings("security", 2, ROUTES),
+        StreamSettings("confirmation", 1, ROUTES, secret=True),
+        StreamSettings("bulk", 9, ROUTES),
+        StreamSettings("elsewhere", 3, (RouteSettings("c"), RouteSettings("a", 0))),
+    ]
+    names = order(streams, "a")
+    assert names == ["bulk", "security", "confirmation", "recovery"]
+    assert missing(streams, names, "b") == []
+    assert missing(streams, ["elsewhere"], "b") == ["elsewhere"]
+
+
+def test_a_stream_begins_when_a_canary_came_through() -> None:
+    view = _view(-1, since=60)
+    waits = decide(view, Evidence(canaried=True, arrived=NOW - 61 * SECOND), NOW)
+    assert isinstance(waits, Wait)
+    assert decide(view, Evidence(canaried=True, arrived=NOW - SECOND), NOW) == Step("s0", 0)
+    assert decide(view, Evidence(), NOW) == Step("s0", 0)
+
+
+def test_no_canary_for_long_asks_a_person() -> None:
+    found = decide(_view(-1, since=PACE.patience), Evidence(canaried=True), NOW)
+    assert found == Pause("no canary arrived through b")
+
+
+def test_a_step_lasts_and_needs_mail_whose_fate_is_known() -> None:
+    early = decide(_view(1, since=PACE.dwell - 1), Evidence(WELL, WELL), NOW)
+    assert isinstance(early, Wait)
+    few = decide(_view(1, since=PACE.dwell), Evidence(Seen(PACE.least - 1), WELL), NOW)
+    assert isinstance(few, Wait)
+    assert decide(_view(1, since=PACE.dwell), Evidence(WELL, WELL), NOW) == Step("s0", 2)
+    assert decide(_view(1, since=PACE.patience), Evidence(Seen(), WELL), NOW) == Step("s0", 2)
+
+
+def test_a_target_that_says_delivered_of_everything_waits_for_a_canary() -> None:
+    """It reports ten thousand deliveries, and nothing came."""
+    lies = Evidence(Seen(10_000), WELL, canaried=True, arrived=NOW - 15_000 * SECOND)
+    assert isinstance(decide(_view(2, since=PACE.dwell), lies, NOW), Wait)
+    assert isinstance(decide(_view(2, since=PACE.patience), lies, NOW), Pause)
+
+
+def test_a_worse_target_is_left_and_tried_again_a_few_times() -> None:
+    worse = Evidence(Seen(20, {"gmail": 30}), Seen(900), families=frozenset({"gmail"}))
+    assert decide(_view(2), worse, NOW) == Back("s0", "more of its mail fails over b")
+    again = decide(_view(2, backs=PACE.retries), worse, NOW)
+    assert isinstance(again, Pause)
+    rests = decide(_view(-1, held_until=NOW + 1, why="so"), Evidence(), NOW)
+    assert isinstance(rests, Wait)
+
+
+def test_nothing_more_goes_to_a_target_that_something_is_held_against() -> None:
+    assert decide(_view(2), Evidence(held_against="b rests"), NOW) == Pause("b rests")
+
+
+def test_an_old_one_that_carries_nothing_hurries_the_move() -> None:
+    assert isinstance(decide(_view(1, -1), Evidence(source_gone=True), NOW), Hurry)
+
+
+def test_where_neither_carries_a_person_is_asked() -> None:
+    both = Evidence(source_gone=True, target_closed=True)
+    assert isinstance(decide(_view(1, -1), both, NOW), Pause)
+    assert isinstance(decide(_view(1, -1), Evidence(target_closed=True), NOW), Back)
+    assert isinstance(decide(_view(-1), Evidence(target_closed=True), NOW), Pause)
+
+
+def test_it_is_done_when_all_is_moved() -> None:
+    last = len(PACE.shares) - 1
+    assert decide(_view(last, last), Evidence(), NOW) == Done()
+
+
+@pytest.mark.parametrize(
+    "pace",
+    [
+        Pace(shares=()),
+        Pace(shares=(0.5,)),
+        Pace(shares=(0.5, 0.2, 1.0)),
+        Pace(shares=(0.0, 1.0)),
+        Pace(dwell=-1),
+        Pace(patience=1),
+        Pace(false_alarm=0.9),
+        Pace(ratio=1.0),
+        Pace(borne=0.7),
+    ],
+)
+def test_a_pace_that_leads_nowhere_is_refused(pace: Pace) -> None:
+    with pytest.raises(Invalid):
+        check(pace)
+
+
+def _gates(house: House, streams: dict[str, StreamSettings]) -> dict[str, str]:
+    found = gates(house, streams, ["recovery"], ["bulk"], "a", "b")
+    return {one.id: one.state for one in found}
+
+
+def test_a_move_must_leave_two_independent_routes_for_recovery() -> None:
+    streams = {"recovery": StreamSettings("recovery", 0, ROUTES, secret=True)}
+    house = House(streams, frozenset("abc"), frozenset("b"), "recovery")
+    assert _gates(house, streams) == {"cutover.route": "failed"}
+    alike = msgspec.structs.replace(house, independent=lambda _a, _b: False)
+    assert _gates(alike, streams)["cutover.two_routes"] == "failed"
+    blind = msgspec.structs.replace(house, canaried=frozenset())
+    assert _gates(blind, streams)["cutover.canary"] == "warning"
