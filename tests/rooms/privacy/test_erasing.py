@@ -242,9 +242,7 @@ async def test_an_address_that_another_account_has_is_that_ones(house: House, er
         assert await _where(tx, ADDRESS) != []
 
 
-async def test_what_strangers_opened_with_it_goes_along(
-    house: House, erase: Erase
-) -> None:
+async def test_what_strangers_opened_with_it_goes_along(house: House, erase: Erase) -> None:
     """They would stay for good: nothing ties them to anybody once the address is gone."""
     account = await house.person(ADDRESS)
     for number in range(4):
