@@ -89,7 +89,7 @@ PERSONAL: Personal = {
     "provider_states": Kept(
         what="what was said of a provider",
         under="for good",
-        plain="provider cut_at reason rested_at rest_reason distrusted_at doubted_at",
+        plain="provider cut_at cut_unsure reason rested_at rest_reason distrusted_at doubted_at",
     ),
     "shifts": Kept(
         what="how much of a provider's weight another one has by now",

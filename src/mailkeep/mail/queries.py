@@ -140,6 +140,14 @@ async def cut(tx: Tx) -> dict[str, Instant]:
     return {row["provider"]: row["cut_at"] for row in rows}
 
 
+async def unsure(tx: Tx) -> frozenset[str]:
+    """The providers that one person cut off, and no second one has confirmed it: a thief of one
+    session may have done it, so nothing that is weaker than waiting follows from it."""
+    s = tables.provider_states
+    doubtful = select(s.c.provider).where(s.c.cut_at.is_not(None), s.c.cut_unsure)
+    return frozenset(row["provider"] for row in await tx.all(doubtful))
+
+
 async def resting(tx: Tx) -> dict[str, Instant]:
     """The providers at rest, and since when."""
     s = tables.provider_states

@@ -53,7 +53,7 @@ async def cut_off(
 
     Returns how many messages are sent again.
     """
-    values = {"cut_at": tx.now, "reason": reason[:200]}
+    values = {"cut_at": tx.now, "reason": reason[:200], "cut_unsure": None}
     await tx.run(
         tx.upsert(_states)
         .values(provider=provider, **values)
@@ -68,12 +68,18 @@ async def cut_off(
     return again
 
 
+async def doubt_cut(tx: Tx, provider: str, *, unsure: bool) -> None:
+    """Say whether a cut that stands is one person's word as yet (see ``queries.unsure``)."""
+    cut_now = (_states.c.provider == provider, _states.c.cut_at.is_not(None))
+    await tx.run(update(_states).where(*cut_now).values(cut_unsure=unsure or None))
+
+
 async def restore(database: Database, tx: Tx, provider: str, *, by: str, reason: str) -> bool:
     """Let a provider carry mail again; False when it was not cut off."""
     changed = await tx.run(
         update(_states)
         .where(_states.c.provider == provider, _states.c.cut_at.is_not(None))
-        .values(cut_at=None, reason=reason[:200])
+        .values(cut_at=None, reason=reason[:200], cut_unsure=None)
     )
     if changed:
         await audit.write(tx, by, "restore_provider", {"provider": provider, "reason": reason})

@@ -211,6 +211,7 @@ provider_states = Table(
     metadata,
     Column("provider", String(40), primary_key=True),
     Column("cut_at", Micros),
+    Column("cut_unsure", Boolean),  # true: one person's word, and nobody has confirmed it
     Column("reason", String(200), nullable=False),
     Column("rested_at", Micros),  # no ordinary mail while another stands; canaries still go
     Column("rest_reason", String(200)),

@@ -4,7 +4,9 @@ While an incident about a provider is open, what is done to it is done there: it
 timeline, and as many people as its action needs have agreed.
 
 Without one there may be no time for a second person, and a cut is the safe side: one person cuts
-off at once, as long as every stream keeps a route. Everybody is told, and a second person has to
+off at once, as long as every stream keeps a route, and a secret one two that nobody reads both of:
+a recovery's two proofs need them. What another one person's cut left counts as gone, and whatever
+is tied to it. Everybody is told, and a second person has to
 confirm it in time, else it is flagged (``crying``). What would stop a stream's mail, and giving a
 provider back, is only asked for, and the second person does it: a thief of one session stops no
 mail and gives nothing back. Who cut it off by mistake takes that back alone, until another one has
@@ -45,7 +47,8 @@ class Would(msgspec.Struct, frozen=True):
     Attributes:
         again: messages that would be sent again elsewhere.
         warnings: what would be left with too little.
-        stops: streams of which no route would be left: that takes two people.
+        stops: streams whose mail would stop: no route would be left, or, where it is secret, no two
+            that nobody reads both of. That takes two people.
     """
 
     again: int
@@ -117,17 +120,29 @@ async def current(tx: Tx) -> dict[str, HandCut]:
 async def would(tx: Tx, means: Means, provider: str) -> Would:
     """What ``cut`` would do now."""
     out = (await mail.cut(tx)).keys() | (await mail.resting(tx)).keys()
-    gone = {one for one in means.house.parties if not means.house.independent(one, provider)}
-    left = thin(means.streams.values(), means.house, out, gone | {provider})
+    # What one person cut off, or asks for, may be a thief's doing: nothing tied to it counts.
+    doubtful = {provider, *await mail.unsure(tx)}
+    gone = {
+        one
+        for one in means.house.parties
+        if any(not means.house.independent(one, other) for other in doubtful)
+    }
+    left = thin(means.streams.values(), means.house, out, gone | doubtful)
     again = await mail.unconfirmed(tx, provider, tx.now - BACK, distrust=True)
-    alone = thin(means.streams.values(), means.house, out, {provider})
-    stops = tuple(one.stream for one in alone if not one.left)
+    carries = {
+        name
+        for name, stream in means.streams.items()
+        if provider in {route.provider for route in stream.routes}
+    }
+    stops = tuple(
+        one.stream for one in left if one.stream in carries and (one.secret or not one.left)
+    )
     return Would(again, tuple(say(one) for one in left), stops)
 
 
 async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> int | None:
-    """Cut a provider off; how many messages are sent again. None: no mail of some stream would go
-    out any more, so it is only asked for. Where somebody asked for it back, it stays cut off.
+    """Cut a provider off; how many messages are sent again. None: mail of some stream would stop,
+    so it is only asked for. Where somebody asked for it back, it stays cut off.
 
     Raises:
         Conflict: it is cut off already, or asked for, or an incident is open about it.
@@ -150,7 +165,9 @@ async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> i
     if stops:
         await audit.write(tx, by, "ask_cut", {"provider": provider, "reason": reason, "cut": made})
         return None
-    return await _cut(tx, means, provider, by, reason)
+    again = await _cut(tx, means, provider, by, reason)
+    await services.doubt_cut(tx, provider, unsure=True)
+    return again
 
 
 async def confirm(tx: Tx, means: Means, provider: str, *, by: str) -> None:
@@ -181,6 +198,7 @@ async def confirm(tx: Tx, means: Means, provider: str, *, by: str) -> None:
     if found.cut_at is None:
         values["cut_at"] = tx.now
         await _cut(tx, means, provider, found.by, found.reason)
+    await services.doubt_cut(tx, provider, unsure=False)
     await tx.run(update(_h).where(_h.c.id == found.id).values(**values))
 
 
@@ -218,6 +236,7 @@ async def cut_here(tx: Tx, settings: ResponseSettings, provider: str, *, by: str
     and confirmed as any other cut by hand."""
     if _wanted(settings):
         await _enter(tx, provider, by, why[:LONGEST], settings.confirm_within, done=True)
+        await services.doubt_cut(tx, provider, unsure=True)
 
 
 async def _enter(tx: Tx, provider: str, by: str, reason: str, life: float, *, done: bool) -> str:

@@ -57,8 +57,8 @@ class ProvidersOut(msgspec.Struct):
 class WouldOut(msgspec.Struct):
     """What cutting it off would do now.
 
-    ``again``: messages that would be sent again elsewhere; ``stops``: streams whose mail nobody
-    would carry, which takes two people; ``incident``: one is open about it, and it is acted there.
+    ``again``: messages that would be sent again elsewhere; ``stops``: streams of which no route
+    would be left, or, where they are secret, no two independent ones: that takes two people; ``incident``: one is open about it, and it is acted there.
     """
 
     again: int

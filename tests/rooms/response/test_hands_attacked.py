@@ -1,0 +1,90 @@
+"""What a thief of one operator's session, or key, gets out of cuts by hand, on both engines."""
+
+import msgspec
+import pytest
+from sqlalchemy import select
+
+from mailkeep.base.keys import KeyRing
+from mailkeep.mail import services
+from mailkeep.recovery import tables as recovery_tables
+from mailkeep.recovery.types import WhenAlone
+from mailkeep.store.database import Database
+
+from .conftest import Stage
+from .test_hands import ADA, BOB, Desk
+
+EVE = "opr_eve"  #: whose session was stolen
+
+
+def desk_of(database: Database, keys: KeyRing, providers: str, owned: str = "") -> Desk:
+    return Desk(Stage(database, keys, providers, owned, two_people=None))
+
+
+@pytest.fixture
+def desk(database: Database, keys: KeyRing) -> Desk:
+    return desk_of(database, keys, "abc")
+
+
+def degrading(desk: Desk) -> None:
+    context = desk.stage.recovery.planner._context
+    settings = msgspec.structs.replace(context.settings, when_alone=WhenAlone.DEGRADE)
+    object.__setattr__(context, "settings", settings)
+
+
+async def recovery(desk: Desk) -> tuple[list[object], set[object]]:
+    """What became of the requests for a reset, and the routes of the mails."""
+    r = recovery_tables.recoveries
+    async with desk.stage.database.read() as tx:
+        rows = await tx.all(select(r.c.degraded))
+    return [row["degraded"] for row in rows], {
+        one["only"] for one in await desk.stage.messages("recovery")
+    }
+
+
+async def test_one_person_leaves_recovery_two_independent_routes(
+    database: Database, keys: KeyRing
+) -> None:
+    desk = desk_of(database, keys, "ab")
+    await desk.stage.owner("ada@example.net")
+    assert await desk.cut("b", EVE) is None
+    assert await desk.is_cut() == set()
+    await desk.stage.ask("ada@example.net")
+    assert await recovery(desk) == ([False], {"a", "b"})
+    await desk.confirm("b", BOB)
+    assert await desk.is_cut() == {"b"}
+
+
+async def test_what_is_tied_to_it_does_not_count_as_a_route(
+    database: Database, keys: KeyRing
+) -> None:
+    desk = desk_of(database, keys, "abc", owned="ab")
+    assert await desk.cut("a", EVE) is None, "b is the same owner's: c alone would be left"
+    assert await desk.cut("c", EVE) is None, "a and b are one reader's"
+
+
+async def test_cuts_that_nobody_confirmed_are_counted_together(
+    database: Database, keys: KeyRing
+) -> None:
+    desk = desk_of(database, keys, "abcd", owned="ab")
+    assert await desk.cut("a", EVE) == 0, "an emergency: c and d are left"
+    assert await desk.cut("c", EVE) is None, "b is tied to a, which nobody has confirmed"
+    await desk.restore("c", EVE)
+    await desk.confirm("a", BOB)
+    assert await desk.cut("c", EVE) == 0, "b and d are left"
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+async def test_no_recovery_is_degraded_by_what_one_person_did(
+    desk: Desk, *, confirmed: bool
+) -> None:
+    """Two routes were left; one of them went since."""
+    stage = desk.stage
+    degrading(desk)
+    await stage.owner("ada@example.net")
+    assert await desk.cut("a", EVE) == 0
+    if confirmed:
+        await desk.confirm("a", ADA)
+    async with stage.database.write() as tx:
+        await services.cut_off(stage.database, tx, "b", by="x", reason="x", since=tx.now)
+    await stage.ask("ada@example.net")
+    assert await recovery(desk) == (([True], {"c"}) if confirmed else ([False], set()))
