@@ -95,7 +95,10 @@ DOORS: Mapping[str, Door] = {
         P.PROVIDERS_CHANGE, "ours", "one that no incident is open about; told to everybody"
     ),
     "POST /v1/providers/{name}/cut/confirm": _of(
-        P.ACTIONS_APPROVE, "ours", "what another person did or asked for by hand"
+        P.ACTIONS_APPROVE, "ours", "a cut that another person did or asked for by hand"
+    ),
+    "POST /v1/providers/{name}/restore/confirm": _of(
+        P.ACTIONS_APPROVE, "ours", "one that another person asked for"
     ),
     "POST /v1/providers/{name}/restore": _of(
         P.PROVIDERS_CHANGE, "ours", "one that was cut off by hand; asks for a second person"

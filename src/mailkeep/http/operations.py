@@ -145,7 +145,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         problems=(404, 409, *WITH_BODY),
     ),
     ("/v1/providers/{name}/cut/confirm", "post"): Operation(
-        {200: (providers.ProviderOut,)}, problems=(404, 409)
+        {200: (providers.ProviderOut,)},
+        body=(providers.ConfirmIn,),
+        problems=(404, 409, *WITH_BODY),
+    ),
+    ("/v1/providers/{name}/restore/confirm", "post"): Operation(
+        {200: (providers.ProviderOut,)},
+        body=(providers.GiveBackIn,),
+        problems=(404, 409, *WITH_BODY),
     ),
     ("/v1/providers/{name}/restore", "post"): Operation(
         {200: (providers.ProviderOut,)},

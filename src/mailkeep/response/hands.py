@@ -38,6 +38,9 @@ from .types import ResponseSettings
 BACK = 60 * MINUTE  #: what it took since then and nobody else saw arrive is sent again
 LONGEST = 200  #: characters of a reason
 
+CONFIRMED = ("asked", "waiting", "flagged")  #: states of a cut that a second person confirms
+CHANGED = "it is not any more what was shown: look again, and say it of what is there now"
+
 _h = hand_cuts
 
 
@@ -170,36 +173,46 @@ async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> i
     return again
 
 
-async def confirm(tx: Tx, means: Means, provider: str, *, by: str) -> None:
-    """A second person confirms a cut by hand, does one that was asked for, or gives the provider
-    back, whichever waits.
+async def confirm(tx: Tx, means: Means, provider: str, *, by: str, cut: str, state: str) -> None:
+    """A second person confirms a cut by hand, or does one that was asked for.
+
+    Args:
+        cut: its id, as it was shown.
+        state: what was shown of it: ``asked``, or ``waiting`` (``flagged`` is the same, later).
 
     Raises:
-        Conflict: nothing waits, or an incident is open about it.
+        Conflict: it is another cut by now, or something else waits, or an incident is open
+            about it.
+        Invalid: nothing of that state is confirmed.
         NotAllowed: it is one's own, or it is not known whose key it is.
         NotFound: no such provider.
     """
-    await _may(tx, means, provider, "a second person's word")
-    found = (await current(tx)).get(provider)
-    if found is None or found.state == "confirmed":
-        raise Conflict(f"nothing about {provider} waits for a second person")
-    asked = found.back_by or found.by
-    if await people.person(tx, by) == await people.person(tx, asked):
-        raise NotAllowed("who asked for it cannot confirm it: a second person must")
-    said = {"provider": provider, "cut": found.id, "asked_by": asked, "what": found.state}
-    await audit.write(tx, by, "confirm_by_hand", said)
-    if found.back_by is not None:
-        await _end(tx, found.id)
-        await services.restore(
-            means.database, tx, provider, by=found.back_by, reason=found.back_reason
-        )
-        return
+    if state not in CONFIRMED:
+        raise Invalid(f"a cut is confirmed that is {' or '.join(CONFIRMED)}", field="state")
+    found = await _shown(tx, means, provider, by=by, cut=cut, asked_by=None)
+    if (state == "asked") != (found.cut_at is None):
+        raise Conflict(CHANGED)
     values: dict[str, object] = {"confirmed_by": by, "confirmed_at": tx.now, "ring_at": None}
     if found.cut_at is None:
         values["cut_at"] = tx.now
         await _cut(tx, means, provider, found.by, found.reason)
     await services.doubt_cut(tx, provider, unsure=False)
     await tx.run(update(_h).where(_h.c.id == found.id).values(**values))
+
+
+async def give_back(
+    tx: Tx, means: Means, provider: str, *, by: str, cut: str, asked_by: str
+) -> None:
+    """A second person lets a provider carry mail again that another one asked for. Raises as
+    ``confirm``.
+
+    Args:
+        cut: the id of the cut, as it was shown.
+        asked_by: who wants it back, as it was shown.
+    """
+    found = await _shown(tx, means, provider, by=by, cut=cut, asked_by=asked_by)
+    await _end(tx, found.id)
+    await services.restore(means.database, tx, provider, by=asked_by, reason=found.back_reason)
 
 
 async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> bool:
@@ -237,6 +250,25 @@ async def cut_here(tx: Tx, settings: ResponseSettings, provider: str, *, by: str
     if _wanted(settings):
         await _enter(tx, provider, by, why[:LONGEST], settings.confirm_within, done=True)
         await services.doubt_cut(tx, provider, unsure=True)
+
+
+async def _shown(
+    tx: Tx, means: Means, provider: str, *, by: str, cut: str, asked_by: str | None
+) -> HandCut:
+    """What waits for a second person, if it is what was shown to them. A thief who turns it into
+    something else meanwhile would else be given the word that was meant for it."""
+    await _may(tx, means, provider, "a second person's word")
+    found = (await current(tx)).get(provider)
+    if found is None or found.state == "confirmed":
+        raise Conflict(f"nothing about {provider} waits for a second person")
+    if (found.id, found.back_by) != (cut, asked_by):
+        raise Conflict(CHANGED)
+    asked = found.back_by or found.by
+    if await people.person(tx, by) == await people.person(tx, asked):
+        raise NotAllowed("who asked for it cannot confirm it: a second person must")
+    said = {"provider": provider, "cut": found.id, "asked_by": asked, "what": found.state}
+    await audit.write(tx, by, "confirm_by_hand", said)
+    return found
 
 
 async def _enter(tx: Tx, provider: str, by: str, reason: str, life: float, *, done: bool) -> str:

@@ -12,7 +12,7 @@ from mailkeep.response import hands
 from mailkeep.response.crying import Crier
 from mailkeep.response.hands import HandCut
 from mailkeep.response.paging.types import Pager
-from mailkeep.store.database import Database
+from mailkeep.store.database import Database, Tx
 
 from .conftest import COMPROMISED, Stage
 from .test_approval import Bell
@@ -46,9 +46,21 @@ class Desk:
             lambda tx: hands.restore(tx, means, provider, by=by, reason="mended")
         )
 
-    async def confirm(self, provider: str, by: str) -> None:
+    async def confirm(self, provider: str, by: str, seen: HandCut | None = None) -> None:
+        """A second person's word on what they saw, else on what is there."""
         means = self.stage.response.means
-        await self.stage.database.retrying(lambda tx: hands.confirm(tx, means, provider, by=by))
+        one = seen or (await self.current()).get(provider)
+        cut, state = ("none", "waiting") if one is None else (one.id, one.state)
+        known = "waiting" if state == "confirmed" else state
+
+        async def work(tx: Tx) -> None:
+            if one is not None and one.back_by is not None:
+                asked = one.back_by
+                await hands.give_back(tx, means, provider, by=by, cut=cut, asked_by=asked)
+            else:
+                await hands.confirm(tx, means, provider, by=by, cut=cut, state=known)
+
+        await self.stage.database.retrying(work)
 
     async def current(self) -> dict[str, HandCut]:
         async with self.stage.database.read() as tx:

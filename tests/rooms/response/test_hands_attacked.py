@@ -4,6 +4,8 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
+from mailkeep.base.clock import ManualClock
+from mailkeep.base.errors import Conflict
 from mailkeep.base.keys import KeyRing
 from mailkeep.mail import services
 from mailkeep.recovery import tables as recovery_tables
@@ -71,6 +73,37 @@ async def test_cuts_that_nobody_confirmed_are_counted_together(
     await desk.restore("c", EVE)
     await desk.confirm("a", BOB)
     assert await desk.cut("c", EVE) == 0, "b and d are left"
+
+
+async def test_a_word_counts_for_what_was_seen_alone(desk: Desk, clock: ManualClock) -> None:
+    """Bob looks at a cut; before he says yes, a thief makes a restore, or another cut, of it."""
+    await desk.cut("a", ADA)
+    seen = (await desk.current())["a"]
+    assert not await desk.restore("a", EVE)
+    with pytest.raises(Conflict, match="look again"):
+        await desk.confirm("a", BOB, seen)
+    assert await desk.is_cut() == {"a"}
+    wanted = (await desk.current())["a"]
+    await desk.cut("a", BOB)  # no: it stays cut off
+    with pytest.raises(Conflict, match="look again"):
+        await desk.confirm("a", BOB, wanted)
+    clock.advance(900)
+    await desk.crier.step()
+    await desk.confirm("a", BOB, seen)  # flagged meanwhile: still the same
+    assert await desk.state("a") == "confirmed"
+
+
+async def test_what_was_asked_for_is_not_confirmed_as_done(desk: Desk) -> None:
+    await desk.cut("a", ADA)
+    await desk.cut("b", EVE)
+    asked = (await desk.current())["b"]
+    with pytest.raises(Conflict, match="look again"):
+        await desk.confirm("b", BOB, msgspec.structs.replace(asked, cut_at=asked.at))
+    await desk.restore("b", ADA)
+    await desk.cut("b", EVE)
+    with pytest.raises(Conflict, match="look again"):
+        await desk.confirm("b", BOB, asked)
+    assert await desk.is_cut() == {"a"}
 
 
 @pytest.mark.parametrize("confirmed", [False, True])
