@@ -40,6 +40,7 @@ PERSONAL: Personal = {
         clear="data",
         named="message_id",
         said="hour",
+        plain="again_by",
         others="data",
     ),
     "genuine_mails": Kept(

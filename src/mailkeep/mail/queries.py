@@ -125,10 +125,12 @@ async def overdue(tx: Tx, before: Instant) -> int:
     return int(found or 0)
 
 
-async def unconfirmed(tx: Tx, provider: str, since: Instant, *, distrust: bool = False) -> int:
+async def unconfirmed(
+    tx: Tx, provider: str, since: Instant, *, distrust: bool = False, once: bool = False
+) -> int:
     """How many messages would be sent again if a provider were left (``services.rest_provider``)
-    or, with ``distrust``, cut off (``services.cut_off``)."""
-    which = lost(provider, since, tx.now, distrust=distrust)
+    or, with ``distrust``, cut off (``services.cut_off``); ``once``: by hand."""
+    which = lost(provider, since, tx.now, distrust=distrust, once=once)
     found = await tx.value(select(func.count()).select_from(tables.messages).where(which))
     return int(found or 0)
 

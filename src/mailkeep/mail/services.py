@@ -42,6 +42,7 @@ async def cut_off(
     reason: str,
     since: Instant,
     distrust: bool = True,
+    once: str = "",
 ) -> int:
     """Cut a provider off: no request to it starts once this has committed.
 
@@ -50,6 +51,7 @@ async def cut_off(
         since: what it took from then on and nobody saw arrive is sent again elsewhere, where we
             still have the body.
         distrust: what it said arrived, or bounced, is sent again as well: nobody else saw it.
+        once: the id of a cut by hand: what another one has sent again is not sent a third time.
 
     Returns how many messages are sent again.
     """
@@ -59,7 +61,7 @@ async def cut_off(
         .values(provider=provider, **values)
         .on_conflict_do_update(index_elements=["provider"], set_=values)
     )
-    again = await requeue_unconfirmed(tx, provider, since, distrust=distrust)
+    again = await requeue_unconfirmed(tx, provider, since, distrust=distrust, once=once)
     await audit.write(
         tx, by, "cut_provider", {"provider": provider, "reason": reason, "sent_again": again}
     )

@@ -97,6 +97,7 @@ message_bodies = Table(
         "message_id", String(40), ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True
     ),
     Column("hour", BigInteger),  # the hourly key that seals it; NULL: not a secret
+    Column("again_by", String(40)),  # the cut by hand for which it was sent again
     Column("data", LargeBinary, nullable=False),
 )
 

@@ -10,14 +10,14 @@ is tied to it. Everybody is told, and a second person has to
 confirm it in time, else it is flagged (``crying``). What would stop a stream's mail, and giving a
 provider back, is only asked for, and the second person does it: a thief of one session stops no
 mail and gives nothing back. Who cut it off by mistake takes that back alone, until another one has
-confirmed it.
+confirmed it, and once for each provider in a day; and no mail is sent again by two cuts by hand.
 """
 
 import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import RowMapping
 
-from mailkeep.base.clock import MINUTE, SECOND, Instant
+from mailkeep.base.clock import DAY, MINUTE, SECOND, Instant
 from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
@@ -131,7 +131,7 @@ async def would(tx: Tx, means: Means, provider: str) -> Would:
         if any(not means.house.independent(one, other) for other in doubtful)
     }
     left = thin(means.streams.values(), means.house, out, gone | doubtful)
-    again = await mail.unconfirmed(tx, provider, tx.now - BACK, distrust=True)
+    again = await mail.unconfirmed(tx, provider, tx.now - BACK, distrust=True, once=True)
     carries = {
         name
         for name, stream in means.streams.items()
@@ -161,14 +161,14 @@ async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> i
     if standing is not None:
         raise Conflict(f"{standing.by} asked for it already: a second person has to confirm it")
     if not _two(means):
-        return await _cut(tx, means, provider, by, reason)
+        return await _cut(tx, means, provider, by, reason, new_id("hct", tx.now, tx.order.next()))
     stops = (await would(tx, means, provider)).stops
     life = means.settings.approval_life if stops else means.settings.confirm_within
     made = await _enter(tx, provider, by, reason, life, done=not stops)
     if stops:
         await audit.write(tx, by, "ask_cut", {"provider": provider, "reason": reason, "cut": made})
         return None
-    again = await _cut(tx, means, provider, by, reason)
+    again = await _cut(tx, means, provider, by, reason, made)
     await services.doubt_cut(tx, provider, unsure=True)
     return again
 
@@ -195,7 +195,7 @@ async def confirm(tx: Tx, means: Means, provider: str, *, by: str, cut: str, sta
     values: dict[str, object] = {"confirmed_by": by, "confirmed_at": tx.now, "ring_at": None}
     if found.cut_at is None:
         values["cut_at"] = tx.now
-        await _cut(tx, means, provider, found.by, found.reason)
+        await _cut(tx, means, provider, found.by, found.reason, found.id)
     await services.doubt_cut(tx, provider, unsure=False)
     await tx.run(update(_h).where(_h.c.id == found.id).values(**values))
 
@@ -235,10 +235,13 @@ async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) 
     if kind == "incident":
         raise Conflict(f"incident {incident} cut {provider} off: take it back there")
     own = found is not None and found.by == by and found.confirmed_by is None
+    if own and await _taken_back(tx, provider):
+        own = False  # one that cuts off and restores in turn disturbs the mail
     if _two(means) and not own:
         await _ask_back(tx, provider, found, state.cut_at, by, reason)
         return False
     if found is not None:
+        await tx.run(update(_h).where(_h.c.id == found.id).values(taken_back_at=tx.now))
         await _end(tx, found.id)
     await services.restore(means.database, tx, provider, by=by, reason=reason)
     return True
@@ -272,7 +275,8 @@ async def _shown(
 
 
 async def _enter(tx: Tx, provider: str, by: str, reason: str, life: float, *, done: bool) -> str:
-    await tx.run(update(_h).where(_h.c.provider == provider).values(ended_at=tx.now, ring_at=None))
+    before = (_h.c.provider == provider, _h.c.ended_at.is_(None))
+    await tx.run(update(_h).where(*before).values(ended_at=tx.now, ring_at=None))
     made = new_id("hct", tx.now, tx.order.next())
     await tx.run(
         insert(_h).values(
@@ -316,10 +320,17 @@ async def _ask_back(
     await tx.run(insert(_h).values(**whole, **times, reason="", confirmed_by="shell", **asked))
 
 
-async def _cut(tx: Tx, means: Means, provider: str, by: str, reason: str) -> int:
+async def _cut(tx: Tx, means: Means, provider: str, by: str, reason: str, cut: str) -> int:
+    """``cut``: its id. What a cut by hand has sent again once is not sent again by another."""
     return await services.cut_off(
-        means.database, tx, provider, by=by, reason=reason, since=tx.now - BACK
+        means.database, tx, provider, by=by, reason=reason, since=tx.now - BACK, once=cut
     )
+
+
+async def _taken_back(tx: Tx, provider: str) -> bool:
+    """Whether somebody took a cut of it back alone within a day."""
+    late = (_h.c.provider == provider, _h.c.taken_back_at > tx.now - DAY)
+    return await tx.value(select(_h.c.id).where(*late).limit(1)) is not None
 
 
 async def _end(tx: Tx, cut: str) -> None:

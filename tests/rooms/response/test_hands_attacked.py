@@ -2,14 +2,17 @@
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from mailkeep.base.clock import ManualClock
 from mailkeep.base.errors import Conflict
 from mailkeep.base.keys import KeyRing
 from mailkeep.mail import services
+from mailkeep.mail import tables as mail_tables
+from mailkeep.mail.types import Content, NewMessage
 from mailkeep.recovery import tables as recovery_tables
 from mailkeep.recovery.types import WhenAlone
+from mailkeep.response import hands
 from mailkeep.store.database import Database
 
 from .conftest import Stage
@@ -104,6 +107,43 @@ async def test_what_was_asked_for_is_not_confirmed_as_done(desk: Desk) -> None:
     with pytest.raises(Conflict, match="look again"):
         await desk.confirm("b", BOB, asked)
     assert await desk.is_cut() == {"a"}
+
+
+async def test_cuts_in_turn_flood_nobody(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    """The worker hands the mail to whichever route stands; each is cut off, and given back."""
+    desk = desk_of(database, keys, "abcd")
+    m = mail_tables.messages
+    content = Content(sender="us@example.net", to="ada@example.net", subject="x", text="y")
+    async with database.write() as tx:
+        await desk.stage.intake.accept(tx, NewMessage("bulk", content))
+    again = []
+    for name in "abab":
+        async with database.write() as tx:
+            taken = {"status": "accepted", "provider": name, "accepted_at": tx.now}
+            await tx.run(update(m).values(taken))
+        async with database.read() as tx:
+            would = await hands.would(tx, desk.stage.response.means, name)
+        again.append(await desk.cut(name, EVE))
+        assert again[-1] == would.again
+        clock.advance(60)
+        if not await desk.restore(name, EVE):
+            await desk.confirm(name, BOB)
+    assert again == [1, 0, 0, 0]
+
+
+async def test_a_cut_is_taken_back_alone_once_a_day(desk: Desk, clock: ManualClock) -> None:
+    await desk.cut("a", EVE)
+    assert await desk.restore("a", EVE)
+    await desk.cut("a", EVE)
+    assert not await desk.restore("a", EVE)
+    assert await desk.is_cut() == {"a"}
+    await desk.confirm("a", BOB)
+    assert await desk.is_cut() == set()
+    clock.advance(86_401)
+    await desk.cut("a", EVE)
+    assert await desk.restore("a", EVE)
 
 
 @pytest.mark.parametrize("confirmed", [False, True])
