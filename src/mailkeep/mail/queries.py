@@ -25,6 +25,7 @@ class ProviderState(msgspec.Struct, frozen=True):
     rest_reason: str
     doubted_at: Instant | None = None
     distrusted_at: Instant | None = None
+    cut_in: str = ""  #: the incident in which it was cut off
 
 
 class CaughtMail(msgspec.Struct, frozen=True):
@@ -157,12 +158,13 @@ async def resting(tx: Tx) -> dict[str, Instant]:
     return {row["provider"]: row["rested_at"] for row in rows}
 
 
-async def rest_reason(tx: Tx, provider: str) -> str | None:
-    """Why a provider rests; None when it does not."""
+async def rests_in(tx: Tx, provider: str) -> str | None:
+    """The incident, or the cutover, for which a provider rests; empty where a person let it, None
+    when it does not rest. Its reason is no answer: anybody writes into it what they like."""
     s = tables.provider_states
     resting = (s.c.provider == provider) & s.c.rested_at.is_not(None)
-    row = await tx.one(select(s.c.rest_reason).where(resting))
-    return None if row is None else row["rest_reason"] or ""
+    row = await tx.one(select(s.c.rest_in).where(resting))
+    return None if row is None else row["rest_in"] or ""
 
 
 async def distrusted(tx: Tx) -> frozenset[str]:
@@ -211,6 +213,7 @@ async def states(tx: Tx) -> dict[str, ProviderState]:
             row["rest_reason"] or "",
             row["doubted_at"],
             row["distrusted_at"],
+            row["cut_in"] or "",
         )
         for row in await tx.all(select(s))
     }

@@ -231,9 +231,8 @@ async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) 
         return True
     if state is None or state.cut_at is None:
         raise Conflict(f"{provider} is not cut off")
-    kind, _, incident = state.cut_reason.partition(" ")
-    if kind == "incident":
-        raise Conflict(f"incident {incident} cut {provider} off: take it back there")
+    if state.cut_in:
+        raise Conflict(f"incident {state.cut_in} cut {provider} off: take it back there")
     own = found is not None and found.by == by and found.confirmed_by is None
     if own and await _taken_back(tx, provider):
         own = False  # one that cuts off and restores in turn disturbs the mail

@@ -204,7 +204,9 @@ async def test_a_cut_that_was_ended_elsewhere_waits_for_nobody(
     assert await desk.current() == {}
     clock.advance(5)
     async with database.write() as tx:
-        await services.cut_off(database, tx, "a", by="x", reason="incident i", since=tx.now)
+        await services.cut_off(
+            database, tx, "a", by="x", reason="it leaks", since=tx.now, within="inc_1"
+        )
     assert await desk.current() == {}
     clock.advance(3600)
     await desk.crier.step()

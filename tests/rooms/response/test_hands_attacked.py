@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 from mailkeep.base.clock import ManualClock
 from mailkeep.base.errors import Conflict
 from mailkeep.base.keys import KeyRing
+from mailkeep.mail import queries as mail
 from mailkeep.mail import services
 from mailkeep.mail import tables as mail_tables
 from mailkeep.mail.types import Content, NewMessage
@@ -131,6 +132,21 @@ async def test_cuts_in_turn_flood_nobody(
         if not await desk.restore(name, EVE):
             await desk.confirm(name, BOB)
     assert again == [1, 0, 0, 0]
+
+
+async def test_a_reason_makes_no_incident(desk: Desk) -> None:
+    """Whose words look like ours are still theirs: the cut is taken back like any other."""
+    means, database = desk.stage.response.means, desk.stage.database
+    for said in ("incident inc_1 needs it", "cutover cut_1"):
+        await database.retrying(
+            lambda tx, said=said: hands.cut(tx, means, "a", by=EVE, reason=said)  # type: ignore[misc]
+        )
+        assert not await desk.restore("a", ADA)
+        await desk.confirm("a", BOB)
+        assert await desk.is_cut() == set()
+    async with database.write() as tx:
+        await services.rest_provider(database, tx, "b", by=EVE, reason="incident i", since=tx.now)
+        assert await mail.rests_in(tx, "b") == ""
 
 
 async def test_a_cut_is_taken_back_alone_once_a_day(desk: Desk, clock: ManualClock) -> None:

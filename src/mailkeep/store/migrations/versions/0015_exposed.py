@@ -24,6 +24,8 @@ def upgrade() -> None:
     op.add_column(
         "api_keys", sa.Column("owner", sa.String(length=80), server_default="", nullable=False)
     )
+    op.add_column("provider_states", sa.Column("cut_in", sa.String(length=40), nullable=True))
+    op.add_column("provider_states", sa.Column("rest_in", sa.String(length=40), nullable=True))
     op.add_column("provider_states", sa.Column("cut_unsure", sa.Boolean(), nullable=True))
     op.add_column("message_bodies", sa.Column("again_by", sa.String(length=40), nullable=True))
     op.add_column("operator_sessions", sa.Column("seen_at", sa.BigInteger(), nullable=True))
