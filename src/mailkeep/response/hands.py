@@ -150,9 +150,10 @@ async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> i
     Raises:
         Conflict: it is cut off already, or asked for, or an incident is open about it.
         Invalid: no reason.
+        NotAllowed: a key of which it is not known whose it is, where two people are wanted.
         NotFound: no such provider.
     """
-    reason = await _may(tx, means, provider, reason)
+    reason = await _may(tx, means, provider, by, reason)
     standing = (await current(tx)).get(provider)
     if standing is not None and standing.back_by is not None:
         return await _keep(tx, standing, by)
@@ -222,7 +223,7 @@ async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) 
     Not one that an incident cut off, be it closed since: that is taken back where it was done, by
     as many people as it needs. Else one thief of a session would close the incident, and come here.
     """
-    reason = await _may(tx, means, provider, reason)
+    reason = await _may(tx, means, provider, by, reason)
     state = (await mail.states(tx)).get(provider)
     found = (await current(tx)).get(provider)
     if found is not None and found.cut_at is None:  # it was only asked for: no
@@ -259,7 +260,7 @@ async def _shown(
 ) -> HandCut:
     """What waits for a second person, if it is what was shown to them. A thief who turns it into
     something else meanwhile would else be given the word that was meant for it."""
-    await _may(tx, means, provider, "a second person's word")
+    await _may(tx, means, provider, by, "a second person's word")
     found = (await current(tx)).get(provider)
     if found is None or found.state == "confirmed":
         raise Conflict(f"nothing about {provider} waits for a second person")
@@ -347,12 +348,15 @@ def _wanted(settings: ResponseSettings) -> bool:
     return action.dangerous if named is None else action.name in named
 
 
-async def _may(tx: Tx, means: Means, provider: str, reason: str) -> str:
+async def _may(tx: Tx, means: Means, provider: str, by: str, reason: str) -> str:
+    """Whether somebody may act on a provider by hand; the reason, cut short."""
     if provider not in means.house.parties:
         raise NotFound("no provider of that name", field="name")
     means.may_act()
     if not reason.strip():
         raise Invalid("say why", field="reason")
+    if _two(means):
+        await people.person(tx, by)  # else nobody could answer what this key asked for
     await take_turn(tx)
     if (open_one := await about(tx, provider)) is not None:
         raise Conflict(f"incident {open_one.id} is open about {provider}: act there")

@@ -5,8 +5,9 @@ import pytest
 from sqlalchemy import select, update
 
 from mailkeep.base.clock import ManualClock
-from mailkeep.base.errors import Conflict
+from mailkeep.base.errors import Conflict, NotAllowed
 from mailkeep.base.keys import KeyRing
+from mailkeep.mail import api_keys
 from mailkeep.mail import queries as mail
 from mailkeep.mail import services
 from mailkeep.mail import tables as mail_tables
@@ -147,6 +148,26 @@ async def test_a_reason_makes_no_incident(desk: Desk) -> None:
     async with database.write() as tx:
         await services.rest_provider(database, tx, "b", by=EVE, reason="incident i", since=tx.now)
         assert await mail.rests_in(tx, "b") == ""
+
+
+async def test_a_key_of_nobody_asks_for_nothing(desk: Desk) -> None:
+    """Nobody could answer it, and nobody else could ask meanwhile."""
+    stage = desk.stage
+    async with stage.database.write() as tx:
+        await api_keys.create(tx, stage.keys, "robot", ["operate"], by="uid:0")
+        (key,) = [one.id for one in await api_keys.listing(tx)]
+    with pytest.raises(NotAllowed, match="keys create --owner"):
+        await desk.cut("a", key)
+    assert await desk.is_cut() == set()
+    await desk.cut("a", ADA)
+    await desk.confirm("a", BOB)
+    with pytest.raises(NotAllowed, match="keys create --owner"):
+        await desk.restore("a", key)
+    assert not await desk.restore("a", ADA)
+    with pytest.raises(NotAllowed, match="keys create --owner"):
+        await desk.cut("a", key)  # nor says no
+    await desk.confirm("a", BOB)
+    assert await desk.is_cut() == set()
 
 
 async def test_a_cut_is_taken_back_alone_once_a_day(desk: Desk, clock: ManualClock) -> None:
