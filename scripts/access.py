@@ -74,7 +74,7 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/incidents/{incident}/evidence": _of(P.EVIDENCE_TAKE, "ours", "every incident"),
     "GET /v1/incidents/{incident}/blast": _SIGNS,
     "POST /v1/incidents/{incident}/exposed": _LISTING,
-    "GET /v1/incidents/{incident}/exposed": _LISTING,
+    "POST /v1/incidents/{incident}/exposed/list": _LISTING,
     "POST /v1/incidents/{incident}/merge": _ACTING,
     "POST /v1/incidents/{incident}/split": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,

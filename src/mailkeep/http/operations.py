@@ -174,7 +174,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/incidents/{incident}/exposed", "post"): Operation(
         {202: (incident_out.ApprovalOut,)}, problems=(404, 409, 422)
     ),
-    ("/v1/incidents/{incident}/exposed", "get"): Operation(
+    ("/v1/incidents/{incident}/exposed/list", "post"): Operation(
         {200: ()}, problems=(404, 409, 422, 429), gives=exposed.NDJSON
     ),
     ("/v1/approvals", "get"): Operation({200: (approvals.ApprovalsOut,)}),

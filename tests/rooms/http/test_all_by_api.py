@@ -72,14 +72,17 @@ async def test_the_list_of_the_exposed_by_the_api(house: House) -> None:
     await _given(house, "adr_1", "adr_2")
     incident = await house.incident()
     path = f"/v1/incidents/{incident}/exposed"
-    assert (await house.ask("ada", "GET", path)).status_code == 403
-    for method in ("GET", "POST"):
-        assert (await house.ask("eve", method, path)).status_code == 403
+    take = f"{path}/list"
+    assert (await house.ask("ada", "GET", path)).status_code == 405, "looking uses nothing up"
+    assert (await house.ask("ada", "GET", take)).status_code == 405
+    assert (await house.ask("ada", "POST", take)).status_code == 403
+    for door in (path, take):
+        assert (await house.ask("eve", "POST", door)).status_code == 403
     asked = await house.ask("ada", "POST", path)
     assert (asked.status_code, asked.json()["state"], asked.json()["step"]) == (
         *(202, "waiting", "list"),
     )
-    assert (await house.ask("ada", "GET", path)).status_code == 403
+    assert (await house.ask("ada", "POST", take)).status_code == 403
     approve = f"/v1/approvals/{asked.json()['id']}/approve"
     assert (await house.ask("ada", "POST", approve)).status_code == 403
     agreed = await house.ask("bob", "POST", approve)
@@ -87,14 +90,14 @@ async def test_the_list_of_the_exposed_by_the_api(house: House) -> None:
     numbers = (await house.ask("eve", "GET", f"/v1/incidents/{incident}/blast")).json()
     assert (numbers["exposed"], numbers["each"]) == (2, {"one": 2})
     assert numbers["request"]["decided_by"] is not None
-    assert (await house.ask("bob", "GET", path)).status_code == 403
-    taken = await house.ask("ada", "GET", path)
+    assert (await house.ask("bob", "POST", take)).status_code == 403
+    taken = await house.ask("ada", "POST", take)
     assert (taken.status_code, taken.headers["Content-Type"]) == (200, "application/x-ndjson")
     assert taken.headers["Cache-Control"] == "no-store"
     lines = [json.loads(one) for one in taken.text.splitlines()]
     assert [one["address"] for one in lines[:-1]] == ["adr_1", "adr_2"]
     assert lines[-1]["rows"] == 2
-    assert (await house.ask("ada", "GET", path)).status_code == 403
+    assert (await house.ask("ada", "POST", take)).status_code == 403
 
 
 async def test_the_list_of_the_exposed_at_the_console(house: House) -> None:
