@@ -7,9 +7,8 @@ from sqlalchemy import select, update
 from mailkeep.base.clock import ManualClock
 from mailkeep.base.errors import Conflict, NotAllowed
 from mailkeep.base.keys import KeyRing
-from mailkeep.mail import api_keys
+from mailkeep.mail import api_keys, services
 from mailkeep.mail import queries as mail
-from mailkeep.mail import services
 from mailkeep.mail import tables as mail_tables
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.recovery import tables as recovery_tables
