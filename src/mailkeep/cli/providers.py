@@ -154,7 +154,7 @@ def confirm(
     result({"provider": name, "confirmed": True}, text, as_json=as_json)
 
 
-@app.command()
+@app.command("return")
 def give_back(
     name: Name,
     cut: CutId,
