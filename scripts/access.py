@@ -74,7 +74,7 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/incidents/{incident}/evidence": _of(P.EVIDENCE_TAKE, "ours", "every incident"),
     "GET /v1/incidents/{incident}/blast": _SIGNS,
     "POST /v1/incidents/{incident}/exposed": _LISTING,
-    "GET /v1/incidents/{incident}/exposed": _LISTING,
+    "POST /v1/incidents/{incident}/exposed/list": _LISTING,
     "POST /v1/incidents/{incident}/merge": _ACTING,
     "POST /v1/incidents/{incident}/split": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,
@@ -95,7 +95,10 @@ DOORS: Mapping[str, Door] = {
         P.PROVIDERS_CHANGE, "ours", "one that no incident is open about; told to everybody"
     ),
     "POST /v1/providers/{name}/cut/confirm": _of(
-        P.ACTIONS_APPROVE, "ours", "what another person did or asked for by hand"
+        P.ACTIONS_APPROVE, "ours", "a cut that another person did or asked for by hand"
+    ),
+    "POST /v1/providers/{name}/restore/confirm": _of(
+        P.ACTIONS_APPROVE, "ours", "one that another person asked for"
     ),
     "POST /v1/providers/{name}/restore": _of(
         P.PROVIDERS_CHANGE, "ours", "one that was cut off by hand; asks for a second person"

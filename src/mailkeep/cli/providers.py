@@ -110,8 +110,35 @@ def cut(
 
 
 @app.command()
-def confirm(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
-    """Confirm, as a second person, what another one did or asked for by hand."""
+def waiting(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """What one person did or asked for by hand, and a second one is to confirm."""
+    from mailkeep.response import hands
+
+    found = [one for one in read(home, hands.current).values() if one.state != "confirmed"]
+    rows = [("provider", "state", "cut", "by", "why", "wanted back by")] if found else []
+    for one in found:
+        why = plain(one.back_reason if one.back_by else one.reason)
+        rows.append((one.provider, one.state, one.id, one.by, why, one.back_by or "-"))
+    out = [
+        {"provider": one.provider, "state": one.state, "cut": one.id, "by": one.by,
+         "reason": one.reason, "back_by": one.back_by, "back_reason": one.back_reason}
+        for one in found
+    ]  # fmt: skip
+    result({"waiting": out}, table(rows, "Nothing waits for a second person."), as_json=as_json)
+
+
+CutId = Annotated[str, typer.Option(help="Which, as `mailkeep providers waiting` shows it.")]
+
+
+@app.command()
+def confirm(
+    name: Name,
+    cut: CutId,
+    state: Annotated[str, typer.Option(help="What it showed: `asked`, `waiting` or `flagged`.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Confirm, as a second person, a cut by hand, or do one that was asked for."""
     from mailkeep.response import hands
     from mailkeep.response.services import Response
 
@@ -119,11 +146,37 @@ def confirm(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> Non
 
     def confirmed(room: Response) -> Awaitable[None]:
         return room.means.database.retrying(
-            lambda tx: hands.confirm(tx, room.means, name, by=operator())
+            lambda tx: hands.confirm(tx, room.means, name, by=operator(), cut=cut, state=state)
         )
 
     run(home, confirmed)
-    result({"provider": name, "confirmed": True}, "It is confirmed.", as_json=as_json)
+    text = f"It is confirmed: {name} is cut off."
+    result({"provider": name, "confirmed": True}, text, as_json=as_json)
+
+
+@app.command("return")
+def give_back(
+    name: Name,
+    cut: CutId,
+    asked_by: Annotated[str, typer.Option(help="Who wants it back, as it showed.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Let a provider carry mail again, as a second person, that another one asked for."""
+    from mailkeep.response import hands
+    from mailkeep.response.services import Response
+
+    from .acting import run
+
+    def given(room: Response) -> Awaitable[None]:
+        return room.means.database.retrying(
+            lambda tx: hands.give_back(
+                tx, room.means, name, by=operator(), cut=cut, asked_by=asked_by
+            )
+        )
+
+    run(home, given)
+    result({"provider": name, "cut": False}, f"{name} carries mail again.", as_json=as_json)
 
 
 @app.command()

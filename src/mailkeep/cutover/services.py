@@ -190,9 +190,14 @@ class Cutover:
             retries += await self._keeper.shift(tx, cutover, name, source, target, 1.0, by, reason)
         again = 0
         if left is None or (left.cut_at is None and left.rested_at is None):
-            words = f"cutover {cutover}"
             again = await mail_services.rest_provider(
-                self._database, tx, source, by=by, reason=words, since=since
+                self._database,
+                tx,
+                source,
+                by=by,
+                reason=f"cutover {cutover}",
+                since=since,
+                within=cutover,
             )
         await audit.write(tx, by, "cutover_now", {"cutover": cutover, "reason": reason})
         found = gates(self.house, streams, names, without, source, target)
@@ -246,7 +251,7 @@ class Cutover:
                 await self._keeper.shift(
                     tx, view.id, one.stream, view.source, view.target, 0.0, by, reason
                 )
-        if await mail.rest_reason(tx, view.source) == f"cutover {view.id}":
+        if await mail.rests_in(tx, view.source) == view.id:
             await mail_services.unrest_provider(
                 self._database, tx, view.source, by=by, reason=reason
             )

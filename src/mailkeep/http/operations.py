@@ -145,7 +145,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         problems=(404, 409, *WITH_BODY),
     ),
     ("/v1/providers/{name}/cut/confirm", "post"): Operation(
-        {200: (providers.ProviderOut,)}, problems=(404, 409)
+        {200: (providers.ProviderOut,)},
+        body=(providers.ConfirmIn,),
+        problems=(404, 409, *WITH_BODY),
+    ),
+    ("/v1/providers/{name}/restore/confirm", "post"): Operation(
+        {200: (providers.ProviderOut,)},
+        body=(providers.GiveBackIn,),
+        problems=(404, 409, *WITH_BODY),
     ),
     ("/v1/providers/{name}/restore", "post"): Operation(
         {200: (providers.ProviderOut,)},
@@ -167,7 +174,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/incidents/{incident}/exposed", "post"): Operation(
         {202: (incident_out.ApprovalOut,)}, problems=(404, 409, 422)
     ),
-    ("/v1/incidents/{incident}/exposed", "get"): Operation(
+    ("/v1/incidents/{incident}/exposed/list", "post"): Operation(
         {200: ()}, problems=(404, 409, 422, 429), gives=exposed.NDJSON
     ),
     ("/v1/approvals", "get"): Operation({200: (approvals.ApprovalsOut,)}),

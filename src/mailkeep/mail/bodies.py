@@ -24,14 +24,19 @@ _TAKEN = (Status.ACCEPTED.value, Status.DELIVERED.value, Status.BOUNCED.value)
 _REPORTED = (Status.DELIVERED.value, Status.BOUNCED.value)
 
 
-def lost(provider: str, since: Instant, now: Instant, *, distrust: bool) -> ColumnElement[bool]:
+def lost(
+    provider: str, since: Instant, now: Instant, *, distrust: bool, once: bool = False
+) -> ColumnElement[bool]:
     """Which messages go out again when a provider is left.
 
     Args:
         since: when it took them, at the earliest.
         distrust: its word that they arrived, or bounced, counts for nothing; those whose time is
             over by then stay as they are.
+        once: none that a cut by hand has sent again before: who cuts off and restores in turn would
+            send customers the same mail each time.
     """
+    have = select(_b.c.message_id)
     unseen: ColumnElement[bool] = _m.c.status == Status.ACCEPTED.value
     if distrust:
         unseen = or_(unseen, and_(_m.c.status.in_(_REPORTED), _m.c.expires_at > now))
@@ -40,12 +45,12 @@ def lost(provider: str, since: Instant, now: Instant, *, distrust: bool) -> Colu
         unseen,
         _m.c.accepted_at >= since,
         _m.c.only != provider,
-        _m.c.id.in_(select(_b.c.message_id)),
+        _m.c.id.in_(have.where(_b.c.again_by.is_(None)) if once else have),
     )
 
 
 async def requeue_unconfirmed(
-    tx: Tx, provider: str, since: Instant, *, distrust: bool = False
+    tx: Tx, provider: str, since: Instant, *, distrust: bool = False, once: str = ""
 ) -> int:
     """Send again, elsewhere, what ``provider`` took since an instant and nobody saw arrive.
 
@@ -54,13 +59,19 @@ async def requeue_unconfirmed(
 
     Args:
         distrust: see ``lost``.
+        once: the id of a cut by hand; what another one has sent again stays as it is.
 
     Returns how many.
     """
-    ours = lost(provider, since, tx.now, distrust=distrust)
+    ours = lost(provider, since, tx.now, distrust=distrust, once=bool(once))
     if tx.is_postgresql:
         # An UPDATE locks in the order of its plan; who locks by id never waits in a ring with it.
         await tx.run(select(_m.c.id).where(ours).order_by(_m.c.id).with_for_update())
+    if once:
+        these = _b.c.message_id.in_(select(_m.c.id).where(ours))
+        await tx.run(update(_b).where(these).values(again_by=once))
+        mine = _m.c.id.in_(select(_b.c.message_id).where(_b.c.again_by == once))
+        ours = and_(lost(provider, since, tx.now, distrust=distrust), mine)
     return await tx.run(update(_m).where(ours).values(status=Status.QUEUED.value, next_at=tx.now))
 
 

@@ -40,6 +40,7 @@ PERSONAL: Personal = {
         clear="data",
         named="message_id",
         said="hour",
+        plain="again_by",
         others="data",
     ),
     "genuine_mails": Kept(
@@ -89,7 +90,8 @@ PERSONAL: Personal = {
     "provider_states": Kept(
         what="what was said of a provider",
         under="for good",
-        plain="provider cut_at reason rested_at rest_reason distrusted_at doubted_at",
+        plain="provider cut_at cut_in cut_unsure reason rested_at rest_reason rest_in"
+        " distrusted_at doubted_at",
     ),
     "shifts": Kept(
         what="how much of a provider's weight another one has by now",

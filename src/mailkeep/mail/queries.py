@@ -25,6 +25,7 @@ class ProviderState(msgspec.Struct, frozen=True):
     rest_reason: str
     doubted_at: Instant | None = None
     distrusted_at: Instant | None = None
+    cut_in: str = ""  #: the incident in which it was cut off
 
 
 class CaughtMail(msgspec.Struct, frozen=True):
@@ -125,10 +126,12 @@ async def overdue(tx: Tx, before: Instant) -> int:
     return int(found or 0)
 
 
-async def unconfirmed(tx: Tx, provider: str, since: Instant, *, distrust: bool = False) -> int:
+async def unconfirmed(
+    tx: Tx, provider: str, since: Instant, *, distrust: bool = False, once: bool = False
+) -> int:
     """How many messages would be sent again if a provider were left (``services.rest_provider``)
-    or, with ``distrust``, cut off (``services.cut_off``)."""
-    which = lost(provider, since, tx.now, distrust=distrust)
+    or, with ``distrust``, cut off (``services.cut_off``); ``once``: by hand."""
+    which = lost(provider, since, tx.now, distrust=distrust, once=once)
     found = await tx.value(select(func.count()).select_from(tables.messages).where(which))
     return int(found or 0)
 
@@ -140,6 +143,14 @@ async def cut(tx: Tx) -> dict[str, Instant]:
     return {row["provider"]: row["cut_at"] for row in rows}
 
 
+async def unsure(tx: Tx) -> frozenset[str]:
+    """The providers that one person cut off, and no second one has confirmed it: a thief of one
+    session may have done it, so nothing that is weaker than waiting follows from it."""
+    s = tables.provider_states
+    doubtful = select(s.c.provider).where(s.c.cut_at.is_not(None), s.c.cut_unsure)
+    return frozenset(row["provider"] for row in await tx.all(doubtful))
+
+
 async def resting(tx: Tx) -> dict[str, Instant]:
     """The providers at rest, and since when."""
     s = tables.provider_states
@@ -147,12 +158,13 @@ async def resting(tx: Tx) -> dict[str, Instant]:
     return {row["provider"]: row["rested_at"] for row in rows}
 
 
-async def rest_reason(tx: Tx, provider: str) -> str | None:
-    """Why a provider rests; None when it does not."""
+async def rests_in(tx: Tx, provider: str) -> str | None:
+    """The incident, or the cutover, for which a provider rests; empty where a person let it, None
+    when it does not rest. Its reason is no answer: anybody writes into it what they like."""
     s = tables.provider_states
     resting = (s.c.provider == provider) & s.c.rested_at.is_not(None)
-    row = await tx.one(select(s.c.rest_reason).where(resting))
-    return None if row is None else row["rest_reason"] or ""
+    row = await tx.one(select(s.c.rest_in).where(resting))
+    return None if row is None else row["rest_in"] or ""
 
 
 async def distrusted(tx: Tx) -> frozenset[str]:
@@ -201,6 +213,7 @@ async def states(tx: Tx) -> dict[str, ProviderState]:
             row["rest_reason"] or "",
             row["doubted_at"],
             row["distrusted_at"],
+            row["cut_in"] or "",
         )
         for row in await tx.all(select(s))
     }

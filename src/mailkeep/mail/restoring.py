@@ -22,6 +22,8 @@ class State(msgspec.Struct, frozen=True):
     rested_at: Instant | None
     rest_reason: str | None
     distrusted_at: Instant | None
+    cut_in: str | None = None
+    rest_in: str | None = None
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -75,9 +77,10 @@ async def keep(tx: Tx, before: Kept) -> None:
         await tx.run(first)
         this = update(_s).where(_s.c.provider == one.provider)
         if one.cut_at is not None:
-            await tx.run(this.values(cut_at=one.cut_at, reason=one.reason))
+            await tx.run(this.values(cut_at=one.cut_at, reason=one.reason, cut_in=one.cut_in))
         if one.rested_at is not None:
-            await tx.run(this.values(rested_at=one.rested_at, rest_reason=one.rest_reason))
+            rest = {"rested_at": one.rested_at, "rest_reason": one.rest_reason}
+            await tx.run(this.values(**rest, rest_in=one.rest_in))
         if one.distrusted_at is not None:
             await tx.run(this.values(distrusted_at=one.distrusted_at))
     for stream, source, target, share, since in before.shifts:

@@ -42,6 +42,8 @@ async def cut_off(
     reason: str,
     since: Instant,
     distrust: bool = True,
+    once: str = "",
+    within: str = "",
 ) -> int:
     """Cut a provider off: no request to it starts once this has committed.
 
@@ -50,16 +52,19 @@ async def cut_off(
         since: what it took from then on and nobody saw arrive is sent again elsewhere, where we
             still have the body.
         distrust: what it said arrived, or bounced, is sent again as well: nobody else saw it.
+        once: the id of a cut by hand: what another one has sent again is not sent a third time.
+        within: the incident in which it is done, and in which alone it is taken back.
 
     Returns how many messages are sent again.
     """
-    values = {"cut_at": tx.now, "reason": reason[:200]}
+    values = {"cut_at": tx.now, "reason": reason[:200], "cut_in": within or None}
+    values["cut_unsure"] = None
     await tx.run(
         tx.upsert(_states)
         .values(provider=provider, **values)
         .on_conflict_do_update(index_elements=["provider"], set_=values)
     )
-    again = await requeue_unconfirmed(tx, provider, since, distrust=distrust)
+    again = await requeue_unconfirmed(tx, provider, since, distrust=distrust, once=once)
     await audit.write(
         tx, by, "cut_provider", {"provider": provider, "reason": reason, "sent_again": again}
     )
@@ -68,12 +73,18 @@ async def cut_off(
     return again
 
 
+async def doubt_cut(tx: Tx, provider: str, *, unsure: bool) -> None:
+    """Say whether a cut that stands is one person's word as yet (see ``queries.unsure``)."""
+    cut_now = (_states.c.provider == provider, _states.c.cut_at.is_not(None))
+    await tx.run(update(_states).where(*cut_now).values(cut_unsure=unsure or None))
+
+
 async def restore(database: Database, tx: Tx, provider: str, *, by: str, reason: str) -> bool:
     """Let a provider carry mail again; False when it was not cut off."""
     changed = await tx.run(
         update(_states)
         .where(_states.c.provider == provider, _states.c.cut_at.is_not(None))
-        .values(cut_at=None, reason=reason[:200])
+        .values(cut_at=None, reason=reason[:200], cut_in=None, cut_unsure=None)
     )
     if changed:
         await audit.write(tx, by, "restore_provider", {"provider": provider, "reason": reason})
@@ -83,7 +94,14 @@ async def restore(database: Database, tx: Tx, provider: str, *, by: str, reason:
 
 
 async def rest_provider(
-    database: Database, tx: Tx, provider: str, *, by: str, reason: str, since: Instant
+    database: Database,
+    tx: Tx,
+    provider: str,
+    *,
+    by: str,
+    reason: str,
+    since: Instant,
+    within: str = "",
 ) -> int:
     """Leave a provider that seems silent alone, without cutting it off.
 
@@ -94,6 +112,7 @@ async def rest_provider(
         by: who did it, a pseudonymous id.
         since: what it took from then on and nobody saw arrive is sent again elsewhere; shortly
             before the silence began.
+        within: the incident, or the cutover, with which it ends; empty: it is a person's.
 
     Returns how many messages are sent again; 0 too when it rested already.
     """
@@ -102,7 +121,7 @@ async def rest_provider(
     changed = await tx.run(
         update(_states)
         .where(_states.c.provider == provider, _states.c.rested_at.is_(None))
-        .values(rested_at=tx.now, rest_reason=reason[:200])
+        .values(rested_at=tx.now, rest_reason=reason[:200], rest_in=within or None)
     )
     if not changed:
         return 0
@@ -122,7 +141,7 @@ async def unrest_provider(
     changed = await tx.run(
         update(_states)
         .where(_states.c.provider == provider, _states.c.rested_at.is_not(None))
-        .values(rested_at=None, rest_reason=reason[:200])
+        .values(rested_at=None, rest_reason=reason[:200], rest_in=None)
     )
     if changed:
         await audit.write(tx, by, "unrest_provider", {"provider": provider, "reason": reason})

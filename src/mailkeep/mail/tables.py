@@ -97,6 +97,7 @@ message_bodies = Table(
         "message_id", String(40), ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True
     ),
     Column("hour", BigInteger),  # the hourly key that seals it; NULL: not a secret
+    Column("again_by", String(40)),  # the cut by hand for which it was sent again
     Column("data", LargeBinary, nullable=False),
 )
 
@@ -211,9 +212,12 @@ provider_states = Table(
     metadata,
     Column("provider", String(40), primary_key=True),
     Column("cut_at", Micros),
+    Column("cut_in", String(40)),  # the incident in which it was cut off; a reason may say anything
+    Column("cut_unsure", Boolean),  # true: one person's word, and nobody has confirmed it
     Column("reason", String(200), nullable=False),
     Column("rested_at", Micros),  # no ordinary mail while another stands; canaries still go
     Column("rest_reason", String(200)),
+    Column("rest_in", String(40)),  # the incident, or the cutover, for which it rests
     Column("distrusted_at", Micros),  # no word of it moves a message
     Column("doubted_at", Micros),  # something speaks against it: no word of it destroys a body
 )

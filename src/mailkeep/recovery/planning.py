@@ -22,6 +22,7 @@ from mailkeep.base.clock import DAY, MINUTE, SECOND, Instant
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.ids import new_id
 from mailkeep.events.log import record
+from mailkeep.mail import queries as mail_queries
 from mailkeep.mail import services as mail_services
 from mailkeep.mail.types import NewMessage
 from mailkeep.store.database import Tx
@@ -169,13 +170,17 @@ class Planner:
 
     async def _pair(self, tx: Tx, account: str | None) -> policy.Pair | None:
         """The routes of the two proofs. Both over one only where the house wants it, nothing is
-        held against that route, no campaign is on, and the account's class asks for no more."""
+        held against that route, no campaign is on, and the account's class asks for no more; and
+        never because one person cut a provider off: a thief of their session would get both."""
         context = self._context
         standing = await context.standing(tx)
         routes = await context.routes_now(tx, context.settings.stream)
         pair = policy.plan(routes, standing, context.independent, _draw())
         if pair is not None or context.settings.when_alone is not WhenAlone.DEGRADE:
             return pair
+        one_persons = await mail_queries.unsure(tx)
+        if policy.plan(routes, standing | one_persons, context.independent, 0.0) is not None:
+            return None
         if account is not None:
             view = await accounts.account(tx, account)
             if context.accounts.classes.holding(view).recovery_hold:

@@ -90,7 +90,7 @@ async def _heard(tx: Tx, one: HandCut) -> None:
 def words(one: HandCut, url: str) -> tuple[str, str]:
     """Title and body (pure). A reason is what somebody wrote: it stays inside."""
     says = {
-        "asked": f"One person wants to cut {one.provider} off; no mail of a stream would go out.",
+        "asked": f"One person wants to cut {one.provider} off, and mail would stop.",
         "waiting": f"One person cut {one.provider} off by hand.",
         "flagged": f"Nobody confirmed that {one.provider} was cut off by hand.",
         "restoring": f"One person wants {one.provider} to carry mail again.",

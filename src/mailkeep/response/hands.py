@@ -4,18 +4,20 @@ While an incident about a provider is open, what is done to it is done there: it
 timeline, and as many people as its action needs have agreed.
 
 Without one there may be no time for a second person, and a cut is the safe side: one person cuts
-off at once, as long as every stream keeps a route. Everybody is told, and a second person has to
+off at once, as long as every stream keeps a route, and a secret one two that nobody reads both of:
+a recovery's two proofs need them. What another one person's cut left counts as gone, and whatever
+is tied to it. Everybody is told, and a second person has to
 confirm it in time, else it is flagged (``crying``). What would stop a stream's mail, and giving a
 provider back, is only asked for, and the second person does it: a thief of one session stops no
 mail and gives nothing back. Who cut it off by mistake takes that back alone, until another one has
-confirmed it.
+confirmed it, and once for each provider in a day; and no mail is sent again by two cuts by hand.
 """
 
 import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import RowMapping
 
-from mailkeep.base.clock import MINUTE, SECOND, Instant
+from mailkeep.base.clock import DAY, MINUTE, SECOND, Instant
 from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
@@ -36,6 +38,9 @@ from .types import ResponseSettings
 BACK = 60 * MINUTE  #: what it took since then and nobody else saw arrive is sent again
 LONGEST = 200  #: characters of a reason
 
+CONFIRMED = ("asked", "waiting", "flagged")  #: states of a cut that a second person confirms
+CHANGED = "it is not any more what was shown: look again, and say it of what is there now"
+
 _h = hand_cuts
 
 
@@ -45,7 +50,8 @@ class Would(msgspec.Struct, frozen=True):
     Attributes:
         again: messages that would be sent again elsewhere.
         warnings: what would be left with too little.
-        stops: streams of which no route would be left: that takes two people.
+        stops: streams whose mail would stop: no route would be left, or, where it is secret, no two
+            that nobody reads both of. That takes two people.
     """
 
     again: int
@@ -117,24 +123,37 @@ async def current(tx: Tx) -> dict[str, HandCut]:
 async def would(tx: Tx, means: Means, provider: str) -> Would:
     """What ``cut`` would do now."""
     out = (await mail.cut(tx)).keys() | (await mail.resting(tx)).keys()
-    gone = {one for one in means.house.parties if not means.house.independent(one, provider)}
-    left = thin(means.streams.values(), means.house, out, gone | {provider})
-    again = await mail.unconfirmed(tx, provider, tx.now - BACK, distrust=True)
-    alone = thin(means.streams.values(), means.house, out, {provider})
-    stops = tuple(one.stream for one in alone if not one.left)
+    # What one person cut off, or asks for, may be a thief's doing: nothing tied to it counts.
+    doubtful = {provider, *await mail.unsure(tx)}
+    gone = {
+        one
+        for one in means.house.parties
+        if any(not means.house.independent(one, other) for other in doubtful)
+    }
+    left = thin(means.streams.values(), means.house, out, gone | doubtful)
+    again = await mail.unconfirmed(tx, provider, tx.now - BACK, distrust=True, once=True)
+    carries = {
+        name
+        for name, stream in means.streams.items()
+        if provider in {route.provider for route in stream.routes}
+    }
+    stops = tuple(
+        one.stream for one in left if one.stream in carries and (one.secret or not one.left)
+    )
     return Would(again, tuple(say(one) for one in left), stops)
 
 
 async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> int | None:
-    """Cut a provider off; how many messages are sent again. None: no mail of some stream would go
-    out any more, so it is only asked for. Where somebody asked for it back, it stays cut off.
+    """Cut a provider off; how many messages are sent again. None: mail of some stream would stop,
+    so it is only asked for. Where somebody asked for it back, it stays cut off.
 
     Raises:
         Conflict: it is cut off already, or asked for, or an incident is open about it.
         Invalid: no reason.
+        NotAllowed: a key of which it is not known whose it is, where two people are wanted.
         NotFound: no such provider.
     """
-    reason = await _may(tx, means, provider, reason)
+    reason = await _may(tx, means, provider, by, reason)
     standing = (await current(tx)).get(provider)
     if standing is not None and standing.back_by is not None:
         return await _keep(tx, standing, by)
@@ -143,45 +162,58 @@ async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> i
     if standing is not None:
         raise Conflict(f"{standing.by} asked for it already: a second person has to confirm it")
     if not _two(means):
-        return await _cut(tx, means, provider, by, reason)
+        return await _cut(tx, means, provider, by, reason, new_id("hct", tx.now, tx.order.next()))
     stops = (await would(tx, means, provider)).stops
     life = means.settings.approval_life if stops else means.settings.confirm_within
     made = await _enter(tx, provider, by, reason, life, done=not stops)
     if stops:
         await audit.write(tx, by, "ask_cut", {"provider": provider, "reason": reason, "cut": made})
         return None
-    return await _cut(tx, means, provider, by, reason)
+    again = await _cut(tx, means, provider, by, reason, made)
+    await services.doubt_cut(tx, provider, unsure=True)
+    return again
 
 
-async def confirm(tx: Tx, means: Means, provider: str, *, by: str) -> None:
-    """A second person confirms a cut by hand, does one that was asked for, or gives the provider
-    back, whichever waits.
+async def confirm(tx: Tx, means: Means, provider: str, *, by: str, cut: str, state: str) -> None:
+    """A second person confirms a cut by hand, or does one that was asked for.
+
+    Args:
+        cut: its id, as it was shown.
+        state: what was shown of it: ``asked``, or ``waiting`` (``flagged`` is the same, later).
 
     Raises:
-        Conflict: nothing waits, or an incident is open about it.
+        Conflict: it is another cut by now, or something else waits, or an incident is open
+            about it.
+        Invalid: nothing of that state is confirmed.
         NotAllowed: it is one's own, or it is not known whose key it is.
         NotFound: no such provider.
     """
-    await _may(tx, means, provider, "a second person's word")
-    found = (await current(tx)).get(provider)
-    if found is None or found.state == "confirmed":
-        raise Conflict(f"nothing about {provider} waits for a second person")
-    asked = found.back_by or found.by
-    if await people.person(tx, by) == await people.person(tx, asked):
-        raise NotAllowed("who asked for it cannot confirm it: a second person must")
-    said = {"provider": provider, "cut": found.id, "asked_by": asked, "what": found.state}
-    await audit.write(tx, by, "confirm_by_hand", said)
-    if found.back_by is not None:
-        await _end(tx, found.id)
-        await services.restore(
-            means.database, tx, provider, by=found.back_by, reason=found.back_reason
-        )
-        return
+    if state not in CONFIRMED:
+        raise Invalid(f"a cut is confirmed that is {' or '.join(CONFIRMED)}", field="state")
+    found = await _shown(tx, means, provider, by=by, cut=cut, asked_by=None)
+    if (state == "asked") != (found.cut_at is None):
+        raise Conflict(CHANGED)
     values: dict[str, object] = {"confirmed_by": by, "confirmed_at": tx.now, "ring_at": None}
     if found.cut_at is None:
         values["cut_at"] = tx.now
-        await _cut(tx, means, provider, found.by, found.reason)
+        await _cut(tx, means, provider, found.by, found.reason, found.id)
+    await services.doubt_cut(tx, provider, unsure=False)
     await tx.run(update(_h).where(_h.c.id == found.id).values(**values))
+
+
+async def give_back(
+    tx: Tx, means: Means, provider: str, *, by: str, cut: str, asked_by: str
+) -> None:
+    """A second person lets a provider carry mail again that another one asked for. Raises as
+    ``confirm``.
+
+    Args:
+        cut: the id of the cut, as it was shown.
+        asked_by: who wants it back, as it was shown.
+    """
+    found = await _shown(tx, means, provider, by=by, cut=cut, asked_by=asked_by)
+    await _end(tx, found.id)
+    await services.restore(means.database, tx, provider, by=asked_by, reason=found.back_reason)
 
 
 async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> bool:
@@ -191,7 +223,7 @@ async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) 
     Not one that an incident cut off, be it closed since: that is taken back where it was done, by
     as many people as it needs. Else one thief of a session would close the incident, and come here.
     """
-    reason = await _may(tx, means, provider, reason)
+    reason = await _may(tx, means, provider, by, reason)
     state = (await mail.states(tx)).get(provider)
     found = (await current(tx)).get(provider)
     if found is not None and found.cut_at is None:  # it was only asked for: no
@@ -200,14 +232,16 @@ async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) 
         return True
     if state is None or state.cut_at is None:
         raise Conflict(f"{provider} is not cut off")
-    kind, _, incident = state.cut_reason.partition(" ")
-    if kind == "incident":
-        raise Conflict(f"incident {incident} cut {provider} off: take it back there")
+    if state.cut_in:
+        raise Conflict(f"incident {state.cut_in} cut {provider} off: take it back there")
     own = found is not None and found.by == by and found.confirmed_by is None
+    if own and await _taken_back(tx, provider):
+        own = False  # one that cuts off and restores in turn disturbs the mail
     if _two(means) and not own:
         await _ask_back(tx, provider, found, state.cut_at, by, reason)
         return False
     if found is not None:
+        await tx.run(update(_h).where(_h.c.id == found.id).values(taken_back_at=tx.now))
         await _end(tx, found.id)
     await services.restore(means.database, tx, provider, by=by, reason=reason)
     return True
@@ -218,10 +252,31 @@ async def cut_here(tx: Tx, settings: ResponseSettings, provider: str, *, by: str
     and confirmed as any other cut by hand."""
     if _wanted(settings):
         await _enter(tx, provider, by, why[:LONGEST], settings.confirm_within, done=True)
+        await services.doubt_cut(tx, provider, unsure=True)
+
+
+async def _shown(
+    tx: Tx, means: Means, provider: str, *, by: str, cut: str, asked_by: str | None
+) -> HandCut:
+    """What waits for a second person, if it is what was shown to them. A thief who turns it into
+    something else meanwhile would else be given the word that was meant for it."""
+    await _may(tx, means, provider, by, "a second person's word")
+    found = (await current(tx)).get(provider)
+    if found is None or found.state == "confirmed":
+        raise Conflict(f"nothing about {provider} waits for a second person")
+    if (found.id, found.back_by) != (cut, asked_by):
+        raise Conflict(CHANGED)
+    asked = found.back_by or found.by
+    if await people.person(tx, by) == await people.person(tx, asked):
+        raise NotAllowed("who asked for it cannot confirm it: a second person must")
+    said = {"provider": provider, "cut": found.id, "asked_by": asked, "what": found.state}
+    await audit.write(tx, by, "confirm_by_hand", said)
+    return found
 
 
 async def _enter(tx: Tx, provider: str, by: str, reason: str, life: float, *, done: bool) -> str:
-    await tx.run(update(_h).where(_h.c.provider == provider).values(ended_at=tx.now, ring_at=None))
+    before = (_h.c.provider == provider, _h.c.ended_at.is_(None))
+    await tx.run(update(_h).where(*before).values(ended_at=tx.now, ring_at=None))
     made = new_id("hct", tx.now, tx.order.next())
     await tx.run(
         insert(_h).values(
@@ -265,10 +320,17 @@ async def _ask_back(
     await tx.run(insert(_h).values(**whole, **times, reason="", confirmed_by="shell", **asked))
 
 
-async def _cut(tx: Tx, means: Means, provider: str, by: str, reason: str) -> int:
+async def _cut(tx: Tx, means: Means, provider: str, by: str, reason: str, cut: str) -> int:
+    """``cut``: its id. What a cut by hand has sent again once is not sent again by another."""
     return await services.cut_off(
-        means.database, tx, provider, by=by, reason=reason, since=tx.now - BACK
+        means.database, tx, provider, by=by, reason=reason, since=tx.now - BACK, once=cut
     )
+
+
+async def _taken_back(tx: Tx, provider: str) -> bool:
+    """Whether somebody took a cut of it back alone within a day."""
+    late = (_h.c.provider == provider, _h.c.taken_back_at > tx.now - DAY)
+    return await tx.value(select(_h.c.id).where(*late).limit(1)) is not None
 
 
 async def _end(tx: Tx, cut: str) -> None:
@@ -286,12 +348,15 @@ def _wanted(settings: ResponseSettings) -> bool:
     return action.dangerous if named is None else action.name in named
 
 
-async def _may(tx: Tx, means: Means, provider: str, reason: str) -> str:
+async def _may(tx: Tx, means: Means, provider: str, by: str, reason: str) -> str:
+    """Whether somebody may act on a provider by hand; the reason, cut short."""
     if provider not in means.house.parties:
         raise NotFound("no provider of that name", field="name")
     means.may_act()
     if not reason.strip():
         raise Invalid("say why", field="reason")
+    if _two(means):
+        await people.person(tx, by)  # else nobody could answer what this key asked for
     await take_turn(tx)
     if (open_one := await about(tx, provider)) is not None:
         raise Conflict(f"incident {open_one.id} is open about {provider}: act there")

@@ -22,7 +22,7 @@ PERSONAL: Personal = {
         under="for good",
         clear="reason back_reason",
         named="by confirmed_by back_by",
-        said="at due_at cut_at confirmed_at flagged_at ended_at",
+        said="at due_at cut_at confirmed_at flagged_at taken_back_at ended_at",
         plain="id provider ring_at rings",
     ),
     "exposed_lists": Kept(

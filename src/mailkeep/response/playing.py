@@ -140,14 +140,14 @@ class Player:
     async def _end_rest(self, tx: Tx, subject: Subject) -> None:
         """What a playbook began for a silence ends with it, whichever incident it began in; what a
         person began is theirs."""
-        reason = await mail.rest_reason(tx, subject.id) if subject.kind == "provider" else None
-        if reason is None:
+        begun = await mail.rests_in(tx, subject.id) if subject.kind == "provider" else None
+        if not begun:
             return
         live = [one for one in await incidents.live(tx) if one.subject == subject]
         held = {view.hypothesis for one in live for view in one.opinions if view.open}
         if Hypothesis.PROVIDER_SILENT in held:
             return
-        begun, action = rest_provider.incident_of(reason), rest_provider.ACTION
+        action = rest_provider.ACTION
         row = await queries.action(tx, begun, action.name)
         if row is None or row.by != PLAYBOOK or row.state is not ActionState.APPLIED:
             return

@@ -76,6 +76,7 @@ hand_cuts = Table(
     Column("flagged_at", Micros),
     Column("back_by", String(80)),
     Column("back_reason", String(200), nullable=False),
+    Column("taken_back_at", Micros),  # by who cut it off, alone
     Column("ring_at", Micros),  # NULL: everybody has heard
     Column("rings", Integer, nullable=False),
     Column("ended_at", Micros),

@@ -104,10 +104,20 @@ async def test_a_cut_at_the_shell_waits_for_another_person_too(
     await shell.begin()
     cut = ("providers", "cut", "b", "--reason", "it leaks", "--json")
     await shell.run(*cut)
-    assert await shell.run("providers", "confirm", "b", "--json") == "not-allowed"
-    (done,) = await shell.run("providers", "confirm", "b", "--json", uid=2)
+    (said,) = await shell.run("providers", "waiting", "--json")
+    (one,) = said["waiting"]
+    assert (one["provider"], one["state"], one["reason"]) == ("b", "waiting", "it leaks")
+    seen = ("--cut", one["cut"], "--state", one["state"], "--json")
+    assert await shell.run("providers", "confirm", "b", *seen) == "not-allowed"
+    other = ("--cut", "hct_x", *seen[2:])
+    assert await shell.run("providers", "confirm", "b", *other, uid=2) == "conflict"
+    (done,) = await shell.run("providers", "confirm", "b", *seen, uid=2)
     assert done == {"provider": "b", "confirmed": True}
-    assert await shell.run("providers", "confirm", "b", "--json", uid=2) == "conflict"
+    assert await shell.run("providers", "confirm", "b", *seen, uid=2) == "conflict"
+    back = ("--cut", one["cut"], "--asked-by", "uid:9", "--json")
+    assert await shell.run("providers", "return", "b", *back, uid=2) == "conflict", "nobody asked"
+    (said,) = await shell.run("providers", "waiting", "--json")
+    assert said == {"waiting": []}
     await shell.database.close()
 
 

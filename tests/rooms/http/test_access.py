@@ -62,6 +62,8 @@ BODIES: dict[str, object] = {
     "POST /v1/claims": {"address": "ada@example.net", "what": "reset"},
     "POST /v1/providers/{name}/cut": {"reason": "x"},
     "POST /v1/providers/{name}/restore": {"reason": "x"},
+    "POST /v1/providers/{name}/cut/confirm": {"cut": "x", "state": "waiting"},
+    "POST /v1/providers/{name}/restore/confirm": {"cut": "x", "back_by": "x"},
     "POST /v1/recoveries/{recovery}/open": {"reason": "x"},
     "POST /v1/recoveries": {"address": "ada@example.net"},
     "PUT /v1/subjects": {"subjects": []},

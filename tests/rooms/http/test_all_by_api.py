@@ -2,6 +2,7 @@
 of the exposed, by the API and at the console."""
 
 import json
+import re
 import warnings
 from contextlib import aclosing
 from pathlib import Path
@@ -24,22 +25,23 @@ from mailkeep.store.database import Database
 from .conftest import HERE, SETTINGS
 from .test_approvals import URL, House, sign_in
 
-OTHER = SETTINGS["provider"][0] | {"name": "two", "party": "two"}
+MORE = [SETTINGS["provider"][0] | {"name": name, "party": name} for name in ("two", "three")]
 
 
 @pytest.fixture
 async def house(
     database: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> House:
-    """Two providers, three operators, one who only looks, and an anchor of the audit chain."""
+    """Three providers, three operators, one who only looks, and an anchor of the audit chain."""
     first = SETTINGS["provider"][0] | {"party": "one"}
     streams = [
-        one | {"routes": [{"provider": "one"}, {"provider": "two"}]} for one in SETTINGS["stream"]
+        one | {"routes": [{"provider": name} for name in ("one", "two", "three")]}
+        for one in SETTINGS["stream"]
     ]
     more = {
         "public_url": URL,
-        "party": [{"id": "one"}, {"id": "two"}],
-        "provider": [first, OTHER],
+        "party": [{"id": "one"}, {"id": "two"}, {"id": "three"}],
+        "provider": [first, *MORE],
         "stream": streams,
         "audit": {"anchors": [f"file:{tmp_path}/heads"]},
     }
@@ -70,14 +72,17 @@ async def test_the_list_of_the_exposed_by_the_api(house: House) -> None:
     await _given(house, "adr_1", "adr_2")
     incident = await house.incident()
     path = f"/v1/incidents/{incident}/exposed"
-    assert (await house.ask("ada", "GET", path)).status_code == 403
-    for method in ("GET", "POST"):
-        assert (await house.ask("eve", method, path)).status_code == 403
+    take = f"{path}/list"
+    assert (await house.ask("ada", "GET", path)).status_code == 405, "looking uses nothing up"
+    assert (await house.ask("ada", "GET", take)).status_code == 405
+    assert (await house.ask("ada", "POST", take)).status_code == 403
+    for door in (path, take):
+        assert (await house.ask("eve", "POST", door)).status_code == 403
     asked = await house.ask("ada", "POST", path)
     assert (asked.status_code, asked.json()["state"], asked.json()["step"]) == (
         *(202, "waiting", "list"),
     )
-    assert (await house.ask("ada", "GET", path)).status_code == 403
+    assert (await house.ask("ada", "POST", take)).status_code == 403
     approve = f"/v1/approvals/{asked.json()['id']}/approve"
     assert (await house.ask("ada", "POST", approve)).status_code == 403
     agreed = await house.ask("bob", "POST", approve)
@@ -85,14 +90,14 @@ async def test_the_list_of_the_exposed_by_the_api(house: House) -> None:
     numbers = (await house.ask("eve", "GET", f"/v1/incidents/{incident}/blast")).json()
     assert (numbers["exposed"], numbers["each"]) == (2, {"one": 2})
     assert numbers["request"]["decided_by"] is not None
-    assert (await house.ask("bob", "GET", path)).status_code == 403
-    taken = await house.ask("ada", "GET", path)
+    assert (await house.ask("bob", "POST", take)).status_code == 403
+    taken = await house.ask("ada", "POST", take)
     assert (taken.status_code, taken.headers["Content-Type"]) == (200, "application/x-ndjson")
     assert taken.headers["Cache-Control"] == "no-store"
     lines = [json.loads(one) for one in taken.text.splitlines()]
     assert [one["address"] for one in lines[:-1]] == ["adr_1", "adr_2"]
     assert lines[-1]["rows"] == 2
-    assert (await house.ask("ada", "GET", path)).status_code == 403
+    assert (await house.ask("ada", "POST", take)).status_code == 403
 
 
 async def test_the_list_of_the_exposed_at_the_console(house: House) -> None:
@@ -147,9 +152,9 @@ async def test_providers_by_the_api(house: House) -> None:
     await _given(house, "adr_1")
     found = (await house.ask("eve", "GET", "/v1/providers")).json()["providers"]
     assert [(one["name"], one["state"], one["exposed"]) for one in found] == [
-        *(("one", "standing", 1), ("two", "standing", 0))
+        *(("one", "standing", 1), ("two", "standing", 0), ("three", "standing", 0))
     ]
-    assert (await house.ask("eve", "GET", "/v1/providers/three")).status_code == 404
+    assert (await house.ask("eve", "GET", "/v1/providers/four")).status_code == 404
     would = (await house.ask("ada", "GET", "/v1/providers/one/cut")).json()
     assert (would["again"], would["stops"], would["incident"]) == (0, [], None)
     reason = {"reason": "it leaks"}
@@ -160,13 +165,23 @@ async def test_providers_by_the_api(house: House) -> None:
     again = await house.ask("ada", "POST", "/v1/providers/one/cut", reason)
     assert again.status_code == 409
     confirm = "/v1/providers/one/cut/confirm"
-    assert (await house.ask("ada", "POST", confirm)).status_code == 403
-    confirmed = (await house.ask("bob", "POST", confirm)).json()
+    seen = {"cut": done["hand_cut"]["id"], "state": "waiting"}
+    assert (await house.ask("ada", "POST", confirm, seen)).status_code == 403
+    for bad in ({}, seen | {"state": "restoring"}):
+        assert (await house.ask("bob", "POST", confirm, bad)).status_code == 422
+    for other in (seen | {"cut": "hct_x"}, seen | {"state": "asked"}):
+        assert (await house.ask("bob", "POST", confirm, other)).status_code == 409
+    confirmed = (await house.ask("bob", "POST", confirm, seen)).json()
     assert confirmed["hand_cut"]["state"] == "confirmed"
     back = (await house.ask("ada", "POST", "/v1/providers/one/restore", reason)).json()
     assert (back["state"], back["hand_cut"]["state"]) == ("cut", "restoring")
-    assert (await house.ask("ada", "POST", confirm)).status_code == 403
-    restored = (await house.ask("bob", "POST", confirm)).json()
+    assert (await house.ask("bob", "POST", confirm, seen)).status_code == 409
+    give_back = "/v1/providers/one/restore/confirm"
+    seen = {"cut": back["hand_cut"]["id"], "back_by": back["hand_cut"]["back_by"]}
+    assert (await house.ask("ada", "POST", give_back, seen)).status_code == 403
+    other = seen | {"back_by": "opr_x"}
+    assert (await house.ask("bob", "POST", give_back, other)).status_code == 409
+    restored = (await house.ask("bob", "POST", give_back, seen)).json()
     assert (restored["state"], restored["hand_cut"]) == ("standing", None)
 
 
@@ -180,16 +195,31 @@ async def test_a_cut_by_hand_at_the_console(house: House) -> None:
         assert (await ada.post(f"{path}/cut", data={"reason": "leaks"})).status_code == 303
         assert "You cannot confirm it yourself" in (await ada.get(path)).text
         assert "one person cut one off by hand" in (await bob.get("/console")).text
-        assert "Confirm it" in (await bob.get(path)).text
-        assert (await ada.post(f"{path}/confirm")).status_code == 403
-        # The last route of the stream: asked for, and the other one does it.
+        assert "Confirm that it is cut off" in (await bob.get(path)).text
+        own = hidden((await bob.get(path)).text)
+        assert (await ada.post(f"{path}/confirm", data=own)).status_code == 403
+        assert (await bob.post(f"{path}/confirm", data=own | {"cut": "x"})).status_code == 409
+        # The second route of recovery: asked for, and the other one does it.
         last = "/console/providers/two"
         assert "you ask for it" in (await ada.get(f"{last}/cut")).text
         assert (await ada.post(f"{last}/cut", data={"reason": "x"})).status_code == 303
         assert await house.cut() == {"one"}
-        assert "Nothing is done yet" in (await bob.get(last)).text
-        assert (await bob.post(f"{last}/confirm")).status_code == 303
+        text = (await bob.get(last)).text
+        assert "Nothing is done yet" in text
+        assert (await bob.post(f"{last}/confirm", data=hidden(text))).status_code == 303
         assert await house.cut() == {"one", "two"}
+        assert (await ada.post(f"{last}/restore", data={"reason": "x"})).status_code == 303
+        wanted = hidden((await bob.get(last)).text)
+        assert (
+            await bob.post(f"{last}/confirm", data=wanted | {"state": "waiting"})
+        ).status_code == 409
+        assert (await bob.post(f"{last}/give-back", data=wanted)).status_code == 303
+        assert await house.cut() == {"one"}
+
+
+def hidden(page: str) -> dict[str, str]:
+    """What the form says of what is confirmed."""
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
 
 
 async def test_the_audit_chain_and_its_anchors(house: House, tmp_path: Path) -> None:

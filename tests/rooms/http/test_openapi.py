@@ -7,7 +7,7 @@ from .conftest import Api
 #: What they are about stands in their paths.
 BODILESS = (
     *("/acknowledge", "/take", "/approve", "/refuse", "/evidence", "/split"),
-    *("/vouch", "/ticket", "/stop", "/pause", "/exposed", "/confirm"),
+    *("/vouch", "/ticket", "/stop", "/pause", "/exposed", "/exposed/list"),
 )
 
 

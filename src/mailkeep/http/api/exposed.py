@@ -61,12 +61,12 @@ class ExposedApi(Controller):
         lists = running.response.lists
         return approval(await running.database.retrying(lambda tx: lists.ask(tx, incident, by=by)))
 
-    @get("/{incident:str}/exposed", summary="Take the list of the exposed")
+    @post("/{incident:str}/exposed/list", status_code=200, summary="Take the list of the exposed")
     async def take(self, request: Incoming, running: Running, incident: str) -> Stream:
         """Lines of JSON: an address's pseudonym, a suspect, and when it was first given to them;
         one that several were given stands once for each. The last line says how many there were,
-        or why it ended early. 403 until a second person has agreed; 429 beyond the hour's or the
-        day's number of lists. It ends when the key does."""
+        or why it ended early. It uses up what was agreed to. 403 until a second person has agreed;
+        429 beyond the hour's or the day's number of lists. It ends when the key does."""
         by = (await authorise(request, running, Permission.EXPOSED_LIST)).id
         listed = await running.response.lists.begin(incident, by=by)
 

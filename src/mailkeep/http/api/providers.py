@@ -1,6 +1,6 @@
 """``/v1/providers``: how each stands; cut off and restored by hand, as at the console."""
 
-from typing import Annotated
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from litestar import Controller, get, post
@@ -16,6 +16,8 @@ from mailkeep.response import hands
 from mailkeep.response.hands import HandCut
 
 from . import strict_json
+
+T = TypeVar("T")
 
 
 class HandCutOut(msgspec.Struct):
@@ -57,8 +59,9 @@ class ProvidersOut(msgspec.Struct):
 class WouldOut(msgspec.Struct):
     """What cutting it off would do now.
 
-    ``again``: messages that would be sent again elsewhere; ``stops``: streams whose mail nobody
-    would carry, which takes two people; ``incident``: one is open about it, and it is acted there.
+    ``again``: messages that would be sent again elsewhere; ``stops``: streams of which no route
+    would be left, or, where they are secret, no two independent ones: that takes two people;
+    ``incident``: one is open about it, and it is acted there.
     """
 
     again: int
@@ -71,6 +74,20 @@ class ReasonIn(msgspec.Struct, forbid_unknown_fields=True):
     """Why."""
 
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class ConfirmIn(msgspec.Struct, forbid_unknown_fields=True):
+    """What is confirmed: ``id`` and ``state`` of the ``hand_cut`` that was looked at."""
+
+    cut: str
+    state: Literal["asked", "waiting", "flagged"]
+
+
+class GiveBackIn(msgspec.Struct, forbid_unknown_fields=True):
+    """What is agreed to: ``id`` and ``back_by`` of the ``hand_cut`` that was looked at."""
+
+    cut: str
+    back_by: str
 
 
 class ProvidersApi(Controller):
@@ -112,20 +129,38 @@ class ProvidersApi(Controller):
     @post(
         "/{name:str}/cut/confirm",
         status_code=200,
-        summary="Confirm what another one did or asked for",
+        summary="Confirm a cut by hand, or do one that was asked for",
     )
     async def confirm(self, request: Incoming, running: Running, name: str) -> ProviderOut:
-        """403 for one's own."""
-        by = (await authorise(request, running, Permission.ACTIONS_APPROVE)).id
+        """403 for one's own; 409 when it is not any more what was shown."""
+        by, wanted = await _second(request, running, ConfirmIn)
         means = running.response.means
-        await running.database.retrying(lambda tx: hands.confirm(tx, means, name, by=by))
+        await running.database.retrying(
+            lambda tx: hands.confirm(tx, means, name, by=by, cut=wanted.cut, state=wanted.state)
+        )
+        return await _one(running, name)
+
+    @post(
+        "/{name:str}/restore/confirm",
+        status_code=200,
+        summary="Let it carry mail again that another one asked for",
+    )
+    async def give_back(self, request: Incoming, running: Running, name: str) -> ProviderOut:
+        """403 for one's own; 409 when it is not any more what was shown."""
+        by, wanted = await _second(request, running, GiveBackIn)
+        means = running.response.means
+        await running.database.retrying(
+            lambda tx: hands.give_back(
+                tx, means, name, by=by, cut=wanted.cut, asked_by=wanted.back_by
+            )
+        )
         return await _one(running, name)
 
     @post("/{name:str}/restore", status_code=200, summary="Let it carry mail again")
     async def restore(self, request: Incoming, running: Running, name: str) -> ProviderOut:
         """At once by who cut it off, while nobody has confirmed it; else it is asked for, and a
-        second person confirms it. What was only asked for is refused by it. 409 while an incident
-        is open about it, or when one cut it off."""
+        second person agrees to it at ``/restore/confirm``. What was only asked for is refused by
+        it. 409 while an incident is open about it, or when one cut it off."""
         by, reason = await _asked(request, running)
         means = running.response.means
         await running.database.retrying(
@@ -139,6 +174,13 @@ async def _asked(request: Incoming, running: Running) -> tuple[str, str]:
     await admit(request, running, Permission.PROVIDERS_CHANGE)
     wanted = strict_json.decode(await strict_json.body(request), ReasonIn)
     return (await authorise(request, running, Permission.PROVIDERS_CHANGE)).id, wanted.reason
+
+
+async def _second(request: Incoming, running: Running, kind: type[T]) -> tuple[str, T]:
+    """Who gives a second person's word, and on what."""
+    await admit(request, running, Permission.ACTIONS_APPROVE)
+    wanted = strict_json.decode(await strict_json.body(request), kind)
+    return (await authorise(request, running, Permission.ACTIONS_APPROVE)).id, wanted
 
 
 def _known(running: Services, name: str) -> None:

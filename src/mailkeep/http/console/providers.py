@@ -93,10 +93,23 @@ class ProviderPages(Controller):
 
     @post("/{name:str}/confirm", opt=needs(Permission.ACTIONS_APPROVE))
     async def confirm(self, running: Running, operator: Operator, name: str) -> Redirect:
-        """A second person's word on what another one did, or asked for, by hand."""
-        means = running.response.means
+        """A second person's word on a cut by hand, as the page showed it."""
+        means, form = running.response.means, operator.form
+        cut, state = form.get("cut", ""), form.get("state", "")
         await running.database.retrying(
-            lambda tx: hands.confirm(tx, means, name, by=operator.actor)
+            lambda tx: hands.confirm(tx, means, name, by=operator.actor, cut=cut, state=state)
+        )
+        return _to(name)
+
+    @post("/{name:str}/give-back", opt=needs(Permission.ACTIONS_APPROVE))
+    async def give_back(self, running: Running, operator: Operator, name: str) -> Redirect:
+        """A second person's word on a provider that another one wants back."""
+        means, form = running.response.means, operator.form
+        cut, asked_by = form.get("cut", ""), form.get("back_by", "")
+        await running.database.retrying(
+            lambda tx: hands.give_back(
+                tx, means, name, by=operator.actor, cut=cut, asked_by=asked_by
+            )
         )
         return _to(name)
 

@@ -42,9 +42,15 @@ async def step(at: At) -> Progress:
     name = at.case.provider
     if await holds(at):
         return Progress(True, {"sent_again": 0})
-    reason = f"incident {at.case.incident.id}"
+    incident = at.case.incident.id
     again = await services.cut_off(
-        at.means.database, at.tx, name, by=at.by, reason=reason, since=since(at)
+        at.means.database,
+        at.tx,
+        name,
+        by=at.by,
+        reason=f"incident {incident}",
+        since=since(at),
+        within=incident,
     )
     await at.means.incidents.contain(at.tx, at.case.incident.id, by=at.by)
     return Progress(True, {"sent_again": again})

@@ -16,13 +16,6 @@ from mailkeep.watch.types import Hypothesis
 from .port import Action, At, Progress
 from .resend import since
 
-_REASON = "incident "
-
-
-def incident_of(reason: str) -> str:
-    """The incident in which a rest with that reason began; nothing, where a person said why."""
-    return reason.removeprefix(_REASON) if reason.startswith(_REASON) else ""
-
 
 async def preview(at: At) -> Preview:
     name = at.case.provider
@@ -45,9 +38,15 @@ async def preview(at: At) -> Preview:
 
 
 async def step(at: At) -> Progress:
-    reason = _REASON + at.case.incident.id
+    incident = at.case.incident.id
     again = await services.rest_provider(
-        at.means.database, at.tx, at.case.provider, by=at.by, reason=reason, since=since(at)
+        at.means.database,
+        at.tx,
+        at.case.provider,
+        by=at.by,
+        reason=f"incident {incident}",
+        since=since(at),
+        within=incident,
     )
     return Progress(True, {"sent_again": again})
 
@@ -57,7 +56,7 @@ async def holds(at: At) -> bool:
 
 
 async def undo(at: At) -> str:
-    name, reason = at.case.provider, _REASON + at.case.incident.id
+    name, reason = at.case.provider, f"incident {at.case.incident.id}"
     if not await services.unrest_provider(at.means.database, at.tx, name, by=at.by, reason=reason):
         raise Conflict(f"{name} does not rest")
     return f"{name} carries ordinary mail again"

@@ -24,6 +24,10 @@ def upgrade() -> None:
     op.add_column(
         "api_keys", sa.Column("owner", sa.String(length=80), server_default="", nullable=False)
     )
+    op.add_column("provider_states", sa.Column("cut_in", sa.String(length=40), nullable=True))
+    op.add_column("provider_states", sa.Column("rest_in", sa.String(length=40), nullable=True))
+    op.add_column("provider_states", sa.Column("cut_unsure", sa.Boolean(), nullable=True))
+    op.add_column("message_bodies", sa.Column("again_by", sa.String(length=40), nullable=True))
     op.add_column("operator_sessions", sa.Column("seen_at", sa.BigInteger(), nullable=True))
     op.create_table(
         "exposed_firsts",
@@ -94,6 +98,7 @@ def upgrade() -> None:
         sa.Column("flagged_at", sa.BigInteger(), nullable=True),
         sa.Column("back_by", sa.String(length=80), nullable=True),
         sa.Column("back_reason", sa.String(length=200), nullable=False),
+        sa.Column("taken_back_at", sa.BigInteger(), nullable=True),
         sa.Column("ring_at", sa.BigInteger(), nullable=True),
         sa.Column("rings", sa.Integer(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
