@@ -22,12 +22,14 @@ help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
 
 $(VENV)/.dev: requirements/dev.lock pyproject.toml
+	@echo "Building $(VENV): a minute or two, the first time …"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.lock
 	$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@ $(VENV)/.run
 
 $(VENV)/.run: requirements/run.lock pyproject.toml
+	@echo "Building $(VENV): a minute or two, the first time …"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements/run.lock
 	$(BIN)/pip install --quiet --no-deps --editable .

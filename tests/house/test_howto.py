@@ -2,10 +2,12 @@
 
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from mailkeep.app import settings as app_settings
 from mailkeep.providers.types import Capabilities, Provider
 from mailkeep.watch.types import WatchSettings
 
@@ -37,6 +39,17 @@ def test_the_files_that_a_page_names_exist(page: Path) -> None:
     named = re.findall(r"`((?:src|tests)/[\w./]+)`", page.read_text())
     assert named
     assert [one for one in named if not (ROOT / one).exists()] == []
+
+
+@pytest.mark.parametrize("page", sorted(HOW_TO.glob("*.md")), ids=lambda page: page.stem)
+def test_the_settings_of_a_page_can_be_read(page: Path) -> None:
+    for block in re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL):
+        tomllib.loads(block)
+
+
+def test_the_first_level_begins_with_the_settings_of_its_page() -> None:
+    block = re.findall(r"```toml\n(.*?)```", (HOW_TO / "adopt-by-levels.md").read_text(), re.DOTALL)
+    assert app_settings.parse(tomllib.loads(block[0])).level == "observe"
 
 
 def test_every_setting_of_a_detector_is_in_the_reference() -> None:

@@ -50,8 +50,9 @@ STREAMS = {
 #: Of the mail of a round: one in so many.
 RECOVERY, ALERT = 50, 4
 PACE = Pace(dwell=60, patience=600, rest=300, least=20)
+SMALL = Pace(shares=(0.5, 1.0), dwell=60, patience=600, rest=300, least=25)
 ROUND = 200  #: messages that are claimed at once, at the least
-ROUNDS, PASSES = 60, 4  #: in which all mail comes in, and how often a lane claims in each
+ROUNDS, PASSES = 60, 2  #: in which all mail comes in, and how often a lane claims in each
 FEW = 20_000  #: fewer messages are moved in larger steps: of one in a hundred nothing is known
 GOAL = 60.0  #: seconds in which recovery mail is to be taken, whatever falls
 OLD = 60  #: one address in so many is dead
@@ -213,10 +214,7 @@ async def run(house: House, messages: int) -> Found:
     well, and at two fifths of the mail a is suspended."""
     began = time.monotonic()
     found = Found(messages)
-    pace = msgspec.structs.replace(PACE, least=max(5, min(PACE.least, messages // 200)))
-    if messages < FEW:
-        pace = msgspec.structs.replace(pace, shares=(0.2, 0.5, 1.0))
-    await house.begin(pace)
+    await house.begin(PACE if messages >= FEW else SMALL)
     part = max(ALERT * 2, messages // ROUNDS)
     house.limit = max(ROUND, 2 * part)
     suspended = bouncing = False

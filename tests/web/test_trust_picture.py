@@ -4,7 +4,7 @@ import asyncio
 import importlib.util
 import re
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -96,19 +96,27 @@ async def _nothing(*_: object) -> None:
     """Stands in until there is an application: its address is needed to make it."""
 
 
-@asynccontextmanager
-async def _opened(home: Path, **options: object) -> AsyncIterator[Page]:
-    """The first page of the chain of trust, for who is signed in."""
-    async with _house(home) as (url, key), browser() as launched:
-        context = await launched.new_context(base_url=url, **options)  # type: ignore[arg-type]
-        page = await context.new_page()
-        await page.goto("/console/sign-in")
-        await page.get_by_label("API key").fill(key)
-        await page.keyboard.press("Enter")
-        await page.wait_for_url("**/console")
-        await page.goto("/console/trust")
-        await expect(page.locator("svg a")).to_have_count(PARTIES + OURS)
-        yield page
+Open = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture
+async def opened(tmp_path: Path) -> AsyncIterator[Open]:
+    """Opens the first page of the chain of trust for who is signed in, with options of a browser's
+    context."""
+    async with _house(tmp_path / "home") as (url, key), browser() as launched:
+
+        async def open_(**options: object) -> Page:
+            context = await launched.new_context(base_url=url, **options)  # type: ignore[arg-type]
+            page = await context.new_page()
+            await page.goto("/console/sign-in")
+            await page.get_by_label("API key").fill(key)
+            await page.keyboard.press("Enter")
+            await page.wait_for_url("**/console")
+            await page.goto("/console/trust")
+            await expect(page.locator("svg a")).to_have_count(PARTIES + OURS)
+            return page
+
+        yield open_
 
 
 async def _quiet(page: Page) -> None:
@@ -142,10 +150,9 @@ UNREADABLE = """() => {
 }"""
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
-async def test_300_parties_can_be_read(tmp_path: Path, width: int, scheme: str) -> None:
-    options = {"viewport": {"width": width, "height": 820}, "color_scheme": scheme}
-    async with _opened(tmp_path / "home", **options) as page:
+async def test_300_parties_can_be_read(opened: Open) -> None:
+    for width, scheme in ((390, "dark"), (1280, "light")):
+        page = await opened(viewport={"width": width, "height": 820}, color_scheme=scheme)
         assert await page.evaluate(UNREADABLE) == []
         across = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert await page.evaluate(across) <= 0  # the picture scrolls, the page does not
@@ -165,82 +172,84 @@ async def test_300_parties_can_be_read(tmp_path: Path, width: int, scheme: str) 
         assert await page.evaluate(across) <= 0
 
 
-async def test_what_falls_is_a_click_away_and_stands_beside_it_in_words(tmp_path: Path) -> None:
-    async with _opened(tmp_path / "home") as page:
-        box = page.get_by_role(
-            "link", name="Corner Post (mail): administered by Carol", exact=False
-        )
-        await box.focus()  # as under the pointer
-        await expect(page.locator(".tie.near")).to_have_count(1 + 4)  # Carol, and its streams
-        await expect(page.locator(".box.near")).to_have_count(1 + 1 + 4)
-        await box.click()
-        await expect(page.get_by_role("heading", level=1)).to_have_text("If Corner Post falls")
-        # In the picture.
-        fallen = page.get_by_role("link", name=re.compile("^Falls: "))
-        await expect(fallen).to_have_count(1)
-        await expect(fallen).to_have_attribute("aria-current", "true")
-        red = page.locator(".box.stream.falls title")
-        streams = [one.partition(" ")[0] for one in await red.all_text_contents()]
-        assert sorted(streams) == ["alert", "confirmation", "recovery", "security"]
-        # Beside it, for who does not see the picture.
-        mail = page.get_by_role("region", name="Mail and recovery")
-        for stream in streams:
-            await expect(mail).to_contain_text(f"{stream} is still carried by main")
-        ties = page.get_by_role("region", name="Ties")
-        await expect(ties).to_contain_text("Corner Post is administered by Carol.")
-        could = page.get_by_role("region", name="What it could do")
-        path = could.get_by_text("reads mail of recovery that goes through second")
-        await path.click()
-        await expect(could).to_contain_text("mail of this stream goes through Corner Post")
-        await ties.get_by_role("link", name="Carol").click()
-        await expect(page.get_by_role("heading", level=1)).to_have_text("If Carol falls")
-        await expect(page.get_by_role("region", name="Ties")).to_contain_text(
-            "Carol is tied to nobody. It stands behind Corner Post."
-        )
-        await expect(fallen).to_have_count(2)  # she, and whom she administers
+async def test_what_falls_is_asked_by_click_by_keyboard_and_without_scripts(opened: Open) -> None:
+    await _by_click(await opened())
+    await _by_keyboard(await opened())
+    await _without_scripts(await opened(java_script_enabled=False))
 
 
-async def test_the_keyboard_alone_asks_what_falls(tmp_path: Path) -> None:
-    async with _opened(tmp_path / "home") as page:
-        focused = "document.activeElement.getAttribute('aria-label')"
-        inside = "document.activeElement.closest('svg a') !== null"
-        await page.locator("#canvas").focus()
-        await page.keyboard.press("Tab")
-        assert await page.evaluate(inside)
-        start = await page.evaluate(focused)
-        await page.keyboard.press("ArrowDown")
-        below = await page.evaluate(focused)
-        assert below != start
-        await page.keyboard.press("ArrowUp")
-        assert await page.evaluate(focused) == start
-        await page.keyboard.press("ArrowRight")
-        beside = await page.evaluate(focused)
-        assert beside not in {start, below}
-        shown = "getComputedStyle(document.activeElement.querySelector('rect')).strokeWidth"
-        assert await page.evaluate(shown) == "4px"
-        await page.keyboard.press("Tab")  # one stop, not 300: the next one is past the picture
-        assert not await page.evaluate(inside)
-        await page.keyboard.press("Shift+Tab")
-        assert await page.evaluate(focused) == beside
-        await page.keyboard.press("Enter")
-        name = beside.partition(" (")[0]
-        await expect(page.get_by_role("heading", level=1)).to_have_text(f"If {name} falls")
-        await page.get_by_label("Party", exact=True).focus()
-        await page.keyboard.press("Control+A")
-        await page.keyboard.type("post,party-0")
-        await page.keyboard.press("Enter")
-        await expect(page.get_by_role("heading", level=1)).to_have_text(
-            re.compile("If .*Corner Post.* falls")
-        )
-        await page.get_by_role("link", name="Past the picture").focus()
-        await page.keyboard.press("Enter")
-        await expect(page.locator("#text")).to_be_focused()
+async def _by_click(page: Page) -> None:
+    """And what the picture shows stands beside it in words."""
+    box = page.get_by_role("link", name="Corner Post (mail): administered by Carol", exact=False)
+    await box.focus()  # as under the pointer
+    await expect(page.locator(".tie.near")).to_have_count(1 + 4)  # Carol, and its streams
+    await expect(page.locator(".box.near")).to_have_count(1 + 1 + 4)
+    await box.click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("If Corner Post falls")
+    # In the picture.
+    fallen = page.get_by_role("link", name=re.compile("^Falls: "))
+    await expect(fallen).to_have_count(1)
+    await expect(fallen).to_have_attribute("aria-current", "true")
+    red = page.locator(".box.stream.falls title")
+    streams = [one.partition(" ")[0] for one in await red.all_text_contents()]
+    assert sorted(streams) == ["alert", "confirmation", "recovery", "security"]
+    # Beside it, for who does not see the picture.
+    mail = page.get_by_role("region", name="Mail and recovery")
+    for stream in streams:
+        await expect(mail).to_contain_text(f"{stream} is still carried by main")
+    ties = page.get_by_role("region", name="Ties")
+    await expect(ties).to_contain_text("Corner Post is administered by Carol.")
+    could = page.get_by_role("region", name="What it could do")
+    path = could.get_by_text("reads mail of recovery that goes through second")
+    await path.click()
+    await expect(could).to_contain_text("mail of this stream goes through Corner Post")
+    await ties.get_by_role("link", name="Carol").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("If Carol falls")
+    await expect(page.get_by_role("region", name="Ties")).to_contain_text(
+        "Carol is tied to nobody. It stands behind Corner Post."
+    )
+    await expect(fallen).to_have_count(2)  # she, and whom she administers
 
 
-async def test_it_does_without_scripts(tmp_path: Path) -> None:
-    async with _opened(tmp_path / "home", java_script_enabled=False) as page:
-        await expect(page.locator("#zoom")).to_be_hidden()
-        await expect(page.locator("svg a[tabindex]")).to_have_count(0)
-        await page.get_by_label("Party", exact=True).fill("carol")
-        await page.get_by_role("button", name="What falls?").click()
-        await expect(page.get_by_role("heading", level=1)).to_have_text("If Carol falls")
+async def _by_keyboard(page: Page) -> None:
+    focused = "document.activeElement.getAttribute('aria-label')"
+    inside = "document.activeElement.closest('svg a') !== null"
+    await page.locator("#canvas").focus()
+    await page.keyboard.press("Tab")
+    assert await page.evaluate(inside)
+    start = await page.evaluate(focused)
+    await page.keyboard.press("ArrowDown")
+    below = await page.evaluate(focused)
+    assert below != start
+    await page.keyboard.press("ArrowUp")
+    assert await page.evaluate(focused) == start
+    await page.keyboard.press("ArrowRight")
+    beside = await page.evaluate(focused)
+    assert beside not in {start, below}
+    shown = "getComputedStyle(document.activeElement.querySelector('rect')).strokeWidth"
+    assert await page.evaluate(shown) == "4px"
+    await page.keyboard.press("Tab")  # one stop, not 300: the next one is past the picture
+    assert not await page.evaluate(inside)
+    await page.keyboard.press("Shift+Tab")
+    assert await page.evaluate(focused) == beside
+    await page.keyboard.press("Enter")
+    name = beside.partition(" (")[0]
+    await expect(page.get_by_role("heading", level=1)).to_have_text(f"If {name} falls")
+    await page.get_by_label("Party", exact=True).focus()
+    await page.keyboard.press("Control+A")
+    await page.keyboard.type("post,party-0")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text(
+        re.compile("If .*Corner Post.* falls")
+    )
+    await page.get_by_role("link", name="Past the picture").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#text")).to_be_focused()
+
+
+async def _without_scripts(page: Page) -> None:
+    await expect(page.locator("#zoom")).to_be_hidden()
+    await expect(page.locator("svg a[tabindex]")).to_have_count(0)
+    await page.get_by_label("Party", exact=True).fill("carol")
+    await page.get_by_role("button", name="What falls?").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("If Carol falls")

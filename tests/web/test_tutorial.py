@@ -24,6 +24,7 @@ def filled(block: str, up: Up, message: str) -> str:
     block = re.sub(r"(?<![\w/.-])(?:\.venv/bin/)?mailkeep ", f"{COMMANDS / 'mailkeep'} ", block)
     block = block.replace("http://localhost:8025", up.url)
     block = re.sub(r"\bPORT\b", port, block)
+    block = block.replace("--wait", "--wait --timeout 100")  # on a busy machine
     return re.sub(r"\bID\b", message, re.sub(r"\bKEY\b", up.key, block))
 
 

@@ -6,7 +6,7 @@ what incidents count. Nobody can sign in to it or recover it.
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
@@ -14,7 +14,7 @@ from mailkeep.store.database import Database, Tx
 from . import tables
 from .events import AccountErased, ErasureAsked, SessionsEnded
 
-_a, _s = tables.accounts, tables.sessions
+_a, _c, _s = tables.accounts, tables.contact_points, tables.sessions
 ERASED = "erased"  #: why its sessions ended
 
 
@@ -43,3 +43,20 @@ async def begin(database: Database, tx: Tx, accounts: Sequence[str]) -> None:
     ids = [row["id"] for row in rows]
     await tx.run(update(_a).where(_a.c.id.in_(ids)).values(erased_at=tx.now))
     await record(database, tx, *(AccountErased(one) for one in ids))
+
+
+async def claimed(tx: Tx, addresses: Sequence[str]) -> list[str]:
+    """Accounts that somebody opened with one of some addresses (pseudonyms) and nobody confirmed:
+    they go with the address."""
+    rows = await tx.all(
+        select(_c.c.account_id)
+        .where(_c.c.address_key.in_(addresses), _c.c.confirmed_at.is_(None))
+        .distinct()
+    )
+    return sorted(row["account_id"] for row in rows)
+
+
+async def drop_empty(tx: Tx, accounts: Sequence[str]) -> None:
+    """Remove those of some accounts that have no address any more, and were never erased."""
+    has_one = select(_c.c.id).where(_c.c.account_id == _a.c.id).exists()
+    await tx.run(delete(_a).where(_a.c.id.in_(accounts), _a.c.erased_at.is_(None), ~has_one))

@@ -120,9 +120,11 @@ class Accounts:
             may_mail = await self.confirming.may_mail(tx, key, network)
             owner = await queries.by_address(tx, key)
             taken = "" if owner is None else owner.account
-            # For a taken address too, since the time would tell: nothing can ever confirm that one.
-            point = await self._open_account(tx, account_class, address, key, kept_password)
-            await record(self._database, tx, SignedUp(key, network, taken))
+            point = None
+            if may_mail:
+                # For a taken address too, since the time would tell: nothing can ever confirm that.
+                point = await self._open_account(tx, account_class, address, key, kept_password)
+                await record(self._database, tx, SignedUp(key, network, taken))
             await self.confirming.open(tx, minted, None if taken else point)
         mailed = Secret(minted.code) if owner is None and may_mail else None
         return SignUp(minted.handle, address, mailed, owner is not None, may_mail)

@@ -3,8 +3,7 @@
 import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-
-import dns.asyncresolver
+from typing import TYPE_CHECKING
 
 from mailkeep.base.clock import DAY, Clock
 from mailkeep.base.errors import BadSettings
@@ -14,15 +13,16 @@ from mailkeep.cutover.gates import House
 from mailkeep.cutover.types import Gate
 from mailkeep.mail import queries as mail
 from mailkeep.providers.allowance import Allowance
-from mailkeep.providers.keys import registry as keys_registry
 from mailkeep.store.database import Tx
 from mailkeep.watch import posture
 
 from . import limits, trusting, watching
-from .doctor.look import examine
 from .doctor.types import Finding
 from .publishing import published
 from .settings import Settings, provider_configs
+
+if TYPE_CHECKING:
+    import dns.asyncresolver
 
 WARM_DAYS = 7  #: in which a target must have carried something to be no stranger
 WARM = 0.01  #: of what both carried
@@ -75,6 +75,9 @@ async def leaving(tx: Tx, settings: Settings, keys: KeyRing, provider: str) -> L
     found = {one.name: one for one in settings.provider}.get(provider)
     if found is None:
         raise BadSettings(f"no provider {provider!r}")
+    how = f"`mailkeep offboard keys {provider}` does it for the one in use"
+    if found.manager is None:
+        how = "in its pages"
     account = await posture.view(tx, keys, provider)
     holds: dict[str, int] = {}
     for kind, items in account.items.items():
@@ -83,8 +86,7 @@ async def leaving(tx: Tx, settings: Settings, keys: KeyRing, provider: str) -> L
     return Leaving(
         provider,
         published((found,), senders)[provider],
-        keys_registry.BY_HAND.get(found.options.get("keys", "") or found.kind)
-        or keys_registry.OTHERWISE.format(name=provider),
+        f"revoke every key of ours at {provider}, SMTP passwords too; {how}",
         holds,
         sum(one.provider == provider for one in settings.honey),
         await mail.exposed(tx, provider, tx.now),
@@ -97,7 +99,7 @@ async def look(
     target: str,
     *,
     domains: tuple[str, ...] = (),
-    resolver: dns.asyncresolver.Resolver | None = None,
+    resolver: "dns.asyncresolver.Resolver | None" = None,
     offline: str = "",
     development: bool = False,
     environ: Mapping[str, str] = os.environ,
@@ -108,6 +110,8 @@ async def look(
         domains: to send as, that the settings do not name.
         resolver, offline, development: as ``doctor.look.examine`` has them.
     """
+    from .doctor.look import examine  # when somebody moves: DNS and HTTP take a while to import
+
     findings = await examine(
         home,
         settings,

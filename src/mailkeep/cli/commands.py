@@ -92,6 +92,7 @@ COMMANDS = {
     ),
     "pagers": Place("pagers:app", "Pagers: who is woken when an incident opens."),
     "accounts": Place("accounts:app", "Accounts: looked at, given a class, signed out."),
+    "recoveries": Place("recoveries:app", "Recoveries: how they went, by pseudonymous ids."),
     "operators": Place(
         "accounts:operators_app",
         "Operators: the accounts of those who run this Mailkeep.",

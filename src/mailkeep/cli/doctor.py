@@ -85,14 +85,24 @@ async def at_start(home: Path, known: Settings) -> None:
 
 
 def _told(findings: list[Finding], counts: dict[str, int]) -> str:
-    lines = []
+    """What is worst comes last, where the eye is when it is over; what was not looked at for one
+    and the same reason is one line."""
+    unseen: dict[str, list[str]] = {}
     for one in findings:
-        about = f" ({one.about})" if one.about else ""
-        lines.append(f"[{_WORDS.get(one.state, one.state.value)}] {one.id}{about}: {one.meaning}")
-        if one.next:
-            lines.append(f"    next: {one.next}")
+        if one.state is State.NOT_CHECKED:
+            unseen.setdefault(one.meaning, []).append(_named(one))
+    lines = [f"[not checked] {', '.join(them)}: {why}" for why, them in unseen.items()]
+    for state, word in _WORDS.items():
+        for one in findings:
+            if one.state is state:
+                lines.append(f"[{word}] {_named(one)}: {one.meaning}")
+                lines += [f"    next: {one.next}"] if one.next else []
     lines += ["", ", ".join(f"{count} {word}" for word, count in counts.items())]
     return "\n".join(map(plain, lines))
+
+
+def _named(one: Finding) -> str:
+    return f"{one.id} ({one.about})" if one.about else one.id
 
 
 def _domain(text: str) -> str:

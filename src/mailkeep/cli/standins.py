@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from mailkeep.base.errors import Unavailable
 
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 
 
 class StandIn:
@@ -84,9 +84,14 @@ class StandIns:
         try:
             line = await asyncio.wait_for(self._process.stdout.readline(), READY_SECONDS)
             ready = json.loads(line)["standins"]
-        except (TimeoutError, ValueError) as error:
+        except TimeoutError as error:
             await self.end()
-            raise Unavailable("the stand-ins did not start") from error
+            raise Unavailable(
+                f"the stand-ins were not ready within {READY_SECONDS:.0f} s; is the machine busy?"
+            ) from error
+        except ValueError as error:
+            await self.end()
+            raise Unavailable("the stand-ins ended before they were ready; see above") from error
         for one, shown in zip(self.ones, ready, strict=True):
             one.api, one.control = shown["api"], shown["control"]
 

@@ -91,7 +91,7 @@ def checklist(leaving: Leaving, now: Instant, *, hostile: bool) -> list[Item]:
     for kind, words in _STORED:
         count = leaving.holds.get(kind)
         seen = f" (we see {count})" if count else ""
-        items.append(Item(kind, How.HAND, f"{words} at {name}{seen}", now if hostile else late))
+        items.append(Item(kind, How.HAND, f"at {name}, {words}{seen}", now if hostile else late))
     for number, text in enumerate(leaving.dns, 1):
         links = "links and opens" in text
         due = late if not links or hostile else now + LINKS

@@ -223,7 +223,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         problems=(404, 429, *WITH_BODY),
     ),
     ("/v1/observations/audit/{log}", "post"): Operation(
-        {200: (observations.AuditOut,)}, octets=True, problems=(404, 429, *WITH_BODY)
+        {200: (observations.ConsoleLogOut,)}, octets=True, problems=(404, 429, *WITH_BODY)
     ),
     ("/v1/observations/audit/{log}", "get"): Operation(
         {200: (observations.ChallengeOut,)}, headers=(_CHALLENGE,), problems=(404, 422)

@@ -195,6 +195,7 @@ class Fall(msgspec.Struct, frozen=True):
     Attributes:
         exposed: addresses that the providers within their reach were ever given.
         routes_left: pairs of routes over which recoveries still work.
+        counted_at: when accounts and addresses were counted; "": they are supposed.
     """
 
     parties: tuple[str, ...]
@@ -211,6 +212,7 @@ class Fall(msgspec.Struct, frozen=True):
     recovery: str
     seen: tuple[Seen, ...]
     playbook: tuple[str, ...]
+    counted_at: str = ""
 
 
 class Ranked(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from mailkeep.accounts.classes import OPERATOR
+from mailkeep.base.clock import iso
 from mailkeep.base.errors import NotFound
 from mailkeep.trust import reach, rules, sets
 from mailkeep.trust.graph import counting
@@ -43,6 +44,11 @@ class Model:
         self.engine = reach.Engine(self.rules)
         self.names = {one.id: one.called for one in world.parties.values()}
 
+    @property
+    def counted_at(self) -> str:
+        """When accounts and addresses were counted; "": they are supposed."""
+        return iso(self.live.counted_at) if self.live.counted_at else ""
+
     def known(self, parties: Iterable[str]) -> tuple[str, ...]:
         """The ids, each once. Raises ``NotFound``, naming the nearest right one."""
         out = tuple(dict.fromkeys(parties))
@@ -79,6 +85,7 @@ class Model:
             recovery=self._recovery(left),
             seen=tuple(self._seen(found)),
             playbook=self.house.playbook,
+            counted_at=self.counted_at,
         )
 
     def ranked(self) -> list[Ranked]:

@@ -165,8 +165,10 @@ class Erasing:
                 return False  # it goes on when nothing speaks against it any more
             await recovery.void_all(self._database, tx, person.accounts)
             await accounts.begin(self._database, tx, person.accounts)
+            claimed = await accounts.claimed(tx, person.addresses)
             for name, count in (await _rows(tx, person)).items():
                 done[name] += count
+            await accounts.drop_empty(tx, claimed)
         found = await mail.erase(self._database, tx, person.addresses, row["due_at"], BATCH)
         done["messages"] += found.messages
         done["message_bodies"] += found.bodies

@@ -2,8 +2,10 @@
 
 What stands here ties whoever registers one of them, so that two brands of one owner never look like
 two parties. It was so by the source beside it on the day on which that was last opened; where there
-is none, it is what is commonly held, and nobody looked. Ownership changes: who knows better says so
-in the register, with a reason and a day (``independent``).
+is none, it is what is commonly held, and nobody looked. A source answers for whose a house is, and
+for its ``signs`` where it shows records; the others are what its customers' records commonly show.
+Ownership changes: who knows better says so in the register, with a reason and a day
+(``independent``).
 
 ``signs`` are endings of names: of MX hosts, of what an SPF record includes, of the targets of CNAME
 records of DKIM selectors and of tracking and return-path names, and of name servers.
@@ -214,6 +216,8 @@ _HOUSES = (
         "cloudfront",
         "Amazon CloudFront",
         PartyKind.CDN,
+        "https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_Aliases.html",
+        _LAST,
         owned_by=("amazon",),
         runs_on=("aws",),
         signs=("cloudfront.net",),
@@ -222,12 +226,16 @@ _HOUSES = (
         "google-cloud",
         "Google Cloud",
         PartyKind.CLOUD,
+        "https://cloud.google.com/dns/overview",
+        _LAST,
         owned_by=("google",),
     ),
     Known(
         "google-cloud-dns",
         "Google Cloud DNS",
         PartyKind.DNS,
+        "https://cloud.google.com/dns/overview",
+        _LAST,
         owned_by=("google",),
         runs_on=("google-cloud",),
         signs=("googledomains.com",),
@@ -287,12 +295,16 @@ _HOUSES = (
         "dnsimple",
         "DNSimple",
         PartyKind.DNS,
-        signs=("dnsimple.com", "dnsimple-edge.net"),
+        "https://support.dnsimple.com/articles/name-servers-glossary/",
+        _LAST,
+        signs=("dnsimple.com", "dnsimple-edge"),
     ),
     Known(
         "fastly",
         "Fastly",
         PartyKind.CDN,
+        "https://www.fastly.com/documentation/learning/concepts/routing-traffic-to-fastly/",
+        _LAST,
         signs=("fastly.net",),
     ),
     # Mailboxes and identities.

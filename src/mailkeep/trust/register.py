@@ -180,9 +180,15 @@ def _day(text: str, where: str) -> None:
 
 
 def require(parties: Mapping[str, Party], wanted: str, *, where: str) -> Party:
-    """The party with that id. Raises ``BadSettings`` saying ``where`` and the nearest right id."""
+    """The party with that id. Raises ``BadSettings`` saying ``where`` and the way out: a house of
+    the catalogue to be registered, or the nearest right id."""
     if wanted not in parties:
-        raise BadSettings(f"{where}: no party {wanted!r}{nearest(wanted, parties)}")
+        way = (
+            f'; add [[party]] with id = "{wanted}", a house of the catalogue'
+            if wanted in HOUSES
+            else nearest(wanted, parties)
+        )
+        raise BadSettings(f"{where}: no party {wanted!r}{way}")
     return parties[wanted]
 
 

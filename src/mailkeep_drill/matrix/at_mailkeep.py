@@ -6,7 +6,7 @@ from typing import ClassVar
 from mailkeep_drill.browser import Browser
 
 from .eyes import Loot
-from .thief import Thief
+from .thief import HELD, Thief
 
 _STATE = re.compile(r'data-state="(\w+)"')
 _HELD = re.compile(r'data-held="')
@@ -79,6 +79,6 @@ async def show(browser: Browser, loot: Loot, proofs: frozenset[str], how: str) -
         "none": how,
         "link": "had the link; the code went another way",
         "code": "had the code; the link went another way",
-        "held": "gave both proofs and was held",
+        "held": HELD,
     }
     return state, words.get(state, "had both proofs")

@@ -13,9 +13,13 @@ from .words import Can
 
 TURNS = 3  #: requests for a reset: the routes of link and code are drawn anew in each
 READING = 5.0  #: seconds that mail is waited for after each
+WAITS = (
+    10  #: times that a hold is outlasted: it begins when its notices have left, which takes a while
+)
 SWEPT = 65.0  #: seconds: once a minute Mailkeep looks for changes that were held long enough
 _PAUSE = 0.5
 _CODE = "123456"  #: typed where a code is asked for that they do not have
+HELD = "gave both proofs and was held"  #: ``how``, while a recovery waits
 _ENDS = ("end", "logout", "sign-out")  #: forms that would only throw them out
 
 
@@ -119,9 +123,14 @@ class Thief(ABC):
         """Wait as long as anything is held, and use what there is once more."""
         if not await self.held():
             return False
-        await asyncio.sleep(SWEPT if self.planted else self.outlast)
-        loot = await self._seen()
-        return await self.use(loot) and await self.enter(self.victim.address, self.password)
+        for _ in range(WAITS):
+            await asyncio.sleep(SWEPT if self.planted else self.outlast)
+            loot = await self._seen()
+            if await self.use(loot) and await self.enter(self.victim.address, self.password):
+                return True
+            if self.how != HELD:
+                break
+        return False
 
     async def _dig_in(self) -> bool:
         """Make a stolen session last: send every form of the account's pages with what is known,

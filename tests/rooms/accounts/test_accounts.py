@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 
 import pyotp
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from mailkeep.accounts import queries
+from mailkeep.accounts import queries, tables
 from mailkeep.accounts.factors import totp
 from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.services import Accounts
@@ -79,6 +79,21 @@ async def test_the_code_without_the_browser_confirms_nothing(accounts: Accounts)
     with pytest.raises(Conflict):  # the address is taken meanwhile
         await accounts.confirm(stranger.confirmation, stranger.code.reveal())
     assert (await sign_in(accounts)).stage is Stage.FULL
+
+
+async def test_a_flood_of_sign_ups_leaves_no_more_rows_than_mails(
+    accounts: Accounts, owner: Owner, database: Database
+) -> None:
+    """Anybody can sign up with any address, taken or not, as often as they like."""
+    await owner()
+    most = accounts.settings.sign_ups
+    for address in (ADDRESS, "new@example.net"):
+        made = [await accounts.sign_up(address, PASSWORD, f"n {address}") for _ in range(most + 3)]
+        assert [one.mail for one in made] == [True] * most + [False] * 3
+        assert all(one.code is None for one in made[most:])
+    async with database.read() as tx:
+        for table in (tables.accounts, tables.contact_points, tables.passwords):
+            assert await tx.value(select(func.count()).select_from(table)) == 1 + 2 * most
 
 
 @pytest.mark.check("ASVS 6.3.8")

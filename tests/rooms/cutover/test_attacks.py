@@ -13,6 +13,9 @@ from mailkeep.mail import bodies, services, shifting
 from mailkeep.providers.types import Claim, ClaimKind
 from mailkeep.store.database import Database
 
+#: What is weighed is weighed in the same way on both engines; ``test_moving`` asks both.
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
 BY = "key_operator"
 QUICK = Pace(shares=(0.5, 1.0), dwell=600, patience=900, rest=60, least=1)
 

@@ -9,7 +9,7 @@ from typing import Any
 async def test_a_move_loses_nothing_while_the_old_provider_is_suspended(
     proof: ModuleType, house: Any
 ) -> None:
-    found = await proof.run(house, 1200)
+    found = await proof.run(house, 900)
     assert proof.wrong(found) == []
     assert found.recognisable == found.twice <= 3
 

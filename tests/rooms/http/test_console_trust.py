@@ -65,6 +65,8 @@ async def test_a_key_that_is_bound_to_streams_has_no_business_there(api: Api) ->
     whole = await api.ask("GET", "/v1/trust/whatif?party=one")
     assert whole.status_code == 200
     assert whole.json()["parties"] == ["one"]
+    ranked = await api.ask("GET", "/v1/trust/parties")
+    assert ranked.json()["counted_at"] == whole.json()["counted_at"] != ""
     assert (await api.ask("GET", "/v1/trust/whatif?party=onee")).status_code == 404
     many = ",".join("abcdefghijk")
     assert (await api.ask("GET", f"/v1/trust/whatif?party={many}")).status_code == 422

@@ -242,6 +242,19 @@ async def test_an_address_that_another_account_has_is_that_ones(house: House, er
         assert await _where(tx, ADDRESS) != []
 
 
+async def test_what_strangers_opened_with_it_goes_along(house: House, erase: Erase) -> None:
+    """They would stay for good: nothing ties them to anybody once the address is gone."""
+    account = await house.person(ADDRESS)
+    for number in range(4):
+        await house.accounts.sign_up(ADDRESS, PASSWORD, f"stranger_{number}")
+    await erase(ADDRESS)
+    async with house.database.read() as tx:
+        left = await tx.tuples(select(account_tables.accounts.c.id))
+        assert [row[0] for row in left] == [account]
+        passwords = select(func.count()).select_from(account_tables.passwords)
+        assert await tx.value(passwords) == 0
+
+
 async def test_mail_on_its_way_is_waited_for_or_given_up(house: House, erase: Erase) -> None:
     await house.person(ADDRESS)
     alone = await house.mail(ADDRESS)

@@ -39,7 +39,7 @@ def promises(scene: Scene) -> list[Said]:
     out = []
     for name, held in zip(NAMES, PROMISES[level], strict=True):
         if held == "yes":
-            out.append(ok(f"{name}: yes.", level.value))
+            out.append(ok(f"{name}: yes, once nothing here fails.", level.value))
         else:
             out.append(warning(f"{name}: {held}.", NEXT[level], level.value))
     return out

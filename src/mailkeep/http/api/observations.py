@@ -24,7 +24,7 @@ CHALLENGE = "x-okta-verification-challenge"
 LONGEST_CHALLENGE = 200
 
 
-class AuditOut(msgspec.Struct):
+class ConsoleLogOut(msgspec.Struct):
     """How many lines were new; known already; about something else or of no concern; too old or of
     a time to come; not as they should be."""
 
@@ -101,7 +101,7 @@ class ConsoleLogApi(Controller):
     tags = ("observations",)
 
     @post("/{log:str}", status_code=200, summary="Bring lines of an audit log in")
-    async def take(self, request: Incoming, running: Running, log: str) -> AuditOut:
+    async def take(self, request: Incoming, running: Running, log: str) -> ConsoleLogOut:
         """The body is the log in the form of its kind (``[[console_log]]``), gzipped or not. Lines
         that are known already change nothing, so that what failed is brought again."""
         ours(await admit(request, running, Scope.AUDIT))
@@ -113,7 +113,7 @@ class ConsoleLogApi(Controller):
         if not raw or len(raw) > MAX_PACKED:
             raise Invalid("send lines of at most 10 MiB as the body", field="log")
         found = await running.consoles.take(log, raw)
-        return AuditOut(**msgspec.structs.asdict(found))
+        return ConsoleLogOut(**msgspec.structs.asdict(found))
 
     @get("/{log:str}", summary="Answer the challenge of an event hook")
     async def challenge(self, request: Incoming, running: Running, log: str) -> ChallengeOut:

@@ -27,7 +27,10 @@ class WhatIfIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PartiesOut(msgspec.Struct):
+    """``counted_at``: when accounts and addresses were counted."""
+
     parties: list[Ranked]
+    counted_at: str
 
 
 class SinglePointsOut(msgspec.Struct):
@@ -53,7 +56,11 @@ class TrustApi(Controller):
 
     @get("/parties", summary="The parties, ranked by what falls with each alone")
     async def parties(self, request: Incoming, running: Running) -> PartiesOut:
-        return PartiesOut(await _ask(request, running, lambda answers: answers.ranked))
+        return await _ask(
+            request,
+            running,
+            lambda answers: PartiesOut(answers.ranked, answers.found.counted_at),
+        )
 
     @get("/whatif", summary="What falls if these parties fall together")
     async def whatif(self, request: Incoming, running: Running) -> Fall:
