@@ -110,7 +110,7 @@ class Leases:
         self._ticks = ticks
         self._held: dict[str, _Held] = {}  # by attempt
         self._blind_until = 0.0
-        self._asks = asks
+        self._asks = None if database.is_sqlite else asks
         self._ahead: Instant | None = None  # of the ticks, the clock that all share
         self._asked = -ASK_SECONDS
 
@@ -163,9 +163,6 @@ class Leases:
         if self._asks is None or self._ticks() < self._asked + ASK_SECONDS:
             return
         async with self._database.read() as tx:
-            if not tx.is_postgresql:
-                self._asks = None
-                return
             before = self._ticks()
             now = await self._asks(tx)
             after = self._ticks()
