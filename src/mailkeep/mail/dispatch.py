@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from mailkeep.base.clock import Clock, Instant
+from mailkeep.base.clock import Clock, Instant, SystemClock
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.providers import registry
@@ -27,7 +27,7 @@ from . import building, outbox, outcomes, shifting
 from .health import Breaker, after
 from .intake import Intake
 from .lane import Lane
-from .leases import LeaseLost, Leases
+from .leases import LeaseLost, Leases, theirs
 from .splitting import Splitting
 from .standing import Standing
 from .tracing import attempt_span
@@ -65,7 +65,7 @@ class Dispatcher:
         intake = Intake(database, keys, streams, providers=providers)
         self._splitting = Splitting(database, keys, intake, streams)
         self.standing = Standing(database)
-        self.leases = Leases(database)
+        self.leases = Leases(database, asks=theirs if isinstance(clock, SystemClock) else None)
         self._lanes = [Lane(self, stream) for stream in streams.values()]
         self._transport: Transport | None = None
         self._askable = frozenset(

@@ -19,6 +19,8 @@ class AttemptFinished(Fact, frozen=True):
     ``outcome`` is a word of ``providers.types.OutcomeKind``: accepted, deferred, rejected,
     suppressed_there, suspended, unauthorised, throttled, unavailable, ambiguous. ``family``: who
     keeps the recipient's mailbox (``families``); ``recipients``: how many the provider was given.
+    ``told``: an application says in the journal that it sent this by itself. Nobody here saw a
+    provider answer, so it is no observation of ours.
     """
 
     message: str
@@ -31,6 +33,7 @@ class AttemptFinished(Fact, frozen=True):
     seconds: float
     family: str = ""
     recipients: int = 1
+    told: bool = False
 
 
 @fact("mail.failed_over")

@@ -8,7 +8,9 @@ waits a while for one: webhooks come within seconds, and a journal is brought wh
 
 Security: reads what an application says, bounded by the request and by the day. Who holds the key
 can hide mail of a stranger by claiming it for ours, and invent mail that never comes: the first is
-why a key is for nothing else, the second opens an outage at most.
+why a key is for nothing else, the second opens an outage at most. No line says that a provider
+takes mail: its fact and its attempt are marked (``told``, ``TOLD``), and whoever asks how a
+provider answers us leaves them out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +33,7 @@ from mailkeep.store.database import Database, Tx
 from . import families, tables
 from .events import AttemptFinished
 from .outbox import EXPOSE
-from .types import JournalSettings, Status, StreamSettings
+from .types import TOLD, JournalSettings, Status, StreamSettings
 
 MOST_LINES = 500  #: of one request
 MAX_ID = 200  #: characters of a provider's name for a mail
@@ -40,7 +42,6 @@ AHEAD = 5 * MINUTE  #: that the clock of an application may be ahead of ours
 LATE = 10 * MINUTE  #: an older line is for the ledger alone: it says nothing of what goes out now
 PURPOSE = "journal"
 RELEASED = 200  #: claims that one look lets go on
-DETAIL = "journal"  #: stands as the detail of such attempts
 
 _j, _w, _d = tables.journal, tables.journal_waiting, tables.journal_days
 
@@ -262,7 +263,7 @@ class Journal:
                 "provider": one.provider,
                 "started_at": at,
                 "seconds": 0.0,
-                "detail": DETAIL,
+                "detail": TOLD,
                 "outcome": OutcomeKind.ACCEPTED.value,
                 "provider_message_id": one.id,
             }
@@ -285,7 +286,8 @@ class Journal:
             rows.facts.append(
                 AttemptFinished(
                     *(message, attempt, one.provider, one.stream, address),
-                    *(OutcomeKind.ACCEPTED.value, DETAIL, 0.0, family),
+                    *(OutcomeKind.ACCEPTED.value, TOLD, 0.0, family),
+                    told=True,
                 )
             )
 

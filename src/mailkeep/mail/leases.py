@@ -5,6 +5,10 @@ may take longer, so it is renewed while the work lasts. A process that was slow 
 starved, cut off from the database) must take its messages for another's: it looks at its own clock
 right before each send, and believes in a lease for less long than the others do.
 
+Where several machines share a database, leases are written and compared by the database's clock
+(PostgreSQL), as it is known from asking once a minute and from a clock of the process that nobody
+sets: whose wall clock jumps takes nothing that another one has in hand, nor gives its own away.
+
 What a process has in hand it never claims a second time, however its lease stands: it will itself
 write down what came of it. And when it was cut off from the database, the others were as well, most
 likely: it leaves them the time of a lease to say what they have.
@@ -12,10 +16,10 @@ likely: it leaves them the time of a lease to say what they have.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select, text, update
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import Unavailable
@@ -33,6 +37,8 @@ RENEW_SECONDS = 3.0  #: between two looks at what is in hand; a lease as old as 
 #: In hand for longer than any send and its writing down take, a full disk included: a fault of ours
 #: holds it, and its lease may bring it back.
 LONGEST_SECONDS = 600.0
+ASK_SECONDS = 60.0  #: between two looks at the database's clock
+UNSURE_SECONDS = 2.0  #: an answer that took longer tells too little of it
 
 _m = tables.messages
 
@@ -52,6 +58,14 @@ _RENEW = Repeated(
         .values(lease_until=bindparam("until"))
     )
 )
+
+
+_CLOCK = text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)")
+
+
+async def theirs(tx: Tx) -> Instant:
+    """The time by PostgreSQL's own clock."""
+    return int((await tx.tuples(_CLOCK))[0][0])
 
 
 class LeaseLost(Exception):
@@ -83,13 +97,22 @@ class Leases:
 
     Args:
         ticks: see ``going_on``.
+        asks: the clock that all share (PostgreSQL alone has one); None: our own is taken for it.
     """
 
-    def __init__(self, database: Database, ticks: Callable[[], float] = going_on) -> None:
+    def __init__(
+        self,
+        database: Database,
+        ticks: Callable[[], float] = going_on,
+        asks: Callable[[Tx], Awaitable[Instant]] | None = None,
+    ) -> None:
         self._database = database
         self._ticks = ticks
         self._held: dict[str, _Held] = {}  # by attempt
         self._blind_until = 0.0
+        self._asks = None if database.is_sqlite else asks
+        self._ahead: Instant | None = None  # of the ticks, the clock that all share
+        self._asked = -ASK_SECONDS
 
     def ticks(self) -> float:
         """Now, on the clock by which leases are believed in."""
@@ -121,7 +144,31 @@ class Leases:
 
     def lapsed(self, now: Instant) -> Instant:
         """The instant at which a lease must have been over for its message to be claimed here."""
-        return 0 if self._ticks() < self._blind_until else now
+        if self._ticks() < self._blind_until or (self._asks and self._ahead is None):
+            return 0
+        return self.shared(now)
+
+    def shared(self, now: Instant) -> Instant:
+        """Now by the clock that all share, or ``now``, by our own, until that is known."""
+        if self._ahead is None:
+            return now
+        return round(self._ticks() * SECOND) + self._ahead
+
+    async def look(self) -> None:
+        """Ask for the clock that all share, where it is time to.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        if self._asks is None or self._ticks() < self._asked + ASK_SECONDS:
+            return
+        async with self._database.read() as tx:
+            before = self._ticks()
+            now = await self._asks(tx)
+            after = self._ticks()
+        if after - before <= UNSURE_SECONDS:
+            self._ahead = now - round((before + after) / 2 * SECOND)
+            self._asked = after
 
     def blind(self) -> None:
         """The database was away: who else lives could not say so either."""
@@ -130,8 +177,8 @@ class Leases:
     async def run(self) -> None:
         """Renew for ever."""
         while True:
-            await asyncio.sleep(RENEW_SECONDS)
             try:
+                await self.look()
                 await self.renew()
             except Unavailable as error:
                 log.warning("leases.unavailable", error=str(error))
@@ -139,6 +186,7 @@ class Leases:
             except Exception as error:
                 # Without a renewal nothing here is sent twice, only later.
                 log.exception("leases.failed", error=type(error).__name__)
+            await asyncio.sleep(RENEW_SECONDS)
 
     async def renew(self) -> int:
         """Say of all that has been in hand for a while that it still is; returns of how many.
@@ -155,17 +203,18 @@ class Leases:
         }
         if not old:
             return 0
-        renewed = await self._database.retrying(lambda tx: _renew(tx, old))
+        renewed = await self._database.retrying(
+            lambda tx: _renew(tx, old, self.shared(tx.now) + LEASE)
+        )
         for attempt in renewed:
             old[attempt].until = _believed(now)
         return len(renewed)
 
 
-async def _renew(tx: Tx, held: dict[str, _Held]) -> list[str]:
+async def _renew(tx: Tx, held: dict[str, _Held], until: Instant) -> list[str]:
     """Renew these, by attempt; returns those that still were this process's."""
     rows = await tx.fetch(_MINE, ids=sorted({one.message for one in held.values()}))
     mine = [(message, attempt) for message, attempt in rows if attempt in held]
-    until = tx.now + LEASE
     tx.many(_RENEW, [{"of": one, "attempt": by, "until": until} for one, by in mine])
     return [attempt for _, attempt in mine]
 

@@ -57,9 +57,10 @@ _SMALL_DATA = case((_SIZE <= SMALL, _b.c.data))
 
 
 class _Claimed:
-    """What a claim writes, table by table."""
+    """What a claim writes, table by table; ``until``: for how long it is ours."""
 
-    def __init__(self) -> None:
+    def __init__(self, until: Instant) -> None:
+        self.until = until
         self.jobs: list[Job] = []
         self.attempts: list[dict[str, Any]] = []
         self.started: list[dict[str, Any]] = []
@@ -172,7 +173,7 @@ async def claim(
     cut = frozenset(name for name, cut_at, _ in states if cut_at is not None)
     resting = frozenset(name for name, _, rested_at in states if rested_at is not None)
     tried = await _tried(tx, [one.id for one in due_ones if one.tries > 0])
-    claimed = _Claimed()
+    claimed = _Claimed(LEASE + (tx.now if leases is None else leases.shared(tx.now)))
     for one in due_ones:
         if one.expires_at <= tx.now or one.size is None:
             why = "no body" if one.size is None else "expired"
@@ -249,7 +250,7 @@ def _start(
         {"id": attempt, "message_id": message.id, "provider": provider, "started_at": now}
     )
     claimed.started.append(
-        {"of": message.id, "by": provider, "attempt": attempt, "until": now + LEASE}
+        {"of": message.id, "by": provider, "attempt": attempt, "until": claimed.until}
     )
     for address in () if message.ours else recipients.exposed(message.address, message.copies):
         exposure = claimed.exposed.setdefault(

@@ -12,7 +12,7 @@ from mailkeep.store.database import Tx
 
 from . import bodies, counting, recipients, tables
 from .bodies import lost
-from .types import Status
+from .types import TOLD, Status
 
 
 class ProviderState(msgspec.Struct, frozen=True):
@@ -91,11 +91,15 @@ def having(status: Status) -> Select[tuple[str]]:
 
 
 async def carried(tx: Tx, providers: Set[str], since: Instant) -> int:
-    """How many attempts ``providers`` accepted since an instant."""
+    """How many attempts of ours ``providers`` accepted since an instant; what the journal tells of
+    was none."""
     a = tables.attempts
     found = await tx.value(
         select(func.count()).where(
-            a.c.provider.in_(sorted(providers)), a.c.started_at >= since, a.c.outcome == "accepted"
+            a.c.provider.in_(sorted(providers)),
+            a.c.started_at >= since,
+            a.c.outcome == "accepted",
+            a.c.detail.is_distinct_from(TOLD),
         )
     )
     return int(found or 0)

@@ -32,7 +32,7 @@ from . import tables
 from .events import RoutesShifted
 from .families import OTHER
 from .routing import shifted
-from .types import RouteSettings, Shift, Status, StreamSettings
+from .types import TOLD, RouteSettings, Shift, Status, StreamSettings
 
 STANDING = "standing"  #: told when a provider was cut off, rests, is back, or weights moved
 MOST_BOUNCES = 2000  #: of one stream, that are told apart by whose mailbox it was
@@ -42,6 +42,9 @@ MOST_LOOKED = 50_000  #: attempts that are looked at, the newest
 CLOSED = (OutcomeKind.SUSPENDED.value, OutcomeKind.UNAUTHORISED.value)
 
 _s, _m, _a, _c = tables.shifts, tables.messages, tables.attempts, tables.claims
+
+#: We made the attempt ourselves: what the journal tells of shows no provider's answer.
+_MADE = _a.c.detail.is_distinct_from(TOLD)
 
 #: The shifts of a stream, those begun first before the others.
 SHIFTS = Repeated(
@@ -195,7 +198,8 @@ async def fared(
     tx: Tx, stream: str, providers: Collection[str], since: Instant
 ) -> dict[str, Fared]:
     """How the mail of a stream fared that some providers took since an instant; what goes to
-    mailboxes of our own is left out. Reads every attempt since then, up to ``MOST_LOOKED``."""
+    mailboxes of our own is left out, and what others sent by themselves. Reads every attempt since
+    then, up to ``MOST_LOOKED``."""
     newest = (
         select(_a.c.id)
         .where(_a.c.id >= earliest("att", since), _a.c.provider.in_(sorted(providers)))
@@ -205,6 +209,7 @@ async def fared(
     window = (
         _a.c.id.in_(newest),
         _a.c.outcome == OutcomeKind.ACCEPTED.value,
+        _MADE,
         _m.c.stream == stream,
         _m.c.provider == _a.c.provider,
         ~_m.c.ours,
@@ -235,7 +240,7 @@ async def fared(
 
 async def closed_to_us(tx: Tx, providers: Collection[str], since: Instant) -> frozenset[str]:
     """Those of ``providers`` that have refused our account since an instant, and have taken
-    nothing after that."""
+    nothing of us after that: what an application says that they took takes nothing back."""
     said = (*CLOSED, OutcomeKind.ACCEPTED.value)
     rows = await tx.tuples(
         select(_a.c.provider, _a.c.outcome, func.max(_a.c.started_at))
@@ -243,6 +248,7 @@ async def closed_to_us(tx: Tx, providers: Collection[str], since: Instant) -> fr
             _a.c.id >= earliest("att", since),
             _a.c.provider.in_(sorted(providers)),
             _a.c.outcome.in_(said),
+            _MADE,
         )
         .group_by(_a.c.provider, _a.c.outcome)
     )

@@ -90,6 +90,11 @@ class BounceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = ""
 
 
+#: The detail of an attempt that the journal tells of. A provider that answers an attempt of ours
+#: with this word has that attempt left out, which speaks for nobody but against itself.
+TOLD = "journal"
+
+
 class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[journal]``: applications say what they sent by themselves.
 

@@ -245,7 +245,7 @@ class Recovery:
     def hears(self, fact: Fact) -> bool:
         """Whether an attempt can be about a proof or a notice: most are other mail's."""
         ours = (self.settings.stream, self.settings.notices)
-        return isinstance(fact, AttemptFinished) and fact.stream in ours
+        return isinstance(fact, AttemptFinished) and not fact.told and fact.stream in ours
 
     async def on_attempt(self, tx: Tx, recorded: Recorded) -> None:
         """A route refused a proof: have it minted anew over another one. A route took a notice:

@@ -230,7 +230,7 @@ class Canaries:
 
     def hears(self, fact: Fact) -> bool:
         """Whether an attempt can be a canary's: most are other mail's."""
-        return isinstance(fact, AttemptFinished) and fact.stream in self._streams
+        return isinstance(fact, AttemptFinished) and not fact.told and fact.stream in self._streams
 
     async def on_attempt(self, tx: Tx, recorded: Recorded) -> None:
         """Subscriber: a provider took a canary, or would not have it."""

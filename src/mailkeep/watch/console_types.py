@@ -70,7 +70,8 @@ class ConsoleLog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         parties: by what the log calls it, the provider or party that it is; ``*``: whose log it is.
         networks: from which our own people sign in; who comes from elsewhere is new from the first
             day. Without them networks are learned.
-        per_day: lines of concern that are kept of one day; more are refused.
+        per_day: lines of concern that are kept of one day of each act, a quarter of them of one
+            actor; more are refused.
     """
 
     name: str

@@ -1,7 +1,8 @@
 """Takes audit logs of other houses in: who signed in to our accounts there, and what they changed.
 
 What a log says is its house's word, brought by whoever holds the key for it: authenticated, fresh,
-each line once, bounded by the day. It opens an incident, and never cuts anybody off. Who and from
+each line once, bounded by the day: each act for itself, and in it each actor, so that noise of one
+hides no other. It opens an incident, and never cuts anybody off. Who and from
 where lies sealed; facts carry pseudonyms.
 
 Security: reads hostile input, one text at a time in a thread, bounded in octets and lines, packed
@@ -10,11 +11,13 @@ or not. Lines about parties that the settings do not name are passed, not kept.
 
 import asyncio
 import ipaddress
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
 import msgspec
+import structlog
 from sqlalchemy import delete, func, select, update
 
 from mailkeep.base.clock import DAY, HOUR, Instant
@@ -33,12 +36,15 @@ from .events import ConsoleAccepted, ConsoleUsed
 from .report_types import Unreadable
 from .tables import console_acts, posture_expected
 
+logger = structlog.get_logger(__name__)
+
 PURPOSE = "console"
 STALE = 30 * DAY  #: an old line says nothing of now
 AHEAD = HOUR  #: that the clock of a log's house may be ahead of ours
 LATE = HOUR  #: an announcement is still good for what was done in it and told so much later
 CHUNK = 100  #: lines in one transaction
 MOST_SHOWN = 200
+ACTOR = 4  #: one actor has one part in so many of what is kept of an act in a day
 
 _t, _e = console_acts, posture_expected
 
@@ -139,7 +145,8 @@ class Consoles:
         Raises:
             NotFound: no log of that name is brought in.
             Invalid: it cannot be read at all; nothing was kept.
-            TooMany: of today; what came before in it is kept, and known when it is brought again.
+            TooMany: of an act, or of an actor, today. All the rest of it is kept, and known when it
+                is brought again.
         """
         log = self.require(name)
         async with self._one:
@@ -147,10 +154,16 @@ class Consoles:
             now = self._database.clock.now()
             of_concern = [(one, party) for one in read.told if (party := _party(log, one))]
             fresh = [one for one in of_concern if now - STALE <= one[0].at <= now + AHEAD]
-            new = 0
+            new, over = 0, 0
             for start in range(0, len(fresh), CHUNK):
                 keep = partial(self._keep, log=log, lines=fresh[start : start + CHUNK])
-                new += await self._database.retrying(keep)
+                kept, left_out = await self._database.retrying(keep)
+                new, over = new + kept, over + left_out
+        if over:
+            logger.warning("console_log.over", log=name, lines=over)
+            raise TooMany(
+                f"{over} line(s) are too many of their sort for a day", retry_after=3600.0
+            )
         return Taken(
             new,
             len(fresh) - new,
@@ -169,16 +182,21 @@ class Consoles:
         """Whether a log tells of one of these providers or parties."""
         return any(set(names) & set(one.parties.values()) for one in self._logs.values())
 
-    async def _keep(self, tx: Tx, log: Log, lines: list[tuple[Told, str]]) -> int:
-        name = log.settings.name
-        since = tx.now // DAY * DAY
-        kept = await tx.value(
-            select(func.count()).where(_t.c.log == name, _t.c.received_at >= since)
-        )
-        left = log.settings.per_day - int(kept or 0)
-        new = 0
+    async def _keep(self, tx: Tx, log: Log, lines: Sequence[tuple[Told, str]]) -> tuple[int, int]:
+        """Keep what fits; how many were new, and how many were too many."""
+        name, per_day = log.settings.name, log.settings.per_day
+        ids = [_id(name, told) for told, _ in lines]
+        known = {row[0] for row in await tx.tuples(select(_t.c.id).where(_t.c.id.in_(ids)))}
+        acts, actors = await _counted(tx, name)
+        new = over = 0
         for told, party in lines:
+            if _id(name, told) in known:
+                continue
             fact = await self._fact(tx, log, told, party)
+            by = (fact.act, fact.actor)
+            if acts[fact.act] >= per_day or actors[by] >= of_one(per_day):
+                over += 1
+                continue
             who = Who(told.name or told.actor, told.address, told.what, told.id)
             row = tx.upsert(_t).values(
                 id=fact.told,
@@ -195,10 +213,10 @@ class Consoles:
             if not await tx.run(row.on_conflict_do_nothing()):
                 continue
             new += 1
-            if new > left:
-                raise TooMany("this log has told enough for a day", retry_after=3600.0)
+            acts[fact.act] += 1
+            actors[by] += 1
             await record(self._database, tx, fact)
-        return new
+        return new, over
 
     async def _fact(self, tx: Tx, log: Log, told: Told, party: str) -> ConsoleUsed:
         name = log.settings.name
@@ -210,7 +228,7 @@ class Consoles:
             if log.networks:
                 inside = any(address in one for one in log.networks)
         return ConsoleUsed(
-            digest(f"{name}\0{told.id}".encode()),
+            _id(name, told),
             name,
             party,
             party in self._providers,
@@ -284,11 +302,47 @@ async def quiet(tx: Tx) -> dict[str, float]:
     return {row["log"]: (tx.now - row["last"]) / DAY for row in rows}
 
 
+def of_one(per_day: int) -> int:
+    """How many lines of one act are kept of one actor in a day (pure)."""
+    return max(1, per_day // ACTOR)
+
+
+async def full(tx: Tx, logs: Collection[ConsoleLog]) -> dict[str, str]:
+    """By log of which no more is kept today of some act, or of an actor in it: of which acts."""
+    out: dict[str, str] = {}
+    for one in logs:
+        acts, actors = await _counted(tx, one.name)
+        over = {act for act, count in acts.items() if count >= one.per_day}
+        over |= {act for (act, _), count in actors.items() if count >= of_one(one.per_day)}
+        if over:
+            out[one.name] = ", ".join(sorted(over))
+    return out
+
+
+async def _counted(tx: Tx, log: str) -> tuple[Counter[str], Counter[tuple[str, str]]]:
+    """What was kept of a log today: by act, and by act and actor."""
+    rows = await tx.tuples(
+        select(_t.c.act, _t.c.actor, func.count())
+        .where(_t.c.log == log, _t.c.received_at >= tx.now // DAY * DAY)
+        .group_by(_t.c.act, _t.c.actor)
+    )
+    acts: Counter[str] = Counter()
+    actors: Counter[tuple[str, str]] = Counter()
+    for act, actor, count in rows:
+        acts[act] += int(count)
+        actors[act, actor] = int(count)
+    return acts, actors
+
+
 async def forget(tx: Tx, *, before: Instant, limit: int) -> int:
     """Forget lines that came before an instant; how many. One that comes again counts as new, so
     they are kept longer than ``STALE``."""
     old = select(_t.c.id).where(_t.c.received_at < before).order_by(_t.c.received_at).limit(limit)
     return await tx.run(delete(_t).where(_t.c.id.in_(old)))
+
+
+def _id(log: str, told: Told) -> str:
+    return digest(f"{log}\0{told.id}".encode())
 
 
 def _read(kind: str, raw: bytes) -> Read:

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from mailkeep.base.clock import DAY, MINUTE, SECOND, ManualClock
 from mailkeep.base.errors import Invalid, NotAllowed, TooMany
+from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.tables import events
 from mailkeep.events.types import decode
 from mailkeep.mail import journal as room
-from mailkeep.mail import outbox, queries, services, tables
+from mailkeep.mail import outbox, queries, services, shifting, tables
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.events import AttemptFinished, DeliveryReported, ForeignMailReported
 from mailkeep.mail.intake import Intake
@@ -80,7 +81,9 @@ async def test_a_line_is_a_message_with_its_exposure_and_no_body(house: House) -
     assert await house.note(house.line("a"), house.line("b")) == Noted(2, 0, 0)
     assert await house.note(house.line("a"), house.line("a", provider="two")) == Noted(1, 1, 0)
     first, *_ = await house.facts(AttemptFinished)
+    assert isinstance(first, AttemptFinished)
     assert (first.provider, first.stream, first.outcome) == ("one", "bulk", "accepted")
+    assert first.told
     async with house.database.read() as tx:
         assert await tx.value(select(func.count()).select_from(tables.message_bodies)) == 0
         assert await tx.value(select(func.count()).select_from(tables.addresses)) == 0
@@ -194,6 +197,32 @@ async def test_a_lying_journal_has_nothing_sent(house: House) -> None:
     assert again == 0
     async with house.database.write() as tx:
         assert await outbox.claim(house.database, tx, STREAMS["bulk"], {}, 50) == []
+
+
+async def test_a_journal_opens_no_account_that_is_closed_to_us(
+    house: House, clock: ManualClock
+) -> None:
+    """Nor does it say how mail of ours fared, or that a provider carried any."""
+    async with house.database.write() as tx:
+        await tx.run(
+            insert(tables.attempts).values(
+                id=new_id("att", tx.now),
+                message_id="msg_x",
+                provider="one",
+                started_at=tx.now,
+                seconds=0.1,
+                detail="",
+                outcome="suspended",
+            )
+        )
+    clock.advance(2)
+    await house.note(house.line("a"), house.line("b"))
+    await house.say("a")
+    async with house.database.read() as tx:
+        since = tx.now - 5 * MINUTE
+        assert await shifting.closed_to_us(tx, ["one"], since) == {"one"}
+        assert (await shifting.fared(tx, "bulk", ["one"], since))["one"] == shifting.Fared()
+        assert await queries.carried(tx, {"one"}, since) == 0
 
 
 async def test_lines_are_forgotten_with_the_messages(house: House) -> None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import select
 
-from mailkeep.base.clock import SECOND, ManualClock
+from mailkeep.base.clock import SECOND, ManualClock, SystemClock
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing
 from mailkeep.mail import dispatch, leases, lives, outbox, outcomes, tables
@@ -279,3 +279,40 @@ async def test_a_lane_that_finds_the_database_away_leaves_the_others_time(
     assert made.leases.lapsed(now) == 0
     ticks.advance(WHOLE)
     assert made.leases.lapsed(now) == now
+
+
+@pytest.mark.parametrize("jump", [16, -16])
+async def test_whose_clock_is_wrong_takes_nothing_and_loses_nothing(
+    database: Database, accept: Accept, ticks: Ticks, clock: ManualClock, jump: int
+) -> None:
+    """The database's clock goes on as it does; a process's own is set forward, or back."""
+    message = await accept(new())
+    ticks.advance(20)
+    wrong = ManualClock(clock.now() + jump * SECOND)
+
+    async def shared(_tx: Tx) -> int:
+        return clock.now()
+
+    right, other = Leases(database, ticks, shared), Leases(database, ticks, shared)
+    if database.is_sqlite:
+        return  # one machine, one clock
+    assert other.lapsed(wrong.now()) == 0  # before it knows, it takes nothing that another has
+    await right.look()
+    await other.look()
+    # Who has it: the wrong one where its clock is behind, as its lease would be over at once.
+    has, wants = (right, other) if jump > 0 else (other, right)
+    database.clock = clock if jump > 0 else wrong
+    (job,) = await _claim(database, has)
+    database.clock = wrong if jump > 0 else clock
+    assert await _claim(database, wants) == []
+    assert has.hold(job)
+    ticks.advance(WHOLE + 1)  # it was killed
+    assert [one.message for one in await _claim(database, wants)] == [message]
+
+
+async def test_postgresql_says_what_time_it_is(database: Database, ticks: Ticks) -> None:
+    if database.is_sqlite:
+        return
+    async with database.read() as tx:
+        here = SystemClock().now()
+        assert abs(await leases.theirs(tx) - here) < 600 * SECOND

@@ -138,6 +138,23 @@ async def test_a_flood_is_refused_and_leaves_other_logs_room(house: House) -> No
     assert (await house.tell(house.event(1000))).new == 1
 
 
+async def test_noise_of_one_hides_no_act_of_another(house: House) -> None:
+    """A program that tags a thousand things; then somebody signs in, or makes a key."""
+    noise = [house.event(n, act="change", actor="ci") for n in range(120)]
+    with pytest.raises(TooMany):
+        await house.tell(*noise[:110], house.event(1000, actor="eve"), *noise[110:])
+    found = await house.used()
+    assert sum(one.act == "sign_in" for one in found) == 1  # what fits is kept beside it
+    assert sum(one.act == "change" for one in found) == room.of_one(50)
+    await house.tell(house.event(1001, act="change", actor="eve"))
+    with pytest.raises(TooMany):  # what was kept is known, and the rest still too many
+        await house.tell(*noise)
+    async with house.database.read() as tx:
+        assert await room.full(tx, [one.settings for one in LOGS.values()]) == {"plain": "change"}
+    house.clock.advance(86_400)
+    assert (await house.tell(*noise[:20])).new == 20 - room.of_one(50)
+
+
 async def test_bombs_are_refused(house: House) -> None:
     for raw in (
         gzip.compress(b"[" + b" " * 50_000_000 + b"]"),

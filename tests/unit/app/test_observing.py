@@ -125,6 +125,10 @@ def test_the_doctor_says_that_a_log_has_stopped() -> None:
     ):
         (said,) = heard(Scene(Path("/"), settings, database=DatabaseFacts(logs=logs)))
         assert (said.state, said.about) == (state, "okta")
+    full = DatabaseFacts(logs={"okta": 1.0}, full={"okta": "change"})
+    (said,) = heard(Scene(Path("/"), settings, database=full))
+    assert said.state is State.WARNING
+    assert "change" in said.meaning
     (said,) = heard(Scene(Path("/"), parse(OBSERVES)))
     assert said.state is State.NOT_CHECKED
 

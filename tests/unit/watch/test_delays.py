@@ -4,8 +4,9 @@ import math
 import random
 from collections.abc import Callable
 
+import msgspec
 import pytest
-from watch_logs import START, log, run
+from watch_logs import START, attempt, delivered, log, run
 
 from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact
@@ -96,3 +97,18 @@ def test_the_binomial_test_keeps_its_bound_on_false_alarms() -> None:
     settings = WatchSettings(delivery_silence=SilenceSettings(between_false_alarms=1800 / 86_400))
     signals = run(delivery_silence.DETECTOR, log(*facts), settings=settings)
     assert 0 < len(_said(signals)) <= 200_000 / 1800 / 2
+
+
+def test_what_a_journal_tells_makes_no_silence_of_canaries_heavier() -> None:
+    """That is our own observation; mail that was never sent is somebody's word."""
+    facts = _canaries(100, lambda n: None if n >= 60 else 1.0)
+    for n in range(300):
+        facts += [(n, attempt("a", "accepted", n)), (n + 0.5, delivered("a", n, f"msg_{n}"))]
+    told = [
+        (300 + n / 10, msgspec.structs.replace(attempt("a", "accepted", 1000 + n), told=True))
+        for n in range(1000)
+    ]
+    alone = run(delivery_silence.DETECTOR, log(*facts), through=500)
+    beside = run(delivery_silence.DETECTOR, log(*facts, *told), through=500)
+    own = [(one.at, one.evidence) for one in alone if one.own_observation]
+    assert [(one.at, one.evidence) for one in beside if one.own_observation] == own != []

@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import pytest
 from watch_logs import START, attempt, log, run
 
@@ -74,3 +75,19 @@ def test_refusals_by_chance_keep_their_bound_on_false_alarms() -> None:
     settings = WatchSettings(provider_refusal=RefusalSettings(between_false_alarms=0.25))
     signals = run(provider_refusal.DETECTOR, log(*facts), settings=settings)
     assert sum(bool(one.evidence) for one in signals) <= 30 / 0.25
+
+
+@pytest.mark.parametrize("outcome", ["suspended", "unauthorised", "unavailable"])
+def test_a_journal_neither_hides_a_refusal_nor_takes_it_back(outcome: str) -> None:
+    """An application holds a key for the journal: no claim clears a provider."""
+    refused = [(float(n), attempt("a", outcome, n)) for n in range(6)]
+    told = [
+        (n / 2, msgspec.structs.replace(attempt("a", "accepted", 100 + n), told=True))
+        for n in range(60)
+    ]
+    alone = run(provider_refusal.DETECTOR, log(*refused))
+    beside = run(provider_refusal.DETECTOR, log(*refused, *told))
+    assert [one.evidence for one in beside] == [one.evidence for one in alone]
+    assert len(alone) == 1
+    taken = [(40.0 + n, attempt("a", "accepted", 200 + n)) for n in range(3)]
+    assert run(provider_refusal.DETECTOR, log(*refused, *told, *taken))[-1].restates

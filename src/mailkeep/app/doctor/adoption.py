@@ -72,7 +72,7 @@ def detectors(scene: Scene) -> list[Said]:
 
 @check("console_log.heard")
 def heard(scene: Scene) -> list[Said]:
-    """Whether audit logs still come: one that has stopped sees nobody."""
+    """Whether audit logs still come and are kept: one that stopped, or is full, sees nobody."""
     if scene.settings is None:
         return [not_checked(NO_SETTINGS)]
     out = []
@@ -83,6 +83,10 @@ def heard(scene: Scene) -> list[Said]:
             out.append(warning(f"The audit log {one.name} never told of anything.", step, one.name))
         elif days > SILENT:
             words = f"The audit log {one.name} has told of nothing for {days:.0f} days."
+            out.append(warning(words, step, one.name))
+        elif acts := scene.database.full.get(one.name):
+            words = f"The audit log {one.name} told of too much today ({acts}): lines are refused."
+            step = f"mailkeep watch consoles: look whose they are; or raise per_day of {one.name}"
             out.append(warning(words, step, one.name))
         else:
             out.append(ok(f"The audit log {one.name} is heard.", one.name))

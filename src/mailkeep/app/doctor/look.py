@@ -201,6 +201,7 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         feeds=await feeds.states(tx),
         mailboxes=await mailboxes.states(tx),
         logs=await consoles.quiet(tx),
+        full=await consoles.full(tx, settings.console_log),
     )
 
 

@@ -78,7 +78,8 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
         anchors: how far each place has come to which heads of the audit chain are taken, and
             whether that is fresh.
         feeds: how each feed fares that ever ran; ``mailboxes``: the reading of each.
-        logs: by audit log that ever told of anything, the days since it did.
+        logs: by audit log that ever told of anything, the days since it did; ``full``: by log of
+            which some lines are refused today, of which acts.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
 
@@ -103,6 +104,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     feeds: Mapping[str, FeedState] = {}
     mailboxes: Mapping[str, MailboxState] = {}
     logs: Mapping[str, float] = {}
+    full: Mapping[str, str] = {}
 
 
 class Scene(msgspec.Struct, frozen=True):

@@ -138,7 +138,8 @@ class FactCounter:
     def _attempted(self, fact: AttemptFinished, _at: Instant) -> None:
         stream, provider = self._stream(fact.stream), self._provider(fact.provider)
         self._metrics.count("mailkeep_attempts_total", stream, provider, fact.outcome)
-        self._metrics.observe("mailkeep_attempt_seconds", fact.seconds, stream, provider)
+        if not fact.told:  # nobody here waited for it
+            self._metrics.observe("mailkeep_attempt_seconds", fact.seconds, stream, provider)
 
     def _failed_over(self, fact: FailedOver, _at: Instant) -> None:
         left, taken = self._provider(fact.left), self._provider(fact.taken)

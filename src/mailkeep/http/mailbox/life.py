@@ -87,6 +87,8 @@ def _words(fact: Any) -> tuple[str, str]:
     match fact:
         case MessageAccepted():
             return "accepted", f"Stored for the {fact.stream} stream: ours to deliver from here on."
+        case AttemptFinished(told=True):
+            return "attempt", f"An application says that it sent this through {fact.provider}."
         case AttemptFinished():
             detail = f" ({fact.detail})" if fact.detail else ""
             return "attempt", f"{fact.provider} answered: {fact.outcome}{detail}."

@@ -15,8 +15,9 @@ that arrives after the deadline is missed, whatever came of it: mail held back i
 three times the 99th percentile of their delay is less than the deadline, it is that by which they
 weigh. Once one is overdue, the gap since anything arrived adds the nats of the ordinary mail
 missing in it: the rate of reports less that of the canaries, which would count twice; never more
-than one for each mail taken. The alarm is at ln(1 + 2λγ), λ the rate of canaries, as the next test
-has half of γ too: without an overdue one there is no sum.
+than one for each mail that we saw taken, so none for what the journal tells of. The alarm is at
+ln(1 + 2λγ), λ the rate of canaries, as the next test has half of γ too: without an overdue one
+there is no sum.
 What is dropped or held back in part shows in the CUSUM of a binomial test, each canary in time or
 missed: a miss has the chance ``canary_late``, against a quarter under attack; the alarm is at the
 same limit, so that it too comes by chance no oftener than once in 2γ (Lorden; simulated in the
@@ -34,7 +35,8 @@ Delay: the limit over the rate (14.8 seconds at one a second); by canaries every
 Evasion: dropping a small part (a tenth or less); confirming what was dropped, which canaries see
 unless they are spared.
 Who could forge it: a forged or lying report hides a silence from the first method until a canary is
-missed, and can raise λ and so bring a false alarm; its signals are therefore never our own.
+missed, and can raise λ and so bring a false alarm, as who holds a key for the journal can by mail
+that was never sent; its signals are therefore never our own.
 """
 
 import math
@@ -72,15 +74,16 @@ LEARN_FROM, CANARIES_REMEMBERED = 20.0, 500.0  #: canaries
 
 
 class Flow(msgspec.Struct, frozen=True):
-    """One provider. ``accepted``: mails since the last report, ``unsaid`` of them since that was
-    said; ``said`` is when each method last spoke, ``failing_said`` that reports fail; ``silent``:
-    what was said stands; ``returned``: canaries that arrived in time in a row since;
+    """One provider. ``accepted``: mails since the last report, ``seen``: not from the journal,
+    ``unsaid``: since that was said; ``said`` is when each method last spoke, ``failing_said`` that
+    reports fail; ``silent``: what was said stands; ``returned``: canaries in time in a row since;
     ``canary_seen``: when the newest of those was sent; ``lost``: nats of the binomial test, after
     ``missed`` misses in a row; ``losing``: it was above the limit and is not down again."""
 
     pace: Pace = Pace()
     last: Instant = 0
     accepted: int = 0
+    seen: int = 0
     unsaid: int = 0
     ids: tuple[str, ...] = ()
     reports_said: Instant = 0
@@ -127,7 +130,11 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     if isinstance(fact, AttemptFinished):
         ids = (*flow.ids, recorded.id)[-MOST_EVENTS:]
         flow = msgspec.structs.replace(
-            flow, accepted=flow.accepted + 1, unsaid=flow.unsaid + 1, ids=ids
+            flow,
+            accepted=flow.accepted + 1,
+            seen=flow.seen + (not fact.told),
+            unsaid=flow.unsaid + 1,
+            ids=ids,
         )
     elif isinstance(fact, DeliveryReported):
         flow = _confirmed(flow, at, fact, state.settings.memory)
@@ -173,6 +180,7 @@ def _confirmed(flow: Flow, heard: Instant, fact: DeliveryReported, memory: int) 
         pace=pace,
         last=max(at, flow.last),
         accepted=0,
+        seen=0,
         unsaid=0,
         ids=(),
         reports_said=0,
@@ -363,7 +371,7 @@ def _missing(state: State, flow: Flow, now: Instant) -> float:
         return 0.0
     rate = 1 / flow.pace.gap - 1 / max(flow.canary_gap, 1e-3)
     since = max(flow.last, flow.canary_arrived)
-    return min(max(0.0, rate) * (now - since) / SECOND, float(flow.accepted))
+    return min(max(0.0, rate) * (now - since) / SECOND, float(flow.seen))
 
 
 def _with(state: State, provider: str, flow: Flow) -> State:

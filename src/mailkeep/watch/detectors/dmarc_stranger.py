@@ -20,7 +20,7 @@ reports come once a day, so one to two days. Evasion: fewer than the noise, or m
 report nothing.
 Who could forge it: a report that a believed reporter signed, nobody but him: whoever sends such
 mail does what it says. Any other report, anyone. Against a provider it is always anyone: whoever
-has a mail of ours can send it again.
+has a mail of ours can send it again. Who holds a key for the journal can say that we sent more.
 """
 
 import math

@@ -4,7 +4,8 @@ Sees: ``AttemptFinished.outcome``, refusals of one sort in a row for each provid
 by message, since one is tried again and again, refusals by the address that the mail was for, since
 whoever runs a receiver can have his own mail refused as often as he likes. ``CanaryRefused``: a
 relay that suspends us may say so in words only, which blame nobody, since a receiver may have
-written them; but a canary's receiver is ours.
+written them; but a canary's receiver is ours. What the journal tells of (``told``) is left out:
+nobody here saw it taken, so it neither takes a refusal back nor stands between two.
 Evidence (judged): suspended: silent 8.0, compromised 1.5 nats (a suspension may follow an abuse of
 our account there); unauthorised: silent 6.0, compromised 1.0 (a stolen key is revoked); unavailable
 or ambiguous, five in a row within two minutes: silent 7.0, and nothing else: an outage stays one;
@@ -133,6 +134,8 @@ def start(settings: WatchSettings) -> State:
 def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     fact = recorded.fact
     if not isinstance(fact, AttemptFinished | CanaryRefused):
+        return state, []
+    if isinstance(fact, AttemptFinished) and fact.told:
         return state, []
     sort = _SORTS.get(fact.outcome) if isinstance(fact, AttemptFinished) else "canaries"
     if isinstance(fact, AttemptFinished) and (sort == "outage" or fact.outcome == "accepted"):

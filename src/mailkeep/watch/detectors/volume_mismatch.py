@@ -15,7 +15,8 @@ that count their own tries (hence ``tolerance``); the first hours only teach (``
 the collector's interval and the provider's own. Evasion: a provider in an attacker's hands tells
 what it likes; fewer mails than the tolerance.
 Fewer than we gave says nothing here: bounces and refusals are not counted (``delivery_silence``).
-Who could forge it: nobody outside; the provider against itself, so it never allows a cut. A total
+Who could forge it: nobody outside; the provider against itself, so it never allows a cut. Who holds
+a key for the journal hides mail by telling of it. A total
 that falls begins anew. State: a few numbers for each of 64 providers.
 """
 
