@@ -53,6 +53,7 @@ async def _taken_in(tmp_path: Path) -> tuple[Database, list[str]]:
         async with database.write() as tx:
             content = Content("us@example.com", "ada@example.net", "Hello", "words")
             ids.append(await intake.accept(tx, NewMessage(stream, content)))
+        await asyncio.sleep(0.002)  # two ids of one millisecond have no order
     return database, ids
 
 
