@@ -86,7 +86,7 @@ async def test_a_dribble_gains_no_time(house: House, connect: Connect, stage: st
         answer = await client.gone()
         task.cancel()
         assert b"421 4.4.2" in answer
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 8
         # A client that keeps at it is not cut off, however long it takes in all.
         other = await connect(running.ports[0], key)
         for _ in range(4):
@@ -203,7 +203,7 @@ async def test_bad_commands_and_wrong_keys_have_an_end(
         # Whoever has a right key from the same network is not held up.
         began = time.monotonic()
         assert (await (await connect(running.ports[0], key)).send(MAIL)).startswith("250 ")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
 
 
 async def test_a_client_that_never_reads_is_let_go(house: House, connect: Connect) -> None:
@@ -260,7 +260,7 @@ async def test_a_stop_lets_messages_finish_and_sends_others_away(
             await connect(running.ports[0])
         began = time.monotonic()
         await stopping
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 20
         assert await stuck.gone() == b""
     assert len(await house.stored()) == 1
 
