@@ -155,12 +155,12 @@ def _checked(points: list[SinglePoint], bad: list[SinglePoint], smallest: list[S
             else words.HOWS[some[0].how]
         )
         lines.append(f"borne: {party}, accounts {_kinds(some)}: {why}")
-    rows = [["CLASS", "FACTOR", "HOW", "PARTIES", "SETS", "FOR EXAMPLE"]]
+    rows = [["CLASS", "FACTOR", "FALLS", "PARTIES", "SETS", "FOR EXAMPLE"]]
     rows += [
         [
             one.account_class,
             one.factor,
-            one.how.value,
+            words.HOWS[one.how],
             str(one.size or "over 3"),
             str(one.count),
             " + ".join(one.sets[0]) if one.sets else "-",
