@@ -139,7 +139,7 @@ async def test_a_reason_makes_no_incident(desk: Desk) -> None:
     means, database = desk.stage.response.means, desk.stage.database
     for said in ("incident inc_1 needs it", "cutover cut_1"):
         await database.retrying(
-            lambda tx, said=said: hands.cut(tx, means, "a", by=EVE, reason=said)  # type: ignore[misc]
+            lambda tx, said=said: hands.cut(tx, means, "a", by=EVE, reason=said)
         )
         assert not await desk.restore("a", ADA)
         await desk.confirm("a", BOB)

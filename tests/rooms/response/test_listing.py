@@ -193,7 +193,7 @@ async def test_other_suspects_are_another_list(stage: Stage) -> None:
     """What was agreed to is of whom the list is."""
     incident = await _suspected(stage)
     asked = await _ask(stage, incident)
-    stage.incidents.house.parties["b"] = stage.incidents.house.parties["a"]  # type: ignore[index]
+    stage.incidents.house.parties["b"] = stage.incidents.house.parties["a"]
     with pytest.raises(Conflict, match="changed"):
         await stage.response.approve(asked.id, by=BOB)
 

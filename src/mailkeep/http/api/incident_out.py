@@ -7,7 +7,7 @@ from litestar import Response
 
 from mailkeep.base.clock import iso, when
 from mailkeep.incidents.severity import Severity
-from mailkeep.incidents.types import BlastRadius, Entry, View
+from mailkeep.incidents.types import BlastRadius, Entry, Incident, View
 from mailkeep.incidents.words import headline
 from mailkeep.response.types import ActionView, Approval, BriefView, CaseView
 
@@ -129,8 +129,8 @@ class SeverityOut(msgspec.Struct):
     reasons: tuple[str, ...]
 
 
-class IncidentOut(msgspec.Struct):
-    """An incident with everything that is known of it."""
+class IncidentHeadOut(msgspec.Struct):
+    """What every account of an incident begins with."""
 
     id: str
     subject: IncidentSubjectOut
@@ -144,6 +144,11 @@ class IncidentOut(msgspec.Struct):
     taken_at: str | None
     taken_by: str | None
     part_of: str | None
+
+
+class IncidentOut(IncidentHeadOut):
+    """An incident with everything that is known of it."""
+
     parts: list[str]
     severity: SeverityOut | None
     pages: list[PageOut]
@@ -162,36 +167,39 @@ class IncidentReportOut(msgspec.Struct):
     markdown: str
 
 
-class IncidentBriefOut(msgspec.Struct):
+class IncidentBriefOut(IncidentHeadOut):
     """An incident as it is kept: what a list needs, and nothing that would have to be worked out.
     ``blast_radius`` null: it opened a moment ago."""
 
-    id: str
-    subject: IncidentSubjectOut
-    state: str
-    headline: str
-    opened_at: str
-    since: str
-    contained_at: str | None
-    restored_at: str | None
-    closed_at: str | None
-    taken_at: str | None
-    taken_by: str | None
-    part_of: str | None
     suspects: tuple[str, ...]
     opinions: list[OpinionOut]
     blast_radius: BlastOut | None
     actions: list[ActionOut]
 
 
+#: The fields of an ``IncidentHeadOut``, in their order.
+_Head = tuple[
+    str,
+    IncidentSubjectOut,
+    str,
+    str,
+    str,
+    str,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+]
+
+
 class IncidentsOut(msgspec.Struct):
     incidents: list[IncidentBriefOut]
 
 
-def shown(case: CaseView) -> IncidentOut:
-    """An incident as the API and the command line write it."""
-    one = case.incident
-    return IncidentOut(
+def _head(one: Incident) -> _Head:
+    return (
         one.id,
         IncidentSubjectOut(one.subject.kind, one.subject.id),
         one.state.value,
@@ -204,6 +212,14 @@ def shown(case: CaseView) -> IncidentOut:
         when(one.taken_at),
         one.taken_by,
         one.part_of,
+    )
+
+
+def shown(case: CaseView) -> IncidentOut:
+    """An incident as the API and the command line write it."""
+    one = case.incident
+    return IncidentOut(
+        *_head(one),
         [part.id for part in case.parts],
         _severity(case.severity),
         [
@@ -231,18 +247,7 @@ def shown(case: CaseView) -> IncidentOut:
 def brief(case: BriefView) -> IncidentBriefOut:
     one = case.incident
     return IncidentBriefOut(
-        one.id,
-        IncidentSubjectOut(one.subject.kind, one.subject.id),
-        one.state.value,
-        headline(one),
-        iso(one.opened_at),
-        iso(one.since),
-        when(one.contained_at),
-        when(one.restored_at),
-        when(one.closed_at),
-        when(one.taken_at),
-        one.taken_by,
-        one.part_of,
+        *_head(one),
         case.suspects,
         [_opinion(view) for view in one.opinions],
         None if case.blast is None else blast(case.blast),
