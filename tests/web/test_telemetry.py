@@ -68,6 +68,7 @@ async def test_the_life_of_a_message_is_seen_from_outside(up: Up) -> None:
     assert moved >= refused
     assert of(samples, "mailkeep_delivery_seconds_count", stream="bulk") == 6
     assert of(samples, "mailkeep_claims_refused_total", provider="postmark") == 1
+    assert of(samples, "mailkeep_cutover", state="paused") == 0
     assert of(samples, "mailkeep_commit_jobs_count") > 6
     assert of(samples, "mailkeep_loop_running", loop="dispatch") == 1
     assert of(samples, "mailkeep_ready") == 1

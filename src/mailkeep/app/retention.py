@@ -20,7 +20,7 @@ from mailkeep.privacy import retention as privacy
 from mailkeep.recovery import retention as recovery
 from mailkeep.signals import retention as signals
 from mailkeep.store.database import Database, Tx
-from mailkeep.watch import consoles, posture
+from mailkeep.watch import console_lines, posture
 from mailkeep.watch.events import CanaryArrived, CanarySent
 from mailkeep.watch.reports import forget_reports
 
@@ -108,7 +108,7 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("reports", "reports", forget_reports),
     ("signals", "signals", signals.forget_sets),
     ("posture", "history", posture.forget),
-    ("consoles", "history", consoles.forget),
+    ("consoles", "history", console_lines.forget),
     ("erased", "erased", privacy.forget),
     ("privacy", "tries", meter.forget),
 )

@@ -15,9 +15,10 @@ from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.migrate import upgrade
-from mailkeep.watch import consoles as room
+from mailkeep.watch import console_lines as room
 from mailkeep.watch import packed
-from mailkeep.watch.consoles import SHORT, Line, Taken
+from mailkeep.watch.console_lines import SHORT, Line
+from mailkeep.watch.consoles import Taken
 
 from .house import DEFAULT_HOME, Home, operator, read, settings, write
 from .output import Json, plain, result, table

@@ -18,32 +18,29 @@ from functools import partial
 
 import msgspec
 import structlog
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select
 
-from mailkeep.base.clock import DAY, HOUR, Instant
+from mailkeep.base.clock import DAY, HOUR
 from mailkeep.base.errors import Invalid, NotFound, TooMany
-from mailkeep.base.keys import KeyRing, Unsealable, digest
-from mailkeep.events import audit
+from mailkeep.base.keys import KeyRing, digest
 from mailkeep.events.log import record
-from mailkeep.providers.message import Quiet
 from mailkeep.providers.posture.types import Kind
 from mailkeep.store.database import Database, Tx
 
 from . import dmarc, packed
 from .audit_logs import registry
+from .console_lines import PURPOSE, Who
 from .console_types import Act, ConsoleLog, Read, Told
-from .events import ConsoleAccepted, ConsoleUsed
+from .events import ConsoleUsed
 from .report_types import Unreadable
 from .tables import console_acts, posture_expected
 
 logger = structlog.get_logger(__name__)
 
-PURPOSE = "console"
 STALE = 30 * DAY  #: an old line says nothing of now
 AHEAD = HOUR  #: that the clock of a log's house may be ahead of ours
 LATE = HOUR  #: an announcement is still good for what was done in it and told so much later
 CHUNK = 100  #: lines in one transaction
-MOST_SHOWN = 200
 ACTOR = 4  #: one actor has one part in so many of what is kept of an act in a day
 
 _t, _e = console_acts, posture_expected
@@ -88,30 +85,8 @@ class Taken(msgspec.Struct, frozen=True):
     broken: int = 0
 
 
-class Who(Quiet, frozen=True):
-    """What lies sealed of a line."""
-
-    name: str
-    address: str
-    what: str
-    line: str
-
-
-class Line(Quiet, frozen=True):
-    """A line as operators see it. ``who``: None where it was sealed under other keys."""
-
-    _shown = ("id", "party", "act")
-
-    id: str
-    log: str
-    party: str
-    act: str
-    at: Instant
-    who: Who | None
-    expected: bool
-    accepted_at: Instant | None
-    accepted_by: str
-    reason: str
+OVER = "over"  #: what became of a line that was too many of its sort for the day
+RESULTS = (*Taken.__struct_fields__, OVER)
 
 
 class Consoles:
@@ -121,6 +96,9 @@ class Consoles:
         logs: by name.
         providers: names of our providers.
         domains: that we send as.
+
+    Attributes:
+        lines: how many came since the start, by log and what became of them.
     """
 
     def __init__(
@@ -138,6 +116,7 @@ class Consoles:
         self._providers = providers
         self._domains = domains
         self._one = asyncio.Lock()
+        self.lines: Counter[tuple[str, str]] = Counter()
 
     async def take(self, name: str, raw: bytes) -> Taken:
         """Take a text of a log in.
@@ -159,18 +138,29 @@ class Consoles:
                 keep = partial(self._keep, log=log, lines=fresh[start : start + CHUNK])
                 kept, left_out = await self._database.retrying(keep)
                 new, over = new + kept, over + left_out
+        taken = Taken(
+            new,
+            len(fresh) - new - over,
+            read.passed + len(read.told) - len(of_concern),
+            len(of_concern) - len(fresh),
+            read.broken,
+        )
+        self._count(name, taken, over)
         if over:
             logger.warning("console_log.over", log=name, lines=over)
             raise TooMany(
                 f"{over} line(s) are too many of their sort for a day", retry_after=3600.0
             )
-        return Taken(
-            new,
-            len(fresh) - new,
-            read.passed + len(read.told) - len(of_concern),
-            len(of_concern) - len(fresh),
-            read.broken,
-        )
+        return taken
+
+    def _count(self, log: str, taken: Taken, over: int) -> None:
+        for result in RESULTS:
+            self.lines[log, result] += over if result == OVER else getattr(taken, result)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all logs that are brought in."""
+        return tuple(self._logs)
 
     def require(self, name: str) -> Log:
         """The log of that name. Raises ``NotFound``: none is brought in."""
@@ -243,65 +233,6 @@ class Consoles:
         )
 
 
-async def accept(
-    database: Database, tx: Tx, lines: Collection[str], *, by: str, reason: str
-) -> tuple[str, ...]:
-    """Say that it was our own people; the ids of those lines that were open.
-
-    Args:
-        lines: their ids, or the beginnings that are shown of them.
-
-    Raises:
-        NotFound: there is no such line that is open.
-        Invalid: no reason is given.
-    """
-    if not reason.strip():
-        raise Invalid("say why", field="reason")
-    found: list[str] = []
-    for one in sorted(set(lines)):
-        rows = await tx.all(
-            select(_t.c.id)
-            .where(_t.c.id.startswith(one, autoescape=True), _t.c.accepted_at.is_(None))
-            .limit(2)
-        )
-        if len(rows) != 1 or len(one) < SHORT:
-            raise NotFound(f"no open line {one[:60]}", field="line")
-        found.append(rows[0]["id"])
-    said = {"accepted_at": tx.now, "accepted_by": by[:80], "reason": reason[:200]}
-    await tx.run(update(_t).where(_t.c.id.in_(found)).values(**said))
-    await audit.write(tx, by, "accept_console", {"lines": found, "reason": reason[:200]})
-    await record(database, tx, ConsoleAccepted(tuple(found), by))
-    return tuple(found)
-
-
-SHORT = 12  #: characters by which a line is named
-
-
-async def view(tx: Tx, keys: KeyRing, party: str = "", limit: int = MOST_SHOWN) -> list[Line]:
-    """What logs told, the newest first; of one party, or of all."""
-    query = select(_t).order_by(_t.c.received_at.desc(), _t.c.id).limit(limit)
-    rows = await tx.all(query.where(_t.c.party == party) if party else query)
-    return [
-        Line(
-            *(row["id"], row["log"], row["party"], row["act"], row["at"]),
-            _opened(keys, row["sealed"]),
-            row["expected"],
-            row["accepted_at"],
-            row["accepted_by"] or "",
-            row["reason"] or "",
-        )
-        for row in rows
-    ]
-
-
-async def quiet(tx: Tx) -> dict[str, float]:
-    """By log that ever told of anything, the days since it did."""
-    rows = await tx.all(
-        select(_t.c.log, func.max(_t.c.received_at).label("last")).group_by(_t.c.log)
-    )
-    return {row["log"]: (tx.now - row["last"]) / DAY for row in rows}
-
-
 def of_one(per_day: int) -> int:
     """How many lines of one act are kept of one actor in a day (pure)."""
     return max(1, per_day // ACTOR)
@@ -332,13 +263,6 @@ async def _counted(tx: Tx, log: str) -> tuple[Counter[str], Counter[tuple[str, s
         acts[act] += int(count)
         actors[act, actor] = int(count)
     return acts, actors
-
-
-async def forget(tx: Tx, *, before: Instant, limit: int) -> int:
-    """Forget lines that came before an instant; how many. One that comes again counts as new, so
-    they are kept longer than ``STALE``."""
-    old = select(_t.c.id).where(_t.c.received_at < before).order_by(_t.c.received_at).limit(limit)
-    return await tx.run(delete(_t).where(_t.c.id.in_(old)))
 
 
 def _id(log: str, told: Told) -> str:
@@ -386,10 +310,3 @@ async def _announced(tx: Tx, party: str, told: Told) -> bool:
             .limit(1)
         )
     )
-
-
-def _opened(keys: KeyRing, sealed: bytes) -> Who | None:
-    try:
-        return msgspec.json.decode(keys.unseal(PURPOSE, sealed), type=Who)
-    except (Unsealable, msgspec.DecodeError):
-        return None

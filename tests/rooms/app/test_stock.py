@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from sqlalchemy import insert, text
 
@@ -12,6 +13,8 @@ from mailkeep.app.telemetry import stock
 from mailkeep.app.telemetry.stock import Storekeeper, take
 from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import Unavailable
+from mailkeep.cutover.tables import cutovers
+from mailkeep.cutover.types import Pace
 from mailkeep.events import log
 from mailkeep.events.subscribe import Subscriber
 from mailkeep.feed.tables import feeds
@@ -45,6 +48,20 @@ async def test_the_stock_is_what_the_database_holds(database: Database) -> None:
                 "opinions": "[]",
             }
             await tx.run(insert(incidents.incidents).values(**row))
+        move = {
+            "id": "cut_1",
+            "source": "b",
+            "target": "c",
+            "state": "paused",
+            "at_once": False,
+            "by": "x",
+            "created_at": tx.now,
+            "why": "canaries do not arrive",
+            "pace": msgspec.json.encode(Pace()).decode(),
+            "gates": "[]",
+            "live": True,
+        }
+        await tx.run(insert(cutovers).values(**move))
         feed = {
             "name": "siem",
             "position": 3,
@@ -71,6 +88,7 @@ async def test_the_stock_is_what_the_database_holds(database: Database) -> None:
     siem = found.feeds["siem"]
     assert (siem.told, siem.refused, siem.behind) == (9, 1, 4 + cut)
     assert siem.failing_since == found.now - 60 * SECOND
+    assert found.cutover == "paused"
     assert found.schema
 
 

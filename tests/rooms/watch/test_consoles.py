@@ -16,6 +16,7 @@ from mailkeep.events.types import decode
 from mailkeep.mail import grants
 from mailkeep.providers.posture.types import Kind
 from mailkeep.store.database import Database
+from mailkeep.watch import console_lines as lines
 from mailkeep.watch import consoles as room
 from mailkeep.watch import posture
 from mailkeep.watch.console_types import ConsoleLog
@@ -105,7 +106,7 @@ async def test_a_file_of_cloudtrail_is_taken_in_packed(house: House) -> None:
 async def test_people_read_who_it_was_and_the_database_does_not_show_it(house: House) -> None:
     await house.bring("okta", "sso.json")
     async with house.database.read() as tx:
-        (one,) = await room.view(tx, house.keys)
+        (one,) = await lines.view(tx, house.keys)
         row = await tx.one(select(console_acts))
     assert one.who is not None
     assert (one.who.name, one.who.address) == ("ada@example.com", "198.51.100.24")
@@ -125,7 +126,7 @@ async def test_other_parties_old_lines_and_those_of_a_time_to_come_are_not_kept(
     )
     assert taken == Taken(new=1, passed=1, stale=2)
     async with house.database.read() as tx:
-        (one,) = await room.view(tx, house.keys)
+        (one,) = await lines.view(tx, house.keys)
     assert one.at == now
 
 
@@ -133,6 +134,10 @@ async def test_a_flood_is_refused_and_leaves_other_logs_room(house: House) -> No
     with pytest.raises(TooMany):
         await house.tell(*(house.event(n) for n in range(200)))
     assert len(await house.used()) <= 50
+    told = house.consoles.lines
+    assert told["plain", "new"] == len(await house.used())
+    assert told["plain", "new"] + told["plain", "over"] == 200
+    assert told["plain", "known"] == 0
     assert (await house.bring("okta", "sso.json")).new == 1
     house.clock.advance(86_400)
     assert (await house.tell(house.event(1000))).new == 1
@@ -187,16 +192,16 @@ async def test_an_operator_says_that_it_was_us_and_it_is_audited(house: House) -
     first, second = await house.used()
     async with house.database.write() as tx:
         with pytest.raises(Invalid):
-            await room.accept(house.database, tx, [first.told], by="op", reason=" ")
+            await lines.accept(house.database, tx, [first.told], by="op", reason=" ")
         with pytest.raises(NotFound):  # the beginning of every line
-            await room.accept(house.database, tx, [""], by="op", reason="ours")
-        done = await room.accept(house.database, tx, [first.told[:12]], by="op", reason="ours")
+            await lines.accept(house.database, tx, [""], by="op", reason="ours")
+        done = await lines.accept(house.database, tx, [first.told[:12]], by="op", reason="ours")
     assert done == (first.told,)
     assert (await house.facts())[-1] == ConsoleAccepted((first.told,), "op")
     async with house.database.write() as tx:
         with pytest.raises(NotFound):
-            await room.accept(house.database, tx, [first.told], by="op", reason="again")
-        states = {one.id: one.accepted_at for one in await room.view(tx, house.keys, "sendgrid")}
+            await lines.accept(house.database, tx, [first.told], by="op", reason="again")
+        states = {one.id: one.accepted_at for one in await lines.view(tx, house.keys, "sendgrid")}
     assert states[first.told] is not None
     assert states[second.told] is None
 
@@ -205,8 +210,8 @@ async def test_lines_are_forgotten_in_their_time(house: House) -> None:
     await house.tell(house.event(1), house.event(2))
     house.clock.advance(100 * 86_400)
     async with house.database.read() as tx:
-        assert await room.quiet(tx) == {"plain": 100.0}
+        assert await lines.quiet(tx) == {"plain": 100.0}
     async with house.database.write() as tx:
-        assert await room.forget(tx, before=tx.now - 90 * DAY, limit=1) == 1
-        assert await room.forget(tx, before=tx.now - 90 * DAY, limit=9) == 1
-        assert await room.forget(tx, before=tx.now - 90 * DAY, limit=9) == 0
+        assert await lines.forget(tx, before=tx.now - 90 * DAY, limit=1) == 1
+        assert await lines.forget(tx, before=tx.now - 90 * DAY, limit=9) == 1
+        assert await lines.forget(tx, before=tx.now - 90 * DAY, limit=9) == 0

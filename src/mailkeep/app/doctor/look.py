@@ -35,7 +35,7 @@ from mailkeep.mail.types import Status
 from mailkeep.providers import registry
 from mailkeep.store import migrate
 from mailkeep.store.database import Database, Tx
-from mailkeep.watch import consoles, mailboxes, posture
+from mailkeep.watch import console_lines, consoles, mailboxes, posture
 
 from . import accounts_read, adoption, domains, guarding, house, seen, waking, ways
 from .catalogue import run
@@ -200,7 +200,7 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         anchors=await _anchors(tx, settings),
         feeds=await feeds.states(tx),
         mailboxes=await mailboxes.states(tx),
-        logs=await consoles.quiet(tx),
+        logs=await console_lines.quiet(tx),
         full=await consoles.full(tx, settings.console_log),
     )
 

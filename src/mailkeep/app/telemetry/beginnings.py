@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.types import OutcomeKind
 from mailkeep.response.actions.catalogue import ACTIONS
+from mailkeep.watch.consoles import RESULTS as CONSOLE_RESULTS
 from mailkeep.watch.detectors.catalogue import DETECTORS
 
 from .facts import OTHER, RESULTS, STAGES
@@ -22,11 +23,13 @@ def series(
     canaries: Collection[str],
     subscribers: Collection[str],
     feeds: Collection[str],
+    consoles: Collection[str],
 ) -> Iterator[Series]:
     """All of them.
 
     Args:
         canaries: providers through which canaries go.
+        consoles: audit logs of other houses that are brought in.
     """
     for stream in streams:
         yield from _of_stream(stream)
@@ -44,6 +47,9 @@ def series(
     for feed in feeds:
         for result in ("told", "refused"):
             yield "mailkeep_feed_lines_total", feed, result
+    for log in consoles:
+        for result in CONSOLE_RESULTS:
+            yield "mailkeep_console_lines_total", log, result
     yield ("mailkeep_audit_contradicted_total",)
     yield from _of_the_code()
 

@@ -97,6 +97,10 @@ METRICS: tuple[Metric, ...] = (
         "Lines that a feed was told, or refused for good",
         shared=True,
     ),
+    _counter(
+        "console_lines", ("log", "result"), "Lines of others' audit logs, by what became of them"
+    ),
+    _gauge("cutover", ("state",), "1 while a move between providers stands so", shared=True),
     _histogram("commit_jobs", (), "Jobs that shared one commit", _SIZE),
     _histogram("commit_seconds", (), "How long a shared commit took", _COMMIT),
     _gauge("loop_running", ("loop",), "1 while this loop of the process goes on"),

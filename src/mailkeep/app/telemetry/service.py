@@ -11,6 +11,7 @@ from mailkeep.app.loops import Pulse
 from mailkeep.base.clock import SECOND
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
+from mailkeep.cutover.types import LIVE
 from mailkeep.http.client import Network
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
@@ -19,6 +20,7 @@ from mailkeep.providers.types import ProviderConfig
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.store.database import Database
 from mailkeep.store.shared import SharedCommit
+from mailkeep.watch.consoles import Consoles
 from mailkeep.watch.detectors.catalogue import DETECTORS
 
 from .beginnings import series
@@ -41,6 +43,7 @@ class Rooms(Protocol):
     streams: dict[str, StreamSettings]
     providers: dict[str, ProviderConfig]
     claims: Claims
+    consoles: Consoles
     dispatcher: Dispatcher
 
 
@@ -101,7 +104,8 @@ class Telemetry:
         )
         rooms.shared.on_commit = self._commit
         for name, *labels in series(
-            rooms.streams.values(), rooms.providers, canaries, subscribers, feeds
+            *(rooms.streams.values(), rooms.providers, canaries, subscribers, feeds),
+            rooms.consoles.names,
         ):
             self.metrics.count(name, *labels, by=0)
 
@@ -177,6 +181,8 @@ class Telemetry:
             if fares is not None:
                 self._rise("mailkeep_feed_lines_total", fares.told, feed, "told")
                 self._rise("mailkeep_feed_lines_total", fares.refused, feed, "refused")
+        for step in LIVE:
+            put("mailkeep_cutover", step.value == stock.cutover, step.value)
         self.metrics.forget("mailkeep_incidents_open")
         for kind in SUBJECTS:
             put("mailkeep_incidents_open", stock.incidents.get((kind, "open"), 0), kind, "open")
@@ -205,6 +211,8 @@ class Telemetry:
             self._rise("mailkeep_claims_duplicate_total", number, provider)
         for (provider, why), number in self._rooms.claims.refused.items():
             self._rise("mailkeep_claims_refused_total", number, provider, why)
+        for (log, result), number in self._rooms.consoles.lines.items():
+            self._rise("mailkeep_console_lines_total", number, log, result)
         self._rise("mailkeep_snapshot_failures_total", self._stock.failures)
         passed = self.checks()
         for check, good in passed.items():

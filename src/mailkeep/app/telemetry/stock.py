@@ -9,6 +9,7 @@ import msgspec
 import structlog
 from sqlalchemy import func, select
 
+from mailkeep.cutover import queries as cutovers
 from mailkeep.events import tables as events
 from mailkeep.feed import queries as feeds
 from mailkeep.feed.types import FeedState
@@ -34,6 +35,7 @@ class Stock(msgspec.Struct, frozen=True):
         lag: facts placed and not read yet, by subscriber.
         incidents: those that are not closed, by kind of subject and state.
         feeds: how each fares that ever ran, by name.
+        cutover: the state of the move between providers that is under way; "": there is none.
         schema: it is the one that this version was made for.
     """
 
@@ -44,6 +46,7 @@ class Stock(msgspec.Struct, frozen=True):
     unplaced: int
     incidents: dict[tuple[str, str], int]
     feeds: dict[str, FeedState]
+    cutover: str
     schema: bool
     now: int
 
@@ -112,6 +115,7 @@ async def take(tx: Tx, streams: Collection[str], subscribers: Readers) -> Stock:
         .where(i.c.state != "closed")
         .group_by(i.c.subject_kind, i.c.state)
     )
+    move = await cutovers.live(tx)
     return Stock(
         depths=await depth.depths(tx, streams),
         cut=frozenset(await queries.cut(tx)),
@@ -123,6 +127,7 @@ async def take(tx: Tx, streams: Collection[str], subscribers: Readers) -> Stock:
         unplaced=int(await tx.value(select(func.count()).select_from(some)) or 0),
         incidents={(row["subject_kind"], row["state"]): row["n"] for row in live},
         feeds=await feeds.states(tx),
+        cutover="" if move is None else move.state.value,
         schema=await migrate.is_current(tx),
         now=tx.now,
     )

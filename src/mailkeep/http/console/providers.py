@@ -14,7 +14,7 @@ from mailkeep.mail import queries as mail
 from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
 from mailkeep.response import hands
-from mailkeep.watch import consoles, posture
+from mailkeep.watch import console_lines, posture
 from mailkeep.watch.console_types import Act
 
 from .operator import Operator, needs
@@ -58,7 +58,7 @@ class ProviderPages(Controller):
             (one,) = [one for one in await providers(tx, running) if one.name == name]
             view = await posture.view(tx, running.keys, name)
             exposed = await mail.exposed(tx, name, tx.now)
-            lines = await consoles.view(tx, running.keys, name, MOST_LINES)
+            lines = await console_lines.view(tx, running.keys, name, MOST_LINES)
             incident = await hands.about(tx, name)
             cut = (await hands.current(tx)).get(name)
             names = await operators.names(tx)
@@ -130,7 +130,7 @@ class ProviderPages(Controller):
         if step == "vouched":
             line = operator.form.get("line", "")
             await running.database.retrying(
-                lambda tx: consoles.accept(
+                lambda tx: console_lines.accept(
                     running.database, tx, [line], by=operator.actor, reason=reason
                 )
             )
