@@ -13,6 +13,8 @@ from mailkeep.incidents.services import Incidents
 from mailkeep.incidents.suspects import House
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import StreamSettings
+from mailkeep.providers import registry
+from mailkeep.providers.keeping import keeps_days
 from mailkeep.recovery.services import Recovery
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.actions.port import Means, NoticeSettings
@@ -47,7 +49,11 @@ class Rooms(Protocol):
 def incidents(settings: Settings, database: Database) -> Incidents:
     """The incidents room, from the settings alone: who only reads needs no keys."""
     parties = {one.name: one.party for one in settings.provider}
-    house = House(parties, trusting.graph(settings, database.clock))
+    keeps = {
+        one.name: keeps_days(one.options, registry.get(one.kind).capabilities)
+        for one in settings.provider
+    }
+    house = House(parties, trusting.graph(settings, database.clock), keeps)
     return Incidents(database, house, settings.watch, settings.incidents)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from mailkeep.incidents.content import ASSUMED
 from mailkeep.incidents.tracks import Item
 from mailkeep.incidents.types import Incident
 from mailkeep.incidents.words import TITLES, clock, headline, obeyed, percent
@@ -37,8 +38,9 @@ def full(case: CaseView) -> str:
             lines.append(f"  {reason.nats:+6.1f}  {reason.detector}: {reason.text}{note}")
     lines += ["", f"Who is affected ({clock(case.blast.since)} to {clock(case.blast.until)})"]
     for name, value in msgspec.structs.asdict(case.blast).items():
-        if name not in {"since", "until", "as_of"}:
+        if name not in {"since", "until", "as_of", "content"}:
             lines.append(f"  {value:6}  {name.replace('_', ' ')}")
+    lines += _read(case)
     lines += ["", "Mail goes out", *_track(case.mail), "", "Nobody is harmed"]
     lines += [*_track(case.security), "", "Actions"]
     for action in case.actions:
@@ -52,6 +54,27 @@ def full(case: CaseView) -> str:
         count = f": {entry.count}" if entry.count else ""
         lines.append(f"  {clock(entry.at)}  {entry.kind}: {entry.text}{count}")
     return "\n".join(map(_plain, lines))
+
+
+def _read(case: CaseView) -> list[str]:
+    """What the suspects could read, and, apart, what they are known to have taken."""
+    if not case.suspects:
+        return []
+    lines = []
+    content = case.blast.content
+    if content is not None:
+        day = clock(content.since)[:10]
+        lines += ["", f"Mail that could be read: to {content.addresses} addresses, from {day}"]
+        lines += [
+            f"  {one.mails:6}  mails to {one.addresses} addresses in {one.stream}"
+            for one in content.streams
+        ]
+        if content.assumed:
+            names = ", ".join(content.assumed)
+            lines.append(f"  nobody says for how long {names} keeps mail: {ASSUMED} days counted")
+    taken = [f"  {one.what}: {one.text} ({one.detector})" for one in case.taken]
+    none = ["  nothing; who only reads leaves no trace here"]
+    return [*lines, "", "Known to have been taken", *(taken or none)]
 
 
 def _plain(text: str) -> str:

@@ -14,6 +14,7 @@ from mailkeep.base.clock import MINUTE, SECOND, Instant
 from mailkeep.store.database import Database, Tx
 
 from . import blast, queries
+from .content import content
 from .suspects import House
 from .tables import blast_answers
 from .types import Answer, BlastRadius, Incident, IncidentSettings, State
@@ -32,10 +33,16 @@ def stays(last: Answer | None, found: BlastRadius, now: Instant) -> bool:
     """
     if last is None:
         return False
+    old = last.blast
     same = msgspec.structs.replace(
-        found, exposed=last.blast.exposed, until=last.blast.until, as_of=last.blast.as_of
+        found, exposed=old.exposed, until=old.until, as_of=old.as_of, content=old.content
     )
-    return same == last.blast and (found.exposed == last.blast.exposed or now < last.at + KEEPS)
+    grown = (found.exposed, _written_to(found)) != (old.exposed, _written_to(old))
+    return same == old and (not grown or now < last.at + KEEPS)
+
+
+def _written_to(found: BlastRadius) -> int:
+    return 0 if found.content is None else found.content.addresses
 
 
 class Answers:
@@ -64,6 +71,8 @@ class Answers:
         for incident in live:
             async with self._database.read() as tx:
                 found = await blast.radius(tx, self._house, incident, self._settings)
+                written = await content(tx, self._house, incident, self._settings)
+            found = msgspec.structs.replace(found, content=written)
             await self._database.retrying(partial(keep, incident=incident, found=found))
         took = round((time.monotonic() - started) * SECOND)
         self._due = now + max(FRESH, SHARE * took)

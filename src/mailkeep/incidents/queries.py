@@ -102,8 +102,11 @@ async def blast_radius(
         return msgspec.json.decode(kept, type=BlastRadius)
     last = await last_answer(tx, incident.id)
     since, until = blast.window(incident, tx.now, settings)
-    if last is None or not await blast.is_wide(tx, house, incident, settings):
+    if last is None:
         return await blast.radius(tx, house, incident, settings)
+    if not await blast.is_wide(tx, house, incident, settings):
+        found = await blast.radius(tx, house, incident, settings)
+        return msgspec.structs.replace(found, content=last.blast.content)
     if last.blast.since != since:
         return last.blast  # whole, as it was answered: nothing of two windows is mixed
     exposed = await mail.exposed(tx, house.suspects(incident.subject), until)

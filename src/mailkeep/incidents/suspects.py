@@ -1,7 +1,7 @@
 """Whom a suspicion about a provider reaches (pure)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.types import Subject
@@ -14,10 +14,13 @@ class House:
     Attributes:
         parties: the party of each provider, by the provider's name.
         graph: the register's graph.
+        keeps: for how many days a provider keeps the contents of mail; left out, or None: nobody
+            said.
     """
 
     parties: Mapping[str, str]
     graph: TrustGraph
+    keeps: Mapping[str, int | None] = field(default_factory=dict)
 
     def independent(self, one: str, other: str) -> bool:
         """Whether nobody can read both what goes through ``one`` and through ``other``."""

@@ -101,11 +101,47 @@ class Entry(msgspec.Struct, frozen=True):
     count: int
 
 
+class StreamContent(msgspec.Struct, frozen=True):
+    """Of one stream: how many addresses were written to, and how many mails that were."""
+
+    stream: str
+    addresses: int
+    mails: int
+
+
+class Content(msgspec.Struct, frozen=True):
+    """Whose mail the suspects could read; see ``content``. Whole days, UTC.
+
+    Attributes:
+        as_of: when it was counted.
+        since, until: from the first day whose mail one of them still had, to the end of the last.
+        addresses: that were written to, each once, whatever the streams.
+        assumed: suspects of whom nobody said for how long they keep mail.
+    """
+
+    as_of: Instant
+    since: Instant
+    until: Instant
+    addresses: int
+    streams: tuple[StreamContent, ...]
+    assumed: tuple[str, ...]
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """Something that a suspect is known to have taken: what, and the detector that says so."""
+
+    detector: str
+    what: str
+    text: str
+    events: tuple[str, ...]
+
+
 class BlastRadius(msgspec.Struct, frozen=True):
     """What the suspect could reach; see ``blast``. Addresses, then accounts by what happened.
 
     Attributes:
         as_of: when that was so, of one that is kept; None: as it stands now.
+        content: counted in the background, so it may be older; None: not counted yet, or of nobody.
     """
 
     since: Instant
@@ -117,6 +153,7 @@ class BlastRadius(msgspec.Struct, frozen=True):
     completed: int
     denied: int
     as_of: Instant | None = None
+    content: Content | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):

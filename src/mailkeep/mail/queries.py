@@ -1,9 +1,9 @@
 """Reads of the mail room."""
 
-from collections.abc import Collection, Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 
 from mailkeep.base.clock import HOUR, Instant
 from mailkeep.base.errors import NotFound
@@ -228,6 +228,28 @@ async def exposed(tx: Tx, providers: str | Set[str], until: Instant) -> int:
     return await counting.exposed(
         tx, {providers} if isinstance(providers, str) else providers, until
     )
+
+
+async def written_to(
+    tx: Tx, firsts: Mapping[str, int], last: int
+) -> tuple[int, list[tuple[str, int, int]]]:
+    """To whom mail went through some providers. Reads the whole ledger.
+
+    Args:
+        firsts: by provider, the first day (since the epoch) that counts; ``last``: the last one.
+
+    Returns:
+        How many addresses, each once; by stream, how many addresses, and mails to them.
+    """
+    x = tables.exposures
+    within = or_(
+        false(), *(and_(x.c.provider == name, x.c.day >= day) for name, day in firsts.items())
+    )
+    some = (within, x.c.day <= last)
+    whole = await tx.value(select(func.count(x.c.address_id.distinct())).where(*some))
+    counts = (x.c.stream, func.count(x.c.address_id.distinct()), func.sum(x.c["count"]))
+    rows = await tx.tuples(select(*counts).where(*some).group_by(x.c.stream).order_by(x.c.stream))
+    return int(whole or 0), [(row[0], int(row[1]), int(row[2])) for row in rows]
 
 
 async def exposed_to_each(tx: Tx) -> dict[str, int]:

@@ -125,6 +125,8 @@ class Postmark:
         max_size=10 * 1024 * 1024,
         max_recipients=50,
         forbidden=_FORBIDDEN,
+        # https://postmarkapp.com/support/article/1289: unless the account pays for another time.
+        keeps_days=45,
         # The return path pm_bounces@pm.mtasv.net and its signature; tracked links and openings.
         marks=("pm.mtasv.net", ".pstmrk.it"),
     )

@@ -311,6 +311,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     ``max_size``: octets of a whole mail as it leaves, attachments in base64 (`outgoing.size`); an
     account's option ``max_size`` lowers it. ``max_recipients``: to, cc and bcc together.
     ``forbidden``: endings of attachments' names, in lower case, that it does not carry.
+    ``keeps_days``: for how long an account shows the contents of its mail, unless the account's
+    option ``keeps_days`` says otherwise; None: nobody says.
     """
 
     idempotency_key: bool
@@ -326,6 +328,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     max_size: int = 25 * 1024 * 1024
     max_recipients: int = 50
     forbidden: frozenset[str] = frozenset()
+    keeps_days: int | None = None
 
 
 class CannotBeAsked:

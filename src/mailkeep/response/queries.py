@@ -9,6 +9,7 @@ from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.base.keys import digest
 from mailkeep.incidents import blast
 from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.content import taken
 from mailkeep.incidents.regulator import deadline
 from mailkeep.incidents.severity import judge
 from mailkeep.incidents.tracks import Seen, mail_track, security_track
@@ -76,6 +77,7 @@ async def case(tx: Tx, means: Means, incident: str) -> CaseView:
         deadline(found, radius, seen, means.incidents.settings),
         judge(found, radius, seen),
         tuple(await incidents.parts(tx, found.id)),
+        taken(found),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from mailkeep.base.clock import Instant
+from mailkeep.incidents.content import ASSUMED
 from mailkeep.incidents.tracks import Item
 from mailkeep.incidents.words import TITLES, clock, headline, percent, span
 
@@ -60,6 +61,7 @@ def written(case: CaseView, names: Names, now: Instant) -> Written:
         ),
         (
             _who(case),
+            *_read(case),
             *_why(case),
             _done(case, names),
             _checks("Mail goes out", case.mail),
@@ -136,6 +138,32 @@ def _who(case: CaseView) -> Section:
             ),
         ),
     )
+
+
+def _read(case: CaseView) -> list[Section]:
+    """What the suspects could read, and, apart, what they are known to have taken."""
+    if not case.suspects:
+        return []
+    content = case.blast.content
+    taken = tuple(f"{one.what}: {one.text} ({one.detector})" for one in case.taken)
+    none = ("Nothing. Who only reads leaves no trace here.",)
+    known = Section("Known to have been taken", taken or none)
+    if content is None:
+        return [known]
+    assumed = ""
+    if content.assumed:
+        names = ", ".join(content.assumed)
+        assumed = f" For how long {names} keeps mail is not said; {ASSUMED} days are counted."
+    counted = f"{content.addresses} addresses, as counted {clock(content.as_of)}"
+    could = Section(
+        "Mail that could be read",
+        (f"From {clock(content.since)[:10]}, contents and all: to {counted}.{assumed}",),
+        Table(
+            ("stream", "addresses", "mails"),
+            tuple((one.stream, str(one.addresses), str(one.mails)) for one in content.streams),
+        ),
+    )
+    return [could, known]
 
 
 def _why(case: CaseView) -> list[Section]:

@@ -9,7 +9,7 @@ from mailkeep.base.keys import digest
 from mailkeep.incidents.regulator import Deadline
 from mailkeep.incidents.severity import Severity
 from mailkeep.incidents.tracks import Item
-from mailkeep.incidents.types import BlastRadius, Entry, Incident
+from mailkeep.incidents.types import BlastRadius, Entry, Incident, Taken
 from mailkeep.watch.types import Hypothesis
 
 from .paging.types import PageView
@@ -115,7 +115,8 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class CaseView(msgspec.Struct, frozen=True):
-    """All that is known of an incident, for whoever looks."""
+    """All that is known of an incident, for whoever looks. ``taken``: what the suspects are known
+    to have taken, and not only to have been able to."""
 
     incident: Incident
     suspects: tuple[str, ...]
@@ -128,6 +129,7 @@ class CaseView(msgspec.Struct, frozen=True):
     deadline: Deadline | None = None
     severity: Severity | None = None
     parts: tuple[Incident, ...] = ()
+    taken: tuple[Taken, ...] = ()
 
 
 class BriefView(msgspec.Struct, frozen=True):

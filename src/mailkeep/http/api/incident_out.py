@@ -7,7 +7,7 @@ from litestar import Response
 
 from mailkeep.base.clock import iso, when
 from mailkeep.incidents.severity import Severity
-from mailkeep.incidents.types import BlastRadius, Entry, Incident, View
+from mailkeep.incidents.types import BlastRadius, Content, Entry, Incident, View
 from mailkeep.incidents.words import headline
 from mailkeep.response.types import ActionView, Approval, BriefView, CaseView
 
@@ -38,9 +38,38 @@ class OpinionOut(msgspec.Struct):
     reasons: list[ReasonOut]
 
 
+class StreamContentOut(msgspec.Struct):
+    """Addresses that were written to over a stream, and mails to them."""
+
+    stream: str
+    addresses: int
+    mails: int
+
+
+class ContentOut(msgspec.Struct):
+    """Whose mail the suspects could read, contents and all, by whole days. ``assumed``: those of
+    whom nobody said for how long they keep mail: thirty days are counted."""
+
+    as_of: str
+    since: str
+    until: str
+    addresses: int
+    streams: list[StreamContentOut]
+    assumed: tuple[str, ...]
+
+
+class TakenOut(msgspec.Struct):
+    """Something that the suspects are known to have taken."""
+
+    detector: str
+    what: str
+    text: str
+    events: tuple[str, ...]
+
+
 class BlastOut(msgspec.Struct):
     """Addresses that the suspect was given, and accounts by what happened to them. ``as_of``: when
-    it was so; null: it is so now."""
+    it was so; null: it is so now. ``content`` null: not counted yet, or of no provider."""
 
     since: str
     until: str
@@ -51,6 +80,7 @@ class BlastOut(msgspec.Struct):
     completed: int
     denied: int
     as_of: str | None
+    content: ContentOut | None
 
 
 class PreviewOut(msgspec.Struct):
@@ -155,6 +185,7 @@ class IncidentOut(IncidentHeadOut):
     suspects: tuple[str, ...]
     opinions: list[OpinionOut]
     blast_radius: BlastOut
+    taken: list[TakenOut]
     actions: list[ActionOut]
     timeline: list[EntryOut]
     tracks: dict[str, list[CheckOut]]
@@ -229,6 +260,7 @@ def shown(case: CaseView) -> IncidentOut:
         case.suspects,
         [_opinion(view) for view in one.opinions],
         blast(case.blast),
+        [TakenOut(*msgspec.structs.astuple(one)) for one in case.taken],
         [action(done) for done in case.actions],
         [_entry(entry) for entry in case.timeline],
         {
@@ -270,8 +302,17 @@ def _opinion(view: View) -> OpinionOut:
 
 def blast(found: BlastRadius) -> BlastOut:
     """A blast radius."""
-    times = {"since": iso(found.since), "until": iso(found.until), "as_of": when(found.as_of)}
-    return BlastOut(**{**msgspec.structs.asdict(found), **times})
+    told = {"since": iso(found.since), "until": iso(found.until), "as_of": when(found.as_of)}
+    content = None if found.content is None else _content(found.content)
+    return BlastOut(**{**msgspec.structs.asdict(found), **told, "content": content})
+
+
+def _content(found: Content) -> ContentOut:
+    return ContentOut(
+        *(iso(found.as_of), iso(found.since), iso(found.until), found.addresses),
+        [StreamContentOut(one.stream, one.addresses, one.mails) for one in found.streams],
+        found.assumed,
+    )
 
 
 def acted(one: ActionView, step: str) -> Response[ActionOut]:
