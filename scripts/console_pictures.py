@@ -25,6 +25,8 @@ from mailkeep.accounts import opening
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.http import server
+from mailkeep.incidents.answers import Answers
+from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail import api_keys
 from mailkeep.store.migrate import upgrade
 
@@ -86,6 +88,7 @@ async def house() -> AsyncIterator[tuple[str, str, dict[str, str]]]:
         crowd = await _crowd().fill(
             running.database, running.keys, PROVIDERS, messages=2000, recoveries=400, incidents_=8
         )
+        await Answers(running.database, running.incidents.house, IncidentSettings()).step()
         async with running.database.write() as tx:
             key = await api_keys.create(
                 tx, running.keys, "Ada, night shift", ["operate"], owner="ada", by="x"

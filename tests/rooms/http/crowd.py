@@ -302,7 +302,7 @@ async def _incidents(
                 "line": line,
                 "at": at + line,
                 "kind": "evidence",
-                "text": f"provider_refusal said something for the {line}. time",
+                "text": f"provider_refusal said it again, as sign {line}",
                 "by": "mailkeep",
                 "events": "[]",
                 "count": 0,
