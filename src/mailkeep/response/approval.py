@@ -127,8 +127,19 @@ class Approvals:
         await self._decide(tx, found, by, approved=True)
 
     async def refuse(self, tx: Tx, found: Approval, *, by: str) -> None:
-        """Somebody says no, or takes back what they asked for. Raises ``Conflict``."""
+        """Somebody says no, or takes back what they asked for.
+
+        Raises:
+            Conflict: its time is over, or it was decided.
+            NotAllowed: the same person refused the same before. Else the thief of one key would
+                keep everybody from ever acting.
+        """
         self._open(tx, found)
+        if by != found.asked_by and await _refused_before(tx, found, by):
+            raise NotAllowed(
+                "you have refused this once, and it was asked for again: it is another person's to"
+                " refuse, and lapses unless somebody approves it"
+            )
         await self._decide(tx, found, by, approved=False)
         whose = "taken back" if by == found.asked_by else "refused"
         await self._enter(tx, found, f"{found.action}: the request was {whose}", by=by)
@@ -190,6 +201,30 @@ async def all_waiting(tx: Tx, incident: str | None = None) -> list[Approval]:
     if incident is not None:
         query = query.where(_p.c.incident_id == incident)
     return [_view(row) for row in await tx.all(query.order_by(_p.c.id))]
+
+
+async def _refused_before(tx: Tx, found: Approval, by: str) -> bool:
+    """Whether a person refused this before, with whichever key: what was taken back by who asked
+    for it is not refused."""
+    rows = await tx.all(
+        select(_p.c.decided_by).where(
+            _p.c.incident_id == found.incident,
+            _p.c.name == found.action,
+            _p.c.step == found.step.value,
+            _p.c.state == Asked.REFUSED.value,
+            _p.c.decided_by != _p.c.asked_by,
+        )
+    )
+    who = await _whose(tx, by)
+    return any([await _whose(tx, row["decided_by"]) == who for row in rows])
+
+
+async def _whose(tx: Tx, actor: str) -> str:
+    """The person behind an actor; of a key that is nobody's, all that are nobody's together."""
+    try:
+        return await people.person(tx, actor)
+    except NotAllowed:
+        return "nobody"
 
 
 def _said(one: Approval) -> dict[str, object]:

@@ -175,7 +175,8 @@ async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> i
 
 
 async def confirm(tx: Tx, means: Means, provider: str, *, by: str, cut: str, state: str) -> None:
-    """A second person confirms a cut by hand, or does one that was asked for.
+    """A second person confirms a cut by hand, or does one that was asked for. That it was right to
+    cut it off can be said while an incident is open about it as well; to do it cannot.
 
     Args:
         cut: its id, as it was shown.
@@ -190,7 +191,8 @@ async def confirm(tx: Tx, means: Means, provider: str, *, by: str, cut: str, sta
     """
     if state not in CONFIRMED:
         raise Invalid(f"a cut is confirmed that is {' or '.join(CONFIRMED)}", field="state")
-    found = await _shown(tx, means, provider, by=by, cut=cut, asked_by=None)
+    done = state != "asked"
+    found = await _shown(tx, means, provider, by=by, cut=cut, asked_by=None, beside=done)
     if (state == "asked") != (found.cut_at is None):
         raise Conflict(CHANGED)
     values: dict[str, object] = {"confirmed_by": by, "confirmed_at": tx.now, "ring_at": None}
@@ -256,11 +258,18 @@ async def cut_here(tx: Tx, settings: ResponseSettings, provider: str, *, by: str
 
 
 async def _shown(
-    tx: Tx, means: Means, provider: str, *, by: str, cut: str, asked_by: str | None
+    tx: Tx,
+    means: Means,
+    provider: str,
+    *,
+    by: str,
+    cut: str,
+    asked_by: str | None,
+    beside: bool = False,
 ) -> HandCut:
     """What waits for a second person, if it is what was shown to them. A thief who turns it into
     something else meanwhile would else be given the word that was meant for it."""
-    await _may(tx, means, provider, by, "a second person's word")
+    await _may(tx, means, provider, by, "a second person's word", beside=beside)
     found = (await current(tx)).get(provider)
     if found is None or found.state == "confirmed":
         raise Conflict(f"nothing about {provider} waits for a second person")
@@ -348,8 +357,14 @@ def _wanted(settings: ResponseSettings) -> bool:
     return action.dangerous if named is None else action.name in named
 
 
-async def _may(tx: Tx, means: Means, provider: str, by: str, reason: str) -> str:
-    """Whether somebody may act on a provider by hand; the reason, cut short."""
+async def _may(
+    tx: Tx, means: Means, provider: str, by: str, reason: str, *, beside: bool = False
+) -> str:
+    """Whether somebody may act on a provider by hand; the reason, cut short.
+
+    Args:
+        beside: it changes nothing that is done about an incident, so one may be open.
+    """
     if provider not in means.house.parties:
         raise NotFound("no provider of that name", field="name")
     means.may_act()
@@ -358,7 +373,7 @@ async def _may(tx: Tx, means: Means, provider: str, by: str, reason: str) -> str
     if _two(means):
         await people.person(tx, by)  # else nobody could answer what this key asked for
     await take_turn(tx)
-    if (open_one := await about(tx, provider)) is not None:
+    if not beside and (open_one := await about(tx, provider)) is not None:
         raise Conflict(f"incident {open_one.id} is open about {provider}: act there")
     return reason.strip()[:LONGEST]
 

@@ -164,6 +164,36 @@ async def test_a_request_is_refused_taken_back_and_runs_out(
         await stage.response.approve("apv_none", by=OTHER)
 
 
+async def test_one_person_refuses_a_thing_once(stage: Stage, keys: KeyRing) -> None:
+    """The thief of one operator's keys says no to everything: the house acts all the same."""
+    await stage.signal({COMPROMISED: 8.5})
+    async with stage.database.write() as tx:
+        for name in ("day", "night"):
+            await api_keys.create(tx, keys, name, ["operate"], owner="mallory", by="x")
+        thief, again = (one.id for one in await api_keys.listing(tx) if one.owner == "mallory")
+    first = await _ask(stage)
+    async with stage.database.write() as tx:
+        await stage.response.refuse(tx, first.id, by=thief)
+    second = await _ask(stage)
+    for by in (thief, again):  # one person, whichever key
+        with pytest.raises(NotAllowed, match="refused this once"):
+            async with stage.database.write() as tx:
+                await stage.response.refuse(tx, second.id, by=by)
+    other = await _ask(stage, "secure_accounts")  # what they never refused they may
+    async with stage.database.write() as tx:
+        assert (await stage.response.refuse(tx, other.id, by=again)).state.value == "refused"
+    await stage.response.approve(second.id, by=OTHER)
+    assert await _cut(stage) == {"a"}
+
+
+async def test_who_asked_takes_it_back_as_often_as_they_like(stage: Stage) -> None:
+    await stage.signal({COMPROMISED: 8.5})
+    for _ in range(3):
+        asked = await _ask(stage)
+        async with stage.database.write() as tx:
+            await stage.response.refuse(tx, asked.id, by=ONE)
+
+
 async def test_both_have_read_the_same_warnings(stage: Stage) -> None:
     """The second route falls between the asking and the approving."""
     await stage.signal({COMPROMISED: 8.5})

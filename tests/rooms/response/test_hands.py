@@ -230,9 +230,24 @@ async def test_keys_of_one_person_are_one(desk: Desk) -> None:
 
 async def test_while_an_incident_is_open_it_is_done_there(desk: Desk) -> None:
     await desk.stage.signal({COMPROMISED: 8.5})
-    for do in (desk.cut("a"), desk.restore("a", ADA), desk.confirm("a", BOB)):
+    for do in (desk.cut("a"), desk.restore("a", ADA)):
         with pytest.raises(Conflict, match="act there"):
             await do
+    with pytest.raises(Conflict):
+        await desk.confirm("a", BOB)
+
+
+async def test_a_cut_is_confirmed_beside_an_incident_that_opened_since(desk: Desk) -> None:
+    """The word that it was right takes nothing from the incident; a cut that was only asked for,
+    and giving it back, are done there."""
+    await desk.cut("a")
+    await desk.stage.signal({COMPROMISED: 8.5})
+    with pytest.raises(NotAllowed, match="a second person"):
+        await desk.confirm("a", ADA)
+    await desk.confirm("a", BOB)
+    assert (await desk.current())["a"].state == "confirmed"
+    with pytest.raises(Conflict, match="act there"):
+        await desk.restore("a", BOB)
 
 
 async def test_a_house_that_wants_one_person_asks_nobody(database: Database, keys: KeyRing) -> None:
