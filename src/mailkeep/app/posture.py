@@ -9,6 +9,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+import msgspec
+
 from mailkeep.base.clock import Clock
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
@@ -109,6 +111,21 @@ def accounts(
     if settings.posture is None:
         return {}
     return {one.name: _config(settings, one, environ) for one in settings.posture.account}
+
+
+def with_key(settings: Watched, name: str, key: str, environ: Mapping[str, str]) -> AccountConfig:
+    """The account of a provider with another key than the one that reads, for once.
+
+    Args:
+        key: where it is: ``env:NAME`` or ``file:PATH``.
+
+    Raises:
+        BadSettings: the key is not there.
+    """
+    known = () if settings.posture is None else settings.posture.account
+    table = next((one for one in known if one.name == name), PostureAccount(name))
+    table = msgspec.structs.replace(table, secret=key, account_secret=None)
+    return _config(settings, table, environ)
 
 
 def collector(

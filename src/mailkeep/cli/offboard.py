@@ -1,24 +1,28 @@
 """``mailkeep offboard``: a provider is left for good. Every act goes into the audit log."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
-from mailkeep.app import moving
+from mailkeep.app import emptying, moving
 from mailkeep.app.rekeying import keyrings
 from mailkeep.base.clock import SystemClock, iso, when
 from mailkeep.base.errors import Conflict, NotFound
 from mailkeep.base.keys import KeyRing
 from mailkeep.cutover import offboarding
-from mailkeep.cutover.checklist import Leaving, checklist
+from mailkeep.cutover.checklist import How, Leaving, checklist
 from mailkeep.cutover.offboarding import Offboarding, OffboardingView
+from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.response.keeping import take_turn
 from mailkeep.response.keysmith import Keysmith
 from mailkeep.store.database import Database, Tx
+from mailkeep.watch.collectors.posture import carrier, session
 
 from .house import DEFAULT_HOME, Home, at_length, operator, provider, read, settings, write
-from .output import Json, group, plain, result, table
+from .output import Json, Progress, group, plain, result, table
 
 app = group("Leave a provider for good: what is to be done, and when.")
 
@@ -121,6 +125,92 @@ def keys(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
         return await database.retrying(tick)
 
     _say(at_length(home, work), as_json=as_json)
+
+
+@app.command()
+def empty(
+    name: Name,
+    key: Annotated[
+        str,
+        typer.Option(help="Where a key is that may delete there: env:NAME or file:PATH."),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Delete; else it is only shown.")] = False,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Delete by the provider's API what our account holds there, as far as it is due."""
+    provider(home, name)
+    known = settings(home)
+    config = emptying.account(known, name, key)
+    found = read(home, lambda tx: offboarding.view(tx, name))
+    if found is None:
+        raise NotFound(f"{name} is not being left: what it holds may be needed")
+    now = SystemClock().now()
+    due = {one.name for one in found.items if one.due_at <= now and one.how is How.HAND}
+    due &= set(emptying.ITEMS.values())
+    if not due:
+        raise Conflict("nothing that it holds is due yet: see `mailkeep offboard status`")
+    said = asyncio.run(_emptied(config, due, delete=yes, quiet=as_json))
+    if yes:
+        gone = [one.name for one in found.items if one.done_at is None and one.name in said.gone]
+
+        async def tick(database: Database) -> None:
+            rooms = Offboarding(database, moving.house(known, database.clock))
+            for item in gone:
+
+                async def work(tx: Tx, item: str = item) -> OffboardingView:
+                    note = "emptied by its API"
+                    return await rooms.done(tx, name, item, by=operator(), note=note)
+
+                await database.retrying(work)
+
+        at_length(home, tick)
+    result(said.document(name), said.text(name), as_json=as_json)
+
+
+class _Said(msgspec.Struct, frozen=True):
+    """What was found, or done."""
+
+    held: emptying.Held
+    deleted: bool
+    failed: dict[str, int]
+    gone: frozenset[str]
+
+    def document(self, name: str) -> dict[str, object]:
+        return {
+            "provider": name,
+            "deleted": self.deleted,
+            "goes": self.held.counted(),
+            "by_hand": dict(self.held.stays),
+            "not_read": {which: why.value for which, why in self.held.unread.items()},
+            "failed": self.failed,
+            "empty": sorted(self.gone),
+        }
+
+    def text(self, name: str) -> str:
+        verb = "Deleted, or tried to" if self.deleted else "Would be deleted (--yes does it)"
+        goes = ", ".join(f"{n} {item}" for item, n in sorted(self.held.counted().items()))
+        lines = [f"{verb}, at {name}: {goes or 'nothing'}."]
+        lines += [f"  {n} not deleted: {why}" for why, n in sorted(self.failed.items())]
+        lines += [f"  by hand: {n} of {item}" for item, n in sorted(self.held.stays.items())]
+        lines += [f"  not read: {one} ({why.value})" for one, why in self.held.unread.items()]
+        lines += [f"  gone, and ticked off: {item}" for item in sorted(self.gone)]
+        return "\n".join(lines)
+
+
+async def _emptied(config: AccountConfig, items: set[str], *, delete: bool, quiet: bool) -> _Said:
+    progress = Progress(f"reading the account {config.name}", quiet=quiet)
+    clock = SystemClock()
+    async with session() as http:
+        carry = carrier(http)
+        held = await emptying.look(config, carry, clock, items)
+        if not delete:
+            return _Said(held, False, {}, frozenset())
+        progress.say(f"deleting {len(held.goes)} …")
+        failed = await emptying.empty(config, held, carry, progress.at)
+        left = await emptying.look(config, carry, clock, items)
+    gone = frozenset(one for one in items & emptying.WHOLE if left.is_empty(one))
+    return _Said(held, True, {why.value: n for why, n in failed.items()}, gone)
 
 
 def _leaving(home: Path, name: str) -> Leaving:

@@ -85,9 +85,12 @@ class AccountCalls:
             "rejects/delete": self._delete_reject,
             "senders/domains": self._domains,
             "templates/list": lambda _call: self._lists["templates"],
+            "templates/delete": lambda call: self._delete("templates", "slug", call, "name"),
             "whitelists/list": lambda _call: self._lists["allowed"],
             "whitelists/add": self._allow,
+            "whitelists/delete": lambda call: self._delete("allowed", "email", call, "email"),
             "subaccounts/list": lambda _call: self._lists["subaccounts"],
+            "subaccounts/delete": lambda call: self._delete("subaccounts", "id", call, "id"),
             "urls/tracking-domains": lambda _call: self._lists["tracking"],
         }
 
@@ -288,8 +291,25 @@ class AccountCalls:
             return webhook
         raise ApiError("Unknown_Webhook", 14, f"Unknown webhook ID '{wanted}'")
 
+    def _delete(self, name: str, key: str, call: object, by: str) -> object:
+        """Delete an entry of a list by the field that its call names it with."""
+        wanted = text(member(call, by))
+        for entry in self._lists[name]:
+            if entry[key] == wanted:
+                self._lists[name].remove(entry)
+                return {**entry, "deleted": True}
+        if name == "allowed":
+            return {"email": wanted, "deleted": False}
+        what = {"templates": "Template", "subaccounts": "Subaccount"}[name]
+        raise ApiError(f"Unknown_{what}", 5, f'No such {what.lower()} "{wanted}"')
+
     def _delete_webhook(self, call: object) -> object:
+        """Ours too, after which nothing is reported any more."""
         wanted = member(call, "id")
+        for webhook in self._own_webhook():
+            if webhook["id"] == wanted:
+                self._standin.settings.hooks.url = ""
+                return webhook
         for webhook in self._webhooks:
             if webhook["id"] == wanted:
                 self._webhooks.remove(webhook)

@@ -26,6 +26,7 @@ _FOR_ACCOUNT = re.compile(r"/(senders|servers|domains)(/.*)?")
 _DETAILS = re.compile(r"/messages/outbound/([0-9a-f-]{36})/(details|dump)")
 _SUPPRESSIONS = re.compile(r"/message-streams/([a-z0-9_-]+)/suppressions(/dump|/delete)?")
 _WEBHOOK = re.compile(r"/webhooks/(\d+)")
+_TEMPLATE = re.compile(r"/templates/(\d+)")
 _REASONS = {"hard-bounce": "HardBounce", "soft-bounce": "HardBounce", "spam": "SpamComplaint"}
 
 
@@ -109,6 +110,10 @@ class AccountCalls:
         if method == "POST" and path == "/webhooks":
             entry = {str(k): v for k, v in body.items()} if isinstance(body, dict) else {}
             return self.add("webhooks", {k: v for k, v in entry.items() if k != "Verify"})
+        if (found := _TEMPLATE.fullmatch(path)) and method == "DELETE":
+            return self._delete_template(int(found[1]))
+        if path == "/server" and method == "PUT":
+            return self._edit_server(body)
         if method != "GET":
             raise ApiError(0, "Not found", 404)
         if found := _DETAILS.fullmatch(path):
@@ -162,6 +167,19 @@ class AccountCalls:
             "EnableSmtpApiErrorHooks": False,
         }
 
+    def _edit_server(self, body: object) -> dict[str, object]:
+        """The older webhooks are settings of the server; here both are ours, or none is."""
+        if isinstance(body, dict) and {"BounceHookUrl", "DeliveryHookUrl"} & {*body}:
+            self._standin.settings.hooks.url = text(next(iter(body.values())))
+        return self._server()
+
+    def _delete_template(self, number: int) -> dict[str, object]:
+        for entry in self._lists["templates"]:
+            if entry["TemplateId"] == number:
+                self._lists["templates"].remove(entry)
+                return {"ErrorCode": 0, "Message": f"Template {number} removed."}
+        raise ApiError(1101, "The template was not found.")
+
     def _senders(self) -> dict[str, object]:
         return _listed("SenderSignatures", self._lists["senders"])
 
@@ -197,8 +215,11 @@ class AccountCalls:
         for webhook in self._own_webhook() + self._lists["webhooks"]:
             if webhook["ID"] == number and method == "GET":
                 return webhook
-            if webhook in self._lists["webhooks"] and webhook["ID"] == number:
-                self._lists["webhooks"].remove(webhook)
+            if webhook["ID"] == number:
+                if webhook in self._lists["webhooks"]:
+                    self._lists["webhooks"].remove(webhook)
+                else:
+                    self._standin.settings.hooks.url = ""
                 return {"ErrorCode": 0, "Message": f"Webhook {number} removed."}
         raise ApiError(1352, "The webhook ID was not found.")
 

@@ -39,6 +39,19 @@ _SINGLE: Mapping[str, tuple[str, str]] = {
     "/v3/mail_settings/forward_spam": ("forward_spam", "mail_settings.read"),
     "/v3/user/email": ("email", "user.email.read"),
 }
+#: What is deleted below a path: its list, what names an entry, and what a key must be allowed.
+_DELETED: Mapping[str, tuple[str, str, str]] = {
+    "/v3/user/webhooks/event/settings": ("webhooks", "id", "user.webhooks.event.settings.delete"),
+    "/v3/user/webhooks/parse/settings": (
+        "parse",
+        "hostname",
+        "user.webhooks.parse.settings.delete",
+    ),
+    "/v3/templates": ("templates", "id", "templates.delete"),
+    "/v3/verified_senders": ("senders", "id", "sender_verification.delete"),
+    "/v3/whitelabel/domains": ("domains", "id", "whitelabel.delete"),
+}
+DELETING = tuple(sorted({one[2] for one in _DELETED.values()}))
 READING = tuple(sorted({one[1] for one in (*_LISTS.values(), *_SINGLE.values())}))
 _OFFSET = frozenset({"teammates", "subusers", "domains"})
 
@@ -76,6 +89,7 @@ class SendGridAccount:
         app.router.add_get("/{path:.*}", self._answer)
         app.router.add_post("/v3/api_keys", self._make)
         app.router.add_delete("/v3/api_keys/{id}", self._revoke)
+        app.router.add_delete("/{path:.*}", self._delete)
         self._listener = Listener(app)
 
     async def start(self) -> str:
@@ -132,6 +146,23 @@ class SendGridAccount:
             return _error(404, "unable to find API Key")
         self.lists["keys"] = left
         self.made = {key: one for key, one in self.made.items() if one[0] != wanted}
+        return web.Response(status=204)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        """Delete an entry of a list, by its path below the list's."""
+        has = self._scopes(request)
+        if has is None:
+            return _unknown()
+        under, _, wanted = request.path.rpartition("/")
+        if under not in _DELETED:
+            return _error(404, "resource not found")
+        name, key, scope = _DELETED[under]
+        if scope not in has:
+            return _error(403, "access forbidden")
+        left = [one for one in self.lists[name] if str(one[key]) != wanted]
+        if len(left) == len(self.lists[name]):
+            return _error(404, "not found")
+        self.lists[name] = left
         return web.Response(status=204)
 
     async def _answer(self, request: web.Request) -> web.Response:

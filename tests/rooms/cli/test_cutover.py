@@ -14,7 +14,7 @@ from mailkeep.mail import queries as mail
 from mailkeep.mail import shifting
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
-from mailkeep_drill.standins.sendgrid_account import SendGridAccount
+from mailkeep_drill.standins.sendgrid_account import DELETING, READING, SendGridAccount
 
 SETTINGS = """
 [[provider]]
@@ -170,3 +170,57 @@ options = {{ keys = "sendgrid", keys_url = "{url}" }}'''
     by_hand = await asyncio.to_thread(_says, tmp_path, "offboard", "keys", "new")
     assert "make another key in the pages of new" in by_hand
     await account.stop()
+
+
+async def test_an_account_that_is_left_is_emptied_and_what_is_gone_is_ticked_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = SendGridAccount("SG.once", (*READING, *DELETING))
+    url = await account.start()
+    account.lists["webhooks"].append({"id": "w1", "enabled": True, "url": "https://o.example"})
+    account.lists["templates"].append({"id": "t1", "generation": "legacy"})
+    more = f'''
+[posture]
+[[posture.account]]
+name = "old"
+kind = "sendgrid"
+secret = "env:NOT_SET"
+base_url = "{url}"
+'''
+    (tmp_path / "mailkeep.toml").write_text(SETTINGS + more)
+    database = Database(f"sqlite:///{tmp_path / 'mailkeep.db'}", SystemClock())
+    await upgrade(database)
+    await database.close()
+    monkeypatch.setenv("ONCE", "SG.once")
+    words = ("offboard", "empty", "old", "--key", "env:ONCE")
+
+    assert "not being left" in await asyncio.to_thread(_says, tmp_path, *words)
+    await asyncio.to_thread(_run, tmp_path, "offboard", "start", "old", "--hostile")
+    shown = await asyncio.to_thread(_run, tmp_path, *words)
+    assert shown["goes"] == {"templates": 1, "webhooks": 1}
+    assert not shown["deleted"]
+    assert account.lists["templates"]  # it was only shown
+    done = await asyncio.to_thread(_run, tmp_path, *words, "--yes")
+    assert done["empty"] == ["templates", "webhooks"]
+    assert done["failed"] == {}
+    assert account.lists["templates"] == account.lists["webhooks"] == []
+    (left,) = (await asyncio.to_thread(_run, tmp_path, "offboard", "status", "old"))["offboardings"]
+    notes = {one["name"]: one["note"] for one in left["items"] if one["done_at"]}
+    assert notes["webhooks"] == notes["templates"] == "emptied by its API"
+    assert "senders" not in notes  # a person looks there: sign-ins and lists are not all read
+    assert "ticked off: webhooks" in await asyncio.to_thread(_says, tmp_path, *words, "--yes")
+    await account.stop()
+
+
+def test_nothing_is_deleted_before_its_day(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONCE", "k")
+    words = ("offboard", "empty", "old", "--key", "env:ONCE")
+    assert "no API that we speak empties" in _says(home, *words)
+    text = SETTINGS.replace('kind = "smtp"\nparty = "a"', 'kind = "postmark"\nparty = "a"')
+    text = text.replace("weight = 0", "weight = 1")
+    text = text.replace('{ provider = "old" }', '{ provider = "old", weight = 0 }')
+    text = text.replace('[{ provider = "old", weight = 0 }]', '[{ provider = "new" }]')
+    (home / "mailkeep.toml").write_text(text)
+    _run(home, "offboard", "start", "old")  # in peace: its webhooks report bounces for a week
+    assert "nothing that it holds is due yet" in _says(home, *words)
+    assert "ONCE_MORE" in _says(home, *words[:-1], "env:ONCE_MORE")

@@ -38,7 +38,7 @@ DEFAULT_BASE_URL: Final = "https://api.postmarkapp.com"
 _COUNT: Final = 300
 _PAGED: Final = frozenset({"servers", "senders", "domains", "templates"})
 _ACCOUNT: Final = frozenset({"servers", "senders", "domains"})
-_HOOKS: Final = (
+HOOKS: Final = (
     "InboundHookUrl",
     "BounceHookUrl",
     "OpenHookUrl",
@@ -274,7 +274,7 @@ def _of_server(one: _Server) -> list[Item]:
         one.delivery_hook_url,
         one.click_hook_url,
     )
-    for name, url in zip(_HOOKS, urls, strict=True):
+    for name, url in zip(HOOKS, urls, strict=True):
         if url:
             shown = fields(host=host(url), url=secret(url), events=word(name))
             out.append(Item(Kind.WEBHOOK, f"server {one.id} {name}", shown))

@@ -92,9 +92,9 @@ class Posture:
             return False
         config = self._accounts[name]
         module = registry.get(config.kind)
-        async with _session() as session:
+        async with session() as http:
             found = await collect(
-                module, config, carrier(session), clock=self._clock, gap=self._settings.gap
+                module, config, carrier(http), clock=self._clock, gap=self._settings.gap
             )
         items: dict[Kind, list[Item]] = {}
         for several in found.values():
@@ -194,7 +194,8 @@ def carrier(session: "aiohttp.ClientSession") -> Carry:
     return carry
 
 
-def _session() -> "aiohttp.ClientSession":
+def session() -> "aiohttp.ClientSession":
+    """For requests to accounts: bounded in time, without cookies."""
     import aiohttp
 
     return aiohttp.ClientSession(

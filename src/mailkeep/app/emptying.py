@@ -1,0 +1,132 @@
+"""Empties our account at a provider that is left for good, as far as its API lets anybody.
+
+The key for it is handed in for once and kept nowhere: what could empty an account could be stolen
+to do so. What is there is read first, and once more afterwards: only what is seen to be gone
+counts.
+"""
+
+import os
+from collections.abc import Callable, Collection, Mapping
+
+import msgspec
+
+from mailkeep.base.clock import Clock
+from mailkeep.base.errors import Conflict
+from mailkeep.providers.posture import registry
+from mailkeep.providers.posture.emptying import DELETES, SETTINGS, trouble
+from mailkeep.providers.posture.types import AccountConfig, Item, Kind, Trouble
+from mailkeep.watch.collectors.posture import Carry, collect
+
+from . import posture
+from .settings import Settings
+
+#: By what is read there, the item of the list that it belongs to.
+ITEMS: Mapping[Kind, str] = {
+    Kind.WEBHOOK: "webhooks",
+    Kind.TEMPLATE: "templates",
+    Kind.ALLOW: "contacts",
+    Kind.USER: "users",
+    Kind.SENDER: "senders",
+    Kind.DOMAIN: "senders",
+}
+#: Of these nothing else is to be done once none is seen any more.
+WHOLE = frozenset({"webhooks", "templates"})
+GAP = 0.2  #: seconds between two requests
+MOST = 2000  #: items at one go
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What an account holds of ours.
+
+    Attributes:
+        goes: what its API deletes.
+        stays: how many there are, by item of the list, that only a person deletes.
+        unread: lists that could not be read, and why.
+        unseen: items of the list of which something may be there that was not read.
+    """
+
+    goes: tuple[Item, ...]
+    stays: Mapping[str, int]
+    unread: Mapping[str, Trouble]
+    unseen: frozenset[str]
+
+    def counted(self) -> dict[str, int]:
+        """How many go, by item of the list."""
+        out: dict[str, int] = {}
+        for one in self.goes:
+            out[ITEMS[one.kind]] = out.get(ITEMS[one.kind], 0) + 1
+        return out
+
+    def is_empty(self, item: str) -> bool:
+        """Whether nothing of an item of the list is there any more, as far as is read."""
+        return item not in {*self.counted(), *self.stays, *self.unseen}
+
+
+def account(
+    settings: Settings, name: str, key: str, environ: Mapping[str, str] = os.environ
+) -> AccountConfig:
+    """The account of a provider, with a key that may delete.
+
+    Args:
+        key: where it is: ``env:NAME`` or ``file:PATH``.
+
+    Raises:
+        BadSettings: the key is not there.
+        Conflict: no API that we speak deletes anything there.
+    """
+    config = posture.with_key(settings, name, key, environ)
+    if config.kind not in DELETES:
+        known = ", ".join(sorted(DELETES))
+        raise Conflict(
+            f"no API that we speak empties an account of kind {config.kind!r}; there are {known}"
+            " (for a relay, [[posture.account]] kind says whose it is)"
+        )
+    return config
+
+
+async def look(config: AccountConfig, carry: Carry, clock: Clock, items: Collection[str]) -> Held:
+    """What the account holds of ``items`` of the list."""
+    module = registry.get(config.kind)
+    delete = DELETES[config.kind]
+    found = await collect(module, config, carry, clock=clock, gap=GAP)
+    goes: list[Item] = []
+    stays: dict[str, int] = {}
+    unread: dict[str, Trouble] = {}
+    unseen: set[str] = set()
+    for name, several in found.items():
+        if isinstance(several, Trouble):
+            about = {ITEMS[kind] for kind in module.lists[name] if kind in ITEMS} & set(items)
+            if about:
+                unread[name] = several
+                unseen |= about
+            continue
+        for one in several:
+            item = ITEMS.get(one.kind)
+            if item is None or item not in items or one.id in SETTINGS.get(config.kind, ()):
+                continue
+            if delete(config, one) is not None and len(goes) < MOST:
+                goes.append(one)
+            else:
+                stays[item] = stays.get(item, 0) + 1
+    return Held(tuple(goes), stays, unread, frozenset(unseen))
+
+
+async def empty(
+    config: AccountConfig, held: Held, carry: Carry, at: Callable[[int, int], None]
+) -> dict[Trouble, int]:
+    """Delete what goes, one after the other; how many were not, by why. What is gone already is as
+    good, so it may be begun anew wherever it ended.
+
+    Args:
+        at: is told how many are done, of how many.
+    """
+    failed: dict[Trouble, int] = {}
+    delete = DELETES[config.kind]
+    for number, one in enumerate(held.goes, 1):
+        request = delete(config, one)
+        if request is not None and (why := trouble(await carry(request))) is not None:
+            failed[why] = failed.get(why, 0) + 1
+            if why is Trouble.REFUSED:
+                break  # the key may not: the rest would be refused as well
+        at(number, len(held.goes))
+    return failed
