@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 from sqlalchemy import select, update
 
 from mailkeep.base.clock import DAY, HOUR, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid
-from mailkeep.base.keys import KeyRing, Unsealable
+from mailkeep.base.keys import KeyRing, Unsealable, digest
 from mailkeep.mail import bodies, lives, outbox, outcomes, queries, services, tables
 from mailkeep.mail.health import Breaker
 from mailkeep.mail.intake import Intake
@@ -234,6 +235,26 @@ async def test_the_same_idempotency_key_is_the_same_message(
     assert await accept(new(idempotency=("key_2", "order-7"))) != first
     with pytest.raises(Conflict):
         await accept(new(to="eve@example.net", idempotency=("key_1", "order-7")))
+
+
+async def test_what_is_kept_of_a_secret_to_know_it_again_tells_nothing_of_it(
+    database: Database, keys: KeyRing, accept: Accept
+) -> None:
+    """Everything in the mail is known but for its code: a thief of the database tries each."""
+    secret = new("recovery", idempotency=("key_1", "reset-7"))
+    first = await accept(secret)
+    async with database.read() as tx:
+        kept = await tx.value(select(tables.messages.c.content_hash))
+    guessed = digest(msgspec.json.encode(secret.content) + b"recovery")
+    assert kept not in {None, guessed}
+    assert kept == keys.lookup_hash("content", guessed)
+    assert await accept(secret) == first
+    # What was kept without a key, before, is still known again.
+    async with database.write() as tx:
+        await tx.run(update(tables.messages).values(content_hash=guessed))
+    assert await accept(secret) == first
+    with pytest.raises(Conflict):
+        await accept(new("recovery", to="eve@example.net", idempotency=("key_1", "reset-7")))
 
 
 @pytest.mark.parametrize(
