@@ -257,7 +257,9 @@ class Intake:
         message = new.id or new_id("msg", now)
         address = self._named(rows, new.content.to)
         copies = [self._named(rows, one) for one in others]
-        longest = max(now, new.send_at or now) + round(stream.expires * SECOND)
+        # A time that is past is now: else whoever names one goes before all that waits already.
+        next_at = max(now, new.send_at or now)
+        longest = next_at + round(stream.expires * SECOND)
         expires_at = longest if new.expires_at is None else min(new.expires_at, longest)
         rows.copies.extend({"address_id": one, "message_id": message} for one in copies)
         rows.messages.append(
@@ -272,7 +274,7 @@ class Intake:
                 "avoid": ",".join(new.avoid),
                 "created_at": now,
                 "expires_at": expires_at,
-                "next_at": new.send_at or now,
+                "next_at": next_at,
                 "tries": 0,
                 "idempotency": once,
                 "content_hash": content_hash,

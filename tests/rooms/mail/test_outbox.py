@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from mailkeep.base.clock import DAY, HOUR, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid
 from mailkeep.base.keys import KeyRing, Unsealable, digest
-from mailkeep.mail import bodies, lives, outbox, outcomes, queries, services, tables
+from mailkeep.mail import bodies, depth, lives, outbox, outcomes, queries, services, tables
 from mailkeep.mail.health import Breaker
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Job, Keeping, NewMessage, StreamSettings
@@ -225,6 +225,19 @@ async def test_what_is_over_already_is_refused_unless_it_is_a_repetition(
     first = await accept(once)
     clock.advance(2)
     assert await accept(once) == first
+
+
+async def test_who_names_a_time_that_is_past_goes_before_nobody(
+    database: Database, accept: Accept, clock: ManualClock
+) -> None:
+    first = await accept(new())
+    clock.advance(1)
+    second = await accept(new(send_at=clock.now() - 365 * DAY))
+    clock.advance(1)
+    async with database.read() as tx:
+        oldest = (await depth.depths(tx, STREAMS))["bulk"].oldest
+    assert oldest == clock.now() - 2 * SECOND
+    assert [job.message for job in await _claim(database)] == [first, second]
 
 
 async def test_the_same_idempotency_key_is_the_same_message(
