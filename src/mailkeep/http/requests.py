@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
 
 from . import problems
 
@@ -55,10 +55,18 @@ class Requests:
         # Never the caller's own: it would be a way to write into the log.
         request = f"{self._prefix}-{next(self._numbers)}"
         started = time.perf_counter()
-        status = 0
+        status, gone = 0, False
+
+        async def hear() -> ReceiveMessage:
+            nonlocal gone
+            message = await receive()
+            gone = gone or message["type"] == "http.disconnect"
+            return message
 
         async def answer(message: Message) -> None:
             nonlocal status
+            if gone and not status:
+                return  # who hangs up before the end is no fault of ours, and wakes nobody
             if message["type"] == "http.response.start":
                 status = message["status"]
                 given = list(message.get("headers", ()))
@@ -69,7 +77,7 @@ class Requests:
 
         bound = structlog.contextvars.bind_contextvars(request=request)
         try:
-            await self._app(scope, receive, answer)
+            await self._app(scope, hear, answer)
         except Exception as error:
             if status:
                 raise  # half an answer has left; the server ends the connection
