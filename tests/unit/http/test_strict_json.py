@@ -53,6 +53,23 @@ def test_a_key_that_stands_twice_is_refused_wherever_it_is(
         assert caught.value.field.startswith(("it", "more"))
 
 
+@pytest.mark.parametrize("more", ['"a@b.co",', '"",', '"\\\\",', '"\\"",'])
+def test_a_body_of_very_many_short_texts_is_not_made_into_objects(more: str) -> None:
+    """Else one request of fifty megabytes takes a gigabyte, and the loop for seconds."""
+    one = '{"from":"a@b.co","subject":"s","stream":"alert","text":"x","to":[%s""]}'
+    crowd = one % (more * strict_json.MOST_TEXTS)
+    for body in (crowd, f'{{"messages":[{crowd}]}}'):
+        with pytest.raises(Invalid, match="too many fields"):
+            batch.read(body.encode())
+    few = json.dumps({"it": [more * strict_json.MOST_TEXTS]}).encode()  # all of it in one text
+    assert len(strict_json.decode(few, Any_).it) == 1
+
+
+def test_a_text_that_never_ends_is_looked_through_once() -> None:
+    with pytest.raises(Invalid):
+        strict_json.decode(b'{"it":"' + b'\\"' * 2_000_000, Any_)
+
+
 @given(
     st.binary(max_size=200) | st.text(max_size=200).map(lambda one: one.encode(errors="replace"))
 )
