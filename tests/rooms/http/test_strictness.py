@@ -25,7 +25,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"headers": {"Bcc": "eve@example.net"}}, "headers"),
     ({"reply_to": "eve@example.net, ada@example.net"}, "reply_to"),
     ({"tags": ["a\nb"]}, "tags"),
-    ({"metadata": {"a": "b\0"}}, "metadata"),
+    ({"metadata": {"a": "b\0"}}, "metadata.a"),
     ({"to": "ada"}, "to"),
     ({"to": ""}, "to"),
     ({"to": "@example.net"}, "to"),
@@ -158,6 +158,25 @@ async def test_a_body_past_the_limit(api: Api) -> None:
     answer = await api.client.post("/v1/messages", headers=headers, content=unsaid())
     assert (answer.status_code, answer.json()["status"]) == (413, 413)
     assert await api.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("POST", "/v1/incidents/inc_1/merge", {"into": "\0"}, "into"),
+        ("POST", "/v1/providers/one/posture/accepted", {"reason": "x", "changes": ["a\0"]}, None),
+        ("POST", "/v1/providers/one/posture/expected", {"kind": "key", "reason": "\0"}, None),
+        ("POST", "/v1/messages/cancel", {"idempotency_key": "\0"}, "idempotency_key"),
+        ("GET", "/v1/audit?act=%00", None, "act"),
+    ],
+)
+async def test_what_no_database_takes_is_refused_and_no_fault_of_ours(
+    api: Api, method: str, path: str, body: object, field: str | None
+) -> None:
+    answer = await api.ask(method, path, body)
+    assert answer.status_code == 422, answer.text
+    if field is not None:
+        assert answer.json()["field"] == field
 
 
 async def test_what_is_not_there_is_a_problem_document_too(api: Api) -> None:

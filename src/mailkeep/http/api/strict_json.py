@@ -29,11 +29,14 @@ EXPLAINED = 1024 * 1024  #: bytes of a broken body in which we look for what is 
 
 #: At least as many as there are keys: a text may hold what looks like the end of one.
 _KEY = re.compile(rb'"[ \t\r\n]*:')
+#: PostgreSQL takes none, not even to look for: it would be a fault of ours.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
 #: Each text once: one that never ends goes to the end of all.
 _TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 #: How the decoder names a field that is missing, or one that it does not know.
 _FIELD = re.compile(r"Object (?:(missing required)|contains unknown) field `(.*)`", re.DOTALL)
-_LONE = re.compile("[\ud800-\udfff]")
+_LONE = re.compile("[\0\ud800-\udfff]")
+_NO_TEXT = "half a character (a lone surrogate), or NUL, is no text"
 _BROKEN = "the body is not JSON in UTF-8"
 CROWDED = "there are too many fields in it"
 
@@ -70,7 +73,8 @@ def decode(text: bytes | msgspec.Raw, kind: type[T], field: str = "") -> T:
         raise refusal(str(error), field) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise broken(text, field) from error
-    if len(_KEY.findall(text)) != _different(text):
+    nul = b"\\u0000" in bytes(text) and _NUL.search(text)
+    if nul or len(_KEY.findall(text)) != _different(text):
         _explain(text, field)
     return found
 
@@ -85,6 +89,8 @@ def query(request: Incoming, kind: type[T]) -> T:
     for name, value in request.query_params.multi_items():
         if name in given:
             raise Invalid("this stands there twice", field=name[:SHOWN])
+        if "\0" in value:
+            raise Invalid(_NO_TEXT, field=name[:SHOWN])
         given[name] = value
     try:
         return msgspec.convert(given, kind, strict=False)
@@ -189,13 +195,13 @@ def _explain(text: bytes | msgspec.Raw, field: str, *, deep: bool = True) -> Non
 def _faults(node: Any, place: str, *, deep: bool = True) -> Iterator[tuple[str, str]]:
     """(where, what) is wrong, in order."""
     if isinstance(node, str) and _LONE.search(node):
-        yield place, "half a character (a lone surrogate) is no text"
+        yield place, _NO_TEXT
     elif isinstance(node, _Object):
         if node.twice is not None:
             yield f"{place}.{_shown(node.twice)}", "this key stands there twice"
         for name, one in node.items() if deep else ():
             if _LONE.search(name):
-                yield place, "half a character (a lone surrogate) is no text"
+                yield place, _NO_TEXT
             yield from _faults(one, f"{place}.{_shown(name)}")
     elif isinstance(node, list):
         for index, one in enumerate(node):
