@@ -25,6 +25,13 @@ NO_ROUTE = "none"
 NO_HEADERS: Mapping[str, str] = {}
 Seen = Callable[[str, str, int], None]
 
+_ENDS = "at_end"  #: in a request's state: what is to be called when it is over
+
+
+def at_end(scope: HTTPScope, call: Callable[[], None]) -> None:
+    """Have something called when a request is over, however it ends."""
+    scope.setdefault("state", {}).setdefault(_ENDS, []).append(call)
+
 
 async def _fault(send: Send) -> None:
     """Our own fault, where not even the framework could say so."""
@@ -84,6 +91,8 @@ class Requests:
             scope.setdefault("state", {})["fault"] = error
             await _fault(answer)
         finally:
+            for end in (scope.get("state") or {}).get(_ENDS, ()):
+                end()
             if status:  # else whoever asked went away
                 self._note(scope, status, time.perf_counter() - started)
             structlog.contextvars.reset_contextvars(**bound)

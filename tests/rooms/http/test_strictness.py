@@ -1,13 +1,15 @@
 """Bad input over the API, on both engines: a problem document that names the field, and nothing
 is stored."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from mailkeep.http import server
+from mailkeep.http.api import whole
+from mailkeep.http.held import Held
 
 from .conftest import GOOD, Api
 
@@ -143,7 +145,7 @@ async def test_headers(api: Api, headers: dict[str, str], status: int, field: st
 
 
 async def test_a_body_past_the_limit(api: Api) -> None:
-    said = {"Content_Length": str(server.MAX_BODY + 1)}
+    said = {"Content_Length": str(whole.MOST + 1)}
     for path in ("/v1/messages", "/v1/messages/search", "/v1/incidents/inc_1/notes"):
         answer = await api.ask("POST", path, raw=b"{}", **said)
         assert (answer.status_code, answer.json()["status"]) == (413, 413)
@@ -151,7 +153,7 @@ async def test_a_body_past_the_limit(api: Api) -> None:
 
     async def unsaid() -> AsyncIterator[bytes]:
         yield b'{"text":"'
-        for _ in range(server.MAX_BODY // 2**20):
+        for _ in range(whole.MOST // 2**20):
             yield b"x" * 2**20
 
     headers = {"Authorization": f"Bearer {api.key}", "Content-Type": "application/json"}
@@ -177,6 +179,30 @@ async def test_what_no_database_takes_is_refused_and_no_fault_of_ours(
     assert answer.status_code == 422, answer.text
     if field is not None:
         assert answer.json()["field"] == field
+
+
+async def test_bodies_that_never_end_leave_room_for_others(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thief of a key that may send begins message after message, and ends none."""
+    monkeypatch.setattr(whole, "SMALL", 0)
+    monkeypatch.setattr(whole, "_held", Held(3000))
+    there = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b'{"text":"' + b"x" * 2000
+        there.set()
+        await asyncio.Event().wait()
+
+    headers = {"Authorization": f"Bearer {api.key}", "Content-Type": "application/json"}
+    begun = api.client.post("/v1/messages", headers=headers, content=endless())
+    thief = asyncio.create_task(begun)
+    await there.wait()
+    for number in range(3):  # what was answered is held no more
+        await api.send(text=str(number) * 1500)
+    answer = await asyncio.wait_for(thief, 5)
+    assert (answer.status_code, answer.json()["status"]) == (408, 408)
+    assert await api.count() == 6
 
 
 async def test_what_is_not_there_is_a_problem_document_too(api: Api) -> None:

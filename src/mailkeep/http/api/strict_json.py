@@ -20,6 +20,8 @@ from litestar.exceptions import HTTPException
 from mailkeep.base.errors import Invalid
 from mailkeep.http.port import Incoming
 
+from . import whole
+
 T = TypeVar("T")
 
 MOST_KEYS = 100_000  #: keys of objects in one body: a hundred for each message of the largest batch
@@ -53,7 +55,7 @@ async def body(request: Incoming) -> bytes:
         raise HTTPException("send 'Content-Type: application/json'", status_code=415)
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise HTTPException("send the body without a Content-Encoding", status_code=415)
-    return await request.body()
+    return await whole.body(request)
 
 
 def decode(text: bytes | msgspec.Raw, kind: type[T], field: str = "") -> T:
