@@ -4,6 +4,7 @@ import json
 from typing import Any
 from urllib.parse import quote_plus, unquote_to_bytes
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from mailkeep.base.secret import Secret
 from mailkeep.providers import mandrill, webhooks
 from mailkeep.providers.errors import MalformedWebhook
 from mailkeep.providers.mandrill import Mandrill
+from mailkeep.providers.postmark import Postmark
 from mailkeep.providers.types import (
     Claim,
     ClaimKind,
@@ -91,6 +93,26 @@ def test_as_many_events_as_documented() -> None:
 def test_claim_ids_tell_events_apart(changes: dict[str, Any]) -> None:
     (one,), (same,), (other,) = parse([event()]), parse([event()]), parse([event(**changes)])
     assert one.claim_id == same.claim_id != other.claim_id
+
+
+def test_a_number_that_is_told_beforehand_hides_no_bounce() -> None:
+    """Postmark counts its bounces up, and signs nothing: a thief of the secret knows the next."""
+    config = msgspec.structs.replace(CONFIG, kind="postmark")
+
+    def claim_id(mail: str) -> str:
+        told = {"RecordType": "Bounce", "ID": 42, "Type": "HardBounce", "MessageID": mail}
+        verified = VerifiedRequest.prove(
+            config,
+            WebhookRequest("", {}, b"", 1),
+            presented=b"x",
+            expected=b"x",
+            payload=json.dumps(told | {"Email": "ann@example.net"}).encode(),
+            authenticated="shared_secret",
+        )
+        (claim,) = Postmark().parse(config, verified)
+        return claim.claim_id
+
+    assert claim_id("p-1") == claim_id("p-1") != claim_id("p-2")
 
 
 def test_claim_ids_do_not_depend_on_what_grows() -> None:
