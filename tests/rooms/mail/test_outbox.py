@@ -227,6 +227,38 @@ async def test_what_is_over_already_is_refused_unless_it_is_a_repetition(
     assert await accept(once) == first
 
 
+@pytest.mark.parametrize(
+    ("outcome", "taken_back"),
+    [
+        (OutcomeKind.UNAVAILABLE, True),
+        (OutcomeKind.AMBIGUOUS, False),
+        (None, False),  # cut short by a kill
+    ],
+)
+async def test_nobody_is_told_that_a_mail_was_taken_back_that_may_have_left(
+    database: Database,
+    accept: Accept,
+    clock: ManualClock,
+    outcome: OutcomeKind | None,
+    taken_back: bool,
+) -> None:
+    key = ("key_1", "order-7")
+    message = await accept(new(idempotency=key))
+    (job,) = await _claim(database)
+    if outcome is not None:
+        await _finish(database, job, outcome)
+    else:
+        async with database.write() as tx:
+            await tx.run(update(tables.messages).values(status="queued"))
+    for first in (True, False):
+        async with database.write() as tx:
+            told = await services.cancel_keyed(database, tx, key, ())
+        assert told == (message if taken_back and first else None)
+        assert await _status(database, message) == "given_up"
+    clock.advance(3600)
+    assert await _claim(database) == []
+
+
 async def test_who_names_a_time_that_is_past_goes_before_nobody(
     database: Database, accept: Accept, clock: ManualClock
 ) -> None:
