@@ -6,6 +6,7 @@ gone from it too once that key is destroyed.
 """
 
 import asyncio
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -140,14 +141,18 @@ def restore(
             one.unlink(missing_ok=True)
         shutil.copyfile(directory / DATABASE, aside)
         aside.chmod(0o600)
+        settings = _settings(directory, found)
+        # Who holds the place that a backup lies in may show one file to be checked, and another.
+        if manifest.of(aside) != found.files[DATABASE]:
+            raise BadSettings(f"{directory / DATABASE} became another file while it was copied")
         restored = asyncio.run(_ready(aside, found, before, by))
         copying.settle(aside)
         copying.sync(aside)
         replaced = _move_aside(file) if file.exists() else None
         aside.replace(file)
         copying.sync(file)
-        if SETTINGS in found.files and not (home / SETTINGS).exists():
-            escrow.write(home / SETTINGS, (directory / SETTINGS).read_bytes())
+        if settings is not None and not (home / SETTINGS).exists():
+            escrow.write(home / SETTINGS, settings)
     finally:
         alone.leave()
     return msgspec.structs.replace(restored, replaced=replaced)
@@ -244,6 +249,16 @@ def _house(home: Path, found: Manifest) -> KeyRing:
             f"the keys in {home / 'keys'} are another house's: nothing in the backup would fit them"
         )
     return ring
+
+
+def _settings(directory: Path, found: Manifest) -> bytes | None:
+    """The settings of a backup, as they were signed. Raises ``BadSettings``."""
+    if SETTINGS not in found.files:
+        return None
+    text = (directory / SETTINGS).read_bytes()
+    if hashlib.sha256(text).hexdigest() != found.files[SETTINGS].sha256:
+        raise BadSettings(f"{directory / SETTINGS} became another file while it was read")
+    return text
 
 
 def _empty(directory: Path) -> None:

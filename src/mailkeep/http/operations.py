@@ -67,14 +67,15 @@ class Operation(msgspec.Struct, frozen=True):
 
 #: The key is missing or no good; it may not do this; a fault of ours; no database, or no disk.
 ALWAYS = (401, 403, 500, 503)
-#: The body is too large; is no JSON; is not as it must be.
-WITH_BODY = (413, 415, 422)
+#: The body came too slowly; is too large; is no JSON; is not as it must be.
+WITH_BODY = (408, 413, 415, 422)
 
 PROBLEMS = {
     401: "The API key is missing, unknown, revoked or expired.",
     403: "The API key may not do this: its scope, stream, sender domain or network.",
     404: "There is no such thing.",
     409: "It was decided otherwise meanwhile, or the idempotency key was used for other mail.",
+    408: "The body came too slowly.",
     413: "The body is too large.",
     415: "The body is not said to be what is read here, which is JSON mostly.",
     422: "Something in it cannot be accepted; `field` says what. Nothing was stored.",

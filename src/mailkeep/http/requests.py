@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
 
 from . import problems
 
@@ -24,6 +24,13 @@ log = structlog.get_logger(__name__)
 NO_ROUTE = "none"
 NO_HEADERS: Mapping[str, str] = {}
 Seen = Callable[[str, str, int], None]
+
+_ENDS = "at_end"  #: in a request's state: what is to be called when it is over
+
+
+def at_end(scope: HTTPScope, call: Callable[[], None]) -> None:
+    """Have something called when a request is over, however it ends."""
+    scope.setdefault("state", {}).setdefault(_ENDS, []).append(call)
 
 
 async def _fault(send: Send) -> None:
@@ -55,10 +62,18 @@ class Requests:
         # Never the caller's own: it would be a way to write into the log.
         request = f"{self._prefix}-{next(self._numbers)}"
         started = time.perf_counter()
-        status = 0
+        status, gone = 0, False
+
+        async def hear() -> ReceiveMessage:
+            nonlocal gone
+            message = await receive()
+            gone = gone or message["type"] == "http.disconnect"
+            return message
 
         async def answer(message: Message) -> None:
             nonlocal status
+            if gone and not status:
+                return  # who hangs up before the end is no fault of ours, and wakes nobody
             if message["type"] == "http.response.start":
                 status = message["status"]
                 given = list(message.get("headers", ()))
@@ -69,13 +84,15 @@ class Requests:
 
         bound = structlog.contextvars.bind_contextvars(request=request)
         try:
-            await self._app(scope, receive, answer)
+            await self._app(scope, hear, answer)
         except Exception as error:
             if status:
                 raise  # half an answer has left; the server ends the connection
             scope.setdefault("state", {})["fault"] = error
             await _fault(answer)
         finally:
+            for end in (scope.get("state") or {}).get(_ENDS, ()):
+                end()
             if status:  # else whoever asked went away
                 self._note(scope, status, time.perf_counter() - started)
             structlog.contextvars.reset_contextvars(**bound)

@@ -18,7 +18,7 @@ from mailkeep import __version__
 from mailkeep.base.errors import MailkeepError
 
 from . import policy, problems, rewritten, ssf
-from .api import messages
+from .api import messages, whole
 from .api.accounts import AccountsApi
 from .api.approvals import ApprovalsApi
 from .api.audit import AuditApi
@@ -64,7 +64,6 @@ from .telemetry import healthz, metrics, readyz
 from .well_known import key_set
 
 HERE = Path(__file__).parent
-MAX_BODY = 50 * 1024 * 1024
 MAX_FORM = 64 * 1024
 
 HEADERS = {
@@ -134,7 +133,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
             ),
             render_plugins=[Document()],
         ),
-        request_max_body_size=MAX_BODY,
+        request_max_body_size=whole.MOST,
         logging_config=None,
     )
     rest: ASGIApp = ShortWay(app, app.asgi_handler, messages.PATH, messages.accept, running)

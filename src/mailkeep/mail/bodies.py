@@ -8,10 +8,11 @@ the mail; and while something does, until a bound, no copy goes at all.
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.ids import earliest
+from mailkeep.providers.types import OutcomeKind
 from mailkeep.store.database import Tx
 from mailkeep.store.repeated import Repeated
 
@@ -19,6 +20,7 @@ from . import tables
 from .types import Keeping, Status
 
 _m, _b, _s = tables.messages, tables.message_bodies, tables.provider_states
+_a = tables.attempts
 
 _TAKEN = (Status.ACCEPTED.value, Status.DELIVERED.value, Status.BOUNCED.value)
 _REPORTED = (Status.DELIVERED.value, Status.BOUNCED.value)
@@ -31,19 +33,28 @@ def lost(
 
     Args:
         since: when it took them, at the earliest.
-        distrust: its word that they arrived, or bounced, counts for nothing; those whose time is
-            over by then stay as they are.
+        distrust: its word that they arrived, or bounced, or can be sent by nobody, counts for
+            nothing; those whose time is over by then stay as they are.
         once: none that a cut by hand has sent again before: who cuts off and restores in turn would
             send customers the same mail each time.
     """
     have = select(_b.c.message_id)
-    unseen: ColumnElement[bool] = _m.c.status == Status.ACCEPTED.value
+    taken: ColumnElement[bool] = _m.c.status == Status.ACCEPTED.value
     if distrust:
-        unseen = or_(unseen, and_(_m.c.status.in_(_REPORTED), _m.c.expires_at > now))
+        taken = or_(taken, and_(_m.c.status.in_(_REPORTED), _m.c.expires_at > now))
+    gone = and_(taken, _m.c.accepted_at >= since)
+    if distrust:
+        # A mail that it refused for good was given up on its word alone.
+        refused = exists().where(
+            _a.c.id == _m.c.attempt_id,
+            _a.c.outcome == OutcomeKind.REJECTED.value,
+            _a.c.started_at >= since,
+        )
+        given_up = and_(_m.c.status == Status.GIVEN_UP.value, _m.c.expires_at > now)
+        gone = or_(gone, and_(given_up, refused))
     return and_(
         _m.c.provider == provider,
-        unseen,
-        _m.c.accepted_at >= since,
+        gone,
         _m.c.only != provider,
         _m.c.id.in_(have.where(_b.c.again_by.is_(None)) if once else have),
     )

@@ -3,6 +3,8 @@
 Security: a provider in an attacker's hands says what it likes. Its word moves a message only while
 it is the one that holds it: of mail that it refused, and that waits for another provider or is with
 one, it can neither end the way nor destroy our copy. One that is distrusted moves nothing at all.
+Of mail that it never had from us it may tell so much a minute: a thief of what a webhook is proved
+with would else fill the disk, and with it stop all mail.
 """
 
 from collections import Counter
@@ -10,7 +12,7 @@ from collections.abc import Collection, Sequence
 
 import structlog
 
-from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.clock import MINUTE, SECOND, Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.events.log import record
 from mailkeep.events.types import Fact
@@ -32,6 +34,8 @@ _NOT_SENT = frozenset({ClaimKind.REJECTED, ClaimKind.SUPPRESSED})
 
 CHUNK = 50  #: claims in one piece of work
 LANE = 90  #: behind every stream
+OTHERS_A_MINUTE = 1000  #: claims of one provider that are kept about mail that it never had from us
+FLOOD = "flood"  #: why those beyond are not
 
 
 class Claims:
@@ -62,6 +66,7 @@ class Claims:
         self._journal = journal
         self._usual: dict[str, float] = {}  # seconds from event to webhook, by provider
         self._refused_at: dict[str, int] = {}
+        self._others: dict[str, tuple[Instant, int]] = {}  # a minute's beginning, claims since
         self._foreign = foreign.Foreign()
         #: Since the start, by provider: claims made before, and refusals by reason, each of them.
         self.duplicates: Counter[str] = Counter()
@@ -114,12 +119,15 @@ class Claims:
             parts, held = await self._journal.name(tx, parts)
         given = {(one.provider, one.claim_id): one for part in parts for one in part}
         about = await moving.ours(tx, given.values())
+        given, flood = self._bounded(given, about.keys(), tx.now)
         weights = {key: self._weigh(claim, tx.now) for key, claim in given.items()}
         liars = await bodies.distrusted(tx)
         # What is not kept with its message moves it later no more than now.
         kept = {key: known for key, known in about.items() if key[0] not in liars}
         new = await moving.remember(tx, given, kept, weights)
-        facts: list[Fact] = []
+        facts: list[Fact] = [
+            ClaimRefused(name, FLOOD) for name in flood if self._may_tell(name, FLOOD, tx.now)
+        ]
         moved = moving.Moved(self._keeping)
         left: list[Left] = []
         for key, claim in given.items():
@@ -161,6 +169,25 @@ class Claims:
             out.append(len(mine) + waiting)
         return out
 
+    def _bounded(
+        self,
+        given: dict[tuple[str, str], Claim],
+        about: Collection[tuple[str, str | None]],
+        now: Instant,
+    ) -> tuple[dict[tuple[str, str], Claim], list[str]]:
+        """(what is kept of some claims, each provider that tells too much of mail of others)."""
+        kept, flood = {}, []
+        for key, claim in given.items():
+            if (claim.provider, claim.message_id) not in about:
+                begun, count = self._others.get(claim.provider, (now, 0))
+                begun, count = (now, 0) if now - begun >= MINUTE else (begun, count)
+                self._others[claim.provider] = (begun, count + 1)
+                if count >= OTHERS_A_MINUTE:
+                    flood.append(claim.provider)
+                    continue
+            kept[key] = claim
+        return kept, flood
+
     def _weigh(self, claim: Claim, now: Instant) -> float:
         usual = self._usual.get(claim.provider, 0.0)
         seconds = lateness.late(claim.at, now)
@@ -171,9 +198,15 @@ class Claims:
     async def refuse(self, provider: str, why: str, now: Instant) -> None:
         """Count a refusal, and record one a second at most: a flood of forgeries must not fill the
         log."""
-        self.refused[provider, why] += 1
-        if now - self._refused_at.get(provider, 0) < SECOND:
+        if not self._may_tell(provider, why, now):
             return
-        self._refused_at[provider] = now
         async with self._database.write() as tx:
             await record(self._database, tx, ClaimRefused(provider, why))
+
+    def _may_tell(self, provider: str, why: str, now: Instant) -> bool:
+        """Count a refusal; whether it is recorded."""
+        self.refused[provider, why] += 1
+        if now - self._refused_at.get(provider, 0) < SECOND:
+            return False
+        self._refused_at[provider] = now
+        return True

@@ -126,7 +126,8 @@ class ForeignMailReported(Fact, frozen=True):
 
 @fact("mail.claim_refused")
 class ClaimRefused(Fact, frozen=True):
-    """A webhook was forged, malformed or stale; nothing of it was believed."""
+    """A webhook was forged, malformed or stale, and nothing of it was believed; or it told too much
+    of mail that is not ours (``flood``)."""
 
     provider: str
     why: str

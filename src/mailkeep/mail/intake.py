@@ -210,10 +210,12 @@ class Intake:
         for new in many:
             content = msgspec.json.encode(new.content) if new.body is None else new.body
             once = None if new.idempotency is None else keyed(new.idempotency)
-            content_hash = None if once is None else _compared(new, content)
+            compared = None if once is None else _compared(new, content)
+            content_hash = None if compared is None else self._keys.lookup_hash("content", compared)
             before = None if once is None else known.get(once)
             if before is not None:
-                same = before[1] == content_hash
+                # Without a key, as it was kept before: those are forgotten with their messages.
+                same = before[1] in {content_hash, compared}
                 out.append(Taken(before[0], repeated=True) if same else Conflict(REUSED))
             elif new.expires_at is not None and new.expires_at <= tx.now:
                 out.append(Invalid("this time is past: nothing would be sent", field="expires_at"))
@@ -255,7 +257,9 @@ class Intake:
         message = new.id or new_id("msg", now)
         address = self._named(rows, new.content.to)
         copies = [self._named(rows, one) for one in others]
-        longest = max(now, new.send_at or now) + round(stream.expires * SECOND)
+        # A time that is past is now: else whoever names one goes before all that waits already.
+        next_at = max(now, new.send_at or now)
+        longest = next_at + round(stream.expires * SECOND)
         expires_at = longest if new.expires_at is None else min(new.expires_at, longest)
         rows.copies.extend({"address_id": one, "message_id": message} for one in copies)
         rows.messages.append(
@@ -270,7 +274,7 @@ class Intake:
                 "avoid": ",".join(new.avoid),
                 "created_at": now,
                 "expires_at": expires_at,
-                "next_at": new.send_at or now,
+                "next_at": next_at,
                 "tries": 0,
                 "idempotency": once,
                 "content_hash": content_hash,
@@ -356,7 +360,9 @@ def keyed(idempotency: tuple[str, str]) -> str:
 
 
 def _compared(new: NewMessage, content: bytes) -> str:
-    """By what the same message is known again when it comes under the same idempotency key."""
+    """By what the same message is known again when it comes under the same idempotency key. It is
+    kept under our own key: of a mail whose words everybody knows, but for a code of six digits, the
+    bare digest tells the code to whoever tries a million."""
     if new.content.trace is not None:
         content = msgspec.json.encode(untraced(new.content))
     return digest(content + new.stream.encode())

@@ -1,13 +1,13 @@
 """What came of attempts is written down, and decides what becomes of their messages."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, or_, select, update
 
-from mailkeep.base.clock import SECOND
+from mailkeep.base.clock import SECOND, Instant
 from mailkeep.events.log import record
 from mailkeep.events.types import Fact
 from mailkeep.providers.types import ClaimKind, Outcome, OutcomeKind
@@ -117,8 +117,9 @@ async def finish(
     if parts and splitting is not None:
         await splitting.write(tx, parts)
     todo = _Written()
+    cut = await _cut(tx, finished)
     for one in finished:
-        _sort(todo, tx, one)
+        _sort(todo, tx, one, cut)
     tx.many(_RESULT, todo.attempts)
     if todo.accepted:
         await _accept(tx, todo)
@@ -129,9 +130,19 @@ async def finish(
     return [None] * len(finished)
 
 
-def _sort(todo: _Written, tx: Tx, one: Finished) -> None:
-    """Add what an attempt asks to be written."""
+async def _cut(tx: Tx, finished: Sequence[Finished]) -> dict[str, Instant]:
+    """When providers were cut off, where that matters: whether one refused a mail for good."""
+    kinds = {one.outcome.kind for one in finished if one.outcome is not None}
+    if OutcomeKind.REJECTED not in kinds:
+        return {}
+    return {name: cut_at or 0 for name, cut_at, _ in await tx.fetch(_STANDING)}
+
+
+def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> None:
+    """Add what an attempt asks to be written; ``cut``: as ``_cut`` tells."""
     job, outcome = one.job, one.outcome
+    # Of one that was cut off meanwhile no word counts, nor that nobody could send the mail.
+    unheard = not job.secret and cut.get(job.provider, 0) >= job.started_at
     which = {"of": job.message, "attempt": job.attempt}
     if outcome is None:
         todo.attempts.append(_result(job, "withheld", "held back before it was sent", 0.0, None))
@@ -157,7 +168,7 @@ def _sort(todo: _Written, tx: Tx, one: Finished) -> None:
         todo.accepted.append(one)
         if job.secret:
             todo.shredded.append(job.message)
-    elif outcome.kind is OutcomeKind.REJECTED:
+    elif outcome.kind is OutcomeKind.REJECTED and not unheard:
         todo.given_up.append(which)
         todo.facts.append(MessageGivenUp(job.message, job.stream, job.address, "rejected"))
         if job.secret:

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import and_, delete, exists, insert, select, update
+from sqlalchemy import and_, delete, exists, insert, or_, select, update
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.base.ids import earliest, new_id
 from mailkeep.events import audit
 from mailkeep.events.log import record
+from mailkeep.providers.types import OutcomeKind
 from mailkeep.store.database import Database, Tx
 
 from . import tables
@@ -28,6 +29,8 @@ from .shifting import STANDING
 from .types import Status, StreamSettings
 
 CANCELLED = "cancelled"  #: why a message was given up that its sender took back
+#: Outcomes of an attempt after which a message that waits again may be with somebody all the same.
+_MAY_HAVE_LEFT = (OutcomeKind.AMBIGUOUS.value, OutcomeKind.ACCEPTED.value)
 CAUGHT_KEPT = 1000  #: mails in the development mailbox
 
 _states = tables.provider_states
@@ -211,7 +214,7 @@ async def cancel_keyed(
     database: Database, tx: Tx, idempotency: tuple[str, str], streams: Collection[str]
 ) -> str | None:
     """Give up the message that was handed in under an idempotency key, while it waits; its id, or
-    None when it has left, or is leaving.
+    None when it has left, is leaving, or may have: that one goes nowhere else.
 
     Args:
         idempotency: ``(caller, key)``: nobody takes back what another one handed in.
@@ -224,7 +227,12 @@ async def cancel_keyed(
     row = await tx.one(select(m.id, m.stream).where(m.idempotency == keyed(idempotency)))
     if row is None or (streams and row["stream"] not in streams):
         raise NotFound("no message was handed in under this key")
-    return row["id"] if await cancel(database, tx, row["id"], CANCELLED) else None
+    if not await cancel(database, tx, row["id"], CANCELLED):
+        return None
+    a = tables.attempts.c
+    unsure = or_(a.outcome.is_(None), a.outcome.in_(_MAY_HAVE_LEFT))
+    left = await tx.value(select(a.id).where(a.message_id == row["id"], unsure).limit(1))
+    return row["id"] if left is None else None
 
 
 async def given_up(

@@ -58,6 +58,7 @@ class Line(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
         self._texts: list[bytes] = []  # of a reply whose last line is not here yet
+        self._size = 0  # octets of those lines: of empty ones there could be any number
         self._answers: deque[Answer] = deque()
         self._waiting: asyncio.Future[None] | None = None
         self._lost = False
@@ -180,12 +181,14 @@ class Line(asyncio.Protocol):
         self._buffer[:] = rest
         for line in lines:
             self._texts.append(line[4:].rstrip(b"\r"))
+            self._size += len(line) + 1
             if line[3:4] != b"-":
                 text = b"\n".join(self._texts).decode("utf-8", "surrogateescape")
                 code = int(line[:3]) if line[:3].isdigit() else _UNREADABLE
                 self._answers.append(Answer(code, text))
-                self._texts = []
-        if len(rest) + sum(map(len, self._texts)) > _MOST or len(self._answers) > _MOST // 1024:
+                self._texts, self._size = [], 0
+        if len(rest) + self._size > _MOST or len(self._answers) > _MOST // 1024:
+            self._texts = []
             self._answers.append(Answer(_UNREADABLE, ""))
             self._transport.abort()
         self._wake()

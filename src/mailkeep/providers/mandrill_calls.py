@@ -15,7 +15,7 @@ import msgspec
 
 from . import mime, outgoing
 from .message import OutgoingMessage
-from .mime import header_value, mailbox
+from .mime import header_value, mailbox_value
 
 
 def path_and_call(
@@ -37,7 +37,7 @@ def _is_raw(message: OutgoingMessage) -> bool:
 def _fields(options: Mapping[str, str], message: OutgoingMessage) -> dict[str, object]:
     headers = {k: header_value(v) for k, v in outgoing.our_headers(message).items()}
     if message.reply_to is not None:
-        headers["Reply-To"] = header_value(mailbox(message.reply_to))
+        headers["Reply-To"] = mailbox_value(message.reply_to)
     body: dict[str, object] = {
         "from_email": message.sender.email,
         "from_name": message.sender.name,

@@ -51,6 +51,13 @@ def header_value(value: str) -> str:
     return value if value.isascii() else " ".join(_encoded_words(value))
 
 
+def mailbox_value(address: Address) -> str:
+    """A mailbox as a header's value on one line in ASCII: the name in encoded words where it must
+    be, and never the address (RFC 2047 section 5): nobody could answer to it then."""
+    whole = mailbox(address)
+    return whole if whole.isascii() else _folded_mailbox(address).replace("\r\n ", " ")
+
+
 def write(message: OutgoingMessage, extra: Iterable[tuple[str, str]] = ()) -> bytes:
     """The message with CRLF line ends, not dot-stuffed; every line within RFC 5322's limits.
 

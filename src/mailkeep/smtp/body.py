@@ -21,6 +21,7 @@ class Body:
         held: octets that it holds in memory.
         seen: octets that came.
         full: there is no room for it beside others'; nothing of it is kept.
+        ended: all of it is here.
     """
 
     def __init__(self, limit: int) -> None:
@@ -28,7 +29,7 @@ class Body:
         # The CRLF that ended the DATA line also begins an end that follows at once.
         self._octets = bytearray(b"\r\n")
         self.seen = 0
-        self.full = False
+        self.full = self.ended = False
 
     @property
     def held(self) -> int:
@@ -46,6 +47,7 @@ class Body:
         self.seen += len(chunk)
         end = octets.find(_END, start)
         if end >= 0:
+            self.ended = True
             rest = bytes(octets[end + len(_END) :])
             self.seen -= len(rest) + 3
             del octets[end + 2 :]

@@ -78,7 +78,7 @@ class Connection(SMTP):
         peer = transport.get_extra_info("peername")
         host = str(peer[0]) if isinstance(peer, tuple) else "unknown"
         self.network = network(host)
-        if not self._guests.enter(self.network):
+        if not self._guests.enter(self.network, self):
             self._listener.refused("too_many_connections")
             if not self._listener.implicit:
                 transport.write(replies.finish("421 4.7.0 too many connections, try again later"))
@@ -100,7 +100,7 @@ class Connection(SMTP):
         if not self._inside:
             return  # it was turned away at the door, or was told already
         self._inside = False
-        self._guests.leave(self.network)
+        self._guests.leave(self)
         self._listener.left(self)
         for timer in (self._deadline, self._linger):
             if timer is not None:
@@ -124,6 +124,14 @@ class Connection(SMTP):
             self._leaving = ""
             return self.session is None or self.session.ssl is None
         return super().eof_received()
+
+    @property
+    def storing(self) -> bool:
+        return self._storing
+
+    def make_room(self) -> None:
+        self._listener.refused("made_room")
+        self.abort()
 
     def abort(self) -> None:
         if self.transport is not None:
@@ -345,7 +353,6 @@ class Connection(SMTP):
             return
         self._receiving = True
         body = Body(self.limits.size)
-        counted = 0
         try:
             await self.push("354 End data with <CR><LF>.<CR><LF>")
             progress = 0
@@ -355,10 +362,7 @@ class Connection(SMTP):
                 if not chunk:
                     raise asyncio.CancelledError  # the client is gone
                 rest = body.feed(chunk)
-                if self._guests.memory + body.held - counted > self.limits.memory:
-                    body.give_up()
-                self._guests.memory += body.held - counted
-                counted = body.held
+                self._guests.grew(body)
                 progress += len(chunk)
                 if progress >= PROGRESS:
                     progress = 0
@@ -370,7 +374,7 @@ class Connection(SMTP):
                 self._reader._buffer[:0] = rest  # type: ignore[attr-defined]
             status = body.fault() or await self._store(body)
         finally:
-            self._guests.memory -= counted
+            self._guests.over(body)
             self._receiving = False
         self._set_post_data_state()  # type: ignore[no-untyped-call]
         if status[0] == "2":

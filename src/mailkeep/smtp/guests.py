@@ -1,9 +1,11 @@
 """Who is at a listener, what they hold, and how often they guessed wrong (no I/O)."""
 
 from collections import Counter, OrderedDict
+from typing import Protocol
 
 import structlog
 
+from .body import Body
 from .types import Limits
 
 log = structlog.get_logger(__name__)
@@ -15,35 +17,79 @@ MOST_NETWORKS = 10_000
 SAY_SECONDS = 1.0  #: a flood of refusals is one line a second for each reason
 
 
+class Guest(Protocol):
+    """A connection. ``storing``: its message is being stored, and it will be told so."""
+
+    @property
+    def storing(self) -> bool: ...
+
+    def make_room(self) -> None: ...
+
+
 class Guests:
     """Counts for one listener.
 
     Security: wrong keys slow the guesser down, and only them. A right key is never held up, so
     that nobody locks an application out by guessing from its network; keys have 128 bits and more,
-    so a guess wins nothing anyway.
+    so a guess wins nothing anyway. Where all places are taken the largest crowd gives one up, and
+    where all memory is the message that has taken the longest: else two machines that dawdle would
+    keep every provider's canaries and bounces out, and healthy providers would look silent.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.memory = 0  #: octets of messages under way
+        self._bodies: dict[Body, int] = {}  # the one that began first comes first
+        self._inside: dict[Guest, str] = {}  # likewise, with its network
         self._here: Counter[str] = Counter()
         self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._said: dict[str, tuple[float, int]] = {}
 
-    def enter(self, network: str) -> bool:
+    def enter(self, network: str, guest: Guest) -> bool:
         """Let a connection of that network in, unless there are too many."""
-        limits = self.limits
-        if self._here.total() >= limits.connections or self._here[network] >= limits.per_network:
-            if not self._here[network]:
-                del self._here[network]
+        here, limits = self._here[network], self.limits
+        if here >= limits.per_network:
             return False
+        if self._here.total() >= limits.connections and not self._make_room(here):
+            return False
+        self._inside[guest] = network
         self._here[network] += 1
         return True
 
-    def leave(self, network: str) -> None:
-        self._here[network] -= 1
-        if not self._here[network]:
-            del self._here[network]
+    def leave(self, guest: Guest) -> None:
+        network = self._inside.pop(guest, None)
+        if network is not None:
+            self._here[network] -= 1
+            self._here += Counter()  # without those that are at nothing
+
+    def _make_room(self, here: int) -> bool:
+        """Show the oldest of the largest crowd out, for a network that has ``here`` inside."""
+        crowd, count = self._here.most_common(1)[0]
+        if count <= here + 1:
+            return False
+        for guest, network in self._inside.items():
+            if network == crowd and not guest.storing:
+                self.leave(guest)
+                guest.make_room()
+                return True
+        return False
+
+    def grew(self, body: Body) -> None:
+        """Count what a message under way holds; where that is too much for all of them, the one
+        that has taken the longest is given up."""
+        self._count(body)
+        for one in [] if self.memory <= self.limits.memory else list(self._bodies):
+            if self.memory > self.limits.memory and not one.ended:
+                one.give_up()
+                self._count(one)
+
+    def over(self, body: Body) -> None:
+        """A message is not under way any more."""
+        self.memory -= self._bodies.pop(body, 0)
+
+    def _count(self, body: Body) -> None:
+        self.memory += body.held - self._bodies.get(body, 0)
+        self._bodies[body] = body.held
 
     def wrong(self, network: str, now: float) -> float:
         """Note a wrong key; returns for how many seconds its answer waits."""

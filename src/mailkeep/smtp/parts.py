@@ -7,6 +7,7 @@ written anew, a form of the text that no provider has a field for, a message cut
 import re
 from email import errors
 from email.message import EmailMessage, MIMEPart
+from typing import Any
 
 import msgspec
 
@@ -14,6 +15,8 @@ from mailkeep.base.errors import Invalid
 from mailkeep.providers.message import Attachment
 
 from . import headers
+
+DEEPEST = 20  #: parts in parts; programs that write mail need five
 
 _ENCODINGS = frozenset({"7bit", "8bit", "binary", "base64", "quoted-printable"})
 _BROKEN = (
@@ -41,8 +44,18 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+")
 class _Whole(EmailMessage):
     """A message whose forwarded messages the library leaves as they are.
 
-    It would take them apart, and write their header anew: a signature on them would break.
+    It would take them apart, and write their header anew: a signature on them would break. Nor does
+    it go down to the depth that a stranger chooses: it holds each line of a part against the end of
+    every part around it, which took minutes for a large message, until it had no stack left.
     """
+
+    depth = 0
+
+    def attach(self, payload: Any) -> None:
+        payload.depth = self.depth + 1
+        if payload.depth > DEEPEST:
+            raise Invalid(f"there are parts in parts, more than {DEEPEST} deep")
+        super().attach(payload)
 
     def get_content_maintype(self) -> str:
         main = super().get_content_maintype()

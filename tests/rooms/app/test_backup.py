@@ -290,6 +290,30 @@ async def test_a_backup_that_is_not_whole_changes_nothing(
     assert not list(house.home.glob("mailkeep.db.*"))
 
 
+@pytest.mark.parametrize("name", [manifest.DATABASE, manifest.SETTINGS])
+async def test_what_is_restored_is_what_was_checked(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whoever holds the place that the backup lies in shows one file to be checked, and another."""
+    (house.home / manifest.SETTINGS).write_text("public_url = 'https://mail.example.com'\n")
+    await house.take_in(1)
+    await house.database.close()
+    await asyncio.to_thread(house.back_up, tmp_path / "backup")
+    check = manifest.check
+
+    def checked(directory: Path, *more: Any) -> None:
+        check(directory, *more)
+        file = directory / name
+        file.write_bytes(file.read_bytes() + b"\n# and more")
+
+    monkeypatch.setattr(manifest, "check", checked)
+    (house.home / manifest.SETTINGS).unlink()
+    with pytest.raises(BadSettings, match="another file"):
+        await asyncio.to_thread(house.restore, tmp_path / "backup")
+    assert not list(house.home.glob("mailkeep.db.before*"))
+    assert not (house.home / manifest.SETTINGS).exists()
+
+
 async def test_a_running_mailkeep_is_not_restored_over(house: House, tmp_path: Path) -> None:
     await house.database.close()
     copy = tmp_path / "copy"

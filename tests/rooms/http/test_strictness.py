@@ -1,13 +1,15 @@
 """Bad input over the API, on both engines: a problem document that names the field, and nothing
 is stored."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from mailkeep.http import server
+from mailkeep.http.api import whole
+from mailkeep.http.held import Held
 
 from .conftest import GOOD, Api
 
@@ -25,7 +27,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"headers": {"Bcc": "eve@example.net"}}, "headers"),
     ({"reply_to": "eve@example.net, ada@example.net"}, "reply_to"),
     ({"tags": ["a\nb"]}, "tags"),
-    ({"metadata": {"a": "b\0"}}, "metadata"),
+    ({"metadata": {"a": "b\0"}}, "metadata.a"),
     ({"to": "ada"}, "to"),
     ({"to": ""}, "to"),
     ({"to": "@example.net"}, "to"),
@@ -143,7 +145,7 @@ async def test_headers(api: Api, headers: dict[str, str], status: int, field: st
 
 
 async def test_a_body_past_the_limit(api: Api) -> None:
-    said = {"Content_Length": str(server.MAX_BODY + 1)}
+    said = {"Content_Length": str(whole.MOST + 1)}
     for path in ("/v1/messages", "/v1/messages/search", "/v1/incidents/inc_1/notes"):
         answer = await api.ask("POST", path, raw=b"{}", **said)
         assert (answer.status_code, answer.json()["status"]) == (413, 413)
@@ -151,13 +153,56 @@ async def test_a_body_past_the_limit(api: Api) -> None:
 
     async def unsaid() -> AsyncIterator[bytes]:
         yield b'{"text":"'
-        for _ in range(server.MAX_BODY // 2**20):
+        for _ in range(whole.MOST // 2**20):
             yield b"x" * 2**20
 
     headers = {"Authorization": f"Bearer {api.key}", "Content-Type": "application/json"}
     answer = await api.client.post("/v1/messages", headers=headers, content=unsaid())
     assert (answer.status_code, answer.json()["status"]) == (413, 413)
     assert await api.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("POST", "/v1/incidents/inc_1/merge", {"into": "\0"}, "into"),
+        ("POST", "/v1/providers/one/posture/accepted", {"reason": "x", "changes": ["a\0"]}, None),
+        ("POST", "/v1/providers/one/posture/expected", {"kind": "key", "reason": "\0"}, None),
+        ("POST", "/v1/messages/cancel", {"idempotency_key": "\0"}, "idempotency_key"),
+        ("GET", "/v1/audit?act=%00", None, "act"),
+    ],
+)
+async def test_what_no_database_takes_is_refused_and_no_fault_of_ours(
+    api: Api, method: str, path: str, body: object, field: str | None
+) -> None:
+    answer = await api.ask(method, path, body)
+    assert answer.status_code == 422, answer.text
+    if field is not None:
+        assert answer.json()["field"] == field
+
+
+async def test_bodies_that_never_end_leave_room_for_others(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thief of a key that may send begins message after message, and ends none."""
+    monkeypatch.setattr(whole, "SMALL", 0)
+    monkeypatch.setattr(whole, "_held", Held(3000))
+    there = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b'{"text":"' + b"x" * 2000
+        there.set()
+        await asyncio.Event().wait()
+
+    headers = {"Authorization": f"Bearer {api.key}", "Content-Type": "application/json"}
+    begun = api.client.post("/v1/messages", headers=headers, content=endless())
+    thief = asyncio.create_task(begun)
+    await there.wait()
+    for number in range(3):  # what was answered is held no more
+        await api.send(text=str(number) * 1500)
+    answer = await asyncio.wait_for(thief, 5)
+    assert (answer.status_code, answer.json()["status"]) == (408, 408)
+    assert await api.count() == 6
 
 
 async def test_what_is_not_there_is_a_problem_document_too(api: Api) -> None:

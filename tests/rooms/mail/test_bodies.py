@@ -36,10 +36,10 @@ class Room:
         async with self.database.write() as tx:
             return await outbox.claim(self.database, tx, STREAMS["bulk"], {}, 50)
 
-    async def finish(self, job: Job, *, reports: bool = True) -> None:
-        done = outcomes.Finished(
-            job, Outcome(OutcomeKind.ACCEPTED, "200"), 0.1, reports, self._keeps
-        )
+    async def finish(
+        self, job: Job, *, reports: bool = True, kind: OutcomeKind = OutcomeKind.ACCEPTED
+    ) -> None:
+        done = outcomes.Finished(job, Outcome(kind, "said"), 0.1, reports, self._keeps)
         async with self.database.write() as tx:
             await outcomes.finish(self.database, tx, [done])
 
@@ -124,6 +124,50 @@ async def test_what_a_liar_swallowed_is_sent_again_after_the_cut(
     for job in again:
         await room.finish(job)
         assert await room.status(job.message) == "accepted"
+
+
+async def test_what_a_liar_refused_for_good_is_sent_after_the_cut(
+    room: Room, accept: Accept, clock: ManualClock
+) -> None:
+    """'Nobody can send this' is a word too, and ends a mail sooner than any other."""
+    messages = [await accept(new(to=f"user{number}@example.net")) for number in range(12)]
+    jobs = await room.claim()
+    refused = {job.message for job in jobs if job.provider == "one"}
+    assert refused
+    for job in jobs:
+        kind = OutcomeKind.REJECTED if job.message in refused else OutcomeKind.ACCEPTED
+        await room.finish(job, kind=kind)
+    cancelled = await accept(new())
+    async with room.database.write() as tx:
+        assert await services.cancel(room.database, tx, cancelled, "cancelled")
+    async with room.database.read() as tx:
+        assert await queries.unconfirmed(tx, "one", 0, distrust=True) == len(refused)
+        assert await queries.unconfirmed(tx, "one", 0) == 0
+    assert await room.cut("one") == len(refused)
+    again = await room.claim()
+    assert {(job.message, job.provider) for job in again} == {(one, "two") for one in refused}
+    for job in again:
+        await room.finish(job)
+    assert {await room.status(one) for one in messages} == {"accepted"}
+    # What another one refuses is over: a cut of the first does not bring it back.
+    late = await accept(new(to="late@example.net"))
+    (job,) = await room.claim()
+    await room.finish(job, kind=OutcomeKind.REJECTED)
+    assert (job.provider, await room.status(late)) == ("two", "given_up")
+    assert await room.cut("one") == 0
+    clock.advance(2 * 86_400)
+    assert await room.cut("two") == len(messages)  # its time is over: not that one
+    assert await room.status(late) == "given_up"
+
+
+async def test_a_refusal_for_good_that_comes_after_the_cut_ends_nothing(
+    room: Room, accept: Accept
+) -> None:
+    message = await accept(new())
+    (job,) = await room.claim()
+    await room.cut(job.provider)
+    await room.finish(job, kind=OutcomeKind.REJECTED)
+    assert await room.status(message) == "queued"
 
 
 async def test_a_cut_may_believe_what_was_reported(room: Room, accept: Accept) -> None:

@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from mailkeep.base.clock import HOUR, SECOND, ManualClock
 from mailkeep.events.tables import events
 from mailkeep.events.types import decode
-from mailkeep.mail import lives, outbox, outcomes, services, tables
+from mailkeep.mail import claims, lives, outbox, outcomes, services, tables
 from mailkeep.mail.claims import Claims
-from mailkeep.mail.events import ForeignMailReported
+from mailkeep.mail.events import ClaimRefused, ForeignMailReported
 from mailkeep.mail.types import Job, NewMessage
 from mailkeep.providers import registry
 from mailkeep.providers.types import Claim, ClaimKind, Outcome, OutcomeKind, WebhookRequest
@@ -44,6 +44,8 @@ class Room:
         message: str | None,
         kind: ClaimKind = ClaimKind.DELIVERED,
         theirs: str | None = None,
+        *,
+        kept: bool = True,
     ) -> None:
         """A webhook of a provider; a new one each time. ``theirs``: its own name for the mail."""
         self._count += 1
@@ -51,7 +53,7 @@ class Room:
             Claim(name, f"claim_{self._count}", kind, theirs, message, None, None, "", "signature")
         ]
         request = WebhookRequest("", {}, b"", self._database.clock.now())
-        assert await self._claims.receive(name, request) == 1
+        assert await self._claims.receive(name, request) == kept
 
     async def claim(self) -> Job:
         async with self._database.write() as tx:
@@ -86,6 +88,12 @@ class Room:
             )
         facts = [decode(row["kind"], row["data"]) for row in rows]
         return [(one.provider, one.why) for one in facts if isinstance(one, ForeignMailReported)]
+
+    async def refusals(self) -> list[tuple[str, str]]:
+        async with self._database.read() as tx:
+            rows = await tx.all(select(events).where(events.c.kind == ClaimRefused.kind))
+        facts = [decode(row["kind"], row["data"]) for row in rows]
+        return [(one.provider, one.why) for one in facts if isinstance(one, ClaimRefused)]
 
     async def reports(self) -> int:
         async with self._database.read() as tx:
@@ -304,3 +312,22 @@ async def test_mail_that_we_never_gave_a_provider_is_told_once(room: Room, accep
         (job.provider, "unmarked"),
         (other, "not_given"),
     ]
+
+
+async def test_a_flood_of_words_about_mail_that_is_not_ours_fills_no_disk(
+    room: Room, accept: Accept, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who learns what a webhook is proved with can make up mail, and none of ours."""
+    monkeypatch.setattr(claims, "OTHERS_A_MINUTE", 3)
+    job = await room.sent(accept, OutcomeKind.ACCEPTED)
+    other = OTHER[job.provider]
+    for number in range(5):
+        await room.say(job.provider, None, theirs=f"their_{number}", kept=number < 3)
+    await room.say(other, job.message, theirs="their_1")
+    await room.say(job.provider, job.message)  # of a mail that it has, it is heard all the same
+    assert (await room.state())[0] == "delivered"
+    assert await room.reports() == 5
+    assert await room.refusals() == [(job.provider, "flood")]
+    clock.advance(60)
+    await room.say(job.provider, None, theirs="their_9")
+    assert await room.reports() == 6

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 from sqlalchemy import select, update
 
 from mailkeep.base.clock import DAY, HOUR, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid
-from mailkeep.base.keys import KeyRing, Unsealable
-from mailkeep.mail import bodies, lives, outbox, outcomes, queries, services, tables
+from mailkeep.base.keys import KeyRing, Unsealable, digest
+from mailkeep.mail import bodies, depth, lives, outbox, outcomes, queries, services, tables
 from mailkeep.mail.health import Breaker
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Job, Keeping, NewMessage, StreamSettings
@@ -226,6 +227,51 @@ async def test_what_is_over_already_is_refused_unless_it_is_a_repetition(
     assert await accept(once) == first
 
 
+@pytest.mark.parametrize(
+    ("outcome", "taken_back"),
+    [
+        (OutcomeKind.UNAVAILABLE, True),
+        (OutcomeKind.AMBIGUOUS, False),
+        (None, False),  # cut short by a kill
+    ],
+)
+async def test_nobody_is_told_that_a_mail_was_taken_back_that_may_have_left(
+    database: Database,
+    accept: Accept,
+    clock: ManualClock,
+    outcome: OutcomeKind | None,
+    taken_back: bool,
+) -> None:
+    key = ("key_1", "order-7")
+    message = await accept(new(idempotency=key))
+    (job,) = await _claim(database)
+    if outcome is not None:
+        await _finish(database, job, outcome)
+    else:
+        async with database.write() as tx:
+            await tx.run(update(tables.messages).values(status="queued"))
+    for first in (True, False):
+        async with database.write() as tx:
+            told = await services.cancel_keyed(database, tx, key, ())
+        assert told == (message if taken_back and first else None)
+        assert await _status(database, message) == "given_up"
+    clock.advance(3600)
+    assert await _claim(database) == []
+
+
+async def test_who_names_a_time_that_is_past_goes_before_nobody(
+    database: Database, accept: Accept, clock: ManualClock
+) -> None:
+    first = await accept(new())
+    clock.advance(1)
+    second = await accept(new(send_at=clock.now() - 365 * DAY))
+    clock.advance(1)
+    async with database.read() as tx:
+        oldest = (await depth.depths(tx, STREAMS))["bulk"].oldest
+    assert oldest == clock.now() - 2 * SECOND
+    assert [job.message for job in await _claim(database)] == [first, second]
+
+
 async def test_the_same_idempotency_key_is_the_same_message(
     database: Database, accept: Accept
 ) -> None:
@@ -234,6 +280,26 @@ async def test_the_same_idempotency_key_is_the_same_message(
     assert await accept(new(idempotency=("key_2", "order-7"))) != first
     with pytest.raises(Conflict):
         await accept(new(to="eve@example.net", idempotency=("key_1", "order-7")))
+
+
+async def test_what_is_kept_of_a_secret_to_know_it_again_tells_nothing_of_it(
+    database: Database, keys: KeyRing, accept: Accept
+) -> None:
+    """Everything in the mail is known but for its code: a thief of the database tries each."""
+    secret = new("recovery", idempotency=("key_1", "reset-7"))
+    first = await accept(secret)
+    async with database.read() as tx:
+        kept = await tx.value(select(tables.messages.c.content_hash))
+    guessed = digest(msgspec.json.encode(secret.content) + b"recovery")
+    assert kept not in {None, guessed}
+    assert kept == keys.lookup_hash("content", guessed)
+    assert await accept(secret) == first
+    # What was kept without a key, before, is still known again.
+    async with database.write() as tx:
+        await tx.run(update(tables.messages).values(content_hash=guessed))
+    assert await accept(secret) == first
+    with pytest.raises(Conflict):
+        await accept(new("recovery", to="eve@example.net", idempotency=("key_1", "reset-7")))
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,40 @@ async def test_idle_crowds_leave_room_for_others_and_take_no_more_descriptors(
         assert (await other.send(MAIL)).startswith("250 ")
 
 
+async def test_two_crowds_leave_room_for_who_comes_from_elsewhere(
+    house: House, connect: Connect
+) -> None:
+    """The canaries' listener takes anybody: two machines that dawdle kept every provider out."""
+    key = await house.key()
+    async with house.open(connections=60, per_network=40) as running:
+        for network in range(2):
+            for _ in range(40):
+                await connect(running.ports[0], local_addr=(f"127.0.{network}.2", 0))
+        for place in range(3, 12):
+            other = await connect(running.ports[0], key, local_addr=(f"127.0.{place}.2", 0))
+            assert (await other.send(MAIL)).startswith("250 ")
+        listener = running._listeners[0]
+        assert listener.guests._here.total() == len(listener._connections) == 60
+
+
+async def test_a_message_that_never_ends_does_not_take_the_room_of_others(
+    house: House, connect: Connect
+) -> None:
+    key = await house.key()
+    async with house.open(memory=100_000) as running:
+        dawdler, other = await connect(running.ports[0], key), await connect(running.ports[0], key)
+        await dawdler.ask("MAIL FROM:<us@example.com>")
+        await dawdler.ask("RCPT TO:<ada@example.net>")
+        await dawdler.ask("DATA")
+        await dawdler.say(MAIL + (b"x" * 70 + b"\r\n") * 1300)
+        await asyncio.sleep(0.1)
+        assert running._listeners[0].guests.memory > 90_000
+        for _ in range(3):
+            assert (await other.send(MAIL + b"y" * 900 + b"\r\n" * 9000)).startswith("250 ")
+        assert (await dawdler.ask(".")).startswith("452 4.3.1 too much mail")
+        assert running._listeners[0].guests.memory == 0
+
+
 async def test_huge_lists_of_recipients(house: House, connect: Connect) -> None:
     key = await house.key()
     async with house.open() as running:

@@ -68,6 +68,28 @@ async def test_whoever_went_away_got_no_answer_and_is_not_counted() -> None:
     assert len(logs) == 1
 
 
+async def test_whoever_hangs_up_before_the_end_is_no_fault_of_ours() -> None:
+    """The framework answers it as one: any stranger could wake whoever is called for those."""
+    seen: list[Any] = []
+    sent: list[Any] = []
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        assert (await receive())["type"] == "http.disconnect"
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        raise RuntimeError("half a body")
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    around = Requests(app, lambda *one: seen.append(one))  # type: ignore[arg-type]
+    with capture_logs() as logs:
+        await around(dict(SCOPE), receive, send)  # type: ignore[arg-type]
+    assert (seen, sent, logs) == ([], [], [])
+
+
 async def test_two_requests_have_two_ids() -> None:
     around = Requests(None, lambda *_: None)  # type: ignore[arg-type]
     sent: list[Any] = []

@@ -13,9 +13,9 @@ from mailkeep.base.errors import Invalid
 from mailkeep.http.api import batch, idempotency, strict_json
 from mailkeep.http.api.message_in import BatchIn, MessageIn
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=40) | st.sampled_from(
-    ['":', '":"', '\\":', '{"a":1,"a":2}', '"', "\\", '\\"', ": :"]
-)
+TEXTS = st.text(
+    st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=40
+) | st.sampled_from(['":', '":"', '\\":', '{"a":1,"a":2}', '"', "\\", '\\"', ": :"])
 NESTED = st.recursive(
     TEXTS | st.none() | st.integers(-9, 9),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
@@ -51,6 +51,31 @@ def test_a_key_that_stands_twice_is_refused_wherever_it_is(
             strict_json.decode(text.encode(), Any_)
         assert caught.value.field is not None
         assert caught.value.field.startswith(("it", "more"))
+
+
+@pytest.mark.parametrize("more", ['"a@b.co",', '"",', '"\\\\",', '"\\"",'])
+def test_a_body_of_very_many_short_texts_is_not_made_into_objects(more: str) -> None:
+    """Else one request of fifty megabytes takes a gigabyte, and the loop for seconds."""
+    one = '{"from":"a@b.co","subject":"s","stream":"alert","text":"x","to":[%s""]}'
+    crowd = one % (more * strict_json.MOST_TEXTS)
+    for body in (crowd, f'{{"messages":[{crowd}]}}'):
+        with pytest.raises(Invalid, match="too many fields"):
+            batch.read(body.encode())
+    few = json.dumps({"it": [more * strict_json.MOST_TEXTS]}).encode()  # all of it in one text
+    assert len(strict_json.decode(few, Any_).it) == 1
+
+
+@given(NESTED, st.integers(0, 3))
+def test_a_nul_is_no_text_and_a_word_for_it_is(value: Any, slashes: int) -> None:
+    with pytest.raises(Invalid, match="NUL"):
+        strict_json.decode(json.dumps({"it": [value, "a\0"]}).encode(), Any_)
+    text = "\\" * (slashes + 1) + "u0000"
+    assert strict_json.decode(json.dumps({"it": text}).encode(), Any_).it == text
+
+
+def test_a_text_that_never_ends_is_looked_through_once() -> None:
+    with pytest.raises(Invalid):
+        strict_json.decode(b'{"it":"' + b'\\"' * 2_000_000, Any_)
 
 
 @given(

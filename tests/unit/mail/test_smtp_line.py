@@ -219,7 +219,13 @@ async def test_a_goodbye_to_the_next_mail_costs_it_nothing() -> None:
     assert [one.code for one in replies if isinstance(one, SmtpReply)] == [250, 250]
 
 
-@pytest.mark.parametrize("answer", [b"hello\r\n", b"\r\n", b"25\r\n", b"250-" + b"x" * 70_000])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(b"hello\r\n", b"\r\n", b"25\r\n", b"250-" + b"x" * 70_000),
+        b"250-\n" * 20_000,  # no word in any of its lines, and no end
+    ],
+)
 async def test_what_is_no_reply_says_nothing_of_the_mail(answer: bytes) -> None:
     relay = Relay([OK, OK, GO_ON, answer], MANY_AT_ONCE)
     (reply,) = await carried(relay)

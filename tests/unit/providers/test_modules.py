@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from email.headerregistry import HeaderRegistry
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ def body(kind: str, message: OutgoingMessage = MESSAGE, **changes: Any) -> dict[
     assert isinstance(request, HttpRequest)
     value: dict[str, Any] = json.loads(request.body)
     return value
+
+
+@pytest.mark.parametrize("name", ["", "Help Desk", "Desk, Help", "\u00dcnal", "\u00dc" * 20])
+def test_mandrill_is_told_an_address_to_answer_to_that_is_one(name: str) -> None:
+    message = msgspec.structs.replace(MESSAGE, reply_to=Address("help@example.com", name))
+    value = body("mandrill", message)["message"]["headers"]["Reply-To"]
+    assert value.isascii()
+    assert "\n" not in value
+    (read,) = HeaderRegistry()("Reply-To", value).addresses
+    assert (read.display_name, read.addr_spec) == (name, "help@example.com")
 
 
 def smtp(base_url: str, message: OutgoingMessage = MESSAGE, **options: str) -> SmtpRequest:

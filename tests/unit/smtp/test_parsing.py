@@ -13,6 +13,7 @@ from mailkeep.mail.types import Content, StreamSettings
 from mailkeep.providers import mime, outgoing
 from mailkeep.providers.message import Address, Attachment, Shown
 from mailkeep.smtp.parsing import parse, to_one
+from mailkeep.smtp.parts import DEEPEST
 
 STREAM = StreamSettings("alert", 1, ())
 PNG = b"\x89PNG\r\n\x1a\n\0\xff"
@@ -243,6 +244,25 @@ def test_what_cannot_be_carried_whole_is_refused(message: bytes, field: str | No
     with pytest.raises(Invalid) as refused:
         read(message)
     assert refused.value.field == field
+
+
+def nested(depth: int) -> bytes:
+    head = b"From: us@example.com\r\nTo: ada@example.net\r\n"
+    begun = (
+        b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (at, at)
+        for at in range(depth)
+    )
+    ended = (b"\r\n--b%d--\r\n" % at for at in reversed(range(depth)))
+    return head + b"".join(begun) + b"Content-Type: text/plain\r\n\r\nwords" + b"".join(ended)
+
+
+def test_parts_in_parts_are_read_to_a_depth() -> None:
+    """Each line of a part is held against the ends of all around it: a thief of a key that may send
+    kept a processor busy for minutes with one mail. Deeper still, and it was 'try again later'."""
+    assert read(nested(DEEPEST)).text == "words"
+    for depth in (DEEPEST + 1, 2000):
+        with pytest.raises(Invalid, match="deep"):
+            read(nested(depth))
 
 
 def test_a_header_twice_is_not_dropped() -> None:

@@ -85,15 +85,40 @@ def test_networks_that_guessed_are_remembered_up_to_a_bound(
     assert here.wrong("n49", 1.0) == 0.5
 
 
+class Client:
+    """A connection; ``gone``: it was shown out."""
+
+    def __init__(self, *, storing: bool = False) -> None:
+        self.storing = storing
+        self.gone = False
+
+    def make_room(self) -> None:
+        self.gone = True
+
+
 def test_connections_are_counted_by_network_and_in_all() -> None:
     here = Guests(Limits(connections=3, per_network=2))
-    assert [here.enter("a") for _ in range(3)] == [True, True, False]
-    assert [here.enter("b") for _ in range(2)] == [True, False]
-    here.leave("a")
-    assert here.enter("b")
-    for network in ("a", "b", "b"):
-        here.leave(network)
+    ones = [Client() for _ in range(3)]
+    others = [Client() for _ in range(2)]
+    assert [here.enter("a", one) for one in ones] == [True, True, False]
+    assert [here.enter("b", one) for one in others] == [True, False]
+    here.leave(ones[0])
+    assert here.enter("b", others[1])
+    for one in (*ones, *others):
+        here.leave(one)  # who was turned away, or has left, changes nothing
     assert not here._here
+    assert not any(one.gone for one in (*ones, *others))
+
+
+def test_the_largest_crowd_makes_room_and_nobody_whose_message_is_being_stored() -> None:
+    here = Guests(Limits(connections=4, per_network=4))
+    crowd = [Client(storing=number == 0) for number in range(4)]
+    assert all(here.enter("a", one) for one in crowd)
+    more = [Client() for _ in range(3)]
+    assert [here.enter("b", one) for one in more] == [True, True, False]
+    assert [one.gone for one in crowd] == [False, True, True, False]
+    assert here.enter("c", Client())
+    assert here._here == {"a": 1, "b": 2, "c": 1}
 
 
 def test_the_stream_that_a_message_goes_in() -> None:

@@ -266,6 +266,13 @@ def test_many_parts_and_many_reports_in_one_mail_are_refused() -> None:
         report_mail.find(nested)
 
 
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r", b"--x\r\n"])
+def test_a_mail_of_empty_lines_takes_no_time_from_others(end: bytes) -> None:
+    head = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n"
+    with pytest.raises(Unreadable, match="too many lines"):
+        report_mail.find(head + end * report_mail.MAX_ENDS)
+
+
 def test_a_stream_that_never_ends_is_not_waited_for() -> None:
     """A deflate stream without an end gives nothing more; it does not hang the reader."""
     packer = zlib.compressobj(wbits=31)

@@ -36,7 +36,7 @@ def series(
     for provider in providers:
         yield "mailkeep_claims_total", provider, "delivered"
         yield "mailkeep_claims_duplicate_total", provider
-        for why in ("forged-webhook", "malformed-webhook"):
+        for why in ("forged-webhook", "malformed-webhook", "flood"):
             yield "mailkeep_claims_refused_total", provider, why
     for provider in canaries:
         for result in ("sent", "refused", "arrived"):

@@ -67,8 +67,8 @@ def _is_batch(body: bytes) -> bool:
 
 
 def _split(body: bytes) -> tuple[_Batch, list[msgspec.Raw]]:
-    if strict_json.most_keys(body) > strict_json.MOST_KEYS:
-        raise Invalid("there are too many fields in it", field="messages")
+    if strict_json.is_crowded(body):
+        raise Invalid(strict_json.CROWDED, field="messages")
     try:
         batch = msgspec.json.decode(body, type=_Batch)
     except msgspec.ValidationError as error:

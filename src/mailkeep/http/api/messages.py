@@ -132,7 +132,8 @@ class Messages(Controller):
     @post("/cancel", status_code=200, summary="Take a message back that waits to be sent")
     async def cancel(self, request: Incoming, running: Running) -> Cancelled:
         """Found by the idempotency key that it was handed in under, by the same line of API keys:
-        nobody takes back what another one sends. 409 when it has left, or is leaving."""
+        nobody takes back what another one sends. 409 when it has left, is leaving, or may have
+        left, with an answer that was lost: then it goes nowhere else."""
         await admit(request, running, Scope.SEND)
         wanted = strict_json.decode(await strict_json.body(request), CancelIn)
         grant = await authorise(request, running, Scope.SEND)
@@ -141,7 +142,7 @@ class Messages(Controller):
             lambda tx: services.cancel_keyed(running.database, tx, own, grant.streams)
         )
         if found is None:
-            raise Conflict("it has left, or is leaving")
+            raise Conflict("it has left, is leaving, or may have left")
         return Cancelled(found)
 
     @get("/{message_id:str}", summary="One message with its attempts and events")

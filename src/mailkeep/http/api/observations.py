@@ -15,7 +15,7 @@ from mailkeep.mail.journal import MAX_ID, MOST_LINES, Sent
 from mailkeep.watch.audit_logs.lines import instant
 from mailkeep.watch.packed import MAX_PACKED
 
-from . import strict_json
+from . import strict_json, whole
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 JSON = "application/json"
@@ -108,7 +108,7 @@ class ConsoleLogApi(Controller):
         kind, _, _ = request.headers.get("Content-Type", "").partition(";")
         if kind.strip().lower() not in TYPES:
             raise HTTPException(f"send 'Content-Type: {JSON}' or application/gzip", status_code=415)
-        raw = await request.body()
+        raw = await whole.body(request)
         ours(await authorise(request, running, Scope.AUDIT))
         if not raw or len(raw) > MAX_PACKED:
             raise Invalid("send lines of at most 10 MiB as the body", field="log")

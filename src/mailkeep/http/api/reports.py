@@ -14,6 +14,8 @@ from mailkeep.mail.grants import Scope
 from mailkeep.watch.packed import MAX_PACKED
 from mailkeep.watch.reports import Taken
 
+from . import whole
+
 OCTETS = "application/octet-stream"
 
 
@@ -49,7 +51,7 @@ class ReportsApi(Controller):
         ours(await admit(request, running, Scope.REPORT))
         if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != OCTETS:
             raise HTTPException(f"send 'Content-Type: {OCTETS}'", status_code=415)
-        raw = await request.body()
+        raw = await whole.body(request)
         ours(await authorise(request, running, Scope.REPORT))
         if not raw or len(raw) > MAX_PACKED:
             raise Invalid("send a report of at most 10 MiB as the body", field="report")

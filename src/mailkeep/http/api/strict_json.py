@@ -20,18 +20,27 @@ from litestar.exceptions import HTTPException
 from mailkeep.base.errors import Invalid
 from mailkeep.http.port import Incoming
 
+from . import whole
+
 T = TypeVar("T")
 
 MOST_KEYS = 100_000  #: keys of objects in one body: a hundred for each message of the largest batch
+MOST_TEXTS = 400_000  #: texts in one body, its keys among them
 SHOWN = 80  #: characters of a name of theirs that an error repeats
 EXPLAINED = 1024 * 1024  #: bytes of a broken body in which we look for what is broken
 
 #: At least as many as there are keys: a text may hold what looks like the end of one.
 _KEY = re.compile(rb'"[ \t\r\n]*:')
+#: PostgreSQL takes none, not even to look for: it would be a fault of ours.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
+#: Each text once: one that never ends goes to the end of all.
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 #: How the decoder names a field that is missing, or one that it does not know.
 _FIELD = re.compile(r"Object (?:(missing required)|contains unknown) field `(.*)`", re.DOTALL)
-_LONE = re.compile("[\ud800-\udfff]")
+_LONE = re.compile("[\0\ud800-\udfff]")
+_NO_TEXT = "half a character (a lone surrogate), or NUL, is no text"
 _BROKEN = "the body is not JSON in UTF-8"
+CROWDED = "there are too many fields in it"
 
 
 async def body(request: Incoming) -> bytes:
@@ -46,7 +55,7 @@ async def body(request: Incoming) -> bytes:
         raise HTTPException("send 'Content-Type: application/json'", status_code=415)
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise HTTPException("send the body without a Content-Encoding", status_code=415)
-    return await request.body()
+    return await whole.body(request)
 
 
 def decode(text: bytes | msgspec.Raw, kind: type[T], field: str = "") -> T:
@@ -58,15 +67,16 @@ def decode(text: bytes | msgspec.Raw, kind: type[T], field: str = "") -> T:
     Raises:
         Invalid: naming the field.
     """
-    if most_keys(text) > MOST_KEYS:
-        raise Invalid("there are too many fields in it", field=field.rstrip(".") or None)
+    if is_crowded(text):
+        raise Invalid(CROWDED, field=field.rstrip(".") or None)
     try:
         found = msgspec.json.decode(text, type=kind)
     except msgspec.ValidationError as error:
         raise refusal(str(error), field) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise broken(text, field) from error
-    if len(_KEY.findall(text)) != _different(text):
+    nul = b"\\u0000" in bytes(text) and _NUL.search(text)
+    if nul or len(_KEY.findall(text)) != _different(text):
         _explain(text, field)
     return found
 
@@ -81,6 +91,8 @@ def query(request: Incoming, kind: type[T]) -> T:
     for name, value in request.query_params.multi_items():
         if name in given:
             raise Invalid("this stands there twice", field=name[:SHOWN])
+        if "\0" in value:
+            raise Invalid(_NO_TEXT, field=name[:SHOWN])
         given[name] = value
     try:
         return msgspec.convert(given, kind, strict=False)
@@ -99,12 +111,17 @@ def check_top(text: bytes, parts: list[msgspec.Raw]) -> None:
         _explain(text, "", deep=False)
 
 
-def most_keys(text: bytes | msgspec.Raw) -> int:
-    """No fewer than there are keys in a text; beyond ``MOST_KEYS`` they are not counted on."""
-    colons = bytes(text).count(b":")
-    if colons <= MOST_KEYS:
-        return colons
-    return sum(1 for _ in islice(_KEY.finditer(text), MOST_KEYS + 1))
+def is_crowded(text: bytes | msgspec.Raw) -> bool:
+    """Whether there are more keys, or more texts, in it than anybody needs. Each becomes an object,
+    however short it is: of one octet thirty, and in one go, in which nobody else is served."""
+    raw = bytes(text)
+    return (raw.count(b":") > MOST_KEYS and _many(_KEY, raw, MOST_KEYS)) or (
+        raw.count(b'"') > 2 * MOST_TEXTS and _many(_TEXT, raw, MOST_TEXTS)
+    )
+
+
+def _many(pattern: re.Pattern[bytes], text: bytes, most: int) -> bool:
+    return sum(1 for _ in islice(pattern.finditer(text), most + 1)) > most
 
 
 def broken(text: bytes | msgspec.Raw, field: str = "") -> Invalid:
@@ -180,13 +197,13 @@ def _explain(text: bytes | msgspec.Raw, field: str, *, deep: bool = True) -> Non
 def _faults(node: Any, place: str, *, deep: bool = True) -> Iterator[tuple[str, str]]:
     """(where, what) is wrong, in order."""
     if isinstance(node, str) and _LONE.search(node):
-        yield place, "half a character (a lone surrogate) is no text"
+        yield place, _NO_TEXT
     elif isinstance(node, _Object):
         if node.twice is not None:
             yield f"{place}.{_shown(node.twice)}", "this key stands there twice"
         for name, one in node.items() if deep else ():
             if _LONE.search(name):
-                yield place, "half a character (a lone surrogate) is no text"
+                yield place, _NO_TEXT
             yield from _faults(one, f"{place}.{_shown(name)}")
     elif isinstance(node, list):
         for index, one in enumerate(node):

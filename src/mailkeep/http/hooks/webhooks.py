@@ -4,12 +4,10 @@ Security: anyone may post here, and what they post is read whole before it can b
 request is bounded in size and time, and all of them together in memory.
 """
 
-import asyncio
-
 from litestar import head, post
-from litestar.exceptions import ClientException
 
-from mailkeep.base.errors import NotFound, Unavailable
+from mailkeep.base.errors import NotFound
+from mailkeep.http.held import Held
 from mailkeep.http.port import Incoming, Running
 from mailkeep.providers import registry
 from mailkeep.providers.errors import MalformedWebhook
@@ -18,44 +16,7 @@ from mailkeep.providers.types import WebhookRequest
 READ_SECONDS = 20.0  #: providers send a webhook at once; who dawdles holds memory
 MOST_HELD = 64 * 1024 * 1024  #: bytes of webhooks that are being read
 
-
-class Held:
-    """How much of webhooks is in memory before anybody knows whose they are."""
-
-    def __init__(self, most: int = MOST_HELD) -> None:
-        self._most = most
-        self._bytes = 0
-
-    async def read(self, request: Incoming, limit: int) -> bytearray:
-        """The body; its bytes count as held until ``release``.
-
-        Raises:
-            ClientException: 413, past ``limit``; 408, it did not come in time.
-            Unavailable: too much is held already. The provider sends it again.
-        """
-        body = bytearray()
-        try:
-            async with asyncio.timeout(READ_SECONDS):
-                async for chunk in request.stream():
-                    if len(body) + len(chunk) > limit:
-                        raise ClientException("the webhook is too large", status_code=413)
-                    if self._bytes + len(chunk) > self._most:
-                        raise Unavailable("too many webhooks at once, send it again later")
-                    self._bytes += len(chunk)
-                    body += chunk
-        except TimeoutError as error:
-            self.release(body)
-            raise ClientException("the webhook came too slowly", status_code=408) from error
-        except BaseException:
-            self.release(body)
-            raise
-        return body
-
-    def release(self, body: bytearray) -> None:
-        self._bytes -= len(body)
-
-
-_held = Held()
+_held = Held(MOST_HELD)
 
 
 @post("/hooks/{provider:str}", status_code=200, include_in_schema=False)
@@ -70,7 +31,7 @@ async def receive(request: Incoming, running: Running, provider: str) -> dict[st
         raise NotFound("no such provider")
     # One byte more than its module takes is refused by the module, on the record.
     limit = registry.get(config.kind).capabilities.max_webhook + 1
-    body = await _held.read(request, limit)
+    body = await _held.read(request, limit, READ_SECONDS)
     try:
         webhook = WebhookRequest(
             url=config.webhook_url or "",
@@ -84,7 +45,7 @@ async def receive(request: Incoming, running: Running, provider: str) -> dict[st
         # or the webhook switched off, and we blind.
         return {"new": 0}
     finally:
-        _held.release(body)
+        _held.release(len(body))
 
 
 @head("/hooks/{provider:str}", include_in_schema=False)
