@@ -127,6 +127,7 @@ class Postmark:
         forbidden=_FORBIDDEN,
         # The return path pm_bounces@pm.mtasv.net and its signature; tracked links and openings.
         marks=("pm.mtasv.net", ".pstmrk.it"),
+        options=("message_stream", "track_opens", "track_links", "webhook_header"),
     )
 
     def build(self, config: ProviderConfig, message: OutgoingMessage) -> HttpRequest:
