@@ -139,8 +139,8 @@ async def busiest(tx: Tx, settings: Settings, source: str) -> int:
 async def warmth(tx: Tx, source: str, target: str) -> Gate:
     """Whether mailbox providers have seen mail of the target's lately."""
     since = tx.now - WARM_DAYS * DAY
-    own = await mail.carried(tx, {target}, since)
-    both = own + await mail.carried(tx, {source}, since)
+    own = await mail.carried(tx, {target}, since, canaries=False)
+    both = own + await mail.carried(tx, {source}, since, canaries=False)
     if both and own >= WARM * both:
         words = f"{target} carried {own} of {both} mails in the last {WARM_DAYS} days."
         return Gate("cutover.warmth", "ok", words, "", target)
