@@ -160,9 +160,13 @@ async def limit(
     """Whether the target lets us send what moves there."""
     try:
         config = provider_configs(settings, environ)[target]
-        told = (await limits.limits({target: config}, peak))[target].told
+        found = (await limits.limits({target: config}, peak))[target]
     except BadSettings as error:
-        told = str(error)
+        found = limits.Limit(str(error))
+    told = found.told
+    if found.refused:
+        words, step = f"{target} does not accept our key: {told}.", "put the right one"
+        return Gate("cutover.limit", "failed", words, step, target)
     if not isinstance(told, Allowance):
         words = f"What {target} lets us send is not known: {told}."
         return Gate("cutover.limit", "not checked", words, "", target)
