@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 # What it logs quotes the URL that it cannot read, or that did not answer: whoever has that can ring
 # our people, or keep them from being rung.
-logging.getLogger("apprise").disabled = True
+logging.getLogger("apprise").addFilter(lambda _: False)
 
 PATIENCE = 20.0  #: seconds for one try
 
