@@ -162,6 +162,8 @@ def test_everything_moves_at_once_and_the_old_one_is_left(home: Path) -> None:
     assert "find and withdraw" not in texts
     left = _run(home, "offboard", "start", "old", "--hostile")
     assert left["hostile"]
+    (waits,) = _run(home, "providers", "waiting")["waiting"]
+    assert (waits["provider"], waits["state"]) == ("old", "waiting"), "it is a cut by hand"
     _run(home, "offboard", "done", "old", "keys", "--note", "Carla")
     (status,) = _run(home, "offboard", "status", "old")["offboardings"]
     keys = next(one for one in status["items"] if one["name"] == "keys")
