@@ -85,7 +85,13 @@ SAME = {
 }
 
 
-@pytest.mark.parametrize(("kind", "case"), recorded("webhooks.json"))
+def read_by_anymail() -> list[Any]:
+    """The recorded webhooks of providers that django-anymail knows."""
+    known = {kind for kind in KINDS if load(kind, "account.json")["oracle"] is not None}
+    return [one for one in recorded("webhooks.json") if one.values[0] in known]
+
+
+@pytest.mark.parametrize(("kind", "case"), read_by_anymail())
 def test_django_anymail_agrees(
     kind: str, case: dict[str, Any], oracle: dict[str, list[list[dict[str, Any]]]]
 ) -> None:

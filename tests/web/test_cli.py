@@ -197,6 +197,7 @@ MISTAKES: list[tuple[tuple[str, ...], dict[str, str], str]] = [
     (("messages", "list", "--status", "delivred"), {}, "did you mean delivered?"),
     (("messages", "list", "--since", "soon"), {}, "15m"),
     (("messages", "show", "msg_0"), {}, "no such message"),
+    (("keys", "revoke", "developmnt"), {}, "did you mean development?"),
     (("providers", "cut", "mandril", "--reason", "x"), {}, "did you mean mandrill?"),
     (("providers", "list"), {"MAILKEEP_PUBLIC_ULR": "x"}, "did you mean MAILKEEP_PUBLIC_URL?"),
     (("send", *MAIL), {}, "--text"),

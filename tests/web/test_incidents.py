@@ -317,6 +317,7 @@ async def test_the_page_is_live_and_nothing_is_inaccessible(up: Up) -> None:
             for leaf in (case, f"{case}/actions/cut_provider", "/console/cutover"):
                 await page.goto(f"{up.url}{leaf}")
                 assert await page.evaluate(wide)
+                await expect(page.locator(".places [aria-current]")).to_be_in_viewport(ratio=1)
                 found = await Axe().run(page)
                 assert found.violations_count == 0, found.generate_report()
             await context.close()

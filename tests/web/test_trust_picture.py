@@ -240,7 +240,7 @@ async def _by_keyboard(page: Page) -> None:
     await page.keyboard.type("post,party-0")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", level=1)).to_have_text(
-        re.compile("If .*Corner Post.* falls")
+        re.compile("If .*Corner Post.* fall$")
     )
     await page.get_by_role("link", name="Past the picture").focus()
     await page.keyboard.press("Enter")

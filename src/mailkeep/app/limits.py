@@ -16,6 +16,7 @@ from mailkeep.providers.types import (
     MAX_REPLY,
     HttpReply,
     HttpRequest,
+    OutcomeKind,
     ProviderConfig,
     Reply,
     TransportFailure,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 WEEKS = 4  #: over which the peak is looked for
 SECONDS = 5.0  #: for one answer
+_REFUSED = frozenset({OutcomeKind.UNAUTHORISED, OutcomeKind.SUSPENDED})
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -35,10 +37,12 @@ class Limit(msgspec.Struct, frozen=True):
     Attributes:
         told: what its API says; else why nothing is known.
         share: the part of the recovery peak that it could carry; None: nobody knows.
+        refused: it answered that our key, or our account, is not accepted.
     """
 
     told: Allowance | str
     share: float | None = None
+    refused: bool = False
 
 
 async def limits(
@@ -58,7 +62,9 @@ async def limits(
             *(_ask(session, one, cut=name in cut) for name, one in providers.items())
         )
     return {
-        name: Limit(one, share(one.hourly, busiest) if isinstance(one, Allowance) else None)
+        name: msgspec.structs.replace(one, share=share(one.told.hourly, busiest))
+        if isinstance(one.told, Allowance)
+        else one
         for name, one in zip(providers, told, strict=True)
     }
 
@@ -69,24 +75,26 @@ async def recovery_peak(tx: Tx, streams: Mapping[str, StreamSettings]) -> int:
     return peak(await queries.hourly(tx, secret, tx.now - WEEKS * 7 * DAY)) if secret else 0
 
 
-async def _ask(
-    session: "aiohttp.ClientSession", config: ProviderConfig, *, cut: bool
-) -> Allowance | str:
+async def _ask(session: "aiohttp.ClientSession", config: ProviderConfig, *, cut: bool) -> Limit:
     import aiohttp
 
     if cut:
-        return "it is cut off, and not asked"
+        return Limit("it is cut off, and not asked")
     module = registry.get(config.kind)
     if not isinstance(module, Tells):
-        return "its protocol tells no limits"
+        return Limit("its protocol tells no limits")
     try:
-        return module.allowance(await _carry(session, module.ask_allowance(config))) or (
-            "it did not say"
-        )
+        reply = await _carry(session, module.ask_allowance(config))
     except MisconfiguredProvider as error:
-        return str(error)
+        return Limit(str(error))
     except (aiohttp.ClientError, TimeoutError, OSError):
-        return "it did not answer"
+        return Limit("it did not answer")
+    told = module.allowance(reply)
+    if told is not None:
+        return Limit(told)
+    # What it says to a key that is wrong, or of an account that may not send, it says everywhere.
+    outcome = module.read(reply)
+    return Limit(f"it did not say ({outcome.detail})", refused=outcome.kind in _REFUSED)
 
 
 async def carry(request: HttpRequest) -> Reply:

@@ -139,8 +139,8 @@ async def busiest(tx: Tx, settings: Settings, source: str) -> int:
 async def warmth(tx: Tx, source: str, target: str) -> Gate:
     """Whether mailbox providers have seen mail of the target's lately."""
     since = tx.now - WARM_DAYS * DAY
-    own = await mail.carried(tx, {target}, since)
-    both = own + await mail.carried(tx, {source}, since)
+    own = await mail.carried(tx, {target}, since, canaries=False)
+    both = own + await mail.carried(tx, {source}, since, canaries=False)
     if both and own >= WARM * both:
         words = f"{target} carried {own} of {both} mails in the last {WARM_DAYS} days."
         return Gate("cutover.warmth", "ok", words, "", target)
@@ -160,9 +160,13 @@ async def limit(
     """Whether the target lets us send what moves there."""
     try:
         config = provider_configs(settings, environ)[target]
-        told = (await limits.limits({target: config}, peak))[target].told
+        found = (await limits.limits({target: config}, peak))[target]
     except BadSettings as error:
-        told = str(error)
+        found = limits.Limit(str(error))
+    told = found.told
+    if found.refused:
+        words, step = f"{target} does not accept our key: {told}.", "put the right one"
+        return Gate("cutover.limit", "failed", words, step, target)
     if not isinstance(told, Allowance):
         words = f"What {target} lets us send is not known: {told}."
         return Gate("cutover.limit", "not checked", words, "", target)

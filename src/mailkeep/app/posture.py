@@ -15,7 +15,7 @@ from mailkeep.base.clock import Clock
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
-from mailkeep.providers.errors import UnknownProvider
+from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.posture import registry
 from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.recovery.types import RecoverySettings
@@ -94,8 +94,8 @@ def check(settings: Watched) -> None:
         if one.secret is None and one.account_secret is None:
             raise BadSettings(f"{where}: secret is missing: the key that reads the account")
         try:
-            registry.get(kind)
-        except UnknownProvider as error:
+            registry.check(kind, one.options)
+        except (UnknownProvider, MisconfiguredProvider) as error:
             raise BadSettings(f"{where}: {error}") from error
 
 

@@ -28,7 +28,7 @@ from mailkeep.posture import types as posture_types
 from mailkeep.posture.types import TrustSettings
 from mailkeep.privacy import types as privacy_types
 from mailkeep.privacy.types import PrivacySettings
-from mailkeep.providers import attachments, keeping, registry
+from mailkeep.providers import registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import RecoverySettings
@@ -262,9 +262,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
         register.require(parties, provider.party, where=f"provider {provider.name}: party")
         rekeying.check(provider)
         try:
-            able = registry.get(provider.kind).capabilities
-            attachments.max_size(provider.options, able)
-            keeping.keeps_days(provider.options, able)
+            registry.check(provider.kind, provider.options)
         except (UnknownProvider, MisconfiguredProvider) as error:
             raise BadSettings(f"provider {provider.name}: {error}") from error
     recovering.check(settings)

@@ -224,7 +224,7 @@ def document(view: View) -> dict[str, object]:
             {
                 "stream": one.stream,
                 "share": view.share(one),
-                "since": iso(one.since),
+                "since": when(view.moved_at(one)),
                 "backs": one.backs,
                 "why": one.why,
             }
@@ -238,7 +238,12 @@ def told(view: View) -> list[str]:
     lines = [f"{view.source} to {view.target}: {view.state.value}" + (view.why and f"; {view.why}")]
     rows = [("stream", view.target, "since", "taken back")]
     rows += [
-        (one.stream, f"{view.share(one):.0%}", iso(one.since), f"{one.backs} {one.why}".strip())
+        (
+            one.stream,
+            f"{view.share(one):.0%}",
+            when(view.moved_at(one)) or "-",
+            f"{one.backs}: {one.why}" if one.backs else "-",
+        )
         for one in view.streams
     ]
     return [*map(plain, lines), table(rows, "")]

@@ -136,14 +136,15 @@ def rotate(
 
 @app.command()
 def revoke(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
-    """Revoke every API key of that name."""
+    """Revoke every API key of that name, or the one of that id."""
 
     async def work(_database: Database, tx: Tx) -> int:
         return await api_keys.revoke(tx, name, by=operator())
 
     count = write(home, work)
     if not count:
-        raise BadSettings(f"no key called {name!r} was in use")
+        names = {one.name for one in read(home, api_keys.listing) if one.revoked_at is None}
+        raise BadSettings(f"no key called {name!r} was in use{nearest(name, names)}")
     result({"name": name, "revoked": count}, f"{count} revoked.", as_json=as_json)
 
 

@@ -22,7 +22,9 @@ app = group("Mail that no fallen provider can lose, accounts that none can take.
 
 
 @app.callback(invoke_without_command=True)
-def root(version: Annotated[bool, typer.Option("--version")] = False) -> None:
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
+) -> None:
     """Mail that no fallen provider can lose, accounts that none can take."""
     if version:
         sys.stdout.write(f"mailkeep {__version__}\n")

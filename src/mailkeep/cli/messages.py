@@ -68,7 +68,10 @@ def list_some(
         tag=tag,
     )
     found = [told.listed(one) for one in read(home, lambda tx: _pages(tx, wanted, limit))]
-    text = table(map(_row, found), "No such message.")
+    none, streams = "No such message.", settings(home).streams()
+    if stream is not None and stream not in streams:  # of one that was left out it is no mistake
+        none = f"No such message; the settings have no stream {stream!r}{nearest(stream, streams)}"
+    text = table(map(_row, found), none)
     result({"messages": found}, text, as_json=as_json)
 
 
@@ -118,6 +121,8 @@ def requeue(
     streams = settings(home).streams()
     if (since is None) == (not messages):
         raise Invalid("name messages, or say --since", field="MESSAGES")
+    if stream is not None and stream not in streams:
+        raise Invalid(f"no stream {stream!r}{nearest(stream, streams)}", field="--stream")
     start = None if since is None else SystemClock().now() - _age(since)
 
     async def work(database: Database, tx: Tx) -> dict[str, bool]:

@@ -15,6 +15,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.cutover import offboarding
 from mailkeep.cutover.checklist import How, Leaving, checklist
 from mailkeep.cutover.offboarding import Offboarding, OffboardingView
+from mailkeep.mail import queries as mail
 from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.response.keeping import take_turn
 from mailkeep.response.keysmith import Keysmith
@@ -53,13 +54,20 @@ def start(
     name: Name, hostile: Hostile = False, as_json: Json = False, home: Home = DEFAULT_HOME
 ) -> None:
     """Begin to leave it. A hostile one is cut off and believed no word, now."""
+    from mailkeep.response import hands
+
     leaving = _leaving(home, name)
     known = settings(home)
 
     async def work(database: Database, tx: Tx) -> OffboardingView:
         await take_turn(tx)
+        stood = name not in await mail.cut(tx)
         rooms = Offboarding(database, moving.house(known, database.clock))
-        return await rooms.start(tx, leaving, hostile=hostile, by=operator())
+        begun = await rooms.start(tx, leaving, hostile=hostile, by=operator())
+        if hostile and stood:  # a cut by hand as any other: told, and confirmed by a second person
+            why = "left as hostile"
+            await hands.cut_here(tx, known.response, name, by=operator(), why=why)
+        return begun
 
     _say(write(home, work), as_json=as_json)
 

@@ -39,7 +39,7 @@ def show(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
         [one.name, one.party or "unknown", ", ".join(independent_of(one.party, house)) or "nobody"]
         for one in told.pager
     ]
-    text = table([["NAME", "PARTY", "INDEPENDENT OF"], *lines] if lines else [], "No pager.")
+    text = table([["name", "party", "independent of"], *lines] if lines else [], "No pager.")
     result(rows, text, as_json=as_json)
 
 

@@ -38,6 +38,8 @@ def take(
     """Write all that is kept about a person into a file that only you can read."""
     if file.exists():
         raise BadSettings(f"{file} is there already")
+    if not file.parent.is_dir():  # before it is audited, and counted as handed out
+        raise BadSettings(f"{file.parent} is no directory")
 
     async def work(database: Database) -> dict[str, Any]:
         return await _room(home, database).export(person, by=operator())

@@ -47,7 +47,7 @@ def models(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
         for one in found
     ]
     lines = [[iso(one.at), iso(one.seen_at), f"{one.seen_share / 10:.1f}%"] for one in found]
-    head = [["FROM", "LAST FOUND SO", "ACTS SEEN"]] if lines else []
+    head = [["from", "last found so", "acts seen"]] if lines else []
     result({"models": rows}, table([*head, *lines], "None was kept yet."), as_json=as_json)
 
 

@@ -89,7 +89,9 @@ def _model(home: Home, *, every_class: bool = False) -> Model:
 
 def fall_lines(one: Fall) -> list[str]:
     """What falls, for people."""
-    lines = [f"If {' and '.join(one.names)} falls:", ""]
+    alone = len(one.names) == 1
+    fall, it, who = ("falls", "it", "it") if alone else ("fall", "them", "they")
+    lines = [f"If {' and '.join(one.names)} {fall}:", ""]
     lines.append(
         f"Accounts: {one.now} at once, {one.held} after a hold that their owners can stop,"
         f" {one.caught} when their owners sign in meanwhile."
@@ -103,8 +105,10 @@ def fall_lines(one: Fall) -> list[str]:
             )
             lines += [f"    - {step}" for step in taken.path]
     by = ", ".join(one.exposed_by) or "nobody"
-    lines.append(f"Addresses given to it: {one.exposed} (through {by}).")
-    lines += ["", "What it could do:" if one.gained else "It could do nothing that we know of."]
+    lines.append(f"Addresses given to {it}: {one.exposed} (through {by}).")
+    lines += ["", f"What {who} could do:"]
+    if not one.gained:
+        lines[-1] = f"{who.capitalize()} could do nothing that we know of."
     for gained in one.gained[:MOST_PATHS]:
         lines.append(f"  {gained.says}")
         lines += [f"    - {step}" for step in gained.path]
@@ -119,14 +123,14 @@ def fall_lines(one: Fall) -> list[str]:
     lines += ["", "Who would see it:"]
     for seen in one.seen:
         on = [watcher for watcher in seen.watchers if not watcher.off]
-        lines.append(f"  {seen.act}: " + ("" if on else "nobody. ") + seen.blind)
+        lines.append(f"  {seen.act}: {'' if on else 'nobody. '}{seen.blind}".rstrip())
         lines += [f"    {words.watcher_words(watcher)}" for watcher in seen.watchers]
     lines += ["", "Playbook: " + (", ".join(one.playbook) or "none")]
     return lines
 
 
 def _ranked(found: list[Ranked]) -> str:
-    rows = [["PARTY", "KIND", "AT ONCE", "HELD", "SIGNING IN", "ADDRESSES", "STOPS"]]
+    rows = [["party", "kind", "at once", "held", "signing in", "addresses", "stops"]]
     rows += [
         [
             one.party,
@@ -155,7 +159,7 @@ def _checked(points: list[SinglePoint], bad: list[SinglePoint], smallest: list[S
             else words.HOWS[some[0].how]
         )
         lines.append(f"borne: {party}, accounts {_kinds(some)}: {why}")
-    rows = [["CLASS", "FACTOR", "FALLS", "PARTIES", "SETS", "FOR EXAMPLE"]]
+    rows = [["class", "factor", "falls", "parties", "sets", "for example"]]
     rows += [
         [
             one.account_class,

@@ -119,11 +119,14 @@ class Cutover:
         """
         view = await queries.one(tx, cutover, lock=True)
         if view.state is not State.PLANNED:
-            raise Conflict(f"this move is {view.state.value}")
+            raise Conflict(f"this move is {view.state.value}: plan another one")
         if tx.now - view.created_at > FRESH:
             raise Conflict("the plan is older than a day: make it anew")
         if view.failed and not anyway:
-            raise Conflict(f"{view.failed[0].meaning} {view.failed[0].next}".strip())
+            raise Conflict(
+                f"{' '.join(one.meaning for one in view.failed)} Set that right and plan anew, or"
+                " begin all the same with `mailkeep cutover start --anyway`"
+            )
         if not view.streams:
             raise Conflict(f"{view.target} is no route of any stream of {view.source}")
         other = await queries.live(tx, lock=True)
@@ -279,7 +282,8 @@ class Cutover:
     async def _locked(self, tx: Tx, cutover: str, states: Collection[State]) -> View:
         view = await queries.one(tx, cutover, lock=True)
         if view.state not in states:
-            raise Conflict(f"this move is {view.state.value}")
+            wanted = " or ".join(one.value for one in State if one in states)
+            raise Conflict(f"this move is {view.state.value}, not {wanted}")
         return view
 
     async def _write_streams(

@@ -119,3 +119,7 @@ class View(msgspec.Struct, frozen=True):
     def share(self, stream: StreamView) -> float:
         """What the new provider carries of a stream."""
         return 0.0 if stream.step < 0 else self.pace.shares[stream.step]
+
+    def moved_at(self, stream: StreamView) -> Instant | None:
+        """Since when it carries that; None while nothing of the stream has moved."""
+        return None if stream.step < 0 else stream.since

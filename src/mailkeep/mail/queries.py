@@ -90,19 +90,23 @@ def having(status: Status) -> Select[tuple[str]]:
     return select(m.c.id).where(m.c.status == status.value)
 
 
-async def carried(tx: Tx, providers: Set[str], since: Instant) -> int:
+async def carried(tx: Tx, providers: Set[str], since: Instant, *, canaries: bool = True) -> int:
     """How many attempts of ours ``providers`` accepted since an instant; what the journal tells of
-    was none."""
-    a = tables.attempts
-    found = await tx.value(
-        select(func.count()).where(
-            a.c.provider.in_(sorted(providers)),
-            a.c.started_at >= since,
-            a.c.outcome == "accepted",
-            a.c.detail.is_distinct_from(TOLD),
-        )
+    was none.
+
+    Args:
+        canaries: mail of our own to ourselves counts as well; no mailbox provider has seen it.
+    """
+    a, m = tables.attempts, tables.messages
+    asked = select(func.count()).where(
+        a.c.provider.in_(sorted(providers)),
+        a.c.started_at >= since,
+        a.c.outcome == "accepted",
+        a.c.detail.is_distinct_from(TOLD),
     )
-    return int(found or 0)
+    if not canaries:
+        asked = asked.select_from(a.join(m, m.c.id == a.c.message_id)).where(~m.c.ours)
+    return int(await tx.value(asked) or 0)
 
 
 async def hourly(tx: Tx, streams: Set[str], since: Instant) -> list[int]:

@@ -239,12 +239,12 @@ async def given_up(
     tx: Tx, since: Instant, stream: str | None = None, limit: int = 10_000
 ) -> list[str]:
     """The ids of messages taken in since an instant that were given up and whose body is still
-    there, the oldest first."""
+    there, the oldest first; none of a canary, which tells nothing when it comes late."""
     m, body = tables.messages, tables.message_bodies
     query = (
         select(m.c.id)
         .join(body, body.c.message_id == m.c.id)
-        .where(m.c.id >= earliest("msg", since), m.c.status == Status.GIVEN_UP.value)
+        .where(m.c.id >= earliest("msg", since), m.c.status == Status.GIVEN_UP.value, ~m.c.ours)
     )
     if stream is not None:
         query = query.where(m.c.stream == stream)

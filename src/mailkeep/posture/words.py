@@ -84,8 +84,8 @@ def says(word: str, names: Mapping[str, str]) -> str:
 
 
 def delay(docstring: str) -> str:
-    """The ``Delay:`` part of a detector's docstring."""
-    flat = " ".join(docstring.split())
+    """The ``Delay:`` part of a detector's docstring, for people: without its marks of code."""
+    flat = " ".join(docstring.replace("``", "").split())
     _, found, rest = flat.partition("Delay: ")
     for part in (" Evasion:", " Who could forge it:", " False alarms:"):
         rest = rest.partition(part)[0]
@@ -93,4 +93,4 @@ def delay(docstring: str) -> str:
 
 
 def watcher_words(one: Watcher) -> str:
-    return f"{one.name}: {one.off}" if one.off else f"{one.name}: {one.delay}"
+    return f"{one.name}: off, {one.off}" if one.off else f"{one.name}: {one.delay}"

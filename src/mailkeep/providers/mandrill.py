@@ -133,6 +133,7 @@ class Mandrill(CannotBeAsked):
         max_webhook=2 * 1024 * 1024,
         # The return path bounce-md_…@mandrillapp.com, its own signature beside ours, tracked links.
         marks=("mandrillapp.com", ".mandrillapp.com"),
+        options=("subaccount", "ip_pool", "signing_domain", "track_opens", "track_clicks"),
         mark_options=("return_path_domain", "signing_domain"),
     )
 

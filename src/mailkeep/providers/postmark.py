@@ -129,6 +129,7 @@ class Postmark:
         keeps_days=45,
         # The return path pm_bounces@pm.mtasv.net and its signature; tracked links and openings.
         marks=("pm.mtasv.net", ".pstmrk.it"),
+        options=("message_stream", "track_opens", "track_links", "webhook_header"),
     )
 
     def build(self, config: ProviderConfig, message: OutgoingMessage) -> HttpRequest:

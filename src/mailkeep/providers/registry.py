@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from .errors import UnknownProvider
+from . import attachments, keeping
+from .errors import MisconfiguredProvider, UnknownProvider
 from .mandrill import Mandrill
 from .postmark import Postmark
 from .smtp import Smtp
@@ -18,6 +19,34 @@ REGISTRY: Final[Mapping[str, Provider]] = MappingProxyType(
         "smtp": Smtp(),
     }
 )
+
+#: Options of every kind: how large and how clear mail may go there, and how long it is kept; what
+#: it signs, tracks and is answered under, for the doctor and the chain of trust; who manages its keys.
+COMMON: Final = (
+    *("cleartext", "max_size", "keeps_days"),
+    *("dkim", "dkim_selector", "dkim_domain", "return_path_domain", "tracking_domain"),
+    *("keys", "keys_url"),
+)
+
+
+def check(kind: str, options: Mapping[str, str]) -> None:
+    """Look at an account's options: one that is mistyped would silently not be there.
+
+    Raises:
+        UnknownProvider: there is no module of that kind.
+        MisconfiguredProvider: an option that the kind does not have, or one that is no number.
+    """
+    able = get(kind).capabilities
+    known = (*COMMON, *able.options)
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name[:64], known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(sorted(known))
+            raise MisconfiguredProvider(
+                f"{kind} has no option {name[:64]!r}; {hint}", field=f"options.{name[:64]}"
+            )
+    attachments.max_size(options, able)
+    keeping.keeps_days(options, able)
 
 
 def get(kind: str) -> Provider:

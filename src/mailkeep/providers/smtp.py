@@ -151,6 +151,7 @@ class Smtp(CannotBeAsked):
         batch_size=1,
         revokes_keys=False,
         tracking_off="relay",
+        options=("username", "starttls", "secret_headers"),
         mark_options=("return_path_domain",),
         max_size=25
         * 1024

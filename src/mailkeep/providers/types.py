@@ -307,12 +307,12 @@ class Capabilities(msgspec.Struct, frozen=True):
     ``revokes_keys``: its API can revoke our key. ``tracking_off``: "message" when a message can
     switch tracking off, "relay" when that is the relay's own affair. ``marks``: hosts that it puts
     into mail of ours by itself (return path, signature, tracking); one that begins with a dot
-    stands for every host below it. ``mark_options``: its options that name further ones.
+    stands for every host below it. ``options``: the names of its own options, beside those that
+    every kind has (`registry.COMMON`). ``mark_options``: those of all that name further marks.
     ``max_size``: octets of a whole mail as it leaves, attachments in base64 (`outgoing.size`); an
     account's option ``max_size`` lowers it. ``max_recipients``: to, cc and bcc together.
     ``forbidden``: endings of attachments' names, in lower case, that it does not carry.
-    ``keeps_days``: for how long an account shows the contents of its mail, unless the account's
-    option ``keeps_days`` says otherwise; None: nobody says.
+    ``keeps_days``: how long it shows what a mail contains, unless that option says; None: unknown.
     """
 
     idempotency_key: bool
@@ -324,6 +324,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     tracking_off: Literal["message", "relay"]
     max_webhook: int = MAX_WEBHOOK
     marks: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     mark_options: tuple[str, ...] = ()
     max_size: int = 25 * 1024 * 1024
     max_recipients: int = 50

@@ -19,7 +19,7 @@ from mailkeep.base.clock import HOUR, SystemClock
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import tables as event_tables
-from mailkeep.mail import api_keys, services
+from mailkeep.mail import api_keys, outbox, services
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Database
@@ -396,6 +396,11 @@ async def test_a_database_of_postgresql_is_asked_too(tmp_path: Path, new_postgre
         ({"hourly_quota": 3}, State.OK, "3 mails an hour"),
         ({}, State.OK, "tells no limit"),
         ("down", State.NOT_CHECKED, "did not say"),
+        (
+            {"status": "error", "code": -1, "name": "Invalid_Key", "message": "no"},
+            State.FAILED,
+            "a does not accept our key",
+        ),
     ],
 )
 async def test_a_standby_that_could_not_carry_the_peak_is_told(
@@ -407,7 +412,8 @@ async def test_a_standby_that_could_not_carry_the_peak_is_told(
     async def answer(request: web.Request) -> web.Response:
         if request.method == "POST":
             asked.append((await request.json())["key"])
-        return web.json_response(body)
+        refused = isinstance(body, dict) and "status" in body
+        return web.json_response(body, status=401 if refused else 200)
 
     app = web.Application()
     app.router.add_route("*", "/{any:.*}", answer)
@@ -500,3 +506,156 @@ async def test_a_register_that_leaves_an_owner_out_is_told(tmp_path: Path) -> No
     assert "ended on 2001-01-01" in found["sendgrid"].meaning
     assert "last looked at on 2001-01-01" in found["a"].meaning
     assert _states((await _look(tmp_path, GOOD))["parties.register"]) == {State.OK}
+
+
+SECRETIVE: dict[str, object] = {
+    "provider": [
+        {
+            "name": "a",
+            "kind": "smtp",
+            "party": "a",
+            "manager": "env:S_MANAGER",
+            "options": {"keys": "sendgrid"},
+        }
+    ],
+    "party": [{"id": "a"}],
+    "stream": [{"name": "alert", "priority": 2, "routes": [{"provider": "a"}]}],
+    "posture": {"account": [{"name": "a", "kind": "sendgrid", "secret": "env:S_READING"}]},
+    "canary": {
+        "domain": "post.example.com",
+        "sender": "alerts@example.com",
+        "mailbox": [
+            {
+                "name": "far",
+                "address": "c@far.example",
+                "imap": {"host": "imap.far.example", "secret": "env:S_IMAP"},
+            }
+        ],
+    },
+    "operators": {
+        "issuer": "https://id.example.com",
+        "client_id": "mailkeep",
+        "client_secret": "env:S_OPERATORS",
+        "roles": {"admin": ["platform"]},
+    },
+    "pager": [{"name": "on-call", "url": "env:S_PAGER"}],
+    "feed": [{"name": "siem", "to": "https://siem.example.com/in", "secret": "env:S_FEED"}],
+    "audit": {"anchors": ["webhook:env:S_ANCHOR"]},
+    "telemetry": {"heartbeat_url": "env:S_HEARTBEAT"},
+}
+RIGHT = {
+    "S_MANAGER": "hidden",
+    "S_READING": "hidden",
+    "S_IMAP": "hidden",
+    "S_OPERATORS": "hidden",
+    "S_PAGER": "json://hidden.example.com",
+    "S_FEED": "whsec_" + base64.b64encode(b"hidden, and long enough.").decode(),
+    "S_ANCHOR": "https://hidden.example.com/in",
+    "S_HEARTBEAT": "https://hidden.example.com/beat",
+}
+TABLES = {
+    "S_MANAGER": "provider a",
+    "S_READING": "posture.account a",
+    "S_IMAP": "canary.mailbox far",
+    "S_OPERATORS": "operators",
+    "S_PAGER": "pager on-call",
+    "S_FEED": "feed siem",
+    "S_ANCHOR": "audit",
+    "S_HEARTBEAT": "telemetry",
+}
+
+
+async def _secrets(home: Path, raw: dict[str, object], environ: dict[str, str]) -> list[Finding]:
+    found = await examine(home, parse(raw), environ=environ, offline="no net")
+    assert "hidden" not in repr(found)
+    return [one for one in found if one.id == "secrets.other"]
+
+
+async def test_the_secrets_of_every_table_are_looked_for(tmp_path: Path) -> None:
+    """The start stops at the first that is not there; here all are told, so that one look does."""
+    (said,) = await _secrets(tmp_path, SECRETIVE, RIGHT)
+    assert said.state is State.OK
+    missing = await _secrets(tmp_path, SECRETIVE, {})
+    assert {one.about: one.state for one in missing} == dict.fromkeys(TABLES.values(), State.FAILED)
+    for name, table in TABLES.items():
+        (said,) = await _secrets(tmp_path, SECRETIVE, RIGHT | {name: ""})
+        assert (said.about, said.state) == (table, State.FAILED)
+        assert said.meaning.endswith(" is empty.")
+    (said,) = await _secrets(tmp_path, {"provider": [], "party": []}, {})
+    assert said.state is State.NOT_CHECKED
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("S_PAGER", "hidden", "pager on-call cannot be used: url is none that Apprise knows."),
+        ("S_FEED", "hidden", "feed siem cannot be used: a webhook's secret is whsec_ and base64."),
+        ("S_ANCHOR", "ftp://hidden", "audit cannot be used: anchors: a webhook is an https URL."),
+        ("S_HEARTBEAT", "http://hidden.example.com", "say https://"),
+    ],
+)
+async def test_a_secret_has_the_form_that_the_start_wants(
+    name: str, value: str, words: str, tmp_path: Path
+) -> None:
+    (said,) = await _secrets(tmp_path, SECRETIVE, RIGHT | {name: value})
+    assert words in said.meaning
+
+
+async def test_a_certificate_whose_key_is_not_there_is_told(tmp_path: Path) -> None:
+    raw = SECRETIVE | {
+        "submission": {
+            "listen": "127.0.0.1:0",
+            "certificate": str(tmp_path / "chain.pem"),
+            "private_key": str(tmp_path / "key.pem"),
+        }
+    }
+    (said,) = await _secrets(tmp_path, raw, RIGHT)
+    assert (said.about, said.state) == ("submission", State.FAILED)
+    assert "chain.pem or its key cannot be used" in said.meaning
+
+
+@pytest.mark.parametrize(
+    ("changes", "environ", "words"),
+    [
+        ({}, {"KEY": "k"}, ""),
+        ({"secret": None}, {}, "secret is empty"),
+        ({"base_url": "htps://api.example.com"}, {"KEY": "k"}, "base_url must be http(s)"),
+        ({"base_url": "http://api.example.com"}, {"KEY": "k"}, "base_url must be https"),
+        ({"options": {"track_opens": "yes"}, "secret": "env:KEY"}, {"KEY": "k"}, "track_opens"),
+        ({"kind": "smtp", "options": {"username": "u"}}, {"KEY": "k"}, "base_url"),
+        ({"kind": "smtp", "base_url": "smtp://relay.example", "options": {"starttls": "off"}},
+         {"KEY": "k"}, "no TLS"),
+    ],
+)  # fmt: skip
+async def test_what_would_fail_with_the_first_mail_is_told_before(
+    changes: dict[str, object], environ: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    one = {"name": "a", "kind": "postmark", "party": "a", "secret": "env:KEY"}
+    raw = {
+        "provider": [{name: said for name, said in (one | changes).items() if said is not None}],
+        "party": [{"id": "a"}],
+        "stream": [
+            {"name": name, "priority": 0, "secret": secret, "routes": [{"provider": "a"}]}
+            for name, secret in (("ordinary", False), ("opens", True))
+        ],
+    }
+    found = await examine(tmp_path, parse(raw), environ=environ, offline="no net")
+    (said,) = [one for one in found if one.id == "providers.ready"]
+    assert said.state is (State.FAILED if words else State.OK)
+    assert words in said.meaning
+
+
+async def test_what_was_given_up_is_mail_that_the_list_shows_and_no_canary(tmp_path: Path) -> None:
+    settings = parse(RAW)
+    database = Database(settings.database_url(tmp_path), SystemClock())
+    await upgrade(database)
+    intake = Intake(database, KeyRing(tmp_path), settings.streams())
+    content = Content("us@example.com", "ada@example.net", "s", "t")
+    async with database.write() as tx:
+        for ours in (True, True, False):
+            message = await intake.accept(tx, NewMessage("security", content, ours=ours))
+            await outbox.give_up(tx, message, "security", "address_1", "expired", keep=True)
+    await database.close()
+    found = await examine(tmp_path, settings, environ={}, offline="no net")
+    told = [one.meaning for one in found if one.id == "queue"]
+    assert told == ["1 messages were given up within a day."]

@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from mailkeep.app import settings as app_settings
 from mailkeep.base.clock import SystemClock
+from mailkeep.base.keys import KeyRing
 from mailkeep.cli.main import app
 from mailkeep.mail import queries as mail
-from mailkeep.mail import shifting
+from mailkeep.mail import shifting, tables
+from mailkeep.mail.intake import Intake
+from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 from mailkeep_drill.standins.sendgrid_account import DELETING, READING, SendGridAccount
@@ -89,6 +93,9 @@ def test_a_plan_says_what_stops_it_and_a_person_may_go_past_it(home: Path) -> No
     assert gates["cutover.warmth"]["state"] == "warning"
     assert [one["stream"] for one in plan["streams"]] == ["alert"]
     assert "no route of bulk" in _says(home, "cutover", "start")
+    assert [one["since"] for one in plan["streams"]] == [None], "nothing has moved"
+    row = _says(home, "cutover", "status").splitlines()[-1]
+    assert row.split() == ["alert", "0%", "-", "-"]
     started = _run(home, "cutover", "start", "--anyway")
     assert started["state"] == "moving"
     assert _run(home, "cutover", "pause")["state"] == "paused"
@@ -96,6 +103,37 @@ def test_a_plan_says_what_stops_it_and_a_person_may_go_past_it(home: Path) -> No
     assert "moving" in _says(home, "cutover", "finish")
     assert _run(home, "cutover", "back", "--reason", "no")["state"] == "returned"
     assert _shares(home) == {}
+
+
+@pytest.mark.parametrize(("ours", "state"), [(False, "ok"), (True, "warning")])
+def test_canaries_make_no_provider_known(ours: bool, state: str, home: Path) -> None:
+    """They go through whoever stands by, and only to ourselves: mailbox providers saw none."""
+
+    async def carry() -> None:
+        database = Database(f"sqlite:///{home / 'mailkeep.db'}", SystemClock())
+        streams = app_settings.load(home / "mailkeep.toml", {}).streams()
+        content = Content("us@example.com", "ada@example.net", "Hello", "words")
+        async with database.write() as tx:
+            message = NewMessage("alert", content, ours=ours)
+            name = await Intake(database, KeyRing(home), streams).accept(tx, message)
+            row = {"id": "att_1", "message_id": name, "provider": "new", "started_at": tx.now}
+            await tx.run(tables.attempts.insert().values(**row, outcome="accepted"))
+        await database.close()
+
+    asyncio.run(carry())
+    plan = _run(home, "cutover", "plan", "old", "new", "--offline", code=1)
+    (gate,) = [one for one in plan["gates"] if one["id"] == "cutover.warmth"]
+    assert gate["state"] == state
+
+
+def test_all_that_stops_a_move_is_told_and_what_a_move_would_have_to_be(home: Path) -> None:
+    _run(home, "cutover", "plan", "old", "new", "--offline", code=1)
+    said = _says(home, "cutover", "start")
+    assert "no route of bulk" in said
+    assert "`mailkeep cutover start --anyway`" in said
+    assert "this move is planned, not moving" in _says(home, "cutover", "pause")
+    back = _says(home, "cutover", "back", "--reason", "x")
+    assert "this move is planned, not moving or paused or moved" in back
 
 
 def test_steps_are_percents_that_rise(home: Path) -> None:
@@ -112,6 +150,8 @@ def test_everything_moves_at_once_and_the_old_one_is_left(home: Path) -> None:
     assert (done["streams"], done["left_out"]) == (["alert"], ["bulk"])
     assert any("no route of bulk" in one for one in done["warnings"])
     assert _shares(home) == {"alert": 1.0}
+    (moved,) = _run(home, "cutover", "status")["cutover"]["streams"]
+    assert moved["since"] is not None
     assert "still give the old provider weight in alert" in _says(home, "cutover", "status")
     assert _run(home, "cutover", "finish")["state"] == "finished"
     said = _says(home, "offboard", "start", "old")
@@ -122,6 +162,8 @@ def test_everything_moves_at_once_and_the_old_one_is_left(home: Path) -> None:
     assert "find and withdraw" not in texts
     left = _run(home, "offboard", "start", "old", "--hostile")
     assert left["hostile"]
+    (waits,) = _run(home, "providers", "waiting")["waiting"]
+    assert (waits["provider"], waits["state"]) == ("old", "waiting"), "it is a cut by hand"
     _run(home, "offboard", "done", "old", "keys", "--note", "Carla")
     (status,) = _run(home, "offboard", "status", "old")["offboardings"]
     keys = next(one for one in status["items"] if one["name"] == "keys")

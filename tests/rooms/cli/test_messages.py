@@ -91,6 +91,19 @@ async def test_messages_are_listed_and_told(
     await database.close()
 
 
+async def test_a_stream_that_is_mistyped_is_told_from_one_without_mail(tmp_path: Path) -> None:
+    """Mail of a stream that has left the settings is listed all the same: it is no error."""
+    database, _ = await _taken_in(tmp_path)
+    arguments = ["messages", "list", "--stream", "alrt", "--home", str(tmp_path)]
+    said = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    words = "No such message; the settings have no stream 'alrt'; did you mean alert?\n"
+    assert (said.exit_code, said.stdout) == (0, words)
+    arguments = ["messages", "requeue", "--since", "1h", *arguments[2:]]
+    said = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    assert "no stream 'alrt'; did you mean alert?" in str(said.exception)
+    await database.close()
+
+
 async def test_what_was_given_up_is_sent_again(tmp_path: Path) -> None:
     database, ids = await _taken_in(tmp_path)
     async with database.write() as tx:
@@ -119,6 +132,11 @@ async def test_what_was_given_up_in_a_time_is_requeued_together(tmp_path: Path) 
         for one, stream in ((ordinary, "alert"), (secret, "secret")):
             row = await lives.one(tx, one)
             await outbox.give_up(tx, one, stream, row.address, "expired", keep=stream == "alert")
+        content = Content("us@example.com", "c1@post.example.com", "canary", "words")
+        streams = app_settings.load(tmp_path / "mailkeep.toml", {}).streams()
+        intake = Intake(database, KeyRing(tmp_path), streams)
+        canary = await intake.accept(tx, NewMessage("alert", content, ours=True))
+        await outbox.give_up(tx, canary, "alert", "address_1", "expired", keep=True)
     assert await _run(tmp_path, "requeue", "--since", "1h", "--stream", "secret") == (
         0,
         {"requeued": {}},

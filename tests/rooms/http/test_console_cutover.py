@@ -62,6 +62,22 @@ async def test_a_move_is_started_held_up_and_taken_back(house: Any) -> None:
     assert await _shifts(running) == {}
 
 
+async def test_a_warning_and_what_was_not_looked_at_are_told_apart(house: Any) -> None:
+    gates = (
+        Gate("dns.dkim", "ok", "There is a key."),
+        Gate("cutover.warmth", "warning", "It is a stranger."),
+        Gate("cutover.limit", "not checked", "Nobody told."),
+        Gate("dns.return_path", "failed", "It is not there."),
+    )
+    await _plan(house.running, *gates)
+    async with await house.browser(Role.VIEWER) as browser:
+        shown = (await browser.get(PATH)).text
+    lines = {one.meaning: shown[: shown.index(one.meaning)].rpartition("<li")[2] for one in gates}
+    marks = {name: line.partition('"true">')[2][0] for name, line in lines.items()}
+    assert list(marks.values()) == ["✓", "!", "–", "✗"]
+    assert 'class="warned"' in lines["It is a stranger."]
+
+
 async def test_everything_moves_with_one_press_though_the_old_one_is_cut_off(house: Any) -> None:
     running = house.running
     async with running.database.write() as tx:
@@ -127,10 +143,17 @@ async def test_the_api_tells_how_far_a_move_is(house: Any) -> None:
     (told,) = (await api.ask("GET", "/v1/cutovers")).json()["cutovers"]
     assert (told["from"], told["to"], told["state"]) == ("one", "two", "moving")
     assert told["gates"][0]["meaning"] == "It is long."
+    assert {one["since"] for one in told["streams"]} == {None}, "nothing of them has moved"
     answer = await api.ask("POST", f"/v1/cutovers/{plan.id}/pause")
     assert (answer.status_code, answer.json()["state"]) == (200, "paused")
     assert (await api.ask("POST", f"/v1/cutovers/{plan.id}/pause")).status_code == 409
     assert (await api.ask("GET", f"/v1/cutovers/{plan.id}")).json()["why"] == "a key holds it up"
     async with running.database.read() as tx:
         assert await mail.cut(tx) == {}
+    async with running.database.write() as tx:
+        await running.cutover.resume(tx, plan.id, by="uid:0")
+    await running.cutover.step()
+    moving = (await api.ask("GET", f"/v1/cutovers/{plan.id}")).json()["streams"]
+    assert [one["since"] is not None for one in moving] == [one["share"] > 0 for one in moving]
+    assert moving[0]["since"] is not None
     await api.client.aclose()

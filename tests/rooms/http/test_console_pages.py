@@ -256,6 +256,19 @@ async def test_an_admin_revokes_a_key_and_signs_an_operator_out(house: House) ->
         assert answer.status_code == 403
 
 
+async def test_times_are_written_in_one_way(house: House) -> None:
+    """As 2026-11-28 09:30:00 UTC: what a machine writes stays in the attributes."""
+    pages = 0
+    async with await house.browser(Role.ADMIN) as browser:
+        for path in house.shown():
+            answer = await browser.get(path)
+            if answer.status_code == 200 and "html" in answer.headers["Content-Type"]:
+                pages += 1
+                seen = re.sub(r'="[^"]*"', "", answer.text)
+                assert re.findall(r"\d{4}-\d\d-\d\dT\d\d:\d\d", seen) == [], path
+    assert pages > 12
+
+
 async def test_messages_are_filtered_and_found_without_an_address_in_a_url(house: House) -> None:
     async with await house.browser(Role.VIEWER) as browser:
         page = (await browser.get("/console/messages?stream=alert&status=delivered")).text

@@ -194,7 +194,9 @@ async def test_what_is_closed_cannot_be_taken(house: House) -> None:
             await house.stage.incidents.take(tx, incident.id, by="key_eve")
 
 
-async def test_a_real_service_is_rung_and_its_url_is_never_said() -> None:
+async def test_a_real_service_is_rung_and_its_url_is_never_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     heard: list[dict[str, object]] = []
 
     class Service(BaseHTTPRequestHandler):
@@ -224,3 +226,4 @@ async def test_a_real_service_is_rung_and_its_url_is_never_said() -> None:
         AppriseBell("on-call", Secret("nonsense://hidden"))
     assert "on-call" in str(error.value)
     assert "hidden" not in str(error.value)
+    assert "hidden" not in caplog.text

@@ -36,6 +36,7 @@ def _settings(*accounts: dict[str, object], **more: object) -> Settings:
         ({"name": "relay", "secret": "env:A"}, "SMTP"),
         ({"name": "m", "kind": "ses", "secret": "env:A"}, "is a mandrill"),
         ({"name": "m", "secrets": "env:A"}, "secret"),
+        ({"name": "relay", "kind": "ses", "secret": "env:A", "options": {"regoin": "x"}}, "region"),
     ],
 )
 def test_an_account_that_cannot_be_read_is_refused_at_the_start(

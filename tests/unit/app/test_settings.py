@@ -53,6 +53,11 @@ def test_good_settings_take_secrets_from_the_environment() -> None:
             GOOD | {"provider": [PROVIDER | {"options": {"max_size": "10 MB"}}]},
             "max_size is a number of octets",
         ),
+        (
+            GOOD | {"provider": [PROVIDER | {"options": {"dkim_selctor": "s1"}}]},
+            "did you mean dkim_selector?",
+        ),
+        (GOOD | {"provider": [PROVIDER | {"options": {"xyz": "1"}}]}, "there are cleartext"),
     ],
 )
 def test_what_is_wrong_is_said(raw: dict[str, object], words: str) -> None:

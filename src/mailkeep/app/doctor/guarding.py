@@ -51,6 +51,8 @@ def operators(scene: Scene) -> list[Said]:
                 "see `mailkeep operators list`, and have them bind one",
             )
         ]
+    if not facts.operators:
+        return [ok("No account is an operator's.")]
     return [ok(f"{facts.operators} accounts are operators', each with a second factor.")]
 
 

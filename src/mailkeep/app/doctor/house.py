@@ -12,6 +12,9 @@ LITTLE, HARDLY_ANY = 1 << 30, 100 << 20  #: bytes free on the disk
 SKEW_WARNS, SKEW_FAILS = 10.0, 120.0  #: seconds; signatures of providers are good for minutes
 CLAIMS_DAYS = 30.0  #: providers repeat a webhook for weeks
 NO_SETTINGS = "There are no settings to look at."
+_STEP = "set the variable or the file; run the doctor in the environment of the service"
+
+_OF_PROVIDERS = frozenset({("provider", "secret"), ("provider", "webhook_secret")})
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -19,7 +22,8 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 @check("settings")
 def settings(scene: Scene) -> list[Said]:
     if scene.settings is None:
-        return [failed(f"The settings cannot be used: {scene.error}.", "set right what is named")]
+        said = scene.error.rstrip(".") + ("" if scene.error.endswith("?") else ".")
+        return [failed(f"The settings cannot be used: {said}", "set right what is named")]
     return [ok("The settings can be read, and every word in them is known.")]
 
 
@@ -195,6 +199,22 @@ def webhook_secrets(scene: Scene) -> list[Said]:
     return out + _secrets(scene, "webhook_secret", quiet=bool(out))
 
 
+@check("secrets.other")
+def other_secrets(scene: Scene) -> list[Said]:
+    """Those of every other table; the start stops at the first that is not there."""
+    if scene.settings is None or scene.development:
+        return _secrets(scene, "secret")
+    found = [one for one in scene.secrets if (one.table, one.field) not in _OF_PROVIDERS]
+    out = [
+        failed(f"{one.about} cannot be used: {one.wrong}.", _STEP, about=one.about)
+        for one in found
+        if one.wrong
+    ]
+    if not found:
+        return [not_checked("No other table of the settings names a secret.")]
+    return out or [ok("Every other secret that the settings name is there, and of the right form.")]
+
+
 @check("public_url")
 def public_url(scene: Scene) -> list[Said]:
     if scene.settings is None:
@@ -290,10 +310,9 @@ def _secrets(scene: Scene, field: str, *, quiet: bool = False) -> list[Said]:
         return [not_checked(NO_SETTINGS)]
     if scene.development:
         return [not_checked("The stand-ins' secrets are in the process that started them.")]
-    step = "set the variable or the file; run the doctor in the environment of the service"
     out = [
-        failed(f"{name} cannot be used: {wrong}.", step, about=name)
-        for (name, of), wrong in scene.secrets.items()
-        if of == field and wrong
+        failed(f"{one.name} cannot be used: {one.wrong}.", _STEP, about=one.name)
+        for one in scene.secrets
+        if (one.table, one.field) == ("provider", field) and one.wrong
     ]
     return out if out or quiet else [ok(f"Every {field} that the settings name is there.")]

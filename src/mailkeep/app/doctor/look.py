@@ -21,7 +21,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailkeep.accounts import administration, second_step
 from mailkeep.accounts.hashing import measure
 from mailkeep.accounts.ranges import breached
-from mailkeep.app import environment
 from mailkeep.app.limits import Limit, limits, recovery_peak
 from mailkeep.app.settings import ProviderSettings, Settings, provider_configs
 from mailkeep.base.clock import DAY, MINUTE, SECOND, SystemClock, iso
@@ -37,8 +36,9 @@ from mailkeep.store import migrate
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch import console_lines, consoles, mailboxes, posture
 
-from . import accounts_read, adoption, domains, guarding, house, seen, waking, ways
+from . import accounts_read, adoption, domains, guarding, house, named, seen, waking, ways
 from .catalogue import run
+from .ready import unready
 from .resolver import fill
 from .types import DatabaseFacts, Finding, KeyFact, Scene
 
@@ -79,7 +79,8 @@ async def examine(
         schemas=migrate.versions(),
         skews={} if offline or settings is None else await _skews(settings),
         limits={} if offline or settings is None else await _limits(settings, environ, database),
-        secrets={} if settings is None else _secrets(settings, environ),
+        secrets=() if settings is None else named.wrong(settings, environ),
+        unready={} if settings is None else unready(settings, environ),
         domains=senders,
         hash_seconds=await _hash_seconds(settings),
         breached=_breached(settings),
@@ -177,7 +178,7 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
     m = tables.messages
     given_up = await tx.value(
         select(func.count()).where(
-            m.c.status == Status.GIVEN_UP.value, m.c.id >= earliest("msg", tx.now - DAY)
+            m.c.status == Status.GIVEN_UP.value, m.c.id >= earliest("msg", tx.now - DAY), ~m.c.ours
         )
     )
     running = await administration.operators(tx)
@@ -214,20 +215,6 @@ async def _anchors(tx: Tx, settings: Settings) -> tuple[tuple[Place, bool], ...]
 def _key(one: api_keys.KeyView) -> KeyFact:
     bindings = (("stream", one.streams), ("domain", one.domains), ("network", one.networks))
     return KeyFact(one.name, one.scopes, tuple(what for what, bound in bindings if not bound))
-
-
-def _secrets(settings: Settings, environ: Mapping[str, str]) -> dict[tuple[str, str], str]:
-    out = {}
-    for one in settings.provider:
-        for field, where in (("secret", one.secret), ("webhook_secret", one.webhook_secret)):
-            if where is None:
-                continue
-            try:
-                found = environment.reveal(where, field, environ)
-                out[one.name, field] = "" if found else f"{field} is empty"
-            except BadSettings as error:
-                out[one.name, field] = str(error)
-    return out
 
 
 async def _skews(settings: Settings) -> dict[str, float | str]:

@@ -107,6 +107,25 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     full: Mapping[str, str] = {}
 
 
+class SecretFact(msgspec.Struct, frozen=True):
+    """A secret that the settings name.
+
+    Attributes:
+        table: that it is of, as ``provider``; ``name``: of that table, where there may be several.
+        wrong: why it cannot be used, in words that do not show it; empty when it can be.
+    """
+
+    table: str
+    name: str
+    field: str
+    wrong: str = ""
+
+    @property
+    def about(self) -> str:
+        """The table, as its own errors name it: ``pager on-call``."""
+        return f"{self.table} {self.name}".rstrip()
+
+
 class Scene(msgspec.Struct, frozen=True):
     """All that the checks look at.
 
@@ -116,7 +135,8 @@ class Scene(msgspec.Struct, frozen=True):
         free: bytes free where the home is.
         skews: by provider, how many seconds its clock is ahead of ours, or why nobody knows.
         limits: by provider, what it lets us send.
-        secrets: by provider and setting, what is wrong with the secret; empty when nothing is.
+        secrets: every one that the settings name, with what is wrong with it.
+        unready: by provider, why no mail can be written for it; empty where one can.
         domains: further sender domains, asked for by whoever runs the doctor.
         hash_seconds: that one password hash takes; None where there are no accounts.
         breached: what is wrong with the list of breached passwords.
@@ -134,7 +154,8 @@ class Scene(msgspec.Struct, frozen=True):
     schemas: tuple[str, ...] = ()
     skews: Mapping[str, float | str] = {}
     limits: Mapping[str, Limit] = {}
-    secrets: Mapping[tuple[str, str], str] = {}
+    secrets: tuple[SecretFact, ...] = ()
+    unready: Mapping[str, str] = {}
     domains: tuple[str, ...] = ()
     hash_seconds: float | None = None
     breached: str = ""

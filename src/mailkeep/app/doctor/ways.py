@@ -2,6 +2,9 @@
 
 from itertools import combinations
 
+from mailkeep.app import observing
+from mailkeep.watch.levels import Level
+
 from .catalogue import check
 from .house import NO_SETTINGS
 from .types import Said, Scene, failed, not_checked, ok, warning
@@ -94,6 +97,25 @@ def canaries(scene: Scene) -> list[Said]:
     return [ok("Canaries go through every provider.")]
 
 
+@check("providers.ready")
+def ready(scene: Scene) -> list[Said]:
+    """Whether a mail could be written for each provider: its key, its address, its options."""
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    if scene.development:
+        return [not_checked("The stand-ins' secrets are in the process that started them.")]
+    if observing.level(scene.settings) is Level.OBSERVE:
+        return [not_checked("Nothing is sent at this level.")]
+    out = [
+        failed(f"No mail can leave by {name}: {why}.", "set right what is named", about=name)
+        for name, why in scene.unready.items()
+        if why
+    ]
+    if not scene.unready:
+        return [not_checked("There is no provider whose key is there.")]
+    return out or [ok("A mail can be written for every provider whose key is there.")]
+
+
 @check("providers.limits")
 def provider_limits(scene: Scene) -> list[Said]:
     """Whether who stands by could carry what recoveries take at their busiest."""
@@ -104,7 +126,10 @@ def provider_limits(scene: Scene) -> list[Said]:
     peak, out = scene.database.peak, []
     for name, limit in scene.limits.items():
         told = limit.told
-        if isinstance(told, str):
+        if limit.refused:
+            words, step = f"{name} does not accept our key: {told}.", f"put the right key of {name}"
+            out.append(failed(words, f"{step} where its secret points", about=name))
+        elif isinstance(told, str):
             out.append(not_checked(f"What {name} lets us send is not known: {told}.", about=name))
         elif not told.sends:
             step = f"switch {name} to live delivery"

@@ -16,12 +16,12 @@ from mailkeep.operators.permissions import Permission
 
 
 class MovingStreamOut(msgspec.Struct):
-    """``share``: what the new provider carries of it, 0 to 1; ``backs``: how often it was taken
-    back, and ``why`` the last time."""
+    """``share``: what the new provider carries of it, 0 to 1, ``since`` when: null while nothing of
+    it has moved; ``backs``: how often it was taken back, and ``why`` the last time."""
 
     stream: str
     share: float
-    since: str
+    since: str | None
     backs: int
     why: str
 
@@ -87,7 +87,9 @@ def _out(view: View) -> CutoverOut:
         when(view.ended_at),
         view.why,
         [
-            MovingStreamOut(one.stream, view.share(one), iso(one.since), one.backs, one.why)
+            MovingStreamOut(
+                one.stream, view.share(one), when(view.moved_at(one)), one.backs, one.why
+            )
             for one in view.streams
         ],
         list(view.gates),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from mailkeep.providers.errors import UnknownProvider
+from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 
 from .mandrill import MandrillAccount
 from .postmark import PostmarkAccount
@@ -20,6 +20,10 @@ ACCOUNTS: Final[Mapping[str, ShowsAccount]] = MappingProxyType(
         "sendgrid": SendGridAccount(),
         "ses": SesAccount(),
     }
+)
+#: Options of an account, beside ``cleartext``, which all know.
+OPTIONS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"ses": ("region", "access_key_id")}
 )
 #: Kinds of providers that have an account which no API tells of.
 WITHOUT: Final[Mapping[str, str]] = MappingProxyType(
@@ -42,6 +46,25 @@ def get(kind: str) -> ShowsAccount:
             f"no account of kind {kind[:64]!r} can be read; {why or hint}", field="kind"
         )
     return found
+
+
+def check(kind: str, options: Mapping[str, str]) -> None:
+    """Look at an account's options.
+
+    Raises:
+        UnknownProvider: no account of that kind can be read.
+        MisconfiguredProvider: an option that the kind does not have.
+    """
+    get(kind)
+    known = ("cleartext", *OPTIONS.get(kind, ()))
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name[:64], known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(known)
+            raise MisconfiguredProvider(
+                f"an account of kind {kind} has no option {name[:64]!r}; {hint}",
+                field=f"options.{name[:64]}",
+            )
 
 
 def blind(kind: str) -> Mapping[Kind, str]:

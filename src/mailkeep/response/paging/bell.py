@@ -1,6 +1,7 @@
 """The shell around Apprise, which knows more than a hundred services."""
 
 import asyncio
+import logging
 
 import structlog
 from apprise import Apprise, NotifyType
@@ -9,6 +10,10 @@ from mailkeep.base.errors import BadSettings
 from mailkeep.base.secret import Secret
 
 log = structlog.get_logger(__name__)
+
+# What it logs quotes the URL that it cannot read, or that did not answer: whoever has that can ring
+# our people, or keep them from being rung.
+logging.getLogger("apprise").addFilter(lambda _: False)
 
 PATIENCE = 20.0  #: seconds for one try
 
