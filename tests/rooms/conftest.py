@@ -12,8 +12,11 @@ from mailkeep.base.clock import ManualClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.store.database import Database
 
+from . import compiled
 from .accounts.device import Device
 from .databases import Files, Server
+
+compiled.share()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
-"""The product as a stranger starts it: the command, in a process of its own."""
+"""The product as a stranger starts it: the command, in a process of its own. What it would read
+first, as every start does, it has read (``warm``), except where that is what is tested."""
 
 import asyncio
 import json
@@ -13,7 +14,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from . import warm
+
 READY_SECONDS = 40
+COLD = str(Path(sys.executable).with_name("mailkeep"))  #: the command itself
+#: For what must meet the command itself: its process, and the time in which it begins and ends.
+cold = pytest.mark.parametrize("up", [COLD], indirect=True, ids=["cold"])
 
 
 @dataclass
@@ -68,10 +74,10 @@ class Up:
         return {"Authorization": f"Bearer {self.key}"}
 
 
-async def start(home: Path) -> tuple[asyncio.subprocess.Process, list[str], str]:
+async def start(home: Path, command: str = "") -> tuple[asyncio.subprocess.Process, list[str], str]:
     """Start the command; returns the process, the printed curl line split, and all it printed."""
     process = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).with_name("mailkeep")),
+        command or warm.mailkeep(),
         "up",
         "--dev",
         "--port",
@@ -90,8 +96,8 @@ async def start(home: Path) -> tuple[asyncio.subprocess.Process, list[str], str]
             line = (await process.stdout.readline()).decode()
             assert line, f"mailkeep ended early: {printed}"
             printed += line
-    command = shlex.split(next(one for one in printed.splitlines() if one.startswith("curl")))
-    return process, command, printed
+    line = shlex.split(next(one for one in printed.splitlines() if one.startswith("curl")))
+    return process, line, printed
 
 
 async def ready(session: aiohttp.ClientSession, url: str) -> None:
@@ -107,8 +113,8 @@ async def ready(session: aiohttp.ClientSession, url: str) -> None:
 
 
 @pytest.fixture
-async def up(tmp_path: Path) -> AsyncIterator[Up]:
-    process, command, printed = await start(tmp_path / "home")
+async def up(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Up]:
+    process, command, printed = await start(tmp_path / "home", getattr(request, "param", ""))
     url = command[2].removesuffix("/v1/messages")
     key = command[4].split()[-1]
     controls = dict(re.findall(r"^\s+(\w+)\s+http\S+\s+\(faults: (\S+)\)", printed, re.MULTILINE))

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from .conftest import Up
+from . import warm
+from .conftest import COLD, Up
 
-MAILKEEP = str(Path(sys.executable).with_name("mailkeep"))
 MAIL = ("--from", "us@example.com", "--to", "ada@example.net", "--subject", "Hi")
 
 
@@ -34,10 +33,13 @@ class Said:
 
 
 async def run(
-    *words: str, environ: Mapping[str, str] | None = None, given: str | None = None
+    *words: str,
+    environ: Mapping[str, str] | None = None,
+    given: str | None = None,
+    command: str = "",
 ) -> Said:
     process = await asyncio.create_subprocess_exec(
-        MAILKEEP,
+        command or warm.mailkeep(),
         *words,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -77,7 +79,7 @@ json.dump(said, sys.stdout)
 async def run_many(calls: Iterable[tuple[tuple[str, ...], Mapping[str, str]]]) -> list[Said]:
     """The same of many commands, one after the other."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _MANY),
+        *(warm.python(), "-c", _MANY),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "20"},
@@ -286,7 +288,8 @@ async def test_a_message_that_is_given_up_ends_the_wait_with_1() -> None:
 @pytest.mark.parametrize("column", ["NO_COLOR", "TERM"])
 async def test_no_colour_is_needed(column: str, tmp_path: Path) -> None:
     environ = {"NO_COLOR": "1"} if column == "NO_COLOR" else {"TERM": "dumb"}
-    said = await run("doctor", "--offline", "--home", str(tmp_path / "none"), environ=environ)
+    words = ("doctor", "--offline", "--home", str(tmp_path / "none"))
+    said = await run(*words, environ=environ, command=COLD)
     assert said.code == 1
     assert "\x1b" not in said.out + said.err
     assert "[FAILED] settings" in said.out

@@ -5,17 +5,18 @@ import json
 import shutil
 import socket
 import sqlite3
-import sys
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from .conftest import READY_SECONDS, Up, ready, start
+from . import warm
+from .conftest import COLD, READY_SECONDS, Up, cold, ready, start
 
 CHROMIUM = shutil.which("chromium")
 
 
+@cold
 async def test_the_printed_line_works_and_the_mail_arrives(up: Up) -> None:
     process = await asyncio.create_subprocess_exec(*up.command, stdout=asyncio.subprocess.PIPE)
     answer, _ = await process.communicate()
@@ -118,6 +119,7 @@ async def test_doors_that_need_a_key_and_names_that_are_not_ours(up: Up) -> None
         assert reply.status == 400
 
 
+@cold
 async def test_what_was_acknowledged_survives_a_kill(up: Up, tmp_path: Path) -> None:
     """Both providers hang; the process is killed; after a restart every mail arrives."""
     for provider in ("mandrill", "postmark"):
@@ -125,7 +127,7 @@ async def test_what_was_acknowledged_survives_a_kill(up: Up, tmp_path: Path) -> 
     sent = [(await up.send(to=f"user{n}@example.net", stream="bulk"))["id"] for n in range(10)]
     up.process.kill()
     await up.process.wait()
-    up.process, command, _ = await start(up.home)
+    up.process, command, _ = await start(up.home, COLD)
     url, key = command[2].removesuffix("/v1/messages"), command[4].split()[-1]
     async with aiohttp.ClientSession() as session:
         await ready(session, url)
@@ -136,7 +138,7 @@ async def test_what_was_acknowledged_survives_a_kill(up: Up, tmp_path: Path) -> 
 
 async def test_a_second_process_on_one_home_is_refused(up: Up) -> None:
     process = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).with_name("mailkeep")),
+        warm.mailkeep(),
         *("up", "--dev", "--port", "0", "--smtp-port", "0", "--home", str(up.home)),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
@@ -153,7 +155,7 @@ async def test_a_port_that_somebody_listens_on_is_said(tmp_path: Path, option: s
         taken.listen()
         ports = {"--port": "0", "--smtp-port": "0", option: str(taken.getsockname()[1])}
         process = await asyncio.create_subprocess_exec(
-            str(Path(sys.executable).with_name("mailkeep")),
+            warm.mailkeep(),
             *("up", "--dev", "--home", str(tmp_path)),
             *(word for pair in ports.items() for word in pair),
             stdout=asyncio.subprocess.DEVNULL,

@@ -3,8 +3,6 @@
 import asyncio
 import re
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +11,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.mail import api_keys
 from mailkeep.store.database import Database
 
+from . import warm
 from .conftest import Up
 
 CHROMIUM = shutil.which("chromium")
@@ -272,7 +271,7 @@ async def test_the_commands_tell_the_same(up: Up) -> None:
 
 async def _run(up: Up, *words: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).with_name("mailkeep")),
+        warm.mailkeep(),
         *(*words, "--home", str(up.home)),
         stdout=asyncio.subprocess.PIPE,
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "300"},

@@ -2,11 +2,10 @@
 
 import asyncio
 import smtplib
-import sys
-from pathlib import Path
 
 import pytest
 
+from . import warm
 from .conftest import Up
 
 PLACES = ("--domain", "example.com", "--network", "127.0.0.0/8")
@@ -14,7 +13,7 @@ PLACES = ("--domain", "example.com", "--network", "127.0.0.0/8")
 
 async def _keys(up: Up, *words: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).with_name("mailkeep")),
+        warm.mailkeep(),
         "keys",
         *words,
         *("--home", str(up.home)),

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from . import warm
 from .conftest import Up
 
 INTERVAL = 10.0  #: of development mode
@@ -18,7 +18,7 @@ WAIT = 60.0
 
 async def _run(home: Path, *words: str) -> dict[str, Any]:
     process = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).with_name("mailkeep")),
+        warm.mailkeep(),
         *(*words, "--json", "--home", str(home)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

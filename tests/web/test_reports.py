@@ -3,10 +3,10 @@
 import asyncio
 import gzip
 import json
-import sys
 import time
 from pathlib import Path
 
+from . import warm
 from .conftest import Up
 
 
@@ -22,7 +22,7 @@ def _report(number: int = 1) -> bytes:
 
 async def _mailkeep(up: Up, *words: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).with_name("mailkeep")),
+        warm.mailkeep(),
         *words,
         *("--home", str(up.home)),
         stdout=asyncio.subprocess.PIPE,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Up
+from .conftest import Up, cold
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
@@ -42,6 +42,7 @@ async def pasted(line: str, home: Path) -> str:
     return printed
 
 
+@cold
 @pytest.mark.timeout(300)
 async def test_every_block_can_be_pasted(up: Up) -> None:
     sent = await up.send()

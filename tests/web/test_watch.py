@@ -1,7 +1,6 @@
 """A suspended provider is noticed, with its reason, while the mail goes on."""
 
 import asyncio
-import sys
 from pathlib import Path
 
 from sqlalchemy import select
@@ -12,12 +11,13 @@ from mailkeep.events.types import decode
 from mailkeep.store.database import Database
 from mailkeep.watch.events import CanaryArrived
 
+from . import warm
 from .conftest import Up
 
 
 async def _watch(home: Path) -> str:
     process = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).with_name("mailkeep")),
+        warm.mailkeep(),
         *("watch", "--home", str(home)),
         stdout=asyncio.subprocess.PIPE,
     )

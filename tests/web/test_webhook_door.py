@@ -7,7 +7,9 @@ from pathlib import Path
 
 from mailkeep.http.hooks.webhooks import MOST_HELD
 
-from .conftest import Up
+from .conftest import Up, cold
+
+pytestmark = cold
 
 SENDERS = 60
 BYTES = 2 * 1024 * 1024  #: of one webhook; all of them together are twice what is held

@@ -8,16 +8,8 @@ from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
 from mailkeep.store.database import Database
-from mailkeep.store.schema import metadata
 
 PASSWORD = "violet-harbour-undoes-kettles"
-
-
-@pytest.fixture
-async def database(database: Database) -> Database:
-    async with database.write() as tx:
-        await tx.on_connection(metadata.create_all)
-    return database
 
 
 @pytest.fixture

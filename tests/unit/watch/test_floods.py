@@ -2,6 +2,7 @@
 
 import enum
 import typing
+from functools import cache
 from random import Random
 from types import UnionType
 
@@ -55,8 +56,11 @@ def _made_up(kind: object, chance: Random, number: int) -> object:
     return None
 
 
+_hints = cache(typing.get_type_hints)  # else half of the time goes into reading them again
+
+
 def _struct(kind: type[T], chance: Random, number: int) -> T:
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     fields = {name: _made_up(hints[name], chance, number) for name in kind.__struct_fields__}
     return kind(**fields)
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from .. import warm  # noqa: TID252
+
 HERE = Path(__file__).parent
 CONNECTOR = HERE.parents[2] / "connectors" / "django" / "src"
 READY_SECONDS = 60
@@ -26,7 +28,7 @@ class Running(Protocol):
 
 def cli(up: Running, *words: str) -> dict[str, object]:
     """What a command of ours prints."""
-    command = [str(Path(sys.executable).with_name("mailkeep")), *words, "--json"]
+    command = [warm.mailkeep(), *words, "--json"]
     done = subprocess.run(
         [*command, "--home", str(up.home)], check=True, capture_output=True, text=True
     )
