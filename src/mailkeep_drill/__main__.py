@@ -35,6 +35,7 @@ def options(arguments: list[str]) -> tuple[Options, Path, bool]:
     parser.add_argument("--seed", type=int, default=8)
     parser.add_argument("--kill9", type=int, default=0, metavar="N", help="SIGKILLs while it runs")
     parser.add_argument("--without-ordinary", action="store_true", help="only Mailkeep")
+    parser.add_argument("--scenario", type=Path, metavar="FILE", help="play this one, and no other")
     parser.add_argument("--report", type=Path, default=Path("drill-report"))
     parser.add_argument("--keep", action="store_true", help="keep databases and logs, say where")
     args = parser.parse_args(arguments)
@@ -46,6 +47,8 @@ def options(arguments: list[str]) -> tuple[Options, Path, bool]:
         parser.error("--rate: 0.5 to 20")
     if not 0 <= args.kill9 <= 20:
         parser.error("--kill9: 0 to 20")
+    if args.scenario is not None and not args.scenario.is_file():
+        parser.error(f"--scenario: there is no file {args.scenario}")
     chosen = Options(
         customers=args.customers,
         attacked=args.attacked,
@@ -54,7 +57,8 @@ def options(arguments: list[str]) -> tuple[Options, Path, bool]:
         fast=args.fast,
         seed=args.seed,
         kills=args.kill9,
-        ordinary=not args.without_ordinary,
+        ordinary=not args.without_ordinary and args.scenario is None,
+        scenario=args.scenario,
     )
     return chosen, args.report, args.keep
 

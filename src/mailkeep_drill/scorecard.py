@@ -11,6 +11,7 @@ SLOW = 10.0  #: seconds from which mail does not count as flowing
 NOTICED = 15.0  #: seconds within which silence is to be noticed, at one delivery a second
 FLOWING = 30.0  #: seconds after a suspension within which all mail is to flow again
 NAMED = 60.0  #: seconds from the first half proof to an incident that names the provider
+_FLOWS, _NOTICED = "All mail flows again after the suspension", "Silence noticed"
 MOMENTS: tuple[Moment, ...] = ("before", "during", "after")
 
 
@@ -172,13 +173,18 @@ def _targets(card: Card, facts: Facts, half: float | None) -> list[Target]:
         _most("Accounts lost", 0, card.lost.all),
         _most("Customers locked out", 0, card.locked_out.all),
         _most("Acknowledged mail lost", 0, card.mail_lost),
-        _most("All mail flows again after the suspension", FLOWING, card.flowing, "s"),
     ]
-    if card.cut_before is None:
-        found.append(_most("Silence noticed", NOTICED, card.silence_noticed, "s"))
+    if facts.marks.suspended is None:
+        note = "nothing stopped the mail"
+        found.append(Target(_FLOWS, FLOWING, None, None, "s", note))
+        found.append(Target(_NOTICED, NOTICED, None, None, "s", note))
     else:
-        note = f"the provider had been cut off {card.cut_before:.0f} s before it fell silent"
-        found.append(Target("Silence noticed", NOTICED, None, None, "s", note))
+        found.append(_most(_FLOWS, FLOWING, card.flowing, "s"))
+        if card.cut_before is None:
+            found.append(_most(_NOTICED, NOTICED, card.silence_noticed, "s"))
+        else:
+            note = f"the provider had been cut off {card.cut_before:.0f} s before it fell silent"
+            found.append(Target(_NOTICED, NOTICED, None, None, "s", note))
     if facts.thief:
         name = "Incident names the provider after the first half proof"
         if half is None:

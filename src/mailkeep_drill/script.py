@@ -1,4 +1,4 @@
-"""The 8th of August against one system: set up, then play."""
+"""The 8th of August against one system: set up, then play. A subclass plays another day."""
 
 import asyncio
 import random
@@ -147,7 +147,7 @@ class Run:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(background.run(self.facts.rate, plan.end))
-                for work in (self._fall(), self._rob(), self._kill()):
+                for work in (self.fall(), self._rob(), self._kill()):
                     group.create_task(work)
                 for i, customer in enumerate(self._honest):
                     group.create_task(self._reset(i, customer))
@@ -159,34 +159,41 @@ class Run:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
 
-    async def _at(self, instant: float) -> None:
+    async def at(self, instant: float) -> None:
+        """Wait for an instant of the plan."""
         await asyncio.sleep(max(0.0, instant - self.clock()))
 
-    async def _fall(self) -> None:
-        """What the provider does."""
+    async def fall(self) -> None:
+        """What the provider does; a scenario of its own overrides this."""
         provider = self.system.providers[self.facts.fallen]
         name = f"provider {provider.letter}"
-        self._phase("normal running")
+        self.enter("normal running")
         if self.facts.thief:
-            await self._at(self.plan.foreign)
+            await self.at(self.plan.foreign)
             await provider.fault(foreign_sender={"kinds": ["reply_to"]})
             self.marks.foreign = self.clock()
-            self._phase("7 August: a foreign address in the mail")
+            self.enter("7 August: a foreign address in the mail")
             self.note("fault", f"mails through {name} now carry an address at {FOREIGN}")
-            await self._at(self.plan.leak)
+            await self.at(self.plan.leak)
             await provider.fault(leak=True)
             self.marks.leak = self.clock()
-            self._phase("7-8 August: somebody reads along")
-        await self._at(self.plan.suspend)
-        delivered = [one.arrived for one in self.facts.alerts if one.arrived is not None]
-        await provider.fault(suspend={"kind": "silent"})
-        self.marks.suspended = self.clock()
-        self._phase("8 August: mail stops, the API says yes")
+            self.enter("7-8 August: somebody reads along")
+        await self.at(self.plan.suspend)
+        self.enter("8 August: mail stops, the API says yes")
+        await self.stop_mail(suspend={"kind": "silent"})
         self.note("fault", f"{name} drops all mail and still answers that all is well")
-        self.facts.marks.last_delivery_before = max(delivered, default=None)
-        await self._at(self.plan.end)
+        await self.at(self.plan.end)
 
-    def _phase(self, text: str) -> None:
+    async def stop_mail(self, **fault: object) -> None:
+        """Switch a fault on that stops the fallen provider's mail: from here on the scorecard
+        counts until it is noticed, and until all mail flows again."""
+        delivered = [one.arrived for one in self.facts.alerts if one.arrived is not None]
+        await self.system.providers[self.facts.fallen].fault(**fault)
+        self.marks.suspended = self.clock()
+        self.marks.last_delivery_before = max(delivered, default=None)
+
+    def enter(self, text: str) -> None:
+        """Begin a phase, as those who watch see it."""
         self.phase = text
         self.note("phase", text)
 
@@ -205,7 +212,7 @@ class Run:
             lambda text: self.note("theft", text),
         )
         self.facts.attempts = thief.attempts
-        await self._at(self.plan.leak + 1.0)
+        await self.at(self.plan.leak + 1.0)
         thief.begin_to_read()
         known = {one.address for one in self.customers}
         records = {name for mail in await provider.sent() for name in mail["to"]}
@@ -216,15 +223,15 @@ class Run:
             "attack",
             f"the thief has the provider's records: {len(records)} addresses to choose from",
         )
-        await self._at(self.plan.attack)
+        await self.at(self.plan.attack)
         victims = [one.address for one in self.victims] + others
         self._chance.shuffle(victims)
         self.note("attack", f"the thief asks for resets of {len(victims)} accounts")
         attack = asyncio.create_task(thief.attack(victims, self.plan.attack_for))
-        await self._at(self.plan.denial)
+        await self.at(self.plan.denial)
         await self._steadily(self._deny())
         await attack
-        await self._at(self.plan.end)
+        await self.at(self.plan.end)
         await thief.give_up()
         self.facts.attempts = thief.attempts
 
@@ -239,7 +246,7 @@ class Run:
 
     async def _reset(self, index: int, customer: Customer) -> None:
         moment, at = self.plan.honest[index]
-        await self._at(at)
+        await self.at(at)
         record = HonestReset(customer.address, customer.person.totp, moment, self.clock())
         self.facts.resets.append(record)
         await self._steadily(
@@ -253,7 +260,7 @@ class Run:
         """SIGKILL at even distances while mail flows."""
         span = self.plan.suspend - 5.0
         for i in range(self.facts.kills):
-            await self._at(5.0 + span * i / self.facts.kills)
+            await self.at(5.0 + span * i / self.facts.kills)
             self.note("fault", "the process is killed (SIGKILL) and started again")
             await self.system.kill()
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+import runpy
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from .cast import people
 from .ending import check
@@ -33,6 +35,7 @@ class Options:
     seed: int = 8
     kills: int = 0
     ordinary: bool = True
+    scenario: Path | None = None
 
     @property
     def plan(self) -> Plan:
@@ -41,23 +44,51 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
+    """One run of a drill.
+
+    Attributes:
+        key: short, used in file names and addresses: letters, digits and "-".
+        fallen: letter of the provider that falls.
+        thief: whether somebody reads there.
+        system: "mailkeep", or "ordinary": a stock site with one provider.
+        run: what happens.
+        plan: when; None: as the options say.
+    """
+
     key: str
     title: str
     fallen: str
     thief: bool
-    system: str
+    system: Literal["mailkeep", "ordinary"]
+    run: type[Run] = Run
+    plan: Plan | None = None
 
 
-def parts(options: Options) -> list[_Part]:
-    """The runs: the ordinary set-up, ours for each reader, ours with a provider fallen silent."""
-    chosen = [_Part("ordinary", "Ordinary set-up", "A", True, "ordinary")]
+def load(file: Path) -> Part:
+    """The scenario of a file of Python, its ``PART``.
+
+    Raises:
+        ValueError: it has none.
+    """
+    part = runpy.run_path(str(file)).get("PART")
+    if not isinstance(part, Part):
+        raise ValueError(f"{file} has no PART that is a Part")
+    return part
+
+
+def parts(options: Options) -> list[Part]:
+    """The runs: a scenario alone; else the ordinary set-up, ours for each reader, ours with a
+    provider fallen silent."""
+    if options.scenario is not None:
+        return [load(options.scenario)]
+    chosen = [Part("ordinary", "Ordinary set-up", "A", True, "ordinary")]
     if not options.ordinary:
         chosen = []
     for letter in ("a", "b") if options.reader == "both" else (options.reader,):
         title = f"Mailkeep, thief at {letter.upper()}"
-        chosen.append(_Part(f"mailkeep-{letter}", title, letter.upper(), True, "mailkeep"))
-    chosen.append(_Part("mailkeep-silent", "Mailkeep, A falls silent", "A", False, "mailkeep"))
+        chosen.append(Part(f"mailkeep-{letter}", title, letter.upper(), True, "mailkeep"))
+    chosen.append(Part("mailkeep-silent", "Mailkeep, A falls silent", "A", False, "mailkeep"))
     return chosen
 
 
@@ -98,10 +129,10 @@ class Stage:
                 system = Mailkeep(part.key, part.title, mailboxes, deliver, home, canary, listen)
             self._stack.push_async_callback(system.stop)
             self.runs.append(
-                Run(
+                part.run(
                     system,
                     persons if part.thief else persons[:_FEW],
-                    self.options.plan,
+                    part.plan or self.options.plan,
                     fallen=part.fallen,
                     thief=part.thief,
                     attacked=self.options.attacked,

@@ -9,7 +9,9 @@ import pytest
 
 from mailkeep.app import settings as app_settings
 from mailkeep.providers.types import Capabilities, Provider
+from mailkeep.watch.simulate import attacks, measuring
 from mailkeep.watch.types import WatchSettings
+from mailkeep_drill.matrix import words
 
 ROOT = Path(__file__).parents[2]
 HOW_TO = ROOT / "docs" / "how-to"
@@ -25,6 +27,25 @@ def test_the_detector_of_the_page_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     exec(compile(module, "add-a-detector.md", "exec"), names)
     exec(compile(logs, "add-a-detector.md", "exec"), names)
     assert names["DETECTOR"].name == "claims_refused"
+
+
+def test_the_simulated_scenario_of_the_page_comes_out_as_it_says() -> None:
+    page = (HOW_TO / "add-a-scenario.md").read_text()
+    _, module = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(module, "add-a-scenario.md", "exec"), names)
+    scenario = names["SCENARIO"]
+    assert isinstance(scenario, attacks.Scenario)
+    assert scenario.name not in {one.name for one in attacks.scenarios()}
+    found = measuring.outcome(scenario, 5, 1, WatchSettings())
+    assert (found.expected, found.found, found.others) == ("provider_silent", 1, {})
+
+
+def test_the_capabilities_that_the_page_of_scenarios_names_can_be_played() -> None:
+    page = (HOW_TO / "add-a-scenario.md").read_text()
+    (command,) = re.findall(r"^python -m mailkeep_drill.matrix (.*)$", page, re.MULTILINE)
+    assert [words.Can[name] for name in re.findall(r"--only (\w+)", command)]
+    assert [words.Kind[name] for name in re.findall(r"--kind (\w+)", command)]
 
 
 def test_all_that_a_provider_must_have_stands_on_its_page() -> None:

@@ -20,8 +20,8 @@ REGISTRY: Final[Mapping[str, Provider]] = MappingProxyType(
     }
 )
 
-#: Options of every kind: how large and how clear mail may go there, and how long it is kept; what
-#: it signs, tracks and is answered under, for the doctor and the chain of trust; who manages its keys.
+#: Options of every kind: how large and how clear mail may go there, and how long it is kept; for the
+#: doctor and the chain of trust, what it signs, tracks and is answered under; who manages its keys.
 COMMON: Final = (
     *("cleartext", "max_size", "keeps_days"),
     *("dkim", "dkim_selector", "dkim_domain", "return_path_domain", "tracking_domain"),

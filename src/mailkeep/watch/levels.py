@@ -70,7 +70,7 @@ PROMISES: Mapping[Level, tuple[str, str, str]] = {
     Level.OBSERVE: (
         "not yet: your application resets passwords by one mail",
         "not yet: your application's provider is the only way out",
-        "in part: level.detectors says what is seen",
+        "in part: by the detectors that see something at this level",
     ),
     Level.CARRY: (
         "in part: a reset is still one mail, which its provider could read",

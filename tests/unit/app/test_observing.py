@@ -11,6 +11,7 @@ from mailkeep.accounts import events as accounts
 from mailkeep.app import observing, trusting
 from mailkeep.app.doctor.adoption import detectors, heard, promises
 from mailkeep.app.doctor.types import DatabaseFacts, Scene, State
+from mailkeep.app.doctor.ways import canaries
 from mailkeep.app.settings import parse
 from mailkeep.base.errors import BadSettings
 from mailkeep.mail.events import FailedOver
@@ -104,6 +105,7 @@ def test_the_doctor_says_what_does_not_hold_and_the_next_step() -> None:
     said = promises(scene)
     assert {one.state for one in said} == {State.WARNING}
     assert all('level = "carry"' in one.next for one in said)
+    assert not any("below" in one.meaning for one in said)  # no table follows there
     (blind,) = detectors(scene)
     assert "dmarc_stranger" in blind.meaning
     assert "delivery_silence" not in blind.meaning
@@ -114,6 +116,15 @@ def test_the_doctor_says_what_does_not_hold_and_the_next_step() -> None:
     deaf = OBSERVES | {"provider": [{"name": "a", "kind": "postmark", "party": "p"}]}
     (blind,) = detectors(Scene(Path("/"), parse(deaf)))
     assert blind.next.startswith("copy a provider's webhooks")
+
+
+def test_the_doctor_asks_for_no_canary_where_none_may_be_sent() -> None:
+    (said,) = canaries(Scene(Path("/"), parse(OBSERVES)))
+    assert (said.state, said.next) == (State.NOT_CHECKED, "")
+    carries = {name: value for name, value in OBSERVES.items() if name != "level"}
+    (said,) = canaries(Scene(Path("/"), parse(carries | {"provider": [SENDS]})))
+    assert said.state is State.WARNING
+    assert "[canary]" in said.next
 
 
 def test_the_doctor_says_that_a_log_has_stopped() -> None:

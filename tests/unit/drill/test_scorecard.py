@@ -158,3 +158,11 @@ def test_honest_resets_are_counted_by_their_moment() -> None:
     assert honest["before"] == "1 of 2, longest 3 s, asked again 2 times"
     assert honest["after"] == "0 of 1, 1 held"
     assert honest["during"] == "none tried"
+
+
+def test_a_day_on_which_nothing_stopped_the_mail_misses_no_target_for_it() -> None:
+    card = score(facts(thief=False, attempts=[], marks=Marks(end=100.0)))
+    met = {one.name: (one.met, one.note) for one in card.targets}
+    for name in ("Silence noticed", "All mail flows again after the suspension"):
+        assert met[name] == (None, "nothing stopped the mail")
+    assert card.passed

@@ -76,6 +76,8 @@ def canaries(scene: Scene) -> list[Said]:
     if scene.settings is None:
         return [not_checked(NO_SETTINGS)]
     canary = scene.settings.canary
+    if canary is None and observing.level(scene.settings) is Level.OBSERVE:
+        return [not_checked("Nothing is sent at this level, and so no canary.")]
     if canary is None:
         return [
             warning(
