@@ -49,7 +49,7 @@ def to_outgoing(
         secret=stream.secret,
         tags=content.tags,
         metadata=content.metadata,
-        date=date,
+        date=max(date, content.date or 0),
         more_to=content.more_to,
         cc=content.cc,
         bcc=content.bcc,
@@ -108,6 +108,7 @@ class Intake:
         alone = "to" if not content.more_to else "to[0]"
         clean = msgspec.structs.replace(
             content,
+            date=new.send_at,
             sender=address_rules.parse(content.sender, field=f"{field}from"),
             to=address_rules.parse(content.to, field=f"{field}{alone}"),
             reply_to=None

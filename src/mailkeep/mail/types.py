@@ -131,6 +131,7 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
         to: its recipient, whose fate is the message's status; the other people get copies.
         more_to: further recipients in ``To``.
         shown: who stands in ``To`` and ``Cc`` where that is not who gets it: of a submitted mail.
+        date: when it was to be sent, if that was said: its ``Date`` is no earlier.
     """
 
     sender: str
@@ -150,6 +151,7 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     bcc: tuple[Address, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     shown: Shown | None = None
+    date: Instant | None = None
     trace: str | None = None  #: the traceparent under which it came; see ``tracing``
 
     def __repr__(self) -> str:

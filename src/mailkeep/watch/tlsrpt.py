@@ -19,6 +19,7 @@ from .report_types import Unreadable
 
 MAX_POLICIES = 100
 MAX_DETAILS = 10_000
+MAX_OBJECTS = 20_000  #: in all; a decoder lets nobody else do anything meanwhile
 MAX_TEXT = 2000
 MAX_PERIOD = 31 * 86_400  #: seconds
 MOST_RESULTS = 16
@@ -98,6 +99,8 @@ class TlsReport(msgspec.Struct, frozen=True):
 
 def read(text: bytes) -> TlsReport:
     """Read an unpacked report. Raises ``Unreadable``."""
+    if text.count(b"{") > MAX_OBJECTS:
+        raise Unreadable("bad-json", "the report has too many details")
     try:
         found = msgspec.json.decode(text, type=_Report)
     except msgspec.ValidationError as error:

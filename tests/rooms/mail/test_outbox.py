@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from email import message_from_bytes
+from email.utils import parsedate_to_datetime
 
 import msgspec
 import pytest
@@ -10,15 +12,26 @@ from sqlalchemy import select, update
 from mailkeep.base.clock import DAY, HOUR, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid
 from mailkeep.base.keys import KeyRing, Unsealable, digest
-from mailkeep.mail import bodies, depth, lives, outbox, outcomes, queries, services, tables
+from mailkeep.mail import (
+    bodies,
+    building,
+    depth,
+    lives,
+    outbox,
+    outcomes,
+    queries,
+    services,
+    tables,
+)
 from mailkeep.mail.health import Breaker
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Job, Keeping, NewMessage, StreamSettings
-from mailkeep.providers.types import Outcome, OutcomeKind
+from mailkeep.providers import registry
+from mailkeep.providers.types import Outcome, OutcomeKind, SmtpRequest
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
-from .conftest import STREAMS, new
+from .conftest import STREAMS, new, provider
 
 Accept = Callable[[NewMessage], Awaitable[str]]
 
@@ -257,6 +270,26 @@ async def test_nobody_is_told_that_a_mail_was_taken_back_that_may_have_left(
         assert await _status(database, message) == "given_up"
     clock.advance(3600)
     assert await _claim(database) == []
+
+
+async def test_a_mail_that_was_for_later_bears_the_date_of_then(
+    database: Database, keys: KeyRing, accept: Accept, clock: ManualClock
+) -> None:
+    """One that says that it was written weeks ago is taken for spam, and stands far down."""
+    once = ("key_1", "order-7")
+    later = new(send_at=clock.now() + 30 * DAY, idempotency=once)
+    message = await accept(later)
+    clock.advance(30 * 86_400 + 5)
+    assert await accept(later) == message
+    with pytest.raises(Conflict):
+        await accept(new(send_at=clock.now() + DAY, idempotency=once))
+    (job,) = await _claim(database)
+    relay = provider("one", 25, "smtp")
+    module = registry.get("smtp")
+    request, _, _ = await building.request(keys, module, relay, job, STREAMS["bulk"])
+    assert isinstance(request, SmtpRequest)
+    date = parsedate_to_datetime(message_from_bytes(request.data)["Date"])
+    assert round(date.timestamp()) * SECOND == clock.now() - 5 * SECOND
 
 
 async def test_who_names_a_time_that_is_past_goes_before_nobody(

@@ -266,6 +266,11 @@ def test_many_parts_and_many_reports_in_one_mail_are_refused() -> None:
         report_mail.find(nested)
 
 
+def test_a_tls_report_of_very_many_details_is_not_decoded() -> None:
+    with pytest.raises(Unreadable, match="too many details"):
+        tlsrpt.read(b'{"policies":[' + b"{}," * tlsrpt.MAX_OBJECTS + b"{}]}")
+
+
 @pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r", b"--x\r\n"])
 def test_a_mail_of_empty_lines_takes_no_time_from_others(end: bytes) -> None:
     head = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n"
