@@ -3,9 +3,12 @@
 import gc
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "shared"))
 
 _MEMORY = Path("/dev/shm")
 _ROOM = 4 * 1024**3

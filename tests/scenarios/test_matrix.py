@@ -3,16 +3,16 @@
 import asyncio
 import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import warm
 
 
 async def _play(report: Path, *options: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
+        warm.python(),
         "-m",
         "mailkeep_drill.matrix",
         f"--report={report}",

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-
-from . import warm
+import warm
 
 READY_SECONDS = 40
 COLD = str(Path(sys.executable).with_name("mailkeep"))  #: the command itself

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import warm
 from aiohttp import web
 
-from . import warm
 from .conftest import COLD, Up
 
 MAIL = ("--from", "us@example.com", "--to", "ada@example.net", "--subject", "Hi")

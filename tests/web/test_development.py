@@ -9,8 +9,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import warm
 
-from . import warm
 from .conftest import COLD, READY_SECONDS, Up, cold, ready, start
 
 CHROMIUM = shutil.which("chromium")

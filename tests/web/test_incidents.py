@@ -5,13 +5,13 @@ import re
 import shutil
 
 import pytest
+import warm
 
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.mail import api_keys
 from mailkeep.store.database import Database
 
-from . import warm
 from .conftest import Up
 
 CHROMIUM = shutil.which("chromium")

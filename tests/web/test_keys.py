@@ -4,8 +4,8 @@ import asyncio
 import smtplib
 
 import pytest
+import warm
 
-from . import warm
 from .conftest import Up
 
 PLACES = ("--domain", "example.com", "--network", "127.0.0.0/8")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import warm
 
-from . import warm
 from .conftest import Up
 
 INTERVAL = 10.0  #: of development mode

@@ -6,7 +6,8 @@ import json
 import time
 from pathlib import Path
 
-from . import warm
+import warm
+
 from .conftest import Up
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import warm
 from sqlalchemy import select
 
 from mailkeep.base.clock import SystemClock
@@ -11,7 +12,6 @@ from mailkeep.events.types import decode
 from mailkeep.store.database import Database
 from mailkeep.watch.events import CanaryArrived
 
-from . import warm
 from .conftest import Up
 
 

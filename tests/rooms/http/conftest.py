@@ -3,6 +3,7 @@ that what was stored stays as it is."""
 
 import warnings
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
 from sqlalchemy import func, select
 
+from mailkeep.accounts.hashing import SlowHash
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.base.clock import ManualClock
@@ -91,6 +93,13 @@ class Api:
                     for one in (tables.messages, tables.message_bodies)
                 ]
             )
+
+
+@pytest.fixture(autouse=True)
+def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever signs up or in at a door is not here to measure how dear a password's hash is."""
+    quick = partial(SlowHash, memory_kib=64, passes=1)
+    monkeypatch.setattr("mailkeep.app.application.SlowHash", quick)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from mailkeep.watch.types import CorrelationSettings, Hypothesis, Signal, provid
 
 DAYS = 30
 A_DAY = 200  #: recoveries
-SEEDS = range(3)
+SEEDS = range(2)
 DAY_SECONDS = DAY / SECOND
 COMPROMISED = Hypothesis.PROVIDER_COMPROMISED
 SETTINGS = CorrelationSettings()

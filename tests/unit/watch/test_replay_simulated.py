@@ -51,7 +51,7 @@ def test_the_log_has_something_to_say() -> None:
     assert len(said) >= 6
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)  # each is a second
 @given(st.sets(st.integers(0, 10_000), max_size=6))
 def test_stopped_anywhere_and_resumed_it_says_the_same_to_the_last_bit(cuts: set[int]) -> None:
     log = _log()

@@ -5,12 +5,11 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from .. import warm  # noqa: TID252
+import warm
 
 HERE = Path(__file__).parent
 CONNECTOR = HERE.parents[2] / "connectors" / "django" / "src"
@@ -47,7 +46,7 @@ class Site:
         """Run Python in the site's own setting; what it prints."""
         whole = f"import django; django.setup()\n{code}"
         done = subprocess.run(
-            [sys.executable, "-c", whole],
+            [warm.python(), "-c", whole],
             env=self.environ,
             capture_output=True,
             text=True,
@@ -58,7 +57,7 @@ class Site:
 
     def command(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "django", *words],
+            [warm.python(), "-m", "django", *words],
             env=self.environ | environ,
             capture_output=True,
             text=True,
@@ -94,7 +93,7 @@ async def start(up: Running, kind: str, home: Path) -> Site:
         "SHOP_API_KEY": str(key["key"]),
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
+        warm.python(),
         str(HERE / "serve.py"),
         str(port),
         env=environ,

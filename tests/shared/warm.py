@@ -1,6 +1,6 @@
 """Our programs as processes of their own, whose modules have been read already.
 
-Most of what a start costs is reading modules, and the web tests start hundreds of processes. Here
+Most of what a start costs is reading modules, and the tests start hundreds of processes. Here
 one process for each worker reads them once, and forks for each start: what was asked for runs in a
 process with its own memory, environment, files and end, as if it had been started anew. Two small
 scripts, ``mailkeep`` and ``python``, stand for it: each hands its arguments, environment, directory
@@ -10,6 +10,7 @@ What is about a start itself, or about what is read in one, starts the real comm
 """
 
 import atexit
+import contextlib
 import importlib
 import marshal
 import os
@@ -25,6 +26,13 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+MAINS = ("mailkeep_drill.standins.__main__", "mailkeep_drill.mailhost")
+#: Of the sites of other houses, what can be read before there are any settings.
+DJANGO = (
+    *("django.core.management", "django.core.wsgi", "django.contrib.auth.hashers"),
+    *("django.db.models", "django.db.migrations.executor", "django.forms", "django.http"),
+    *("django.template.loader", "django.test", "django.urls", "django.views.generic"),
+)
 LARGEST = 8 * 1024 * 1024  # octets of arguments and environment
 PATH = "/usr/bin:/bin"
 
@@ -98,9 +106,10 @@ def _read_modules() -> None:
     for one in pkgutil.walk_packages(mailkeep.__path__, "mailkeep."):
         if not one.name.endswith("__main__") and ".migrations" not in one.name:
             importlib.import_module(one.name)
-    for name in ("mailkeep_drill.standins.__main__", "uvicorn.protocols.http.httptools_impl"):
+    for name in ("uvicorn.protocols.http.httptools_impl", *MAINS, *DJANGO):
         importlib.import_module(name)
-    del sys.modules["mailkeep_drill.standins.__main__"]  # it is to be run, with what it reads there
+    for name in MAINS:
+        del sys.modules[name]  # it is to be run, with what it has read there
 
 
 def _serve(home: Path) -> None:
@@ -120,34 +129,42 @@ def _serve(home: Path) -> None:
             for one in (asker, handle):
                 waiting.unregister(one)
             os.close(handle)
-            with asker:
-                try:
-                    asker.sendall(status.to_bytes(4, "big", signed=True))
-                except OSError:
-                    return  # it was killed
+            with asker, contextlib.suppress(OSError):  # it was killed
+                asker.sendall(status.to_bytes(4, "big", signed=True))
+
+        def begin(asker: socket.socket) -> None:
+            asked = _asked(asker)
+            if asked is None:
+                asker.close()
+                return
+            child = _fork(asked, [listener, asker, *(one for one, _ in children.values())])
+            handle = os.pidfd_open(child)
+            children[child] = asker, handle
+            waiting.register(handle, selectors.EVENT_READ, child)
+            waiting.register(asker, selectors.EVENT_READ, -child)
+            with contextlib.suppress(OSError):
+                asker.sendall(child.to_bytes(4, "big"))
+
+        def see_off(ready: list[tuple[selectors.SelectorKey, int]]) -> None:
+            for key, _ in ready:
+                if key.fileobj in (listener, 0) or abs(key.data) not in children:
+                    continue
+                if key.data < 0:  # who asked is gone: it was killed, and so is this
+                    os.kill(-key.data, signal.SIGKILL)
+                leave(abs(key.data))
 
         while True:
-            for key, _ in waiting.select():
-                if key.fileobj is listener:
-                    asker = listener.accept()[0]
-                    asked = _asked(asker)
-                    if asked is None:
-                        asker.close()
-                        continue
-                    child = _fork(asked, [listener, asker, *(one for one, _ in children.values())])
-                    handle = os.pidfd_open(child)
-                    children[child] = asker, handle
-                    waiting.register(handle, selectors.EVENT_READ, child)
-                    waiting.register(asker, selectors.EVENT_READ, -child)
-                    asker.sendall(child.to_bytes(4, "big"))
-                elif key.fileobj == 0:
-                    for child in list(children):
-                        os.kill(child, signal.SIGKILL)
-                    return
-                elif abs(key.data) in children:
-                    if key.data < 0:  # who asked is gone: it was killed, and so is this
-                        os.kill(-key.data, signal.SIGKILL)
-                    leave(abs(key.data))
+            ready = waiting.select()
+            see_off(ready)
+            found = {key.fileobj for key, _ in ready}
+            if 0 in found:
+                for child in children:
+                    os.kill(child, signal.SIGKILL)
+                return
+            if listener in found:
+                asker = listener.accept()[0]
+                see_off(waiting.select(0))  # what was killed before this was asked for is gone
+                begin(asker)
 
 
 Asked = tuple[str, list[str], dict[str, str], str, list[int]]
