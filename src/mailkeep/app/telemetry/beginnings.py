@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.types import OutcomeKind
 from mailkeep.response.actions.catalogue import ACTIONS
-from mailkeep.watch.consoles import RESULTS as CONSOLE_RESULTS
+from mailkeep.watch.consoles import OVER
 from mailkeep.watch.detectors.catalogue import DETECTORS
 
 from .facts import OTHER, RESULTS, STAGES
@@ -48,8 +48,7 @@ def series(
         for result in ("told", "refused"):
             yield "mailkeep_feed_lines_total", feed, result
     for log in consoles:
-        for result in CONSOLE_RESULTS:
-            yield "mailkeep_console_lines_total", log, result
+        yield "mailkeep_console_lines_total", log, OVER
     yield ("mailkeep_audit_contradicted_total",)
     yield from _of_the_code()
 
