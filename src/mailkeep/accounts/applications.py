@@ -15,7 +15,7 @@ from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn
-from mailkeep.base.ids import new_id
+from mailkeep.base.ids import is_id, new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit
 from mailkeep.store.database import Tx
@@ -133,7 +133,9 @@ async def listing(tx: Tx) -> list[ApplicationView]:
 
 async def get(tx: Tx, application: str) -> ApplicationView:
     """The application of that id, revoked or not. Raises ``NotFound``."""
-    row = await tx.one(select(_a).where(_a.c.id == application))
+    # What a stranger names may be anything, and PostgreSQL takes no NUL, not even to look for.
+    known = is_id("app", application)
+    row = await tx.one(select(_a).where(_a.c.id == application)) if known else None
     if row is None:
         raise NotFound("no such application")
     return _view(row)
@@ -167,13 +169,12 @@ async def authenticate(tx: Tx, keys: KeyRing, application: str, secret: str) -> 
     Raises:
         NotSignedIn: unknown, wrong or revoked: the same words.
     """
-    row = await tx.one(
-        select(_a).where(
-            _a.c.id == application[:40],
-            _a.c.secret == _hash(keys, secret[:_LOOKED_AT]),
-            _a.c.revoked_at.is_(None),
-        )
+    right = select(_a).where(
+        _a.c.id == application,
+        _a.c.secret == _hash(keys, secret[:_LOOKED_AT]),
+        _a.c.revoked_at.is_(None),
     )
+    row = await tx.one(right) if is_id("app", application) else None
     if row is None:
         raise NotSignedIn("no application has this id and this secret")
     return _view(row)

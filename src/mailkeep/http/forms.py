@@ -22,4 +22,7 @@ async def fields(request: Incoming) -> dict[str, str]:
         form = await request.form()
     except (LookupError, ValueError) as error:  # a character set that nobody knows, or bad bytes
         raise ClientException("the form cannot be read") from error
-    return {name: one for name, one in form.items() if isinstance(one, str)}
+    found = {name: one for name, one in form.items() if isinstance(one, str)}
+    if any("\0" in one for one in found.values()):  # no database takes it, not even to look for
+        raise ClientException("the form cannot be read")
+    return found

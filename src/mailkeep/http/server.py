@@ -159,8 +159,10 @@ def pages(house: House, *handlers: ControllerRouterHandler) -> Router:
 
 
 async def names_something(request: Incoming) -> None:
-    """Refuse a path that no name of ours can be: PostgreSQL takes no NUL, not even to look for."""
-    if "\0" in request.scope["path"]:
+    """Refuse a path that no name of ours can be: PostgreSQL takes no NUL, not even to look for. The
+    API names the word of a query in which one stands."""
+    path, query = request.scope["path"], request.scope["query_string"]
+    if "\0" in path or (b"%00" in query and not path.startswith("/v1/")):
         raise NotFoundException
 
 

@@ -135,3 +135,21 @@ async def test_the_account_lists_its_own_mail(browser: Browser) -> None:
     page = (await browser.client.get("/account/mail")).text
     assert "For Ada" in page
     assert "For Mallory" not in page
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "form", "headers"),
+    [
+        ("POST", "/genuine", {"code": "\0", "address": ADDRESS}, {}),
+        ("POST", "/oauth/authorize", {"client_id": "\0"}, {}),
+        ("GET", "/oauth/authorize?client_id=%00", None, {}),
+        ("POST", "/oauth/token", {"grant_type": "authorization_code", "client_id": "a\0"}, {}),
+        ("POST", "/oauth/token", {"grant_type": "x"}, {"Authorization": "Basic AHg6eA=="}),
+    ],
+)
+async def test_what_no_database_takes_is_no_fault_of_ours(
+    browser: Browser, method: str, path: str, form: dict[str, str] | None, headers: dict[str, str]
+) -> None:
+    """Any stranger could wake whoever is called for faults."""
+    answer = await browser.client.request(method, path, data=form, headers=headers)
+    assert 400 <= answer.status_code < 500, answer.text
