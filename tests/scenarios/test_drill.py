@@ -2,18 +2,18 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import warm
 
 CUSTOMERS = 16
 
 
 async def _drill(directory: Path, *options: str) -> tuple[int, dict[str, Any], str]:
     process = await asyncio.create_subprocess_exec(
-        warm.python(),
+        sys.executable,
         "-m",
         "mailkeep_drill",
         "--fast",
