@@ -27,7 +27,7 @@ from mailkeep.events.subscribe import save_place
 from mailkeep.mail import outbox, outcomes, tables
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.intake import Intake
-from mailkeep.mail.types import Content, NewMessage, RouteSettings, StreamSettings
+from mailkeep.mail.types import Content, Keeping, NewMessage, RouteSettings, StreamSettings
 from mailkeep.providers.types import Claim, ClaimKind, Outcome, OutcomeKind, ProviderConfig
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
@@ -76,6 +76,7 @@ class Hours:
         shared = SharedCommit(self._database)
         self._claims = Claims(self._database, shared, {"one": provider})
         self._settings = retention.RetentionSettings(messages=LEAST, claims=LEAST, facts=LEAST)
+        self._sweeper = retention.Sweeper(self._database, self._settings, {"reader"}, Keeping())
 
     async def run(self) -> list[Step]:
         """All steps."""
@@ -131,7 +132,7 @@ class Hours:
     async def _forget(self) -> bool:
         async with self._database.write() as tx:
             await save_place(tx, "reader", await log.head(tx))  # whoever reads the log has read it
-        gone = await retention.sweep(self._database, self._settings, retention.BATCH, {"reader"})
+        gone = await self._sweeper.step(retention.BATCH)
         return max(gone.values(), default=0) >= retention.BATCH
 
     async def _rows(self) -> tuple[int, ...]:

@@ -1,5 +1,7 @@
 """How long rows are kept, and who forgets them: ``[retention]`` of ``mailkeep.toml``, in days."""
 
+import time
+from collections import Counter
 from collections.abc import Collection
 from functools import partial
 from typing import Protocol
@@ -12,9 +14,11 @@ from mailkeep.accounts.factors import passkeys
 from mailkeep.base.clock import DAY, HOUR, Instant
 from mailkeep.base.errors import BadSettings
 from mailkeep.events.retention import forget_facts
-from mailkeep.mail import journal
+from mailkeep.mail import bodies, journal
 from mailkeep.mail import retention as mail
 from mailkeep.mail.events import AttemptFinished, DeliveryReported, MessageAccepted
+from mailkeep.mail.rounds import Round
+from mailkeep.mail.types import Keeping
 from mailkeep.privacy import meter
 from mailkeep.privacy import retention as privacy
 from mailkeep.recovery import retention as recovery
@@ -97,7 +101,6 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("tries", "tries", throttle.forget),
     ("challenges", "tries", passkeys.forget_challenges),
     ("sessions", "sessions", accounts.forget_sessions),
-    ("messages", "messages", mail.forget_messages),
     ("claims", "claims", mail.forget_claims),
     ("journal", "messages", journal.forget),
     ("recoveries", "recoveries", recovery.forget_recoveries),
@@ -123,25 +126,64 @@ def check(settings: RetentionSettings) -> None:
         raise BadSettings("retention: claims must be kept as long as messages")
 
 
-async def sweep(
-    database: Database, settings: RetentionSettings, batch: int, readers: Collection[str]
-) -> dict[str, int]:
-    """Forget a batch of each class; returns how many rows of each, 0 left out.
+class Sweeper:
+    """Forgets what has grown old, again and again.
 
     Args:
         readers: of the log; what one of them has not read is kept.
+        keeping: how long bodies stay.
     """
-    facts = partial(forget_facts, name="facts", readers=readers, kinds=_OF_MAIL)
-    history = partial(forget_facts, name="history", readers=readers)
-    log = (("facts", "facts", facts), ("history", "history", history))
-    out: dict[str, int] = {}
-    for name, setting, forget in (*_CLASSES, *log):
-        days: float = getattr(settings, setting)
 
-        async def work(tx: Tx, forget: Forget = forget, days: float = days) -> int:
+    def __init__(
+        self,
+        database: Database,
+        settings: RetentionSettings,
+        readers: Collection[str],
+        keeping: Keeping,
+    ) -> None:
+        self._database = database
+        of = partial
+        facts = of(forget_facts, name="facts", readers=readers, kinds=_OF_MAIL)
+        history = of(forget_facts, name="history", readers=readers)
+        kept = {one: getattr(settings, one) for one in settings.__struct_fields__}
+        turns = Round(), Round()
+        self._classes: tuple[tuple[str, float, Forget], ...] = (
+            ("bodies", 0.0, of(_bodies, keeping=keeping, turn=turns[0])),
+            ("messages", kept["messages"], of(mail.forget_messages, turn=turns[1])),
+            *((name, kept[setting], forget) for name, setting, forget in _CLASSES),
+            ("facts", kept["facts"], facts),
+            ("history", kept["history"], history),
+        )
+
+    async def step(self, batch: int, within: float = 0.0) -> dict[str, int]:
+        """Forget a batch of each class; returns how many rows of each, 0 left out.
+
+        Args:
+            within: for so many seconds, further ones of those that had a whole one: at a thousand
+                mails a second as many have to go, and three facts of each.
+        """
+        until = time.monotonic() + within
+        out: Counter[str] = Counter()
+        left = self._classes
+        while left:
+            full = []
+            for one in left:
+                count = await self._forget(one, batch)
+                out[one[0]] += count
+                if count >= batch:
+                    full.append(one)
+            left = tuple(full) if time.monotonic() < until else ()
+        return {name: count for name, count in out.items() if count}
+
+    async def _forget(self, one: tuple[str, float, Forget], batch: int) -> int:
+        _name, days, forget = one
+
+        async def work(tx: Tx) -> int:
             return await forget(tx, before=tx.now - round(days * DAY), limit=batch)
 
-        count = await database.retrying(work)
-        if count:
-            out[name] = count
-    return out
+        return await self._database.retrying(work)
+
+
+async def _bodies(tx: Tx, before: Instant, limit: int, *, keeping: Keeping, turn: Round) -> int:
+    del before  # how long a body stays is said by stream
+    return await bodies.sweep(tx, keeping, limit, turn=turn)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from mailkeep.events import turns
-from mailkeep.mail import bodies
 from mailkeep.posture import services as models
 
 from . import retention
@@ -19,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS = 60.0
 TICK_SECONDS = 20.0  #: how often incidents are looked at when nothing new is said
+WITHIN = 5.0  #: seconds for which a sweep goes on forgetting
 SETTLE = 100  #: changes of accounts that one sweep lets count: each holds its account
 
 
@@ -26,7 +26,10 @@ def loops(
     app: "Application", keep: Callable[..., Coroutine[Any, Any, None]]
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """The loops, by name."""
-    sweep = turns.in_turn(app.database, "sweep", SWEEP_SECONDS, partial(_rows, app))
+    sweeper = retention.Sweeper(
+        app.database, app.settings.retention, app.readers, app.settings.keeping()
+    )
+    sweep = turns.in_turn(app.database, "sweep", SWEEP_SECONDS, partial(_rows, app, sweeper))
     tick = turns.in_turn(app.database, "incidents", TICK_SECONDS, app.incidents.tick)
     return {
         "incidents": keep("incidents", tick, TICK_SECONDS),
@@ -47,11 +50,10 @@ async def _own(app: "Application") -> None:
         log.info("swept.keys", hourly_keys=len(destroyed))
 
 
-async def _rows(app: "Application") -> bool:
+async def _rows(app: "Application", sweeper: retention.Sweeper) -> bool:
     """What is in the database; whether there is more to do at once."""
     async with app.database.write() as tx:
         await app.doubts.look(tx)
-        dropped = await bodies.sweep(tx, app.settings.keeping(), retention.BATCH)
         if app.recovery is not None:
             await app.recovery.sweep(tx)
     if app.recovery is not None:
@@ -61,11 +63,7 @@ async def _rows(app: "Application") -> bool:
     await models.look(app.database, app.chain)
     if app.signals is not None:
         await app.signals.sweep()
-    if dropped:
-        log.info("swept.bodies", bodies=dropped)
-    forgotten = await retention.sweep(
-        app.database, app.settings.retention, retention.BATCH, app.readers
-    )
+    forgotten = await sweeper.step(retention.BATCH, WITHIN)
     if forgotten:
         log.info("forgotten", **forgotten)
-    return max(dropped, 0, *forgotten.values()) >= retention.BATCH
+    return max(forgotten.values(), default=0) >= retention.BATCH

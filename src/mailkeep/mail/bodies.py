@@ -17,6 +17,7 @@ from mailkeep.store.database import Tx
 from mailkeep.store.repeated import Repeated
 
 from . import tables
+from .rounds import Round
 from .types import Keeping, Status
 
 _m, _b, _s = tables.messages, tables.message_bodies, tables.provider_states
@@ -122,8 +123,13 @@ _DISTRUSTED = Repeated(lambda _insert: select(_s.c.provider).where(_s.c.distrust
 _DOUBTED = Repeated(lambda _insert: select(_s.c.provider).where(in_doubt()))
 
 
-async def sweep(tx: Tx, keep: Keeping, limit: int) -> int:
-    """Drop up to ``limit`` bodies that nobody needs any more; returns how many."""
+async def sweep(tx: Tx, keep: Keeping, limit: int, *, turn: Round | None = None) -> int:
+    """Drop up to ``limit`` bodies that nobody needs any more; returns how many.
+
+    Args:
+        turn: of who does it again and again; without one it begins with the oldest.
+    """
+    turn = turn or Round()
     shortest = min(
         (one for one in (keep.unconfirmed, keep.given_up, *keep.streams.values()) if one > 0),
         default=0.0,
@@ -142,15 +148,19 @@ async def sweep(tx: Tx, keep: Keeping, limit: int) -> int:
     )
     # By the bodies, which are few: most messages have none any more. Whatever was taken so long ago
     # was taken in before that: the many that are younger are not even looked at.
-    old = (
+    end = earliest("msg", tx.now - round(shortest * SECOND))
+    after, upto = await turn.until(tx, _b.c.message_id, end, limit)
+    old = await tx.tuples(
         select(_b.c.message_id)
         .join(_m, _m.c.id == _b.c.message_id)
-        .where(_b.c.message_id < earliest("msg", tx.now - round(shortest * SECOND)))
+        .where(_b.c.message_id > after, _b.c.message_id <= upto, _b.c.message_id < end)
         .where(or_(taken, dead))
         .order_by(_b.c.message_id)
         .limit(limit)
     )
-    return await tx.run(delete(_b).where(_b.c.message_id.in_(old)))
+    ids = [row[0] for row in old]
+    turn.done(upto, end, ids[-1] if ids else "", full=len(ids) == limit)
+    return await tx.run(delete(_b).where(_b.c.message_id.in_(ids))) if ids else 0
 
 
 def _over(now: Instant, reported: float, taken: float) -> ColumnElement[bool]:

@@ -10,21 +10,29 @@ from mailkeep.base.ids import earliest
 from mailkeep.store.database import Tx
 
 from . import recipients, tables
+from .rounds import Round
 from .types import Status
 
 
-async def forget_messages(tx: Tx, before: Instant, limit: int) -> int:
+async def forget_messages(tx: Tx, before: Instant, limit: int, *, turn: Round | None = None) -> int:
     """Forget messages that were taken in before an instant and are done with, their attempts, and
     the addresses that no other message goes to; returns how many messages.
 
     With a message goes its idempotency key: it counts for as long as messages are kept.
+
+    Args:
+        turn: of who does it again and again; without one it begins with the oldest.
     """
+    turn, end = turn or Round(), earliest("msg", before)
     m, a, known = tables.messages, tables.attempts, tables.addresses
     body, copies = tables.message_bodies, tables.message_copies
+    after, upto = await turn.until(tx, m.c.id, end, limit)
     old = await tx.all(
         select(m.c.id, m.c.address_id, m.c.copies)
         .where(
-            m.c.id < earliest("msg", before),
+            m.c.id > after,
+            m.c.id <= upto,
+            m.c.id < end,
             m.c.status.not_in([Status.QUEUED.value, Status.SENDING.value]),
             ~exists().where(body.c.message_id == m.c.id),  # may yet be sent again
         )
@@ -32,6 +40,7 @@ async def forget_messages(tx: Tx, before: Instant, limit: int) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
+    turn.done(upto, end, old[-1]["id"] if old else "", full=len(old) == limit)
     if not old:
         return 0
     ids = [row["id"] for row in old]

@@ -55,6 +55,8 @@ class Pace(msgspec.Struct, frozen=True):
 
     A mean over all that was ever seen is late by as much when a quiet hour ends: at one a second
     after three minutes at one in five, total loss took 17 seconds to be told instead of 14.
+
+    ``counted``: the arrival that began the newest gap.
     """
 
     blocks: tuple[tuple[float, float], ...] = ()
@@ -62,6 +64,19 @@ class Pace(msgspec.Struct, frozen=True):
     count: int = 0
     total: float = 0.0
     squares: float = 0.0
+    counted: Instant = 0
+
+    def at(self, instant: Instant, memory: int) -> "Pace":
+        """With one more that came, unless it came together with the last one that counts: a webhook
+        brings many at once, and gaps of nothing would make any pause a silence. Of a Poisson
+        stream, what follows so short a dead time is as long as any gap."""
+        if not self.counted:
+            return msgspec.structs.replace(self, counted=instant)
+        gap = instant - self.counted
+        if gap < TOGETHER:
+            return self
+        added = self.add(max(1e-3, (gap - TOGETHER) / SECOND), memory)
+        return msgspec.structs.replace(added, counted=instant)
 
     def add(self, gap: float, memory: int) -> "Pace":
         """With one more gap, in seconds.
@@ -112,6 +127,7 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 BLOCK = 25
+TOGETHER = SECOND // 200  #: 5 ms, in which what comes is one
 CLUMPED = 1.5  #: times as long as the mean is what is left of a gap, for them to count as clumps
 DIFFERENT = 6.0  #: nats by which two rates must say more than one; by chance once in 50,000 gaps
 

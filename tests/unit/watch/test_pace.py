@@ -4,12 +4,13 @@ import math
 import random
 
 import pytest
-from watch_logs import START, log
+from watch_logs import START, attempt, delivered, log, run
 
 from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact
 from mailkeep.mail.events import AttemptFinished, DeliveryReported
 from mailkeep.watch.correlation import Beliefs, hear, weigh
+from mailkeep.watch.detectors import delivery_silence
 from mailkeep.watch.engine import Engine
 from mailkeep.watch.events import CanaryArrived, CanarySent
 from mailkeep.watch.rates import Pace
@@ -46,6 +47,52 @@ def test_webhooks_that_bring_many_at_once_count_as_one_in_so_many() -> None:
             pace = pace.add(0.0, 500)
     assert pace.gap < 6
     assert pace.within(10) > 8 * 60
+
+
+def test_what_comes_together_is_one_and_a_poisson_stream_keeps_its_rate() -> None:
+    chance, at, pace = random.Random(3), START, Pace()
+    for _ in range(600):
+        at += round(chance.expovariate(10.0) * SECOND)
+        pace = pace.at(at, 500)
+    assert pace.gap == pytest.approx(0.1, rel=0.12)  # what falls into the dead time costs nothing
+    clumps = Pace()
+    for number in range(60):
+        for event in range(50):
+            clumps = clumps.at(START + number * 10 * SECOND + event * 20, 500)
+    assert clumps.known == 59
+    assert clumps.gap == pytest.approx(10, rel=0.01)
+
+
+@pytest.mark.parametrize(("every", "rate"), [(10.0, 5.0), (0.05, 1000.0), (60.0, 2.0)])
+def test_webhooks_of_fifty_are_no_silence(every: float, rate: float) -> None:
+    """A provider that brings its reports by the fifty: whole blocks of them come at one instant."""
+    facts: list[tuple[float, Fact]] = []
+    sent, told, at = 0, 0, 0.0
+    while sent < 6000:
+        at += every
+        for _ in range(round(every * rate)):
+            facts.append((at - every * 0.4, attempt(number=sent)))
+            sent += 1
+        while told < sent - round(every * rate):
+            facts.append((at, delivered(number=told, message=f"msg_{told}")))
+            told += 1
+    assert run(delivery_silence.DETECTOR, log(*facts)) == []
+
+
+def test_a_pause_of_our_own_at_a_thousand_a_second_is_no_silence_and_a_silence_is() -> None:
+    """While something holds everything up for two seconds, mail that was under way is taken before
+    the reports that wait are read."""
+    facts: list[tuple[float, Fact]] = []
+    for number in range(20_000):
+        pause = 2.0 * (number // 5000)
+        facts.append((number / 1000 + pause, attempt(number=number)))
+        if number < 19_000:
+            waits = 0.03 if number % 5000 > 60 else 0.2
+            facts.append((number / 1000 + pause + waits, delivered(number=number)))
+    assert run(delivery_silence.DETECTOR, log(*facts)) == []
+    dropped = [(26.0 + number / 100, attempt(number=number)) for number in range(1000)]
+    (signal,) = run(delivery_silence.DETECTOR, log(*facts, *dropped))[:1]
+    assert (signal.at - START) / SECOND < 26 + 5.2
 
 
 def _day(seed: int) -> tuple[list[tuple[float, Fact]], float, float]:

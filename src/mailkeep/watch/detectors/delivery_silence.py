@@ -6,18 +6,18 @@ Method: for Poisson confirmations at rate λ total loss is seen best by a gap al
 (Moustakides), γ the mean time between false alarms of the whole system, so multiplied by the
 providers watched. λ is learned from the log, from as far back as it was the same (``rates.Pace``):
 a night does not count in the morning, and a rate of which few gaps are known makes the alarm later.
-It needs half as many attempts accepted in the gap as
-confirmations were expected: where we send nothing, nothing is missing. Canaries are known one by
-one: the chance of one being late falls exponentially to ``canary_late`` at the deadline (judged)
-and no further, so each adds up to -ln(canary_late) nats in step with its waiting, and an arrival in
-time sets the sum to 0; one sent before the canary that arrived was overtaken, and adds none. One
-that arrives after the deadline is missed, whatever came of it: mail held back is no mail. Where
-three times the 99th percentile of their delay is less than the deadline, it is that by which they
-weigh. Once one is overdue, the gap since anything arrived adds the nats of the ordinary mail
-missing in it: the rate of reports less that of the canaries, which would count twice; never more
-than one for each mail that we saw taken, so none for what the journal tells of. The alarm is at
-ln(1 + 2λγ), λ the rate of canaries, as the next test has half of γ too: without an overdue one
-there is no sum.
+What a webhook brings at once is one report. Above 20 a second a pause of up to 5 s is taken for our
+own (judged). It needs half as many attempts accepted in the gap as confirmations were expected: who
+sends nothing misses none. Canaries are known one by one: the chance of one being late falls
+exponentially to ``canary_late`` at the deadline (judged) and no further, so each adds up to
+-ln(canary_late) nats in step with its waiting, and an arrival in time sets the sum to 0; one sent
+before the canary that arrived was overtaken, and adds none. One that arrives after the deadline is
+missed, whatever came of it: mail held back is no mail. Where three times the 99th percentile of
+their delay is less than the deadline, it is that by which they weigh. Once one is overdue, the gap
+since anything arrived adds the nats of the ordinary mail missing in it: the rate of reports less
+that of the canaries, which would count twice; never more than one for each mail that we saw taken,
+so none for what the journal tells of. The alarm is at ln(1 + 2λγ), λ the rate of canaries, as the
+next test has half of γ too: without an overdue one there is no sum.
 What is dropped or held back in part shows in the CUSUM of a binomial test, each canary in time or
 missed: a miss has the chance ``canary_late``, against a quarter under attack; the alarm is at the
 same limit, so that it too comes by chance no oftener than once in 2γ (Lorden; simulated in the
@@ -31,9 +31,8 @@ the limit, is down at 0 (fifty in time), all that was said is void. Reports alon
 no claim clears a provider.
 A report that came late counts for the time at which it would have been in time (``mail.lateness``).
 False alarms: bursts of mail to slow domains; our webhook door closed (all providers at once).
-Delay: the limit over the rate (14.8 seconds at one a second); by canaries every 5 seconds, 15.
-Evasion: dropping a small part (a tenth or less); confirming what was dropped, which canaries see
-unless they are spared.
+Delay: the limit over the rate (14.8 s at one a second); by canaries every 5 seconds, 15.
+Evasion: dropping a tenth or less; confirming what was dropped, which canaries see if not spared.
 Who could forge it: a forged or lying report hides a silence from the first method until a canary is
 missed, and can raise λ and so bring a false alarm, as who holds a key for the journal can by mail
 that was never sent; its signals are therefore never our own.
@@ -69,6 +68,7 @@ MOST_CANARIES = 64  #: canaries under way for each provider
 HIGHEST_REPORTS, HIGHEST_CANARIES = 8.0, 9.0
 LOSSY = 0.25  #: the part of canaries missed that is looked for
 IN_A_ROW = 2  #: misses of one row that tell of it
+FAST, PAUSE = 0.05, seconds(5.0)  #: of a mean gap below it, a silence is no shorter
 SHORTEST = 2.0  #: seconds after which a canary is overdue, at the least
 LEARN_FROM, CANARIES_REMEMBERED = 20.0, 500.0  #: canaries
 
@@ -172,12 +172,9 @@ def _confirmed(flow: Flow, heard: Instant, fact: DeliveryReported, memory: int) 
     at = heard - seconds(max(0.0, late))
     if late > 0 and at < flow.last:
         return flow
-    pace = flow.pace
-    if flow.last:
-        pace = pace.add(max(0, at - flow.last) / SECOND, memory)
     return msgspec.structs.replace(
         flow,
-        pace=pace,
+        pace=flow.pace.at(at, memory),
         last=max(at, flow.last),
         accepted=0,
         seen=0,
@@ -213,6 +210,8 @@ def _deadline(state: State, flow: Flow) -> tuple[Instant, bool]:
         return NEVER, True
     again = seconds(state.settings.repeat_after)
     silent = seconds(flow.pace.within(limit(state, flow.pace.gap)))
+    if flow.pace.gap < FAST:
+        silent = max(silent, PAUSE)
     since = max(flow.last, flow.canary_arrived)
     due = max(since + silent, flow.reports_said + again if flow.reports_said else 0)
     if flow.canary_arrived <= flow.last:
