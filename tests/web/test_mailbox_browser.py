@@ -232,7 +232,8 @@ async def test_no_page_is_inaccessible_or_wider_than_a_phone(up: Up, scheme: str
             )
             for one in [*(f"/mailbox{one}" for one in paths), *parts]:
                 await page.goto(f"{up.url}{one}")
-                await _axe(page)
+                if (width < 1000) == (scheme == "light"):  # colours and widths once each
+                    await _axe(page)
                 wide = await page.evaluate("document.documentElement.scrollWidth")
                 assert wide <= width, one
             await page.context.close()
