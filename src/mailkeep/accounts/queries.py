@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, literal, select, union_all
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import Instant
@@ -105,23 +105,28 @@ async def known(
 ) -> Known | None:
     """A user of an application by what it calls them, else by an address: one statement, whether
     there is such a user or not."""
-    of = select(_c.c.account_id).where(
-        _c.c.address_key == address_key,
-        _c.c.application == application,
-        _c.c.confirmed_at.is_not(None),
-        _c.c.added_by.is_(None),
-    )
+    # Three looks into an index each: one condition of all of them would read every user.
+    ids = union_all(
+        select(_a.c.id, literal(0).label("rank")).where(
+            _a.c.application == application, _a.c.subject == subject
+        ),
+        select(_c.c.account_id, literal(1)).where(
+            _c.c.address_key == address_key,
+            _c.c.application == application,
+            _c.c.confirmed_at.is_not(None),
+            _c.c.added_by.is_(None),
+        ),
+        select(_a.c.id, literal(2)).where(_a.c.id == account, _a.c.application == application),
+    ).subquery()
     row = await tx.one(
         select(_c.c.account_id, _c.c.address_key)
-        .join(_a, _a.c.id == _c.c.account_id)
+        .join(ids, ids.c.id == _c.c.account_id)
         .where(
-            _a.c.application == application,
-            or_(_a.c.subject == subject, _a.c.id == account, _a.c.id.in_(of)),
             _c.c.confirmed_at.is_not(None),
             _c.c.added_by.is_(None),
             _c.c.kind == ContactKind.MAIL.value,
         )
-        .order_by(case((_a.c.subject == subject, 0), else_=1), _c.c.id)
+        .order_by(ids.c.rank, _c.c.id)
         .limit(1)
     )
     return None if row is None else Known(row["account_id"], row["address_key"])

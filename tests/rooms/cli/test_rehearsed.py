@@ -3,6 +3,7 @@ of an application's users that is recovered here."""
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mailkeep.recovery import tables
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "adopt-by-levels.md"
 SETTINGS = """
 level = "LEVEL"
 
@@ -116,6 +118,11 @@ async def test_a_share_is_set_at_the_shell_and_only_where_shares_count(tmp_path:
     assert (await run(tmp_path, "applications", "share", "Nobody", "1"))[0] == 1
     code, found = await run(tmp_path, "audit", "list", "--json")
     assert "share_application" in json.dumps(found)
+    words = PAGE.read_text().split("## Rehearse")[1]
+    shown = re.findall(r"^mailkeep (\w+ \w+ .*)$", words, re.MULTILINE)
+    assert shown == ["recoveries rehearsed --since 7d", "applications share Shop 1"]
+    for command in shown:
+        assert (await run(tmp_path, *command.split()))[0] == 0
     for level in ("rehearse", "recover"):
         (tmp_path / "mailkeep.toml").write_text(SETTINGS.replace("LEVEL", level))
         assert (await run(tmp_path, "applications", "share", "Shop", "50"))[0] == 1

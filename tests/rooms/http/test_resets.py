@@ -1,6 +1,7 @@
 """``/v1/resets`` in front of a house that rehearses, or hands over a share: what an application
 hears, and what its key and its users' browsers do not get."""
 
+import re
 import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from mailkeep.store.database import Database
 
 from .conftest import HERE, SETTINGS, Api
 
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "adopt-by-levels.md"
 BACK = "https://shop.test/back"
 SECRET = {"priority": 0, "routes": [{"provider": "one"}], "secret": True}
 ASKED = {
@@ -99,6 +101,12 @@ async def test_an_application_hears_where_a_reset_goes_on_and_nothing_else(house
     assert found["next"].startswith("register these users")
     async with house.running.database.read() as tx:
         assert await tx.all(tables.messages.select()) == []
+
+
+async def test_the_request_of_the_page_is_taken(house: House) -> None:
+    (body,) = re.findall(r"-d '(\{\"address\".*?\})'", PAGE.read_text(), re.DOTALL)
+    answer = await house.ask("POST", "/v1/resets", raw=body.encode(), key=house.told)
+    assert (answer.status_code, answer.json()) == (200, {"way": "there"})
 
 
 async def test_the_report_may_be_of_one_application(house: House) -> None:
