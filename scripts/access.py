@@ -144,6 +144,10 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/recoveries": _of(
         P.RECOVERIES_START, "ours", "starts one of an account of ours; sees none"
     ),
+    "POST /v1/resets": Door(
+        "recover", "an application's", "tells of resets of its users; reads where they go on"
+    ),
+    "GET /v1/resets": _of(P.RECOVERIES_SEE, "ours", "counts alone"),
     "PUT /v1/subjects": _USERS,
     "PUT /v1/subjects/{subject}": _USERS,
     "GET /v1/subjects/{subject}": _USERS,

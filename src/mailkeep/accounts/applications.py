@@ -36,6 +36,7 @@ class ApplicationView(msgspec.Struct, frozen=True):
     Attributes:
         redirects: where a browser may be sent with a verdict's code.
         home: where its users begin a recovery; "" when it has not said.
+        share: percent of its users who are recovered here, where the house goes by shares.
     """
 
     id: str
@@ -45,6 +46,7 @@ class ApplicationView(msgspec.Struct, frozen=True):
     created_at: Instant
     secret_at: Instant
     revoked_at: Instant | None
+    share: int = 100
 
 
 async def add(
@@ -100,6 +102,23 @@ async def change(
     if values:
         await tx.run(update(_a).where(_a.c.id == found.id).values(**values))
         await audit.write(tx, by, "change_application", {"application": found.id, **values})
+    return await get(tx, found.id)
+
+
+async def set_share(tx: Tx, name: str, percent: int, *, by: str) -> ApplicationView:
+    """Have so many in a hundred of an application's users recovered here, from now on.
+
+    Raises:
+        NotFound: no such application.
+        Invalid: it is no percentage.
+    """
+    if not 0 <= percent <= 100:
+        raise Invalid("a share is 0 to 100", field="share")
+    found = await named(tx, name)
+    if found.share != percent:
+        await tx.run(update(_a).where(_a.c.id == found.id).values(share=percent))
+        entry = {"application": found.id, "share": percent, "before": found.share}
+        await audit.write(tx, by, "share_application", entry)
     return await get(tx, found.id)
 
 
@@ -223,4 +242,5 @@ def _view(row: RowMapping) -> ApplicationView:
         row["created_at"],
         row["secret_at"],
         row["revoked_at"],
+        row["share"],
     )

@@ -158,7 +158,7 @@ PERSONAL: Personal = {
     "applications": Kept(
         what="an application that keeps its own accounts",
         under="for good",
-        plain="id name secret redirects home created_at secret_at revoked_at",
+        plain="id name secret redirects home share created_at secret_at revoked_at",
     ),
     "subject_changes": Kept(
         what="what an application wants changed of its user",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, literal, select, union_all
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import Instant
@@ -90,6 +90,46 @@ async def for_recovery(tx: Tx, address_key: str, application: str = "") -> Conta
     and one that is being removed still does."""
     found = await by_address(tx, address_key, application)
     return found if found is not None and found.counts else None
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A user of an application. ``first``: the pseudonym of the oldest address that recovery goes
+    by."""
+
+    account: str
+    first: str
+
+
+async def known(
+    tx: Tx, application: str, *, subject: str = "", address_key: str = "", account: str = ""
+) -> Known | None:
+    """A user of an application by what it calls them, else by an address: one statement, whether
+    there is such a user or not."""
+    # Three looks into an index each: one condition of all of them would read every user.
+    ids = union_all(
+        select(_a.c.id, literal(0).label("rank")).where(
+            _a.c.application == application, _a.c.subject == subject
+        ),
+        select(_c.c.account_id, literal(1)).where(
+            _c.c.address_key == address_key,
+            _c.c.application == application,
+            _c.c.confirmed_at.is_not(None),
+            _c.c.added_by.is_(None),
+        ),
+        select(_a.c.id, literal(2)).where(_a.c.id == account, _a.c.application == application),
+    ).subquery()
+    row = await tx.one(
+        select(_c.c.account_id, _c.c.address_key)
+        .join(ids, ids.c.id == _c.c.account_id)
+        .where(
+            _c.c.confirmed_at.is_not(None),
+            _c.c.added_by.is_(None),
+            _c.c.kind == ContactKind.MAIL.value,
+        )
+        .order_by(ids.c.rank, _c.c.id)
+        .limit(1)
+    )
+    return None if row is None else Known(row["account_id"], row["address_key"])
 
 
 async def contact_points(

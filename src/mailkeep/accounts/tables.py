@@ -317,6 +317,7 @@ applications = Table(
     Column("secret", String(64), nullable=False),  # keyed hash
     Column("redirects", Text, nullable=False),  # one a line
     Column("home", String(500), nullable=False),  # where its users begin; "" when it has not said
+    Column("share", Integer, nullable=False, server_default="100"),  # percent recovered here
     Column("created_at", Micros, nullable=False),
     Column("secret_at", Micros, nullable=False),
     Column("revoked_at", Micros),

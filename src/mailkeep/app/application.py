@@ -232,6 +232,7 @@ class Application:
                 self.settings.public_url,
                 settings,
                 lambda: self.dispatcher.ailing(settings.stream),
+                observing.reach(self.settings),
             )
         )
 
@@ -280,9 +281,7 @@ class Application:
         loops["hear"] = keep("hear", look, RELAY_SECONDS, self._placed, gather=GATHER_SECONDS)
         if self.recovery is not None:
             recovery = self.recovery
-            loops["recovery"] = keep(
-                "recovery", recovery.planner.step, PLAN_SECONDS, recovery.awake
-            )
+            loops["recovery"] = keep("recovery", recovery.step, PLAN_SECONDS, recovery.awake)
         if self.signals is not None:
             pushing = self.signals.pushing
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)

@@ -15,6 +15,7 @@ from mailkeep.mail.journal import Journal
 from mailkeep.mail.types import JournalSettings, StreamSettings
 from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.providers.types import ProviderConfig
+from mailkeep.recovery.types import Reach
 from mailkeep.store.database import Database
 from mailkeep.trust import register
 from mailkeep.watch.audit_logs import registry
@@ -60,7 +61,13 @@ class Observed(Protocol):
 
 
 #: Tables by which something is sent, and the first level at which they may stand there.
-_SENDING = {"submission": Level.CARRY, "canary": Level.CARRY, "recovery": Level.RECOVER}
+_SENDING = {"submission": Level.CARRY, "canary": Level.CARRY, "recovery": Level.REHEARSE}
+#: Who of the users of applications is recovered here; the levels at which recoveries are known.
+_REACH = {
+    Level.REHEARSE: Reach.NOBODY,
+    Level.SHARE: Reach.SHARE,
+    Level.RECOVER: Reach.EVERYBODY,
+}
 
 
 def level(settings: Observed) -> Level:
@@ -69,6 +76,11 @@ def level(settings: Observed) -> Level:
         return settings.level
     recovers = getattr(settings, "recovery", None) is not None
     return Level.RECOVER if recovers else Level.CARRY
+
+
+def reach(settings: Observed) -> Reach:
+    """Who of the users of applications is recovered here."""
+    return _REACH.get(level(settings), Reach.NOBODY)
 
 
 def check(settings: Observed) -> None:
@@ -85,8 +97,8 @@ def _level(settings: Observed) -> None:
     for table, first in _SENDING.items():
         if ORDER.index(now) < ORDER.index(first) and getattr(settings, table, None) is not None:
             raise BadSettings(f"level {now.value}: take [{table}] out; it is for {first.value}")
-    if settings.level is Level.RECOVER and getattr(settings, "recovery", None) is None:
-        raise BadSettings("level recover: [recovery] is missing")
+    if now in _REACH and getattr(settings, "recovery", None) is None:
+        raise BadSettings(f"level {now.value}: [recovery] is missing")
     if now is not Level.OBSERVE:
         return
     for one in settings.provider:

@@ -48,6 +48,7 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         claims: which webhooks were seen already.
         recoveries: recoveries and changes of accounts that have ended, with their proofs and
             denials; for so long a blast radius can name them.
+        rehearsals: resets that applications told of, and what would have become of them.
         reports: which reports of others were read; longer than a report is taken for fresh.
         signals: events that other services were told, from when they were done with; for so long it
             can be shown who acknowledged.
@@ -64,6 +65,7 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     messages: float = 90.0
     claims: float = 100.0
     recoveries: float = 90.0
+    rehearsals: float = 30.0
     reports: float = 100.0
     signals: float = 90.0
     erased: float = 400.0
@@ -79,6 +81,7 @@ _LEAST = {
     "messages": HOUR / DAY,
     "claims": HOUR / DAY,
     "recoveries": 30.0,  # for so long an address has used up its say
+    "rehearsals": 1.0,
     "reports": 40.0,
     "signals": 1.0,
     "erased": 30.0,  # for so long a backup that has them may be restored
@@ -108,6 +111,7 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("requests", "tries", recovery.forget_nothing),
     ("sent_here", "tries", recovery.forget_requests),
     ("subject_changes", "recoveries", accounts.forget_subject_changes),
+    ("rehearsals", "rehearsals", recovery.forget_rehearsals),
     ("reports", "reports", forget_reports),
     ("signals", "signals", signals.forget_sets),
     ("posture", "history", posture.forget),

@@ -6,9 +6,12 @@ import typer
 
 from mailkeep.accounts import applications
 from mailkeep.accounts.applications import ApplicationView
+from mailkeep.app import observing
 from mailkeep.base.clock import iso, when
+from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.store.database import Database, Tx
+from mailkeep.watch.levels import Level
 
 from .house import DEFAULT_HOME, Home, operator, read, settings, write
 from .output import Json, group, plain, result
@@ -73,6 +76,27 @@ def change(
 
 
 @app.command()
+def share(
+    name: Name,
+    percent: Annotated[int, typer.Argument(min=0, max=100, help="Of its users, in a hundred.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Have so many of its users recovered here, from now on; the rest is rehearsed."""
+    level = observing.level(settings(home))
+    if level is not Level.SHARE:
+        raise BadSettings(
+            f'the level is {level.value}, at which no share counts: set level = "share"'
+        )
+
+    async def work(_database: Database, tx: Tx) -> ApplicationView:
+        return await applications.set_share(tx, name, percent, by=operator())
+
+    changed = write(home, work)
+    result(_document(changed), plain(_line(changed)), as_json=as_json)
+
+
+@app.command()
 def secret(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Make a new secret and print it, once; the old one is good no more."""
 
@@ -97,7 +121,8 @@ def revoke(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None
 def _line(one: ApplicationView) -> str:
     state = "good" if one.revoked_at is None else f"revoked {iso(one.revoked_at)}"
     start = (f"begins at {one.home}",) if one.home else ()
-    return "  ".join((one.id, one.name, state, *one.redirects, *start))
+    share = () if one.share == 100 else (f"share {one.share}%",)
+    return "  ".join((one.id, one.name, state, *share, *one.redirects, *start))
 
 
 def _document(one: ApplicationView) -> dict[str, object]:
@@ -106,6 +131,7 @@ def _document(one: ApplicationView) -> dict[str, object]:
         "name": one.name,
         "redirects": one.redirects,
         "start": one.home or None,
+        "share": one.share,
         "created_at": when(one.created_at),
         "secret_at": when(one.secret_at),
         "revoked_at": when(one.revoked_at),

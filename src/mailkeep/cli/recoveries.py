@@ -2,19 +2,22 @@
 
 from typing import Annotated
 
+import msgspec
 import typer
 
-from mailkeep.accounts import opening
-from mailkeep.base.clock import when
+from mailkeep.accounts import applications, opening
+from mailkeep.base.clock import SECOND, when
 from mailkeep.base.errors import BadSettings
 from mailkeep.incidents.words import clock
-from mailkeep.recovery import showing
+from mailkeep.recovery import rehearsed, showing
+from mailkeep.recovery.rehearsed import Rehearsed
 from mailkeep.recovery.types import State
 from mailkeep.store.database import Database, Tx
 from mailkeep.trust.register import nearest
 
 from .house import DEFAULT_HOME, Home, operator, read, write
 from .output import Json, group, result, table
+from .watch import span
 
 Opened = tuple[showing.Shown, list[dict[str, object]], list[dict[str, object]]]
 
@@ -59,6 +62,31 @@ def show(
     lines = [f"{found.id}: {found.state.value}, asked for {clock(found.asked_at)}"]
     lines += [f"proof: {_said(one)}" for one in proofs] + [f"hold: {_said(one)}" for one in holds]
     document = {"recovery": _document(found), "proofs": proofs, "holds": holds}
+    result(document, "\n".join(lines), as_json=as_json)
+
+
+@app.command("rehearsed")
+def rehearsal(
+    since: Annotated[str, typer.Option(help="Only of so long: 15m, 2h, 7d.")] = "7d",
+    application: Annotated[str, typer.Option(help="Only of this one.")] = "",
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Say what would have become of the resets that applications told of, had they come here."""
+
+    async def work(tx: Tx) -> Rehearsed:
+        only = (await applications.named(tx, application)).id if application else ""
+        return await rehearsed.summary(tx, tx.now - of, only)
+
+    of = span(since)
+    found = read(home, work)
+    meaning, step = rehearsed.sentence(found), rehearsed.step(found)
+    lines = [meaning, *([f"recovered here: {found.here}"] if found.here else ())]
+    if found.pending or found.failed:
+        lines.append(f"not worked out: {found.pending} so far, {found.failed} for good")
+    lines += [f"cheapest step: {step}"] if step else []
+    counts = msgspec.structs.asdict(found) | {"longest": found.longest / SECOND}
+    document = {"since": since, **counts, "meaning": meaning, "next": step}
     result(document, "\n".join(lines), as_json=as_json)
 
 

@@ -30,6 +30,7 @@ from .api import (
     providers,
     recoveries,
     reports,
+    resets,
     sending,
     subjects,
     trust,
@@ -131,6 +132,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: (recoveries.RecoveryOpenedOut,)},
         body=(recoveries.OpenIn,),
         problems=(404, 429, *WITH_BODY),
+    ),
+    ("/v1/resets", "post"): Operation(
+        {200: (resets.WayOut,)}, body=(resets.ResetIn,), problems=(404, *WITH_BODY)
+    ),
+    ("/v1/resets", "get"): Operation(
+        {200: (resets.RehearsedOut,)}, query=resets.ResetsIn, problems=(404, 422)
     ),
     ("/v1/audit", "get"): Operation({200: (audit.AuditOut,)}, query=audit.AuditIn, problems=(422,)),
     ("/v1/audit/verify", "get"): Operation({200: (audit.VerifiedOut,)}),

@@ -35,6 +35,7 @@ from .api.privacy import PrivacyApi
 from .api.providers import ProvidersApi
 from .api.recoveries import RecoveriesApi
 from .api.reports import ReportsApi
+from .api.resets import ResetsApi
 from .api.subjects import SubjectsApi
 from .api.trust import TrustApi
 from .api.verdicts import VerdictsApi
@@ -97,7 +98,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
         *(ApprovalsApi, AuditApi, ClaimsApi, ConsoleLogApi, CutoversApi, EvidenceApi, ExposedApi),
         *(JournalApi, KeysApi, OperatorsApi, PrivacyApi, ProvidersApi, SubjectsApi, TrustApi),
-        VerdictsApi,
+        *(ResetsApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]

@@ -4,6 +4,8 @@
 back, ``risk`` and ``holding`` (pure) say whether it waits, as ``orders`` of operators may,
 ``holds`` has it wait, ``finishing`` judges, ``completing`` writes a password or has ``verdicts``
 make a verdict for the application that keeps the account, ``claims`` (pure) is what it says,
+``limiting`` how often, ``sharing`` which users of an application are recovered here,
+``rehearsing`` what would have become of the resets that it keeps, ``rehearsed`` that in numbers,
 ``denying`` and ``ending`` stop it, ``decoys`` plants mail of no recovery and hears who shows it,
 ``notices``, ``change_notices`` and ``sign_in_notices`` tell the owner, ``mails`` and
 ``subject_mails`` (pure) are what they read, ``context`` what all of these need, ``services`` what
@@ -11,7 +13,7 @@ the rooms above command, ``retention`` what is forgotten.
 
 Owns: ``recoveries``, ``recovery_proofs``, ``recovery_redemptions``, ``recovery_denials``,
 ``recovery_decoys``, ``recovery_holds``, ``recovery_hold_notices``, ``recovery_suspicions``,
-``recovery_hold_orders``, ``verdict_requests``, ``verdicts``.
+``recovery_hold_orders``, ``recovery_rehearsals``, ``verdict_requests``, ``verdicts``.
 Publishes: ``recovery.events``. Hears: ``mail.attempted`` and ``mail.provider_rested`` (a proof that
 was refused, or may never arrive, is minted anew), the facts of second factors, of changes
 and of sign-ins, ``accounts.class_changed`` and ``accounts.subject_change_held`` (owners are told).

@@ -27,7 +27,7 @@ from mailkeep.trust.graph import TrustGraph
 from . import tables
 from .events import RecoveryVoided
 from .mails import House
-from .types import UNDER_WAY, RecoverySettings, State
+from .types import UNDER_WAY, Reach, RecoverySettings, State
 
 #: Outcomes after which a proof is minted for another route, if one stands.
 REFUSED = frozenset(
@@ -52,6 +52,7 @@ class Context:
         streams: by name; the recovery stream's routes are what proofs may take.
         parties: the party of the trust graph behind each provider's name.
         ailing: providers that the recovery stream's breakers keep out just now.
+        reach: who of the users of applications is recovered here.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Context:
         public_url: str,
         settings: RecoverySettings,
         ailing: Callable[[], frozenset[str]],
+        reach: Reach = Reach.EVERYBODY,
     ) -> None:
         self.database = database
         self.keys = keys
@@ -83,6 +85,7 @@ class Context:
         self._parties = parties
         self._graph = graph
         self._ailing = ailing
+        self.reach = reach
 
     async def house_of(self, tx: Tx, account: str) -> House:
         """Who writes to an account's owner: of a user of an application, about that one."""

@@ -14,6 +14,31 @@ class RecoveryRequested(Fact, frozen=True):
     browser: str
 
 
+@fact("recovery.rehearsed")
+class RecoveryRehearsed(Fact, frozen=True):
+    """An application told of a reset that it was asked for, and keeps: its word, no visit that we
+    saw. ``account`` is None where nobody is registered by that name.
+
+    ``would``: what would have become of it here, a word of ``types.Would``; ``why`` of one that
+    waits. ``link``, ``code``: the routes that the proofs would have taken. ``factor``: who would
+    have asked for one. ``seconds``, ``reasons``: of its hold.
+    """
+
+    rehearsal: str
+    application: str
+    account: str | None
+    address: str
+    network: str
+    browser: str
+    would: str
+    why: str = ""
+    link: str = ""
+    code: str = ""
+    factor: str = ""
+    seconds: float = 0.0
+    reasons: tuple[str, ...] = ()
+
+
 @fact("recovery.proof_sent")
 class ProofSent(Fact, frozen=True):
     """A proof was handed to the outbox; ``provider`` is the route drawn for it."""

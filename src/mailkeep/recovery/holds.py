@@ -65,13 +65,37 @@ class Holds:
             factor: a bound factor is proved.
             lost: one is said to be lost.
         """
-        context, account = self._context, str(row["account_id"])
+        routes = {name for one in given for name in await self._context.attempted(tx, one)}
+        return await self.weigh(
+            *(tx, str(row["account_id"]), routes, origin),
+            degraded=bool(row["degraded"]),
+            factor=factor,
+            lost=lost,
+        )
+
+    async def weigh(
+        self,
+        tx: Tx,
+        account: str,
+        routes: set[str],
+        origin: Origin,
+        *,
+        degraded: bool,
+        factor: bool,
+        lost: bool = False,
+    ) -> tuple[Hold, risk.Risk]:
+        """The same of an account whose two proofs go, or would have gone, through ``routes``. It
+        reads, and changes nothing.
+
+        Args:
+            degraded: both went over one route.
+        """
+        context = self._context
         settings = context.settings
         history = await accounts.sign_ins(tx, account, tx.now - risk.MEMORY)
         visit = SignIn(tx.now, origin.browser, origin.network, origin.agent, origin.place)
         found = risk.judge(history, visit)
         view = await accounts.account(tx, account)
-        routes = {name for one in given for name in await context.attempted(tx, one)}
         denied = await tx.value(
             select(_r.c.id)
             .where(_r.c.account_id == account, _r.c.denied_at > tx.now - REMEMBERED)
@@ -85,7 +109,7 @@ class Holds:
             raised=found.raised and not view.application,
             hypotheses=await held_against(tx, routes),
             denied=denied is not None,
-            degraded=bool(row["degraded"]),
+            degraded=degraded,
             lost=lost,
             new_factor=await accounts.has_factor(tx, account)
             and not await accounts.has_factor(tx, account, settled=True),

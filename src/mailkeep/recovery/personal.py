@@ -52,6 +52,14 @@ PERSONAL: Personal = {
         named="message_id recovery_id",
         plain="provider",
     ),
+    "recovery_rehearsals": Kept(
+        what="a reset that an application told of, and what would have become of it here",
+        under="rehearsals",
+        of="account_id:account address_key:address",
+        named="id account_id address_key browser network agent",
+        said="way asked_at due_at would why factor reasons length",
+        plain="application",
+    ),
     "recovery_suspicions": Kept(
         what="what speaks against a route", under="while it does", plain="provider hypothesis since"
     ),

@@ -15,10 +15,9 @@ import structlog
 from sqlalchemy import func, insert, select, update
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts import throttle
 from mailkeep.accounts.types import ContactPoint
 from mailkeep.base import tokens
-from mailkeep.base.clock import DAY, MINUTE, SECOND, Instant
+from mailkeep.base.clock import MINUTE, SECOND
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.ids import new_id
 from mailkeep.events.log import record
@@ -27,7 +26,7 @@ from mailkeep.mail import services as mail_services
 from mailkeep.mail.types import NewMessage
 from mailkeep.store.database import Tx
 
-from . import mails, policy, tables
+from . import limiting, mails, policy, sharing, tables
 from .context import Context, Row
 from .events import ProofSent, ProofVoided, RecoveryDegraded, RecoveryRequested
 from .types import LIVE, ProofKind, State, WhenAlone
@@ -134,7 +133,7 @@ class Planner:
         context, recovery = self._context, row["id"]
         point = await accounts.for_recovery(tx, row["address_key"], row["application"])
         account = None if point is None else point.account
-        pair = await self._pair(tx, account)
+        pair = await self.pair(tx, account)
         if pair is None and row["expires_at"] > tx.now:
             # What stood a moment ago has gone: as if it had been looked at then.
             await tx.run(update(_r).where(_r.c.id == recovery).values(due_at=tx.now + WAIT))
@@ -144,7 +143,7 @@ class Planner:
         )
         await record(context.database, tx, fact)
         known = account is not None and await accounts.knows_browser(tx, account, row["asked_by"])
-        why = await self._refusal(tx, account, row["expires_at"], known=known)
+        why = await self._refusal(tx, account, row, known=known)
         degraded = pair is not None and pair.link == pair.code
         state = State.NOTHING if why is not None else State.OPEN
         await tx.run(
@@ -168,7 +167,7 @@ class Planner:
         for kind, provider in ((ProofKind.LINK, pair.link), (ProofKind.CODE, pair.code)):
             await self._send(tx, recovery, point, kind, provider, minted[kind])
 
-    async def _pair(self, tx: Tx, account: str | None) -> policy.Pair | None:
+    async def pair(self, tx: Tx, account: str | None) -> policy.Pair | None:
         """The routes of the two proofs. Both over one only where the house wants it, nothing is
         held against that route, no campaign is on, and the account's class asks for no more; and
         never because one person cut a provider off: a thief of their session would get both."""
@@ -189,29 +188,18 @@ class Planner:
         doubted = {row["provider"] for row in await tx.all(select(s.c.provider).distinct())}
         return None if "" in doubted else policy.alone(routes, standing, doubted)
 
-    async def _refusal(
-        self, tx: Tx, account: str | None, expires_at: Instant, *, known: bool
-    ) -> str | None:
+    async def _refusal(self, tx: Tx, account: str | None, row: Row, *, known: bool) -> str | None:
         """Why nothing is mailed, or None when it may be."""
-        settings = self._context.settings
-        if expires_at <= tx.now:
+        context = self._context
+        if row["expires_at"] <= tx.now:
             return "expired"
         if account is None:
             return "no_account"
-        view = await accounts.account(tx, account)
-        if not self._context.accounts.classes.holding(view).recovers_by_mail:
-            return "class"  # who runs this house never does
+        if row["application"] and not await sharing.takes(context, tx, row["application"], account):
+            return "share"  # nobody outside widens a share by coming here uninvited
         lane = "recover known" if known else "recover stranger"
-        within = [
-            await throttle.take(tx, account, name, limit=limit, window=window)
-            for name, limit, window in (
-                (lane, settings.burst, round(settings.window * SECOND)),
-                (f"{lane} daily", settings.daily, DAY),
-            )
-        ]
         usable = await self._usable(tx, account)
-        within.append(usable < settings.live)
-        return "limit" if usable and not all(within) else None
+        return await limiting.refusal(context, tx, account, lane=lane, usable=usable)
 
     async def _usable(self, tx: Tx, account: str) -> int:
         """How many recoveries the owner has mails of that still do: both proofs live, with time to

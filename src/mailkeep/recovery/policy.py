@@ -55,6 +55,19 @@ def plan(
     return None
 
 
+def lack(
+    routes: Sequence[RouteSettings], standing: Collection[str], independent: Independent
+) -> str:
+    """Why ``plan`` finds no two routes; "" when it does.
+
+    Returns ``one_route``: fewer than two stand; ``dependent``: one party reads at each two of them.
+    """
+    if plan(routes, standing, independent, 0.0) is not None:
+        return ""
+    stands = {one.provider for one in routes if one.provider in standing}
+    return "dependent" if len(stands) > 1 else "one_route"
+
+
 def replacement(
     routes: Sequence[RouteSettings],
     standing: Collection[str],

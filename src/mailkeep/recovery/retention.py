@@ -9,7 +9,7 @@ from mailkeep.store.database import Tx
 from . import tables
 from .types import State
 
-_r, _q = tables.recoveries, tables.verdict_requests
+_r, _q, _t = tables.recoveries, tables.verdict_requests, tables.rehearsals
 
 
 async def forget_recoveries(tx: Tx, before: Instant, limit: int) -> int:
@@ -36,3 +36,9 @@ async def forget_requests(tx: Tx, before: Instant, limit: int) -> int:
     """Forget what browsers were sent here for before an instant; returns how many."""
     old = select(_q.c.id).where(_q.c.expires_at < before).order_by(_q.c.id).limit(limit)
     return await tx.run(delete(_q).where(_q.c.id.in_(old)))
+
+
+async def forget_rehearsals(tx: Tx, before: Instant, limit: int) -> int:
+    """Forget resets that applications told of before an instant; returns how many."""
+    old = select(_t.c.id).where(_t.c.id < earliest("reh", before)).order_by(_t.c.id).limit(limit)
+    return await tx.run(delete(_t).where(_t.c.id.in_(old)))

@@ -35,8 +35,9 @@ from .holds import Holds
 from .notices import Notices
 from .planning import Planner
 from .proving import Proving
+from .rehearsing import Rehearsing, Told
 from .sign_in_notices import SignInNotices
-from .types import LIVE, UNDER_WAY, Handed, Progress, State
+from .types import LIVE, UNDER_WAY, Handed, Progress, Reach, State, Way
 from .verdicts import Verdicts
 
 _r, _p = tables.recoveries, tables.proofs
@@ -61,6 +62,7 @@ class Recovery:
         self.notices = Notices(context)
         self.ending = Ending(context, self.notices)
         self.holds = Holds(context, self.notices)
+        self.rehearsing = Rehearsing(context, self.planner, self.holds)
         self.proving = Proving(context, self.holds)
         self.verdicts = Verdicts(context)
         completing = Completing(context, self.notices, self.verdicts)
@@ -85,6 +87,20 @@ class Recovery:
         context = self._context
         names = [route.provider for route in context.routes]
         return policy.plan(context.routes, names, context.independent, 0.0) is not None
+
+    @property
+    def reach(self) -> Reach:
+        """Who of the users of applications is recovered here."""
+        return self._context.reach
+
+    async def step(self) -> int:
+        """Real requests first, then what is rehearsed; returns how many were settled."""
+        return await self.planner.step() + await self.rehearsing.step()
+
+    async def whither(self, tx: Tx, application: str, told: Told) -> Way:
+        """See ``Rehearsing.ask``."""
+        tx.after_commit.append(self.awake.set)
+        return await self.rehearsing.ask(tx, application, told)
 
     async def ask(self, address: str, *, browser: str, network: str, application: str = "") -> None:
         """Somebody asks for a reset. The work and the reply are the same for every address.

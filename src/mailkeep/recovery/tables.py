@@ -218,3 +218,37 @@ verdicts = Table(
     Column("secured_at", Micros),
 )
 Index("ix_verdicts_account_id", verdicts.c.account_id)
+
+# An application says that somebody asked it for a reset. Nothing here is a recovery: what would
+# have become of one is worked out after the reply, and counts nowhere else.
+rehearsals = Table(
+    "recovery_rehearsals",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("application", String(40), nullable=False),
+    Column(
+        "account_id",
+        String(40),
+        ForeignKey("accounts.id", ondelete="CASCADE"),
+        nullable=True,
+        index=True,
+    ),
+    Column("address_key", String(48), nullable=False),  # of what was typed, or of the subject
+    Column("browser", String(48), nullable=False),  # of the application's own name for a device
+    Column("network", String(48), nullable=False),
+    Column("agent", String(48), nullable=False),
+    Column("way", String(8), nullable=False),  # what the application was told
+    Column("asked_at", Micros, nullable=False),
+    Column("due_at", Micros),  # when it must be worked out
+    Column("would", String(16)),
+    Column("why", String(24), nullable=False, server_default=""),
+    Column("factor", String(12), nullable=False, server_default=""),
+    Column("reasons", Text, nullable=False, server_default=""),  # of the hold, joined with commas
+    Column("length", BigInteger, nullable=False, server_default="0"),  # of it, microseconds
+)
+Index(
+    "ix_recovery_rehearsals_due",
+    rehearsals.c.due_at,
+    sqlite_where=rehearsals.c.due_at.is_not(None),
+    postgresql_where=rehearsals.c.due_at.is_not(None),
+)

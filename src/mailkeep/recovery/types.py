@@ -48,6 +48,32 @@ class VerdictState(enum.StrEnum):
     REVOKED = "revoked"  #: it counts for nothing
 
 
+class Reach(enum.StrEnum):
+    """Of the users of applications, who is recovered here; accounts of ours always are."""
+
+    NOBODY = "nobody"  #: resets are told of and rehearsed, and none begins here
+    SHARE = "share"  #: as many of an application's as it is set to
+    EVERYBODY = "everybody"  #: all of them, whatever its share
+
+
+class Way(enum.StrEnum):
+    """Where a reset that an application was asked for goes on."""
+
+    HERE = "here"  #: at Mailkeep
+    THERE = "there"  #: by the application's own reset, as before
+
+
+class Would(enum.StrEnum):
+    """What would have become of a reset, had it been asked for here."""
+
+    AT_ONCE = "at_once"  #: two mails over two routes, and nothing to wait for
+    HELD = "held"  #: the same, and its owner would have had time to stop it
+    WAITS = "waits"  #: no two independent routes stood: its mails would have left later
+    NOT_REGISTERED = "not_registered"  #: nobody is known by that name: nothing would be mailed
+    LIMIT = "limit"  #: too many asked of late: nothing would be mailed
+    CLASS = "class"  #: the account's class never recovers by mail
+
+
 class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ``[recovery]`` table. Lifetimes are seconds.
 
@@ -87,6 +113,8 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         account_tries: wrong codes for one account in a day from browsers that it does not know
             and that have not shown the link.
         guesses: wrong codes for all accounts in an hour that raise ``recovery.guessing``.
+        rehearsals: resets that one application may tell of in a day; of more it is only said where
+            they go.
     """
 
     sender: str = "no-reply@example.com"
@@ -116,6 +144,7 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     live: int = 8
     account_tries: int = 100
     guesses: int = 500
+    rehearsals: int = 100_000
 
 
 class HoldView(msgspec.Struct, frozen=True):

@@ -14,10 +14,12 @@ class Level(enum.StrEnum):
 
     OBSERVE = "observe"  #: copied webhooks, reading keys, a journal; nothing is sent or acted on
     CARRY = "carry"  #: mail goes through us, over several providers
+    REHEARSE = "rehearse"  #: applications keep their resets, and tell of each; none begins here
+    SHARE = "share"  #: a share of each application's users is recovered here, the rest rehearsed
     RECOVER = "recover"  #: accounts are recovered here, over two independent routes
 
 
-ORDER = (Level.OBSERVE, Level.CARRY, Level.RECOVER)
+ORDER = (Level.OBSERVE, Level.CARRY, Level.REHEARSE, Level.SHARE, Level.RECOVER)
 
 
 class Sees(NamedTuple):
@@ -34,37 +36,39 @@ class Sees(NamedTuple):
     more: str = ""
 
 
+_TOLD = "resets that the application tells of"
+_SOME, _ALL = "recoveries of those who are recovered here", "everybody's"
 _HOOKS = "the provider's webhooks, copied to us, and the journal"
 SEES: Mapping[str, Sees] = {
     "delivery_silence": Sees(Level.OBSERVE, _HOOKS, "canaries, whatever the provider says"),
     "provider_refusal": Sees(Level.CARRY, "answers to our own requests"),
     "stranger_in_mail": Sees(Level.CARRY, "canaries"),
     "authentication_lost": Sees(Level.CARRY, "canaries at mailboxes elsewhere"),
-    "half_proof": Sees(Level.RECOVER, "recoveries"),
-    "reset_surge": Sees(Level.RECOVER, "recoveries"),
-    "denial": Sees(Level.RECOVER, "owners, who deny from our mails and pages"),
-    "support_claim": Sees(Level.RECOVER, "a support desk, about accounts that are known here"),
+    "half_proof": Sees(Level.SHARE, _SOME, _ALL),
+    "reset_surge": Sees(Level.REHEARSE, _TOLD, "recoveries, which we see ourselves"),
+    "denial": Sees(Level.SHARE, "owners, who deny from our mails and pages", _ALL),
+    "support_claim": Sees(Level.REHEARSE, "a support desk, about accounts that are known here"),
     "dmarc_stranger": Sees(Level.OBSERVE, "DMARC reports"),
     "tls_report": Sees(Level.OBSERVE, "TLS reports"),
     "lookalike": Sees(Level.OBSERVE, "look-ups of names"),
     "provider_notice": Sees(Level.OBSERVE, "notices by mail, status pages"),
-    "honey_account": Sees(Level.RECOVER, "recoveries, and honey addresses"),
-    "decoy_shown": Sees(Level.RECOVER, "decoys among recovery mail"),
+    "honey_account": Sees(Level.REHEARSE, f"{_TOLD}, and honey addresses", "recoveries"),
+    "decoy_shown": Sees(Level.SHARE, "decoys among recovery mail"),
     "canary_missing": Sees(Level.CARRY, "canaries"),
     "unknown_message": Sees(Level.OBSERVE, _HOOKS),
     "volume_mismatch": Sees(Level.OBSERVE, "a key that reads the account, and the journal"),
     "accepted_not_delivered": Sees(Level.OBSERVE, _HOOKS),
     "failover": Sees(Level.CARRY, "our own routing"),
-    "reset_fanout": Sees(Level.RECOVER, "recoveries"),
-    "redeemed_undelivered": Sees(Level.RECOVER, "recoveries"),
-    "misplaced_redemption": Sees(Level.RECOVER, "recoveries and sign-ins"),
-    "takeover_pattern": Sees(Level.RECOVER, "sign-ins and changes of accounts"),
+    "reset_fanout": Sees(Level.REHEARSE, _TOLD, "recoveries, which we see ourselves"),
+    "redeemed_undelivered": Sees(Level.SHARE, _SOME, _ALL),
+    "misplaced_redemption": Sees(Level.SHARE, f"{_SOME}, and sign-ins", _ALL),
+    "takeover_pattern": Sees(Level.SHARE, "sign-ins and changes of accounts", _ALL),
     "honey_hit": Sees(Level.CARRY, "honey addresses, which are seeded by mail of ours"),
     "account_drift": Sees(Level.OBSERVE, "a key that reads the account"),
     "console_sign_in": Sees(Level.OBSERVE, "audit logs"),
     "export_seen": Sees(Level.OBSERVE, "a key that reads the account"),
-    "factor_attacked": Sees(Level.RECOVER, "second factors"),
-    "mass_rewrite": Sees(Level.RECOVER, "applications that register their users"),
+    "factor_attacked": Sees(Level.SHARE, "second factors", _ALL),
+    "mass_rewrite": Sees(Level.REHEARSE, "applications that register their users"),
 }
 PROMISES: Mapping[Level, tuple[str, str, str]] = {
     Level.OBSERVE: (
@@ -76,6 +80,16 @@ PROMISES: Mapping[Level, tuple[str, str, str]] = {
         "in part: a reset is still one mail, which its provider could read",
         "yes",
         "yes, but for what is done in recoveries",
+    ),
+    Level.REHEARSE: (
+        "not yet: resets are rehearsed here, and a real one is still one mail",
+        "yes",
+        "yes, but for what is done in recoveries, of which only the asking is told",
+    ),
+    Level.SHARE: (
+        "in part: of those who are recovered here; the others' reset is still one mail",
+        "yes",
+        "in part: what is done in recoveries is seen of those who are recovered here",
     ),
     Level.RECOVER: ("yes", "yes", "yes"),
 }

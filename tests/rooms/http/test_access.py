@@ -66,6 +66,7 @@ BODIES: dict[str, object] = {
     "POST /v1/providers/{name}/restore/confirm": {"cut": "x", "back_by": "x"},
     "POST /v1/recoveries/{recovery}/open": {"reason": "x"},
     "POST /v1/recoveries": {"address": "ada@example.net"},
+    "POST /v1/resets": {"address": "ada@example.net"},
     "PUT /v1/subjects": {"subjects": []},
     "PUT /v1/subjects/{subject}": {"addresses": ["ada@example.net"], "factor": "none"},
 }

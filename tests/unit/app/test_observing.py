@@ -5,18 +5,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 
 from mailkeep.accounts import events as accounts
 from mailkeep.app import observing, trusting
-from mailkeep.app.doctor.adoption import detectors, heard, promises
+from mailkeep.app.doctor.adoption import detectors, heard, promises, rehearsal
 from mailkeep.app.doctor.types import DatabaseFacts, Scene, State
 from mailkeep.app.doctor.ways import canaries
 from mailkeep.app.settings import parse
+from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import BadSettings
 from mailkeep.mail.events import FailedOver
 from mailkeep.posture import visibility
 from mailkeep.recovery import events as recovery
+from mailkeep.recovery.rehearsed import Rehearsed
 from mailkeep.trust import register
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.events import CanaryArrived, CanarySent
@@ -36,6 +39,22 @@ OBSERVES: dict[str, Any] = {
     "journal": {},
 }
 LOG = {"name": "okta", "kind": "okta", "parties": {"A": "a", "*": "idp"}}
+SECRET = {"priority": 0, "routes": [{"provider": "a"}], "secret": True}
+
+
+def recovers(level: str) -> dict[str, Any]:
+    """Settings of a house that knows of recoveries."""
+    names = ("recovery", "confirmation", "security")
+    streams = [*OBSERVES["stream"], *(SECRET | {"name": name} for name in names)]
+    recovery = {"sender": "us@example.com"}
+    return OBSERVES | {
+        "provider": [SENDS],
+        "level": level,
+        "stream": streams,
+        "recovery": recovery,
+    }
+
+
 CANARY = {"domain": "c.example", "sender": "us@example.com"}
 
 
@@ -164,7 +183,65 @@ def test_every_detector_has_its_level_and_needs_nothing_of_a_later_one() -> None
             assert not set(one.hears) <= people, one.name
         if one.hears and level is Level.RECOVER and one.name != "support_claim":
             assert set(one.hears) & people, one.name
-    assert set(at(Level.OBSERVE)) < set(at(Level.CARRY)) < set(at(Level.RECOVER)) == set(SEES)
+    sees = [set(at(level)) for level in ORDER]
+    assert sees[0] < sees[1] < sees[2] < sees[3] == sees[4] == set(SEES)
+
+
+@pytest.mark.parametrize("level", ["rehearse", "share", "recover"])
+def test_recoveries_are_known_from_the_level_at_which_they_are_rehearsed(level: str) -> None:
+    carries = OBSERVES | {"provider": [SENDS], "level": level}
+    with pytest.raises(BadSettings, match=rf"level {level}: \[recovery\] is missing"):
+        parse(carries)
+    settings = parse(recovers(level))
+    assert observing.level(settings) is Level(level)
+    assert (
+        observing.reach(settings).value
+        == {
+            "rehearse": "nobody",
+            "share": "share",
+            "recover": "everybody",
+        }[level]
+    )
+    with pytest.raises(BadSettings, match=r"take \[recovery\] out; it is for rehearse"):
+        parse(recovers("carry"))
+
+
+def test_the_doctor_says_how_many_are_recovered_here() -> None:
+    facts = DatabaseFacts(shares={"Shop": 25, "Blog": 100})
+    said = promises(Scene(Path("/"), parse(recovers("share")), database=facts))
+    assert said[0].meaning.endswith("recovered here: Blog 100%, Shop 25%.")
+    assert "raise the shares" in said[0].next
+    assert said[1].meaning.endswith(
+        "in part: " + PROMISES[Level.SHARE][0].removeprefix("in part: ") + "."
+    )
+    said = promises(Scene(Path("/"), parse(recovers("rehearse")), database=facts))
+    assert "resets are rehearsed here" in said[0].meaning
+    assert "mailkeep applications share" in said[0].next
+
+
+def test_the_doctor_says_what_would_have_become_of_the_resets() -> None:
+    settings = parse(recovers("rehearse"))
+
+    def look(facts: DatabaseFacts) -> list[tuple[State, str, str]]:
+        found = rehearsal(Scene(Path("/"), settings, database=facts))
+        return [(one.state, one.meaning, one.next) for one in found]
+
+    ((state, words, step),) = look(DatabaseFacts())
+    assert (state, "POST /v1/resets" in step) == (State.WARNING, True)
+    found = Rehearsed(412, at_once=380, held=20, waits=9, not_registered=3, longest=3600 * SECOND)
+    found = msgspec.structs.replace(found, reasons={"factor": 20}, why={"one_route": 9})
+    ((state, words, step),) = look(DatabaseFacts(resets=found))
+    assert words == (
+        "In the last week, of 412 resets 380 would have gone through at once, 20 held for up to 1 h"
+        " (a factor was added of late: 20), 9 waited for a second route, 3 not registered."
+    )
+    assert (state, step.startswith("register these users")) == (State.WARNING, True)
+    ((state, words, step),) = look(DatabaseFacts(resets=Rehearsed(2, at_once=2)))
+    assert (state, step) == (State.OK, "")
+    (full, _) = look(DatabaseFacts(resets=found, resets_full=("Shop",)))
+    assert "Shop told of as many resets today as are kept" in full[1]
+    (said,) = rehearsal(Scene(Path("/"), parse(OBSERVES)))
+    assert said.state is State.NOT_CHECKED
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 ALLAUTH = os.environ["SHOP_KIND"] == "allauth"
+MODE = os.environ.get("SHOP_MODE", "recover")
 CONNECTED = os.environ.get("SHOP_CONNECTED", "1") == "1"
 
 SECRET_KEY = "for-tests-only-" * 4
@@ -60,10 +61,17 @@ MAILKEEP = {
     "CLIENT_ID": os.environ["SHOP_CLIENT_ID"],
     "CLIENT_SECRET": os.environ["SHOP_CLIENT_SECRET"],
     "API_KEY": os.environ["SHOP_API_KEY"],
+    "MODE": MODE,
+    "SILENT": os.environ.get("SHOP_SILENT", "wait"),
 }
+if MODE != "recover":
+    INSTALLED_APPS += ["django.contrib.admin"]  # the templates of the stock reset
+if os.environ.get("SHOP_ASKS", "1") == "1" and MODE != "recover":
+    MIDDLEWARE += ["mailkeep_django.middleware.Resets"]
 if ALLAUTH:
     INSTALLED_APPS += ["allauth", "allauth.account", "allauth.mfa", "allauth.headless"]
     INSTALLED_APPS += ["allauth.usersessions"]
+    ACCOUNT_LOGIN_BY_CODE_ENABLED = MODE != "recover"
     MIDDLEWARE += ["allauth.account.middleware.AccountMiddleware"]
     AUTHENTICATION_BACKENDS = [
         "django.contrib.auth.backends.ModelBackend",
@@ -71,5 +79,6 @@ if ALLAUTH:
     ]
     MAILKEEP |= {
         "ADDRESSES": "mailkeep_django.allauth.addresses",
+        "OWNERS": "mailkeep_django.allauth.owners",
         "FACTORS": "mailkeep_django.allauth.Factors",
     }

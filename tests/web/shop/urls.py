@@ -16,7 +16,9 @@ if settings.ALLAUTH:
         path("accounts/", include("allauth.urls")),
         path("_allauth/", include("allauth.headless.urls")),
     ]
-if settings.CONNECTED and settings.ALLAUTH:
+if settings.CONNECTED and settings.MODE != "recover":
+    connected = [path("accounts/", include("mailkeep_django.beside"))]
+elif settings.CONNECTED and settings.ALLAUTH:
     connected = [
         path("accounts/", include("mailkeep_django.allauth.urls")),
         path("_allauth/", include("mailkeep_django.allauth.headless_urls")),

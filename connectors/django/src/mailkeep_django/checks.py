@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
-from django.urls import URLPattern, URLResolver, get_resolver, resolve
-from django.urls.exceptions import Resolver404
+from django.urls import URLPattern, URLResolver, get_resolver, resolve, reverse
+from django.urls.exceptions import NoReverseMatch, Resolver404
 
 from . import conf
 
@@ -26,6 +27,8 @@ _OTHERS = {
     ("allauth.account.views", "RequestLoginCodeView"),
     ("allauth.headless.account.views", "RequestLoginCodeView"),
 }
+CSRF = "django.middleware.csrf.CsrfViewMiddleware"
+RESETS = "mailkeep_django.middleware.Resets"
 _SAMPLES = {"uidb64": "MQ", "token": "a-b", "uidb36": "1", "key": "a-b", "client": "browser"}
 
 
@@ -33,6 +36,7 @@ def register() -> None:
     """Have Django run them."""
     checks.register(settings_are_there, checks.Tags.security)
     checks.register(no_other_reset, checks.Tags.security)
+    checks.register(asked_first, checks.Tags.security)
 
 
 def settings_are_there(**_: Any) -> list[CheckMessage]:
@@ -40,6 +44,7 @@ def settings_are_there(**_: Any) -> list[CheckMessage]:
     try:
         for name in ("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "API_KEY"):
             conf.get(name)
+        conf.mode()
     except ImproperlyConfigured as error:
         return [checks.Error(str(error), id="mailkeep.E001")]
     return []
@@ -47,6 +52,8 @@ def settings_are_there(**_: Any) -> list[CheckMessage]:
 
 def no_other_reset(**_: Any) -> list[CheckMessage]:
     """A reset that needs one mail only would be the way in that a thief takes."""
+    if _mode() != conf.RECOVER:
+        return []
     return [
         checks.Error(
             f"{route} still leads to {module}.{name}",
@@ -55,6 +62,39 @@ def no_other_reset(**_: Any) -> list[CheckMessage]:
         )
         for route, module, name in _reached(get_resolver())
     ]
+
+
+def asked_first(**_: Any) -> list[CheckMessage]:
+    """With ``rehearse`` and ``share`` the stock reset stays, and Mailkeep is asked before it."""
+    if _mode() not in {conf.REHEARSE, conf.SHARE}:
+        return []
+    out: list[CheckMessage] = []
+    chain = list(settings.MIDDLEWARE)
+    after = chain.index(CSRF) if CSRF in chain else len(chain)
+    if RESETS not in chain or chain.index(RESETS) < after:
+        words = f"{RESETS} is not in MIDDLEWARE after {CSRF}: no reset is told of"
+        out.append(checks.Error(words, id="mailkeep.E003"))
+    if not any(_reached(get_resolver())):
+        words = "no stock reset can be reached, and MODE says that it stays"
+        hint = (
+            'Include mailkeep_django.beside in the place of the other URLs, or set MODE "recover".'
+        )
+        out.append(checks.Error(words, hint=hint, id="mailkeep.E004"))
+    if conf.mode() == conf.SHARE:
+        try:
+            reverse("mailkeep_back")
+        except NoReverseMatch:
+            words = "whom Mailkeep takes cannot come back: include mailkeep_django.beside"
+            out.append(checks.Error(words, id="mailkeep.E005"))
+    return out
+
+
+def _mode() -> str:
+    """As it is set; "" where it cannot be read, which another check says."""
+    try:
+        return conf.mode()
+    except ImproperlyConfigured:
+        return ""
 
 
 def _reached(resolver: Any) -> Iterator[tuple[str, str, str]]:

@@ -142,6 +142,27 @@ def register(users: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(answer["results"])
 
 
+def device() -> str:
+    """A fresh name for a browser, which says nothing."""
+    return secrets.token_urlsafe(16)
+
+
+def whither(address: str, subject: str, timeout: float, **more: str) -> str:
+    """Where a reset goes on: ``here`` (at Mailkeep) or ``there``. Raises ``Refused``."""
+    told = {"address": address, "subject": subject, **more}
+    answer = _ask(
+        "POST",
+        f"{conf.issuer()}/v1/resets",
+        json.dumps({name: value for name, value in told.items() if value}).encode(),
+        {"Authorization": f"Bearer {conf.get('API_KEY')}", "Content-Type": "application/json"},
+        timeout,
+    )
+    way = answer.get("way") if isinstance(answer, dict) else None
+    if way not in {"here", "there"}:
+        raise Refused("Mailkeep's answer cannot be read")
+    return str(way)
+
+
 def forget(subject: str) -> None:
     """Have a user forgotten, and answer for it. Raises ``Refused``."""
     url = f"{conf.issuer()}/v1/subjects/{quote(subject, safe='')}"
@@ -216,13 +237,19 @@ def _document() -> dict[str, Any]:
     return found
 
 
-def _ask(method: str, url: str, body: bytes | None, headers: dict[str, str]) -> dict[str, Any]:
+def _ask(
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: dict[str, str],
+    timeout: float | None = None,
+) -> dict[str, Any]:
     if not url.startswith(f"{conf.issuer()}/"):
         raise Refused("Mailkeep names an address that is not its own")
     # The scheme is the issuer's, which the site's own settings name.
     request = Request(url, body, headers, method=method)  # noqa: S310
     try:
-        with _opener.open(request, timeout=conf.get("TIMEOUT")) as reply:
+        with _opener.open(request, timeout=timeout or conf.get("TIMEOUT")) as reply:
             text = reply.read(LARGEST)
     except HTTPError as error:
         raise Refused(f"Mailkeep answered {error.code}", error.code, _read(error)) from error

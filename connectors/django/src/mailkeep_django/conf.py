@@ -12,9 +12,16 @@ _DEFAULTS: dict[str, Any] = {
     "ADDRESSES": "mailkeep_django.conf.addresses",
     "FACTORS": "mailkeep_django.conf.NoFactors",
     "KEPT_BY_MAILKEEP": False,
+    "MODE": "recover",
+    "NETWORK": "mailkeep_django.conf.network",
+    "OWNERS": "mailkeep_django.conf.nobody_else",
     "REGISTER": True,
+    "REHEARSE_TIMEOUT": 2,
+    "SILENT": "wait",
     "TIMEOUT": 10,
 }
+RECOVER, REHEARSE, SHARE = "recover", "rehearse", "share"
+WAIT, THERE = "wait", "there"
 _NEEDED = ("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "API_KEY")
 
 
@@ -55,6 +62,16 @@ def get(name: str) -> Any:
     return given.get(name, _DEFAULTS.get(name))
 
 
+def mode() -> str:
+    """How much of the resets is Mailkeep's: ``recover``, ``rehearse`` or ``share``.
+
+    Raises ``ImproperlyConfigured``, also where ``SILENT`` is none of its words."""
+    for name, words in (("MODE", (RECOVER, REHEARSE, SHARE)), ("SILENT", (WAIT, THERE))):
+        if get(name) not in words:
+            raise ImproperlyConfigured(f"MAILKEEP: {name} is one of {', '.join(words)}")
+    return str(get("MODE"))
+
+
 def issuer() -> str:
     """Mailkeep's own name."""
     return str(get("ISSUER")).rstrip("/")
@@ -70,6 +87,28 @@ def addresses_of(user: Any) -> list[str]:
     """Where a user is reached."""
     found: Iterable[str] = import_string(get("ADDRESSES"))(user)
     return [one for one in found if one]
+
+
+def network_of(request: Any) -> str:
+    """The address that a browser comes from."""
+    return str(import_string(get("NETWORK"))(request))
+
+
+def network(request: Any) -> str:
+    """The other end of the connection: behind a proxy, the proxy."""
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def owners(address: str) -> list[Any]:
+    """The keys of users who have an address besides the one that Django keeps."""
+    found: Iterable[Any] = import_string(get("OWNERS"))(address)
+    return list(found)
+
+
+def nobody_else(address: str) -> list[Any]:
+    """A site whose users have the one address that Django keeps."""
+    del address
+    return []
 
 
 def may_have_password(user: Any) -> bool:

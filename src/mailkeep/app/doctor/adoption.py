@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from mailkeep.app import observing, trusting
+from mailkeep.recovery import rehearsed
 from mailkeep.watch.levels import PROMISES, SEES, Level, at
 
 from .catalogue import check
@@ -17,7 +18,10 @@ NAMES = (
 SILENT = 14.0  #: days in which somebody signs in somewhere
 NEXT: Mapping[Level, str] = {
     Level.OBSERVE: 'give one stream two providers with keys that send, and set level = "carry"',
-    Level.CARRY: "add [recovery] with a stream that has two independent routes",
+    Level.CARRY: "add [recovery] with a stream that has two independent routes, and set"
+    ' level = "rehearse" while your application keeps its own reset',
+    Level.REHEARSE: 'set level = "share", and hand a few users over: mailkeep applications share',
+    Level.SHARE: 'raise the shares step by step; at 100 set level = "recover"',
 }
 #: What makes blind detectors see, the cheapest first: where the reason says so, and what to do.
 STEPS = (
@@ -36,7 +40,13 @@ def promises(scene: Scene) -> list[Said]:
     if scene.settings is None:
         return [not_checked(NO_SETTINGS)]
     level = observing.level(scene.settings)
+    shares = scene.database.shares if level is Level.SHARE else {}
     out = []
+    if shares:
+        words = ", ".join(f"{name} {share}%" for name, share in sorted(shares.items()))
+        step = "" if min(shares.values()) == 100 else NEXT[level]
+        words = f"Of the users of applications these are recovered here: {words}."
+        out.append(warning(words, step, level.value) if step else ok(words, level.value))
     for name, held in zip(NAMES, PROMISES[level], strict=True):
         if held == "yes":
             out.append(ok(f"{name}: yes, once nothing here fails.", level.value))
@@ -68,6 +78,31 @@ def detectors(scene: Scene) -> list[Said]:
         return [ok(f"{count}, all that can at this level.", level.value)]
     words = "; ".join(f"{name}: {why}" for name, why in sorted(blind.items()))
     return [warning(f"{count}. Blind: {words}.", _step(blind, hooked=hooked), level.value)]
+
+
+@check("recovery.rehearsed")
+def rehearsal(scene: Scene) -> list[Said]:
+    """What would have become of the resets that applications keep, and the cheapest step to it."""
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    level = observing.level(scene.settings)
+    if level not in {Level.REHEARSE, Level.SHARE}:
+        return [not_checked(f"At the level {level.value} no reset is rehearsed.")]
+    found = scene.database.resets
+    out = [
+        warning(
+            f"{name} told of as many resets today as are kept: the rest is not rehearsed.",
+            "look who asks so often, and at its key; or raise rehearsals in [recovery]",
+            name,
+        )
+        for name in scene.database.resets_full
+    ]
+    if not found.asked:
+        step = "have your application send each reset to POST /v1/resets before it starts"
+        return [*out, warning("No application told of a reset in the last week.", step)]
+    words = f"In the last week, {rehearsed.sentence(found)}."
+    step = rehearsed.step(found)
+    return [*out, warning(words, step) if step else ok(words)]
 
 
 @check("console_log.heard")

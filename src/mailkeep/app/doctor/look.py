@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +18,8 @@ import msgspec
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailkeep.accounts import administration, second_step
+from mailkeep.accounts import administration, applications, second_step
+from mailkeep.accounts.applications import ApplicationView
 from mailkeep.accounts.hashing import measure
 from mailkeep.accounts.ranges import breached
 from mailkeep.app.limits import Limit, limits, recovery_peak
@@ -32,6 +33,7 @@ from mailkeep.feed import queries as feeds
 from mailkeep.mail import api_keys, queries, tables
 from mailkeep.mail.types import Status
 from mailkeep.providers import registry
+from mailkeep.recovery import rehearsed
 from mailkeep.store import migrate
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch import console_lines, consoles, mailboxes, posture
@@ -182,6 +184,7 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         )
     )
     running = await administration.operators(tx)
+    inside = [one for one in await applications.listing(tx) if one.revoked_at is None]
     return msgspec.structs.replace(
         facts,
         keys=tuple(
@@ -203,7 +206,18 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         mailboxes=await mailboxes.states(tx),
         logs=await console_lines.quiet(tx),
         full=await consoles.full(tx, settings.console_log),
+        shares={one.name: one.share for one in inside},
+        resets=await rehearsed.summary(tx, tx.now - 7 * DAY),
+        resets_full=await _full(tx, inside, settings),
     )
+
+
+async def _full(tx: Tx, inside: Sequence[ApplicationView], settings: Settings) -> tuple[str, ...]:
+    """Applications that told of as many resets today as are kept."""
+    if settings.recovery is None:
+        return ()
+    most = settings.recovery.rehearsals
+    return tuple([one.name for one in inside if await rehearsed.full(tx, one.id, most)])
 
 
 async def _anchors(tx: Tx, settings: Settings) -> tuple[tuple[Place, bool], ...]:

@@ -10,6 +10,7 @@ from mailkeep.app.limits import Limit
 from mailkeep.app.settings import ProviderSettings, Settings
 from mailkeep.events.anchors import Place
 from mailkeep.feed.types import FeedState
+from mailkeep.recovery.rehearsed import Rehearsed
 from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.mailbox_types import MailboxState
@@ -80,6 +81,9 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
         feeds: how each feed fares that ever ran; ``mailboxes``: the reading of each.
         logs: by audit log that ever told of anything, the days since it did; ``full``: by log of
             which some lines are refused today, of which acts.
+        shares: of each application in use, the percent of its users who are recovered here.
+        resets: what applications told of in a week; ``resets_full``: who told of as many today as
+            are kept.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
 
@@ -105,6 +109,9 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     mailboxes: Mapping[str, MailboxState] = {}
     logs: Mapping[str, float] = {}
     full: Mapping[str, str] = {}
+    shares: Mapping[str, int] = {}
+    resets: Rehearsed = Rehearsed()
+    resets_full: tuple[str, ...] = ()
 
 
 class SecretFact(msgspec.Struct, frozen=True):

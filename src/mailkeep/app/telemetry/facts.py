@@ -52,6 +52,7 @@ SIGN_IN_FAILED = frozenset(
 
 STAGES: Mapping[type, str] = {
     recovery.RecoveryRequested: "requested",
+    recovery.RecoveryRehearsed: "rehearsed",
     recovery.ProofSent: "proof_sent",
     recovery.ProofRedeemed: "proof_redeemed",
     recovery.ProofFailed: "proof_failed",

@@ -20,7 +20,7 @@ from mailkeep.http.pages.visit import House, Visit
 from mailkeep.http.policy import NAME, policy
 from mailkeep.http.port import Incoming
 from mailkeep.recovery.services import Recovery
-from mailkeep.recovery.types import Asked
+from mailkeep.recovery.types import Asked, Reach
 
 from . import asking
 from .asking import Refused
@@ -80,7 +80,12 @@ async def _asked(house: House, pairs: Any) -> tuple[dict[str, str], ApplicationV
     if application is None or application.revoked_at is not None:
         raise Invalid("the application that sent you is not known here")
     uri = asking.where(given, application.redirects)
-    return given, application, asking.check(given, application.id, uri)
+    asked = asking.check(given, application.id, uri)
+    if _recovery(house).reach is Reach.NOBODY:
+        # Resets are rehearsed: no customer is to see anything of it.
+        why = "no recovery begins here at this level"
+        raise Refused("unauthorized_client", why, uri, asked.state)
+    return given, application, asked
 
 
 def _back(visit: Visit, house: House, refused: Refused) -> Redirect:

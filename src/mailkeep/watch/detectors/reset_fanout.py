@@ -2,6 +2,8 @@
 
 Sees: ``RecoveryRequested``, different addresses of one network and of one browser (pseudonyms)
 within a day. ``reset_surge`` sees many resets of whomever; this sees few that come from one hand.
+Of applications that keep their own resets, ``RecoveryRehearsed``, in a memory of its own: what they
+say of networks teaches nothing about those that we see, and pushes none of them out.
 Method: a browser asks for its owner's account, a network for those behind it. Against what is usual
 of such a source (the setting, and for networks what this one showed on other days) the addresses
 are weighed by the likelihood ratio of Poisson counts (``rates.surprise``); said at ``alarm`` and
@@ -13,7 +15,8 @@ Parameters: ``[watch.reset_fanout]``. False alarms: a support desk that asks for
 people behind one network on the day of a newsletter, until the network is known; a proxy without
 ``trusted_proxies``. Delay: by the defaults the fifth address of a browser, the eighth of a
 network. Evasion: a fresh browser and a network for each request.
-Who could forge it: anyone; it names no provider.
+Who could forge it: anyone; of what is told, who holds an application's API key, with networks that
+nobody came from. It names no provider.
 State: 512 sources of 32 addresses; past that the one with the fewest goes first, so that a flood of
 sources with one address each does not push out one with several.
 """
@@ -24,7 +27,7 @@ import msgspec
 
 from mailkeep.base.clock import DAY, Instant
 from mailkeep.events.types import Recorded
-from mailkeep.recovery.events import RecoveryRequested
+from mailkeep.recovery.events import RecoveryRehearsed, RecoveryRequested
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.rates import surprise
 from mailkeep.watch.thresholds import FanoutSettings
@@ -47,6 +50,7 @@ MOST_KNOWN = 256  #: networks of which it is known what is usual
 DOUBLING = 1.0
 #: Nats when it is first said, and at most. A network may be a proxy in front of everybody.
 BROWSER, NETWORK = (3.0, 5.0), (2.0, 3.0)
+TOLD = ", as an application says"
 LEARNS = 0.3  #: how much of a day goes into what is usual
 
 
@@ -61,11 +65,13 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """``sources``: by ``network …`` and ``browser …``. ``usual``: of networks, addresses a day."""
+    """``sources``: by ``network …`` and ``browser …``. ``usual``: of networks, addresses a day.
+    ``told``: the same of what applications tell of."""
 
     settings: FanoutSettings
     sources: dict[str, Source] = {}
     usual: dict[str, float] = {}
+    told: "State | None" = None
 
 
 def start(settings: WatchSettings) -> State:
@@ -74,8 +80,20 @@ def start(settings: WatchSettings) -> State:
 
 def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     fact = recorded.fact
+    if isinstance(fact, RecoveryRehearsed):
+        inner = state.told or State(state.settings)
+        inner = msgspec.structs.replace(inner, settings=state.settings)
+        inner, signals = _step(inner, fact, recorded)
+        signals = [msgspec.structs.replace(one, reason=f"{one.reason}{TOLD}") for one in signals]
+        return msgspec.structs.replace(state, told=inner), signals
     if not isinstance(fact, RecoveryRequested):
         return state, []
+    return _step(state, fact, recorded)
+
+
+def _step(
+    state: State, fact: RecoveryRequested | RecoveryRehearsed, recorded: Recorded
+) -> tuple[State, list[Signal]]:
     signals: list[Signal] = []
     for kind, name in (("browser", fact.browser), ("network", fact.network)):
         if name:
@@ -160,4 +178,4 @@ def due(_state: State) -> Instant:
     return NEVER
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due, (RecoveryRequested,))
+DETECTOR = Detector(NAME, State, start, step, tick, due, (RecoveryRequested, RecoveryRehearsed))

@@ -1,6 +1,8 @@
 """Many more resets than usual: a sequential Poisson CUSUM.
 
 Sees: ``RecoveryRequested``, each address once in ten minutes; known and unknown accounts alike.
+Of applications that keep their own resets, ``RecoveryRehearsed``, with a base and a score of their
+own: what they say makes no surge that we see ourselves usual.
 Method: the score gains ln(factor) with each request and loses (factor - 1) * base * time; below 0
 it begins again at 0. The alarm is at ln(1 + base * γ), γ the mean time between false alarms, less
 1.05 nats by which a score that jumps is over it (Siegmund; simulated at a known base, the mean time
@@ -14,7 +16,7 @@ times the day's: a day has its shape. Neither is fed while the score is high, so
 not teach itself to be normal. It is never taken to be lower than six an hour: where few ask, a
 dozen in an hour is no campaign.
 Evidence: campaign, 6.0 nats; any provider, 0.5 nats, which correlation counts only beside our own
-evidence about that provider (judged).
+evidence about that provider (judged), and which what applications tell of does not say.
 Delay: eight requests at ten times the base (measured).
 False alarms: a newsletter or an outage of sign-in that sends everybody to the form.
 Evasion: staying below a few times the base, or below some twenty an hour in a small house; raising
@@ -27,7 +29,7 @@ import msgspec
 
 from mailkeep.base.clock import MINUTE, SECOND, Instant
 from mailkeep.events.types import Recorded
-from mailkeep.recovery.events import RecoveryRequested
+from mailkeep.recovery.events import RecoveryRehearsed, RecoveryRequested
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.thresholds import SurgeSettings
 from mailkeep.watch.types import (
@@ -53,7 +55,7 @@ CAMPAIGN, PROVIDER = 6.0, 0.5
 class State(msgspec.Struct, frozen=True):
     """``count`` requests were seen in ``watched`` seconds, both fading; ``lately`` of them within
     the last hour, fading too, less those that are ``waiting``: a surge's own first requests must
-    not hide it. ``score`` is the CUSUM."""
+    not hide it. ``score`` is the CUSUM. ``told``: the same of what applications tell of."""
 
     settings: SurgeSettings
     count: float
@@ -65,10 +67,14 @@ class State(msgspec.Struct, frozen=True):
     said: Instant = 0
     ids: tuple[str, ...] = ()
     recent: dict[str, Instant] = {}
+    told: "State | None" = None
 
 
 def start(settings: WatchSettings) -> State:
-    surge = settings.reset_surge
+    return _fresh(settings.reset_surge)
+
+
+def _fresh(surge: SurgeSettings) -> State:
     return State(
         surge,
         count=surge.base_per_minute * surge.base_known_for,
@@ -78,8 +84,27 @@ def start(settings: WatchSettings) -> State:
 
 def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     fact = recorded.fact
+    if isinstance(fact, RecoveryRehearsed):
+        inner = msgspec.structs.replace(
+            state.told or _fresh(state.settings), settings=state.settings
+        )
+        inner, signals = _step(inner, fact, recorded)
+        return msgspec.structs.replace(state, told=inner), [_as_told(one) for one in signals]
     if not isinstance(fact, RecoveryRequested):
         return state, []
+    return _step(state, fact, recorded)
+
+
+def _as_told(signal: Signal) -> Signal:
+    """What an application's word is worth: it names no provider."""
+    evidence = {Hypothesis.CAMPAIGN: signal.evidence[Hypothesis.CAMPAIGN]}
+    reason = f"{signal.reason}, as an application says"
+    return msgspec.structs.replace(signal, evidence=evidence, reason=reason)
+
+
+def _step(
+    state: State, fact: RecoveryRequested | RecoveryRehearsed, recorded: Recorded
+) -> tuple[State, list[Signal]]:
     settings = state.settings
     at = max(state.last, min(recorded.at, recorded.placed_at))
     since = at - seconds(settings.same_address)
@@ -112,6 +137,7 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         said=state.said,
         ids=((*state.ids, recorded.id) if drained > 0 else (recorded.id,))[-MOST_EVENTS:],
         recent=recent,
+        told=state.told,
     )
     now = recorded.placed_at
     quiet = now - state.said < seconds(settings.repeat_after)
@@ -177,4 +203,4 @@ def due(_state: State) -> Instant:
     return NEVER
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due, (RecoveryRequested,))
+DETECTOR = Detector(NAME, State, start, step, tick, due, (RecoveryRequested, RecoveryRehearsed))

@@ -13,6 +13,12 @@ def addresses(user: Any) -> list[str]:
     return [one.email for one in found]
 
 
+def owners(address: str) -> list[Any]:
+    """The keys of users who have an address at allauth, seen verified or not."""
+    model: Any = apps.get_model("account", "EmailAddress")
+    return list(model.objects.filter(email__iexact=address).values_list("user_id", flat=True))
+
+
 class Factors:
     """TOTP and saved codes of ``allauth.mfa``. A security key cannot be asked for here: who has
     nothing else is told so, and nothing is written."""
