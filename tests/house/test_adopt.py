@@ -469,7 +469,7 @@ def test_what_a_provider_cannot_tell_is_what_the_code_says(whose: str) -> None:
     assert rows == {kind.value: why for kind, why in accounts.blind(whose).items()}
 
 
-@pytest.mark.parametrize("whose", set(OF_PROVIDER) - set(accounts.ACCOUNTS))
+@pytest.mark.parametrize("whose", sorted(set(OF_PROVIDER) - set(accounts.ACCOUNTS)))
 def test_where_no_module_reads_the_account_the_page_says_so(whose: str) -> None:
     assert "there is no module that reads it" in OF_PROVIDER[whose].read_text()
 
