@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 
+import pytest
 from sqlalchemy import Table, func, insert, select
 
 from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import NotFound
-from mailkeep.mail import bodies, lives, outbox, outcomes, retention, tables
+from mailkeep.mail import bodies, lives, outbox, outcomes, retention, rounds, tables
 from mailkeep.mail.types import Keeping, NewMessage
 from mailkeep.providers.types import Outcome, OutcomeKind
 from mailkeep.store.database import Database
@@ -101,3 +102,56 @@ async def test_claims_are_forgotten_oldest_first(database: Database, clock: Manu
             counts.append(await retention.forget_claims(tx, tx.now - 3 * DAY, 3))
     assert counts == [3, 1, 0]
     assert await _count(database, tables.claims) == 8
+
+
+async def test_what_must_stay_is_gone_round_and_holds_nobody_up(
+    database: Database, accept: Accept, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten that must stay stand before three that may go: each look is at a bounded piece."""
+    monkeypatch.setattr(rounds, "LOOK", 2)
+    for _ in range(10):
+        clock.advance(1)
+        await accept(new())
+    await _send(database, reports=True)  # a body stays: it may yet be sent again
+    for _ in range(3):
+        clock.advance(1)
+        await accept(new())
+    await _send(database, reports=False)
+    clock.advance((KEPT + SECOND) // SECOND)
+    turn = rounds.Round()
+
+    async def forget() -> int:
+        async with database.write() as tx:
+            return await retention.forget_messages(tx, tx.now - KEPT, 2, turn=turn)
+
+    # Four at a time; the third piece has the first two, the next round begins anew.
+    assert [await forget() for _ in range(4)] == [0, 0, 2, 1]
+    async with database.write() as tx:
+        assert await bodies.sweep(tx, Keeping(3600, 3600), 100) == 10
+    assert [await forget() for _ in range(7)] == [2, 2, 2, 2, 2, 0, 0]
+    assert await _count(database, tables.messages) == 0
+
+
+async def test_bodies_are_gone_round_too(
+    database: Database, accept: Accept, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "LOOK", 2)
+    for _ in range(9):
+        await accept(new())
+    await _send(database, reports=True)
+    clock.advance(2 * 3600)
+    turn, keep = rounds.Round(), Keeping(3600, 3600)
+
+    async def sweep() -> int:
+        async with database.write() as tx:
+            return await bodies.sweep(tx, keep, 2, turn=turn)
+
+    async with database.write() as tx:
+        taken = {row["provider"] for row in await tx.all(select(tables.messages))}
+        await bodies.doubt(tx, taken)
+    assert [await sweep() for _ in range(3)] == [0, 0, 0]
+    async with database.write() as tx:
+        await bodies.doubt(tx, [])
+    swept = [await sweep() for _ in range(7)]
+    assert sum(swept) == 9
+    assert await _count(database, tables.message_bodies) == 0
