@@ -43,6 +43,8 @@ async def test_it_ends_as_what_it_stands_for(code: str, ends: int, says: bytes) 
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 async def test_who_ends_it_ends_what_runs(by: signal.Signals) -> None:
+    if by is signal.SIGINT and signal.getsignal(by) is signal.SIG_IGN:
+        pytest.skip("a shell began this in the background, so nothing here hears it")
     process = await _begun(WAITS)
     assert process.stdout is not None
     child = int(await asyncio.wait_for(process.stdout.readline(), 30))

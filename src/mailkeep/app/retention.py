@@ -28,7 +28,7 @@ from mailkeep.watch import console_lines, posture
 from mailkeep.watch.events import CanaryArrived, CanarySent
 from mailkeep.watch.reports import forget_reports
 
-BATCH = 500  #: rows of one class in one transaction: nothing else waits long for it
+BATCH = 250  #: rows of one class in one transaction: nothing else waits long for it
 
 
 class Forget(Protocol):
