@@ -210,13 +210,12 @@ class Intake:
         out: list[Taken | Conflict | Invalid] = []
         for new in many:
             content = msgspec.json.encode(new.content) if new.body is None else new.body
-            once = None if new.idempotency is None else keyed(new.idempotency)
+            once = None if new.idempotency is None else keyed(self._keys, new.idempotency)
             compared = None if once is None else _compared(new, content)
             content_hash = None if compared is None else self._keys.lookup_hash("content", compared)
             before = None if once is None else known.get(once)
             if before is not None:
-                # Without a key, as it was kept before: those are forgotten with their messages.
-                same = before[1] in {content_hash, compared}
+                same = before[1] == content_hash
                 out.append(Taken(before[0], repeated=True) if same else Conflict(REUSED))
             elif new.expires_at is not None and new.expires_at <= tx.now:
                 out.append(Invalid("this time is past: nothing would be sent", field="expires_at"))
@@ -230,7 +229,8 @@ class Intake:
 
     async def _known(self, tx: Tx, many: Sequence[NewMessage]) -> dict[str, tuple[str, str | None]]:
         """The messages that were taken in under these idempotency keys, and their content."""
-        wanted = sorted({keyed(new.idempotency) for new in many if new.idempotency is not None})
+        ours = self._keys
+        wanted = sorted({keyed(ours, one.idempotency) for one in many if one.idempotency})
         if not wanted:
             return {}
         found = await tx.fetch(_KNOWN, keys=wanted)
@@ -355,9 +355,10 @@ class _Rows:
         self.facts: list[Fact] = []
 
 
-def keyed(idempotency: tuple[str, str]) -> str:
-    """Under what a message is found by its caller and idempotency key."""
-    return digest(msgspec.json.encode(idempotency))
+def keyed(keys: KeyRing, idempotency: tuple[str, str]) -> str:
+    """Under what a message is found by its caller and idempotency key, which may be guessed: over
+    SMTP the recipient is in it."""
+    return keys.lookup_hash("idempotency", msgspec.json.encode(idempotency).decode())
 
 
 def _compared(new: NewMessage, content: bytes) -> str:

@@ -7,6 +7,7 @@ from sqlalchemy import and_, delete, exists, insert, or_, select, update
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.base.ids import earliest, new_id
+from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.providers.types import OutcomeKind
@@ -211,7 +212,11 @@ async def cancel(database: Database, tx: Tx, message: str, why: str) -> bool:
 
 
 async def cancel_keyed(
-    database: Database, tx: Tx, idempotency: tuple[str, str], streams: Collection[str]
+    database: Database,
+    tx: Tx,
+    keys: KeyRing,
+    idempotency: tuple[str, str],
+    streams: Collection[str],
 ) -> str | None:
     """Give up the message that was handed in under an idempotency key, while it waits; its id, or
     None when it has left, is leaving, or may have: that one goes nowhere else.
@@ -224,7 +229,7 @@ async def cancel_keyed(
         NotFound: there is no such message.
     """
     m = tables.messages.c
-    row = await tx.one(select(m.id, m.stream).where(m.idempotency == keyed(idempotency)))
+    row = await tx.one(select(m.id, m.stream).where(m.idempotency == keyed(keys, idempotency)))
     if row is None or (streams and row["stream"] not in streams):
         raise NotFound("no message was handed in under this key")
     if not await cancel(database, tx, row["id"], CANCELLED):

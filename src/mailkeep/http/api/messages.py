@@ -139,7 +139,7 @@ class Messages(Controller):
         grant = await authorise(request, running, Scope.SEND)
         own = grant.line, wanted.idempotency_key
         found = await running.database.retrying(
-            lambda tx: services.cancel_keyed(running.database, tx, own, grant.streams)
+            lambda tx: services.cancel_keyed(running.database, tx, running.keys, own, grant.streams)
         )
         if found is None:
             raise Conflict("it has left, is leaving, or may have left")
