@@ -76,5 +76,8 @@ async def keep(
             await asyncio.sleep(wait)
             continue
         await asyncio.sleep(gather)
+        # Not ``wait_for``: before Python 3.12 it swallows a cancellation that comes together with
+        # what it waits for, and a loop that missed its end holds up the end of the process.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(awake.wait(), wait)
+            async with asyncio.timeout(wait):
+                await awake.wait()

@@ -72,7 +72,8 @@ class Lane:
             while True:
                 if not await self._step():
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self.awake.wait(), IDLE_SECONDS)
+                        async with asyncio.timeout(IDLE_SECONDS):
+                            await self.awake.wait()
                 self.awake.clear()
         finally:
             if self._tasks:

@@ -110,7 +110,8 @@ class Polling:
             raise TooMany("too many polls of this receiver wait", retry_after=self._wait)
         self._waiting[receiver.id] += 1
         try:
-            await asyncio.wait_for(news.wait(), self._wait)
+            async with asyncio.timeout(self._wait):
+                await news.wait()
         except TimeoutError:
             pass
         finally:

@@ -111,7 +111,8 @@ class SharedCommit:
         while not self._waiting.empty():
             if not self._hurry.is_set():
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._hurry.wait(), PATIENCE_SECONDS)
+                    async with asyncio.timeout(PATIENCE_SECONDS):
+                        await self._hurry.wait()
             self._hurry.clear()
             taken: list[_Waiting[Any]] = []
             room = self._batch

@@ -82,7 +82,8 @@ class Storekeeper:
                 self._reading = asyncio.create_task(self._read())
             # Whoever asks may go away; the others still wait for the same reading.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._reading), PATIENCE_SECONDS)
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await asyncio.shield(self._reading)
         return self.stock
 
     async def close(self) -> None:

@@ -151,7 +151,8 @@ async def collect(
         count += 1
         requests[asked.list] = requests.get(asked.list, 0) + 1
         try:
-            reply = await asyncio.wait_for(carry(asked.request), min(left, REQUEST_SECONDS))
+            async with asyncio.timeout(min(left, REQUEST_SECONDS)):
+                reply = await carry(asked.request)
         except TimeoutError:
             reply = TransportFailure("timeout_after_send")
         reading = module.read(config, asked, reply, clock.now())
