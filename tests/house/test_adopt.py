@@ -513,8 +513,8 @@ def test_the_sending_key_of_mailchimp_transactional_may_call_what_is_called() ->
     requests = [
         module.build(config, _whole(secret=False)),
         module.build(config, msgspec.structs.replace(_whole(secret=False), attachments=(shown,))),
-        module.ask_allowance(config),  # type: ignore[attr-defined]
-        module.ask_volume(config),  # type: ignore[attr-defined]
+        module.ask_allowance(config),
+        module.ask_volume(config),
     ]
     called = {_called(one) for one in requests if isinstance(one, HttpRequest)}
     assert set(_words(rows["a **sending key**"])) == called

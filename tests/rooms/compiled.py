@@ -36,5 +36,5 @@ def share() -> None:
 
     sqlite.create_async_engine = postgresql.create_async_engine = make
     for dialect in (PGDialect_asyncpg, SQLiteDialect_aiosqlite):
-        dialect.__eq__ = _alike  # type: ignore[method-assign,assignment]
-        dialect.__hash__ = _kind  # type: ignore[method-assign,assignment]
+        dialect.__eq__ = _alike
+        dialect.__hash__ = _kind

@@ -236,7 +236,7 @@ def _run(name: str, words: list[str]) -> int:
     except BaseException:
         traceback.print_exc()
         code = 1
-    threading._shutdown()  # type: ignore[attr-defined]
+    threading._shutdown()
     atexit._run_exitfuncs()
     for one in (sys.stdout, sys.stderr):
         one.flush()

@@ -31,7 +31,7 @@ async def test_an_operator_shows_a_passkey_beside_the_key(up: Up) -> None:
         database.close()
         for width, scheme in ((390, "dark"), (1280, "light")):
             await page.set_viewport_size({"width": width, "height": 760})
-            await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            await page.emulate_media(color_scheme=scheme)
             await page.context.clear_cookies()
             await page.goto(f"{up.url}/console")
             await page.get_by_label("API key").fill(up.key)

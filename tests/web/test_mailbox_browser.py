@@ -37,7 +37,7 @@ async def _axe(page: Page) -> None:
 
 
 async def _open(launched: Browser, **options: object) -> Page:
-    context = await launched.new_context(**options)  # type: ignore[arg-type]
+    context = await launched.new_context(**options)
     return await context.new_page()
 
 

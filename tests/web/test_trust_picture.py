@@ -106,7 +106,7 @@ async def opened(tmp_path: Path) -> AsyncIterator[Open]:
     async with _house(tmp_path / "home") as (url, key), browser() as launched:
 
         async def open_(**options: object) -> Page:
-            context = await launched.new_context(base_url=url, **options)  # type: ignore[arg-type]
+            context = await launched.new_context(base_url=url, **options)
             page = await context.new_page()
             await page.goto("/console/sign-in")
             await page.get_by_label("API key").fill(key)

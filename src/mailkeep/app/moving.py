@@ -13,10 +13,12 @@ from mailkeep.cutover.gates import House
 from mailkeep.cutover.types import Gate
 from mailkeep.mail import queries as mail
 from mailkeep.providers.allowance import Allowance
+from mailkeep.providers.posture.emptying import DELETES
 from mailkeep.store.database import Tx
 from mailkeep.watch import posture
 
 from . import limits, trusting, watching
+from . import posture as posture_settings
 from .doctor.types import Finding
 from .publishing import published
 from .settings import Settings, provider_configs
@@ -90,6 +92,7 @@ async def leaving(tx: Tx, settings: Settings, keys: KeyRing, provider: str) -> L
         holds,
         sum(one.provider == provider for one in settings.honey),
         await mail.exposed(tx, provider, tx.now),
+        posture_settings.kind_of(settings, provider) in DELETES,
     )
 
 

@@ -113,6 +113,14 @@ def accounts(
     return {one.name: _config(settings, one, environ) for one in settings.posture.account}
 
 
+def kind_of(settings: Watched, name: str) -> str:
+    """Whose account a provider's is: that of its table, or as it is read where that says more."""
+    known = () if settings.posture is None else settings.posture.account
+    read = next((one.kind for one in known if one.name == name), "")
+    provider = of_provider(settings, name)
+    return read or ("" if provider is None else provider.kind)
+
+
 def with_key(settings: Watched, name: str, key: str, environ: Mapping[str, str]) -> AccountConfig:
     """The account of a provider with another key than the one that reads, for once.
 
@@ -124,8 +132,9 @@ def with_key(settings: Watched, name: str, key: str, environ: Mapping[str, str])
     """
     known = () if settings.posture is None else settings.posture.account
     table = next((one for one in known if one.name == name), PostureAccount(name))
-    table = msgspec.structs.replace(table, secret=key, account_secret=None)
-    return _config(settings, table, environ)
+    bare = msgspec.structs.replace(table, secret=None, account_secret=None)
+    secret = Secret(environment.reveal(key, "--key", environ))
+    return msgspec.structs.replace(_config(settings, bare, environ), secret=secret)
 
 
 def collector(

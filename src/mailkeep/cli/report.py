@@ -64,11 +64,9 @@ def _read(case: CaseView) -> list[str]:
     content = case.blast.content
     if content is not None:
         day = clock(content.since)[:10]
-        lines += ["", f"Mail that could be read: to {content.addresses} addresses, from {day}"]
-        lines += [
-            f"  {one.mails:6}  mails to {one.addresses} addresses in {one.stream}"
-            for one in content.streams
-        ]
+        lines += ["", f"Mail that could be read, from {day} (addresses, mails, stream)"]
+        lines += [f"  {content.addresses:6}          in all"]
+        lines += [f"  {one.addresses:6}  {one.mails:6}  {one.stream}" for one in content.streams]
         if content.assumed:
             names = ", ".join(content.assumed)
             lines.append(f"  nobody says for how long {names} keeps mail: {ASSUMED} days counted")

@@ -47,6 +47,7 @@ class Leaving(msgspec.Struct, frozen=True):
         holds: how many things our account there holds, by kind, where it is read.
         honey: addresses that this provider alone was ever given.
         known: how many addresses it was ever given.
+        emptied: its API deletes webhooks and templates, for who has a key for it.
     """
 
     provider: str
@@ -55,6 +56,7 @@ class Leaving(msgspec.Struct, frozen=True):
     holds: Mapping[str, int]
     honey: int
     known: int
+    emptied: bool = False
 
 
 #: What an account may hold that is ours, and what becomes of it.
@@ -74,6 +76,7 @@ def checklist(leaving: Leaving, now: Instant, *, hostile: bool) -> list[Item]:
         hostile: whoever has the account may be an attacker: nothing waits for late bounces.
     """
     name, late = leaving.provider, now if hostile else now + LATE
+    by_api = f"; `mailkeep offboard empty {name}` does it" if leaving.emptied else ""
     items = [
         Item("cut", How.HERE, f"no request to {name} starts any more", now)
         if hostile
@@ -86,11 +89,12 @@ def checklist(leaving: Leaving, now: Instant, *, hostile: bool) -> list[Item]:
             late,
         ),
         Item("keys", How.HAND, leaving.keys, now if hostile else late),
-        Item("webhooks", How.HAND, f"delete every webhook at {name}", late),
+        Item("webhooks", How.HAND, f"delete every webhook at {name}{by_api}", late),
     ]
     for kind, words in _STORED:
         count = leaving.holds.get(kind)
         seen = f" (we see {count})" if count else ""
+        seen += by_api if kind == "templates" else ""
         items.append(Item(kind, How.HAND, f"at {name}, {words}{seen}", now if hostile else late))
     for number, text in enumerate(leaving.dns, 1):
         links = "links and opens" in text
@@ -114,8 +118,8 @@ def checklist(leaving: Leaving, now: Instant, *, hostile: bool) -> list[Item]:
         Item(
             "ledger",
             How.KEPT,
-            f"{name} was given {leaving.known} addresses and will always know them: the exposure "
-            "ledger stays, and a breach there is asked about",
+            f"{name} will always know the addresses that it was given ({leaving.known}): the "
+            "exposure ledger stays, and a breach there is asked about",
             now,
         ),
     ]

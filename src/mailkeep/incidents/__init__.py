@@ -3,7 +3,8 @@
 Opinions of the watch become incidents by a pure decision (``decide``): one for each provider,
 whatever is suspected of it, and one for a campaign that no provider explains. Both tracks'
 checklists and the headline are worked out from state when somebody looks; so is the blast radius,
-and what was answered of it is kept (``answers``).
+and what was answered of it is kept (``answers``), with whose mail the suspects could read, and
+apart from it what they are known to have taken (``content``).
 
 Owns: ``incidents``, ``incident_entries``, ``blast_answers``.
 Publishes: ``incidents.events``. Hears: ``SignalRaised``, ``ProviderCut``, ``ProviderRestored``,

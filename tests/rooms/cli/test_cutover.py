@@ -265,4 +265,7 @@ def test_nothing_is_deleted_before_its_day(home: Path, monkeypatch: pytest.Monke
     (home / "mailkeep.toml").write_text(text)
     _run(home, "offboard", "start", "old")  # in peace: its webhooks report bounces for a week
     assert "nothing that it holds is due yet" in _says(home, *words)
-    assert "ONCE_MORE" in _says(home, *words[:-1], "env:ONCE_MORE")
+    assert "--key: the environment has no ONCE_MORE" in _says(home, *words[:-1], "env:ONCE_MORE")
+    texts = {one["name"]: one["text"] for one in _run(home, "offboard", "plan", "old")["items"]}
+    for item in ("webhooks", "templates"):
+        assert "`mailkeep offboard empty old` does it" in texts[item]

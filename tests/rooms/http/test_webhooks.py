@@ -178,7 +178,7 @@ class Slow:
 
 
 def _begin(held: Held, slow: Slow, seconds: float = 5) -> asyncio.Task[bytearray]:
-    return asyncio.create_task(held.read(slow, 5000, seconds))  # type: ignore[arg-type]
+    return asyncio.create_task(held.read(slow, 5000, seconds))
 
 
 async def test_who_takes_the_longest_makes_room_for_who_comes() -> None:

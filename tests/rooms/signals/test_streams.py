@@ -65,7 +65,7 @@ async def test_two_receivers_know_a_person_under_names_that_tell_nothing(house: 
     def names(found: list[dict[str, object]]) -> set[object]:
         said: set[object] = set()
         for claims in found:
-            said |= {claims["jti"], claims["txn"], claims["aud"], claims["sub_id"]["sub"]}  # type: ignore[index]
+            said |= {claims["jti"], claims["txn"], claims["aud"], claims["sub_id"]["sub"]}
         return said
 
     assert not names(one) & names(two)

@@ -48,7 +48,7 @@ class House:
     woken: list[str] = field(default_factory=list)  #: what was told once it was stored
 
     def __post_init__(self) -> None:
-        self.database.tell = self._tell  # type: ignore[method-assign]
+        self.database.tell = self._tell
         self.grants = Grants(self.database, self.keys)
         self.taking = Taking(self.intake, self.shared)
 

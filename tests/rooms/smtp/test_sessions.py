@@ -314,7 +314,7 @@ async def test_a_big_message_is_read_in_a_thread(
 
     async def noted(work: object, *args: object) -> object:
         threads.append(work)
-        return await original(work, *args)  # type: ignore[arg-type]
+        return await original(work, *args)
 
     monkeypatch.setattr(asyncio, "to_thread", noted)
     async with house.open() as running:

@@ -139,7 +139,7 @@ async def test_a_machine_that_vanishes_is_noticed_on_open_connections_too(house:
         seen: list[int] = []
 
         def look(connection: object) -> None:
-            driver = connection.connection.driver_connection  # type: ignore[attr-defined]
+            driver = connection.connection.driver_connection
             own: socket.socket = driver._transport.get_extra_info("socket")
             seen.append(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
             seen.append(own.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))

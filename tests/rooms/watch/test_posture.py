@@ -149,7 +149,7 @@ async def test_an_announcement_ends_and_has_bounds(account: Account) -> None:
     assert not changed.expected
     for wrong in ({"seconds": 0}, {"seconds": 8 * DAY / SECOND}, {"changes": 0}, {"changes": 51}):
         with pytest.raises(Invalid):
-            await account.expect(Kind.KEY, **wrong)  # type: ignore[arg-type]
+            await account.expect(Kind.KEY, **wrong)
 
 
 async def test_what_is_accepted_is_told_audited_and_no_more_open(account: Account) -> None:

@@ -29,7 +29,7 @@ class Sink:
 async def _drained(sink: Sink, unsure: list[tuple[int, int]]) -> dict[str, Any]:
     found = {"sent": 4, "acknowledged": 4 - sum(n for _, n in unsure), "unsure": unsure}
     bench = Bench(Options(), Path("/nowhere"), lambda _: None)
-    return await bench.drained(sink, "r1", found, "x")  # type: ignore[arg-type]
+    return await bench.drained(sink, "r1", found, "x")
 
 
 @pytest.fixture(autouse=True)

@@ -79,7 +79,7 @@ def _on_the_wire(request: HttpRequest) -> bytes:
 
 def _sent(kind: str, tally: Tally, reporter: Reporter | None, numbers: list[int]) -> list[bytes]:
     api, line = Api(tally, reporter), Wire()
-    api.connection_made(line)  # type: ignore[arg-type]
+    api.connection_made(line)
     bodies = []
     for number in numbers:
         request = get(kind).build(_config(kind), _message(number))
@@ -128,7 +128,7 @@ def test_webhooks_go_to_loopback_only() -> None:
 def test_the_sink_takes_pipelined_mail_apart() -> None:
     tally, line = Tally(), Wire()
     sink = Smtp(tally)
-    sink.connection_made(line)  # type: ignore[arg-type]
+    sink.connection_made(line)
     to = [wire.recipient(number, "r1") for number in (7, 8)]
     dialogue = (
         f"EHLO me\r\nMAIL FROM:<{wire.SENDER}>\r\nRCPT TO:<{to[0]}>\r\nDATA\r\n"

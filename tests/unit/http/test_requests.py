@@ -26,9 +26,9 @@ async def _ask(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    around = Requests(app, lambda *one: seen.append(one))  # type: ignore[arg-type]
+    around = Requests(app, lambda *one: seen.append(one))
     with capture_logs() as logs:
-        await around(SCOPE | scope, None, send)  # type: ignore[arg-type,operator]
+        await around(SCOPE | scope, None, send)
     assert structlog.contextvars.get_contextvars() == {}
     return list(map(dict, logs)), seen, sent
 
@@ -84,14 +84,14 @@ async def test_whoever_hangs_up_before_the_end_is_no_fault_of_ours() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    around = Requests(app, lambda *one: seen.append(one))  # type: ignore[arg-type]
+    around = Requests(app, lambda *one: seen.append(one))
     with capture_logs() as logs:
-        await around(dict(SCOPE), receive, send)  # type: ignore[arg-type]
+        await around(dict(SCOPE), receive, send)
     assert (seen, sent, logs) == ([], [], [])
 
 
 async def test_two_requests_have_two_ids() -> None:
-    around = Requests(None, lambda *_: None)  # type: ignore[arg-type]
+    around = Requests(None, lambda *_: None)
     sent: list[Any] = []
 
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
@@ -100,9 +100,9 @@ async def test_two_requests_have_two_ids() -> None:
     async def send(message: Any) -> None:
         sent.append(dict(message["headers"])[b"x-request-id"])
 
-    around._app = app  # type: ignore[assignment]
+    around._app = app
     for _ in range(2):
-        await around(SCOPE, None, send)  # type: ignore[arg-type]
+        await around(SCOPE, None, send)
     assert len(set(sent)) == 2
 
 
@@ -117,7 +117,7 @@ async def test_what_nobody_answered_is_answered_with_the_headers_of_every_answer
 
     around = Requests(app, lambda *_: None, {"X-Content-Type-Options": "nosniff"})
     with capture_logs() as logs:
-        await around(dict(SCOPE), None, send)  # type: ignore[arg-type]
+        await around(dict(SCOPE), None, send)
     assert sent[0]["status"] == 500
     assert (b"x-content-type-options", b"nosniff") in sent[0]["headers"]
     assert b"mk_secret" not in sent[1]["body"]
@@ -134,7 +134,7 @@ async def test_an_answer_keeps_the_headers_that_it_has() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await Requests(app, lambda *_: None, {"Cache-Control": "no-store"})(SCOPE, None, send)  # type: ignore[arg-type]
+    await Requests(app, lambda *_: None, {"Cache-Control": "no-store"})(SCOPE, None, send)
     assert [one for one in sent[0]["headers"] if one[0] == b"cache-control"] == [
         (b"cache-control", b"public")
     ]

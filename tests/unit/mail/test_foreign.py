@@ -15,7 +15,7 @@ def _claim(
     at: int | None = NOW,
     by: str = "signature",
 ) -> Claim:
-    return Claim("one", f"c {theirs} {kind}", kind, theirs, ours, None, at, "", by)  # type: ignore[arg-type]
+    return Claim("one", f"c {theirs} {kind}", kind, theirs, ours, None, at, "", by)
 
 
 def _why(claim: Claim, *, elsewhere: bool = False) -> list[str]:

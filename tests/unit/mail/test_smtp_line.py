@@ -169,7 +169,7 @@ async def test_who_says_goodbye_is_heard() -> None:
 )
 async def test_where_it_breaks_is_told(lines: list[bytes], kind: str) -> None:
     """Before the mail nothing was lost; after it nobody knows."""
-    assert await carried(Relay(lines, MANY_AT_ONCE)) == [TransportFailure(kind)]  # type: ignore[arg-type]
+    assert await carried(Relay(lines, MANY_AT_ONCE)) == [TransportFailure(kind)]
 
 
 async def test_a_kept_line_that_was_hung_up_costs_no_mail() -> None:
@@ -266,4 +266,4 @@ async def test_a_slow_relay_is_left_while_its_lease_is_renewed(
     monkeypatch.setattr(smtp_client, "LONGEST_SECONDS", 0.2)
     assert await carried(Relay([*lines, SILENCE, SILENCE, SILENCE], MANY_AT_ONCE)) == [
         TransportFailure(kind)
-    ]  # type: ignore[arg-type]
+    ]

@@ -40,7 +40,7 @@ class _Recorder(Tracer):
         raise NotImplementedError
 
     @contextmanager
-    def start_as_current_span(  # type: ignore[override]
+    def start_as_current_span(
         self, name: str, context: Context | None = None, **more: object
     ) -> Iterator[Span]:
         parent = trace.get_current_span(context).get_span_context()

@@ -20,7 +20,7 @@ OWN = SignIn(NOW, "laptop", "home", "firefox linux", "NL")
 
 def visit(**other: object) -> SignIn:
     fields = {name: getattr(OWN, name) for name in OWN.__struct_fields__}
-    return SignIn(**{**fields, **other})  # type: ignore[arg-type]
+    return SignIn(**{**fields, **other})
 
 
 def test_the_owners_laptop_at_home_fits() -> None:

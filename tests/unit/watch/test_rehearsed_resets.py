@@ -30,7 +30,7 @@ def told(number: int, *, network: str = "network_1", browser: str = "") -> Fact:
 
 
 def usual(ask: object, count: int = 300) -> list[tuple[float, Fact]]:
-    return [(n * 60.0, ask(n)) for n in range(count)]  # type: ignore[operator]
+    return [(n * 60.0, ask(n)) for n in range(count)]
 
 
 def test_a_surge_that_is_told_of_is_a_campaign_and_names_no_provider() -> None:
