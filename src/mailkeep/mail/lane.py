@@ -10,7 +10,7 @@ import structlog
 
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Unavailable
-from mailkeep.providers.types import Outcome
+from mailkeep.providers.types import Outcome, OutcomeKind
 
 from .health import Breaker
 from .routing import Busy, Trickle
@@ -19,7 +19,7 @@ from .types import Job, StreamSettings
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 0.5  #: how long a lane that nobody woke waits before it looks for itself
-STUCK_SECONDS = 3.0  #: a provider that is full, and whose oldest send has no answer for so long
+STUCK_SECONDS = 3.0  #: a provider is left where another stands, when a send has no answer so long
 MOST_AT_ONCE = 200  #: messages in one claim
 MOST_BYTES = 64 * 1024 * 1024  #: octets of bodies that a lane has claimed, or one larger one
 
@@ -56,6 +56,7 @@ class Lane:
         self._providers = [route.provider for route in stream.routes]
         self._places = {one: asyncio.Semaphore(stream.concurrency) for one in self._providers}
         self._under_way: dict[str, dict[str, float]] = {one: {} for one in self._providers}
+        self._answered = dict.fromkeys(self._providers, 0.0)
         self._claimed = dict.fromkeys(self._providers, 0)
         self._bytes = 0
         self._most = stream.concurrency * (1 if stream.secret else 3)
@@ -82,10 +83,17 @@ class Lane:
         """What each provider can take now."""
         late = time.monotonic() - STUCK_SECONDS
         free = {one: self._most - count for one, count in self._claimed.items()}
-        full = [one for one, place in self._places.items() if place.locked()]
-        stuck = {one for one in full if min(self._under_way[one].values(), default=late) < late}
+        stuck = {one for one in self._providers if self._is_stuck(one, late)}
         idle = not any(self._claimed.values())
         return Busy(free, frozenset(stuck), MOST_BYTES - self._bytes, idle=idle)
+
+    def _is_stuck(self, provider: str, late: float) -> bool:
+        """Whether a send has had no answer since before ``late``, and either no place is left or no
+        other send that began later was answered: where a few mails a second go, all places would
+        have to hang before that many people stop waiting."""
+        oldest = min(self._under_way[provider].values(), default=late)
+        silent = self._answered[provider] < oldest
+        return oldest < late and (silent or self._places[provider].locked())
 
     def _room(self) -> int:
         """How many messages are worth a claim now; 0 when it had better wait."""
@@ -158,7 +166,10 @@ class Lane:
             if ahead and not self.breakers.get(job.provider, Breaker()).closed():
                 return None
             self._under_way[job.provider][job.attempt] = time.monotonic()
-            return await self._sender.send(job, self.stream)
+            sent = await self._sender.send(job, self.stream)
+            if sent is not None and sent[0].kind is not OutcomeKind.AMBIGUOUS:
+                self._answered[job.provider] = time.monotonic()
+            return sent
         finally:
             self._under_way[job.provider].pop(job.attempt, None)
             place.release()

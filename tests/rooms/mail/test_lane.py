@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, select
@@ -178,6 +178,42 @@ async def test_one_that_is_stuck_is_left_even_by_those_who_prefer_it(
     first = min(at for at, name in wire.carried if name == "two")
     assert first - started >= 0.5
     assert sum(name == "one" for _, name in wire.carried) == 2
+
+
+async def test_one_that_hangs_is_left_though_it_has_places(
+    database: Database,
+    keys: KeyRing,
+    wire: Wire,
+    accept: Accept,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twenty places take seven seconds to hang, where three resets a second go: nobody waits for
+    that."""
+    monkeypatch.setattr(lane, "STUCK_SECONDS", 0.5)
+    routes = (RouteSettings("one"), RouteSettings("two", weight=0))
+    streams = {"recovery": StreamSettings("recovery", 0, routes, secret=True, concurrency=20)}
+    wire.hang.add("one")
+    async with _running(database, keys, wire, streams, "one", "two"):
+        await accept(new("recovery", to="ada@example.net"))
+        await _until(_having(database, "sending", 1))
+        await asyncio.sleep(0.6)
+        for number in range(3):
+            await accept(new("recovery", to=f"user{number}@example.net"))
+        await _until(_having(database, "accepted", 3))
+        assert [name for _, name in wire.carried] == ["one", "two", "two", "two"]
+
+
+async def test_one_send_that_hangs_while_others_are_answered_is_its_own_affair() -> None:
+    routes = (RouteSettings("one"), RouteSettings("two", weight=0))
+    made = lane.Lane(cast(Dispatcher, None), StreamSettings("bulk", 9, routes, concurrency=1))
+    assert not made._is_stuck("one", 1e12)  # nothing is under way
+    made._under_way["one"]["att_1"] = 100.0
+    assert not made._is_stuck("one", 99.0)
+    assert made._is_stuck("one", 101.0)
+    made._answered["one"] = 100.5
+    assert not made._is_stuck("one", 101.0)
+    await made._places["one"].acquire()  # no place is left all the same
+    assert made._is_stuck("one", 101.0)
 
 
 async def test_no_request_starts_a_second_after_a_cut(
