@@ -31,8 +31,8 @@ from mailkeep.providers.types import Claim, OutcomeKind
 from mailkeep.store.database import Database, Tx
 
 from . import families, tables
+from .claimed import EXPOSE
 from .events import AttemptFinished
-from .outbox import EXPOSE
 from .types import TOLD, JournalSettings, Status, StreamSettings
 
 MOST_LINES = 500  #: of one request

@@ -5,7 +5,7 @@ that a provider may have had the message.
 """
 
 import secrets
-from collections.abc import Callable, Collection, Mapping, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,20 +21,20 @@ from sqlalchemy import (
     update,
 )
 
-from mailkeep.base.clock import DAY, SECOND, Instant
-from mailkeep.base.ids import new_id
+from mailkeep.base.clock import SECOND, Instant
 from mailkeep.events.log import record
-from mailkeep.events.types import Fact
+from mailkeep.providers.types import OutcomeKind
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.repeated import Among, Repeated
 from mailkeep.store.schema import Micros
 
-from . import recipients, tables
+from . import tables
+from .claimed import Claimed, Due
 from .events import FailedOver, MessageGivenUp
 from .fitting import SMALL
 from .health import Breaker, probing
 from .leases import LEASE, Leases
-from .routing import BUSY, Busy, Go, Trickle, Wanted, choose, shifted
+from .routing import BUSY, Busy, Go, Trickle, Wanted, choose, others, shifted
 from .shifting import SHIFTS, unwanted
 from .types import Job, Shift, Status, StreamSettings, split
 
@@ -54,19 +54,6 @@ STATES = Repeated(lambda _insert: select(_s.c.provider, _s.c.cut_at, _s.c.rested
 #: Told without reading the body, by both engines; a large one is read by whoever sends it.
 _SIZE = func.length(_b.c.data)
 _SMALL_DATA = case((_SIZE <= SMALL, _b.c.data))
-
-
-class _Claimed:
-    """What a claim writes, table by table; ``until``: for how long it is ours."""
-
-    def __init__(self, until: Instant) -> None:
-        self.until = until
-        self.jobs: list[Job] = []
-        self.attempts: list[dict[str, Any]] = []
-        self.started: list[dict[str, Any]] = []
-        self.waiting: list[dict[str, Any]] = []
-        self.exposed: dict[tuple[str, str], dict[str, Any]] = {}
-        self.facts: list[Fact] = []
 
 
 def due(stream: str) -> str:
@@ -94,26 +81,6 @@ async def is_due(tx: Tx, stream: str, leases: Leases | None = None) -> bool:
 
 
 _ANY_DUE = Repeated(lambda _insert: select(_m.c.id).where(_is_due()).limit(literal_column("1")))
-
-
-class _Due(NamedTuple):
-    """A message that may be claimed, and its body: what ``_DUE`` reads."""
-
-    id: str
-    address: str
-    copies: str
-    secret: bool
-    ours: bool
-    only: str
-    avoid: str
-    family: str
-    created_at: Instant
-    expires_at: Instant
-    tries: int
-    hour: int | None
-    size: int | None
-    data: bytes | None
-    status: str
 
 
 def _due() -> Any:
@@ -161,7 +128,7 @@ async def claim(
     in_hand = frozenset() if leases is None else leases.in_hand()
     due_ones = [
         one
-        for one in (_Due(*row) for row in rows)
+        for one in (Due(*row) for row in rows)
         if one.status != Status.SENDING.value or one.id not in in_hand
     ]
     if not due_ones:
@@ -173,7 +140,7 @@ async def claim(
     cut = frozenset(name for name, cut_at, _ in states if cut_at is not None)
     resting = frozenset(name for name, _, rested_at in states if rested_at is not None)
     tried = await _tried(tx, [one.id for one in due_ones if one.tries > 0])
-    claimed = _Claimed(LEASE + (tx.now if leases is None else leases.shared(tx.now)))
+    claimed = Claimed(stream.name, LEASE + (tx.now if leases is None else leases.shared(tx.now)))
     for one in due_ones:
         if one.expires_at <= tx.now or one.size is None:
             why = "no body" if one.size is None else "expired"
@@ -189,7 +156,7 @@ async def claim(
         if not busy.fits(one.size):
             # The first keeps its place at the head; those behind it let smaller ones by.
             if busy.waits:
-                claimed.waiting.append({"of": one.id, "until": tx.now + BUSY})
+                claimed.wait(one, tx.now + BUSY)
             busy.waits = True
             continue
         before = tried.get(one.id, [])
@@ -197,7 +164,7 @@ async def claim(
         unsure = last is not None and last.outcome in (None, "ambiguous")
         wanted = Wanted(
             only=split(one.only),
-            avoid=split(one.avoid),
+            avoid=split(one.avoid) + _refusers(before if one.secret else ()),
             tried=tuple(attempt.provider for attempt in before),
             bound=bool(one.secret) and unsure,
             probes=stream.priority > 0 and not one.secret,
@@ -233,107 +200,14 @@ async def claim(
                 claimed.facts.append(
                     FailedOver(one.id, stream.name, last.provider, choice.provider, because)
                 )
-            _start(claimed, tx.now, stream.name, one, choice.provider, ask=ask)
+            final = not (one.secret and others(routes, cut, wanted, choice.provider))
+            claimed.start(one, choice.provider, tx.now, ask=ask, final=final)
         else:
             until = min(max(choice.until, tx.now + SECOND // 4), one.expires_at)
-            claimed.waiting.append({"of": one.id, "until": until})
-    _write(tx, claimed)
+            claimed.wait(one, until)
+    claimed.write(tx)
     await record(database, tx, *claimed.facts)
     return claimed.jobs
-
-
-def _start(
-    claimed: _Claimed, now: Instant, stream: str, message: _Due, provider: str, *, ask: bool
-) -> None:
-    attempt = new_id("att", now)
-    claimed.attempts.append(
-        {"id": attempt, "message_id": message.id, "provider": provider, "started_at": now}
-    )
-    claimed.started.append(
-        {"of": message.id, "by": provider, "attempt": attempt, "until": claimed.until}
-    )
-    for address in () if message.ours else recipients.exposed(message.address, message.copies):
-        exposure = claimed.exposed.setdefault(
-            (address, provider),
-            {
-                "address_id": address,
-                "provider": provider,
-                "stream": stream,
-                "day": now // DAY,
-                "first_at": now,
-                "last_at": now,
-                "count": 0,
-            },
-        )
-        exposure["count"] += 1
-    claimed.jobs.append(
-        Job(
-            message=message.id,
-            attempt=attempt,
-            provider=provider,
-            stream=stream,
-            address=message.address,
-            secret=bool(message.secret),
-            tries=message.tries + 1,
-            started_at=now,
-            created_at=message.created_at,
-            expires_at=message.expires_at,
-            hour=message.hour,
-            body=bytes(message.data or b""),
-            ask=ask,
-            size=message.size or 0,
-            family=message.family,
-            recipients=1 + message.copies.count(",") + 1 if message.copies else 1,
-        )
-    )
-
-
-def _write(tx: Tx, claimed: _Claimed) -> None:
-    tx.many(_WAIT, claimed.waiting)
-    tx.many(_ATTEMPTS, claimed.attempts)
-    tx.many(_START, claimed.started)
-    # In one order for everybody: two that write the same rows never wait in a ring.
-    tx.many(EXPOSE, [claimed.exposed[one] for one in sorted(claimed.exposed)])
-
-
-_WAIT = Repeated(
-    lambda _insert: (
-        update(_m)
-        .where(_m.c.id == bindparam("of"))
-        .values(status=Status.QUEUED.value, next_at=bindparam("until"))
-    )
-)
-_ATTEMPTS = Repeated(lambda insert: insert(_a), ("id", "message_id", "provider", "started_at"))
-_START = Repeated(
-    lambda _insert: (
-        update(_m)
-        .where(_m.c.id == bindparam("of"))
-        .values(
-            status=Status.SENDING.value,
-            lease_until=bindparam("until"),
-            tries=_m.c.tries + 1,
-            provider=bindparam("by"),
-            attempt_id=bindparam("attempt"),
-        )
-    )
-)
-
-
-def _expose(insert: Callable[..., Any]) -> Any:
-    ledger = tables.exposures
-    first = insert(ledger)
-    return first.on_conflict_do_update(
-        index_elements=["address_id", "provider", "stream", "day"],
-        set_={
-            "last_at": first.excluded.last_at,
-            "count": ledger.c.count + first.excluded.count,
-        },
-    )
-
-
-EXPOSE = Repeated(
-    _expose, ("address_id", "provider", "stream", "day", "first_at", "last_at", "count")
-)
 
 
 async def give_up(
@@ -376,6 +250,11 @@ class _Try(NamedTuple):
     provider: str
     outcome: str | None
     started_at: Instant
+
+
+def _refusers(before: Sequence[_Try]) -> tuple[str, ...]:
+    """Who refused a mail for good: another may be asked, not they again."""
+    return tuple(one.provider for one in before if one.outcome == OutcomeKind.REJECTED.value)
 
 
 async def _tried(tx: Tx, ids: list[str]) -> Mapping[str, list[_Try]]:

@@ -210,6 +210,15 @@ def choose(
     return Go(chosen.provider, probe=not breaker(chosen).closed())
 
 
+def others(routes: Sequence[RouteSettings], cut: Set[str], wanted: Wanted, provider: str) -> bool:
+    """Whether a message may go to one who has not had it yet, besides ``provider``."""
+    had = {*wanted.tried, *wanted.avoid, *cut, provider}
+    return any(
+        route.provider not in had and (not wanted.only or route.provider in wanted.only)
+        for route in routes
+    )
+
+
 def _is_due(
     route: RouteSettings, breaker: Breaker, wanted: Wanted, now: Instant, busy: Busy
 ) -> bool:

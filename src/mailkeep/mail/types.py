@@ -200,8 +200,9 @@ class Taken(msgspec.Struct, frozen=True):
 class Job(msgspec.Struct, frozen=True):
     """A claimed message, ready to be sent by the worker that holds its lease.
 
-    ``ask``: its provider may have it already, and is asked first. ``size``: of its body, in octets;
-    a large one is not in ``body`` yet: it is read when there is a place to send it from.
+    ``ask``: its provider may have it already, and is asked first. ``final``: if it refuses the mail
+    for good, that is the end; if not, another provider is asked as well. ``size``: of its body, in
+    octets; a large one is not in ``body`` yet: it is read when there is a place to send it from.
     ``family``: who keeps the recipient's mailbox; ``recipients``: how many get it, copies included.
     """
 
@@ -218,6 +219,7 @@ class Job(msgspec.Struct, frozen=True):
     hour: int | None
     body: bytes
     ask: bool = False
+    final: bool = True
     size: int = 0
     family: str = ""
     recipients: int = 1

@@ -33,7 +33,7 @@ from .types import UNDER_WAY, Reach, RecoverySettings, State
 REFUSED = frozenset(
     {
         *("suspended", "unauthorised", "throttled", "unavailable", "ambiguous"),
-        *("suppressed_there", "sender_refused"),
+        *("suppressed_there", "sender_refused", "rejected"),
     }
 )
 

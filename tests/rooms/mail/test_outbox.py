@@ -122,11 +122,37 @@ async def test_failover_is_an_event(database: Database, accept: Accept, clock: M
     assert kinds.count("mail.failed_over") == 1
 
 
+async def test_who_refuses_a_secret_for_good_is_not_believed_alone(
+    database: Database, accept: Accept, clock: ManualClock
+) -> None:
+    message = await accept(new("recovery"))
+    (first,) = await _claim(database, "recovery")
+    await _finish(database, first, OutcomeKind.REJECTED)
+    (second,) = await _claim(database, "recovery")
+    assert second.provider != first.provider
+    await _finish(database, second, OutcomeKind.UNAVAILABLE)
+    clock.advance(600)
+    (again,) = await _claim(database, "recovery")
+    assert again.provider == second.provider  # not the one that refused it
+    await _finish(database, again, OutcomeKind.REJECTED)
+    assert await _status(database, message) == "given_up"
+    assert not await _has_body(database, message)
+
+
+async def test_a_secret_that_only_one_may_read_ends_when_that_one_refuses_it(
+    database: Database, accept: Accept
+) -> None:
+    message = await accept(new("recovery", only=("one",)))
+    (job,) = await _claim(database, "recovery")
+    await _finish(database, job, OutcomeKind.REJECTED)
+    assert await _status(database, message) == "given_up"
+
+
 async def _dead(database: Database, accept: Accept, clock: ManualClock, stream: str) -> list[str]:
     """One that was refused for good, and one whose time is over."""
     refused = await accept(new(stream))
-    (job,) = await _claim(database, stream)
-    await _finish(database, job, OutcomeKind.REJECTED)
+    while jobs := await _claim(database, stream):
+        await _finish(database, jobs[0], OutcomeKind.REJECTED)
     late = await accept(new(stream, expires_at=clock.now() + SECOND))
     clock.advance(2)
     assert await _claim(database, stream) == []

@@ -629,13 +629,16 @@ async def test_what_one_party_may_have_had_twice_does_not_count(room: Room, owne
 
 
 @pytest.mark.check("ASVS 16.5.2")
-async def test_a_refused_route_is_replaced_and_its_proof_void(room: Room, owner: Owner) -> None:
+@pytest.mark.parametrize("outcome", ["suspended", "suppressed_there", "rejected"])
+async def test_a_refused_route_is_replaced_and_its_proof_void(
+    room: Room, owner: Owner, outcome: str
+) -> None:
     await owner()
     await room.ask("own")
     link, code = await room.proofs()
-    await room.attempt(link, str(link["provider"]), "suspended")
+    await room.attempt(link, str(link["provider"]), outcome)
     fact = AttemptFinished(
-        str(link["id"]), "att", str(link["provider"]), "recovery", "ad", "suspended", "", 0.1
+        str(link["id"]), "att", str(link["provider"]), "recovery", "ad", outcome, "", 0.1
     )
     async with room.database.write() as tx:
         await room.recovery.on_attempt(tx, Recorded(1, tx.now, tx.now, "evt", fact))
