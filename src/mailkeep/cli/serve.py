@@ -16,7 +16,7 @@ from mailkeep.app import logs
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.base.errors import BadSettings
-from mailkeep.http import server
+from mailkeep.http import connections, server
 from mailkeep.mail import api_keys
 from mailkeep.smtp import door, receiving
 from mailkeep.smtp.types import Limits, SubmissionSettings
@@ -116,6 +116,8 @@ class _Catcher:
 async def _serve(running: Application, claimed: socket.socket, hosts: tuple[str, ...] = ()) -> None:
     config = uvicorn.Config(
         server.create(running, hosts),
+        http=connections.bounded(connections.most_connections()),
+        ws="none",
         log_level="warning",
         log_config=None,  # ours: see app/logs.py
         access_log=False,
