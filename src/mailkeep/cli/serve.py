@@ -27,6 +27,9 @@ from .output import result
 from .standins import StandIn, StandIns
 
 GRACE_SECONDS = 2  #: how long open pages may hold up the stop
+#: How long a connection is kept between requests: longer than proxies (nginx 60 s) and clients keep
+#: theirs, else a request now and then meets the door as it shuts, and comes back as an error.
+KEPT_SECONDS = 75
 
 
 async def production(home: Path, host: str, port: int, *, as_json: bool = False) -> None:
@@ -118,6 +121,7 @@ async def _serve(running: Application, claimed: socket.socket, hosts: tuple[str,
         server.create(running, hosts),
         http=connections.bounded(connections.most_connections()),
         ws="none",
+        timeout_keep_alive=KEPT_SECONDS,
         log_level="warning",
         log_config=None,  # ours: see app/logs.py
         access_log=False,
