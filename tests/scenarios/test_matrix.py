@@ -54,7 +54,8 @@ async def test_who_reads_at_one_provider_wins_there_and_nothing_here(tmp_path: P
     ours, theirs = await asyncio.gather(
         _play(
             tmp_path / "ours.md",
-            *("--only=READS_A", "--only=WEBHOOKS", "--kind=NONE", "--kind=KEPT"),
+            *("--only=READS_A", "--only=WEBHOOKS", "--only=OPERATOR"),
+            *("--kind=NONE", "--kind=KEPT", "--at-once=3"),
         ),
         _play(tmp_path / "theirs.md", "--stock", "--only=READS_A", "--kind=NONE"),
     )
@@ -62,7 +63,7 @@ async def test_who_reads_at_one_provider_wins_there_and_nothing_here(tmp_path: P
     assert code == 0, said
     assert "lost" not in report
     assert "locked out" not in report.split("An owner counts")[0]
-    assert report.count("owner back after") == 4
+    assert report.count("owner back after") == 6
     assert "**lost**: opened the one link that a reset sends" in theirs[1]
     _agrees(tmp_path / "ours.md", 2)
 

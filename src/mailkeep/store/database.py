@@ -172,9 +172,10 @@ class Database:
         if self.is_sqlite:
             Path(parsed.database or "").touch(mode=0o600, exist_ok=True)
             parsed = parsed.set(drivername="sqlite+aiosqlite")
-            self._engine = sqlite.engine(parsed, sqlite.READERS, self._opened)
-            self._writing = sqlite.engine(parsed, 1, self._opened)
-            self._glancing = sqlite.engine(parsed, 1, self._opened)
+            engine = partial(sqlite.engine, parsed, opened=self._opened)
+            self._engine = engine(sqlite.READERS, cache=sqlite.READER_CACHE)
+            self._writing = engine(1, cache=sqlite.WRITER_CACHE)
+            self._glancing = engine(1, cache=sqlite.GLANCE_CACHE)
         else:
             parsed = parsed.set(drivername="postgresql+asyncpg")
             self._engine = postgresql.engine(parsed, lambda: self.patience)

@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 _CHUNK = 64  # rows that the library would read at once; we read them all
 READERS = 3  #: connections beside the one that writes and the one that glances
+#: KiB of pages that a connection keeps. Every write meets the same few pages again; what others
+#: read lies in the system's own cache, which all connections share.
+WRITER_CACHE, READER_CACHE, GLANCE_CACHE = 32_000, 8_000, 2_000
 
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -31,7 +34,6 @@ _PRAGMAS = (
     "busy_timeout=5000",
     "secure_delete=ON",
     "temp_store=MEMORY",
-    "cache_size=-32000",  # KiB
     "wal_autocheckpoint=8000",  # pages: what is written twice between two costs the disk once
 )
 
@@ -46,8 +48,8 @@ class Opened:
     def __init__(self) -> None:
         self._ones: set[RawConnection] = set()
 
-    async def connect(self, path: str) -> "RawConnection":
-        connection = RawConnection(partial(_prepared, path))
+    async def connect(self, path: str, cache: int) -> "RawConnection":
+        connection = RawConnection(partial(_prepared, path, cache))
         connection.thread.daemon = True  # as the library has it: it must not hang the exit
         self._ones = {one for one in self._ones if one.thread.is_alive()} | {connection}
         try:
@@ -68,8 +70,8 @@ class Opened:
         self._ones.clear()
 
 
-def engine(url: URL, connections: int, opened: Opened) -> AsyncEngine:
-    """An engine on the file that ``url`` names.
+def engine(url: URL, connections: int, opened: Opened, cache: int) -> AsyncEngine:
+    """An engine on the file that ``url`` names, whose connections keep ``cache`` KiB of it each.
 
     All that is written goes over one connection: a second one would find all that the first has in
     memory out of date, and each would read again what the other had written.
@@ -80,16 +82,16 @@ def engine(url: URL, connections: int, opened: Opened) -> AsyncEngine:
         max_overflow=0,
         pool_reset_on_return=None,  # ``Database`` ends every transaction that it begins
         hide_parameters=True,
-        async_creator=partial(opened.connect, url.database or ""),
+        async_creator=partial(opened.connect, url.database or "", cache),
     )
 
 
-def _prepared(path: str) -> sqlite3.Connection:
+def _prepared(path: str, cache: int) -> sqlite3.Connection:
     """In the connection's thread."""
     # We say BEGIN ourselves.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
-        for pragma in _PRAGMAS:
+        for pragma in (*_PRAGMAS, f"cache_size=-{cache}"):
             connection.execute(f"PRAGMA {pragma}").close()
     except BaseException:
         connection.close()

@@ -113,10 +113,10 @@ async def _ask_api(system: Mailkeep, victim: Victim, thief: Thief, scopes: tuple
 
 
 async def _operate(system: Mailkeep) -> None:
-    """Apply every action that any incident offers."""
+    """Apply every action that any incident offers, as one person: a second one is no thief."""
     for incident in await system.incidents():
-        for action in incident.get("actions", []):
-            await system.act(incident["id"], action["action"])
+        for action in incident["actions"]:
+            await system.act(incident["id"], action["name"], alone=True)
 
 
 async def _try_dump(texts: list[str], victim: Victim, thief: Thief) -> str:

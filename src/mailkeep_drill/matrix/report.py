@@ -17,8 +17,11 @@ def verdict(cells: Iterable[Cell]) -> list[str]:
     ]
 
 
-def markdown(cells: Sequence[Cell], kinds: Sequence[Kind], patience: float) -> str:
-    """The report: singles as a table, then the smallest winning sets, then what was not played."""
+def markdown(
+    cells: Sequence[Cell], kinds: Sequence[Kind], patience: float, broken: Sequence[str] = ()
+) -> str:
+    """The report: singles as a table, then the smallest winning sets, then what was not played, and
+    what broke off."""
     lines = ["## One capability alone", ""]
     lines += ["| | " + " | ".join(kinds) + " |", "|---|" + "---|" * len(kinds)]
     by = {(cell.can, cell.kind): cell for cell in cells}
@@ -42,6 +45,8 @@ def markdown(cells: Sequence[Cell], kinds: Sequence[Kind], patience: float) -> s
             lines.append("None.")
     lines += ["", "## Not played", ""]
     lines += [f"- {name}: {why}." for name, why in STATED.items()]
+    if broken:
+        lines += ["", "## Broke off", "", *(f"- {one}." for one in broken)]
     lines += ["", f"An owner counts as locked out after {patience:.0f} seconds of trying."]
     return "\n".join(lines)
 

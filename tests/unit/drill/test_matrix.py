@@ -1,5 +1,12 @@
 """Which sets are played, which are smallest, and what a client sees of forms."""
 
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailkeep_drill.matrix import __main__ as matrix
 from mailkeep_drill.matrix.eyes import Loot
 from mailkeep_drill.matrix.forms import forms
 from mailkeep_drill.matrix.report import markdown, verdict
@@ -91,3 +98,20 @@ def test_what_a_mail_holds_and_what_a_false_page_gets_of_it() -> None:
     assert reader.codes == phisher.codes == ["ABCD-EFGH"]
     assert len(reader) == 3
     assert len(phisher) == 1
+
+
+async def test_a_set_that_breaks_off_is_reported_and_ends_no_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def play(can: frozenset[Can], kinds: list[Kind], number: int, *, stock: bool) -> Any:
+        if can == {B}:
+            raise KeyError("action")
+        return [_cell(*can)]
+
+    monkeypatch.setattr(matrix, "play", play)
+    played = matrix.Played(tmp_path / "matrix.md", [Kind.NONE])
+    await matrix.run(played, [A, B, P], 1, 2, stock=False)
+    report = (tmp_path / "matrix.md").read_text()
+    assert "## Broke off\n\n- reads mail at B: KeyError('action')." in report
+    assert [cell.can for cell in played.cells] == [{A}, {P}]
+    assert len(json.loads((tmp_path / "matrix.json").read_text())["cells"]) == 2
