@@ -1,11 +1,13 @@
 """What is tidied once a minute: by each process what it alone has, by one of them the rest."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from mailkeep.base import memory
 from mailkeep.events import turns
 from mailkeep.posture import services as models
 
@@ -19,6 +21,7 @@ log = structlog.get_logger(__name__)
 SWEEP_SECONDS = 60.0
 TICK_SECONDS = 20.0  #: how often incidents are looked at when nothing new is said
 WITHIN = 5.0  #: seconds for which a sweep goes on forgetting
+MEMORY_SECONDS = 5.0  #: between two looks for memory that can go back
 SETTLE = 100  #: changes of accounts that one sweep lets count: each holds its account
 
 
@@ -35,6 +38,7 @@ def loops(
         "incidents": keep("incidents", tick, TICK_SECONDS),
         "sweep": keep("sweep", sweep, SWEEP_SECONDS),
         "tidy": keep("tidy", partial(_own, app), SWEEP_SECONDS),
+        "memory": keep("memory", _memory, MEMORY_SECONDS),
     }
 
 
@@ -48,6 +52,10 @@ async def _own(app: "Application") -> None:
     destroyed = app.keys.destroy_expired(app.clock.now())
     if destroyed:
         log.info("swept.keys", hourly_keys=len(destroyed))
+
+
+async def _memory() -> None:
+    await asyncio.to_thread(memory.give_back)
 
 
 async def _rows(app: "Application", sweeper: retention.Sweeper) -> bool:
