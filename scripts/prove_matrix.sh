@@ -1,14 +1,15 @@
 #!/bin/sh
 # The adversary matrix on both systems, as one report; the same for programs goes to JSON, where that
-# is given. Usage: prove_matrix.sh PYTHON [SIZE] [JSON]
+# is given. Usage: prove_matrix.sh PYTHON [SIZE] [JSON] [AT_ONCE]
 set -eu
 python="$1"
 size="${2:-2}"
+at_once="${4:-3}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 # 1: somebody won what nobody should, which the report says; anything else is no report.
-"$python" -m mailkeep_drill.matrix --size "$size" --at-once 3 --report "$work/ours.md" || test $? = 1
-"$python" -m mailkeep_drill.matrix --stock --at-once 3 --report "$work/theirs.md" || test $? = 1
+"$python" -m mailkeep_drill.matrix --size "$size" --at-once "$at_once" --report "$work/ours.md" || test $? = 1
+"$python" -m mailkeep_drill.matrix --stock --at-once "$at_once" --report "$work/theirs.md" || test $? = 1
 test -z "${3:-}" || cp "$work/ours.json" "$3"
 cat <<WORDS
 # The adversary matrix
