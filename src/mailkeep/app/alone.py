@@ -1,4 +1,7 @@
-"""One process on one home: two that dispatch from one SQLite file would each think to be alone."""
+"""A lock file that lets one process only run on a home directory with SQLite.
+
+Two processes that dispatched from one SQLite file would each believe to be alone.
+"""
 
 import fcntl
 import os

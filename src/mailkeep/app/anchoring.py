@@ -1,9 +1,10 @@
-"""The audit chain's head, taken to where this house cannot write: on a schedule, and when an
+"""Publishes the signed head of the audit chain to places outside, on a schedule and when an
 incident is closed.
 
-Security: a line holds a number, a hash and a signature, and nothing about anybody. A webhook's URL
-is a secret; it stands in no log, and places are named by where it is read from. What this process
-sent is remembered: a chain that no longer has it was written anew under its eyes.
+Security: an anchor holds a number, a hash and a signature, and nothing about anybody. A webhook's
+URL is a secret: it appears in no log, and places are named by the setting that holds them. The
+process remembers what it sent: if the chain no longer contains it, the chain was rewritten while it
+ran.
 """
 
 import asyncio

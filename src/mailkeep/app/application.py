@@ -1,4 +1,5 @@
-"""One running Mailkeep: its rooms, the loops that keep them going, start and stop."""
+"""The composition root: builds the rooms of one process, runs their background loops, starts and
+stops them."""
 
 import asyncio
 import contextlib

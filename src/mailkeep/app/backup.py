@@ -1,8 +1,8 @@
-"""Back up while everything runs; restore what was backed up.
+"""Online backup while everything runs, and restore.
 
-A backup holds the database and the settings, and no key: whoever finds it reads no secret of it.
-Secret bodies lie in it sealed under their hour's key, which is never backed up, so that they are
-gone from it too once that key is destroyed.
+A backup holds the database and the settings, and no key: whoever finds it can read none of its
+secrets. Secret bodies in it are sealed under their hourly key, which is never backed up, so once
+that key is destroyed they are unreadable in the backup too.
 """
 
 import asyncio

@@ -1,5 +1,5 @@
-"""What goes on beside the mail: erasures, anchors of the audit chain, what is counted ahead, moves
-between providers."""
+"""Builds the background work that is not about carrying mail: erasures, anchors of the audit chain,
+precomputed counts, moves between providers."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial

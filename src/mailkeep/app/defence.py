@@ -1,4 +1,4 @@
-"""Puts together what watches over incidents and acts on them."""
+"""Builds incidents, response, security signals and feeds from the settings."""
 
 from collections.abc import Mapping
 from typing import Protocol

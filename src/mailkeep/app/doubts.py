@@ -1,4 +1,5 @@
-"""Incidents reach the mail room: while one about a provider is open, no word of it is believed."""
+"""Tells the mail room which providers open incidents are about, so that it does not trust their
+delivery reports."""
 
 from mailkeep.events.types import Recorded
 from mailkeep.incidents import queries

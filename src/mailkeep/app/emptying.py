@@ -1,8 +1,7 @@
-"""Empties our account at a provider that is left for good, as far as its API lets anybody.
+"""Deletes what our account at a provider still holds, when that provider is left for good.
 
-The key for it is handed in for once and kept nowhere: what could empty an account could be stolen
-to do so. What is there is read first, and once more afterwards: only what is seen to be gone
-counts.
+The key for it is passed in once and stored nowhere: a stored key that can empty an account could be
+stolen to do so. The account is read before and after, and only what is seen to be gone counts.
 """
 
 import os

@@ -1,9 +1,9 @@
-"""Settings from the environment: ``MAILKEEP_…`` over what the file says.
+"""Settings from environment variables: ``MAILKEEP_…`` overrides the file.
 
 ``MAILKEEP_PUBLIC_URL`` is ``public_url``, ``MAILKEEP_RECOVERY__SENDER`` is ``sender`` of
-``[recovery]``; a list, a table, a number and a truth are written as JSON. A ``MAILKEEP_`` name that
-nobody knows is an error that names the nearest right one: a protection that was switched on under a
-mistyped name would silently not be there.
+``[recovery]``; lists, tables, numbers and booleans are written as JSON. An unknown ``MAILKEEP_``
+name is an error that suggests the nearest valid one: otherwise a protection switched on under a
+mistyped name would silently be missing.
 
 Security: errors name variables, never what they hold.
 """

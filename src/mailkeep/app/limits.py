@@ -1,4 +1,5 @@
-"""What the providers let us send, and how much of the recovery peak each could carry."""
+"""Compares providers' sending limits with the load: how much of the recovery peak each could
+carry."""
 
 import asyncio
 from collections.abc import Collection, Mapping

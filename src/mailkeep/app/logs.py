@@ -1,7 +1,8 @@
-"""Logs: one line an event, without bodies, addresses or secrets, whichever library wrote it.
+"""Structured logging: one line for each event, without bodies, addresses or secrets, whichever
+library wrote it.
 
-Tracebacks are written without local variables: those hold keys and mail. What libraries log through
-``logging`` takes the same way as our own lines, and every line goes through ``masking``.
+Tracebacks are written without local variables, which hold keys and mail. Records that libraries
+send to ``logging`` take the same path as our own, and every line passes through ``masking``.
 """
 
 import logging

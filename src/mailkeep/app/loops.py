@@ -1,4 +1,4 @@
-"""What keeps a loop of the app going: it never ends by an error, and never spins."""
+"""Supervises a background loop: an error neither ends it nor makes it spin."""
 
 import asyncio
 import contextlib

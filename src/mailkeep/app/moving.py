@@ -1,4 +1,4 @@
-"""Puts together how mail moves between providers: what a move must know, and what is looked at."""
+"""Builds what a move between providers needs: its settings, and the checks before it."""
 
 import os
 from collections.abc import Collection, Iterable, Mapping

@@ -1,5 +1,7 @@
-"""The part of the settings that is about what others saw, and about how much goes through us:
-``level``, ``[journal]``, ``[[console_log]]``. Checked here, and handed to the doors.
+"""Checks the settings ``level``, ``[journal]`` and ``[[console_log]]``, and builds their entry
+points.
+
+They are about what other systems saw, and about how much of the mail goes through Mailkeep.
 """
 
 import asyncio

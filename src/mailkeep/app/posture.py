@@ -1,6 +1,6 @@
-"""The part of the settings that is about accounts at providers: ``[posture]``.
+"""Checks the settings ``[posture]``: our accounts at providers, which are read and compared.
 
-Checked here, and handed to the collector with its keys, which are apart from those that send.
+Handed to the collector with reading keys, which are separate from the keys that send.
 """
 
 import os

@@ -1,4 +1,5 @@
-"""What stands in DNS for each provider, in words (pure): what must be withdrawn when it falls."""
+"""Lists the DNS records that authorise each provider to send as us (pure): what to withdraw when it
+falls."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol

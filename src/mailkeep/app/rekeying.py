@@ -1,7 +1,7 @@
-"""Keys that stand in files: read again when they change, and rotated where an API lets us.
+"""Reloads provider keys when their files change, and rotates them where a provider's API allows it.
 
-Who rotates a key puts the new one in its file, by hand or by ``rotate_keys``; every process takes
-it up within seconds, and nothing is restarted.
+A new key is written into its file, by hand or by ``rotate_keys``; every process takes it up within
+seconds, without a restart.
 """
 
 import os

@@ -1,4 +1,5 @@
-"""How long rows are kept, and who forgets them: ``[retention]`` of ``mailkeep.toml``, in days."""
+"""Runs retention: deletes old rows of every room by ``[retention]`` of ``mailkeep.toml``, in
+days."""
 
 import time
 from collections import Counter

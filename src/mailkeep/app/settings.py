@@ -1,7 +1,7 @@
-"""Settings: ``mailkeep.toml``, with secrets from the environment or from files.
+"""Reads and checks ``mailkeep.toml``, with secrets from the environment or from files.
 
-A word that is not known is an error that names the nearest right one: a mistyped setting that is
-silently ignored is a protection that silently is not there.
+An unknown key is an error that suggests the nearest valid one: a mistyped setting that is silently
+ignored is a protection that is silently missing.
 """
 
 import os

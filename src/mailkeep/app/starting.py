@@ -1,4 +1,5 @@
-"""What is said at the start, and would else only be noticed when somebody needs it."""
+"""Logs warnings at startup about problems that would otherwise show only when somebody needs the
+service."""
 
 from typing import Protocol
 

@@ -1,4 +1,5 @@
-"""What is tidied once a minute: by each process what it alone has, by one of them the rest."""
+"""Housekeeping once a minute: what each process tidies for itself, and what one of them does for
+all."""
 
 from collections.abc import Callable, Coroutine
 from functools import partial

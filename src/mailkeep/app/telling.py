@@ -1,4 +1,5 @@
-"""Puts together what listens to others: reports, notices, status pages, names like ours."""
+"""Builds the intake of outside reports: DMARC and TLS reports, provider notices, status pages,
+lookalike domains."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial

@@ -1,4 +1,4 @@
-"""Puts together what the chain of trust is computed from: the settings' part of it."""
+"""Builds the trust graph from the settings: parties, routes, administrators and detectors."""
 
 import importlib
 from collections.abc import Mapping

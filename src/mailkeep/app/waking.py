@@ -1,4 +1,4 @@
-"""Puts together who is woken."""
+"""Builds the pagers from the settings."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The part of the settings that is about watching: checked, and handed to those it concerns.
+"""Checks the settings ``[canary]``, ``[[honey]]`` and ``[watch.…]``, and builds what uses them.
 
 ``[canary]``, ``[[honey]]`` and ``[watch.…]`` of ``mailkeep.toml``.
 """

@@ -1,4 +1,5 @@
-"""Who hears what: facts go up from the rooms that record them to the rooms that act on them.
+"""The subscription table: which handler receives which event, from the rooms that record events to
+the rooms that act on them.
 
 Each subscriber reads the log at its own pace, under a name that is never reused for anything else.
 """

@@ -1,4 +1,4 @@
-"""Checks of what is read of our accounts at providers (pure)."""
+"""Doctor checks: our accounts at providers can be read and watched (pure)."""
 
 from mailkeep.app.posture import shares_key
 from mailkeep.providers.posture import registry

@@ -1,4 +1,4 @@
-"""Gathers what the checks look at: files, the database, the providers' clocks."""
+"""Gathers the data that doctor checks look at: files, the database, the providers' clocks."""
 
 import asyncio
 import datetime as dt

@@ -1,6 +1,6 @@
-"""Gathers what is wrong with the secrets that the settings name, as the start would find it.
+"""Resolves every secret that the settings name, and gathers what is missing or malformed.
 
-Security: what is said names tables, variables and files, never what they hold.
+Security: findings name tables, variables and files, never what they hold.
 """
 
 from collections.abc import Callable, Iterator, Mapping

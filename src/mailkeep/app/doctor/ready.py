@@ -1,4 +1,4 @@
-"""Gathers for which provider no mail could be written, as it would be when the first one leaves."""
+"""Finds providers for which no request could be built, by building one ahead of the first mail."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,5 @@
-"""What a domain's SPF record costs and whom it lets in (RFC 7208; pure over ``Records``)."""
+"""Evaluates a domain's SPF record: its DNS look-ups and whom it authorises (RFC 7208; pure over
+``Records``)."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Words of the doctor."""
+"""Types of the doctor: findings, and the data that checks look at."""
 
 import enum
 from collections.abc import Mapping

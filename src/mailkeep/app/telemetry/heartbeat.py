@@ -1,9 +1,10 @@
-"""A dead man's switch: somebody elsewhere is told while all is well, and raises the alarm when not.
+"""A dead man's switch: pings a monitor elsewhere while all is well, which raises the alarm when the
+pings stop.
 
-What watches from inside dies with the process; so does the machine that scrapes it, sometimes.
+A monitor inside the process dies with it, and sometimes the scraping machine does as well.
 
-Security: the URL is a secret: who has it can keep the alarm quiet. It stands in no log; an answer
-is not read, and a redirect not followed.
+Security: the URL is a secret: whoever has it can keep the alarm quiet. It appears in no log; an
+answer is not read, and a redirect not followed.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Whether this process should be given work (pure)."""
+"""Decides whether this process is ready to receive requests (pure)."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Puts the numbers of a running process together, for whoever may read them."""
+"""Telemetry of a running process: collects the numbers for ``/metrics`` and the readiness check."""
 
 import asyncio
 import shutil

@@ -1,4 +1,4 @@
-"""``[telemetry]`` of ``mailkeep.toml``."""
+"""Settings ``[telemetry]`` of ``mailkeep.toml``."""
 
 from math import isfinite
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""What is read from the database for the gauges: seldom, together, at a bounded cost."""
+"""Reads the gauges from the database: seldom, together, at a bounded cost."""
 
 import asyncio
 import contextlib
