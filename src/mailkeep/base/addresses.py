@@ -1,4 +1,4 @@
-"""Mail addresses: one check and one canonical form for every door."""
+"""E-mail addresses: one validation and one canonical form for every entry point."""
 
 import re
 from functools import lru_cache

@@ -1,4 +1,5 @@
-"""Time, passed in: an instant is an ``int`` of microseconds since the epoch, UTC."""
+"""Clocks and instants. Time is always passed in; an instant is an ``int`` of microseconds since the
+Unix epoch, UTC."""
 
 import time
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Time-ordered ids: ``<prefix>_<26 characters>``, sorted by creation.
+"""Time-ordered unique ids (ULID): ``<prefix>_<26 characters>``, sorted by creation.
 
 Random keys cost more than half the insert rate of a B-tree index; the ULID layout (48 bits of
 milliseconds, 80 random bits, Crockford base32) keeps inserts at the right edge. Ids are names, not

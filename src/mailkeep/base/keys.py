@@ -1,4 +1,4 @@
-"""Keys, kept in files outside the database, and what is done with them.
+"""The key ring: secret keys in files outside the database, and the operations that use them.
 
 Layout under ``<home>/keys`` (directory 0700, files 0600)::
 

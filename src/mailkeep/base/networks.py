@@ -1,4 +1,4 @@
-"""Addresses of machines and the networks by which they are counted (pure)."""
+"""IP addresses, and the networks by which they are rate-limited (pure)."""
 
 import ipaddress
 from functools import lru_cache

@@ -1,13 +1,14 @@
-"""Keys that sign what others verify: security events, ID tokens (RS256, RFC 7518 section 3.3).
+"""Signing keys whose signatures others verify: security events and ID tokens (RS256, RFC 7518
+section 3.3), with rotation.
 
-They follow one another: a new one is published for ``LEAD`` before it signs, so that whoever keeps
-a copy of the key set has it by then, and the old one for ``OVERLAP`` after it signed last, so that
-what is under way can still be verified. Then its file is destroyed.
+A new key is published for ``LEAD`` before it signs, so that whoever caches the key set has it by
+then, and the old one for ``OVERLAP`` after its last signature, so that tokens under way can still
+be verified. Then its file is destroyed.
 
 Security: kept as ``<home>/keys/signing/<number>.key`` beside the other keys, never in the database
-and never in a backup: whoever verifies fetches the key set, so a lost key costs nothing, while a
-copied one signs in our name. Every process of a home reads the same files, and finds a key that
-another one made or destroyed without being told.
+and never in a backup: verifiers fetch the key set, so a lost key costs nothing, while a copied one
+signs in our name. Every process of a home reads the same files, and so finds a key that another one
+made or destroyed.
 """
 
 from collections.abc import Mapping
