@@ -1,4 +1,4 @@
-"""What is looked at in the house itself before mail moves (pure); DNS is looked at above."""
+"""Checks of the installation before mail moves (pure); DNS is checked by the caller."""
 
 from collections.abc import Callable, Collection, Mapping
 

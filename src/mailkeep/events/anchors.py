@@ -1,9 +1,9 @@
-"""Heads of the audit chain that were taken elsewhere, and what they say of the chain as it is now.
+"""Anchors: heads of the audit chain that were stored elsewhere, compared with the chain as it is
+now.
 
-Who holds the database and this house's keys can write the chain anew, or cut it short, and every
-entry fits the one before again; the head, signed anew, is as good as the old one. What they cannot
-change is a head that lies where they cannot write: an entry that it counts is missing, or has
-another hash.
+Whoever holds the database and this installation's keys can rewrite the chain, or cut it short, and
+every entry fits the one before again, with a newly signed head. What they cannot change is a head
+that is stored where they cannot write: an entry that it counts is missing, or has another hash.
 """
 
 import json

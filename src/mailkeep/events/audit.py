@@ -1,7 +1,7 @@
-"""The audit log: a hash chain of every operator's and every automatic act (ASVS 16.4.2).
+"""The audit log: a hash chain of every act of an operator or of automation (ASVS 16.4.2).
 
-Each entry's hash covers the one before, so that nothing can be altered, inserted or removed without
-the head changing. The head is signed; kept where this system cannot write, it is the anchor.
+Each entry's hash covers the one before, so nothing can be altered, inserted or removed without the
+head changing. The head is signed; a copy kept where this system cannot write is an anchor.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Facts of the log about itself."""
+"""Events that the event log records about itself."""
 
 from .types import Fact, fact
 

@@ -1,9 +1,9 @@
-"""Append facts in the transaction of their effect, and give them places in the log.
+"""Appends events in the transaction of their effect, and assigns their positions in the log.
 
 A sequence number taken inside a transaction can become visible before a smaller one that commits
-later, so a reader that remembers "up to 17" would skip 16 for ever (PostgreSQL). Positions are
-therefore given after the commit there, by one relay that holds a lease. SQLite has one writer at a
-time, so a place taken inside its transaction cannot be overtaken: it is written with the fact.
+later, so a reader that remembers "up to 17" would skip 16 for ever (PostgreSQL). There, positions
+are therefore assigned after the commit, by one relay that holds a lease. SQLite has one writer at a
+time, so a position taken inside its transaction cannot be overtaken: it is written with the event.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence

@@ -1,6 +1,7 @@
-"""Reads of the log by kind, for people who look: the newest facts, placed or not.
+"""Read-only queries of the log by kind, for people: the newest events, whether or not they have a
+position yet.
 
-A subscriber reads ``log.after``. What stands here misses nothing that was committed, and promises
+A subscriber reads ``log.after`` instead. These queries miss nothing that was committed, and promise
 no order beyond that of the ids.
 """
 

@@ -1,8 +1,8 @@
-"""Subscribers: each reads the log at its own pace and stores its place with its effect.
+"""Subscribers: each reads the log at its own pace and stores its checkpoint with its effect.
 
-Because the place is written in the transaction of the effect, a fact has its effect exactly once,
-whatever is killed when. A fact that a handler cannot bear is tried again a few times and then set
-aside, on the record: what follows it must not wait for ever.
+Because the checkpoint is written in the transaction of the effect, an event takes effect exactly
+once, whatever is killed when. An event whose handler fails is retried a few times and then set
+aside, on record (a dead letter): those behind it must not wait for ever.
 """
 
 import asyncio

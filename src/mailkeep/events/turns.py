@@ -1,14 +1,15 @@
-"""What one process should do and not each: they take turns, in the database that they share.
+"""Leases for work that only one of several processes should do, kept in the shared database.
 
-A turn is a row: whose it is, and until when nobody else gets it. Whoever dies keeps it no longer
-than that. There are two ways to be sure that two never do the same, and no third:
+A turn is a row: who holds it, and until when nobody else gets it. A process that dies keeps it no
+longer than that. There are two ways to be sure that two processes never do the same work:
 
-- what is one transaction takes the turn in it: ``take``, and the effect, commit together;
-- what is longer (asks another house, waits for an answer) takes it first, and asks ``mine`` in the
-  transaction that writes what came of it: who was slow, and was taken for dead, writes nothing.
+- work that is one transaction takes the turn in it: ``take``, and the effect, commit together;
+- longer work (which asks another system and waits for the answer) takes it first, and calls
+  ``mine`` in the transaction that writes the result: a process that was slow and was taken for dead
+  writes nothing.
 
-``in_turn`` makes a step of a loop such a turn, for work that may be done twice and need not be;
-``holding`` keeps one for as long as the work lasts.
+``in_turn`` wraps a loop's step that way, for work that may harmlessly be done twice; ``holding``
+keeps a turn for as long as the work lasts.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What a fact is, and how it is written down and read back."""
+"""The event envelope, and how events are serialised and read back."""
 
 from collections.abc import Callable
 from typing import ClassVar, TypeVar

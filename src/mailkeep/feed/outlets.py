@@ -1,8 +1,8 @@
-"""Where lines go: standard output, a file, a webhook.
+"""Destinations of a feed: standard output, a file, a webhook.
 
-An outlet has taken what ``put`` returned for; a kill before the place is written down has it told
-again. Nobody hears a line torn in two: what a kill left unfinished at the end of a file goes away
-before the next is written, which begins with the same line.
+When ``put`` returns, the outlet has the line; a kill before the checkpoint is written repeats it.
+Nobody reads a torn line: what a kill left unfinished at the end of a file is removed before the
+next line is written, which is that same one.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
-"""Tells each feed what was recorded since its place, and writes the place down.
+"""Delivers to each feed what was recorded since its checkpoint, and advances the checkpoint.
 
-At least once: what was told is written down after it was. A feed that fails is tried again later
-and later, holds back no other, and loses nothing that the log still has. One line that the other
-side refuses for what it is (`outlets.REFUSALS`) is left out after some tries, or it would be the
-last one for ever.
+At least once: the checkpoint is written after the delivery. A feed that fails is retried with
+growing delays, holds back no other, and loses nothing that the log still has. A line that the
+receiver refuses for its content (`outlets.REFUSALS`) is skipped after some tries, since it would
+block the feed for ever.
 """
 
 import asyncio

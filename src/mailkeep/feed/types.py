@@ -1,4 +1,4 @@
-"""Words and settings of the feed room."""
+"""Types and settings of the feed room."""
 
 import enum
 import ipaddress

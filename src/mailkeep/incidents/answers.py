@@ -1,7 +1,7 @@
-"""What is answered about a blast radius: worked out as time passes, and kept.
+"""Stores successive answers about an incident's blast radius, which is recomputed as time passes.
 
-Pages and lists read what is kept. An answer that evidence has overtaken stays beside the new one:
-somebody may have been told it, a regulator too. Which of the two is what follows is pure.
+Pages and lists read the stored answer. One that later evidence corrected stays beside the new one:
+somebody, perhaps a regulator, may have been told it. The choice between the two is pure.
 """
 
 import time

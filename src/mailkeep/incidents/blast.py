@@ -1,4 +1,5 @@
-"""Whom an incident may have touched, counted from the ledger and the recoveries."""
+"""Computes the blast radius of an incident: contacts and accounts affected, from the exposure
+ledger and the recoveries."""
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.mail import queries as mail

@@ -1,10 +1,10 @@
-"""From opinions to incidents (pure): what opens, what changes, what ends.
+"""Decides from opinions which incidents open, change or close (pure).
 
 One provider has one incident, whatever is suspected of it: whoever is woken reads one page. A
 campaign joins the provider that explains it best, and stands alone where none does; several
-targeted accounts join a campaign that is held, which names them. An opinion that was held stays
-held down to the closing line, and what a person closed does not come back on the evidence that the
-person had seen, so that nothing flutters.
+targeted accounts join an open campaign that names them. Opening and closing have different
+thresholds (hysteresis), and what a person closed does not reopen on evidence that the person had
+seen, so incidents do not flap.
 """
 
 from collections.abc import Iterable, Sequence, Set

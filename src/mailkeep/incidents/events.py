@@ -1,4 +1,4 @@
-"""Facts of the incidents room."""
+"""Events that the incidents room records."""
 
 from mailkeep.events.types import Fact, fact
 

@@ -1,8 +1,9 @@
-"""Incidents that are one matter: one leads, the others are parts of it, and can be split off again.
+"""Merges incidents that are one matter: one leads, the others are its parts, and can be split off
+again.
 
 Each part keeps its own evidence, state and actions, since those are about its own subject; what
-people do, they do once: whoever takes the matter takes its parts, and no part is paged by itself
-but for something graver. So a merge that was wrong has lost nothing.
+people do, they do once: whoever takes the lead incident takes its parts, and a part pages nobody by
+itself, except for something graver. So a wrong merge loses nothing.
 """
 
 from sqlalchemy import select, update

@@ -1,4 +1,4 @@
-"""Reads of the incidents room."""
+"""Read-only queries of the incidents room."""
 
 from collections.abc import Collection
 from typing import Any

@@ -1,4 +1,4 @@
-"""What becomes of incidents: opened, changed, contained, restored, noted, closed."""
+"""The service of incidents: open, update, contain, restore, merge, note and close them."""
 
 import msgspec
 from sqlalchemy import func, insert, select, update

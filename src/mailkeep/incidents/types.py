@@ -1,4 +1,4 @@
-"""Words and settings of the incidents room."""
+"""Types and settings of the incidents room."""
 
 import enum
 

@@ -1,4 +1,4 @@
-"""An incident in one sentence (pure): what may be going on, how sure we are, where it stands."""
+"""An incident's headline in one sentence: what is suspected, how sure, and its state (pure)."""
 
 import math
 import unicodedata

@@ -1,4 +1,4 @@
-"""What an OpenID provider tells, and what it is asked (pure).
+"""Sign-in with an OpenID provider: builds requests and validates its answers and tokens (pure).
 
 OpenID Connect Core 1.0 sections 3.1.2, 3.1.3.7, Discovery 1.0 section 4.3, Back-Channel Logout 1.0
 section 2, RFC 7636, RFC 9207, RFC 9700.

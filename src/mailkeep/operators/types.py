@@ -1,4 +1,4 @@
-"""Words and settings of the operators room."""
+"""Types and settings of the operators room."""
 
 import enum
 from collections.abc import Mapping
