@@ -5,8 +5,8 @@ and both must agree:
 
 - *worse than the other*: of all failures of one step, how many are the new one's? If both are
   equally good, its part of the failures is its part of the mail, whatever share of mail fails just
-  now (Wald's double dichotomy). A mailbox provider's bad day, a list full of old addresses, or somebody
-  who signs up with dead ones, hits both, and reverses nothing.
+  now (Wald's double dichotomy). A mailbox provider's bad day, a list full of old addresses, or
+  somebody who signs up with dead ones, hits both, and reverses nothing.
 - *worse than is tolerated*: does more of its mail fail than is nobody's fault? Otherwise the old
   provider could make the new one look bad by reporting no failure of its own.
 
