@@ -1,4 +1,4 @@
-"""The API key that a request carries, or the secret of an application."""
+"""Authenticates a request by its API key, or by an application's client secret."""
 
 import base64
 import binascii

@@ -1,8 +1,9 @@
-"""How much of bodies is in memory at once, and who makes room when that is too much.
+"""Bounds the memory of request bodies that are being read, and drops the slowest when there are too
+many.
 
-Security: who sends slowly holds memory. If that were only bounded, whoever holds all of it could
+Security: a slow sender holds memory. If the memory were only bounded, whoever holds all of it would
 have everybody else refused: every webhook of every provider, every message of an application. So
-the one that has taken the longest is sent away: what is honest is here in a moment.
+the body that has taken the longest is dropped: an honest one is here in a moment.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What the ways in need of a running Mailkeep; ``app.Application`` provides it."""
+"""The interface that entry points need of a running Mailkeep; ``app.Application`` implements it."""
 
 from typing import Any, Protocol
 

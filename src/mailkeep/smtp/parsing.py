@@ -1,7 +1,7 @@
-"""A submitted message as the content that the outbox keeps (pure).
+"""Parses a submitted message into the content that the outbox stores (pure).
 
 What the sender's software wrote around the message (trace fields, its own Message-ID and Date) is
-left behind; what it says to people goes on.
+dropped; what is addressed to people is kept.
 """
 
 from email import message_from_bytes

@@ -1,7 +1,7 @@
-"""The parts of a submitted message: its texts, and its files as they are (pure).
+"""The MIME parts of a submitted message: its texts, and its files unchanged (pure).
 
-What cannot be carried whole is refused, with its type as the field: a signature over parts that are
-written anew, a form of the text that no provider has a field for, a message cut in two.
+What cannot be carried whole is refused, with its type as the field: a signature over parts that
+would be written anew, a form of the text that no provider has a field for, a fragmented message.
 """
 
 import re

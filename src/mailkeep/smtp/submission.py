@@ -1,10 +1,10 @@
-"""Submission (RFC 6409): an application hands mail in, with an API key as its password.
+"""Message submission (RFC 6409): an application hands mail in, with an API key as its password.
 
-250 is said only after the commit. A message to several recipients becomes one message each, all
+250 is answered only after the commit. A message to several recipients becomes one message each, all
 stored in one commit or none: the envelope says who gets it, the header what each of them is shown.
 
-Security: reads hostile input. The key is asked for before any mail command, is not taken over a
-network in clear, and is judged again in the transaction that stores a message.
+Security: reads hostile input. The key is required before any mail command, is not accepted over a
+network in clear, and is checked again in the transaction that stores a message.
 """
 
 import asyncio

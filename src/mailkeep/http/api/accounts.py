@@ -1,7 +1,7 @@
-"""``/v1/accounts``: what operators see of accounts and may do to them; nothing personal.
+"""``/v1/accounts``: operators look up accounts and act on them; nothing personal is shown.
 
-Security: every call needs a key with the scope ``operate`` and changes are in the audit chain. No
-answer has an address; one that an operator knows is asked about in a body, never in a path.
+Security: every call needs a key with the scope ``operate``, and changes are in the audit chain. No
+answer has an address; to look one up, it is sent in a body, never in a path.
 """
 
 from typing import Annotated

@@ -1,4 +1,5 @@
-"""``/v1/approvals``: what one operator asked for and a second one must approve."""
+"""``/v1/approvals``: dangerous actions that one operator requested and a second one must
+approve."""
 
 import msgspec
 from litestar import Controller, Response, get, post

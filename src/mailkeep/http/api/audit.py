@@ -1,4 +1,4 @@
-"""``/v1/audit``: what operators and playbooks did, whether every entry fits, and the anchors."""
+"""``/v1/audit``: the audit chain: its entries, its verification, and its anchors."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""``/v1/claims``: a support desk says what a customer said."""
+"""``/v1/claims``: a support desk records that a customer reported something as not theirs."""
 
 from typing import Annotated
 

@@ -1,7 +1,7 @@
-"""``/v1/cutovers``: moves between providers, to be watched and held up.
+"""``/v1/cutovers``: watch moves between providers, and pause them.
 
-A key can hold a move up, which leaves mail where it goes now. Whatever moves mail takes a person at
-the console, or the shell of the house: a key that leaked must not choose who carries our mail.
+A key can pause a move, which leaves mail where it goes now. Whatever moves mail needs a person at
+the console or the server's own shell: a leaked key must not choose who carries our mail.
 """
 
 import msgspec

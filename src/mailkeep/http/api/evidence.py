@@ -1,4 +1,4 @@
-"""``/v1/incidents/{id}/evidence``: what an incident rests on, signed, as one file to take along."""
+"""``/v1/incidents/{id}/evidence``: an incident's signed evidence bundle, as one file."""
 
 from pathlib import Path
 

@@ -1,4 +1,5 @@
-"""``/v1/incidents/{id}/exposed`` and ``/blast``: who was exposed, in numbers and one by one."""
+"""``/v1/incidents/{id}/exposed`` and ``/blast``: whose addresses were exposed, as numbers and as a
+list."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 

@@ -1,5 +1,5 @@
-"""``/v1/keys`` and ``/v1/operators``: who may do what here. Looked at, never changed: a key that
-leaked ends no other, and makes none."""
+"""``/v1/keys`` and ``/v1/operators``: list API keys and operators. Read only, so that a leaked key
+can neither end another one nor make one."""
 
 import msgspec
 from litestar import Controller, get

@@ -1,4 +1,4 @@
-"""The ``Idempotency-Key`` header (draft-ietf-httpapi-idempotency-key-header; pure)."""
+"""Parses the ``Idempotency-Key`` header (draft-ietf-httpapi-idempotency-key-header; pure)."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Incidents as the API and the command line write them (pure)."""
+"""Incidents in the JSON form that the API and the command line give them (pure)."""
 
 from typing import Any
 

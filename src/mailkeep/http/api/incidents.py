@@ -1,4 +1,4 @@
-"""``/v1/incidents``: what may be going on, whom it touches, and what is done about it."""
+"""``/v1/incidents``: list and read incidents, and preview, apply and undo their actions."""
 
 from typing import Annotated, Literal
 

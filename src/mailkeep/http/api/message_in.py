@@ -1,4 +1,4 @@
-"""A message as an application writes it, and made the mail room's own (pure)."""
+"""Parses a message as an application sends it into the mail room's own type (pure)."""
 
 import datetime as dt
 from typing import Annotated

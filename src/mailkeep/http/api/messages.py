@@ -1,4 +1,4 @@
-"""``/v1/messages``: take mail in, tell what became of it."""
+"""``/v1/messages``: send mail, and read what became of it."""
 
 import asyncio
 import datetime as dt

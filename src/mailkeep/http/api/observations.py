@@ -1,4 +1,4 @@
-"""``/v1/observations``: what was seen elsewhere is brought in."""
+"""``/v1/observations``: ingest what other systems observed, such as audit logs and journals."""
 
 from datetime import datetime
 from typing import Annotated

@@ -1,4 +1,5 @@
-"""``/v1/providers/{name}/posture``: our account at a provider, as its API tells it."""
+"""``/v1/providers/{name}/posture``: the configuration of our account at a provider, as its API
+reports it."""
 
 from typing import Annotated
 

@@ -1,8 +1,8 @@
-"""``/v1/privacy``: what is kept about a person, handed out, erased, or held.
+"""``/v1/privacy``: export or erase one person's data, or place it under legal hold.
 
-Security: a scope of its own, which no other one includes. Every use is audited and counted against
-a limit of the whole house; an erasure waits and its owner is told; a hold is placed here, and ended
-at the command line of the house only. Who is meant stands in a body, never in a path.
+Security: it has a scope of its own, which no other one includes. Every use is audited and counted
+against a limit of the whole installation; an erasure waits, and its owner is told; a hold is placed
+here, and ended at the command line only. The person is named in a body, never in a path.
 """
 
 from typing import Annotated, Any

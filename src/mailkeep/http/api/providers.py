@@ -1,4 +1,4 @@
-"""``/v1/providers``: how each stands; cut off and restored by hand, as at the console."""
+"""``/v1/providers``: the state of each provider; cut off and restore by hand, as at the console."""
 
 from typing import Annotated, Literal, TypeVar
 

@@ -1,12 +1,13 @@
-"""``/v1/recoveries``: how recoveries went, masked; and one begun for an owner who asks for help.
+"""``/v1/recoveries``: list recoveries, masked; and start one for an owner who asks for help.
 
 The mails go to the owner's own addresses over two routes, as after any request; whoever starts it
 neither sees nor chooses a link, a code or a password (ASVS 6.4.6).
 
-Opening one says why, is audited and bounded, as at the console (``accounts.opening``).
+To open one takes a reason, is audited and rate-limited, as at the console (``accounts.opening``).
 
-Security: for accounts of ours. The key of an application that keeps its own users is refused,
-whatever the address, so that the refusal tells nothing: its users begin at ``/oauth/authorize``.
+Security: this is for accounts that Mailkeep keeps. The key of an application that keeps its own
+users is refused whatever the address, so the refusal tells nothing: its users begin at
+``/oauth/authorize``.
 """
 
 from typing import Annotated

@@ -1,4 +1,5 @@
-"""``/v1/reports``: what receivers say of our mail, brought in by whoever reads that mailbox."""
+"""``/v1/reports``: ingest DMARC and TLS reports from whoever reads the mailbox that they come
+to."""
 
 from typing import Literal
 

@@ -1,8 +1,8 @@
-"""``/v1/resets``: an application says that it was asked for a reset, before either way starts, and
-is told where it goes on; and operators see what would have become of those that it kept.
+"""``/v1/resets``: an application announces a password reset, and is told which side handles it; for
+operators, what would have become of the resets that it kept.
 
-Security: the answer holds one word, which is the same before and after somebody is registered, and
-the work is the same for every name. What came of a rehearsal is never told to an application's key:
+Security: the answer is one word, which is the same before and after somebody is registered, and the
+work is the same for every name. The result of a rehearsal is never shown to an application's key:
 it would say who is a customer.
 """
 

@@ -1,4 +1,4 @@
-"""What is asked to be sent is checked, stored durably, and answered message by message."""
+"""Handles a send request: validate, store durably, answer for each message."""
 
 import asyncio
 from collections.abc import Sequence

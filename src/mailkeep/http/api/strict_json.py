@@ -1,10 +1,11 @@
-"""JSON bodies, read strictly: what is wrong is refused by name, and nothing is guessed.
+"""A strict JSON reader for request bodies: what is wrong is refused by name, and nothing is
+guessed.
 
-A key that stands twice is refused: another reader of the same text, a proxy or a log, may believe
-the other of the two.
+A duplicate key is refused: another reader of the same text, a proxy or a log, may believe the other
+value.
 
-Security: reads hostile input. Nothing is decoded into objects that no field asks for, so that a
-body takes no more than a few times its own size of memory.
+Security: reads hostile input. Nothing is decoded into objects that no field asks for, so a body
+takes no more memory than a few times its own size.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""``/v1/subjects``: an application registers its users and what recovers them, beforehand."""
+"""``/v1/subjects``: an application registers its users, and the addresses that recover them."""
 
 from typing import Annotated, Literal
 

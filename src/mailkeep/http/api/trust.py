@@ -1,4 +1,4 @@
-"""``/v1/trust``: what falls if this one falls, as the house stands now."""
+"""``/v1/trust``: what-if analysis of third parties: what falls with each of them."""
 
 from collections.abc import Callable
 from typing import Annotated, TypeVar

@@ -1,4 +1,4 @@
-"""``/v1/verdicts``: an application says that it acts on a verdict, or looks one up."""
+"""``/v1/verdicts``: an application acknowledges a verdict, or looks one up."""
 
 import msgspec
 from litestar import Controller, get, post

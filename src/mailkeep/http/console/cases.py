@@ -1,8 +1,9 @@
-"""The cases that pages show: each is worked out when its facts changed, once for all open pages.
+"""A cache of incidents as pages show them: computed once for all open pages, when their data
+changed.
 
-What a case is worked out from: its own rows, cheap to read, and what happened in the house since:
-facts of recoveries, of providers, of incidents. Facts of mail are many and change no case; what
-they move (how many are overdue, how many addresses a suspect was given) is at most ``FRESH`` old.
+A case depends on its own rows, which are cheap to read, and on events of recoveries, providers and
+incidents. Events of mail are many and do not invalidate it; the numbers that they change (how many
+are overdue, how many addresses a suspect was given) are at most ``FRESH`` old.
 """
 
 import asyncio

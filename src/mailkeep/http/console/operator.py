@@ -1,11 +1,12 @@
-"""Who is at the console, and what they may.
+"""Authenticates and authorises requests to the console.
 
-Each handler says what it needs (``opt=needs(…)``); one that says nothing lets nobody in.
+Each handler declares the permission that it needs (``opt=needs(…)``); one that declares none admits
+nobody.
 
-Security: the cookie is sealed and names a session, never holds a key; each request asks whether
-the session stands, and what whoever it is of may now, so that signing out, revoking the key,
-lowering a role or unmaking an operator holds at once, wherever the cookie was copied to. The cookie
-is ``SameSite=Strict``, and a POST that a browser says comes from another site is refused.
+Security: the cookie is sealed and names a session, never holds a key. Each request checks that the
+session stands, and what its operator may do now, so that signing out, revoking the key, lowering a
+role or removing an operator takes effect at once, wherever the cookie was copied to. The cookie is
+``SameSite=Strict``, and a POST that the browser says comes from another site is refused.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""How things stand, and what needs somebody now."""
+"""Console start page: the state of everything, and what needs attention now."""
 
 from collections.abc import Iterable
 

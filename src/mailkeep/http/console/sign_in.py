@@ -1,8 +1,9 @@
-"""Into the console with a key and a passkey, and out of it.
+"""Console sign-in with an API key and a passkey, and sign-out.
 
 An API key with the scope ``operate`` signs in, for eight hours; once an operator has bound a
-passkey, the key and such a passkey. Where an OpenID provider is set, that is the way that stands
-when the provider does not, and a key alone opens nothing. Nobody signs in here by mail.
+passkey, it takes the key and such a passkey. Where an OpenID provider is set up, this is the
+fallback for when that provider is down, and a key alone does not suffice. Nobody signs in here by
+mail.
 """
 
 from typing import Any

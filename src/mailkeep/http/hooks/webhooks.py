@@ -1,6 +1,6 @@
-"""``/hooks/<provider>``: providers tell us what became of mail.
+"""``/hooks/<provider>``: receives delivery webhooks from providers.
 
-Security: anyone may post here, and what they post is read whole before it can be verified. So one
+Security: anyone may post here, and a body must be read whole before it can be verified. So each
 request is bounded in size and time, and all of them together in memory.
 """
 

@@ -1,6 +1,6 @@
-"""A received mail, taken apart for people to look at (pure).
+"""Parses a received mail for display (pure).
 
-``watch.parts`` reads mail of our own and is strict; this reads anybody's, and shows what it can.
+``watch.parts`` reads our own mail and is strict; this reads anybody's, and shows what it can.
 
 Security: reads hostile input. Nesting, parts, fields and texts are bounded; nothing here raises.
 """

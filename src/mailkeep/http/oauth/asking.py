@@ -1,10 +1,10 @@
-"""What an application asks when it sends a browser here, read and refused (pure).
+"""Validates the authorisation request of a client application (pure).
 
 RFC 6749 section 4.1, OpenID Connect Core section 3.1.2, RFC 7636, RFC 9207, RFC 9700.
 
-Attack met here: whoever gets a browser sent to a place of theirs reads the code. So nothing is sent
-anywhere before the redirect URI is known to be one that the application registered, character by
-character; until then an error is a page of ours.
+Attack met here: whoever has the browser redirected to an address of theirs reads the code. So
+nothing is redirected before the redirect URI is known to be one that the application registered,
+character by character; until then an error is a page of ours.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,9 +1,9 @@
-"""``/oauth/token``: an application that proves who it is takes a verdict for its code.
+"""``/oauth/token``: an authenticated application exchanges its code for a verdict.
 
 RFC 6749 sections 2.3.1, 3.2, 4.1.3 and 5, OpenID Connect Core section 3.1.3.
 
-Security: reads hostile input. An application proves who it is before its code is looked at, so
-that a stranger who saw a code can neither use it nor spoil it.
+Security: reads hostile input. An application authenticates before its code is looked at, so a
+stranger who saw a code can neither use nor spoil it.
 """
 
 from typing import Any
