@@ -1,8 +1,8 @@
-"""API keys: made, shown once, bound, rotated, revoked; and whether one that is presented is good.
+"""API keys: created, shown once, restricted, rotated, revoked; and verified when presented.
 
-Security: kept as a keyed hash. Who presents a key may be let in by what was read a second ago, so
-that a body can be read; whether anything of it is stored is decided by ``still_valid`` in the
-transaction that stores it, so that after a revocation has committed a key stores nothing.
+Security: stored as keyed hashes. A presented key may be accepted by a look-up that is a second old,
+so that a body can be read; whether anything of it is stored is decided by ``still_valid`` in the
+transaction that stores it, so after a revocation has committed a key stores nothing.
 """
 
 import asyncio

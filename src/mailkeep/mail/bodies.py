@@ -1,9 +1,10 @@
-"""How long a body stays once a provider has the mail, and what may then be sent again.
+"""How long a body is kept after a provider accepted it, and which mail can then be sent again.
 
-What a provider says of a mail, accepted, delivered or bounced, is its word: one that takes mail and
-drops it says whatever makes us forget it. So in a stream that keeps its bodies no word destroys our
-copy. What does is time in which nothing that we watch (canaries among it) spoke against whoever had
-the mail; and while something does, until a bound, no copy goes at all.
+A provider's report on a mail, accepted, delivered or bounced, is only its word: one that takes mail
+and drops it will say whatever makes us delete our copy. So in a stream that keeps its bodies no
+report deletes one. A body is deleted after a time in which no monitor (canaries among them) showed
+a sign against whoever had the mail; while there is a sign, up to a bound, no copy is deleted at
+all.
 """
 
 from collections.abc import Collection

@@ -1,11 +1,11 @@
-"""What a returned mail says of the message that it came back for (pure).
+"""Parses bounces: delivery status notifications (RFC 3464) for a message of ours (pure).
 
-RFC 3464: of each recipient a group of fields, in a part ``message/delivery-status`` of the report.
-Where a server writes none, Exim's ``X-Failed-Recipients`` names them. Prose tells nothing: what a
-mail robot answers to a return path is no bounce.
+Each recipient has a group of fields, in a part ``message/delivery-status`` of the report. Where a
+server writes none, Exim's ``X-Failed-Recipients`` names them. Prose is not interpreted: an
+automatic reply to a return path is no bounce.
 
-Security: reads hostile input, bounded before it is looked at. Parts of a mail that is quoted in the
-report are not looked into: its author writes what he likes.
+Security: reads hostile input, bounded before it is looked at. Parts of a mail that the report
+quotes are ignored: its author writes what he likes.
 """
 
 import re

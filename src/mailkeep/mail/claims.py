@@ -1,10 +1,10 @@
-"""What providers say about messages: verified, deduplicated, normalised, and still only claims.
+"""Ingests providers' delivery reports: verified, deduplicated, normalised, and still only claims.
 
-Security: a provider in an attacker's hands says what it likes. Its word moves a message only while
-it is the one that holds it: of mail that it refused, and that waits for another provider or is with
-one, it can neither end the way nor destroy our copy. One that is distrusted moves nothing at all.
-Of mail that it never had from us it may tell so much a minute: a thief of what a webhook is proved
-with would else fill the disk, and with it stop all mail.
+Security: a provider in an attacker's hands says what it likes. Its report changes a message only
+while it is the provider that has it: of mail that it refused, and that waits for or is with another
+provider, it can neither end the delivery nor delete our copy. A distrusted provider's reports
+change nothing. Reports of mail that it never had from us are rate-limited: otherwise a thief of the
+webhook secret could fill the disk, and so stop all mail.
 """
 
 from collections import Counter

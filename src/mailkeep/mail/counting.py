@@ -1,11 +1,11 @@
-"""Counts the exposure ledger up, a batch at a time, behind the mail.
+"""Aggregates the exposure ledger in the background, a batch at a time.
 
-The claim writes its row of the ledger and nothing else; what is new there is counted here, into
-``exposed_firsts`` and ``exposed_counts``, by one at a time. A question adds what is counted and
-what is not yet, in one statement, so the answer is exact however far behind this is.
+A claim writes its row of the ledger and nothing else; new rows are counted here, into
+``exposed_firsts`` and ``exposed_counts``, by one process at a time. A query adds what is counted
+and what is not yet in one statement, so the answer is exact however far behind this is.
 
-Security: who is forgotten keeps their place in the counts under a number that says nothing: an
-incident cannot be made smaller by asking to be erased.
+Security: an erased address stays in the counts under a number that says nothing: nobody can make an
+incident smaller by asking to be erased.
 """
 
 import secrets

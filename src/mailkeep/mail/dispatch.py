@@ -1,6 +1,6 @@
-"""The dispatcher: one lane for each stream, each with its own workers.
+"""The dispatcher: sends what is due, with one lane and its own workers for each stream.
 
-A lane's hanging connections hold back nobody else's: recovery mail has its own slots, its own claim
+Hanging connections of one lane hold back no other: recovery mail has its own slots, its own claim
 and its own place in the shared commit.
 """
 

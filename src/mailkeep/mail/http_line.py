@@ -1,9 +1,9 @@
-"""A connection to a provider's API: one request at a time, its reply read up to a bound.
+"""One HTTP connection to a provider's API: one request at a time, its response read up to a bound.
 
 aiohttp took three times as long over a request as all that is needed of it here: nothing is
-redirected, unpacked, remembered in cookies or streamed.
+redirected, decompressed, remembered in cookies or streamed.
 
-Security: replies are the provider's, and so hostile: bounded, whatever they are made of.
+Security: responses come from the provider and are hostile input: bounded, whatever they hold.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Intake: check a message, store it durably, then acknowledge it."""
+"""Intake: validates a message, stores it durably, and only then acknowledges it."""
 
 from collections.abc import Mapping, Sequence
 

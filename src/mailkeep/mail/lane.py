@@ -1,4 +1,4 @@
-"""One stream's way through the dispatcher: what it has under way, and when it takes more."""
+"""One stream's lane of the dispatcher: what it has in flight, and when it claims more."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,5 @@
-"""What providers say of messages of ours is remembered, and moves those that they hold.
+"""Applies providers' delivery reports to the messages that they hold, in a few repeated statements
+(decision 17).
 
 A webhook is a few statements, whoever sends how many at once, and these are repeated for ever
 (decision 17).

@@ -1,4 +1,4 @@
-"""The outbox: what is due is claimed under a lease.
+"""The outbox: claims due messages under a lease (transactional outbox).
 
 The claim's own transaction writes the attempt as started and the exposure, so that no kill hides
 that a provider may have had the message.

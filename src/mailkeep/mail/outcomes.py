@@ -1,4 +1,4 @@
-"""What came of attempts is written down, and decides what becomes of their messages."""
+"""Records the outcomes of attempts: retry, fail over, finish or give up."""
 
 import secrets
 from collections.abc import Mapping, Sequence

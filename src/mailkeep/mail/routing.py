@@ -1,4 +1,4 @@
-"""Which provider carries a message now (pure)."""
+"""Routing: chooses the provider that carries a message now (pure)."""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Literal

@@ -1,4 +1,5 @@
-"""What other rooms ask of the mail room: cut off, rest, restore a provider; caught mail."""
+"""The mail room's commands for other rooms: cut off, rest and restore a provider; read caught
+mail."""
 
 from collections.abc import Collection, Mapping
 

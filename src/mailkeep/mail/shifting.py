@@ -1,7 +1,7 @@
-"""Weights that move from one provider to another: how far they are, and how mail fares meanwhile.
+"""Traffic shifting: weights that move from one provider to another, and how that mail fares.
 
-``cutover`` says how far, ``routing.shifted`` (pure) is what it means. Only between routes that the
-settings give a stream: nobody can be let in here.
+``cutover`` decides how far, ``routing.shifted`` (pure) applies it. Weights move only between routes
+that the settings give a stream: no new one can be let in here.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""SMTP as a client: one transaction at a time on connections that are kept (RFC 5321 section 3).
+"""The SMTP client for relays: one transaction at a time on kept connections (RFC 5321 section 3).
 
-To set a connection up costs more than to send a mail over it, and a relay counts new ones.
+To set a connection up costs more than to send a mail over it, and relays limit new ones.
 """
 
 import asyncio

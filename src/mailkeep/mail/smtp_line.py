@@ -1,10 +1,10 @@
-"""A connection to a relay, ready for mail: commands out, replies in, one mail at a time.
+"""One SMTP connection to a relay, ready for mail: commands out, replies in, one mail at a time.
 
-What the relay allows to be sent in one go is (RFC 2920): a mail then takes two ways there and back
-in place of four, and what a way costs is most of what a mail costs.
+Commands are pipelined where the relay allows it (RFC 2920): a mail then takes two round trips in
+place of four, and round trips are most of what a mail costs.
 
-Security: replies are the relay's, and so hostile: bounded, and nothing in them is believed but
-their codes.
+Security: replies come from the relay and are hostile input: bounded, and nothing in them is
+believed but their codes.
 """
 
 import asyncio

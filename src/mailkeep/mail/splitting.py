@@ -1,10 +1,11 @@
-"""One of several recipients is refused where the others are served: that copy goes another way.
+"""Splits off a copy whose recipient was refused while the other recipients of the message were
+served.
 
-Nobody gets a mail twice where it is known that they got it. A provider that took the mail, and
-would not serve somebody who was to get a copy, leaves us a message to that one alone, which avoids
-it; where no other may have it, and it refused for now only, it is asked again. One that served
-copies, and not the message's own recipient, has its part taken out of the message before another
-provider gets it.
+Nobody gets a mail twice where it is known that they got it. When a provider took the mail but
+refused the recipient of a copy, that copy becomes a message of its own, which avoids this provider;
+if no other provider may have it, and the refusal was temporary, the same one is asked again. When a
+provider served the copies but not the message's own recipient, those copies are taken out of the
+message before another provider gets it.
 
 Secret mail has no copies, so what is read and written here is never sealed.
 """

@@ -1,4 +1,4 @@
-"""Tables of the mail room. Personal data stands in ``addresses`` and ``message_bodies`` only."""
+"""Tables of the mail room. Personal data is in ``addresses`` and ``message_bodies`` only."""
 
 from sqlalchemy import (
     BigInteger,

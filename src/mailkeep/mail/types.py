@@ -1,4 +1,4 @@
-"""Words and settings of the mail room."""
+"""Types and settings of the mail room."""
 
 import enum
 from collections.abc import Mapping
