@@ -1,4 +1,4 @@
-"""The threat model, written from the system as it stands, and what became different (pure)."""
+"""Builds the threat model from the live system, and the difference between two of them (pure)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""Capabilities, acts and parties in words (pure)."""
+"""Describes capabilities, acts and parties in words (pure)."""
 
 from collections.abc import Mapping
 

@@ -1,7 +1,7 @@
-"""Erasures: asked for, waited for, done, and done again after an older backup was restored.
+"""Erasure of a person: requested, delayed, carried out, and repeated after a restore from an older
+backup.
 
-Done in batches, each its own transaction, and every one of them can be done twice: a kill costs a
-batch at most.
+Carried out in batches, each its own transaction and idempotent: a kill costs a batch at most.
 """
 
 from collections import Counter

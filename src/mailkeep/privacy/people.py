@@ -1,4 +1,4 @@
-"""Who is meant by an address or an account's id."""
+"""Resolves a person from an address or an account's id."""
 
 from sqlalchemy import select
 

@@ -1,4 +1,4 @@
-"""What an older copy of the database must hear of: who was erased since, and what is held."""
+"""Carries erasures and legal holds over a restore from an older backup."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Tables of the privacy room: pseudonyms and ids only, and what a hold is for."""
+"""Tables of the privacy room: pseudonyms and ids only, and the reason of a hold."""
 
 from sqlalchemy import BigInteger, Column, Index, String, Table, Text
 
