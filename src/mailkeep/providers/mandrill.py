@@ -1,4 +1,4 @@
-"""Mailchimp Transactional (Mandrill), API 1.0.
+"""The adapter for Mailchimp Transactional (Mandrill), API 1.0.
 
 Options: ``subaccount``, ``ip_pool``, ``signing_domain``, ``return_path_domain``, ``track_opens``
 and ``track_clicks`` ("true" or "false"; secret mail is never tracked). The webhook secret is the

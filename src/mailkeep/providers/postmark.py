@@ -1,4 +1,4 @@
-"""Postmark, its e-mail API and its modular webhooks.
+"""The adapter for Postmark: its e-mail API and its modular webhooks.
 
 Options: ``message_stream``, ``track_opens`` and ``track_links`` ("true" or "false"; secret mail is
 never tracked), ``webhook_header``, ``max_size``. Postmark signs nothing: its webhooks carry a

@@ -1,4 +1,4 @@
-"""The port: what a provider module is given, what it answers, and the words for it.
+"""The provider port: what an adapter is given, what it returns, and the vocabulary for it.
 
 Security: whatever holds a body, an address or a key keeps it out of its repr, and out of rich's.
 """
