@@ -1,4 +1,5 @@
-"""Writes Internet messages (RFC 5322, RFC 2045 to 2047) without the standard library.
+"""Serialises Internet messages (RFC 5322, RFC 2045 to 2047) without the standard library's
+generator.
 
 The standard library's folding differs from patch release to patch release; these messages are the
 same everywhere. Tests read them back with the library's parser. Callers have run `outgoing.check`:
