@@ -1,12 +1,13 @@
-"""Two people for what is dangerous: one asks, a second one agrees, and only then it is done.
+"""Two-person approval of dangerous actions: one person requests, a second one approves, and only
+then it is done.
 
-Attacks met here: one operator's key or session in a thief's hands (it asks, and everybody's pager
-says so; nothing is done), and a colleague who agrees to something else than what they read (both
-were shown the same warnings, or it is asked for anew). A person is one, whichever of their keys
-and sessions they come with (``operators.people``); a key that is nobody's neither asks nor
-approves. Nobody approves what they asked for themselves.
+Attacks met here: a thief has one operator's key or session (a request can be made, and everybody's
+pager says so; nothing is done), and a colleague approves something else than what they read (both
+were shown the same warnings, or it is requested anew). A person counts once, whichever of their
+keys and sessions they use (``operators.people``); a key that belongs to nobody neither requests nor
+approves. Nobody approves their own request.
 
-The glass can be broken at the shell of the house alone (``mailkeep incidents apply --alone``):
+Approval can be bypassed only at the server's own shell (``mailkeep incidents apply --alone``):
 whoever sits there could write into the database anyway. Everybody is paged then.
 """
 

@@ -1,7 +1,7 @@
-"""Tells everybody what one person did to a provider by hand, and flags what nobody confirmed.
+"""Pages everybody about a provider cut off or restored by hand, and flags what nobody confirmed.
 
-Each cry is a row's, so that a kill loses none; at worst somebody hears it twice. It goes to every
-pager that the provider's own house cannot drop.
+Each page is a row, so a kill loses none; at worst somebody gets it twice. It goes to every pager
+that the provider's own party cannot drop.
 """
 
 import asyncio

@@ -1,16 +1,18 @@
-"""A provider cut off or restored by hand, apart from any incident: what it would do, and doing it.
+"""Cuts a provider off, or restores it, by hand and outside of any incident: preview, and act.
 
-While an incident about a provider is open, what is done to it is done there: it is on the
-timeline, and as many people as its action needs have agreed.
+While an incident about a provider is open, actions on it are taken there: they are on the timeline,
+and as many people as each needs have approved.
 
-Without one there may be no time for a second person, and a cut is the safe side: one person cuts
-off at once, as long as every stream keeps a route, and a secret one two that nobody reads both of:
-a recovery's two proofs need them. What another one person's cut left counts as gone, and whatever
-is tied to it. Everybody is told, and a second person has to
-confirm it in time, else it is flagged (``crying``). What would stop a stream's mail, and giving a
-provider back, is only asked for, and the second person does it: a thief of one session stops no
-mail and gives nothing back. Who cut it off by mistake takes that back alone, until another one has
-confirmed it, and once for each provider in a day; and no mail is sent again by two cuts by hand.
+Without an incident there may be no time for a second person, and a cut is the safe side. So one
+person can cut off at once, as long as every stream keeps a route, and a secret one keeps two that
+no party can read both of, since a recovery's two proofs need them. Providers that another single
+person's cut removed count as gone, with whatever is tied to them. Everybody is told, and a second
+person has to confirm the cut in time, or it is flagged (``crying``).
+
+A cut that would stop a stream's mail, and any restore, is only requested, and the second person
+carries it out: a thief of one session stops no mail and restores nothing. Whoever cut off by
+mistake can undo that alone, until another person has confirmed it, and once for each provider in a
+day; and two cuts by hand do not send the same mail again twice.
 """
 
 import msgspec

@@ -1,4 +1,4 @@
-"""How an action is kept: written, begun, taken back, failed; each with its line, audit, fact."""
+"""Stores actions and their state changes: each with its timeline entry, audit entry and event."""
 
 import asyncio
 

@@ -1,8 +1,8 @@
-"""Makes, proves and revokes keys of our accounts at providers, where their API lets us.
+"""Creates, tests and revokes API keys of our accounts at providers, where their API can.
 
-A new key is kept beside the file of the old one until it is in use, for our eyes only; whatever
-dies in between, the next one finds it there. A key that was made and never came to us is found by
-its name and revoked: nobody has it.
+A new key is kept beside the file of the old one until it is in use, readable by us only; after a
+crash the next run finds it there. A key that was created but never reached us is found by its name
+and revoked: nobody has it.
 
 Security: opens connections with the managing key. Redirects are not followed, replies are bounded,
 and no error holds a key.

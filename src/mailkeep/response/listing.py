@@ -1,15 +1,15 @@
-"""Who was exposed, one by one: a list that two people let go, and that is counted.
+"""The list of exposed addresses, one by one: released by two people, and rate-limited.
 
-The ledger is a treasure: whoever has it whole knows each customer of the house. Numbers are for
-whoever sees incidents; the list needs an incident that is open, somebody who may ask for it and
-another person who agrees, each time anew. It is of pseudonyms; which address one is, is asked one
-at a time elsewhere. How often is counted by person, whatever keys and sessions they have, and for
-the whole house: somebody who makes keys has as many as they like.
+The ledger is a treasure: whoever has all of it knows every customer. Numbers are for whoever sees
+incidents; the list needs an open incident, somebody who may ask for it and another person who
+approves, each time anew. It is of pseudonyms; which address one is, is asked one at a time
+elsewhere. Lists are counted by person, whatever keys and sessions they have, and for the whole
+installation, since somebody who creates keys has as many as they like.
 
-Attacks met here: a responder's stolen session (it asks, everybody's pager says so), a list in small
-parts (there are no parts: one stream, counted when it begins, that ends with the session), two
-sessions or keys of one person (they are one), an incident that is made for the sake of the list (it
-needs signs, and the other person).
+Attacks met here: a responder's stolen session (it can request, and everybody's pager says so), a
+list in small parts (there are no parts: one stream, counted when it begins, that ends with the
+session), two sessions or keys of one person (they are one person), an incident made for the sake of
+the list (it needs signs, and the other person).
 """
 
 import time

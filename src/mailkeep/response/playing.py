@@ -1,4 +1,4 @@
-"""What playbooks do by themselves: propose, start, and end what they began."""
+"""Runs playbooks: proposes actions, starts automatic ones, and ends what they began."""
 
 from sqlalchemy import select
 

@@ -1,4 +1,5 @@
-"""Reads of the response room: an incident with all that is known and all that was done."""
+"""Read-only queries of the response room: an incident with all that is known and all that was
+done."""
 
 import msgspec
 from sqlalchemy import func, select

@@ -1,6 +1,6 @@
-"""The report of an incident (pure): one text, as Markdown and as a page of its own.
+"""The incident report (pure): one text, as Markdown and as a self-contained page.
 
-A page carries its own style in a sheet of ours and no script; it names no customer.
+The page has its own inline style and no script; it names no customer.
 """
 
 import html as escape

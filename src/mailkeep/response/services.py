@@ -1,5 +1,5 @@
-"""Propose, apply, undo: what an incident's actions have come to, and the loop that goes on with
-them after a kill."""
+"""The service of response: propose, apply and undo actions; and the loop that resumes them after a
+kill."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

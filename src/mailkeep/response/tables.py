@@ -1,4 +1,4 @@
-"""Tables of the response room. No address stands here: the account's contact points have it."""
+"""Tables of the response room. They hold no address: the account's contact points do."""
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 

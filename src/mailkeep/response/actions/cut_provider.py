@@ -1,4 +1,5 @@
-"""No request to the suspect starts any more; what nobody saw arrive goes another way."""
+"""Action: cut a provider off: no request to it starts any more, and mail that was not seen to
+arrive is sent another way."""
 
 from mailkeep.base.errors import Conflict
 from mailkeep.mail import queries as mail

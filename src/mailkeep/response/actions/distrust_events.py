@@ -1,7 +1,8 @@
-"""No word of the suspect about our mail is believed any more: delivered, bounced, complained.
+"""Action: distrust a provider's reports: no delivery, bounce or complaint of it is believed any
+more.
 
-What it says is still taken down, for the detectors and for evidence. A thief at the provider would
-have mail that nobody got count as delivered, and addresses that work count as dead.
+They are still recorded, for the detectors and for evidence. A thief at the provider would have mail
+that nobody got count as delivered, and addresses that work count as dead.
 """
 
 from mailkeep.base.errors import Conflict

@@ -1,7 +1,7 @@
-"""Owners are told what happened to their account, over a route that the suspects cannot read.
+"""Action: tell owners what happened to their account, over a route that the suspects cannot read.
 
-Told is who is told at every confirmed contact point; an address that a thief added must not be the
-only one that hears. The mail has no secret and no link but to our own pages.
+Every confirmed contact point is told; an address that a thief added must not be the only one that
+hears. The mail has no secret and no link but to our own pages.
 """
 
 from sqlalchemy import func, insert, select

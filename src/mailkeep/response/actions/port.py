@@ -1,4 +1,4 @@
-"""The shape of an action, and what it may use."""
+"""The port of an action: its interface, and the services that it may use."""
 
 from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass, field

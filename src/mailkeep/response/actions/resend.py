@@ -1,4 +1,4 @@
-"""From when on mail is sent again that a provider took and nobody saw arrive."""
+"""Chooses the time from which accepted mail that was not seen to arrive is sent again."""
 
 from mailkeep.base.clock import MINUTE, SECOND, Instant
 

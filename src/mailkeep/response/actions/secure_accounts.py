@@ -1,8 +1,9 @@
-"""Accounts whose password was replaced with the help of a proof through the suspects rest.
+"""Action: freeze accounts whose password was replaced with the help of a proof through the
+suspects.
 
-Whoever replaced it may not have been the owner. Sessions end, the password that was written opens
-nothing any more, nor do factors that were bound since from a browser that the account did not know:
-a thief's would keep the owner out. Nobody signs in until the freeze is over. It ends by itself, and
+Whoever replaced it may not have been the owner. Sessions end, the password that was written stops
+working, and so do factors that were bound since from a browser that the account did not know: a
+thief's would keep the owner out. Nobody signs in until the freeze is over. It ends by itself, and
 the owner gets back in by a recovery over routes that stand: a wrong suspicion locks nobody out for
 good.
 """

@@ -1,5 +1,5 @@
-"""Keeps what was paged: queued with the incident, tried until it is taken, repeated until somebody
-takes the incident."""
+"""The queue of pages: written with the incident, retried until sent, repeated until somebody takes
+the incident."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Who is paged, and in which words (pure)."""
+"""Chooses who is paged, over which pager, and the words of the page (pure)."""
 
 from collections.abc import Sequence, Set
 
