@@ -1,9 +1,9 @@
-"""What is to be told to whom: put in line, bounded, told once or more, ended.
+"""The bounded queue of events for each receiver.
 
-Attacks met here: whoever can bring events about at will (denials, requests for resets) would flood
-receivers: of one sort about one account only some go in a window, and of the rest the last one when
-it is over, so that nothing is missed that still counts. What nothing hangs on gives way before a
-queue is full, so that a stranger cannot have a stream disabled.
+Attacks met here: whoever can cause events at will (denials, requests for resets) would flood
+receivers. So of one kind about one account only a limited number goes in a time window, and then
+the last one when it is over, so that nothing is missed that still counts. Events that need no
+action are dropped before a queue is full, so that a stranger cannot have a stream disabled.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,9 +1,9 @@
-"""Where we may connect to, and the connections themselves.
+"""Outgoing connections to receivers, guarded against SSRF.
 
-Security: a receiver says where it wants to be pushed to, so it could have us knock at doors behind
-our own walls. An operator names the origins; https only; no redirect is followed; and the address
-is looked at when the socket for it is made, so that a name that leads elsewhere the second time
-(DNS rebinding) leads nowhere. Answers are read up to a bound, never unpacked, within a time.
+Security: a receiver says where it wants to be pushed to, so it could make us connect to servers
+behind our own walls. An operator names the origins; https only; no redirect is followed; and the
+address is checked when the socket for it is made, so that a name that resolves elsewhere the second
+time (DNS rebinding) leads nowhere. Answers are bounded in size and time, and never decompressed.
 """
 
 import ipaddress

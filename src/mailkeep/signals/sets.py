@@ -1,7 +1,7 @@
-"""The claims of a security event token (pure; RFC 8417, profiled by SSF 1.0 section 4).
+"""Builds the claims of a security event token (pure; RFC 8417, profiled by SSF 1.0 section 4).
 
-The same row gives the same claims whenever it is told: a receiver that met its ``jti`` before may
-throw it away. It is signed when it is told, so that a key that was replaced signs nothing more.
+The same row always gives the same claims: a receiver that met its ``jti`` before may discard it. It
+is signed when it is sent, so that a key that was replaced signs nothing more.
 """
 
 import re

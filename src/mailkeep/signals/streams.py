@@ -1,6 +1,7 @@
-"""What a receiver may ask of us: stream, status, subjects, verification (SSF 1.0 section 8).
+"""The stream management API for receivers: stream, status, subjects, verification (SSF 1.0 section
+8).
 
-A receiver has one stream. It is found by the receiver's token; another one's stream is no stream.
+A receiver has one stream, which is found by the receiver's token; to it no other stream exists.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Tables of the signals room. Accounts are ids; no address stands in them."""
+"""Tables of the signals room. Accounts are ids; there is no address in them."""
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
 

@@ -1,4 +1,4 @@
-"""The engine and its transactions.
+"""The database engine and its transactions.
 
 SQLite: WAL with full sync; one connection writes, so writers queue here and not in ``SQLITE_BUSY``.
 PostgreSQL: a pool; each transaction runs at READ COMMITTED, and what must be decided once locks its

@@ -1,4 +1,4 @@
-"""What the database says when it refuses: whether to try again, and nothing of what was bound.
+"""Translates database errors: whether to retry, and without the values that the statement carried.
 
 Security: an error of a statement carries its parameters, and PostgreSQL adds the row at fault:
 addresses, hashes, bodies. Errors end in logs, so none of that stays in one.

@@ -1,6 +1,7 @@
-"""Bring the schema up to date, on either engine, once, whoever starts first.
+"""Runs the schema migrations on either engine, once, by whichever process starts first.
 
-Alembic is imported by who has something to migrate: the others do not wait for it.
+Alembic is imported only when there is something to migrate, so that other starts do not wait for
+it.
 """
 
 from functools import cache, partial

@@ -1,7 +1,7 @@
-"""Many callers' small writes in one commit, the urgent ones first.
+"""Group commit: many callers' small writes in one transaction, urgent ones first.
 
-A commit costs a sync of the disk, and each statement a way to the database and back. Callers that
-wait together share the one, and those that want the same done share the other.
+A commit costs a sync of the disk, and each statement a round trip to the database. Callers that
+wait together share the commit, and those that want the same done share the statement.
 """
 
 import asyncio

@@ -1,4 +1,5 @@
-"""Who can read what a party carries, and whether two routes count as two (pure)."""
+"""The trust graph: who can read what a party carries, and whether two routes are independent
+(pure)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
