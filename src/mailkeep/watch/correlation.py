@@ -1,4 +1,5 @@
-"""From signals to opinions (pure): log odds = prior + the sum of what each signal adds.
+"""Correlation: sums signals into opinions by Bayes: log odds = prior + what each signal adds
+(pure).
 
 What a liar could do with it, and why it does not work:
 - say the same thing often: one detector counts once for a subject;

@@ -1,4 +1,4 @@
-"""The port of a detector, and one that runs.
+"""The port of a detector, and the wrapper that runs one.
 
 A detector is pure: ``start``, ``step`` and ``tick`` return a new state and what they raise. Facts
 carry two times: rates are learned from ``at``, when it happened; time passes by ``placed_at``,

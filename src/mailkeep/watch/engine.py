@@ -1,6 +1,6 @@
-"""All detectors over one log (pure): facts and whole seconds in, signals out.
+"""Runs all detectors over one log: events and whole seconds in, signals out (pure).
 
-A whole second passes before the first fact placed at or after it. Live, seconds pass as far as the
+A whole second passes before the first event placed at or after it. Live, seconds pass as far as the
 relay says that everything is placed; in a replay, as far as the log goes. Both see the same order,
 so both raise the same signals.
 """

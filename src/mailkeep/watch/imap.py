@@ -1,10 +1,10 @@
-"""As much of IMAP as it takes to read one mailbox (RFC 9051, 3501; RFC 2177 IDLE).
+"""A minimal IMAP client: as much as it takes to read one mailbox (RFC 9051, 3501; RFC 2177 IDLE).
 
-Security: reads hostile input: who keeps the mailbox, or sits on the line to it, writes what we
-read. Lines, literals and answers are bounded before they are read. There is TLS or nothing: with
-STARTTLS not an octet is read ahead, so that what was slipped in before TLS (CVE-2011-0411 and its
-kin) is no answer under it, and an answer that says we are signed in already is refused. The mailbox
-is opened to be read only, and no flag is set.
+Security: reads hostile input: whoever hosts the mailbox, or sits on the line to it, writes what we
+read. Lines, literals and answers are bounded before they are read. TLS is required: with STARTTLS
+not an octet is read ahead, so that what was injected before TLS (CVE-2011-0411 and its kin) is no
+answer under it, and a greeting that says we are signed in already is refused. The mailbox is opened
+read-only, and no flag is set.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""The log of facts as JSON lines, and read again (pure).
+"""Serialises the event log as JSON lines, and reads it again (pure).
 
-The first line is the head: what this is, and how far the log's time had passed. Each other line is
-one fact in its place, as the log has it: a fact is pseudonymous, and so is the file. It carries the
-facts that a detector hears, and the signals that were raised then, to be compared.
+The first line is the head: the format, and how far the log's time had passed. Each other line is
+one event in its position. Events are pseudonymous, and so is the file. It carries the events that a
+detector hears, and the signals that were raised then, for comparison.
 
 Security: a file comes from anywhere. It is only read: nothing in it is stored, sent or carried out.
 """

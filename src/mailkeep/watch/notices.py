@@ -1,7 +1,7 @@
-"""What a provider tells its customers, in one word (pure): out of a mail, or of its status page.
+"""Classifies a provider's notice to its customers, from a mail or its status page (pure).
 
-Words are looked for, no meaning: who reads the mail is a person, who was told at once that it came.
-What is not understood is ``OTHER`` and says nothing.
+It looks for words, not meaning: a person was told at once that the mail came, and reads it. What is
+not recognised is ``OTHER`` and says nothing.
 
 Security: reads hostile input: bounded texts, patterns that cannot backtrack, nothing kept of them.
 """

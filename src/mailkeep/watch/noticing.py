@@ -1,10 +1,10 @@
-"""Takes in what providers tell their customers: by mail to an address of ours, on status pages.
+"""Ingests providers' notices: by mail to an address of ours, and from status pages.
 
-A mail is authentic when the provider's own domain signed it, its date and that it is to us, and it
-is new: else who has an account of his own at the provider could pass on the notice that he got
-himself, or one of last year.
+A mail is authentic when the provider's own domain signed it, its date and its recipient, which must
+be us, and it is new: otherwise anybody with an account at the provider could forward the notice
+that he got himself, or one of last year.
 
-Security: reads hostile input: mail of anyone. Of a mail one word is kept. Pages are asked for at
+Security: reads hostile input: mail of anyone. Of a mail one word is kept. Pages are fetched from
 addresses that an operator named, follow nothing, and are bounded.
 """
 

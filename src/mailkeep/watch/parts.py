@@ -1,8 +1,9 @@
-"""A received mail taken apart strictly (pure): what mail programs could read in two ways is named.
+"""A strict MIME parser for received mail (pure): what mail programs could read in two ways is
+named.
 
 We know what we sent: a plain part and one of HTML, in ASCII, each with one clear type and encoding.
 A program may be more lenient than this one, or lenient in another way, so what is unclear is not
-guessed at but called unreadable: else the reader would see a link that we do not.
+guessed at but called unreadable: otherwise the reader would see a link that we do not.
 
 Security: reads hostile input. Bytes, nesting, parts and fields are bounded before anything is
 looked at; nothing here raises.

@@ -1,7 +1,7 @@
-"""Our accounts at providers as operators see them: what they hold, what changed, what was said.
+"""Our accounts at providers as operators see them: configuration, changes, announcements.
 
-A change that was announced before it is seen weighs little; one that was accepted afterwards
-weighs nothing any more. An announcement is for one kind, for so many changes and a bounded time:
+A change that was announced before it is seen weighs little; one that was accepted afterwards weighs
+nothing any more. An announcement is for one kind, for a number of changes and a bounded time:
 whoever acts at the provider in the same hour is not hidden by it.
 
 Security: what is shown to operators may hold addresses of people; what is recorded and audited

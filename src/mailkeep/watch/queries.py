@@ -1,4 +1,4 @@
-"""Reads of the watch room."""
+"""Read-only queries of the watch room."""
 
 from collections.abc import Collection
 

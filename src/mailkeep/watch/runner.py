@@ -1,4 +1,4 @@
-"""The thin shell: reads the log, lets time pass, records what the detectors raise."""
+"""The loop that feeds the log to the detectors and records their signals; a thin shell."""
 
 import asyncio
 

@@ -1,5 +1,5 @@
 """Tables of the watch room. No personal data in clear: the canaries' addresses are our own, and
-only hashed here; what accounts at providers hold (senders, users) lies sealed."""
+only hashed here; what accounts at providers hold (senders, users) is sealed."""
 
 from sqlalchemy import (
     BigInteger,

@@ -1,4 +1,4 @@
-"""Words and settings of the watch room. Weights are natural logarithms (nats)."""
+"""Types and settings of the watch room. Weights are natural logarithms (nats)."""
 
 import enum
 

@@ -1,9 +1,9 @@
-"""How much evidence adds up to when the same is never counted twice (pure).
+"""Adds up evidence so that the same evidence is never counted twice (pure).
 
-Two signals exclude each other when one detector says both, or when they share a fact. Of all sets
-that hold no such pair the one counts that says most. So what is said does not hang on the order of
-arrival, one more signal never lowers the sum, and what is split into parts never counts more than
-the whole.
+Two signals exclude each other when one detector raised both, or when they share a fact. Of all sets
+without such a pair the one with the largest sum counts. So the order of arrival does not matter,
+one more signal never lowers the sum, and evidence split into parts never counts more than the
+whole.
 
 A sum is built in two steps: each family's signals together add up to its cap, those first that
 nobody outside could stage; and where a party of ours is accused, all that outsiders could stage

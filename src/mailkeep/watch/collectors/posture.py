@@ -1,7 +1,8 @@
-"""Reads our accounts at providers, each at its own pace, and hands what it found to the snapshots.
+"""Polls the configuration of our accounts at providers, each at its own pace, and passes it to the
+snapshots.
 
-An account goes on being read while its provider is cut off: a cut ends mail, and what is done in
-the account then is what an incident wants to know. The reading key carries no mail.
+An account is still read while its provider is cut off: a cut ends mail, and what is done in the
+account then is what an incident wants to know. The reading key carries no mail.
 
 Security: reads hostile input, bounded in octets, items, pages and seconds; whatever comes is items
 or a word of `Trouble`, so that no answer ends the loop. Redirects are not followed: the key is in

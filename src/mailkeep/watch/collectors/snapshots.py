@@ -1,6 +1,6 @@
-"""The last reading of each account, and what the next one differs in.
+"""Stores the last reading of each account, and finds the differences to the next one.
 
-Security: items may hold addresses of people (senders, users), so they lie sealed; their names in
+Security: items may hold addresses of people (senders, users), so they are sealed; their names in
 the log are keyed digests. Secrets of the account never come here: the modules write digests.
 """
 

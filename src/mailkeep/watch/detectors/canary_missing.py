@@ -1,4 +1,4 @@
-"""Canaries of one provider do not come to one mailbox, while others do.
+"""Canaries of one provider stop arriving at one mailbox, while others arrive.
 
 Sees: ``CanarySent`` and ``CanaryArrived`` by provider and mailbox: our own listener, decoys of
 recovery mail to it, and mailboxes that others keep (``canary.mailbox``). ``delivery_silence`` asks

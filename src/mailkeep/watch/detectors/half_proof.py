@@ -1,4 +1,4 @@
-"""A browser that the account does not know redeemed one proof, and the other never came.
+"""An unknown browser redeems one of a recovery's two proofs, and the other never comes.
 
 Sees: ``ProofRedeemed`` from a browser in which the account was never fully signed in to, without
 its partner: a first sign after 45 seconds, a full one after ten minutes or when the owner denies.

@@ -1,4 +1,4 @@
-"""Mail that is not ours came to an address that one provider alone was ever given.
+"""Foreign mail arrives at a honey address, which only one provider was given.
 
 Sees: ``HoneyMailArrived``. On 8 August 2022 the first that anybody saw of what the attackers had
 exported was mail to customers' addresses; here it names who lost them.

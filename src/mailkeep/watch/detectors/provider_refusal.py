@@ -1,4 +1,4 @@
-"""A provider refuses our mail: suspended, unauthorised and out of order are kept apart.
+"""A provider refuses our mail: suspended, unauthorised and unavailable are told apart.
 
 Sees: ``AttemptFinished.outcome``, refusals of one sort in a row for each provider: outages counted
 by message, since one is tried again and again, refusals by the address that the mail was for, since

@@ -1,4 +1,4 @@
-"""A proof was redeemed before its mail was delivered, or without: somebody read it on the way.
+"""A proof is redeemed before its mail was delivered, or without: somebody read it on the way.
 
 Sees: ``ProofSent`` and ``ProofRedeemed`` (a POST: what scanners open redeems nothing, and openings
 and clicks that a provider reports are not looked at), and what ``DeliveryReported`` says of the

@@ -1,4 +1,4 @@
-"""One source asks for resets of many accounts, slowly.
+"""One browser or network asks for resets of many accounts, slowly.
 
 Sees: ``RecoveryRequested``, different addresses of one network and of one browser (pseudonyms)
 within a day. ``reset_surge`` sees many resets of whomever; this sees few that come from one hand.

@@ -1,4 +1,4 @@
-"""Many more resets than usual: a sequential Poisson CUSUM.
+"""Many more resets than usual, found by a sequential Poisson CUSUM.
 
 Sees: ``RecoveryRequested``, each address once in ten minutes; known and unknown accounts alike.
 Of applications that keep their own resets, ``RecoveryRehearsed``, with a base and a score of their

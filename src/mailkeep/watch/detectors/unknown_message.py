@@ -1,4 +1,4 @@
-"""A provider tells of mail in our account there that we never sent: somebody else sends through it.
+"""A provider reports mail in our account there that we never sent: somebody else sends through it.
 
 Sees: ``ForeignMailReported``, once for each mail: claims whose signature, or shared secret, was
 right, about a mail without an id of ours (``unmarked``), with an id that we never gave out

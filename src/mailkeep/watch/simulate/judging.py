@@ -1,4 +1,5 @@
-"""From a simulated log to what would have been held (pure): signals, and opinions that opened."""
+"""Runs a simulated log through detectors and correlation: which signals and opinions resulted
+(pure)."""
 
 import time
 from collections import Counter
