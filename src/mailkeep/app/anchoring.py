@@ -73,7 +73,7 @@ def check(settings: AuditSettings) -> None:
                 " webhook:env:NAME or webhook:file:/PATH, in 255 characters"
             )
     if len(set(settings.anchors)) < len(settings.anchors):
-        raise BadSettings("audit: anchors: one stands there twice")
+        raise BadSettings("audit: anchors: one is given twice")
 
 
 def files(settings: AuditSettings) -> list[Path]:

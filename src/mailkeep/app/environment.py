@@ -121,7 +121,7 @@ def _value(name: str, text: str, kind: object) -> object:
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError as error:
-        raise BadSettings(f"{name}: this must be JSON: a list, table, number or truth") from error
+        raise BadSettings(f"{name}: this must be JSON: a list, table, number or boolean") from error
 
 
 def _put(merged: dict[str, object], steps: tuple[str, ...], value: object, name: str) -> None:

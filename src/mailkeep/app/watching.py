@@ -131,7 +131,7 @@ def check(settings: Watched) -> tuple[CanarySettings | None, tuple[HoneyAddress,
     for address in known:
         if known.count(address) > 1:
             # Two providers would know it, and a touch would name neither.
-            raise BadSettings("honey: an address stands there twice")
+            raise BadSettings("honey: an address is given twice")
     if honey and settings.canary is None:
         raise BadSettings("honey: [canary] is missing, whose sender and stream seed the addresses")
     canary = None if settings.canary is None else _canary(settings.canary, settings)

@@ -178,7 +178,7 @@ def on_error(request: Incoming, error: MailkeepError) -> Response[bytes]:
 def room(running: Running) -> Signals:
     """The room behind these doors. Raises ``NotFound`` where there is none."""
     if running.signals is None:
-        raise NotFound("no service is told here")
+        raise NotFound("security events are switched off here")
     return running.signals
 
 

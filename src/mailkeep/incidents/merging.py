@@ -26,14 +26,14 @@ async def join(tx: Tx, part: str, into: str) -> tuple[Incident, Incident]:
         Conflict: one is closed, or it would be a part of itself, or of a part.
     """
     if part == into:
-        raise Conflict("an incident is no part of itself")
+        raise Conflict("an incident cannot be merged into itself")
     # In one order, whoever merges what into what.
     locked = {one: await queries.one(tx, one, lock=True) for one in sorted((part, into))}
     found, head = locked[part], locked[into]
     if State.CLOSED in {found.state, head.state}:
-        raise Conflict("one of them is closed")
+        raise Conflict("one of the two incidents is closed")
     if head.part_of is not None:
-        raise Conflict(f"that is a part itself, of {head.part_of}: merge into that one")
+        raise Conflict(f"{into} is itself part of {head.part_of}: merge into that one")
     taken = {"taken_at": head.taken_at, "taken_by": head.taken_by} if head.taken_at else {}
     await tx.run(
         update(_i).where((_i.c.id == part) | (_i.c.part_of == part)).values(part_of=into, **taken)
@@ -46,7 +46,7 @@ async def leave(tx: Tx, part: str) -> str:
     none."""
     found = await queries.one(tx, part, lock=True)
     if found.part_of is None:
-        raise Conflict("it is part of nothing")
+        raise Conflict("this incident is not part of another")
     await tx.run(update(_i).where(_i.c.id == part).values(part_of=None))
     return found.part_of
 

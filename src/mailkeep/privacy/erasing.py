@@ -115,7 +115,7 @@ class Erasing:
             found = await one(tx, erasure)
             if found.state is State.STOPPED:
                 return found
-            raise Conflict("it has begun; what is gone does not come back")
+            raise Conflict("the erasure has begun and cannot be stopped")
         await audit.write(tx, by, "privacy.stop", {"erasure": erasure})
         return await one(tx, erasure)
 

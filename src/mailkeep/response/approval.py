@@ -124,7 +124,9 @@ class Approvals:
         if await people.person(tx, by) == await people.person(tx, found.asked_by):
             raise NotAllowed("who asked for it cannot approve it: a second person must")
         if preview.mark != found.mark:
-            raise Conflict("its warnings have changed since it was asked for: have it asked anew")
+            raise Conflict(
+                "its warnings have changed since it was requested: it must be requested again"
+            )
         await self._decide(tx, found, by, approved=True)
 
     async def refuse(self, tx: Tx, found: Approval, *, by: str) -> None:
@@ -169,7 +171,11 @@ class Approvals:
     def _open(tx: Tx, found: Approval) -> None:
         if not found.waits(tx.now):
             over = found.state is Asked.WAITING
-            raise Conflict("its time is over: have it asked anew" if over else "it was decided")
+            raise Conflict(
+                "the request has expired: it must be made again"
+                if over
+                else "it was decided already"
+            )
 
 
 _VERB = {Step.APPLY: "asked for", Step.UNDO: "to be taken back", Step.LIST: "asked for"}

@@ -41,7 +41,7 @@ BACK = 60 * MINUTE  #: what it took since then and nobody else saw arrive is sen
 LONGEST = 200  #: characters of a reason
 
 CONFIRMED = ("asked", "waiting", "flagged")  #: states of a cut that a second person confirms
-CHANGED = "it is not any more what was shown: look again, and say it of what is there now"
+CHANGED = "this has changed since it was shown: look again, and repeat it for what is there now"
 
 _h = hand_cuts
 
@@ -192,7 +192,9 @@ async def confirm(tx: Tx, means: Means, provider: str, *, by: str, cut: str, sta
         NotFound: no such provider.
     """
     if state not in CONFIRMED:
-        raise Invalid(f"a cut is confirmed that is {' or '.join(CONFIRMED)}", field="state")
+        raise Invalid(
+            f"only a cut in the state {' or '.join(CONFIRMED)} can be confirmed", field="state"
+        )
     done = state != "asked"
     found = await _shown(tx, means, provider, by=by, cut=cut, asked_by=None, beside=done)
     if (state == "asked") != (found.cut_at is None):

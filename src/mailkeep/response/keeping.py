@@ -112,7 +112,7 @@ class Keeper:
     async def stop(self, tx: Tx, case: Case, action: Action, row: ActionView, by: str) -> None:
         """Hold it up where it is. Raises ``Conflict`` when it does not run."""
         if row.state is not ActionState.RUNNING:
-            raise Conflict(f"{action.name} does not run")
+            raise Conflict(f"{action.name} is not running")
         incident, name = case.incident.id, action.name
         await self.set(tx, row.id, state=ActionState.STOPPED.value, by=by, lease_until=None)
         await audit.write(tx, by, "stop_action", entry(case, name, None))

@@ -82,14 +82,14 @@ class Keysmith:
                         f"the new key does not work at {self._name}: nothing was revoked"
                     )
                 return
-        raise Conflict("the new key is not here any more: nothing was revoked")
+        raise Conflict("the new key is no longer there: nothing was revoked")
 
     def put_in_use(self, key: str) -> None:
         """Put the new key in the place of the old one, in one act."""
         if self._new.exists() and self._module.id_of(_read(self._new)) == key:
             self._new.replace(self._file)
         elif self.in_use() != key:
-            raise Conflict("the new key is not here any more: nothing was revoked")
+            raise Conflict("the new key is no longer there: nothing was revoked")
 
     async def revoke(self, key: str) -> None:
         """Have a key work no more."""

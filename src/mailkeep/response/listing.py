@@ -177,7 +177,8 @@ class Lists:
             raise Conflict("this incident is closed: nobody needs the list for it")
         case = queries.case_of(tx, self._means, found)
         if not case.suspects:
-            raise Invalid(f"nobody is suspected who was given addresses, but {found.subject.kind}")
+            kind = found.subject.kind
+            raise Invalid(f"this incident is about a {kind}: no suspect was given addresses")
         return case
 
     async def _agreed(self, tx: Tx, case: Case, who: str) -> str:
@@ -271,9 +272,11 @@ async def _spent(tx: Tx, who: str, settings: ResponseSettings) -> TooMany | None
         return int(await tx.value(query) or 0)
 
     if await taken(tx.now - HOUR, _l.c.person == who) >= settings.lists_each_hour:
-        return TooMany("you took as many lists as one person may in an hour", retry_after=3600)
+        return TooMany(
+            "you have reached the limit of lists for one person in an hour", retry_after=3600
+        )
     if await taken(tx.now - DAY) >= settings.lists_each_day:
-        return TooMany("as many lists were taken as this house allows in a day", retry_after=3600)
+        return TooMany("the installation's limit of lists for a day is reached", retry_after=3600)
     return None
 
 

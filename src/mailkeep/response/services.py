@@ -166,7 +166,7 @@ class Response:
         case, action = await self._case(tx, incident, name, closed=True)
         row = await queries.action(tx, incident, name)
         if row is None:
-            raise Conflict(f"{name} does not run")
+            raise Conflict(f"{name} is not running")
         await self._keeper.stop(tx, case, action, row, by)
         return await queries.shown(tx, self.means, case, name)
 
@@ -317,7 +317,7 @@ class Response:
         by = row["by"]
         if by == PLAYBOOK:
             if row["result"] is None and not self.player.may(case.incident, action.name):
-                raise Conflict("what it was begun for is not held any more")
+                raise Conflict("the suspicion that it was started for is no longer held")
             preview = await action.preview(At(tx, self.means, case))
             if preview.needs_person:
                 raise Conflict("it needs a person: " + "; ".join(preview.warnings))

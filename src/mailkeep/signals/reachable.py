@@ -89,7 +89,7 @@ def _split(
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise Invalid("this is no URL", field=field) from error
+        raise Invalid("this is not a URL", field=field) from error
     near = host in _LOOPBACK_NAMES or (host is not None and _is_loopback(host))
     schemes = {"https", "http"} if loopback and near else {"https"}
     plain = url.isascii() and url.isprintable() and " " not in url and "\\" not in url
@@ -141,7 +141,7 @@ class Reach:
                     read = await reply.content.read(MOST_READ)
                 return Answer(reply.status, read)
         except aiohttp.ClientConnectorCertificateError:
-            return Answer(failure="its certificate is not good")
+            return Answer(failure="its certificate is not valid")
         except TimeoutError:
             return Answer(failure="no answer in time")
         except (aiohttp.ClientError, OSError, ValueError) as error:

@@ -280,7 +280,7 @@ class Streams:
         if given is not None:
             if not (0 < len(given) <= 2000 and given.isascii() and given.isprintable()):
                 field = "delivery.authorization_header"
-                raise Invalid("this cannot stand in a header", field=field)
+                raise Invalid("this is not a valid header value", field=field)
             sealed = self._keys.seal(PURPOSE + stream, given.encode())
         return {"method": PUSH, "endpoint": url, "authorization": sealed}
 
@@ -300,7 +300,7 @@ class Streams:
             if isinstance(kept, list) and isinstance(given, list):
                 given, kept = sorted(map(str, given)), sorted(map(str, kept))
             if given not in (kept, [kept]):
-                raise Invalid("this is not yours to change", field=name)
+                raise Invalid("a receiver cannot change this", field=name)
 
     def _subject(self, subject: Any) -> str:
         """The name in a subject as we send them. Raises ``Invalid``."""

@@ -101,7 +101,7 @@ def _people(message: EmailMessage, name: str) -> tuple[Address, ...]:
     if not fields:
         return ()
     if len(fields) > 1 or not isinstance(fields[0], AddressHeader):
-        raise Invalid(f"{name} stands there twice, or cannot be read", field=name)
+        raise Invalid(f"{name} is given twice, or cannot be read", field=name)
     return tuple(Address(one.addr_spec, one.display_name) for one in fields[0].addresses)
 
 
@@ -120,5 +120,5 @@ def _address(message: EmailMessage, name: str) -> tuple[str, str] | None:
 def _one(message: EmailMessage, name: str) -> str | None:
     fields = message.get_all(name, [])
     if len(fields) > 1:
-        raise Invalid(f"{name} stands there twice", field=name)
+        raise Invalid(f"{name} is given twice", field=name)
     return str(fields[0]) if fields else None

@@ -103,7 +103,7 @@ def _check(party: Party) -> None:
     _check_words(party)
     where = f"party {party.id}"
     if party.kind is PartyKind.OURS:
-        raise BadSettings(f"{where}: kind: which parties are ours is known without being said")
+        raise BadSettings(f"{where}: kind: this is set by Mailkeep itself")
     if party.source:
         raise BadSettings(f"{where}: source is the catalogue's own")
     if party.known and party.known not in HOUSES:

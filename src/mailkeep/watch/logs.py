@@ -80,7 +80,7 @@ def line_of(line: bytes, number: int) -> Line:
     try:
         return msgspec.json.decode(line, type=Line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"line {number} of the log is no fact") from error
+        raise Invalid(f"line {number} of the log is not a fact") from error
 
 
 def head_of(line: bytes) -> Head:
@@ -88,7 +88,7 @@ def head_of(line: bytes) -> Head:
     try:
         head = msgspec.json.decode(line, type=Head)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid("this is no log of facts: its first line is no head") from error
+        raise Invalid("this is not a log of facts: its first line is not a head") from error
     if head.format != FORMAT:
         raise Invalid(f"this log is of the format {head.format[:60]!r}, not {FORMAT}")
     return head

@@ -191,10 +191,10 @@ async def test_starttls_and_polling_do_as_well(
     ("how", "why"),
     [
         ({"user": "nobody"}, "does not let us in"),
-        ({"ca": ""}, "certificate is not good"),
+        ({"ca": ""}, "certificate is not valid"),
         ({"folder": "Nowhere"}, "no such folder"),
         ({"folder": "N\r\nm9 LOGOUT"}, "not ASCII"),
-        ({"host": "127.0.0.1"}, "certificate is not good"),
+        ({"host": "127.0.0.1"}, "certificate is not valid"),
     ],
 )
 async def test_what_cannot_be_read_says_why_and_shows_nothing(

@@ -91,7 +91,7 @@ def query(request: Incoming, kind: type[T]) -> T:
     given: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name in given:
-            raise Invalid("this stands there twice", field=name[:SHOWN])
+            raise Invalid("this is given twice", field=name[:SHOWN])
         if "\0" in value:
             raise Invalid(_NO_TEXT, field=name[:SHOWN])
         given[name] = value
@@ -201,7 +201,7 @@ def _faults(node: Any, place: str, *, deep: bool = True) -> Iterator[tuple[str, 
         yield place, _NO_TEXT
     elif isinstance(node, _Object):
         if node.twice is not None:
-            yield f"{place}.{_shown(node.twice)}", "this key stands there twice"
+            yield f"{place}.{_shown(node.twice)}", "this key is given twice"
         for name, one in node.items() if deep else ():
             if _LONE.search(name):
                 yield place, _NO_TEXT

@@ -234,7 +234,7 @@ def _checked(
     try:
         name = registration.subject(name)
         if name in names:
-            raise Invalid("this subject stands there twice", field="subject")
+            raise Invalid("this subject is given twice", field="subject")
         names.add(name)
     except Invalid as error:
         return Invalid(str(error), field=f"{field}{error.field}")

@@ -98,4 +98,6 @@ async def _ask(request: Incoming, running: Running, question: Callable[[Answers]
 async def _may(request: Incoming, running: Running) -> None:
     grant = await authorise(request, running, Permission.TRUST_SEE)
     if grant.streams:
-        raise NotAllowed("this key is bound to streams, and this is about the whole house")
+        raise NotAllowed(
+            "this key is restricted to streams, and this is about the whole installation"
+        )

@@ -40,14 +40,14 @@ def read(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The parameters that we know; those that we do not are ignored (RFC 6749 section 3.1).
 
     Raises:
-        Invalid: one stands there twice, or is too long.
+        Invalid: one is given twice, or is too long.
     """
     found: dict[str, str] = {}
     for name, value in pairs:
         if name not in CARRIED:
             continue
         if name in found:
-            raise Invalid(f"{name} stands there twice", field=name)
+            raise Invalid(f"{name} is given twice", field=name)
         if len(value) > LONGEST:
             raise Invalid(f"{name} is too long", field=name)
         if value:  # an empty one counts as left out, there too

@@ -100,7 +100,7 @@ async def _form(request: Incoming) -> dict[str, str]:
     for name, value in form.multi_items():
         if name in _ONCE and isinstance(value, str):
             if name in given:
-                raise Error("invalid_request", f"{name} stands there twice")
+                raise Error("invalid_request", f"{name} is given twice")
             given[name] = value
     return given
 
@@ -108,7 +108,7 @@ async def _form(request: Incoming) -> dict[str, str]:
 def _client(headers: list[str], given: dict[str, str]) -> tuple[str, str]:
     """The id and secret that are presented, in one of both ways (RFC 6749 section 2.3)."""
     if len(headers) > 1:
-        raise Error("invalid_request", "Authorization stands there twice")
+        raise Error("invalid_request", "Authorization is given twice")
     if not headers:
         return given.get("client_id", ""), given.get("client_secret", "")
     if "client_secret" in given:

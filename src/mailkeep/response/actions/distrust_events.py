@@ -44,7 +44,7 @@ async def holds(at: At) -> bool:
 async def undo(at: At) -> str:
     name, reason = at.case.provider, f"incident {at.case.incident.id}"
     if not await services.trust(at.means.database, at.tx, name, by=at.by, reason=reason):
-        raise Conflict(f"the word of {name} counts")
+        raise Conflict(f"{name} is not distrusted")
     return f"what {name} says from now on counts again"
 
 

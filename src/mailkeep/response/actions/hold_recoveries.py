@@ -44,7 +44,7 @@ async def holds(at: At) -> bool:
 
 async def undo(at: At) -> str:
     if not await orders.end(at.tx, at.case.incident.id):
-        raise Conflict("nothing is held for this incident any more")
+        raise Conflict("no recovery is held for this incident any more")
     return "recoveries that begin now do not wait for it; what waits goes on to its own end"
 
 

@@ -46,7 +46,7 @@ async def reach(means: Means, case: Case, before: Progress) -> Mapping[str, str]
 
 async def step(at: At) -> Progress:
     if at.reached is None:
-        raise Conflict("nothing of it was done")
+        raise Conflict("the key was not revoked")
     return Progress(True, {**at.reached, "revoked": 1})
 
 
