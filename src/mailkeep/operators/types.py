@@ -79,10 +79,6 @@ class Present(msgspec.Struct, frozen=True):
     account: str = ""
     seen_at: Instant = 0
 
-    @property
-    def permissions(self) -> frozenset[Permission]:
-        return ROLES[self.role]
-
     def may(self, permission: Permission) -> bool:
         return permission in ROLES[self.role]
 

@@ -2,7 +2,6 @@
 (pure)."""
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -67,10 +66,6 @@ class Judged(msgspec.Struct):
                 for truth in truths
             )
         ]
-
-    def by_detector(self) -> Counter[str]:
-        """How many signals each raised, without those that only take back."""
-        return Counter(one.detector for one in self.signals if one.evidence)
 
 
 class Judge:
