@@ -121,8 +121,6 @@ class Mandrill(CannotBeAsked):
         search_by_our_id=False,  # only after the operator has made the field searchable by hand
         webhook_auth="signature",
         reports_deliveries=True,
-        batch_size=1,
-        revokes_keys=False,
         tracking_off="message",
         # Their help pages say 25 MB for the mail with its attachments; 1,000 recipients are ours.
         max_size=25 * 1024 * 1024,

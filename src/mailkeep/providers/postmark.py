@@ -118,8 +118,6 @@ class Postmark:
         search_by_our_id=True,  # GET /messages/outbound?metadata_mailkeep_id=
         webhook_auth="shared_secret",
         reports_deliveries=True,
-        batch_size=500,
-        revokes_keys=False,
         tracking_off="message",
         # https://postmarkapp.com/support/article/1056: 10 MB after base64.
         max_size=10 * 1024 * 1024,

@@ -150,8 +150,6 @@ class Smtp(CannotBeAsked):
         search_by_our_id=False,
         webhook_auth="none",
         reports_deliveries=False,
-        batch_size=1,
-        revokes_keys=False,
         tracking_off="relay",
         options=("username", "starttls", "secret_headers"),
         mark_options=("return_path_domain",),
