@@ -41,11 +41,13 @@ class Sender(Protocol):
 
 
 class Lane:
-    """The workers of one stream. Each of its providers has as many sends under way as the stream's
-    ``concurrency``, so that one that hangs does not hold back those that do not; and twice as many
-    are claimed ahead, so that no place is empty while a commit is under way, and few commits do for
-    many. Secrets are not: one that was claimed may have been read by its provider, for all that a
-    kill leaves us to know."""
+    """The workers of one stream.
+
+    Each of its providers has as many sends under way as the stream's ``concurrency``, so that one
+    that hangs does not hold back the others. Twice as many are claimed ahead, so that no place is
+    empty during a commit, and one commit serves many messages. Secrets are not claimed ahead: after
+    a kill, a claimed secret must be assumed to have been read by its provider.
+    """
 
     def __init__(self, sender: Sender, stream: StreamSettings) -> None:
         self.stream = stream
@@ -89,14 +91,14 @@ class Lane:
 
     def _is_stuck(self, provider: str, late: float) -> bool:
         """Whether a send has had no answer since before ``late``, and either no place is left or no
-        other send that began later was answered: where a few mails a second go, all places would
-        have to hang before that many people stop waiting."""
+        other send that began later was answered: at a few mails a second it would take long until
+        all places hang."""
         oldest = min(self._under_way[provider].values(), default=late)
         silent = self._answered[provider] < oldest
         return oldest < late and (silent or self._places[provider].locked())
 
     def _room(self) -> int:
-        """How many messages are worth a claim now; 0 when it had better wait."""
+        """How many messages to claim now; 0 when it is better to wait."""
         now = self._sender.now()
         free = 0
         for provider, count in self._claimed.items():
@@ -150,8 +152,8 @@ class Lane:
             self._sender.let_go(job)
 
     async def _send(self, job: Job) -> tuple[Outcome, float] | None:
-        """Send when there is a place; None when it is held back: there is none for long, or the
-        provider was left meanwhile."""
+        """Send when there is a place; None when it is held back: no place for long, or the provider
+        was left meanwhile."""
         place = self._places[job.provider]
         ahead = place.locked()
         if not ahead:

@@ -68,12 +68,12 @@ class Finished(msgspec.Struct, frozen=True):
     """An attempt that is over.
 
     Attributes:
-        outcome: None when nothing left the house: the provider was cut between claim and send, or
-            had no place.
+        outcome: None when nothing was sent: the provider was cut off between claim and send, or had
+            no place.
         seconds: how long it took.
-        reports: whether the provider tells of deliveries. Where it does, an ordinary body is kept
-            until it has: a provider may answer 200 and drop the mail.
-        keeps: its stream keeps an ordinary body, whatever its provider says.
+        reports: whether the provider reports deliveries. If it does, an ordinary body is kept until
+            the report: a provider may answer 200 and drop the mail.
+        keeps: its stream keeps an ordinary body, whatever its provider reports.
     """
 
     job: Job
@@ -101,10 +101,10 @@ async def finish(
     finished: Sequence[Finished],
     splitting: Splitting | None = None,
 ) -> list[None]:
-    """Write down what came of attempts, and decide what becomes of their messages.
+    """Record the results of attempts, and decide what becomes of their messages.
 
     Args:
-        splitting: what becomes of copies that were refused; without it nothing does.
+        splitting: handles copies that were refused; without it they are left.
 
     A worker whose lease lapsed still writes its attempt; the message then belongs to another.
     """
