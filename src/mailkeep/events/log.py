@@ -33,7 +33,7 @@ PLACED = "placed"  #: told when facts were given places, so that they can be rea
 async def record(database: Database, tx: Tx, *facts: Fact) -> None:
     """Append facts, in their order; they become part of the log if and when ``tx`` commits.
 
-    They are written at the end of the transaction: it does not see its own.
+    They are written at the end of the transaction, which therefore does not see them.
     """
     if not facts:
         return
@@ -101,7 +101,7 @@ async def _append(tx: Tx, rows: list[dict[str, Any]]) -> None:
 
 
 class Relay:
-    """Gives places to committed facts, and lets the log's time pass when nothing happens. Any
+    """Assigns positions to committed facts, and lets the log's time pass when nothing happens. Any
     number may run; the one that holds the lease works.
 
     Args:
@@ -222,7 +222,7 @@ def _read(rows: Iterable[Sequence[Any]]) -> list[tuple[int, Recorded | None]]:
 
 
 async def head(tx: Tx) -> int:
-    """The place of the newest fact that has one; 0 before the first."""
+    """The position of the newest fact that has one; 0 before the first."""
     found = await tx.fetch(HEAD)
     return found[0][0] if found else 0
 
@@ -231,5 +231,5 @@ HEAD = Repeated(lambda _insert: select(relay.c.position))
 
 
 async def placed_through(tx: Tx) -> Instant:
-    """No fact will ever be placed before this instant that is not placed yet."""
+    """The instant before which every fact has its position."""
     return await tx.value(select(relay.c.placed_through)) or 0

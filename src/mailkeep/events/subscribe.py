@@ -63,10 +63,10 @@ class Subscriber:
     """One named reader of the log.
 
     Args:
-        name: under which its place is kept; renaming it reads the log from the beginning.
+        name: under which its checkpoint is kept; renaming it reads the log from the beginning.
         handlers: what to call for each kind of fact.
-        only: of kinds of which there are many, and few are for the handlers, which ones; the others
-            cost neither a transaction nor a savepoint.
+        only: a filter for frequent kinds of which few are for the handlers; the others cost neither
+            a transaction nor a savepoint.
 
     Attributes:
         set_aside: facts that were given up since the start; each is on the log as well.
@@ -209,8 +209,8 @@ class Subscriber:
 
 class Audience:
     """The subscribers of a process, and one look at the log for all of them: most of what is placed
-    is for none, and each would ask for itself. Who misses a look looks for itself a moment later.
-    """
+    is for none, and otherwise each would ask for itself. A subscriber that misses a look polls by
+    itself a moment later."""
 
     def __init__(self, subscribers: Sequence[Subscriber]) -> None:
         self._ones = tuple(subscribers)

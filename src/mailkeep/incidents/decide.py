@@ -78,12 +78,12 @@ def decide(
     settings: IncidentSettings,
     weights: CorrelationSettings,
 ) -> list[Step]:
-    """What to do, openings first.
+    """The steps to take, openings first.
 
     Args:
         live: incidents that are not closed.
-        dismissed: incidents that a person closed not long ago.
-        weights: where a held opinion is let go, and what counts as a sign.
+        dismissed: incidents that a person closed recently.
+        weights: the log odds at which a held opinion is dropped, and what counts as a sign.
     """
     standing = {one.subject: one for one in live}
     about: dict[Subject, list[Opinion]] = {}
@@ -207,7 +207,7 @@ def _opens(
 def _seen(
     opinion: Opinion, dismissed: Sequence[Incident], now: Instant, settings: IncidentSettings
 ) -> bool:
-    """Whether a person had all of this on the table when they closed an incident."""
+    """Whether a person had seen all of this evidence when they closed an incident."""
     for incident in dismissed:
         if incident.subject != opinion.subject and opinion.hypothesis is not _CAMPAIGN:
             continue
@@ -250,7 +250,7 @@ def _go_on(
 def _merge(
     before: Iterable[View], opinions: Iterable[Opinion], weights: CorrelationSettings
 ) -> tuple[View, ...]:
-    """Today's opinions over those of before; what nothing speaks for any more is let go."""
+    """Today's opinions over those of before; what nothing supports any more is dropped."""
     kept = {one.hypothesis: msgspec.structs.replace(one, open=False) for one in before}
     held = {one.hypothesis for one in before if one.open}
     for opinion in opinions:

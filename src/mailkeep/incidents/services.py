@@ -86,7 +86,8 @@ class Incidents:
                 await self.restore(tx, incident.id, by=fact.by, events=(recorded.id,))
 
     async def on_rested(self, tx: Tx, recorded: Recorded) -> None:
-        """A provider was left alone, or is so no more, by hand: a line, and no other state."""
+        """A provider was rested, or its rest ended, by hand: a timeline entry, and no other
+        state."""
         fact = recorded.fact
         if not isinstance(fact, ProviderRested | ProviderUnrested):
             return
@@ -97,7 +98,7 @@ class Incidents:
         await self.enter(tx, incident.id, "rest", words, by=fact.by, events=(recorded.id,))
 
     async def on_voided(self, tx: Tx, recorded: Recorded) -> None:
-        """Proofs voided for the sake of an incident are a count in its timeline."""
+        """Proofs that were voided for an incident are a count in its timeline."""
         fact = recorded.fact
         if not isinstance(fact, ProofVoided) or fact.why != "provider_cut":
             return
@@ -133,8 +134,8 @@ class Incidents:
                     await self._close(tx, incident, "joined", f"goes on as part of {subject.id}")
 
     async def tick(self) -> None:
-        """Assess as time passes: what nothing speaks for any more is let go, and closes. The blast
-        radius of the rest is worked out and kept."""
+        """Assess as time passes: suspicions that nothing supports any more are dropped, and their
+        incidents close. The blast radius of the others is recomputed and stored."""
         await self._database.retrying(self.assess)
         await self._answers.step()
 
@@ -192,8 +193,8 @@ class Incidents:
         await audit.write(tx, by, "note_incident", {"incident": incident})
 
     async def take(self, tx: Tx, incident: str, *, by: str) -> None:
-        """A person says that it is theirs to see to: nobody else is woken for it. Whoever takes it
-        after another has it then.
+        """A person takes the incident: nobody else is paged for it. Whoever takes it later replaces
+        them.
 
         Raises:
             NotFound: no such incident.

@@ -21,7 +21,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Running(Protocol):
-    """A detector with its state, of whatever type that is."""
+    """A detector together with its state, whose type is hidden here."""
 
     def step(self, recorded: Recorded) -> list[Signal]: ...
 

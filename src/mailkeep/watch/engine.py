@@ -17,19 +17,19 @@ from .types import Signal, WatchSettings
 
 
 class Saved(msgspec.Struct, frozen=True):
-    """Where an engine stands: the second it has reached, each detector's state by its name."""
+    """A checkpoint of an engine: the second it has reached, and each detector's state by name."""
 
     clock: Instant
     states: dict[str, msgspec.Raw]
 
 
 class Engine:
-    """The catalogue's detectors, side by side.
+    """Runs the catalogue's detectors side by side.
 
     Args:
-        settings: today's.
-        saved: what ``save`` returned, to go on from there. A detector that it does not know
-            begins now.
+        settings: the current ones.
+        saved: what ``save`` returned, to go on from there. A detector that it does not know begins
+            now.
     """
 
     def __init__(self, settings: WatchSettings, saved: bytes | None = None) -> None:
