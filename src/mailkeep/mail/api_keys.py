@@ -202,8 +202,8 @@ async def still_valid(tx: Tx, ids: Collection[str]) -> set[str]:
     revoked before it has ended."""
     good = (_STILL_GOOD, {"ids": sorted(ids), "now": tx.now})
     if tx.is_postgresql:
-        # A revocation waits for us, and we for one that has begun. Not a lock of the rows: many
-        # that share one could keep a revocation waiting for ever, here those who come wait in line.
+        # A revocation waits for us, and we for one that has begun. Not a row lock: many that share
+        # one could keep a revocation waiting for ever, while here everybody queues.
         _, rows = await tx.fetch_each((_IN_LINE, {}), good)
     else:
         (rows,) = await tx.fetch_each(good)

@@ -46,7 +46,7 @@ def lost(
         taken = or_(taken, and_(_m.c.status.in_(_REPORTED), _m.c.expires_at > now))
     gone = and_(taken, _m.c.accepted_at >= since)
     if distrust:
-        # A mail that it refused for good was given up on its word alone.
+        # A mail that the provider refused for good was given up on its word alone.
         refused = exists().where(
             _a.c.id == _m.c.attempt_id,
             _a.c.outcome == OutcomeKind.REJECTED.value,
@@ -78,7 +78,7 @@ async def requeue_unconfirmed(
     """
     ours = lost(provider, since, tx.now, distrust=distrust, once=bool(once))
     if tx.is_postgresql:
-        # An UPDATE locks in the order of its plan; who locks by id never waits in a ring with it.
+        # An UPDATE locks in the order of its plan; locking by id here avoids a deadlock with it.
         await tx.run(select(_m.c.id).where(ours).order_by(_m.c.id).with_for_update())
     if once:
         these = _b.c.message_id.in_(select(_m.c.id).where(ours))
@@ -147,8 +147,8 @@ async def sweep(tx: Tx, keep: Keeping, limit: int, *, turn: Round | None = None)
     dead = (_m.c.status == Status.GIVEN_UP.value) & (
         _m.c.expires_at < tx.now - round(keep.given_up * SECOND)
     )
-    # By the bodies, which are few: most messages have none any more. Whatever was taken so long ago
-    # was taken in before that: the many that are younger are not even looked at.
+    # Start from the bodies, which are few: most messages have none any more. A body accepted so
+    # long ago belongs to a message at least as old, so younger messages are not even read.
     end = earliest("msg", tx.now - round(shortest * SECOND))
     after, upto = await turn.until(tx, _b.c.message_id, end, limit)
     old = await tx.tuples(

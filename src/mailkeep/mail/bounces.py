@@ -26,7 +26,7 @@ MAX_GROUPS = 100  #: recipients of one message, at most
 _DEEPEST = 3
 
 _NESTS = re.compile(rb"boundary", re.IGNORECASE)
-# RFC 3463 section 2; some servers write a comment, or the reply itself, behind it.
+# RFC 3463 section 2; some servers append a comment, or the reply itself.
 _STATUS = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})(?!\d)")
 _QUOTED_REPLY = re.compile(
     r"(?<![\d.])([45])\d\d[ -](?:#?([45])\.(\d{1,3})\.(\d{1,3})(?!\d))?(?=[^\d]|$)"

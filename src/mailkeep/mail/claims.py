@@ -92,8 +92,8 @@ class Claims:
 
     async def take(self, provider: str, found: Sequence[Claim]) -> int:
         """Take in what a provider said and was held to; returns how much of it was new."""
-        # A part at a time and behind everything else: a provider's thousand events must not keep a
-        # recovery waiting.
+        # In small parts and at the lowest priority: a thousand events of a provider must not delay
+        # a recovery.
         new = 0
         for start in range(0, len(found), CHUNK):
             part = found[start : start + CHUNK]
@@ -122,7 +122,7 @@ class Claims:
         given, flood = self._bounded(given, about.keys(), tx.now)
         weights = {key: self._weigh(claim, tx.now) for key, claim in given.items()}
         liars = await bodies.distrusted(tx)
-        # What is not kept with its message moves it later no more than now.
+        # A claim that is not stored with its message cannot change it later either.
         kept = {key: known for key, known in about.items() if key[0] not in liars}
         new = await moving.remember(tx, given, kept, weights)
         facts: list[Fact] = [

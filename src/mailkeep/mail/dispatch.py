@@ -83,7 +83,7 @@ class Dispatcher:
                 for lane in self._lanes:
                     group.create_task(lane.run())
         finally:
-            # Until here: what is still under way when it ends must not be taken for a dead one's.
+            # Up to here: work still under way at the end must not be taken for a dead process's.
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
             self._transport.close()

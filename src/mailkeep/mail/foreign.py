@@ -59,7 +59,7 @@ class Foreign:
         if not ours_elsewhere and _forgotten(claim, now):
             return []
         mail = hashlib.sha256(f"{claim.provider} {name}".encode()).hexdigest()[:32]
-        # The same claim comes again as a new one only where its transaction was lost.
+        # The same claim comes again as a new one only if its transaction was lost.
         if self._seen.get(mail, claim.claim_id) != claim.claim_id:
             self._seen.move_to_end(mail)
             return []

@@ -118,7 +118,7 @@ def mask(address: str) -> str:
 
 
 def _mails() -> Select[tuple[str, bytes, Instant, Instant | None, bool]]:
-    # What was given up never left: nobody has it from us.
+    # A message that was given up never left: nobody has it from us.
     left = _m.c.status != Status.GIVEN_UP.value
     return (
         select(_m.c.id, _g.c.sealed, _m.c.created_at, _m.c.accepted_at, _m.c.secret)

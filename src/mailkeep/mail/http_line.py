@@ -115,7 +115,7 @@ class HttpLine(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         names = {name.lower() for name, _ in self._fields}
-        # RFC 9112 section 6.3: without a length the reply is as long as the connection lasts.
+        # RFC 9112 section 6.3: without a length the reply lasts until the connection closes.
         self._to_the_end = names.isdisjoint((b"content-length", b"transfer-encoding"))
 
     def on_body(self, data: bytes) -> None:

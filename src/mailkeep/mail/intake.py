@@ -259,7 +259,7 @@ class Intake:
         message = new.id or new_id("msg", now)
         address = self._named(rows, new.content.to)
         copies = [self._named(rows, one) for one in others]
-        # A time that is past is now: else whoever names one goes before all that waits already.
+        # A time in the past becomes now: otherwise naming one would jump the queue.
         next_at = max(now, new.send_at or now)
         longest = next_at + round(stream.expires * SECOND)
         expires_at = longest if new.expires_at is None else min(new.expires_at, longest)
@@ -309,7 +309,7 @@ class Intake:
     async def _write(self, tx: Tx, rows: "_Rows") -> None:
         if not rows.messages:
             return
-        # In one order for everybody: two that write the same addresses never wait in a ring.
+        # Always in the same order: two writers of the same addresses never deadlock.
         tx.many(_ADDRESSES, [rows.addresses[one] for one in sorted(rows.addresses)])
         tx.many(_MESSAGES, rows.messages)
         tx.many(_COPIES, rows.copies)

@@ -218,7 +218,7 @@ class Journal:
             sealed=self._keys.seal(PURPOSE, msgspec.json.encode(claim)),
             received_at=tx.now,
         )
-        # One that was heard before is known in ``claims``; here it only waits once more.
+        # One that was heard before is known in ``claims``; here it only waits again.
         return await tx.run(row.on_conflict_do_nothing())
 
     async def _count(self, tx: Tx, by: str, new: int) -> None:
@@ -310,7 +310,7 @@ class _Rows:
         await tx.run(insert(_j), self.journal)
         await tx.run(insert(tables.messages), self.messages)
         await tx.run(insert(tables.attempts), self.attempts)
-        # In one order for everybody.
+        # Always in the same order, against deadlocks.
         tx.many(EXPOSE, [self.exposed[key] for key in sorted(self.exposed)])
 
 

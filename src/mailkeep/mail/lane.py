@@ -115,7 +115,7 @@ class Lane:
             room = self._room()
             if room <= 0:
                 return False
-            # Where the last claim got all that it asked for, there is most likely more.
+            # If the last claim got all that it asked for, there is most likely more.
             if not self._more and not await self._sender.due(self.stream.name):
                 return False
             jobs = await self._sender.claim(self, room)
@@ -123,7 +123,7 @@ class Lane:
             log.warning("outbox.unavailable", stream=self.stream.name, error=str(error))
             return False
         except Exception as error:
-            # One lane that ended would end them all: recovery's too, and until somebody looks.
+            # If one lane ended it would end them all, recovery's too, until somebody notices.
             log.exception("outbox.failed", stream=self.stream.name, error=type(error).__name__)
             return False
         self._more = len(jobs) == room
@@ -140,13 +140,14 @@ class Lane:
             try:
                 sent = await self._send(job)
             finally:
-                # The place is free once the provider has answered; writing it down takes its time.
+                # The place is free once the provider has answered; recording the result takes its
+                # own time.
                 self._claimed[job.provider] -= 1
                 self._bytes -= job.size
                 self.awake.set()
             await self._sender.finish(self, job, sent)
         except Exception as error:
-            # The lease brings the message back; a worker's fault must not end the lane.
+            # The lease brings the message back; an error in a worker must not end the lane.
             log.error("attempt.failed", attempt=job.attempt, error=type(error).__name__)
         finally:
             self._sender.let_go(job)

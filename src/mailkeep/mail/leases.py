@@ -185,7 +185,7 @@ class Leases:
                 log.warning("leases.unavailable", error=str(error))
                 self.blind()
             except Exception as error:
-                # Without a renewal nothing here is sent twice, only later.
+                # Without a renewal nothing is sent twice, only later.
                 log.exception("leases.failed", error=type(error).__name__)
             await asyncio.sleep(RENEW_SECONDS)
 

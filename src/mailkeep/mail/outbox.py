@@ -187,7 +187,7 @@ async def claim(
             )
             continue
         if not busy.fits(one.size):
-            # The first keeps its place at the head; those behind it let smaller ones by.
+            # The first keeps its place at the head; behind it smaller ones may go first.
             if busy.waits:
                 claimed.waiting.append({"of": one.id, "until": tx.now + BUSY})
             busy.waits = True
@@ -202,7 +202,8 @@ async def claim(
             bound=bool(one.secret) and unsure,
             probes=stream.priority > 0 and not one.secret,
         )
-        # Whoever may have it is asked before it is sent twice; for a while, for it must arrive.
+        # A provider that may have it is asked before it is sent twice; only for a while, as it must
+        # arrive.
         ask = (
             last is not None
             and unsure
@@ -292,7 +293,7 @@ def _write(tx: Tx, claimed: _Claimed) -> None:
     tx.many(_WAIT, claimed.waiting)
     tx.many(_ATTEMPTS, claimed.attempts)
     tx.many(_START, claimed.started)
-    # In one order for everybody: two that write the same rows never wait in a ring.
+    # Always in the same order: two writers of the same rows never deadlock.
     tx.many(EXPOSE, [claimed.exposed[one] for one in sorted(claimed.exposed)])
 
 

@@ -110,8 +110,8 @@ async def finish(
     """
     ids = [one.job.message for one in finished]
     if tx.is_postgresql:
-        # In the order in which everybody locks them, and before what was told of them is read: a
-        # claim under way is then seen, or comes after.
+        # In everybody's locking order, and before the earlier claims are read: a claim under way is
+        # then either seen, or comes after.
         await tx.fetch(_LOCK, ids=ids)
     parts = [part for one in finished if (part := parted(one.job, one.outcome)) is not None]
     if parts and splitting is not None:
@@ -141,7 +141,7 @@ async def _cut(tx: Tx, finished: Sequence[Finished]) -> dict[str, Instant]:
 def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> None:
     """Add what an attempt asks to be written; ``cut``: as ``_cut`` tells."""
     job, outcome = one.job, one.outcome
-    # Of one that was cut off meanwhile no word counts, nor that nobody could send the mail.
+    # Of a provider that was cut off meanwhile no report counts, nor does its refusal for good.
     unheard = not job.secret and cut.get(job.provider, 0) >= job.started_at
     which = {"of": job.message, "attempt": job.attempt}
     if outcome is None:
@@ -174,7 +174,7 @@ def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> 
         if job.secret:
             todo.shredded.append(job.message)
     else:
-        # A deferral is about the message: another provider meets the same receiving server.
+        # A deferral is about the message: another provider would meet the same receiving server.
         elsewhere = outcome.kind.retry_elsewhere and outcome.kind is not OutcomeKind.DEFERRED
         quick = elsewhere and job.tries <= 3
         wait = 0 if quick else backoff(job.tries, _draw())
@@ -213,9 +213,10 @@ async def _accept(tx: Tx, todo: _Written) -> None:
         if believed and (status is not Status.ACCEPTED or not one.reports):
             todo.shredded.append(job.message)
     tx.many(_ACCEPT, rows)
-    # Of one that was cut off no word counts; a rest says nothing against what was reported.
+    # Of a provider that is cut off no report counts; a rest does not discredit reports.
     for which, elsewhere in enumerate((_ELSEWHERE_OF_CUT, _ELSEWHERE_OF_RESTING)):
-        # Whoever left the provider sent again what was taken by then; these were on their way.
+        # Cutting or resting it sent again what it had accepted by then; these were still on their
+        # way.
         left = [
             {"of": job.message, "attempt": job.attempt, "but": job.provider, "when": tx.now}
             for job in (one.job for one in todo.accepted)

@@ -199,7 +199,8 @@ def choose(
     ready = [route for route in ready if route.provider not in busy.stuck] or ready
     fresh = [route for route in ready if route.provider not in wanted.tried] or ready
     carrying = [route for route in fresh if route.weight > 0]
-    # A standby is for when no other stands, not for when they are busy; and a little always.
+    # A standby is used when no other stands, not when the others are busy; but always for a small
+    # share.
     warm = [route for route in fresh if route.weight == 0 < route.warm and breaker(route).closed()]
     warm = [route for route in warm if carrying and not busy.full(route.provider)]
     turn = trickle.turn(family, warm) if trickle is not None and warm else None

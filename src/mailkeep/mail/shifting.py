@@ -104,7 +104,8 @@ async def shift(
     if share == 0:
         await tx.run(delete(_s).where(_s.c.stream == stream.name, _s.c.source == source))
     else:
-        # The newest comes last: who moves mail to a provider that was left means it to stay there.
+        # The newest comes last: whoever moves mail to a provider that was left before means it to
+        # stay.
         values = {"target": target, "share": share, "since": tx.now}
         await tx.run(
             tx.upsert(_s)

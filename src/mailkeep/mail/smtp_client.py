@@ -51,7 +51,7 @@ class SmtpConnections:
             reply = await self._transact(kept.line, kept.uses, where, request, until)
             if kept.line.handed_over or not _hung_up(reply):
                 return reply
-            # It had been hung up meanwhile: nothing of this mail was handed over.
+            # The relay had closed the connection meanwhile: nothing of this mail was handed over.
         line = await _connect(request, until)
         if not isinstance(line, Line):
             return line

@@ -64,7 +64,7 @@ def parted(job: Job, outcome: Outcome | None) -> Parted | None:
     """What is to be done about the copies after an attempt (pure); None: nothing."""
     if outcome is None or not outcome.copies:
         return None
-    # Who was refused goes on with a message that goes on; and with none that is over.
+    # A copy goes on only with a message that goes on, and never with one that is over.
     over = outcome.kind.final_for_message
     elsewhere = tuple(
         (one.email, one.kind) for one in outcome.copies if over and one.kind.retry_elsewhere

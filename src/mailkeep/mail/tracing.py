@@ -51,7 +51,7 @@ def _accepting(parent: Context | None, count: int) -> Iterator[str | None]:
         context=parent or Context(),
         kind=SpanKind.SERVER,
         attributes={"mailkeep.messages": count},
-        # What is wrong with a message is said with the message's own words.
+        # The text of an error about a message may quote it, and must not get into a trace.
         record_exception=False,
     ) as span:
         yield _written(span)

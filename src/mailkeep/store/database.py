@@ -263,7 +263,7 @@ class Database:
             except DBAPIError as error:
                 if not lost(error):
                     raise
-            # Else it takes the lock back before the winner is awake, and both meet again.
+            # Otherwise it takes the lock back before the winner is awake, and both collide again.
             await asyncio.sleep(RETRY_SECONDS * (1 + _draw()))
         async with self.write() as tx:
             return await work(tx)

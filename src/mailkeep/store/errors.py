@@ -66,7 +66,7 @@ def without_values(context: ExceptionContext) -> None:
     For SQLAlchemy's ``handle_error`` event; the parameters themselves are hidden by the engine's
     ``hide_parameters``.
     """
-    # Said of each before any is changed: their texts are told apart by what they still hold.
+    # Computed for all before any is changed: the text depends on what an error still holds.
     texts = {id(one): _text(one) for one in _chain(context.original_exception)}
     for one in _chain(context.original_exception):
         if getattr(one, "sqlstate", None) is not None or _is_asyncpg(one):

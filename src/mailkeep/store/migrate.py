@@ -57,7 +57,7 @@ async def upgrade(database: Database, whole: MetaData | None = None) -> None:
 
 def _create(whole: MetaData, connection: Connection) -> None:
     whole.create_all(connection, checkfirst=False)
-    # As Alembic has it: the next version of this program goes on from here.
+    # In Alembic's own format: a later version of this program continues from here.
     connection.execute(
         text(
             "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"

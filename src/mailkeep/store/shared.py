@@ -138,7 +138,8 @@ class SharedCommit:
         try:
             results = await self._database.retrying(work)
         except Away as error:
-            # It is away for each of them; and what may have been stored must not be stored again.
+            # The database is away for each of them; and what may have been stored must not be
+            # stored again.
             for one in taken:
                 one.answer(error)
             return
