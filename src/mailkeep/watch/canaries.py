@@ -113,7 +113,7 @@ class Canaries:
                     continue  # what it adds to a mail is not known here
                 every = self._settings.decoys
                 send = partial(self.plant, provider, every=every)
-                # Not with each start: who starts often would send as often.
+                # Not at each start: a process that restarts often would send as often.
                 group.create_task(self._loop(provider, every, send, soonest=every / 2))
 
     async def send(
@@ -287,7 +287,8 @@ class Canaries:
     ) -> str:
         settings, secret = self._settings, link_secret()
         content = letters.compose(settings.sender, to, self._url, secret, self._chance)
-        # By where it comes in: a mailbox of others hands its mail on to an address of ours.
+        # By the address that it arrives at: a mailbox elsewhere may forward its mail to one of
+        # ours.
         arrives = to if mailbox is None else _comes_in(mailbox)
         name = OWN_MAILBOX if mailbox is None else mailbox.name
         return await self._accept(
@@ -384,7 +385,7 @@ class Canaries:
             host
             for one in self._settings.mailbox
             if one.name == mailbox
-            # A name with a dot in it reads like a host.
+            # A local part with a dot in it reads like a host.
             for host in (*one.address.lower().rsplit("@", 1), *one.allow)
         )
 

@@ -68,7 +68,7 @@ async def claim(
     if int(brought or 0) >= PER_DAY:
         raise TooMany("this key has brought enough claims for a day", retry_after=3600.0)
     point = await queries.by_address(tx, key, application)
-    # One for an address without an account is counted too: else the limit would tell.
+    # A claim for an address without an account is counted too: otherwise the limit would reveal it.
     name = digest(f"claim\0{by}\0{what}\0{key}\0{application}\0{today}".encode())
     now = tx.now // SECOND
     new = await once(

@@ -220,7 +220,7 @@ def _bearing(
     out = []
     for signal in beliefs.signals:
         about = signal.subject == subject or hypothesis is Hypothesis.CAMPAIGN
-        # What is said of resets at large may bear on any provider; on nobody else.
+        # Evidence about resets at large may bear on any provider; on no other subject.
         about = about or (signal.subject == RESETS and subject.kind == "provider")
         weight = signal.weight(hypothesis, now) if about else 0.0
         if weight > 0:

@@ -41,8 +41,8 @@ class Engine:
             self._running[one.name] = one.run(settings, None if state is None else bytes(state))
         self._all = tuple(self._running.values())
         self._hear: dict[type[Fact], tuple[int, ...]] = {}
-        # Before which instant no tick of each changes anything, as long as it hears no fact; and
-        # whose is to be asked for again.
+        # For each detector, the instant before which a tick changes nothing unless it hears a fact;
+        # and which of these must be asked for again.
         self._due = [one.due() for one in self._all]
         self._stale: set[int] = set()
 

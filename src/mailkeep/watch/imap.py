@@ -88,7 +88,7 @@ class Imap:
             async with asyncio.timeout(patience):
                 if starttls:
                     plain = await _to_starttls(host, port)
-                    # The greeting was before TLS; under it the server waits to be asked.
+                    # The greeting came before TLS; under TLS the server waits for a command.
                     return cls(
                         *await asyncio.open_connection(
                             sock=plain, ssl=context, server_hostname=host, limit=MAX_LINE

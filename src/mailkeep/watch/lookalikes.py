@@ -126,7 +126,7 @@ class Lookalikes:
         if row is None:
             return
         first = row["checked_at"] is None
-        # What nobody answered is as it was.
+        # A name that nobody answered for stays as it was.
         now_mx = bool(row["mx"]) if mx is None else mx
         now_address = bool(row["address"]) if address is None else address
         newly = (now_mx and not row["mx"]) or (now_address and not row["address"])

@@ -137,7 +137,7 @@ class Mailboxes:
         count = 0
         while uids := await session.newer(place, AT_ONCE):
             for uid in uids:
-                # One octet more than is read: what is longer must be seen to be.
+                # One octet more than is read, so that a longer mail is recognised as such.
                 mail = await session.fetch(uid, MAX_RAW + 1)
                 if mail is not None:
                     count += await self._canaries.read_at(mailbox, mail.raw, mail.at)

@@ -123,7 +123,7 @@ def of_mail(raw: bytes) -> Notice:
     text = _SPACES.sub(" ", f"{subject}. {' '.join(plain)}"[:_READ]).lower()
     for notice, pattern in _PATTERNS:
         if pattern.search(text):
-            # What is over is no outage and no suspension; that it was broken into stays true.
+            # An outage or suspension that is over counts as none; a break-in stays true.
             gone = notice in {Notice.OUTAGE, Notice.SUSPENDED} and _OVER.search(subject)
             return Notice.OTHER if gone else notice
     return Notice.OTHER

@@ -76,7 +76,7 @@ def _unzip(raw: bytes) -> bytes:
                     out += chunk
                     _bound(len(out), len(raw))
             return bytes(out)
-    # The standard library raises all of these on archives that are not as they should be.
+    # The standard library raises all of these on malformed archives.
     except (
         zipfile.BadZipFile,
         zlib.error,

@@ -49,7 +49,7 @@ def find(raw: bytes) -> list[bytes]:
             payload = part.get_payload(decode=True)
             if isinstance(payload, bytes) and is_report(payload):
                 found.append(payload)
-    # The standard library's parser raises all of these on mails that are not as they should be.
+    # The standard library's parser raises all of these on malformed mails.
     except (
         MessageError,
         LookupError,

@@ -149,7 +149,7 @@ class Reports:
         out = []
         for one in read:
             kind = "dmarc" if isinstance(one, dmarc.Report) else "tls"
-            # Who signs for a number has numbers of his own: nobody can use up another's.
+            # The signer has report numbers of his own: nobody can use up another's.
             whose = f"signed:{signer}" if signer else f"said:{one.reporter}"
             about = ",".join(_about(one))
             name = digest("\0".join([kind, whose, one.report, about, str(one.begin)]).encode())

@@ -47,7 +47,7 @@ class Watch:
         """
         async with self._database.read() as tx:
             position, saved = await self._read(tx)
-            # Asked before the facts are read: what is placed by then is among them.
+            # Read before the facts are: whatever has a position by then is among them.
             through: Instant = await placed_through(tx)
             batch = await after(tx, position, limit)
         engine = self._engine_at(saved)

@@ -214,7 +214,7 @@ class HoneySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _prior() -> dict[Hypothesis, float]:
-    # Judged: odds that it is going on at a given moment, before anything was seen.
+    # Judged: prior odds that it is going on at a given moment.
     return {
         Hypothesis.PROVIDER_COMPROMISED: -7.0,
         Hypothesis.PROVIDER_SILENT: -5.0,

@@ -111,7 +111,7 @@ class Posture:
             except MailkeepError as error:
                 log.warning("posture.not_read", account=name, error=str(error))
             except Exception as error:
-                # One account that fails must not end the others' readings.
+                # An account that fails must not end the readings of the others.
                 log.exception("posture.failed", account=name, error=type(error).__name__)
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -144,7 +144,7 @@ async def collect(
             continue
         left = deadline - asyncio.get_running_loop().time()
         if left <= 0 or count >= MOST_REQUESTS:
-            # Whoever answers slowly on purpose holds back no other reading.
+            # A server that answers slowly on purpose holds back no other reading.
             troubles[asked.list] = Trouble.UNREACHABLE if left <= 0 else Trouble.TOO_MANY
             continue
         if count:
@@ -178,7 +178,7 @@ def carrier(session: "aiohttp.ClientSession") -> Carry:
         try:
             async with session.request(
                 request.method,
-                # As it was written: rewritten, it would not be what was signed.
+                # As it was written: a normalised URL would not be what was signed.
                 URL(request.url, encoded=True),
                 headers=dict(request.headers),
                 data=request.body or None,

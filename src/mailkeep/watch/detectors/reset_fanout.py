@@ -99,7 +99,7 @@ def _step(
         if name:
             state, said = _asked(state, kind, f"{kind} {name}", fact.address, recorded)
             signals += said
-    # Both tell of one source: the stronger of the two is enough.
+    # Both are about one source: the stronger of the two is enough.
     signals.sort(key=lambda one: -one.evidence[Hypothesis.CAMPAIGN])
     return state, signals[:1]
 
