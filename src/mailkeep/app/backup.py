@@ -142,7 +142,8 @@ def restore(
         shutil.copyfile(directory / DATABASE, aside)
         aside.chmod(0o600)
         settings = _settings(directory, found)
-        # Who holds the place that a backup lies in may show one file to be checked, and another.
+        # Whoever can write where the backup lies may show one file to the check and another to the
+        # copy.
         if manifest.of(aside) != found.files[DATABASE]:
             raise BadSettings(f"{directory / DATABASE} became another file while it was copied")
         restored = asyncio.run(_ready(aside, found, before, by))

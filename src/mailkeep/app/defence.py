@@ -85,7 +85,7 @@ def feeds(settings: Settings, database: Database, environ: Mapping[str, str]) ->
     for one in settings.feed:
         what = f"feed {one.name}: secret"
         found = None if one.secret is None else environment.reveal(one.secret, what, environ)
-        # Who only reads looks in with an environment in which every secret is empty.
+        # Read-only commands run with an environment in which every secret is empty.
         secret = None if found is None else Secret(found)
         if found != "":
             outlets[one.name] = outlet(one, secret, database.clock)

@@ -45,7 +45,7 @@ def overlay(
     """
     known = names(settings)
     merged = copy.deepcopy(dict(raw))
-    # The shorter first: a table that is given whole is there before one of its fields is.
+    # Shorter names first: a table that is given whole must exist before one of its fields is set.
     given = sorted((one for one in environ if one in known), key=lambda one: one.count("__"))
     for name in given:
         _put(merged, path(name), _value(name, environ[name], known[name]), name)
@@ -146,7 +146,7 @@ def _secrets(raw: object) -> set[str]:
 
 
 def _nearest(name: str, known: Mapping[str, object]) -> str:
-    # Without the prefix, which all of them share and which would make any two look alike.
+    # Without the prefix: all names share it, and any two would look alike.
     words = [one.removeprefix(PREFIX) for one in sorted(known.keys() | RESERVED)]
     near = difflib.get_close_matches(name.removeprefix(PREFIX), words, n=1, cutoff=_NEAR)
     if near:

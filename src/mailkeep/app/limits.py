@@ -93,7 +93,7 @@ async def _ask(session: "aiohttp.ClientSession", config: ProviderConfig, *, cut:
     told = module.allowance(reply)
     if told is not None:
         return Limit(told)
-    # What it says to a key that is wrong, or of an account that may not send, it says everywhere.
+    # A reply about a wrong key, or a barred account, is the same on every endpoint.
     outcome = module.read(reply)
     return Limit(f"it did not say ({outcome.detail})", refused=outcome.kind in _REFUSED)
 

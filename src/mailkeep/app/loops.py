@@ -69,7 +69,7 @@ async def keep(
             log.warning("loop.unavailable", loop=name, error=str(error))
         except Exception as error:
             pulse.failures[name, "fault"] += 1
-            # A loop that ends in silence is a protection that silently is not there.
+            # A loop that ends silently is a protection that is silently missing.
             log.exception("loop.failed", loop=name, error=type(error).__name__)
             wait = max(wait, PAUSE_SECONDS)
         if awake is None:

@@ -85,7 +85,7 @@ def check(settings: Watched) -> None:
             raise BadSettings(f"two tables of [[posture.account]] are called {one.name!r}")
         provider = of_provider(settings, one.name)
         if provider is None:
-            # What is said of a name that no route has would make every provider suspect with it.
+            # A signal about a name that no route has would make every provider suspect with it.
             known = {its.name for its in settings.provider}
             raise BadSettings(f"{where}: no provider is called so{nearest(one.name, known)}")
         kind = one.kind or provider.kind

@@ -336,7 +336,7 @@ def provider_configs(
 def heartbeat_url(settings: Settings, environ: Mapping[str, str] = os.environ) -> Secret | None:
     """Where the heartbeat goes. Raises ``BadSettings``, which does not show it."""
     found = _secret(settings.telemetry.heartbeat_url, "telemetry: heartbeat_url", environ)
-    # Who only reads looks in with an environment in which every secret is empty.
+    # Read-only commands run with an environment in which every secret is empty.
     return telemetry.heartbeat(found) if found is not None and found.reveal() else None
 
 

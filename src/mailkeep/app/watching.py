@@ -130,7 +130,7 @@ def check(settings: Watched) -> tuple[CanarySettings | None, tuple[HoneyAddress,
     known = [one.address for one in honey]
     for address in known:
         if known.count(address) > 1:
-            # Two providers would know it, and a touch would name neither.
+            # Two providers would know the address, and a use of it would point to neither.
             raise BadSettings("honey: an address is given twice")
     if honey and settings.canary is None:
         raise BadSettings("honey: [canary] is missing, whose sender and stream seed the addresses")
@@ -237,7 +237,8 @@ async def collect(database: Database, providers: Mapping[str, ProviderConfig]) -
                     await record(database, tx, *facts)
 
     async def run(one: Collector) -> None:
-        # Not all processes that start at once ask at once, and none at its start.
+        # Spread out, so that processes that start together do not all ask at once, nor at their
+        # start.
         await asyncio.sleep(random.SystemRandom().uniform(0.1, 1.0) * one.seconds)
         await loops.keep(f"collect {one.name}", partial(ask, one), one.seconds)
 

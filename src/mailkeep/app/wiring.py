@@ -110,7 +110,7 @@ def subscribers(
         table["privacy"] = {SubjectErased: [privacy.erasing.on_subject]}
     if canaries is not None:
         table["canaries"] = {AttemptFinished: [canaries.on_attempt]}
-    # There is an attempt for every mail.
+    # These would hear every attempt, and there is one for every mail; the filter is asked first.
     only: dict[str, dict[type[Fact], Wants]] = {
         name: {AttemptFinished: one.hears}
         for name, one in (("recovery", recovery), ("canaries", canaries))

@@ -24,7 +24,7 @@ def _parsed(text: str) -> Address | None:
         found = ipaddress.ip_address(text)
     except ValueError:
         return None
-    # A listener on both families sees IPv4 in IPv6 clothes; all of it is one /48.
+    # A dual-stack listener sees IPv4 as mapped IPv6 addresses, which all share one /48.
     return getattr(found, "ipv4_mapped", None) or found
 
 

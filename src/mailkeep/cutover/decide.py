@@ -134,7 +134,7 @@ def decide(view: View, seen: Evidence, now: Instant) -> Move:
             return _back(view, stream, f"more of its mail fails over {view.target}")
         if waited < pace.dwell:
             return Wait(f"{stream.stream} stays at {view.share(stream):.0%} for a while")
-    # A canary that was sent before the step tells of before.
+    # A canary sent before this step says nothing about it.
     if seen.canaried and seen.arrived < begun:
         if waited >= pace.patience:
             return Pause(f"no canary arrived through {view.target}")

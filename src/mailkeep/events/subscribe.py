@@ -111,7 +111,7 @@ class Subscriber:
         async with database.write() as tx:
             place = await take_place(tx, self.name)
             start = done = max(place, self._passed)
-            # Asked before the facts are read: what is placed by then is among them.
+            # Read before the facts are: whatever has a position by then is among them.
             last = min(await head(tx), start + SPAN)
             batch = await after(tx, start, limit, self._kinds)
             for position, recorded in batch:
@@ -146,7 +146,8 @@ class Subscriber:
         place is to be written down."""
         kinds, passed = sorted(self._kinds), self._passed
         async with database.glance() as tx:
-            # In this order: what was placed by the time of the head is among those after it.
+            # In this order: whatever had a position when the head was read is among the facts read
+            # after it.
             places, heads, wanted = await tx.fetch_each(
                 (_PLACE, {"name": self.name}),
                 (HEAD, {}),
@@ -166,7 +167,7 @@ class Subscriber:
                 batch = await after(tx, passed, limit, self._kinds)
             if any(one is not None and self._wants(one.fact) for _, one in batch):
                 return None
-            # What was placed since the head was asked for is looked at by the next step.
+            # Facts that got their position after the head was read are left to the next step.
             last = batch[-1][0] if len(batch) == limit else last
         self._passed = last
         return last - passed
@@ -225,7 +226,7 @@ class Audience:
         seen = self._seen or 0
         stretch = {"after": seen, "until": seen + SPAN}
         async with database.glance() as tx:
-            # In this order: what was placed by the time of the head is among the kinds.
+            # In this order: whatever had a position when the head was read is among the kinds.
             heads, kinds = await tx.fetch_each((HEAD, {}), (_KINDS_OF, stretch))
         newest = heads[0][0] if heads else 0
         if self._seen is None:  # what was there before, each reads for itself

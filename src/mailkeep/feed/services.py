@@ -165,7 +165,7 @@ class Feeds:
             return Turn((), 0)
         if row["next_at"] > tx.now or row["leased_until"] > tx.now:
             return None
-        # Asked before the facts are read: what is placed by then is among them.
+        # Read before the facts are: whatever has a position by then is among them.
         through = await head(tx)
         kinds = frozenset().union(*(FACTS[what] for what in settings.what))
         batch = self._outlets[settings.name].batch
@@ -191,7 +191,7 @@ class Feeds:
             values |= {"position": turn.through, "failures": 0, "failing_since": None}
             await self._set(tx, settings, values | {"error": None, "next_at": 0})
             return bool(turn.told)
-        # Where a line was taken the tries of the one that failed begin anew.
+        # After a line was accepted, the tries of the one that failed are counted anew.
         failures = 1 if put.taken else row["failures"] + 1
         values |= {"position": rest[0] - 1, "failures": failures, "error": put.failure[:200]}
         values["failing_since"] = row["failing_since"] or tx.now

@@ -108,7 +108,7 @@ def decide(
             steps.append(Opening(subject, merged, _lines(subject, (), merged)))
         else:
             steps += _go_on(incident, merged, now, settings)
-    # An incident must be there before another one joins it.
+    # Openings first: an incident must exist before another one joins it.
     return sorted(steps, key=lambda one: not isinstance(one, Opening))
 
 

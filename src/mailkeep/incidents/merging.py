@@ -27,7 +27,7 @@ async def join(tx: Tx, part: str, into: str) -> tuple[Incident, Incident]:
     """
     if part == into:
         raise Conflict("an incident cannot be merged into itself")
-    # In one order, whoever merges what into what.
+    # Always locked in the same order, so that two merges cannot deadlock.
     locked = {one: await queries.one(tx, one, lock=True) for one in sorted((part, into))}
     found, head = locked[part], locked[into]
     if State.CLOSED in {found.state, head.state}:

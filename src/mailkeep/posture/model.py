@@ -114,7 +114,7 @@ def written(model: Model, interval: str = "15 minutes") -> ThreatModel:
         model.live.today,
         tuple(_party(model, one, can[one]) for one in model.world.parties),
         tuple(_threats(model, can)),
-        # How many accounts there are changes by the hour, and is no change of the model.
+        # The number of accounts changes by the hour, and does not make another model.
         tuple(_one_each(model.single_points())),
         tuple(_overrides(model)),
         tuple(_overdue(model)),

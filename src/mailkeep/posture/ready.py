@@ -83,7 +83,7 @@ class Ready:
         self._database, self._house = database, house
         self._counting = asyncio.Lock()
         self._counted: Counts | None = None  # where nobody counts on a schedule
-        # One thread of its own: who asks and goes away leaves no second one at work.
+        # A single thread: whoever asks and goes away leaves no second one at work.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="trust")
         self._answers: Answers | None = None
 

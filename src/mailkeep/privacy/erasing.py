@@ -228,7 +228,7 @@ async def one(tx: Tx, erasure: str) -> Erasure:
 async def _rows(tx: Tx, person: Person) -> dict[str, int]:
     """Remove and blank the rows of every room but the mail's; returns how many, by table."""
     out = {}
-    # Children before parents: what is counted is what was there.
+    # Children before parents, so that what is counted is what was there.
     for table in reversed(metadata.sorted_tables):
         kept_ = CATALOGUE.get(table.name)
         if kept_ is None or table.name in _BY_MAIL or not kept_.of:

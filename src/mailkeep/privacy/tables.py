@@ -35,7 +35,7 @@ legal_holds = Table(
     Column("ended_by", String(80)),
 )
 
-# What the limits are counted by.
+# Uses, by which the limits are counted.
 privacy_uses = Table(
     "privacy_uses",
     metadata,

@@ -117,7 +117,8 @@ async def current(tx: Tx) -> dict[str, HandCut]:
     return {
         one.provider: one
         for one in found
-        # Restored at the shell, or cut off anew by an incident: it is another cut then.
+        # It was restored at the shell, or cut off anew by an incident: it is a different cut by
+        # then.
         if (states.get(one.provider) == one.cut_at if one.cut_at else tx.now < one.due_at)
     }
 
@@ -125,7 +126,8 @@ async def current(tx: Tx) -> dict[str, HandCut]:
 async def would(tx: Tx, means: Means, provider: str) -> Would:
     """What ``cut`` would do now."""
     out = (await mail.cut(tx)).keys() | (await mail.resting(tx)).keys()
-    # What one person cut off, or asks for, may be a thief's doing: nothing tied to it counts.
+    # A cut or request by one person may be a thief's: providers tied to it do not count as
+    # standing.
     doubtful = {provider, *await mail.unsure(tx)}
     gone = {
         one
@@ -327,7 +329,7 @@ async def _ask_back(
     if found is not None:
         await tx.run(update(_h).where(_h.c.id == found.id).values(**asked))
         return
-    # Cut off at the shell: it stands there as somebody's who needs nobody's word.
+    # Cut off at the shell: no second person has to confirm it.
     whole = {"id": new_id("hct", tx.now, tx.order.next()), "provider": provider, "by": "shell"}
     times = dict.fromkeys(("at", "due_at", "cut_at", "confirmed_at"), cut_at)
     await tx.run(insert(_h).values(**whole, **times, reason="", confirmed_by="shell", **asked))

@@ -154,7 +154,7 @@ class Lists:
         if alone:
             await self._means.incidents.note(tx, incident, alone, by=by)
             await self._approvals.alone(tx, found, NAME, Step.LIST, by)
-        # The next one is asked for anew.
+        # Each further list is requested anew.
         taken = update(_p).where(_p.c.id == request).values(state=Asked.TAKEN.value)
         await tx.run(taken)
         made = Listed(

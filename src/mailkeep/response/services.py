@@ -289,8 +289,8 @@ class Response:
     async def _go_on(
         self, tx: Tx, incident: str, name: str, reached: tuple[str, Mapping[str, str]] | None
     ) -> None:
-        # The incident before the action, as everywhere: else this and a person's click wait for
-        # each other.
+        # Lock the incident before the action, as everywhere: otherwise this and a person's click
+        # deadlock.
         found = await incidents.one(tx, incident, lock=True)
         case = queries.case_of(tx, self.means, found)
         await self._advance(tx, case, ACTIONS[name], reached)

@@ -97,7 +97,7 @@ def _split(
         raise Invalid("say https://HOST/…", field=field)
     if "@" in parts.netloc or "#" in url:
         raise Invalid("a URL here has no user and no fragment", field=field)
-    # Digits alone are an address to some, whatever they look like.
+    # Bare digits are an IP address to some resolvers, whatever they look like.
     numeric = ":" in host or host.replace(".", "").isdigit()
     closed = numeric and not may_reach(host, loopback=loopback, named=named)
     if (near and not loopback) or closed:

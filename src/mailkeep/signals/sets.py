@@ -31,7 +31,7 @@ def claims(issuer: str, stream: Stream, event: Waiting) -> dict[str, Any]:
     return {
         "iss": issuer,
         "aud": stream.receiver.audience,
-        # One that was held back, or is about a moment to come, is issued when it may be told.
+        # An event that was held back, or is about a future moment, is issued when it may be sent.
         "iat": max(event.made_at, event.due_at) // SECOND,
         "jti": event.jti,
         "txn": event.txn,

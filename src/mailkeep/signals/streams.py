@@ -147,7 +147,7 @@ class Streams:
             if wanted.delivery is not UNSET or whole:
                 given = wanted.delivery or DeliveryIn()
                 values |= self._delivery(receiver, found.id, given)
-                # Whoever mends its address should not have to wait for the next try.
+                # Whoever corrects an endpoint's address should not have to wait for the next retry.
                 values |= {"next_at": 0, "failures": 0}
             if wanted.events_requested is not UNSET or whole:
                 values["requested"] = _requested(wanted.events_requested)

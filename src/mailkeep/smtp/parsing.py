@@ -44,7 +44,7 @@ def parse(raw: bytes) -> tuple[Content, str | None]:
             raise Invalid("not a message")
         return _content(message), _one(message, STREAM_HEADER)
     except (MessageError, ValueError, LookupError, IndexError, AttributeError) as error:
-        # The standard library's parser raises all of these on headers that are not as they should.
+        # The standard library's parser raises all of these on malformed headers.
         raise Invalid("the message cannot be read") from error
 
 

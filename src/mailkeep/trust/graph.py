@@ -101,7 +101,7 @@ class TrustGraph:
         first, second = frozenset(a), frozenset(b)
         unknown = tuple(sorted(one for one in first | second if not self.knows(one)))
         readers_a, readers_b = self._all_readers(first), self._all_readers(second)
-        # An id that the register lacks, on both sides, is one party all the same.
+        # An id that the register lacks, on both sides, is the same party.
         shared = tuple(sorted((readers_a | first) & (readers_b | second)))
         hosts = tuple(sorted(self._all_hosts(readers_a) & self._all_hosts(readers_b)))
         ok = bool(first and second) and not shared and not unknown

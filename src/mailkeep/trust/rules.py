@@ -147,7 +147,7 @@ def _mail(world: World) -> Iterator[Rule]:
         if (secret := world.secrets.get(carrier.name)) is not None:
             sources.append((f"party:{secret}", "secret"))
         for source, why in sources:
-            # What it was given it has, whether or not it still carries anything.
+            # It keeps what it was given, whether or not it still carries anything.
             for domain in carrier.domains:
                 yield Rule(f"send:{domain}", (source,), why or "sender")
             for domain in carrier.returns:

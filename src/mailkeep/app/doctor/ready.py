@@ -31,7 +31,8 @@ def _why(one: ProviderSettings, secret: str, *, opens: bool) -> str:
         one.name, one.kind, one.base_url, Secret(secret), None, None, one.options, one.party
     )
     try:
-        # Of each other things are asked: of secret mail TLS, of other mail whether it is tracked.
+        # Secret and ordinary mail have different requirements: TLS for the one, tracking for the
+        # other.
         for kind in (False, True) if opens else (False,):
             registry.get(one.kind).build(config, _letter(secret=kind))
     except MisconfiguredProvider as error:

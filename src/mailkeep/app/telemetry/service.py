@@ -132,7 +132,7 @@ class Telemetry:
                 wrote=min(self.pulse.silent_for(one) for one in WRITERS),
                 placed=self.pulse.silent_for("relay"),
                 dispatching=dispatch is not None and not dispatch.done(),
-                # It was brought up to date at the start; see what has become of it since.
+                # The schema was migrated at the start; check what has become of it since.
                 schema=stock is None or stock.schema,
                 stopping=self.stopping,
             )

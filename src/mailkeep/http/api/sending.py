@@ -118,7 +118,7 @@ class Sending:
 
     def _checked(self, one: MessageIn, field: str) -> NewMessage:
         grant = self._grant  # let in by its network already
-        # First of all: a key that is bound to some streams is not told which others there are.
+        # Checked first: a key that is restricted to some streams must not learn which others exist.
         grant.require(Scope.SEND, streams=(one.stream,), network=None, field=field)
         key = idempotency.choose(self._header, one.idempotency_key, field)
         new = tracing.traced(to_new(one, grant.line, key, field), self._trace)

@@ -60,7 +60,7 @@ class Cases:
 
         async def work(tx: Tx) -> str:
             case = await self._look(tx, incident)
-            # The window of an open incident ends now, which is no news.
+            # The window of an open incident always ends now, which is no change.
             still_there = msgspec.structs.replace(case.blast, until=0)
             return digest(msgspec.json.encode(msgspec.structs.replace(case, blast=still_there)))
 

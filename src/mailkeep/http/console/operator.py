@@ -107,7 +107,7 @@ async def still(tx: Tx, running: Running, signed: Signed, network: str) -> Prese
         return None if running.openid is None else found
     if found.account:
         return found if await second_step.is_operators(tx, found.account) else None
-    # A key alone: good for as long as there is nothing better that it would go round.
+    # A key alone is valid only while there is no stronger way in that it would bypass.
     return None if running.openid is not None or await second_step.is_wanted(tx) else found
 
 
@@ -130,7 +130,7 @@ async def operator(request: Incoming, running: Running) -> Operator:
         raise NotSignedIn("sign in again")
     if not isinstance(needed, Permission) or not found.may(needed):
         raise NotAllowed(f"your role, {found.role}, may not do this")
-    # What a page asks for by itself, to stay live, is nobody's doing.
+    # Requests that a live page makes by itself are no activity of a person.
     if not request.url.path.endswith("/news") and now - found.seen_at > MINUTE:
         await running.database.retrying(lambda tx: services.seen(tx, signed.session))
     if request.method == "POST":

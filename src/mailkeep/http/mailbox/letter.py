@@ -91,7 +91,7 @@ def take_apart(raw: bytes) -> Letter:
         message = message_from_bytes(raw, policy=policy.compat32)
         return _letter(message)
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError, AssertionError):
-        # The standard library's parser raises all of these on mails that are not as they should be.
+        # The standard library's parser raises all of these on malformed mails.
         return Letter(_fields(_headers_only(raw)), broken=True)
 
 

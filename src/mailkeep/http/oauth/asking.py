@@ -91,9 +91,10 @@ def check(given: dict[str, str], application: str, redirect_uri: str) -> Asked:
     if "openid" not in given.get("scope", "").split():
         raise refuse("invalid_scope", "say scope=openid")
     if "none" in given.get("prompt", "").split():
-        # OpenID Connect Core section 3.1.2.6: nobody is signed in here, so nothing goes by itself.
+        # OpenID Connect Core section 3.1.2.6: nobody is signed in here, so nothing can happen
+        # without a page.
         raise refuse("interaction_required", "a recovery needs its owner")
-    # Never `plain`, and never nothing (RFC 9700 section 2.1.1).
+    # Never `plain`, and never missing (RFC 9700 section 2.1.1).
     if given.get("code_challenge_method") != "S256":
         raise refuse("invalid_request", "say code_challenge_method=S256")
     challenge = given.get("code_challenge", "")

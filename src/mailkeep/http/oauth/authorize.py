@@ -83,7 +83,7 @@ async def _asked(house: House, pairs: Any) -> tuple[dict[str, str], ApplicationV
     uri = asking.where(given, application.redirects)
     asked = asking.check(given, application.id, uri)
     if _recovery(house).reach is Reach.NOBODY:
-        # Resets are rehearsed: no customer is to see anything of it.
+        # Resets are only rehearsed: no customer must see anything of it.
         why = "no recovery begins here at this level"
         raise Refused("unauthorized_client", why, uri, asked.state)
     return given, application, asked

@@ -116,7 +116,7 @@ class Desk:
                 ).where(_p.c.incident_id == incident.id)
             )
             if found is None or found["last"] is None:
-                # It opened before there was a pager, or the row was forgotten.
+                # The incident opened before there was a pager, or the row was deleted by retention.
                 await self._queue(tx, incident, 1, Why.OPENED)
             elif found["last"] <= earlier and found["rung"] < self._settings.most:
                 await self._queue(tx, incident, found["round"] + 1, Why.REPEATED)
