@@ -57,5 +57,5 @@ def iso(at: Instant) -> str:
 
 
 def when(at: Instant | None) -> str | None:
-    """``iso`` of what may not have happened."""
+    """``iso`` of an instant; None for None, of what has not happened."""
     return None if at is None else iso(at)

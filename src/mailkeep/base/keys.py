@@ -169,7 +169,8 @@ def _unseal(key: AESGCM, purpose: str, sealed: bytes) -> bytes:
 
 
 def _read_or_create(path: Path) -> bytes:
-    """The key in ``path``; made by whoever comes first, durable before it is used.
+    """The key in ``path``; created by the first process that needs it, and durable before it is
+    used.
 
     Raises:
         Unavailable: there is none, and no room for one.
@@ -182,10 +183,10 @@ def _read_or_create(path: Path) -> bytes:
 
 
 def put(path: Path, content: bytes) -> bool:
-    """Write a key's file unless there is one; whether it was written. Durable on return.
+    """Write a key's file unless there is one; returns whether it was written. Durable on return.
 
-    It is written aside and linked into place, so that two processes that start together end up
-    with the same one and a kill leaves no half-written key.
+    It is written aside and linked into place, so that two processes that start together end up with
+    the same one and a kill leaves no half-written key.
 
     Raises:
         Unavailable: there is no room for it; nothing was left behind.

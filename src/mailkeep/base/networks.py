@@ -41,8 +41,8 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def is_public(found: Address) -> bool:
-    """Whether an address is one of the public network's, whatever clothes it wears (RFC 6890): not
-    our own machine, house or link, no group, and none that holds such an address inside."""
+    """Whether an address is publicly routable (RFC 6890), also when it is embedded in another one:
+    not loopback, private, link-local or multicast."""
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour
         if found in _NAT64:

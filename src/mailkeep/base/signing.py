@@ -91,7 +91,8 @@ class SigningKeys:
         }
 
     def any(self) -> bool:
-        """Whether there is a key: the first is made when somebody wants to verify, or to sign."""
+        """Whether there is a key: the first is made when somebody first wants to verify, or to
+        sign."""
         return bool(self._read())
 
     def published(self, now: Instant) -> dict[str, list[dict[str, Any]]]:
@@ -110,8 +111,8 @@ class SigningKeys:
         return [KeyState(one.id, one.made_at, word) for one, word in zip(keys, words, strict=True)]
 
     def keep(self, now: Instant) -> bool:
-        """Make the next key when it is time, and destroy those whose time is over; whether
-        anything changed. To make one takes about 150 ms of CPU: call it in a thread."""
+        """Make the next key when it is due, and destroy expired ones; returns whether anything
+        changed. Making one takes about 150 ms of CPU: call it in a thread."""
         keys = self._read()
         due = not keys or keys[-1].made_at + PERIOD - LEAD <= now
         if due:
@@ -157,5 +158,6 @@ def _load(path: Path) -> _Key:
 
 
 def _signing(keys: list[_Key], now: Instant) -> _Key:
-    """The one that signs (pure): the newest that was known for long enough, else the oldest."""
+    """The key that signs now (pure): the newest that has been published for long enough, else the
+    oldest."""
     return next((one for one in reversed(keys) if one.made_at + LEAD <= now), keys[0])

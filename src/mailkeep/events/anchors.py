@@ -87,8 +87,8 @@ def line(head: AuditHead, public_key: str, at: str) -> str:
 
 
 def read(text: str) -> list[Anchor]:
-    """The anchors in a text: of each line what begins with its first brace, so that a line of
-    syslog is read as well. Lines without one are passed over."""
+    """The anchors in a text. Of each line everything from its first brace on is read, so that a
+    syslog line works as well. Lines without a brace are skipped."""
     out = []
     for one in text.splitlines():
         _, brace, rest = one.partition("{")
@@ -100,7 +100,7 @@ def read(text: str) -> list[Anchor]:
 
 
 async def compare(tx: Tx, anchors: Iterable[Anchor], public_key: str) -> Compared:
-    """Hold the chain against heads that were taken earlier.
+    """Compare the chain with heads that were anchored earlier.
 
     Args:
         public_key: the house's, hex, at best as it was kept elsewhere.

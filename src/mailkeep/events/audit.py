@@ -44,9 +44,8 @@ async def write(tx: Tx, actor: str, act: str, data: Mapping[str, object]) -> int
 
 
 async def verify(tx: Tx) -> int | None:
-    """The number of the first entry that does not fit the chain, or None when all do. That it was
-    not cut short, or written anew as a whole, only a head that was kept elsewhere can tell
-    (``anchors``)."""
+    """The number of the first entry that does not fit the chain, or None when all do. Only an
+    anchored head can tell that the chain was cut short, or rewritten as a whole (``anchors``)."""
     previous, expected = GENESIS, 1
     while True:
         after = select(audit).where(audit.c.number >= expected).order_by(audit.c.number)

@@ -116,8 +116,8 @@ class Relay:
         self._passed: Instant = 0  # when the log's time last passed, as far as this process knows
 
     async def place(self, limit: int = 1000) -> int:
-        """Place up to ``limit`` waiting facts; returns how many have places that had none when it
-        last looked. 0 too when another leads."""
+        """Place up to ``limit`` waiting facts; returns how many have a position that had none when
+        it last looked. 0 too when another process holds the lease."""
         if self._database.is_sqlite:
             async with self._database.glance() as tx:
                 position = await head(tx)
@@ -189,8 +189,8 @@ class Relay:
 async def after(
     tx: Tx, position: int, limit: int = 500, kinds: Collection[str] | None = None
 ) -> list[tuple[int, Recorded | None]]:
-    """Placed facts after ``position`` in order, of the given kinds or of all; None stands for one
-    that this version does not know, or cannot read: it must not stop every reader for ever."""
+    """Placed facts after ``position`` in order, of the given kinds or of all. One that this version
+    cannot decode comes as None, so that it does not stop every reader for ever."""
     values: dict[str, Any] = {"after": position, "most": limit}
     if kinds is None:
         return _read(await tx.fetch(_AFTER, **values))

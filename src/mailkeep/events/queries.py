@@ -90,8 +90,8 @@ async def recent(
 
 
 async def changed(tx: Tx, after: int, beginnings: Iterable[str]) -> tuple[int, bool]:
-    """(the last place of the log, whether there is a fact behind ``after`` of a kind that begins
-    so). Cheap to ask each second: it reads what is new."""
+    """(the last position of the log, whether there is a fact after ``after`` whose kind begins so).
+    Cheap enough to ask each second: it reads only what is new."""
     last = int(await tx.value(select(func.max(events.c.position))) or 0)
     if last <= after:
         return last, False

@@ -91,7 +91,7 @@ class Subscriber:
 
     @property
     def passed(self) -> int:
-        """The place up to which this process has read, written down or not."""
+        """The position up to which this process has read, whether or not it is written down."""
         return self._passed
 
     async def step(self, database: Database, limit: int = 200) -> int:
@@ -130,8 +130,8 @@ class Subscriber:
         return done - start
 
     def told(self, kinds: Set[str], seen: int, last: int) -> None:
-        """These kinds are all that the log has between two places: wake it where one is for it, and
-        pass them where none is."""
+        """Told that these are all the kinds between two positions of the log: wake it if one is for
+        it, otherwise pass over them."""
         if self._passed < seen or last - self._place > KEEP or not kinds.isdisjoint(self._kinds):
             self.awake.set()
         else:
@@ -142,8 +142,8 @@ class Subscriber:
         return only is None or only(fact)
 
     async def _pass(self, database: Database, limit: int) -> int | None:
-        """Pass over facts that are not for us; how many, or None when the next ones are, or the
-        place is to be written down."""
+        """Pass over facts that are not for us. Returns how many; None when the next ones are for
+        us, or the checkpoint has to be written."""
         kinds, passed = sorted(self._kinds), self._passed
         async with database.glance() as tx:
             # In this order: whatever had a position when the head was read is among the facts read
@@ -173,7 +173,8 @@ class Subscriber:
         return last - passed
 
     async def _handle(self, database: Database, tx: Tx, recorded: Recorded) -> Exception | None:
-        """Have the effects of a fact, all or none; returns what is in the way of them for now."""
+        """Apply the effects of a fact, all or none; returns the error that prevents them for
+        now."""
         calls = self._handlers.get(type(recorded.fact), ())
         if not calls:
             return None
@@ -218,7 +219,8 @@ class Audience:
         self._seen: int | None = None
 
     async def look(self, database: Database) -> bool:
-        """Wake whom something new may concern; whether there is more to look at.
+        """Wake the subscribers that something new may concern; returns whether there is more to
+        look at.
 
         Raises:
             Unavailable: the database is away.
@@ -245,8 +247,8 @@ class Audience:
 
 
 async def take_place(tx: Tx, subscriber: str) -> int:
-    """Where a subscriber stands. Its row is held to the end of the transaction: of two processes
-    that run it, one waits for the effects of the other."""
+    """A subscriber's checkpoint. Its row is locked to the end of the transaction: of two processes
+    that run the subscriber, one waits for the effects of the other."""
     first = (
         tx.upsert(checkpoints)
         .values(subscriber=subscriber, position=0, state=None)
@@ -262,7 +264,7 @@ async def take_place(tx: Tx, subscriber: str) -> int:
 
 
 async def save_place(tx: Tx, subscriber: str, position: int, state: str | None = None) -> None:
-    """Keep a subscriber's place, and with it the state that it has reached."""
+    """Write a subscriber's checkpoint, with the state that it has reached."""
     values = {"position": position, "state": state}
     await tx.run(
         tx.upsert(checkpoints)

@@ -26,7 +26,7 @@ REFUSALS = frozenset({400, 413, 415, 422})  #: that say: not this line
 
 
 class Put(msgspec.Struct, frozen=True):
-    """What came of handing lines over.
+    """The result of a delivery.
 
     Attributes:
         taken: how many were taken, from the first on.
@@ -73,7 +73,7 @@ class Stdout:
 
 
 class File:
-    """A file that grows; whoever turns it over moves it away, and the next line makes a new one."""
+    """A file that grows. To rotate it, move it away: the next line creates a new one."""
 
     batch = 200
 

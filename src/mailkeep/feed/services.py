@@ -62,7 +62,7 @@ _f = tables.feeds
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """What one turn of a feed has to tell.
+    """What a feed has to deliver in one pass.
 
     Attributes:
         told: (place, id, line); a line is None where there is nothing to say any more.
@@ -95,7 +95,7 @@ class Feeds:
         self._alone = alone
 
     async def run(self) -> None:
-        """Tell for ever, each feed at its own pace."""
+        """Deliver for ever, each feed at its own pace."""
         try:
             if self._alone:
                 await self.release()
@@ -110,7 +110,7 @@ class Feeds:
             await one.close()
 
     async def step(self, settings: FeedSettings) -> bool:
-        """One turn of a feed; whether there is more to tell at once.
+        """One pass of a feed; returns whether there is more to deliver at once.
 
         Raises:
             Unavailable: the database is away.
@@ -146,7 +146,7 @@ class Feeds:
             await asyncio.sleep(SECONDS)
 
     async def _claim(self, tx: Tx, settings: FeedSettings) -> Turn | None:
-        """What is to be told now, under a lease; None when there is nothing."""
+        """What is to be delivered now, under a lease; None when there is nothing."""
         row = await tx.one(_f.select().where(_f.c.name == settings.name).with_for_update())
         if row is None:  # it begins with what happens from now on
             first = {"name": settings.name, "position": await head(tx)}
@@ -208,7 +208,7 @@ class Feeds:
 
 
 async def said(tx: Tx, recorded: Recorded | None) -> tuple[str, bytes] | None:
-    """Id and line of a fact; None where it says nothing, or its incident is gone."""
+    """Id and line of a fact; None where it makes no line, or its incident is gone."""
     if recorded is None:
         return None
     name, at, fact = recorded.id, recorded.at, recorded.fact

@@ -287,7 +287,7 @@ def _observed(opinion: Opinion, weights: CorrelationSettings) -> bool:
 
 
 def _lines(subject: Subject, before: Iterable[View], after: Iterable[View]) -> tuple[Line, ...]:
-    """What is worth a line: a suspicion held or let go, and every new kind of sign."""
+    """The timeline entries: a suspicion held or dropped, and every new kind of sign."""
     earlier = {one.hypothesis: one for one in before}
     lines = []
     for view in after:

@@ -52,7 +52,7 @@ async def leave(tx: Tx, part: str) -> str:
 
 
 async def let_go(tx: Tx, head: str) -> None:
-    """What led has ended: its parts stand by themselves again."""
+    """A lead incident has ended: its parts stand by themselves again."""
     await tx.run(update(_i).where(_i.c.part_of == head).values(part_of=None))
 
 

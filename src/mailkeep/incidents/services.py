@@ -109,7 +109,7 @@ class Incidents:
                 return
 
     async def assess(self, tx: Tx) -> None:
-        """Weigh what is known now, and write down what follows."""
+        """Weigh the current evidence, and apply what follows to the incidents."""
         opinions = await watch.opinions(tx, self._watch)
         live = await queries.live(tx, lock=True)
         if not opinions and not live:
@@ -286,7 +286,7 @@ class Incidents:
             await record(self._database, tx, updated)
 
     async def _reopen(self, tx: Tx, before: Incident, opinions: tuple[View, ...]) -> None:
-        """What was restored shows new signs: it is as open as it was at first."""
+        """A restored incident with new signs is as open as it was at first."""
         if before.state is not State.RESTORED or before.restored_at is None:
             return
         held = [one for view in opinions if view.open for one in view.reasons if one.nats]
@@ -339,7 +339,7 @@ class Incidents:
         await record(self._database, tx, fact)
 
     async def _count(self, tx: Tx, incident: str, kind: str, text: str, event: str) -> None:
-        """Count up in the line of this minute: a flood of facts is one line."""
+        """Add to the entry of this minute, so that a flood of facts is one timeline entry."""
         row = await tx.one(
             select(_e)
             .where(_e.c.incident_id == incident, _e.c.kind == kind, _e.c.at > tx.now - MINUTE)
@@ -357,7 +357,7 @@ class Incidents:
             await self.enter(tx, incident, line.kind, line.text, events=line.events)
 
     async def _oldest(self, tx: Tx, opinions: tuple[View, ...], default: Instant) -> Instant:
-        """When the oldest fact happened that dates what is held."""
+        """The time of the oldest fact that may date the suspicion."""
         reasons = [one for view in opinions if view.open for one in view.reasons if one.dates]
         ids = {event for one in reasons for event in one.events}
         found = await tx.value(select(func.min(events.c.at)).where(events.c.id.in_(ids)))

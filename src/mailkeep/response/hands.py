@@ -47,7 +47,7 @@ _h = hand_cuts
 
 
 class Would(msgspec.Struct, frozen=True):
-    """What cutting a provider off would do now.
+    """The effects of cutting a provider off now.
 
     Attributes:
         again: messages that would be sent again elsewhere.
@@ -124,7 +124,7 @@ async def current(tx: Tx) -> dict[str, HandCut]:
 
 
 async def would(tx: Tx, means: Means, provider: str) -> Would:
-    """What ``cut`` would do now."""
+    """The effects that ``cut`` would have now."""
     out = (await mail.cut(tx)).keys() | (await mail.resting(tx)).keys()
     # A cut or request by one person may be a thief's: providers tied to it do not count as
     # standing.
@@ -256,8 +256,8 @@ async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) 
 
 
 async def cut_here(tx: Tx, settings: ResponseSettings, provider: str, *, by: str, why: str) -> None:
-    """Who sits at the shell of the house has cut a provider off, in this transaction: that is told
-    and confirmed as any other cut by hand."""
+    """Record that somebody at the server's own shell has cut a provider off, in this transaction:
+    it is announced and confirmed as any other cut by hand."""
     if _wanted(settings):
         await _enter(tx, provider, by, why[:LONGEST], settings.confirm_within, done=True)
         await services.doubt_cut(tx, provider, unsure=True)
@@ -273,8 +273,8 @@ async def _shown(
     asked_by: str | None,
     beside: bool = False,
 ) -> HandCut:
-    """What waits for a second person, if it is what was shown to them. A thief who turns it into
-    something else meanwhile would else be given the word that was meant for it."""
+    """The cut or request that waits for a second person, if it is the one that was shown to them.
+    Otherwise a thief could swap it meanwhile, and be given the approval that was meant for it."""
     await _may(tx, means, provider, by, "a second person's word", beside=beside)
     found = (await current(tx)).get(provider)
     if found is None or found.state == "confirmed":
@@ -311,7 +311,7 @@ async def _enter(tx: Tx, provider: str, by: str, reason: str, life: float, *, do
 
 
 async def _keep(tx: Tx, found: HandCut, by: str) -> int:
-    """Somebody says no to giving it back: it stays cut off."""
+    """A second person refuses to restore the provider: it stays cut off."""
     said = {"provider": found.provider, "cut": found.id, "asked_by": found.back_by}
     await audit.write(tx, by, "refuse_restore", said)
     values = {"back_by": None, "back_reason": "", "ring_at": None}
@@ -343,7 +343,7 @@ async def _cut(tx: Tx, means: Means, provider: str, by: str, reason: str, cut: s
 
 
 async def _taken_back(tx: Tx, provider: str) -> bool:
-    """Whether somebody took a cut of it back alone within a day."""
+    """Whether somebody has undone a cut of this provider alone within a day."""
     late = (_h.c.provider == provider, _h.c.taken_back_at > tx.now - DAY)
     return await tx.value(select(_h.c.id).where(*late).limit(1)) is not None
 
@@ -357,7 +357,7 @@ def _two(means: Means) -> bool:
 
 
 def _wanted(settings: ResponseSettings) -> bool:
-    """Whether this house wants two people where a provider is cut off."""
+    """Whether this installation requires two people to cut a provider off."""
     named = settings.two_people
     action = ACTIONS["cut_provider"]
     return action.dangerous if named is None else action.name in named

@@ -28,7 +28,7 @@ Carry = Callable[[HttpRequest], Awaitable[Answer]]
 
 
 class Keysmith:
-    """The keys of one provider. Each call may be made again.
+    """The API keys at one provider. Each call may be repeated.
 
     Args:
         holder: that is ``able``.
@@ -85,14 +85,14 @@ class Keysmith:
         raise Conflict("the new key is no longer there: nothing was revoked")
 
     def put_in_use(self, key: str) -> None:
-        """Put the new key in the place of the old one, in one act."""
+        """Replace the old key by the new one, atomically."""
         if self._new.exists() and self._module.id_of(_read(self._new)) == key:
             self._new.replace(self._file)
         elif self.in_use() != key:
             raise Conflict("the new key is no longer there: nothing was revoked")
 
     async def revoke(self, key: str) -> None:
-        """Have a key work no more."""
+        """Revoke a key."""
         request = self._module.revoke(self._manager, key)
         self._said(self._module.read_revoked(await self._carry(request)))
 
@@ -139,7 +139,7 @@ def _read(path: Path) -> Secret:
 
 
 def _write(path: Path, secret: Secret) -> None:
-    """Whole or not at all, and on the disk before anything rests on it."""
+    """Write a file atomically and durably."""
     part = path.with_name(path.name + ".part")
     try:
         with contextlib.suppress(FileNotFoundError):

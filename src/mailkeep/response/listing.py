@@ -74,7 +74,7 @@ class Numbers(msgspec.Struct, frozen=True):
 
 
 class Lists:
-    """Asks for lists, and hands them out.
+    """Handles requests for lists, and hands lists out.
 
     Args:
         means: the services that actions use.
@@ -112,14 +112,14 @@ class Lists:
         )
 
     async def agree(self, tx: Tx, found: Approval, *, by: str) -> None:
-        """A second person agrees; see ``Approvals.approve``. The list is not handed out: who asked
-        takes it. Raises as ``ask`` too."""
+        """A second person approves; see ``Approvals.approve``. The list is not handed out to them:
+        whoever asked takes it. Raises as ``ask`` too."""
         case = self._open(tx, await incidents.one(tx, found.incident, lock=True))
         await self._approvals.approve(tx, found, _preview(case), by=by)
 
     async def begin(self, incident: str, *, by: str, alone: str = "") -> Listed:
-        """Take a list that was agreed to. It is counted and audited here, and so is a refusal for
-        the count's sake.
+        """Take a list that was approved. It is counted and audited here, and so is a refusal
+        because of the limit.
 
         Args:
             alone: why nobody need agree; for the shell of the house only.
@@ -182,7 +182,7 @@ class Lists:
         return case
 
     async def _agreed(self, tx: Tx, case: Case, who: str) -> str:
-        """The request of theirs that was agreed to. Raises ``NotAllowed``."""
+        """Their own approved request. Raises ``NotAllowed``."""
         life = round(self._means.settings.approval_life * SECOND)
         rows = await tx.all(
             select(_p.c.id, _p.c.asked_by, _p.c.mark).where(
@@ -265,7 +265,7 @@ async def _newest(tx: Tx, incident: str, since: Instant) -> Approval | None:
 
 
 async def _spent(tx: Tx, who: str, settings: ResponseSettings) -> TooMany | None:
-    """Why no list may be taken now."""
+    """The reason why no list may be taken now."""
 
     async def taken(since: Instant, *of: Any) -> int:
         query = select(func.count()).where(_l.c.id >= earliest("lst", since), *of)
@@ -281,6 +281,7 @@ async def _spent(tx: Tx, who: str, settings: ResponseSettings) -> TooMany | None
 
 
 def _preview(case: Case) -> Preview:
-    """What the second person agrees to: of whom the list is. Others, and it is asked for anew."""
+    """What the second person approves: of whom the list is. If that changes, it is requested
+    anew."""
     names = ", ".join(sorted(case.suspects))
     return Preview(TITLE, 0, (f"everybody whose address was given to {names}",))

@@ -247,7 +247,7 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _md(text: str) -> str:
-    """Text that people wrote, as text: no markup of theirs, no row of a table broken."""
+    """A text that people wrote, escaped so that it is no markup and breaks no table row."""
     for one in "\\`*_{}[]<>#|!":
         text = text.replace(one, f"\\{one}")
     return text.replace("\n", " ")

@@ -58,8 +58,8 @@ async def look(at: At) -> dict[str, object]:
 
 
 async def receivers(at: At, accounts: Sequence[str]) -> dict[str, object]:
-    """For each receiver, at how many of the accounts it counts as secured: those of which it has
-    acknowledged all that it was to be told since the incident opened."""
+    """For each receiver, how many of the accounts count as secured there: those of which it has
+    acknowledged every event since the incident opened."""
     found = await signals.secured(at.tx, accounts, at.case.incident.opened_at)
     return {
         name: {

@@ -66,7 +66,8 @@ async def step(at: At) -> Progress:
 
 
 async def look(at: At) -> dict[str, object]:
-    """Who has been told, as the mail stands now: told is who had one mail delivered."""
+    """How many owners were told, as the mail stands now: an owner counts once one of their mails
+    was delivered."""
     tx, ours = at.tx, _n.c.incident_id == at.case.incident.id
     owners = len(await touched(at, "requested"))
     delivered = _n.c.message_id.in_(mail.having(Status.DELIVERED))

@@ -10,6 +10,7 @@ BEFORE_THE_FIRST_SIGN = 10 * MINUTE
 
 
 def since(at: At) -> Instant:
-    """The instant, not further back than the settings allow: old mail is stale mail."""
+    """The start of mail to send again, not further back than the settings allow: old mail is stale
+    mail."""
     oldest = at.tx.now - round(at.means.settings.resend * SECOND)
     return max(at.case.incident.since - BEFORE_THE_FIRST_SIGN, oldest)

@@ -54,7 +54,7 @@ async def step(at: At) -> Progress:
 
 
 async def undo(at: At) -> str:
-    """The freeze is over at once. The passwords stay void: nobody can tell whose they were."""
+    """End the freeze at once. The passwords stay void: nobody can tell whose they were."""
     thawed = 0
     for account in await _accounts(at):
         thawed += await at.means.accounts.thaw(at.tx, account, _WHY)
@@ -62,7 +62,7 @@ async def undo(at: At) -> str:
 
 
 async def look(at: At) -> dict[str, object]:
-    """At how many of them which other services know; see ``emit_signals``."""
+    """At how many of the accounts which other services have acknowledged; see ``emit_signals``."""
     accounts = await _accounts(at)
     return {**at.before.result, "elsewhere": await emit_signals.receivers(at, accounts)}
 
