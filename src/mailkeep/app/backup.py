@@ -39,7 +39,7 @@ Progress = Callable[[int, int], None]
 
 
 class Restored(msgspec.Struct, frozen=True):
-    """What came of a restore.
+    """The result of a restore.
 
     Attributes:
         made_at: what was acknowledged later is not there.
@@ -190,7 +190,7 @@ async def _describe(file: Path, keys: KeyRing) -> _Described:
 
 
 async def _ready(file: Path, found: Manifest, before: _Before, by: str) -> Restored:
-    """Make the copy fit to be gone on with, in one transaction."""
+    """Make the copy fit to continue from, in one transaction."""
     database = Database(f"sqlite:///{file}", SystemClock())
 
     async def work(tx: Tx) -> Restored:
@@ -218,8 +218,8 @@ async def _ready(file: Path, found: Manifest, before: _Before, by: str) -> Resto
 
 
 async def _before(file: Path, keys: KeyRing) -> _Before:
-    """Raises ``BadSettings`` where it cannot be asked: whoever moves that database away by hand
-    knows that its cut-offs go with it."""
+    """What the replaced database hands over. Raises ``BadSettings`` if it cannot be read: whoever
+    moves that database away by hand knows that its cut-offs go with it."""
     database = Database(f"sqlite:///{file}", SystemClock())
     try:
         await migrate.upgrade(database)

@@ -47,7 +47,7 @@ class Rooms(Protocol):
 
 
 def incidents(settings: Settings, database: Database) -> Incidents:
-    """The incidents room, from the settings alone: who only reads needs no keys."""
+    """The incidents room, from the settings alone: read-only commands need no keys."""
     parties = {one.name: one.party for one in settings.provider}
     keeps = {
         one.name: keeps_days(one.options, registry.get(one.kind).capabilities)
@@ -58,7 +58,7 @@ def incidents(settings: Settings, database: Database) -> Incidents:
 
 
 class Household(Protocol):
-    """What the signals room needs of it."""
+    """What the signals room needs of the application."""
 
     settings: Settings
     dev: bool
@@ -68,7 +68,7 @@ class Household(Protocol):
 
 
 def signals(house: Household) -> Signals | None:
-    """The room that tells other services; None where the settings have none."""
+    """The transmitter of security events; None where the settings have none."""
     settings = house.settings.signals
     if settings is None:
         return None
@@ -77,8 +77,8 @@ def signals(house: Household) -> Signals | None:
 
 
 def feeds(settings: Settings, database: Database, environ: Mapping[str, str]) -> Feeds | None:
-    """Who tells signals and incidents; None where the settings have no feed. Raises
-    ``BadSettings`` for a secret that is not there."""
+    """The feeds; None where the settings have none. Raises ``BadSettings`` for a secret that is not
+    there."""
     if not settings.feed:
         return None
     outlets = {}

@@ -23,7 +23,7 @@ class Doubts:
         await self.look(tx)
 
     async def look(self, tx: Tx) -> None:
-        """Say anew whom the open incidents are about."""
+        """Set the doubted providers from the open incidents."""
         live = await queries.live(tx)
         known = self._house.parties.keys()
         suspects = {name for one in live for name in self._house.suspects(one.subject)}

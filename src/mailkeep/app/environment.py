@@ -34,7 +34,7 @@ _NEAR = 0.6
 def overlay(
     raw: Mapping[str, object], environ: Mapping[str, str], settings: type[msgspec.Struct]
 ) -> dict[str, object]:
-    """What the file says, with what the environment says written over it.
+    """The settings file, overridden by the environment.
 
     Args:
         raw: as it was read from the file; not changed.
@@ -59,12 +59,12 @@ def overlay(
 
 
 def given(environ: Mapping[str, str], settings: type[msgspec.Struct]) -> bool:
-    """Whether the environment says anything about the settings."""
+    """Whether the environment sets anything."""
     return not environ.keys().isdisjoint(names(settings))
 
 
 def names(settings: type[msgspec.Struct]) -> dict[str, object]:
-    """Every variable there is, with the type of what it sets (pure)."""
+    """Every variable there is, with the type of its setting (pure)."""
     return {PREFIX + "__".join(steps).upper(): kind for steps, kind in _walk(settings)}
 
 
@@ -74,7 +74,7 @@ def path(name: str) -> tuple[str, ...]:
 
 
 def reveal(where: str, what: str, environ: Mapping[str, str]) -> str:
-    """What ``env:NAME`` or ``file:PATH`` stands for.
+    """The value behind ``env:NAME`` or ``file:PATH``.
 
     Args:
         what: names the setting in an error.

@@ -33,7 +33,7 @@ _REFUSED = frozenset({OutcomeKind.UNAUTHORISED, OutcomeKind.SUSPENDED})
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """What is known of one provider.
+    """The known sending limit of one provider.
 
     Attributes:
         told: what its API says; else why nothing is known.
@@ -99,7 +99,8 @@ async def _ask(session: "aiohttp.ClientSession", config: ProviderConfig, *, cut:
 
 
 async def carry(request: HttpRequest) -> Reply:
-    """Ask once, on a connection of its own; never raises for what the network or they do."""
+    """Send one request, on a connection of its own; never raises for what the network or the
+    provider does."""
     import aiohttp
 
     wait = aiohttp.ClientTimeout(total=SECONDS)

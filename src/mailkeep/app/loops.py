@@ -16,7 +16,7 @@ PAUSE_SECONDS = 1.0  #: after an error
 
 
 class Pulse:
-    """How the loops of a process fare.
+    """The health of a process's loops.
 
     Attributes:
         failures: steps that failed, by loop and ``unavailable`` (the database) or ``fault``.
@@ -32,7 +32,7 @@ class Pulse:
         self.well[loop] = (time.monotonic(), time.time())
 
     def silent_for(self, loop: str) -> float:
-        """Seconds since a step went well; infinite before the first."""
+        """Seconds since a step succeeded; infinite before the first."""
         seen = self.well.get(loop)
         return float("inf") if seen is None else time.monotonic() - seen[0]
 

@@ -22,7 +22,7 @@ class Named(Protocol):
 
 
 def published(providers: Iterable[Named], senders: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
-    """The records by provider. What is not known is said as well: it may stand all the same.
+    """The records by provider. Unknown ones are named as well: they may exist all the same.
 
     Args:
         senders: addresses that we send from.

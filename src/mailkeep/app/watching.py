@@ -88,7 +88,7 @@ class Watched(Protocol):
 
 
 class Watching(Protocol):
-    """The application as far as it watches."""
+    """The part of the application that watching needs."""
 
     @property
     def settings(self) -> Watched: ...
@@ -179,7 +179,8 @@ def _stranger(settings: Watched) -> DmarcStrangerSettings:
 
 
 def canaries(app: Watching) -> Canaries | None:
-    """Who sends canaries, where the settings have them; decoys, where accounts are recovered."""
+    """The sender of canaries, where the settings have them; of decoys, where accounts are
+    recovered."""
     settings, recovery = app.settings, app.recovery
     if settings.canary is None:
         return None
@@ -200,7 +201,7 @@ def canaries(app: Watching) -> Canaries | None:
 
 
 def honey_mail(app: Watching) -> HoneyMail:
-    """Who takes note of mail to honey addresses."""
+    """The recorder of mail to honey addresses."""
     canary = app.settings.canary
     domains = [] if canary is None else [addresses.domain(canary.sender)]
     return HoneyMail(app.database, app.keys, app.settings.honey, domains)
@@ -212,8 +213,8 @@ def beside(
     tables: tuple[rekeying.Keyed, ...],
     counted: Mapping[str, ProviderConfig],
 ) -> dict[str, Coroutine[Any, Any, None]]:
-    """What goes on beside in every process, by name. ``counted``: with the keys by which they are
-    asked how much they sent."""
+    """The collectors' loops, by name. ``counted``: providers with the keys for asking how much they
+    sent."""
 
     async def look() -> None:
         await asyncio.to_thread(rekeying.take_up, providers, tables)
@@ -225,7 +226,7 @@ def beside(
 
 
 async def collect(database: Database, providers: Mapping[str, ProviderConfig]) -> None:
-    """Ask each collector for ever, at its own pace, and record what it says."""
+    """Poll each collector for ever, at its own pace, and record what it returns."""
     collectors: Sequence[Collector] = [Volume(database, providers, limits.carry)]
 
     async def ask(one: Collector) -> None:
@@ -332,7 +333,7 @@ def _imap(how: ImapSettings, where: str) -> None:
 def mailboxes(
     app: Watching, canaries: Canaries | None, environ: Mapping[str, str]
 ) -> Mailboxes | None:
-    """Who reads canary mailboxes that others keep; None where there is none. Raises
+    """The reader of canary mailboxes hosted elsewhere; None where there is none. Raises
     ``BadSettings`` for a password that is not there."""
     settings = app.settings.canary
     if settings is None or canaries is None:

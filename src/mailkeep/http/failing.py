@@ -57,7 +57,7 @@ def _never(parameter: str) -> bool:
 def answering(
     say: Callable[[Incoming, E], Response[Any]],
 ) -> Callable[[Incoming, E], Response[Any]]:
-    """An exception handler that says as a page what ``say`` says as a problem document."""
+    """An exception handler that renders as a page what ``say`` renders as a problem document."""
 
     def handler(request: Incoming, error: E) -> Response[Any]:
         found = say(request, error)

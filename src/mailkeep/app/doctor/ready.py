@@ -13,8 +13,8 @@ from mailkeep.providers.types import ProviderConfig
 
 
 def unready(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """By provider, why no request to it can be written; empty where one can. One whose secret is
-    not where the settings say is left out: another check says so."""
+    """By provider, why no request to it can be built; empty where one can. A provider whose secret
+    cannot be read is left out: another check says so."""
     opening = {route.provider for one in settings.stream if one.secret for route in one.routes}
     found = {}
     for one in settings.provider:

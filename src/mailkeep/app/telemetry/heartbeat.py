@@ -40,7 +40,7 @@ class Heartbeat:
             metrics.count("mailkeep_heartbeats_total", result, by=0)
 
     async def beat(self) -> None:
-        """Tell that all is well, when it is. Never raises for what the network does."""
+        """Ping the monitor, when all is well. Never raises for what the network does."""
         if not self._ready():
             log.warning("heartbeat.withheld")
             self._metrics.count("mailkeep_heartbeats_total", "withheld")

@@ -154,7 +154,7 @@ class Telemetry:
         self.metrics.observe("mailkeep_commit_seconds", seconds)
 
     def _rise(self, name: str, whole: int, *labels: str) -> None:
-        """Bring a counter to what something else has counted."""
+        """Raise a counter to what something else has counted."""
         before = self._told.get((name, *labels), 0)
         self.metrics.count(name, *labels, by=max(0, whole - before))
         self._told[(name, *labels)] = max(whole, before)

@@ -75,8 +75,8 @@ class Storekeeper:
         return time.monotonic() - self._read_at
 
     async def look(self) -> Stock | None:
-        """The stock, read anew when it is old. What is known is told when the database keeps us
-        waiting; None when nothing is."""
+        """The gauges' values, read anew when they are old. If the database does not answer in time,
+        the last known ones; None when there are none."""
         if self.stock is None or self.age() >= max(FRESH_SECONDS, self._cost / SHARE):
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(self._read())

@@ -35,7 +35,7 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 class Cases:
-    """Works cases out.
+    """Computes and caches incidents for pages.
 
     Args:
         database: where they are.
@@ -56,7 +56,7 @@ class Cases:
             return await self._look(tx, incident)
 
     async def version(self, incident: str) -> str:
-        """Another one when something of the case is; for who listens. Raises ``NotFound``."""
+        """A number that changes with the case; for pages that listen. Raises ``NotFound``."""
 
         async def work(tx: Tx) -> str:
             case = await self._look(tx, incident)
@@ -101,7 +101,7 @@ class Cases:
         return case
 
     async def _facts(self, tx: Tx) -> int:
-        """A number that is another one when something happened that may change a case."""
+        """A number that changes when an event that may affect a case happened."""
         position, changed = await events.changed(tx, self._position, _KINDS)
         if changed:
             self._changes += 1

@@ -44,13 +44,14 @@ _PURPOSES = {
 
 
 class Signed(msgspec.Struct, frozen=True):
-    """What the cookie says: which sign-in it is of."""
+    """The content of the cookie: which session it is of."""
 
     session: str
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """Whose key was right. ``nonce``: names the browser to the challenge that it is given."""
+    """Somebody whose key was right, and whose passkey is asked for. ``nonce``: ties the browser to
+    its challenge."""
 
     key: str
     nonce: str
@@ -79,7 +80,7 @@ class Operator(msgspec.Struct, frozen=True):
 
 
 def needs(permission: Permission) -> dict[str, Any]:
-    """What a handler says of itself: who calls it must have this permission."""
+    """Declares the permission that a handler's caller must have."""
     return {NEEDS: permission}
 
 
@@ -99,7 +100,7 @@ def unseal(keys: KeyRing, value: str, kind: type[T]) -> T:
 
 
 async def still(tx: Tx, running: Running, signed: Signed, network: str) -> Present | None:
-    """Who is signed in, while they may act from ``network`` (an address); else None."""
+    """Who is signed in, if they may still act from ``network`` (an address); else None."""
     found = await services.still(tx, signed.session, network)
     if found is None:
         return None
@@ -139,8 +140,8 @@ async def operator(request: Incoming, running: Running) -> Operator:
 
 
 async def enter(request: Incoming, running: Running, session: str, life: int) -> Redirect:
-    """To the console, with a session that was made a moment ago; the browser's one of before is
-    over, whoever's it was."""
+    """Go to the console with a new session; the browser's earlier session ends, whoever's it
+    was."""
     if COOKIE in request.cookies:
         await leave(request, running)
     value = seal(running.keys, Signed(session))
@@ -157,7 +158,7 @@ async def leave(request: Incoming, running: Running) -> None:
 
 
 def on_error(_request: Incoming, error: MailkeepError) -> Response[Any]:
-    """A page that says what is wrong; who is not signed in is asked to."""
+    """An error page; somebody who is not signed in is sent to the sign-in page."""
     if isinstance(error, NotSignedIn):
         return Redirect("/console/sign-in", status_code=303)
     return Template("console/error.html", context={"error": error}, status_code=error.status)

@@ -114,7 +114,7 @@ def _browser(running: Running, waiting: Waiting) -> str:
 
 
 async def _in(request: Incoming, running: Running, key: str, account: str = "") -> Redirect:
-    """Written only now: whoever guesses keys never holds the writer."""
+    """Write the session; only here, so that guessing keys never takes the database's writer."""
 
     async def work(tx: Tx) -> str:
         return await services.enter_by_key(tx, key, tx.now + LIFE, account)
