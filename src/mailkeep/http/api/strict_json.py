@@ -102,7 +102,7 @@ def query(request: Incoming, kind: type[T]) -> T:
 
 
 def check_top(text: bytes, parts: list[msgspec.Raw]) -> None:
-    """Refuse a key that stands twice outside the parts, which are checked for themselves.
+    """Refuse a duplicate key outside the parts, which are checked separately.
 
     Raises:
         Invalid: naming it.
@@ -113,8 +113,8 @@ def check_top(text: bytes, parts: list[msgspec.Raw]) -> None:
 
 
 def is_crowded(text: bytes | msgspec.Raw) -> bool:
-    """Whether there are more keys, or more texts, in it than anybody needs. Each becomes an object,
-    however short it is: of one octet thirty, and in one go, in which nobody else is served."""
+    """Whether it has more keys, or more strings, than any request needs. Each becomes an object,
+    thirty octets from a single one, and all in one go in which nobody else is served."""
     raw = bytes(text)
     return (raw.count(b":") > MOST_KEYS and _many(_KEY, raw, MOST_KEYS)) or (
         raw.count(b'"') > 2 * MOST_TEXTS and _many(_TEXT, raw, MOST_TEXTS)
@@ -168,7 +168,7 @@ _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class _Object(dict[str, Any]):
-    """An object that knows which of its keys stands in it twice."""
+    """A dictionary that remembers a duplicate key."""
 
     twice: str | None = None
 
@@ -182,7 +182,7 @@ def _object(pairs: list[tuple[str, Any]]) -> _Object:
 
 
 def _explain(text: bytes | msgspec.Raw, field: str, *, deep: bool = True) -> None:
-    """Look for what the decoder does not name. Raises ``Invalid`` when it is found."""
+    """Look for errors that the decoder does not name. Raises ``Invalid`` when one is found."""
     try:
         found = json.loads(bytes(text), object_pairs_hook=_object)
         wrong = next(_faults(found, "", deep=deep), None)

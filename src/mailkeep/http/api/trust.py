@@ -48,8 +48,8 @@ class ChangesOut(msgspec.Struct):
 
 
 class TrustApi(Controller):
-    """Needs a key with the scope ``read`` that is bound to no stream: it is a map of the whole
-    house, and a key that sees a part of the mail has no business with it."""
+    """Needs a key with the scope ``read`` that is bound to no stream: the answers are about the
+    whole installation."""
 
     path = "/v1/trust"
     tags = ("trust",)

@@ -21,7 +21,7 @@ _held = Held(MOST_HELD)
 
 
 async def body(request: Incoming) -> bytes:
-    """The body, which counts as held until the request is answered.
+    """The body, which counts as held in memory until the request is answered.
 
     Raises:
         HTTPException: 413, it is too large; 408, it came too slowly.
