@@ -88,4 +88,6 @@ async def test_an_empty_postgresql_gets_what_the_migrations_come_to(
 
 
 async def test_upgrading_twice_changes_nothing(database: Database) -> None:
+    before = await _described(database)
     await upgrade(database)
+    assert await _described(database) == before

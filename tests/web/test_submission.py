@@ -56,7 +56,7 @@ async def test_what_is_refused_and_why(up: Up) -> None:
     signed = _mail()
     signed.set_type("multipart/signed")
     for message, words in (
-        (signed, "would not come out as they went in (multipart/signed)"),
+        (signed, "could not be delivered unchanged (multipart/signed)"),
         (_mail(X_Mailkeep_Stream="nosuch"), "no such stream"),
     ):
         answer = await asyncio.to_thread(_submit, up, message, up.key, ["ada@example.net"])

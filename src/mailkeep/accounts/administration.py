@@ -1,8 +1,10 @@
-"""What operators do to accounts: look, give a class, end sessions. Each act is in the audit chain.
+"""Operators' actions on accounts: look one up, set its class, end its sessions. Every action is
+written to the audit chain.
 
-They start things; they never learn or choose a customer's secret. A key that leaked must not be a
-way to weaken those who run the house: who is an operator is decided at the command line only. What
-a key lowers for anybody else holds on for as long as it made things wait, and its owner is told.
+An operator starts a process; none ever learns or chooses a customer's secret. A leaked key must not
+weaken the operators themselves, so who is an operator is decided at the command line only. When a
+key relaxes an account's policy, the stricter rule stays in force for as long as its own hold, and
+the owner is told.
 """
 
 import msgspec

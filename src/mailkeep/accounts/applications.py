@@ -1,4 +1,5 @@
-"""Applications that keep their own user table: registered, given a secret, known by it.
+"""Registers client applications that keep their own user table, and authenticates them by a client
+secret.
 
 Security: an application's secret proves to us who takes a verdict (RFC 6749 section 2.3); it is
 kept as a keyed hash. Where a browser may be sent is compared character by character (RFC 9700

@@ -1,15 +1,16 @@
-"""Changes by who was signed in to what opens or recovers an account, and how they are stopped.
+"""Holds changes of contact addresses and second factors for a time, so that the owner can stop
+them.
 
-A change of address is held: until it is settled, recovery goes by the addresses that were there
-before it, and every one of these can stop it. Whoever stole a session and the password cannot swap
-the address unseen.
+A change of address is held: until it settles, recovery still uses the addresses that were there
+before it, and each of these can stop the change. A thief with a stolen session and the password
+cannot swap the address unseen.
 
 A new second factor is held too (see ``factors.held``).
 
-Attacks met here: an address that the owner wants to be rid of stops the removal again and again
-(each stops its share, and once only where a bound factor was shown for the change); the new address
-speaks for itself (it is told, and can stop nothing); the thief who was stopped comes again (the
-password that allowed the change opens nothing any more).
+Attacks met here: an address that the owner is removing stops the removal again and again (each
+address has a limited number of stops, and only one where a bound factor was shown for the change);
+the new address speaks for itself (it is told, and can stop nothing); a thief who was stopped tries
+again (the password that allowed the change no longer works).
 
 A denial only ever takes power away. It needs a change to stop, and no outsider can begin one.
 """

@@ -1,8 +1,9 @@
-"""Classes of accounts, and what holds for each (pure).
+"""Account classes: named security policies for factors, sessions, holds and notices (pure).
 
-A class is a name in ``[accounts.class.<name>]``; what its table leaves out is as in the class of
-that name here, or as for a customer. An account whose class the settings know no more is held to
-the strictest one here: a line that was lost from a file must not open an editor's account.
+A class is a table ``[accounts.class.<name>]``. What the table leaves out is taken from the built-in
+class of that name or, if there is none, from ``customer``. An account whose class is no longer in
+the settings is treated as the strictest built-in one: a line lost from a file must not weaken an
+editor's account.
 
 Three things are the same for every class, whatever the settings say: changes of what opens or
 recovers the account are told to every address, a bound second factor is always asked for, and

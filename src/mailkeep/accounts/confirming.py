@@ -1,8 +1,9 @@
-"""An address is confirmed: by a code that was mailed to it, in the browser that asked.
+"""Confirms e-mail addresses by a mailed code that works only in the browser that asked for it.
 
 With the code alone a stranger could sign up in somebody's name, choose the password, and have the
-owner confirm it for them; so it takes the handle that the asking browser holds as well. A handle
-and a code are minted whether or not the address is taken: the work must not tell.
+owner confirm the account for them. So the handle that the asking browser keeps is needed as well. A
+handle and a code are made whether or not the address is taken, so that the time of the answer does
+not tell.
 """
 
 import msgspec

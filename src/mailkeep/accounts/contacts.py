@@ -1,11 +1,11 @@
-"""Contact points: added, confirmed, removed.
+"""Adds, confirms and removes an account's contact points (e-mail addresses).
 
-All confirmed ones count alike for recovery, and none is the primary one: a thief need not be
-stopped from choosing it, and an owner need not remember which it was. A change is held (see
-``changes``), so that a stolen session cannot swap the address unseen.
+Every confirmed address counts the same for recovery; there is no primary one that a thief could
+choose or an owner would have to remember. Changes are held (see ``changes``), so that a stolen
+session cannot swap the address unseen.
 
-Callers have seen full re-authentication (ASVS 7.5.1, 7.5.3) before ``add`` and ``remove``; what
-must be mailed is returned to them.
+Callers have asked for full re-authentication (ASVS 7.5.1, 7.5.3) before ``add`` and ``remove``;
+whatever must be mailed is returned to them.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
-"""How many accounts there are that would fall alike. Counts only; no address leaves here."""
+"""Counts accounts by how they are protected, for the what-if analysis. Counts only; no address
+leaves this module."""
 
 from collections.abc import Collection
 

@@ -1,7 +1,8 @@
-"""The browsers that an account knows: those of its full sign-ins.
+"""Known devices: the browsers from which an account was fully signed in to before.
 
-A known browser has tries of its own, and its visits weigh less; so an owner can take that back from
-one that was lost or lent. There is no table of devices: the sessions say it.
+A known browser has rate limits of its own, and its visits look less suspicious, so an owner can
+withdraw that trust from one that was lost or lent. There is no table of devices: they are derived
+from the sessions.
 """
 
 import msgspec

@@ -1,9 +1,9 @@
-"""The second step of signing in, signing in by passkey alone, and showing everything once more.
+"""Multi-factor sign-in: the second step, passkey-only sign-in, and re-authentication (step-up).
 
-Attacks met here: a stolen session must not become a stolen account (what opens the account is
-changed only shortly after everything was shown again, ASVS 7.5.1, and whoever shows it gets a new
-session, so that a copy of the old one gains nothing, ASVS 7.2.4), and a stolen password alone must
-open nothing.
+Attacks met here: a stolen session must not become a stolen account (what opens the account can only
+be changed shortly after full re-authentication, ASVS 7.5.1, which also issues a new session, so
+that a copy of the old one gains nothing, ASVS 7.2.4), and a stolen password alone must open
+nothing.
 """
 
 from mailkeep.base.clock import SECOND, Instant

@@ -1,7 +1,7 @@
-"""What the accounts room does when an account is erased, before its rows go.
+"""Prepares an account for erasure, before its rows are deleted.
 
-The row itself stays, empty, until the keyed hashes of the erased are forgotten: it ties together
-what incidents count. Nobody can sign in to it or recover it.
+The account's own row stays, emptied, until the keyed hashes of erased accounts are deleted: it
+links the records that incidents count. Nobody can sign in to it or recover it.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
-"""Facts of the accounts room. Accounts are ids; addresses, networks, browsers are pseudonyms."""
+"""Events that the accounts room records. Accounts are ids; addresses, networks and browsers are
+pseudonyms."""
 
 from mailkeep.events.types import Fact, fact
 

@@ -1,13 +1,16 @@
-"""Password hashes that other systems made (pure): read, and made again from a password.
+"""Verifies password hashes imported from other systems, by computing them again from a password
+(pure).
 
-Django's PBKDF2, scrypt, bcrypt and argon2 strings, and the ``$…$`` strings that crypt(3), passlib
-and argon2 write. What nobody can check slowly (MD5 and its like) is not read.
+Reads Django's PBKDF2, scrypt, bcrypt and argon2 strings, and the ``$…$`` strings that crypt(3),
+passlib and argon2 write. Fast hashes such as MD5 are not accepted.
 
-None of them is kept as it is: what it comes to goes under our own slow hash and our key, so that a
-stolen database is as slow to guess at, and as useless without the key, as one of ours. Only how it
-was made stands beside that, salt and cost. The first right password makes it a hash of our own.
+No hash is stored as it came: it is wrapped in our own slow hash with our key, so that a stolen
+database is as slow to guess at, and as useless without the key, as one with hashes of our own. Only
+the method, salt and cost stand beside it. The first correct password replaces it with a hash of our
+own.
 
-Security: cost and memory of what a file asks for are bounded: anyone may have us check a password.
+Security: the cost and memory that an imported hash may ask for are bounded, since anyone may have
+us check a password.
 """
 
 import base64

@@ -1,13 +1,13 @@
-"""Slow work on what people remember or type, away from the event loop.
+"""Slow hashing of passwords and short codes (argon2id), in threads of its own.
 
-argon2id over a peppered digest: a stolen database without the pepper's key file is no use, and the
-digest bounds what argon2 is given to read. Hashes that other systems made lie under the same
+argon2id runs over a peppered digest: without the pepper's key file a stolen database is useless,
+and the digest bounds the length of what argon2 reads. Imported hashes are wrapped the same way
 (``foreign``); while there are any, every check does as much work as one of theirs, so that the time
-tells neither whether an account exists nor whence it came.
+tells neither whether an account exists nor where it came from.
 
-Security: anyone may have us hash and judge. Threads are our own, so that a flood of sign-ins takes
-none from the rest of the process; who comes when too many wait is turned away, and the proofs of
-recoveries are hashed in threads that no sign-in can take.
+Security: anyone may have us hash and judge passwords. The threads are separate, so that a flood of
+sign-ins takes none from the rest of the process; when too many wait, further callers are refused;
+and proofs of recoveries have threads that no sign-in can take.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Accounts of another system are taken over, and ours handed out.
+"""Imports accounts from another system, and exports ours.
 
-A line is an account: whole, or not at all. A line whose address is there already is passed over, so
-that an import that was stopped is begun again. Nobody becomes an operator by a file.
+A line is an account: imported whole, or not at all. A line whose address exists already is skipped,
+so an import that was stopped can simply be run again. Nobody becomes an operator by a file.
 
 Security: reads a file of addresses and password hashes; neither is repeated in an error, which
 names the line by its number.

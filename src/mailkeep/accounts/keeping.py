@@ -1,14 +1,15 @@
-"""Second factors that Mailkeep keeps for users of applications: how their owners come to bind one.
+"""Second factors that Mailkeep keeps for the users of client applications, and how the owners enrol
+them.
 
-They do not sign in here. The application, where they are signed in, asks with its secret for a
-ticket for one of them; the browser that brings it may bind factors for a while, and do nothing
+These users do not sign in here. The application, where they are signed in, asks with its client
+secret for a ticket; the browser that brings the ticket may bind factors for a while, and do nothing
 else. A recovery asks for what is bound and settled, and the verdict says that it was proved.
 
-Attacks met here: a thief of the API key binds a factor and keeps the owner out (the key gets no
-ticket); a thief of the client secret, or of a session at the application, does (a new factor is
-held, told to every address over two routes, and can be denied, as everywhere; where one is settled
-already it is shown first); a ticket is read on its way (it is good once, for ten minutes, and rides
-in a fragment).
+Attacks met here: a thief of the API key binds a factor to keep the owner out (the key gets no
+ticket); a thief of the client secret, or of a session at the application, does the same (a new
+factor is held, told to every address over two routes, and can be denied as everywhere; where one is
+settled already it is shown first); a ticket is intercepted (it is valid once, for ten minutes, and
+travels in a URL fragment).
 """
 
 from mailkeep.base.clock import DAY, SECOND, Instant

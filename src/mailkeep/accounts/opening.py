@@ -1,9 +1,9 @@
-"""Operators open an account or a recovery: never without saying why, never without a trace.
+"""Break-glass access for operators to one account or recovery: only with a reason, and always
+audited.
 
-Security: what was opened, by whom and why is in the audit chain before anything is shown, and what
-the chain says is what is asked when it is shown: an entry opens it for its operator for a while.
-How many one operator opens in an hour is bounded: who would copy the house, one by one, is stopped
-and stands out.
+Security: what was opened, by whom and why is in the audit chain before anything is shown, and the
+entry is what grants access, to that operator and for a while. How many records one operator opens
+in an hour is bounded: copying the customer base one by one is stopped, and stands out.
 """
 
 import msgspec

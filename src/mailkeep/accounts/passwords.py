@@ -1,4 +1,4 @@
-"""Passwords: checked, hashed, written, shown again, and taken back."""
+"""Passwords: check, hash, store, verify and invalidate them."""
 
 from sqlalchemy import select, update
 

@@ -1,4 +1,4 @@
-"""What the tables of the accounts room keep about people."""
+"""Declares which columns of the accounts room's tables hold personal data."""
 
 from mailkeep.store.personal import Erasing, Kept, Personal
 

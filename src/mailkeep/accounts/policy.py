@@ -1,10 +1,11 @@
-"""Which passwords are taken (pure).
+"""Password policy: which passwords are accepted (pure).
 
-NIST SP 800-63B-4 section 3.1.1.2: 15 characters where the password is the only factor, 8 where
-there is a second one, at least 64 allowed, no composition rules, a block list of what is guessed.
+NIST SP 800-63B-4 section 3.1.1.2: at least 15 characters where the password is the only factor, 8
+where there is a second one, at least 64 allowed, no composition rules, and a block list of commonly
+guessed ones.
 
-Security: judging takes a second and more for what is made to be slow, and anyone may send a
-password; so what is judged is bounded in length and in the signs that can stand for letters.
+Security: judging a crafted password can take a second or more, and anyone may send one, so the
+length, and the number of characters that can stand for letters, are bounded first.
 """
 
 import unicodedata

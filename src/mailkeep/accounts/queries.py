@@ -1,4 +1,4 @@
-"""Reads of the accounts room."""
+"""Read-only queries of the accounts room."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,11 +1,12 @@
-"""Passwords that are in others' hands already (ASVS 6.2.12): an operator's file of their hashes.
+"""Refuses breached passwords, by looking them up in an operator's file of hashes (ASVS 6.2.12).
 
-The format of Have I Been Pwned: SHA-1 in capital hex, a colon, how often; either one file in the
-order of the hashes, or a directory of files that are named by the first five digits and hold the
-other 35. It is looked into by place, so that a file of forty gigabytes costs a few dozen reads, and
-nothing is asked of anybody over a network.
+The format is that of Have I Been Pwned: SHA-1 in capital hex, a colon, a count; either one file
+sorted by hash, or a directory of files named by the first five digits that hold the other 35. It is
+searched by seeking, so a file of forty gigabytes costs a few dozen reads, and nothing is asked over
+a network.
 
-Security: SHA-1 is how the lists are kept, not how a password is; nothing of a look is written down.
+Security: SHA-1 is the format of these lists, not how passwords are stored here; nothing about a
+look-up is written down.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
-"""What an application says of a user whom it keeps, and how it differs from what stands (pure).
+"""Compares what an application says about one of its users with what is registered (pure).
 
-Attack met here: whoever stole the application's key must not make an account easier to take at
-once. So what a change does is looked at as a whole: nothing of it is good before the owner could
-stop it, but for what opens nothing (the language of mails).
+Attack met here: a thief of the application's API key must not be able to weaken an account at once.
+So a change is judged as a whole: no part of it takes effect before the owner could stop it, except
+what opens nothing (the language of mails).
 """
 
 import enum

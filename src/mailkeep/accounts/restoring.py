@@ -1,5 +1,7 @@
-"""What an older copy of the database may not bring back to life: sessions, and held changes, which
-somebody may have stopped since."""
+"""After a restore from a backup: ends sessions and held changes that the backup would bring back.
+
+Somebody may have ended or stopped them since the backup was made.
+"""
 
 from sqlalchemy import func, select, update
 

@@ -1,7 +1,7 @@
-"""What the accounts room forgets, and when: each class by itself, a bounded batch at a time.
+"""Retention: deletes old rows of the accounts room, class by class, a bounded batch at a time.
 
-Anyone can sign up with any address, fail to sign in with any address, and leave rows behind. Rows
-are erased, facts stay: they hold pseudonyms only.
+Anyone can sign up with any address or fail to sign in with any address, and so leave rows behind.
+Rows are deleted, events stay: they hold pseudonyms only.
 """
 
 from sqlalchemy import delete, or_, select

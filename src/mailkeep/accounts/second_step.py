@@ -1,11 +1,11 @@
-"""The second step of the console: a passkey of an operator's account, beside the API key.
+"""The console's second step: a passkey of an operator's account, asked beside the API key.
 
-It is asked for as soon as one operator has one that nobody can deny any more; who the operators are
-is decided at the command line of the house, and so is that there are none.
+It is asked for as soon as one operator has a passkey that can no longer be denied; who the
+operators are, and that there are none, is decided at the command line.
 
-Security: a key that leaked opens no console then. A challenge is made for this step alone, so that
-a signature which an operator gave to sign in to their account is worth nothing here, and the other
-way round; and the passkey has to verify its user.
+Security: from then on a leaked key opens no console. A challenge is made for this step alone, so a
+signature that an operator gave to sign in to their own account is worth nothing here, and the other
+way round; and the passkey must verify its user.
 """
 
 from sqlalchemy import select

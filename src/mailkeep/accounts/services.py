@@ -1,8 +1,8 @@
-"""Sign up, confirm, sign in, change the password, freeze.
+"""The service of accounts: sign up, confirm, sign in, change the password, freeze.
 
-Attacks met here: finding out who has an account (same reply, same work), claiming an address
-before its owner does (code and browser must come together), guessing (tries are counted before
-they are made), and locking an owner out by guessing (known browsers are counted apart).
+Attacks met here: account enumeration (same reply, same work), claiming an address before its owner
+does (code and browser must come together), guessing (tries are counted before they are made), and
+locking an owner out by guessing (known browsers are counted apart).
 """
 
 from sqlalchemy import insert, select, update

@@ -1,8 +1,8 @@
-"""Sessions: made, looked up, listed, ended.
+"""Sessions: created, looked up, listed and ended.
 
-The browser holds a secret of 130 bits; the database its keyed hash. A session ends after the time
-that its account's class gives it, 24 hours or one hour unused unless the settings say otherwise
-(SP 800-63B-4 section 2.2.3), whatever the cookie says.
+The browser holds a secret of 130 bits; the database holds its keyed hash. A session ends after the
+absolute and idle times that its account's class sets, by default 24 hours and one hour (SP
+800-63B-4 section 2.2.3), whatever the cookie says.
 """
 
 from sqlalchemy import insert, select, update

@@ -1,10 +1,12 @@
-"""What is answered to a change that an application's key wants of a user: no, by any one mail of
-ours; yes, by the owner out of two mails over two routes, or by the application with its secret.
+"""Answers to a change that an application's API key asks for: approve it, or refuse it.
 
-Attacks met here: whoever stole the key and waits for owners who read no mail (silence is a no), the
-reader of one provider who would agree in an owner's place, the thief of the key who puts a change
-of their own in the place of one that an application answers for, and a mailbox thief who would stop
-every honest change (so many stops over one provider in a month, and no more).
+Any single mail of ours can refuse. To approve takes the owner, in two mails over two routes, or the
+application itself, with its client secret.
+
+Attacks met here: a thief of the key who waits for owners that read no mail (silence is a no), a
+reader of one provider who would agree in an owner's place, a thief of the key who replaces a change
+that an application is about to approve with one of their own, and a mailbox thief who would stop
+every honest change (stops over one provider are limited to a number each month).
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Users of applications as they were registered, and what is held."""
+"""Read-only views of applications' users: as registered, and what is held for them."""
 
 from collections.abc import Collection, Mapping, Sequence
 

@@ -1,16 +1,16 @@
-"""Users of applications that keep their own table: registered beforehand, changed after a hold.
+"""Users of client applications: registered beforehand, changed only after a hold.
 
-A fresh user is registered at once. Whatever would change what recovers one who is registered is
-told to every address that stands, and somebody else than the key must agree to it: the owner, in
-mails over two independent routes, or the application itself, with its client secret. From then on
-it waits for the ``change_hold`` of its class: until that is over recovery uses what stands, all are
-told again, and whoever holds one of those mails can stop it. What nobody agrees to lapses. To be
-forgotten waits alike: a name that is free again at once could be registered anew, with a thief's
+A new user is registered at once. A change of what recovers an existing one is told to every address
+on record, and somebody other than the key must agree to it: the owner, in mails over two
+independent routes, or the application itself, with its client secret. It then waits for the
+``change_hold`` of its class: until that is over recovery uses the old data, everybody is told
+again, and whoever holds one of those mails can stop it. What nobody agrees to lapses. An erasure
+waits in the same way: a name that became free at once could be registered again, with a thief's
 address.
 
-Attacks met here: a thief of an application's API key (rewrites addresses, or erases and registers
-anew, or says that there is no second factor any more, and waits for owners who read no mail; or has
-every owner flooded with notices).
+Attacks met here: a thief of an application's API key rewrites addresses, erases and registers anew,
+claims that there is no second factor any more, waits for owners who read no mail, or floods every
+owner with notices.
 """
 
 from collections.abc import Sequence

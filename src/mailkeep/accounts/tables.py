@@ -1,5 +1,5 @@
-"""Tables of the accounts room. Personal data stands in ``contact_points``, and in
-``subject_changes`` while a change is held."""
+"""Tables of the accounts room. Personal data is in ``contact_points`` and, while a change is held,
+in ``subject_changes``."""
 
 from sqlalchemy import (
     BigInteger,

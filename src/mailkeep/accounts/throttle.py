@@ -1,4 +1,5 @@
-"""Counts tries before they are made, so that guesses sent at once cannot overrun a limit."""
+"""Rate limiting: counts tries before they are made, so that parallel guesses cannot exceed a
+limit."""
 
 from sqlalchemy import case, delete, select, tuple_
 

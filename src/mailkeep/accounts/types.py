@@ -1,4 +1,4 @@
-"""Words and settings of the accounts room."""
+"""Types and settings of the accounts room."""
 
 import enum
 

@@ -1,4 +1,7 @@
-"""One process on one home: two that dispatch from one SQLite file would each think to be alone."""
+"""A lock file that lets one process only run on a home directory with SQLite.
+
+Two processes that dispatched from one SQLite file would each believe to be alone.
+"""
 
 import fcntl
 import os
@@ -8,7 +11,8 @@ from mailkeep.base.errors import BadSettings
 
 
 class Alone:
-    """Holds a home while the process runs; the kernel lets go of it when the process dies.
+    """Locks a home directory while the process runs; the kernel releases the lock when the process
+    dies.
 
     Args:
         home: the directory of the database.
@@ -19,7 +23,7 @@ class Alone:
         self._handle: int | None = None
 
     def take(self) -> None:
-        """Take the home. Raises ``BadSettings`` when another process has it."""
+        """Lock the home. Raises ``BadSettings`` when another process has it."""
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,9 +1,10 @@
-"""The audit chain's head, taken to where this house cannot write: on a schedule, and when an
+"""Publishes the signed head of the audit chain to places outside, on a schedule and when an
 incident is closed.
 
-Security: a line holds a number, a hash and a signature, and nothing about anybody. A webhook's URL
-is a secret; it stands in no log, and places are named by where it is read from. What this process
-sent is remembered: a chain that no longer has it was written anew under its eyes.
+Security: an anchor holds a number, a hash and a signature, and nothing about anybody. A webhook's
+URL is a secret: it appears in no log, and places are named by the setting that holds them. The
+process remembers what it sent: if the chain no longer contains it, the chain was rewritten while it
+ran.
 """
 
 import asyncio
@@ -72,7 +73,7 @@ def check(settings: AuditSettings) -> None:
                 " webhook:env:NAME or webhook:file:/PATH, in 255 characters"
             )
     if len(set(settings.anchors)) < len(settings.anchors):
-        raise BadSettings("audit: anchors: one stands there twice")
+        raise BadSettings("audit: anchors: one is given twice")
 
 
 def files(settings: AuditSettings) -> list[Path]:
@@ -81,7 +82,7 @@ def files(settings: AuditSettings) -> list[Path]:
 
 
 def places(settings: AuditSettings, environ: Mapping[str, str] = os.environ) -> dict[str, Send]:
-    """How a line gets to each place. Raises ``BadSettings`` for a webhook that is not there."""
+    """A sender for each place. Raises ``BadSettings`` for a webhook whose URL cannot be read."""
     out: dict[str, Send] = {}
     for place in settings.anchors:
         kind, _, where = place.partition(":")
@@ -97,7 +98,7 @@ def places(settings: AuditSettings, environ: Mapping[str, str] = os.environ) -> 
 
 
 class Anchors:
-    """Takes heads of the chain elsewhere.
+    """Publishes heads of the audit chain to the places of the settings.
 
     Args:
         database: where the chain is.
@@ -127,7 +128,8 @@ class Anchors:
         return tuple(self._places)
 
     async def kept(self) -> list[anchors.Anchor] | None:
-        """The heads that can be read back here; None: there is no such place, or nothing yet."""
+        """The anchored heads that can be read back here; None: there is no such place, or nothing
+        yet."""
         paths = [Path(one.removeprefix("file:")) for one in self.named if one.startswith("file:")]
         return await asyncio.to_thread(_read_back, paths)
 
@@ -142,7 +144,7 @@ class Anchors:
         self.awake.set()
 
     async def step(self) -> None:
-        """Take the head to each place whose time has come."""
+        """Send the head to each place that is due."""
         await self._look()
         for place, send in self._places.items():
             take = partial(self._take, place=place, at_once=place in self._at_once)
@@ -177,7 +179,7 @@ class Anchors:
         await self._database.retrying(note)
 
     async def _take(self, tx: Tx, place: str, *, at_once: bool) -> bool:
-        """Whether it is this process's turn, and time."""
+        """Whether it is due, and this process's turn."""
         first = tx.upsert(_a).values(place=place, number=0, hash="", at=0, tried_at=0)
         await tx.run(first.on_conflict_do_nothing())
         due = _a.c.at <= tx.now - self.every
@@ -188,7 +190,7 @@ class Anchors:
         return await tx.run(taken) == 1
 
     async def _look(self) -> None:
-        """See that the chain still has what this process took elsewhere."""
+        """Check that the chain still has what this process anchored."""
         if not self._sent:
             return
         async with self._database.read() as tx:
@@ -262,7 +264,7 @@ class _Syslog:
 
 
 class _Webhook:
-    """Posts the line as JSON; any 2xx is a yes, a redirect is none."""
+    """Posts the line as JSON; any 2xx is success, a redirect is not."""
 
     def __init__(self, url: Secret) -> None:
         parts = urlsplit(url.reveal())

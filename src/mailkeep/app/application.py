@@ -1,4 +1,5 @@
-"""One running Mailkeep: its rooms, the loops that keep them going, start and stop."""
+"""The composition root: builds the rooms of one process, runs their background loops, starts and
+stops them."""
 
 import asyncio
 import contextlib
@@ -80,7 +81,7 @@ STOCK_SECONDS = 15.0  #: how often the readiness checks look at the schema
 
 
 class Application:
-    """Everything of one process, as an async context manager.
+    """One process of Mailkeep with everything in it, as an async context manager.
 
     Args:
         settings: checked settings.
@@ -207,12 +208,12 @@ class Application:
 
     @property
     def readers(self) -> frozenset[str]:
-        """Who reads the log; what one of them has not read is kept."""
+        """The readers of the log; what one of them has not read is not deleted."""
         return frozenset({"watch", *(one.name for one in self._subscribers)})
 
     @property
     def observes(self) -> bool:
-        """Nothing is sent or acted on."""
+        """Whether this installation only observes: nothing is sent or acted on."""
         return observing.level(self.settings) is Level.OBSERVE
 
     def _recovery(self, slow: SlowHash) -> Recovery | None:
@@ -327,14 +328,16 @@ class Application:
         self._alone.leave()
 
     async def sign_on(self) -> None:
-        """See that the next key to sign with is known in time; the first waits for a reader."""
+        """See that the next signing key is published in time; the first is made when somebody first
+        needs it."""
         if not self.signing.any():
             return
         if await asyncio.to_thread(self.signing.keep, self.clock.now()):
             log.info("signing.keys", keys=len(self.signing.states(self.clock.now())))
 
     async def receive(self, recipients: list[str], raw: bytes) -> None:
-        """Take a received mail in: each for whom it is; in development, the rest to a mailbox."""
+        """Hand a received mail to whom each recipient belongs; in development, the rest goes to a
+        mailbox."""
         canaries = self.canaries
         others = [one for one in recipients if canaries is None or not canaries.ours(one)]
         if canaries is not None and len(others) < len(recipients):
@@ -351,7 +354,8 @@ class Application:
                     await services.catch(tx, recipient, raw)
 
     async def _listen(self) -> None:
-        """Open the doors: for applications; for canaries and bounces, where none other has them."""
+        """Open the SMTP listeners: submission, and canaries and bounces where no other server
+        receives them."""
         if self.settings.submission is not None:
             self.submission = await submission.start(self, self.settings.submission)
         for host, port in self.settings.listens():

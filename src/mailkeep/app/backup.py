@@ -1,8 +1,8 @@
-"""Back up while everything runs; restore what was backed up.
+"""Online backup while everything runs, and restore.
 
-A backup holds the database and the settings, and no key: whoever finds it reads no secret of it.
-Secret bodies lie in it sealed under their hour's key, which is never backed up, so that they are
-gone from it too once that key is destroyed.
+A backup holds the database and the settings, and no key: whoever finds it can read none of its
+secrets. Secret bodies in it are sealed under their hourly key, which is never backed up, so once
+that key is destroyed they are unreadable in the backup too.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ Progress = Callable[[int, int], None]
 
 
 class Restored(msgspec.Struct, frozen=True):
-    """What came of a restore.
+    """The result of a restore.
 
     Attributes:
         made_at: what was acknowledged later is not there.
@@ -142,7 +142,8 @@ def restore(
         shutil.copyfile(directory / DATABASE, aside)
         aside.chmod(0o600)
         settings = _settings(directory, found)
-        # Who holds the place that a backup lies in may show one file to be checked, and another.
+        # Whoever can write where the backup lies may show one file to the check and another to the
+        # copy.
         if manifest.of(aside) != found.files[DATABASE]:
             raise BadSettings(f"{directory / DATABASE} became another file while it was copied")
         restored = asyncio.run(_ready(aside, found, before, by))
@@ -189,7 +190,7 @@ async def _describe(file: Path, keys: KeyRing) -> _Described:
 
 
 async def _ready(file: Path, found: Manifest, before: _Before, by: str) -> Restored:
-    """Make the copy fit to be gone on with, in one transaction."""
+    """Make the copy fit to continue from, in one transaction."""
     database = Database(f"sqlite:///{file}", SystemClock())
 
     async def work(tx: Tx) -> Restored:
@@ -217,8 +218,8 @@ async def _ready(file: Path, found: Manifest, before: _Before, by: str) -> Resto
 
 
 async def _before(file: Path, keys: KeyRing) -> _Before:
-    """Raises ``BadSettings`` where it cannot be asked: whoever moves that database away by hand
-    knows that its cut-offs go with it."""
+    """What the replaced database hands over. Raises ``BadSettings`` if it cannot be read: whoever
+    moves that database away by hand knows that its cut-offs go with it."""
     database = Database(f"sqlite:///{file}", SystemClock())
     try:
         await migrate.upgrade(database)

@@ -1,5 +1,5 @@
-"""What goes on beside the mail: erasures, anchors of the audit chain, what is counted ahead, moves
-between providers."""
+"""Builds the background work that is not about carrying mail: erasures, anchors of the audit chain,
+precomputed counts, moves between providers."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
@@ -49,7 +49,7 @@ def cutover(app: "Application") -> Cutover:
 def loops(
     app: "Application", keep: Callable[..., Coroutine[Any, Any, None]]
 ) -> Iterator[tuple[str, Any]]:
-    """What goes on beside, by name."""
+    """The background loops, by name."""
     yield "erasures", keep("erasures", app.privacy.erasing.step, ERASE_SECONDS)
     if app.journal is not None:
         yield "journal", keep("journal", app.claims.release, JOURNAL_SECONDS)

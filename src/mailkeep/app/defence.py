@@ -1,4 +1,4 @@
-"""Puts together what watches over incidents and acts on them."""
+"""Builds incidents, response, security signals and feeds from the settings."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -47,7 +47,7 @@ class Rooms(Protocol):
 
 
 def incidents(settings: Settings, database: Database) -> Incidents:
-    """The incidents room, from the settings alone: who only reads needs no keys."""
+    """The incidents room, from the settings alone: read-only commands need no keys."""
     parties = {one.name: one.party for one in settings.provider}
     keeps = {
         one.name: keeps_days(one.options, registry.get(one.kind).capabilities)
@@ -58,7 +58,7 @@ def incidents(settings: Settings, database: Database) -> Incidents:
 
 
 class Household(Protocol):
-    """What the signals room needs of it."""
+    """What the signals room needs of the application."""
 
     settings: Settings
     dev: bool
@@ -68,7 +68,7 @@ class Household(Protocol):
 
 
 def signals(house: Household) -> Signals | None:
-    """The room that tells other services; None where the settings have none."""
+    """The transmitter of security events; None where the settings have none."""
     settings = house.settings.signals
     if settings is None:
         return None
@@ -77,15 +77,15 @@ def signals(house: Household) -> Signals | None:
 
 
 def feeds(settings: Settings, database: Database, environ: Mapping[str, str]) -> Feeds | None:
-    """Who tells signals and incidents; None where the settings have no feed. Raises
-    ``BadSettings`` for a secret that is not there."""
+    """The feeds; None where the settings have none. Raises ``BadSettings`` for a secret that is not
+    there."""
     if not settings.feed:
         return None
     outlets = {}
     for one in settings.feed:
         what = f"feed {one.name}: secret"
         found = None if one.secret is None else environment.reveal(one.secret, what, environ)
-        # Who only reads looks in with an environment in which every secret is empty.
+        # Read-only commands run with an environment in which every secret is empty.
         secret = None if found is None else Secret(found)
         if found != "":
             outlets[one.name] = outlet(one, secret, database.clock)

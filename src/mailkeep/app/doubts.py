@@ -1,4 +1,5 @@
-"""Incidents reach the mail room: while one about a provider is open, no word of it is believed."""
+"""Tells the mail room which providers open incidents are about, so that it does not trust their
+delivery reports."""
 
 from mailkeep.events.types import Recorded
 from mailkeep.incidents import queries
@@ -22,7 +23,7 @@ class Doubts:
         await self.look(tx)
 
     async def look(self, tx: Tx) -> None:
-        """Say anew whom the open incidents are about."""
+        """Set the doubted providers from the open incidents."""
         live = await queries.live(tx)
         known = self._house.parties.keys()
         suspects = {name for one in live for name in self._house.suspects(one.subject)}

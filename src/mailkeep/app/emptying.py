@@ -1,8 +1,7 @@
-"""Empties our account at a provider that is left for good, as far as its API lets anybody.
+"""Deletes what our account at a provider still holds, when that provider is left for good.
 
-The key for it is handed in for once and kept nowhere: what could empty an account could be stolen
-to do so. What is there is read first, and once more afterwards: only what is seen to be gone
-counts.
+The key for it is passed in once and stored nowhere: a stored key that can empty an account could be
+stolen to do so. The account is read before and after, and only what is seen to be gone counts.
 """
 
 import os
@@ -36,7 +35,7 @@ MOST = 2000  #: items at one go
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What an account holds of ours.
+    """Our data in a provider's account.
 
     Attributes:
         goes: what its API deletes.
@@ -51,7 +50,7 @@ class Held(msgspec.Struct, frozen=True):
     unseen: frozenset[str]
 
     def counted(self) -> dict[str, int]:
-        """How many go, by item of the list."""
+        """How many entries would be deleted, by checklist item."""
         out: dict[str, int] = {}
         for one in self.goes:
             out[ITEMS[one.kind]] = out.get(ITEMS[one.kind], 0) + 1
@@ -114,8 +113,8 @@ async def look(config: AccountConfig, carry: Carry, clock: Clock, items: Collect
 async def empty(
     config: AccountConfig, held: Held, carry: Carry, at: Callable[[int, int], None]
 ) -> dict[Trouble, int]:
-    """Delete what goes, one after the other; how many were not, by why. What is gone already is as
-    good, so it may be begun anew wherever it ended.
+    """Delete the entries one after the other; returns how many failed, by reason. An entry that is
+    gone already counts as deleted, so it can be run again from wherever it stopped.
 
     Args:
         at: is told how many are done, of how many.

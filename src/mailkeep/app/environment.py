@@ -1,9 +1,9 @@
-"""Settings from the environment: ``MAILKEEP_…`` over what the file says.
+"""Settings from environment variables: ``MAILKEEP_…`` overrides the file.
 
 ``MAILKEEP_PUBLIC_URL`` is ``public_url``, ``MAILKEEP_RECOVERY__SENDER`` is ``sender`` of
-``[recovery]``; a list, a table, a number and a truth are written as JSON. A ``MAILKEEP_`` name that
-nobody knows is an error that names the nearest right one: a protection that was switched on under a
-mistyped name would silently not be there.
+``[recovery]``; lists, tables, numbers and booleans are written as JSON. An unknown ``MAILKEEP_``
+name is an error that suggests the nearest valid one: otherwise a protection switched on under a
+mistyped name would silently be missing.
 
 Security: errors name variables, never what they hold.
 """
@@ -34,7 +34,7 @@ _NEAR = 0.6
 def overlay(
     raw: Mapping[str, object], environ: Mapping[str, str], settings: type[msgspec.Struct]
 ) -> dict[str, object]:
-    """What the file says, with what the environment says written over it.
+    """The settings file, overridden by the environment.
 
     Args:
         raw: as it was read from the file; not changed.
@@ -45,7 +45,7 @@ def overlay(
     """
     known = names(settings)
     merged = copy.deepcopy(dict(raw))
-    # The shorter first: a table that is given whole is there before one of its fields is.
+    # Shorter names first: a table that is given whole must exist before one of its fields is set.
     given = sorted((one for one in environ if one in known), key=lambda one: one.count("__"))
     for name in given:
         _put(merged, path(name), _value(name, environ[name], known[name]), name)
@@ -59,12 +59,12 @@ def overlay(
 
 
 def given(environ: Mapping[str, str], settings: type[msgspec.Struct]) -> bool:
-    """Whether the environment says anything about the settings."""
+    """Whether the environment sets anything."""
     return not environ.keys().isdisjoint(names(settings))
 
 
 def names(settings: type[msgspec.Struct]) -> dict[str, object]:
-    """Every variable there is, with the type of what it sets (pure)."""
+    """Every variable there is, with the type of its setting (pure)."""
     return {PREFIX + "__".join(steps).upper(): kind for steps, kind in _walk(settings)}
 
 
@@ -74,7 +74,7 @@ def path(name: str) -> tuple[str, ...]:
 
 
 def reveal(where: str, what: str, environ: Mapping[str, str]) -> str:
-    """What ``env:NAME`` or ``file:PATH`` stands for.
+    """The value behind ``env:NAME`` or ``file:PATH``.
 
     Args:
         what: names the setting in an error.
@@ -121,7 +121,7 @@ def _value(name: str, text: str, kind: object) -> object:
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError as error:
-        raise BadSettings(f"{name}: this must be JSON: a list, table, number or truth") from error
+        raise BadSettings(f"{name}: this must be JSON: a list, table, number or boolean") from error
 
 
 def _put(merged: dict[str, object], steps: tuple[str, ...], value: object, name: str) -> None:
@@ -146,7 +146,7 @@ def _secrets(raw: object) -> set[str]:
 
 
 def _nearest(name: str, known: Mapping[str, object]) -> str:
-    # Without the prefix, which all of them share and which would make any two look alike.
+    # Without the prefix: all names share it, and any two would look alike.
     words = [one.removeprefix(PREFIX) for one in sorted(known.keys() | RESERVED)]
     near = difflib.get_close_matches(name.removeprefix(PREFIX), words, n=1, cutoff=_NEAR)
     if near:

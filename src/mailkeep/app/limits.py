@@ -1,4 +1,5 @@
-"""What the providers let us send, and how much of the recovery peak each could carry."""
+"""Compares providers' sending limits with the load: how much of the recovery peak each could
+carry."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -32,7 +33,7 @@ _REFUSED = frozenset({OutcomeKind.UNAUTHORISED, OutcomeKind.SUSPENDED})
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """What is known of one provider.
+    """The known sending limit of one provider.
 
     Attributes:
         told: what its API says; else why nothing is known.
@@ -92,13 +93,14 @@ async def _ask(session: "aiohttp.ClientSession", config: ProviderConfig, *, cut:
     told = module.allowance(reply)
     if told is not None:
         return Limit(told)
-    # What it says to a key that is wrong, or of an account that may not send, it says everywhere.
+    # A reply about a wrong key, or a barred account, is the same on every endpoint.
     outcome = module.read(reply)
     return Limit(f"it did not say ({outcome.detail})", refused=outcome.kind in _REFUSED)
 
 
 async def carry(request: HttpRequest) -> Reply:
-    """Ask once, on a connection of its own; never raises for what the network or they do."""
+    """Send one request, on a connection of its own; never raises for what the network or the
+    provider does."""
     import aiohttp
 
     wait = aiohttp.ClientTimeout(total=SECONDS)

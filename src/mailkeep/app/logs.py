@@ -1,7 +1,8 @@
-"""Logs: one line an event, without bodies, addresses or secrets, whichever library wrote it.
+"""Structured logging: one line for each event, without bodies, addresses or secrets, whichever
+library wrote it.
 
-Tracebacks are written without local variables: those hold keys and mail. What libraries log through
-``logging`` takes the same way as our own lines, and every line goes through ``masking``.
+Tracebacks are written without local variables, which hold keys and mail. Records that libraries
+send to ``logging`` take the same path as our own, and every line passes through ``masking``.
 """
 
 import logging
@@ -22,7 +23,8 @@ def configure(level: Literal["info", "warning"], *, people: bool) -> None:
     Args:
         people: for eyes; else JSON, for machines.
     """
-    # The SMTP library warns at every connection that loopback has no TLS; the doors see to that.
+    # The SMTP library warns at every loopback connection that it has no TLS; our listeners check
+    # that.
     warnings.filterwarnings("ignore", module="aiosmtpd")
     warnings.filterwarnings("ignore", message="Requiring AUTH while not requiring TLS")
     warnings.filterwarnings("ignore", message="Session.login_data is deprecated")
@@ -88,6 +90,6 @@ def _take_over(level: int, processors: list[Processor]) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi", "aiohttp", "mail.log", "py.warnings"):
         one = logging.getLogger(name)
         one.handlers, one.propagate = [], True
-    # Nothing of theirs is written for a request or a session that went well.
+    # Libraries log nothing for a request or a session that went well.
     logging.getLogger("uvicorn.access").propagate = False
     logging.getLogger("mail.log").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""What keeps a loop of the app going: it never ends by an error, and never spins."""
+"""Supervises a background loop: an error neither ends it nor makes it spin."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ PAUSE_SECONDS = 1.0  #: after an error
 
 
 class Pulse:
-    """How the loops of a process fare.
+    """The health of a process's loops.
 
     Attributes:
         failures: steps that failed, by loop and ``unavailable`` (the database) or ``fault``.
@@ -32,7 +32,7 @@ class Pulse:
         self.well[loop] = (time.monotonic(), time.time())
 
     def silent_for(self, loop: str) -> float:
-        """Seconds since a step went well; infinite before the first."""
+        """Seconds since a step succeeded; infinite before the first."""
         seen = self.well.get(loop)
         return float("inf") if seen is None else time.monotonic() - seen[0]
 
@@ -69,7 +69,7 @@ async def keep(
             log.warning("loop.unavailable", loop=name, error=str(error))
         except Exception as error:
             pulse.failures[name, "fault"] += 1
-            # A loop that ends in silence is a protection that silently is not there.
+            # A loop that ends silently is a protection that is silently missing.
             log.exception("loop.failed", loop=name, error=type(error).__name__)
             wait = max(wait, PAUSE_SECONDS)
         if awake is None:

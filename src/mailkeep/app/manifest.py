@@ -1,4 +1,4 @@
-"""What a backup says of itself, signed: which files, of which state, made when, by which code."""
+"""The signed manifest of a backup: which files, of which state, made when and by which version."""
 
 import hashlib
 from collections.abc import Callable

@@ -1,8 +1,8 @@
-"""What must not stand in a log is taken out of it, whoever logged it (pure; ASVS 16.2.5).
+"""Redacts secrets and addresses from log lines, whoever logged them (pure; ASVS 16.2.5).
 
-Rooms log pseudonymous ids. This is for what slips through: a library's error with the URL that it
-could not reach, an address in a server's refusal, a key in a traceback. It masks too much rather
-than too little, and whatever it is given comes out as plain JSON values.
+Our own code logs pseudonymous ids. This catches the rest: a library's error with the URL that it
+could not reach, an address in a server's refusal, a key in a traceback. It redacts too much rather
+than too little, and returns plain JSON values whatever it is given.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Puts together how mail moves between providers: what a move must know, and what is looked at."""
+"""Builds what a move between providers needs: its settings, and the checks before it."""
 
 import os
 from collections.abc import Collection, Iterable, Mapping
@@ -42,7 +42,7 @@ _OF_DOMAINS = frozenset({"dns.sender_spf", "dns.dmarc"})
 
 
 def house(settings: Settings, clock: Clock) -> House:
-    """What a move must know, from the settings alone."""
+    """The installation as a move needs to know it, from the settings alone."""
     parties = {one.name: one.party for one in settings.provider}
     graph, recovery = trusting.graph(settings, clock), settings.recovery
 
@@ -59,8 +59,7 @@ def house(settings: Settings, clock: Clock) -> House:
 
 
 def of_target(findings: Iterable[Finding], target: str) -> list[Gate]:
-    """What the doctor says that is about a provider, or about the domains that it sends as
-    (pure)."""
+    """The doctor's findings about a provider, or about the domains that it sends as (pure)."""
     return [
         Gate(one.id, one.state.value, one.meaning, one.next, one.about)
         for one in findings
@@ -107,7 +106,7 @@ async def look(
     development: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> list[Gate]:
-    """Ask DNS, and the target, what speaks against it.
+    """Check by DNS, and at the target, what speaks against the move.
 
     Args:
         domains: to send as, that the settings do not name.
@@ -160,7 +159,7 @@ async def warmth(tx: Tx, source: str, target: str) -> Gate:
 async def limit(
     settings: Settings, target: str, peak: int, environ: Mapping[str, str] = os.environ
 ) -> Gate:
-    """Whether the target lets us send what moves there."""
+    """Whether the target's sending limit allows for what moves there."""
     try:
         config = provider_configs(settings, environ)[target]
         found = (await limits.limits({target: config}, peak))[target]

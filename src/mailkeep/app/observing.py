@@ -1,5 +1,7 @@
-"""The part of the settings that is about what others saw, and about how much goes through us:
-``level``, ``[journal]``, ``[[console_log]]``. Checked here, and handed to the doors.
+"""Checks the settings ``level``, ``[journal]`` and ``[[console_log]]``, and builds their entry
+points.
+
+They are about what other systems saw, and about how much of the mail goes through Mailkeep.
 """
 
 import asyncio
@@ -40,7 +42,7 @@ class Keyed(Protocol):
 
 
 class Observed(Protocol):
-    """The settings as far as they are about what others saw."""
+    """The part of the settings that is about what other systems saw."""
 
     @property
     def level(self) -> Level | None: ...
@@ -71,7 +73,7 @@ _REACH = {
 
 
 def level(settings: Observed) -> Level:
-    """How much goes through us: what the settings say, or as far as their tables lead."""
+    """The level of adoption: as the settings say, or as their tables imply."""
     if settings.level is not None:
         return settings.level
     recovers = getattr(settings, "recovery", None) is not None
@@ -79,7 +81,7 @@ def level(settings: Observed) -> Level:
 
 
 def reach(settings: Observed) -> Reach:
-    """Who of the users of applications is recovered here."""
+    """Which users of applications are recovered here."""
     return _REACH.get(level(settings), Reach.NOBODY)
 
 
@@ -138,7 +140,7 @@ def _logs(settings: Observed) -> None:
 def consoles(
     settings: Observed, database: Database, keys: KeyRing, domains: frozenset[str]
 ) -> Consoles:
-    """The door for audit logs; without any in the settings it knows none.
+    """The entry point for audit logs; without any in the settings it knows none.
 
     Args:
         domains: that we send as.
@@ -161,7 +163,7 @@ def journal(
     keys: KeyRing,
     streams: Mapping[str, StreamSettings],
 ) -> Journal | None:
-    """The door for what applications sent by themselves; None where the settings have none."""
+    """The entry point for the journal; None where the settings have none."""
     if settings.journal is None:
         return None
     providers = frozenset(settings.provider_names())
@@ -175,12 +177,12 @@ def doors(
     streams: Mapping[str, StreamSettings],
     domains: frozenset[str],
 ) -> tuple[Journal | None, Consoles]:
-    """Both doors; see ``journal`` and ``consoles``."""
+    """Both entry points; see ``journal`` and ``consoles``."""
     return journal(settings, database, keys, streams), consoles(settings, database, keys, domains)
 
 
 async def rest() -> None:
-    """In the place of the dispatcher, where nothing is sent."""
+    """Runs in place of the dispatcher where nothing is sent."""
     await asyncio.Event().wait()
 
 
@@ -189,8 +191,8 @@ def counted(
     providers: Mapping[str, ProviderConfig],
     read: Mapping[str, AccountConfig],
 ) -> Mapping[str, ProviderConfig]:
-    """The providers with the keys by which they are asked how much they sent: where nothing is
-    sent, those that read."""
+    """The providers with the keys for asking how much they sent: where nothing is sent, the reading
+    keys."""
     if level(settings) is not Level.OBSERVE:
         return providers
     return {

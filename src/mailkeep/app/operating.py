@@ -1,4 +1,4 @@
-"""Puts together how operators come in."""
+"""Builds operators' sign-in through an OpenID provider."""
 
 from collections.abc import Mapping
 

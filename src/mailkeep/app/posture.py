@@ -1,6 +1,6 @@
-"""The part of the settings that is about accounts at providers: ``[posture]``.
+"""Checks the settings ``[posture]``: our accounts at providers, which are read and compared.
 
-Checked here, and handed to the collector with its keys, which are apart from those that send.
+Handed to the collector with reading keys, which are separate from the keys that send.
 """
 
 import os
@@ -51,7 +51,7 @@ class Named(Protocol):
 
 
 class Watched(Protocol):
-    """The settings as far as they are about accounts at providers."""
+    """The part of the settings that is about accounts at providers."""
 
     @property
     def posture(self) -> PostureSettings | None: ...
@@ -85,7 +85,7 @@ def check(settings: Watched) -> None:
             raise BadSettings(f"two tables of [[posture.account]] are called {one.name!r}")
         provider = of_provider(settings, one.name)
         if provider is None:
-            # What is said of a name that no route has would make every provider suspect with it.
+            # A signal about a name that no route has would make every provider suspect with it.
             known = {its.name for its in settings.provider}
             raise BadSettings(f"{where}: no provider is called so{nearest(one.name, known)}")
         kind = one.kind or provider.kind
@@ -114,7 +114,8 @@ def accounts(
 
 
 def kind_of(settings: Watched, name: str) -> str:
-    """Whose account a provider's is: that of its table, or as it is read where that says more."""
+    """The kind of a provider's account: that of its table, or of ``[[posture.account]]`` where that
+    says more."""
     known = () if settings.posture is None else settings.posture.account
     read = next((one.kind for one in known if one.name == name), "")
     provider = of_provider(settings, name)
@@ -122,7 +123,7 @@ def kind_of(settings: Watched, name: str) -> str:
 
 
 def with_key(settings: Watched, name: str, key: str, environ: Mapping[str, str]) -> AccountConfig:
-    """The account of a provider with another key than the one that reads, for once.
+    """The account of a provider with another key than the reading one, for a single use.
 
     Args:
         key: where it is: ``env:NAME`` or ``file:PATH``.
@@ -144,7 +145,7 @@ def collector(
     clock: Clock,
     found: Mapping[str, AccountConfig],
 ) -> "Posture | None":
-    """What reads the accounts that ``accounts`` found; None: none is."""
+    """The collector that reads the accounts found by ``accounts``; None where there are none."""
     if settings.posture is None:
         return None
     from mailkeep.watch.collectors.posture import Posture
@@ -166,7 +167,8 @@ def shares_key(settings: Watched, account: PostureAccount) -> bool:
 
 
 def ours(settings: Watched) -> frozenset[str]:
-    """Where webhooks may point to, and what may be sent from, without being strange."""
+    """Hosts that webhooks may point to, and domains that may be sent from, without counting as
+    strange."""
     host = urlsplit(settings.public_url).hostname or ""
     senders = [one.sender for one in (settings.canary, settings.recovery) if one is not None]
     domains = (one.rpartition("@")[2].strip("> ") for one in senders)

@@ -1,4 +1,5 @@
-"""What stands in DNS for each provider, in words (pure): what must be withdrawn when it falls."""
+"""Lists the DNS records that authorise each provider to send as us (pure): what to withdraw when it
+falls."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -21,7 +22,7 @@ class Named(Protocol):
 
 
 def published(providers: Iterable[Named], senders: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
-    """The records by provider. What is not known is said as well: it may stand all the same.
+    """The records by provider. Unknown ones are named as well: they may exist all the same.
 
     Args:
         senders: addresses that we send from.

@@ -1,4 +1,4 @@
-"""The part of the settings that is about recoveries: ``[recovery]``."""
+"""Checks the settings ``[recovery]``."""
 
 from collections.abc import Mapping
 from typing import Protocol

@@ -1,7 +1,7 @@
-"""Keys that stand in files: read again when they change, and rotated where an API lets us.
+"""Reloads provider keys when their files change, and rotates them where a provider's API allows it.
 
-Who rotates a key puts the new one in its file, by hand or by ``rotate_keys``; every process takes
-it up within seconds, and nothing is restarted.
+A new key is written into its file, by hand or by ``rotate_keys``; every process takes it up within
+seconds, without a restart.
 """
 
 import os
@@ -45,7 +45,7 @@ class Keyed(Protocol):
 
 
 def check(one: Keyed) -> None:
-    """Raises ``BadSettings``: a managing key, and no API that we speak."""
+    """Raises ``BadSettings`` for a managing key of a provider whose key API is not supported."""
     kind = one.options.get("keys", "")
     if kind and kind not in registry.KEYS and kind not in registry.BY_HAND:
         known = ", ".join(sorted(registry.KEYS))
@@ -59,8 +59,8 @@ def take_up(
     tables: tuple[Keyed, ...],
     environ: Mapping[str, str] = os.environ,
 ) -> list[str]:
-    """Put what the files say now in the place of what was read of them; returns of whom it changed.
-    A file that cannot be read just now changes nothing."""
+    """Reload keys from their files; returns for which providers they changed. A file that cannot be
+    read just now changes nothing."""
     changed = []
     for one in tables:
         where = one.secret or ""
@@ -81,7 +81,7 @@ def take_up(
 def keyrings(
     tables: tuple[Keyed, ...], environ: Mapping[str, str] = os.environ
 ) -> dict[str, Holder]:
-    """Who manages the keys of which provider."""
+    """The key managers of the providers that have one."""
     return {one.name: _holder(one, environ) for one in tables}
 
 

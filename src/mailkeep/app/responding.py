@@ -1,4 +1,4 @@
-"""The part of the settings that is about what is done: ``[response]`` and ``[[playbook]]``."""
+"""Checks the settings ``[response]`` and ``[[playbook]]``."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,5 @@
-"""How long rows are kept, and who forgets them: ``[retention]`` of ``mailkeep.toml``, in days."""
+"""Runs retention: deletes old rows of every room by ``[retention]`` of ``mailkeep.toml``, in
+days."""
 
 import time
 from collections import Counter
@@ -32,7 +33,7 @@ BATCH = 250  #: rows of one class in one transaction: nothing else waits long fo
 
 
 class Forget(Protocol):
-    """Forgets up to ``limit`` rows from before an instant; returns how many."""
+    """Deletes up to ``limit`` rows from before an instant; returns how many."""
 
     async def __call__(self, tx: Tx, /, *, before: Instant, limit: int) -> int: ...
 
@@ -131,7 +132,7 @@ def check(settings: RetentionSettings) -> None:
 
 
 class Sweeper:
-    """Forgets what has grown old, again and again.
+    """Deletes old rows, again and again.
 
     Args:
         readers: of the log; what one of them has not read is kept.
@@ -160,7 +161,7 @@ class Sweeper:
         )
 
     async def step(self, batch: int, within: float = 0.0) -> dict[str, int]:
-        """Forget a batch of each class; returns how many rows of each, 0 left out.
+        """Delete a batch of each class; returns how many rows of each, 0 left out.
 
         Args:
             within: for so many seconds, further ones of those that had a whole one: at a thousand

@@ -1,7 +1,7 @@
-"""Settings: ``mailkeep.toml``, with secrets from the environment or from files.
+"""Reads and checks ``mailkeep.toml``, with secrets from the environment or from files.
 
-A word that is not known is an error that names the nearest right one: a mistyped setting that is
-silently ignored is a protection that silently is not there.
+An unknown key is an error that suggests the nearest valid one: a mistyped setting that is silently
+ignored is a protection that is silently missing.
 """
 
 import os
@@ -176,12 +176,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {stream.name: stream for stream in self.stream}
 
     def keeping(self) -> Keeping:
-        """How long bodies stay."""
+        """How long bodies are kept."""
         streams = {one.name: one.keep for one in self.stream if one.keep is not None}
         return Keeping(self.keep_unconfirmed, self.keep_given_up, self.keep_doubted, streams)
 
     def listens(self) -> list[tuple[str, int]]:
-        """Where mail from outside is taken in, each once. Raises ``BadSettings``."""
+        """The addresses on which mail from outside is received, each once. Raises
+        ``BadSettings``."""
         canary = "" if self.canary is None else self.canary.listen
         places = [
             watching.address(one, what)
@@ -215,7 +216,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read and check a settings file, with what the environment says over it.
+    """Read and check a settings file, overridden by the environment.
 
     Without a file the environment alone will do, when it says anything.
 
@@ -232,7 +233,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def of_development(raw: Mapping[str, object]) -> Settings:
-    """Development's own settings, with what the environment says over them."""
+    """The settings of development mode, overridden by the environment."""
     return parse(environment.overlay(raw, os.environ, Settings))
 
 
@@ -336,7 +337,7 @@ def provider_configs(
 def heartbeat_url(settings: Settings, environ: Mapping[str, str] = os.environ) -> Secret | None:
     """Where the heartbeat goes. Raises ``BadSettings``, which does not show it."""
     found = _secret(settings.telemetry.heartbeat_url, "telemetry: heartbeat_url", environ)
-    # Who only reads looks in with an environment in which every secret is empty.
+    # Read-only commands run with an environment in which every secret is empty.
     return telemetry.heartbeat(found) if found is not None and found.reveal() else None
 
 

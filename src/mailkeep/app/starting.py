@@ -1,4 +1,5 @@
-"""What is said at the start, and would else only be noticed when somebody needs it."""
+"""Logs warnings at startup about problems that would otherwise show only when somebody needs the
+service."""
 
 from typing import Protocol
 
@@ -37,7 +38,7 @@ class Starting(Protocol):
 
 
 def warn(app: Starting, *, listening: bool) -> None:
-    """Put it into the log. ``listening``: there is a door for mail from outside."""
+    """Log the warnings. ``listening``: mail from outside is received."""
     if app.recovery is not None and not app.recovery.possible():
         log.warning(
             "recovery.no_two_routes",
@@ -75,6 +76,6 @@ def warn(app: Starting, *, listening: bool) -> None:
 
 
 def single_point(one: SinglePoint) -> str:
-    """A single point in one line, with the path that makes it one."""
+    """A single point of failure in one line, with the path that makes it one."""
     path = "; ".join(one.path)
     return f"{one.name} alone could take accounts of class {one.account_class}: {path}"

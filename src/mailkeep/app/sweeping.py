@@ -1,4 +1,5 @@
-"""What is tidied once a minute: by each process what it alone has, by one of them the rest."""
+"""Housekeeping once a minute: what each process tidies for itself, and what one of them does for
+all."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -43,7 +44,7 @@ def loops(
 
 
 async def _own(app: "Application") -> None:
-    """What a process knows, and holds, for itself."""
+    """Housekeeping of what a process keeps for itself."""
     if app.recovery is not None:
         async with app.database.read() as tx:
             await app.accounts.passwords.look_for_imported(tx)
@@ -59,7 +60,7 @@ async def _memory() -> None:
 
 
 async def _rows(app: "Application", sweeper: retention.Sweeper) -> bool:
-    """What is in the database; whether there is more to do at once."""
+    """Housekeeping of the database; returns whether there is more to do at once."""
     async with app.database.write() as tx:
         await app.doubts.look(tx)
         if app.recovery is not None:

@@ -1,4 +1,5 @@
-"""Puts together what listens to others: reports, notices, status pages, names like ours."""
+"""Builds the intake of outside reports: DMARC and TLS reports, provider notices, status pages,
+lookalike domains."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
@@ -23,7 +24,7 @@ PAGE_SECONDS = 10.0
 
 
 class Telling:
-    """The doors for what comes by mail, and what is asked for: reports, notices, status pages.
+    """Intake of what comes by mail or is fetched: reports, notices, status pages.
 
     Args:
         where: the resolver to ask, as ``HOST:PORT``; None: the system's.
@@ -52,7 +53,7 @@ class Telling:
         self._mailboxes = mailboxes
 
     async def sift(self, recipients: list[str], raw: bytes) -> list[str]:
-        """Take in what is theirs; returns the other recipients."""
+        """Take in what is addressed to it; returns the other recipients."""
         return await self.notices.sift(await self.reports.sift(recipients, raw), raw)
 
     def loops(self, keep: Callable[..., Coroutine[Any, Any, None]]) -> Iterator[tuple[str, Any]]:
@@ -84,7 +85,7 @@ async def _txt(where: str | None, names: tuple[str, ...]) -> Mapping[str, tuple[
 
 
 async def _fetch(url: str) -> bytes | None:
-    """A page that follows nothing, takes its time and no more memory than it may."""
+    """Fetch a page without following redirects, bounded in time and memory."""
     import aiohttp
 
     limit = aiohttp.ClientTimeout(total=PAGE_SECONDS)
@@ -106,7 +107,7 @@ async def _fetch(url: str) -> bytes | None:
 
 
 def lookalikes(settings: Settings, database: Database) -> Lookalikes | None:
-    """Who looks names up that look like our domains, where the settings ask for it."""
+    """The watcher for lookalike domains, where the settings ask for it."""
     if settings.lookalikes is None:
         return None
 

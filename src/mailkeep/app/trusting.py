@@ -1,4 +1,4 @@
-"""Puts together what the chain of trust is computed from: the settings' part of it."""
+"""Builds the trust graph from the settings: parties, routes, administrators and detectors."""
 
 import importlib
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def graph(settings: Settings, clock: Clock) -> TrustGraph:
 
 
 def house(settings: Settings) -> House:
-    """What the settings say of the chain of trust."""
+    """The settings' part of the trust graph."""
     check(settings)
     recovery, canary = settings.recovery, settings.canary
     senders = [one.sender for one in (recovery, canary) if one is not None]
@@ -83,7 +83,7 @@ def house(settings: Settings) -> House:
 
 
 def _consoles(settings: Settings) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Which acts at which party are told of by audit logs."""
+    """Which acts at which party audit logs report."""
     parties = {one.name: one.party for one in settings.provider}
     out: dict[str, dict[str, tuple[str, ...]]] = {}
     for name, acts in observing.seen(settings).items():
@@ -153,8 +153,8 @@ def watchers(settings: Settings) -> dict[str, Watcher]:
 
 
 def supposed(known: House, today: str) -> Model:
-    """The house with one account in each class that has no second factor, before there is a
-    database: what the settings alone make possible."""
+    """The installation before there is a database, with one account in each class that has no
+    second factor: what the settings alone make possible."""
     groups = tuple(
         Group(name, NO_FACTOR, "*", *scene.held(known, name), accounts=1)
         for name in known.classes.names
@@ -165,7 +165,7 @@ def supposed(known: House, today: str) -> Model:
 
 
 def with_every_class(found: Model) -> Model:
-    """The same with a group for each class that has no account yet: what could be, counts too."""
+    """The same with a group for each class that has no account yet: possible accounts count too."""
     there = {one.id for one in found.world.groups}
     more = supposed(found.house, found.live.today).world.groups
     groups = found.world.groups + tuple(

@@ -1,4 +1,4 @@
-"""Puts together who is woken."""
+"""Builds the pagers from the settings."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ def pagers(
     found = []
     for one in settings:
         url = environment.reveal(one.url, f"pager {one.name}: url", environ)
-        # Who only reads looks in with an environment in which every secret is empty.
+        # Read-only commands run with an environment in which every secret is empty.
         if url:
             from mailkeep.response.paging.bell import AppriseBell  # not quick to import
 

@@ -1,4 +1,4 @@
-"""The part of the settings that is about watching: checked, and handed to those it concerns.
+"""Checks the settings ``[canary]``, ``[[honey]]`` and ``[watch.…]``, and builds what uses them.
 
 ``[canary]``, ``[[honey]]`` and ``[watch.…]`` of ``mailkeep.toml``.
 """
@@ -88,7 +88,7 @@ class Watched(Protocol):
 
 
 class Watching(Protocol):
-    """The application as far as it watches."""
+    """The part of the application that watching needs."""
 
     @property
     def settings(self) -> Watched: ...
@@ -130,8 +130,8 @@ def check(settings: Watched) -> tuple[CanarySettings | None, tuple[HoneyAddress,
     known = [one.address for one in honey]
     for address in known:
         if known.count(address) > 1:
-            # Two providers would know it, and a touch would name neither.
-            raise BadSettings("honey: an address stands there twice")
+            # Two providers would know the address, and a use of it would point to neither.
+            raise BadSettings("honey: an address is given twice")
     if honey and settings.canary is None:
         raise BadSettings("honey: [canary] is missing, whose sender and stream seed the addresses")
     canary = None if settings.canary is None else _canary(settings.canary, settings)
@@ -179,7 +179,8 @@ def _stranger(settings: Watched) -> DmarcStrangerSettings:
 
 
 def canaries(app: Watching) -> Canaries | None:
-    """Who sends canaries, where the settings have them; decoys, where accounts are recovered."""
+    """The sender of canaries, where the settings have them; of decoys, where accounts are
+    recovered."""
     settings, recovery = app.settings, app.recovery
     if settings.canary is None:
         return None
@@ -200,7 +201,7 @@ def canaries(app: Watching) -> Canaries | None:
 
 
 def honey_mail(app: Watching) -> HoneyMail:
-    """Who takes note of mail to honey addresses."""
+    """The recorder of mail to honey addresses."""
     canary = app.settings.canary
     domains = [] if canary is None else [addresses.domain(canary.sender)]
     return HoneyMail(app.database, app.keys, app.settings.honey, domains)
@@ -212,8 +213,8 @@ def beside(
     tables: tuple[rekeying.Keyed, ...],
     counted: Mapping[str, ProviderConfig],
 ) -> dict[str, Coroutine[Any, Any, None]]:
-    """What goes on beside in every process, by name. ``counted``: with the keys by which they are
-    asked how much they sent."""
+    """The collectors' loops, by name. ``counted``: providers with the keys for asking how much they
+    sent."""
 
     async def look() -> None:
         await asyncio.to_thread(rekeying.take_up, providers, tables)
@@ -225,7 +226,7 @@ def beside(
 
 
 async def collect(database: Database, providers: Mapping[str, ProviderConfig]) -> None:
-    """Ask each collector for ever, at its own pace, and record what it says."""
+    """Poll each collector for ever, at its own pace, and record what it returns."""
     collectors: Sequence[Collector] = [Volume(database, providers, limits.carry)]
 
     async def ask(one: Collector) -> None:
@@ -237,7 +238,8 @@ async def collect(database: Database, providers: Mapping[str, ProviderConfig]) -
                     await record(database, tx, *facts)
 
     async def run(one: Collector) -> None:
-        # Not all processes that start at once ask at once, and none at its start.
+        # Spread out, so that processes that start together do not all ask at once, nor at their
+        # start.
         await asyncio.sleep(random.SystemRandom().uniform(0.1, 1.0) * one.seconds)
         await loops.keep(f"collect {one.name}", partial(ask, one), one.seconds)
 
@@ -331,7 +333,7 @@ def _imap(how: ImapSettings, where: str) -> None:
 def mailboxes(
     app: Watching, canaries: Canaries | None, environ: Mapping[str, str]
 ) -> Mailboxes | None:
-    """Who reads canary mailboxes that others keep; None where there is none. Raises
+    """The reader of canary mailboxes hosted elsewhere; None where there is none. Raises
     ``BadSettings`` for a password that is not there."""
     settings = app.settings.canary
     if settings is None or canaries is None:

@@ -1,4 +1,5 @@
-"""Who hears what: facts go up from the rooms that record them to the rooms that act on them.
+"""The subscription table: which handler receives which event, from the rooms that record events to
+the rooms that act on them.
 
 Each subscriber reads the log at its own pace, under a name that is never reused for anything else.
 """
@@ -109,7 +110,7 @@ def subscribers(
         table["privacy"] = {SubjectErased: [privacy.erasing.on_subject]}
     if canaries is not None:
         table["canaries"] = {AttemptFinished: [canaries.on_attempt]}
-    # There is an attempt for every mail.
+    # These would hear every attempt, and there is one for every mail; the filter is asked first.
     only: dict[str, dict[type[Fact], Wants]] = {
         name: {AttemptFinished: one.hears}
         for name, one in (("recovery", recovery), ("canaries", canaries))

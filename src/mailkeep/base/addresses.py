@@ -1,4 +1,4 @@
-"""Mail addresses: one check and one canonical form for every door."""
+"""E-mail addresses: one validation and one canonical form for every entry point."""
 
 import re
 from functools import lru_cache
@@ -69,8 +69,8 @@ def domain(address: str) -> str:
 
 
 def masked(address: str) -> str:
-    """What of an address lets its owner say that it is theirs, and nobody else write to it (pure):
-    ``a…@e….net``."""
+    """A masked form of an address, by which its owner can recognise it and nobody else can write to
+    it (pure): ``a…@e….net``."""
     local, _, of = address.rpartition("@")
     name, _, top = of.rpartition(".")
     return f"{local[:1]}…@{name[:1]}….{top}"

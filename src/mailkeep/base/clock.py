@@ -1,4 +1,5 @@
-"""Time, passed in: an instant is an ``int`` of microseconds since the epoch, UTC."""
+"""Clocks and instants. Time is always passed in; an instant is an ``int`` of microseconds since the
+Unix epoch, UTC."""
 
 import time
 from typing import Protocol
@@ -56,5 +57,5 @@ def iso(at: Instant) -> str:
 
 
 def when(at: Instant | None) -> str | None:
-    """``iso`` of what may not have happened."""
+    """``iso`` of an instant; None for None, of what has not happened."""
     return None if at is None else iso(at)

@@ -1,4 +1,5 @@
-"""Errors that cross rooms. Each has a stable ``slug``, which RFC 9457 problem documents carry."""
+"""Errors shared by all rooms. Each has a stable ``slug``, which RFC 9457 problem documents
+carry."""
 
 
 class MailkeepError(Exception):

@@ -1,10 +1,10 @@
-"""The long-lived keys in a file of their own, sealed under a passphrase, for a day that may come.
+"""Key escrow: the long-lived keys in one file, encrypted under a passphrase, for disaster recovery.
 
-Never the hourly keys: what they seal must be gone everywhere when their hour is over, and a copy
-anywhere would keep it.
+It never holds the hourly keys: what they seal must be unreadable everywhere when their hour is
+over, and any copy would keep it readable.
 
 Security: the file opens all that the keys do. The passphrase is stretched with Argon2id (RFC 9106
-section 4, second recommended option) and the whole is sealed with AES-256-GCM.
+section 4, second recommended option) and the whole is encrypted with AES-256-GCM.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Time-ordered ids: ``<prefix>_<26 characters>``, sorted by creation.
+"""Time-ordered unique ids (ULID): ``<prefix>_<26 characters>``, sorted by creation.
 
 Random keys cost more than half the insert rate of a B-tree index; the ULID layout (48 bits of
 milliseconds, 80 random bits, Crockford base32) keeps inserts at the right edge. Ids are names, not
@@ -37,8 +37,8 @@ def new_id(prefix: str, at: Instant, tail: int | None = None) -> str:
 
 
 def earliest(prefix: str, at: Instant) -> str:
-    """What sorts before every id of something that came to be at ``at`` or later, and after all
-    before it (to the millisecond). It names nothing."""
+    """The lower bound of the ids made at ``at`` or later, for range queries (to the millisecond).
+    It names nothing."""
     return f"{prefix}_{_base32(max(0, at) // 1000, 10)}"
 
 
@@ -49,7 +49,7 @@ def is_id(prefix: str, text: str) -> bool:
 
 
 def made_at(name: str) -> Instant | None:
-    """When what an id names came to be, to the millisecond; None for what is no id of ours."""
+    """When an id was made, to the millisecond; None for what is no id of ours."""
     digits = name.partition("_")[2][:10]
     if len(digits) < 10 or not _DIGITS.issuperset(digits):
         return None

@@ -1,4 +1,4 @@
-"""Keys, kept in files outside the database, and what is done with them.
+"""The key ring: secret keys in files outside the database, and the operations that use them.
 
 Layout under ``<home>/keys`` (directory 0700, files 0600)::
 
@@ -169,7 +169,8 @@ def _unseal(key: AESGCM, purpose: str, sealed: bytes) -> bytes:
 
 
 def _read_or_create(path: Path) -> bytes:
-    """The key in ``path``; made by whoever comes first, durable before it is used.
+    """The key in ``path``; created by the first process that needs it, and durable before it is
+    used.
 
     Raises:
         Unavailable: there is none, and no room for one.
@@ -182,10 +183,10 @@ def _read_or_create(path: Path) -> bytes:
 
 
 def put(path: Path, content: bytes) -> bool:
-    """Write a key's file unless there is one; whether it was written. Durable on return.
+    """Write a key's file unless there is one; returns whether it was written. Durable on return.
 
-    It is written aside and linked into place, so that two processes that start together end up
-    with the same one and a kill leaves no half-written key.
+    It is written aside and linked into place, so that two processes that start together end up with
+    the same one and a kill leaves no half-written key.
 
     Raises:
         Unavailable: there is no room for it; nothing was left behind.

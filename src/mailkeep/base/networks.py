@@ -1,4 +1,4 @@
-"""Addresses of machines and the networks by which they are counted (pure)."""
+"""IP addresses, and the networks by which they are rate-limited (pure)."""
 
 import ipaddress
 from functools import lru_cache
@@ -24,7 +24,7 @@ def _parsed(text: str) -> Address | None:
         found = ipaddress.ip_address(text)
     except ValueError:
         return None
-    # A listener on both families sees IPv4 in IPv6 clothes; all of it is one /48.
+    # A dual-stack listener sees IPv4 as mapped IPv6 addresses, which all share one /48.
     return getattr(found, "ipv4_mapped", None) or found
 
 
@@ -41,8 +41,8 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def is_public(found: Address) -> bool:
-    """Whether an address is one of the public network's, whatever clothes it wears (RFC 6890): not
-    our own machine, house or link, no group, and none that holds such an address inside."""
+    """Whether an address is publicly routable (RFC 6890), also when it is embedded in another one:
+    not loopback, private, link-local or multicast."""
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour
         if found in _NAT64:

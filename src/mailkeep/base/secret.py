@@ -1,4 +1,4 @@
-"""A value that never shows itself by accident."""
+"""A wrapper for secret values that keeps them out of reprs and logs."""
 
 import hmac
 

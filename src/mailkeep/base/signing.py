@@ -1,13 +1,14 @@
-"""Keys that sign what others verify: security events, ID tokens (RS256, RFC 7518 section 3.3).
+"""Signing keys whose signatures others verify: security events and ID tokens (RS256, RFC 7518
+section 3.3), with rotation.
 
-They follow one another: a new one is published for ``LEAD`` before it signs, so that whoever keeps
-a copy of the key set has it by then, and the old one for ``OVERLAP`` after it signed last, so that
-what is under way can still be verified. Then its file is destroyed.
+A new key is published for ``LEAD`` before it signs, so that whoever caches the key set has it by
+then, and the old one for ``OVERLAP`` after its last signature, so that tokens under way can still
+be verified. Then its file is destroyed.
 
 Security: kept as ``<home>/keys/signing/<number>.key`` beside the other keys, never in the database
-and never in a backup: whoever verifies fetches the key set, so a lost key costs nothing, while a
-copied one signs in our name. Every process of a home reads the same files, and finds a key that
-another one made or destroyed without being told.
+and never in a backup: verifiers fetch the key set, so a lost key costs nothing, while a copied one
+signs in our name. Every process of a home reads the same files, and so finds a key that another one
+made or destroyed.
 """
 
 from collections.abc import Mapping
@@ -90,7 +91,8 @@ class SigningKeys:
         }
 
     def any(self) -> bool:
-        """Whether there is a key: the first is made when somebody wants to verify, or to sign."""
+        """Whether there is a key: the first is made when somebody first wants to verify, or to
+        sign."""
         return bool(self._read())
 
     def published(self, now: Instant) -> dict[str, list[dict[str, Any]]]:
@@ -109,8 +111,8 @@ class SigningKeys:
         return [KeyState(one.id, one.made_at, word) for one, word in zip(keys, words, strict=True)]
 
     def keep(self, now: Instant) -> bool:
-        """Make the next key when it is time, and destroy those whose time is over; whether
-        anything changed. To make one takes about 150 ms of CPU: call it in a thread."""
+        """Make the next key when it is due, and destroy expired ones; returns whether anything
+        changed. Making one takes about 150 ms of CPU: call it in a thread."""
         keys = self._read()
         due = not keys or keys[-1].made_at + PERIOD - LEAD <= now
         if due:
@@ -156,5 +158,6 @@ def _load(path: Path) -> _Key:
 
 
 def _signing(keys: list[_Key], now: Instant) -> _Key:
-    """The one that signs (pure): the newest that was known for long enough, else the oldest."""
+    """The key that signs now (pure): the newest that has been published for long enough, else the
+    oldest."""
     return next((one for one in reversed(keys) if one.made_at + LEAD <= now), keys[0])

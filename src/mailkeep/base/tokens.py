@@ -1,7 +1,8 @@
-"""Secrets that people carry: long ones for links, short ones to type.
+"""Random secrets that people carry: long ones for links, short ones to type.
 
-Crockford's base32 without the letters that are mistaken for digits (I, L, O, U). Input is folded
-before it is compared, so that a typed ``O`` is read as ``0`` and case and dashes do not matter.
+The alphabet is Crockford's base32, without the letters that are mistaken for digits (I, L, O, U).
+Input is normalised before it is compared, so a typed ``O`` is read as ``0``, and case and dashes do
+not matter.
 """
 
 import secrets

@@ -1,6 +1,7 @@
-"""``mailkeep accounts`` and ``mailkeep operators``: looked at, given a class, signed out.
+"""``mailkeep accounts`` and ``mailkeep operators``: look accounts up, set their class, end
+sessions.
 
-Security: says no address. One that an operator knows is turned into its pseudonym.
+Security: prints no address. One that an operator types is turned into its pseudonym.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,7 +1,8 @@
-"""``mailkeep incidents preview``, ``apply``, ``undo``, ``stop``, ``approve`` and their like.
+"""``mailkeep incidents preview``, ``apply``, ``undo``, ``stop``, ``approve``: actions on an
+incident.
 
-Security: who is at this shell could write into the database; so the glass can be broken here, and
-here only. It is said to everybody.
+Security: whoever is at this shell could write into the database anyway, so an action that needs two
+people can be forced here, and only here (``--alone``). Everybody is paged then.
 """
 
 import asyncio

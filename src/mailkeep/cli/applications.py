@@ -1,4 +1,4 @@
-"""``mailkeep applications``: companies' applications that keep their own user table."""
+"""``mailkeep applications``: manage client applications that keep their own user table."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""``mailkeep audit``: check the chain, and hold it against heads that were taken elsewhere."""
+"""``mailkeep audit``: verify the audit chain, and compare it with anchors stored elsewhere."""
 
 import json
 from pathlib import Path

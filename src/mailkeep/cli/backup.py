@@ -1,4 +1,4 @@
-"""``mailkeep backup`` and ``restore``.
+"""``mailkeep backup`` and ``restore``: back the database up, with the keys apart, and restore it.
 
 Security: the keys go into a file of their own, sealed under a passphrase that comes from the
 environment, a file or the keyboard, never from the command line.

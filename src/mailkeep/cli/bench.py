@@ -1,4 +1,4 @@
-"""``mailkeep bench``: what this machine and the home's disk can do.
+"""``mailkeep bench``: measure what this machine and the disk of the home directory can do.
 
 Nothing of the benchmark is imported: it runs as a program of its own, on a home of its own that it
 makes inside this one, so that the same disk is measured and no mail of ours is touched.

@@ -1,4 +1,4 @@
-"""Which commands there are, and from where each is imported once it is asked for.
+"""The registry of commands, each imported only when it is called, so that start-up is fast.
 
 Whoever looks something up at three in the morning does not wait for the web framework, the
 authenticators' certificates and the resolver, which that command does not use.

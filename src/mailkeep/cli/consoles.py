@@ -1,4 +1,5 @@
-"""``mailkeep watch consoles``, ``bring``, ``accept``: who used our accounts at third parties.
+"""``mailkeep watch consoles``, ``bring``, ``accept``: audit logs of third parties, on who used our
+accounts there.
 
 What audit logs tell is shown with names and addresses: whoever runs the command has the home and
 its keys. ``accept`` goes into the audit log.

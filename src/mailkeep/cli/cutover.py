@@ -1,7 +1,7 @@
-"""``mailkeep cutover``: mail moves from one provider to another. Every act goes into the audit log.
+"""``mailkeep cutover``: move mail from one provider to another. Every act goes into the audit log.
 
-Security: a move is planned here and nowhere else, by somebody at the shell of the house, and what
-failed on the way can be gone past here only.
+Security: a move is planned here and nowhere else, by somebody at the server's own shell, and only
+here can a failed check be overridden.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What development mode is made of: its settings, and the words it greets with."""
+"""Development mode: its settings, and the welcome text it prints."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``mailkeep doctor``: what is not right before somebody needs it."""
+"""``mailkeep doctor``: configuration and health checks, each failure with the next step."""
 
 import asyncio
 from pathlib import Path

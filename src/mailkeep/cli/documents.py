@@ -1,4 +1,4 @@
-"""Incidents and opinions as JSON (pure): one incident as the API writes it."""
+"""Incidents and opinions as JSON, in the form that the API gives them (pure)."""
 
 from mailkeep.base.clock import SECOND, when
 from mailkeep.incidents.types import Incident

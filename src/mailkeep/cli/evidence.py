@@ -1,4 +1,5 @@
-"""``mailkeep incidents evidence`` and ``verify``: what an incident rests on, for others."""
+"""``mailkeep incidents evidence`` and ``verify``: write and verify an incident's signed evidence
+bundle."""
 
 from pathlib import Path
 from typing import Annotated

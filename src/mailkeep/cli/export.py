@@ -1,4 +1,4 @@
-"""``mailkeep export``: everything out, in open formats.
+"""``mailkeep export``: export everything in open formats, for those who leave Mailkeep.
 
 Security: a directory of all personal data of the house, readable by its owner only; what was done
 stands in the audit chain. It reads the database and needs no running Mailkeep.

@@ -1,4 +1,4 @@
-"""``mailkeep incidents exposed``: how many an incident exposed, and one by one."""
+"""``mailkeep incidents exposed``: how many addresses an incident exposed, and which."""
 
 import asyncio
 import sys

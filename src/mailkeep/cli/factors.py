@@ -1,4 +1,4 @@
-"""``mailkeep factors``: who has second factors, over time, and who may go without for a while."""
+"""``mailkeep factors``: adoption of second factors over time, and temporary exemptions."""
 
 from typing import Annotated
 

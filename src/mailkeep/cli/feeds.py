@@ -1,4 +1,4 @@
-"""``mailkeep watch follow`` and ``feeds``: signals and incidents as they happen."""
+"""``mailkeep watch follow`` and ``feeds``: a live stream of signals and incidents."""
 
 import asyncio
 import sys

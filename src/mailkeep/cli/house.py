@@ -1,6 +1,7 @@
-"""What a command needs of a Mailkeep that may be running elsewhere: its settings, its database.
+"""Shared set-up of commands: the settings and the database of a home, where Mailkeep may be
+running.
 
-No provider's secret is asked for: who cuts a provider off at three in the morning may do so from a
+No provider's secret is needed: whoever cuts a provider off at three in the morning may do so from a
 shell that has none of them.
 """
 

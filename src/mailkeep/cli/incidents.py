@@ -1,4 +1,4 @@
-"""``mailkeep incidents``: what may be going on, and what was done about it."""
+"""``mailkeep incidents``: list and show incidents, and what was done about them."""
 
 from typing import Annotated
 

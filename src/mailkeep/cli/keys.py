@@ -1,4 +1,4 @@
-"""``mailkeep keys``: API keys are made, shown once, rotated and revoked."""
+"""``mailkeep keys``: create API keys (shown once), rotate and revoke them."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The event loop of a process that serves: uvloop, where there is one."""
+"""Chooses the event loop of a serving process: uvloop where it is available."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""``mailkeep``: the commands."""
+"""The entry point of the ``mailkeep`` command."""
 
 import errno
 import gc

@@ -1,4 +1,5 @@
-"""``mailkeep watch measure`` and ``tune``: how good the detectors are, and how to set them."""
+"""``mailkeep watch measure`` and ``tune``: measure the detectors in simulation, and tune their
+settings."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,7 @@
-"""``mailkeep messages``: which there are, what became of one; send again what was given up.
+"""``mailkeep messages``: list messages, show the history of one, send again what was given up.
 
-Security: says neither bodies nor addresses. An operator may ask by an address that they know; it is
-turned into its pseudonym and appears nowhere.
+Security: prints neither bodies nor addresses. An operator may ask by an address that they know; it
+is turned into its pseudonym and appears nowhere.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""``mailkeep accounts import`` and ``export``: accounts of another system in, ours out.
+"""``mailkeep accounts import`` and ``export``: import accounts from another system, export ours.
 
 Security: a file of these holds addresses and password hashes. An export is readable by its owner
 only; what was done stands in the audit chain with counts and the file's digest, and no address.

@@ -1,4 +1,5 @@
-"""``mailkeep offboard``: a provider is left for good. Every act goes into the audit log."""
+"""``mailkeep offboard``: leave a provider for good, by a checklist. Every act goes into the audit
+log."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""``mailkeep operators present`` and ``end``: who came to the console by an OpenID provider."""
+"""``mailkeep operators present`` and ``end``: console sessions of operators who came by an OpenID
+provider."""
 
 from typing import Annotated
 

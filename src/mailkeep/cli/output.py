@@ -1,10 +1,10 @@
-"""What a command says: its result on standard output, everything else on standard error.
+"""Output of commands: the result on standard output, everything else on standard error.
 
 With ``--json`` standard output carries JSON and nothing else, and an error is one JSON object on
-standard error. Without it the words stand in plain lines: nothing is wrapped, drawn or told by
-colour alone, so that a pipe, a search and a screen reader get the same as the eye.
+standard error. Otherwise the output is plain lines: nothing is wrapped, drawn or shown by colour
+alone, so that a pipe, a search and a screen reader get the same as the eye.
 
-Security: what providers and people wrote is stripped of what a terminal obeys.
+Security: text from providers and people is stripped of terminal control characters.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""``mailkeep pagers``, and who takes an incident: the people who are woken."""
+"""``mailkeep pagers``: the on-call pagers, tried out; and taking an incident."""
 
 import asyncio
 from typing import Annotated

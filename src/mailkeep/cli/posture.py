@@ -1,6 +1,7 @@
-"""``mailkeep providers posture``, ``expect``, ``accept``: our accounts at providers, as read.
+"""``mailkeep providers posture``, ``expect``, ``accept``: our accounts at providers, and their
+changes.
 
-What changes is shown with its values, addresses of people too: whoever runs the command has the
+Changes are shown with their values, people's addresses among them: whoever runs the command has the
 home and its keys. ``expect`` and ``accept`` go into the audit log.
 """
 

@@ -1,7 +1,7 @@
-"""``mailkeep privacy``: what is kept about a person, handed out, erased, or held.
+"""``mailkeep privacy``: export or erase one person's data, or place it under legal hold.
 
-Security: asks for the home of the house, as every command that writes; each use is audited, and
-counts against the same limits as a key's.
+Security: needs the home directory, as every command that writes; each use is audited, and counts
+against the same limits as a key's.
 """
 
 import json

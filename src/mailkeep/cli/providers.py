@@ -1,4 +1,5 @@
-"""``mailkeep providers``: cut one off, let it rest, and back. Every one goes into the audit log."""
+"""``mailkeep providers``: cut a provider off, rest it, restore it. Every act goes into the audit
+log."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

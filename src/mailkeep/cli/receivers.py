@@ -1,4 +1,4 @@
-"""``mailkeep receivers``: the services that are told of security events."""
+"""``mailkeep receivers``: the services that receive security events (Shared Signals)."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""``mailkeep recoveries``: how recoveries went, masked; one of them, with a reason."""
+"""``mailkeep recoveries``: list recoveries, masked, and open one of them, with a reason."""
 
 from typing import Annotated
 

@@ -1,6 +1,6 @@
-"""An incident in a terminal (pure): the same words as the console.
+"""Formats an incident for a terminal, in the same words as the console (pure).
 
-Security: prints what people and providers wrote, and no character that a terminal obeys.
+Security: prints what people and providers wrote, without terminal control characters.
 """
 
 from collections.abc import Iterable

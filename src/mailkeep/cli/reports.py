@@ -1,4 +1,5 @@
-"""``mailkeep watch report``, ``reports``, ``lookalikes``, ``claim``: what others told us."""
+"""``mailkeep watch report``, ``reports``, ``lookalikes``, ``claim``: reports and claims of
+others."""
 
 import asyncio
 from datetime import UTC, datetime

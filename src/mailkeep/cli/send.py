@@ -1,4 +1,4 @@
-"""``mailkeep send``: hand a mail in through the API of a running Mailkeep, and wait for it.
+"""``mailkeep send``: send a mail through the API of a running Mailkeep, and wait for its delivery.
 
 Security: the key comes from the environment or the home, never from the command line, where every
 user of the machine reads it; it is sent over TLS or loopback only, and follows no redirect.

@@ -1,4 +1,4 @@
-"""Start the app, and in development everything that it needs around it."""
+"""Starts the service and, in development, the stand-in providers and mailbox beside it."""
 
 import asyncio
 import contextlib

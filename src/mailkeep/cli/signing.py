@@ -1,4 +1,4 @@
-"""``mailkeep signing``: the keys that others verify our signatures with."""
+"""``mailkeep signing``: list and replace the keys by which others verify our tokens."""
 
 from mailkeep.base.clock import SystemClock, iso
 from mailkeep.base.errors import BadSettings

@@ -1,6 +1,6 @@
-"""Starts the stand-in providers, in a process of their own, and learns where they listen.
+"""Starts the stand-in providers in a process of their own, and finds out where they listen.
 
-Nothing of the stand-ins is imported: they are reached over HTTP and SMTP, as providers are.
+None of their code is imported: they are reached over HTTP and SMTP, as real providers are.
 """
 
 import asyncio

@@ -1,4 +1,5 @@
-"""``mailkeep trust model``, ``models``, ``diff``: the threat model, and what it was."""
+"""``mailkeep trust model``, ``models``, ``diff``: the generated threat model, and earlier
+versions."""
 
 import datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``mailkeep trust``: who could take what, by which path, and what would change that."""
+"""``mailkeep trust``: what-if analysis of third parties: who could take what, by which path."""
 
 from typing import Annotated
 

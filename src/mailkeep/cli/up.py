@@ -1,4 +1,4 @@
-"""``mailkeep up``: the main job."""
+"""``mailkeep up``: start the service."""
 
 import gc
 from typing import Annotated

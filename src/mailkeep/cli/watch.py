@@ -1,4 +1,4 @@
-"""``mailkeep watch``: what may be going on; the log again, measured, tuned, and handed on."""
+"""``mailkeep watch``: current suspicions with their reasons; export and replay the event log."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path

@@ -1,8 +1,9 @@
-"""What is to be done when a provider is left for good, and when (pure).
+"""The dated checklist for leaving a provider for good: what to do, and when (pure).
 
-After a healthy leave its selector and return path stay seven days: mail that it still tries to
-deliver is signed, and its bounces come. After a hostile one they go at once: while they stand,
-whoever has the account goes on as us, signed and aligned (RFC 7489 section 3.1).
+After a planned departure the old DKIM selector and return path stay for seven days: mail that the
+provider still tries to deliver is signed, and its bounces come. After a hostile one they go at
+once: while they stand, whoever has the account goes on as us, signed and aligned (RFC 7489 section
+3.1).
 """
 
 import enum

@@ -1,13 +1,14 @@
-"""What a move between providers does next (pure).
+"""Decides the next step of a move between providers: wait, step, step back, pause or finish (pure).
 
 Streams move one after the other; ordinary mail first and what opens accounts last. A secret body is
-gone at handover and cannot be sent again, so a target that swallows mail must be found out with
-mail that can; and whoever was ever given a secret counts as its reader for good. In an emergency it
-is the other way round: all moves at once, and recovery mail goes first, as it does everywhere.
+destroyed at handover and cannot be sent again, so a target that swallows mail must be found out
+with mail that can be; and a provider that was ever given a secret counts as its reader for good. In
+an emergency it is the other way round: everything moves at once, recovery mail first, as
+everywhere.
 
-Words of providers alone never bring a move forward where canaries exist: a target that says
-'delivered' of everything waits for one to arrive. Nor do they take it further back than to where
-mail was before: to the provider that the settings name.
+Where canaries exist, providers' reports alone never advance a move: a target that says 'delivered'
+of everything waits for a canary to arrive. Nor do they take it back further than to where mail was
+before: to the provider that the settings name.
 """
 
 from collections.abc import Collection, Iterable
@@ -133,7 +134,7 @@ def decide(view: View, seen: Evidence, now: Instant) -> Move:
             return _back(view, stream, f"more of its mail fails over {view.target}")
         if waited < pace.dwell:
             return Wait(f"{stream.stream} stays at {view.share(stream):.0%} for a while")
-    # A canary that was sent before the step tells of before.
+    # A canary sent before this step says nothing about it.
     if seen.canaried and seen.arrived < begun:
         if waited >= pace.patience:
             return Pause(f"no canary arrived through {view.target}")

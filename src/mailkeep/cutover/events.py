@@ -1,4 +1,4 @@
-"""Facts of the cutover room."""
+"""Events that the cutover room records."""
 
 from mailkeep.events.types import Fact, fact
 

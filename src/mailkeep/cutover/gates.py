@@ -1,4 +1,4 @@
-"""What is looked at in the house itself before mail moves (pure); DNS is looked at above."""
+"""Checks of the installation before mail moves (pure); DNS is checked by the caller."""
 
 from collections.abc import Callable, Collection, Mapping
 
@@ -70,10 +70,10 @@ def check(pace: Pace) -> None:
     """Raises ``Invalid`` for a pace that leads nowhere."""
     steps = pace.shares
     if not steps or list(steps) != sorted(set(steps)) or steps[0] <= 0 or steps[-1] != 1:
-        raise Invalid("steps rise, from above 0 to 1", field="steps")
+        raise Invalid("steps must rise, from above 0 to 1", field="steps")
     if pace.dwell < 0 or pace.patience < pace.dwell or pace.rest < 0 or pace.least < 0:
-        raise Invalid("times are not below 0, and patience is no shorter than dwell", field="dwell")
+        raise Invalid("times must not be below 0, nor patience shorter than dwell", field="dwell")
     if not (0 < pace.false_alarm < 0.5 and 0 < pace.missed < 0.5):
-        raise Invalid("an error rate is above 0 and below a half", field="false_alarm")
+        raise Invalid("an error rate must be above 0 and below 0.5", field="false_alarm")
     if pace.ratio <= 1 or not 0 < pace.borne < 0.5:
-        raise Invalid("worse is more than once as much, of what is borne", field="ratio")
+        raise Invalid("ratio must be above 1, and borne above 0 and below 0.5", field="ratio")

@@ -1,4 +1,4 @@
-"""How a move is kept: its rows, the weights it gives, its lines in audit and log."""
+"""Persists a move: its rows, the weights it gives, its entries in audit and event log."""
 
 import msgspec
 from sqlalchemy import ColumnElement, update

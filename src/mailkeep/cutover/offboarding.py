@@ -1,8 +1,8 @@
-"""A provider is left for good: a dated list, kept until everything on it is done.
+"""Offboards a provider that is left for good: a dated checklist, kept until every item is done.
 
-What Mailkeep does itself is done when it is due; what a person does, they say so. Afterwards what
-the provider says moves no message (``mail.services.distrust``): it is checked, kept and heard by
-the detectors, and clears nothing.
+Mailkeep does its own items when they are due; a person confirms theirs. Afterwards the provider's
+reports change no message (``mail.services.distrust``): they are verified, stored and given to the
+detectors, and clear nothing.
 """
 
 from collections.abc import Sequence

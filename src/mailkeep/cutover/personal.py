@@ -1,4 +1,4 @@
-"""What the tables of the cutover room keep about people."""
+"""Declares which columns of the cutover room's tables hold personal data."""
 
 from mailkeep.store.personal import Kept, Personal
 

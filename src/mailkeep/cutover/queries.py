@@ -1,4 +1,4 @@
-"""Reads of the cutover room."""
+"""Read-only queries of the cutover room."""
 
 from collections.abc import Sequence
 

@@ -1,17 +1,17 @@
-"""Is the new provider worse than the old one, or is it a bad day? (pure)
+"""Sequential tests of whether the new provider is worse than the old one (pure).
 
-Two sequential probability ratio tests (Wald 1945), which may be looked at as often as one likes,
-and both must say so:
+Two sequential probability ratio tests (Wald 1945), which may be evaluated as often as one likes,
+and both must agree:
 
-- *worse than the other*: of all failures of one step, how many are the new one's? Were both alike,
-  its part of them would be its part of the mail, whatever share of mail fails just now (Wald's
-  double dichotomy). A mailbox provider's bad day, a list full of old addresses, or somebody who
-  signs up with dead ones, strikes both, and takes nothing back.
-- *worse than is borne*: does more of its mail fail than is nobody's fault? The old provider could
-  else have the new one look bad by reporting no failure of its own.
+- *worse than the other*: of all failures of one step, how many are the new one's? If both are
+  equally good, its part of the failures is its part of the mail, whatever share of mail fails just
+  now (Wald's double dichotomy). A mailbox provider's bad day, a list full of old addresses, or
+  somebody who signs up with dead ones, hits both, and reverses nothing.
+- *worse than is tolerated*: does more of its mail fail than is nobody's fault? Otherwise the old
+  provider could make the new one look bad by reporting no failure of its own.
 
-What one house behind addresses refuses counts a few times at most: whoever keeps a domain decides
-what bounces there, and from whom. The families that many use (gmail and others) count in full.
+Refusals by one company's domain count a few times at most: whoever runs a domain decides what
+bounces there, and from whom. The mailbox families that many use (gmail and others) count in full.
 """
 
 import enum

@@ -1,11 +1,10 @@
-"""Moves between two providers: planned, begun, held up, taken back, finished; and at once.
+"""The service of moves between two providers: plan, start, pause, step back, finish; and emergency.
 
-What is decided (``decide``) and what it changes stand in one transaction, the weights that mail
-routes by included: a kill at any instant leaves a move as it was, or one step on.
+The decision (``decide``) and its effects are written in one transaction, the weights that mail
+routes by included: a kill at any instant leaves a move as it was, or one step further.
 
-Security: a move can only take mail to a provider that the settings give the stream already; nobody
-lets one in here. It is planned at the shell of the house, where DNS was looked at; what failed
-there stops the start.
+Security: a move can only take mail to a provider that the settings give the stream already. It is
+planned at the server's own shell, where DNS was checked; a failed check prevents the start.
 """
 
 from collections.abc import Collection, Sequence

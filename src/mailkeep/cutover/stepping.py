@@ -1,7 +1,7 @@
-"""The move that is under way is looked at again and again, and goes on by itself.
+"""The loop that advances the current move by itself.
 
-What mail keeps of every message is read anew at each look, so there is nothing to count, to lose
-or to count twice; what is decided is done in one transaction with the weights that it changes.
+Each pass reads anew what mail keeps of every message, so there is nothing to count, to lose or to
+count twice; a decision is carried out in one transaction with the weights that it changes.
 """
 
 from collections.abc import Mapping, Sequence

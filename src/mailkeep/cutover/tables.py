@@ -19,7 +19,8 @@ cutovers = Table(
     Column("why", String(200), nullable=False),
     Column("pace", Text, nullable=False),
     Column("gates", Text, nullable=False),
-    # One move at a time: what mail says of two at once would be nobody's. NULL: it is over.
+    # One move at a time: reports on mail during two moves could be assigned to neither. NULL: it
+    # has ended.
     Column("live", Boolean, unique=True),
 )
 

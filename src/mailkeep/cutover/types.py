@@ -1,4 +1,4 @@
-"""Words of the cutover room."""
+"""Types of the cutover room."""
 
 import enum
 

@@ -1,9 +1,9 @@
-"""Heads of the audit chain that were taken elsewhere, and what they say of the chain as it is now.
+"""Anchors: heads of the audit chain that were stored elsewhere, compared with the chain as it is
+now.
 
-Who holds the database and this house's keys can write the chain anew, or cut it short, and every
-entry fits the one before again; the head, signed anew, is as good as the old one. What they cannot
-change is a head that lies where they cannot write: an entry that it counts is missing, or has
-another hash.
+Whoever holds the database and this installation's keys can rewrite the chain, or cut it short, and
+every entry fits the one before again, with a newly signed head. What they cannot change is a head
+that is stored where they cannot write: an entry that it counts is missing, or has another hash.
 """
 
 import json
@@ -87,8 +87,8 @@ def line(head: AuditHead, public_key: str, at: str) -> str:
 
 
 def read(text: str) -> list[Anchor]:
-    """The anchors in a text: of each line what begins with its first brace, so that a line of
-    syslog is read as well. Lines without one are passed over."""
+    """The anchors in a text. Of each line everything from its first brace on is read, so that a
+    syslog line works as well. Lines without a brace are skipped."""
     out = []
     for one in text.splitlines():
         _, brace, rest = one.partition("{")
@@ -100,7 +100,7 @@ def read(text: str) -> list[Anchor]:
 
 
 async def compare(tx: Tx, anchors: Iterable[Anchor], public_key: str) -> Compared:
-    """Hold the chain against heads that were taken earlier.
+    """Compare the chain with heads that were anchored earlier.
 
     Args:
         public_key: the house's, hex, at best as it was kept elsewhere.

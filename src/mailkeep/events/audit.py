@@ -1,7 +1,7 @@
-"""The audit log: a hash chain of every operator's and every automatic act (ASVS 16.4.2).
+"""The audit log: a hash chain of every act of an operator or of automation (ASVS 16.4.2).
 
-Each entry's hash covers the one before, so that nothing can be altered, inserted or removed without
-the head changing. The head is signed; kept where this system cannot write, it is the anchor.
+Each entry's hash covers the one before, so nothing can be altered, inserted or removed without the
+head changing. The head is signed; a copy kept where this system cannot write is an anchor.
 """
 
 from collections.abc import Mapping
@@ -44,9 +44,8 @@ async def write(tx: Tx, actor: str, act: str, data: Mapping[str, object]) -> int
 
 
 async def verify(tx: Tx) -> int | None:
-    """The number of the first entry that does not fit the chain, or None when all do. That it was
-    not cut short, or written anew as a whole, only a head that was kept elsewhere can tell
-    (``anchors``)."""
+    """The number of the first entry that does not fit the chain, or None when all do. Only an
+    anchored head can tell that the chain was cut short, or rewritten as a whole (``anchors``)."""
     previous, expected = GENESIS, 1
     while True:
         after = select(audit).where(audit.c.number >= expected).order_by(audit.c.number)

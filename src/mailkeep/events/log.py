@@ -1,9 +1,9 @@
-"""Append facts in the transaction of their effect, and give them places in the log.
+"""Appends events in the transaction of their effect, and assigns their positions in the log.
 
 A sequence number taken inside a transaction can become visible before a smaller one that commits
-later, so a reader that remembers "up to 17" would skip 16 for ever (PostgreSQL). Positions are
-therefore given after the commit there, by one relay that holds a lease. SQLite has one writer at a
-time, so a place taken inside its transaction cannot be overtaken: it is written with the fact.
+later, so a reader that remembers "up to 17" would skip 16 for ever (PostgreSQL). There, positions
+are therefore assigned after the commit, by one relay that holds a lease. SQLite has one writer at a
+time, so a position taken inside its transaction cannot be overtaken: it is written with the event.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -33,7 +33,7 @@ PLACED = "placed"  #: told when facts were given places, so that they can be rea
 async def record(database: Database, tx: Tx, *facts: Fact) -> None:
     """Append facts, in their order; they become part of the log if and when ``tx`` commits.
 
-    They are written at the end of the transaction: it does not see its own.
+    They are written at the end of the transaction, which therefore does not see them.
     """
     if not facts:
         return
@@ -101,7 +101,7 @@ async def _append(tx: Tx, rows: list[dict[str, Any]]) -> None:
 
 
 class Relay:
-    """Gives places to committed facts, and lets the log's time pass when nothing happens. Any
+    """Assigns positions to committed facts, and lets the log's time pass when nothing happens. Any
     number may run; the one that holds the lease works.
 
     Args:
@@ -116,8 +116,8 @@ class Relay:
         self._passed: Instant = 0  # when the log's time last passed, as far as this process knows
 
     async def place(self, limit: int = 1000) -> int:
-        """Place up to ``limit`` waiting facts; returns how many have places that had none when it
-        last looked. 0 too when another leads."""
+        """Place up to ``limit`` waiting facts; returns how many have a position that had none when
+        it last looked. 0 too when another process holds the lease."""
         if self._database.is_sqlite:
             async with self._database.glance() as tx:
                 position = await head(tx)
@@ -189,8 +189,8 @@ class Relay:
 async def after(
     tx: Tx, position: int, limit: int = 500, kinds: Collection[str] | None = None
 ) -> list[tuple[int, Recorded | None]]:
-    """Placed facts after ``position`` in order, of the given kinds or of all; None stands for one
-    that this version does not know, or cannot read: it must not stop every reader for ever."""
+    """Placed facts after ``position`` in order, of the given kinds or of all. One that this version
+    cannot decode comes as None, so that it does not stop every reader for ever."""
     values: dict[str, Any] = {"after": position, "most": limit}
     if kinds is None:
         return _read(await tx.fetch(_AFTER, **values))
@@ -222,7 +222,7 @@ def _read(rows: Iterable[Sequence[Any]]) -> list[tuple[int, Recorded | None]]:
 
 
 async def head(tx: Tx) -> int:
-    """The place of the newest fact that has one; 0 before the first."""
+    """The position of the newest fact that has one; 0 before the first."""
     found = await tx.fetch(HEAD)
     return found[0][0] if found else 0
 
@@ -231,5 +231,5 @@ HEAD = Repeated(lambda _insert: select(relay.c.position))
 
 
 async def placed_through(tx: Tx) -> Instant:
-    """No fact will ever be placed before this instant that is not placed yet."""
+    """The instant before which every fact has its position."""
     return await tx.value(select(relay.c.placed_through)) or 0

@@ -1,4 +1,5 @@
-"""What the log and the audit chain keep about people: pseudonyms and ids, which outlive them."""
+"""Declares what the log and the audit chain hold about people: pseudonyms and ids, which outlive
+them."""
 
 from mailkeep.store.personal import Kept, Personal
 

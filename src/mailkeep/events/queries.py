@@ -1,6 +1,7 @@
-"""Reads of the log by kind, for people who look: the newest facts, placed or not.
+"""Read-only queries of the log by kind, for people: the newest events, whether or not they have a
+position yet.
 
-A subscriber reads ``log.after``. What stands here misses nothing that was committed, and promises
+A subscriber reads ``log.after`` instead. These queries miss nothing that was committed, and promise
 no order beyond that of the ids.
 """
 
@@ -89,8 +90,8 @@ async def recent(
 
 
 async def changed(tx: Tx, after: int, beginnings: Iterable[str]) -> tuple[int, bool]:
-    """(the last place of the log, whether there is a fact behind ``after`` of a kind that begins
-    so). Cheap to ask each second: it reads what is new."""
+    """(the last position of the log, whether there is a fact after ``after`` whose kind begins so).
+    Cheap enough to ask each second: it reads only what is new."""
     last = int(await tx.value(select(func.max(events.c.position))) or 0)
     if last <= after:
         return last, False

@@ -1,6 +1,7 @@
-"""What the log forgets, and when: a bounded piece at a time, and never ahead of a reader.
+"""Retention of the event log: deletes old events, a bounded batch at a time, never ahead of a
+reader.
 
-Most facts are about single mails and tell nothing after some weeks; what people and detectors
+Most events are about single mails and are of no use after some weeks; what people and detectors
 concluded from them is kept for longer.
 """
 

@@ -1,8 +1,8 @@
-"""Subscribers: each reads the log at its own pace and stores its place with its effect.
+"""Subscribers: each reads the log at its own pace and stores its checkpoint with its effect.
 
-Because the place is written in the transaction of the effect, a fact has its effect exactly once,
-whatever is killed when. A fact that a handler cannot bear is tried again a few times and then set
-aside, on the record: what follows it must not wait for ever.
+Because the checkpoint is written in the transaction of the effect, an event takes effect exactly
+once, whatever is killed when. An event whose handler fails is retried a few times and then set
+aside, on record (a dead letter): those behind it must not wait for ever.
 """
 
 import asyncio
@@ -63,10 +63,10 @@ class Subscriber:
     """One named reader of the log.
 
     Args:
-        name: under which its place is kept; renaming it reads the log from the beginning.
+        name: under which its checkpoint is kept; renaming it reads the log from the beginning.
         handlers: what to call for each kind of fact.
-        only: of kinds of which there are many, and few are for the handlers, which ones; the others
-            cost neither a transaction nor a savepoint.
+        only: a filter for frequent kinds of which few are for the handlers; the others cost neither
+            a transaction nor a savepoint.
 
     Attributes:
         set_aside: facts that were given up since the start; each is on the log as well.
@@ -91,7 +91,7 @@ class Subscriber:
 
     @property
     def passed(self) -> int:
-        """The place up to which this process has read, written down or not."""
+        """The position up to which this process has read, whether or not it is written down."""
         return self._passed
 
     async def step(self, database: Database, limit: int = 200) -> int:
@@ -111,7 +111,7 @@ class Subscriber:
         async with database.write() as tx:
             place = await take_place(tx, self.name)
             start = done = max(place, self._passed)
-            # Asked before the facts are read: what is placed by then is among them.
+            # Read before the facts are: whatever has a position by then is among them.
             last = min(await head(tx), start + SPAN)
             batch = await after(tx, start, limit, self._kinds)
             for position, recorded in batch:
@@ -130,8 +130,8 @@ class Subscriber:
         return done - start
 
     def told(self, kinds: Set[str], seen: int, last: int) -> None:
-        """These kinds are all that the log has between two places: wake it where one is for it, and
-        pass them where none is."""
+        """Told that these are all the kinds between two positions of the log: wake it if one is for
+        it, otherwise pass over them."""
         if self._passed < seen or last - self._place > KEEP or not kinds.isdisjoint(self._kinds):
             self.awake.set()
         else:
@@ -142,11 +142,12 @@ class Subscriber:
         return only is None or only(fact)
 
     async def _pass(self, database: Database, limit: int) -> int | None:
-        """Pass over facts that are not for us; how many, or None when the next ones are, or the
-        place is to be written down."""
+        """Pass over facts that are not for us. Returns how many; None when the next ones are for
+        us, or the checkpoint has to be written."""
         kinds, passed = sorted(self._kinds), self._passed
         async with database.glance() as tx:
-            # In this order: what was placed by the time of the head is among those after it.
+            # In this order: whatever had a position when the head was read is among the facts read
+            # after it.
             places, heads, wanted = await tx.fetch_each(
                 (_PLACE, {"name": self.name}),
                 (HEAD, {}),
@@ -166,13 +167,14 @@ class Subscriber:
                 batch = await after(tx, passed, limit, self._kinds)
             if any(one is not None and self._wants(one.fact) for _, one in batch):
                 return None
-            # What was placed since the head was asked for is looked at by the next step.
+            # Facts that got their position after the head was read are left to the next step.
             last = batch[-1][0] if len(batch) == limit else last
         self._passed = last
         return last - passed
 
     async def _handle(self, database: Database, tx: Tx, recorded: Recorded) -> Exception | None:
-        """Have the effects of a fact, all or none; returns what is in the way of them for now."""
+        """Apply the effects of a fact, all or none; returns the error that prevents them for
+        now."""
         calls = self._handlers.get(type(recorded.fact), ())
         if not calls:
             return None
@@ -209,15 +211,16 @@ class Subscriber:
 
 class Audience:
     """The subscribers of a process, and one look at the log for all of them: most of what is placed
-    is for none, and each would ask for itself. Who misses a look looks for itself a moment later.
-    """
+    is for none, and otherwise each would ask for itself. A subscriber that misses a look polls by
+    itself a moment later."""
 
     def __init__(self, subscribers: Sequence[Subscriber]) -> None:
         self._ones = tuple(subscribers)
         self._seen: int | None = None
 
     async def look(self, database: Database) -> bool:
-        """Wake whom something new may concern; whether there is more to look at.
+        """Wake the subscribers that something new may concern; returns whether there is more to
+        look at.
 
         Raises:
             Unavailable: the database is away.
@@ -225,7 +228,7 @@ class Audience:
         seen = self._seen or 0
         stretch = {"after": seen, "until": seen + SPAN}
         async with database.glance() as tx:
-            # In this order: what was placed by the time of the head is among the kinds.
+            # In this order: whatever had a position when the head was read is among the kinds.
             heads, kinds = await tx.fetch_each((HEAD, {}), (_KINDS_OF, stretch))
         newest = heads[0][0] if heads else 0
         if self._seen is None:  # what was there before, each reads for itself
@@ -244,8 +247,8 @@ class Audience:
 
 
 async def take_place(tx: Tx, subscriber: str) -> int:
-    """Where a subscriber stands. Its row is held to the end of the transaction: of two processes
-    that run it, one waits for the effects of the other."""
+    """A subscriber's checkpoint. Its row is locked to the end of the transaction: of two processes
+    that run the subscriber, one waits for the effects of the other."""
     first = (
         tx.upsert(checkpoints)
         .values(subscriber=subscriber, position=0, state=None)
@@ -261,7 +264,7 @@ async def take_place(tx: Tx, subscriber: str) -> int:
 
 
 async def save_place(tx: Tx, subscriber: str, position: int, state: str | None = None) -> None:
-    """Keep a subscriber's place, and with it the state that it has reached."""
+    """Write a subscriber's checkpoint, with the state that it has reached."""
     values = {"position": position, "state": state}
     await tx.run(
         tx.upsert(checkpoints)

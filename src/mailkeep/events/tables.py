@@ -14,7 +14,7 @@ events = Table(
     Column("position", BigInteger, unique=True),
     Column("placed_at", Micros),
 )
-# The relay looks only for what has no place yet; the index holds nothing else.
+# The relay looks only for facts without a position; the index holds nothing else.
 Index(
     "ix_events_unplaced",
     events.c.id,
@@ -22,7 +22,7 @@ Index(
     postgresql_where=events.c.position.is_(None),
 )
 
-# Opinions are formed of signals alone, which are few among the facts of mail.
+# Opinions rest on signals alone, which are few among the facts of mail.
 _SIGNALS = events.c.kind == "watch.signal"
 Index("ix_events_signals", events.c.id, sqlite_where=_SIGNALS, postgresql_where=_SIGNALS)
 
@@ -36,7 +36,7 @@ relay = Table(
     Column("placed_through", Micros, nullable=False),
 )
 
-# What one process does and not each: whose turn it is, and until when nobody else gets it.
+# Leases for work that one process only should do: who holds the turn, and until when.
 turns = Table(
     "turns",
     metadata,
@@ -65,7 +65,7 @@ audit = Table(
     Column("hash", String(64), nullable=False),
 )
 
-# Where the chain's head was taken last; the heads themselves are there, and not here.
+# Where the chain's head was last anchored; the anchors themselves are stored there, not here.
 audit_anchors = Table(
     "audit_anchors",
     metadata,

@@ -1,14 +1,15 @@
-"""What one process should do and not each: they take turns, in the database that they share.
+"""Leases for work that only one of several processes should do, kept in the shared database.
 
-A turn is a row: whose it is, and until when nobody else gets it. Whoever dies keeps it no longer
-than that. There are two ways to be sure that two never do the same, and no third:
+A turn is a row: who holds it, and until when nobody else gets it. A process that dies keeps it no
+longer than that. There are two ways to be sure that two processes never do the same work:
 
-- what is one transaction takes the turn in it: ``take``, and the effect, commit together;
-- what is longer (asks another house, waits for an answer) takes it first, and asks ``mine`` in the
-  transaction that writes what came of it: who was slow, and was taken for dead, writes nothing.
+- work that is one transaction takes the turn in it: ``take``, and the effect, commit together;
+- longer work (which asks another system and waits for the answer) takes it first, and calls
+  ``mine`` in the transaction that writes the result: a process that was slow and was taken for dead
+  writes nothing.
 
-``in_turn`` makes a step of a loop such a turn, for work that may be done twice and need not be;
-``holding`` keeps one for as long as the work lasts.
+``in_turn`` wraps a loop's step that way, for work that may harmlessly be done twice; ``holding``
+keeps a turn for as long as the work lasts.
 """
 
 import asyncio
@@ -35,14 +36,15 @@ _t = turns
 
 
 class Turn(NamedTuple):
-    """A turn that was taken; ``by`` names this taking of it, and no other."""
+    """A lease that was taken; ``by`` identifies this one taking of it."""
 
     name: str
     by: str
 
 
 async def take(tx: Tx, name: str, seconds: float) -> Turn | None:
-    """Take the turn, for so many seconds; None: another one has it, or had it less than that ago.
+    """Take the turn for so many seconds; None when another process has it, or had it less than that
+    ago.
 
     Until ``tx`` is over nobody else can take it, or write under it.
     """
@@ -56,30 +58,30 @@ async def take(tx: Tx, name: str, seconds: float) -> Turn | None:
 
 
 async def ours(tx: Tx, name: str, every: float) -> bool:
-    """Whether what all processes together do every so many seconds is this one's to do now, in this
-    transaction; always, for 0."""
+    """Whether periodic work of all processes together is this one's to do now, in this transaction;
+    always for 0 seconds."""
     return not every or await take(tx, name, every * EARLY) is not None
 
 
 async def mine(tx: Tx, turn: Turn) -> bool:
-    """Whether it was not taken by another one since; it cannot be until ``tx`` is over."""
+    """Whether nobody else has taken the turn since; nobody can until ``tx`` is over."""
     row = await tx.one(select(_t.c.holder).where(_t.c.name == turn.name).with_for_update())
     return row is not None and row["holder"] == turn.by
 
 
 async def keep(tx: Tx, turn: Turn, seconds: float) -> bool:
-    """Have it for so many seconds from now; False: another one took it."""
+    """Extend the turn for so many seconds from now; False: another process took it."""
     own = update(_t).where(_t.c.name == turn.name, _t.c.holder == turn.by)
     return bool(await tx.run(own.values(until=tx.now + round(seconds * SECOND))))
 
 
 async def leave(tx: Tx, turn: Turn) -> None:
-    """Whoever comes next gets it at once."""
+    """Give the turn up: whoever asks next gets it at once."""
     await keep(tx, turn, 0)
 
 
 async def release(tx: Tx) -> None:
-    """Whoever had a turn is gone: for a process that knows it is alone with its database."""
+    """Free all turns: for a process that knows it is alone with its database."""
     await tx.run(update(_t).values(until=0))
 
 
@@ -91,7 +93,7 @@ async def taken(database: Database, name: str, seconds: float) -> Turn | None:
 def in_turn(
     database: Database, name: str, seconds: float, step: Callable[[], Awaitable[object]]
 ) -> Callable[[], Coroutine[Any, Any, object]]:
-    """A step of a loop that is done by one process every ``seconds``.
+    """Wrap a loop's step so that only one process does it, every ``seconds``.
 
     What says that there is more to do goes on: here, or wherever it is looked for first.
     """
@@ -111,7 +113,7 @@ def in_turn(
 async def holding(
     database: Database, name: str, seconds: float, work: Callable[[Turn], Awaitable[None]]
 ) -> bool:
-    """Do ``work`` while the turn is ours; False, at once, where it is another one's.
+    """Do ``work`` while the turn is ours; returns False at once when another process has it.
 
     It is kept while the work lasts, and the work is cancelled when it cannot be.
 

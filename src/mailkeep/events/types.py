@@ -1,4 +1,4 @@
-"""What a fact is, and how it is written down and read back."""
+"""The event envelope, and how events are serialised and read back."""
 
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
@@ -33,12 +33,12 @@ def fact(kind: str) -> Callable[[type[F]], type[F]]:
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """A fact in its place in the log.
+    """A fact with its position in the log.
 
     Attributes:
-        position: its place, dense and final once given.
-        placed_at: the relay's clock when it was placed; never decreases along the log, so
-            that a replay sees time pass as the first reading did.
+        position: dense, and final once assigned.
+        placed_at: the relay's clock when it was placed; never decreases along the log, so that a
+            replay sees time pass as the first reading did.
         at: when it happened.
     """
 

@@ -1,15 +1,14 @@
-"""Feed: signals and incidents told to the systems in which others look, a line of JSON each.
+"""Feed: exports signals and incidents to other systems, such as a SIEM, as JSON lines.
 
-``lines`` (pure) is the schema and makes a line of a fact, ``signing`` (pure) signs it (Standard
-Webhooks), ``outlets`` are where lines go: standard output, a file, a webhook. ``services`` reads
-the log for each feed from its own place, hands over, and writes the place down afterwards, so that
-a kill has a line told again and never lost.
+``lines`` (pure) is the schema and makes a line of an event, ``signing`` (pure) signs it (Standard
+Webhooks), ``outlets`` are the destinations: standard output, a file, a webhook. ``services`` reads
+the log for each feed from its own checkpoint, delivers, and advances the checkpoint afterwards, so
+a kill repeats a line and never loses one.
 
-Owns: ``feeds``.
-Publishes: nothing.
-Hears: ``SignalRaised``, ``IncidentOpened``, ``IncidentUpdated``, ``IncidentContained``,
-``IncidentTaken``, ``IncidentRestored``, ``IncidentClosed``, each feed at its own pace.
-Security: holds the secrets that sign webhooks. Connects only where an operator's settings say, to
-public addresses and to networks that they name; what is answered is read up to a bound and never
-obeyed. Lines carry what facts carry: pseudonymous ids, names of hosts, words of ours.
+Owns: ``feeds``. Publishes: nothing. Hears: ``SignalRaised``, ``IncidentOpened``,
+``IncidentUpdated``, ``IncidentContained``, ``IncidentTaken``, ``IncidentRestored``,
+``IncidentClosed``, each feed at its own pace. Security: holds the secrets that sign webhooks.
+Connects only where an operator's settings say, to public addresses and to networks that they name;
+replies are read up to a bound and never obeyed. Lines carry what events carry: pseudonymous ids,
+names of hosts, words of ours.
 """

@@ -1,8 +1,8 @@
-"""The lines that are told, and their schema (pure).
+"""The JSON lines of a feed, and their schema (pure).
 
-``FORMAT`` names the schema. What is added to it keeps the name, so readers pass over fields that
-they do not know; what would break a reader gets the next number. ``docs/schemas`` has it as JSON
-Schema, made from these types.
+``FORMAT`` names the schema's version. New fields keep it, so readers must ignore fields that they
+do not know; an incompatible change gets the next number. ``docs/schemas`` has the JSON Schema, made
+from these types.
 """
 
 import inspect

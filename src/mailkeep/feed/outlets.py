@@ -1,8 +1,8 @@
-"""Where lines go: standard output, a file, a webhook.
+"""Destinations of a feed: standard output, a file, a webhook.
 
-An outlet has taken what ``put`` returned for; a kill before the place is written down has it told
-again. Nobody hears a line torn in two: what a kill left unfinished at the end of a file goes away
-before the next is written, which begins with the same line.
+When ``put`` returns, the outlet has the line; a kill before the checkpoint is written repeats it.
+Nobody reads a torn line: what a kill left unfinished at the end of a file is removed before the
+next line is written, which is that same one.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ REFUSALS = frozenset({400, 413, 415, 422})  #: that say: not this line
 
 
 class Put(msgspec.Struct, frozen=True):
-    """What came of handing lines over.
+    """The result of a delivery.
 
     Attributes:
         taken: how many were taken, from the first on.
@@ -73,7 +73,7 @@ class Stdout:
 
 
 class File:
-    """A file that grows; whoever turns it over moves it away, and the next line makes a new one."""
+    """A file that grows. To rotate it, move it away: the next line creates a new one."""
 
     batch = 200
 

@@ -1,4 +1,4 @@
-"""What the tables of the feed room keep about people: nothing."""
+"""Declares that the feed room's table holds no personal data."""
 
 from mailkeep.store.personal import Kept, Personal
 

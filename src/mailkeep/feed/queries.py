@@ -1,4 +1,4 @@
-"""Reads of the feed room."""
+"""Read-only queries of the feed room."""
 
 from sqlalchemy import select
 

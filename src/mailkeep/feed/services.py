@@ -1,9 +1,9 @@
-"""Tells each feed what was recorded since its place, and writes the place down.
+"""Delivers to each feed what was recorded since its checkpoint, and advances the checkpoint.
 
-At least once: what was told is written down after it was. A feed that fails is tried again later
-and later, holds back no other, and loses nothing that the log still has. One line that the other
-side refuses for what it is (`outlets.REFUSALS`) is left out after some tries, or it would be the
-last one for ever.
+At least once: the checkpoint is written after the delivery. A feed that fails is retried with
+growing delays, holds back no other, and loses nothing that the log still has. A line that the
+receiver refuses for its content (`outlets.REFUSALS`) is skipped after some tries, since it would
+block the feed for ever.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ _f = tables.feeds
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """What one turn of a feed has to tell.
+    """What a feed has to deliver in one pass.
 
     Attributes:
         told: (place, id, line); a line is None where there is nothing to say any more.
@@ -95,7 +95,7 @@ class Feeds:
         self._alone = alone
 
     async def run(self) -> None:
-        """Tell for ever, each feed at its own pace."""
+        """Deliver for ever, each feed at its own pace."""
         try:
             if self._alone:
                 await self.release()
@@ -110,7 +110,7 @@ class Feeds:
             await one.close()
 
     async def step(self, settings: FeedSettings) -> bool:
-        """One turn of a feed; whether there is more to tell at once.
+        """One pass of a feed; returns whether there is more to deliver at once.
 
         Raises:
             Unavailable: the database is away.
@@ -146,7 +146,7 @@ class Feeds:
             await asyncio.sleep(SECONDS)
 
     async def _claim(self, tx: Tx, settings: FeedSettings) -> Turn | None:
-        """What is to be told now, under a lease; None when there is nothing."""
+        """What is to be delivered now, under a lease; None when there is nothing."""
         row = await tx.one(_f.select().where(_f.c.name == settings.name).with_for_update())
         if row is None:  # it begins with what happens from now on
             first = {"name": settings.name, "position": await head(tx)}
@@ -165,7 +165,7 @@ class Feeds:
             return Turn((), 0)
         if row["next_at"] > tx.now or row["leased_until"] > tx.now:
             return None
-        # Asked before the facts are read: what is placed by then is among them.
+        # Read before the facts are: whatever has a position by then is among them.
         through = await head(tx)
         kinds = frozenset().union(*(FACTS[what] for what in settings.what))
         batch = self._outlets[settings.name].batch
@@ -191,7 +191,7 @@ class Feeds:
             values |= {"position": turn.through, "failures": 0, "failing_since": None}
             await self._set(tx, settings, values | {"error": None, "next_at": 0})
             return bool(turn.told)
-        # Where a line was taken the tries of the one that failed begin anew.
+        # After a line was accepted, the tries of the one that failed are counted anew.
         failures = 1 if put.taken else row["failures"] + 1
         values |= {"position": rest[0] - 1, "failures": failures, "error": put.failure[:200]}
         values["failing_since"] = row["failing_since"] or tx.now
@@ -208,7 +208,7 @@ class Feeds:
 
 
 async def said(tx: Tx, recorded: Recorded | None) -> tuple[str, bytes] | None:
-    """Id and line of a fact; None where it says nothing, or its incident is gone."""
+    """Id and line of a fact; None where it makes no line, or its incident is gone."""
     if recorded is None:
         return None
     name, at, fact = recorded.id, recorded.at, recorded.fact

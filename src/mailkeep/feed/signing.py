@@ -1,4 +1,4 @@
-"""Signatures of webhooks as Standard Webhooks 1.0 has them, the symmetric scheme (pure)."""
+"""Signs webhooks by Standard Webhooks 1.0, the symmetric scheme (pure)."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Table of the feed room: how far each feed has been told."""
+"""Table of the feed room: the checkpoint of each feed."""
 
 from sqlalchemy import BigInteger, Column, Integer, String, Table
 

@@ -1,4 +1,4 @@
-"""Words and settings of the feed room."""
+"""Types and settings of the feed room."""
 
 import enum
 import ipaddress
@@ -49,7 +49,7 @@ class FeedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FeedState(msgspec.Struct, frozen=True):
-    """How a feed fares.
+    """The delivery state of a feed.
 
     Attributes:
         behind: places of the log that it has yet to read; not all of them are told.

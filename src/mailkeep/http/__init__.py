@@ -1,5 +1,5 @@
-"""HTTP, the ways in: ``api/`` for applications, ``hooks/`` for providers, ``pages/`` for
-customers, ``console/`` for the people who run it.
+"""HTTP entry points: ``api/`` for applications, ``hooks/`` for provider webhooks, ``pages/`` for
+customers, ``console/`` for operators.
 
 Owns: nothing stored. Publishes: nothing. Hears: nothing.
 Security: reads hostile input. Every error is a problem document that holds no secret; GET and HEAD

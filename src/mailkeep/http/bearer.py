@@ -1,4 +1,4 @@
-"""The API key that a request carries, or the secret of an application."""
+"""Authenticates a request by its API key, or by an application's client secret."""
 
 import base64
 import binascii
@@ -36,14 +36,15 @@ def basic(header: str) -> tuple[str, str] | None:
 
 
 def comes_from(request: Incoming, running: Running) -> str:
-    """The address that a request comes from, as our own proxies vouch for it."""
+    """The client's address, as our own proxies vouch for it."""
     peer = request.client
     forwarded = request.headers.getall("x-forwarded-for", [])
     return client.address(peer.host if peer else "", forwarded, running.trusted_proxies)
 
 
 async def admit(request: Incoming, running: Running, needed: Scope | Permission) -> Grant:
-    """What the request's key may do, when ``needed`` from where it comes is part of it.
+    """The grant of the request's key, if it has the scope ``needed`` and may be used from this
+    network.
 
     To be called before the body is read: fifty megabytes of a stranger are neither kept nor
     decoded. It may be a second old; what is asked for is decided where it is done.
@@ -55,7 +56,7 @@ async def admit(request: Incoming, running: Running, needed: Scope | Permission)
 
 
 async def authorise(request: Incoming, running: Running, needed: Scope | Permission) -> Grant:
-    """What the request's key may do, as it stands now: for what is read, or done, at once.
+    """The grant of the request's key as it stands now: for reads and immediate actions.
 
     Where there is a body, after it was read: it may take its time.
 

@@ -1,9 +1,9 @@
-"""Where a request comes from (pure): the peer, or behind our own proxies whoever they name.
+"""Finds the client's IP address: the peer or, behind our own proxies, whom they name (pure).
 
-Limits are counted by network. Behind a proxy every peer is the proxy, and a stranger could use up
-the share of the whole world; and whoever believes a header from just anyone gives every stranger
-as many networks as they care to name. So the header is read from its right end, where our own
-proxies write, and no further than they vouch for.
+Rate limits count by network. Behind a proxy every peer is the proxy, and a stranger could use up
+everybody's share; if the header were believed from anyone, a stranger would have as many networks
+as they care to name. So the header is read from its right end, where our own proxies write, and
+only as far as they vouch for it.
 """
 
 import ipaddress

@@ -1,8 +1,8 @@
-"""An error as whoever asked can use it: a page for a browser that a person sits at, else a problem
+"""Turns an error into a response: a page for a browser with a person at it, else a problem
 document.
 
-A path that is wrong, a method, a form that is too large: the framework says so before any page of
-ours is reached, and a person would be shown JSON.
+A wrong path or method, or too large a form, is refused by the framework before any page of ours is
+reached, and a person would be shown JSON.
 """
 
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def _never(parameter: str) -> bool:
 def answering(
     say: Callable[[Incoming, E], Response[Any]],
 ) -> Callable[[Incoming, E], Response[Any]]:
-    """An exception handler that says as a page what ``say`` says as a problem document."""
+    """An exception handler that renders as a page what ``say`` renders as a problem document."""
 
     def handler(request: Incoming, error: E) -> Response[Any]:
         found = say(request, error)

@@ -1,4 +1,4 @@
-"""The form that a browser posts: from a page of ours, and readable."""
+"""Reads the form that a browser posts, and checks that it comes from a page of ours."""
 
 from litestar.exceptions import ClientException
 

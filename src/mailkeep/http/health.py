@@ -1,4 +1,4 @@
-"""How each provider stands, for whoever looks: the console, the API."""
+"""The health of each provider, as the console and the API show it."""
 
 import msgspec
 

@@ -1,8 +1,9 @@
-"""How much of bodies is in memory at once, and who makes room when that is too much.
+"""Bounds the memory of request bodies that are being read, and drops the slowest when there are too
+many.
 
-Security: who sends slowly holds memory. If that were only bounded, whoever holds all of it could
+Security: a slow sender holds memory. If the memory were only bounded, whoever holds all of it would
 have everybody else refused: every webhook of every provider, every message of an application. So
-the one that has taken the longest is sent away: what is honest is here in a moment.
+the body that has taken the longest is dropped: an honest one is here in a moment.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from .port import Incoming
 
 
 class _Reading:
-    """A body that is under way. ``gone``: it was sent away, and nothing of it is kept."""
+    """A body that is being read. ``gone``: it was dropped, and nothing of it is kept."""
 
     def __init__(self, clock: asyncio.Timeout) -> None:
         self.clock = clock
@@ -25,7 +26,7 @@ class _Reading:
 
 
 class Held:
-    """Reads bodies that are in memory together.
+    """Bounds the bodies that are in memory together.
 
     Args:
         most: octets of all of them.
@@ -66,7 +67,7 @@ class Held:
         return one.body
 
     def release(self, size: int) -> None:
-        """So many octets are done with."""
+        """Give so many octets back."""
         self._bytes -= size
 
     def _take(self, one: _Reading, chunk: bytes, limit: int) -> None:
@@ -83,7 +84,7 @@ class Held:
         one.body += chunk
 
     def _send_away(self, one: _Reading) -> None:
-        """Keep nothing of it, and wait for nothing more."""
+        """Drop a body: keep nothing of it, and wait for nothing more."""
         if one.gone:
             return
         one.gone = True

@@ -1,7 +1,7 @@
-"""Refuses requests for names that are not ours, before anything reads them.
+"""Rejects requests whose ``Host`` is not one of ours, before anything else reads them.
 
-Development names its own: a page elsewhere that points a name of its own at loopback would
-otherwise read the mailbox (DNS rebinding).
+In development this protects the mailbox from DNS rebinding: a foreign page that points a name of
+its own at loopback could otherwise read it.
 """
 
 from collections.abc import Collection

@@ -1,8 +1,8 @@
-"""The description of the API (OpenAPI 3.1), at ``/v1/openapi.json``.
+"""The OpenAPI 3.1 description of the API, at ``/v1/openapi.json``.
 
-The framework writes the paths down; what handlers read themselves, so that an error can name its
-field, and what they answer, is added here from ``operations``. Every status code that an operation
-may answer stands there.
+The framework describes the paths; bodies that handlers read themselves, so that an error can name
+its field, and their answers are added here from ``operations``, with every status code that an
+operation may return.
 """
 
 from typing import Any

@@ -1,6 +1,7 @@
-"""What each operation of the API reads and answers: one line a route, which the description shows.
+"""What each operation of the API reads and returns, for the OpenAPI description: one line for each
+route.
 
-A route that does not stand here is found by a test.
+A test finds a route that is missing here.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""Whether a POST comes from one of our own pages (pure).
+"""CSRF protection: whether a POST comes from one of our own pages (pure).
 
-Cookies go along with what another site makes a browser post. Browsers say where a request comes
-from (Fetch Metadata, and Origin before it), and no page can change what they say. Who sends
+Browsers send cookies along with a POST that another site triggers. They also say where a request
+comes from (Fetch Metadata, and Origin before it), and no page can change that. A client that sends
 neither is no browser, and carries nobody's cookies.
 """
 

@@ -1,4 +1,4 @@
-"""What a page of ours may load, and where its forms may lead (pure): Content-Security-Policy."""
+"""The Content-Security-Policy of our pages: what they may load, and where forms may lead (pure)."""
 
 from collections.abc import Iterable
 

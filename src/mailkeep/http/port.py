@@ -1,4 +1,4 @@
-"""What the ways in need of a running Mailkeep; ``app.Application`` provides it."""
+"""The interface that entry points need of a running Mailkeep; ``app.Application`` implements it."""
 
 from typing import Any, Protocol
 
@@ -37,7 +37,7 @@ from .client import Network
 
 
 class Telemetry(Protocol):
-    """What is told of the process, and from where it may be read without a key."""
+    """The process's metrics, and the networks that may read them without a key."""
 
     networks: tuple[Network, ...]
 
@@ -49,7 +49,7 @@ class Telemetry(Protocol):
 
 
 class Anchored(Protocol):
-    """Where heads of the audit chain are taken."""
+    """The places where heads of the audit chain are anchored."""
 
     every: int  # microseconds between two
 
@@ -64,14 +64,14 @@ Incoming = Request[Any, Any, State]
 
 
 class StandInView(msgspec.Struct, frozen=True):
-    """A stand-in provider of development mode, and the address at which its faults are switched."""
+    """A stand-in provider of development mode, with the address of its control port."""
 
     name: str
     control: str
 
 
 class Services(Protocol):
-    """The services behind the doors."""
+    """The services behind the entry points."""
 
     dev: bool
     standins: tuple[StandInView, ...]  # of development mode; empty in production

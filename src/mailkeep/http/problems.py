@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457)."""
+"""Renders errors as problem documents (RFC 9457)."""
 
 from http import HTTPStatus
 

@@ -1,11 +1,10 @@
-"""Around every request: its id, its count, the headers of every answer, and a line in the log when
-it failed.
+"""Middleware around every request: its id, metrics, security headers, and a log line when it fails.
 
-Whoever answers, a page, the framework or what stands before it, the headers that protect browsers
-are on it; an answer keeps those that it has set itself. What nobody answered is answered here.
+Whoever answers, a page, the framework or a layer before it, the response carries the headers that
+protect browsers; it keeps those that it has set itself. What nobody answered is answered here.
 
-Security: the log has the route as the code writes it, never the path or the query that was asked
-for: those are a stranger's, and may hold what was meant for somebody else.
+Security: the log has the route as the code writes it, never the requested path or query: those are
+a stranger's, and may hold somebody else's secret.
 """
 
 import itertools

@@ -1,8 +1,9 @@
-"""Links that a mail gateway has rewritten: ``#`` became ``%23``, so the secret arrives in the path.
+"""Repairs links that a mail gateway rewrote: ``#`` became ``%23``, so the secret arrives in the
+path.
 
-The customer is led on to the page that the mail meant, with the secret in the fragment again; what
-asked is redeemed no more than by the link itself. We never write such a link (ASVS 14.2.1), and the
-log has no path.
+The customer is redirected to the page that the mail meant, with the secret in the fragment again;
+the request redeems no more than the link itself. We never write such a link (ASVS 14.2.1), and no
+path is logged.
 """
 
 import re

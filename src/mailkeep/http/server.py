@@ -1,4 +1,4 @@
-"""The HTTP application: its doors, its limits and the headers of every answer."""
+"""Builds the HTTP application: its routes, its limits and the headers of every response."""
 
 from pathlib import Path
 

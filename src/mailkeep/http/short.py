@@ -1,8 +1,8 @@
-"""A short way to the one handler that every message comes in by.
+"""A fast path, around the framework, to the one handler by which every message comes in.
 
-The framework's way to a handler (router, dependencies, answer) takes as long as all that this
-handler does, and it needs none of it. It stays registered with the framework, which holds its
-limits and describes it; errors become answers by the same functions as everywhere.
+The framework's own path to a handler (router, dependencies, response) takes as long as all that
+this handler does, and it needs none of it. The handler stays registered with the framework, which
+holds its limits and describes it; errors become responses by the same functions as everywhere.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,6 +1,6 @@
-"""Shared Signals: what receivers of security events ask of us (SSF 1.0 section 7 and 8, RFC 8936).
+"""Shared Signals endpoints for receivers of security events (SSF 1.0 section 7 and 8, RFC 8936).
 
-Security: a receiver shows its own token, which opens its own stream. Bodies are small, and read
+Security: a receiver presents its own token, which opens its own stream. Bodies are small, and read
 after the token. Errors have the status codes of that specification: 400 for what cannot be read.
 """
 
@@ -178,7 +178,7 @@ def on_error(request: Incoming, error: MailkeepError) -> Response[bytes]:
 def room(running: Running) -> Signals:
     """The room behind these doors. Raises ``NotFound`` where there is none."""
     if running.signals is None:
-        raise NotFound("no service is told here")
+        raise NotFound("security events are switched off here")
     return running.signals
 
 

@@ -1,8 +1,8 @@
-"""``/healthz``, ``/readyz`` and ``/metrics``: for those who run it, and their machines.
+"""``/healthz``, ``/readyz`` and ``/metrics``: for operators and their monitoring.
 
-Security: the numbers tell an attacker how well the attack goes, so they are never open to the
-world. A network is believed only when nothing forwarded the request, or one of our own proxies did:
-behind a proxy that nobody named, everyone seems to come from loopback.
+Security: the numbers tell an attacker how well the attack goes, so they are never public. A network
+is believed only when nothing forwarded the request, or one of our own proxies did: behind an
+unknown proxy, everyone seems to come from loopback.
 """
 
 from litestar import Response, get

@@ -1,4 +1,4 @@
-"""``/.well-known/…``: what others look up before they can verify what we sign (RFC 8615)."""
+"""``/.well-known/…``: the key set and metadata by which others verify our signatures (RFC 8615)."""
 
 import asyncio
 from typing import Any

@@ -1,7 +1,7 @@
-"""What is answered about a blast radius: worked out as time passes, and kept.
+"""Stores successive answers about an incident's blast radius, which is recomputed as time passes.
 
-Pages and lists read what is kept. An answer that evidence has overtaken stays beside the new one:
-somebody may have been told it, a regulator too. Which of the two is what follows is pure.
+Pages and lists read the stored answer. One that later evidence corrected stays beside the new one:
+somebody, perhaps a regulator, may have been told it. The choice between the two is pure.
 """
 
 import time
@@ -27,7 +27,7 @@ _b = blast_answers
 
 
 def stays(last: Answer | None, found: BlastRadius, now: Instant) -> bool:
-    """Whether an answer is the last one gone on, and is written over it (pure).
+    """Whether an answer only continues the last one, which it then replaces (pure).
 
     What says more of accounts, or begins earlier, stands beside it.
     """
@@ -46,7 +46,7 @@ def _written_to(found: BlastRadius) -> int:
 
 
 class Answers:
-    """Works out the answers about what is not closed.
+    """Computes and stores answers for incidents that are not closed.
 
     Args:
         database: where they are kept.
@@ -60,8 +60,8 @@ class Answers:
         self._due: Instant = 0
 
     async def step(self) -> None:
-        """Work out every answer, when it is time to. However long it takes, nobody waits for it,
-        and mail keeps nearly all of the machine."""
+        """Compute every answer that is due, in the background: nobody waits for it, and mail keeps
+        nearly all of the machine."""
         now = self._database.clock.now()
         if now < self._due:
             return

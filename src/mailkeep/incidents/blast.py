@@ -1,4 +1,5 @@
-"""Whom an incident may have touched, counted from the ledger and the recoveries."""
+"""Computes the blast radius of an incident: contacts and accounts affected, from the exposure
+ledger and the recoveries."""
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.mail import queries as mail
@@ -26,7 +27,7 @@ def window(incident: Incident, now: Instant, settings: IncidentSettings) -> tupl
 
 
 async def is_wide(tx: Tx, house: House, incident: Incident, settings: IncidentSettings) -> bool:
-    """Whether so many recoveries lie in the window that nobody can wait while they are counted."""
+    """Whether the window holds too many recoveries to count them while somebody waits."""
     since, until = window(incident, tx.now, settings)
     ways = house.suspects(incident.subject) or frozenset(house.parties)
     return await recovery.many(tx, ways, since, until, WIDE)

@@ -1,9 +1,9 @@
 """Whose mail a suspect could read, contents and all, and what it is known to have taken.
 
-An address that a provider was given once it has for good; the mails themselves it keeps for a time.
-So the days count on which somebody was written to through it: from as long before the window as it
-keeps mail. What somebody *could* read is one thing, and what is *known* to have been taken another:
-the second is said in words, fact by fact, and never added to the first.
+A provider keeps an address that it was given for good, and the mails themselves for a limited time.
+So the days count on which somebody was written to through it, from as long before the window as it
+keeps mail. What somebody *could* read and what is *known* to have been taken are kept apart: the
+second is stated event by event, and never added to the first.
 """
 
 from collections.abc import Mapping

@@ -1,10 +1,10 @@
-"""From opinions to incidents (pure): what opens, what changes, what ends.
+"""Decides from opinions which incidents open, change or close (pure).
 
 One provider has one incident, whatever is suspected of it: whoever is woken reads one page. A
 campaign joins the provider that explains it best, and stands alone where none does; several
-targeted accounts join a campaign that is held, which names them. An opinion that was held stays
-held down to the closing line, and what a person closed does not come back on the evidence that the
-person had seen, so that nothing flutters.
+targeted accounts join an open campaign that names them. Opening and closing have different
+thresholds (hysteresis), and what a person closed does not reopen on evidence that the person had
+seen, so incidents do not flap.
 """
 
 from collections.abc import Iterable, Sequence, Set
@@ -78,12 +78,12 @@ def decide(
     settings: IncidentSettings,
     weights: CorrelationSettings,
 ) -> list[Step]:
-    """What to do, openings first.
+    """The steps to take, openings first.
 
     Args:
         live: incidents that are not closed.
-        dismissed: incidents that a person closed not long ago.
-        weights: where a held opinion is let go, and what counts as a sign.
+        dismissed: incidents that a person closed recently.
+        weights: the log odds at which a held opinion is dropped, and what counts as a sign.
     """
     standing = {one.subject: one for one in live}
     about: dict[Subject, list[Opinion]] = {}
@@ -108,7 +108,7 @@ def decide(
             steps.append(Opening(subject, merged, _lines(subject, (), merged)))
         else:
             steps += _go_on(incident, merged, now, settings)
-    # An incident must be there before another one joins it.
+    # Openings first: an incident must exist before another one joins it.
     return sorted(steps, key=lambda one: not isinstance(one, Opening))
 
 
@@ -207,7 +207,7 @@ def _opens(
 def _seen(
     opinion: Opinion, dismissed: Sequence[Incident], now: Instant, settings: IncidentSettings
 ) -> bool:
-    """Whether a person had all of this on the table when they closed an incident."""
+    """Whether a person had seen all of this evidence when they closed an incident."""
     for incident in dismissed:
         if incident.subject != opinion.subject and opinion.hypothesis is not _CAMPAIGN:
             continue
@@ -250,7 +250,7 @@ def _go_on(
 def _merge(
     before: Iterable[View], opinions: Iterable[Opinion], weights: CorrelationSettings
 ) -> tuple[View, ...]:
-    """Today's opinions over those of before; what nothing speaks for any more is let go."""
+    """Today's opinions over those of before; what nothing supports any more is dropped."""
     kept = {one.hypothesis: msgspec.structs.replace(one, open=False) for one in before}
     held = {one.hypothesis for one in before if one.open}
     for opinion in opinions:
@@ -287,7 +287,7 @@ def _observed(opinion: Opinion, weights: CorrelationSettings) -> bool:
 
 
 def _lines(subject: Subject, before: Iterable[View], after: Iterable[View]) -> tuple[Line, ...]:
-    """What is worth a line: a suspicion held or let go, and every new kind of sign."""
+    """The timeline entries: a suspicion held or dropped, and every new kind of sign."""
     earlier = {one.hypothesis: one for one in before}
     lines = []
     for view in after:

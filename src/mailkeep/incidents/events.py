@@ -1,4 +1,4 @@
-"""Facts of the incidents room."""
+"""Events that the incidents room records."""
 
 from mailkeep.events.types import Fact, fact
 
@@ -31,7 +31,7 @@ class IncidentContained(Fact, frozen=True):
 
 @fact("incidents.taken")
 class IncidentTaken(Fact, frozen=True):
-    """A person sees to it."""
+    """A person takes care of it."""
 
     incident: str
     by: str

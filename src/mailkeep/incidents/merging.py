@@ -1,8 +1,9 @@
-"""Incidents that are one matter: one leads, the others are parts of it, and can be split off again.
+"""Merges incidents that are one matter: one leads, the others are its parts, and can be split off
+again.
 
 Each part keeps its own evidence, state and actions, since those are about its own subject; what
-people do, they do once: whoever takes the matter takes its parts, and no part is paged by itself
-but for something graver. So a merge that was wrong has lost nothing.
+people do, they do once: whoever takes the lead incident takes its parts, and a part pages nobody by
+itself, except for something graver. So a wrong merge loses nothing.
 """
 
 from sqlalchemy import select, update
@@ -25,14 +26,14 @@ async def join(tx: Tx, part: str, into: str) -> tuple[Incident, Incident]:
         Conflict: one is closed, or it would be a part of itself, or of a part.
     """
     if part == into:
-        raise Conflict("an incident is no part of itself")
-    # In one order, whoever merges what into what.
+        raise Conflict("an incident cannot be merged into itself")
+    # Always locked in the same order, so that two merges cannot deadlock.
     locked = {one: await queries.one(tx, one, lock=True) for one in sorted((part, into))}
     found, head = locked[part], locked[into]
     if State.CLOSED in {found.state, head.state}:
-        raise Conflict("one of them is closed")
+        raise Conflict("one of the two incidents is closed")
     if head.part_of is not None:
-        raise Conflict(f"that is a part itself, of {head.part_of}: merge into that one")
+        raise Conflict(f"{into} is itself part of {head.part_of}: merge into that one")
     taken = {"taken_at": head.taken_at, "taken_by": head.taken_by} if head.taken_at else {}
     await tx.run(
         update(_i).where((_i.c.id == part) | (_i.c.part_of == part)).values(part_of=into, **taken)
@@ -45,13 +46,13 @@ async def leave(tx: Tx, part: str) -> str:
     none."""
     found = await queries.one(tx, part, lock=True)
     if found.part_of is None:
-        raise Conflict("it is part of nothing")
+        raise Conflict("this incident is not part of another")
     await tx.run(update(_i).where(_i.c.id == part).values(part_of=None))
     return found.part_of
 
 
 async def let_go(tx: Tx, head: str) -> None:
-    """What led has ended: its parts stand by themselves again."""
+    """A lead incident has ended: its parts stand by themselves again."""
     await tx.run(update(_i).where(_i.c.part_of == head).values(part_of=None))
 
 

@@ -1,4 +1,4 @@
-"""Reads of the incidents room."""
+"""Read-only queries of the incidents room."""
 
 from collections.abc import Collection
 from typing import Any
@@ -48,7 +48,7 @@ async def live(tx: Tx, *, lock: bool = False) -> list[Incident]:
 
 
 async def parts(tx: Tx, head: str) -> list[Incident]:
-    """What is one matter with an incident, closed or not, the newest first."""
+    """The other incidents that belong to the same matter, closed or not, the newest first."""
     return [_incident(row) for row in await tx.all(_newest().where(_i.c.part_of == head))]
 
 
@@ -92,7 +92,7 @@ async def lines(tx: Tx, incident: str) -> tuple[int, int]:
 async def blast_radius(
     tx: Tx, house: House, incident: Incident, settings: IncidentSettings
 ) -> BlastRadius:
-    """Worked out anew while it is open; afterwards as it stood at the end.
+    """Computed anew while the incident is open; afterwards as it stood at the end.
 
     Where many recoveries lie in the window, addresses are counted now, and accounts are as they
     were a moment ago: ``as_of`` says when.
@@ -126,8 +126,8 @@ async def answers(tx: Tx, incident: str, limit: int = 50) -> list[Answer]:
 
 
 async def kept_blasts(tx: Tx, some: Collection[str]) -> dict[str, BlastRadius]:
-    """The blast radius of each of some incidents as it is kept: of closed ones as it stood at the
-    end, of others as it was answered last. One that was never worked out is left out."""
+    """The stored blast radius of each of some incidents: of closed ones as it stood at the end, of
+    others the last answer. One that was never computed is left out."""
     newest = (
         select(_b.c.incident_id, func.max(_b.c.number).label("number"))
         .where(_b.c.incident_id.in_(some))

@@ -1,10 +1,10 @@
-"""What a regulator must be told, by when, and what of it is not known yet (pure).
+"""The regulator's clock: what must be notified by when, and what of it is not known yet (pure).
 
-The clock of the General Data Protection Regulation: 72 hours from when the breach became known
-(article 33(1)); what must be said by then (article 33(3)); and the people concerned, without undue
-delay, where the risk to them is high (article 34). When it became known is taken to be when the
-incident opened: earlier than a lawyer might say, never later. Whether it must be told at all is
-for people to decide.
+From the General Data Protection Regulation: 72 hours from when the breach became known (article
+33(1)); the content of the notification (article 33(3)); and the people concerned, without undue
+delay, where the risk to them is high (article 34). The breach is taken to be known when the
+incident opened: earlier than a lawyer might say, never later. Whether to notify at all is for
+people to decide.
 """
 
 import msgspec

@@ -1,4 +1,4 @@
-"""What becomes of incidents: opened, changed, contained, restored, noted, closed."""
+"""The service of incidents: open, update, contain, restore, merge, note and close them."""
 
 import msgspec
 from sqlalchemy import func, insert, select, update
@@ -86,7 +86,8 @@ class Incidents:
                 await self.restore(tx, incident.id, by=fact.by, events=(recorded.id,))
 
     async def on_rested(self, tx: Tx, recorded: Recorded) -> None:
-        """A provider was left alone, or is so no more, by hand: a line, and no other state."""
+        """A provider was rested, or its rest ended, by hand: a timeline entry, and no other
+        state."""
         fact = recorded.fact
         if not isinstance(fact, ProviderRested | ProviderUnrested):
             return
@@ -97,7 +98,7 @@ class Incidents:
         await self.enter(tx, incident.id, "rest", words, by=fact.by, events=(recorded.id,))
 
     async def on_voided(self, tx: Tx, recorded: Recorded) -> None:
-        """Proofs voided for the sake of an incident are a count in its timeline."""
+        """Proofs that were voided for an incident are a count in its timeline."""
         fact = recorded.fact
         if not isinstance(fact, ProofVoided) or fact.why != "provider_cut":
             return
@@ -108,7 +109,7 @@ class Incidents:
                 return
 
     async def assess(self, tx: Tx) -> None:
-        """Weigh what is known now, and write down what follows."""
+        """Weigh the current evidence, and apply what follows to the incidents."""
         opinions = await watch.opinions(tx, self._watch)
         live = await queries.live(tx, lock=True)
         if not opinions and not live:
@@ -133,8 +134,8 @@ class Incidents:
                     await self._close(tx, incident, "joined", f"goes on as part of {subject.id}")
 
     async def tick(self) -> None:
-        """Assess as time passes: what nothing speaks for any more is let go, and closes. The blast
-        radius of the rest is worked out and kept."""
+        """Assess as time passes: suspicions that nothing supports any more are dropped, and their
+        incidents close. The blast radius of the others is recomputed and stored."""
         await self._database.retrying(self.assess)
         await self._answers.step()
 
@@ -192,8 +193,8 @@ class Incidents:
         await audit.write(tx, by, "note_incident", {"incident": incident})
 
     async def take(self, tx: Tx, incident: str, *, by: str) -> None:
-        """A person says that it is theirs to see to: nobody else is woken for it. Whoever takes it
-        after another has it then.
+        """A person takes the incident: nobody else is paged for it. Whoever takes it later replaces
+        them.
 
         Raises:
             NotFound: no such incident.
@@ -285,7 +286,7 @@ class Incidents:
             await record(self._database, tx, updated)
 
     async def _reopen(self, tx: Tx, before: Incident, opinions: tuple[View, ...]) -> None:
-        """What was restored shows new signs: it is as open as it was at first."""
+        """A restored incident with new signs is as open as it was at first."""
         if before.state is not State.RESTORED or before.restored_at is None:
             return
         held = [one for view in opinions if view.open for one in view.reasons if one.nats]
@@ -338,7 +339,7 @@ class Incidents:
         await record(self._database, tx, fact)
 
     async def _count(self, tx: Tx, incident: str, kind: str, text: str, event: str) -> None:
-        """Count up in the line of this minute: a flood of facts is one line."""
+        """Add to the entry of this minute, so that a flood of facts is one timeline entry."""
         row = await tx.one(
             select(_e)
             .where(_e.c.incident_id == incident, _e.c.kind == kind, _e.c.at > tx.now - MINUTE)
@@ -356,7 +357,7 @@ class Incidents:
             await self.enter(tx, incident, line.kind, line.text, events=line.events)
 
     async def _oldest(self, tx: Tx, opinions: tuple[View, ...], default: Instant) -> Instant:
-        """When the oldest fact happened that dates what is held."""
+        """The time of the oldest fact that may date the suspicion."""
         reasons = [one for view in opinions if view.open for one in view.reasons if one.dates]
         ids = {event for one in reasons for event in one.events}
         found = await tx.value(select(func.min(events.c.at)).where(events.c.id.in_(ids)))

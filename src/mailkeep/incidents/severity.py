@@ -1,7 +1,7 @@
-"""How grave an incident is, with its reasons (pure): worked out anew by whoever looks.
+"""How severe an incident is, with its reasons (pure): computed anew for each look.
 
-By what happened to customers first, then by what could: an account that was taken is graver than a
-provider that could take some, and that than mail that waits.
+What happened to customers counts before what could: an account that was taken is graver than a
+provider that could take some, and that is graver than mail that waits.
 """
 
 import enum

@@ -1,4 +1,4 @@
-"""Whom a suspicion about a provider reaches (pure)."""
+"""Which providers a suspicion reaches: the suspect and those that share its parties (pure)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

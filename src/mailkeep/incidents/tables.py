@@ -24,7 +24,7 @@ incidents = Table(
     Column("opinions", Text, nullable=False),
     Column("blast", Text),  # as it stood at the end; NULL while it is worked out anew
 )
-# Whoever assesses at the same time as another: one subject has one incident that is not closed.
+# Two processes may assess at once: a subject has only one incident that is not closed.
 _LIVE = incidents.c.state != "closed"
 Index(
     "ix_incidents_live",
@@ -35,7 +35,7 @@ Index(
     postgresql_where=_LIVE,
 )
 
-# What was answered about an incident's blast radius: whoever was told one finds it here later.
+# Answers given about an incident's blast radius, kept for whoever was told one.
 blast_answers = Table(
     "blast_answers",
     metadata,

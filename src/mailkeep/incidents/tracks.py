@@ -1,7 +1,7 @@
-"""The two tracks of an incident (pure): restore the mail, and find out what was taken.
+"""The two checklists of an incident: restore the mail, and investigate what was taken (pure).
 
-Both begin at once. Each line is worked out from state, so that nobody has to tick it and nobody
-ticks what is not so.
+Both begin at once. Each item is computed from state, so nobody has to tick it and nobody can tick
+what is not so.
 """
 
 import msgspec

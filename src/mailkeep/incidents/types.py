@@ -1,4 +1,4 @@
-"""Words and settings of the incidents room."""
+"""Types and settings of the incidents room."""
 
 import enum
 
@@ -33,8 +33,8 @@ class Reason(msgspec.Struct, frozen=True):
 
     @property
     def dates(self) -> bool:
-        """Whether its facts may say when it began. Else a staged sign, which may count nothing,
-        would have accounts frozen that were recovered days before."""
+        """Whether its facts may date the incident's beginning. Otherwise a staged sign, which may
+        count nothing, would have accounts frozen that were recovered days before."""
         return self.nats > 0 and self.forger is Forger.NOBODY
 
 

@@ -1,4 +1,4 @@
-"""An incident in one sentence (pure): what may be going on, how sure we are, where it stands."""
+"""An incident's headline in one sentence: what is suspected, how sure, and its state (pure)."""
 
 import math
 import unicodedata
@@ -44,12 +44,13 @@ _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def unprintable(text: str) -> bool:
-    """Whether a terminal would obey some of a text; line breaks and tabs aside."""
+    """Whether a text has characters that control a terminal, line breaks and tabs aside."""
     return any(obeyed(one) and one not in "\n\t" for one in text)
 
 
 def obeyed(character: str) -> bool:
-    """Whether a terminal obeys it: a control character, or one that turns the writing around."""
+    """Whether a character controls a terminal: a control character, or one that changes the
+    direction of the text."""
     return unicodedata.category(character) == "Cc" or character in _TURNS
 
 

@@ -1,4 +1,5 @@
-"""Mail: takes messages in, keeps them until a provider that stands has them, and remembers.
+"""Mail: accepts messages, queues them durably until a provider has them, and records who was given
+what.
 
 Owns: ``messages``, ``message_copies``, ``message_bodies``, ``attempts``, ``exposures``,
 ``exposed_firsts``, ``exposed_counts``, ``addresses``, ``genuine_mails``, ``claims``,

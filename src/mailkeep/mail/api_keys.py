@@ -1,8 +1,8 @@
-"""API keys: made, shown once, bound, rotated, revoked; and whether one that is presented is good.
+"""API keys: created, shown once, restricted, rotated, revoked; and verified when presented.
 
-Security: kept as a keyed hash. Who presents a key may be let in by what was read a second ago, so
-that a body can be read; whether anything of it is stored is decided by ``still_valid`` in the
-transaction that stores it, so that after a revocation has committed a key stores nothing.
+Security: stored as keyed hashes. A presented key may be accepted by a look-up that is a second old,
+so that a body can be read; whether anything of it is stored is decided by ``still_valid`` in the
+transaction that stores it, so after a revocation has committed a key stores nothing.
 """
 
 import asyncio
@@ -202,8 +202,8 @@ async def still_valid(tx: Tx, ids: Collection[str]) -> set[str]:
     revoked before it has ended."""
     good = (_STILL_GOOD, {"ids": sorted(ids), "now": tx.now})
     if tx.is_postgresql:
-        # A revocation waits for us, and we for one that has begun. Not a lock of the rows: many
-        # that share one could keep a revocation waiting for ever, here those who come wait in line.
+        # A revocation waits for us, and we for one that has begun. Not a row lock: many that share
+        # one could keep a revocation waiting for ever, while here everybody queues.
         _, rows = await tx.fetch_each((_IN_LINE, {}), good)
     else:
         (rows,) = await tx.fetch_each(good)

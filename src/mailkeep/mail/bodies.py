@@ -1,9 +1,10 @@
-"""How long a body stays once a provider has the mail, and what may then be sent again.
+"""How long a body is kept after a provider accepted it, and which mail can then be sent again.
 
-What a provider says of a mail, accepted, delivered or bounced, is its word: one that takes mail and
-drops it says whatever makes us forget it. So in a stream that keeps its bodies no word destroys our
-copy. What does is time in which nothing that we watch (canaries among it) spoke against whoever had
-the mail; and while something does, until a bound, no copy goes at all.
+A provider's report on a mail, accepted, delivered or bounced, is only its word: one that takes mail
+and drops it will say whatever makes us delete our copy. So in a stream that keeps its bodies no
+report deletes one. A body is deleted after a time in which no monitor (canaries among them) showed
+a sign against whoever had the mail; while there is a sign, up to a bound, no copy is deleted at
+all.
 """
 
 from collections.abc import Collection
@@ -45,7 +46,7 @@ def lost(
         taken = or_(taken, and_(_m.c.status.in_(_REPORTED), _m.c.expires_at > now))
     gone = and_(taken, _m.c.accepted_at >= since)
     if distrust:
-        # A mail that it refused for good was given up on its word alone.
+        # A mail that the provider refused for good was given up on its word alone.
         refused = exists().where(
             _a.c.id == _m.c.attempt_id,
             _a.c.outcome == OutcomeKind.REJECTED.value,
@@ -77,7 +78,7 @@ async def requeue_unconfirmed(
     """
     ours = lost(provider, since, tx.now, distrust=distrust, once=bool(once))
     if tx.is_postgresql:
-        # An UPDATE locks in the order of its plan; who locks by id never waits in a ring with it.
+        # An UPDATE locks in the order of its plan; locking by id here avoids a deadlock with it.
         await tx.run(select(_m.c.id).where(ours).order_by(_m.c.id).with_for_update())
     if once:
         these = _b.c.message_id.in_(select(_m.c.id).where(ours))
@@ -146,8 +147,8 @@ async def sweep(tx: Tx, keep: Keeping, limit: int, *, turn: Round | None = None)
     dead = (_m.c.status == Status.GIVEN_UP.value) & (
         _m.c.expires_at < tx.now - round(keep.given_up * SECOND)
     )
-    # By the bodies, which are few: most messages have none any more. Whatever was taken so long ago
-    # was taken in before that: the many that are younger are not even looked at.
+    # Start from the bodies, which are few: most messages have none any more. A body accepted so
+    # long ago belongs to a message at least as old, so younger messages are not even read.
     end = earliest("msg", tx.now - round(shortest * SECOND))
     after, upto = await turn.until(tx, _b.c.message_id, end, limit)
     old = await tx.tuples(

@@ -1,11 +1,11 @@
-"""What a returned mail says of the message that it came back for (pure).
+"""Parses bounces: delivery status notifications (RFC 3464) for a message of ours (pure).
 
-RFC 3464: of each recipient a group of fields, in a part ``message/delivery-status`` of the report.
-Where a server writes none, Exim's ``X-Failed-Recipients`` names them. Prose tells nothing: what a
-mail robot answers to a return path is no bounce.
+Each recipient has a group of fields, in a part ``message/delivery-status`` of the report. Where a
+server writes none, Exim's ``X-Failed-Recipients`` names them. Prose is not interpreted: an
+automatic reply to a return path is no bounce.
 
-Security: reads hostile input, bounded before it is looked at. Parts of a mail that is quoted in the
-report are not looked into: its author writes what he likes.
+Security: reads hostile input, bounded before it is looked at. Parts of a mail that the report
+quotes are ignored: its author writes what he likes.
 """
 
 import re
@@ -26,7 +26,7 @@ MAX_GROUPS = 100  #: recipients of one message, at most
 _DEEPEST = 3
 
 _NESTS = re.compile(rb"boundary", re.IGNORECASE)
-# RFC 3463 section 2; some servers write a comment, or the reply itself, behind it.
+# RFC 3463 section 2; some servers append a comment, or the reply itself.
 _STATUS = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})(?!\d)")
 _QUOTED_REPLY = re.compile(
     r"(?<![\d.])([45])\d\d[ -](?:#?([45])\.(\d{1,3})\.(\d{1,3})(?!\d))?(?=[^\d]|$)"

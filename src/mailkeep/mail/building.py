@@ -1,7 +1,7 @@
-"""From a claimed job to the request that sends it; large ones in a thread.
+"""Builds the provider's request for a claimed job; large ones in a thread.
 
-The interpreter runs one thing at a time, but it changes between threads: while megabytes are put
-into lines of base64, everybody else's mail goes on.
+Python runs one thread at a time but switches between them: while megabytes are encoded as base64,
+everybody else's mail goes on.
 """
 
 import asyncio

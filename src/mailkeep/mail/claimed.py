@@ -115,7 +115,7 @@ class Claimed:
         tx.many(_WAIT, self.waiting)
         tx.many(_ATTEMPTS, self.attempts)
         tx.many(_START, self.started)
-        # In one order for everybody: two that write the same rows never wait in a ring.
+        # Always in the same order: two writers of the same rows never deadlock.
         tx.many(EXPOSE, [self.exposed[one] for one in sorted(self.exposed)])
 
 

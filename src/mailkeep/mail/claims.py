@@ -1,10 +1,10 @@
-"""What providers say about messages: verified, deduplicated, normalised, and still only claims.
+"""Ingests providers' delivery reports: verified, deduplicated, normalised, and still only claims.
 
-Security: a provider in an attacker's hands says what it likes. Its word moves a message only while
-it is the one that holds it: of mail that it refused, and that waits for another provider or is with
-one, it can neither end the way nor destroy our copy. One that is distrusted moves nothing at all.
-Of mail that it never had from us it may tell so much a minute: a thief of what a webhook is proved
-with would else fill the disk, and with it stop all mail.
+Security: a provider in an attacker's hands says what it likes. Its report changes a message only
+while it is the provider that has it: of mail that it refused, and that waits for or is with another
+provider, it can neither end the delivery nor delete our copy. A distrusted provider's reports
+change nothing. Reports of mail that it never had from us are rate-limited: otherwise a thief of the
+webhook secret could fill the disk, and so stop all mail.
 """
 
 from collections import Counter
@@ -92,8 +92,8 @@ class Claims:
 
     async def take(self, provider: str, found: Sequence[Claim]) -> int:
         """Take in what a provider said and was held to; returns how much of it was new."""
-        # A part at a time and behind everything else: a provider's thousand events must not keep a
-        # recovery waiting.
+        # In small parts and at the lowest priority: a thousand events of a provider must not delay
+        # a recovery.
         new = 0
         for start in range(0, len(found), CHUNK):
             part = found[start : start + CHUNK]
@@ -122,7 +122,7 @@ class Claims:
         given, flood = self._bounded(given, about.keys(), tx.now)
         weights = {key: self._weigh(claim, tx.now) for key, claim in given.items()}
         liars = await bodies.distrusted(tx)
-        # What is not kept with its message moves it later no more than now.
+        # A claim that is not stored with its message cannot change it later either.
         kept = {key: known for key, known in about.items() if key[0] not in liars}
         new = await moving.remember(tx, given, kept, weights)
         facts: list[Fact] = [

@@ -1,11 +1,11 @@
-"""Counts the exposure ledger up, a batch at a time, behind the mail.
+"""Aggregates the exposure ledger in the background, a batch at a time.
 
-The claim writes its row of the ledger and nothing else; what is new there is counted here, into
-``exposed_firsts`` and ``exposed_counts``, by one at a time. A question adds what is counted and
-what is not yet, in one statement, so the answer is exact however far behind this is.
+A claim writes its row of the ledger and nothing else; new rows are counted here, into
+``exposed_firsts`` and ``exposed_counts``, by one process at a time. A query adds what is counted
+and what is not yet in one statement, so the answer is exact however far behind this is.
 
-Security: who is forgotten keeps their place in the counts under a number that says nothing: an
-incident cannot be made smaller by asking to be erased.
+Security: an erased address stays in the counts under a number that says nothing: nobody can make an
+incident smaller by asking to be erased.
 """
 
 import secrets
@@ -72,7 +72,7 @@ async def forget(tx: Tx, addresses: Collection[str], before: Instant) -> None:
     for name in gone:
         number = f"{GONE}_{secrets.token_hex(12)}"
         await tx.run(update(_f).where(_f.c.address_id == name).values(address_id=number))
-    # Who came back has been given again, and is counted again.
+    # An address that came back after an erasure is given anew, and counted anew.
     await tx.run(update(_x).where(_x.c.address_id.in_(gone)).values(counted=None))
 
 
@@ -143,7 +143,7 @@ async def _count(tx: Tx, rows: Sequence[Sequence[Any]]) -> None:
         firsts += _news(name, before[name], after[name])
     tx.many(_KEEP, firsts)
     tx.many(_ADD, [key._asdict() | {"count": n} for key, n in sorted(changed.items()) if n])
-    # In the order of the claims, which write the same rows.
+    # In the same order as the claims, which write the same rows.
     marks = sorted(tuple(row[:4]) for row in rows)
     tx.many(_COUNTED, [dict(zip(_MARKS, row, strict=True)) for row in marks])
 
@@ -215,7 +215,7 @@ _FIRSTS_OF = Repeated(
 
 
 def _firsts() -> Select[Any]:
-    # Two conditions on the time: an engine begins at the one that stands alone.
+    # Two separate conditions on the time: engines start their scan from the one that stands alone.
     at: BindParameter[int] = bindparam("at")
     name: BindParameter[str] = bindparam("name")
     behind = (_f.c.first_at > at) | ((_f.c.first_at == at) & (_f.c.address_id > name))

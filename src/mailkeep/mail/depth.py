@@ -1,7 +1,7 @@
-"""How much waits to be sent, and for how long: read often, also when a million wait.
+"""Queue depth and age: read often, also when a million messages wait.
 
-Counting reads the partial index of what is due and nothing else, some 40 ms for a million on
-SQLite; the age is that of the first few hundred in the order of the index.
+The count reads the partial index of what is due and nothing else, some 40 ms for a million on
+SQLite; the age is that of the first few hundred in index order.
 """
 
 from collections.abc import Iterable

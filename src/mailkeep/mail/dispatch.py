@@ -1,6 +1,6 @@
-"""The dispatcher: one lane for each stream, each with its own workers.
+"""The dispatcher: sends what is due, with one lane and its own workers for each stream.
 
-A lane's hanging connections hold back nobody else's: recovery mail has its own slots, its own claim
+Hanging connections of one lane hold back no other: recovery mail has its own slots, its own claim
 and its own place in the shared commit.
 """
 
@@ -83,7 +83,7 @@ class Dispatcher:
                 for lane in self._lanes:
                     group.create_task(lane.run())
         finally:
-            # Until here: what is still under way when it ends must not be taken for a dead one's.
+            # Up to here: work still under way at the end must not be taken for a dead process's.
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
             self._transport.close()
@@ -92,7 +92,7 @@ class Dispatcher:
         return self._clock.now()
 
     def told(self, topic: str) -> None:
-        """Something was written, by this process or another: see ``Database.hear``."""
+        """Called when this process or another has written something: see ``Database.hear``."""
         changed = topic in {"", shifting.STANDING}
         if changed:
             self.standing.forget()
@@ -118,8 +118,8 @@ class Dispatcher:
         )
 
     async def send(self, job: Job, stream: StreamSettings) -> tuple[Outcome, float] | None:
-        """Look at the cut-offs and the lease once more, then send; None when nothing left: the
-        provider was cut meanwhile, or the message may be another worker's."""
+        """Check the cut-offs and the lease once more, then send; None when nothing left: the
+        provider was cut off meanwhile, or the message may be another worker's."""
         if job.provider in await self.standing.cut():
             return None
         if job.size > len(job.body):
@@ -197,10 +197,10 @@ class Dispatcher:
         self.leases.drop(job)
 
     async def finish(self, lane: Lane, job: Job, sent: tuple[Outcome, float] | None) -> None:
-        """Write down what came of an attempt.
+        """Record the result of an attempt.
 
-        While the database is away, or loses it to another one time after time, it is tried again:
-        an outcome that is forgotten is a mail that is sent twice.
+        When the database is away, or keeps undoing the transaction, this is retried: a lost result
+        is a mail that is sent twice.
         """
         kind = self._providers[job.provider].kind
         reports = registry.get(kind).capabilities.reports_deliveries

@@ -1,4 +1,4 @@
-"""Mail to somebody who is erased: what names them goes, what became of it stays under a pseudonym.
+"""Erases a person from mail: identifying data goes, delivery history stays under a pseudonym.
 
 Counts of incidents, and the proof that an owner was told, are read from messages and attempts, so
 these rows stay for as long as every other one.

@@ -1,4 +1,4 @@
-"""Facts of the mail room. Addresses appear as pseudonyms (``address_…``) only."""
+"""Events that the mail room records. Addresses appear as pseudonyms (``address_…``) only."""
 
 from mailkeep.events.types import Fact, fact
 

@@ -1,4 +1,4 @@
-"""What both ways over the network share: how long they wait, and whose fault a failure is."""
+"""Timeouts of the HTTP and SMTP clients, and which failures are this machine's own."""
 
 import errno
 

@@ -1,8 +1,8 @@
-"""Who keeps a mailbox, by its domain (pure).
+"""Maps a recipient's domain to its mailbox provider's family, such as gmail (pure).
 
-Senders are known to mailbox providers, each for itself: who never sent to one is a stranger there,
-whatever the others think. A small table and no more: the MX of a company's own domain is not looked
-up while mail waits, so it is ``other``, though one of these may keep it.
+Mailbox providers each keep their own sender reputation: a sender that is new to one is a stranger
+there, whatever the others think. The table is small on purpose: MX records are not looked up while
+mail waits, so a company's own domain is ``other``, though one of these may host it.
 """
 
 from mailkeep.base import addresses

@@ -1,7 +1,7 @@
-"""Whether a message fits: our own bounds, and which providers could not carry it (pure).
+"""Checks a message's size and features against our own limits and each provider's (pure).
 
-Decided when it is taken in, where somebody still hears the answer. A message too large for a route
-is never sent there: the provider would refuse it, or take it and cut it.
+Decided at intake, where the sender still hears the answer. A message too large for a route is never
+sent there: the provider would refuse it, or accept and truncate it.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,12 +1,13 @@
-"""Mail in our account at a provider that we never gave it: told once for each, and bounded.
+"""Detects mail in our account at a provider that we never sent, reported once for each, and
+bounded.
 
-Whoever sends through our account there, with a stolen key or at the provider, shows in what the
-provider tells us of his mail. So does another system of ours that uses the same account; which of
-the two it is, a detector has to learn.
+Whoever sends through our account, with a stolen key or from inside the provider, shows up in the
+provider's webhooks about that mail. So does another system of ours that uses the same account;
+which of the two it is, a detector has to learn.
 
-Security: reads what a provider says. It was signed, or came with the shared secret; a bounce by
-mail (``none``) is no word of a provider about its own sending. Its names are kept as digests only,
-in a memory of bounded size: told twice after a restart is no harm.
+Security: reads what a provider says, authenticated by signature or shared secret; a bounce by mail
+(``none``) is no statement of a provider about its own sending. Names are kept as digests only, in a
+memory of bounded size: a repetition after a restart does no harm.
 """
 
 import hashlib
@@ -58,7 +59,7 @@ class Foreign:
         if not ours_elsewhere and _forgotten(claim, now):
             return []
         mail = hashlib.sha256(f"{claim.provider} {name}".encode()).hexdigest()[:32]
-        # The same claim comes again as a new one only where its transaction was lost.
+        # The same claim comes again as a new one only if its transaction was lost.
         if self._seen.get(mail, claim.claim_id) != claim.claim_id:
             self._seen.move_to_end(mail)
             return []

@@ -1,11 +1,11 @@
-"""'Did you really send this?': a mail carries a code, and whoever has the mail may ask about it.
+"""'Did you really send this?': every mail carries a code, by which its recipient can verify it.
 
-Security: a code that a phisher copies out of a mail of their own says nothing to a victim, who also
-says to which address the mail came: what is not theirs is not found, with the same words as a code
-that never was. A code out of a mail of the victim's own is answered with that mail's date and
-subject, which are not the phisher's. So nothing here is ever a bare yes, and nothing tells a
-stranger who is a customer. The code is keyed (80 bits of HMAC), the subject lies sealed, no body is
-ever shown; of the subject of a secret mail everything with a digit in it is hidden.
+Security: a phisher may copy a code out of a mail of their own. It tells a victim nothing, because
+the victim also says to which address the mail came: another recipient's mail is not found, with the
+same words as a code that never existed. A code out of a mail of the victim's own is answered with
+that mail's date and subject, which are not the phisher's. So the answer is never a bare yes, and it
+does not tell a stranger who is a customer. The code is keyed (80 bits of HMAC), the subject is
+sealed, no body is ever shown; of a secret mail's subject everything with a digit in it is hidden.
 """
 
 import re
@@ -118,7 +118,7 @@ def mask(address: str) -> str:
 
 
 def _mails() -> Select[tuple[str, bytes, Instant, Instant | None, bool]]:
-    # What was given up never left: nobody has it from us.
+    # A message that was given up never left: nobody has it from us.
     left = _m.c.status != Status.GIVEN_UP.value
     return (
         select(_m.c.id, _g.c.sealed, _m.c.created_at, _m.c.accepted_at, _m.c.secret)

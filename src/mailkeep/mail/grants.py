@@ -1,7 +1,7 @@
-"""What an API key may do, from where, and in whose name (pure).
+"""What an API key may do, from which networks, and as which sender (pure).
 
-Security: a key that leaks is worth what it was bound to. Its bindings never change, so what was
-read of it a moment ago is still true of it; only whether it is good can change.
+Security: a leaked key is worth what it was bound to, and no more. The bindings of a key never
+change, so a cached copy of them is still true; only whether the key is valid can change.
 """
 
 import enum

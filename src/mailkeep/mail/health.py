@@ -1,7 +1,7 @@
-"""Circuit breaking for one provider and one stream (pure).
+"""The circuit breaker of one provider for one stream (pure).
 
 A breaker shared between drivers blocks the healthy one; a breaker that nothing closes leaves a
-recovered provider unused. So: one for each provider and stream, and it probes by itself.
+recovered provider unused. So there is one for each provider and stream, and it probes by itself.
 """
 
 import msgspec

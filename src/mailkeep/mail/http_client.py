@@ -1,8 +1,7 @@
-"""HTTP as a client of providers' APIs: one request at a time on connections that are kept.
+"""The HTTP client for providers' APIs: one request at a time on kept-alive connections.
 
-Security: a redirect is an answer like any other and is not followed, since the key is in the
-request; certificates are checked against the system's own list; no proxy is taken from the
-environment.
+Security: a redirect is a response like any other and is not followed, since the request holds the
+key; certificates are checked against the system's own list; no proxy is taken from the environment.
 """
 
 import asyncio

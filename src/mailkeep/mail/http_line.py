@@ -1,9 +1,9 @@
-"""A connection to a provider's API: one request at a time, its reply read up to a bound.
+"""One HTTP connection to a provider's API: one request at a time, its response read up to a bound.
 
 aiohttp took three times as long over a request as all that is needed of it here: nothing is
-redirected, unpacked, remembered in cookies or streamed.
+redirected, decompressed, remembered in cookies or streamed.
 
-Security: replies are the provider's, and so hostile: bounded, whatever they are made of.
+Security: responses come from the provider and are hostile input: bounded, whatever they hold.
 """
 
 import asyncio
@@ -115,7 +115,7 @@ class HttpLine(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         names = {name.lower() for name, _ in self._fields}
-        # RFC 9112 section 6.3: without a length the reply is as long as the connection lasts.
+        # RFC 9112 section 6.3: without a length the reply lasts until the connection closes.
         self._to_the_end = names.isdisjoint((b"content-length", b"transfer-encoding"))
 
     def on_body(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Intake: check a message, store it durably, then acknowledge it."""
+"""Intake: validates a message, stores it durably, and only then acknowledges it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -59,17 +59,17 @@ def to_outgoing(
 
 
 class Intake:
-    """Takes messages in.
+    """Accepts messages.
 
     Args:
         database: where they are stored.
-        keys: name addresses, seal secret bodies.
+        keys: for pseudonyms of addresses, and to seal secret bodies.
         streams: by name.
-        honey: the one provider that may ever be given an address, by the address's canonical
-            form. Whoever else uses such an address has it from that provider.
+        honey: the one provider that may ever be given an address, by the address's canonical form.
+            Whoever else uses such an address has it from that provider.
         providers: by name, whose limits a message must keep to; without it none are known.
         public_url: where people ask about mail of ours.
-        closed: nothing is taken in: this house only observes.
+        closed: nothing is accepted: the installation only observes.
     """
 
     def __init__(
@@ -171,8 +171,9 @@ class Intake:
         return (*new.avoid, *unfit)
 
     def named(self, new: NewMessage) -> NewMessage:
-        """The message with the id that it will have, for who must be able to ask for it even where
-        nobody can tell whether it was stored. Who gave an idempotency key sends it again."""
+        """Give the message its id now, for callers that must be able to ask for it even when nobody
+        can tell whether it was stored. A caller with an idempotency key can simply send it
+        again."""
         if new.idempotency is not None:
             return new
         return msgspec.structs.replace(new, id=new_id("msg", self._database.clock.now()))
@@ -195,14 +196,14 @@ class Intake:
     ) -> list[Taken | Conflict | Invalid]:
         """Store checked messages in the caller's transaction, a few statements for all of them.
 
-        Mail to a honey address goes through its own provider only; where that is not among the
-        routes that the message may take, it is given up at once and in silence: a refusal would
-        tell whoever asked for it that this address is bait.
+        Mail to a honey address goes through its own provider only; if that is not among the routes
+        that the message may take, it is given up at once and silently: a refusal would tell the
+        sender that this address is bait.
 
-        Returns for each what became of it; of these exceptions nothing was stored:
-            Conflict: the idempotency key was used for other content.
-            Invalid: its time is over already. Only said of a message that is new, so that a late
-                repetition still hears the id of the first one.
+        Returns for each its result; one of these exceptions means that nothing was stored of it:
+        Conflict, the idempotency key was used for other content; Invalid, it has expired already.
+        The latter only for a new message, so that a late repetition still gets the id of the first
+        one.
         """
         self._open()
         rows = _Rows()
@@ -258,7 +259,7 @@ class Intake:
         message = new.id or new_id("msg", now)
         address = self._named(rows, new.content.to)
         copies = [self._named(rows, one) for one in others]
-        # A time that is past is now: else whoever names one goes before all that waits already.
+        # A time in the past becomes now: otherwise naming one would jump the queue.
         next_at = max(now, new.send_at or now)
         longest = next_at + round(stream.expires * SECOND)
         expires_at = longest if new.expires_at is None else min(new.expires_at, longest)
@@ -308,7 +309,7 @@ class Intake:
     async def _write(self, tx: Tx, rows: "_Rows") -> None:
         if not rows.messages:
             return
-        # In one order for everybody: two that write the same addresses never wait in a ring.
+        # Always in the same order: two writers of the same addresses never deadlock.
         tx.many(_ADDRESSES, [rows.addresses[one] for one in sorted(rows.addresses)])
         tx.many(_MESSAGES, rows.messages)
         tx.many(_COPIES, rows.copies)
@@ -356,15 +357,15 @@ class _Rows:
 
 
 def keyed(keys: KeyRing, idempotency: tuple[str, str]) -> str:
-    """Under what a message is found by its caller and idempotency key, which may be guessed: over
-    SMTP the recipient is in it."""
+    """The key under which a message is found by its caller and idempotency key. The latter may be
+    guessable: over SMTP it includes the recipient."""
     return keys.lookup_hash("idempotency", msgspec.json.encode(idempotency).decode())
 
 
 def _compared(new: NewMessage, content: bytes) -> str:
-    """By what the same message is known again when it comes under the same idempotency key. It is
-    kept under our own key: of a mail whose words everybody knows, but for a code of six digits, the
-    bare digest tells the code to whoever tries a million."""
+    """A digest by which a repeated message is recognised under the same idempotency key. It is
+    keyed: the bare digest of a mail that is known but for a six-digit code tells the code to
+    whoever tries a million."""
     if new.content.trace is not None:
         content = msgspec.json.encode(untraced(new.content))
     return digest(content + new.stream.encode())

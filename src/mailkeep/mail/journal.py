@@ -1,16 +1,18 @@
-"""The journal of mail that others sent: an application hands its mail to a provider itself, and
-says here that it did. So the ledger knows who was exposed to whom, and what the provider says of
-it is known for mail of ours.
+"""The journal: an application reports mail that it sent through a provider by itself.
 
-A line is a claim of whoever holds the key for it: it has no body, nothing is ever sent for it, and
-of its recipient a pseudonym is kept. What a provider says of a mail that no line has told of yet
-waits a while for one: webhooks come within seconds, and a journal is brought when it is brought.
+So the exposure ledger knows who was exposed to which provider, and the provider's reports about
+that mail are recognised as being about mail of ours.
 
-Security: reads what an application says, bounded by the request and by the day. Who holds the key
-can hide mail of a stranger by claiming it for ours, and invent mail that never comes: the first is
-why a key is for nothing else, the second opens an outage at most. No line says that a provider
-takes mail: its fact and its attempt are marked (``told``, ``TOLD``), and whoever asks how a
-provider answers us leaves them out.
+An entry is a claim of whoever holds the key for it: it has no body, nothing is ever sent for it,
+and its recipient is kept as a pseudonym. A provider's report about a mail that has no entry yet is
+kept for a while: webhooks come within seconds, and a journal comes whenever the application sends
+it.
+
+Security: reads what an application says, bounded by request and by day. Whoever holds the key can
+hide a stranger's mail by claiming it for ours, and invent mail that never arrives: the first is why
+a key for this is for nothing else, the second opens an outage at most. No entry is evidence that a
+provider takes mail: its event and its attempt are marked (``told``, ``TOLD``), and whatever judges
+how a provider answers us leaves them out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -216,7 +218,7 @@ class Journal:
             sealed=self._keys.seal(PURPOSE, msgspec.json.encode(claim)),
             received_at=tx.now,
         )
-        # One that was heard before is known in ``claims``; here it only waits once more.
+        # One that was heard before is known in ``claims``; here it only waits again.
         return await tx.run(row.on_conflict_do_nothing())
 
     async def _count(self, tx: Tx, by: str, new: int) -> None:
@@ -308,7 +310,7 @@ class _Rows:
         await tx.run(insert(_j), self.journal)
         await tx.run(insert(tables.messages), self.messages)
         await tx.run(insert(tables.attempts), self.attempts)
-        # In one order for everybody.
+        # Always in the same order, against deadlocks.
         tx.many(EXPOSE, [self.exposed[key] for key in sorted(self.exposed)])
 
 

@@ -1,4 +1,4 @@
-"""One stream's way through the dispatcher: what it has under way, and when it takes more."""
+"""One stream's lane of the dispatcher: what it has in flight, and when it claims more."""
 
 import asyncio
 import contextlib
@@ -41,11 +41,13 @@ class Sender(Protocol):
 
 
 class Lane:
-    """The workers of one stream. Each of its providers has as many sends under way as the stream's
-    ``concurrency``, so that one that hangs does not hold back those that do not; and twice as many
-    are claimed ahead, so that no place is empty while a commit is under way, and few commits do for
-    many. Secrets are not: one that was claimed may have been read by its provider, for all that a
-    kill leaves us to know."""
+    """The workers of one stream.
+
+    Each of its providers has as many sends under way as the stream's ``concurrency``, so that one
+    that hangs does not hold back the others. Twice as many are claimed ahead, so that no place is
+    empty during a commit, and one commit serves many messages. Secrets are not claimed ahead: after
+    a kill, a claimed secret must be assumed to have been read by its provider.
+    """
 
     def __init__(self, sender: Sender, stream: StreamSettings) -> None:
         self.stream = stream
@@ -89,14 +91,14 @@ class Lane:
 
     def _is_stuck(self, provider: str, late: float) -> bool:
         """Whether a send has had no answer since before ``late``, and either no place is left or no
-        other send that began later was answered: where a few mails a second go, all places would
-        have to hang before that many people stop waiting."""
+        other send that began later was answered: at a few mails a second it would take long until
+        all places hang."""
         oldest = min(self._under_way[provider].values(), default=late)
         silent = self._answered[provider] < oldest
         return oldest < late and (silent or self._places[provider].locked())
 
     def _room(self) -> int:
-        """How many messages are worth a claim now; 0 when it had better wait."""
+        """How many messages to claim now; 0 when it is better to wait."""
         now = self._sender.now()
         free = 0
         for provider, count in self._claimed.items():
@@ -113,7 +115,7 @@ class Lane:
             room = self._room()
             if room <= 0:
                 return False
-            # Where the last claim got all that it asked for, there is most likely more.
+            # If the last claim got all that it asked for, there is most likely more.
             if not self._more and not await self._sender.due(self.stream.name):
                 return False
             jobs = await self._sender.claim(self, room)
@@ -121,7 +123,7 @@ class Lane:
             log.warning("outbox.unavailable", stream=self.stream.name, error=str(error))
             return False
         except Exception as error:
-            # One lane that ended would end them all: recovery's too, and until somebody looks.
+            # If one lane ended it would end them all, recovery's too, until somebody notices.
             log.exception("outbox.failed", stream=self.stream.name, error=type(error).__name__)
             return False
         self._more = len(jobs) == room
@@ -138,20 +140,21 @@ class Lane:
             try:
                 sent = await self._send(job)
             finally:
-                # The place is free once the provider has answered; writing it down takes its time.
+                # The place is free once the provider has answered; recording the result takes its
+                # own time.
                 self._claimed[job.provider] -= 1
                 self._bytes -= job.size
                 self.awake.set()
             await self._sender.finish(self, job, sent)
         except Exception as error:
-            # The lease brings the message back; a worker's fault must not end the lane.
+            # The lease brings the message back; an error in a worker must not end the lane.
             log.error("attempt.failed", attempt=job.attempt, error=type(error).__name__)
         finally:
             self._sender.let_go(job)
 
     async def _send(self, job: Job) -> tuple[Outcome, float] | None:
-        """Send when there is a place; None when it is held back: there is none for long, or the
-        provider was left meanwhile."""
+        """Send when there is a place; None when it is held back: no place for long, or the provider
+        was left meanwhile."""
         place = self._places[job.provider]
         ahead = place.locked()
         if not ahead:

@@ -1,9 +1,9 @@
-"""How much a provider's word counts that comes long after what it is about (pure).
+"""Weights a provider's report by how late it comes after what it is about (pure).
 
-Webhooks are tried again for days, and a backlog that comes in says nothing of now: a report counts
-in full up to a few times its provider's usual delay, and less the later it is. It is never refused:
-who is late may still be right, and a clock that is wrong is no forgery. The other way round, a time
-that lies ahead counts less by how far.
+Webhooks are retried for days, and a backlog says nothing about now: a report counts in full up to a
+few times its provider's usual delay, and less the later it is. It is never refused: a late report
+may still be right, and a wrong clock is no forgery. A time in the future counts less by how far
+ahead it is.
 """
 
 from mailkeep.base.clock import SECOND, Instant

@@ -1,17 +1,18 @@
-"""Whoever has a message in hand says so again and again: who died stops, and another one takes it.
+"""Leases on messages in flight, renewed while the work lasts, so that another process takes over
+soon when one dies.
 
-A lease is short, so that nobody waits long for the mail of a process that was killed, and a send
-may take longer, so it is renewed while the work lasts. A process that was slow to renew (stopped,
-starved, cut off from the database) must take its messages for another's: it looks at its own clock
-right before each send, and believes in a lease for less long than the others do.
+A lease is short, so that nobody waits long for the mail of a killed process; a send may take
+longer, so the lease is renewed. A process that was slow to renew (stopped, starved, cut off from
+the database) must assume that its messages belong to another: it looks at its own clock right
+before each send, and trusts a lease for less time than the others do.
 
 Where several machines share a database, leases are written and compared by the database's clock
-(PostgreSQL), as it is known from asking once a minute and from a clock of the process that nobody
-sets: whose wall clock jumps takes nothing that another one has in hand, nor gives its own away.
+(PostgreSQL), which each process estimates by asking once a minute and a monotonic clock of its own:
+a machine whose wall clock jumps neither takes another's messages nor gives its own away.
 
-What a process has in hand it never claims a second time, however its lease stands: it will itself
-write down what came of it. And when it was cut off from the database, the others were as well, most
-likely: it leaves them the time of a lease to say what they have.
+A process never claims a second time what it has in flight, however its lease stands: it will itself
+record the result. And when it was cut off from the database, the others most likely were as well:
+it gives them the time of one lease to report what they have.
 """
 
 import asyncio
@@ -184,7 +185,7 @@ class Leases:
                 log.warning("leases.unavailable", error=str(error))
                 self.blind()
             except Exception as error:
-                # Without a renewal nothing here is sent twice, only later.
+                # Without a renewal nothing is sent twice, only later.
                 log.exception("leases.failed", error=type(error).__name__)
             await asyncio.sleep(RENEW_SECONDS)
 

@@ -1,10 +1,10 @@
-"""How many addresses somebody was given, added up beforehand (pure).
+"""Counts distinct exposed addresses for any set of providers from precomputed steps (pure).
 
-An address is counted once for any set of providers and any instant: at the first moment at which
-one of the set was given it. Whoever had it before decides which sets that moment is the first for.
-So each first time that a provider is given an address is one step, kept as (when, provider, who had
-it before), and the answer for a set is the number of steps to one of the set, before which nobody
-of the set had it: a sum, whatever the set, and exact.
+For a set of providers and an instant, an address counts once: at the first moment at which one of
+the set was given it. Which providers had it before decides for which sets that is the first moment.
+So each time that a provider is first given an address is one step, stored as (when, provider, who
+had it before). The answer for a set is the number of steps to a provider of the set before which
+none of the set had the address: a sum, exact for every set.
 """
 
 from collections import Counter

@@ -1,6 +1,6 @@
-"""The lives of messages as whoever sent them may see them: no body, no address.
+"""The history of messages as their sender may see it: no body, no address.
 
-Security: a recipient is a pseudonym. What is asked for by strangers' words ends in a bounded read.
+Security: a recipient is a pseudonym. A search by a stranger's words ends in a bounded read.
 """
 
 import base64

@@ -1,4 +1,5 @@
-"""What providers say of messages of ours is remembered, and moves those that they hold.
+"""Applies providers' delivery reports to the messages that they hold, in a few repeated statements
+(decision 17).
 
 A webhook is a few statements, whoever sends how many at once, and these are repeated for ever
 (decision 17).
@@ -90,7 +91,7 @@ class Moved:
 def _move(status: Status) -> Repeated:
     m = tables.messages
     movable = or_(*(m.c.status == one.value for one in _FROM[status]))
-    # One whose answer we never had was taken by now.
+    # If we never had the provider's answer, it has accepted the message by now at the latest.
     taken = func.coalesce(m.c.accepted_at, bindparam("now", type_=Micros))
     return Repeated(
         lambda _insert: (
@@ -121,7 +122,7 @@ async def ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None]
         # The provider of the newest attempt; the last row of a pair is its newest attempt.
         holds = provider == newest
         if status == Status.QUEUED.value:
-            # It refused the mail, or may have had it: only then is there anything to tell of.
+            # The provider refused the mail, or may have had it: only then does its report matter.
             holds = holds and outcome in (None, OutcomeKind.AMBIGUOUS.value)
         people = {one: known.get(one, "") for one in _names(address, copies)}
         out[provider, message] = Ours(message, stream, people, holds)

@@ -1,4 +1,4 @@
-"""The outbox: what is due is claimed under a lease.
+"""The outbox: claims due messages under a lease (transactional outbox).
 
 The claim's own transaction writes the attempt as started and the exposure, so that no kill hides
 that a provider may have had the message.
@@ -154,7 +154,7 @@ async def claim(
             )
             continue
         if not busy.fits(one.size):
-            # The first keeps its place at the head; those behind it let smaller ones by.
+            # The first keeps its place at the head; behind it smaller ones may go first.
             if busy.waits:
                 claimed.wait(one, tx.now + BUSY)
             busy.waits = True
@@ -169,7 +169,8 @@ async def claim(
             bound=bool(one.secret) and unsure,
             probes=stream.priority > 0 and not one.secret,
         )
-        # Whoever may have it is asked before it is sent twice; for a while, for it must arrive.
+        # A provider that may have it is asked before it is sent twice; only for a while, as it must
+        # arrive.
         ask = (
             last is not None
             and unsure

@@ -1,4 +1,4 @@
-"""What came of attempts is written down, and decides what becomes of their messages."""
+"""Records the outcomes of attempts: retry, fail over, finish or give up."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -68,12 +68,12 @@ class Finished(msgspec.Struct, frozen=True):
     """An attempt that is over.
 
     Attributes:
-        outcome: None when nothing left the house: the provider was cut between claim and send, or
-            had no place.
+        outcome: None when nothing was sent: the provider was cut off between claim and send, or had
+            no place.
         seconds: how long it took.
-        reports: whether the provider tells of deliveries. Where it does, an ordinary body is kept
-            until it has: a provider may answer 200 and drop the mail.
-        keeps: its stream keeps an ordinary body, whatever its provider says.
+        reports: whether the provider reports deliveries. If it does, an ordinary body is kept until
+            the report: a provider may answer 200 and drop the mail.
+        keeps: its stream keeps an ordinary body, whatever its provider reports.
     """
 
     job: Job
@@ -101,17 +101,17 @@ async def finish(
     finished: Sequence[Finished],
     splitting: Splitting | None = None,
 ) -> list[None]:
-    """Write down what came of attempts, and decide what becomes of their messages.
+    """Record the results of attempts, and decide what becomes of their messages.
 
     Args:
-        splitting: what becomes of copies that were refused; without it nothing does.
+        splitting: handles copies that were refused; without it they are left.
 
     A worker whose lease lapsed still writes its attempt; the message then belongs to another.
     """
     ids = [one.job.message for one in finished]
     if tx.is_postgresql:
-        # In the order in which everybody locks them, and before what was told of them is read: a
-        # claim under way is then seen, or comes after.
+        # In everybody's locking order, and before the earlier claims are read: a claim under way is
+        # then either seen, or comes after.
         await tx.fetch(_LOCK, ids=ids)
     parts = [part for one in finished if (part := parted(one.job, one.outcome)) is not None]
     if parts and splitting is not None:
@@ -141,7 +141,7 @@ async def _cut(tx: Tx, finished: Sequence[Finished]) -> dict[str, Instant]:
 def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> None:
     """Add what an attempt asks to be written; ``cut``: as ``_cut`` tells."""
     job, outcome = one.job, one.outcome
-    # Of one that was cut off meanwhile no word counts, nor that nobody could send the mail.
+    # Of a provider that was cut off meanwhile no report counts, nor does its refusal for good.
     unheard = not job.secret and cut.get(job.provider, 0) >= job.started_at
     which = {"of": job.message, "attempt": job.attempt}
     if outcome is None:
@@ -214,9 +214,10 @@ async def _accept(tx: Tx, todo: _Written) -> None:
         if believed and (status is not Status.ACCEPTED or not one.reports):
             todo.shredded.append(job.message)
     tx.many(_ACCEPT, rows)
-    # Of one that was cut off no word counts; a rest says nothing against what was reported.
+    # Of a provider that is cut off no report counts; a rest does not discredit reports.
     for which, elsewhere in enumerate((_ELSEWHERE_OF_CUT, _ELSEWHERE_OF_RESTING)):
-        # Whoever left the provider sent again what was taken by then; these were on their way.
+        # Cutting or resting it sent again what it had accepted by then; these were still on their
+        # way.
         left = [
             {"of": job.message, "attempt": job.attempt, "but": job.provider, "when": tx.now}
             for job in (one.job for one in todo.accepted)

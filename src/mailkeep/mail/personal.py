@@ -1,4 +1,4 @@
-"""What the tables of the mail room keep about people."""
+"""Declares which columns of the mail room's tables hold personal data."""
 
 from mailkeep.store.personal import Erasing, Kept, Personal
 

@@ -1,4 +1,4 @@
-"""Reads of the mail room."""
+"""Read-only queries of the mail room."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 

@@ -1,4 +1,5 @@
-"""Who a message goes to, who learns of whom by it, and whose word is about whom (pure).
+"""The recipients of a message: who gets it, who is shown to whom, and whom a report is about
+(pure).
 
 A message has one recipient, whose fate is its status; the others get copies. A provider that
 carries it learns every address in it, those included that a submitted mail only shows.

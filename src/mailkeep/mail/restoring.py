@@ -1,4 +1,4 @@
-"""What an older copy of the database may not undo: cut-offs, rests, moves, revoked keys."""
+"""Carries cut-offs, rests, moves and key revocations over a restore from an older backup."""
 
 import msgspec
 from sqlalchemy import func, or_, select, update

@@ -1,6 +1,6 @@
-"""What the mail room forgets, and when: a bounded batch at a time.
+"""Retention: deletes old rows of the mail room, a bounded batch at a time.
 
-Rows are erased, facts and the exposure ledger stay: they hold pseudonyms only.
+Rows are deleted, events and the exposure ledger stay: they hold pseudonyms only.
 """
 
 from sqlalchemy import delete, exists, select, tuple_

@@ -1,11 +1,12 @@
-"""Mail that comes back from relays: its addresses are written here, and what they bring is read.
+"""Bounces from SMTP relays: gives messages a return path of ours, and ingests the bounces it
+receives.
 
-A relay has no webhooks: that a mail bounced is told by a mail to its return path. Each relay that
-has an option ``return_path_domain`` gets one for every message, under a key of its own.
+A relay has no webhooks: it reports a bounce by a mail to the return path. Each relay that has an
+option ``return_path_domain`` gets one for every message, authenticated by a key of its own.
 
 Security: whoever was given the mail (the relay, each server on the way) knows its return path, and
-may say what he likes of that one message: so it is a claim as any provider's is. A message takes a
-few, and what comes to an address that we did not make is dropped.
+may say what he likes about that one message: so it is a claim, as any provider's report is. The
+number for each message is bounded, and what comes to an address that we did not make is dropped.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""Goes round what has grown old, a piece at a time.
+"""A round-robin scan over old rows, a piece at a time.
 
-What cannot go yet, as the bodies that stay while something speaks against their provider, is looked
-at once a round and not from the beginning each time: with a million of them that is a second in
-which nothing else is written, and a provider's reports that wait for it look like a silence.
+Rows that cannot be deleted yet, as bodies that stay while there is a sign against their provider,
+are looked at once a round and not from the beginning each time: with a million of them that is a
+second in which nothing else is written, and delivery reports that wait for it look like a silence.
 """
 
 from sqlalchemy import ColumnElement, select

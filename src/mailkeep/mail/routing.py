@@ -1,4 +1,4 @@
-"""Which provider carries a message now (pure)."""
+"""Routing: chooses the provider that carries a message now (pure)."""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Literal
@@ -16,14 +16,14 @@ BUSY = SECOND // 4  #: how long a message waits for a provider that has its hand
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What a message asks of its route.
+    """A message's requirements on its route.
 
     Attributes:
         tried: providers that have had it, the last one last.
-        bound: it must not go to a provider that has not had it already (a secret whose last
-            attempt was ambiguous: another provider could then read it too).
-        probes: it may be the one that tries whether a provider is back while another stands. Not
-            recovery mail: a provider that still hangs would keep it.
+        bound: it must not go to a provider that has not had it already (a secret whose last attempt
+            was ambiguous: another provider could then read it too).
+        probes: it may probe whether a provider is back while another stands. Not recovery mail: a
+            provider that still hangs would delay it.
     """
 
     only: tuple[str, ...]
@@ -34,13 +34,13 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Busy:
-    """What each provider of a stream can still take now.
+    """What each provider of a stream can take at present.
 
     Args:
         free: how many more sends each may have under way; one that is missing has no bound.
-        stuck: those whose sends under way have no answer for long: like one that rests, left where
-            another stands.
-        room: octets of bodies that may be claimed; None: as many as there are.
+        stuck: those whose sends under way have been unanswered for long: avoided, like a resting
+            one, while another stands.
+        room: octets of bodies that may be claimed; None: unlimited.
         idle: nothing is claimed, so one body may be larger than that.
 
     Attributes:
@@ -80,14 +80,14 @@ class Busy:
 
 
 class Trickle:
-    """Whose turn it is among the standbys: counted, for each mailbox family by itself.
+    """Whose turn it is among the standbys, counted for each mailbox family.
 
-    A share that is drawn leaves the small families out for days; counted, every family's mail comes
-    through a standby that has ``warm`` 0.02 once in fifty.
+    Drawn at random, small families would get no mail through a standby for days. Counted, a standby
+    with ``warm`` 0.02 carries every fiftieth mail of each family.
 
     Args:
-        start: what is on account at the beginning, in [0, 1): else a process that is started
-            anew each day would never come to fifty.
+        start: the initial credit, in [0, 1): otherwise a process that is restarted each day would
+            never count to fifty.
     """
 
     def __init__(self, start: float = 0.0) -> None:
@@ -199,7 +199,8 @@ def choose(
     ready = [route for route in ready if route.provider not in busy.stuck] or ready
     fresh = [route for route in ready if route.provider not in wanted.tried] or ready
     carrying = [route for route in fresh if route.weight > 0]
-    # A standby is for when no other stands, not for when they are busy; and a little always.
+    # A standby is used when no other stands, not when the others are busy; but always for a small
+    # share.
     warm = [route for route in fresh if route.weight == 0 < route.warm and breaker(route).closed()]
     warm = [route for route in warm if carrying and not busy.full(route.provider)]
     turn = trickle.turn(family, warm) if trickle is not None and warm else None

@@ -1,4 +1,5 @@
-"""What other rooms ask of the mail room: cut off, rest, restore a provider; caught mail."""
+"""The mail room's commands for other rooms: cut off, rest and restore a provider; read caught
+mail."""
 
 from collections.abc import Collection, Mapping
 
@@ -53,11 +54,12 @@ async def cut_off(
 
     Args:
         by: who did it, a pseudonymous id.
-        since: what it took from then on and nobody saw arrive is sent again elsewhere, where we
-            still have the body.
-        distrust: what it said arrived, or bounced, is sent again as well: nobody else saw it.
+        since: mail that it accepted from then on, and that nobody saw arrive, is sent again
+            elsewhere where we still have the body.
+        distrust: mail that it reported as delivered or bounced is sent again as well, as nobody
+            else confirmed that.
         once: the id of a cut by hand: what another one has sent again is not sent a third time.
-        within: the incident in which it is done, and in which alone it is taken back.
+        within: the incident in which it is done, and in which alone it is undone.
 
     Returns how many messages are sent again.
     """
@@ -107,16 +109,16 @@ async def rest_provider(
     since: Instant,
     within: str = "",
 ) -> int:
-    """Leave a provider that seems silent alone, without cutting it off.
+    """Avoid a provider that seems silent, without cutting it off.
 
     No ordinary mail goes to it while another route stands; canaries still do, and show when it is
     back. Nothing is distrusted: for a provider in an attacker's hands see ``cut_off``.
 
     Args:
         by: who did it, a pseudonymous id.
-        since: what it took from then on and nobody saw arrive is sent again elsewhere; shortly
-            before the silence began.
-        within: the incident, or the cutover, with which it ends; empty: it is a person's.
+        since: mail that it accepted from then on, and that nobody saw arrive, is sent again
+            elsewhere; shortly before the silence began.
+        within: the incident, or the cutover, with which it ends; empty: a person ends it.
 
     Returns how many messages are sent again; 0 too when it rested already.
     """
@@ -155,9 +157,9 @@ async def unrest_provider(
 
 
 async def distrust(database: Database, tx: Tx, provider: str, *, by: str, reason: str) -> bool:
-    """Believe no word of a provider about our mail: what it says is kept on record and moves no
-    message. Its own refusals still count, since what it does not take must go elsewhere. False when
-    it was distrusted already."""
+    """Stop believing a provider's reports about our mail: they are recorded and change no message.
+    Its own refusals still count, since what it does not take must go elsewhere. False when it was
+    distrusted already."""
     first = tx.upsert(_states).values(provider=provider, reason="").on_conflict_do_nothing()
     await tx.run(first)
     changed = await tx.run(
@@ -172,7 +174,7 @@ async def distrust(database: Database, tx: Tx, provider: str, *, by: str, reason
 
 
 async def trust(database: Database, tx: Tx, provider: str, *, by: str, reason: str) -> bool:
-    """Let a provider's word count again, from now on; False when it counts."""
+    """Believe a provider's reports again, from now on; False when it was not distrusted."""
     changed = await tx.run(
         update(_states)
         .where(_states.c.provider == provider, _states.c.distrusted_at.is_not(None))
@@ -259,10 +261,10 @@ async def given_up(
 async def requeue(
     database: Database, tx: Tx, message: str, streams: Mapping[str, StreamSettings], *, by: str
 ) -> bool:
-    """Have a message sent after all that was given up; its time begins anew.
+    """Send a message that was given up; its expiry is counted anew.
 
-    Returns False when it was not given up, its stream is no more, or its body is gone: that of a
-    secret always is.
+    Returns False when it was not given up, its stream no longer exists, or its body is gone: that
+    of a secret always is.
     """
     m, have = tables.messages, tables.message_bodies.c.message_id
     dead = m.c.status == Status.GIVEN_UP.value

@@ -1,7 +1,7 @@
-"""Weights that move from one provider to another: how far they are, and how mail fares meanwhile.
+"""Traffic shifting: weights that move from one provider to another, and how that mail fares.
 
-``cutover`` says how far, ``routing.shifted`` (pure) is what it means. Only between routes that the
-settings give a stream: nobody can be let in here.
+``cutover`` decides how far, ``routing.shifted`` (pure) applies it. Weights move only between routes
+that the settings give a stream: no new one can be let in here.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -104,7 +104,8 @@ async def shift(
     if share == 0:
         await tx.run(delete(_s).where(_s.c.stream == stream.name, _s.c.source == source))
     else:
-        # The newest comes last: who moves mail to a provider that was left means it to stay there.
+        # The newest comes last: whoever moves mail to a provider that was left before means it to
+        # stay.
         values = {"target": target, "share": share, "since": tx.now}
         await tx.run(
             tx.upsert(_s)

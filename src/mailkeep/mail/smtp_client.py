@@ -1,6 +1,6 @@
-"""SMTP as a client: one transaction at a time on connections that are kept (RFC 5321 section 3).
+"""The SMTP client for relays: one transaction at a time on kept connections (RFC 5321 section 3).
 
-To set a connection up costs more than to send a mail over it, and a relay counts new ones.
+To set a connection up costs more than to send a mail over it, and relays limit new ones.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class SmtpConnections:
             reply = await self._transact(kept.line, kept.uses, where, request, until)
             if kept.line.handed_over or not _hung_up(reply):
                 return reply
-            # It had been hung up meanwhile: nothing of this mail was handed over.
+            # The relay had closed the connection meanwhile: nothing of this mail was handed over.
         line = await _connect(request, until)
         if not isinstance(line, Line):
             return line

@@ -1,10 +1,10 @@
-"""A connection to a relay, ready for mail: commands out, replies in, one mail at a time.
+"""One SMTP connection to a relay, ready for mail: commands out, replies in, one mail at a time.
 
-What the relay allows to be sent in one go is (RFC 2920): a mail then takes two ways there and back
-in place of four, and what a way costs is most of what a mail costs.
+Commands are pipelined where the relay allows it (RFC 2920): a mail then takes two round trips in
+place of four, and round trips are most of what a mail costs.
 
-Security: replies are the relay's, and so hostile: bounded, and nothing in them is believed but
-their codes.
+Security: replies come from the relay and are hostile input: bounded, and nothing in them is
+believed but their codes.
 """
 
 import asyncio
@@ -124,13 +124,14 @@ class Line(asyncio.Protocol):
         first = [f"MAIL FROM:<{request.mail_from}>", f"RCPT TO:<{request.rcpt_to}>"]
         if self._pipelining and not request.also:
             mail, rcpt, data = await self._say(*first, "DATA")
-            # Refused, and it waits for a mail all the same: it must not get one.
+            # It refused, yet waits for the mail all the same: it must not get one.
             usable = data.code != _GO_ON
             _must(mail, _TAKEN, usable=usable)
             _must(rcpt, _TAKEN, _WILL_FORWARD, usable=usable)
             _must(data, _GO_ON)
             return []
-        # A copy that is refused holds nobody's mail back, a recipient who is does: so one by one.
+        # A refused copy does not stop the mail, a refused recipient does: so they are asked one by
+        # one.
         await self._step(first[0], _TAKEN)
         await self._step(first[1], _TAKEN, _WILL_FORWARD)
         refused = []
@@ -156,7 +157,7 @@ class Line(asyncio.Protocol):
             try:
                 answers.append(await self._answer())
             except OSError:
-                # It says why it hangs up, and hangs up: the rest goes unanswered.
+                # The relay says why it closes, and closes: further commands go unanswered.
                 if not answers or answers[-1].code < 400:
                     raise
                 answers += [answers[-1]] * (len(commands) - len(answers))

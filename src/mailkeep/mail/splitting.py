@@ -1,10 +1,11 @@
-"""One of several recipients is refused where the others are served: that copy goes another way.
+"""Splits off a copy whose recipient was refused while the other recipients of the message were
+served.
 
-Nobody gets a mail twice where it is known that they got it. A provider that took the mail, and
-would not serve somebody who was to get a copy, leaves us a message to that one alone, which avoids
-it; where no other may have it, and it refused for now only, it is asked again. One that served
-copies, and not the message's own recipient, has its part taken out of the message before another
-provider gets it.
+Nobody gets a mail twice where it is known that they got it. When a provider took the mail but
+refused the recipient of a copy, that copy becomes a message of its own, which avoids this provider;
+if no other provider may have it, and the refusal was temporary, the same one is asked again. When a
+provider served the copies but not the message's own recipient, those copies are taken out of the
+message before another provider gets it.
 
 Secret mail has no copies, so what is read and written here is never sealed.
 """
@@ -63,7 +64,7 @@ def parted(job: Job, outcome: Outcome | None) -> Parted | None:
     """What is to be done about the copies after an attempt (pure); None: nothing."""
     if outcome is None or not outcome.copies:
         return None
-    # Who was refused goes on with a message that goes on; and with none that is over.
+    # A copy goes on only with a message that goes on, and never with one that is over.
     over = outcome.kind.final_for_message
     elsewhere = tuple(
         (one.email, one.kind) for one in outcome.copies if over and one.kind.retry_elsewhere

@@ -1,4 +1,4 @@
-"""Which providers are cut off, known without asking the database before every single send."""
+"""A cache of which providers are cut off, so that not every send has to ask the database."""
 
 import asyncio
 import time

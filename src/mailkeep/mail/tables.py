@@ -1,4 +1,4 @@
-"""Tables of the mail room. Personal data stands in ``addresses`` and ``message_bodies`` only."""
+"""Tables of the mail room. Personal data is in ``addresses`` and ``message_bodies`` only."""
 
 from sqlalchemy import (
     BigInteger,
@@ -51,7 +51,7 @@ messages = Table(
     Column("tags", Text, nullable=False, server_default=""),  # each between two line ends
     Column("family", String(8), nullable=False, server_default=""),  # who keeps the mailbox
 )
-# What a dispatcher looks for, in the order in which it takes it; done messages are not in it.
+# What a dispatcher looks for, in claim order; finished messages are not in the index.
 _DUE = messages.c.status.in_(["queued", "sending"])
 Index(
     "ix_messages_due",
@@ -76,7 +76,7 @@ Index(
 )
 Index("ix_messages_provider", messages.c.provider, messages.c.accepted_at)
 
-# The copies once more, to be found by address.
+# The copies again, indexed by address.
 message_copies = Table(
     "message_copies",
     metadata,
@@ -101,7 +101,7 @@ message_bodies = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
-# What of a mail its recipient may ask about, in streams that mark their mail.
+# What a recipient may ask about a mail, in streams that mark their mail.
 genuine_mails = Table(
     "genuine_mails",
     metadata,
@@ -141,7 +141,7 @@ exposures = Table(
     Column("count", Integer, nullable=False),
     Column("counted", Boolean),  # in ``exposed_firsts``; NULL: not yet
 )
-# What waits to be counted; the rest of the ledger, however long it is, is not in it.
+# Rows that wait to be counted; the rest of the ledger, however long, is not in the index.
 _UNCOUNTED = exposures.c.counted.is_(None)
 Index(
     "ix_exposures_uncounted",
@@ -150,7 +150,7 @@ Index(
     postgresql_where=_UNCOUNTED,
 )
 
-# When each address was first given to each provider: what a list of the exposed is read from.
+# When each address was first given to each provider: the list of exposed addresses is read from it.
 exposed_firsts = Table(
     "exposed_firsts",
     metadata,
@@ -166,8 +166,8 @@ Index(
     exposed_firsts.c.address_id,
 )
 
-# How many addresses were first given to a provider in a minute, and in a day, and who had them
-# before: see ``ledger``.
+# How many addresses were first given to a provider in a minute and in a day, and which providers
+# had them before: see ``ledger``.
 exposed_counts = Table(
     "exposed_counts",
     metadata,
@@ -198,7 +198,7 @@ Index(
     sqlite_where=_ABOUT_OURS,
     postgresql_where=_ABOUT_OURS,
 )
-# Whom bulk mail had better not go to, whoever carries it.
+# The suppression list: addresses that bulk mail should not go to, whoever carries it.
 _AGAINST = claims.c.event.in_(["bounced", "complained", "suppressed"])
 Index(
     "ix_claims_against",
@@ -222,8 +222,8 @@ provider_states = Table(
     Column("doubted_at", Micros),  # something speaks against it: no word of it destroys a body
 )
 
-# How much of a provider's weight in a stream another one has by now: a move that is under way, or
-# that the settings do not say yet.
+# Which part of a provider's weight in a stream another one has by now, because of a move that is
+# under way or that the settings do not reflect yet.
 shifts = Table(
     "shifts",
     metadata,
@@ -273,7 +273,7 @@ journal = Table(
     Column("received_at", Micros, nullable=False, index=True),
 )
 
-# What a provider said of mail of which no line of the journal tells yet.
+# Providers' reports on mail that no journal entry names yet.
 journal_waiting = Table(
     "journal_waiting",
     metadata,

@@ -1,7 +1,7 @@
-"""What callers hand in with their API keys is taken in, many callers' in a few statements.
+"""Accepts callers' messages, batched: many callers' in a few statements.
 
-Security: here it is decided whether a key is still good, in the transaction that stores what it
-hands in. Whatever was thought of the key before only let its body be read.
+Security: whether a key is still valid is decided here, in the transaction that stores what it hands
+in. The earlier check only let its body be read.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The life of a message in words: the same over HTTP and at the command line (pure).
+"""Renders a message's history in words: the same over HTTP and at the command line (pure).
 
 Security: neither a body nor an address is in it.
 """

@@ -1,11 +1,11 @@
 """Trace context (W3C Trace Context), from the request that brought a message to its attempts.
 
-Without an SDK of OpenTelemetry in the process nothing is recorded, and a caller's context is kept
-with the message all the same: it lies in the body (``Content.trace``) and is erased with it. Only
+Without an OpenTelemetry SDK in the process nothing is recorded; a caller's context is kept with the
+message all the same: it lies in the body (``Content.trace``) and is deleted with it. Only
 ``traceparent`` is taken: ``tracestate`` and baggage are whatever a stranger cares to write.
 
 Security: providers never see our trace ids. A request to one is built from the message alone, and
-an attempt tells libraries that would add them to outgoing requests by themselves not to.
+instrumentation libraries that would add the ids to outgoing requests are told not to.
 """
 
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def _accepting(parent: Context | None, count: int) -> Iterator[str | None]:
         context=parent or Context(),
         kind=SpanKind.SERVER,
         attributes={"mailkeep.messages": count},
-        # What is wrong with a message is said with the message's own words.
+        # The text of an error about a message may quote it, and must not get into a trace.
         record_exception=False,
     ) as span:
         yield _written(span)

@@ -1,4 +1,5 @@
-"""Carries a built request over the network and says what happened, telling before from after.
+"""Sends a built request over the network and returns the result; a failure says whether it came
+before or after the request may have arrived.
 
 Security: the only place of the mail room that opens sockets.
 """

@@ -1,4 +1,4 @@
-"""Words and settings of the mail room."""
+"""Types and settings of the mail room."""
 
 import enum
 from collections.abc import Mapping
@@ -22,12 +22,13 @@ class Status(enum.StrEnum):
 
 
 class RouteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One way out of a stream. A route of weight 0, a standby, is used when no other stands.
+    """One provider as a way out of a stream. A route of weight 0, a standby, is used when no other
+    stands.
 
     Attributes:
-        warm: the share of the mail that a standby carries all the same, of the mail to each family
-            of mailboxes (``families``). Mailbox providers take little from a sender that they do
-            not know; one that nobody uses cannot take over.
+        warm: the share of mail that a standby carries all the same, counted for each family of
+            mailboxes (``families``). Mailbox providers accept little from a sender that they do not
+            know, so one that nobody uses cannot take over.
     """
 
     provider: str
@@ -36,7 +37,7 @@ class RouteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Shift(msgspec.Struct, frozen=True):
-    """A part of one route's weight that another route of the stream has instead.
+    """A part of one route's weight that was moved to another route of the stream.
 
     Attributes:
         share: of the source's weight, 0 to 1.
@@ -48,18 +49,18 @@ class Shift(msgspec.Struct, frozen=True):
 
 
 class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A stream of mail with its rank and its ways out.
+    """A stream: a class of mail with its own priority, routes and rules.
 
     Attributes:
         priority: lower goes first; recovery is 0.
         secret: its bodies open accounts: sealed at rest, never tracked, shredded at handover.
-        concurrency: sends under way at once; each stream has its own, so that a hanging
-            connection of one never holds back another.
+        concurrency: sends under way at once; each stream has its own, so that a hanging connection
+            of one never holds back another.
         expires: seconds after which a message is not worth sending.
-        keep: seconds for which an ordinary body stays after a provider took the mail, whatever is
-            said of it; None: as long as one of which nothing is said. 0: it goes at its provider's
-            word, for mail of which there is much, and of which a little may be lost.
-        genuine: its mail is marked, and whoever got one may ask at ``/genuine`` whether we sent it.
+        keep: seconds for which an ordinary body is kept after a provider took the mail, whatever is
+            reported of it; None: as long as one of which nothing is reported. 0: it goes as soon as
+            the provider reports its delivery, for bulk mail of which a little may be lost.
+        genuine: its mail is marked, and its recipients may ask at ``/genuine`` whether we sent it.
     """
 
     name: str
@@ -78,7 +79,7 @@ class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BounceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where bounces of relays are taken in.
+    """Settings of the listener for bounces from relays.
 
     Attributes:
         listen: ``host:port`` of a listener for them; "": they come to the canaries' one.
@@ -108,14 +109,14 @@ class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Keeping(msgspec.Struct, frozen=True):
-    """How long ordinary bodies stay, in seconds.
+    """How long ordinary bodies are kept, in seconds.
 
     Attributes:
-        unconfirmed: after a provider took the mail, and nobody said what became of it.
-        given_up: after the time of a mail that was given up; for so long it can be requeued.
+        unconfirmed: after a provider took the mail, and nobody reported what became of it.
+        given_up: after the expiry of a mail that was given up; for so long it can be requeued.
         doubted: after a provider took the mail that is under suspicion, rests or is cut off.
-        streams: after a provider took the mail, whatever is said of it, by stream; those that are
-            missing: as ``unconfirmed``.
+        streams: after a provider took the mail, whatever is reported of it, by stream; those that
+            are missing: as ``unconfirmed``.
     """
 
     unconfirmed: float = 3600.0
@@ -125,12 +126,13 @@ class Keeping(msgspec.Struct, frozen=True):
 
 
 class Content(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a mail says, and to whom: the part of a message that is erased.
+    """The content and recipients of a message: the part that is erased.
 
     Attributes:
         to: its recipient, whose fate is the message's status; the other people get copies.
         more_to: further recipients in ``To``.
-        shown: who stands in ``To`` and ``Cc`` where that is not who gets it: of a submitted mail.
+        shown: the people in the ``To`` and ``Cc`` fields where they differ from the recipients, as
+            in a submitted mail.
         date: when it was to be sent, if that was said: its ``Date`` is no earlier.
     """
 
@@ -162,19 +164,19 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class NewMessage(msgspec.Struct, frozen=True):
-    """A message to take in.
+    """A message to accept.
 
     Attributes:
         only: providers that may carry it; empty means every route of the stream.
         avoid: providers that must never have it.
         idempotency: ``(caller, key)``: the same pair with the same content is the same message.
-        ours: to a mailbox of our own, so nobody is exposed by it: it stays out of the ledger, and
-            is forgotten soon.
-        sealed: its body is sealed at rest, as those of secret streams are: for what holds a secret
-            and must be sent again all the same when a provider drops it.
-        body: the content as it is stored, where that was written beforehand: a large one is, so
-            that nobody waits for it inside a transaction.
-        id: its id, where that was drawn beforehand.
+        ours: it goes to a mailbox of our own, so nobody is exposed by it: it stays out of the
+            ledger, and is deleted soon.
+        sealed: its body is sealed at rest, as in secret streams: for mail that holds a secret and
+            must be sent again all the same when a provider drops it.
+        body: the content in its stored form, if it was serialised beforehand, as a large one is, so
+            that nobody waits for that inside a transaction.
+        id: its id, if that was drawn beforehand.
     """
 
     stream: str
@@ -191,7 +193,7 @@ class NewMessage(msgspec.Struct, frozen=True):
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """A message that is ours to deliver; ``repeated``: it was already, under the same key."""
+    """An accepted message; ``repeated``: it was accepted before, under the same key."""
 
     id: str
     repeated: bool = False
@@ -203,7 +205,8 @@ class Job(msgspec.Struct, frozen=True):
     ``ask``: its provider may have it already, and is asked first. ``final``: if it refuses the mail
     for good, that is the end; if not, another provider is asked as well. ``size``: of its body, in
     octets; a large one is not in ``body`` yet: it is read when there is a place to send it from.
-    ``family``: who keeps the recipient's mailbox; ``recipients``: how many get it, copies included.
+    ``family``: the mailbox provider's family of the recipient; ``recipients``: how many get it,
+    copies included.
     """
 
     message: str

@@ -1,11 +1,12 @@
-"""Return paths that say which message bounced, and that nobody can make up (pure).
+"""Authenticated return paths (VERP) that name the message that bounced, and cannot be forged
+(pure).
 
-For relays where bounces come back to us: the envelope sender carries our message's id and a MAC of
-it (variable envelope return path). A bounce to an address without the right MAC is a stranger's:
-believing it would let anyone silence a customer.
+For relays whose bounces come back to us: the envelope sender carries our message's id and a MAC of
+it (variable envelope return path). A bounce to an address without the right MAC is a stranger's: if
+it were believed, anyone could silence a customer.
 
 The local part is lower-case letters, digits and dashes only, and is read without regard to case:
-some servers fold it, and none rewrites these characters. 49 of 64 octets (RFC 5321 section
+some servers change the case, and none rewrites these characters. 49 of 64 octets (RFC 5321 section
 4.5.3.1.1).
 """
 

@@ -1,7 +1,7 @@
-"""Operators: who runs the house, by which role, and who of them is signed in at the console.
+"""Operators: who administers Mailkeep, with which role, and who is signed in at the console.
 
-``permissions`` says what each role and each API key may (pure, the only place), ``openid`` reads
-what an OpenID provider tells (pure), ``provider`` asks it, ``services`` signs in and out.
+``permissions`` says what each role and each API key may do (pure, the only place), ``openid``
+validates an OpenID provider's answers (pure), ``provider`` calls it, ``services`` signs in and out.
 
 Owns: ``operators``, ``operator_sessions``.
 Publishes: nothing; each sign-in and end is in the audit chain. Hears: nothing.

@@ -1,4 +1,4 @@
-"""What an OpenID provider tells, and what it is asked (pure).
+"""Sign-in with an OpenID provider: builds requests and validates its answers and tokens (pure).
 
 OpenID Connect Core 1.0 sections 3.1.2, 3.1.3.7, Discovery 1.0 section 4.3, Back-Channel Logout 1.0
 section 2, RFC 7636, RFC 9207, RFC 9700.
@@ -67,15 +67,15 @@ def metadata(told: object, issuer: str) -> Metadata:
         Unavailable: it is another issuer's, says too little, or leads where nothing is sealed.
     """
     if not isinstance(told, dict):
-        raise Unavailable("the OpenID provider's description is none")
+        raise Unavailable("the OpenID provider's metadata cannot be read")
     # Discovery section 4.3: exactly; else another issuer answers in its place.
     if told.get("issuer") != issuer:
-        raise Unavailable("the OpenID provider calls itself something else than the settings do")
+        raise Unavailable("the OpenID provider's issuer is not the one in the settings")
     found = {}
     for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
         url = told.get(name)
         if not isinstance(url, str) or not _sealed(url, issuer):
-            raise Unavailable(f"the OpenID provider's {name} is no https address")
+            raise Unavailable(f"the OpenID provider's {name} is not an https URL")
         found[name] = url
     ways = told.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     return Metadata(
@@ -147,9 +147,9 @@ def who(
     """
     claims = _claims(token, keys, issuer=issuer, client=client, now=now)
     if not isinstance(claims.get("exp"), int | float) or claims["exp"] + LEEWAY <= now:
-        raise NotSignedIn("the OpenID provider's word is over; sign in again")
+        raise NotSignedIn("the OpenID provider's token has expired; sign in again")
     if claims.get("nonce") != nonce or "events" in claims:
-        raise NotSignedIn("the OpenID provider's word was for another sign-in")
+        raise NotSignedIn("the OpenID provider's token is for another sign-in")
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= 255:
         raise NotSignedIn("the OpenID provider does not say who you are")
@@ -173,9 +173,9 @@ def left(token: str, keys: KeySet, *, issuer: str, client: str, now: int) -> Lef
     claims = _claims(token, keys, issuer=issuer, client=client, now=now)
     events = claims.get("events")
     if not isinstance(events, dict) or not isinstance(events.get(LOGOUT), dict):
-        raise NotSignedIn("this is no logout token")
+        raise NotSignedIn("this is not a logout token")
     if "nonce" in claims:  # so that an ID token never passes for one
-        raise NotSignedIn("this is no logout token")
+        raise NotSignedIn("this is not a logout token")
     subject, sid = claims.get("sub"), claims.get("sid")
     subject = subject if isinstance(subject, str) else ""
     sid = sid if isinstance(sid, str) else ""
@@ -190,22 +190,22 @@ def _claims(token: str, keys: KeySet, *, issuer: str, client: str, now: int) -> 
         signed = jws.deserialize_compact(token, keys, algorithms=list(ALGORITHMS))
         claims = msgspec.json.decode(signed.payload)
     except (JoseError, ValueError) as error:
-        raise NotSignedIn("the OpenID provider's signature is not good") from error
+        raise NotSignedIn("the signature of the OpenID provider's token is not valid") from error
     if not isinstance(claims, dict) or claims.get("iss") != issuer:
-        raise NotSignedIn("this is the word of another issuer")
+        raise NotSignedIn("this token is from another issuer")
     audience = claims.get("aud")
     audiences = [audience] if isinstance(audience, str) else audience
     if not isinstance(audiences, list) or client not in audiences:
-        raise NotSignedIn("the OpenID provider's word is for another client")
+        raise NotSignedIn("the OpenID provider's token is for another client")
     party = claims.get("azp")
     if (len(audiences) > 1 or party is not None) and party != client:
-        raise NotSignedIn("the OpenID provider's word was given to another client")
+        raise NotSignedIn("the OpenID provider's token was issued to another client")
     made = claims.get("iat")
     if not isinstance(made, int | float) or not now - OLDEST <= made <= now + LEEWAY:
-        raise NotSignedIn("the OpenID provider's word is not fresh; is a clock wrong?")
+        raise NotSignedIn("the OpenID provider's token is not fresh; is a clock wrong?")
     before = claims.get("nbf", 0)
     if not isinstance(before, int | float) or before > now + LEEWAY:
-        raise NotSignedIn("the OpenID provider's word does not hold yet")
+        raise NotSignedIn("the OpenID provider's token is not valid yet")
     return claims
 
 

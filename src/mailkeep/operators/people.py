@@ -1,4 +1,4 @@
-"""Who is one person, whichever key or session they come with: for what wants two."""
+"""Which keys and sessions belong to one person: for actions that need two people."""
 
 from sqlalchemy import select
 

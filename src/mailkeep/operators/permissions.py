@@ -1,8 +1,9 @@
-"""What may be done, by whom (pure): the one place that says so.
+"""Permissions: what each role and each scope of an API key may do (pure); the one place that says
+so.
 
-A role is a set of permissions; so is a scope of an API key. Every page of the console and every
-route of the API names the permission that it needs; one that names none lets nobody in.
-``docs/security/access.md`` is made from it, and a test tries each door.
+Every page of the console and every route of the API names the permission that it needs; one that
+names none admits nobody. ``docs/security/access.md`` is generated from it, and a test tries each
+route.
 """
 
 import enum

@@ -1,4 +1,5 @@
-"""What the tables of the operators room keep about people: those who work for the house."""
+"""Declares which columns of the operators room's tables hold personal data: operators', not
+customers'."""
 
 from mailkeep.store.personal import Erasing, Kept, Personal
 

@@ -1,7 +1,7 @@
-"""Asks the OpenID provider: its description, its keys, and who a code stands for.
+"""The HTTP client of the OpenID provider: its metadata, its keys, and the code exchange.
 
-Security: answers are read up to a bound, within a time, and never followed elsewhere. A provider
-that is away keeps nobody out who has a passkey.
+Security: answers are bounded in size and time, and redirects are not followed. When the provider is
+away, whoever has a passkey can still sign in.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""Who is signed in at the console: by an API key, with a passkey or not, or by a provider's word.
+"""Console sessions: by an API key (with or without a passkey), or through an OpenID provider.
 
-Security: a sign-in is a row, so that signing out ends it here: a cookie that somebody copied ends
-with it. What a session may is asked of its key, or of its operator, at each request: a role that
-was lowered is lower everywhere, at once.
+Security: a session is a row, so signing out ends it here, and a copied cookie with it. Permissions
+are looked up from its key or its operator at each request: a role that was lowered is lower
+everywhere, at once.
 """
 
 from sqlalchemy import delete, func, insert, select, update

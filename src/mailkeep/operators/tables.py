@@ -1,4 +1,5 @@
-"""Tables of the operators room. ``name`` is personal: what a provider calls an operator."""
+"""Tables of the operators room. ``name`` is personal: an operator's name from the OpenID
+provider."""
 
 from sqlalchemy import Column, Index, String, Table
 

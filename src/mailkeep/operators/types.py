@@ -1,4 +1,4 @@
-"""Words and settings of the operators room."""
+"""Types and settings of the operators room."""
 
 import enum
 from collections.abc import Mapping
@@ -78,10 +78,6 @@ class Present(msgspec.Struct, frozen=True):
     way: Way
     account: str = ""
     seen_at: Instant = 0
-
-    @property
-    def permissions(self) -> frozenset[Permission]:
-        return ROLES[self.role]
 
     def may(self, permission: Permission) -> bool:
         return permission in ROLES[self.role]

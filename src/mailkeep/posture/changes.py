@@ -1,13 +1,13 @@
-"""What each single change would buy, ranked (pure).
+"""Ranks single changes by how much risk each would remove (pure).
 
-A change is tried on a copy of the world, and judged by what is left: accounts that one party
-outside can take by itself, then accounts that two can take together, then names of ours that one
-can send as, each summed over the parties. Accounts that only fall after a hold count as well; those
-that fall when their owner signs in count in the same way, so that a change of who stands before our
+A change is tried on a copy of the world, and judged by what is left: accounts that one outside
+party can take by itself, then accounts that two can take together, then names of ours that one can
+send as, each summed over the parties. Accounts that fall only after a hold count as well; so do, in
+the same way, those that fall when their owner signs in, so that a change of who stands before our
 pages shows too.
 
-A tie that stands on no path to an account or a name changes nothing when it is gone, since the path
-that was found stays; so only ties on paths are tried, and of those the ones on the most.
+Removing a tie that is on no path to an account or a name changes nothing, since the path that was
+found stays; so only ties on paths are tried, and of those the ones on the most.
 """
 
 from collections import Counter

@@ -1,10 +1,11 @@
-"""How many accounts would fall alike and how many addresses each provider was given, counted ahead.
+"""Precomputes how many accounts share each kind of protection, and how many addresses each provider
+was given.
 
-To count a million accounts takes seconds, and a page must not. So they are counted on a schedule,
-slice by slice, each slice in a reading of its own: no long reading holds up the write-ahead log,
-and memory holds the sums alone. What is shown says when it was counted. An account lies in one
-slice with all its addresses and factors, so the slices add up to what one statement over everything
-says; what changes meanwhile is counted before or after the change.
+Counting a million accounts takes seconds, and a page must not. So they are counted on a schedule,
+slice by slice, each slice in a read transaction of its own: no long transaction holds up the
+write-ahead log, and memory holds only the sums. The page says when they were counted. An account is
+in one slice with all its addresses and factors, so the slices add up to what one statement over
+everything would say; a change meanwhile is counted as before or after it.
 """
 
 from collections import Counter

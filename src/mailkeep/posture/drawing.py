@@ -1,8 +1,8 @@
-"""The graph as a picture: who stands behind whom, from left to right (pure).
+"""Draws the trust graph as SVG: who stands behind whom, from left to right (pure).
 
-Columns go by what a party is, so that a name is found where its kind is, with 300 of them too; a
-tie is a curve from the one behind to the one before. Text keeps its size: a large house makes a
-large picture, which its page scrolls.
+Columns go by the kind of party, so a name is found where its kind is, with 300 of them too; a tie
+is a curve from the one behind to the one before. Text keeps its size: a large graph makes a large
+picture, which its page scrolls.
 """
 
 from collections.abc import Collection, Mapping, Sequence

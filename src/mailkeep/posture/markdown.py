@@ -1,7 +1,7 @@
-"""The threat model as Markdown (pure).
+"""Renders the threat model as Markdown (pure).
 
-Security: names and reasons are an operator's own words; what Markdown or HTML would obey in them is
-taken away all the same.
+Security: names and reasons are an operator's own words; Markdown and HTML in them is escaped all
+the same.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The threat model, written from the system as it stands, and what became different (pure)."""
+"""Builds the threat model from the live system, and the difference between two of them (pure)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
@@ -114,7 +114,7 @@ def written(model: Model, interval: str = "15 minutes") -> ThreatModel:
         model.live.today,
         tuple(_party(model, one, can[one]) for one in model.world.parties),
         tuple(_threats(model, can)),
-        # How many accounts there are changes by the hour, and is no change of the model.
+        # The number of accounts changes by the hour, and does not make another model.
         tuple(_one_each(model.single_points())),
         tuple(_overrides(model)),
         tuple(_overdue(model)),

@@ -1,4 +1,5 @@
-"""What the table of the posture room keeps about people: names of our own in the register."""
+"""Declares that the posture room's table holds no customers' data: only our own names in the
+register."""
 
 from mailkeep.store.personal import Kept, Personal
 

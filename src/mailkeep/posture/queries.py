@@ -1,4 +1,4 @@
-"""What the database says of the house as it stands: counts, never an address."""
+"""Read-only queries for the what-if analysis: counts, never an address."""
 
 from mailkeep.accounts import second_step
 from mailkeep.base.clock import iso

@@ -1,9 +1,9 @@
-"""The model of the house, kept ready while nothing that it is made of changed.
+"""A cache of what-if answers, kept while nothing that they depend on changed.
 
-What falls with 300 parties takes a second of the processor to work out, and its pages are asked for
-by people who click, and by whoever wants the processor gone. So each answer is worked out once for
-one state of the house, in a thread beside the loop that serves everybody, and one at a time: who
-asks for much waits for himself.
+What falls with 300 parties takes a second of CPU time to compute, and its pages are opened by
+people who click, and by whoever wants to use up the CPU. So each answer is computed once for one
+state of the system, in a thread beside the event loop, and one at a time: whoever asks for much
+makes only themselves wait.
 """
 
 import asyncio
@@ -83,7 +83,7 @@ class Ready:
         self._database, self._house = database, house
         self._counting = asyncio.Lock()
         self._counted: Counts | None = None  # where nobody counts on a schedule
-        # One thread of its own: who asks and goes away leaves no second one at work.
+        # A single thread: whoever asks and goes away leaves no second one at work.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="trust")
         self._answers: Answers | None = None
 

@@ -1,4 +1,5 @@
-"""The world of the rules, made from the settings and what the database says (pure)."""
+"""Builds the rules' input from the settings and the database: parties, ways of mail, groups of
+accounts (pure)."""
 
 from collections.abc import Mapping
 

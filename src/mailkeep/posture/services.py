@@ -1,4 +1,4 @@
-"""Keeps the threat model whenever it became another one."""
+"""Stores the threat model whenever it changed."""
 
 import asyncio
 import hashlib

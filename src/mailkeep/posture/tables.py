@@ -14,7 +14,8 @@ trust_models = Table(
     Column("document", Text, nullable=False),
 )
 
-# One row: how many accounts would fall alike, and how many addresses each provider was given.
+# One row: how many accounts share each kind of protection, and how many addresses each provider was
+# given.
 trust_counts = Table(
     "trust_counts",
     metadata,

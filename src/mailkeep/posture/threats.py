@@ -1,8 +1,9 @@
-"""The threats that the model lists: by STRIDE, what answers each, the test that shows it (pure).
+"""The catalogue of threats by STRIDE: what mitigates each, and the test that shows it (pure).
 
-A threat is a capability in the wrong hands; who could have it is worked out, never written. A
-mitigation says by what in this house it is on, so that the page tells what is, and not what could
-be. The tests are paths in Mailkeep's own repository; one of them fails when a path is gone.
+A threat is a capability in the wrong hands; who could have it is computed, never written. A
+mitigation says what switches it on in this installation, so that the page shows what is, and not
+what could be. The tests are paths in Mailkeep's own repository; a test fails when one of them is
+gone.
 """
 
 from collections.abc import Callable, Mapping

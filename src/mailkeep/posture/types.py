@@ -1,4 +1,4 @@
-"""Words and settings of the posture room."""
+"""Types and settings of the posture room."""
 
 import datetime
 import enum

@@ -1,6 +1,6 @@
-"""Of which parties we see what: sign-ins, use of keys, exports, changes, reading (pure).
+"""What we can observe at each party: sign-ins, key use, exports, changes, reads (pure).
 
-Where nobody looks, an act is blind, whatever a detector could make of it.
+Where nobody looks, an act is a blind spot, whatever a detector could make of it.
 """
 
 import enum

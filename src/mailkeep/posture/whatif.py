@@ -1,4 +1,5 @@
-"""What falls if these fall, everybody ranked by it, and the single points (pure)."""
+"""What-if analysis: what falls if these parties fall, a ranking of all, and the single points
+(pure)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Capabilities, acts and parties in words (pure)."""
+"""Describes capabilities, acts and parties in words (pure)."""
 
 from collections.abc import Mapping
 
@@ -20,8 +20,6 @@ VERBS: Mapping[str, str] = {
     "operate": "acts as an operator",
     "down": "stops {0}",
 }
-#: Words about parties themselves, which a list of capabilities leaves out.
-INNER = frozenset({"party", "carries"})
 
 HOWS: Mapping[How, str] = {
     How.TAKE: "at once",

@@ -1,4 +1,4 @@
-"""Every table and what it keeps about people: the declarations of all rooms together."""
+"""The data map: all rooms' declarations of personal data, table by table."""
 
 from collections.abc import Collection
 

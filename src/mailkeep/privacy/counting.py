@@ -1,4 +1,4 @@
-"""How many rows of which table are about a person."""
+"""Counts the rows about a person in each table."""
 
 from sqlalchemy import func, select
 

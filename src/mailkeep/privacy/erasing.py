@@ -1,7 +1,7 @@
-"""Erasures: asked for, waited for, done, and done again after an older backup was restored.
+"""Erasure of a person: requested, delayed, carried out, and repeated after a restore from an older
+backup.
 
-Done in batches, each its own transaction, and every one of them can be done twice: a kill costs a
-batch at most.
+Carried out in batches, each its own transaction and idempotent: a kill costs a batch at most.
 """
 
 from collections import Counter
@@ -115,7 +115,7 @@ class Erasing:
             found = await one(tx, erasure)
             if found.state is State.STOPPED:
                 return found
-            raise Conflict("it has begun; what is gone does not come back")
+            raise Conflict("the erasure has begun and cannot be stopped")
         await audit.write(tx, by, "privacy.stop", {"erasure": erasure})
         return await one(tx, erasure)
 
@@ -228,7 +228,7 @@ async def one(tx: Tx, erasure: str) -> Erasure:
 async def _rows(tx: Tx, person: Person) -> dict[str, int]:
     """Remove and blank the rows of every room but the mail's; returns how many, by table."""
     out = {}
-    # Children before parents: what is counted is what was there.
+    # Children before parents, so that what is counted is what was there.
     for table in reversed(metadata.sorted_tables):
         kept_ = CATALOGUE.get(table.name)
         if kept_ is None or table.name in _BY_MAIL or not kept_.of:

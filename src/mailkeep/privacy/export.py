@@ -1,7 +1,7 @@
-"""All that is kept about a person, as one JSON document.
+"""Exports everything that is stored about a person, as one JSON document.
 
-Rows of every table that is about them, and the facts that name them. What is sealed or a hash of a
-secret is said to be there and not shown: it opens nothing to its owner and much to a thief. What
+It has the rows of every table about them, and the events that name them. Sealed data and hashes of
+secrets are listed and not shown: they are of no use to their owner and of much use to a thief. What
 names other people is left out.
 """
 

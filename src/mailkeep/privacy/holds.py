@@ -1,8 +1,7 @@
 """Legal holds: while one lasts, nothing of a person is erased.
 
-Placed with a key, ended at the command line of the house only: who has got hold of a key must not
-be able to end what a court asked for. What retention forgets goes on being forgotten: what is to
-outlast that too needs an export.
+Placed with a key, ended at the command line only: a thief of a key must not be able to end what a
+court asked for. Retention goes on: what must outlast it needs an export.
 """
 
 from sqlalchemy import insert, select, update

@@ -1,6 +1,6 @@
-"""How much was handed out, or erased, in a day: counted for the whole house.
+"""Limits how much is exported or erased in a day, counted for the whole installation.
 
-A limit by key would be none: who has got hold of one that makes keys has as many as they like.
+A limit for each key would be none: a thief of one that makes keys has as many as they like.
 """
 
 from sqlalchemy import delete, func, insert, select, text

@@ -1,4 +1,4 @@
-"""Who is meant by an address or an account's id."""
+"""Resolves a person from an address or an account's id."""
 
 from sqlalchemy import select
 
@@ -38,7 +38,8 @@ async def find(tx: Tx, keys: KeyRing, who: str) -> Person:
 async def _person(tx: Tx, accounts: list[str], keys: list[str]) -> Person:
     named = await tx.all(select(_c.c.address_key).where(_c.c.account_id.in_(sorted(accounts))))
     wanted = {*keys, *(row["address_key"] for row in named)}
-    # What another account has confirmed as well is that one's, unless it was asked for by name.
+    # An address that another account has confirmed as well belongs to that account, unless it was
+    # asked for by name.
     shared = await tx.all(
         select(_c.c.address_key).where(
             _c.c.address_key.in_(sorted(wanted)),

@@ -1,4 +1,4 @@
-"""What an older copy of the database must hear of: who was erased since, and what is held."""
+"""Carries erasures and legal holds over a restore from an older backup."""
 
 from collections.abc import Sequence
 
@@ -47,7 +47,7 @@ async def keep(tx: Tx, found: Kept, *, by: str) -> int:
         }
         put = tx.upsert(_h).values(id=hold.id, **values)
         await tx.run(put.on_conflict_do_nothing())
-    # What is done here already, by an erasure or by the copy's age, is passed over.
+    # What is already done here, by an erasure or because the copy is that old, is skipped.
     done = await tx.all(
         select(_e.c.id).where(_e.c.state.in_([State.DONE.value, State.RUNNING.value]))
     )

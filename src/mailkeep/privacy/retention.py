@@ -1,4 +1,4 @@
-"""What the privacy room forgets: the pseudonyms of who was erased."""
+"""Retention: deletes the pseudonyms of people who were erased."""
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.engine import RowMapping

@@ -1,4 +1,4 @@
-"""Rows of this room's tables, read."""
+"""Reads rows of the privacy room's tables."""
 
 import msgspec
 from sqlalchemy.engine import RowMapping

@@ -1,4 +1,4 @@
-"""What the ways in ask of the privacy room."""
+"""The service of the privacy room, for the API, the console and the command line."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tables of the privacy room: pseudonyms and ids only, and what a hold is for."""
+"""Tables of the privacy room: pseudonyms and ids only, and the reason of a hold."""
 
 from sqlalchemy import BigInteger, Column, Index, String, Table, Text
 
@@ -35,7 +35,7 @@ legal_holds = Table(
     Column("ended_by", String(80)),
 )
 
-# What the limits are counted by.
+# Uses, by which the limits are counted.
 privacy_uses = Table(
     "privacy_uses",
     metadata,

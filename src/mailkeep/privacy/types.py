@@ -1,4 +1,4 @@
-"""Words, settings and views of the privacy room."""
+"""Types and settings of the privacy room."""
 
 import enum
 

@@ -1,12 +1,11 @@
-"""Everything that a house keeps, out in open formats: for who leaves Mailkeep.
+"""Exports the whole installation in open formats, for those who leave Mailkeep.
 
-JSON Lines, a file for each table, and some that put together what another system reads: accounts
-with their password hashes, factors, suppressions, exposures, mail that waits. Hashes of secrets and
-what is sealed for this house, bodies of secret mail among it, stay out: they open nothing
-elsewhere.
+JSON Lines, a file for each table, and some that combine what another system reads: accounts with
+their password hashes, factors, suppressions, exposures, mail that waits. Hashes of secrets and data
+sealed for this installation, bodies of secret mail among it, stay out: they are useless elsewhere.
 
-Security: it is all the personal data of the house in clear, for the shell of the house only; it is
-in the audit chain. Keys are no part of it.
+Security: it is all the personal data of the installation in clear, for the server's own shell only,
+and is recorded in the audit chain. Keys are no part of it.
 """
 
 import base64

@@ -1,9 +1,9 @@
-"""Providers: one module for each way out, and the port that they all stand behind.
+"""Providers: one adapter module for each e-mail provider, all behind one port.
 
-A module turns a message into a request, a reply into an outcome and a webhook into claims. It is
+An adapter turns a message into a request, a reply into an outcome and a webhook into claims. It is
 sans-I/O: it opens no socket and reads no clock, so its tests need no mocks and its answers can be
-replayed. To add a provider: one module, one line in ``registry.py``, and what was recorded of it
-under ``tests/contract/payloads/<kind>/``; the contract suite then holds it to everything here.
+replayed. To add a provider: one module, one line in ``registry.py``, and recorded payloads under
+``tests/contract/payloads/<kind>/``; the contract suite then holds it to everything here.
 
 Owns: nothing stored. ``types.py`` is the vocabulary and the port, ``message.py`` a mail on its way
 out; ``outgoing.py`` and ``attachments.py`` refuse what must not leave, ``mime.py`` writes RFC 5322

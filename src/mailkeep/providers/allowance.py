@@ -1,6 +1,6 @@
-"""How much a provider lets us send, where its API tells.
+"""Sending limits: how much a provider lets us send, where its API says so.
 
-A provider whose API tells has two functions, `Tells`; an SMTP relay has no way to.
+Such a provider has two functions, `Tells`; an SMTP relay has no way to say it.
 
 Security: a reply may hold more about the account (Postmark's names its tokens); only numbers and
 our own words are taken out of it.

@@ -1,4 +1,4 @@
-"""Attachments: what may be one, and how large a mail is with them (pure).
+"""Validates attachments, and computes the size of a mail that has them (pure).
 
 A file name is shown to people and written to disks: one with a path in it lands elsewhere, one with
 a control character or a change of direction (U+202E) shows another ending than it has.

@@ -1,4 +1,4 @@
-"""What this room raises. No text of an error holds an address, a body or a key."""
+"""Errors that provider adapters raise. None holds an address, a body or a key in its text."""
 
 from mailkeep.base.errors import MailkeepError
 

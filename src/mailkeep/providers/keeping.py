@@ -1,4 +1,4 @@
-"""For how long an account at a provider shows the contents of its mail (pure)."""
+"""For how long each provider keeps the contents of sent mail visible in its account (pure)."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Mailchimp Transactional (Mandrill), API 1.0.
+"""The adapter for Mailchimp Transactional (Mandrill), API 1.0.
 
 Options: ``subaccount``, ``ip_pool``, ``signing_domain``, ``return_path_domain``, ``track_opens``
 and ``track_clicks`` ("true" or "false"; secret mail is never tracked). The webhook secret is the
@@ -121,8 +121,6 @@ class Mandrill(CannotBeAsked):
         search_by_our_id=False,  # only after the operator has made the field searchable by hand
         webhook_auth="signature",
         reports_deliveries=True,
-        batch_size=1,
-        revokes_keys=False,
         tracking_off="message",
         # Their help pages say 25 MB for the mail with its attachments; 1,000 recipients are ours.
         max_size=25 * 1024 * 1024,

@@ -1,4 +1,5 @@
-"""What is sent to Mailchimp Transactional: ``/messages/send`` or, for some mails, ``/send-raw``.
+"""Builds the requests for Mailchimp Transactional: ``/messages/send`` or, for some mails,
+``/send-raw``.
 
 ``send`` writes the MIME itself, from fields. It shows every recipient in the header, has one name
 for an image's file and its content id, and knows no invitation; so a mail that is shown to others

@@ -1,4 +1,4 @@
-"""A mail on its way out, as every provider module takes it.
+"""The message as every provider adapter takes it.
 
 Security: whatever holds a body or an address keeps it out of its repr, and out of rich's.
 """

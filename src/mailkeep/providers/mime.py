@@ -1,8 +1,9 @@
-"""Internet messages (RFC 5322, RFC 2045 to 2047), written by hand.
+"""Serialises Internet messages (RFC 5322, RFC 2045 to 2047) without the standard library's
+generator.
 
-The standard library's folding differs from patch release to patch release; what leaves here is the
-same everywhere. Tests read it back with the library's parser. Callers have run `outgoing.check`: no
-text here can end a line early.
+The standard library's folding differs from patch release to patch release; these messages are the
+same everywhere. Tests read them back with the library's parser. Callers have run `outgoing.check`:
+no text here can end a line early.
 """
 
 import binascii

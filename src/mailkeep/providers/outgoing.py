@@ -1,6 +1,7 @@
-"""What must not leave: checks on messages and settings before a request is built.
+"""Validates messages and settings before a request is built, against header and recipient
+injection.
 
-Every module calls `check` first. A text that ends a header line early adds a recipient, a comma in
+Every adapter calls `check` first. A text that ends a header line early adds a recipient, a comma in
 an address adds another, and a provider's control header adds a hidden copy or turns tracking on.
 """
 

@@ -1,7 +1,7 @@
-"""The parts of a mail: its texts, its files and how they are put together (RFC 2045, 2046, 2387).
+"""Builds the MIME parts of a mail: texts, files and their structure (RFC 2045, 2046, 2387).
 
-Text and HTML stand beside each other (alternative), images with the HTML that shows them (related),
-files behind them (mixed). A part in base64 comes out octet for octet as it went in.
+Text and HTML are alternatives, images go with the HTML that shows them (related), files come after
+them (mixed). A part in base64 comes out octet for octet as it went in.
 """
 
 import binascii

@@ -1,4 +1,4 @@
-"""Postmark, its e-mail API and its modular webhooks.
+"""The adapter for Postmark: its e-mail API and its modular webhooks.
 
 Options: ``message_stream``, ``track_opens`` and ``track_links`` ("true" or "false"; secret mail is
 never tracked), ``webhook_header``, ``max_size``. Postmark signs nothing: its webhooks carry a
@@ -118,8 +118,6 @@ class Postmark:
         search_by_our_id=True,  # GET /messages/outbound?metadata_mailkeep_id=
         webhook_auth="shared_secret",
         reports_deliveries=True,
-        batch_size=500,
-        revokes_keys=False,
         tracking_off="message",
         # https://postmarkapp.com/support/article/1056: 10 MB after base64.
         max_size=10 * 1024 * 1024,

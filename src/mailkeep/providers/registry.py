@@ -1,4 +1,4 @@
-"""Every provider there is, one line each."""
+"""The registry of provider adapters, one line each."""
 
 import difflib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What every module needs to read a reply: strict JSON, plain HTTP statuses, ``Retry-After``.
+"""Shared parsing of API replies: strict JSON, plain HTTP statuses, ``Retry-After``.
 
 Security: reads what a provider, or whoever stands in its place, sends back. Nothing here raises,
 and nothing of a body gets into a detail.

@@ -1,4 +1,5 @@
-"""Any SMTP relay, by submission (RFC 6409): MIME out, replies of RFC 5321 and RFC 3463 in.
+"""The adapter for any SMTP relay, by submission (RFC 6409): builds MIME, reads replies (RFC 5321,
+RFC 3463).
 
 ``base_url`` is ``smtp://host:587`` (STARTTLS) or ``smtps://host:465`` (TLS from the start, RFC
 8314). Options: ``username``; ``starttls = "off"`` for a relay that has none; ``secret_headers``,
@@ -7,12 +8,13 @@ lines of ``Name: value`` that are added to secret mail only and switch a relay's
 ``return_path_domain``, to which bounces come back (``mail/returns.py`` writes and reads their
 addresses).
 
-SMTP has no webhooks. A relay's 250 says little: some take a mail that their own policy forbids and
-drop it afterwards; believe end-to-end evidence only.
+SMTP has no webhooks. A relay's 250 says little: some accept a mail that their own policy forbids
+and drop it afterwards; believe end-to-end evidence only.
 
 Security: a relay passes on what the receiver's server wrote, and whoever runs a receiver writes
-what he likes. So words alone blame nobody: they refuse this message here, no more. Only the relay's
-own codes say that our account or credential is bad, and none where another host is quoted.
+what he likes. So the text alone never blames the relay: it refuses this message at this relay, no
+more. Only the relay's own codes say that our account or credential is bad, and not where another
+host is quoted.
 """
 
 import re
@@ -148,8 +150,6 @@ class Smtp(CannotBeAsked):
         search_by_our_id=False,
         webhook_auth="none",
         reports_deliveries=False,
-        batch_size=1,
-        revokes_keys=False,
         tracking_off="relay",
         options=("username", "starttls", "secret_headers"),
         mark_options=("return_path_domain",),

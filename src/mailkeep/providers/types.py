@@ -1,4 +1,4 @@
-"""The port: what a provider module is given, what it answers, and the words for it.
+"""The provider port: what an adapter is given, what it returns, and the vocabulary for it.
 
 Security: whatever holds a body, an address or a key keeps it out of its repr, and out of rich's.
 """
@@ -58,7 +58,7 @@ class HttpRequest(Quiet, frozen=True):
 class SmtpRequest(Quiet, frozen=True):
     """One SMTP transaction. ``data`` has CRLF line ends and is not dot-stuffed yet.
 
-    ``also``: who gets a copy; where one of them is refused, the transaction goes on without.
+    ``also``: recipients of copies; if one of them is refused, the transaction goes on without.
     """
 
     _shown = ("host", "port", "tls")
@@ -87,7 +87,7 @@ class HttpReply(Quiet, frozen=True):
 class SmtpReply(Quiet, frozen=True):
     """The reply that ended the transaction, at whatever step; ``enhanced`` may be empty.
 
-    ``refused``: whom of those who were to get a copy the relay would not have, and what it said.
+    ``refused``: recipients of copies that the relay refused, and its replies.
     """
 
     _shown = ("code", "enhanced")
@@ -99,9 +99,10 @@ class SmtpReply(Quiet, frozen=True):
 
 
 class TransportFailure(msgspec.Struct, frozen=True):
-    """No reply. ``_after_send``: the message had been handed over whole when it happened.
+    """No reply. ``_after_send``: it failed after the whole message had been handed over.
 
-    ``local``: this machine could not even try (no descriptors, no network): nobody else's fault.
+    ``local``: this machine could not even try (no descriptors, no network), so no provider is at
+    fault.
     """
 
     kind: Literal[
@@ -114,7 +115,7 @@ Reply = HttpReply | SmtpReply | TransportFailure
 
 
 class OutcomeKind(enum.StrEnum):
-    """What came of one attempt. The four *refused* kinds are about the provider, not the mail."""
+    """The result of one attempt. The four *refused* kinds are about the provider, not the mail."""
 
     ACCEPTED = "accepted"  #: the provider took the message; it says nothing about delivery
     DEFERRED = "deferred"  #: not now, for a reason about this message; worth another try later
@@ -162,7 +163,7 @@ _BLAMES: Final = frozenset(
 
 
 class OfCopy(Quiet, frozen=True):
-    """What came of the mail for one who was to get a copy, where the provider says so.
+    """The result for one recipient of a copy, where the provider reports it.
 
     ``email`` is as the request named it.
     """
@@ -219,10 +220,10 @@ class WebhookRequest(Quiet, frozen=True):
 
 
 class VerifiedRequest:
-    """A webhook that proved where it comes from. Only `prove` makes one.
+    """An authenticated webhook request. Only `prove` makes one.
 
-    ``parse`` takes nothing else, so the type says that nobody parses what was not verified: forged
-    bounces could otherwise silence a customer's reset mail.
+    ``parse`` takes nothing else, so the type guarantees that nobody parses an unverified request:
+    forged bounces could otherwise silence a customer's reset mail.
     """
 
     __slots__ = ("authenticated", "kind", "payload", "provider", "received_at")
@@ -303,12 +304,11 @@ class Capabilities(msgspec.Struct, frozen=True):
 
     ``idempotency_key``: a repeated request is recognised. ``search_by_our_id``: it can be asked
     whether it has a message of ours. ``reports_deliveries``: its webhooks tell of acceptance by the
-    receiving server. ``batch_size``: different messages to one request of its API (1: none).
-    ``revokes_keys``: its API can revoke our key. ``tracking_off``: "message" when a message can
-    switch tracking off, "relay" when that is the relay's own affair. ``marks``: hosts that it puts
-    into mail of ours by itself (return path, signature, tracking); one that begins with a dot
-    stands for every host below it. ``options``: the names of its own options, beside those that
-    every kind has (`registry.COMMON`). ``mark_options``: those of all that name further marks.
+    receiving server. ``tracking_off``: "message" when a message can switch tracking off, "relay"
+    when that is the relay's own affair. ``marks``: hosts that it puts into mail of ours by itself
+    (return path, signature, tracking); one that begins with a dot stands for every host below it.
+    ``options``: the names of its own options, beside those that every kind has
+    (`registry.COMMON`). ``mark_options``: those of all that name further marks.
     ``max_size``: octets of a whole mail as it leaves, attachments in base64 (`outgoing.size`); an
     account's option ``max_size`` lowers it. ``max_recipients``: to, cc and bcc together.
     ``forbidden``: endings of attachments' names, in lower case, that it does not carry.
@@ -319,8 +319,6 @@ class Capabilities(msgspec.Struct, frozen=True):
     search_by_our_id: bool
     webhook_auth: WebhookAuth
     reports_deliveries: bool
-    batch_size: int
-    revokes_keys: bool
     tracking_off: Literal["message", "relay"]
     max_webhook: int = MAX_WEBHOOK
     marks: tuple[str, ...] = ()
@@ -333,7 +331,7 @@ class Capabilities(msgspec.Struct, frozen=True):
 
 
 class CannotBeAsked:
-    """For a provider that does not tell whether it has a message of ours."""
+    """A base for providers whose API cannot say whether it has a message of ours."""
 
     def ask(self, config: ProviderConfig, message_id: str) -> Request | None:
         del config, message_id

@@ -1,6 +1,6 @@
-"""How much a provider says that it sent for our account, where its API tells.
+"""Reads how much a provider says it sent for our account, where its API says so.
 
-Security: what it says is a claim; a number is taken out of the reply and nothing else.
+Security: the answer is a claim; a number is taken out of the reply and nothing else.
 """
 
 from typing import Protocol, runtime_checkable

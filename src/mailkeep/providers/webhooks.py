@@ -1,8 +1,8 @@
-"""What every module needs to read a webhook: the proof, bounds, and fields out of hostile JSON.
+"""Shared parsing of webhooks: authentication, bounds, and fields out of hostile JSON.
 
-Of a body with several events one bad event spoils itself only and comes out as a claim of kind
-UNKNOWN. Else whoever can get one odd event into a batch (a mail sent with a stolen key, a strange
-reply of a receiving server) could blind us to the thousand beside it.
+In a body with several events a bad event spoils only itself, and comes out as a claim of kind
+UNKNOWN. Otherwise whoever can get one odd event into a batch (a mail sent with a stolen key, a
+strange reply of a receiving server) could blind us to the thousand beside it.
 """
 
 import base64

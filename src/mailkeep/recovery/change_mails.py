@@ -1,4 +1,4 @@
-"""What the owner reads of changes to their account (pure)."""
+"""Texts of the mails about changes to an account (pure)."""
 
 import msgspec
 

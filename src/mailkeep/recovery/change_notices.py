@@ -1,4 +1,4 @@
-"""Owners are told of changes by who was signed in, at every address and over two routes."""
+"""Notifies owners of changes made by a signed-in visitor, at every address and over two routes."""
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts.events import ChangeHeld, ChangesStopped

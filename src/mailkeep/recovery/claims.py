@@ -1,4 +1,5 @@
-"""What an ID token says of a recovery (pure): OpenID Connect Core section 2, RFC 8176."""
+"""Claims of the ID token about a completed recovery (pure): OpenID Connect Core section 2, RFC
+8176."""
 
 import base64
 import hashlib

@@ -1,5 +1,5 @@
-"""Where a recovery comes to its end: a password is written, or a verdict made for the application
-that keeps the account."""
+"""Completes a recovery: writes the password, or makes a verdict for the application that keeps the
+account."""
 
 from sqlalchemy.engine import RowMapping
 

@@ -1,4 +1,5 @@
-"""What every part of a recovery needs: routes, independence, who tried what, voiding."""
+"""What every part of a recovery shares: routes, independence, attempted providers, voiding of
+proofs."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any

@@ -1,8 +1,8 @@
-"""Decoys: a recovery's link mail without a recovery, through one provider, to a mailbox of ours.
+"""Decoys: link mail of no real recovery, sent through one provider to a mailbox of ours.
 
-Who reads the mail of a provider and tries what he finds there shows himself, and no owner is
-touched. The mail is written as any other link mail is, and a shown link is answered as any unknown
-one: whoever tries it learns nothing.
+Whoever reads mail at that provider and tries what he finds there reveals himself, and no owner is
+affected. The mail is written as any other link mail, and its link is answered as any unknown one:
+whoever tries it learns nothing.
 
 Attack met here: telling decoys from mail that is worth a try. They differ in the recipient only.
 """

@@ -1,9 +1,9 @@
-"""'This was not me', from any of our mails: it only ever takes power away, and for a time.
+"""'This was not me', from any of our mails: it only ever takes power away, and for a bounded time.
 
-Attacks met here: a thief whose reset is under way or done (it is void, or taken back with all that
-came of it: another password, an address, a factor that would lock the owner out), and whoever reads
-at one provider and would deny every recovery of every owner (denials over one provider stop so much
-in a day and no more; what an owner gets back by a fresh proof no old mail takes away).
+Attacks met here: a thief whose reset is under way or done (it is void, or undone with everything
+that came of it: another password, an address, a factor that would lock the owner out), and whoever
+reads at one provider and would deny every recovery of every owner (denials over one provider stop a
+limited number a day; what an owner regained by a fresh proof, no older mail takes away).
 """
 
 from sqlalchemy import select, update

@@ -1,4 +1,4 @@
-"""Recoveries end: void, with a word to the owner where somebody came far."""
+"""Ends recoveries: void, with a notice to the owner where somebody came far."""
 
 from sqlalchemy import select
 

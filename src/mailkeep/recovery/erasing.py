@@ -1,4 +1,5 @@
-"""Recoveries of an account that is erased: none that is under way may write a password any more."""
+"""Ends the recoveries of an account that is being erased, so that none under way can write a
+password."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,5 @@
-"""Facts of the recovery room. Accounts, addresses, networks and browsers are pseudonyms."""
+"""Events that the recovery room records. Accounts, addresses, networks and browsers are
+pseudonyms."""
 
 from mailkeep.events.types import Fact, fact
 

@@ -1,7 +1,7 @@
-"""What an owner is told of a fact about their factors (pure); None for what needs no mail.
+"""The notice for each event about second factors (pure); None for what needs no mail.
 
-A factor that another one took the place of, or that went with the last one, is told with its cause:
-one change, one mail.
+A factor that was replaced by another one, or removed along with the last one, is reported with its
+cause: one change, one mail.
 """
 
 from mailkeep.accounts.events import (

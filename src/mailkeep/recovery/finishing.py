@@ -1,5 +1,5 @@
-"""Both proofs are back: judge them, ask for the factor, hold, and write the password, or have a
-verdict made for the application that keeps the account.
+"""Finishes a recovery once both proofs are back: judge them, ask for the factor, hold it if need
+be, and write the password, or have a verdict made for the application that keeps the account.
 
 Attacks met here: a reader of one provider (two proofs over parties that the trust graph shows to be
 independent, judged again when they are used), a reader of the owner's mailbox (the second factor

@@ -1,8 +1,8 @@
-"""Whether a recovery waits before its password is chosen, and for how long (pure).
+"""Decides whether a recovery must wait before its password is chosen, and for how long (pure).
 
-Two mailed proofs show who holds the mailbox. Where more speaks against whoever shows them, the
-owner gets time to say no, on every route that stands. A hold is a delay and never a refusal: it has
-an end that is told beforehand, so that no suspicion, framed or honest, locks an owner out.
+Two mailed proofs show who holds the mailbox. Where something speaks against whoever shows them, the
+owner gets time to say no, on every route that is up. A hold is a delay and never a refusal: its end
+is announced beforehand, so no suspicion, framed or honest, locks an owner out.
 """
 
 import enum

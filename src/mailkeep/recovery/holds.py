@@ -1,11 +1,12 @@
-"""Holds at work: judged when both proofs are back, told of at once, over after their time.
+"""Runs holds: judged when both proofs are back, announced at once, over after their time.
 
-The clock of a hold starts when its notices have left over two routes that no party reads both of:
-else whoever holds mail back, or has a provider suspend the account, would run it out in silence.
+The clock of a hold starts when its notices have left over two routes that no party can read both
+of: otherwise whoever holds mail back, or has a provider suspend the account, could let it run out
+in silence.
 
 Attacks met here: a thief who holds both proofs (their owner reads of it on every route and says
-no), also behind an owner who waits already for the same recovery (each hold is told of), and a
-framed route or history (a hold has an end, and a second factor needs none).
+no), also behind an owner who already waits for the same recovery (each hold is announced), and a
+framed route or history (a hold has an end, and a second factor avoids it).
 """
 
 from itertools import permutations

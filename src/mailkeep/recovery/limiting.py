@@ -1,4 +1,5 @@
-"""Why an account gets no mails though somebody asked: its class, or too many asked of late."""
+"""Reasons why an account gets no recovery mail although somebody asked: its class, or a rate
+limit."""
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle

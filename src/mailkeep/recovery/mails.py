@@ -1,5 +1,5 @@
-"""What the owner reads (pure). Secrets stand in the fragment of a link, which no server sees, and
-beside it to be typed, for gateways that rewrite links."""
+"""Texts of recovery mails (pure). A secret is in the fragment of a link, which no server sees, and
+beside it for typing, since mail gateways rewrite links."""
 
 from collections.abc import Callable
 from html import escape

@@ -1,7 +1,8 @@
-"""Owners are told what happened to their accounts, at every address (SP 800-63B-4 section 4.6).
+"""Notifies owners at every address of what happened to their accounts (SP 800-63B-4 section 4.6).
 
 Security: a notice that can be denied carries a secret, so it is sealed at rest like a proof; it is
-kept until its arrival is reported all the same, since an account can be suspended behind a 200.
+kept until its arrival is reported all the same, since a provider can suspend our account and still
+answer 200.
 """
 
 from collections.abc import Set

@@ -1,7 +1,7 @@
-"""Operators have recoveries held, for a while: of some routes, of one account, or all of them.
+"""Operators' orders to hold recoveries for a while: of some routes, of one account, or all of them.
 
-An order is a delay for each recovery that meets it, and ends by itself: no operator, and no thief
-of one's key, locks owners out by it. A bound factor answers it, as every other suspicion.
+An order delays each recovery that meets it, and ends by itself: no operator, and no thief of an
+operator's key, locks owners out by it. A proved second factor avoids it, as it does any suspicion.
 """
 
 from collections.abc import Collection

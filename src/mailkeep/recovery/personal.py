@@ -1,4 +1,5 @@
-"""What the tables of the recovery room keep about people: names and words, no address."""
+"""Declares which columns of the recovery room's tables hold personal data: pseudonyms, no
+address."""
 
 from mailkeep.store.personal import Erasing, Kept, Personal
 

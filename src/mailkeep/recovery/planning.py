@@ -1,11 +1,11 @@
-"""The planner: looks up who asked, draws the routes, mints the proofs and mails them.
+"""The planner: looks up who asked, draws two routes, mints the proofs and mails them.
 
 It works after the reply has gone out, so that the reply takes the same time whether there is an
 account or not. It also mints a proof anew when its route refused it or was cut off.
 
 Attacks met here: flooding an owner with mail (counted for each account, strangers apart from
-browsers that the account knows), and steering both proofs to one reader (every route is asked
-about in the trust graph, also the one that replaces another).
+browsers that the account knows), and steering both proofs to one reader (every route is checked
+against the trust graph, also the one that replaces another).
 """
 
 import secrets

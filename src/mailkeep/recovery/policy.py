@@ -1,4 +1,4 @@
-"""Which two routes carry the two proofs (pure)."""
+"""Chooses the two routes that carry the two proofs (pure)."""
 
 from collections.abc import Callable, Collection, Sequence
 from itertools import permutations

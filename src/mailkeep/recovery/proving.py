@@ -1,11 +1,11 @@
-"""Proofs come back: each by a POST, both in one browser.
+"""Verifies proofs as they come back: each by a POST, both in one browser.
 
-Attacks met here: the browser that asked earns nothing by it, since on 8 August that was the thief;
-a proof counts for each browser that shows it, so that who reads at one provider cannot use up
-every owner's, and gains nothing, since each browser needs both; a code counts only where its
-recovery is known already, so 40 bits are never searched across accounts; tries are counted before
-a code is compared, for each browser apart; a wrong code costs the same time and writes the same
-rows whether there is an account or not.
+Attacks met here: having asked earns the browser nothing, since on 8 August the thief asked; a proof
+counts for each browser that shows it, so that a reader at one provider cannot use up every owner's,
+and gains nothing, since each browser needs both; a code counts only where its recovery is known
+already, so 40 bits are never searched across accounts; tries are counted before a code is compared,
+for each browser apart; a wrong code costs the same time and writes the same rows whether there is
+an account or not.
 """
 
 from typing import Any

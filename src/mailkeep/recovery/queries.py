@@ -1,4 +1,4 @@
-"""Reads of the recovery room."""
+"""Read-only queries of the recovery room."""
 
 from collections.abc import Collection, Set
 

@@ -1,4 +1,4 @@
-"""What became of resets that applications told of, in numbers: no name, no address, no id."""
+"""Statistics of the resets that applications reported: no name, no address, no id."""
 
 from collections import Counter
 from collections.abc import Mapping

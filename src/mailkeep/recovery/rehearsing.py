@@ -1,14 +1,14 @@
-"""Resets that an application keeps, or begins to hand over: it asks where one goes on, and what
-would have become of it here is worked out after the reply, by what decides real ones.
+"""Dry run: an application that still does its own resets reports each, and Mailkeep works out,
+after the reply, how it would have gone here, with the code that decides real ones.
 
-Nothing is mailed, minted or voided, no try is taken of an owner's, and no device becomes known: a
-rehearsal reads what stands and writes its own row.
+Nothing is mailed, minted or voided, no try of an owner's is used up, and no device becomes known: a
+rehearsal reads the current state and writes its own row.
 
 Attacks met here, each by who holds an application's API key: asking who is a customer (the same
-statements and reply for every name; what came of it is for operators), sending somebody the weaker
-way (the place is drawn by our key, the share is set at the shell), teaching an account a device
-(names of devices are the application's, never ours), and telling of resets that nobody asked for
-(bounded by the day, and a fact of a kind of its own, which detectors hear as a claim).
+statements and reply for every name; results are for operators), sending somebody the weaker way
+(the place is drawn by our key, the share is set at the command line), teaching an account a device
+(names of devices are the application's, never ours), and reporting resets that nobody asked for
+(bounded by the day, and an event of a kind of its own, which detectors treat as a claim).
 """
 
 from typing import NamedTuple

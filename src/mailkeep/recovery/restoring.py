@@ -1,4 +1,4 @@
-"""What an older copy of the database may not bring back to life: recoveries that were under way."""
+"""After a restore from an older backup: ends the recoveries that the backup shows as under way."""
 
 from sqlalchemy import select, update
 

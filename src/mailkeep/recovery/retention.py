@@ -1,4 +1,5 @@
-"""What the recovery room forgets. Proofs, showings and denials go with their recovery."""
+"""Retention of the recovery room. Proofs, redemptions and denials are deleted with their
+recovery."""
 
 from sqlalchemy import delete, select
 

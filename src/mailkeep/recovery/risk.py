@@ -1,14 +1,14 @@
-"""How well a visit fits an account's own history of sign-ins (pure).
+"""Risk score of a visit: how well it fits the account's own history of sign-ins (pure).
 
 After Freeman et al., "Who Are You? A Statistical Approach to Measuring User Authenticity" (NDSS
 2016): for each feature, how much likelier its value is for just anybody than for this owner. The
-sum is a weight, never a verdict: it can bring a hold, and refuses nothing. To stop 99.5% of
-targeted attackers it would have to question one genuine visit in ten after 39 sign-ins (Wiefling
-et al., doi 10.1145/3546069), and who knows the owner well passes all the same.
+sum is a weight, never a verdict: it can cause a hold, and refuses nothing. To stop 99.5% of
+targeted attackers it would have to question one genuine visit in ten after 39 sign-ins (Wiefling et
+al., doi 10.1145/3546069), and whoever knows the owner well passes all the same.
 
-Attacks met here: one feature that a thief can copy (a network, a browser's name) must not buy the
-rest, so each term is bounded; the device weighs most, since its name is a secret of ours that only
-it holds.
+Attacks met here: one feature that a thief can copy (a network, a browser's name) must not make up
+for the rest, so each term is bounded; the device weighs most, since its name is a secret of ours
+that only it holds.
 """
 
 import math

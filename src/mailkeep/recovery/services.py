@@ -1,7 +1,7 @@
-"""Ask, prove, finish, deny: how an owner takes an account back; and what the rooms above command.
+"""The service of recovery: ask, prove, finish, deny; and commands for the rooms above.
 
-Attacks met here: finding out who has an account (the same row and reply for every address), and a
-route that fell (its proofs are void, whoever showed them).
+Attacks met here: account enumeration (the same row and reply for every address), and a provider
+that fell (its proofs are void, whoever showed them).
 """
 
 import asyncio

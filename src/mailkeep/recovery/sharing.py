@@ -1,13 +1,13 @@
-"""Which users of an application are recovered here while it hands over a share of them.
+"""Gradual roll-out: which users of an application are recovered here while it hands over a share.
 
-A user's place is drawn once, by a keyed hash of the oldest address that is registered for them, and
-they are recovered here while the share is above it. So nobody can ask again until he is sent the
-weaker way, raising the share takes nobody out, and an address has the same place the moment before
-somebody signs up with it and the moment after: an application's reset page, which shows where it
-goes on, does not tell who is a customer.
+A user's place is fixed by a keyed hash of the oldest address registered for them, and they are
+recovered here when the share is above it. So nobody can ask again until he is sent the weaker way,
+raising the share moves nobody back, and an address has the same place the moment before somebody
+signs up with it and the moment after: an application's reset page, which shows where a reset goes
+on, does not tell who is a customer.
 
 Attack met here: a second address of the same user, or a name that the application does not know,
-buys no second draw where the application says whom it means.
+gives no second draw where the application says whom it means.
 """
 
 from mailkeep.accounts import applications

@@ -1,4 +1,4 @@
-"""Recoveries as operators see them: how they went, masked. No address, no link, no code."""
+"""Recoveries as operators see them, masked: no address, no link, no code."""
 
 import msgspec
 from sqlalchemy import select

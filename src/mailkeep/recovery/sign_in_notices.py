@@ -1,7 +1,7 @@
-"""Owners are told of sign-ins, as the class of their account says.
+"""Notifies owners of sign-ins, as the class of their account demands.
 
-Attack met here: who knows the password signs in again and again, and buries the notices that matter
-(so many in a day, and no more).
+Attack met here: whoever knows the password signs in again and again to bury the notices that matter
+(their number in a day is limited).
 """
 
 from mailkeep.accounts import queries as accounts

@@ -1,4 +1,5 @@
-"""What the owner reads of changes that an application makes to how they are recovered (pure)."""
+"""Texts of the mails about changes that an application makes to how its users are recovered
+(pure)."""
 
 from mailkeep.accounts.events import SubjectChangeHeld
 from mailkeep.accounts.subject_answers import OWNER

@@ -1,4 +1,4 @@
-"""Tables of the recovery room. No address stands here: the account's contact points have it."""
+"""Tables of the recovery room. They hold no address: the account's contact points do."""
 
 from sqlalchemy import (
     BigInteger,

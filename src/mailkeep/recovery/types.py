@@ -1,4 +1,4 @@
-"""Words and settings of the recovery room."""
+"""Types and settings of the recovery room."""
 
 import enum
 from typing import Any

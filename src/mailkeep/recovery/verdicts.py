@@ -1,13 +1,13 @@
-"""Verdicts: what a recovery comes to for an application that keeps its own accounts.
+"""Verdicts: the signed result of a recovery, for an application that keeps its own accounts.
 
-The browser takes back a code that is worth nothing by itself: it is good once, for a minute, for
-the application that proves who it is and holds the verifier (RFC 6749 section 4.1, RFC 7636). The
+The browser takes back a code that is worth nothing by itself: it is valid once, for a minute, for
+the application that authenticates and holds the verifier (RFC 6749 section 4.1, RFC 7636). The
 application gets an ID token for it, and asks with its access token, at the moment in which it
 writes the new password, whether the verdict still stands: up to then an owner can take it back.
 
 Attacks met here: a code that was stolen, injected or shown by another application, with another
-verifier or redirect URI, or twice (RFC 9700 sections 2.1 and 4.5): whoever shows it so has it from
-where it leaked, and the verdict counts for nothing any more. That only ever takes power away.
+verifier or redirect URI, or twice (RFC 9700 sections 2.1 and 4.5): it has leaked, so the verdict is
+revoked. That only ever takes power away.
 """
 
 import secrets

@@ -1,4 +1,4 @@
-"""What the exposed are told (pure): that somebody may write to them in our name, in their language.
+"""Text of the phishing advisory to exposed addresses, in the owner's language (pure).
 
 It names no provider, has no link and asks for nothing: whoever copies it gains nothing by it.
 """

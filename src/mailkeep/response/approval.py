@@ -1,12 +1,13 @@
-"""Two people for what is dangerous: one asks, a second one agrees, and only then it is done.
+"""Two-person approval of dangerous actions: one person requests, a second one approves, and only
+then it is done.
 
-Attacks met here: one operator's key or session in a thief's hands (it asks, and everybody's pager
-says so; nothing is done), and a colleague who agrees to something else than what they read (both
-were shown the same warnings, or it is asked for anew). A person is one, whichever of their keys
-and sessions they come with (``operators.people``); a key that is nobody's neither asks nor
-approves. Nobody approves what they asked for themselves.
+Attacks met here: a thief has one operator's key or session (a request can be made, and everybody's
+pager says so; nothing is done), and a colleague approves something else than what they read (both
+were shown the same warnings, or it is requested anew). A person counts once, whichever of their
+keys and sessions they use (``operators.people``); a key that belongs to nobody neither requests nor
+approves. Nobody approves their own request.
 
-The glass can be broken at the shell of the house alone (``mailkeep incidents apply --alone``):
+Approval can be bypassed only at the server's own shell (``mailkeep incidents apply --alone``):
 whoever sits there could write into the database anyway. Everybody is paged then.
 """
 
@@ -33,7 +34,7 @@ _p = approvals
 
 
 class Approvals:
-    """The requests of a house. Whoever calls has locked the incident first.
+    """The requests for a second person. Callers have locked the incident first.
 
     Args:
         means: the services that actions use.
@@ -45,15 +46,15 @@ class Approvals:
         self._desk = desk
 
     def needed(self, action: Action) -> bool:
-        """Whether an action wants two people."""
+        """Whether an action needs two people."""
         named = self._means.settings.two_people
         return action.dangerous if named is None else action.name in named
 
     async def ask(
         self, tx: Tx, case: Case, action: Action, step: Step, preview: Preview, *, by: str
     ) -> Approval:
-        """Ask for a second person. What is asked for already, with the same warnings, is not asked
-        for twice."""
+        """Request a second person's approval. A request that is open already, with the same
+        warnings, is not made twice."""
         incident = case.incident
         return await self.ask_for(tx, incident, action.name, action.title, step, preview, by=by)
 
@@ -68,7 +69,7 @@ class Approvals:
         *,
         by: str,
     ) -> Approval:
-        """The same of whatever wants two people, by its name and its title.
+        """The same for anything that needs two people, by its name and its title.
 
         Raises:
             NotAllowed: it is not known which person asks, so nobody could be another one.
@@ -113,7 +114,7 @@ class Approvals:
         return made
 
     async def approve(self, tx: Tx, found: Approval, preview: Preview, *, by: str) -> None:
-        """A second person agrees.
+        """A second person approves.
 
         Raises:
             NotAllowed: it is the person who asked, or it is not known who it is.
@@ -123,11 +124,13 @@ class Approvals:
         if await people.person(tx, by) == await people.person(tx, found.asked_by):
             raise NotAllowed("who asked for it cannot approve it: a second person must")
         if preview.mark != found.mark:
-            raise Conflict("its warnings have changed since it was asked for: have it asked anew")
+            raise Conflict(
+                "its warnings have changed since it was requested: it must be requested again"
+            )
         await self._decide(tx, found, by, approved=True)
 
     async def refuse(self, tx: Tx, found: Approval, *, by: str) -> None:
-        """Somebody says no, or takes back what they asked for.
+        """Somebody refuses, or withdraws their own request.
 
         Raises:
             Conflict: its time is over, or it was decided.
@@ -145,7 +148,7 @@ class Approvals:
         await self._enter(tx, found, f"{found.action}: the request was {whose}", by=by)
 
     async def alone(self, tx: Tx, incident: Incident, name: str, step: Step, by: str) -> None:
-        """Somebody at the shell does it without a second person: said to everybody."""
+        """Somebody at the shell acts without a second person: everybody is told."""
         said = {"incident": incident.id, "action": name, "step": step.value}
         await audit.write(tx, by, "act_alone", said)
         await self._desk.call(tx, incident, Why.ALONE)
@@ -168,7 +171,11 @@ class Approvals:
     def _open(tx: Tx, found: Approval) -> None:
         if not found.waits(tx.now):
             over = found.state is Asked.WAITING
-            raise Conflict("its time is over: have it asked anew" if over else "it was decided")
+            raise Conflict(
+                "the request has expired: it must be made again"
+                if over
+                else "it was decided already"
+            )
 
 
 _VERB = {Step.APPLY: "asked for", Step.UNDO: "to be taken back", Step.LIST: "asked for"}
@@ -183,7 +190,7 @@ async def one(tx: Tx, request: str) -> Approval:
 
 
 async def waiting(tx: Tx, incident: str, name: str, step: Step) -> Approval | None:
-    """The request that nobody decided, be its time over or not."""
+    """The request that nobody has decided, even if it has expired."""
     row = await tx.one(
         select(_p).where(
             _p.c.incident_id == incident,
@@ -204,8 +211,8 @@ async def all_waiting(tx: Tx, incident: str | None = None) -> list[Approval]:
 
 
 async def _refused_before(tx: Tx, found: Approval, by: str) -> bool:
-    """Whether a person refused this before, with whichever key: what was taken back by who asked
-    for it is not refused."""
+    """Whether a person refused this before, with whichever key. Withdrawing one's own request is
+    not a refusal."""
     rows = await tx.all(
         select(_p.c.decided_by).where(
             _p.c.incident_id == found.incident,
@@ -220,7 +227,7 @@ async def _refused_before(tx: Tx, found: Approval, by: str) -> bool:
 
 
 async def _whose(tx: Tx, actor: str) -> str:
-    """The person behind an actor; of a key that is nobody's, all that are nobody's together."""
+    """The person behind an actor; all keys that belong to nobody count as one."""
     try:
         return await people.person(tx, actor)
     except NotAllowed:

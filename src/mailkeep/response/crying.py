@@ -1,7 +1,7 @@
-"""Tells everybody what one person did to a provider by hand, and flags what nobody confirmed.
+"""Pages everybody about a provider cut off or restored by hand, and flags what nobody confirmed.
 
-Each cry is a row's, so that a kill loses none; at worst somebody hears it twice. It goes to every
-pager that the provider's own house cannot drop.
+Each page is a row, so a kill loses none; at worst somebody gets it twice. It goes to every pager
+that the provider's own party cannot drop.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _h = hand_cuts
 
 
 class Crier:
-    """Rings about cuts by hand.
+    """Pages everybody about cuts by hand.
 
     Args:
         database: where they are.
@@ -47,7 +47,7 @@ class Crier:
         self._url = url.rstrip("/")
 
     async def step(self) -> None:
-        """Flag what is due, and ring what nobody has heard."""
+        """Flag cuts whose time is over, and page what nobody has been told."""
         async with self._database.read() as tx:
             due = await tx.value(select(_h.c.id).where(_h.c.ended_at.is_(None)).limit(1))
         if due is None:

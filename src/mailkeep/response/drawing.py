@@ -1,4 +1,4 @@
-"""The timeline of an incident as a picture (pure): SVG without script, style or outside parts."""
+"""Draws the timeline of an incident as SVG, without script, style or outside parts (pure)."""
 
 from collections.abc import Sequence
 from xml.sax.saxutils import escape

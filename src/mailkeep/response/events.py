@@ -1,4 +1,4 @@
-"""Facts of the response room."""
+"""Events that the response room records."""
 
 from mailkeep.events.types import Fact, fact
 

@@ -1,9 +1,10 @@
-"""What an incident rests on, for others to check: facts, acts and the report, under one signature.
+"""The evidence bundle of an incident: its events, acts and report under one signature, for others
+to verify.
 
-Nothing in it names a customer: facts and acts carry pseudonyms, the report counts. The signature
-is by the key of this house whose public half stands in the manifest; compare that with the one
-that `mailkeep audit head` printed before the incident. Whoever has the files can check them with
-any Ed25519 (RFC 8032) and SHA-256.
+Nothing in it names a customer: events and acts carry pseudonyms, the report counts. The signature
+is by this installation's key, whose public half is in the manifest; compare that with the one that
+`mailkeep audit head` printed before the incident. Whoever has the files can verify them with any
+Ed25519 (RFC 8032) and SHA-256.
 """
 
 import hashlib

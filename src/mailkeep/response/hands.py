@@ -1,16 +1,18 @@
-"""A provider cut off or restored by hand, apart from any incident: what it would do, and doing it.
+"""Cuts a provider off, or restores it, by hand and outside of any incident: preview, and act.
 
-While an incident about a provider is open, what is done to it is done there: it is on the
-timeline, and as many people as its action needs have agreed.
+While an incident about a provider is open, actions on it are taken there: they are on the timeline,
+and as many people as each needs have approved.
 
-Without one there may be no time for a second person, and a cut is the safe side: one person cuts
-off at once, as long as every stream keeps a route, and a secret one two that nobody reads both of:
-a recovery's two proofs need them. What another one person's cut left counts as gone, and whatever
-is tied to it. Everybody is told, and a second person has to
-confirm it in time, else it is flagged (``crying``). What would stop a stream's mail, and giving a
-provider back, is only asked for, and the second person does it: a thief of one session stops no
-mail and gives nothing back. Who cut it off by mistake takes that back alone, until another one has
-confirmed it, and once for each provider in a day; and no mail is sent again by two cuts by hand.
+Without an incident there may be no time for a second person, and a cut is the safe side. So one
+person can cut off at once, as long as every stream keeps a route, and a secret one keeps two that
+no party can read both of, since a recovery's two proofs need them. Providers that another single
+person's cut removed count as gone, with whatever is tied to them. Everybody is told, and a second
+person has to confirm the cut in time, or it is flagged (``crying``).
+
+A cut that would stop a stream's mail, and any restore, is only requested, and the second person
+carries it out: a thief of one session stops no mail and restores nothing. Whoever cut off by
+mistake can undo that alone, until another person has confirmed it, and once for each provider in a
+day; and two cuts by hand do not send the same mail again twice.
 """
 
 import msgspec
@@ -39,13 +41,13 @@ BACK = 60 * MINUTE  #: what it took since then and nobody else saw arrive is sen
 LONGEST = 200  #: characters of a reason
 
 CONFIRMED = ("asked", "waiting", "flagged")  #: states of a cut that a second person confirms
-CHANGED = "it is not any more what was shown: look again, and say it of what is there now"
+CHANGED = "this has changed since it was shown: look again, and repeat it for what is there now"
 
 _h = hand_cuts
 
 
 class Would(msgspec.Struct, frozen=True):
-    """What cutting a provider off would do now.
+    """The effects of cutting a provider off now.
 
     Attributes:
         again: messages that would be sent again elsewhere.
@@ -115,15 +117,17 @@ async def current(tx: Tx) -> dict[str, HandCut]:
     return {
         one.provider: one
         for one in found
-        # Restored at the shell, or cut off anew by an incident: it is another cut then.
+        # It was restored at the shell, or cut off anew by an incident: it is a different cut by
+        # then.
         if (states.get(one.provider) == one.cut_at if one.cut_at else tx.now < one.due_at)
     }
 
 
 async def would(tx: Tx, means: Means, provider: str) -> Would:
-    """What ``cut`` would do now."""
+    """The effects that ``cut`` would have now."""
     out = (await mail.cut(tx)).keys() | (await mail.resting(tx)).keys()
-    # What one person cut off, or asks for, may be a thief's doing: nothing tied to it counts.
+    # A cut or request by one person may be a thief's: providers tied to it do not count as
+    # standing.
     doubtful = {provider, *await mail.unsure(tx)}
     gone = {
         one
@@ -190,7 +194,9 @@ async def confirm(tx: Tx, means: Means, provider: str, *, by: str, cut: str, sta
         NotFound: no such provider.
     """
     if state not in CONFIRMED:
-        raise Invalid(f"a cut is confirmed that is {' or '.join(CONFIRMED)}", field="state")
+        raise Invalid(
+            f"only a cut in the state {' or '.join(CONFIRMED)} can be confirmed", field="state"
+        )
     done = state != "asked"
     found = await _shown(tx, means, provider, by=by, cut=cut, asked_by=None, beside=done)
     if (state == "asked") != (found.cut_at is None):
@@ -250,8 +256,8 @@ async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) 
 
 
 async def cut_here(tx: Tx, settings: ResponseSettings, provider: str, *, by: str, why: str) -> None:
-    """Who sits at the shell of the house has cut a provider off, in this transaction: that is told
-    and confirmed as any other cut by hand."""
+    """Record that somebody at the server's own shell has cut a provider off, in this transaction:
+    it is announced and confirmed as any other cut by hand."""
     if _wanted(settings):
         await _enter(tx, provider, by, why[:LONGEST], settings.confirm_within, done=True)
         await services.doubt_cut(tx, provider, unsure=True)
@@ -267,8 +273,8 @@ async def _shown(
     asked_by: str | None,
     beside: bool = False,
 ) -> HandCut:
-    """What waits for a second person, if it is what was shown to them. A thief who turns it into
-    something else meanwhile would else be given the word that was meant for it."""
+    """The cut or request that waits for a second person, if it is the one that was shown to them.
+    Otherwise a thief could swap it meanwhile, and be given the approval that was meant for it."""
     await _may(tx, means, provider, by, "a second person's word", beside=beside)
     found = (await current(tx)).get(provider)
     if found is None or found.state == "confirmed":
@@ -305,7 +311,7 @@ async def _enter(tx: Tx, provider: str, by: str, reason: str, life: float, *, do
 
 
 async def _keep(tx: Tx, found: HandCut, by: str) -> int:
-    """Somebody says no to giving it back: it stays cut off."""
+    """A second person refuses to restore the provider: it stays cut off."""
     said = {"provider": found.provider, "cut": found.id, "asked_by": found.back_by}
     await audit.write(tx, by, "refuse_restore", said)
     values = {"back_by": None, "back_reason": "", "ring_at": None}
@@ -323,7 +329,7 @@ async def _ask_back(
     if found is not None:
         await tx.run(update(_h).where(_h.c.id == found.id).values(**asked))
         return
-    # Cut off at the shell: it stands there as somebody's who needs nobody's word.
+    # Cut off at the shell: no second person has to confirm it.
     whole = {"id": new_id("hct", tx.now, tx.order.next()), "provider": provider, "by": "shell"}
     times = dict.fromkeys(("at", "due_at", "cut_at", "confirmed_at"), cut_at)
     await tx.run(insert(_h).values(**whole, **times, reason="", confirmed_by="shell", **asked))
@@ -337,7 +343,7 @@ async def _cut(tx: Tx, means: Means, provider: str, by: str, reason: str, cut: s
 
 
 async def _taken_back(tx: Tx, provider: str) -> bool:
-    """Whether somebody took a cut of it back alone within a day."""
+    """Whether somebody has undone a cut of this provider alone within a day."""
     late = (_h.c.provider == provider, _h.c.taken_back_at > tx.now - DAY)
     return await tx.value(select(_h.c.id).where(*late).limit(1)) is not None
 
@@ -351,7 +357,7 @@ def _two(means: Means) -> bool:
 
 
 def _wanted(settings: ResponseSettings) -> bool:
-    """Whether this house wants two people where a provider is cut off."""
+    """Whether this installation requires two people to cut a provider off."""
     named = settings.two_people
     action = ACTIONS["cut_provider"]
     return action.dangerous if named is None else action.name in named

@@ -1,4 +1,4 @@
-"""How an action is kept: written, begun, taken back, failed; each with its line, audit, fact."""
+"""Stores actions and their state changes: each with its timeline entry, audit entry and event."""
 
 import asyncio
 
@@ -27,8 +27,8 @@ _a = tables.actions
 
 
 class Keeper:
-    """The rows of actions. Whoever writes one has locked its incident first: in one order, nobody
-    waits in a ring.
+    """The rows of actions. Callers have locked the incident first, always in this order, so that
+    nobody deadlocks.
 
     Args:
         means: the services that actions use.
@@ -110,9 +110,9 @@ class Keeper:
         await record(self.means.database, tx, ActionUndone(incident, name, by))
 
     async def stop(self, tx: Tx, case: Case, action: Action, row: ActionView, by: str) -> None:
-        """Hold it up where it is. Raises ``Conflict`` when it does not run."""
+        """Pause it where it is. Raises ``Conflict`` when it is not running."""
         if row.state is not ActionState.RUNNING:
-            raise Conflict(f"{action.name} does not run")
+            raise Conflict(f"{action.name} is not running")
         incident, name = case.incident.id, action.name
         await self.set(tx, row.id, state=ActionState.STOPPED.value, by=by, lease_until=None)
         await audit.write(tx, by, "stop_action", entry(case, name, None))
@@ -121,7 +121,7 @@ class Keeper:
         await record(self.means.database, tx, ActionStopped(incident, name, by))
 
     async def fail(self, tx: Tx, incident: str, name: str, by: str, words: str) -> None:
-        """It could not be done: say so, unless somebody ended it meanwhile."""
+        """Record that it could not be done, unless somebody ended it meanwhile."""
         await incidents.one(tx, incident, lock=True)
         kept = await queries.action(tx, incident, name)
         before = {} if kept is None or ACTIONS[name].reach is None else kept.result or {}
@@ -148,7 +148,7 @@ class Keeper:
 
 
 async def take_turn(tx: Tx) -> None:
-    """Nobody else acts from here to the end of the transaction.
+    """Lock out other actions from here to the end of the transaction.
 
     What would still stand is counted before a route is taken away; two that counted at once would
     both find enough. Taken after the incident's row, and before anything is counted. On SQLite

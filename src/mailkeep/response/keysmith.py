@@ -1,8 +1,8 @@
-"""Makes, proves and revokes keys of our accounts at providers, where their API lets us.
+"""Creates, tests and revokes API keys of our accounts at providers, where their API can.
 
-A new key is kept beside the file of the old one until it is in use, for our eyes only; whatever
-dies in between, the next one finds it there. A key that was made and never came to us is found by
-its name and revoked: nobody has it.
+A new key is kept beside the file of the old one until it is in use, readable by us only; after a
+crash the next run finds it there. A key that was created but never reached us is found by its name
+and revoked: nobody has it.
 
 Security: opens connections with the managing key. Redirects are not followed, replies are bounded,
 and no error holds a key.
@@ -28,7 +28,7 @@ Carry = Callable[[HttpRequest], Awaitable[Answer]]
 
 
 class Keysmith:
-    """The keys of one provider. Each call may be made again.
+    """The API keys at one provider. Each call may be repeated.
 
     Args:
         holder: that is ``able``.
@@ -82,17 +82,17 @@ class Keysmith:
                         f"the new key does not work at {self._name}: nothing was revoked"
                     )
                 return
-        raise Conflict("the new key is not here any more: nothing was revoked")
+        raise Conflict("the new key is no longer there: nothing was revoked")
 
     def put_in_use(self, key: str) -> None:
-        """Put the new key in the place of the old one, in one act."""
+        """Replace the old key by the new one, atomically."""
         if self._new.exists() and self._module.id_of(_read(self._new)) == key:
             self._new.replace(self._file)
         elif self.in_use() != key:
-            raise Conflict("the new key is not here any more: nothing was revoked")
+            raise Conflict("the new key is no longer there: nothing was revoked")
 
     async def revoke(self, key: str) -> None:
-        """Have a key work no more."""
+        """Revoke a key."""
         request = self._module.revoke(self._manager, key)
         self._said(self._module.read_revoked(await self._carry(request)))
 
@@ -139,7 +139,7 @@ def _read(path: Path) -> Secret:
 
 
 def _write(path: Path, secret: Secret) -> None:
-    """Whole or not at all, and on the disk before anything rests on it."""
+    """Write a file atomically and durably."""
     part = path.with_name(path.name + ".part")
     try:
         with contextlib.suppress(FileNotFoundError):

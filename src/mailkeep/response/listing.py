@@ -1,15 +1,15 @@
-"""Who was exposed, one by one: a list that two people let go, and that is counted.
+"""The list of exposed addresses, one by one: released by two people, and rate-limited.
 
-The ledger is a treasure: whoever has it whole knows each customer of the house. Numbers are for
-whoever sees incidents; the list needs an incident that is open, somebody who may ask for it and
-another person who agrees, each time anew. It is of pseudonyms; which address one is, is asked one
-at a time elsewhere. How often is counted by person, whatever keys and sessions they have, and for
-the whole house: somebody who makes keys has as many as they like.
+The ledger is a treasure: whoever has all of it knows every customer. Numbers are for whoever sees
+incidents; the list needs an open incident, somebody who may ask for it and another person who
+approves, each time anew. It is of pseudonyms; which address one is, is asked one at a time
+elsewhere. Lists are counted by person, whatever keys and sessions they have, and for the whole
+installation, since somebody who creates keys has as many as they like.
 
-Attacks met here: a responder's stolen session (it asks, everybody's pager says so), a list in small
-parts (there are no parts: one stream, counted when it begins, that ends with the session), two
-sessions or keys of one person (they are one), an incident that is made for the sake of the list (it
-needs signs, and the other person).
+Attacks met here: a responder's stolen session (it can request, and everybody's pager says so), a
+list in small parts (there are no parts: one stream, counted when it begins, that ends with the
+session), two sessions or keys of one person (they are one person), an incident made for the sake of
+the list (it needs signs, and the other person).
 """
 
 import time
@@ -74,7 +74,7 @@ class Numbers(msgspec.Struct, frozen=True):
 
 
 class Lists:
-    """Asks for lists, and hands them out.
+    """Handles requests for lists, and hands lists out.
 
     Args:
         means: the services that actions use.
@@ -112,14 +112,14 @@ class Lists:
         )
 
     async def agree(self, tx: Tx, found: Approval, *, by: str) -> None:
-        """A second person agrees; see ``Approvals.approve``. The list is not handed out: who asked
-        takes it. Raises as ``ask`` too."""
+        """A second person approves; see ``Approvals.approve``. The list is not handed out to them:
+        whoever asked takes it. Raises as ``ask`` too."""
         case = self._open(tx, await incidents.one(tx, found.incident, lock=True))
         await self._approvals.approve(tx, found, _preview(case), by=by)
 
     async def begin(self, incident: str, *, by: str, alone: str = "") -> Listed:
-        """Take a list that was agreed to. It is counted and audited here, and so is a refusal for
-        the count's sake.
+        """Take a list that was approved. It is counted and audited here, and so is a refusal
+        because of the limit.
 
         Args:
             alone: why nobody need agree; for the shell of the house only.
@@ -154,7 +154,7 @@ class Lists:
         if alone:
             await self._means.incidents.note(tx, incident, alone, by=by)
             await self._approvals.alone(tx, found, NAME, Step.LIST, by)
-        # The next one is asked for anew.
+        # Each further list is requested anew.
         taken = update(_p).where(_p.c.id == request).values(state=Asked.TAKEN.value)
         await tx.run(taken)
         made = Listed(
@@ -177,11 +177,12 @@ class Lists:
             raise Conflict("this incident is closed: nobody needs the list for it")
         case = queries.case_of(tx, self._means, found)
         if not case.suspects:
-            raise Invalid(f"nobody is suspected who was given addresses, but {found.subject.kind}")
+            kind = found.subject.kind
+            raise Invalid(f"this incident is about a {kind}: no suspect was given addresses")
         return case
 
     async def _agreed(self, tx: Tx, case: Case, who: str) -> str:
-        """The request of theirs that was agreed to. Raises ``NotAllowed``."""
+        """Their own approved request. Raises ``NotAllowed``."""
         life = round(self._means.settings.approval_life * SECOND)
         rows = await tx.all(
             select(_p.c.id, _p.c.asked_by, _p.c.mark).where(
@@ -264,20 +265,23 @@ async def _newest(tx: Tx, incident: str, since: Instant) -> Approval | None:
 
 
 async def _spent(tx: Tx, who: str, settings: ResponseSettings) -> TooMany | None:
-    """Why no list may be taken now."""
+    """The reason why no list may be taken now."""
 
     async def taken(since: Instant, *of: Any) -> int:
         query = select(func.count()).where(_l.c.id >= earliest("lst", since), *of)
         return int(await tx.value(query) or 0)
 
     if await taken(tx.now - HOUR, _l.c.person == who) >= settings.lists_each_hour:
-        return TooMany("you took as many lists as one person may in an hour", retry_after=3600)
+        return TooMany(
+            "you have reached the limit of lists for one person in an hour", retry_after=3600
+        )
     if await taken(tx.now - DAY) >= settings.lists_each_day:
-        return TooMany("as many lists were taken as this house allows in a day", retry_after=3600)
+        return TooMany("the installation's limit of lists for a day is reached", retry_after=3600)
     return None
 
 
 def _preview(case: Case) -> Preview:
-    """What the second person agrees to: of whom the list is. Others, and it is asked for anew."""
+    """What the second person approves: of whom the list is. If that changes, it is requested
+    anew."""
     names = ", ".join(sorted(case.suspects))
     return Preview(TITLE, 0, (f"everybody whose address was given to {names}",))

@@ -1,4 +1,5 @@
-"""What the tables of the response room keep about people: names and words, no address."""
+"""Declares which columns of the response room's tables hold personal data: pseudonyms, no
+address."""
 
 from mailkeep.store.personal import Kept, Personal
 

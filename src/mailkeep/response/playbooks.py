@@ -1,7 +1,8 @@
-"""What to do about what is held (pure): which actions, in which order, and which without a person.
+"""Playbooks: which actions to take for which suspicion, in which order, and which without a person
+(pure).
 
 By default everything that cuts or freezes is proposed and waits for a person. Only resting a
-provider that has fallen silent acts alone: it loses nothing, since the mail goes another way, and
+provider that has fallen silent runs alone: it loses nothing, since the mail goes another way, and
 what a playbook began ends when the silence does.
 """
 
@@ -30,7 +31,7 @@ DEFAULTS = (
     PlaybookSettings(Hypothesis.PROVIDER_SILENT, ("rest_provider",), ("rest_provider",)),
     PlaybookSettings(Hypothesis.CAMPAIGN, ("hold_recoveries", "notify_owners")),
     PlaybookSettings(Hypothesis.ACCOUNT_TARGETED, ("hold_recoveries", "notify_owners")),
-    # What helps here is done outside of this house, or by people: see the checklist.
+    # What helps here is done by people, outside of Mailkeep: see the checklist.
     PlaybookSettings(Hypothesis.LEAKED_HERE, ()),
     PlaybookSettings(Hypothesis.DOMAIN_ABUSED, ()),
     PlaybookSettings(Hypothesis.MAILBOX_COMPROMISED, ()),

@@ -1,4 +1,4 @@
-"""What playbooks do by themselves: propose, start, and end what they began."""
+"""Runs playbooks: proposes actions, starts automatic ones, and ends what they began."""
 
 from sqlalchemy import select
 
@@ -34,7 +34,7 @@ _a = tables.actions
 
 
 class Player:
-    """The playbooks at work.
+    """Runs the playbooks.
 
     Args:
         keeper: of the actions.
@@ -48,8 +48,8 @@ class Player:
         self._tried: Tx | None = None
 
     async def on_incident(self, tx: Tx, recorded: Recorded) -> None:
-        """What is held about a subject changed: propose what the playbooks say, start what they
-        may start, and end what was begun for what is held no more."""
+        """The suspicions about a subject changed: propose what the playbooks say, start what may
+        run alone, and end what was begun for a suspicion that is dropped."""
         fact = recorded.fact
         if not isinstance(fact, IncidentOpened | IncidentUpdated | IncidentContained):
             return
@@ -65,8 +65,9 @@ class Player:
             await self._end_rest(tx, incident.subject)
 
     async def on_route_back(self, tx: Tx, recorded: Recorded) -> None:
-        """A provider stands again: what waited for a person because too little would have been
-        left may be done now. Not about that provider itself: whoever gave it back has judged it."""
+        """A provider stands again: what waited for a person because too few routes would have been
+        left may be done now. Except about that provider itself: whoever restored it has judged
+        it."""
         fact = recorded.fact
         if not isinstance(fact, ProviderRestored | ProviderUnrested):
             return
@@ -75,8 +76,8 @@ class Player:
                 await self._play(tx, incident)
 
     async def on_signal(self, tx: Tx, _recorded: Recorded) -> None:
-        """More of the same evidence changes nothing about an incident; but what a playbook failed
-        to do is tried again then, once in a transaction and in ``AGAIN``."""
+        """More of the same evidence changes nothing about an incident; but an action that failed
+        for a playbook is retried then, once in a transaction and in ``AGAIN``."""
         if self._tried is tx:
             return
         self._tried = tx
@@ -138,8 +139,8 @@ class Player:
                 await self._means.incidents.enter(tx, incident.id, "waits", words, by=PLAYBOOK)
 
     async def _end_rest(self, tx: Tx, subject: Subject) -> None:
-        """What a playbook began for a silence ends with it, whichever incident it began in; what a
-        person began is theirs."""
+        """A rest that a playbook began for a silence ends with it, whichever incident it began in;
+        a person's rest is theirs to end."""
         begun = await mail.rests_in(tx, subject.id) if subject.kind == "provider" else None
         if not begun:
             return

@@ -1,4 +1,5 @@
-"""Reads of the response room: an incident with all that is known and all that was done."""
+"""Read-only queries of the response room: an incident with all that is known and all that was
+done."""
 
 import msgspec
 from sqlalchemy import func, select
@@ -28,7 +29,7 @@ _a = tables.actions
 
 
 def case_of(tx: Tx, means: Means, incident: Incident) -> Case:
-    """What an action needs to know of an incident."""
+    """The context that an action needs of an incident."""
     since, until = blast.window(incident, tx.now, means.incidents.settings)
     return Case(incident, means.house.suspects(incident.subject), since, until)
 
@@ -114,8 +115,8 @@ async def waiting(tx: Tx) -> dict[str, int]:
 
 
 async def stamp(tx: Tx, incident: str) -> str:
-    """Another word when a row of the incident is another one: it, its timeline, its actions, its
-    pages. Cheap. Raises ``NotFound``."""
+    """A fingerprint of an incident that changes when a row of it does: its own, its timeline,
+    actions or pages. Cheap. Raises ``NotFound``."""
     p = tables.pages
     found = await incidents.one(tx, incident)
     acts = await tx.tuples(

@@ -1,6 +1,6 @@
-"""The report of an incident (pure): one text, as Markdown and as a page of its own.
+"""The incident report (pure): one text, as Markdown and as a self-contained page.
 
-A page carries its own style in a sheet of ours and no script; it names no customer.
+The page has its own inline style and no script; it names no customer.
 """
 
 import html as escape
@@ -247,7 +247,7 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _md(text: str) -> str:
-    """Text that people wrote, as text: no markup of theirs, no row of a table broken."""
+    """A text that people wrote, escaped so that it is no markup and breaks no table row."""
     for one in "\\`*_{}[]<>#|!":
         text = text.replace(one, f"\\{one}")
     return text.replace("\n", " ")

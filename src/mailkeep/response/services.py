@@ -1,5 +1,5 @@
-"""Propose, apply, undo: what an incident's actions have come to, and the loop that goes on with
-them after a kill."""
+"""The service of response: propose, apply and undo actions; and the loop that resumes them after a
+kill."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -166,7 +166,7 @@ class Response:
         case, action = await self._case(tx, incident, name, closed=True)
         row = await queries.action(tx, incident, name)
         if row is None:
-            raise Conflict(f"{name} does not run")
+            raise Conflict(f"{name} is not running")
         await self._keeper.stop(tx, case, action, row, by)
         return await queries.shown(tx, self.means, case, name)
 
@@ -289,8 +289,8 @@ class Response:
     async def _go_on(
         self, tx: Tx, incident: str, name: str, reached: tuple[str, Mapping[str, str]] | None
     ) -> None:
-        # The incident before the action, as everywhere: else this and a person's click wait for
-        # each other.
+        # Lock the incident before the action, as everywhere: otherwise this and a person's click
+        # deadlock.
         found = await incidents.one(tx, incident, lock=True)
         case = queries.case_of(tx, self.means, found)
         await self._advance(tx, case, ACTIONS[name], reached)
@@ -317,7 +317,7 @@ class Response:
         by = row["by"]
         if by == PLAYBOOK:
             if row["result"] is None and not self.player.may(case.incident, action.name):
-                raise Conflict("what it was begun for is not held any more")
+                raise Conflict("the suspicion that it was started for is no longer held")
             preview = await action.preview(At(tx, self.means, case))
             if preview.needs_person:
                 raise Conflict("it needs a person: " + "; ".join(preview.warnings))

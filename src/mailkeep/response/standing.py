@@ -1,4 +1,4 @@
-"""What would still stand (pure): the routes of a stream without some providers."""
+"""Which routes of a stream would remain without some providers (pure)."""
 
 from collections.abc import Iterable, Set
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""Tables of the response room. No address stands here: the account's contact points have it."""
+"""Tables of the response room. They hold no address: the account's contact points do."""
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 
@@ -20,7 +20,7 @@ actions = Table(
     Column("at", Micros, nullable=False),
     Column("preview", Text, nullable=False),
     Column("result", Text),
-    # Where a long action goes on after a kill, and until when somebody is at it.
+    # Where a long action resumes after a kill, and the lease of whoever works on it.
     Column("cursor", String(80), nullable=False),
     Column("lease_until", Micros),
 )
@@ -28,7 +28,7 @@ Index("ix_actions_one", actions.c.incident_id, actions.c.name, unique=True)
 _RUNNING = actions.c.state == "running"
 Index("ix_actions_running", actions.c.id, sqlite_where=_RUNNING, postgresql_where=_RUNNING)
 
-# What one operator asked for and a second one has to agree to.
+# Requests of one operator that a second one has to approve.
 approvals = Table(
     "approvals",
     metadata,
@@ -60,7 +60,7 @@ Index(
     postgresql_where=_WAITING,
 )
 
-# What one person did to a provider by hand, and who confirmed it.
+# Cuts and restores by hand, and who confirmed them.
 hand_cuts = Table(
     "hand_cuts",
     metadata,
@@ -82,7 +82,7 @@ hand_cuts = Table(
     Column("ended_at", Micros),
 )
 
-# Who took a list of the exposed: what they may still take is counted here.
+# Who took lists of the exposed, for the limits on them.
 exposed_lists = Table(
     "exposed_lists",
     metadata,
@@ -114,7 +114,7 @@ notices = Table(
     Column("at", Micros, nullable=False),
 )
 
-# Who was warned of mail in our name.
+# Who was warned of phishing in our name.
 advisories = Table(
     "advisories",
     metadata,

@@ -1,4 +1,4 @@
-"""Words and settings of the response room."""
+"""Types and settings of the response room."""
 
 import enum
 

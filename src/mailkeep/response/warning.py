@@ -1,7 +1,7 @@
-"""What incidents hold against providers and campaigns is told to recovery, which keeps it.
+"""Tells recovery which providers and campaigns open incidents speak against.
 
-Recovery stands below the watch and never asks it: an opinion goes down as a command, in the
-transaction in which the incident's change is heard, and it is taken back in the same way.
+Recovery is below the watch and never asks it: the suspicion goes down as a command, in the
+transaction that handles the incident's change, and is withdrawn in the same way.
 """
 
 from mailkeep.events.types import Recorded

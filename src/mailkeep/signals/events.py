@@ -1,4 +1,4 @@
-"""Facts of the signals room. Accounts and receivers are ids."""
+"""Events that the signals room records. Accounts and receivers are ids."""
 
 from mailkeep.events.types import Fact, fact
 

@@ -1,8 +1,8 @@
-"""Which facts are told to other services, and as what (pure).
+"""Maps internal events to Shared Signals events (CAEP, RISC): which are told, and as what (pure).
 
-A receiver is told what it must do something about: end its own sessions, distrust a credential,
-let nobody in. Never who asked, from where, or what was typed. One session that its owner ends is
-nobody else's concern and is not told.
+A receiver is told what it must act on: end its own sessions, distrust a credential, let nobody in.
+Never who asked, from where, or what was typed. When an owner ends a single session, that concerns
+nobody else and is not told.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,5 @@
-"""What the tables of the signals room keep about people: ids, and each receiver's name for them."""
+"""Declares which columns of the signals room's tables hold personal data: ids, and receivers' names
+for them."""
 
 from mailkeep.store.personal import Kept, Personal
 

@@ -1,4 +1,4 @@
-"""Events that receivers fetch (RFC 8936): handed out until they are acknowledged."""
+"""Delivery by poll (RFC 8936): receivers fetch events, which are repeated until acknowledged."""
 
 import asyncio
 from collections import Counter

@@ -1,9 +1,8 @@
-"""Events pushed to receivers (RFC 8935): one after the other, again until they are acknowledged.
+"""Delivery by push (RFC 8935): one event after the other, repeated until acknowledged.
 
-What is told is written down before it is sent, what was answered after: a kill in between has it
-told again, under the same ``jti``. Each stream goes on for itself: one that hangs holds back no
-other. Acknowledged is what is answered with 202 and nothing else; a page that greets everybody
-with 200 has understood nothing.
+The attempt is written down before it is sent, and the answer after: a kill in between repeats it,
+under the same ``jti``. Streams are independent: one that hangs holds back no other. Only a 202
+acknowledges; a page that greets everybody with 200 has understood nothing.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Reads of the signals room."""
+"""Read-only queries of the signals room."""
 
 from collections.abc import Sequence
 

@@ -1,9 +1,9 @@
-"""What is to be told to whom: put in line, bounded, told once or more, ended.
+"""The bounded queue of events for each receiver.
 
-Attacks met here: whoever can bring events about at will (denials, requests for resets) would flood
-receivers: of one sort about one account only some go in a window, and of the rest the last one when
-it is over, so that nothing is missed that still counts. What nothing hangs on gives way before a
-queue is full, so that a stranger cannot have a stream disabled.
+Attacks met here: whoever can cause events at will (denials, requests for resets) would flood
+receivers. So of one kind about one account only a limited number goes in a time window, and then
+the last one when it is over, so that nothing is missed that still counts. Events that need no
+action are dropped before a queue is full, so that a stranger cannot have a stream disabled.
 """
 
 from collections.abc import Iterable, Sequence
@@ -180,7 +180,8 @@ class Queue:
         """The first events that may be told now, and whether there are more; that they were told is
         written down. Where the stream does not carry, only what is about its status."""
         rows: list[RowMapping] = []
-        # What strangers bring about in masses must not stand before what a receiver must act on.
+        # Events that strangers can cause in masses must not go before those that a receiver must
+        # act on.
         for of in (_e.c.kind.not_in(_ADVISORY), _e.c.kind.in_(_ADVISORY)):
             query = select(_e).where(*carried(stream, tx.now), of).order_by(_e.c.due_at, _e.c.id)
             if len(rows) <= most:
@@ -203,7 +204,7 @@ class Queue:
             if stream.receiver.id not in late_ids:
                 continue
             if stream.status is Status.DISABLED:
-                # Nobody has fetched what we said of it: that is over as well.
+                # Nobody has fetched what we sent about it: that is over as well.
                 of = _e.c.receiver_id == stream.receiver.id, _e.c.due_at <= before
                 await tx.run(
                     update(_e)

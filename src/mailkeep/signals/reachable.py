@@ -1,9 +1,9 @@
-"""Where we may connect to, and the connections themselves.
+"""Outgoing connections to receivers, guarded against SSRF.
 
-Security: a receiver says where it wants to be pushed to, so it could have us knock at doors behind
-our own walls. An operator names the origins; https only; no redirect is followed; and the address
-is looked at when the socket for it is made, so that a name that leads elsewhere the second time
-(DNS rebinding) leads nowhere. Answers are read up to a bound, never unpacked, within a time.
+Security: a receiver says where it wants to be pushed to, so it could make us connect to servers
+behind our own walls. An operator names the origins; https only; no redirect is followed; and the
+address is checked when the socket for it is made, so that a name that resolves elsewhere the second
+time (DNS rebinding) leads nowhere. Answers are bounded in size and time, and never decompressed.
 """
 
 import ipaddress
@@ -89,7 +89,7 @@ def _split(
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise Invalid("this is no URL", field=field) from error
+        raise Invalid("this is not a URL", field=field) from error
     near = host in _LOOPBACK_NAMES or (host is not None and _is_loopback(host))
     schemes = {"https", "http"} if loopback and near else {"https"}
     plain = url.isascii() and url.isprintable() and " " not in url and "\\" not in url
@@ -97,7 +97,7 @@ def _split(
         raise Invalid("say https://HOST/…", field=field)
     if "@" in parts.netloc or "#" in url:
         raise Invalid("a URL here has no user and no fragment", field=field)
-    # Digits alone are an address to some, whatever they look like.
+    # Bare digits are an IP address to some resolvers, whatever they look like.
     numeric = ":" in host or host.replace(".", "").isdigit()
     closed = numeric and not may_reach(host, loopback=loopback, named=named)
     if (near and not loopback) or closed:
@@ -141,7 +141,7 @@ class Reach:
                     read = await reply.content.read(MOST_READ)
                 return Answer(reply.status, read)
         except aiohttp.ClientConnectorCertificateError:
-            return Answer(failure="its certificate is not good")
+            return Answer(failure="its certificate is not valid")
         except TimeoutError:
             return Answer(failure="no answer in time")
         except (aiohttp.ClientError, OSError, ValueError) as error:

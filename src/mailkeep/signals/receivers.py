@@ -1,4 +1,5 @@
-"""Who is told: named by an operator, given a token once, told apart by it.
+"""Receivers of security events: registered by an operator, identified by a token that is shown
+once.
 
 Security: a token is kept as a keyed hash and opens one receiver's stream and nothing else. Where
 events may be pushed to is said by the operator: a stolen token cannot send them elsewhere.

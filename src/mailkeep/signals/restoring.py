@@ -1,4 +1,4 @@
-"""What an older copy of the database may not bring back to life: receivers and their tokens."""
+"""Carries removed receivers and replaced tokens over a restore from an older backup."""
 
 import msgspec
 from sqlalchemy import delete, or_, select, update

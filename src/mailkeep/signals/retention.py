@@ -1,4 +1,4 @@
-"""Events that are done with are forgotten, a batch at a time."""
+"""Retention: deletes delivered events of the signals room, a batch at a time."""
 
 from sqlalchemy import delete, select
 

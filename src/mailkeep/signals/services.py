@@ -1,4 +1,4 @@
-"""The transmitter: hears facts, tells receivers."""
+"""The transmitter: subscribes to events and queues them for receivers."""
 
 import asyncio
 from functools import partial

@@ -1,7 +1,7 @@
-"""The claims of a security event token (pure; RFC 8417, profiled by SSF 1.0 section 4).
+"""Builds the claims of a security event token (pure; RFC 8417, profiled by SSF 1.0 section 4).
 
-The same row gives the same claims whenever it is told: a receiver that met its ``jti`` before may
-throw it away. It is signed when it is told, so that a key that was replaced signs nothing more.
+The same row always gives the same claims: a receiver that met its ``jti`` before may discard it. It
+is signed when it is sent, so that a key that was replaced signs nothing more.
 """
 
 import re
@@ -31,7 +31,7 @@ def claims(issuer: str, stream: Stream, event: Waiting) -> dict[str, Any]:
     return {
         "iss": issuer,
         "aud": stream.receiver.audience,
-        # One that was held back, or is about a moment to come, is issued when it may be told.
+        # An event that was held back, or is about a future moment, is issued when it may be sent.
         "iat": max(event.made_at, event.due_at) // SECOND,
         "jti": event.jti,
         "txn": event.txn,

@@ -1,6 +1,7 @@
-"""What a receiver may ask of us: stream, status, subjects, verification (SSF 1.0 section 8).
+"""The stream management API for receivers: stream, status, subjects, verification (SSF 1.0 section
+8).
 
-A receiver has one stream. It is found by the receiver's token; another one's stream is no stream.
+A receiver has one stream, which is found by the receiver's token; to it no other stream exists.
 """
 
 from collections.abc import Sequence
@@ -146,7 +147,7 @@ class Streams:
             if wanted.delivery is not UNSET or whole:
                 given = wanted.delivery or DeliveryIn()
                 values |= self._delivery(receiver, found.id, given)
-                # Whoever mends its address should not have to wait for the next try.
+                # Whoever corrects an endpoint's address should not have to wait for the next retry.
                 values |= {"next_at": 0, "failures": 0}
             if wanted.events_requested is not UNSET or whole:
                 values["requested"] = _requested(wanted.events_requested)
@@ -279,7 +280,7 @@ class Streams:
         if given is not None:
             if not (0 < len(given) <= 2000 and given.isascii() and given.isprintable()):
                 field = "delivery.authorization_header"
-                raise Invalid("this cannot stand in a header", field=field)
+                raise Invalid("this is not a valid header value", field=field)
             sealed = self._keys.seal(PURPOSE + stream, given.encode())
         return {"method": PUSH, "endpoint": url, "authorization": sealed}
 
@@ -299,7 +300,7 @@ class Streams:
             if isinstance(kept, list) and isinstance(given, list):
                 given, kept = sorted(map(str, given)), sorted(map(str, kept))
             if given not in (kept, [kept]):
-                raise Invalid("this is not yours to change", field=name)
+                raise Invalid("a receiver cannot change this", field=name)
 
     def _subject(self, subject: Any) -> str:
         """The name in a subject as we send them. Raises ``Invalid``."""

@@ -1,4 +1,4 @@
-"""Tables of the signals room. Accounts are ids; no address stands in them."""
+"""Tables of the signals room. Accounts are ids; there is no address in them."""
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
 
@@ -10,7 +10,8 @@ receivers = Table(
     Column("id", String(40), primary_key=True),
     Column("name", String(80), nullable=False, unique=True),
     Column("audience", String(500), nullable=False),
-    # "": hears of accounts of ours. Else the application of whose users it hears, and of no others.
+    # "": hears of Mailkeep's own accounts. Otherwise the application whose users it hears of, and
+    # no others.
     Column("application", String(40), nullable=False, server_default=""),
     Column("origins", Text, nullable=False),  # one a line
     Column("hash", String(64), nullable=False, unique=True),
@@ -83,7 +84,7 @@ Index(
 )
 Index("ix_signal_sets_fold", sets.c.receiver_id, sets.c.subject, sets.c.fold, sets.c.made_at)
 
-# Accounts of which a receiver wants to hear nothing, by the names that it knows them under.
+# Accounts that a receiver has unsubscribed from, by its own names for them.
 unwanted = Table(
     "signal_unwanted",
     metadata,

@@ -1,4 +1,4 @@
-"""Words and settings of the signals room."""
+"""Types and settings of the signals room."""
 
 import enum
 from typing import Any

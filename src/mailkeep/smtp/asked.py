@@ -1,4 +1,4 @@
-"""What a message asks of us in its header, besides what it says to people (pure)."""
+"""Options for Mailkeep in a submitted header: the idempotency key and the stream (pure)."""
 
 import re
 

@@ -1,10 +1,10 @@
-"""The octets of a message as they come in (pure): only CRLF.CRLF ends it.
+"""Reads the body after DATA (pure): only CRLF.CRLF ends it.
 
-Security: servers that took a lone LF for a line's end saw the end of a message where the server
-before them saw none, and what followed as commands of ours: SMTP smuggling (CVE-2023-51764). Here a
+Security: servers that accepted a lone LF as a line end saw the end of a message where the server
+before them saw none, and took what followed for commands: SMTP smuggling (CVE-2023-51764). Here a
 lone LF ends a line of text and never a message: Python's ``sendmail(…, as_bytes())`` writes such
-lines, and since nothing goes on in the octets in which it came, they mean one thing only. A lone
-CR, which no client writes and readers differ about, has the message refused.
+lines, and since no message is passed on in its original octets, they can be read in one way only. A
+message with a lone CR, which no client writes and readers disagree about, is refused.
 """
 
 LONGEST_LINE = 1000  #: RFC 5321 section 4.5.3.1.6, its CRLF included

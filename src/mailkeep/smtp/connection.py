@@ -1,4 +1,4 @@
-"""One client of a listener: aiosmtpd's dialogue, with what it lacks for a public port.
+"""One client connection: aiosmtpd's dialogue, hardened for a public port.
 
 Each method here replaces one of the library's, and says what that one does not do.
 """

@@ -1,4 +1,4 @@
-"""What both listeners share: how much they take in, from how many, and for how long.
+"""What both listeners share: bounds on connections, memory and time.
 
 Security: the canaries' listener is a public mail server in the process that carries everything
 else. Without bounds a stranger's idle connections would take its file descriptors, and the process

@@ -1,11 +1,11 @@
-"""The short way for ordinary messages (pure): what ``parse`` would give, or nothing.
+"""A fast parser for ordinary messages (pure): the same result as ``parse``, or none.
 
 The standard library's parser takes most of the time of an accepted message, and most of that for
-fields that are left behind. Here whatever is not plainly in order is declined, and goes the long
-way.
+fields that are discarded. Whatever is not plainly regular is declined here, and takes the slow
+path.
 
-Security: a difference between the two readings would be a hole. This one knows no field that it
-has not matched whole, and a property test holds it to the other.
+Security: a difference between the two parsers would be a hole. This one knows no field that it has
+not matched whole, and a property test compares it with the other.
 """
 
 import binascii

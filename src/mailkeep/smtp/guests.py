@@ -1,4 +1,4 @@
-"""Who is at a listener, what they hold, and how often they guessed wrong (no I/O)."""
+"""Bookkeeping of a listener's clients: connections, memory held, failed logins (no I/O)."""
 
 from collections import Counter, OrderedDict
 from typing import Protocol

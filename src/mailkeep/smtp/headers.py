@@ -1,4 +1,4 @@
-"""How the header of a submitted message is read (pure)."""
+"""The policy by which headers of submitted messages are parsed (pure)."""
 
 from email.policy import EmailPolicy
 

@@ -1,7 +1,7 @@
-"""A submitted message as the content that the outbox keeps (pure).
+"""Parses a submitted message into the content that the outbox stores (pure).
 
 What the sender's software wrote around the message (trace fields, its own Message-ID and Date) is
-left behind; what it says to people goes on.
+dropped; what is addressed to people is kept.
 """
 
 from email import message_from_bytes
@@ -44,7 +44,7 @@ def parse(raw: bytes) -> tuple[Content, str | None]:
             raise Invalid("not a message")
         return _content(message), _one(message, STREAM_HEADER)
     except (MessageError, ValueError, LookupError, IndexError, AttributeError) as error:
-        # The standard library's parser raises all of these on headers that are not as they should.
+        # The standard library's parser raises all of these on malformed headers.
         raise Invalid("the message cannot be read") from error
 
 
@@ -101,7 +101,7 @@ def _people(message: EmailMessage, name: str) -> tuple[Address, ...]:
     if not fields:
         return ()
     if len(fields) > 1 or not isinstance(fields[0], AddressHeader):
-        raise Invalid(f"{name} stands there twice, or cannot be read", field=name)
+        raise Invalid(f"{name} is given twice, or cannot be read", field=name)
     return tuple(Address(one.addr_spec, one.display_name) for one in fields[0].addresses)
 
 
@@ -120,5 +120,5 @@ def _address(message: EmailMessage, name: str) -> tuple[str, str] | None:
 def _one(message: EmailMessage, name: str) -> str | None:
     fields = message.get_all(name, [])
     if len(fields) > 1:
-        raise Invalid(f"{name} stands there twice", field=name)
+        raise Invalid(f"{name} is given twice", field=name)
     return str(fields[0]) if fields else None

@@ -1,7 +1,7 @@
-"""The parts of a submitted message: its texts, and its files as they are (pure).
+"""The MIME parts of a submitted message: its texts, and its files unchanged (pure).
 
-What cannot be carried whole is refused, with its type as the field: a signature over parts that are
-written anew, a form of the text that no provider has a field for, a message cut in two.
+What cannot be carried whole is refused, with its type as the field: a signature over parts that
+would be written anew, a form of the text that no provider has a field for, a fragmented message.
 """
 
 import re
@@ -54,7 +54,7 @@ class _Whole(EmailMessage):
     def attach(self, payload: Any) -> None:
         payload.depth = self.depth + 1
         if payload.depth > DEEPEST:
-            raise Invalid(f"there are parts in parts, more than {DEEPEST} deep")
+            raise Invalid(f"parts are nested more than {DEEPEST} deep")
         super().attach(payload)
 
     def get_content_maintype(self) -> str:
@@ -117,7 +117,7 @@ def _walk(part: MIMEPart, found: Parts, *, form: bool) -> None:
             _walk(child, found, form=False)
             found.done = found.text is not None or found.html is not None
     else:
-        raise Invalid("such parts would not come out as they went in", field=kind)
+        raise Invalid("these parts could not be delivered unchanged", field=kind)
 
 
 def _children(part: MIMEPart) -> list[MIMEPart]:
@@ -141,14 +141,14 @@ def _leaf(part: MIMEPart, kind: str, found: Parts, *, form: bool) -> None:
         found.files.append(msgspec.structs.replace(one, alternative=True, content_id=""))
         return
     if form and not apart:
-        raise Invalid("such a form of the text cannot be carried", field=kind)
+        raise Invalid("a text part of this type cannot be carried", field=kind)
     found.files.append(_file(part, len(found.files)))
 
 
 def _file(part: MIMEPart, at: int) -> Attachment:
     kind = part.get_content_type()
     if part.get_content_maintype() == "multipart":
-        raise Invalid("such parts would not come out as they went in", field=kind)
+        raise Invalid("these parts could not be delivered unchanged", field=kind)
     name = (part.get_filename() or "").strip()
     return Attachment(
         filename=name or _NAMES.get(kind) or f"part-{at + 1}.{_ENDINGS.get(kind, 'bin')}",
@@ -175,7 +175,7 @@ def _type(part: MIMEPart, kind: str) -> str:
 def _encoding(part: MIMEPart) -> str:
     name = str(part.get("Content-Transfer-Encoding", "7bit")).strip().lower()
     if name not in _ENCODINGS:
-        raise Invalid("a part has an encoding that nobody knows", field=part.get_content_type())
+        raise Invalid("a part has an unknown encoding", field=part.get_content_type())
     return name
 
 

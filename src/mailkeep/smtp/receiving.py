@@ -1,4 +1,4 @@
-"""The receiving listener: takes any mail in and hands it to ``deliver`` before it says 250."""
+"""The receiving listener: accepts any mail, and hands it to ``deliver`` before it answers 250."""
 
 from collections.abc import Awaitable, Callable
 

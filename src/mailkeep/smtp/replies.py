@@ -1,4 +1,4 @@
-"""Replies and paths on the wire (pure): what a client may be told, and how.
+"""SMTP replies and paths on the wire (pure): sanitised before they are sent.
 
 Security: the library repeats what a client sent in some of its replies. Control characters in it
 would end the reply early and write another one of the client's choice.

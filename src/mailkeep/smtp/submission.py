@@ -1,10 +1,10 @@
-"""Submission (RFC 6409): an application hands mail in, with an API key as its password.
+"""Message submission (RFC 6409): an application hands mail in, with an API key as its password.
 
-250 is said only after the commit. A message to several recipients becomes one message each, all
+250 is answered only after the commit. A message to several recipients becomes one message each, all
 stored in one commit or none: the envelope says who gets it, the header what each of them is shown.
 
-Security: reads hostile input. The key is asked for before any mail command, is not taken over a
-network in clear, and is judged again in the transaction that stores a message.
+Security: reads hostile input. The key is required before any mail command, is not accepted over a
+network in clear, and is checked again in the transaction that stores a message.
 """
 
 import asyncio
@@ -165,7 +165,7 @@ class _Handler(door.Door):
         checked = check() if len(raw) < BIG else await asyncio.to_thread(check)
         senders = {new.content.sender for new in checked}
         grant.require(Scope.SEND, senders=senders, network=None)
-        # Only where a key was used before might some of it be refused where it is stored.
+        # Only when a key was used before can some of it be refused at storage.
         handed = Handed(grant.id, checked, all_or_none=again is not None)
         return _told(await running.taking.take(handed, lane=running.streams[stream].priority))
 
@@ -207,7 +207,7 @@ def refusal(error: MailkeepError) -> str:
         case NotAllowed():
             return f"550 5.7.1 {error}"
         case Invalid() if error.field in {"from", "reply_to"}:
-            # RFC 6531 section 3.2: no address of ours is in another script, or not one at all.
+            # Not ASCII, which we do not take (RFC 6531 section 3.2), or not an address at all.
             return f"550 5.1.7 {error}{where}; addresses must be plain ASCII"
         case Invalid() | Conflict():
             # A part's type may hold anything.

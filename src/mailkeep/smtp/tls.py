@@ -1,4 +1,4 @@
-"""The certificate of the listeners, read again when its files change."""
+"""The listeners' TLS certificate, reloaded when its files change."""
 
 import ssl
 import time

@@ -1,4 +1,4 @@
-"""Store: one schema on two engines, SQLite and PostgreSQL, and transactions on them.
+"""Store: one schema on two database engines, SQLite and PostgreSQL, and transactions on them.
 
 Owns: the engine, the metadata that every room's ``tables.py`` registers on, the migrations.
 Publishes: nothing. Hears: nothing.

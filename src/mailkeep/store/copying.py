@@ -1,4 +1,4 @@
-"""A consistent copy of an SQLite database while others write to it."""
+"""Copies an SQLite database consistently while others write to it."""
 
 import os
 import sqlite3

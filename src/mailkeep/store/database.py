@@ -1,4 +1,4 @@
-"""The engine and its transactions.
+"""The database engine and its transactions.
 
 SQLite: WAL with full sync; one connection writes, so writers queue here and not in ``SQLITE_BUSY``.
 PostgreSQL: a pool; each transaction runs at READ COMMITTED, and what must be decided once locks its
@@ -45,12 +45,12 @@ _draw = secrets.SystemRandom().random
 
 
 class Tx:
-    """One transaction: statements in, rows out, and what to do once it is durable.
+    """One transaction: statements in, rows out, and callbacks once it is durable.
 
     Attributes:
         now: the instant at which the transaction began; all its writes share it.
-        trace: how one may tell afterwards whether it committed: a row that it inserts, and an
-            INSERT of the same row that does nothing where it is, and returns what it inserted.
+        trace: how to find out afterwards whether it committed: a row that it inserts, and an INSERT
+            of the same row that does nothing if it exists, and returns what it inserted.
     """
 
     def __init__(self, way: Way, now: Instant) -> None:
@@ -79,9 +79,9 @@ class Tx:
         return await (await self._way.library()).execute(statement, rows)
 
     def many(self, statement: Repeated, rows: Sequence[dict[str, Any]]) -> None:
-        """Execute for each of many rows, before whatever comes next; nothing for none.
+        """Execute for each of many rows, before the next statement; nothing for none.
 
-        What is wrong with a row is raised by what comes next, or by the commit.
+        A faulty row raises an error at the next statement, or at the commit.
         """
         if rows:
             self._way.add(statement.on(self._way.dialect).many(rows))
@@ -92,7 +92,7 @@ class Tx:
         return found
 
     async def fetch_each(self, *asked: tuple[Repeated, dict[str, Any]]) -> list[Rows]:
-        """The rows of each of several, on one way to the database."""
+        """The rows of each of several statements, in one round trip."""
         dialect = self._way.dialect
         return await self._way.fetch([one.on(dialect).one(values) for one, values in asked])
 
@@ -102,7 +102,7 @@ class Tx:
     async def tuples(
         self, statement: Executable, rows: list[dict[str, Any]] | None = None
     ) -> Sequence[Sequence[Any]]:
-        """The rows, for who reads many: by place and not by name."""
+        """The rows as tuples, for reading many of them."""
         return (await self._execute(statement, rows)).fetchall()
 
     async def one(self, statement: Executable) -> RowMapping | None:
@@ -113,12 +113,12 @@ class Tx:
         return (await self._execute(statement)).scalar()
 
     def defer(self, flush: Flush, items: Iterable[Any]) -> None:
-        """Have ``flush(tx, all the items)`` called once, at the end of the transaction: what many
-        parts of it add becomes one statement."""
+        """Have ``flush(tx, all the items)`` called once, at the end of the transaction, so that
+        what many parts of it add becomes one statement."""
         self._deferred.setdefault(flush, []).extend(items)
 
     async def settle(self) -> None:
-        """Call what was deferred. The database does, before it commits."""
+        """Call what was deferred. The database does so before it commits."""
         while self._deferred:
             flush = next(iter(self._deferred))
             items = self._deferred.pop(flush)
@@ -159,8 +159,8 @@ class Database:
         clock: gives each transaction its ``now``.
 
     Attributes:
-        patience: seconds in which a PostgreSQL server has to give a connection, and in which what
-            became of a commit can be asked after the connection was lost.
+        patience: seconds that a PostgreSQL server has to give a connection and, after a lost
+            connection, to answer what became of a commit.
     """
 
     def __init__(self, url: str, clock: Clock) -> None:
@@ -190,12 +190,12 @@ class Database:
         self._dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
 
     def hear(self, ear: Ear) -> None:
-        """Have ``ear`` called with each topic of which this process, or another one that has told
-        it through PostgreSQL, has written; "" stands for any of them."""
+        """Register ``ear``, to be called with each topic that this process has written, or another
+        one that told of it through PostgreSQL; "" stands for any of them."""
         self._ears.append(ear)
 
     def tell(self, tx: Tx, topic: str) -> None:
-        """Once ``tx`` has committed, say that it wrote of ``topic``."""
+        """Announce ``topic`` to listeners once ``tx`` has committed."""
         if self.is_sqlite:
             tx.defer(self._tell_here, [topic])
         else:
@@ -240,7 +240,7 @@ class Database:
 
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[Tx]:
-        """Statements that read, with no transaction around them."""
+        """Read without a transaction around the statements."""
         way: Way = Pooled(self._engine)
         if self.is_sqlite:
             way = Straight(self._engine, partial(self._open, self._glancing), "")
@@ -249,8 +249,7 @@ class Database:
 
     async def retrying(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Run ``work`` in a writing transaction, and again when PostgreSQL undid it because of
-        another one (deadlock, serialization failure, a unique row that the other wrote first):
-        whoever asked cannot help it.
+        another one (deadlock, serialization failure, a unique row that the other wrote first).
 
         Args:
             work: may be called several times; only what it does in its transaction is undone.
@@ -265,7 +264,7 @@ class Database:
             except DBAPIError as error:
                 if not lost(error):
                     raise
-            # Else it takes the lock back before the winner is awake, and both meet again.
+            # Otherwise it takes the lock back before the winner is awake, and both collide again.
             await asyncio.sleep(RETRY_SECONDS * (1 + _draw()))
         async with self.write() as tx:
             return await work(tx)

@@ -1,4 +1,4 @@
-"""What the database says when it refuses: whether to try again, and nothing of what was bound.
+"""Translates database errors: whether to retry, and without the values that the statement carried.
 
 Security: an error of a statement carries its parameters, and PostgreSQL adds the row at fault:
 addresses, hashes, bodies. Errors end in logs, so none of that stays in one.
@@ -66,7 +66,7 @@ def without_values(context: ExceptionContext) -> None:
     For SQLAlchemy's ``handle_error`` event; the parameters themselves are hidden by the engine's
     ``hide_parameters``.
     """
-    # Said of each before any is changed: their texts are told apart by what they still hold.
+    # Computed for all before any is changed: the text depends on what an error still holds.
     texts = {id(one): _text(one) for one in _chain(context.original_exception)}
     for one in _chain(context.original_exception):
         if getattr(one, "sqlstate", None) is not None or _is_asyncpg(one):

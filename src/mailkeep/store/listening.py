@@ -1,7 +1,7 @@
-"""What other processes on the same PostgreSQL have written, heard at once (LISTEN).
+"""Wakes waiting loops when another process on the same PostgreSQL has written (LISTEN/NOTIFY).
 
-It only wakes: whoever misses a word, because the connection was lost, looks for itself a moment
-later. A look-out that polls fast enough to be quick would cost more than the work.
+It only wakes: a loop that misses a notification, because the connection was lost, polls by itself a
+moment later. Polling fast enough to be quick would cost more than the work.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
-"""Bring the schema up to date, on either engine, once, whoever starts first.
+"""Runs the schema migrations on either engine, once, by whichever process starts first.
 
-Alembic is imported by who has something to migrate: the others do not wait for it.
+Alembic is imported only when there is something to migrate, so that other starts do not wait for
+it.
 """
 
 from functools import cache, partial
@@ -56,7 +57,7 @@ async def upgrade(database: Database, whole: MetaData | None = None) -> None:
 
 def _create(whole: MetaData, connection: Connection) -> None:
     whole.create_all(connection, checkfirst=False)
-    # As Alembic has it: the next version of this program goes on from here.
+    # In Alembic's own format: a later version of this program continues from here.
     connection.execute(
         text(
             "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"

@@ -1,7 +1,7 @@
-"""What a room's tables keep about people: declared beside them, column by column.
+"""How a room declares what its tables hold about people, column by column.
 
-Each room that has tables has a ``personal.py``. The map of personal data, the export of a person
-and their erasure are made from it, so a column that is missing there fails a test of the house.
+Each room that has tables has a ``personal.py``. The data map, the export of a person and their
+erasure are generated from it, so a column that is missing there fails a test.
 """
 
 import enum

@@ -1,7 +1,7 @@
-"""PostgreSQL's connections: a server that has vanished is noticed in seconds.
+"""PostgreSQL connections that notice within seconds when the server has vanished.
 
-The driver would wait a minute for a connection, and a machine that is gone without a word leaves
-open ones waiting for as long as TCP likes: a quarter of an hour.
+By default the driver waits a minute for a connection, and connections to a machine that disappeared
+stay open for as long as TCP likes: a quarter of an hour.
 """
 
 import socket

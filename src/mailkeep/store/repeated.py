@@ -1,8 +1,8 @@
-"""A statement that is repeated for ever, compiled once for each engine.
+"""Statements compiled once for each engine, for hot paths that repeat them for ever.
 
-What a library does for every row of every call, to name parameters, to look for types, costs more
-than the row; here it is done once, and the driver gets its tuples. What comes back is the driver's
-too: on SQLite a truth is 0 or 1.
+What a library does for every row of every call, naming parameters and looking up types, costs more
+than the row; here it is done once, and the driver gets its tuples. Results are the driver's own
+too: on SQLite a boolean is 0 or 1.
 """
 
 from collections.abc import Callable, Mapping, Sequence

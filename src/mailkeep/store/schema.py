@@ -1,4 +1,4 @@
-"""The metadata of all tables, with one naming rule so that migrations name the same things."""
+"""The shared metadata of all tables, with one naming convention for constraints and indexes."""
 
 from sqlalchemy import BigInteger, MetaData
 

@@ -1,7 +1,7 @@
-"""Many callers' small writes in one commit, the urgent ones first.
+"""Group commit: many callers' small writes in one transaction, urgent ones first.
 
-A commit costs a sync of the disk, and each statement a way to the database and back. Callers that
-wait together share the one, and those that want the same done share the other.
+A commit costs a sync of the disk, and each statement a round trip to the database. Callers that
+wait together share the commit, and those that want the same done share the statement.
 """
 
 import asyncio
@@ -49,9 +49,9 @@ class _Waiting(Generic[T]):
 
 
 class SharedCommit:
-    """Commits for callers that wait together.
+    """Group commit for callers that wait together.
 
-    Lower ``lane`` numbers go first; what comes while a commit is under way is in the next one.
+    Lower ``lane`` numbers go first; what arrives during a commit goes into the next one.
 
     Args:
         database: where to write.
@@ -75,8 +75,8 @@ class SharedCommit:
             lane: lower ones go first.
             weight: how many ordinary jobs it is worth; a commit takes ``batch`` of them.
 
-        A job that raises spoils nobody else's: the batch is run again, each job for itself. Where
-        the database went away none is: it may have been done.
+        A job that raises spoils nobody else's: the batch is run again, each job by itself. Where
+        the database was lost none is run again, since the commit may have happened.
         """
         return await self.each(_run, job, lane, weight)
 
@@ -89,11 +89,12 @@ class SharedCommit:
         *,
         patient: bool = False,
     ) -> T:
-        """Have ``many`` done for ``item`` in the next shared commit, together with the items of
-        everybody else who wants the same; returns once it is durable.
+        """Have ``many`` done for ``item`` in the next shared commit, together with the items of all
+        other callers of the same function; returns once it is durable.
 
         Args:
-            patient: nobody waits for it: for a moment more may come to share its commit.
+            patient: nobody waits for the result, so the commit may be delayed a moment for more to
+                share it.
 
         Raises:
             Exception: what ``many`` returned for this item, or raised for it alone.
@@ -137,7 +138,8 @@ class SharedCommit:
         try:
             results = await self._database.retrying(work)
         except Away as error:
-            # It is away for each of them; and what may have been stored must not be stored again.
+            # The database is away for each of them; and what may have been stored must not be
+            # stored again.
             for one in taken:
                 one.answer(error)
             return

@@ -1,8 +1,8 @@
-"""SQLite's connections: durable before acknowledged, and few ways to their threads.
+"""SQLite connections: durable before acknowledged, and few switches to their threads.
 
-aiosqlite goes to the connection's thread for a cursor, for the statement, for its rows and to close
-the cursor: four ways, each dearer than most statements. Here one call does all of it, for as many
-statements as there are.
+aiosqlite switches to the connection's thread for a cursor, for the statement, for its rows and to
+close the cursor: four switches, each dearer than most statements. Here one call does all of it, for
+as many statements as there are.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""A transaction's way to its engine: what is repeated goes straight to the driver, all else through
-the library, and both are in the one transaction.
+"""The path of a transaction to its engine: repeated statements go straight to the driver, all
+others through the library, and both belong to the one transaction.
 
-Repeated writes wait in it until something is read, or until it commits, and then go together: to
-SQLite each way into its thread and back costs more than most statements.
+Repeated writes wait in it until something is read, or until it commits, and then go together: on
+SQLite each switch to its thread and back costs more than most statements.
 """
 
 import contextlib

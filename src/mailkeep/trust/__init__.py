@@ -1,4 +1,5 @@
-"""Trust: who stands behind each provider, and whether two routes have a reader in common.
+"""Trust: the graph of third parties behind each provider, and whether two routes share one that can
+read both.
 
 Owns: no table; the register of parties is read from the settings. Publishes: nothing.
 Hears: nothing. Pure: knows nothing of accounts, mail or clocks.

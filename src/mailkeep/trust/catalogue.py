@@ -1,11 +1,11 @@
-"""Houses that many have to do with: who owns them, whose machines they use, how DNS shows them.
+"""A catalogue of well-known companies: who owns them, whose machines they use, how DNS shows them.
 
-What stands here ties whoever registers one of them, so that two brands of one owner never look like
-two parties. It was so by the source beside it on the day on which that was last opened; where there
-is none, it is what is commonly held, and nobody looked. A source answers for whose a house is, and
-for its ``signs`` where it shows records; the others are what its customers' records commonly show.
-Ownership changes: who knows better says so in the register, with a reason and a day
-(``independent``).
+An entry ties whoever registers one of these companies as a party, so that two brands of one owner
+never look like two parties. It was true by the source beside it on the day on which that was last
+opened; where there is no source, it is commonly held, and nobody checked. A source vouches for the
+owner, and for the ``signs`` where it shows records; other signs are what customers' records
+commonly show. Ownership changes: whoever knows better says so in the register, with a reason and a
+day (``independent``).
 
 ``signs`` are endings of names: of MX hosts, of what an SPF record includes, of the targets of CNAME
 records of DKIM selectors and of tracking and return-path names, and of name servers.

@@ -1,4 +1,5 @@
-"""Who can read what a party carries, and whether two routes count as two (pure)."""
+"""The trust graph: who can read what a party carries, and whether two routes are independent
+(pure)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
@@ -19,14 +20,15 @@ LONGEST = 400
 
 
 def counting(until: str, today: str) -> bool:
-    """Whether what was set aside until a day is set aside on this one. A day too far off is as good
-    as for ever, and nobody knows for ever that two are not tied."""
+    """Whether an override that was given until a day still counts on this one. A day too far off
+    would be as good as for ever, and nobody knows for ever that two parties are not tied."""
     left = (date.fromisoformat(until) - date.fromisoformat(today)).days
     return 0 < left <= LONGEST
 
 
 def overridden(parties: Mapping[str, Party], today: str | None) -> frozenset[tuple[str, str]]:
-    """The ties that do not count on a day, as (party, other). None: no day, and all count."""
+    """The ties that an override cancels on a day, as (party, other). Without a day no override
+    counts."""
     if today is None:
         return frozenset()
     return frozenset(
@@ -76,7 +78,8 @@ class TrustGraph:
     def readers(self, party: str) -> frozenset[str]:
         """Everybody who can read what ``party`` carries, itself included.
 
-        A relay's owner reads what is relayed, and so does the admin of that owner: the closure.
+        A relay's owner reads what is relayed, and so does an administrator of that owner: it is the
+        transitive closure.
 
         Raises:
             NotFound: no such party.
@@ -89,16 +92,16 @@ class TrustGraph:
         """Whether nobody can read both what went through ``a`` and what went through ``b``.
 
         Args:
-            a: every party that the first thing was ever attempted through.
+            a: every party that the first proof was ever attempted through.
             b: the same of the second.
 
-        An empty side is not independent of anything: that a proof went through nobody is not
-        something that is known, it is something that was not recorded.
+        An empty side is not independent of anything: it means that the attempts were not recorded,
+        not that there were none.
         """
         first, second = frozenset(a), frozenset(b)
         unknown = tuple(sorted(one for one in first | second if not self.knows(one)))
         readers_a, readers_b = self._all_readers(first), self._all_readers(second)
-        # An id that the register lacks, on both sides, is one party all the same.
+        # An id that the register lacks, on both sides, is the same party.
         shared = tuple(sorted((readers_a | first) & (readers_b | second)))
         hosts = tuple(sorted(self._all_hosts(readers_a) & self._all_hosts(readers_b)))
         ok = bool(first and second) and not shared and not unknown

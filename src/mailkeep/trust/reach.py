@@ -1,4 +1,4 @@
-"""What follows from some parties being in the wrong hands, and by which path (pure)."""
+"""Forward reasoning: what a set of fallen parties can reach, and by which path (pure)."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,11 +1,12 @@
-"""The register of parties, read from the ``[[party]]`` tables of the settings (pure).
+"""Reads the register of third parties from the ``[[party]]`` tables of the settings (pure).
 
-A party that is a house of the catalogue has the owners, relays and hosts that the catalogue knows,
-besides those that its table names: what is left out of the file must not make independent.
+A party that is in the catalogue has the owners, relays and hosts that the catalogue knows, besides
+those that its table names: leaving something out of the file must not make it independent.
 
 Security: the file may be wrong, or written by whoever wants to look independent. So an id is plain
 ASCII, since two that look alike would be two parties; a name has no letters that turn or hide what
-stands beside them; nobody outside calls himself ours, and no house is another one by its ``known``.
+stands beside them; no outside party calls itself ours, and none takes another one's catalogue entry
+by its ``known``.
 """
 
 import datetime
@@ -102,7 +103,7 @@ def _check(party: Party) -> None:
     _check_words(party)
     where = f"party {party.id}"
     if party.kind is PartyKind.OURS:
-        raise BadSettings(f"{where}: kind: which parties are ours is known without being said")
+        raise BadSettings(f"{where}: kind: this is set by Mailkeep itself")
     if party.source:
         raise BadSettings(f"{where}: source is the catalogue's own")
     if party.known and party.known not in HOUSES:

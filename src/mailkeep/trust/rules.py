@@ -1,10 +1,10 @@
-"""By which rules one thing that is in the wrong hands puts the next one there (pure).
+"""Inference rules from one compromised capability to the next (pure).
 
-A *capability* is a word such as ``read:recovery@main``; ``party:P`` means that whoever is in the
-wrong hands is P itself. A rule says that all of its premises together give its conclusion. Rules
-only ever add (they are monotone), so the order in which they are used does not matter, and a larger
-set of parties can always do what a smaller one can. The words of each rule stand in ``RULES``,
-which the page of the threat model shows as they are.
+A *capability* is a word such as ``read:recovery@main``; ``party:P`` means that P itself is
+compromised. A rule says that all of its premises together give its conclusion. Rules only ever add
+(they are monotone), so the order in which they are applied does not matter, and a larger set of
+parties can always do what a smaller one can. The words of each rule stand in ``RULES``, which the
+page of the threat model shows as they are.
 """
 
 from collections.abc import Iterable, Iterator
@@ -147,7 +147,7 @@ def _mail(world: World) -> Iterator[Rule]:
         if (secret := world.secrets.get(carrier.name)) is not None:
             sources.append((f"party:{secret}", "secret"))
         for source, why in sources:
-            # What it was given it has, whether or not it still carries anything.
+            # It keeps what it was given, whether or not it still carries anything.
             for domain in carrier.domains:
                 yield Rule(f"send:{domain}", (source,), why or "sender")
             for domain in carrier.returns:

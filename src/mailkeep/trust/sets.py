@@ -1,9 +1,9 @@
-"""The smallest sets of parties that reach something (pure).
+"""Minimal sets of parties that reach a goal: the minimal cut sets of a fault tree (pure).
 
-A set is smallest when it reaches the goal and none of its own parts does. They are worked out for
-all words at once, from the parties upwards: what a rule needs is any union of what its premises
-need, and of those the ones without a smaller one inside are kept (the MOCUS method of fault trees:
-Fussell and Vesely, 1972). A set is an integer with a bit for each party.
+A set is minimal when it reaches the goal and no part of it does. They are computed for all
+capabilities at once, from the parties upwards: what a rule needs is any union of what its premises
+need, and of those only the minimal ones are kept (the MOCUS method: Fussell and Vesely, 1972). A
+set is an integer with a bit for each party.
 """
 
 from collections import deque

@@ -1,4 +1,4 @@
-"""Words of the trust room."""
+"""Types of the trust room."""
 
 import enum
 

@@ -1,4 +1,4 @@
-"""What the rules are about: parties, ways of mail and groups of accounts, as plain data.
+"""The input of the rules: parties, ways of mail and groups of accounts, as plain data.
 
 Nothing here is live; ``posture`` fills it from the settings and the database.
 """

@@ -1,8 +1,8 @@
-"""What the host of a mailbox says of who sent a mail: ``Authentication-Results`` (RFC 8601; pure).
+"""Parses ``Authentication-Results``: a mailbox host's verdict on who sent a mail (RFC 8601; pure).
 
 Only the topmost field under the name that an operator trusts is read: a host writes its own on top,
-and whatever else stands in a mail was written by who sent it. Only failures are taken from it: a
-'pass' earns nothing here, so nobody gains by forging one where the host wrote none.
+and anything else in a mail was written by its sender. Only failures are taken from it: a 'pass'
+earns nothing here, so nobody gains by forging one where the host wrote none.
 
 Security: reads hostile input; what is looked at is bounded, and comes out as words of ours.
 """

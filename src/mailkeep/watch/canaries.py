@@ -1,17 +1,17 @@
-"""Canaries: mail of our own through every provider to mailboxes of ours, and the honey seeds.
+"""Canaries: our own test mail through every provider to mailboxes of ours, and the honey seeds.
 
-A provider that drops or alters our mail cannot see from outside that it is watched, and cannot
-vouch for itself: we see what arrives. A canary counts once, and only with the secret that it alone
-carries, so that nobody can forge an arrival. Decoys are canaries that look like recovery mail: they
-show who drops that alone, and who reads it and tries what he read (``recovery.decoys``).
+A provider that drops or alters our mail cannot tell which mail is watched, and cannot vouch for
+itself: we see what arrives. A canary counts once, and only with the secret that it alone carries,
+so nobody can forge an arrival. Decoys are canaries that look like recovery mail: they reveal a
+provider that drops only that, and a reader who tries what he reads (``recovery.decoys``).
 
 A provider that is cut off gets none: a cut means that no request to it starts, its key may have
-been revoked, and one that is in an attacker's hands must not be told that we still look. To find
-out whether a provider is back, restore it into a rest (``mail.services.rest_provider``): then
-canaries go through it and ordinary mail does not.
+been revoked, and one in an attacker's hands must not be told that we still look. To find out
+whether a provider is back, restore it into a rest (``mail.services.rest_provider``): then canaries
+go through it and ordinary mail does not.
 
-Security: reads hostile input. A mail is looked into only when it came to the address of a canary
-under way. What a stranger wrote into a canary leaves here as host names only.
+Security: reads hostile input. A mail is parsed only when it came to the address of a canary under
+way. What a stranger wrote into a canary leaves here as host names only.
 """
 
 import asyncio
@@ -113,7 +113,7 @@ class Canaries:
                     continue  # what it adds to a mail is not known here
                 every = self._settings.decoys
                 send = partial(self.plant, provider, every=every)
-                # Not with each start: who starts often would send as often.
+                # Not at each start: a process that restarts often would send as often.
                 group.create_task(self._loop(provider, every, send, soonest=every / 2))
 
     async def send(
@@ -287,7 +287,8 @@ class Canaries:
     ) -> str:
         settings, secret = self._settings, link_secret()
         content = letters.compose(settings.sender, to, self._url, secret, self._chance)
-        # By where it comes in: a mailbox of others hands its mail on to an address of ours.
+        # By the address that it arrives at: a mailbox elsewhere may forward its mail to one of
+        # ours.
         arrives = to if mailbox is None else _comes_in(mailbox)
         name = OWN_MAILBOX if mailbox is None else mailbox.name
         return await self._accept(
@@ -384,7 +385,7 @@ class Canaries:
             host
             for one in self._settings.mailbox
             if one.name == mailbox
-            # A name with a dot in it reads like a host.
+            # A local part with a dot in it reads like a host.
             for host in (*one.address.lower().rsplit("@", 1), *one.allow)
         )
 

@@ -1,12 +1,12 @@
-"""What a support desk hears: a customer says that something about their account was not them.
+"""Records support desk claims: a customer says that something about their account was not them.
 
-A claim without proof: it is on record in the account's name and heard by the detectors, and moves
-nothing else. The desk learns nothing by it: the answer is the same whether there is such an
-account. Whoever talks a desk into a claim gains a weak sign at most; to stop a recovery the owner
+It is a claim without proof: recorded in the account's name and given to the detectors, and without
+any other effect. The desk learns nothing by it: the answer is the same whether or not the account
+exists. Whoever talks a desk into a claim gains a weak sign at most; to stop a recovery the owner
 has the button in every mail.
 
 Security: takes an address from a desk; keeps none. An account counts once in a day for each thing
-that is said, and a key as often as a desk can hear people.
+that is said, and a key only as often as a desk can hear people.
 """
 
 import enum
@@ -68,7 +68,7 @@ async def claim(
     if int(brought or 0) >= PER_DAY:
         raise TooMany("this key has brought enough claims for a day", retry_after=3600.0)
     point = await queries.by_address(tx, key, application)
-    # One for an address without an account is counted too: else the limit would tell.
+    # A claim for an address without an account is counted too: otherwise the limit would reveal it.
     name = digest(f"claim\0{by}\0{what}\0{key}\0{application}\0{today}".encode())
     now = tx.now // SECOND
     new = await once(

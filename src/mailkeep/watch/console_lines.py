@@ -1,4 +1,5 @@
-"""What is kept of others' audit logs: shown to operators, taken for our own people's, forgotten."""
+"""Stored entries of third parties' audit logs: shown to operators, accepted as our own people's,
+deleted."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""Words and settings of what audit logs of other houses tell: sign-ins to consoles, changes."""
+"""Types and settings of third parties' audit logs: console sign-ins and changes."""
 
 import enum
 

@@ -1,12 +1,12 @@
-"""Takes audit logs of other houses in: who signed in to our accounts there, and what they changed.
+"""Ingests third parties' audit logs: who signed in to our accounts there, and what they changed.
 
-What a log says is its house's word, brought by whoever holds the key for it: authenticated, fresh,
-each line once, bounded by the day: each act for itself, and in it each actor, so that noise of one
-hides no other. It opens an incident, and never cuts anybody off. Who and from
-where lies sealed; facts carry pseudonyms.
+A log entry is the word of that third party, brought by whoever holds the key for it: authenticated,
+fresh, each entry once, and limited each day for each kind of act and, within it, for each actor, so
+that noise of one hides no other. It can open an incident, and never cuts anybody off. Who acted and
+from where is sealed; events carry pseudonyms.
 
 Security: reads hostile input, one text at a time in a thread, bounded in octets and lines, packed
-or not. Lines about parties that the settings do not name are passed, not kept.
+or not. Entries about parties that the settings do not name are skipped, not stored.
 """
 
 import asyncio

@@ -1,4 +1,5 @@
-"""From signals to opinions (pure): log odds = prior + the sum of what each signal adds.
+"""Correlation: sums signals into opinions by Bayes: log odds = prior + what each signal adds
+(pure).
 
 What a liar could do with it, and why it does not work:
 - say the same thing often: one detector counts once for a subject;
@@ -103,11 +104,11 @@ class Beliefs(msgspec.Struct, frozen=True):
 
 
 def hear(beliefs: Beliefs, signal: Signal) -> Beliefs:
-    """The beliefs with one more signal.
+    """Add one more signal to the beliefs.
 
-    Bounded fairly: what is over the bound is taken from the detector of which most is kept, so that
-    many signals of one never push out what another said; of its signals, what outsiders can stage
-    goes first, then of the subject of which most is kept, then the weakest.
+    They are bounded fairly: what is over the bound is taken from the detector that has most, so
+    that many signals of one never push out another's; of its signals, those that outsiders can
+    stage go first, then those of the subject that has most, then the weakest.
     """
     kept = [one for one in beliefs.signals if one.expires_at > signal.at]
     if signal.restates:
@@ -148,8 +149,8 @@ def weigh(
 def _gravest(
     asked: set[tuple[Hypothesis, Subject]], beliefs: Beliefs, now: Instant
 ) -> list[tuple[Hypothesis, Subject]]:
-    """What is asked, of each question about what outsiders can multiply the ``MOST_HELD`` of which
-    most is said; what nobody could stage first."""
+    """The questions that are worth asking: of each kind that outsiders can multiply, only the
+    ``MOST_HELD`` with the most evidence; what nobody could stage first."""
     firm = dict.fromkeys(asked, 0.0)
     loud = dict.fromkeys(asked, 0.0)
     for signal in beliefs.signals:
@@ -219,7 +220,7 @@ def _bearing(
     out = []
     for signal in beliefs.signals:
         about = signal.subject == subject or hypothesis is Hypothesis.CAMPAIGN
-        # What is said of resets at large may bear on any provider; on nobody else.
+        # Evidence about resets at large may bear on any provider; on no other subject.
         about = about or (signal.subject == RESETS and subject.kind == "provider")
         weight = signal.weight(hypothesis, now) if about else 0.0
         if weight > 0:

@@ -1,4 +1,5 @@
-"""What decoys are made of: recovery writes them, ``canaries`` sends them and knows them again."""
+"""The interface between recovery, which writes decoys, and ``canaries``, which sends and recognises
+them."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The port of a detector, and one that runs.
+"""The port of a detector, and the wrapper that runs one.
 
 A detector is pure: ``start``, ``step`` and ``tick`` return a new state and what they raise. Facts
 carry two times: rates are learned from ``at``, when it happened; time passes by ``placed_at``,
@@ -21,7 +21,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Running(Protocol):
-    """A detector with its state, of whatever type that is."""
+    """A detector together with its state, whose type is hidden here."""
 
     def step(self, recorded: Recorded) -> list[Signal]: ...
 

@@ -1,11 +1,11 @@
 """Verifies DKIM signatures of received mail (pure): RFC 6376, RFC 8301, RFC 8463.
 
-It answers one question: did the domain that a mail says it is from sign the whole of it? So it is
-stricter than a receiver has to be: a signature over a part of the body (``l=``), by SHA-1, with a
-short key, or of a mail with two From fields is none. What is unclear is not signed.
+It answers one question: did the domain in a mail's From sign the whole of it? So it is stricter
+than a receiver has to be: a signature over a part of the body (``l=``), by SHA-1, with a short key,
+or of a mail with two From fields does not count. Whatever is unclear counts as not signed.
 
 Security: reads hostile input. Fields, signatures and lengths are bounded before anything is
-computed; whoever calls asks DNS for the keys.
+computed; the caller looks the keys up in DNS.
 """
 
 import base64

@@ -1,10 +1,9 @@
-"""Reads DMARC aggregate reports (pure): RFC 7489 section 7.2 and appendix C, RFC 9990.
+"""Parses DMARC aggregate reports (pure): RFC 7489 section 7.2 and appendix C, RFC 9990.
 
-Both forms are read by one rule: elements that are known count where they stand and once, whatever
-their namespace; what is not known is passed over. So a report of version 2 loses only words that
-nobody here asks for (``np``, ``testing``, ``discovery_method``). Text beside elements is passed
-over; anything else that is not as it should be has the report refused: half a report would be
-another one.
+Both formats are read by one rule: known elements count where they stand and once, whatever their
+namespace; unknown ones are ignored. So a report of version 2 loses only fields that nobody here
+asks for (``np``, ``testing``, ``discovery_method``). Text beside elements is ignored; any other
+defect has the whole report refused, since half a report would say something else.
 
 Security: reads hostile input. A document type, and so any entity of its own, ends the reading at
 once; depth, elements, rows and lengths are bounded; nothing is fetched. Errors repeat nothing of

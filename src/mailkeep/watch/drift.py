@@ -1,4 +1,4 @@
-"""Two readings of one list of a provider account, compared field by field (pure)."""
+"""Compares two readings of one list of a provider account, field by field (pure)."""
 
 from collections.abc import Iterable, Mapping
 

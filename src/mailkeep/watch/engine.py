@@ -1,6 +1,6 @@
-"""All detectors over one log (pure): facts and whole seconds in, signals out.
+"""Runs all detectors over one log: events and whole seconds in, signals out (pure).
 
-A whole second passes before the first fact placed at or after it. Live, seconds pass as far as the
+A whole second passes before the first event placed at or after it. Live, seconds pass as far as the
 relay says that everything is placed; in a replay, as far as the log goes. Both see the same order,
 so both raise the same signals.
 """
@@ -17,19 +17,19 @@ from .types import Signal, WatchSettings
 
 
 class Saved(msgspec.Struct, frozen=True):
-    """Where an engine stands: the second it has reached, each detector's state by its name."""
+    """A checkpoint of an engine: the second it has reached, and each detector's state by name."""
 
     clock: Instant
     states: dict[str, msgspec.Raw]
 
 
 class Engine:
-    """The catalogue's detectors, side by side.
+    """Runs the catalogue's detectors side by side.
 
     Args:
-        settings: today's.
-        saved: what ``save`` returned, to go on from there. A detector that it does not know
-            begins now.
+        settings: the current ones.
+        saved: what ``save`` returned, to go on from there. A detector that it does not know begins
+            now.
     """
 
     def __init__(self, settings: WatchSettings, saved: bytes | None = None) -> None:
@@ -41,8 +41,8 @@ class Engine:
             self._running[one.name] = one.run(settings, None if state is None else bytes(state))
         self._all = tuple(self._running.values())
         self._hear: dict[type[Fact], tuple[int, ...]] = {}
-        # Before which instant no tick of each changes anything, as long as it hears no fact; and
-        # whose is to be asked for again.
+        # For each detector, the instant before which a tick changes nothing unless it hears a fact;
+        # and which of these must be asked for again.
         self._due = [one.due() for one in self._all]
         self._stale: set[int] = set()
 

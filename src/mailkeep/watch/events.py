@@ -1,4 +1,4 @@
-"""Facts of the watch room."""
+"""Events that the watch room records."""
 
 import msgspec
 

@@ -1,13 +1,13 @@
-"""Mail to honey addresses: whose it is, and what of it may be told.
+"""Honeytokens: addresses that one provider alone was ever given, and what mail to them shows.
 
-A honey address is an account's that nobody uses, and one provider alone was ever given it. Mail of
-ours comes to it now and then (seeds, notices of its account); anybody else's was sent by who read
-the address at that provider.
+A honey address belongs to an account that nobody uses. Our own mail comes to it now and then
+(seeds, notices of its account); anybody else's was sent by somebody who read the address at that
+provider.
 
-Security: reads hostile input. A mail is looked into only when it came to a honey address, one at a
-time, bounded by ``parts``; of what it says nothing leaves here but our own words about it. Mail to
-names that do not exist beside an address is only counted: who tries names shows himself by those
-that he misses. Facts of one address are at most one a minute.
+Security: reads hostile input. A mail is parsed only when it came to a honey address, one at a time,
+bounded by ``parts``; nothing leaves here but our own words about it. Mail to names beside an
+address that do not exist is only counted: whoever guesses names shows it by those that he misses.
+Events of one address are at most one a minute.
 """
 
 import asyncio

@@ -1,10 +1,10 @@
-"""As much of IMAP as it takes to read one mailbox (RFC 9051, 3501; RFC 2177 IDLE).
+"""A minimal IMAP client: as much as it takes to read one mailbox (RFC 9051, 3501; RFC 2177 IDLE).
 
-Security: reads hostile input: who keeps the mailbox, or sits on the line to it, writes what we
-read. Lines, literals and answers are bounded before they are read. There is TLS or nothing: with
-STARTTLS not an octet is read ahead, so that what was slipped in before TLS (CVE-2011-0411 and its
-kin) is no answer under it, and an answer that says we are signed in already is refused. The mailbox
-is opened to be read only, and no flag is set.
+Security: reads hostile input: whoever hosts the mailbox, or sits on the line to it, writes what we
+read. Lines, literals and answers are bounded before they are read. TLS is required: with STARTTLS
+not an octet is read ahead, so that what was injected before TLS (CVE-2011-0411 and its kin) is no
+answer under it, and a greeting that says we are signed in already is refused. The mailbox is opened
+read-only, and no flag is set.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ class Imap:
             async with asyncio.timeout(patience):
                 if starttls:
                     plain = await _to_starttls(host, port)
-                    # The greeting was before TLS; under it the server waits to be asked.
+                    # The greeting came before TLS; under TLS the server waits for a command.
                     return cls(
                         *await asyncio.open_connection(
                             sock=plain, ssl=context, server_hostname=host, limit=MAX_LINE
@@ -103,7 +103,7 @@ class Imap:
                     raise ImapError("it does not greet as an IMAP server does")
                 return made
         except ssl.SSLCertVerificationError as error:
-            raise ImapError("its certificate is not good") from error
+            raise ImapError("its certificate is not valid") from error
         except TimeoutError as error:
             await _leave(made)
             raise ImapError("no answer in time") from error
@@ -141,7 +141,7 @@ class Imap:
         validity = re.search(r"\[UIDVALIDITY (\d{1,10})\]", text)
         following = re.search(r"\[UIDNEXT (\d{1,10})\]", text)
         if validity is None or following is None:
-            raise ImapError("it does not say how its mails are named")
+            raise ImapError("it does not give the mails' UIDs")
         return Opened(int(validity[1]), int(following[1]))
 
     async def newer(self, uid: int, limit: int) -> list[int]:
@@ -220,15 +220,15 @@ class Imap:
             if answer.text.upper().startswith("* BYE"):
                 raise ImapError("it hung up")
             said.append(answer)
-        raise ImapError("it says more than it was asked")
+        raise ImapError("its reply is longer than was asked for")
 
     async def _until_plus(self, tag: str) -> None:
         async for answer in self._answers(0):
             if answer.text.startswith("+"):
                 return
             if answer.text.startswith(f"{tag} "):
-                raise ImapError("it does not do what it said that it can")
-        raise ImapError("it says more than it was asked")
+                raise ImapError("it refuses what it announced that it can do")
+        raise ImapError("its reply is longer than was asked for")
 
     async def _answers(self, most: int) -> AsyncIterator[_Answer]:
         for _ in range(MAX_LINES):
@@ -247,14 +247,14 @@ class Imap:
                         return _Answer(text, literal)
                     size = int(found[1])
                     if literal or size > most or len(text) > MAX_LINE:
-                        raise ImapError("it sends more than it was asked for")
+                        raise ImapError("it sends more than was asked for")
                     literal = await self._reader.readexactly(size)
         except TimeoutError as error:
             raise ImapError("no answer in time") from error
         except (asyncio.IncompleteReadError, OSError) as error:
             raise ImapError("it hung up") from error
         except (asyncio.LimitOverrunError, ValueError) as error:
-            raise ImapError("it sends more than it was asked for") from error
+            raise ImapError("it sends more than was asked for") from error
 
 
 async def _leave(session: Imap | None) -> None:

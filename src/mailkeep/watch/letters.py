@@ -1,8 +1,8 @@
-"""What a canary looks like (pure but for the randomness that is passed in).
+"""Writes the content of a canary (pure but for the randomness that is passed in).
 
 It must be hard to tell from our other mail: whoever can tell, spares the canaries. So the recipient
 has a name, the text is that of an ordinary alert with a link to our own pages, and the secret by
-which we know it again stands where our other mails carry theirs.
+which we recognise it stands where our other mails carry theirs.
 """
 
 from random import Random

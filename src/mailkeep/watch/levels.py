@@ -1,7 +1,8 @@
-"""Levels of adoption, and which detector sees what at each (pure).
+"""Levels of adoption, and what each detector sees at each level (pure).
 
-A house begins by watching what its application sends by itself, and hands over one thing after the
-other. ``docs/detectors.md`` shows ``SEES``; `mailkeep doctor` says what does not hold yet.
+An installation begins by watching what its application sends by itself, and hands over one task
+after the other. ``docs/detectors.md`` shows ``SEES``; `mailkeep doctor` says what does not hold
+yet.
 """
 
 import enum

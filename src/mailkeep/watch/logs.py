@@ -1,8 +1,8 @@
-"""The log of facts as JSON lines, and read again (pure).
+"""Serialises the event log as JSON lines, and reads it again (pure).
 
-The first line is the head: what this is, and how far the log's time had passed. Each other line is
-one fact in its place, as the log has it: a fact is pseudonymous, and so is the file. It carries the
-facts that a detector hears, and the signals that were raised then, to be compared.
+The first line is the head: the format, and how far the log's time had passed. Each other line is
+one event in its position. Events are pseudonymous, and so is the file. It carries the events that a
+detector hears, and the signals that were raised then, for comparison.
 
 Security: a file comes from anywhere. It is only read: nothing in it is stored, sent or carried out.
 """
@@ -80,7 +80,7 @@ def line_of(line: bytes, number: int) -> Line:
     try:
         return msgspec.json.decode(line, type=Line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"line {number} of the log is no fact") from error
+        raise Invalid(f"line {number} of the log is not a fact") from error
 
 
 def head_of(line: bytes) -> Head:
@@ -88,7 +88,7 @@ def head_of(line: bytes) -> Head:
     try:
         head = msgspec.json.decode(line, type=Head)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid("this is no log of facts: its first line is no head") from error
+        raise Invalid("this is not a log of facts: its first line is not a head") from error
     if head.format != FORMAT:
         raise Invalid(f"this log is of the format {head.format[:60]!r}, not {FORMAT}")
     return head

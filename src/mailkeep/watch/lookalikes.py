@@ -1,9 +1,9 @@
-"""Looks names up that look like our domains, slowly, and says when one begins to take mail.
+"""Watches for lookalike domains: looks candidate names up in DNS, slowly, and reports new ones.
 
 A name that gets an MX can write to our customers and read what they answer; one that gets an
 address can show them a page. Which of them are our own, the settings say.
 
-Security: reads hostile input, which here is only whether there is an answer. What we ask tells
+Security: reads hostile input, which here is only whether there is an answer. Our queries tell
 whoever runs the resolver which names we fear, and nothing else. Never more than ``per_day`` names
 in a day.
 """
@@ -126,7 +126,7 @@ class Lookalikes:
         if row is None:
             return
         first = row["checked_at"] is None
-        # What nobody answered is as it was.
+        # A name that nobody answered for stays as it was.
         now_mx = bool(row["mx"]) if mx is None else mx
         now_address = bool(row["address"]) if address is None else address
         newly = (now_mx and not row["mx"]) or (now_address and not row["address"])

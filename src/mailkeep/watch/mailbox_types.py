@@ -1,4 +1,4 @@
-"""Words and settings of canary mailboxes that others keep."""
+"""Types and settings of canary mailboxes that others host."""
 
 import enum
 

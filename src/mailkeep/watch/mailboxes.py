@@ -1,14 +1,14 @@
-"""Canary mailboxes that others keep, read where they are by IMAP.
+"""Reads canary mailboxes hosted elsewhere, over IMAP.
 
-A mailbox is read from the place at which it was left, by UID for as long as its host does not say
-that UIDs mean other mails now (UIDVALIDITY); then, and at the first look, its newest mails are. One
-process reads it, for as long as it lives: hosts count connections. What cannot be read is tried
-again later and later, and the doctor says so; it speaks for no provider's fault, since every
-provider's canaries are missed there at once.
+Reading resumes from the last UID for as long as the host keeps its UIDVALIDITY; after a change of
+it, and at the first look, the newest mails are read. One process reads a mailbox for as long as it
+lives: hosts limit connections. What cannot be read is retried with growing delays, and the doctor
+says so; it is evidence against no provider, since every provider's canaries are missed there at
+once.
 
 Security: reads hostile input, from a host that an operator named. Holds the passwords of mailboxes,
-and shows them to no server whose certificate is not good for its name. Nothing that the server says
-is logged.
+and shows them to no server whose certificate is not valid for its name. Nothing that the server
+says is logged.
 """
 
 import asyncio
@@ -137,7 +137,7 @@ class Mailboxes:
         count = 0
         while uids := await session.newer(place, AT_ONCE):
             for uid in uids:
-                # One octet more than is read: what is longer must be seen to be.
+                # One octet more than is read, so that a longer mail is recognised as such.
                 mail = await session.fetch(uid, MAX_RAW + 1)
                 if mail is not None:
                     count += await self._canaries.read_at(mailbox, mail.raw, mail.at)

@@ -1,4 +1,4 @@
-"""Hosts that may stand in our own mail when it arrives (pure)."""
+"""The allow list of hosts that may appear in our own mail when it arrives (pure)."""
 
 from urllib.parse import urlsplit
 

@@ -1,7 +1,7 @@
-"""What a provider tells its customers, in one word (pure): out of a mail, or of its status page.
+"""Classifies a provider's notice to its customers, from a mail or its status page (pure).
 
-Words are looked for, no meaning: who reads the mail is a person, who was told at once that it came.
-What is not understood is ``OTHER`` and says nothing.
+It looks for words, not meaning: a person was told at once that the mail came, and reads it. What is
+not recognised is ``OTHER`` and says nothing.
 
 Security: reads hostile input: bounded texts, patterns that cannot backtrack, nothing kept of them.
 """
@@ -123,7 +123,7 @@ def of_mail(raw: bytes) -> Notice:
     text = _SPACES.sub(" ", f"{subject}. {' '.join(plain)}"[:_READ]).lower()
     for notice, pattern in _PATTERNS:
         if pattern.search(text):
-            # What is over is no outage and no suspension; that it was broken into stays true.
+            # An outage or suspension that is over counts as none; a break-in stays true.
             gone = notice in {Notice.OUTAGE, Notice.SUSPENDED} and _OVER.search(subject)
             return Notice.OTHER if gone else notice
     return Notice.OTHER

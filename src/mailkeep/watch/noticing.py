@@ -1,10 +1,10 @@
-"""Takes in what providers tell their customers: by mail to an address of ours, on status pages.
+"""Ingests providers' notices: by mail to an address of ours, and from status pages.
 
-A mail is authentic when the provider's own domain signed it, its date and that it is to us, and it
-is new: else who has an account of his own at the provider could pass on the notice that he got
-himself, or one of last year.
+A mail is authentic when the provider's own domain signed it, its date and its recipient, which must
+be us, and it is new: otherwise anybody with an account at the provider could forward the notice
+that he got himself, or one of last year.
 
-Security: reads hostile input: mail of anyone. Of a mail one word is kept. Pages are asked for at
+Security: reads hostile input: mail of anyone. Of a mail one word is kept. Pages are fetched from
 addresses that an operator named, follow nothing, and are bounded.
 """
 
@@ -74,7 +74,7 @@ class Notices:
             if notice is None or notice not in TOLD:
                 continue
             async with self._database.write() as tx:
-                # Whichever process says it, and however often one of them is started.
+                # Reported once, whichever process does it and however often one is restarted.
                 if await turns.take(tx, f"status said {provider} {notice}", SAY_AGAIN):
                     fact = ProviderNoticed(provider, "status", notice.value, authentic=True)
                     await record(self._database, tx, fact)
@@ -106,7 +106,8 @@ class Notices:
                 return
             notice = await asyncio.to_thread(notices.of_mail, raw)
             fact = ProviderNoticed(provider, "mail", notice.value, authentic)
-            # By what was signed: a copy that a server on the way wrote something into is the same.
+            # Identified by what was signed: a copy to which a server on the way added something is
+            # the same.
             same = mail.body if not authentic else b"".join(one.field for one in mail.signatures)
             name = digest(f"notice\0{authentic}\0{provider}\0".encode() + same)
             await self._database.retrying(lambda tx: self._keep(tx, name, mail.sender, fact))

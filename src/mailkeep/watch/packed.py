@@ -1,6 +1,6 @@
-"""Unpacks what reports come in: gzip, zip or nothing (pure).
+"""Decompresses reports: gzip, zip or neither (pure).
 
-Security: reads hostile input. What is unpacked is bounded by what comes out, whatever the archive
+Security: reads hostile input. The output is bounded by what really comes out, whatever the archive
 says of itself; an archive in an archive, one with several files or a locked one is refused.
 """
 
@@ -76,7 +76,7 @@ def _unzip(raw: bytes) -> bytes:
                     out += chunk
                     _bound(len(out), len(raw))
             return bytes(out)
-    # The standard library raises all of these on archives that are not as they should be.
+    # The standard library raises all of these on malformed archives.
     except (
         zipfile.BadZipFile,
         zlib.error,

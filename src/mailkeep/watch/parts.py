@@ -1,8 +1,9 @@
-"""A received mail taken apart strictly (pure): what mail programs could read in two ways is named.
+"""A strict MIME parser for received mail (pure): what mail programs could read in two ways is
+named.
 
 We know what we sent: a plain part and one of HTML, in ASCII, each with one clear type and encoding.
 A program may be more lenient than this one, or lenient in another way, so what is unclear is not
-guessed at but called unreadable: else the reader would see a link that we do not.
+guessed at but called unreadable: otherwise the reader would see a link that we do not.
 
 Security: reads hostile input. Bytes, nesting, parts and fields are bounded before anything is
 looked at; nothing here raises.
@@ -96,7 +97,7 @@ def take_apart(raw: bytes) -> Parts:
         if len({one.html for one in texts}) < len(texts):
             odd.add(ATTACHED)  # we send one of each at most
     except (MessageError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
-        # The standard library's parser raises all of these on mails that are not as they should be.
+        # The standard library's parser raises all of these on malformed mails.
         odd.add(UNREADABLE)
     return Parts(tuple(fields), tuple(texts), tuple(aside), frozenset(odd))
 
@@ -107,7 +108,7 @@ def _part(part: "Message[str, str]", odd: set[str]) -> Iterator[Text]:
         encoding = _encoding(part)
     except _Unclear:
         odd.add(UNREADABLE)
-        # What is meant is anybody's guess: the nearest is looked at all the same.
+        # It is ambiguous what is meant: the nearest is looked at all the same.
         kind, parameters, encoding = part.get_content_type(), {}, "7bit"
     if part.is_multipart():
         if kind.startswith("message/"):

@@ -1,9 +1,9 @@
-"""Names that look like one of our domains, or that a finger slips to (pure).
+"""Generates lookalikes (typosquats) of a domain (pure).
 
-The ways are those that tools such as dnstwist have shown to be used: letters that look alike (in
+The methods are those that tools such as dnstwist have shown to be used: letters that look alike (in
 ASCII and in other scripts), left out, doubled, swapped, replaced by a neighbour on the keyboard,
-one flipped bit, a hyphen or a dot put in, another ending, and the words that thieves add. The
-likeliest to deceive a reader come first, since looking them all up takes days.
+one flipped bit, a hyphen or a dot put in, another ending, and the words that thieves add. Those
+likeliest to deceive a reader come first, since looking all of them up takes days.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,5 @@
-"""What the tables of the watch room keep about people: next to nothing about customers."""
+"""Declares which columns of the watch room's tables hold personal data: next to none about
+customers."""
 
 from mailkeep.store.personal import Kept, Personal
 

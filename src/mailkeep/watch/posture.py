@@ -1,7 +1,7 @@
-"""Our accounts at providers as operators see them: what they hold, what changed, what was said.
+"""Our accounts at providers as operators see them: configuration, changes, announcements.
 
-A change that was announced before it is seen weighs little; one that was accepted afterwards
-weighs nothing any more. An announcement is for one kind, for so many changes and a bounded time:
+A change that was announced before it is seen weighs little; one that was accepted afterwards weighs
+nothing any more. An announcement is for one kind, for a number of changes and a bounded time:
 whoever acts at the provider in the same hour is not hidden by it.
 
 Security: what is shown to operators may hold addresses of people; what is recorded and audited
@@ -161,9 +161,9 @@ async def expect(
     """
     until = tx.now + round(seconds * SECOND)
     if not tx.now < until <= tx.now + LONGEST:
-        raise Invalid("it must hold for more than nothing and a week at most", field="for")
+        raise Invalid("an announcement lasts more than 0 and at most a week", field="for")
     if not 1 <= changes <= MOST_ANNOUNCED:
-        raise Invalid(f"it is for 1 to {MOST_ANNOUNCED} changes", field="changes")
+        raise Invalid(f"an announcement is for 1 to {MOST_ANNOUNCED} changes", field="changes")
     if not reason.strip():
         raise Invalid("say why", field="reason")
     made = Expected(new_id("exp", tx.now), kind.value, until, changes, by[:80], reason[:200])

@@ -1,4 +1,4 @@
-"""Reads of the watch room."""
+"""Read-only queries of the watch room."""
 
 from collections.abc import Collection
 
@@ -33,7 +33,7 @@ async def opinions(tx: Tx, settings: WatchSettings) -> list[Opinion]:
     Worked out anew from the log at every call, so that the answer is the one a replay gives.
     """
     rows = []
-    # Read apart: what outsiders can stage, in whatever numbers, pushes no firm signal out.
+    # Read separately: what outsiders can stage, in whatever numbers, pushes out no firm signal.
     firm = events.c.data.contains(_FIRM, autoescape=True)
     for which in (firm, ~firm):
         rows += await tx.all(

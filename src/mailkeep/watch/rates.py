@@ -1,4 +1,4 @@
-"""What detectors count with (pure): delays, rates of rare things, bounded memories.
+"""Statistics for detectors: delay quantiles, rates of rare events, bounded memories (pure).
 
 All of it is immutable and of bounded size, so that it can stand in a detector's state.
 """

@@ -1,12 +1,12 @@
-"""Which hosts a received mail names, wherever a reader or his software would meet them (pure).
+"""Extracts every host that a received mail names, wherever a reader or his software would meet it
+(pure).
 
-It reads mail of our own whose text we know, so it may be strict: every word that looks like a host
+It reads our own mail, whose text we know, so it may be strict: every word that looks like a host
 counts, also in plain text, since mail readers make links of such words. What it cannot read, it
 names (``UNREADABLE`` and its like): silence about it would be a place to hide.
 
 Security: reads hostile input. ``parts`` bounds what is looked at; the patterns cannot backtrack;
-host names are bounded before they are put into the form that is compared; nothing is fetched or
-run.
+host names are bounded before they are normalised; nothing is fetched or run.
 """
 
 import html

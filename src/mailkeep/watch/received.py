@@ -1,7 +1,7 @@
-"""What is common to mails of others: who signed them, how many a day, what was refused.
+"""Shared checks of reports and notices that come by mail: signatures, daily limits, refusals.
 
-Security: reads hostile input, one mail at a time in a thread. Of what is refused only the reason
-is kept.
+Security: reads hostile input, one mail at a time in a thread. Of what is refused only the reason is
+kept.
 """
 
 import asyncio

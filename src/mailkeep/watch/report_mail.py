@@ -1,7 +1,7 @@
-"""Finds the reports in a received mail (pure).
+"""Finds the attached reports in a received mail (pure).
 
-Security: reads hostile input. Parts are bounded before anything is looked at; what a part says of
-itself is passed over, its first octets decide.
+Security: reads hostile input. Parts are bounded before anything is looked at; a part's declared
+type is ignored, its first octets decide.
 """
 
 import re
@@ -49,7 +49,7 @@ def find(raw: bytes) -> list[bytes]:
             payload = part.get_payload(decode=True)
             if isinstance(payload, bytes) and is_report(payload):
                 found.append(payload)
-    # The standard library's parser raises all of these on mails that are not as they should be.
+    # The standard library's parser raises all of these on malformed mails.
     except (
         MessageError,
         LookupError,

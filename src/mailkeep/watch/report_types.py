@@ -1,4 +1,4 @@
-"""Words and settings of what others tell us: reports, notices, claims, lookalike domains."""
+"""Types and settings of outside reports: DMARC, TLS, notices, claims, lookalike domains."""
 
 import msgspec
 

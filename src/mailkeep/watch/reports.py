@@ -1,12 +1,12 @@
-"""Takes reports of others in: DMARC aggregate reports and TLS reports, each once.
+"""Ingests DMARC aggregate reports and TLS reports, each once.
 
 A report is a claim. It counts as a reporter's word only when the mail that it came in is signed by
-that reporter's domain and the settings believe him; all others are kept, shown and heard, and count
-as what anyone could have written. A stranger's report with the name and number of a believed one
-neither replaces it nor keeps it out.
+that reporter's domain and the settings trust him; all others are stored, shown and given to the
+detectors, and count as what anyone could have written. A stranger's report with the name and number
+of a trusted one neither replaces it nor keeps it out.
 
-Security: reads hostile input. Mails are looked at one at a time in a thread; reports of a day are
-bounded, those of believed reporters apart, so that a flood keeps none of them out. Of what is
+Security: reads hostile input. Mails are read one at a time in a thread; the reports of a day are
+bounded, those of trusted reporters apart, so that a flood keeps none of them out. Of what is
 refused only the reason is kept.
 """
 
@@ -149,7 +149,7 @@ class Reports:
         out = []
         for one in read:
             kind = "dmarc" if isinstance(one, dmarc.Report) else "tls"
-            # Who signs for a number has numbers of his own: nobody can use up another's.
+            # The signer has report numbers of his own: nobody can use up another's.
             whose = f"signed:{signer}" if signer else f"said:{one.reporter}"
             about = ",".join(_about(one))
             name = digest("\0".join([kind, whose, one.report, about, str(one.begin)]).encode())

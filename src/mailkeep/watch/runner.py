@@ -1,4 +1,4 @@
-"""The thin shell: reads the log, lets time pass, records what the detectors raise."""
+"""The loop that feeds the log to the detectors and records their signals; a thin shell."""
 
 import asyncio
 
@@ -47,7 +47,7 @@ class Watch:
         """
         async with self._database.read() as tx:
             position, saved = await self._read(tx)
-            # Asked before the facts are read: what is placed by then is among them.
+            # Read before the facts are: whatever has a position by then is among them.
             through: Instant = await placed_through(tx)
             batch = await after(tx, position, limit)
         engine = self._engine_at(saved)

@@ -1,5 +1,5 @@
 """Tables of the watch room. No personal data in clear: the canaries' addresses are our own, and
-only hashed here; what accounts at providers hold (senders, users) lies sealed."""
+only hashed here; what accounts at providers hold (senders, users) is sealed."""
 
 from sqlalchemy import (
     BigInteger,
@@ -32,7 +32,7 @@ canaries = Table(
 )
 Index("ix_canaries_created_at", canaries.c.created_at)
 
-# Mailboxes that others keep: up to where they were read.
+# Mailboxes hosted elsewhere: up to where they were read.
 canary_mailboxes = Table(
     "canary_mailboxes",
     metadata,
@@ -44,7 +44,7 @@ canary_mailboxes = Table(
     Column("error", String(200)),
 )
 
-# One row for each account that is read: when, and what could not be.
+# One row for each account: when it was read, and what could not be.
 posture_accounts = Table(
     "posture_accounts",
     metadata,

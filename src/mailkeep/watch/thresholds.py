@@ -1,4 +1,4 @@
-"""Settings of detectors; those that came first stand in ``types``. Times are seconds."""
+"""Settings of detectors; the earliest are in ``types``. Times are seconds."""
 
 import msgspec
 

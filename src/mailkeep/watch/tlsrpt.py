@@ -1,10 +1,10 @@
-"""Reads TLS reports (pure): RFC 8460 section 4.4.
+"""Parses SMTP TLS reports (pure): RFC 8460 section 4.4.
 
-They tell how servers fared that wanted to bring mail to us over TLS: a failure may be a certificate
-that ran out, or somebody on the way who takes TLS out of it.
+They say how servers fared that wanted to bring us mail over TLS: a failure may be a certificate
+that expired, or somebody on the way who strips TLS.
 
-Security: reads hostile input. Fields that are known are held to their types, what is not known is
-passed over; policies, details and lengths are bounded. Errors repeat nothing of the report.
+Security: reads hostile input. Known fields are held to their types, unknown ones are ignored;
+policies, details and lengths are bounded. Errors repeat nothing of the report.
 """
 
 import re

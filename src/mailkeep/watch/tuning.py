@@ -1,14 +1,14 @@
-"""Settings for a budget of false alarms, from a house's own log (pure).
+"""Tunes detector settings to a budget of false alarms, from an installation's own log (pure).
 
-What is tuned is what the house's own traffic decides: how long after it was sent a canary counts as
-missing, how often resets come, how far above that a surge begins, and how often silence and surges
-may be told wrongly on Poisson traffic, which theirs is not. Each is set to the mildest value with
-which the log would have raised no more than its part of the budget.
+What is tuned is what the traffic decides: how long after it was sent a canary counts as missing,
+how often resets come, how far above that a surge begins, and how often silence and surges may be
+reported wrongly on Poisson traffic, which real traffic is not. Each is set to the mildest value
+with which the log would have raised no more than its part of the budget.
 
-An alarm is a signal that would open an incident by itself: reports that stay away while canaries
-arrive are none. The log is taken for quiet: an alarm in it was a false one, but for silence near a
-time at which the same provider refused mail in words, which is an outage that shows. Whoever tunes
-on the log of an attack teaches the house to bear it, so what would change is shown beside what it
+An alarm is a signal that would open an incident by itself: missing reports while canaries arrive
+are none. The log is assumed to be quiet: an alarm in it was a false one, except for silence near a
+time at which the same provider refused mail in words, which is a visible outage. Tuning on the log
+of an attack teaches the installation to tolerate it, so what would change is shown beside what it
 costs in delay.
 """
 

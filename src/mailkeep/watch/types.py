@@ -1,4 +1,4 @@
-"""Words and settings of the watch room. Weights are natural logarithms (nats)."""
+"""Types and settings of the watch room. Weights are natural logarithms (nats)."""
 
 import enum
 
@@ -32,7 +32,7 @@ OURS = frozenset({OWN_MAILBOX, DECOY_MAILBOX})
 
 
 class Hypothesis(enum.StrEnum):
-    """What may be going on."""
+    """What may be going on: the hypotheses that detectors give evidence for."""
 
     PROVIDER_COMPROMISED = "provider_compromised"  #: somebody reads or alters our mail there
     LEAKED_HERE = "leaked_here"  #: what is known outside, or done in our name, came from our house
@@ -44,7 +44,7 @@ class Hypothesis(enum.StrEnum):
 
 
 class Forger(enum.StrEnum):
-    """Who outside our house could have staged what a detector saw."""
+    """Who outside our installation could have staged what a detector saw."""
 
     NOBODY = "nobody"  #: nobody but the provider itself, against itself
     CUSTOMERS = "customers"  #: whoever has accounts of their own with us
@@ -52,7 +52,8 @@ class Forger(enum.StrEnum):
 
 
 class Family(enum.StrEnum):
-    """Detectors that see the same matter from several sides; their weights are capped together."""
+    """Groups of detectors that see the same matter from several sides; their weights are capped
+    together."""
 
     FLOW = "flow"  #: does the mail go out and arrive?
     CONTENT = "content"  #: does it arrive unaltered?
@@ -101,21 +102,21 @@ def domain_subject(name: str) -> Subject:
 
 
 def mailbox_subject(family: str) -> Subject:
-    """Who runs the mailboxes of some customers."""
+    """A mailbox provider's family, for its customers' mailboxes."""
     return Subject("mailbox", family)
 
 
 class Signal(msgspec.Struct, frozen=True):
-    """What one detector says about one subject.
+    """The evidence of one detector about one subject.
 
     Attributes:
         evidence: log likelihood ratio for each hypothesis, in nats, at the instant ``at``.
         events: ids of the facts it rests on, the newest ``MOST_EVENTS``.
         own_observation: we saw it ourselves; it is not somebody's word.
         half_life: seconds after which the evidence weighs half.
-        expires_at: when it weighs nothing any more.
-        restates: it is all that the detector thinks of the subject now; what it said before about
-            it is void. Without evidence it only takes back.
+        expires_at: the instant from which it weighs nothing.
+        restates: it replaces everything that this detector said about the subject before. Without
+            evidence it only withdraws that.
     """
 
     detector: str
@@ -196,7 +197,7 @@ class DenialSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HoneyAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An account nobody uses, whose address only ``provider`` was ever given.
+    """An account that nobody uses, whose address only ``provider`` was ever given.
 
     ``name`` is the pseudonym of its address, or of the account.
     """
@@ -213,7 +214,7 @@ class HoneySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _prior() -> dict[Hypothesis, float]:
-    # Judged: odds that it is going on at a given moment, before anything was seen.
+    # Judged: prior odds that it is going on at a given moment.
     return {
         Hypothesis.PROVIDER_COMPROMISED: -7.0,
         Hypothesis.PROVIDER_SILENT: -5.0,
@@ -244,11 +245,12 @@ class CorrelationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     Attributes:
         prior: log odds before any evidence.
         open_at: posterior log odds from which an opinion is open.
-        close_at: below which it closes again; lower, so that it does not flutter.
+        close_at: log odds below which it closes again; lower than ``open_at``, so that it does not
+            flap.
         family_cap: the most that one family of detectors may add together.
         staged_cap: the most that all that outsiders could stage may add where a party is accused.
-        backing: the least weight of our own specific evidence beside which evidence that
-            outsiders could stage counts against a provider.
+        backing: the least weight of our own specific evidence beside which evidence that outsiders
+            could stage counts against a provider.
     """
 
     prior: dict[Hypothesis, float] = msgspec.field(default_factory=_prior)
@@ -286,11 +288,11 @@ class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PostureAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An account at a provider whose set-up is read.
+    """An account at a provider whose configuration is read.
 
     Attributes:
         name: the provider's in the settings.
-        kind: by default the provider's; for an SMTP relay whose it is, such as ``ses``.
+        kind: by default the provider's; for an SMTP relay that of its company, such as ``ses``.
         base_url: by default the provider's where the kind is the same.
         secret, account_secret: where the reading keys are, ``env:NAME`` or ``file:PATH``.
         options: as the module of the kind documents them.

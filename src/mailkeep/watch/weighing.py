@@ -1,9 +1,9 @@
-"""How much evidence adds up to when the same is never counted twice (pure).
+"""Adds up evidence so that the same evidence is never counted twice (pure).
 
-Two signals exclude each other when one detector says both, or when they share a fact. Of all sets
-that hold no such pair the one counts that says most. So what is said does not hang on the order of
-arrival, one more signal never lowers the sum, and what is split into parts never counts more than
-the whole.
+Two signals exclude each other when one detector raised both, or when they share a fact. Of all sets
+without such a pair the one with the largest sum counts. So the order of arrival does not matter,
+one more signal never lowers the sum, and evidence split into parts never counts more than the
+whole.
 
 A sum is built in two steps: each family's signals together add up to its cap, those first that
 nobody outside could stage; and where a party of ours is accused, all that outsiders could stage
@@ -97,7 +97,7 @@ def parts(chosen: Iterable[Weighed], caps: Caps) -> list[tuple[Weighed, float]]:
 def most(candidates: Sequence[Weighed], caps: Caps, bonus: Bonus = NO_BONUS) -> tuple[Weighed, ...]:
     """The set without doubles that says most; of equals the firmer one."""
     groups = _groups(candidates, bonus.facts)
-    # What is left to be had from the groups at each depth, for the search to know when to turn.
+    # The most that the groups from each depth on can still add: the search's bound for pruning.
     rest = [0.0] * (len(groups) + 1)
     for depth in reversed(range(len(groups))):
         rest[depth] = rest[depth + 1] + max(one.weight for one, _ in groups[depth])
@@ -121,7 +121,7 @@ def most(candidates: Sequence[Weighed], caps: Caps, bonus: Bonus = NO_BONUS) -> 
         for one, shared in groups[depth]:
             if used.isdisjoint(shared):
                 look(depth + 1, (*chosen, one), used | shared)
-        # For one that shares nothing, nothing is given up: without any of the group it says less.
+        # For a group that shares nothing, leaving it out is never better.
         if all(shared for _, shared in groups[depth]):
             look(depth + 1, chosen, used)
 

@@ -325,7 +325,7 @@ async def test_a_key_alone_goes_round_no_provider_and_a_provider_that_is_away_is
         desk.house.told = {"issuer": "https://evil.example"}
         answer = await browser.post(START)
         assert answer.status_code == 503
-        assert "calls itself something else" in answer.text
+        assert "is not the one in the settings" in answer.text
         assert "does not answer" in answer.text
         for _ in range(3):  # people wait for it: it is not asked again at once
             assert (await browser.get("/console/sign-in")).status_code == 503

@@ -317,18 +317,19 @@ async def test_a_database_that_went_away_ends_no_lane(
 ) -> None:
     """Whatever its driver calls that: nothing would be sent any more until somebody notices."""
     streams = {"bulk": _stream("bulk", "one")}
-    away = True
+    away, met = True, asyncio.Event()
     due = outbox.is_due
 
     async def broken(tx: Tx, stream: str, leases: Leases) -> bool:
         if away:
+            met.set()
             raise ConnectionRefusedError
         return await due(tx, stream, leases)
 
     monkeypatch.setattr(outbox, "is_due", broken)
     async with _running(database, keys, wire, streams, "one"):
         await accept(new())
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(met.wait(), 60)
         away = False
         await _until(_having(database, "accepted", 1))
 

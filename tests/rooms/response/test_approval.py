@@ -154,7 +154,7 @@ async def test_a_request_is_refused_taken_back_and_runs_out(
     clock.advance(3601)
     async with stage.database.read() as tx:
         assert await approval.all_waiting(tx) == []
-    with pytest.raises(Conflict, match="its time is over"):
+    with pytest.raises(Conflict, match="has expired"):
         await stage.response.approve(late.id, by=OTHER)
     anew = await _ask(stage)
     assert anew.id != late.id

@@ -246,7 +246,7 @@ async def test_what_is_stopped_on_its_way_goes_on_from_there(
     clock.advance(3600)
     assert not await response.work()
     assert (await _effects(stage))["advisories"] == 2
-    with pytest.raises(Conflict, match="does not run"):
+    with pytest.raises(Conflict, match="is not running"):
         await database.retrying(
             lambda tx: response.stop(tx, incident, "advise_exposed", by="key_other")
         )

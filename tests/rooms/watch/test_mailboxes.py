@@ -191,10 +191,10 @@ async def test_starttls_and_polling_do_as_well(
     ("how", "why"),
     [
         ({"user": "nobody"}, "does not let us in"),
-        ({"ca": ""}, "certificate is not good"),
+        ({"ca": ""}, "certificate is not valid"),
         ({"folder": "Nowhere"}, "no such folder"),
         ({"folder": "N\r\nm9 LOGOUT"}, "not ASCII"),
-        ({"host": "127.0.0.1"}, "certificate is not good"),
+        ({"host": "127.0.0.1"}, "certificate is not valid"),
     ],
 )
 async def test_what_cannot_be_read_says_why_and_shows_nothing(
@@ -247,10 +247,10 @@ async def _against(script: Script) -> tuple[asyncio.Server, int]:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (b"* 1 FETCH (UID 1 BODY[]<0> {4000000000}\r\n", "more than it was asked"),
-        (b"* 1 FETCH (UID 1 BODY[]<0> {3}\r\nabc {3}\r\nabc)\r\n", "more than it was asked"),
-        (b"* " + b"x" * (2 * MAX_LINE), "more than it was asked"),
-        (b"* 1 EXISTS\r\n" * 6000, "more than it was asked"),
+        (b"* 1 FETCH (UID 1 BODY[]<0> {4000000000}\r\n", "than was asked for"),
+        (b"* 1 FETCH (UID 1 BODY[]<0> {3}\r\nabc {3}\r\nabc)\r\n", "than was asked for"),
+        (b"* " + b"x" * (2 * MAX_LINE), "than was asked for"),
+        (b"* 1 EXISTS\r\n" * 6000, "than was asked for"),
         (b"* BYE\r\n", "hung up"),
         (b"* 1 FETCH (UID 1", "hung up"),
         (b"m1 NO never\r\n", "does not hand"),

@@ -38,7 +38,7 @@ def test_parties_are_loaded_with_their_ties() -> None:
         ([{"id": "a", "can": ["fly"]}], "can: 'fly' is no capability"),
         ([{"id": "a", "source": "me"}], "source is the catalogue's own"),
         # Who would look independent, or like somebody else.
-        ([{"id": "a", "kind": "ours"}], "party a: kind: which parties are ours is known"),
+        ([{"id": "a", "kind": "ours"}], "party a: kind: this is set by Mailkeep"),
         ([{"id": "sendgrid", "known": "fastmail"}], "sendgrid is a house of the catalogue itself"),
         ([{"id": "s\u0435ndgrid"}], "id: 1 to 80 of the letters"),
         ([{"id": "one,two"}], "id: 1 to 80 of the letters"),

@@ -1,4 +1,4 @@
-"""Second factors: one module a kind, one record of all, one service that binds and proves them.
+"""Second factors (MFA): one module for each kind, one record of all authenticators, one service.
 
 ``types`` has the words; ``record`` keeps every authenticator that was ever bound, and counts what
 fails; ``totp``, ``passkeys`` and ``saved_codes`` know their own kind only; ``services`` is what the

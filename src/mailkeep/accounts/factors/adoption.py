@@ -1,7 +1,7 @@
-"""How many accounts of which class have which factor, day by day.
+"""Daily statistics of how many accounts of each class have which second factor.
 
-The count of a day is taken again through the day and stays as it was at its end: what is erased
-later changes no yesterday.
+Today's count is refreshed through the day and then frozen, so that a later erasure does not change
+the past.
 """
 
 import msgspec

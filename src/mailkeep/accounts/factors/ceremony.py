@@ -1,7 +1,8 @@
-"""What a passkey's ceremonies say and prove (W3C Web Authentication, level 3; pure).
+"""WebAuthn registration and authentication: makes the options and verifies the responses (W3C Web
+Authentication, level 3; pure).
 
 The library reads CBOR, certificates and keys of every kind, and takes a seventh of a second to
-import: this module is imported by the first ceremony, not by the start.
+import, so it is imported by the first ceremony and not at the start.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,8 @@
-"""Who must have a second factor: told after sign-in, reminded by mail, held up at the end.
+"""Enforces the second-factor policy: prompts after sign-in, sends reminders, and finally requires
+enrolment.
 
-Attack met here: a reminder is a mail that somebody could have us send; so reminders are counted
-for each account, spaced, and asked for by nothing from outside.
+Attack met here: a reminder is a mail that somebody could have us send, so reminders are counted for
+each account, spaced out, and nothing from outside can ask for one.
 """
 
 from collections.abc import Collection

@@ -1,11 +1,11 @@
-"""Factors that are not settled yet, and how factors end.
+"""New factors on hold until their owner had time to deny them, and how factors are ended.
 
-A new factor is asked at sign-in at once, where it only adds protection. Until its owner had time to
-deny it, it is worth nothing else: a recovery neither asks for it nor takes it, it takes no other
-one's place, and it shows nothing before a change where a settled one is bound.
+Sign-in asks for a new factor at once, since there it only adds protection. Until its hold is over
+it is good for nothing else: a recovery neither asks for it nor accepts it, it replaces no other
+factor, and it does not count as re-authentication where a settled factor is bound.
 
-Attack met here: who knows only the password binds the first factor, and keeps the owner out of
-sign-in and of every recovery.
+Attack met here: somebody who knows only the password binds the first factor, and so keeps the owner
+out of sign-in and of every recovery.
 """
 
 from collections.abc import Collection

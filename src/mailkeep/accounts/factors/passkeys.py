@@ -1,12 +1,12 @@
-"""Passkeys (W3C Web Authentication, level 3): keys that sign for our address and for no other.
+"""Passkeys: WebAuthn credentials bound to our origin (W3C Web Authentication, level 3).
 
-A page that looks like ours gets no signature, so this is the phishing-resistant factor that SP
-800-63B-4 section 2.2 asks to be offered. Nothing can be guessed at it, so failures count against a
-window only, never against the key.
+A look-alike page gets no signature, so this is the phishing-resistant factor that SP 800-63B-4
+section 2.2 asks to be offered. There is nothing to guess, so failures count against a time window
+only and never lock the key.
 
-Security: reads hostile JSON. A challenge has 256 bits, is kept here, good once, for five minutes,
-for one purpose, one account and one browser: what another browser was given, or what was signed for
-something else, proves nothing.
+Security: reads hostile JSON. A challenge has 256 bits, is stored here, and is valid once, for five
+minutes, for one purpose, one account and one browser: a challenge given to another browser, or a
+signature made for another purpose, proves nothing.
 """
 
 import base64

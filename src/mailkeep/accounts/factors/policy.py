@@ -1,8 +1,8 @@
-"""Whether an account must have a second factor, and by when (pure).
+"""Decides whether an account must enrol a second factor, and by when (pure).
 
-Nobody is held up unprepared: the time runs from when the account was told, on the page after a
-sign-in or by mail, and when it is over the next sign-in still opens for ``last`` days more. Then a
-sign-in leads to binding one before anything else; it is never refused.
+Nobody is confronted with it unprepared. The grace period starts when the account was told, on the
+page after a sign-in or by mail; after it, the next sign-in still works as before for ``last`` more
+days. From then on a sign-in leads to enrolment before anything else; it is never refused.
 """
 
 import enum

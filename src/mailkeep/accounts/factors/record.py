@@ -1,7 +1,7 @@
-"""The record of authenticators: which are bound, which ever were, and what fails in a row.
+"""The record of authenticators: which are bound, which ever were, and their consecutive failures.
 
-SP 800-63B-4 section 4.1: time and source of each are kept for as long as the account; what it
-proves with is destroyed when it is revoked.
+SP 800-63B-4 section 4.1: the time and source of each are kept for as long as the account; the
+verifying secret or key is destroyed when the authenticator is revoked.
 """
 
 from typing import Any

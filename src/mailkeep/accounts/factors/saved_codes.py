@@ -1,9 +1,9 @@
-"""Saved codes: ten on paper, each good once, for the day on which nothing else is at hand.
+"""Saved (recovery) codes: ten on paper, each valid once, for when no other factor is at hand.
 
-A code is 16 characters in four groups. The first three only say which code of the set it is, so
-that one slow hash is computed and not ten; the other thirteen are its secret, 65 bits (SP 800-63B-4
-section 4.2.1.1 asks for 64). Under 112 bits a secret is kept under a slow salted hash (section
-3.1.2.2).
+A code is 16 characters in four groups. The first three characters only say which code of the set it
+is, so that one slow hash is computed and not ten; the other thirteen are its secret, 65 bits (SP
+800-63B-4 section 4.2.1.1 asks for 64). A secret of less than 112 bits is stored under a slow salted
+hash (section 3.1.2.2).
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""Weigh, prove, bind, rename, revoke: what the house does with second factors.
+"""The service of second factors: verify an answer, bind, rename and revoke factors.
 
-Attacks met here: guessing (tries are counted before an answer is looked at, in a window and in a
-row), using up the owner's tries (each way in has its own), using a code twice, and a copy of a
-passkey. Whoever calls has asked for full re-authentication where something is bound or revoked.
+Attacks met here: guessing (tries are counted before an answer is looked at, both in a time window
+and in a row), using up the owner's tries (each way in has its own), using a code twice, and a
+copied passkey. Callers have asked for full re-authentication before they bind or revoke.
 """
 
 import msgspec

@@ -1,4 +1,4 @@
-"""An authenticator app: time-based codes (RFC 6238), each accepted once."""
+"""Authenticator apps: time-based one-time codes (TOTP, RFC 6238), each accepted once."""
 
 from typing import Any
 

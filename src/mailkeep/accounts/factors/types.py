@@ -1,4 +1,4 @@
-"""Words of the second factors."""
+"""Types and enums of the second factors."""
 
 import enum
 from urllib.parse import urlsplit

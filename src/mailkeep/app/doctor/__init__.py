@@ -1,5 +1,5 @@
-"""Doctor: what is not right before somebody needs it, each with the cheapest next step.
+"""``mailkeep doctor``: configuration and health checks, each failure with the cheapest next step.
 
-``look`` gathers the facts, ``resolver`` what DNS says; the checks are pure functions of both, and a
-new one is one function under ``@check`` in the module that it belongs to.
+``look`` gathers the data and ``resolver`` asks DNS; the checks are pure functions of both. A new
+check is one function under ``@check``, in the module it belongs to.
 """

@@ -1,4 +1,4 @@
-"""Checks of what is read of our accounts at providers (pure)."""
+"""Doctor checks: our accounts at providers can be read and watched (pure)."""
 
 from mailkeep.app.posture import shares_key
 from mailkeep.providers.posture import registry
@@ -10,7 +10,7 @@ from .types import Said, Scene, not_checked, ok, warning
 
 @check("posture.watched")
 def watched(scene: Scene) -> list[Said]:
-    """Of which providers we would notice that somebody changed our account there."""
+    """For which providers a change of our account would be noticed."""
     if scene.settings is None:
         return [not_checked(NO_SETTINGS)]
     posture = scene.settings.posture

@@ -1,4 +1,5 @@
-"""Checks of the level of adoption: which promises hold, and what does not see yet (pure)."""
+"""Doctor checks: which promises hold at the current level of adoption, and which detectors see
+nothing yet (pure)."""
 
 from collections.abc import Mapping
 

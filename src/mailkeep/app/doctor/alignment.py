@@ -1,4 +1,5 @@
-"""DKIM keys, DMARC policies, and whether a mail's domains agree (pure over ``Records``)."""
+"""Doctor checks: DKIM keys, DMARC policies and identifier alignment of our mail (pure over
+``Records``)."""
 
 import base64
 import binascii

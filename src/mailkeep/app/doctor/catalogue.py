@@ -1,4 +1,4 @@
-"""Every check there is: whoever writes one puts it under ``@check``."""
+"""The registry of doctor checks: ``@check`` adds a function to it."""
 
 from collections.abc import Callable, Sequence
 from types import ModuleType

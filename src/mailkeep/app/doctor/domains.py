@@ -1,8 +1,9 @@
-"""Checks of what DNS says of the domains that we send as (pure over ``Records``).
+"""Doctor checks: DNS records of our sender domains, such as SPF, DKIM and MX (pure over
+``Records``).
 
-Provider options that are read here: ``dkim_selector`` and ``dkim_domain`` (what the provider signs
-as; the domain is the sender's where none is said), ``return_path_domain`` (where its bounces go,
-which is what SPF is about).
+Provider options that are read here: ``dkim_selector`` and ``dkim_domain`` (the signing selector and
+domain; by default the sender's own), ``return_path_domain`` (where bounces go, which is the domain
+that SPF is about).
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Checks of the accounts: hashes, operators, classes (pure)."""
+"""Doctor checks: accounts, namely password hashes, operators and classes (pure)."""
 
 from mailkeep.accounts.classes import Classes
 

@@ -1,4 +1,5 @@
-"""Checks of the house itself: settings, home, database, secrets, clocks, keys (pure)."""
+"""Doctor checks: the installation itself, namely settings, home, database, secrets, clocks and keys
+(pure)."""
 
 from urllib.parse import urlsplit
 

@@ -1,4 +1,4 @@
-"""Gathers what the checks look at: files, the database, the providers' clocks."""
+"""Gathers the data that doctor checks look at: files, the database, the providers' clocks."""
 
 import asyncio
 import datetime as dt
@@ -61,7 +61,7 @@ async def examine(
     senders: tuple[str, ...] = (),
     development: bool = False,
 ) -> list[Finding]:
-    """Look at everything, and say what every check says.
+    """Gather everything, and run every check.
 
     Args:
         error: why there are no settings.
@@ -96,7 +96,7 @@ async def examine(
 
 
 async def _hash_seconds(settings: Settings | None) -> float | None:
-    """The better of two: the first one finds no memory warm."""
+    """The better of two runs: the first one finds cold memory."""
     if settings is None or settings.recovery is None:
         return None
     return min([await asyncio.to_thread(measure) for _ in range(2)])

@@ -1,6 +1,6 @@
-"""Gathers what is wrong with the secrets that the settings name, as the start would find it.
+"""Resolves every secret that the settings name, and gathers what is missing or malformed.
 
-Security: what is said names tables, variables and files, never what they hold.
+Security: findings name tables, variables and files, never what they hold.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +22,7 @@ from .types import SecretFact
 
 
 class _Named(msgspec.Struct, frozen=True):
-    """A secret of a table, where it is, and who would make something of it at the start."""
+    """A secret that a table names, where it is, and the function that uses it at the start."""
 
     table: str
     name: str
@@ -43,7 +43,7 @@ def wrong(settings: Settings, environ: Mapping[str, str]) -> tuple[SecretFact, .
 
 
 def _named(settings: Settings, environ: Mapping[str, str]) -> Iterator[_Named]:
-    """All of them but the database's URL, which the check of the database asks for."""
+    """All of them but the database's URL, which the database check tests."""
     for provider in settings.provider:
         for field in ("secret", "webhook_secret", "manager"):
             yield _Named("provider", provider.name, field, getattr(provider, field))

@@ -1,4 +1,4 @@
-"""Gathers for which provider no mail could be written, as it would be when the first one leaves."""
+"""Finds providers for which no request could be built, by building one ahead of the first mail."""
 
 from collections.abc import Mapping
 
@@ -13,8 +13,8 @@ from mailkeep.providers.types import ProviderConfig
 
 
 def unready(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """By provider, why no request to it can be written; empty where one can. One whose secret is
-    not where the settings say is left out: another check says so."""
+    """By provider, why no request to it can be built; empty where one can. A provider whose secret
+    cannot be read is left out: another check says so."""
     opening = {route.provider for one in settings.stream if one.secret for route in one.routes}
     found = {}
     for one in settings.provider:
@@ -31,7 +31,8 @@ def _why(one: ProviderSettings, secret: str, *, opens: bool) -> str:
         one.name, one.kind, one.base_url, Secret(secret), None, None, one.options, one.party
     )
     try:
-        # Of each other things are asked: of secret mail TLS, of other mail whether it is tracked.
+        # Secret and ordinary mail have different requirements: TLS for the one, tracking for the
+        # other.
         for kind in (False, True) if opens else (False,):
             registry.get(one.kind).build(config, _letter(secret=kind))
     except MisconfiguredProvider as error:

@@ -1,5 +1,5 @@
-"""What DNS says, for functions that do no I/O: they ask, and what nobody has looked up yet is noted
-for the next round."""
+"""DNS answers for pure checks: a check asks, and a name that was not looked up yet is noted for the
+next round."""
 
 import enum
 

@@ -1,7 +1,7 @@
-"""Asks DNS for what the checks want to know, a round at a time.
+"""Looks up in DNS, in rounds, what the doctor's checks ask for.
 
-Security: answers are a stranger's words: bounded in number and size, and shown stripped of what a
-terminal obeys.
+Security: answers are hostile input: bounded in number and size, and shown without terminal control
+characters.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Who shows in our DNS and is not in the register, and what the register leaves out (pure).
+"""Doctor checks: third parties that our DNS shows and the register of parties leaves out (pure).
 
-Only names of the catalogue are recognised: a name that nobody knows may be our own.
+Only names in the catalogue are recognised: an unknown name may be our own.
 """
 
 from collections.abc import Iterable, Iterator

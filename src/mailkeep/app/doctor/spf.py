@@ -1,4 +1,5 @@
-"""What a domain's SPF record costs and whom it lets in (RFC 7208; pure over ``Records``)."""
+"""Evaluates a domain's SPF record: its DNS look-ups and whom it authorises (RFC 7208; pure over
+``Records``)."""
 
 import msgspec
 
@@ -57,7 +58,8 @@ def _follow(records: Records, domain: str, spf: Spf, depth: int) -> str | None:
         return texts[0]
     if not texts:
         if depth:
-            # An empty answer to a name that a record leads to is void, and an error besides.
+            # An empty answer to a name that a record refers to is a void look-up, and an error
+            # besides.
             spf.voids += answer.found is Found.NONE
             spf.problem = spf.problem or f"it leads to {domain}, which has no SPF record"
         return None

@@ -1,4 +1,4 @@
-"""Words of the doctor."""
+"""Types of the doctor: findings, and the data that checks look at."""
 
 import enum
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from .records import Records
 
 
 class State(enum.StrEnum):
-    """What came of a check."""
+    """The result of a check."""
 
     OK = "ok"  #: as it should be
     WARNING = "warning"  #: it works, and something is missing that will be missed
@@ -28,7 +28,7 @@ class State(enum.StrEnum):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What came of a check about one thing.
+    """The result of a check about one thing.
 
     Attributes:
         id: of the check; stays the same.

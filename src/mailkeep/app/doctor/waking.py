@@ -1,4 +1,4 @@
-"""Checks of who is woken and told (pure)."""
+"""Doctor checks: paging and notification targets (pure)."""
 
 from mailkeep.incidents.suspects import House
 from mailkeep.response.paging.whom import independent_of

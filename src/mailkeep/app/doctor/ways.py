@@ -1,4 +1,4 @@
-"""Checks of the ways out and of what watches over them (pure)."""
+"""Doctor checks: streams, their routes, and what monitors them (pure)."""
 
 from itertools import combinations
 

@@ -1,7 +1,7 @@
-"""The series that begin at 0 with the process (pure).
+"""Time series that start at 0 with the process, so that alerts can see their first rise (pure).
 
-A series that appears with its first failure has no rise that a rule could see, so those that alerts
-rest on are there before.
+A series that appears with its first failure shows no increase to a rule; those that alerts depend
+on exist before.
 """
 
 from collections.abc import Collection, Iterator

@@ -1,4 +1,4 @@
-"""Every metric: its name, its labels, what it says. ``docs/metrics.md`` is made of this table."""
+"""The catalogue of metrics: name, labels, help text. ``docs/metrics.md`` is generated from it."""
 
 from typing import Literal, NamedTuple
 

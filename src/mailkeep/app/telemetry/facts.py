@@ -1,7 +1,7 @@
-"""Counts facts: what this process recorded, once it is committed.
+"""Counts the events that this process recorded, once they are committed.
 
-Called with the facts of one transaction in the place where the thing happens, so nothing is read
-back from the log for it, and a reader that lags or stands still falsifies no number.
+It is called with the events of a transaction where they happen, so nothing is read back from the
+log, and a reader that lags or stops falsifies no number.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

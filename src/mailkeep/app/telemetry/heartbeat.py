@@ -1,9 +1,10 @@
-"""A dead man's switch: somebody elsewhere is told while all is well, and raises the alarm when not.
+"""A dead man's switch: pings a monitor elsewhere while all is well, which raises the alarm when the
+pings stop.
 
-What watches from inside dies with the process; so does the machine that scrapes it, sometimes.
+A monitor inside the process dies with it, and sometimes the scraping machine does as well.
 
-Security: the URL is a secret: who has it can keep the alarm quiet. It stands in no log; an answer
-is not read, and a redirect not followed.
+Security: the URL is a secret: whoever has it can keep the alarm quiet. It appears in no log; an
+answer is not read, and a redirect not followed.
 """
 
 from collections.abc import Callable
@@ -39,7 +40,7 @@ class Heartbeat:
             metrics.count("mailkeep_heartbeats_total", result, by=0)
 
     async def beat(self) -> None:
-        """Tell that all is well, when it is. Never raises for what the network does."""
+        """Ping the monitor, when all is well. Never raises for what the network does."""
         if not self._ready():
             log.warning("heartbeat.withheld")
             self._metrics.count("mailkeep_heartbeats_total", "withheld")

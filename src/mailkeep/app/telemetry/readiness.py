@@ -1,4 +1,4 @@
-"""Whether this process should be given work (pure)."""
+"""Decides whether this process is ready to receive requests (pure)."""
 
 import msgspec
 
@@ -28,7 +28,7 @@ CHECKS = ("schema", "database", "dispatch", "relay", "running")
 
 
 def checks(seen: Seen) -> dict[str, bool]:
-    """Each check by its name, True when it passes; ready is who passes them all."""
+    """Each check by its name, True when it passes; the process is ready when all pass."""
     return {
         "schema": seen.schema,
         "database": seen.wrote < SILENT_SECONDS,

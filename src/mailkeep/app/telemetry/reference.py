@@ -1,4 +1,5 @@
-"""Writes ``docs/metrics.md``: ``python -m mailkeep.app.telemetry.reference > docs/metrics.md``."""
+"""Generates ``docs/metrics.md``: ``python -m mailkeep.app.telemetry.reference >
+docs/metrics.md``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Puts the numbers of a running process together, for whoever may read them."""
+"""Telemetry of a running process: collects the numbers for ``/metrics`` and the readiness check."""
 
 import asyncio
 import shutil
@@ -132,7 +132,7 @@ class Telemetry:
                 wrote=min(self.pulse.silent_for(one) for one in WRITERS),
                 placed=self.pulse.silent_for("relay"),
                 dispatching=dispatch is not None and not dispatch.done(),
-                # It was brought up to date at the start; see what has become of it since.
+                # The schema was migrated at the start; check what has become of it since.
                 schema=stock is None or stock.schema,
                 stopping=self.stopping,
             )
@@ -154,7 +154,7 @@ class Telemetry:
         self.metrics.observe("mailkeep_commit_seconds", seconds)
 
     def _rise(self, name: str, whole: int, *labels: str) -> None:
-        """Bring a counter to what something else has counted."""
+        """Raise a counter to what something else has counted."""
         before = self._told.get((name, *labels), 0)
         self.metrics.count(name, *labels, by=max(0, whole - before))
         self._told[(name, *labels)] = max(whole, before)

@@ -1,4 +1,4 @@
-"""``[telemetry]`` of ``mailkeep.toml``."""
+"""Settings ``[telemetry]`` of ``mailkeep.toml``."""
 
 from math import isfinite
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
 class TelemetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who may read the metrics, and who is told that we live.
+    """Who may read the metrics, and where heartbeats go.
 
     Attributes:
         networks: from where they are read without a key; others need one with the scope ``read``.

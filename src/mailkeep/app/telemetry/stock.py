@@ -1,4 +1,4 @@
-"""What is read from the database for the gauges: seldom, together, at a bounded cost."""
+"""Reads the gauges from the database: seldom, together, at a bounded cost."""
 
 import asyncio
 import contextlib
@@ -75,12 +75,12 @@ class Storekeeper:
         return time.monotonic() - self._read_at
 
     async def look(self) -> Stock | None:
-        """The stock, read anew when it is old. What is known is told when the database keeps us
-        waiting; None when nothing is."""
+        """The gauges' values, read anew when they are old. If the database does not answer in time,
+        the last known ones; None when there are none."""
         if self.stock is None or self.age() >= max(FRESH_SECONDS, self._cost / SHARE):
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(self._read())
-            # Whoever asks may go away; the others still wait for the same reading.
+            # One caller may go away; the others still wait for the same reading.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     await asyncio.shield(self._reading)
@@ -97,7 +97,8 @@ class Storekeeper:
             async with self._database.read() as tx:
                 self.stock = await take(tx, self._streams, self._subscribers)
         except Exception as error:
-            # The numbers that need no database are told all the same; the age says the rest.
+            # Numbers that need no database are reported all the same; the age shows how old the
+            # rest is.
             self.failures += 1
             log.warning("telemetry.stock_not_read", error=type(error).__name__)
             return

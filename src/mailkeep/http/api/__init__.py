@@ -1,1 +1,1 @@
-"""The API for applications, version 1."""
+"""The JSON API, version 1, for applications and operators."""

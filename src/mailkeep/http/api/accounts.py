@@ -1,7 +1,7 @@
-"""``/v1/accounts``: what operators see of accounts and may do to them; nothing personal.
+"""``/v1/accounts``: operators look up accounts and act on them; nothing personal is shown.
 
-Security: every call needs a key with the scope ``operate`` and changes are in the audit chain. No
-answer has an address; one that an operator knows is asked about in a body, never in a path.
+Security: every call needs a key with the scope ``operate``, and changes are in the audit chain. No
+answer has an address; to look one up, it is sent in a body, never in a path.
 """
 
 from typing import Annotated
@@ -22,7 +22,7 @@ from . import strict_json
 
 
 class AccountOut(msgspec.Struct):
-    """``addresses``: how many are confirmed. ``factor``: a second factor is bound."""
+    """An account. ``addresses``: how many are confirmed. ``factor``: a second factor is bound."""
 
     id: str
     account_class: str = msgspec.field(name="class")
@@ -34,7 +34,7 @@ class AccountOut(msgspec.Struct):
 
 
 class AccountSessionOut(msgspec.Struct):
-    """``browser``, ``network``: pseudonyms, the same for the same one."""
+    """A session. ``browser``, ``network``: pseudonyms, the same for the same one."""
 
     id: str
     created_at: str
@@ -48,7 +48,7 @@ class AccountSessionsOut(msgspec.Struct):
 
 
 class AccountSearchIn(msgspec.Struct, forbid_unknown_fields=True):
-    """An address that the account has confirmed."""
+    """A confirmed address of the account."""
 
     address: Annotated[str, msgspec.Meta(min_length=3, max_length=254)]
 
@@ -62,7 +62,7 @@ class ClassIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class EndIn(msgspec.Struct, forbid_unknown_fields=True):
-    """Which session; null: all of them."""
+    """The session to end; null: all of them."""
 
     session: str | None
 
@@ -94,8 +94,8 @@ class AccountsApi(Controller):
 
     @put("/{account:str}/class", summary="Give an account another class")
     async def set_class(self, request: Incoming, running: Running, account: str) -> AccountOut:
-        """Its sessions end. 403 for the class of operators, and for their accounts: who runs the
-        house is decided at its command line."""
+        """Its sessions end. 403 for the class of operators, and for their accounts: who is an
+        operator is decided at the command line only."""
         await admit(request, running, Permission.ACCOUNTS_CHANGE)
         wanted = strict_json.decode(await strict_json.body(request), ClassIn).account_class
         by = (await authorise(request, running, Permission.ACCOUNTS_CHANGE)).id

@@ -1,4 +1,5 @@
-"""``/v1/approvals``: what one operator asked for and a second one must approve."""
+"""``/v1/approvals``: dangerous actions that one operator requested and a second one must
+approve."""
 
 import msgspec
 from litestar import Controller, Response, get, post
@@ -14,13 +15,13 @@ from .incident_out import approval as shown
 
 
 class ApprovalsOut(msgspec.Struct):
-    """What waits, the oldest first."""
+    """Open requests, the oldest first."""
 
     approvals: list[ApprovalOut]
 
 
 class ApprovalsApi(Controller):
-    """Looking needs a key with the scope ``read``, deciding one with ``operate``."""
+    """Reading needs a key with the scope ``read``, deciding one with ``operate``."""
 
     path = "/v1/approvals"
     tags = ("incidents",)
@@ -35,8 +36,8 @@ class ApprovalsApi(Controller):
     async def approve(
         self, request: Incoming, running: Running, request_id: str
     ) -> Response[ActionOut] | Response[ApprovalOut]:
-        """It is done at once, in the name of who asked; a list is taken by who asked. 403 for one's
-        own; 409 when its time is over or its warnings have changed."""
+        """The action is done at once, in the requester's name; a list is taken by the requester.
+        403 for one's own request; 409 when it has expired or its warnings have changed."""
         await admit(request, running, Permission.ACTIONS_APPROVE)
         by = (await authorise(request, running, Permission.ACTIONS_APPROVE)).id
         done = await running.response.approve(request_id, by=by)

@@ -1,4 +1,4 @@
-"""``/v1/audit``: what operators and playbooks did, whether every entry fits, and the anchors."""
+"""``/v1/audit``: the audit chain: its entries, its verification, and its anchors."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ class AuditIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class AuditEntryOut(msgspec.Struct):
-    """``data``: pseudonymous ids and words of ours, as JSON."""
+    """An entry. ``data``: pseudonymous ids and words of ours, as JSON."""
 
     number: int
     at: str
@@ -42,7 +42,7 @@ class AuditOut(msgspec.Struct):
 
 
 class VerifiedOut(msgspec.Struct):
-    """What ``mailkeep audit verify`` says.
+    """The result of ``mailkeep audit verify``.
 
     ``first_broken``: the first entry that does not fit; ``anchors``: heads that were read back from
     where they were taken, null where none can be; ``fits_up_to``: the last anchored entry up to
@@ -61,8 +61,8 @@ class VerifiedOut(msgspec.Struct):
 
 
 class PlaceOut(msgspec.Struct):
-    """``number``: the last entry that was taken there, ``at`` when; ``error``: why not since.
-    ``fresh``: not much older than it should be."""
+    """A place of anchors. ``number``: the last entry that was anchored there, ``at`` when;
+    ``error``: why none since. ``fresh``: not much older than it should be."""
 
     place: str
     number: int
@@ -72,7 +72,7 @@ class PlaceOut(msgspec.Struct):
 
 
 class PlacesOut(msgspec.Struct):
-    """``every``: seconds between two heads."""
+    """The places of anchors. ``every``: seconds between two heads."""
 
     every: float
     places: list[PlaceOut]

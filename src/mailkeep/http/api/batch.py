@@ -1,4 +1,4 @@
-"""What one request asks to be sent: a message, or up to 1,000, each read for itself (pure)."""
+"""Splits the body of a send request into its messages: one, or up to 1,000 (pure)."""
 
 import msgspec
 

@@ -1,7 +1,7 @@
-"""``/v1/cutovers``: moves between providers, to be watched and held up.
+"""``/v1/cutovers``: watch moves between providers, and pause them.
 
-A key can hold a move up, which leaves mail where it goes now. Whatever moves mail takes a person at
-the console, or the shell of the house: a key that leaked must not choose who carries our mail.
+A key can pause a move, which leaves mail where it goes now. Whatever moves mail needs a person at
+the console or the server's own shell: a leaked key must not choose who carries our mail.
 """
 
 import msgspec
@@ -16,8 +16,9 @@ from mailkeep.operators.permissions import Permission
 
 
 class MovingStreamOut(msgspec.Struct):
-    """``share``: what the new provider carries of it, 0 to 1, ``since`` when: null while nothing of
-    it has moved; ``backs``: how often it was taken back, and ``why`` the last time."""
+    """A stream on the move. ``share``: what the new provider carries of it, 0 to 1; ``since``: null
+    while nothing of it has moved; ``backs``: how often it was moved back, and ``why`` the last
+    time."""
 
     stream: str
     share: float
@@ -27,8 +28,8 @@ class MovingStreamOut(msgspec.Struct):
 
 
 class CutoverOut(msgspec.Struct, rename={"source": "from", "target": "to"}):
-    """``state``: planned, moving, paused, moved, finished, returned. ``why``: what it waits for, or
-    what is in its way."""
+    """A move. ``state``: planned, moving, paused, moved, finished, returned. ``why``: what it waits
+    for, or what stops it."""
 
     id: str
     source: str
@@ -48,7 +49,7 @@ class CutoversOut(msgspec.Struct):
 
 
 class CutoversApi(Controller):
-    """Looking needs the scope ``read``, holding one up ``operate``."""
+    """Reading needs the scope ``read``, pausing ``operate``."""
 
     path = "/v1/cutovers"
     tags = ("cutovers",)

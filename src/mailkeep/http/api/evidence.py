@@ -1,4 +1,4 @@
-"""``/v1/incidents/{id}/evidence``: what an incident rests on, signed, as one file to take along."""
+"""``/v1/incidents/{id}/evidence``: an incident's signed evidence bundle, as one file."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ _STYLE = Path(__file__).parents[1] / "static" / "report.css"
 
 
 class EvidenceApi(Controller):
-    """Taking it is an act: it is audited, and needs a key with the scope ``operate``."""
+    """Taking it is audited, and needs a key with the scope ``operate``."""
 
     path = "/v1/incidents"
     tags = ("incidents",)

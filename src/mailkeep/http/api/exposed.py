@@ -1,4 +1,5 @@
-"""``/v1/incidents/{id}/exposed`` and ``/blast``: who was exposed, in numbers and one by one."""
+"""``/v1/incidents/{id}/exposed`` and ``/blast``: whose addresses were exposed, as numbers and as a
+list."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -22,15 +23,15 @@ NDJSON = "application/x-ndjson"
 
 
 class EarlierOut(msgspec.Struct):
-    """An answer as it was given. ``at``: when it was given first."""
+    """An earlier answer. ``at``: when it was first given."""
 
     at: str
     blast_radius: BlastOut
 
 
 class NumbersOut(msgspec.Struct):
-    """How many were exposed by now, by suspect and together, and what was answered before, the
-    newest first. ``request``: the list that is asked for, or that may be taken."""
+    """How many addresses are exposed by now, by suspect and together, and earlier answers, the
+    newest first. ``request``: the list that is requested, or that may be taken."""
 
     until: str
     exposed: int
@@ -40,8 +41,8 @@ class NumbersOut(msgspec.Struct):
 
 
 class ExposedApi(Controller):
-    """Numbers need a key with the scope ``read``; a list one with ``operate``, an open incident,
-    and another person who agrees to it. Each list is counted and audited."""
+    """Numbers need a key with the scope ``read``; a list needs one with ``operate``, an open
+    incident, and another person who approves it. Each list is counted and audited."""
 
     path = "/v1/incidents"
     tags = ("incidents",)
@@ -56,17 +57,17 @@ class ExposedApi(Controller):
 
     @post("/{incident:str}/exposed", status_code=202, summary="Ask for the list of the exposed")
     async def ask(self, request: Incoming, running: Running, incident: str) -> ApprovalOut:
-        """A second person approves it at ``/v1/approvals``; who asked takes it then, once."""
+        """A second person approves it at ``/v1/approvals``; then the requester takes it, once."""
         by = (await authorise(request, running, Permission.EXPOSED_LIST)).id
         lists = running.response.lists
         return approval(await running.database.retrying(lambda tx: lists.ask(tx, incident, by=by)))
 
     @post("/{incident:str}/exposed/list", status_code=200, summary="Take the list of the exposed")
     async def take(self, request: Incoming, running: Running, incident: str) -> Stream:
-        """Lines of JSON: an address's pseudonym, a suspect, and when it was first given to them;
-        one that several were given stands once for each. The last line says how many there were,
-        or why it ended early. It uses up what was agreed to. 403 until a second person has agreed;
-        429 beyond the hour's or the day's number of lists. It ends when the key does."""
+        """JSON lines: an address's pseudonym, a suspect, and when it was first given to them; an
+        address that several were given has a line for each. The last line says how many there were,
+        or why it ended early. It uses up the approval. 403 until a second person has approved; 429
+        beyond the limit of lists for an hour or a day. The stream ends when the key does."""
         by = (await authorise(request, running, Permission.EXPOSED_LIST)).id
         listed = await running.response.lists.begin(incident, by=by)
 

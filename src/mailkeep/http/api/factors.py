@@ -1,4 +1,4 @@
-"""``/v1/accounts/factors``: how many accounts have which second factor, over time."""
+"""``/v1/accounts/factors``: adoption of second factors over time."""
 
 from typing import Annotated
 

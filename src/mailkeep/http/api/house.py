@@ -1,5 +1,5 @@
-"""``/v1/keys`` and ``/v1/operators``: who may do what here. Looked at, never changed: a key that
-leaked ends no other, and makes none."""
+"""``/v1/keys`` and ``/v1/operators``: list API keys and operators. Read only, so that a leaked key
+can neither end another one nor make one."""
 
 import msgspec
 from litestar import Controller, get
@@ -13,7 +13,8 @@ from mailkeep.operators.permissions import Permission
 
 
 class KeyOut(msgspec.Struct):
-    """An API key, never the key. ``state``: ``good``, ``replaced``, ``expired`` or ``revoked``."""
+    """An API key, without its secret. ``state``: ``good``, ``replaced``, ``expired`` or
+    ``revoked``."""
 
     id: str
     name: str
@@ -36,7 +37,8 @@ class KeysOut(msgspec.Struct):
 
 
 class OperatorOut(msgspec.Struct):
-    """Whom the OpenID provider named. ``role`` null: no group of theirs has one any more."""
+    """An operator from the OpenID provider. ``role`` null: none of their groups has one any
+    more."""
 
     id: str
     name: str
@@ -47,13 +49,13 @@ class OperatorOut(msgspec.Struct):
 
 
 class OperatorsOut(msgspec.Struct):
-    """Those who came last first."""
+    """Operators, the last to sign in first."""
 
     operators: list[OperatorOut]
 
 
 class KeysApi(Controller):
-    """It needs a key with the scope ``operate``."""
+    """Needs a key with the scope ``operate``."""
 
     path = "/v1/keys"
     tags = ("house",)
@@ -76,7 +78,7 @@ class KeysApi(Controller):
 
 
 class OperatorsApi(Controller):
-    """It needs a key with the scope ``operate``."""
+    """Needs a key with the scope ``operate``."""
 
     path = "/v1/operators"
     tags = ("house",)

@@ -1,4 +1,4 @@
-"""The ``Idempotency-Key`` header (draft-ietf-httpapi-idempotency-key-header; pure)."""
+"""Parses the ``Idempotency-Key`` header (draft-ietf-httpapi-idempotency-key-header; pure)."""
 
 import re
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ def read(values: Sequence[str]) -> str | None:
     if not values:
         return None
     if len(values) > 1:
-        raise Invalid("this header stands there twice", field=NAME)
+        raise Invalid("this header is given twice", field=NAME)
     given = values[0].strip()
     quoted = _QUOTED.fullmatch(given)
     key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else given
     if not 0 < len(key) <= LONGEST or not (quoted or _BARE.fullmatch(key)):
-        raise Invalid(f"say 1 to {LONGEST} visible characters of ASCII", field=NAME)
+        raise Invalid(f"must be 1 to {LONGEST} visible ASCII characters", field=NAME)
     return key
 
 
@@ -38,5 +38,5 @@ def choose(header: str | None, own: str | None, field: str) -> str | None:
         Invalid: both are there, and differ.
     """
     if header is not None and own is not None and header != own:
-        raise Invalid("the header says another key", field=f"{field}idempotency_key")
+        raise Invalid("the header gives another key", field=f"{field}idempotency_key")
     return header if own is None else own

@@ -1,4 +1,4 @@
-"""Incidents as the API and the command line write them (pure)."""
+"""Incidents in the JSON form that the API and the command line give them (pure)."""
 
 from typing import Any
 
@@ -28,7 +28,8 @@ class ReasonOut(msgspec.Struct):
 
 
 class OpinionOut(msgspec.Struct):
-    """``open``: it is held. ``automatic``: an action may rest on it without a person."""
+    """An opinion. ``open``: it is held. ``automatic``: an action may rest on it without a
+    person."""
 
     hypothesis: str
     prior: float
@@ -47,8 +48,8 @@ class StreamContentOut(msgspec.Struct):
 
 
 class ContentOut(msgspec.Struct):
-    """Whose mail the suspects could read, contents and all, by whole days. ``assumed``: those of
-    whom nobody said for how long they keep mail: thirty days are counted."""
+    """Whose mail the suspects could read, contents and all, by whole days. ``assumed``: providers
+    of which nobody said how long they keep mail; thirty days are assumed."""
 
     as_of: str
     since: str
@@ -69,7 +70,8 @@ class TakenOut(msgspec.Struct):
 
 class BlastOut(msgspec.Struct):
     """Addresses that the suspect was given, and accounts by what happened to them. ``as_of``: when
-    it was so; null: it is so now. ``content`` null: not counted yet, or of no provider."""
+    this was so; null: now. ``content`` null: not counted yet, or the incident is about no
+    provider."""
 
     since: str
     until: str
@@ -92,7 +94,7 @@ class PreviewOut(msgspec.Struct):
 
 
 class ApprovalOut(msgspec.Struct):
-    """What one person asked for and a second one must approve, until when."""
+    """A request that a second person must approve, and when it expires."""
 
     id: str
     incident: str
@@ -107,7 +109,7 @@ class ApprovalOut(msgspec.Struct):
 
 
 class ActionOut(msgspec.Struct):
-    """``waits``: a second person must approve it first."""
+    """An action. ``waits``: a second person must approve it first."""
 
     name: str
     state: str
@@ -127,7 +129,7 @@ class EntryOut(msgspec.Struct):
 
 
 class CheckOut(msgspec.Struct):
-    """``done`` null: nothing is to be done."""
+    """A checklist item. ``done`` null: nothing is to be done."""
 
     text: str
     done: bool | None
@@ -160,7 +162,7 @@ class SeverityOut(msgspec.Struct):
 
 
 class IncidentHeadOut(msgspec.Struct):
-    """What every account of an incident begins with."""
+    """The fields that every form of an incident begins with."""
 
     id: str
     subject: IncidentSubjectOut
@@ -199,8 +201,8 @@ class IncidentReportOut(msgspec.Struct):
 
 
 class IncidentBriefOut(IncidentHeadOut):
-    """An incident as it is kept: what a list needs, and nothing that would have to be worked out.
-    ``blast_radius`` null: it opened a moment ago."""
+    """An incident as a list shows it, from stored values only. ``blast_radius`` null: it opened a
+    moment ago."""
 
     suspects: tuple[str, ...]
     opinions: list[OpinionOut]
@@ -316,7 +318,7 @@ def _content(found: Content) -> ContentOut:
 
 
 def acted(one: ActionView, step: str) -> Response[ActionOut]:
-    """What became of a step: done, or asked for."""
+    """The result of a step: done, or requested."""
     waits = one.waits is not None and one.waits.step == step
     return Response(action(one), status_code=202 if waits else 200)
 

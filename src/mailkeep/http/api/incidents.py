@@ -1,4 +1,4 @@
-"""``/v1/incidents``: what may be going on, whom it touches, and what is done about it."""
+"""``/v1/incidents``: list and read incidents, and preview, apply and undo their actions."""
 
 from typing import Annotated, Literal
 
@@ -27,8 +27,8 @@ MOST = 50  #: incidents in the list
 
 
 class ActionIn(msgspec.Struct, forbid_unknown_fields=True):
-    """``preview`` keeps what it would do as what you were told; ``apply`` does it; ``stop`` holds
-    up what is on its way."""
+    """``preview`` records the effects as shown to you; ``apply`` carries it out; ``stop`` pauses
+    one that is running."""
 
     step: Literal["preview", "apply", "undo", "stop"]
 
@@ -40,7 +40,7 @@ class MergeIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NoteIn(msgspec.Struct, forbid_unknown_fields=True):
-    """What a person has to say: a note, or why an incident is closed."""
+    """A note, or the reason why an incident is closed."""
 
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
 
@@ -68,9 +68,9 @@ class IncidentsApi(Controller):
     async def act(
         self, request: Incoming, running: Running, incident: str, name: str
     ) -> Response[ActionOut]:
-        """409 with the warnings, where an action needs a person who has seen them: they are kept
-        as its preview then, and applying it again does it. 202 where a second person must approve
-        it: nothing was done, and ``waits`` names the request."""
+        """409 with the warnings, where an action needs a person who has seen them: they are
+        recorded as its preview then, and applying it again carries it out. 202 where a second
+        person must approve it: nothing was done, and ``waits`` names the request."""
         await admit(request, running, Permission.ACTIONS_APPLY)
         wanted = strict_json.decode(await strict_json.body(request), ActionIn)
         by = (await authorise(request, running, Permission.ACTIONS_APPLY)).id
@@ -102,7 +102,7 @@ class IncidentsApi(Controller):
 
     @post("/{incident:str}/take", status_code=200, summary="See to an incident")
     async def take(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
-        """Nobody else is woken for it from now on."""
+        """Nobody else is paged for it from now on."""
         await admit(request, running, Permission.INCIDENTS_WORK)
         by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
 
@@ -114,7 +114,7 @@ class IncidentsApi(Controller):
 
     @post("/{incident:str}/merge", status_code=200, summary="Make it a part of another")
     async def merge(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
-        """What people do of the whole, they do once; its parts keep their evidence and actions."""
+        """People act on the merged incident once; its parts keep their evidence and actions."""
         await admit(request, running, Permission.INCIDENTS_WORK)
         wanted = strict_json.decode(await strict_json.body(request), MergeIn)
         by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id

@@ -1,4 +1,4 @@
-"""A message as an application writes it, and made the mail room's own (pure)."""
+"""Parses a message as an application sends it into the mail room's own type (pure)."""
 
 import datetime as dt
 from typing import Annotated
@@ -33,7 +33,7 @@ class AttachmentIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class MessageIn(msgspec.Struct, forbid_unknown_fields=True):
-    """A message to send: to one recipient, whose fate is its status, and copies to others."""
+    """A message to send: to one recipient, whose fate is its status, with copies to others."""
 
     to: People
     sender: str | Person = msgspec.field(name="from")
@@ -54,7 +54,8 @@ class MessageIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class BatchIn(msgspec.Struct, forbid_unknown_fields=True):
-    """Several messages. Those that are in order are accepted, unless ``all_or_none``."""
+    """Several messages. Valid ones are accepted even beside invalid ones, unless
+    ``all_or_none``."""
 
     messages: Annotated[list[MessageIn], msgspec.Meta(min_length=1, max_length=MOST)]
     all_or_none: bool = False
@@ -107,7 +108,7 @@ def _people(some: People) -> list[Address]:
 
 
 def instant(when: dt.datetime | None, field: str) -> Instant | None:
-    """An instant as it was written. Raises ``Invalid`` where no offset from UTC is said."""
+    """Parse an instant. Raises ``Invalid`` if it has no offset from UTC."""
     if when is None:
         return None
     if when.tzinfo is None:

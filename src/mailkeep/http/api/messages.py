@@ -1,4 +1,4 @@
-"""``/v1/messages``: take mail in, tell what became of it."""
+"""``/v1/messages``: send mail, and read what became of it."""
 
 import asyncio
 import datetime as dt
@@ -43,7 +43,7 @@ Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\u0
 
 
 class ListIn(msgspec.Struct, forbid_unknown_fields=True):
-    """What a list may be asked for. ``after`` is in it, ``before`` is not."""
+    """Filters of a list. ``after`` is inclusive, ``before`` exclusive."""
 
     recipient: Annotated[str, msgspec.Meta(pattern=r"^address_[0-9a-f]{30}$")] | None = None
     stream: str | None = None
@@ -56,7 +56,7 @@ class ListIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SearchIn(msgspec.Struct, forbid_unknown_fields=True):
-    """The same, by an address: in a body, since URLs end up in logs."""
+    """The same filters, and an address: in a body, since URLs end up in logs."""
 
     recipient: str
     stream: str | None = None
@@ -69,7 +69,7 @@ class SearchIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CancelIn(msgspec.Struct, forbid_unknown_fields=True):
-    """Which message is taken back."""
+    """The message to cancel."""
 
     idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=idempotency.LONGEST)]
 
@@ -122,7 +122,7 @@ class Messages(Controller):
 
     @post("/search", status_code=200, summary="The same, by the recipient's address")
     async def search(self, request: Incoming, running: Running) -> Page:
-        """Changes nothing; it is a POST so that no address stands in a URL."""
+        """It changes nothing; it is a POST so that no address stands in a URL."""
         await admit(request, running, Permission.MAIL_SEE)
         wanted = strict_json.decode(await strict_json.body(request), SearchIn)
         grant = await authorise(request, running, Permission.MAIL_SEE)
@@ -131,9 +131,9 @@ class Messages(Controller):
 
     @post("/cancel", status_code=200, summary="Take a message back that waits to be sent")
     async def cancel(self, request: Incoming, running: Running) -> Cancelled:
-        """Found by the idempotency key that it was handed in under, by the same line of API keys:
-        nobody takes back what another one sends. 409 when it has left, is leaving, or may have
-        left, with an answer that was lost: then it goes nowhere else."""
+        """Found by the idempotency key that it was sent under, with the same API key or its
+        successor: nobody cancels another's message. 409 when it has left, is leaving, or may have
+        left because an answer was lost; in that case it is not sent through another provider."""
         await admit(request, running, Scope.SEND)
         wanted = strict_json.decode(await strict_json.body(request), CancelIn)
         grant = await authorise(request, running, Scope.SEND)

@@ -1,4 +1,4 @@
-"""``/v1/observations``: what was seen elsewhere is brought in."""
+"""``/v1/observations``: ingest what other systems observed, such as audit logs and journals."""
 
 from datetime import datetime
 from typing import Annotated
@@ -25,8 +25,7 @@ LONGEST_CHALLENGE = 200
 
 
 class ConsoleLogOut(msgspec.Struct):
-    """How many lines were new; known already; about something else or of no concern; too old or of
-    a time to come; not as they should be."""
+    """How many entries were new; known already; irrelevant; too old or in the future; malformed."""
 
     new: int
     known: int
@@ -36,7 +35,7 @@ class ConsoleLogOut(msgspec.Struct):
 
 
 class ChallengeOut(msgspec.Struct):
-    """What an event hook of Okta's wants to hear before it sends anything."""
+    """The answer that verifies an Okta event hook."""
 
     verification: str
 
@@ -56,7 +55,7 @@ class JournalIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NotedOut(msgspec.Struct):
-    """How many lines were new; known already; too old or of a time to come."""
+    """How many entries were new; known already; too old or in the future."""
 
     new: int
     known: int
@@ -64,15 +63,15 @@ class NotedOut(msgspec.Struct):
 
 
 class JournalApi(Controller):
-    """Needs a key with the scope ``observe``; one bound to streams tells of mail in these."""
+    """Needs a key with the scope ``observe``; one bound to streams reports mail of these only."""
 
     path = "/v1/observations"
     tags = ("observations",)
 
     @post("/", status_code=200, summary="Tell of mail that you sent yourself")
     async def note(self, request: Incoming, running: Running) -> NotedOut:
-        """A line that is known already changes nothing. Nothing is ever sent for one; of its
-        recipient a pseudonym is kept."""
+        """An entry that is known already changes nothing. Nothing is ever sent for one; its
+        recipient is kept as a pseudonym."""
         await admit(request, running, Scope.OBSERVE)
         wanted = strict_json.decode(await strict_json.body(request), JournalIn)
         grant = await authorise(request, running, Scope.OBSERVE)
@@ -102,8 +101,8 @@ class ConsoleLogApi(Controller):
 
     @post("/{log:str}", status_code=200, summary="Bring lines of an audit log in")
     async def take(self, request: Incoming, running: Running, log: str) -> ConsoleLogOut:
-        """The body is the log in the form of its kind (``[[console_log]]``), gzipped or not. Lines
-        that are known already change nothing, so that what failed is brought again."""
+        """The body is the log in the format of its kind (``[[console_log]]``), gzipped or not.
+        Known entries change nothing, so a failed upload can be repeated."""
         ours(await admit(request, running, Scope.AUDIT))
         kind, _, _ = request.headers.get("Content-Type", "").partition(";")
         if kind.strip().lower() not in TYPES:
@@ -117,7 +116,7 @@ class ConsoleLogApi(Controller):
 
     @get("/{log:str}", summary="Answer the challenge of an event hook")
     async def challenge(self, request: Incoming, running: Running, log: str) -> ChallengeOut:
-        """Okta asks once whether an address wants its event hook."""
+        """Okta verifies an event hook's address once, by this request."""
         ours(await authorise(request, running, Scope.AUDIT))
         running.consoles.require(log)
         words = request.headers.get(CHALLENGE, "")

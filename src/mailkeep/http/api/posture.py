@@ -1,4 +1,5 @@
-"""``/v1/providers/{name}/posture``: our account at a provider, as its API tells it."""
+"""``/v1/providers/{name}/posture``: the configuration of our account at a provider, as its API
+reports it."""
 
 from typing import Annotated
 
@@ -21,14 +22,15 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
 class ListOut(msgspec.Struct):
-    """``trouble``: why it could not be read the last time."""
+    """A list of the account. ``trouble``: why it could not be read the last time."""
 
     read: bool
     trouble: str | None
 
 
 class FieldOut(msgspec.Struct):
-    """Null: the item was not there, or a value that is not for keys that only read."""
+    """A changed field. Null: the item did not exist, or the value is not shown to keys that only
+    read."""
 
     name: str
     old: str | None
@@ -36,7 +38,7 @@ class FieldOut(msgspec.Struct):
 
 
 class PostureChangeOut(msgspec.Struct):
-    """``strange``: it names a host or domain that the account never named before."""
+    """A change. ``strange``: it names a host or domain that the account never named before."""
 
     id: str
     at: str
@@ -55,7 +57,7 @@ class ExpectedOut(msgspec.Struct):
 
 
 class PostureOut(msgspec.Struct):
-    """Counts of what the account holds, by kind; what changed; what no API tells, and why."""
+    """Counts of what the account holds, by kind; what changed; what no API reports, and why."""
 
     provider: str
     kind: str
@@ -69,7 +71,8 @@ class PostureOut(msgspec.Struct):
 
 
 class ExpectIn(msgspec.Struct, forbid_unknown_fields=True):
-    """``seconds``: for which it holds, a week at most; ``changes``: for how many it is good."""
+    """An announcement. ``seconds``: how long it lasts, a week at most; ``changes``: for how many
+    changes."""
 
     kind: Kind
     seconds: float
@@ -78,7 +81,7 @@ class ExpectIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class AcceptIn(msgspec.Struct, forbid_unknown_fields=True):
-    """``changes``: their ids; none means all that are open."""
+    """``changes``: the ids of changes to accept; none means all that are open."""
 
     reason: Text
     changes: tuple[Annotated[str, msgspec.Meta(max_length=60)], ...] = ()

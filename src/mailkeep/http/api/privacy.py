@@ -1,8 +1,8 @@
-"""``/v1/privacy``: what is kept about a person, handed out, erased, or held.
+"""``/v1/privacy``: export or erase one person's data, or place it under legal hold.
 
-Security: a scope of its own, which no other one includes. Every use is audited and counted against
-a limit of the whole house; an erasure waits and its owner is told; a hold is placed here, and ended
-at the command line of the house only. Who is meant stands in a body, never in a path.
+Security: it has a scope of its own, which no other one includes. Every use is audited and counted
+against a limit of the whole installation; an erasure waits, and its owner is told; a hold is placed
+here, and ended at the command line only. The person is named in a body, never in a path.
 """
 
 from typing import Annotated, Any
@@ -30,14 +30,14 @@ class PersonIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class HoldIn(msgspec.Struct, forbid_unknown_fields=True):
-    """``reason``: a reference, as a case's number."""
+    """``reason``: a reference, such as a case number."""
 
     who: Who
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
 class PersonOut(msgspec.Struct):
-    """All that is kept about a person, as docs/how-to/export-and-erase.md describes it."""
+    """Everything that is stored about a person, as docs/how-to/export-and-erase.md describes it."""
 
     format: str
     made_at: str
@@ -48,7 +48,7 @@ class PersonOut(msgspec.Struct):
 
 
 class ErasurePreviewOut(msgspec.Struct):
-    """Rows by table; ``refused``: why it cannot be asked for now."""
+    """Rows by table; ``refused``: why an erasure cannot be requested now."""
 
     accounts: int
     addresses: int
@@ -96,7 +96,7 @@ class PrivacyApi(Controller):
 
     @post("/export", status_code=200, summary="All that is kept about a person")
     async def export(self, request: Incoming, running: Running) -> PersonOut:
-        """429 when the day's limit of the house is reached."""
+        """429 when the installation's limit for the day is reached."""
         await admit(request, running, Scope.PRIVACY)
         wanted = strict_json.decode(await strict_json.body(request), PersonIn)
         by = (await authorise(request, running, Scope.PRIVACY)).id
@@ -122,8 +122,8 @@ class PrivacyApi(Controller):
 
     @post("/erasures", status_code=202, summary="Ask for an erasure")
     async def erase(self, request: Incoming, running: Running) -> ErasureOut:
-        """The owner is told, and it waits. 409 while something must not be erased: a legal hold, an
-        open incident. Asked for twice it is one."""
+        """The owner is told, and it waits. 409 while something prevents it: a legal hold, an open
+        incident. A repeated request is the same erasure."""
         await admit(request, running, Scope.PRIVACY)
         wanted = strict_json.decode(await strict_json.body(request), PersonIn)
         by = (await authorise(request, running, Scope.PRIVACY)).id
@@ -149,7 +149,7 @@ class PrivacyApi(Controller):
 
     @post("/holds", status_code=201, summary="Place a legal hold")
     async def hold(self, request: Incoming, running: Running) -> LegalHoldOut:
-        """It is ended with `mailkeep privacy hold --end`, and with no key."""
+        """It is ended with `mailkeep privacy hold --end`, and not with a key."""
         await admit(request, running, Scope.PRIVACY)
         wanted = strict_json.decode(await strict_json.body(request), HoldIn)
         by = (await authorise(request, running, Scope.PRIVACY)).id

@@ -1,4 +1,4 @@
-"""``/v1/providers``: how each stands; cut off and restored by hand, as at the console."""
+"""``/v1/providers``: the state of each provider; cut off and restore by hand, as at the console."""
 
 from typing import Annotated, Literal, TypeVar
 
@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 
 class HandCutOut(msgspec.Struct):
-    """What one person did by hand. ``state``: ``waiting`` for a second person's word until
-    ``due_at``; ``flagged``: nobody gave it; ``confirmed``; ``asked``: it is not done, and the
-    second person does it; ``restoring``: ``back_by`` asked for it back."""
+    """A cut by hand. ``state``: ``waiting`` for a second person until ``due_at``; ``flagged``:
+    nobody confirmed it; ``confirmed``; ``asked``: it is not done, and the second person does it;
+    ``restoring``: ``back_by`` asked to restore the provider."""
 
     id: str
     by: str
@@ -37,8 +37,8 @@ class HandCutOut(msgspec.Struct):
 
 
 class ProviderOut(msgspec.Struct):
-    """``state``: ``standing``, ``suspected``, ``failing``, ``resting`` or ``cut``; ``streams``:
-    that route over it; ``avoided_by``: of these, the ones that keep off it just now."""
+    """A provider. ``state``: ``standing``, ``suspected``, ``failing``, ``resting`` or ``cut``;
+    ``streams``: those that route over it; ``avoided_by``: those of them that avoid it just now."""
 
     name: str
     kind: str
@@ -57,7 +57,7 @@ class ProvidersOut(msgspec.Struct):
 
 
 class WouldOut(msgspec.Struct):
-    """What cutting it off would do now.
+    """The effects of cutting it off now.
 
     ``again``: messages that would be sent again elsewhere; ``stops``: streams of which no route
     would be left, or, where they are secret, no two independent ones: that takes two people;
@@ -77,21 +77,21 @@ class ReasonIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ConfirmIn(msgspec.Struct, forbid_unknown_fields=True):
-    """What is confirmed: ``id`` and ``state`` of the ``hand_cut`` that was looked at."""
+    """The cut to confirm: ``id`` and ``state`` of the ``hand_cut`` as it was shown."""
 
     cut: str
     state: Literal["asked", "waiting", "flagged"]
 
 
 class GiveBackIn(msgspec.Struct, forbid_unknown_fields=True):
-    """What is agreed to: ``id`` and ``back_by`` of the ``hand_cut`` that was looked at."""
+    """The restore to approve: ``id`` and ``back_by`` of the ``hand_cut`` as it was shown."""
 
     cut: str
     back_by: str
 
 
 class ProvidersApi(Controller):
-    """Looking needs a key with the scope ``read``, acting one with ``operate``."""
+    """Reading needs a key with the scope ``read``, acting one with ``operate``."""
 
     path = "/v1/providers"
     tags = ("providers",)
@@ -118,9 +118,9 @@ class ProvidersApi(Controller):
 
     @post("/{name:str}/cut", status_code=200, summary="Cut a provider off by hand")
     async def cut(self, request: Incoming, running: Running, name: str) -> ProviderOut:
-        """Done at once and told to everybody; a second person is to confirm it. Where it would stop
-        a stream's mail it is only asked for: ``hand_cut`` says so. 409 while an incident is open
-        about it: act there."""
+        """Done at once and announced to everybody; a second person has to confirm it. If it would
+        stop a stream's mail it is only requested: ``hand_cut`` says so. 409 while an incident is
+        open about it: act there."""
         by, reason = await _asked(request, running)
         means = running.response.means
         await running.database.retrying(lambda tx: hands.cut(tx, means, name, by=by, reason=reason))
@@ -132,7 +132,7 @@ class ProvidersApi(Controller):
         summary="Confirm a cut by hand, or do one that was asked for",
     )
     async def confirm(self, request: Incoming, running: Running, name: str) -> ProviderOut:
-        """403 for one's own; 409 when it is not any more what was shown."""
+        """403 for one's own; 409 when it has changed since it was shown."""
         by, wanted = await _second(request, running, ConfirmIn)
         means = running.response.means
         await running.database.retrying(
@@ -146,7 +146,7 @@ class ProvidersApi(Controller):
         summary="Let it carry mail again that another one asked for",
     )
     async def give_back(self, request: Incoming, running: Running, name: str) -> ProviderOut:
-        """403 for one's own; 409 when it is not any more what was shown."""
+        """403 for one's own; 409 when it has changed since it was shown."""
         by, wanted = await _second(request, running, GiveBackIn)
         means = running.response.means
         await running.database.retrying(
@@ -158,9 +158,10 @@ class ProvidersApi(Controller):
 
     @post("/{name:str}/restore", status_code=200, summary="Let it carry mail again")
     async def restore(self, request: Incoming, running: Running, name: str) -> ProviderOut:
-        """At once by who cut it off, while nobody has confirmed it; else it is asked for, and a
-        second person agrees to it at ``/restore/confirm``. What was only asked for is refused by
-        it. 409 while an incident is open about it, or when one cut it off."""
+        """Done at once by whoever cut it off, while nobody has confirmed it; otherwise it is
+        requested, and a second person approves it at ``/restore/confirm``. It withdraws a cut that
+        was only requested. 409 while an incident is open about it, or when an incident cut it
+        off."""
         by, reason = await _asked(request, running)
         means = running.response.means
         await running.database.retrying(

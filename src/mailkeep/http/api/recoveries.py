@@ -1,12 +1,13 @@
-"""``/v1/recoveries``: how recoveries went, masked; and one begun for an owner who asks for help.
+"""``/v1/recoveries``: list recoveries, masked; and start one for an owner who asks for help.
 
 The mails go to the owner's own addresses over two routes, as after any request; whoever starts it
 neither sees nor chooses a link, a code or a password (ASVS 6.4.6).
 
-Opening one says why, is audited and bounded, as at the console (``accounts.opening``).
+To open one takes a reason, is audited and rate-limited, as at the console (``accounts.opening``).
 
-Security: for accounts of ours. The key of an application that keeps its own users is refused,
-whatever the address, so that the refusal tells nothing: its users begin at ``/oauth/authorize``.
+Security: this is for accounts that Mailkeep keeps. The key of an application that keeps its own
+users is refused whatever the address, so the refusal tells nothing: its users begin at
+``/oauth/authorize``.
 """
 
 from typing import Annotated
@@ -29,13 +30,13 @@ from . import strict_json
 
 
 class RecoveryIn(msgspec.Struct, forbid_unknown_fields=True):
-    """``address``: of the account; it may have others, and the mails go to this one."""
+    """``address``: one of the account's addresses; the mails go to this one."""
 
     address: Annotated[str, msgspec.Meta(min_length=3, max_length=320)]
 
 
 class RecoveryOut(msgspec.Struct):
-    """``id``: in the log and the audit chain; the same whether there is an account or not."""
+    """``id``: as in the log and the audit chain; the same whether or not there is an account."""
 
     id: str
 
@@ -48,8 +49,8 @@ class RecoveriesIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RecoveryShownOut(msgspec.Struct):
-    """``account`` null: nobody has that address, or nobody has looked yet. ``degraded``: both
-    proofs went over one route, for want of a second."""
+    """A recovery. ``account`` null: nobody has that address, or it was not looked up yet.
+    ``degraded``: both proofs went over one route, as there was no second."""
 
     id: str
     state: str
@@ -65,14 +66,15 @@ class RecoveryShownOut(msgspec.Struct):
 
 
 class RecoveriesOut(msgspec.Struct):
-    """The newest first. ``after``: where the next page begins; null: it was the last."""
+    """Recoveries, the newest first. ``after``: the cursor of the next page; null: this was the
+    last."""
 
     recoveries: list[RecoveryShownOut]
     after: str | None
 
 
 class ProofOut(msgspec.Struct):
-    """Over whom it went; ``shown_at``: when it came back."""
+    """A proof: the provider that carried it; ``shown_at``: when it came back."""
 
     kind: str
     provider: str
@@ -83,7 +85,7 @@ class ProofOut(msgspec.Struct):
 
 
 class RecoveryHoldOut(msgspec.Struct):
-    """``until`` null: its clock has not started."""
+    """A hold. ``until`` null: its clock has not started."""
 
     reasons: tuple[str, ...]
     held_at: str
@@ -97,13 +99,13 @@ class RecoveryOpenedOut(msgspec.Struct):
 
 
 class OpenIn(msgspec.Struct, forbid_unknown_fields=True):
-    """Why it is opened."""
+    """The reason for opening it."""
 
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
 class RecoveriesApi(Controller):
-    """Starting one takes a key with the scope ``recover`` that is bound to no application; looking,
+    """Starting one needs a key with the scope ``recover`` that is bound to no application; reading,
     one with ``operate``."""
 
     path = "/v1/recoveries"
@@ -111,7 +113,7 @@ class RecoveriesApi(Controller):
 
     @post("/", status_code=202, summary="Start a recovery for an owner")
     async def start(self, request: Incoming, running: Running) -> RecoveryOut:
-        """The answer is the same whether there is an account with that address or not."""
+        """The answer is the same whether or not there is an account with that address."""
         ours(await admit(request, running, Permission.RECOVERIES_START))
         wanted = strict_json.decode(await strict_json.body(request), RecoveryIn)
         by = ours(await authorise(request, running, Permission.RECOVERIES_START)).id
@@ -129,7 +131,7 @@ class RecoveriesApi(Controller):
 
     @post("/{recovery:str}/open", status_code=200, summary="Open one, and say why")
     async def open(self, request: Incoming, running: Running, recovery: str) -> RecoveryOpenedOut:
-        """In the audit log before it is shown. 429 beyond so many in an hour."""
+        """Audited before it is shown. 429 beyond the limit for an hour."""
         await admit(request, running, Permission.RECOVERIES_SEE)
         wanted = strict_json.decode(await strict_json.body(request), OpenIn)
         by = (await authorise(request, running, Permission.RECOVERIES_SEE)).id

@@ -1,4 +1,5 @@
-"""``/v1/reports``: what receivers say of our mail, brought in by whoever reads that mailbox."""
+"""``/v1/reports``: ingest DMARC and TLS reports from whoever reads the mailbox that they come
+to."""
 
 from typing import Literal
 
@@ -20,7 +21,7 @@ OCTETS = "application/octet-stream"
 
 
 class ReportOut(msgspec.Struct):
-    """``total``: mails or sessions. ``new``: it was not there before."""
+    """A report. ``total``: mails or sessions. ``new``: it was not known before."""
 
     id: str
     kind: Literal["dmarc", "tls"]
@@ -46,8 +47,8 @@ class ReportsApi(Controller):
 
     @post("/", status_code=200, summary="Bring a DMARC or TLS report in")
     async def take(self, request: Incoming, running: Running) -> ReportsOut:
-        """The body is the report, packed or not, or the whole mail that it came in, as
-        ``application/octet-stream``; only of a mail is it known who sent it."""
+        """The body is the report, compressed or not, or the whole mail that it came in, as
+        ``application/octet-stream``; only a mail shows who sent the report."""
         ours(await admit(request, running, Scope.REPORT))
         if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != OCTETS:
             raise HTTPException(f"send 'Content-Type: {OCTETS}'", status_code=415)

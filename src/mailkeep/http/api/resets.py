@@ -1,8 +1,8 @@
-"""``/v1/resets``: an application says that it was asked for a reset, before either way starts, and
-is told where it goes on; and operators see what would have become of those that it kept.
+"""``/v1/resets``: an application announces a password reset, and is told which side handles it; for
+operators, what would have become of the resets that it kept.
 
-Security: the answer holds one word, which is the same before and after somebody is registered, and
-the work is the same for every name. What came of a rehearsal is never told to an application's key:
+Security: the answer is one word, which is the same before and after somebody is registered, and the
+work is the same for every name. The result of a rehearsal is never shown to an application's key:
 it would say who is a customer.
 """
 
@@ -47,13 +47,14 @@ class ResetIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class WayOut(msgspec.Struct):
-    """``here``: send the browser to ``/oauth/authorize``. ``there``: go on as before."""
+    """``here``: send the browser to ``/oauth/authorize``. ``there``: do the reset yourself as
+    before."""
 
     way: Literal["here", "there"]
 
 
 class ResetsIn(msgspec.Struct, forbid_unknown_fields=True):
-    """``days``: back from now. ``application``: its id or name; all of them without it."""
+    """``days``: back from now. ``application``: its id or name; without it, all."""
 
     days: Annotated[float, msgspec.Meta(gt=0, le=366)] = 7.0
     application: _Text = ""
@@ -84,16 +85,16 @@ class RehearsedOut(msgspec.Struct):
 
 
 class ResetsApi(Controller):
-    """Telling takes a key of the scope ``recover`` that is bound to an application; looking, one
-    with ``operate``."""
+    """Reporting needs a key with the scope ``recover`` that is bound to an application; reading,
+    one with ``operate``."""
 
     path = "/v1/resets"
     tags = ("resets",)
 
     @post("/", status_code=200, summary="Say that a reset was asked for, and hear where it goes on")
     async def ask(self, request: Incoming, running: Running) -> WayOut:
-        """Before either way starts, for every name that is typed, known or not. What goes on there
-        is rehearsed: nothing is mailed, and no account notices."""
+        """Call it before either side starts, for every name that is typed, known or not. A reset
+        that stays with the application is rehearsed: nothing is mailed, and no account notices."""
         await admit(request, running, Scope.RECOVER)
         given = strict_json.decode(await strict_json.body(request), ResetIn)
         grant = await authorise(request, running, Scope.RECOVER)

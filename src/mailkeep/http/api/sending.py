@@ -1,4 +1,4 @@
-"""What is asked to be sent is checked, stored durably, and answered message by message."""
+"""Handles a send request: validate, store durably, answer for each message."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,15 +24,14 @@ Outcome = Taken | MailkeepError
 
 
 class Sent(msgspec.Struct, omit_defaults=True):
-    """One message that is now ours to deliver. ``repeated``: it was before, by the same
-    idempotency key."""
+    """One accepted message. ``repeated``: it was accepted before, by the same idempotency key."""
 
     id: str
     repeated: bool = False
 
 
 class Accepted(msgspec.Struct, omit_defaults=True, tag_field="status", tag="accepted"):
-    """A message of a batch that is now ours to deliver."""
+    """An accepted message of a batch."""
 
     id: str
     repeated: bool = False
@@ -45,20 +44,20 @@ class Refused(msgspec.Struct, tag_field="status", tag="refused"):
 
 
 class Results(msgspec.Struct):
-    """What became of each message of a batch, in the order given."""
+    """The result for each message of a batch, in the order given."""
 
     results: list[Accepted | Refused]
 
 
 class NoneAccepted(Problem, kw_only=True):
-    """A batch of which no message was accepted, and why each was refused; 503 where of each of
-    them nobody can tell."""
+    """A batch of which no message was accepted, and why; 503 if for each of them nobody can
+    tell."""
 
     results: list[Accepted | Refused]
 
 
 class Sending:
-    """The messages of one request on their way into the house.
+    """The messages of one request while they are being accepted.
 
     Args:
         running: the services.
@@ -83,7 +82,7 @@ class Sending:
         self._trace = trace
 
     async def take(self, *, aside: bool) -> list[Outcome]:
-        """Take in what may be taken in; what became of each message, in order.
+        """Accept the messages that can be accepted; returns the result for each, in order.
 
         Args:
             aside: they are large, and checked in a thread: others are served meanwhile.
@@ -118,7 +117,7 @@ class Sending:
 
     def _checked(self, one: MessageIn, field: str) -> NewMessage:
         grant = self._grant  # let in by its network already
-        # First of all: a key that is bound to some streams is not told which others there are.
+        # Checked first: a key that is restricted to some streams must not learn which others exist.
         grant.require(Scope.SEND, streams=(one.stream,), network=None, field=field)
         key = idempotency.choose(self._header, one.idempotency_key, field)
         new = tracing.traced(to_new(one, grant.line, key, field), self._trace)

@@ -1,10 +1,11 @@
-"""JSON bodies, read strictly: what is wrong is refused by name, and nothing is guessed.
+"""A strict JSON reader for request bodies: what is wrong is refused by name, and nothing is
+guessed.
 
-A key that stands twice is refused: another reader of the same text, a proxy or a log, may believe
-the other of the two.
+A duplicate key is refused: another reader of the same text, a proxy or a log, may believe the other
+value.
 
-Security: reads hostile input. Nothing is decoded into objects that no field asks for, so that a
-body takes no more than a few times its own size of memory.
+Security: reads hostile input. Nothing is decoded into objects that no field asks for, so a body
+takes no more memory than a few times its own size.
 """
 
 import json
@@ -90,7 +91,7 @@ def query(request: Incoming, kind: type[T]) -> T:
     given: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name in given:
-            raise Invalid("this stands there twice", field=name[:SHOWN])
+            raise Invalid("this is given twice", field=name[:SHOWN])
         if "\0" in value:
             raise Invalid(_NO_TEXT, field=name[:SHOWN])
         given[name] = value
@@ -101,7 +102,7 @@ def query(request: Incoming, kind: type[T]) -> T:
 
 
 def check_top(text: bytes, parts: list[msgspec.Raw]) -> None:
-    """Refuse a key that stands twice outside the parts, which are checked for themselves.
+    """Refuse a duplicate key outside the parts, which are checked separately.
 
     Raises:
         Invalid: naming it.
@@ -112,8 +113,8 @@ def check_top(text: bytes, parts: list[msgspec.Raw]) -> None:
 
 
 def is_crowded(text: bytes | msgspec.Raw) -> bool:
-    """Whether there are more keys, or more texts, in it than anybody needs. Each becomes an object,
-    however short it is: of one octet thirty, and in one go, in which nobody else is served."""
+    """Whether it has more keys, or more strings, than any request needs. Each becomes an object,
+    thirty octets from a single one, and all in one go in which nobody else is served."""
     raw = bytes(text)
     return (raw.count(b":") > MOST_KEYS and _many(_KEY, raw, MOST_KEYS)) or (
         raw.count(b'"') > 2 * MOST_TEXTS and _many(_TEXT, raw, MOST_TEXTS)
@@ -167,7 +168,7 @@ _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class _Object(dict[str, Any]):
-    """An object that knows which of its keys stands in it twice."""
+    """A dictionary that remembers a duplicate key."""
 
     twice: str | None = None
 
@@ -181,7 +182,7 @@ def _object(pairs: list[tuple[str, Any]]) -> _Object:
 
 
 def _explain(text: bytes | msgspec.Raw, field: str, *, deep: bool = True) -> None:
-    """Look for what the decoder does not name. Raises ``Invalid`` when it is found."""
+    """Look for errors that the decoder does not name. Raises ``Invalid`` when one is found."""
     try:
         found = json.loads(bytes(text), object_pairs_hook=_object)
         wrong = next(_faults(found, "", deep=deep), None)
@@ -200,7 +201,7 @@ def _faults(node: Any, place: str, *, deep: bool = True) -> Iterator[tuple[str, 
         yield place, _NO_TEXT
     elif isinstance(node, _Object):
         if node.twice is not None:
-            yield f"{place}.{_shown(node.twice)}", "this key stands there twice"
+            yield f"{place}.{_shown(node.twice)}", "this key is given twice"
         for name, one in node.items() if deep else ():
             if _LONE.search(name):
                 yield place, _NO_TEXT

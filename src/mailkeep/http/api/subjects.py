@@ -1,4 +1,4 @@
-"""``/v1/subjects``: an application registers its users and what recovers them, beforehand."""
+"""``/v1/subjects``: an application registers its users, and the addresses that recover them."""
 
 from typing import Annotated, Literal
 
@@ -56,8 +56,9 @@ class SubjectsIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class HeldOut(msgspec.Struct):
-    """What is held. ``what``: ``replace``, or ``erase`` with no fields. ``agreed``: by ``owner`` or
-    ``application``, and it is good at ``due``; null: nobody did so far, and it lapses then."""
+    """A held change. ``what``: ``replace``, or ``erase`` with no fields. ``agreed``: by ``owner``
+    or ``application``, and it takes effect at ``due``; null: by nobody so far, and it lapses
+    then."""
 
     id: str
     what: str
@@ -69,7 +70,7 @@ class HeldOut(msgspec.Struct):
 
 
 class SubjectOut(msgspec.Struct):
-    """A user as they stand, and what is held."""
+    """A user as registered, and what is held."""
 
     subject: str
     addresses: tuple[str, ...]
@@ -81,14 +82,14 @@ class SubjectOut(msgspec.Struct):
 
 
 class TicketOut(msgspec.Struct):
-    """Where a user binds a second factor, once."""
+    """The one-time URL where a user binds a second factor."""
 
     url: str
     expires_at: str
 
 
 class ResultOut(msgspec.Struct, omit_defaults=True):
-    """What became of one of many, in its place."""
+    """The result for one user of several, in its place."""
 
     status: Literal["registered", "held", "refused"]
     subject: SubjectOut | None = None
@@ -100,15 +101,15 @@ class ResultsOut(msgspec.Struct):
 
 
 class SubjectsApi(Controller):
-    """With a key of the scope ``recover`` that is bound to an application. The key alone changes
-    nothing that stands: the owner agrees by mail, or the application with its secret."""
+    """Needs a key with the scope ``recover`` that is bound to an application. The key alone changes
+    no registered user: the owner agrees by mail, or the application with its secret."""
 
     path = "/v1/subjects"
     tags = ("subjects",)
 
     @put("/", status_code=200, summary="Register many users, or change them after a hold")
     async def put_many(self, request: Incoming, running: Running) -> ResultsOut:
-        """Each is looked at for itself; the others are registered beside one that is refused."""
+        """Each user is handled separately; a refused one does not stop the others."""
         await admit(request, running, Scope.RECOVER)
         given = strict_json.decode(await strict_json.body(request), SubjectsIn).subjects
         grant, subjects = await _allowed(request, running)
@@ -125,7 +126,7 @@ class SubjectsApi(Controller):
     async def put_one(
         self, request: Incoming, running: Running, subject: str
     ) -> Response[SubjectOut]:
-        """202 where something is held: until it is ``due`` recovery uses what stood before."""
+        """202 where the change is held: until it is ``due`` recovery uses the earlier data."""
         await admit(request, running, Scope.RECOVER)
         given = strict_json.decode(await strict_json.body(request), SubjectIn)
         grant, subjects = await _allowed(request, running)
@@ -164,8 +165,8 @@ class SubjectsApi(Controller):
     async def vouch(
         self, request: Incoming, running: Running, subject: str, change: str
     ) -> SubjectOut:
-        """With the application's id and secret (HTTP Basic), and no API key. It is good after the
-        hold; 409: something else is held by now."""
+        """With the application's id and secret (HTTP Basic), and no API key. It takes effect after
+        the hold; 409: something else is held by now."""
         recovery, client = _application(request, running)
 
         async def work(tx: Tx) -> SubjectView:
@@ -234,7 +235,7 @@ def _checked(
     try:
         name = registration.subject(name)
         if name in names:
-            raise Invalid("this subject stands there twice", field="subject")
+            raise Invalid("this subject is given twice", field="subject")
         names.add(name)
     except Invalid as error:
         return Invalid(str(error), field=f"{field}{error.field}")

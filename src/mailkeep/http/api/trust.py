@@ -1,4 +1,4 @@
-"""``/v1/trust``: what falls if this one falls, as the house stands now."""
+"""``/v1/trust``: what-if analysis of third parties: what falls with each of them."""
 
 from collections.abc import Callable
 from typing import Annotated, TypeVar
@@ -48,8 +48,8 @@ class ChangesOut(msgspec.Struct):
 
 
 class TrustApi(Controller):
-    """Needs a key with the scope ``read`` that is bound to no stream: it is a map of the whole
-    house, and a key that sees a part of the mail has no business with it."""
+    """Needs a key with the scope ``read`` that is bound to no stream: the answers are about the
+    whole installation."""
 
     path = "/v1/trust"
     tags = ("trust",)
@@ -98,4 +98,6 @@ async def _ask(request: Incoming, running: Running, question: Callable[[Answers]
 async def _may(request: Incoming, running: Running) -> None:
     grant = await authorise(request, running, Permission.TRUST_SEE)
     if grant.streams:
-        raise NotAllowed("this key is bound to streams, and this is about the whole house")
+        raise NotAllowed(
+            "this key is restricted to streams, and this is about the whole installation"
+        )

@@ -1,4 +1,4 @@
-"""``/v1/verdicts``: an application says that it acts on a verdict, or looks one up."""
+"""``/v1/verdicts``: an application acknowledges a verdict, or looks one up."""
 
 import msgspec
 from litestar import Controller, get, post
@@ -25,15 +25,15 @@ class VerdictOut(msgspec.Struct):
 
 
 class VerdictsApi(Controller):
-    """Acknowledging takes the access token that came with the ID token, once."""
+    """Acknowledging needs the access token that came with the ID token, once."""
 
     path = "/v1/verdicts"
     tags = ("verdicts",)
 
     @post("/{verdict:str}/acknowledge", status_code=200, summary="Act on a verdict, now")
     async def acknowledge(self, request: Incoming, running: Running, verdict: str) -> VerdictOut:
-        """To be called right before the password is written. 409: it was taken back, or acted on
-        before: write nothing."""
+        """Call it right before the password is written. 409: the verdict was revoked, or
+        acknowledged before: write nothing."""
         return _shown(await _verdicts(running).acknowledge(verdict, key_of(request)))
 
     @get("/{verdict:str}", summary="One verdict")

@@ -1,8 +1,9 @@
-"""The body of a request that a key let in: up to fifty megabytes, and not many of those at once.
+"""Reads the body of an authenticated request: up to fifty megabytes, and not many large ones at
+once.
 
-Security: a key that leaks is worth what it was bound to, and no more: without a bound over all of
-them, a thief of one that sends newsletters fills our memory with messages that never end, and the
-resets go down with the process. What is small, as a reset is, is not counted.
+Security: a leaked key should be worth what it was bound to, and no more. Without a bound over all
+bodies, a thief of a key that sends newsletters could fill the memory with messages that never end,
+and resets would go down with the process. Small bodies, such as a reset's, are not counted.
 """
 
 from functools import partial
@@ -20,7 +21,7 @@ _held = Held(MOST_HELD)
 
 
 async def body(request: Incoming) -> bytes:
-    """The body, which counts as held until the request is answered.
+    """The body, which counts as held in memory until the request is answered.
 
     Raises:
         HTTPException: 413, it is too large; 408, it came too slowly.

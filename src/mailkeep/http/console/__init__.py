@@ -1,1 +1,1 @@
-"""Pages for the people who run Mailkeep: incidents, and the development mailbox."""
+"""The operators' console: incidents, providers, accounts, messages, moves."""

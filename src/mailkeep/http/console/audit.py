@@ -1,4 +1,4 @@
-"""The audit chain: what was done, by whom, and whether every entry still fits."""
+"""Console page of the audit chain: what was done, by whom, and whether the chain verifies."""
 
 import json
 from typing import Any

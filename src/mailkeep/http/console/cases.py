@@ -1,8 +1,9 @@
-"""The cases that pages show: each is worked out when its facts changed, once for all open pages.
+"""A cache of incidents as pages show them: computed once for all open pages, when their data
+changed.
 
-What a case is worked out from: its own rows, cheap to read, and what happened in the house since:
-facts of recoveries, of providers, of incidents. Facts of mail are many and change no case; what
-they move (how many are overdue, how many addresses a suspect was given) is at most ``FRESH`` old.
+A case depends on its own rows, which are cheap to read, and on events of recoveries, providers and
+incidents. Events of mail are many and do not invalidate it; the numbers that they change (how many
+are overdue, how many addresses a suspect was given) are at most ``FRESH`` old.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 class Cases:
-    """Works cases out.
+    """Computes and caches incidents for pages.
 
     Args:
         database: where they are.
@@ -55,11 +56,11 @@ class Cases:
             return await self._look(tx, incident)
 
     async def version(self, incident: str) -> str:
-        """Another one when something of the case is; for who listens. Raises ``NotFound``."""
+        """A number that changes with the case; for pages that listen. Raises ``NotFound``."""
 
         async def work(tx: Tx) -> str:
             case = await self._look(tx, incident)
-            # The window of an open incident ends now, which is no news.
+            # The window of an open incident always ends now, which is no change.
             still_there = msgspec.structs.replace(case.blast, until=0)
             return digest(msgspec.json.encode(msgspec.structs.replace(case, blast=still_there)))
 
@@ -100,7 +101,7 @@ class Cases:
         return case
 
     async def _facts(self, tx: Tx) -> int:
-        """A number that is another one when something happened that may change a case."""
+        """A number that changes when an event that may affect a case happened."""
         position, changed = await events.changed(tx, self._position, _KINDS)
         if changed:
             self._changes += 1

@@ -1,4 +1,5 @@
-"""Pictures of the console, as numbers that a template draws (pure). Text stands beside each."""
+"""Computes the console's charts as numbers that a template draws (pure). Text stands beside
+each."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol

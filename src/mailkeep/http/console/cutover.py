@@ -1,7 +1,8 @@
-"""Moves between providers: how far one is; begun, held up, taken back; and all at once.
+"""Console pages of moves between providers: progress, start, pause, step back, emergency move.
 
-A move is planned at the shell of the house, where DNS is asked; here a plan whose checks all passed
-may be started. The emergency is one press: it needs no plan, and the old provider need not stand.
+A move is planned at the server's own shell, where DNS is checked; here a plan whose checks all
+passed may be started. The emergency move is one press: it needs no plan, and works when the old
+provider is down.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who was exposed by an incident: the numbers, what was answered before, and the list."""
+"""Console page of who was exposed by an incident: numbers, earlier answers, and the list."""
 
 from litestar import Controller, get, post
 from litestar.response import Redirect, Stream, Template

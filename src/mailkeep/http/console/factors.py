@@ -1,4 +1,4 @@
-"""How many accounts have a second factor, over time."""
+"""Console page of how many accounts have a second factor, over time."""
 
 from litestar import Controller, get
 from litestar.response import Template

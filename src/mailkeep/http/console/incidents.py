@@ -1,7 +1,7 @@
-"""Incidents: every one, and one in full, live. Made for who is woken at three.
+"""Console pages of incidents: the list and, live, one in full. Made for whoever is woken at three.
 
-A GET shows and changes nothing, previews included; what is done is done by POST, and what could
-hurt customers is asked about twice.
+A GET shows and changes nothing, previews included; actions are POSTs, and what could hurt customers
+is confirmed a second time.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
-"""Messages: the list with its filters, and the life of one. Never a body, never an address.
+"""Console pages of messages: the list with its filters, and the history of one; no body, no
+address.
 
-An address that is looked for is posted and becomes a pseudonym at once: none stands in a URL.
+An address to search for is posted and becomes a pseudonym at once: none appears in a URL.
 """
 
 from collections.abc import Collection

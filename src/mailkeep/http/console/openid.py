@@ -1,12 +1,12 @@
-"""Into the console by an OpenID provider: the authorisation code flow with PKCE.
+"""Console sign-in through an OpenID provider: the authorisation code flow with PKCE.
 
 The provider sends the browser back with a GET. That page redeems nothing: it has a form with the
-code, which posts it from our own page, so that every cookie of ours can be ``SameSite=Strict``.
+code, which posts it from our own page, so that all our cookies can be ``SameSite=Strict``.
 
-Attacks met here: a code of somebody else's sign-in is put into this browser (its ``state`` is not
+Attacks met here: the code of somebody else's sign-in is put into this browser (its ``state`` is not
 the one that the browser keeps); a code of another provider (``iss``, and the token's own issuer); a
-session that was in the browser before (it ends); a logout that is told again (it ends nothing that
-began later).
+session that was in the browser before (it ends); a replayed logout (it ends no session that began
+later).
 """
 
 import hmac

@@ -1,11 +1,12 @@
-"""Who is at the console, and what they may.
+"""Authenticates and authorises requests to the console.
 
-Each handler says what it needs (``opt=needs(…)``); one that says nothing lets nobody in.
+Each handler declares the permission that it needs (``opt=needs(…)``); one that declares none admits
+nobody.
 
-Security: the cookie is sealed and names a session, never holds a key; each request asks whether
-the session stands, and what whoever it is of may now, so that signing out, revoking the key,
-lowering a role or unmaking an operator holds at once, wherever the cookie was copied to. The cookie
-is ``SameSite=Strict``, and a POST that a browser says comes from another site is refused.
+Security: the cookie is sealed and names a session, never holds a key. Each request checks that the
+session stands, and what its operator may do now, so that signing out, revoking the key, lowering a
+role or removing an operator takes effect at once, wherever the cookie was copied to. The cookie is
+``SameSite=Strict``, and a POST that the browser says comes from another site is refused.
 """
 
 import base64
@@ -43,13 +44,14 @@ _PURPOSES = {
 
 
 class Signed(msgspec.Struct, frozen=True):
-    """What the cookie says: which sign-in it is of."""
+    """The content of the cookie: which session it is of."""
 
     session: str
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """Whose key was right. ``nonce``: names the browser to the challenge that it is given."""
+    """Somebody whose key was right, and whose passkey is asked for. ``nonce``: ties the browser to
+    its challenge."""
 
     key: str
     nonce: str
@@ -78,7 +80,7 @@ class Operator(msgspec.Struct, frozen=True):
 
 
 def needs(permission: Permission) -> dict[str, Any]:
-    """What a handler says of itself: who calls it must have this permission."""
+    """Declares the permission that a handler's caller must have."""
     return {NEEDS: permission}
 
 
@@ -98,7 +100,7 @@ def unseal(keys: KeyRing, value: str, kind: type[T]) -> T:
 
 
 async def still(tx: Tx, running: Running, signed: Signed, network: str) -> Present | None:
-    """Who is signed in, while they may act from ``network`` (an address); else None."""
+    """Who is signed in, if they may still act from ``network`` (an address); else None."""
     found = await services.still(tx, signed.session, network)
     if found is None:
         return None
@@ -106,7 +108,7 @@ async def still(tx: Tx, running: Running, signed: Signed, network: str) -> Prese
         return None if running.openid is None else found
     if found.account:
         return found if await second_step.is_operators(tx, found.account) else None
-    # A key alone: good for as long as there is nothing better that it would go round.
+    # A key alone is valid only while there is no stronger way in that it would bypass.
     return None if running.openid is not None or await second_step.is_wanted(tx) else found
 
 
@@ -129,7 +131,7 @@ async def operator(request: Incoming, running: Running) -> Operator:
         raise NotSignedIn("sign in again")
     if not isinstance(needed, Permission) or not found.may(needed):
         raise NotAllowed(f"your role, {found.role}, may not do this")
-    # What a page asks for by itself, to stay live, is nobody's doing.
+    # Requests that a live page makes by itself are no activity of a person.
     if not request.url.path.endswith("/news") and now - found.seen_at > MINUTE:
         await running.database.retrying(lambda tx: services.seen(tx, signed.session))
     if request.method == "POST":
@@ -138,8 +140,8 @@ async def operator(request: Incoming, running: Running) -> Operator:
 
 
 async def enter(request: Incoming, running: Running, session: str, life: int) -> Redirect:
-    """To the console, with a session that was made a moment ago; the browser's one of before is
-    over, whoever's it was."""
+    """Go to the console with a new session; the browser's earlier session ends, whoever's it
+    was."""
     if COOKIE in request.cookies:
         await leave(request, running)
     value = seal(running.keys, Signed(session))
@@ -156,7 +158,7 @@ async def leave(request: Incoming, running: Running) -> None:
 
 
 def on_error(_request: Incoming, error: MailkeepError) -> Response[Any]:
-    """A page that says what is wrong; who is not signed in is asked to."""
+    """An error page; somebody who is not signed in is sent to the sign-in page."""
     if isinstance(error, NotSignedIn):
         return Redirect("/console/sign-in", status_code=303)
     return Template("console/error.html", context={"error": error}, status_code=error.status)

@@ -1,4 +1,4 @@
-"""How things stand, and what needs somebody now."""
+"""Console start page: the state of everything, and what needs attention now."""
 
 from collections.abc import Iterable
 
@@ -37,7 +37,7 @@ _SEE = needs(Permission.INCIDENTS_SEE)
 
 
 class Need(msgspec.Struct, frozen=True):
-    """Something that waits for a person. ``hot``: now."""
+    """Something that needs a person. ``hot``: now."""
 
     text: str
     path: str
@@ -71,7 +71,8 @@ class Overview(Controller):
 
 
 async def standing(tx: Tx, running: Services) -> Standing:
-    """How the house stands. Reads what waits, what is open and what was counted, and no more."""
+    """The state of the installation. Reads what is waiting, open and counted already, and no
+    more."""
     states = await providers(tx, running)
     live = await incidents.live(tx)
     depths = await depth.depths(tx, running.streams)

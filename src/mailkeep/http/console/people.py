@@ -1,4 +1,5 @@
-"""Recoveries and accounts, masked. Opening one is audited, with a reason, and bounded."""
+"""Console pages of recoveries and accounts, masked. Opening one takes a reason, is audited and
+rate-limited."""
 
 from litestar import Controller, get, post
 from litestar.response import Redirect, Template

@@ -1,4 +1,5 @@
-"""Providers: how each stands, what our account there is like, whom it knows; cut off, restore."""
+"""Console pages of providers: state, configuration of our account, exposure; cut off and
+restore."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

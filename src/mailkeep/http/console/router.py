@@ -1,4 +1,4 @@
-"""The console's pages: who comes in, and what each is for."""
+"""Routes of the console."""
 
 from litestar import Router
 from litestar.di import Provide

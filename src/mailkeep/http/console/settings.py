@@ -1,4 +1,4 @@
-"""What this house is set to, without secrets; its API keys, and its operators."""
+"""Console page of the settings without secrets, the API keys and the operators."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How a page of the console is made."""
+"""Renders a page of the console."""
 
 from typing import Any
 

@@ -1,8 +1,9 @@
-"""Into the console with a key and a passkey, and out of it.
+"""Console sign-in with an API key and a passkey, and sign-out.
 
 An API key with the scope ``operate`` signs in, for eight hours; once an operator has bound a
-passkey, the key and such a passkey. Where an OpenID provider is set, that is the way that stands
-when the provider does not, and a key alone opens nothing. Nobody signs in here by mail.
+passkey, it takes the key and such a passkey. Where an OpenID provider is set up, this is the
+fallback for when that provider is down, and a key alone does not suffice. Nobody signs in here by
+mail.
 """
 
 from typing import Any
@@ -113,7 +114,7 @@ def _browser(running: Running, waiting: Waiting) -> str:
 
 
 async def _in(request: Incoming, running: Running, key: str, account: str = "") -> Redirect:
-    """Written only now: whoever guesses keys never holds the writer."""
+    """Write the session; only here, so that guessing keys never takes the database's writer."""
 
     async def work(tx: Tx) -> str:
         return await services.enter_by_key(tx, key, tx.now + LIFE, account)

@@ -1,10 +1,10 @@
-"""The chain of trust at the console: the picture, what falls if these fall, the threat model.
+"""Console pages of the chain of trust: the graph, what-if analysis, the threat model.
 
-A GET shows and changes nothing. They work without scripts: a party of the picture is a link to
+A GET shows and changes nothing. They work without scripts: each party in the picture is a link to
 what falls with it.
 
-Security: whoever may look may ask as often as they like. What was worked out once is kept
-(``posture.ready``), one question is worked out at a time, and only of parties that there are.
+Security: whoever may look may ask as often as they like. Answers are cached (``posture.ready``),
+one question is computed at a time, and only about parties that exist.
 """
 
 from collections.abc import Iterable

@@ -1,1 +1,1 @@
-"""The door for providers' webhooks: what comes in is a claim."""
+"""Entry point of providers' webhooks: whatever comes in is a claim."""

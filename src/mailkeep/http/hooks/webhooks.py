@@ -1,6 +1,6 @@
-"""``/hooks/<provider>``: providers tell us what became of mail.
+"""``/hooks/<provider>``: receives delivery webhooks from providers.
 
-Security: anyone may post here, and what they post is read whole before it can be verified. So one
+Security: anyone may post here, and a body must be read whole before it can be verified. So each
 request is bounded in size and time, and all of them together in memory.
 """
 
@@ -29,7 +29,7 @@ async def receive(request: Incoming, running: Running, provider: str) -> dict[st
     config = running.providers.get(provider)
     if config is None:
         raise NotFound("no such provider")
-    # One byte more than its module takes is refused by the module, on the record.
+    # One byte more than the module accepts: the module then refuses it, on the record.
     limit = registry.get(config.kind).capabilities.max_webhook + 1
     body = await _held.read(request, limit, READ_SECONDS)
     try:
@@ -41,8 +41,8 @@ async def receive(request: Incoming, running: Running, provider: str) -> dict[st
         )
         return {"new": await running.claims.receive(provider, webhook)}
     except MalformedWebhook:
-        # It is the provider's and it is on record. An error would have it sent again for a day,
-        # or the webhook switched off, and we blind.
+        # It is authentic and on record. An error would have the provider repeat it for a day, or
+        # disable the webhook, and leave us blind.
         return {"new": 0}
     finally:
         _held.release(len(body))

@@ -1,4 +1,4 @@
-"""Break a provider in the browser, and watch Mailkeep notice: the stand-ins' switches, live."""
+"""Development page that switches the stand-in providers' faults, and shows how Mailkeep reacts."""
 
 import asyncio
 

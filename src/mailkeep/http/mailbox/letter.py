@@ -1,6 +1,6 @@
-"""A received mail, taken apart for people to look at (pure).
+"""Parses a received mail for display (pure).
 
-``watch.parts`` reads mail of our own and is strict; this reads anybody's, and shows what it can.
+``watch.parts`` reads our own mail and is strict; this reads anybody's, and shows what it can.
 
 Security: reads hostile input. Nesting, parts, fields and texts are bounded; nothing here raises.
 """
@@ -91,7 +91,7 @@ def take_apart(raw: bytes) -> Letter:
         message = message_from_bytes(raw, policy=policy.compat32)
         return _letter(message)
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError, AssertionError):
-        # The standard library's parser raises all of these on mails that are not as they should be.
+        # The standard library's parser raises all of these on malformed mails.
         return Letter(_fields(_headers_only(raw)), broken=True)
 
 

@@ -1,4 +1,4 @@
-"""What Mailkeep did, in sentences (pure): the facts of the log as a stranger would tell them."""
+"""Describes a message's events in plain sentences for the development mailbox (pure)."""
 
 from collections.abc import Iterable, Set
 from typing import Any

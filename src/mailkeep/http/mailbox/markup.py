@@ -1,9 +1,10 @@
-"""The HTML of a mail: its links, what in it does not work in mail, what the frame gets (pure).
+"""Analyses a mail's HTML: its links, what mail programs do not support, and the copy for the
+sandboxed frame (pure).
 
 Security: reads hostile input, bounded; nothing here raises. The frame's own policy forbids scripts,
-forms and every fetch; what is changed here is only what no policy covers: elements for which
-browsers open connections ahead of need. Pictures of the mail itself are put in as data, so that the
-frame needs no address of ours.
+forms and every fetch; only what no policy covers is changed here: elements for which browsers open
+connections ahead of need. Images of the mail itself are put in as data, so that the frame needs no
+address of ours.
 """
 
 import base64

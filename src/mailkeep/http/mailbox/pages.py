@@ -1,4 +1,4 @@
-"""The mailbox's pages: the list with its search, an open mail in its views, downloads, clearing."""
+"""Pages of the development mailbox: list and search, an open mail, downloads, clearing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

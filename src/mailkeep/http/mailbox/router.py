@@ -1,4 +1,4 @@
-"""The mailbox's doors, with what its pages share."""
+"""Routes of the development mailbox, and what its pages share."""
 
 from litestar import Router
 from litestar.di import Provide

@@ -1,4 +1,4 @@
-"""What is looked for in the mailbox (pure): every word must be there; some words name a field.
+"""The development mailbox's search syntax (pure): every word must match; a prefix names a field.
 
 ``to:``, ``from:``, ``subject:``, ``by:`` (the provider), ``stream:``, ``is:secret``, ``is:unknown``
 (Mailkeep knows no such message), ``has:attachment``; ``"in quotes"`` is one word, ``-`` before a

@@ -1,7 +1,7 @@
-"""The mails of the mailbox as the list and the search see them, each taken apart once.
+"""A cache of parsed mails for the development mailbox's list and search.
 
-Taking a thousand mails apart takes a second or two; a list of what was found in them is kept in
-memory, the size of which ``letter.MAX_SOUGHT`` bounds.
+Parsing a thousand mails takes a second or two; the parsed list stays in memory, bounded by
+``letter.MAX_SOUGHT``.
 """
 
 import asyncio

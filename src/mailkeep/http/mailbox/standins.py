@@ -1,6 +1,6 @@
-"""Speaks with the stand-in providers' control ports: what is wrong with them, and switching it.
+"""A client of the stand-in providers' control ports: reads and switches their faults.
 
-The addresses come from whoever started the stand-ins, on this machine; no request names one.
+The addresses come from whoever started the stand-ins, on this machine; no request can name one.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""HTML as a row of texts and tags (pure), in one pass whose time grows with the length alone.
+"""A small HTML tokenizer (pure): texts and tags in one pass of linear time.
 
-The standard library's parser takes minutes over some inputs of a few hundred kilobytes, and a mail
-is hostile input. This one is no more than is needed to list what a mail holds; what is shown to
-people goes to the browser as it came, behind a policy, and does not depend on it.
+The standard library's parser takes minutes for some inputs of a few hundred kilobytes, and a mail
+is hostile input. This one does no more than is needed to list what a mail holds; what people see
+goes to the browser as it came, behind a content security policy, and does not depend on it.
 """
 
 import html

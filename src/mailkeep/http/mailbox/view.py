@@ -1,4 +1,5 @@
-"""What the pages show, made ready: rows of the list, an open mail, times as people read them.
+"""View models of the development mailbox: rows of the list, an open mail, times as people read
+them.
 
 Pure: no I/O.
 """

@@ -1,10 +1,10 @@
-"""What an application asks when it sends a browser here, read and refused (pure).
+"""Validates the authorisation request of a client application (pure).
 
 RFC 6749 section 4.1, OpenID Connect Core section 3.1.2, RFC 7636, RFC 9207, RFC 9700.
 
-Attack met here: whoever gets a browser sent to a place of theirs reads the code. So nothing is sent
-anywhere before the redirect URI is known to be one that the application registered, character by
-character; until then an error is a page of ours.
+Attack met here: whoever has the browser redirected to an address of theirs reads the code. So
+nothing is redirected before the redirect URI is known to be one that the application registered,
+character by character; until then an error is a page of ours.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,14 +40,14 @@ def read(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The parameters that we know; those that we do not are ignored (RFC 6749 section 3.1).
 
     Raises:
-        Invalid: one stands there twice, or is too long.
+        Invalid: one is given twice, or is too long.
     """
     found: dict[str, str] = {}
     for name, value in pairs:
         if name not in CARRIED:
             continue
         if name in found:
-            raise Invalid(f"{name} stands there twice", field=name)
+            raise Invalid(f"{name} is given twice", field=name)
         if len(value) > LONGEST:
             raise Invalid(f"{name} is too long", field=name)
         if value:  # an empty one counts as left out, there too
@@ -91,9 +91,10 @@ def check(given: dict[str, str], application: str, redirect_uri: str) -> Asked:
     if "openid" not in given.get("scope", "").split():
         raise refuse("invalid_scope", "say scope=openid")
     if "none" in given.get("prompt", "").split():
-        # OpenID Connect Core section 3.1.2.6: nobody is signed in here, so nothing goes by itself.
+        # OpenID Connect Core section 3.1.2.6: nobody is signed in here, so nothing can happen
+        # without a page.
         raise refuse("interaction_required", "a recovery needs its owner")
-    # Never `plain`, and never nothing (RFC 9700 section 2.1.1).
+    # Never `plain`, and never missing (RFC 9700 section 2.1.1).
     if given.get("code_challenge_method") != "S256":
         raise refuse("invalid_request", "say code_challenge_method=S256")
     challenge = given.get("code_challenge", "")

@@ -1,7 +1,8 @@
-"""``/oauth/authorize``: an application sends a browser here, to come back with a verdict.
+"""``/oauth/authorize``: a client application sends a browser here for a recovery, to return with a
+verdict.
 
-Opening it begins nothing, as everywhere: the address is typed, or was filled in by the application
-and is looked at by a person, who presses the button.
+Opening it begins nothing, as everywhere: a person types the address, or looks at the one that the
+application filled in, and presses the button.
 
 Attack met here: another site sends somebody's browser here with a challenge and a state of its own.
 It gains nothing: the code goes to the application that registered the redirect URI, in the browser
@@ -82,7 +83,7 @@ async def _asked(house: House, pairs: Any) -> tuple[dict[str, str], ApplicationV
     uri = asking.where(given, application.redirects)
     asked = asking.check(given, application.id, uri)
     if _recovery(house).reach is Reach.NOBODY:
-        # Resets are rehearsed: no customer is to see anything of it.
+        # Resets are only rehearsed: no customer must see anything of it.
         why = "no recovery begins here at this level"
         raise Refused("unauthorized_client", why, uri, asked.state)
     return given, application, asked

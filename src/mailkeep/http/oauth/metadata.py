@@ -1,4 +1,4 @@
-"""What a client looks up before it begins (OpenID Connect Discovery section 3, RFC 8414)."""
+"""Server metadata for client applications (OpenID Connect Discovery section 3, RFC 8414)."""
 
 from typing import Any
 

@@ -1,9 +1,9 @@
-"""``/oauth/token``: an application that proves who it is takes a verdict for its code.
+"""``/oauth/token``: an authenticated application exchanges its code for a verdict.
 
 RFC 6749 sections 2.3.1, 3.2, 4.1.3 and 5, OpenID Connect Core section 3.1.3.
 
-Security: reads hostile input. An application proves who it is before its code is looked at, so
-that a stranger who saw a code can neither use it nor spoil it.
+Security: reads hostile input. An application authenticates before its code is looked at, so a
+stranger who saw a code can neither use nor spoil it.
 """
 
 from typing import Any
@@ -100,7 +100,7 @@ async def _form(request: Incoming) -> dict[str, str]:
     for name, value in form.multi_items():
         if name in _ONCE and isinstance(value, str):
             if name in given:
-                raise Error("invalid_request", f"{name} stands there twice")
+                raise Error("invalid_request", f"{name} is given twice")
             given[name] = value
     return given
 
@@ -108,7 +108,7 @@ async def _form(request: Incoming) -> dict[str, str]:
 def _client(headers: list[str], given: dict[str, str]) -> tuple[str, str]:
     """The id and secret that are presented, in one of both ways (RFC 6749 section 2.3)."""
     if len(headers) > 1:
-        raise Error("invalid_request", "Authorization stands there twice")
+        raise Error("invalid_request", "Authorization is given twice")
     if not headers:
         return given.get("client_id", ""), given.get("client_secret", "")
     if "client_secret" in given:

@@ -1,1 +1,2 @@
-"""Account pages: sign-up, sign-in, the account, recovery. Forms that work without scripts."""
+"""Account pages for customers: sign-up, sign-in, the account, recovery. Forms that work without
+scripts."""

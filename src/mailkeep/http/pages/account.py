@@ -1,4 +1,4 @@
-"""The account: its addresses, its factors, its sessions, its password."""
+"""The account page: its addresses, factors, sessions and password."""
 
 from litestar import Controller, get, post
 from litestar.response import Redirect, Template

@@ -1,4 +1,4 @@
-"""The addresses of an account: added, confirmed, removed; and changes that are held, stopped."""
+"""Pages of an account's addresses: add, confirm, remove; and stop changes that are held."""
 
 import msgspec
 from litestar import Controller, get, post

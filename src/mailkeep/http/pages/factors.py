@@ -1,7 +1,7 @@
-"""Second factors: listed, added, renamed, removed, by who has just shown everything again.
+"""Pages of second factors: list, add, rename and remove them, after re-authentication.
 
-A stolen session sees this page and changes nothing on it: first the password and, where one is
-bound, a factor are asked again, and the session that may go on is a new one.
+A stolen session sees this page and changes nothing on it: the password and, where one is bound, a
+factor are asked for again first, and the session that may then go on is a new one.
 """
 
 from typing import Any

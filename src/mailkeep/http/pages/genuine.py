@@ -1,8 +1,9 @@
-"""'Did you really send this?', for whoever holds a mail; and an account's own list of recent mail.
+"""'Did you really send this?': a public page to verify a mail; and an account's list of recent
+mail.
 
-Security: asked with the mail's code and the address that it came to; what is not found is answered
-with the same words, whatever of the two was wrong. Each network has so many tries. A code in a link
-stands in the fragment, and no GET says anything. See ``mail.genuine``.
+Security: it asks for the mail's code and for the address that it came to; if either is wrong the
+answer is the same. Each network has a limited number of tries. A code in a link stands in the
+fragment, and a GET answers nothing. See ``mail.genuine``.
 """
 
 import msgspec

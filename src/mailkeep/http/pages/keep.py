@@ -1,7 +1,7 @@
-"""Second factors that we keep for users of an application: bound, listed, removed.
+"""Pages where users of client applications enrol and remove second factors that Mailkeep keeps.
 
-Nobody is signed in here. A ticket of the application opens this page for one browser and ten
-minutes; it leads nowhere else, and opening it redeems nothing.
+Nobody is signed in here. A ticket from the application opens the page for one browser and ten
+minutes; it gives access to nothing else, and opening it redeems nothing.
 """
 
 from litestar import Controller, Response, get, post

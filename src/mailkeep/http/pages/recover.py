@@ -1,7 +1,7 @@
-"""Recovery: ask, give both proofs in one browser, choose a password; and 'this was not me'.
+"""Recovery pages: ask, give both proofs in one browser, choose a password; and 'this was not me'.
 
-Opening any of these pages redeems nothing: scanners open links in full browsers. The secret of a
-link stands in its fragment, which the page's script writes into the form; a person presses the
+Opening any of these pages redeems nothing: mail scanners open links in full browsers. The secret of
+a link stands in its fragment, and the page's script copies it into the form; a person presses the
 button. Without the script it is typed.
 """
 

@@ -1,7 +1,7 @@
-"""Where an account is signed in, and which browsers it knows (ASVS 7.5.2).
+"""Page of an account's sessions and known devices (ASVS 7.5.2).
 
-Security: a place is told only as the network that this visit comes from, or another one; a browser
-by its family and system. Neither page nor database knows more.
+Security: a location is shown only as the network of this visit, or another one; a browser by its
+family and system. Neither page nor database knows more.
 """
 
 import msgspec

@@ -1,4 +1,4 @@
-"""Everything is shown once more before what opens or recovers the account is changed.
+"""Re-authentication page, shown before a change of what opens or recovers the account.
 
 ASVS 7.5.1, 7.5.3: a stolen session must not become a stolen account, nor may a stolen session and
 the password where a second factor is bound.

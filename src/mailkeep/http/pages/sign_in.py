@@ -1,4 +1,4 @@
-"""Sign-in: password, then the second factor where there is one; and out again."""
+"""Sign-in pages: password, then the second factor where there is one; and sign-out."""
 
 from litestar import Controller, Response, get, post
 from litestar.response import Redirect, Template

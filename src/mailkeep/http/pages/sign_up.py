@@ -1,4 +1,4 @@
-"""Sign-up: the same answer and the same work whether or not the address has an account."""
+"""Sign-up pages: the same answer and the same work whether or not the address has an account."""
 
 from litestar import Controller, get, post
 from litestar.response import Redirect, Template

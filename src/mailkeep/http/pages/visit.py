@@ -1,8 +1,8 @@
-"""One visit of a browser: its cookies, its form, and the answers.
+"""One request of a browser to the account pages: its cookies, its form, and the responses.
 
 Security: cookies are ``__Host-``, so that no other host and no plain connection can set them
-(loopback, in development, counts as a safe place for browsers). What names a browser or a network
-in the rooms below is a pseudonym.
+(browsers treat loopback, in development, as secure). Rooms below see browsers and networks as
+pseudonyms only.
 """
 
 import base64

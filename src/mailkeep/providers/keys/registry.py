@@ -1,4 +1,4 @@
-"""Every provider whose API manages keys, one line each; and what a person does at the others."""
+"""The registry of providers whose API manages keys; and the manual steps for the others."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""The port: what a module that manages keys is asked, and what it says."""
+"""The port of key management at a provider: what a module is asked, and what it returns."""
 
 import enum
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""The requests that delete what an account holds of ours, for who leaves its provider (pure).
+"""Builds the requests that delete our data from a provider's account, when it is left (pure).
 
 What is deleted is what the account's module reads (`ShowsAccount`), item by item, so there is one
-list of what is there. What no API deletes, or none of what it can be named by, stays for a person.
+list of what is there. What no API deletes, or cannot be named to it, is left for a person.
 
 Security: the key for this can destroy. It is handed in once, by a person, and lies in no setting;
 the one that reads must not be able to do this.

@@ -1,4 +1,4 @@
-"""Mailchimp Transactional: our account there, by API 1.0.
+"""Mailchimp Transactional: reads our account's configuration through API 1.0.
 
 The key travels in the body. Keys can be made in its pages that may only call what is named: give
 this one ``users/info``, ``senders/list``, ``senders/domains``, ``webhooks/list``, ``exports/list``,

@@ -1,10 +1,10 @@
-"""Postmark: one server of ours by its server token, the account by its account token.
+"""Postmark: reads the configuration of our server (server token) and account (account token).
 
-Neither token has a reading form: the server token can send. With ``account_secret`` alone (and no
-``secret``) all servers are seen with their tokens, senders and domains, and nothing can be sent by
-what lies here; webhooks, templates and streams then are not.
+Neither token has a read-only form: the server token can send. With ``account_secret`` alone (and no
+``secret``) all servers are seen with their tokens, senders and domains, and nothing stored here can
+send; webhooks, templates and streams are then not seen.
 
-Left out because outsiders move it: suppressions, bounces, all counts of mail.
+Left out because outsiders can change it: suppressions, bounces, all counts of mail.
 
 Formats: https://postmarkapp.com/developer/api/ (server, servers, signatures, domains, webhooks,
 templates, message streams).

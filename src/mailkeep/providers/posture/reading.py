@@ -1,4 +1,4 @@
-"""What the modules read replies with: bounded, and into words (pure)."""
+"""Shared parsing of account replies: bounded, and into plain words (pure)."""
 
 import hashlib
 import re

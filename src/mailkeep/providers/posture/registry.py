@@ -1,4 +1,4 @@
-"""Every provider whose account can be read, one line each."""
+"""The registry of providers whose account can be read, one line each."""
 
 import difflib
 from collections.abc import Mapping

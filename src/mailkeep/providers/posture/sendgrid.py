@@ -1,4 +1,4 @@
-"""SendGrid: our account there, by API v3.
+"""SendGrid: reads our account's configuration through API v3.
 
 The key must be made with reading scopes only: ``api_keys.read``, ``teammates.read``,
 ``subusers.read``, ``whitelabel.read``, ``sender_verification_eligible`` and

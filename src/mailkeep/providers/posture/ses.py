@@ -1,4 +1,4 @@
-"""Amazon SES: our account in one region, by API v2.
+"""Amazon SES: reads our account's configuration in one region through API v2.
 
 Options: ``region`` (such as ``eu-central-1``) and ``access_key_id``; ``secret`` is the secret
 access key. The key's user needs a policy that allows ``ses:GetAccount``,

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 of one request (pure: the time is passed in).
+"""Signs a request with AWS Signature Version 4 (pure: the time is passed in).
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """

@@ -1,4 +1,5 @@
-"""The port: which lists of an account are asked for, and the one vocabulary that they come out in.
+"""The port for reading accounts: which lists are requested, and the shared vocabulary of their
+items.
 
 Security: a reply is hostile input. It is bounded before it is decoded, and what cannot be read is a
 word of `Trouble`, never an exception.

@@ -1,1 +1,1 @@
-"""The actions: one module each, all of one shape (``port.Action``)."""
+"""Actions against an incident: one module each, all behind one port (``port.Action``)."""

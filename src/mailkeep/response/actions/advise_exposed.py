@@ -1,7 +1,9 @@
-"""Everybody whose address the suspects were given is warned of mail in our name.
+"""Action: warn everybody whose address the suspects were given that mail in our name may be
+phishing.
 
 Once for each confirmed contact point, in its account's language, over a route that the suspects
-cannot read. A part at a time, so that a mistake can be stopped on its way: mail is not taken back.
+cannot read. It is sent a part at a time, so that a mistake can be stopped on its way: mail cannot
+be taken back.
 """
 
 from sqlalchemy import func, insert, select

@@ -1,4 +1,4 @@
-"""Every action, in the order in which a person would take them."""
+"""The registry of actions, in the order in which a person would take them."""
 
 from . import (
     advise_exposed,

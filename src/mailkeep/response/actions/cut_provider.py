@@ -1,4 +1,5 @@
-"""No request to the suspect starts any more; what nobody saw arrive goes another way."""
+"""Action: cut a provider off: no request to it starts any more, and mail that was not seen to
+arrive is sent another way."""
 
 from mailkeep.base.errors import Conflict
 from mailkeep.mail import queries as mail
@@ -33,8 +34,8 @@ async def preview(at: At) -> Preview:
 
 
 def published(at: At, name: str) -> tuple[str, ...]:
-    """What to withdraw from DNS: while it stands, whoever has the provider goes on as us, signed
-    and aligned (DMARC, RFC 7489 section 3.1)."""
+    """DNS records to withdraw: while they stand, whoever has the provider goes on as us, signed and
+    aligned (DMARC, RFC 7489 section 3.1)."""
     return at.means.published.get(name, ())
 
 

@@ -1,7 +1,8 @@
-"""No word of the suspect about our mail is believed any more: delivered, bounced, complained.
+"""Action: distrust a provider's reports: no delivery, bounce or complaint of it is believed any
+more.
 
-What it says is still taken down, for the detectors and for evidence. A thief at the provider would
-have mail that nobody got count as delivered, and addresses that work count as dead.
+They are still recorded, for the detectors and for evidence. A thief at the provider would have mail
+that nobody got count as delivered, and addresses that work count as dead.
 """
 
 from mailkeep.base.errors import Conflict
@@ -43,7 +44,7 @@ async def holds(at: At) -> bool:
 async def undo(at: At) -> str:
     name, reason = at.case.provider, f"incident {at.case.incident.id}"
     if not await services.trust(at.means.database, at.tx, name, by=at.by, reason=reason):
-        raise Conflict(f"the word of {name} counts")
+        raise Conflict(f"{name} is not distrusted")
     return f"what {name} says from now on counts again"
 
 

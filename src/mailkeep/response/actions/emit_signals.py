@@ -1,8 +1,9 @@
-"""Other services are told that the passwords set through the suspects may be somebody else's.
+"""Action: signal to other services that passwords set through the suspects may be somebody else's.
 
-A thief who replaced a password here may have gone on to where that account opens doors. What we end
-here ends nothing there; a receiver that acknowledges has been told, and only there the account
-counts as secured. It breaks nothing here: at worst an owner is asked elsewhere to sign in again.
+A thief who replaced a password here may have gone on to services that this account opens, and
+nothing that we end here ends those sessions. Only where a receiver acknowledged does the account
+count as secured there. It breaks nothing here: at worst an owner is asked elsewhere to sign in
+again.
 """
 
 from collections.abc import Sequence
@@ -57,8 +58,8 @@ async def look(at: At) -> dict[str, object]:
 
 
 async def receivers(at: At, accounts: Sequence[str]) -> dict[str, object]:
-    """For each receiver, at how many of the accounts it counts as secured: those of which it has
-    acknowledged all that it was to be told since the incident opened."""
+    """For each receiver, how many of the accounts count as secured there: those of which it has
+    acknowledged every event since the incident opened."""
     found = await signals.secured(at.tx, accounts, at.case.incident.opened_at)
     return {
         name: {

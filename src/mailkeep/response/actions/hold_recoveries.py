@@ -1,7 +1,7 @@
-"""Recoveries wait before a password is chosen, and their owners are told how to stop them.
+"""Action: hold recoveries before a password is chosen, and tell their owners how to stop them.
 
-Of a provider, those with a proof through a suspect; of an account, its own; of a campaign, all.
-Who has a second factor and shows it does not wait. The order ends by itself: nobody is locked out.
+About a provider, those with a proof through a suspect; about an account, its own; about a campaign,
+all. Whoever shows a second factor does not wait. The order ends by itself: nobody is locked out.
 """
 
 from mailkeep.base.clock import SECOND, iso
@@ -44,7 +44,7 @@ async def holds(at: At) -> bool:
 
 async def undo(at: At) -> str:
     if not await orders.end(at.tx, at.case.incident.id):
-        raise Conflict("nothing is held for this incident any more")
+        raise Conflict("no recovery is held for this incident any more")
     return "recoveries that begin now do not wait for it; what waits goes on to its own end"
 
 

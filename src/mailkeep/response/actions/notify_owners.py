@@ -1,7 +1,7 @@
-"""Owners are told what happened to their account, over a route that the suspects cannot read.
+"""Action: tell owners what happened to their account, over a route that the suspects cannot read.
 
-Told is who is told at every confirmed contact point; an address that a thief added must not be the
-only one that hears. The mail has no secret and no link but to our own pages.
+Every confirmed contact point is told; an address that a thief added must not be the only one that
+hears. The mail has no secret and no link but to our own pages.
 """
 
 from sqlalchemy import func, insert, select
@@ -66,7 +66,8 @@ async def step(at: At) -> Progress:
 
 
 async def look(at: At) -> dict[str, object]:
-    """Who has been told, as the mail stands now: told is who had one mail delivered."""
+    """How many owners were told, as the mail stands now: an owner counts once one of their mails
+    was delivered."""
     tx, ours = at.tx, _n.c.incident_id == at.case.incident.id
     owners = len(await touched(at, "requested"))
     delivered = _n.c.message_id.in_(mail.having(Status.DELIVERED))

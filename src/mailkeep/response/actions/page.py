@@ -1,7 +1,7 @@
-"""Everybody is woken: a person wants help.
+"""Action: page everybody: a person asks for help.
 
 Over the pagers that no suspect carries, as when the incident opened. Each time it is applied it
-rings once more.
+pages once more.
 """
 
 from mailkeep.response.paging.types import Why

@@ -1,4 +1,4 @@
-"""The shape of an action, and what it may use."""
+"""The port of an action: its interface, and the services that it may use."""
 
 from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from mailkeep.watch.types import Hypothesis, Subject
 
 
 class Voids(Protocol):
-    """What the recovery room does for us."""
+    """The part of the recovery room that actions use."""
 
     async def void_through(self, tx: Tx, providers: Set[str], why: str) -> int: ...
 
@@ -31,7 +31,7 @@ class Voids(Protocol):
 
 
 class NoticeSettings(msgspec.Struct, frozen=True):
-    """From whom owners hear, in which stream, and where they find us."""
+    """Settings of notices to owners: their sender, their stream, and the address of our pages."""
 
     sender: str
     sender_name: str
@@ -42,9 +42,9 @@ class NoticeSettings(msgspec.Struct, frozen=True):
 @dataclass(frozen=True)
 class Means:
     """The services that actions use. ``recovery`` is None where no accounts are kept here,
-    ``signals`` where no other service is told. ``published``: what stands in DNS for each provider,
-    in words. ``keyrings``: who manages the keys of each. ``acts``: anything may be done; a house
-    that only observes proposes."""
+    ``signals`` where no receiver is set up. ``published``: the DNS records of each provider, in
+    words. ``keyrings``: what manages the keys of each. ``acts``: actions may be carried out; an
+    installation that only observes just proposes them."""
 
     database: Database
     house: House
@@ -68,11 +68,11 @@ class Means:
 
 
 class Case(msgspec.Struct, frozen=True):
-    """What an action is about.
+    """The incident that an action is about.
 
     Attributes:
-        suspects: the suspect provider and whoever is tied to it; nobody for a campaign.
-        since, until: the window, as the blast radius has it.
+        suspects: the suspect provider and those tied to it; none for a campaign.
+        since, until: the window of the blast radius.
     """
 
     incident: Incident
@@ -106,12 +106,12 @@ NOTHING = Progress(False, {})
 
 @dataclass(frozen=True)
 class At:
-    """Where an action is asked or done.
+    """The context of one step or undoing of an action.
 
     Attributes:
         by: who does it.
-        before: how far it had come.
-        reached: what was done outside for this part; see ``Action.reach``.
+        before: the progress so far.
+        reached: what ``Action.reach`` did for this step.
     """
 
     tx: Tx
@@ -127,7 +127,7 @@ class Action:
     """One action: the functions of its module.
 
     Attributes:
-        title: what a person presses.
+        title: the text of its button.
         preview: what it would do; only reads.
         step: does the next part in the caller's transaction. Idempotent: what is done is not done
             again. It refuses with an error before it writes anything.
@@ -136,10 +136,11 @@ class Action:
         holds: whether what it did still stands, so that doing it again would change nothing.
         undo: takes it back and says what that did, or raises ``Conflict``.
         alone_for: the hypotheses for which a playbook may do it without a person.
-        look: the result as it stands now, where it goes on changing.
-        reach: does what the next part needs of others, outside of any transaction, and says what
-            came of it. It may be done again: a kill may come before its part is written down.
-        able: whether this house can do it at all; no playbook proposes what it cannot.
+        look: the current result, for actions whose result goes on changing.
+        reach: the calls to other systems that the next part needs, made outside of any transaction;
+            returns their result. It may be called again: a kill may come before the part is
+            recorded.
+        able: whether this installation can do it at all; otherwise no playbook proposes it.
     """
 
     name: str

@@ -1,8 +1,9 @@
-"""Owners whose reset went through the suspects bind a second factor at their next sign-in.
+"""Action: make owners whose reset went through the suspects enrol a second factor at their next
+sign-in.
 
-It is what stops whoever reads their mail. Not where the password was replaced in that time: whoever
-has it would bind a factor of their own. Those are for ``secure_accounts``, which has them recover
-anew.
+That stops whoever reads their mail. It leaves out accounts whose password was replaced in that
+time: whoever has it would enrol a factor of their own. Those are for ``secure_accounts``, which
+makes them recover anew.
 """
 
 from mailkeep.response.types import Preview

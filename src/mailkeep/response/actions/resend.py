@@ -1,4 +1,4 @@
-"""From when on mail is sent again that a provider took and nobody saw arrive."""
+"""Chooses the time from which accepted mail that was not seen to arrive is sent again."""
 
 from mailkeep.base.clock import MINUTE, SECOND, Instant
 
@@ -10,6 +10,7 @@ BEFORE_THE_FIRST_SIGN = 10 * MINUTE
 
 
 def since(at: At) -> Instant:
-    """The instant, not further back than the settings allow: old mail is stale mail."""
+    """The start of mail to send again, not further back than the settings allow: old mail is stale
+    mail."""
     oldest = at.tx.now - round(at.means.settings.resend * SECOND)
     return max(at.case.incident.since - BEFORE_THE_FIRST_SIGN, oldest)

@@ -1,8 +1,9 @@
-"""A silent provider carries no ordinary mail while another route stands; nothing is distrusted.
+"""Action: rest a silent provider: it carries no ordinary mail while another route stands; nothing
+is distrusted.
 
-Nothing is lost by it: the mail goes another way, canaries go on and show when the provider is back.
-So it may be done without a person, and what a playbook began ends when the silence does. But
-a provider at rest carries no proofs, so where fewer than two independent routes would be left for
+Nothing is lost by it: the mail goes another way, and canaries go on and show when the provider is
+back. So it may be done without a person, and what a playbook began ends when the silence does. But
+a resting provider carries no proofs, so where fewer than two independent routes would be left for
 them a person decides.
 """
 

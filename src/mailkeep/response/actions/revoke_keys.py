@@ -1,7 +1,7 @@
-"""The key that we send with at the suspect is revoked, without another in its place.
+"""Action: revoke the key that we send with at the suspect, without a replacement.
 
 Only of a provider that is cut off: our last key there is given up when nothing of ours needs it.
-Whoever has stolen it can send no more as us.
+Whoever has stolen it can no longer send as us.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ async def reach(means: Means, case: Case, before: Progress) -> Mapping[str, str]
 
 async def step(at: At) -> Progress:
     if at.reached is None:
-        raise Conflict("nothing of it was done")
+        raise Conflict("the key was not revoked")
     return Progress(True, {**at.reached, "revoked": 1})
 
 

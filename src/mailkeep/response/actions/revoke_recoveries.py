@@ -1,4 +1,4 @@
-"""Every open recovery with a proof through the suspects loses it; the owner gets new proofs.
+"""Action: void the proofs of open recoveries that went through the suspects; owners get new ones.
 
 Without this a proof that was read before the cut would still be good after it.
 """

@@ -1,7 +1,8 @@
-"""The key that we send with at the suspect is replaced; the old one is revoked last.
+"""Action: rotate the key that we send with at the suspect; the old one is revoked last.
 
-A new one is made, is shown to work by a call, takes the place of the old one in its file, is read
-by every process, works once more, and only then the old one is revoked: there is always one.
+A new key is created, proved by a call, written in place of the old one in its file, picked up by
+every process, proved once more, and only then the old one is revoked: there is always one that
+works.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,9 @@
-"""Accounts whose password was replaced with the help of a proof through the suspects rest.
+"""Action: freeze accounts whose password was replaced with the help of a proof through the
+suspects.
 
-Whoever replaced it may not have been the owner. Sessions end, the password that was written opens
-nothing any more, nor do factors that were bound since from a browser that the account did not know:
-a thief's would keep the owner out. Nobody signs in until the freeze is over. It ends by itself, and
+Whoever replaced it may not have been the owner. Sessions end, the password that was written stops
+working, and so do factors that were bound since from a browser that the account did not know: a
+thief's would keep the owner out. Nobody signs in until the freeze is over. It ends by itself, and
 the owner gets back in by a recovery over routes that stand: a wrong suspicion locks nobody out for
 good.
 """
@@ -53,7 +54,7 @@ async def step(at: At) -> Progress:
 
 
 async def undo(at: At) -> str:
-    """The freeze is over at once. The passwords stay void: nobody can tell whose they were."""
+    """End the freeze at once. The passwords stay void: nobody can tell whose they were."""
     thawed = 0
     for account in await _accounts(at):
         thawed += await at.means.accounts.thaw(at.tx, account, _WHY)
@@ -61,7 +62,7 @@ async def undo(at: At) -> str:
 
 
 async def look(at: At) -> dict[str, object]:
-    """At how many of them which other services know; see ``emit_signals``."""
+    """At how many of the accounts which other services have acknowledged; see ``emit_signals``."""
     accounts = await _accounts(at)
     return {**at.before.result, "elsewhere": await emit_signals.receivers(at, accounts)}
 

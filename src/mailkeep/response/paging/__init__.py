@@ -1,7 +1,7 @@
-"""Waking people: who is paged about an incident, over what the suspect does not carry.
+"""Paging: who is woken about an incident, over channels that the suspect does not carry.
 
-``whom`` (pure) chooses and writes the words, ``desk`` keeps what was paged and goes on until
-somebody takes the incident, ``bell`` rings through Apprise.
+``whom`` (pure) chooses people and words, ``desk`` stores pages and repeats them until somebody
+takes the incident, ``bell`` sends them through Apprise.
 
 Security: a page names no customer; it may be read by whoever carries it. The URLs of pagers are
 secrets: they are read from the environment or a file and stand in no log.

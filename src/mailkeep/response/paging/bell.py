@@ -1,4 +1,4 @@
-"""The shell around Apprise, which knows more than a hundred services."""
+"""Sends a page through Apprise, which supports more than a hundred services."""
 
 import asyncio
 import logging

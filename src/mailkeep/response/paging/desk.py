@@ -1,5 +1,5 @@
-"""Keeps what was paged: queued with the incident, tried until it is taken, repeated until somebody
-takes the incident."""
+"""The queue of pages: written with the incident, retried until sent, repeated until somebody takes
+the incident."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ _OWN = [Why.OPENED.value, Why.GRAVER.value, Why.REPEATED.value]
 
 
 class Desk:
-    """Who is woken, and whether they were.
+    """Stores pages and whether they were sent.
 
     Args:
         database: where pages are kept.
@@ -68,7 +68,8 @@ class Desk:
         return tuple(self._pagers.values())
 
     async def on_incident(self, tx: Tx, recorded: Recorded) -> None:
-        """Page when an incident opens, and when something graver is held than was paged last."""
+        """Page when an incident opens, and when something graver is suspected than was paged
+        last."""
         fact = recorded.fact
         if not isinstance(fact, IncidentOpened | IncidentUpdated) or not self._pagers:
             return
@@ -93,7 +94,8 @@ class Desk:
         return await self._queue(tx, incident, number, why)
 
     async def step(self) -> bool:
-        """Repeat what nobody took, and ring what is due; whether there is more."""
+        """Repeat pages of incidents that nobody took, and send those that are due; returns whether
+        there is more."""
         if not self._pagers:
             return False
         await self._database.retrying(self._repeat)
@@ -116,7 +118,7 @@ class Desk:
                 ).where(_p.c.incident_id == incident.id)
             )
             if found is None or found["last"] is None:
-                # It opened before there was a pager, or the row was forgotten.
+                # The incident opened before there was a pager, or the row was deleted by retention.
                 await self._queue(tx, incident, 1, Why.OPENED)
             elif found["last"] <= earlier and found["rung"] < self._settings.most:
                 await self._queue(tx, incident, found["round"] + 1, Why.REPEATED)

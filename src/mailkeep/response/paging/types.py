@@ -1,4 +1,4 @@
-"""Words and settings of paging."""
+"""Types and settings of paging."""
 
 import enum
 from dataclasses import dataclass

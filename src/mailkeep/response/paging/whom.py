@@ -1,4 +1,4 @@
-"""Who is paged, and in which words (pure)."""
+"""Chooses who is paged, over which pager, and the words of the page (pure)."""
 
 from collections.abc import Sequence, Set
 
@@ -17,7 +17,7 @@ NOTHING = len(_RANK)
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """Pagers, by name. ``apart``: none of them hangs on a suspect."""
+    """Pagers, by name. ``apart``: none of them depends on a suspect."""
 
     names: tuple[str, ...]
     apart: bool
@@ -59,7 +59,7 @@ def gravity(incident: Incident) -> int:
 
 
 def wants_somebody(incident: Incident) -> bool:
-    """Whether a person should still be woken. A part is its head's affair."""
+    """Whether a person should still be paged. A part is left to its lead incident."""
     whole = incident.part_of is None
     return whole and incident.state is not State.CLOSED and incident.taken_at is None
 

@@ -1,1 +1,1 @@
-"""Alembic's scripts. A migration that has been released is never changed."""
+"""Alembic migrations. A migration that has been released is never changed."""

@@ -1,4 +1,4 @@
-"""How Alembic runs here: on the caller's connection, in the caller's transaction."""
+"""Alembic's environment: runs on the caller's connection, in the caller's transaction."""
 
 from alembic import context
 

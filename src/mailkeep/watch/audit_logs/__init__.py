@@ -1,1 +1,2 @@
-"""Audit logs of other houses, one pure module a format: octets in, what is of concern out."""
+"""Parsers of third parties' audit logs, one pure module for each format: octets in, relevant acts
+out."""

@@ -1,11 +1,11 @@
-"""AWS CloudTrail: sign-ins to the console, keys and users, SES, DNS.
+"""Reads AWS CloudTrail: console sign-ins, keys and users, SES, DNS.
 
 Takes a log file (``Records``, as it lies in S3, packed or not), one record, a list of them, or an
 event of EventBridge (``detail``). Source: docs.aws.amazon.com, CloudTrail record contents; AWS
 Management Console sign-in events; IAM and Route 53 in CloudTrail.
 
-A party is known by the service (``ses.amazonaws.com``) or by the account's number. What failed is
-passed: anybody can try. So is what AWS's own services did.
+A party is identified by the service (``ses.amazonaws.com``) or by the account's number. Failed acts
+are skipped: anybody can try. So is what AWS's own services did.
 """
 
 from datetime import datetime

@@ -1,7 +1,7 @@
-"""What all formats share: lines apart from each other, each read or counted as broken (pure).
+"""Shared parsing of audit logs: one entry at a time, each read or counted as broken (pure).
 
-Security: reads hostile input. A line is decoded into the fields that are asked for and nothing
-else, so that a text takes no more than a few times its own size of memory.
+Security: reads hostile input. An entry is decoded into the fields that are asked for and nothing
+else, so a text takes no more memory than a few times its own size.
 """
 
 import ipaddress

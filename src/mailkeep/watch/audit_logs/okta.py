@@ -1,10 +1,10 @@
-"""Okta's System Log: sign-ins to applications, and what administrators change.
+"""Reads Okta's System Log: sign-ins to applications, and administrators' changes.
 
 Takes a list of ``LogEvent`` as ``GET /api/v1/logs`` answers, one of them, or the body of an event
 hook (``data.events``). Source: developer.okta.com, System Log API, Event types, Event hooks.
 
-An application is known by its target of the type ``AppInstance``: its id, its label or its name.
-Only what came to be is told (``outcome.result``): anybody can try to sign in.
+An application is identified by its target of the type ``AppInstance``: its id, its label or its
+name. Only successful acts are reported (``outcome.result``): anybody can try to sign in.
 """
 
 from collections.abc import Mapping

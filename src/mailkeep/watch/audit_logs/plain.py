@@ -1,4 +1,4 @@
-"""Our own form, for every house that has no module: ``{"events": [...]}`` or a list.
+"""Reads our own audit log format, for sources without a module: ``{"events": [...]}`` or a list.
 
 An event has ``id``, ``at`` (RFC 3339), ``act`` (a word of ``Act``), ``party`` (as ``parties`` of
 the settings names it), ``actor``, and may have ``name``, ``ip``, ``factor``, ``root``, ``zones``

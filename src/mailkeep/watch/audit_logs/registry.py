@@ -1,4 +1,4 @@
-"""Every format of an audit log that is read, one line each."""
+"""The registry of audit log formats, one line each."""
 
 import difflib
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
-"""Collectors: what is asked of the outside now and then, and becomes facts.
+"""Collectors: poll outside sources at their own pace, and record the answers as events.
 
-A collector is asked for facts at its own pace; what it is told is a claim, and each fact says so.
-It holds no detector's knowledge: it asks, reads strictly and bounds what it records.
+An answer is a claim, and each event says so. A collector knows nothing of detectors: it asks,
+parses strictly and bounds what it records.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,8 @@
-"""Reads our accounts at providers, each at its own pace, and hands what it found to the snapshots.
+"""Polls the configuration of our accounts at providers, each at its own pace, and passes it to the
+snapshots.
 
-An account goes on being read while its provider is cut off: a cut ends mail, and what is done in
-the account then is what an incident wants to know. The reading key carries no mail.
+An account is still read while its provider is cut off: a cut ends mail, and what is done in the
+account then is what an incident wants to know. The reading key carries no mail.
 
 Security: reads hostile input, bounded in octets, items, pages and seconds; whatever comes is items
 or a word of `Trouble`, so that no answer ends the loop. Redirects are not followed: the key is in
@@ -110,7 +111,7 @@ class Posture:
             except MailkeepError as error:
                 log.warning("posture.not_read", account=name, error=str(error))
             except Exception as error:
-                # One account that fails must not end the others' readings.
+                # An account that fails must not end the readings of the others.
                 log.exception("posture.failed", account=name, error=type(error).__name__)
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -143,7 +144,7 @@ async def collect(
             continue
         left = deadline - asyncio.get_running_loop().time()
         if left <= 0 or count >= MOST_REQUESTS:
-            # Whoever answers slowly on purpose holds back no other reading.
+            # A server that answers slowly on purpose holds back no other reading.
             troubles[asked.list] = Trouble.UNREACHABLE if left <= 0 else Trouble.TOO_MANY
             continue
         if count:
@@ -177,7 +178,7 @@ def carrier(session: "aiohttp.ClientSession") -> Carry:
         try:
             async with session.request(
                 request.method,
-                # As it was written: rewritten, it would not be what was signed.
+                # As it was written: a normalised URL would not be what was signed.
                 URL(request.url, encoded=True),
                 headers=dict(request.headers),
                 data=request.body or None,

@@ -1,6 +1,6 @@
-"""The last reading of each account, and what the next one differs in.
+"""Stores the last reading of each account, and finds the differences to the next one.
 
-Security: items may hold addresses of people (senders, users), so they lie sealed; their names in
+Security: items may hold addresses of people (senders, users), so they are sealed; their names in
 the log are keyed digests. Secrets of the account never come here: the modules write digests.
 """
 
@@ -74,7 +74,7 @@ class Snapshots:
         """
         async with self._database.read() as tx:
             known, torn = await self._items(tx, account)
-        # What cannot all be opened is read anew, as if for the first time.
+        # If not all of it can be unsealed, it is read anew, as if for the first time.
         known = {name: items for name, items in known.items() if name not in torn}
         everything = (item for items in known.values() for item in items.values())
         places = self._ours | drift.places(everything)
@@ -143,7 +143,7 @@ class Snapshots:
         blind: dict[tuple[str, bool], list[str]] = {}
         for name, one in after.items():
             was = before.get(name, nothing)
-            # Said once; and again where it becomes one that no outage explains.
+            # Reported once; and again when it becomes one that no outage explains.
             if one.told and (not was.told or _is_worse(one, was)):
                 blind.setdefault((one.trouble, one.read), []).append(name)
         whole = all(one.failures for one in after.values())
@@ -168,7 +168,7 @@ class Snapshots:
     async def _tell_changes(self, tx: Tx, account: str, changes: list[Change]) -> None:
         if not changes:
             return
-        # What is told singly is what weighs, not what comes first in the alphabet.
+        # Changes that are reported singly are the weightiest, not the first in the alphabet.
         ordered = sorted(changes, key=lambda one: (not one.strange, one.what == drift.REMOVED))
         for number, one in enumerate(ordered[:MOST_KEPT]):
             used = await announced(tx, account, one.kind)

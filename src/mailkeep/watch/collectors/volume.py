@@ -1,7 +1,7 @@
-"""Asks providers how much they sent for our accounts, slowly.
+"""Polls how much mail providers say they sent for our accounts.
 
-Security: speaks to providers, with the key that sends; reads a number out of a bounded reply. One
-that is cut off is not asked: no request to it starts.
+Security: asks providers with the key that sends; reads a number out of a bounded reply. One that is
+cut off is not asked: no request to it starts.
 """
 
 import asyncio

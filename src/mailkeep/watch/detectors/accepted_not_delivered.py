@@ -1,4 +1,4 @@
-"""A provider takes mail for one family of mailboxes, or of one stream, and reports no delivery.
+"""Mail of one mailbox family or stream is accepted by a provider, but no delivery is reported.
 
 Sees: ``AttemptFinished`` accepted and what ``DeliveryReported`` says of the same message, by
 provider and family of the recipient's mailbox, and by provider and stream over the large families

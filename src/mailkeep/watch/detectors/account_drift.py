@@ -1,4 +1,4 @@
-"""Our account at a provider is not as we left it.
+"""Configuration drift: our account at a provider was changed, and nobody announced it.
 
 Sees: ``PostureChanged``, what a reading of the account's API found changed, but exports and reads
 (see ``export_seen``); ``PostureBlind``, where lists that could be read are refused, unreadable or

@@ -1,4 +1,4 @@
-"""Canaries of one provider arrive, and no longer pass for ours: SPF, DKIM or DMARC fails.
+"""Canaries of one provider still arrive, but fail SPF, DKIM or DMARC, which they passed before.
 
 Sees: ``CanaryArrived`` at mailboxes that others keep, with what their host wrote of it (``failed``,
 RFC 8601). At mailboxes where nobody is trusted to say so, nothing ever fails.

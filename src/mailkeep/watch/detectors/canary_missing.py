@@ -1,4 +1,4 @@
-"""Canaries of one provider do not come to one mailbox, while others do.
+"""Canaries of one provider stop arriving at one mailbox, while others arrive.
 
 Sees: ``CanarySent`` and ``CanaryArrived`` by provider and mailbox: our own listener, decoys of
 recovery mail to it, and mailboxes that others keep (``canary.mailbox``). ``delivery_silence`` asks
@@ -171,7 +171,7 @@ def _sent(box: Box, message: str, at: Instant, event: str) -> Box:
     gap = max(0, at - box.sent) / SECOND if box.sent else 0.0
     waiting = {**box.waiting, message: at}
     if len(waiting) > MOST_WAITING:
-        # The oldest and the newest tell most: how long it has lasted, and that it goes on.
+        # The oldest and the newest are kept: how long it has lasted, and that it goes on.
         waiting.pop(list(waiting)[1])
     return msgspec.structs.replace(
         box,
@@ -214,7 +214,8 @@ def _arrived(
     )
     box = _halved(box)
     back = box.said and box.returned >= state.settings.returned
-    # What is lost now and then comes three times in a row, too: that the test must let go.
+    # With occasional losses three in a row still arrive now and then: here the test itself must let
+    # go.
     if not back or (box.lossy and box.lost > 0):
         return _with(state, key, box), []
     state = _with(state, key, msgspec.structs.replace(box, said=0, lost=0.0))

@@ -1,4 +1,4 @@
-"""Every detector, one line each."""
+"""The registry of detectors, one line each."""
 
 from mailkeep.watch.detector import Detects
 

@@ -1,4 +1,4 @@
-"""Somebody signed in at a third party's console, or changed something there, who never did before.
+"""An unknown person or network signs in to a third party's console, or changes something there.
 
 Sees: ``ConsoleUsed``, what audit logs of other houses tell (``[[console_log]]``): the identity
 provider's, the cloud's, the DNS host's; ``PostureChanged``, what an account's own API shows of the

@@ -1,4 +1,4 @@
-"""Somebody showed the link of a decoy: recovery mail of nobody, that one provider alone was given.
+"""Somebody used the link of a decoy: a fake recovery mail that only one provider was given.
 
 Sees: ``DecoyShown``. A decoy is written as any link mail of a recovery is and goes to a mailbox of
 ours (``canary.decoys``); the secret in it is 128 bits that stand nowhere else.

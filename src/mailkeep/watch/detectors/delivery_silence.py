@@ -1,4 +1,4 @@
-"""Mail goes out through a provider, and no arrival is confirmed any more.
+"""Silent loss: a provider accepts mail, and no delivery of it is confirmed any more.
 
 Sees: attempts accepted and ``DeliveryReported`` delivered, for each provider; canaries sent and
 arrived. A provider that answers 200 and drops the mail is seen here and nowhere else.

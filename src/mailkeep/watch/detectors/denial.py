@@ -1,4 +1,4 @@
-"""Owners say: this reset was not me, nor this change of my account.
+"""Owners deny a reset or a change of their account: 'this was not me'.
 
 Sees: ``RecoveryDenied``, and ``ChangeDenied`` that stopped something (an address, a password, a
 second factor); of either, each account once in the window; says so at the 1st, 2nd, 4th, 8th, ...

@@ -1,4 +1,4 @@
-"""Receivers saw mail as our domain that is not ours.
+"""DMARC reports show mail as our domain that did not come from us.
 
 Sees: ``DmarcReported``, and ``AttemptFinished`` for how much we sent ourselves. Three things:
 - *another's key*: a valid signature of our domain under a selector that we never published. Nobody

@@ -1,4 +1,4 @@
-"""Somebody had our mail or recipients exported at a provider, or read mails there.
+"""Somebody exported our mail or recipients at a provider, or read mails there.
 
 Sees: ``PostureChanged`` of the kinds ``export`` and ``reading``, added; ``PostureAccepted``.
 Evidence (judged, not measured): compromised: 5.0 nats for one, 0.75 for each doubling, at most 6.5;

@@ -1,4 +1,4 @@
-"""Somebody who is past the first step answers an account's second factor, or has a copy of it.
+"""Guessing at an account's second factor after the first step succeeded, or a copied passkey.
 
 Sees: ``FactorBlocked`` (its share of wrong answers in a row is used up) and ``PasskeyCopied``.
 Evidence of the account being a target (judged, not measured): 5.0 nats for wrong answers, since the

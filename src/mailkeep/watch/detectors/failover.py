@@ -1,4 +1,4 @@
-"""Routing moved a stream back and forth, or to a provider that something speaks against.
+"""Routing fails over back and forth, or to a provider that is under suspicion.
 
 Sees: ``FailedOver`` for reasons that lie with a provider (out of order, suspended, key refused, no
 answer), each message once; ``SignalRaised`` by other detectors about the provider it moved to.

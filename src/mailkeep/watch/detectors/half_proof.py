@@ -1,4 +1,4 @@
-"""A browser that the account does not know redeemed one proof, and the other never came.
+"""An unknown browser redeems one of a recovery's two proofs, and the other never comes.
 
 Sees: ``ProofRedeemed`` from a browser in which the account was never fully signed in to, without
 its partner: a first sign after 45 seconds, a full one after ten minutes or when the owner denies.
@@ -280,11 +280,11 @@ def _say(state: State, half: Half, now: Instant, *, full: bool) -> tuple[State, 
         new = Case(half.account, half.way, now, half.id, counts, full)
         cases = _bounded([*others, new])
         state = msgspec.structs.replace(state, cases={**state.cases, provider: cases})
-        # Whoever redeems again and again for one account says it once.
+        # Several redemptions for one account count once.
         if full and not any(one.full and one.account == half.account for one in others):
             counted = {**state.full, provider: state.full.get(provider, 0.0) + counts}
             state = msgspec.structs.replace(state, full=counted)
-    # What one provider shows changes what the cases of the others weigh.
+    # A case of one provider changes what the cases of the others weigh.
     named = [name for name, cases in state.cases.items() if any(one.at > since for one in cases)]
     return _restate(state, named, now)
 

@@ -1,4 +1,4 @@
-"""Somebody asked for a reset of an account that nobody uses, by an address that one provider knew.
+"""A reset is requested for a honey account, whose address only one provider was given.
 
 Sees: ``RecoveryRequested`` whose account or address is in the honey registry; of an application
 that keeps its own resets, ``RecoveryRehearsed``.

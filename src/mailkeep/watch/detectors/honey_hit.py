@@ -1,4 +1,4 @@
-"""Mail that is not ours came to an address that one provider alone was ever given.
+"""Foreign mail arrives at a honey address, which only one provider was given.
 
 Sees: ``HoneyMailArrived``. On 8 August 2022 the first that anybody saw of what the attackers had
 exported was mail to customers' addresses; here it names who lost them.
@@ -81,7 +81,7 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     state = msgspec.structs.replace(state, hits=hits)
     sure = {one.provider for one in hits.values() if not one.guessed}
     if len(sure) > 1:
-        # What was said of the first alone is taken down when the second comes.
+        # What was said about the first provider alone is withdrawn when a second one is hit.
         named = sorted(sure) if len(known) < 2 else [fact.provider]
         signals = [_signal(provider, hits, SEVERAL, now) for provider in named]
         return state, [*signals, _leaked(hits, len(sure), now)]
@@ -103,7 +103,7 @@ def _signal(provider: str, hits: dict[str, Hit], weight: float, now: Instant) ->
         + beside,
         events=tuple(one.id for one in mine)[-MOST_EVENTS:],
         own_observation=True,
-        # Who tries names finds an address without knowing whose it is.
+        # Somebody who guesses names finds an address without knowing whose it is.
         forger=Forger.ANYONE if beside else Forger.NOBODY,
         half_life=86_400.0,
         expires_at=now + seconds(7 * 86_400),

@@ -1,4 +1,4 @@
-"""A name that looks like one of our domains begins to take mail, or to show a page.
+"""A lookalike of one of our domains begins to accept mail, or to show a page.
 
 Sees: ``LookalikeSeen``, from our own look-ups.
 Evidence (judged): domain abused; a name that was empty before and takes mail now 3.0 nats, one that

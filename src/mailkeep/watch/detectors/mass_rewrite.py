@@ -1,4 +1,4 @@
-"""An application's key asks for many of its users to be changed in one day.
+"""An application's API key asks to change many of its users in one day.
 
 Sees: ``SubjectsRewritten``, which is said when the key has used up its share of a day (20 users, or
 2% of them): what is over it was refused. Evidence (judged, not measured): leaked here, 9.5 nats.

@@ -1,4 +1,4 @@
-"""A recovery came to its end in a visit that does not fit the account's own history.
+"""A recovery is held or completed in a visit that does not fit the account's own history.
 
 Sees: ``RecoveryHeld`` and ``RecoveryCompleted`` with their risk in nats (``recovery/risk.py``: the
 device, network, place, browser and hour against the account's own sign-ins, after Freeman et al.,

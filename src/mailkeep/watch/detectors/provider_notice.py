@@ -1,4 +1,4 @@
-"""A provider says itself that something is wrong: by mail to us, or on its status page.
+"""A provider itself announces that something is wrong, by mail to us or on its status page.
 
 Sees: ``ProviderNoticed``. Evidence (judged), of the provider:
 - a break-in (``security``): compromised 4.5 nats, which opens nothing alone: whom it touched they

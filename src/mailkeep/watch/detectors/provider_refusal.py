@@ -1,4 +1,4 @@
-"""A provider refuses our mail: suspended, unauthorised and out of order are kept apart.
+"""A provider refuses our mail: suspended, unauthorised and unavailable are told apart.
 
 Sees: ``AttemptFinished.outcome``, refusals of one sort in a row for each provider: outages counted
 by message, since one is tried again and again, refusals by the address that the mail was for, since
@@ -278,7 +278,7 @@ def _took(state: State, provider: str, recorded: Recorded) -> tuple[State, list[
     trouble = state.troubles.get(provider, Trouble())
     if len(events) < trouble.back(state.settings.returned):
         return msgspec.structs.replace(state, taken={**state.taken, provider: events}), []
-    # What is refused after this is said again at once.
+    # A refusal after this is reported again at once.
     ours = {f"{provider}/{sort}": sort for sort in _EVIDENCE}
     said_of = [_EVIDENCE[sort] for key, sort in ours.items() if key in state.said]
     compromised = (one.get(Hypothesis.PROVIDER_COMPROMISED, 0.0) for one in said_of)

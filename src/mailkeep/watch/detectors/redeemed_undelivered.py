@@ -1,4 +1,4 @@
-"""A proof was redeemed before its mail was delivered, or without: somebody read it on the way.
+"""A proof is redeemed before its mail was delivered, or without: somebody read it on the way.
 
 Sees: ``ProofSent`` and ``ProofRedeemed`` (a POST: what scanners open redeems nothing, and openings
 and clicks that a provider reports are not looked at), and what ``DeliveryReported`` says of the
@@ -119,7 +119,7 @@ def tick(state: State, now: Instant) -> tuple[State, list[Signal]]:
             continue
         usual = state.usual[proof.provider]
         if usual.heard <= proof.redeemed and now - proof.redeemed < LIVES:
-            # No report of it comes in at all: that says nothing of this mail.
+            # If no reports come in at all, a missing one says nothing about this mail.
             later = now + seconds(_patience(state.settings, usual))
             again = msgspec.structs.replace(proof, until=later)
             state = _follow(state, message, again)
@@ -194,7 +194,7 @@ def _redeemed(state: State, fact: ProofRedeemed, recorded: Recorded) -> tuple[St
         for message, one in state.proofs.items()
         if one.recovery == fact.recovery and one.proof == fact.proof and not one.redeemed
     ]
-    # Sent again over another route after a refusal, only the newest was to be read.
+    # If it was sent again over another route after a refusal, only the newest could be read.
     for message, one in mine[-1:]:
         if one.heard:
             continue  # told before it was shown: nothing speaks against it

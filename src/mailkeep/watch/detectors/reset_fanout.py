@@ -1,4 +1,4 @@
-"""One source asks for resets of many accounts, slowly.
+"""One browser or network asks for resets of many accounts, slowly.
 
 Sees: ``RecoveryRequested``, different addresses of one network and of one browser (pseudonyms)
 within a day. ``reset_surge`` sees many resets of whomever; this sees few that come from one hand.
@@ -99,7 +99,7 @@ def _step(
         if name:
             state, said = _asked(state, kind, f"{kind} {name}", fact.address, recorded)
             signals += said
-    # Both tell of one source: the stronger of the two is enough.
+    # Both are about one source: the stronger of the two is enough.
     signals.sort(key=lambda one: -one.evidence[Hypothesis.CAMPAIGN])
     return state, signals[:1]
 

@@ -1,4 +1,4 @@
-"""Many more resets than usual: a sequential Poisson CUSUM.
+"""Many more resets than usual, found by a sequential Poisson CUSUM.
 
 Sees: ``RecoveryRequested``, each address once in ten minutes; known and unknown accounts alike.
 Of applications that keep their own resets, ``RecoveryRehearsed``, with a base and a score of their
@@ -121,7 +121,7 @@ def _step(
     base = _base(settings, state, lately)
     gain = math.log(settings.factor)
     limit = alarm_at(settings, base)
-    # Set to 0 before the step and not within it: only so does the bound on false alarms hold.
+    # Set to 0 before the step and not within it: only then does the bound on false alarms hold.
     drained = max(0.0, state.score) - (settings.factor - 1) * base * gap
     score = min(drained + gain, limit + gain)
     fade = math.exp(-gap / settings.memory)

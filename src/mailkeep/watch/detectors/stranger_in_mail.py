@@ -1,4 +1,4 @@
-"""A canary arrived with a host name in it that our allow list does not know.
+"""A canary arrives with a host name in it that is not on our allow list.
 
 Sees: ``CanaryArrived.strangers``. An allow list sees a fresh domain; a block list does not.
 Evidence: provider compromised, 6.0 nats (judged: an innocent new host, such as a tracking domain

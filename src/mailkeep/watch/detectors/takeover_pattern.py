@@ -1,4 +1,4 @@
-"""After a recovery, or a sign-in from a strange browser, an account is emptied and locked up.
+"""After a recovery, or a sign-in from an unknown browser, an account is emptied and locked up.
 
 Sees: ``RecoveryCompleted`` and ``SignedInFact`` (neither with a proved factor; the latter from a
 browser that the account does not know), and what follows within the hour: addresses changed, the

@@ -1,4 +1,4 @@
-"""Servers that bring mail to us begin to fail over TLS: somebody may stand on the way.
+"""Servers that send us mail begin to fail over TLS: somebody may be intercepting it.
 
 Sees: ``TlsReported`` (RFC 8460), of reporters whom the settings believe. Failures that are our own
 matter are left out: a certificate that ran out, a policy that cannot be read. What remains is what

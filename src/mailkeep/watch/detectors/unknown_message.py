@@ -1,4 +1,4 @@
-"""A provider tells of mail in our account there that we never sent: somebody else sends through it.
+"""A provider reports mail in our account there that we never sent: somebody else sends through it.
 
 Sees: ``ForeignMailReported``, once for each mail: claims whose signature, or shared secret, was
 right, about a mail without an id of ours (``unmarked``), with an id that we never gave out
@@ -95,7 +95,7 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         guess = Base(
             settings.base_per_day * settings.base_known_for * SECOND / DAY, settings.base_known_for
         )
-        # Who writes ids of ours that we never gave out is no other system of ours.
+        # Whoever writes ids of ours that we never issued is not another system of ours.
         account = Account(guess, msgspec.structs.replace(guess, count=guess.count / 10))
     marked = fact.why != "unmarked"
     new = Seen(now, 1.0 + max(0, fact.untold), marked, recorded.id)

@@ -1,7 +1,8 @@
-"""What is done to a house, each as a scenario: the life around it, and what is really going on.
+"""Simulated attacks and outages, each as a scenario: the life around it, and what is really going
+on.
 
-Of each it is known what should be held, and of those that outsiders stage what must not be: that a
-provider is compromised, or may be cut off.
+For each it is known what should be suspected and, for those that outsiders stage, what must not be:
+that a provider is compromised, or may be cut off.
 """
 
 from collections.abc import Callable

@@ -1,5 +1,6 @@
-"""What goes on beside the mail, a day at a time: reports of receivers, colleagues at the providers'
-consoles, notices, lookalikes, calls to the desk, sign-ins, other systems at the same account.
+"""Simulates what happens beside the mail, a day at a time: reports of receivers, colleagues at
+providers' consoles, notices, lookalikes, support calls, sign-ins, other systems at the same
+account.
 
 Judged, of ordinary life: three receivers report each day, of forwarders and a little mail that
 passes neither way; once in 200 days a service that was forgotten sends a newsletter as us. Keys are

@@ -1,6 +1,6 @@
-"""The picture of what was measured: silence beside its limit, as SVG (pure).
+"""Draws the measured delay of silence beside its theoretical limit, as SVG (pure).
 
-Legible in light and in dark: its own ground, and lines that differ in dash as well as in colour.
+Legible in light and dark: it has its own background, and lines differ in dash as well as in colour.
 """
 
 import math

@@ -1,4 +1,5 @@
-"""A house that sends mail, what its providers do for a while, and what is really going on."""
+"""The state of a simulated company: its providers, what they do for a while, and what is really
+going on."""
 
 import msgspec
 

@@ -1,7 +1,7 @@
-"""From a simulated log to what would have been held (pure): signals, and opinions that opened."""
+"""Runs a simulated log through detectors and correlation: which signals and opinions resulted
+(pure)."""
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -66,10 +66,6 @@ class Judged(msgspec.Struct):
                 for truth in truths
             )
         ]
-
-    def by_detector(self) -> Counter[str]:
-        """How many signals each raised, without those that only take back."""
-        return Counter(one.detector for one in self.signals if one.evidence)
 
 
 class Judge:

@@ -1,4 +1,4 @@
-"""Ordinary life, an hour at a time: mail, canaries, recoveries, and the days that are different.
+"""Simulates ordinary life, an hour at a time: mail, canaries, recoveries, and unusual days.
 
 Judged: the working day carries ten times the mail of the night, a weekend half of a weekday's.
 Reports come in batches, after a median of two seconds with a long tail. One report in a hundred is

@@ -1,4 +1,4 @@
-"""The limits that nothing can beat, to be shown beside what was measured (pure)."""
+"""Theoretical limits of detection delay, shown beside what was measured (pure)."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""How soon, how often wrongly, and what is missed: the detectors over simulated houses."""
+"""Measures the detectors over simulated companies: delay, false alarms and misses."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What other houses tell in ordinary life: audit logs of who uses our accounts, TLS reports.
+"""Simulates third parties' audit logs and TLS reports in ordinary life.
 
 Judged: three people look in on one working day in three, one of them from a new place once in five
 weeks; a new colleague comes twice a year, from home; a pipeline with a place of its own changes

@@ -1,4 +1,4 @@
-"""How many facts a second go through the detectors, and which of them takes how much of it."""
+"""Measures the throughput of the detectors, and each one's share of the time."""
 
 import math
 import time

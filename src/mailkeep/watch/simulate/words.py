@@ -1,4 +1,4 @@
-"""What was measured, as tables in Markdown, which a terminal shows as well (pure)."""
+"""Renders measurements as tables in Markdown, which a terminal shows as well (pure)."""
 
 from collections.abc import Sequence
 

@@ -1,1 +1,1 @@
-"""One file a step, numbered."""
+"""Migrations, one file each, in numbered order."""
