@@ -3,12 +3,13 @@
 Security: a provider in an attacker's hands says what it likes. Its report changes a message only
 while it is the provider that has it: of mail that it refused, and that waits for or is with another
 provider, it can neither end the delivery nor delete our copy. A distrusted provider's reports
-change nothing. Reports of mail that it never had from us are rate-limited: otherwise a thief of the
-webhook secret could fill the disk, and so stop all mail.
+change nothing. Reports of mail that it never had from us, and all that a distrusted one says, are
+rate-limited, and reports of each mail that it had are counted: otherwise a thief of the webhook
+secret could fill the disk, and so stop all mail.
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 
@@ -35,6 +36,7 @@ _NOT_SENT = frozenset({ClaimKind.REJECTED, ClaimKind.SUPPRESSED})
 CHUNK = 50  #: claims in one piece of work
 LANE = 90  #: behind every stream
 OTHERS_A_MINUTE = 1000  #: claims of one provider that are kept about mail that it never had from us
+ABOUT_ONE = 200  #: claims that are kept about one mail, for each who gets it: bulk is opened often
 FLOOD = "flood"  #: why those beyond are not
 
 
@@ -119,14 +121,16 @@ class Claims:
             parts, held = await self._journal.name(tx, parts)
         given = {(one.provider, one.claim_id): one for part in parts for one in part}
         about = await moving.ours(tx, given.values())
-        given, flood = self._bounded(given, about.keys(), tx.now)
-        weights = {key: self._weigh(claim, tx.now) for key, claim in given.items()}
         liars = await bodies.distrusted(tx)
+        given, flood = self._bounded(given, about, liars, tx.now)
+        weights = {key: self._weigh(claim, tx.now) for key, claim in given.items()}
         # A claim that is not stored with its message cannot change it later either.
         kept = {key: known for key, known in about.items() if key[0] not in liars}
         new = await moving.remember(tx, given, kept, weights)
         facts: list[Fact] = [
-            ClaimRefused(name, FLOOD) for name in flood if self._may_tell(name, FLOOD, tx.now)
+            ClaimRefused(name, FLOOD)
+            for name in sorted(flood)
+            if self._may_tell(name, FLOOD, tx.now)
         ]
         moved = moving.Moved(self._keeping)
         left: list[Left] = []
@@ -171,22 +175,35 @@ class Claims:
 
     def _bounded(
         self,
-        given: dict[tuple[str, str], Claim],
-        about: Collection[tuple[str, str | None]],
+        given: Mapping[tuple[str, str], Claim],
+        about: Mapping[tuple[str, str | None], moving.Ours],
+        liars: Collection[str],
         now: Instant,
-    ) -> tuple[dict[tuple[str, str], Claim], list[str]]:
-        """(what is kept of some claims, each provider that tells too much of mail of others)."""
-        kept, flood = {}, []
+    ) -> tuple[dict[tuple[str, str], Claim], set[str]]:
+        """(what is kept of some claims, who tells too much)."""
+        kept: dict[tuple[str, str], Claim] = {}
+        flood: set[str] = set()
+        told: Counter[tuple[str, str | None]] = Counter()
         for key, claim in given.items():
-            if (claim.provider, claim.message_id) not in about:
-                begun, count = self._others.get(claim.provider, (now, 0))
-                begun, count = (now, 0) if now - begun >= MINUTE else (begun, count)
-                self._others[claim.provider] = (begun, count + 1)
-                if count >= OTHERS_A_MINUTE:
-                    flood.append(claim.provider)
-                    continue
-            kept[key] = claim
+            which = claim.provider, claim.message_id
+            known = None if claim.provider in liars else about.get(which)
+            if known is None:
+                fits = self._in_a_minute(claim.provider, now) <= OTHERS_A_MINUTE
+            else:
+                told[which] += 1
+                fits = known.told + told[which] <= ABOUT_ONE * len(known.people)
+            if fits:
+                kept[key] = claim
+            else:
+                flood.add(claim.provider)
         return kept, flood
+
+    def _in_a_minute(self, provider: str, now: Instant) -> int:
+        """Count one more claim that no mail bounds; how many there were in its minute."""
+        begun, count = self._others.get(provider, (now, 0))
+        begun, count = (now, 0) if now - begun >= MINUTE else (begun, count)
+        self._others[provider] = (begun, count + 1)
+        return count + 1
 
     def _weigh(self, claim: Claim, now: Instant) -> float:
         usual = self._usual.get(claim.provider, 0.0)

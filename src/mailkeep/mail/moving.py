@@ -50,13 +50,15 @@ class Ours(NamedTuple):
     """A message that a provider had from us.
 
     ``people``: the pseudonyms of all in it, its recipient's first, with the address of each where
-    there are several to tell apart. ``holds``: the provider's word may move it.
+    there are several to tell apart. ``holds``: the provider's word may move it. ``told``: how many
+    claims of the provider's about it are kept.
     """
 
     message: str
     stream: str
     people: Mapping[str, str]
     holds: bool
+    told: int = 0
 
 
 class Moved:
@@ -118,22 +120,23 @@ async def ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None]
     out: dict[tuple[str, str | None], Ours] = {}
     found = await tx.fetch(_OURS, ids=named)
     known = await _addresses(tx, {one for row in found if row[3] for one in _names(row[2], row[3])})
-    for message, stream, address, copies, status, newest, provider, outcome in found:
+    for message, stream, address, copies, status, newest, provider, outcome, told in found:
         # The provider of the newest attempt; the last row of a pair is its newest attempt.
         holds = provider == newest
         if status == Status.QUEUED.value:
             # The provider refused the mail, or may have had it: only then does its report matter.
             holds = holds and outcome in (None, OutcomeKind.AMBIGUOUS.value)
         people = {one: known.get(one, "") for one in _names(address, copies)}
-        out[provider, message] = Ours(message, stream, people, holds)
+        out[provider, message] = Ours(message, stream, people, holds, told)
     return out
 
 
 def _ours() -> Any:
-    m, a = tables.messages.c, tables.attempts.c
+    m, a, c = tables.messages.c, tables.attempts.c, tables.claims.c
+    kept = select(func.count()).where(c.message_id == m.id, c.provider == a.provider)
     wanted = select(m.id, m.stream, m.address_id, m.copies, m.status, m.provider)
     return (
-        wanted.add_columns(a.provider, a.outcome)
+        wanted.add_columns(a.provider, a.outcome, kept.scalar_subquery())
         .join(tables.attempts, a.message_id == m.id)
         .where(Among(m.id, "ids"), or_(a.outcome.is_(None), a.outcome != "withheld"))  # never left
         .order_by(m.id, a.id)

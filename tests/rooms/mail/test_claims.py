@@ -314,6 +314,35 @@ async def test_mail_that_we_never_gave_a_provider_is_told_once(room: Room, accep
     ]
 
 
+async def test_a_flood_of_words_about_one_mail_fills_no_disk(
+    room: Room, accept: Accept, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A provider may tell of its own mail, and not for ever."""
+    monkeypatch.setattr(claims, "ABOUT_ONE", 3)
+    job = await room.sent(accept, OutcomeKind.ACCEPTED)
+    for number in range(6):
+        await room.say(job.provider, job.message, ClaimKind.SENT, kept=number < 3)
+        clock.advance(60)
+    assert await room.reports() == 3
+    assert await room.refusals() == [(job.provider, "flood")] * 3
+    other = await room.sent(accept, OutcomeKind.ACCEPTED)  # of the next it is heard as before
+    await room.say(other.provider, other.message)
+    assert await room.reports() == 4
+
+
+async def test_a_flood_of_one_that_is_distrusted_fills_no_disk(
+    database: Database, room: Room, accept: Accept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "OTHERS_A_MINUTE", 3)
+    job = await room.sent(accept, OutcomeKind.ACCEPTED)
+    async with database.write() as tx:
+        await services.distrust(database, tx, job.provider, by="op", reason="test")
+    for number in range(6):
+        await room.say(job.provider, job.message, ClaimKind.SENT, kept=number < 3)
+    assert await room.reports() == 3
+    assert await room.refusals() == [(job.provider, "flood")]
+
+
 async def test_a_flood_of_words_about_mail_that_is_not_ours_fills_no_disk(
     room: Room, accept: Accept, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
