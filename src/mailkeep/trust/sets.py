@@ -120,7 +120,7 @@ def _join(families: list[set[int]], largest: int) -> set[int]:
 
 
 def _add(kept: set[int], new: set[int]) -> bool:
-    """Add a set that has no subset in there, and remove its supersets; returns whether anything
+    """Add new sets and keep only those without a subset among them; returns whether anything
     changed."""
     merged = _thinned(kept | new)
     if len(merged) > MOST:
