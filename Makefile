@@ -18,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 
-help:  ## what can be made
+help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
 
 $(VENV)/.dev: requirements/dev.lock pyproject.toml
@@ -35,7 +35,7 @@ $(VENV)/.run: requirements/run.lock pyproject.toml
 	$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@
 
-up: $(VENV)/.run  ## the main job, in development mode
+up: $(VENV)/.run  ## start Mailkeep in development mode
 	$(BIN)/mailkeep up --dev
 
 drill: $(VENV)/.dev  ## 8 August 2022, played against an ordinary set-up and Mailkeep; DRILL="--fast"
@@ -45,11 +45,11 @@ bench: $(VENV)/.dev  ## the gateway's rates beside Postfix's; BENCH="--quick --o
 	sh scripts/bench_deps.sh
 	$(BIN)/python -m mailkeep_bench $(BENCH)
 
-test: $(VENV)/.dev  ## everything that must hold
+test: $(VENV)/.dev  ## every test, on SQLite and on a real PostgreSQL
 	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # A proof writes its report aside: one that fails leaves the last good one where it is.
-prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS, MACHINES, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED, OWNERS, RADIUS, MOVED, ACCOUNTS
+prove: $(VENV)/.dev  ## the long proofs, with reports in docs/proofs; sizes: KILLS, MACHINES, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED, OWNERS, RADIUS, MOVED, ACCOUNTS
 	$(BIN)/python tests/proofs/kills.py $(KILLS) > docs/proofs/kills.md.new
 	mv docs/proofs/kills.md.new docs/proofs/kills.md
 	$(BIN)/python tests/proofs/machines.py $(MACHINES) > docs/proofs/machines.md.new
@@ -83,7 +83,7 @@ prove: $(VENV)/.dev  ## the long proofs; their reports go to docs/proofs; KILLS,
 	sh scripts/prove_matrix.sh $(BIN)/python 2 docs/proofs/matrix.json > docs/proofs/matrix.md.new
 	mv docs/proofs/matrix.md.new docs/proofs/matrix.md
 
-check: $(VENV)/.dev  ## lint, types, layers, licences
+check: $(VENV)/.dev  ## lint, types, the order of the packages, licences
 	$(BIN)/ruff check src tests scripts connectors
 	$(BIN)/ruff format --check src tests scripts connectors
 	$(BIN)/mypy

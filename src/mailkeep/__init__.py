@@ -1,6 +1,8 @@
-"""Mailkeep stands between an application and the third parties that carry its mail.
+"""Mailkeep: a self-hosted mail gateway and account-recovery service that withstands a fallen
+provider.
 
-The rooms, from top to bottom, and the three journeys through them are drawn in ``ARCHITECTURE.md``.
+Its packages, from top to bottom, and the journeys through them are described in
+``ARCHITECTURE.md``.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The goals, and whether they were reached (pure)."""
+"""The benchmark's goals, and whether they were reached (pure)."""
 
 from dataclasses import dataclass
 

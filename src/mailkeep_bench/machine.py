@@ -1,4 +1,4 @@
-"""What the run ran on."""
+"""Describes the machine that a benchmark ran on."""
 
 import importlib.metadata
 import os

@@ -1,4 +1,4 @@
-"""When which message is sent: as fast as the connections bear, or at a pace."""
+"""Paces the load: as fast as the connections allow, or at a given rate."""
 
 import asyncio
 import time

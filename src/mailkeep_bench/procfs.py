@@ -1,4 +1,4 @@
-"""CPU time and memory of a process and all that it started, out of ``/proc`` (proc(5))."""
+"""Reads CPU time and memory of a process tree from ``/proc`` (proc(5))."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The report, for people: Markdown, and the lines of the table (pure)."""
+"""Renders the benchmark's report: Markdown, and the lines of the table (pure)."""
 
 from .arithmetic import median
 from .results import Row, Run, Verdict

@@ -1,4 +1,5 @@
-"""Webhooks as Mandrill sends them: a signed form with up to 1,000 events, sent again until 200.
+"""Simulates delivery webhooks as Mandrill sends them: a signed form with up to 1,000 events,
+repeated until 200.
 
 https://mailchimp.com/developer/transactional/docs/webhooks/
 """

@@ -1,4 +1,4 @@
-"""What a run found, in the form in which it is written out."""
+"""The result of a run, and its JSON form."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""How often each message of each round arrived at a sink, and when."""
+"""Counts how often each message of each round arrived at a sink, and when."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""What load and sinks agree on: the addresses that are counted, and the body.
+"""What load and sinks share: the recipients that are counted, and the body.
 
 A message is known by its recipient, ``m00000042.r3@bench.example.net``: number 42 of round r3. That
 is what every protocol carries unchanged, and what a sink finds without parsing mail.

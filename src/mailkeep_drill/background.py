@@ -1,4 +1,5 @@
-"""What goes on as on any day: the application's own mail, and customers who reset a password."""
+"""Simulates ordinary traffic during the drill: the application's own mail, and customers who reset
+a password."""
 
 import asyncio
 import random

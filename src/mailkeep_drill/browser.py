@@ -1,4 +1,4 @@
-"""A client of web pages: its own source address, its own cookies, and no more cleverness than that.
+"""A simple HTTP client that acts as one browser: its own source address, its own cookies.
 
 A server that limits by network sees every customer and the thief where they are: each browser binds
 a source of its own within 127.0.0.0/8, which Linux routes to this machine as it stands.

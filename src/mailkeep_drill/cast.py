@@ -1,4 +1,4 @@
-"""Who plays: customers with an address, a password and perhaps an authenticator."""
+"""The drill's customers: an address, a password and perhaps an authenticator each."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""After the day: who can still get in, which mail arrived, who was told."""
+"""Measures the result of a run: who can still get in, which mail arrived, who was told."""
 
 import asyncio
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The customers' mail server: takes mail by SMTP, keeps it by recipient, shows it over HTTP.
+"""The customers' mail server: receives by SMTP, stores by recipient, serves over HTTP.
 
 ``python -m mailkeep_drill.mailhost --port 0 --http-port 0 --forward canary.test=127.0.0.1:2525``
 

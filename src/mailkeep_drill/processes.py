@@ -1,4 +1,4 @@
-"""Processes of the drill: each a program of its own, ended with the drill however that ends."""
+"""Child processes of the drill, which end with it however it ends."""
 
 import asyncio
 import ctypes

@@ -1,4 +1,4 @@
-"""What a run writes down: plain data, times in seconds since the drill began.
+"""The records that a run writes: plain data, times in seconds since the drill began.
 
 The scorecard is computed from this and from nothing else, so it can be checked, and computed again.
 """

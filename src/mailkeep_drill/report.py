@@ -1,4 +1,4 @@
-"""The scorecard as one HTML page that needs nothing else (pure)."""
+"""Renders the scorecard as one self-contained HTML page (pure)."""
 
 from collections.abc import Callable
 from html import escape

@@ -1,4 +1,4 @@
-"""What the report says plainly of itself: simulated, compressed, judged."""
+"""The report's disclosures: what is simulated, compressed and judged."""
 
 from .scorecard import FLOWING, LATE, NAMED, NOTICED, SLOW
 

@@ -1,4 +1,4 @@
-"""The scorecard: what a run came to, and whether it met its targets (pure)."""
+"""Computes the scorecard of a run, and whether it met its targets (pure)."""
 
 from collections import Counter
 

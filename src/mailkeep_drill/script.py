@@ -1,4 +1,5 @@
-"""The 8th of August against one system: set up, then play. A subclass plays another day."""
+"""The script of 8 August, played against one system: set-up, then the events. A subclass plays
+another day."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""What a person who watches sees: the systems side by side, and what is going on, live."""
+"""The live display of a drill: the systems side by side, and what is going on."""
 
 import asyncio
 import time

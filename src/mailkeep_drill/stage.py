@@ -1,4 +1,4 @@
-"""Puts the drill on: the mail server, the systems side by side, one clock for all."""
+"""Runs the drill: starts the mail server and the systems, on one clock."""
 
 import asyncio
 import random

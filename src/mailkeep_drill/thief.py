@@ -1,4 +1,4 @@
-"""The thief: reads at the fallen provider, and tries everything on everyone."""
+"""The thief of the drill: reads at the fallen provider, and tries everything on everyone."""
 
 import asyncio
 import random

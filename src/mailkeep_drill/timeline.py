@@ -1,4 +1,4 @@
-"""The timeline as inline SVG: all runs under one another, on one clock (pure).
+"""Draws the timeline as inline SVG: all runs under one another, on one clock (pure).
 
 Every kind of mark has a shape of its own, so that nothing hangs on colour alone.
 """

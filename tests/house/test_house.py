@@ -176,3 +176,36 @@ def test_links_between_documents_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page}: {target}"
+
+
+def test_the_figures_of_the_readme_are_those_of_the_reports() -> None:
+    readme = (ROOT / "README.md").read_text()
+    drill, kills, performance = (
+        (ROOT / "docs" / name).read_text()
+        for name in ("proofs/drill.md", "proofs/kills.md", "performance.md")
+    )
+
+    def row(page: str, name: str) -> list[str]:
+        found = re.search(rf"^\| {name}.*?\|(.*)\|$", page, re.IGNORECASE | re.MULTILINE)
+        assert found is not None, name
+        return [cell.replace("*", "").strip() for cell in found[1].split("|")]
+
+    def counts(page: str, name: str) -> list[int]:
+        return [sum(map(int, re.findall(r"\d+", cell))) for cell in row(page, name)][:3]
+
+    for ours, theirs in (
+        ("accounts lost", "Accounts lost"),
+        ("customers locked out", "Customers locked out"),
+        ("acknowledged mails lost", "Mail lost"),
+        ("mails delivered twice", "Mail delivered twice"),
+    ):
+        assert counts(readme, ours) == counts(drill, theirs), ours
+    named = [cell.removesuffix(" s") for cell in row(drill, r"Incident names .*first half proof\)")]
+    assert row(readme, "an incident names")[1:] == [f"{float(one):.0f} s" for one in named[1:3]]
+    silent = row(drill, "Silence noticed")[3], row(drill, "All mail flows again")[3]
+    assert "noticed after {}, and all mail flowed again {} after".format(*silent) in readme
+    (acknowledged,), (lost,) = row(kills, "acknowledged"), row(kills, r"\*\*acknowledged and lost")
+    assert f"{int(acknowledged):,} messages acknowledged, none lost" in readme
+    assert int(lost) == 0
+    ratio = row(performance, "http-accept")[1].removesuffix(" ×")
+    assert f"{float(ratio):.1f} times its rate" in readme

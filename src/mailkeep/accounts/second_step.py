@@ -1,7 +1,7 @@
 """The console's second step: a passkey of an operator's account, asked beside the API key.
 
-It is asked for as soon as one operator has a passkey that can no longer be denied; who the
-operators are, and that there are none, is decided at the command line.
+It is asked for as soon as one operator has a passkey that can no longer be denied. Who is an
+operator, or that nobody is, is decided at the command line only.
 
 Security: from then on a leaked key opens no console. A challenge is made for this step alone, so a
 signature that an operator gave to sign in to their own account is worth nothing here, and the other

@@ -1,4 +1,4 @@
-"""App: puts the rooms together, starts them and stops them; looks them over, backs them up.
+"""App: the composition root: wires the rooms, starts and stops them; doctor, backups and telemetry.
 
 Owns: the settings file. Publishes: nothing. Hears: nothing; ``wiring.py`` says who hears what.
 Security: reads the secrets of every role from the environment or from files, and hands each room

@@ -1,6 +1,6 @@
 """Checks the settings ``[posture]``: our accounts at providers, which are read and compared.
 
-Handed to the collector with reading keys, which are separate from the keys that send.
+They are handed to the collector with reading keys, which are separate from the keys that send.
 """
 
 import os

@@ -23,7 +23,7 @@ from .types import StreamView, View
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """What is known when it is looked at.
+    """What is known about the current step when a move is examined.
 
     Attributes:
         target, source: the mail of the stream that is under way, since its step began.
@@ -52,7 +52,7 @@ class Wait(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """The stream goes on to a step; below 0: it is taken back whole."""
+    """The stream moves to a step; below 0: back to where it was before."""
 
     stream: str
     step: int
@@ -85,7 +85,7 @@ Move = Wait | Step | Back | Pause | Hurry | Done
 
 
 def order(streams: Iterable[StreamSettings], source: str) -> list[str]:
-    """The streams that a move takes along, in their turn: those whose weight is the source's."""
+    """The streams to move, in order: those in which the source has weight."""
     carried = [
         one
         for one in streams
@@ -110,7 +110,7 @@ def current(view: View) -> StreamView | None:
 
 
 def decide(view: View, seen: Evidence, now: Instant) -> Move:
-    """What comes next.
+    """The next step of a move.
 
     Args:
         view: a move that is under way.

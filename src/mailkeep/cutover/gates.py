@@ -11,7 +11,7 @@ from .types import Gate, Pace
 
 
 class House(msgspec.Struct, frozen=True):
-    """What a move must know of the house.
+    """The installation as a move needs to know it.
 
     Attributes:
         streams: by name.

@@ -23,14 +23,14 @@ _c, _s = tables.cutovers, tables.cutover_streams
 
 
 class Keeper:
-    """The rows of moves. Whoever writes one has locked its row first."""
+    """The rows of moves. Callers have locked a row before they write it."""
 
     def __init__(self, database: Database, house: House) -> None:
         self.database = database
         self.house = house
 
     async def go(self, tx: Tx, view: View, stream: str, step: int, because: str = "") -> None:
-        """Bring a stream to a step, without a person; below 0: take it back whole."""
+        """Move a stream to a step, without a person; below 0: back to where it was before."""
         share = 0.0 if step < 0 else view.pace.shares[step]
         words = because or f"cutover {view.id}"
         await self.shift(tx, view.id, stream, view.source, view.target, share, BY, words)
@@ -48,8 +48,8 @@ class Keeper:
         by: str,
         because: str,
     ) -> int:
-        """Give the target its share of a stream; how many retries were moved. Raises ``Conflict``
-        where the settings have no such stream any more."""
+        """Give the target its share of a stream; returns how many retries were moved. Raises
+        ``Conflict`` when the settings no longer have the stream."""
         known = self.house.streams.get(stream)
         if known is None:
             raise Conflict(f"the settings have no stream {stream} any more")
@@ -85,7 +85,7 @@ class Keeper:
 
 
 async def held_against(tx: Tx, target: str) -> str:
-    """Why no more mail may go to a provider; "": it may."""
+    """The reason why no more mail may go to a provider; "" when it may."""
     state = (await mail.states(tx)).get(target)
     if state is None:
         return ""

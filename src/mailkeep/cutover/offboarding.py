@@ -61,7 +61,7 @@ class Offboarding:
         self._house = house
 
     async def start(self, tx: Tx, leaving: Leaving, *, hostile: bool, by: str) -> OffboardingView:
-        """Begin to leave a provider. A hostile one is cut off and believed no word, now.
+        """Begin to leave a provider. A hostile one is cut off and distrusted at once.
 
         A provider that is being left in peace can be found hostile meanwhile: the list is then
         dated anew, and what was done stays done.
@@ -118,7 +118,7 @@ class Offboarding:
         return await self._get(tx, provider)
 
     async def step(self) -> bool:
-        """Do what is due and done here; whether something was."""
+        """Do the items that are due and Mailkeep's own; returns whether any was."""
         async with self._database.read() as tx:
             due = [
                 one

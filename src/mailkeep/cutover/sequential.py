@@ -63,7 +63,7 @@ def failures(seen: Seen, families: frozenset[str]) -> int:
 
 
 def judge(target: Seen, source: Seen, pace: Pace, families: frozenset[str]) -> Verdict:
-    """Hold the new provider's mail of one step against the old one's of the same time.
+    """Compare the new provider's mail of one step with the old one's in the same time.
 
     Without mail of the old one there is nothing to compare with, and nothing is told: a day on
     which everything bounces would look the same.

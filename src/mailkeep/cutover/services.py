@@ -143,7 +143,7 @@ class Cutover:
     async def now(
         self, tx: Tx, source: str, target: str, *, by: str, reason: str, since: Instant
     ) -> Moved:
-        """Move everything at once; the old provider rests, be it cut off or not.
+        """Move everything at once; the old provider rests, whether or not it is cut off.
 
         A move that is under way ends. What ``source`` took since an instant and nobody saw arrive
         is sent again; so a little may come twice, under the same ``Message-ID``.
@@ -219,7 +219,7 @@ class Cutover:
         return await queries.one(tx, cutover)
 
     async def resume(self, tx: Tx, cutover: str, *, by: str) -> View:
-        """Go on. What was seen before counts no more: the step that is under way begins anew.
+        """Continue. Earlier observations no longer count: the current step begins anew.
 
         Raises:
             Conflict: it is not paused, or something is held against the target.

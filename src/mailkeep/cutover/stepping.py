@@ -28,13 +28,13 @@ _c, _s = tables.cutovers, tables.cutover_streams
 
 
 class Stepping:
-    """Brings the move that is under way on."""
+    """Advances the current move."""
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
 
     async def step(self) -> bool:
-        """Look at the move that is under way, and do what comes next; whether it did."""
+        """Examine the current move, and do what comes next; returns whether it did anything."""
         async with self._keeper.database.read() as tx:
             view = await queries.live(tx)
             if view is None:
@@ -53,7 +53,7 @@ class Stepping:
         return await self._keeper.database.retrying(lambda tx: self._do(tx, before, move))
 
     async def _do(self, tx: Tx, view: View, move: decide.Move) -> bool:
-        """What was decided, unless somebody changed the move since it was looked at."""
+        """Carry out the decision, unless somebody changed the move since it was examined."""
         fresh = await queries.one(tx, view.id, lock=True)
         if fresh.state is not State.MOVING or fresh.streams != view.streams:
             return False
@@ -102,8 +102,8 @@ class Stepping:
         )
 
     def _idle(self, shifts: Mapping[str, Sequence[Shift]]) -> list[tuple[str, str]]:
-        """Shifts that the settings have caught up with: whoever gives that provider weight again
-        later means it."""
+        """Shifts that the settings have caught up with are dropped: if somebody gives that provider
+        weight again later, they mean it."""
         out = []
         for name, some in shifts.items():
             known = self._keeper.house.streams.get(name)

@@ -5,10 +5,10 @@ Webhooks), ``outlets`` are the destinations: standard output, a file, a webhook.
 the log for each feed from its own checkpoint, delivers, and advances the checkpoint afterwards, so
 a kill repeats a line and never loses one.
 
-Owns: ``feeds``. Publishes: nothing. Hears: ``SignalRaised``, ``IncidentOpened``,
-``IncidentUpdated``, ``IncidentContained``, ``IncidentTaken``, ``IncidentRestored``,
-``IncidentClosed``, each feed at its own pace. Security: holds the secrets that sign webhooks.
-Connects only where an operator's settings say, to public addresses and to networks that they name;
-replies are read up to a bound and never obeyed. Lines carry what events carry: pseudonymous ids,
-names of hosts, words of ours.
+Owns: ``feeds``. Publishes: nothing.
+Hears: ``SignalRaised``, ``IncidentOpened``, ``IncidentUpdated``, ``IncidentContained``,
+``IncidentTaken``, ``IncidentRestored``, ``IncidentClosed``, each feed at its own pace.
+Security: holds the secrets that sign webhooks. Connects only where an operator's settings say, to
+public addresses and to networks that they name; replies are read up to a bound and never obeyed.
+Lines carry what events carry: pseudonymous ids, names of hosts, words of ours.
 """

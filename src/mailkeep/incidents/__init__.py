@@ -7,9 +7,9 @@ checklists and the headline are computed from state when somebody looks; so is t
 whose answers are stored as well (``answers``), along with whose mail the suspects could read and,
 apart from it, what they are known to have taken (``content``).
 
-Owns: ``incidents``, ``incident_entries``, ``blast_answers``.
-Publishes: ``incidents.events``. Hears: ``SignalRaised``, ``ProviderCut``, ``ProviderRestored``,
-``ProviderRested``, ``ProviderUnrested``, ``ProofVoided``; response calls its services.
+Owns: ``incidents``, ``incident_entries``, ``blast_answers``. Publishes: ``incidents.events``.
+Hears: ``SignalRaised``, ``ProviderCut``, ``ProviderRestored``, ``ProviderRested``,
+``ProviderUnrested``, ``ProofVoided``; response calls its services.
 Security: opens on evidence that outsiders can stage, which is why it acts on nothing itself. Its
 texts are pseudonymous; what people write in notes is kept here and in no event.
 """

@@ -5,7 +5,7 @@ validates an OpenID provider's answers (pure), ``provider`` calls it, ``services
 
 Owns: ``operators``, ``operator_sessions``.
 Publishes: nothing; each sign-in and end is in the audit chain. Hears: nothing.
-Security: reads hostile input (an OpenID provider's answers, ID and logout tokens). Holds the
-client secret of the provider. A provider says who somebody is and which groups they are in, never
-what those may: the settings do. Nobody signs in here by mail.
+Security: reads hostile input (an OpenID provider's answers, ID and logout tokens). Holds the client
+secret of the provider. A provider says who somebody is and which groups they are in, never what
+those may: the settings do. Nobody signs in here by mail.
 """

@@ -44,7 +44,7 @@ class Metadata(msgspec.Struct, frozen=True):
 
 
 class Who(msgspec.Struct, frozen=True):
-    """Whom an ID token names. ``sid``: the provider's name for its session, or ""."""
+    """The person that an ID token names. ``sid``: the provider's name for its session, or ""."""
 
     subject: str
     name: str
@@ -61,7 +61,7 @@ class Left(msgspec.Struct, frozen=True):
 
 
 def metadata(told: object, issuer: str) -> Metadata:
-    """What a discovery document says.
+    """Read a discovery document.
 
     Raises:
         Unavailable: it is another issuer's, says too little, or leads where nothing is sealed.
@@ -96,7 +96,7 @@ def ask_url(
     nonce: str,
     verifier: str,
 ) -> str:
-    """Where the browser is sent."""
+    """The authorisation URL to which the browser is sent."""
     words = {
         "response_type": "code",
         "client_id": client,
@@ -136,7 +136,7 @@ def kid(token: str) -> str | None:
 def who(
     token: str, keys: KeySet, *, issuer: str, client: str, nonce: str, groups: str, now: int
 ) -> Who:
-    """Whom an ID token names (Core section 3.1.3.7).
+    """Validate an ID token, and return whom it names (Core section 3.1.3.7).
 
     Args:
         groups: the claim that lists them.
@@ -165,7 +165,7 @@ def who(
 
 
 def left(token: str, keys: KeySet, *, issuer: str, client: str, now: int) -> Left:
-    """Whom a logout token ends (Back-Channel Logout section 2.6).
+    """Validate a logout token, and return whom it signs out (Back-Channel Logout section 2.6).
 
     Raises:
         NotSignedIn: it is none, or not for us.
@@ -219,7 +219,8 @@ def _groups(told: object) -> tuple[str, ...]:
 
 
 def _sealed(url: str, issuer: str) -> bool:
-    """https; http only where the issuer itself is on this machine, in development."""
+    """Whether a URL is https, or http on this machine when the issuer is here too, in
+    development."""
     parts = urlsplit(url)
     near = is_near(urlsplit(issuer).hostname or "") and is_near(parts.hostname or "")
     return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and near))

@@ -43,7 +43,7 @@ P = Permission
 
 
 class Role(enum.StrEnum):
-    """What an operator is. Each may what the one before may."""
+    """An operator's role. Each may do what the one before may."""
 
     VIEWER = "viewer"  #: sees how things stand; no account, no one's recovery
     SUPPORT = "support"  #: helps owners: opens their accounts masked, starts recoveries

@@ -35,7 +35,7 @@ BACK = "/console/sign-in/openid/back"  #: where it sends browsers back to
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What one sign-in keeps in its browser, sealed, until it comes back."""
+    """The state of one sign-in, kept sealed in its browser until it comes back."""
 
     state: str
     nonce: str
@@ -100,7 +100,7 @@ class Provider:
         return url, Asked(state, nonce, verifier, self._clock.now() + life)
 
     async def finish(self, asked: Asked, code: str, issuer: str) -> Who:
-        """Who came back with a code.
+        """Exchange the code that a browser came back with, and return who it is.
 
         Args:
             issuer: whom the answer says it is of (RFC 9207); "": it does not say.
@@ -162,7 +162,8 @@ class Provider:
         return told
 
     async def _key_set(self, kid: str | None) -> KeySet:
-        """Its keys, read anew where they are old or lack one, but not for every stranger's."""
+        """The provider's keys, fetched again when they are old or lack one, but not for every
+        forged token."""
         async with self._turn:
             now = self._clock.now()
             at, known = self._keys or (0, None)

@@ -29,7 +29,7 @@ _o, _s = tables.operators, tables.operator_sessions
 
 
 async def enter_by_key(tx: Tx, key: str, until: Instant, account: str = "") -> str:
-    """A key signed in, until an instant; returns the session.
+    """Start a session for an API key, until an instant.
 
     Args:
         account: of the passkey that was shown beside it.
@@ -42,7 +42,7 @@ async def enter_by_key(tx: Tx, key: str, until: Instant, account: str = "") -> s
 async def enter_by_word(
     tx: Tx, keys: KeyRing, settings: OperatorSettings, who: Who, until: Instant
 ) -> str:
-    """Whom the provider named signed in; returns the session.
+    """Start a session for a person whom the OpenID provider named.
 
     What their groups say now holds for every session of theirs.
 
@@ -70,15 +70,15 @@ async def enter_by_word(
 
 
 async def shut_out(tx: Tx, keys: KeyRing, settings: OperatorSettings, subject: str) -> int:
-    """Whom the provider named has no role any more; how many sessions ended."""
+    """End the sessions of somebody who has no role any more; returns how many ended."""
     of = _hash(keys, settings.issuer, subject)
     row = await tx.one(select(_o.c.id).where(_o.c.who == of).with_for_update())
     return 0 if row is None else await _end(tx, row["id"], by=row["id"], why="no role")
 
 
 async def end(tx: Tx, operator: str, *, by: str) -> int:
-    """Sign an operator out everywhere; how many sessions ended. They may come in again as long as
-    the provider stands behind them: who may never is taken out of its groups first.
+    """Sign an operator out everywhere; returns how many sessions ended. They can sign in again as
+    long as the OpenID provider lets them: to prevent that, first remove them from its groups.
 
     Raises:
         NotFound: there is no such operator.
@@ -90,8 +90,8 @@ async def end(tx: Tx, operator: str, *, by: str) -> int:
 
 
 async def left(tx: Tx, keys: KeyRing, settings: OperatorSettings, told: Left) -> int:
-    """The provider says that somebody left; how many sessions ended. Sessions that began after it
-    said so stay: a token that is told again later ends nothing."""
+    """The OpenID provider says that somebody signed out; returns how many sessions ended. Sessions
+    that began after that stay, so a replayed token ends nothing."""
     begun = _s.c.began_at <= (told.at + LEEWAY) * SECOND
     which = [begun]
     if told.sid:
@@ -113,7 +113,7 @@ async def leave(tx: Tx, session: str) -> None:
 
 
 async def seen(tx: Tx, session: str) -> None:
-    """Who is signed in does something: the session is not idle."""
+    """Note activity of a session, so that it does not count as idle."""
     await tx.run(update(_s).where(_s.c.id == session).values(seen_at=tx.now))
 
 

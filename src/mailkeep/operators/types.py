@@ -46,7 +46,7 @@ class OperatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OperatorView(msgspec.Struct, frozen=True):
-    """A person whom an OpenID provider named. ``role`` None: may nothing any more."""
+    """A person whom the OpenID provider named. ``role`` None: they may do nothing any more."""
 
     id: str
     name: str
@@ -64,7 +64,7 @@ class Way(enum.StrEnum):
 
 
 class Present(msgspec.Struct, frozen=True):
-    """Who is signed in, as a session says it.
+    """Who is signed in, according to the session.
 
     Attributes:
         actor: the id that the audit chain gets: an operator's, or an API key's.

@@ -6,7 +6,7 @@ exposure ledger, the detectors that are on and the playbooks. Everything that de
 ``services`` stores a model when it changed, ``counts`` precomputes what takes seconds to count, and
 ``ready`` caches answers while nothing changed.
 
-Owns: ``trust_models``, ``trust_counts``. Publishes: nothing. Hears: nothing. Security: reads counts
-and never an address. What it shows is a map for an attacker too: it needs a key that may read, or
-the console.
+Owns: ``trust_models``, ``trust_counts``. Publishes: nothing. Hears: nothing.
+Security: reads counts and never an address. What it shows is a map for an attacker too: it needs a
+key that may read, or the console.
 """

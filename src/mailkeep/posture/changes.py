@@ -36,8 +36,9 @@ _ENDED = {
 
 
 class Danger(msgspec.Struct, frozen=True, order=True):
-    """Accounts times the parties, or pairs of parties, that take them; pairs are 0 where there are
-    more than can be listed. ``names``: domains of ours times the parties that send as them."""
+    """Sums over parties, or pairs of parties, of the accounts that they can take; pairs are 0 where
+    there are more than can be listed. ``names``: the sum over parties of the domains of ours that
+    they can send as."""
 
     single: int
     pairs: int
@@ -84,7 +85,7 @@ def _found(world: World, largest: int) -> _Found:
 
 
 def ranked(world: World, today: str) -> list[Change]:
-    """The changes that would buy something, the best first."""
+    """The changes that would reduce the danger, the best first."""
     found = _found(world, 2)
     before, out = found.danger, []
     for what, why, changed in _candidates(world, today, found):
@@ -194,7 +195,7 @@ def _ties(
 
 
 def _routes(world: World, today: str) -> Iterator[tuple[str, str, World]]:
-    """One more carrier of everything that recoveries use: of mail, or of text messages."""
+    """One more carrier of everything that recoveries use: mail, or text messages."""
     if not world.proofs:
         return
     streams = tuple(dict.fromkeys(one for one in (world.proofs, world.notices) if one))

@@ -47,7 +47,7 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 def domains(house: House) -> tuple[str, ...]:
-    """The domains of addresses that are told apart in a house, sorted."""
+    """The mailbox domains that are counted separately, sorted."""
     served = {
         one.lower()
         for party in house.parties.values()
@@ -58,14 +58,14 @@ def domains(house: House) -> tuple[str, ...]:
 
 
 async def at_once(tx: Tx, house: House) -> Counts:
-    """Count everything in one reading: exact, and as long as it takes."""
+    """Count everything in one read transaction: exact, and as slow as it is."""
     apart = domains(house)
     found = await counted.alike(tx, apart)
     return Counts(tx.now, apart, tuple(found), await mail.exposed_to_each(tx))
 
 
 async def newest(tx: Tx, house: House) -> Counts | None:
-    """What was last counted; None where nothing was, or other domains were told apart."""
+    """The last counts; None where there are none, or other domains were counted."""
     document = await tx.value(select(_c.c.document))
     if document is None:
         return None
@@ -74,7 +74,7 @@ async def newest(tx: Tx, house: House) -> Counts | None:
 
 
 async def take(database: Database, house: House, size: int = SLICE) -> Counts:
-    """Count everything, slice by slice, and write it down in place of what was counted before."""
+    """Count everything, slice by slice, and replace the stored counts."""
     apart = domains(house)
     accounts: Counter[Alike] = Counter()
     began: Instant | None = None
@@ -105,7 +105,7 @@ async def _keep(tx: Tx, made: Counts) -> None:
 
 
 async def step(database: Database, house: House) -> None:
-    """Count anew when the last counting is older than the house wants, or was of other domains."""
+    """Count anew when the stored counts are older than the settings allow, or of other domains."""
     async with database.read() as tx:
         found = await newest(tx, house)
         if found is not None and tx.now - found.at < house.every:

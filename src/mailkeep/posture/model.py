@@ -183,7 +183,7 @@ def _state(until: str, today: str) -> str:
 
 
 def _overdue(model: Model) -> Iterable[str]:
-    """Parties outside of which nobody has said for long that what stands of them is so."""
+    """Outside parties whose entry nobody has reviewed for long."""
     oldest = date.fromisoformat(model.live.today) - timedelta(days=model.house.settings.review)
     for party in model.house.parties.values():
         looked = party.source or party.kind is PartyKind.OWNER

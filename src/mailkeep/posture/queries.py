@@ -18,7 +18,8 @@ _GOOD = {"good", "replaced"}
 
 
 async def live(tx: Tx, house: House, counted: Counts) -> Live:
-    """What stands and who is there, with one statement each; how many as they were counted."""
+    """The current state of routes and operators, with one statement each; counts as they are
+    stored."""
     keys = tuple(
         Key(scene.key_party(one.name), one.scopes, one.domains, one.application)
         for one in await api_keys.listing(tx)

@@ -25,7 +25,7 @@ FALLS = 100  #: questions whose answers are kept
 
 
 class Answers:
-    """What was worked out of one state of the house; each part when it is first asked for.
+    """Answers about one state of the system; each computed when it is first asked for.
 
     Args:
         found: the state.
@@ -72,7 +72,7 @@ class Answers:
 
 
 class Ready:
-    """Answers to questions about the house as it stands.
+    """Answers what-if questions about the current state.
 
     Args:
         database: what is counted, keys, what stands.
@@ -88,7 +88,7 @@ class Ready:
         self._answers: Answers | None = None
 
     async def ask(self, question: Callable[[Answers], T]) -> T:
-        """The answer to a question, worked out in a thread where it is not known yet.
+        """The answer to a question, computed in a thread where it is not cached.
 
         Raises:
             NotFound: what the question raises.

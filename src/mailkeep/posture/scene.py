@@ -72,7 +72,7 @@ def parties(house: House, live: Live) -> Mapping[str, Party]:
 
 
 def world(house: House, live: Live) -> World:
-    """What the rules are about."""
+    """The input of the rules."""
     everybody = parties(house, live)
     recovery = house.recovery
     graph = TrustGraph(house.parties, lambda: live.today)

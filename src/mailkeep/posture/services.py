@@ -49,8 +49,8 @@ async def _keep(tx: Tx, house: House, made: ThreatModel) -> bool:
 
 
 async def look(database: Database, house: House) -> None:
-    """Keep the model when a day has passed. Accounts are counted, and what follows is worked out,
-    before anybody has to wait for the writer."""
+    """Store the model when a day has passed. Counting and computing happen before the database's
+    writer is taken."""
     async with database.read() as tx:
         newest = await tx.value(select(_m.c.seen_at).order_by(desc(_m.c.at)).limit(1))
         if newest is not None and tx.now - newest < DAY:

@@ -25,7 +25,7 @@ STRIDE: Mapping[str, str] = {
 
 
 class Mitigation(msgspec.Struct, frozen=True):
-    """What answers a threat. ``on``: "" when it is on, else why it is not; ``shown``: tests."""
+    """What mitigates a threat. ``on``: "" when it is on, else why it is not; ``shown``: tests."""
 
     words: str
     on: Callable[[House, Live], str]

@@ -24,7 +24,7 @@ class How(enum.StrEnum):
 
 
 class Accepted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A ``[[trust.accept]]`` table: a single point that somebody knows of, for a time.
+    """A ``[[trust.accept]]`` table: a single point of failure that was accepted for a time.
 
     Attributes:
         party: which.
@@ -85,7 +85,7 @@ class Provider(msgspec.Struct, frozen=True):
 
 
 class Watcher(msgspec.Struct, frozen=True):
-    """A detector as this house has it. ``off``: why it sees nothing here; "": it does."""
+    """A detector as this installation has it. ``off``: why it sees nothing here; "": it does."""
 
     name: str
     delay: str
@@ -251,7 +251,7 @@ class SinglePoint(msgspec.Struct, frozen=True):
 
 
 class Sets(msgspec.Struct, frozen=True):
-    """The smallest sets of parties that take accounts of a class; ``sets``: those with the fewest
+    """The minimal sets of parties that take accounts of a class; ``sets``: those with the fewest
     parties; ``size``: how many; 0 when no set of at most three does."""
 
     account_class: str
@@ -263,7 +263,7 @@ class Sets(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What one change would buy.
+    """What one change would improve.
 
     Attributes:
         single, pairs: accounts that one party, or two together, could take: summed over them.

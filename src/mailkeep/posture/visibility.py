@@ -16,7 +16,7 @@ from .types import House
 
 
 class Act(enum.StrEnum):
-    """What somebody does in a party's house that concerns us."""
+    """An act at a third party that concerns us."""
 
     SIGN_IN = "sign-in"  #: somebody signs in to our account there, or gets access to it
     KEY_USE = "key use"  #: a key of ours is used by somebody else

@@ -33,7 +33,7 @@ MOST_SETS = 50  #: that are shown of one class
 
 
 class Model:
-    """The rules of one world, made ready once and asked many times.
+    """The rules of one world, prepared once and asked many times.
 
     Args:
         world: as ``scene.world`` makes it.
@@ -268,7 +268,7 @@ def _sum(taken: Iterable[Taken], how: How) -> int:
 
 
 def failing(points: Sequence[SinglePoint], *, catching: bool = False) -> list[SinglePoint]:
-    """Those that a build must not pass with: neither accepted nor the customers' own provider.
+    """Single points that fail a build: neither accepted nor the customers' own mailbox provider.
 
     Args:
         catching: parties before our pages count as well.

@@ -6,8 +6,8 @@ have somebody's account erased, or the traces of one's own deeds, must not be a 
 links recoveries, exposures and events stays under pseudonyms for a stated time, so that counts of
 incidents are the same afterwards.
 
-Owns: ``erasures``, ``legal_holds``, ``privacy_uses``. Publishes: nothing of its own; calls
-``accounts.erasing``, which tells. Hears: ``SubjectErased``. Security: reads everything about
-everybody, so each use is audited and counted against a limit that a thief of the key cannot lift;
-opens no sealed body and shows no hash.
+Owns: ``erasures``, ``legal_holds``, ``privacy_uses``.
+Publishes: nothing of its own; calls ``accounts.erasing``, which tells. Hears: ``SubjectErased``.
+Security: reads everything about everybody, so each use is audited and counted against a limit that
+a thief of the key cannot lift; opens no sealed body and shows no hash.
 """

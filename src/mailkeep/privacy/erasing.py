@@ -72,8 +72,8 @@ class Erasing:
         )
 
     async def ask(self, tx: Tx, person: Person, *, by: str) -> Erasure:
-        """Ask for an erasure: the owner is told, and it begins when its time has come. One that is
-        asked for already is returned as it is.
+        """Request an erasure: the owner is told, and it begins after its wait. One that is
+        requested already is returned as it is.
 
         Args:
             by: who asks, a pseudonymous id.
@@ -120,9 +120,9 @@ class Erasing:
         return await one(tx, erasure)
 
     async def on_subject(self, tx: Tx, recorded: Recorded) -> None:
-        """A user of an application was to be forgotten, and the wait for that is over: what else is
-        kept about the account goes as with every erasure, and as late, while an open incident
-        rests on it."""
+        """An application's user is to be erased, and the wait for that is over: the rest of the
+        account's data is erased as in every erasure, and as late while an open incident depends on
+        it."""
         fact = recorded.fact
         if not isinstance(fact, SubjectErased):
             return
@@ -142,7 +142,7 @@ class Erasing:
         return None
 
     async def step(self) -> bool:
-        """Go on with the erasures whose time has come, a batch each; whether there is more."""
+        """Continue the erasures that are due, a batch each; returns whether there is more."""
         async with self._database.read() as tx:
             due = await tx.all(
                 select(_e.c.id)
@@ -187,7 +187,7 @@ class Erasing:
         return found.left
 
     async def _against(self, tx: Tx, person: Person) -> str:
-        """What an erasure of them must wait for; "" when nothing."""
+        """What an erasure of them must wait for; "" for nothing."""
         if await holds.on(tx, person):
             return "a legal hold is on them; `mailkeep privacy hold` lists it"
         a = account_tables.accounts

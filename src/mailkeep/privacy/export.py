@@ -29,7 +29,7 @@ _HIDDEN = frozenset({Form.SEALED, Form.HASHED})
 async def take(
     database: Database, keys: KeyRing, settings: PrivacySettings, who: str, *, by: str
 ) -> dict[str, Any]:
-    """The document. That it was taken is in the audit chain first, and counts against the limit.
+    """The export document. Taking it is audited first, and counts against the limit.
 
     Args:
         who: an address, or an account's id.

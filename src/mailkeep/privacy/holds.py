@@ -20,7 +20,7 @@ MOST = 1000  #: that last at once
 
 
 async def place(tx: Tx, person: Person, reason: str, *, by: str) -> LegalHold:
-    """Place a hold; the same one twice is one.
+    """Place a hold; placing the same one twice makes one.
 
     Args:
         reason: a reference, as a case's number; it stays here and in no audit entry.

@@ -36,6 +36,6 @@ async def spend(tx: Tx, use: Use, limit: int, *, by: str, count: int = 1) -> Non
 
 
 async def forget(tx: Tx, before: Instant, limit: int) -> int:
-    """Forget uses from before an instant; returns how many. The audit chain keeps them."""
+    """Delete uses from before an instant; returns how many. The audit chain keeps them."""
     old = select(_u.c.id).where(_u.c.id < earliest("use", before)).order_by(_u.c.id).limit(limit)
     return await tx.run(delete(_u).where(_u.c.id.in_(old)))

@@ -16,15 +16,16 @@ _e, _h = erasures, legal_holds
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What goes over. Pseudonyms and ids only, and what the holds are for: it may lie in a file."""
+    """What is carried over. Pseudonyms and ids only, and the reasons of holds: it may be kept in a
+    file."""
 
     erasures: tuple[Erasure, ...] = ()
     holds: tuple[LegalHold, ...] = ()
 
 
 async def kept(tx: Tx) -> Kept:
-    """What is to go over from this database: every erasure that was asked for, not stopped, and
-    whose names are still known, and the holds that last."""
+    """Read what is carried over from this database: every erasure that was requested, not stopped,
+    and whose names are still known, and the holds that last."""
     found = await tx.all(
         select(_e)
         .where(_e.c.state != State.STOPPED.value, (_e.c.accounts != "") | (_e.c.addresses != ""))
@@ -34,8 +35,8 @@ async def kept(tx: Tx) -> Kept:
 
 
 async def keep(tx: Tx, found: Kept, *, by: str) -> int:
-    """Write over a database that was restored from an older copy; returns how many erasures will be
-    done again. Those whose time had come do not wait again."""
+    """Write it into a database that was restored from an older copy; returns how many erasures will
+    be repeated. Those that were due do not wait again."""
     for hold in found.holds:
         values = {
             **rows.names(hold.person),

@@ -17,7 +17,7 @@ _BATCH = 20  #: each may have thousands of exposures
 
 
 async def forget(tx: Tx, before: Instant, limit: int) -> int:
-    """Forget the keyed hashes of who was erased before an instant: their exposures of then, what
+    """Delete the keyed hashes of people erased before an instant: their exposures of then, what
     remains of their accounts with its recoveries, and their names here; returns how many."""
     found = await tx.all(
         select(_e)

@@ -150,7 +150,7 @@ async def _factors(database: Database, keys: KeyRing, *, secrets: bool) -> Rows:
 
 
 async def _suppressions(database: Database) -> Rows:
-    """Whom a provider said that mail bounces at, or that they complained; the newest word each."""
+    """Addresses of which a provider reported bounces or complaints; the newest report each."""
     c, known = mail.claims.c, mail.addresses.c
     against = c.event.in_(["bounced", "complained", "suppressed"])
     async with database.read() as tx:
@@ -189,8 +189,8 @@ async def _exposures(database: Database) -> Rows:
 
 
 async def _waiting(database: Database) -> Rows:
-    """Mail that has not left, whole, so that it can be sent on another way; secrets are not among
-    it: whoever asked for one asks again."""
+    """Mail that has not left, whole, so that it can be sent another way; without secrets: whoever
+    asked for one asks again."""
     m, b = mail.messages, mail.message_bodies
 
     async def bodies(tx: Tx, ids: list[str]) -> dict[str, bytes]:

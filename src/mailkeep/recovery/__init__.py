@@ -15,10 +15,11 @@ plants mail of no recovery and hears who uses it, ``notices``, ``change_notices`
 
 Owns: ``recoveries``, ``recovery_proofs``, ``recovery_redemptions``, ``recovery_denials``,
 ``recovery_decoys``, ``recovery_holds``, ``recovery_hold_notices``, ``recovery_suspicions``,
-``recovery_hold_orders``, ``recovery_rehearsals``, ``verdict_requests``, ``verdicts``. Publishes:
-``recovery.events``. Hears: ``mail.attempted`` and ``mail.provider_rested`` (a proof that was
-refused, or may never arrive, is minted anew), the facts of second factors, of changes and of
-sign-ins, ``accounts.class_changed`` and ``accounts.subject_change_held`` (owners are told).
+``recovery_hold_orders``, ``recovery_rehearsals``, ``verdict_requests``, ``verdicts``.
+Publishes: ``recovery.events``.
+Hears: ``mail.attempted`` and ``mail.provider_rested`` (a proof that was refused, or may never
+arrive, is minted anew), the facts of second factors, of changes and of sign-ins,
+``accounts.class_changed`` and ``accounts.subject_change_held`` (owners are told).
 Security: reads hostile input (addresses, proofs, denials). Links are kept as keyed hashes, codes
 under argon2id with a pepper, codes and tokens of verdicts as keyed hashes; nothing that can be
 redeemed is ever read back.

@@ -11,10 +11,11 @@ providers. A long action resumes after a kill.
 picture, ``evidence`` puts them with what they rest on under one signature.
 
 Owns: ``actions``, ``approvals``, ``exposed_lists``, ``hand_cuts``, ``notices``, ``advisories``,
-``pages``. Publishes: ``response.events``, pages included. Hears: ``IncidentOpened``,
-``IncidentUpdated``, ``IncidentContained``, ``IncidentClosed``, ``SignalRaised``,
-``ProviderRestored``, ``ProviderUnrested``. Security: the only room that acts on suspicion.
-Everything is audited in the transaction of the act; nothing acts alone on a claim, and no automatic
-act leaves fewer than two independent routes. Reads contact points to tell owners; writes no address
-anywhere but into the mail itself.
+``pages``.
+Publishes: ``response.events``, pages included.
+Hears: ``IncidentOpened``, ``IncidentUpdated``, ``IncidentContained``, ``IncidentClosed``,
+``SignalRaised``, ``ProviderRestored``, ``ProviderUnrested``.
+Security: the only room that acts on suspicion. Everything is audited in the transaction of the act;
+nothing acts alone on a claim, and no automatic act leaves fewer than two independent routes. Reads
+contact points to tell owners; writes no address anywhere but into the mail itself.
 """

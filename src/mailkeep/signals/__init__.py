@@ -6,12 +6,13 @@ security events.
 ``streams`` is the API for receivers, ``receivers`` who they are, ``reachable`` where we may connect
 to.
 
-Owns: ``signal_receivers``, ``signal_streams``, ``signal_sets``, ``signal_unwanted``. Publishes:
-``signals.events``. Hears: ``SessionsEnded``, ``AccountFrozen``, ``AccountThawed``, ``PasswordSet``,
+Owns: ``signal_receivers``, ``signal_streams``, ``signal_sets``, ``signal_unwanted``.
+Publishes: ``signals.events``.
+Hears: ``SessionsEnded``, ``AccountFrozen``, ``AccountThawed``, ``PasswordSet``,
 ``PasswordRemoved``, ``FactorBound``, ``FactorRevoked``, ``PasskeyCopied``, ``ChangeSettled``,
-``ChangeDenied``, ``RecoveryRequested``, ``RecoveryDenied``; response calls its services. Security:
-reads hostile input (receivers' requests, and what they answer to a push). Connects only to origins
-that an operator named, at public addresses. Signs with the keys of ``base.signing``; receivers'
-tokens are kept as keyed hashes, what they want sent along is sealed. What one receiver is told
-names an account as no other one is told.
+``ChangeDenied``, ``RecoveryRequested``, ``RecoveryDenied``; response calls its services.
+Security: reads hostile input (receivers' requests, and what they answer to a push). Connects only
+to origins that an operator named, at public addresses. Signs with the keys of ``base.signing``;
+receivers' tokens are kept as keyed hashes, what they want sent along is sealed. What one receiver
+is told names an account as no other one is told.
 """

@@ -53,13 +53,13 @@ _STATE = "account-state"
 
 
 def announcements(fact: Fact, at: Instant) -> tuple[Announcement, ...]:
-    """What is to be told of a fact that happened at ``at``; nothing for most."""
+    """The events to send for a fact that happened at ``at``; none for most."""
     said = TABLE.get(type(fact))
     return () if said is None else tuple(said(fact, at))
 
 
 def compromised(account: str, at: Instant, why: str) -> tuple[Announcement, ...]:
-    """Somebody else may hold the password of an account: distrust it, and have it replaced."""
+    """The event that somebody else may hold an account's password."""
     return (
         _compromise(account, at, "password", why),
         Announcement(account, Kind.CHANGE_REQUIRED, {}, "change-required", at, at),

@@ -27,7 +27,7 @@ class Polled(msgspec.Struct, frozen=True):
 
 
 class Polling:
-    """Polls.
+    """Serves polls.
 
     Args:
         database: where the queue is.
@@ -53,7 +53,7 @@ class Polling:
         self._waiting: Counter[str] = Counter()
 
     def told(self, topic: str) -> None:
-        """Hear of what was written."""
+        """Called when something was written: see ``Database.hear``."""
         if topic in {"", TOPIC}:
             news, self._news = self._news, asyncio.Event()
             news.set()
@@ -68,7 +68,7 @@ class Polling:
         most: int,
         wait: bool,
     ) -> Polled:
-        """Take what the receiver says of earlier events, and hand over the next.
+        """Record the receiver's acknowledgements and refusals, and return the next events.
 
         Args:
             most: events in the answer; 0 only acknowledges.

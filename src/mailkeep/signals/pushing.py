@@ -37,7 +37,7 @@ _draw = secrets.SystemRandom().random
 
 
 class Pushing:
-    """Pushes.
+    """Pushes events to receivers.
 
     Args:
         database: where the queue is.
@@ -71,12 +71,12 @@ class Pushing:
         self.awake = asyncio.Event()  #: set when there may be something to push
 
     def told(self, topic: str) -> None:
-        """Hear of what was written."""
+        """Called when something was written: see ``Database.hear``."""
         if topic in {"", TOPIC}:
             self.awake.set()
 
     async def step(self) -> bool:
-        """Begin with every stream that has something to push and is not being pushed."""
+        """Start a push for every stream that has something to push and is not being pushed."""
         async with self._database.read() as tx:
             due = [one for one in await self._due(tx) if one not in self._running]
         for stream in due:
@@ -94,7 +94,7 @@ class Pushing:
             await asyncio.gather(*self._running.values())
 
     async def close(self) -> None:
-        """Break off what is under way; it is told again."""
+        """Cancel the pushes under way; their events are sent again."""
         running = list(self._running.values())
         for task in running:
             task.cancel()

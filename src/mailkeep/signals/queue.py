@@ -43,7 +43,7 @@ BATCH = 500  #: events that one sweep looks at
 
 
 class Queue:
-    """The events of all receivers.
+    """The queues of all receivers.
 
     Args:
         database: where they are.
@@ -57,7 +57,7 @@ class Queue:
         self._settings = settings
 
     async def tell(self, tx: Tx, told: Sequence[Announcement], *, cause: str | None = None) -> int:
-        """Put announcements in line for every stream that carries them; returns how many rows.
+        """Queue announcements for every stream that carries them; returns how many rows.
 
         Args:
             cause: an incident; of one account and kind it is told once in each.
@@ -122,7 +122,7 @@ class Queue:
     async def disable(
         self, tx: Tx, stream: Stream, why: str, status: Status = Status.DISABLED
     ) -> None:
-        """We stop a stream by ourselves, and tell the receiver (SSF 1.0 section 8.1.2)."""
+        """Disable a stream on our own initiative, and tell the receiver (SSF 1.0 section 8.1.2)."""
         await self.set_status(tx, stream, status, why, by="us")
         body = {"status": status.value, "reason": why}
         await self.about_stream(tx, stream.receiver.id, stream.id, Kind.STREAM_UPDATED, body)
@@ -148,8 +148,8 @@ class Queue:
         self._database.tell(tx, TOPIC)
 
     async def acknowledge(self, tx: Tx, receiver: str, jtis: Iterable[str]) -> int:
-        """The receiver has these; returns how many were waiting. One that it was never sent, or
-        that is another's, is no news."""
+        """The receiver acknowledges these; returns how many were waiting. One that it was never
+        sent, or that is another receiver's, is ignored."""
         return await self._end(tx, receiver, dict.fromkeys(jtis), State.ACKNOWLEDGED)
 
     async def refuse(self, tx: Tx, receiver: str, errors: dict[str, str]) -> int:
@@ -177,8 +177,8 @@ class Queue:
         return len(rows)
 
     async def next(self, tx: Tx, stream: Stream, most: int) -> tuple[list[Waiting], bool]:
-        """The first events that may be told now, and whether there are more; that they were told is
-        written down. Where the stream does not carry, only what is about its status."""
+        """The next events that may be sent, marked as sent, and whether there are more. If the
+        stream does not carry, only those about its status."""
         rows: list[RowMapping] = []
         # Events that strangers can cause in masses must not go before those that a receiver must
         # act on.

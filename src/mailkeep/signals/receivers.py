@@ -100,7 +100,7 @@ async def rotate(tx: Tx, keys: KeyRing, name: str, overlap: Instant, *, by: str)
 
 
 async def remove(tx: Tx, name: str, *, by: str) -> Receiver:
-    """Tell a receiver nothing more, and forget what was told to it.
+    """Remove a receiver, and delete what was sent to it.
 
     Raises:
         NotFound: no such receiver.
@@ -125,7 +125,7 @@ async def listing(tx: Tx) -> list[Receiver]:
 
 
 async def authorise(tx: Tx, keys: KeyRing, presented: str) -> Receiver:
-    """Whose token was presented. Raises ``NotSignedIn``."""
+    """The receiver whose token was presented. Raises ``NotSignedIn``."""
     hashed = _hash(keys, presented[:_LONGEST])
     old = (_r.c.old_hash == hashed) & (_r.c.old_until > tx.now)
     row = await tx.one(select(_r).where(or_(_r.c.hash == hashed, old)))
@@ -135,7 +135,7 @@ async def authorise(tx: Tx, keys: KeyRing, presented: str) -> Receiver:
 
 
 async def subject(tx: Tx, keys: KeyRing, receiver: Receiver, account: str) -> str | None:
-    """What a receiver knows an account as; None when it is not to hear of it.
+    """A receiver's name for an account; None when it is not to hear of it.
 
     An application knows its users by its own names. Accounts of ours have a name for each receiver
     (pairwise, OpenID Connect Core section 8.1): two of them cannot find out by it that they know

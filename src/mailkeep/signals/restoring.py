@@ -12,22 +12,23 @@ _r = tables.receivers
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """The tokens that are good before the copy takes the place: by receiver, the hash of the token,
-    of the one before, and until when that is."""
+    """The valid tokens before the restore: by receiver, the token's hash, the previous one's, and
+    until when that one is valid."""
 
     tokens: tuple[tuple[str, str, str | None, Instant | None], ...] = ()
 
 
 async def kept(tx: Tx) -> Kept:
-    """Of the database that is replaced."""
+    """Read them from the database that is replaced."""
     columns = (_r.c.id, _r.c.hash, _r.c.old_hash, _r.c.old_until)
     rows = await tx.tuples(select(*columns).order_by(_r.c.id))
     return Kept(tuple((row[0], row[1], row[2], row[3]) for row in rows))
 
 
 async def keep(tx: Tx, before: Kept | None) -> int:
-    """In the copy: a receiver that was removed since is gone, and a token that was replaced since
-    is good no more; returns how many receivers went. What was added since is added anew by hand.
+    """In the copy: remove receivers that were removed since, and invalidate tokens that were
+    replaced since; returns how many receivers went. What was added since must be added again by
+    hand.
 
     Args:
         before: None where no database was replaced; then the copy's word is all there is.

@@ -18,7 +18,7 @@ from .types import Receiver, SignalSettings
 
 
 class Signals:
-    """What other services are told.
+    """The transmitter of security events.
 
     Args:
         database: where the queue is.
@@ -67,12 +67,12 @@ class Signals:
         return self.pushing.awake
 
     async def authorise(self, presented: str) -> Receiver:
-        """Whose token was presented. Raises ``NotSignedIn``."""
+        """The receiver whose token was presented. Raises ``NotSignedIn``."""
         async with self._database.read() as tx:
             return await receivers.authorise(tx, self._keys, presented)
 
     async def on_fact(self, tx: Tx, recorded: Recorded) -> None:
-        """Tell of a fact, where it is one to be told."""
+        """Queue the events of a fact, if it has any."""
         await self.queue.tell(tx, mapping.announcements(recorded.fact, recorded.at))
 
     async def compromised(self, tx: Tx, account: str, why: str, *, cause: str) -> int:

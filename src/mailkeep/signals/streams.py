@@ -42,7 +42,7 @@ MOST_UNWANTED = 100_000  #: subjects that one receiver has removed
 
 
 class DeliveryIn(msgspec.Struct):
-    """How events are handed over. ``endpoint_url`` is ours to say for a poll."""
+    """The delivery method. For polling, ``endpoint_url`` is set by us."""
 
     method: str = POLL
     endpoint_url: str = ""
@@ -193,8 +193,8 @@ class Streams:
         return await self._database.retrying(work)
 
     async def want(self, receiver: Receiver, stream: str | None, subject: Any, *, on: bool) -> None:
-        """The receiver wants to hear of a subject, or not any more. Whether there is such an
-        account is not told, and not looked for.
+        """The receiver adds or removes a subject. Whether there is such an account is neither told
+        nor looked up.
 
         Raises:
             NotFound: it has no such stream.
@@ -242,8 +242,8 @@ class Streams:
         await self._database.retrying(work)
 
     def shown(self, stream: Stream) -> dict[str, Any]:
-        """A stream's configuration (SSF 1.0 section 8.1.1), without what is sent along with a push:
-        whoever steals a receiver's token must not get the key to its own door as well."""
+        """A stream's configuration (SSF 1.0 section 8.1.1), without the authorization header for
+        pushes: a thief of a receiver's token must not get the key to its endpoint as well."""
         delivery = {"method": stream.method, "endpoint_url": stream.endpoint}
         if stream.method == POLL:
             delivery["endpoint_url"] = f"{self._issuer}/ssf/poll/{stream.id}"
@@ -285,7 +285,7 @@ class Streams:
         return {"method": PUSH, "endpoint": url, "authorization": sealed}
 
     def _same(self, stream: Stream, wanted: StreamIn) -> None:
-        """What is ours to say must be as it is, where it is said. Raises ``Invalid``."""
+        """Fields that are set by us must be unchanged where they are given. Raises ``Invalid``."""
         shown = self.shown(stream)
         for name in (
             "iss",

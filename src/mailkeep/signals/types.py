@@ -47,7 +47,7 @@ class Status(enum.StrEnum):
 
 
 class State(enum.StrEnum):
-    """What became of an event for one receiver."""
+    """The delivery state of an event for one receiver."""
 
     WAITING = "waiting"  #: told again until it is acknowledged
     ACKNOWLEDGED = "acknowledged"  #: the receiver said that it has it

@@ -12,7 +12,7 @@ _LONGEST = 255
 
 
 def idempotency(raw: bytes) -> str | None:
-    """The key under which a message that is sent again is the same message.
+    """The idempotency key of a submitted message.
 
     Raises:
         Invalid: it stands there twice, is folded, empty, too long or not visible ASCII.

@@ -40,7 +40,7 @@ class Body:
         return self.seen > self._limit
 
     def feed(self, chunk: bytes) -> bytes | None:
-        """Take octets in; what follows the end, or None while it has not come."""
+        """Take octets in; returns what follows the end, or None while the end has not come."""
         octets = self._octets
         start = max(0, len(octets) - len(_END) + 1)
         octets += chunk
@@ -57,7 +57,7 @@ class Body:
         return None
 
     def give_up(self) -> None:
-        """Keep nothing more: there is no room for it beside the messages of others."""
+        """Drop the message: there is no room for it beside those of others."""
         self.full = True
         self._drop()
 

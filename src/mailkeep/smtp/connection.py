@@ -147,14 +147,14 @@ class Connection(SMTP):
             self._leave(words)
 
     def ask_to_leave(self, words: str) -> None:
-        """Show the client out; one that is sending a message, after its answer."""
+        """Disconnect the client; one that is sending a message, after its answer."""
         if self._receiving:
             self._leaving = words
         else:
             self._leave(words)
 
     def _reset_timeout(self, duration: float | None = None) -> None:
-        """The library makes a timer anew for each command; this moves the end of the one it has."""
+        """The library makes a new timer for each command; this extends the existing one."""
         self._idle_until = self.loop.time() + (duration or self.limits.idle)
         if self._timeout_handle is None:
             self._timeout_handle = self.loop.call_at(self._idle_until, self._timeout_cb)
@@ -271,7 +271,7 @@ class Connection(SMTP):
         await self._begin_tls()
 
     async def _begin_tls(self) -> bool:
-        """Speak TLS from here on, with nothing kept of what was said in clear."""
+        """Start TLS, and discard everything said in clear."""
         certificate, session = self._listener.certificate, self.session
         assert certificate is not None
         assert session is not None
@@ -312,7 +312,7 @@ class Connection(SMTP):
             self._leave("421 4.7.0 too many wrong keys")
 
     async def wrong_key(self) -> None:
-        """Let whoever guesses wait: longer with each wrong key that came from their network."""
+        """Delay the answer to a wrong key: longer with each one from that network."""
         self._failed += 1
         self._listener.refused("wrong_key")
         delay = self._guests.wrong(self.network, time.monotonic())

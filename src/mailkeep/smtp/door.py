@@ -59,7 +59,7 @@ class Door:
 
 
 class Listener:
-    """One address to listen on, and everyone who came in by it.
+    """One listening address, with its clients.
 
     Args:
         door: what to do with messages.
@@ -113,7 +113,7 @@ class Listener:
         self.guests.refused(why, time.monotonic())
 
     def close(self) -> None:
-        """Let nobody in any more; who is not sending a message just now is told to leave."""
+        """Accept nobody any more; clients that are not sending a message are disconnected."""
         if self._server is not None:
             self._server.close()
         for connection in list(self._connections):

@@ -171,7 +171,7 @@ def _address(known: dict[str, str], name: str) -> tuple[str, str] | None:
 
 
 def _people(value: str | None) -> tuple[Address, ...]:
-    """Everybody in a field that is tame."""
+    """All addresses of a well-formed field."""
     if value is None:
         return ()
     found = (_EACH.fullmatch(one) for one in value.split(", "))

@@ -63,7 +63,8 @@ class Guests:
             self._here += Counter()  # without those that are at nothing
 
     def _make_room(self, here: int) -> bool:
-        """Show the oldest of the largest crowd out, for a network that has ``here`` inside."""
+        """Disconnect the oldest client of the network that has most, for a network that has
+        ``here`` of them."""
         crowd, count = self._here.most_common(1)[0]
         if count <= here + 1:
             return False
@@ -75,8 +76,8 @@ class Guests:
         return False
 
     def grew(self, body: Body) -> None:
-        """Count what a message under way holds; where that is too much for all of them, the one
-        that has taken the longest is given up."""
+        """Count the memory of a message under way; when the total is too large, the slowest message
+        is dropped."""
         self._count(body)
         for one in [] if self.memory <= self.limits.memory else list(self._bodies):
             if self.memory > self.limits.memory and not one.ended:
@@ -92,7 +93,7 @@ class Guests:
         self._bodies[body] = body.held
 
     def wrong(self, network: str, now: float) -> float:
-        """Note a wrong key; returns for how many seconds its answer waits."""
+        """Note a wrong key; returns by how many seconds its answer is delayed."""
         count, last = self._wrong.pop(network, (0, now))
         count = 1 if now - last > FORGET_SECONDS else count + 1
         self._wrong[network] = (count, now)

@@ -66,7 +66,7 @@ POLICY = headers.POLICY.clone(message_factory=_Whole)
 
 
 class Parts(msgspec.Struct):
-    """What a message holds. ``done``: the body is whole, and what follows stands apart."""
+    """The parts of a message. ``done``: the body is complete, and what follows is an attachment."""
 
     text: str | None = None
     html: str | None = None

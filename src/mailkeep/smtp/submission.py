@@ -53,7 +53,7 @@ _SIGN_IN_AGAIN = "421 4.7.0 the key is not good any more, sign in again"
 
 
 class Running(Protocol):
-    """The services behind this door."""
+    """The services behind the submission listener."""
 
     grants: Grants
     streams: dict[str, StreamSettings]
@@ -192,7 +192,7 @@ def _network(session: Session | None) -> str:
 
 
 def read(raw: bytes) -> tuple[Content, str | None]:
-    """As ``parse``, the short way where there is one."""
+    """As ``parse``, by the fast parser where it can."""
     return plain(raw) or parse(raw)
 
 
@@ -224,7 +224,7 @@ def _decoded(text: str) -> bytes | None:
 
 
 class Submission:
-    """The listeners of submission, which share who is there."""
+    """The listeners of submission, which share their bookkeeping of clients."""
 
     def __init__(self, listeners: list[door.Listener]) -> None:
         self._listeners = listeners
@@ -234,7 +234,7 @@ class Submission:
         return [one.port for one in self._listeners]
 
     async def stop(self, seconds: float = door.GRACE_SECONDS) -> None:
-        """Let nobody in; wait for messages that are coming in, for so long at most."""
+        """Accept nobody any more; wait for messages that are coming in, for a bounded time."""
         for one in self._listeners:
             one.close()
         await asyncio.gather(*(one.finish(seconds) for one in self._listeners))

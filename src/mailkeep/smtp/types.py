@@ -14,15 +14,15 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What one client, one network and all together may take of a listener.
+    """The limits of a listener: for one client, for one network and in total.
 
     Attributes:
         size: octets of a message.
         recipients: of a message (RFC 5321 section 4.5.3.1.8: 100 at least).
         connections: in all.
         per_network: connections of one /24 or /48.
-        idle: seconds for the next command, and for each 4 KiB of a message: a client that
-            dribbles gains nothing by it.
+        idle: seconds for the next command, and for each 4 KiB of a message: a client that dribbles
+            gains nothing by it.
         session: seconds in all, however busy the client keeps it.
         bad_commands: refused as no command, or out of order, before the client is shown out.
         failed_auth: wrong keys before it is.
@@ -93,7 +93,7 @@ def is_private(host: str) -> bool:
 
 
 def check(settings: SubmissionSettings, streams: Collection[str]) -> None:
-    """Refuse what cannot be, or would send keys across a network in clear.
+    """Refuse settings that are impossible, or would send keys over a network in clear.
 
     Raises:
         BadSettings: naming the word.

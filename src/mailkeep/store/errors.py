@@ -44,7 +44,7 @@ def is_outage(error: DBAPIError) -> bool:
 
 
 def is_away(error: DBAPIError) -> bool:
-    """Whether the connection is gone, or the server: nobody else's statement would fare better."""
+    """Whether the connection, or the server, is gone: any other statement would fail too."""
     return error.connection_invalidated or (_state(error) or "").startswith(_GONE)
 
 
@@ -56,7 +56,7 @@ def passes(error: BaseException) -> bool:
 
 
 def lost(error: DBAPIError) -> bool:
-    """Whether the transaction lost to another one, and was undone for that alone."""
+    """Whether the transaction was undone only because it conflicted with another one."""
     return _state(error) in {*_FOR_ANOTHERS_SAKE, _WRITTEN_BEFORE}
 
 

@@ -75,8 +75,8 @@ def _migrate(connection: Connection) -> None:
 
 @cache
 def versions() -> tuple[str, ...]:
-    """The versions of the schema that this code knows, the newest first: the files are numbered in
-    their order."""
+    """The schema versions that this code knows, the newest first: the files are numbered in their
+    order."""
     names = (one.name for one in (MIGRATIONS / "versions").glob("[0-9]*.py"))
     return tuple(sorted((name.partition("_")[0] for name in names), reverse=True))
 
@@ -100,6 +100,6 @@ def head() -> str:
 
 
 async def is_current(tx: Tx) -> bool:
-    """Whether the schema is the one that this version was made for: another process, of a later
-    version, may have changed it meanwhile."""
+    """Whether the schema is the one that this version needs: a process of a later version may have
+    changed it meanwhile."""
     return bool(await tx.value(text("SELECT version_num FROM alembic_version")) == head())

@@ -40,7 +40,7 @@ def engine(url: URL, patience: Callable[[], float]) -> AsyncEngine:
 
 
 def _bound(connection: Any, patience: float) -> None:
-    """Have the system give up a connection whose other side is silent."""
+    """Have the operating system close a connection whose other side is silent."""
     own = connection._transport.get_extra_info("socket")  # the driver has no public way to it
     if own is None or own.family not in (socket.AF_INET, socket.AF_INET6):
         return

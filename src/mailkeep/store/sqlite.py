@@ -131,15 +131,15 @@ class RawConnection(aiosqlite.Connection):
         return _Cursor(self)
 
     async def do(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Have ``work`` done in the connection's thread; returns what it does."""
+        """Run ``work`` in the connection's thread; returns its result."""
         done: T = await self._execute(work, *arguments)  # type: ignore[no-untyped-call]
         return done
 
     async def carry_out(
         self, first: Sequence[Call], calls: Sequence[Call], commit: bool
     ) -> list[Sequence[Any]]:
-        """Do the first, then read the rows of each of the others, then commit where that is
-        asked: one way for all of it.
+        """Execute the writes, then read the rows of each query, then commit where that is asked: in
+        one switch to the thread.
 
         Raises:
             DBAPIError: as the library raises it; what came before the fault is done.

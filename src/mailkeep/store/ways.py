@@ -26,7 +26,7 @@ class Lost(Exception):
 
 
 class Way(ABC):
-    """One transaction's way.
+    """The path of one transaction to the database.
 
     Args:
         engine: the library's.
@@ -42,11 +42,11 @@ class Way(ABC):
         return self._engine.dialect
 
     def add(self, call: Call) -> None:
-        """Have it done before anything that comes later."""
+        """Buffer it, to be done before anything that comes later."""
         self._added.append(call)
 
     def drop(self) -> None:
-        """Forget what was added and is not done yet."""
+        """Discard what was buffered and is not done yet."""
         self._added = []
 
     @abstractmethod
@@ -68,13 +68,13 @@ class Way(ABC):
     async def rollback(self) -> None: ...
 
     async def close(self) -> None:
-        """Give back what it took, whatever became of the transaction."""
+        """Release the resources, whatever became of the transaction."""
         if self._connection is not None:
             await self._connection.close()
 
 
 class Pooled(Way):
-    """To PostgreSQL: over a connection of the library's pool."""
+    """PostgreSQL, over a connection of the library's pool."""
 
     async def begin(self) -> None:
         self._connection = await self._engine.connect()
@@ -110,7 +110,7 @@ class Pooled(Way):
 
 
 class Straight(Way):
-    """To SQLite: the library takes part only where it is asked for.
+    """SQLite; the library takes part only where it is asked for.
 
     Args:
         engine: the library's.

@@ -21,7 +21,7 @@ _LAST = "2026-11-28"  #: when the sources were last gone through
 
 
 class Known(msgspec.Struct, frozen=True):
-    """A house of the catalogue; fields as in ``Party``.
+    """A company of the catalogue; fields as in ``Party``.
 
     Attributes:
         source: where it says so; "": nobody looked.
@@ -380,7 +380,7 @@ OF_PROVIDER: Mapping[str, str] = {kind: one.id for one in _HOUSES for kind in on
 
 
 def shown_by(host: str) -> Known | None:
-    """The house that a host name of a DNS record speaks of; None when it is none of these.
+    """The company that a host name in a DNS record belongs to; None when it is none of these.
 
     A sign without a dot (``awsdns``) is looked for at the beginning of a label: Route 53 answers
     from ``ns-1.awsdns-00.com`` and its like.

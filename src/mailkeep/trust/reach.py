@@ -64,7 +64,7 @@ class Reached:
 
 
 class Engine:
-    """The rules of one world, made ready to be used many times.
+    """The rules of one world, prepared to be used many times.
 
     Args:
         rules: as ``rules.ground`` gives them.
@@ -98,8 +98,8 @@ class Engine:
         return self.numbers[word]
 
     def reach(self, parties: Iterable[str], words: Iterable[str] = ()) -> Reached:
-        """What follows when these parties are in the wrong hands; nearest first, so that the path
-        to each word is one of the shortest.
+        """What follows when these parties are compromised; nearest first, so that the path to each
+        capability is one of the shortest.
 
         Args:
             words: capabilities that are there besides, whoever gave them.

@@ -124,7 +124,7 @@ def _check(party: Party) -> None:
 
 
 def _check_words(party: Party) -> None:
-    """What two people would read alike is the same."""
+    """Names that look alike to people must be the same."""
     if not _ID.fullmatch(party.id):
         raise BadSettings(
             f"party {party.id!r}: id: 1 to 80 of the letters a to z, A to Z, 0 to 9 and ._:@+-,"
@@ -143,7 +143,7 @@ def _check_words(party: Party) -> None:
 
 
 def _widened(party: Party) -> Party:
-    """With what the catalogue knows of its house."""
+    """The party with what the catalogue knows of its company."""
     known = HOUSES[party.known or party.id].party()
     ties = {
         edge: tuple(dict.fromkeys((*getattr(party, edge), *getattr(known, edge)))) for edge in EDGES

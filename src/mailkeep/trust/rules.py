@@ -74,7 +74,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 def ground(world: World) -> list[Rule]:
-    """Every rule, with every name of this world put in."""
+    """Every rule, instantiated with every name of this world."""
     return [*_ties(world), *_duties(world), *_mail(world), *_ours(world), *_accounts(world)]
 
 
@@ -209,7 +209,7 @@ def _accounts(world: World) -> Iterator[Rule]:
 
 
 def _by_mail(world: World, group: Group, took: str, held: str) -> Iterator[Rule]:
-    """The ways over a mailed recovery."""
+    """Taking accounts by a mailed recovery."""
     alone = group.factor == NO_FACTOR
     end = held if group.held or not alone else took
     read = f"read:{world.proofs}@"
@@ -245,5 +245,5 @@ def _registered(world: World, group: Group, held: str) -> Iterator[Rule]:
 
 
 def _lost(world: World, carriers: Iterable[str]) -> tuple[str, ...]:
-    """That no proof comes over these any more."""
+    """That no proof arrives over these routes any more."""
     return tuple(f"drop:{world.proofs}@{name}" for name in sorted(carriers))

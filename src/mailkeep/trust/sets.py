@@ -18,7 +18,7 @@ TRIES = 400_000  #: unions that are made for one rule: more take the processor a
 
 
 class TooMany(Exception):
-    """There are more smallest sets than anybody could read."""
+    """There are more minimal sets than anybody could read."""
 
 
 def readable(
@@ -59,7 +59,7 @@ def smallest(
     parties: Sequence[str],
     largest: int = LARGEST,
 ) -> dict[str, list[frozenset[str]]]:
-    """For each goal, the smallest sets of parties that reach it, the smaller ones first.
+    """For each goal, the minimal sets of parties that reach it, the smaller ones first.
 
     Args:
         largest: parties in a set at most; larger sets are not looked for.
@@ -120,7 +120,8 @@ def _join(families: list[set[int]], largest: int) -> set[int]:
 
 
 def _add(kept: set[int], new: set[int]) -> bool:
-    """Put in what has no part in there yet, take out what has; whether anything changed."""
+    """Add new sets and keep only those without a subset among them; returns whether anything
+    changed."""
     merged = _thinned(kept | new)
     if len(merged) > MOST:
         raise TooMany
@@ -132,7 +133,7 @@ def _add(kept: set[int], new: set[int]) -> bool:
 
 
 def _thinned(sets: set[int]) -> set[int]:
-    """Those that have no other one inside."""
+    """The sets that contain no other one."""
     by_size: dict[int, list[int]] = {}
     for one in sets:
         by_size.setdefault(one.bit_count(), []).append(one)

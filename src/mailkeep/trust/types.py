@@ -6,7 +6,7 @@ import msgspec
 
 
 class PartyKind(enum.StrEnum):
-    """What a party is for us. What it can do follows from it, and from ``can``."""
+    """What a party does for us. What it can do follows from it, and from ``can``."""
 
     MAIL = "mail"  #: carries mail
     SMS = "sms"  #: carries text messages
@@ -25,7 +25,7 @@ class PartyKind(enum.StrEnum):
 
 
 class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A tie that is not to count: the only way towards independence, and never for good.
+    """A tie that is declared not to count: the only way towards independence, and never for good.
 
     Attributes:
         of: the party to which this one is not tied.
@@ -85,7 +85,7 @@ class Party(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Independence(msgspec.Struct, frozen=True):
-    """Whether two things count as two.
+    """Whether two routes count as two.
 
     Attributes:
         ok: no party can read both, and every party is known.

@@ -37,8 +37,8 @@ class Carrier(msgspec.Struct, frozen=True):
 
 
 class Lane(msgspec.Struct, frozen=True):
-    """A stream. ``opens``: one mail of it alone opens something: it is secret, and its proofs are
-    not split over two routes as those of a recovery are."""
+    """A stream. ``opens``: a single mail of it opens something: it is secret, and not split into
+    two proofs as a recovery is."""
 
     name: str
     secret: bool = False
@@ -73,7 +73,7 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Key(msgspec.Struct, frozen=True):
-    """An API key that is good. Empty bindings bind nothing; ``application``: whose it is."""
+    """A valid API key. Empty bindings restrict nothing; ``application``: whose it is."""
 
     party: str
     scopes: tuple[str, ...]
@@ -129,8 +129,8 @@ class World(msgspec.Struct, frozen=True):
 def pairs(
     carriers: tuple[Carrier, ...], proofs: str, graph: TrustGraph
 ) -> tuple[tuple[str, str], ...]:
-    """The two routes that may carry the two proofs, each pair once. Two telephones are one: a
-    text message is never enough without a mail."""
+    """The pairs of routes that may carry the two proofs. Two telephone routes count as one: a text
+    message never suffices without a mail."""
     standing = [one for one in carriers if one.stands and proofs in one.streams]
     return tuple(
         (a.name, b.name)

@@ -20,19 +20,20 @@ state beside its checkpoint, and records what they raise.
 
 Owns: ``canaries``, ``canary_mailboxes``, ``posture_accounts``, ``posture_items``,
 ``posture_changes``, ``posture_expected``, ``reports``, ``reports_refused``, ``lookalikes``,
-``console_acts``; the detectors' state lies in their checkpoint of the event log. Publishes:
-``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived``, ``PostureRead``,
+``console_acts``; the detectors' state lies in their checkpoint of the event log.
+Publishes: ``SignalRaised``, ``CanarySent``, ``CanaryRefused``, ``CanaryArrived``, ``PostureRead``,
 ``PostureChanged``, ``PostureBlind``, ``PostureAccepted``, ``DmarcReported``, ``TlsReported``,
 ``ReportRefused``, ``LookalikeSeen``, ``ProviderNoticed``, ``SupportClaimed``, ``VolumeTold``,
-``HoneyMailArrived``, ``ConsoleUsed``, ``ConsoleAccepted``. Hears: attempts, delivery claims, mail
-that was never ours, failovers, recoveries, sign-ins, changes of accounts and their denials,
-canaries, signals, reports, and accounts as they are read (``mail``, ``recovery``, ``accounts``,
-``watch``). Security: reads hostile input: mail that came to the address of a canary, of honey, of
-reports or of notices, what providers answer to collectors, audit logs of third parties, and claims
-that outsiders can forge, so each signal says who could have staged it; staged evidence alone never
-makes a provider count as compromised and never allows an automatic cut. State is bounded under
-floods of made-up names. Replies of an account's API are bounded and come out as items, a number or
-a word of trouble; whoever holds a provider whole can lie in them. Canaries leave by the outbox, as
-any mail does. Collectors hold keys that read accounts; that of volumes is handed the keys that
-send, to ask and never to send.
+``HoneyMailArrived``, ``ConsoleUsed``, ``ConsoleAccepted``.
+Hears: attempts, delivery claims, mail that was never ours, failovers, recoveries, sign-ins, changes
+of accounts and their denials, canaries, signals, reports, and accounts as they are read (``mail``,
+``recovery``, ``accounts``, ``watch``).
+Security: reads hostile input: mail that came to the address of a canary, of honey, of reports or of
+notices, what providers answer to collectors, audit logs of third parties, and claims that outsiders
+can forge, so each signal says who could have staged it; staged evidence alone never makes a
+provider count as compromised and never allows an automatic cut. State is bounded under floods of
+made-up names. Replies of an account's API are bounded and come out as items, a number or a word of
+trouble; whoever holds a provider whole can lie in them. Canaries leave by the outbox, as any mail
+does. Collectors hold keys that read accounts; that of volumes is handed the keys that send, to ask
+and never to send.
 """

@@ -61,7 +61,7 @@ _c = canaries
 
 
 class Canaries:
-    """Sends them, knows them again.
+    """Sends canaries, and recognises them when they arrive.
 
     Args:
         settings: of the canaries.
@@ -119,7 +119,7 @@ class Canaries:
     async def send(
         self, provider: str, mailbox: CanaryMailbox | None = None, *, every: float = 0.0
     ) -> str | None:
-        """Send one through ``provider``; the message's id, or None while it is cut off.
+        """Send one through ``provider``; returns the message's id, or None while it is cut off.
 
         Args:
             mailbox: one that others keep; None: a fresh name at our own listener.
@@ -150,7 +150,8 @@ class Canaries:
             )
 
     async def seed(self) -> int:
-        """Write to each honey address that never heard from us, or not for long; how many."""
+        """Write to each honey address that never heard from us, or not for long; returns how
+        many."""
         count = 0
         for one in self._honey:
             async with self._database.write() as tx:
@@ -175,7 +176,8 @@ class Canaries:
         return count
 
     async def receive(self, recipients: list[str], raw: bytes) -> int:
-        """Take received mail in; how many canaries of it arrived. Anything else is dropped."""
+        """Read a received mail; returns how many canaries arrived with it. Anything else is
+        dropped."""
         return await self._take({self._hash(one) for one in recipients if self.ours(one)}, raw)
 
     async def read_at(self, mailbox: CanaryMailbox, raw: bytes, at: Instant | None) -> int:
@@ -233,7 +235,7 @@ class Canaries:
         return isinstance(fact, AttemptFinished) and not fact.told and fact.stream in self._streams
 
     async def on_attempt(self, tx: Tx, recorded: Recorded) -> None:
-        """Subscriber: a provider took a canary, or would not have it."""
+        """Subscriber: a provider accepted or refused a canary."""
         fact = recorded.fact
         if not isinstance(fact, AttemptFinished):
             return
@@ -246,7 +248,7 @@ class Canaries:
             await record(self._database, tx, refused)
 
     async def sweep(self) -> None:
-        """Forget what can arrive no more, and what the mail room knows of it."""
+        """Delete canaries that can no longer arrive, and the mail room's rows about them."""
         async with self._database.write() as tx:
             await services.forget_ours(tx, tx.now - MAIL_KEPT)
             await tx.run(delete(_c).where(_c.c.created_at < tx.now - KEPT, ~_c.c.honey))
@@ -330,7 +332,7 @@ class Canaries:
         return message
 
     async def _taken(self, tx: Tx, message: str) -> None:
-        """Record once that a canary was taken; before its arrival, whichever is seen first."""
+        """Record once that a canary was accepted, in any case before its arrival."""
         changed = await tx.run(
             update(_c)
             .where(_c.c.message_id == message, _c.c.sent_at.is_(None), ~_c.c.honey)

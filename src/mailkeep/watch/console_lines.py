@@ -25,7 +25,7 @@ _t = console_acts
 
 
 class Who(Quiet, frozen=True):
-    """What lies sealed of a line."""
+    """The sealed part of an entry."""
 
     name: str
     address: str
@@ -53,7 +53,7 @@ class Line(Quiet, frozen=True):
 async def accept(
     database: Database, tx: Tx, lines: Collection[str], *, by: str, reason: str
 ) -> tuple[str, ...]:
-    """Say that it was our own people; the ids of those lines that were open.
+    """Mark entries as our own people's; returns the ids of those that were open.
 
     Args:
         lines: their ids, or the beginnings that are shown of them.
@@ -107,8 +107,8 @@ async def quiet(tx: Tx) -> dict[str, float]:
 
 
 async def forget(tx: Tx, *, before: Instant, limit: int) -> int:
-    """Forget lines that came before an instant; how many. One that comes again counts as new, so
-    they are kept longer than ``STALE``."""
+    """Delete entries from before an instant; returns how many. A deleted one that comes again
+    counts as new, so they are kept for longer than ``STALE``."""
     old = select(_t.c.id).where(_t.c.received_at < before).order_by(_t.c.received_at).limit(limit)
     return await tx.run(delete(_t).where(_t.c.id.in_(old)))
 

@@ -69,7 +69,7 @@ class Log(msgspec.Struct, frozen=True):
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """What became of a text.
+    """The result of reading a text.
 
     Attributes:
         new, known: lines of concern that were not there before, and that were.
@@ -90,7 +90,7 @@ RESULTS = (*Taken.__struct_fields__, OVER)
 
 
 class Consoles:
-    """The door for audit logs.
+    """The entry point for audit logs.
 
     Args:
         logs: by name.
@@ -173,7 +173,7 @@ class Consoles:
         return any(set(names) & set(one.parties.values()) for one in self._logs.values())
 
     async def _keep(self, tx: Tx, log: Log, lines: Sequence[tuple[Told, str]]) -> tuple[int, int]:
-        """Keep what fits; how many were new, and how many were too many."""
+        """Store what the limits allow; returns how many were new, and how many were too many."""
         name, per_day = log.settings.name, log.settings.per_day
         ids = [_id(name, told) for told, _ in lines]
         known = {row[0] for row in await tx.tuples(select(_t.c.id).where(_t.c.id.in_(ids)))}
@@ -293,8 +293,8 @@ def _ours(zones: tuple[str, ...], domains: frozenset[str]) -> str:
 
 
 async def _announced(tx: Tx, party: str, told: Told) -> bool:
-    """Whether somebody had announced such a change. It is not used up: the change itself, as the
-    account is read, uses it up."""
+    """Whether somebody had announced such a change. The announcement is not used up here, but when
+    the change itself shows in the account."""
     kinds = [one.value for one in _KINDS[told.act]]
     at = min(told.at, tx.now)
     return bool(

@@ -100,7 +100,7 @@ def take_apart(raw: bytes) -> Mail:
 def signer(
     mail: Mail, keys: Mapping[str, tuple[str, ...]], now: int, signed: tuple[str, ...] = ()
 ) -> str:
-    """The domain that signed a mail and that it says it is from; "" for none.
+    """The domain that signed a mail, if it is the one in From; "" for none.
 
     Args:
         keys: TXT records by the names that the signatures ask for.
@@ -129,7 +129,7 @@ def _sender(fields: list[tuple[bytes, bytes]]) -> str:
 
 
 def _tags(text: str) -> dict[str, str] | None:
-    """RFC 6376 section 3.2; None where it is none, or a tag stands twice."""
+    """The tags of RFC 6376 section 3.2; None where the list is invalid, or has a tag twice."""
     out: dict[str, str] = {}
     for part in text.removesuffix(";").split(";"):
         match = _TAG.fullmatch(part)
@@ -222,7 +222,8 @@ def _field(name: bytes, value: bytes, *, relaxed: bool) -> bytes:
 
 
 def _key(record: str, kind: str, one: Signature) -> RSAPublicKey | Ed25519PublicKey | None:
-    """RFC 6376 section 3.6.1; None where the record forbids the signature, or is none."""
+    """The key record of RFC 6376 section 3.6.1; None where it is invalid, or forbids the
+    signature."""
     tags = _tags(record) if len(record) <= MAX_KEY and record.isascii() else None
     if tags is None or tags.get("v", "DKIM1") != "DKIM1" or tags.get("k", "rsa") != kind:
         return None

@@ -65,8 +65,8 @@ class HoneyMail:
         self._reading = asyncio.Lock()
 
     async def receive(self, recipients: list[str], raw: bytes) -> int:
-        """Take note of a received mail; how many honey addresses it hit. Never raises for what is
-        in it."""
+        """Examine a received mail; returns how many honey addresses it hit. Never raises for its
+        contents."""
         now = self._database.clock.now()
         hit: dict[str, None] = {}
         for recipient in recipients:
@@ -115,7 +115,7 @@ class HoneyMail:
         return tuple(word for word, true in said.items() if true)
 
     async def _ours(self, tx: Tx, address: str, parts: Parts, markers: tuple[str, ...]) -> bool:
-        """Whether it is a seed of ours, by its secret, or a message of ours to this address."""
+        """Whether it is our own seed, by its secret, or a message of ours to this address."""
         hashes = [self._keys.lookup_hash("canary marker", one) for one in markers]
         seeds = await tx.all(
             select(_c.marker_hash).where(

@@ -37,7 +37,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class ImapError(MailkeepError):
-    """The mailbox could not be read; the text is ours, and quotes nothing of the other side."""
+    """The mailbox could not be read; the text is ours, and quotes nothing of the server."""
 
     slug = "imap"
 

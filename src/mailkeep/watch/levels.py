@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Level(enum.StrEnum):
-    """How much of the way mail goes through us. Each holds what those before it hold."""
+    """How much of the mail goes through Mailkeep. Each level includes those before it."""
 
     OBSERVE = "observe"  #: copied webhooks, reading keys, a journal; nothing is sent or acted on
     CARRY = "carry"  #: mail goes through us, over several providers

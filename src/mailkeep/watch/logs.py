@@ -95,7 +95,7 @@ def head_of(line: bytes) -> Head:
 
 
 class Compared(msgspec.Struct, frozen=True):
-    """What a replay raised beside what was raised then, signal by signal, to the last bit.
+    """The difference between a replay's signals and the original ones, to the last bit.
 
     Attributes:
         same, missing, new: raised both times; then and not now; now and not then.

@@ -33,7 +33,7 @@ _l = lookalikes
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far the looking up is. ``seen``: names that take mail or show a page."""
+    """The progress of the look-ups. ``seen``: names that accept mail or show a page."""
 
     names: int
     looked_up: int

@@ -42,7 +42,7 @@ class ImapSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CanaryMailbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A mailbox that others keep: how mail arrives there. Its mail is read there, or forwarded.
+    """A canary mailbox hosted elsewhere, and how its mail reaches us: read there, or forwarded.
 
     Attributes:
         address: to which canaries are sent as well.

@@ -71,7 +71,7 @@ class Mailboxes:
                 group.create_task(self._keep(one))
 
     async def _keep(self, mailbox: CanaryMailbox) -> None:
-        """Read it where it is this process's turn, and wait for the turn where it is not."""
+        """Read the mailbox while it is this process's turn, and wait for the turn otherwise."""
         work = partial(self._read, mailbox)
         while True:
             try:
@@ -174,7 +174,7 @@ class Mailboxes:
 
 
 async def states(tx: Tx) -> dict[str, MailboxState]:
-    """How the reading of each mailbox fares that was ever tried, by name."""
+    """The state of each mailbox's reading that was ever tried, by name."""
     return {
         row["name"]: MailboxState(row["name"], row["read_at"], row["failing_since"], row["error"])
         for row in await tx.all(select(_m))

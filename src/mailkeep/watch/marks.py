@@ -10,7 +10,7 @@ from .types import CanarySettings
 
 
 def own(settings: CanarySettings, url: str) -> frozenset[str]:
-    """Hosts that stand there because we put them there; ``url``: of our own pages."""
+    """Hosts that are in our mail because we put them there; ``url``: of our own pages."""
     host = urlsplit(url).hostname or ""
     return frozenset({host, addresses.domain(settings.sender), settings.domain, *settings.allow})
 

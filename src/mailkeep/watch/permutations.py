@@ -100,7 +100,7 @@ _KEYS = {
 
 
 def of(domain: str) -> dict[str, str]:
-    """Names like a domain, in A-labels, and by which way; the likeliest to deceive first.
+    """Lookalikes of a domain, in A-labels, with the method of each; the most deceptive first.
 
     Args:
         domain: in lower case; what lies below a registered name is left out.

@@ -28,7 +28,7 @@ _FIRM = f'"forger":"{Forger.NOBODY}"'  #: as it is written; within a text the qu
 
 
 async def opinions(tx: Tx, settings: WatchSettings) -> list[Opinion]:
-    """What the signals on the log make likely at ``tx.now``, the likeliest first.
+    """The opinions that the signals on the log give at ``tx.now``, the likeliest first.
 
     Worked out anew from the log at every call, so that the answer is the one a replay gives.
     """

@@ -19,7 +19,7 @@ _BOUNDS = tuple(_FIRST * 2 ** (step / _STEPS) for step in range(36))  # up to ab
 
 
 class Delays(msgspec.Struct, frozen=True):
-    """Delays seen, as counts between fixed bounds; the older count less and less."""
+    """A sketch of delays: counts between fixed bounds, decaying with age."""
 
     counts: tuple[float, ...] = ()
     total: float = 0.0
@@ -40,7 +40,7 @@ class Delays(msgspec.Struct, frozen=True):
         return Delays(tuple(counts), total)
 
     def quantile(self, part: float) -> float:
-        """Seconds within which this part of them was; 0 where none was seen."""
+        """The delay in seconds below which this part of them lies; 0 where none was seen."""
         wanted, seen = part * self.total, 0.0
         for bound, count in zip(_BOUNDS, self.counts, strict=False):
             seen += count
@@ -50,8 +50,9 @@ class Delays(msgspec.Struct, frozen=True):
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How fast something comes now: gaps in blocks of ``BLOCK``, each as its seconds and the sum of
-    their squares, the newest last, ``before`` as their sums; older ones go once the newest differs.
+    """The current rate of events. Gaps are kept in blocks of ``BLOCK``, each as the sum of its
+    seconds and of their squares, the newest last; older ones are summed in ``before``, and dropped
+    once the newest block has another rate.
 
     A mean over all that was ever seen is late by as much when a quiet hour ends: at one a second
     after three minutes at one in five, total loss took 17 seconds to be told instead of 14.
@@ -67,9 +68,9 @@ class Pace(msgspec.Struct, frozen=True):
     counted: Instant = 0
 
     def at(self, instant: Instant, memory: int) -> "Pace":
-        """With one more that came, unless it came together with the last one that counts: a webhook
-        brings many at once, and gaps of nothing would make any pause a silence. Of a Poisson
-        stream, what follows so short a dead time is as long as any gap."""
+        """With one more event, unless it came together with the last one that counts: a webhook
+        brings many at once, and gaps of nothing would make any pause a silence. After so short a
+        dead time the gaps of a Poisson stream are distributed as before."""
         if not self.counted:
             return msgspec.structs.replace(self, counted=instant)
         gap = instant - self.counted
@@ -106,11 +107,11 @@ class Pace(msgspec.Struct, frozen=True):
         return max(1e-3, self._seconds() / known) if known else 0.0
 
     def within(self, nats: float) -> float:
-        """Seconds of silence that chance brings about with exp(-``nats``).
+        """Seconds of silence that occur by chance with probability exp(-``nats``).
 
-        For exponential gaps of which ``k`` were seen, the next is longer than t with the chance
-        (1 + t/S)^-k, S their sum: what is not sure of the rate is in it. Where they come in clumps,
-        as webhooks that bring many at once do, the mean is that of what is left of a gap at any
+        For exponential gaps of which ``k`` were seen, the next is longer than t with the chance (1
+        + t/S)^-k, S their sum: what is not sure of the rate is in it. Where they come in clumps, as
+        webhooks that bring many at once do, the mean is that of what is left of a gap at any
         instant, E[g²]/2E[g], as for a Poisson stream of clumps.
         """
         known = self.known
@@ -133,8 +134,8 @@ DIFFERENT = 6.0  #: nats by which two rates must say more than one; by chance on
 
 
 def _differ(blocks: tuple[tuple[float, float], ...], total: float, squares: float) -> bool:
-    """Whether a block came at another rate than those before: the likelihood ratio of two rates
-    against one, for exponential gaps; clumps of m count as one in m."""
+    """Whether a block has another rate than those before: the likelihood ratio of two rates against
+    one, for exponential gaps; clumps of m count as one in m."""
     many, before = BLOCK * len(blocks), max(math.fsum(one[0] for one in blocks), 1e-9)
     total = max(total, 1e-9)
     whole, count = before + total, many + BLOCK
@@ -145,7 +146,7 @@ def _differ(blocks: tuple[tuple[float, float], ...], total: float, squares: floa
 
 
 class Base(msgspec.Struct, frozen=True):
-    """How often something rare happens: ``count`` in ``watched`` seconds up to ``last``, fading."""
+    """The rate of a rare event: ``count`` in ``watched`` seconds up to ``last``, both decaying."""
 
     count: float
     watched: float
@@ -177,13 +178,13 @@ def surprise(count: float, expected: float) -> float:
 
 
 def gap_alarm(between: float, gap: float) -> float:
-    """ln(1 + γ/g), in nats: the sum at which to alarm so that chance does it once in ``between``
-    seconds, when what adds to it comes every ``gap`` seconds (Lorden's bound for a CUSUM)."""
+    """The alarm threshold ln(1 + γ/g) in nats, so that a false alarm occurs once in ``between``
+    seconds (γ) when evidence comes every ``gap`` seconds (g): Lorden's bound for a CUSUM."""
     return math.log1p(between / max(gap, 1e-3))
 
 
 def kept(entries: Mapping[str, V], key: str, value: V, most: int) -> dict[str, V]:
-    """The entries with one more at the end; past ``most`` without the one that stood first."""
+    """The entries with one more at the end; beyond ``most`` the first one is dropped."""
     out = {name: one for name, one in entries.items() if name != key}
     out[key] = value
     if len(out) > most:

@@ -103,7 +103,7 @@ def _of_parts(parts: Parts) -> Iterator[str]:
 
 
 def _compared(found: Iterable[str]) -> tuple[str, ...]:
-    """The hosts in the form in which they are compared, sorted; the work on them is bounded."""
+    """The hosts in normalised form, sorted; the work on them is bounded."""
     names: set[str] = set()
     foreign = 0
     for host in found:
@@ -130,7 +130,7 @@ def strangers(hosts: Iterable[str], allowed: Iterable[str]) -> tuple[str, ...]:
 
 
 def plain(host: str) -> str:
-    """A host in the form in which it is compared: lower case, A-labels, no port, no user."""
+    """A host in normalised form: lower case, A-labels, no port, no user."""
     host = host.rpartition("@")[2].strip().rstrip(".").lower()
     if not host.startswith("["):
         host = host.partition(":")[0].rstrip(".")
@@ -159,7 +159,7 @@ def _unfolded(value: str) -> str:
 
 
 def _decoded(value: str) -> str:
-    """A field without its encoded words (RFC 2047): a reader sees what they stand for."""
+    """A field with its encoded words decoded (RFC 2047), as a reader sees it."""
     value = _unfolded(value)
     try:
         parts = [

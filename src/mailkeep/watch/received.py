@@ -74,7 +74,8 @@ class Received:
             raise TooMany("so many reports came today that no more are read", retry_after=3600.0)
 
     async def refused(self, via: str, why: str) -> None:
-        """Count it, and say it at the first of a day, the second, the fourth, ..."""
+        """Count a refusal, and record an event at the first of a day, the second, the fourth,
+        ..."""
 
         async def count(tx: Tx) -> None:
             first = tx.upsert(_n).values(day=tx.now // DAY, why=why, count=1)
@@ -94,6 +95,6 @@ class Received:
 
 
 async def once(tx: Tx, **row: object) -> bool:
-    """Note what came, in a row of its table; False where it is there already."""
+    """Note what came, in a row of its table; False when it is there already."""
     values = {"total": 0, "failed": 0, "received_at": tx.now, **row}
     return bool(await tx.run(tx.upsert(_r).values(**values).on_conflict_do_nothing()))

@@ -91,8 +91,8 @@ class Reports:
         return others
 
     async def receive(self, raw: bytes) -> int:
-        """Take a received mail in; how many reports of it were new. Whatever else it is, it is
-        counted and dropped: a reporter can do nothing about our refusing.
+        """Read a received mail; returns how many of its reports were new. Anything else is counted
+        and dropped: a reporter could do nothing about a refusal.
 
         Raises:
             Unavailable: it was not stored; whoever brought it tries again.

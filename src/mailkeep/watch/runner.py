@@ -74,7 +74,7 @@ class Watch:
         return len(batch)
 
     def _engine_at(self, saved: str | None) -> Engine:
-        """The engine in a state; the one that is at hand, where that is its own."""
+        """The engine in a given state; the existing one, if it is in that state."""
         (known, engine), self._kept = self._kept, (None, None)
         if engine is None or known is None or known != saved:
             return Engine(self._settings, None if saved is None else saved.encode())

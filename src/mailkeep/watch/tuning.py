@@ -66,7 +66,7 @@ class Proposal(msgspec.Struct, frozen=True):
 
 
 class Tuned(msgspec.Struct, frozen=True):
-    """What came of a log: ``days`` long, with so many alarms allowed to each of two detectors;
+    """The result for a log of ``days``, with the alarms allowed to each of two detectors;
     ``within``: the proposals keep to that."""
 
     days: float
@@ -106,7 +106,8 @@ def tune(facts: Sequence[Recorded], settings: WatchSettings, budget: float) -> T
 
 
 def episodes(signals: Iterable[Signal], besides: Iterable[Signal] = ()) -> int:
-    """How many alarms there were: those near each other count once, those near ``besides`` not."""
+    """The number of alarms, where those close together count once and those near ``besides`` do not
+    count."""
     near = [(one.subject, one.at) for one in besides if one.evidence]
     last: dict[object, Instant] = {}
     count = 0
@@ -154,7 +155,7 @@ def alarms(detector: Detects, facts: Iterable[Recorded], settings: WatchSettings
 def _canaries(
     facts: Sequence[Recorded], settings: WatchSettings
 ) -> tuple[list[Proposal], WatchSettings]:
-    """The deadline after which no more canaries come than ``canary_late`` says."""
+    """The deadline after which no more canaries arrive than ``canary_late`` says."""
     silence = settings.delivery_silence
     took = sorted(one.fact.seconds for one in facts if isinstance(one.fact, CanaryArrived))
     if len(took) < FEWEST:
@@ -182,7 +183,7 @@ def _canaries(
 def _silence(
     facts: Sequence[Recorded], settings: WatchSettings, allowed: float
 ) -> tuple[list[Proposal], WatchSettings]:
-    """How rare silence may be told wrongly for the log to keep to its part of the budget."""
+    """The false alarm rate of silence with which the log keeps to its part of the budget."""
     refused = alarms(provider_refusal.DETECTOR, facts, settings)
     silence = settings.delivery_silence
     first, count, chosen = None, 0, settings
@@ -221,7 +222,7 @@ def _silence(
 def _surge(
     facts: Sequence[Recorded], settings: WatchSettings, allowed: float, days: float
 ) -> tuple[list[Proposal], WatchSettings]:
-    """The base as it was, and the least surge that such a house does not have by itself."""
+    """The base rate as it was, and the smallest surge that does not occur in this log by itself."""
     surge = settings.reset_surge
     asked = sum(isinstance(one.fact, RecoveryRequested) for one in facts)
     if asked < FEWEST or days <= 0:
@@ -262,7 +263,7 @@ def _of_surge(
 
 
 def _rate(facts: Sequence[Recorded]) -> float:
-    """Reports of delivery a second, of the provider that has most."""
+    """Delivery reports a second, of the provider that has most."""
     of: dict[str, int] = {}
     for one in facts:
         if isinstance(one.fact, DeliveryReported) and one.fact.event == "delivered":

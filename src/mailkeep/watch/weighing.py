@@ -36,7 +36,7 @@ class Bonus(msgspec.Struct, frozen=True):
 
 
 class Weighed(msgspec.Struct, frozen=True):
-    """A signal with what is left of its evidence for the question that is asked, in nats."""
+    """A signal with its remaining evidence for the question at hand, in nats."""
 
     signal: Signal
     weight: float
@@ -48,7 +48,7 @@ class Weighed(msgspec.Struct, frozen=True):
 
 
 class Caps(msgspec.Struct, frozen=True):
-    """The most that counts, in nats: of each family, and of all that outsiders could stage."""
+    """The caps of a sum, in nats: for each family, and for all that outsiders could stage."""
 
     family: Mapping[Family, float]
     staged: float = math.inf
@@ -78,7 +78,7 @@ def total(chosen: Iterable[Weighed], caps: Caps) -> float:
 
 
 def parts(chosen: Iterable[Weighed], caps: Caps) -> list[tuple[Weighed, float]]:
-    """What of each is counted: what comes first in ``order`` takes the room that there is."""
+    """How much of each signal counts: those first in ``order`` use up the caps."""
     room = dict(caps.family)
     staged = caps.staged
     out = []
@@ -95,7 +95,8 @@ def parts(chosen: Iterable[Weighed], caps: Caps) -> list[tuple[Weighed, float]]:
 
 
 def most(candidates: Sequence[Weighed], caps: Caps, bonus: Bonus = NO_BONUS) -> tuple[Weighed, ...]:
-    """The set without doubles that says most; of equals the firmer one."""
+    """The set without exclusive pairs that has the largest sum; of equals, the one that is harder
+    to stage."""
     groups = _groups(candidates, bonus.facts)
     # The most that the groups from each depth on can still add: the search's bound for pruning.
     rest = [0.0] * (len(groups) + 1)

@@ -1,4 +1,4 @@
-"""What to do about a part that this Mailkeep does not have."""
+"""Handles a part that the Mailkeep under test does not have."""
 
 import contextlib
 from collections.abc import AsyncIterator

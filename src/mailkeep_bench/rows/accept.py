@@ -1,4 +1,4 @@
-"""How fast mail is taken in for good, while it is delivered."""
+"""Rows: the rate of durable accepts, while mail is delivered."""
 
 from collections.abc import Awaitable, Callable
 

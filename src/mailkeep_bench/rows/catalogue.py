@@ -1,4 +1,4 @@
-"""Every row there is, one line each, in the order of the report."""
+"""The registry of rows, one line each, in the order of the report."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

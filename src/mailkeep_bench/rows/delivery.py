@@ -1,4 +1,4 @@
-"""How fast mail that waits is delivered, with all its bookkeeping.
+"""Rows: the rate at which queued mail is delivered, with all its bookkeeping.
 
 Mailkeep is given messages for a later instant, Postfix messages that are held; then both let go.
 What is measured is from the first to the last arrival at the sink, and the CPU time from the moment

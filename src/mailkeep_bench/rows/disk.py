@@ -1,4 +1,4 @@
-"""What the disk can do: the floor under everything durable."""
+"""Row: the disk's sync rate, the floor under everything durable."""
 
 import asyncio
 import os

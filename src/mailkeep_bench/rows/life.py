@@ -1,4 +1,4 @@
-"""The whole life of messages at a steady rate: accepted, carried, reported delivered.
+"""Row: the whole life of messages at a steady rate: accepted, carried, reported delivered.
 
 The provider is a stand-in of Mandrill: it takes mail by its API and tells of each by signed
 webhooks, many events in one.

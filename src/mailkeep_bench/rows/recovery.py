@@ -1,4 +1,4 @@
-"""How soon recovery mail is with its provider while bulk waits, and while bulk's provider hangs.
+"""Rows: the delay of recovery mail while bulk mail waits, and while bulk's provider hangs.
 
 From the moment at which the request is sent until the message is in the provider's hands: two
 processes, one clock (CLOCK_MONOTONIC is the machine's).

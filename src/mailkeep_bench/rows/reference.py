@@ -1,4 +1,4 @@
-"""Postfix by its own load generator, so that nobody needs to believe in ours."""
+"""Row: Postfix by its own load generator, as a check on ours."""
 
 import asyncio
 import time

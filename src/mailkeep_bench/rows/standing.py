@@ -1,4 +1,4 @@
-"""What it takes to stand there: until it is ready, and how much memory a queue costs."""
+"""Rows: time to readiness, and the memory that a queue costs."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,5 @@
-"""The doors that are no account page: webhooks, the API, a stolen database, an operator's key."""
+"""Attacks of the matrix outside of account pages: webhooks, the API, a stolen database, an
+operator's key."""
 
 import re
 import sqlite3

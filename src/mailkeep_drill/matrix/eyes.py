@@ -1,4 +1,4 @@
-"""What the attacker reads, and what in it is worth trying."""
+"""What the matrix's attacker reads, and what in it is worth trying."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""The matrix in words (pure)."""
+"""Renders the matrix as Markdown (pure)."""
 
 import json
 from collections.abc import Iterable, Sequence

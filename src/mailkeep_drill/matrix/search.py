@@ -1,4 +1,4 @@
-"""Which sets of capabilities to play, and which of the winning ones are smallest (pure)."""
+"""Chooses the sets of capabilities to play, and finds the minimal winning ones (pure)."""
 
 from collections.abc import Collection, Iterable, Iterator
 from itertools import combinations

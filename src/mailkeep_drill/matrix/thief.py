@@ -1,4 +1,4 @@
-"""What the attacker does with what they can do: everything, until nothing new comes."""
+"""The matrix's attacker: uses every capability again and again until nothing new is gained."""
 
 import asyncio
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""One account of each kind, opened as a customer opens it, and its owner who wants back in."""
+"""The matrix's victims: an account of each kind, and its owner who wants back in."""
 
 import asyncio
 import random

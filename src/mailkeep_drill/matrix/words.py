@@ -1,4 +1,4 @@
-"""Capabilities of an attacker, kinds of accounts, and what one does to the other."""
+"""Vocabulary of the matrix: capabilities, kinds of accounts, and results."""
 
 import enum
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a stand-in knows of the account it plays: settings, suppressed addresses, injected mail."""
+"""The account state of a stand-in: settings, suppressed addresses, injected mail."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""The faults in words, for whoever switches them by hand: what each means, and its usual forms.
+"""Descriptions of the faults for people, with their usual parameters.
 
 A page shows this list and posts one of its values back to ``/faults``; it needs to know nothing of
 a fault beyond what stands here.

@@ -1,4 +1,4 @@
-"""The control API: how the drill switches faults, reads what leaks and plays the attacker.
+"""The control API of a stand-in: switches faults, reads what leaks, plays the attacker.
 
 It stands on a listener of its own, so that nothing of it can be reached by way of the provider's.
 

@@ -1,4 +1,4 @@
-"""Hands mail to the recipients' mail server, by SMTP."""
+"""Delivers a stand-in's mail to the recipients' mail server by SMTP."""
 
 import asyncio
 from contextlib import suppress

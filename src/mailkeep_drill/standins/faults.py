@@ -1,4 +1,4 @@
-"""The faults that a stand-in can be told to have, and what decides when they strike.
+"""The faults that a stand-in can have, and when they strike.
 
 Every fault can be scoped: ``match`` is a regular expression searched in the recipient's address,
 ``times`` ends it after so many strikes, ``share`` strikes only that part of the mails (evenly

@@ -1,4 +1,4 @@
-"""Webhooks: queued, batched and tried again as the provider does, only faster."""
+"""Webhooks of the stand-ins: queued, batched and retried as the provider does, only faster."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Mailchimp Transactional (Mandrill), played: sending.
+"""Stand-in for Mailchimp Transactional (Mandrill): the sending API.
 
 Formats: the provider's own machine-readable specification (spec/transactional.json in
 https://github.com/mailchimp/mailchimp-client-lib-codegen), https://mandrillapp.com/api/docs/, its

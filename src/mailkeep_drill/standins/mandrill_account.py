@@ -1,4 +1,4 @@
-"""Mailchimp Transactional, played: what its API tells of the account, and what a key can change.
+"""Stand-in for Mailchimp Transactional: the account API.
 
 Formats: spec/transactional.json, see `mandrill`. These are the calls that an operator watches for
 drift, and that an intruder with the key uses: to read mail (`messages/content`), to take the list

@@ -1,4 +1,4 @@
-"""What Mailchimp Transactional's calls hold, read from JSON as it reads them."""
+"""Parses the JSON calls of Mailchimp Transactional as it does itself."""
 
 import base64
 import binascii

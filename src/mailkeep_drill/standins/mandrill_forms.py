@@ -1,4 +1,4 @@
-"""Mandrill, played: the forms in which its API tells of mails and webhooks (pure)."""
+"""The JSON in which Mailchimp Transactional's API shows mails and webhooks (pure)."""
 
 import secrets
 import time

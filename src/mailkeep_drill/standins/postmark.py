@@ -1,4 +1,4 @@
-"""Postmark, played: sending.
+"""Stand-in for Postmark: the sending API.
 
 Formats: https://postmarkapp.com/developer/api/overview (error codes), .../api/email-api, the
 official clients (https://github.com/ActiveCampaign) and mails as they arrived in public archives.

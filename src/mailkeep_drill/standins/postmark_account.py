@@ -1,4 +1,4 @@
-"""Postmark, played: what its API tells of server and account, and what a token can change.
+"""Stand-in for Postmark: the server and account API.
 
 Formats: https://postmarkapp.com/developer/api/ (server, servers, signatures, messages, bounce,
 suppressions, message streams and webhooks).

@@ -1,4 +1,4 @@
-"""Postmark, played: the forms in which its API tells of mails, webhooks and streams (pure)."""
+"""The JSON in which Postmark's API shows mails, webhooks and streams (pure)."""
 
 import time
 from collections.abc import Mapping

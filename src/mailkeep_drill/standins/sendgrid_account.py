@@ -1,4 +1,4 @@
-"""SendGrid, played as far as its account goes: what its API v3 tells of keys, people and webhooks.
+"""Stand-in for SendGrid's account API v3: keys, people and webhooks.
 
 Nothing is sent through it. A key's scopes decide what it may do, as there: read, make keys that may
 do no more than it, revoke them.

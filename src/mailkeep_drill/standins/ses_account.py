@@ -1,4 +1,4 @@
-"""Amazon SES, played as far as its account goes: what its API v2 tells of identities and exports.
+"""Stand-in for Amazon SES's account API v2: identities and exports.
 
 Requests must be signed (Signature Version 4), worked out here for itself: a stand-in that shared it
 with who signs would share its mistakes.

@@ -1,4 +1,4 @@
-"""An SMTP relay, played: a third route, without an API and without webhooks.
+"""Stand-in for an SMTP relay: a third route, without an API or webhooks.
 
 Replies follow RFC 5321, RFC 4954 (AUTH) and RFC 3463; X.7.13 for a disabled account is of RFC 5248.
 What a relay says to a suspended sender is not standardised; kind ``account`` refuses at the end of

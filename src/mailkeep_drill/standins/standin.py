@@ -1,4 +1,4 @@
-"""What all stand-ins have: the way of a mail through them, its faults, and what is told of it."""
+"""The base of all stand-ins: a mail's way through them, its faults, and its events."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What a provider does to a mail on its way: tracking as configured, and what an attacker adds."""
+"""Changes that a provider makes to a mail: tracking as configured, and an attacker's additions."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""What the script needs of a system, whichever it is."""
+"""The port of a system under attack, whichever it is."""
 
 import enum
 from abc import ABC, abstractmethod

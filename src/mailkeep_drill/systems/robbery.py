@@ -1,4 +1,4 @@
-"""The thief at Mailkeep's pages: everything that he can make of the mails of one provider."""
+"""The thief at Mailkeep's pages: everything that he can do with the mails of one provider."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the drill's Mailkeep is set up with: `mailkeep.toml`, as its operator would write it.
+"""Writes the `mailkeep.toml` of the drill, as an operator would.
 
 Production mode with defaults, but for what is listed in `CHANGED`.
 """

@@ -1,5 +1,6 @@
 """``/v1/incidents``: list and read incidents, and preview, apply and undo their actions."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
 import msgspec
@@ -105,12 +106,9 @@ class IncidentsApi(Controller):
         """Nobody else is paged for it from now on."""
         await admit(request, running, Permission.INCIDENTS_WORK)
         by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
-
-        async def work(tx: Tx) -> IncidentOut:
-            await running.incidents.take(tx, incident, by=by)
-            return shown(await queries.case(tx, running.response.means, incident))
-
-        return await running.database.retrying(work)
+        return await _done(
+            running, incident, lambda tx: running.incidents.take(tx, incident, by=by)
+        )
 
     @post("/{incident:str}/merge", status_code=200, summary="Make it a part of another")
     async def merge(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
@@ -118,32 +116,35 @@ class IncidentsApi(Controller):
         await admit(request, running, Permission.INCIDENTS_WORK)
         wanted = strict_json.decode(await strict_json.body(request), MergeIn)
         by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
-
-        async def work(tx: Tx) -> IncidentOut:
-            await running.incidents.merge(tx, incident, wanted.into, by=by)
-            return shown(await queries.case(tx, running.response.means, incident))
-
-        return await running.database.retrying(work)
+        return await _done(
+            running, incident, lambda tx: running.incidents.merge(tx, incident, wanted.into, by=by)
+        )
 
     @post("/{incident:str}/split", status_code=200, summary="Make a part stand by itself again")
     async def split(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
         await admit(request, running, Permission.INCIDENTS_WORK)
         by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
-
-        async def work(tx: Tx) -> IncidentOut:
-            await running.incidents.split(tx, incident, by=by)
-            return shown(await queries.case(tx, running.response.means, incident))
-
-        return await running.database.retrying(work)
+        return await _done(
+            running, incident, lambda tx: running.incidents.split(tx, incident, by=by)
+        )
 
     @post("/{incident:str}/close", status_code=200, summary="Close an incident")
     async def close(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
         await admit(request, running, Permission.INCIDENTS_WORK)
         wanted = strict_json.decode(await strict_json.body(request), NoteIn)
         by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
+        return await _done(
+            running, incident, lambda tx: running.incidents.close(tx, incident, wanted.text, by=by)
+        )
 
-        async def end(tx: Tx) -> IncidentOut:
-            await running.incidents.close(tx, incident, wanted.text, by=by)
-            return shown(await queries.case(tx, running.response.means, incident))
 
-        return await running.database.retrying(end)
+async def _done(
+    running: Running, incident: str, act: Callable[[Tx], Awaitable[None]]
+) -> IncidentOut:
+    """Act on an incident in a transaction of its own, and show it afterwards."""
+
+    async def work(tx: Tx) -> IncidentOut:
+        await act(tx)
+        return shown(await queries.case(tx, running.response.means, incident))
+
+    return await running.database.retrying(work)

@@ -1,1 +1,2 @@
-"""OpenID Connect for applications that keep their own accounts: the authorisation code flow."""
+"""The OpenID provider for applications that keep their own accounts: the authorisation code
+flow."""

@@ -1,4 +1,4 @@
-"""SendGrid's API keys, by API v3.
+"""Creates, lists and revokes SendGrid API keys through API v3.
 
 The managing key needs the scopes ``api_keys.create``, ``api_keys.delete``, ``api_keys.read`` and
 ``mail.send``: a key gives no other one more than it has itself.

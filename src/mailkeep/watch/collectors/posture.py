@@ -84,7 +84,8 @@ class Posture:
                 group.create_task(self._loop(name))
 
     async def read(self, name: str) -> bool:
-        """Read one account, if it is due and no other process reads it; whether that was done."""
+        """Read one account, if it is due and no other process reads it; returns whether that was
+        done."""
         interval = self._settings.interval * self._chance.uniform(0.9, 1.1)
 
         async with self._database.write() as tx:

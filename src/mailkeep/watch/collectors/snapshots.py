@@ -34,7 +34,7 @@ Found = Mapping[str, tuple[Item, ...] | Trouble]
 
 
 async def take_turn(tx: Tx, account: str, interval: float) -> str | None:
-    """The turn to read an account, for one process at a time; None: it is not due yet.
+    """The lease to read an account, for one process at a time; None: it is not due yet.
 
     Args:
         interval: seconds until the next turn.
@@ -232,8 +232,8 @@ class Snapshots:
     async def _items(
         self, tx: Tx, account: str
     ) -> tuple[dict[str, dict[drift.Key, Item]], frozenset[str]]:
-        """What was read last, by list; and the lists of which something cannot be opened: with
-        other keys than it was sealed under, nothing can be compared."""
+        """The last reading, by list; and the lists of which something cannot be unsealed: with
+        other keys nothing can be compared."""
         rows = await tx.all(select(_i.c.list, _i.c.sealed).where(_i.c.account == account))
         out: dict[str, dict[drift.Key, Item]] = {}
         torn = set()

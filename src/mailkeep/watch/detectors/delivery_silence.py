@@ -228,7 +228,7 @@ def _due(state: State, flow: Flow) -> Instant:
 
 
 def _enough(state: State, flow: Flow) -> bool:
-    """Whether as much was sent that some of it must have been reported."""
+    """Whether so much was sent that some of it must have been reported."""
     return flow.unsaid >= max(3.0, 0.5 * limit(state, flow.pace.gap))
 
 

@@ -105,8 +105,8 @@ def _suspect(state: State, signal: Signal, now: Instant) -> State:
 
 
 def _turns(state: State, stream: str, moves: tuple[Move, ...], now: Instant) -> Signal | None:
-    """Whether the stream went back and forth. A message that tries every route turns nothing:
-    a turn is another message that goes back."""
+    """Whether the stream went back and forth. A message that tries every route is no turn: a turn
+    is another message that goes back."""
     turns, last = [], None
     for one in moves:
         if last is not None and one.left == last.taken and one.message != last.message:

@@ -177,7 +177,7 @@ def _sent(state: State, provider: str) -> State:
 
 
 def _way(recovery: str, browser: str) -> str:
-    """One browser's way through one recovery: each must show both proofs itself."""
+    """The key of one browser in one recovery: each browser must show both proofs itself."""
     return f"{recovery} {browser}"
 
 
@@ -254,7 +254,7 @@ def _forget(state: State, ways: set[str]) -> State:
 
 
 def _take_back(state: State, ways: set[str], now: Instant) -> tuple[State, list[Signal]]:
-    """The partner came: these cases no longer count, and what was said is restated."""
+    """The partner came: these cases no longer count, and the signals are restated."""
     state = _forget(state, ways)
     if not any(one.way in ways for cases in state.cases.values() for one in cases):
         return state, []
@@ -313,7 +313,8 @@ def _counted(cases: Iterable[Case], since: Instant) -> float:
 
 
 def _restate(state: State, named: list[str], now: Instant) -> tuple[State, list[Signal]]:
-    """What is to be said anew of the providers: what has not changed would only fill the log."""
+    """The signals about the providers that changed: repeating the others would only fill the
+    log."""
     signals, said = [], dict(state.said)
     for provider in named:
         signal = _signal(state, provider, now)

@@ -270,7 +270,7 @@ def _with(state: State, provider: str, trouble: Trouble) -> State:
 
 
 def _took(state: State, provider: str, recorded: Recorded) -> tuple[State, list[Signal]]:
-    """A mail was taken: enough of them in a row take back that mail is refused."""
+    """A mail was accepted: enough of them in a row withdraw the refusal."""
     before = state.taken.get(provider)
     if before is None:
         return state, []

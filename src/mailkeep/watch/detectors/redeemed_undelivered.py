@@ -264,8 +264,8 @@ def _follow(state: State, message: str, proof: Proof) -> State:
 def _forget(
     state: State, message: str, proof: Proof | None = None, *, counts: bool = True
 ) -> State:
-    """Follow one no more; it tells how usual it is that its provider reports, unless it is pushed
-    out: whoever asks and asks must not make the provider look like one that never does."""
+    """Stop following a proof and learn from it how usual reports are, unless it is pushed out: a
+    flood of requests must not make the provider look like one that never reports."""
     proof = proof or state.proofs[message]
     usual = state.usual[proof.provider]
     told = proof.heard or proof.refused

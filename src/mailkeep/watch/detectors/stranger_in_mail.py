@@ -111,7 +111,8 @@ def due(_state: State) -> Instant:
 
 
 def _plain(host: str) -> str:
-    """The name reduced to what a host may hold: it was written by an attacker and will be read."""
+    """The name reduced to a host's characters: it was written by an attacker and will be read by
+    people."""
     return "".join(c for c in host.lower() if (c.isascii() and c.isalnum()) or c in ".-")[:60]
 
 
