@@ -55,6 +55,16 @@ def iso(at: Instant) -> str:
     return f"{stamp}.{micros // 1000:03d}Z"
 
 
+def readable(at: Instant) -> str:
+    """An instant as people read it, in UTC: ``2026-12-31 23:59:59 UTC``. Programs get ``iso``."""
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(at // SECOND))} UTC"
+
+
+def readable_of(text: str) -> str:
+    """The same of what ``iso`` wrote."""
+    return f"{text[:10]} {text[11:19]} UTC"
+
+
 def when(at: Instant | None) -> str | None:
     """``iso`` of what may not have happened."""
     return None if at is None else iso(at)
