@@ -31,6 +31,16 @@ TITLES = {
     Hypothesis.MAILBOX_COMPROMISED: "Mailboxes read",
 }
 
+#: What the numbers of a blast radius are called, in the order in which they are told.
+TOUCHED = (
+    ("addresses that it was ever given", "exposed"),
+    ("accounts with a reset through it", "requested"),
+    ("of which half proven", "half_proven"),
+    ("stopped by the second factor", "stopped_by_factor"),
+    ("completed", "completed"),
+    ("denied by their owner", "denied"),
+)
+
 clock = readable  #: under the name that templates call it by
 
 _STANDS = {
