@@ -49,8 +49,9 @@ def full(case: CaseView) -> str:
     lines += ["", "Timeline"]
     for entry in case.timeline:
         count = f": {entry.count}" if entry.count else ""
-        who = "" if entry.by == SYSTEM else f" (by {entry.by})"
-        lines.append(f"  {clock(entry.at)}  {entry.kind}: {entry.text}{count}{who}")
+        # Before what they wrote, which could end in somebody else's name.
+        who = "" if entry.by == SYSTEM else f"({entry.by}) "
+        lines.append(f"  {clock(entry.at)}  {who}{entry.kind}: {entry.text}{count}")
     return "\n".join(map(_plain, lines))
 
 
