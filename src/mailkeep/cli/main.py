@@ -48,7 +48,9 @@ def main() -> None:
     except MailkeepError as error:
         later = isinstance(error, Unavailable | Conflict | TooMany)
         code = FOUND if later else MISTAKE
-        detail = str(error) + (_listed(sys.argv[1:]) if isinstance(error, NotFound) else "")
+        detail = str(error)
+        if isinstance(error, NotFound) and ";" not in detail:  # else it names the next step itself
+            detail += _listed(sys.argv[1:])
         _fail(error.slug, detail, code, field=error.field, as_json=as_json)
     except BrokenPipeError:  # whoever read along has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
