@@ -16,6 +16,7 @@ from rich.console import Console
 from . import report, show
 from .processes import NotStarted
 from .record import Facts
+from .report_words import AUGUST, Words, of_scenario
 from .scorecard import Card, score
 from .stage import Options, Stage
 from .systems.base import Failed
@@ -79,14 +80,18 @@ async def _drill(chosen: Options, home: Path, console: Console) -> list[Facts]:
         await stage.close()
 
 
-def write(directory: Path, cards: list[Card], runs: list[Facts], about: dict[str, str]) -> None:
+def write(
+    directory: Path, cards: list[Card], runs: list[Facts], about: dict[str, str], words: Words
+) -> None:
     """Write the scorecard, for machines and for people."""
     directory.mkdir(parents=True, exist_ok=True)
     everything = {"about": about, "passed": all(c.passed for c in cards), "cards": cards}
     text = msgspec.json.format(msgspec.json.encode({**everything, "runs": runs}), indent=1)
     (directory / "scorecard.json").write_bytes(text)
-    (directory / "scorecard.md").write_text(report.markdown(cards, about), encoding="utf-8")
-    (directory / "scorecard.html").write_text(report.page(cards, runs, about), encoding="utf-8")
+    (directory / "scorecard.md").write_text(report.markdown(cards, about, words), encoding="utf-8")
+    (directory / "scorecard.html").write_text(
+        report.page(cards, runs, about, words), encoding="utf-8"
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -119,8 +124,10 @@ def main(arguments: list[str] | None = None) -> int:
         "SIGKILLs": str(chosen.kills),
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
     }
-    write(directory, cards, runs, about)
-    show.summary(cards, console)
+    played = chosen.scenario
+    words = AUGUST if played is None else of_scenario(runs[0].title, played)
+    write(directory, cards, runs, about, words)
+    show.summary(cards, console, words)
     console.print(f"Report: {directory / 'scorecard.html'}", highlight=False)
     if keep:
         console.print(f"Kept: {home}", highlight=False)

@@ -5,36 +5,38 @@ from html import escape
 
 from .record import Facts
 from .report_style import LEGEND, STYLE
-from .report_words import COMPRESSED, JUDGED, SIMULATED, paragraphs
+from .report_words import JUDGED, Words, paragraphs
 from .scorecard import Card, Split, Target
 from .timeline import draw
 
 Row = tuple[str, str, Callable[[Card], str]]
 
 
-def page(cards: list[Card], runs: list[Facts], about: dict[str, str]) -> str:
+def page(cards: list[Card], runs: list[Facts], about: dict[str, str], words: Words) -> str:
     """The page.
 
     Args:
         about: what the drill ran with, for people: name and value.
+        words: what was played.
     """
     passed = all(card.passed for card in cards)
     verdict = "Every target was met." if passed else "Some targets were missed."
-    words = "; ".join(f"{card.title}: {card.lost.all} accounts taken" for card in cards)
+    taken = "; ".join(f"{card.title}: {card.lost.all} accounts taken" for card in cards)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>8 August: the scorecard</title><style>{STYLE}</style></head><body><main>"
-        "<h1>8 August: the same attack on two systems</h1>"
+        f"<title>{escape(words.name)}: the scorecard</title><style>{STYLE}</style></head>"
+        "<body><main>"
+        f"<h1>{escape(words.heading)}</h1>"
         f'<p class="verdict {"pass" if passed else "miss"}">{verdict}</p>'
-        f"<p>{escape(words)}.</p>{_headline(cards)}"
+        f"<p>{escape(taken)}.</p>{_headline(cards)}"
         f"<h2>Targets</h2>{_targets(cards)}"
         f"<h2>What happened when</h2>{LEGEND}"
         f'<div class="scroll" tabindex="0" role="region" aria-label="Timeline">{draw(runs)}</div>'
         f"<h2>The score</h2>{_table(cards)}"
         f"<h2>What the systems noticed and did</h2>{_noticed(cards, runs)}"
-        f"<h2>What to make of it</h2>{_plain(runs, about)}"
+        f"<h2>What to make of it</h2>{_plain(runs, about, words)}"
         f"<h2>Event by event</h2>{_events(runs)}</main></body></html>\n"
     )
 
@@ -142,11 +144,11 @@ def _table(cards: list[Card]) -> str:
     return _scroll("Score", f'<th scope="col">Measure</th>{head}', body)
 
 
-def markdown(cards: list[Card], about: dict[str, str]) -> str:
+def markdown(cards: list[Card], about: dict[str, str], words: Words) -> str:
     """The score as a table to commit beside the code that it is about."""
     titles = ["Measure", *(card.title for card in cards)]
     lines = [
-        "# The drill of 8 August",
+        f"# {words.document}",
         "",
         "; ".join(f"{name}: {value}" for name, value in about.items()) + ".",
         "",
@@ -162,7 +164,7 @@ def markdown(cards: list[Card], about: dict[str, str]) -> str:
         first = f"{name} ({small})" if small else name
         lines.append(f"| {' | '.join([first, *(value(card) for card in cards)])} |")
     lines += ["", "What is simulated, compressed and judged:", ""]
-    for text in (SIMULATED, COMPRESSED, JUDGED):
+    for text in (words.simulated, words.compressed, JUDGED):
         lines += ["\n\n".join(paragraphs(text)), ""]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -183,11 +185,11 @@ def _noticed(cards: list[Card], runs: list[Facts]) -> str:
     return "".join(out)
 
 
-def _plain(runs: list[Facts], about: dict[str, str]) -> str:
+def _plain(runs: list[Facts], about: dict[str, str], words: Words) -> str:
     out = []
     for title, text in (
-        ("Simulated", SIMULATED),
-        ("Compressed", COMPRESSED),
+        ("Simulated", words.simulated),
+        ("Compressed", words.compressed),
         ("How it is judged", JUDGED),
     ):
         lines = paragraphs(text)

@@ -1,12 +1,17 @@
 """The report's disclosures: what is simulated, compressed and judged."""
 
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
 from .scorecard import FLOWING, LATE, NAMED, NOTICED, SLOW
 
-SIMULATED = """
+_PLAYED = """
 The providers, the customers' mail server, the customers and the thief are programs of this drill on
 this machine. What they speak is real: HTTP, SMTP, signed webhooks, the systems' own pages, cookies
 and one-time codes; each customer and the thief come from networks of their own.
-
+"""
+_ATTACK = """
 The fallen provider is played after 8 August 2022: a foreign address appears in the mail, somebody
 reads along, asks for resets and uses what is mailed; then the account is suspended while the API
 goes on saying that all is well. The thief picks most of his victims among the customers, and some
@@ -14,7 +19,11 @@ by chance from the provider's records, where honey and canary addresses stand to
 systems and tries everything that the mails of one provider are good for; he has no customer's
 mailbox and no second provider.
 """
-COMPRESSED = """
+_CLOCK = """
+The script lasts as long as it says. How long the systems take to notice is measured on the clock,
+from the same script.
+"""
+_COMPRESSED = """
 Three days are played in minutes. The thief works through his list in seconds. How long the systems
 take to notice is not compressed: it is measured on the clock, from the same script.
 
@@ -46,6 +55,40 @@ that would freeze honest ones too.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a report calls what was played.
+
+    Attributes:
+        name: short, as ``8 August``.
+        heading: of the page.
+        document: of the table that is committed.
+        simulated: what is no real thing in it.
+        compressed: what goes faster than in life.
+    """
+
+    name: str
+    heading: str
+    document: str
+    simulated: str
+    compressed: str
+
+
+AUGUST = Words(
+    "8 August",
+    "8 August: the same attack on two systems",
+    "The drill of 8 August",
+    _PLAYED + _ATTACK,
+    _COMPRESSED,
+)
+
+
+def of_scenario(title: str, file: Path) -> Words:
+    """The words for the scenario of a file: its title, and what its docstring says."""
+    said = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    return Words(title, title, title, f"{_PLAYED}\n{said}\n", _CLOCK)
+
+
 def paragraphs(text: str) -> list[str]:
     """The paragraphs of a text, each on one line."""
-    return [" ".join(part.split()) for part in text.strip().split("\n\n")]
+    return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .record import Note
+from .report_words import Words
 from .scorecard import Card
 from .script import Run
 from .stage import Stage
@@ -51,7 +52,9 @@ async def watch(stage: Stage, console: Console) -> None:
 def _picture(stage: Stage, console: Console) -> Group:
     now = time.time() - stage.t0 if stage.t0 else 0.0
     clock = f"{now:.0f} s" if stage.t0 else "setting up"
-    head = Text(f" 8 August 2022, played in minutes   {clock} ", style="reverse")
+    alone = stage.options.scenario is not None and bool(stage.runs)
+    what = stage.runs[0].facts.title if alone else "8 August 2022, played in minutes"
+    head = Text(f" {what}   {clock} ", style="reverse")
     across = max(1, min(len(stage.runs), console.width // _NARROW))
     rows = -(-len(stage.runs) // across)
     height = max(9, (console.height - 2) // max(1, rows))
@@ -108,9 +111,9 @@ def _bad(count: int) -> str:
     return "bold red" if count else "green"
 
 
-def summary(cards: list[Card], console: Console) -> None:
+def summary(cards: list[Card], console: Console, words: Words) -> None:
     """The score in the terminal."""
-    table = Table(title="8 August: the score", title_style="bold")
+    table = Table(title=f"{words.name}: the score", title_style="bold")
     table.add_column("")
     for card in cards:
         table.add_column(card.title, justify="right")

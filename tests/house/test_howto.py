@@ -73,6 +73,19 @@ def test_the_first_level_begins_with_the_settings_of_its_page() -> None:
     assert app_settings.parse(tomllib.loads(block[0])).level == "observe"
 
 
+def test_a_house_that_keeps_accounts_begins_with_the_settings_of_its_page() -> None:
+    text = (HOW_TO / "keep-accounts.md").read_text()
+    page = tomllib.loads("".join(re.findall(r"```toml\n(.*?)```", text, re.DOTALL)))
+    whole = tomllib.loads((ROOT / "deploy" / "mailkeep.toml").read_text())
+    carried = {one["provider"] for stream in page["stream"] for one in stream["routes"]}
+    page["provider"] = [one for one in whole["provider"] if one["name"] in carried]
+    page["party"] = whole["party"]
+    found = app_settings.parse(page)
+    assert found.recovery is not None
+    assert found.recovery.sender_name == page["recovery"]["sender_name"]
+    assert len(page["provider"]) == len(carried)
+
+
 def test_every_setting_of_a_detector_is_in_the_reference() -> None:
     settings = WatchSettings()
     for table in WatchSettings.__struct_fields__:

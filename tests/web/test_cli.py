@@ -129,7 +129,12 @@ async def test_every_command_says_it_as_json_and_nothing_else(up: Up) -> None:
     home = ("--home", str(up.home))
     documents: dict[tuple[str, ...], str] = {
         ("watch",): "opinions",
+        ("watch", "list"): "opinions",
         ("incidents",): "incidents",
+        ("incidents", "list"): "incidents",
+        ("cutover", "list"): "cutovers",
+        ("offboard", "list"): "offboardings",
+        ("factors", "list"): "days",
         ("providers", "list"): "providers",
         ("messages", "list"): "messages",
         ("audit", "verify"): "fits",
@@ -198,7 +203,7 @@ MISTAKES: list[tuple[tuple[str, ...], dict[str, str], str]] = [
     (("messages", "list", "--stauts", "x"), {}, "--status"),
     (("messages", "list", "--status", "delivred"), {}, "did you mean delivered?"),
     (("messages", "list", "--since", "soon"), {}, "15m"),
-    (("messages", "show", "msg_0"), {}, "no such message"),
+    (("messages", "show", "msg_0"), {}, "no such message; `mailkeep messages list` names them"),
     (("keys", "revoke", "developmnt"), {}, "did you mean development?"),
     (("providers", "cut", "mandril", "--reason", "x"), {}, "did you mean mandrill?"),
     (("providers", "list"), {"MAILKEEP_PUBLIC_ULR": "x"}, "did you mean MAILKEEP_PUBLIC_URL?"),

@@ -21,6 +21,7 @@ from mailkeep.base.clock import SECOND, Instant, iso
 from mailkeep.base.errors import Invalid
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.wording import nearest
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
@@ -35,6 +36,7 @@ from .types import ContactKind
 _a, _c, _p = tables.accounts, tables.contact_points, tables.passwords
 
 MOST_ADDRESSES = 5
+_FIELDS = frozenset({"address", "confirmed", "addresses", "password", "class", "created_at"})
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
 
 
@@ -91,13 +93,13 @@ def read(number: int, fields: dict[str, Any] | None, classes: Classes) -> Line |
     """
     if fields is None:
         return Bad(number, "not a line of this form")
-    unknown = set(fields) - {"address", "confirmed", "addresses", "password", "class", "created_at"}
-    if unknown:
-        return Bad(number, "a field that is not known")
+    unknown = sorted(set(fields) - _FIELDS)
+    if unknown:  # not named: of a file without a header it is somebody's address
+        return Bad(number, f"a field that is not known{nearest(unknown[0], _FIELDS)}")
     try:
         name = str(fields.get("class") or CUSTOMER)
         if name not in classes:
-            return Bad(number, "a class that is not known")
+            return Bad(number, f"a class that is not known{nearest(name, classes.names)}")
         if name == OPERATOR:
             return Bad(number, "operators are made with `mailkeep operators add`")
         confirmed = _addresses(fields)

@@ -138,7 +138,9 @@ class Accounts:
         found = await self.confirming.check(confirmation, code)
         account = None if found is None else await self._confirmed(*found)
         if account is None:
-            raise Conflict("this code is wrong, used or expired; sign up again for a new one")
+            raise Conflict(
+                "this code is wrong, used or expired: look at the newest mail, or have one sent"
+            )
         return account
 
     async def sign_in(

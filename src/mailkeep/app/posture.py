@@ -15,12 +15,12 @@ from mailkeep.base.clock import Clock
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
+from mailkeep.base.wording import nearest
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 from mailkeep.providers.posture import registry
 from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.store.database import Database
-from mailkeep.trust.register import nearest
 from mailkeep.watch.types import CanarySettings, PostureAccount, PostureSettings
 
 from . import environment

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from mailkeep.base.errors import BadSettings
+from mailkeep.base.wording import nearest
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
-from mailkeep.trust.register import nearest
 
 _ABOVE_NOTHING = (
     "batch",

@@ -56,6 +56,16 @@ def iso(at: Instant) -> str:
     return f"{stamp}.{micros // 1000:03d}Z"
 
 
+def readable(at: Instant) -> str:
+    """An instant as people read it, in UTC: ``2026-12-31 23:59:59 UTC``. Programs get ``iso``."""
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(at // SECOND))} UTC"
+
+
+def readable_of(text: str) -> str:
+    """The same of what ``iso`` wrote."""
+    return f"{text[:10]} {text[11:19]} UTC"
+
+
 def when(at: Instant | None) -> str | None:
     """``iso`` of an instant; None for None, of what has not happened."""
     return None if at is None else iso(at)

@@ -14,12 +14,12 @@ from mailkeep.accounts.administration import Administration, Described, describe
 from mailkeep.accounts.classes import CUSTOMER, OPERATOR, Classes
 from mailkeep.accounts.sessions import Sessions, live
 from mailkeep.base import addresses
-from mailkeep.base.clock import SystemClock, iso, when
+from mailkeep.base.clock import SystemClock, iso, readable, when
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.ids import is_id
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.wording import nearest
 from mailkeep.store.database import Database, Tx
-from mailkeep.trust.register import nearest
 
 from . import house, moving
 from .house import DEFAULT_HOME, Home
@@ -38,7 +38,7 @@ Account = Annotated[str, typer.Argument(help="Its id, or an address that it has 
 @app.command()
 def show(account: Account, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Say what is known of an account: nothing personal."""
-    found = house.read(home, lambda tx: _one(tx, home, account))
+    found = house.read(home, lambda tx: account_of(tx, home, account))
     result(_document(found), _line(found), as_json=as_json)
 
 
@@ -55,7 +55,7 @@ def set_class(
         raise BadSettings(f"no class {name!r}{nearest(name, set(classes.names))}")
 
     async def work(rooms: Administration, tx: Tx) -> Described:
-        found = (await _one(tx, home, account)).account.id
+        found = (await account_of(tx, home, account)).account.id
         await rooms.set_class(tx, found, name, by=house.operator())
         return await describe(tx, found)
 
@@ -70,7 +70,7 @@ def sessions(account: Account, as_json: Json = False, home: Home = DEFAULT_HOME)
     classes = _classes(home)
 
     async def work(tx: Tx) -> list[dict[str, object]]:
-        view = (await _one(tx, home, account)).account
+        view = (await account_of(tx, home, account)).account
         return [
             {
                 "id": one.id,
@@ -106,7 +106,7 @@ def end(
     """Sign an account out: one session of it, or all."""
 
     async def work(rooms: Administration, tx: Tx) -> int:
-        found = (await _one(tx, home, account)).account.id
+        found = (await account_of(tx, home, account)).account.id
         return await rooms.end_sessions(tx, found, session, by=house.operator())
 
     ended = _write(home, work)
@@ -144,7 +144,7 @@ def remove(
 
 def _set_operator(home: Home, account: str, name: str, *, as_json: bool) -> None:
     async def work(rooms: Administration, tx: Tx) -> Described:
-        found = await _one(tx, home, account)
+        found = await account_of(tx, home, account)
         if OPERATOR not in {name, found.account.account_class}:
             raise BadSettings("this account is no operator's")
         await rooms.set_class(tx, found.account.id, name, by=house.operator(), at_house=True)
@@ -154,7 +154,8 @@ def _set_operator(home: Home, account: str, name: str, *, as_json: bool) -> None
     result(_document(found), _line(found), as_json=as_json)
 
 
-async def _one(tx: Tx, home: Home, account: str) -> Described:
+async def account_of(tx: Tx, home: Home, account: str) -> Described:
+    """The account of an id, or of an address that it has confirmed. Raises ``NotFound``."""
     if is_id("acc", account):
         return await describe(tx, account)
     key = KeyRing(home).pseudonym("address", addresses.key(addresses.parse(account)))
@@ -191,10 +192,10 @@ def _line(one: Described) -> str:
     parts = [
         one.account.id,
         one.account.account_class,
-        f"made {iso(one.account.created_at)}",
+        f"made {readable(one.account.created_at)}",
         f"{one.addresses} confirmed",
         "second factor" if one.factor else "NO second factor",
     ]
     if one.account.frozen_until is not None and one.account.frozen(SystemClock().now()):
-        parts.append(f"frozen until {iso(one.account.frozen_until)}")
+        parts.append(f"frozen until {readable(one.account.frozen_until)}")
     return plain("  ".join(parts))

@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from mailkeep.incidents.words import clock
+from mailkeep.base.clock import readable
 from mailkeep.response import approval
 from mailkeep.response.services import Response
 from mailkeep.response.types import ActionView, Approval
@@ -80,7 +80,7 @@ def requests(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
             f"{one.step.value} {one.action}",
             one.incident,
             one.asked_by,
-            clock(one.expires_at),
+            readable(one.expires_at),
         )
         for one in found
     ]
@@ -116,7 +116,7 @@ def _do(
     figures = (done.result or {}).items()
     lines += [f"{name.replace('_', ' ')}: {value}" for name, value in figures]
     if done.waits is not None:
-        until = clock(done.waits.expires_at)
+        until = readable(done.waits.expires_at)
         lines.append(f"A second person must approve it by {until}: {done.waits.id}")
     if done.state.value == "running":
         note("It goes on by itself in the running Mailkeep.")

@@ -7,7 +7,7 @@ import typer
 from mailkeep.accounts import applications
 from mailkeep.accounts.applications import ApplicationView
 from mailkeep.app import observing
-from mailkeep.base.clock import iso, when
+from mailkeep.base.clock import readable, when
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.store.database import Database, Tx
@@ -119,7 +119,7 @@ def revoke(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None
 
 
 def _line(one: ApplicationView) -> str:
-    state = "good" if one.revoked_at is None else f"revoked {iso(one.revoked_at)}"
+    state = "good" if one.revoked_at is None else f"revoked {readable(one.revoked_at)}"
     start = (f"begins at {one.home}",) if one.home else ()
     share = () if one.share == 100 else (f"share {one.share}%",)
     return "  ".join((one.id, one.name, state, *share, *one.redirects, *start))

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from mailkeep.app import anchoring
-from mailkeep.base.clock import SystemClock, iso
+from mailkeep.base.clock import SystemClock, iso, readable
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.wording import counted
 from mailkeep.events import anchors, audit, queries
 from mailkeep.events.anchors import Compared
 from mailkeep.store.database import Tx
@@ -41,7 +42,9 @@ def list_all(
         }
         for one in found
     ]
-    rows = [(str(one.number), iso(one.at), one.actor, one.act, plain(one.data)) for one in found]
+    rows = [
+        (str(one.number), readable(one.at), one.actor, one.act, plain(one.data)) for one in found
+    ]
     result({"entries": documents}, table(rows, "There is no such entry."), as_json=as_json)
 
 
@@ -88,7 +91,9 @@ def verify(
 
 
 def _words(found: Compared) -> list[str]:
-    lines = [f"{found.anchors} anchors; the chain is what it was up to entry {found.fits}."]
+    lines = [
+        f"{counted(found.anchors, 'anchor')}; the chain is what it was up to entry {found.fits}."
+    ]
     if found.cut is not None:
         lines.append(f"CUT OFF: entries from {found.cut} on are missing that an anchor counts.")
     if found.rewritten is not None:
@@ -98,8 +103,8 @@ def _words(found: Compared) -> list[str]:
         )
     if found.foreign:
         lines.append(
-            f"{found.foreign} anchors are signed by another key: somebody wrote them there, or"
-            " this house's key was changed. Say with --key which one you kept."
+            f"{counted(found.foreign, 'anchor is', 'anchors are')} signed by another key: somebody"
+            " wrote them there, or this house's key was changed. Say with --key which one you kept."
         )
     return lines
 

@@ -16,8 +16,10 @@ from mailkeep.app import environment
 from mailkeep.app import settings as app_settings
 from mailkeep.app.manifest import SETTINGS
 from mailkeep.base import escrow
+from mailkeep.base.clock import readable_of
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.secret import Secret
+from mailkeep.base.wording import counted
 
 from .house import DEFAULT_HOME, Home, operator, settings, sqlite_file
 from .output import Json, Progress, note, result
@@ -56,7 +58,8 @@ def backup(
         progress = Progress("copying the database", quiet=as_json)
         made = work.make(home, file, path, progress.at)
         document |= {"path": str(path), "manifest": made}
-        words.append(f"{path} holds {made.messages} messages as of {made.made_at}, and no key.")
+        held = counted(made.messages, "message")
+        words.append(f"{path} holds {held} as of {readable_of(made.made_at)}, and no key.")
     if with_keys is not None:
         escrow.write(with_keys, sealed)
         document["keys"] = str(with_keys)
@@ -82,7 +85,7 @@ def restore(
         keys = escrow.unpack(with_keys.read_bytes(), _passphrase(passphrase_file, twice=False))
     progress = Progress("checking the backup", quiet=as_json)
     found = work.restore(home, file, path, progress.at, by=operator(), keys=keys, force=force)
-    lines = [f"Restored as of {found.made_at}."]
+    lines = [f"Restored as of {readable_of(found.made_at)}."]
     if found.replaced is not None:
         lines.append(f"The database that was there is {found.replaced}.")
     lines += [
@@ -96,8 +99,9 @@ def restore(
 
 
 def _warnings(found: work.Restored) -> list[str]:
+    since = readable_of(found.made_at)
     out = [
-        f"messages accepted after {found.made_at} are not in it; their senders must repeat them",
+        f"messages accepted after {since} are not in it; their senders must repeat them",
         "passwords, factors, addresses and denials of later are undone: tell who is concerned",
     ]
     if found.waiting.messages:

@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 
 import typer
 from typer._click import Command, Context, HelpFormatter
-from typer.core import TyperGroup
 
-from .output import group
+from .output import Group, group
 
 
 class Place(NamedTuple):
@@ -123,7 +122,7 @@ COMMANDS = {
 }
 
 
-class Later(TyperGroup):
+class Later(Group):
     """The commands of the table, each imported when it is asked for."""
 
     def __init__(self, **attributes: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.base.clock import SystemClock, iso, when
+from mailkeep.base.clock import SystemClock, iso, readable, when
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.store.database import Database, Tx
@@ -89,7 +89,7 @@ def _row(one: Line) -> tuple[str, ...]:
     who = one.who
     return (
         one.id[:SHORT],
-        iso(one.at),
+        readable(one.at),
         one.party,
         one.act,
         "?" if who is None else plain(who.name),

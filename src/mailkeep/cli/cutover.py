@@ -14,8 +14,9 @@ import typer
 
 from mailkeep.app import moving
 from mailkeep.app.doctor.resolver import resolver
-from mailkeep.base.clock import MINUTE, SystemClock, iso, when
+from mailkeep.base.clock import MINUTE, SystemClock, iso, readable, when
 from mailkeep.base.errors import BadSettings, NotFound
+from mailkeep.base.wording import counted
 from mailkeep.cutover import queries
 from mailkeep.cutover.services import Cutover
 from mailkeep.cutover.types import Gate, Pace, State, View
@@ -93,16 +94,17 @@ def plan(
         return made, await shifting.carried_over(tx, source)
 
     view, kept_from = write(home, work)
+    known = counted(kept_from, "address", "addresses")
     lines = [_gate(one) for one in view.gates]
     lines += [
         "",
         f"{view.id}: {len(view.streams)} streams, in this order: "
         + ", ".join(one.stream for one in view.streams),
         f"Steps: {', '.join(f'{one:.0%}' for one in pace.shares)}, each {dwell:.0f} s at least.",
-        f"Bulk mail is kept from {kept_from} addresses that bounced, or complained, there.",
+        f"Bulk mail is kept from {known} that bounced, or complained, there.",
         "Begin with `mailkeep cutover start`."
         if not view.failed
-        else f"{len(view.failed)} checks failed: it does not start.",
+        else f"{counted(len(view.failed), 'check')} failed: it does not start.",
     ]
     result({**document(view), "kept_from": kept_from}, "\n".join(lines), as_json=as_json)
     if view.failed:
@@ -146,6 +148,24 @@ def status(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
         )
     said = {"cutover": None if view is None else document(view), "shifts": moved}
     result(said, text, as_json=as_json)
+
+
+@app.command("list")
+def list_all(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """List the moves, the newest first."""
+    found = read(home, queries.listing)
+    rows = [
+        (
+            one.id,
+            f"{one.source} to {one.target}",
+            one.state.value,
+            readable(one.created_at),
+            one.why,
+        )
+        for one in found
+    ]
+    text = table(rows, "No move was ever planned.")
+    result({"cutovers": [document(one) for one in found]}, text, as_json=as_json)
 
 
 @app.command()
@@ -241,7 +261,7 @@ def told(view: View) -> list[str]:
         (
             one.stream,
             f"{view.share(one):.0%}",
-            when(view.moved_at(one)) or "-",
+            "-" if (at := view.moved_at(one)) is None else readable(at),
             f"{one.backs}: {one.why}" if one.backs else "-",
         )
         for one in view.streams

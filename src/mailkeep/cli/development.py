@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from mailkeep.http.port import StandInView
+from mailkeep.trust.catalogue import OF_PROVIDER
 
 from .house import KEY_FILE
 from .standins import StandIn
@@ -35,7 +36,10 @@ def settings(url: str, standins: list[StandIn], smtp: int) -> dict[str, object]:
         "recovery": {"sender": "accounts@example.com"},
         "signals": {},
         "response": {"two_people": []},  # whoever tries it out is alone
-        "party": [{"id": one.kind, "name": f"{one.kind} (stand-in)"} for one in standins],
+        "party": [
+            {"id": one.kind, "name": f"{one.kind} (stand-in)", "known": OF_PROVIDER[one.kind]}
+            for one in standins
+        ],
         # Stand-ins have one key each; real accounts are read with another one than they send with.
         "posture": {
             "interval": 10.0,

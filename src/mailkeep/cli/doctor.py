@@ -19,7 +19,13 @@ from .output import FOUND, Json, Progress, plain, result
 
 log = structlog.get_logger(__name__)
 
-_WORDS = {State.OK: "ok", State.WARNING: "WARNING", State.FAILED: "FAILED"}
+#: In the order in which they are told.
+_WORDS = {
+    State.OK: "ok",
+    State.NOT_CHECKED: "not checked",
+    State.WARNING: "WARNING",
+    State.FAILED: "FAILED",
+}
 
 
 def doctor(
@@ -57,7 +63,7 @@ def doctor(
     findings = asyncio.run(run())
     counts = {one.value: sum(each.state is one for each in findings) for one in State}
     document = {"healthy": not counts[State.FAILED], "counts": counts, "checks": findings}
-    result(document, _told(findings, counts), as_json=as_json)
+    result(document, told(findings, counts), as_json=as_json)
     if counts[State.FAILED]:
         raise typer.Exit(FOUND)
 
@@ -84,15 +90,18 @@ async def at_start(home: Path, known: Settings) -> None:
             )
 
 
-def _told(findings: list[Finding], counts: dict[str, int]) -> str:
-    """What is worst comes last, where the eye is when it is over; what was not looked at for one
-    and the same reason is one line."""
+def told(findings: list[Finding], counts: dict[str, int]) -> str:
+    """What is well, what was not looked at, what is not well: the worst comes last, where the eye
+    is when it is over. What was not looked at for one and the same reason is one line."""
     unseen: dict[str, list[str]] = {}
     for one in findings:
         if one.state is State.NOT_CHECKED:
             unseen.setdefault(one.meaning, []).append(_named(one))
-    lines = [f"[not checked] {', '.join(them)}: {why}" for why, them in unseen.items()]
+    lines: list[str] = []
     for state, word in _WORDS.items():
+        if state is State.NOT_CHECKED:
+            lines += [f"[{word}] {', '.join(them)}: {why}" for why, them in unseen.items()]
+            continue
         for one in findings:
             if one.state is state:
                 lines.append(f"[{word}] {_named(one)}: {one.meaning}")

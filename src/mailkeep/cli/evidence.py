@@ -9,6 +9,7 @@ import typer
 import mailkeep
 from mailkeep import __version__
 from mailkeep.base import escrow
+from mailkeep.base.clock import readable_of
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.response import evidence
@@ -55,8 +56,8 @@ def verify(
     """Check that every file of a bundle is as it was signed, and say by which key."""
     found = evidence.check(directory)
     text = (
-        f"Every file is as it was signed {found.made_at}. Compare the key with the house's, as "
-        f"`mailkeep audit head` printed it: {found.public_key}"
+        f"Every file is as it was signed {readable_of(found.made_at)}. Compare the key with the "
+        f"house's, as `mailkeep audit head` printed it: {found.public_key}"
     )
     document = {
         "incident": found.incident,

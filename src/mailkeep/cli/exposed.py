@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.base.clock import iso
+from mailkeep.base.clock import readable
 from mailkeep.base.errors import BadSettings
+from mailkeep.base.wording import counted
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.types import Answer
-from mailkeep.incidents.words import clock
 from mailkeep.response import listing
 from mailkeep.response.listing import Numbers
 from mailkeep.response.services import Response
@@ -78,18 +78,21 @@ def _document(numbers: Numbers, answers: list[Answer]) -> object:
 
 
 def _text(numbers: Numbers, answers: list[Answer]) -> str:
-    lines = [f"{numbers.together:,} addresses exposed by {clock(numbers.until)}"]
+    lines = [
+        f"{counted(numbers.together, 'address', 'addresses')} exposed by {readable(numbers.until)}"
+    ]
     if len(numbers.each) > 1:
         lines += [f"  {many:,} of them to {name}" for name, many in numbers.each.items()]
     lines += [
-        f"answered {iso(one.at)}: {one.blast.exposed:,} addresses, {one.blast.requested:,} accounts"
-        f" asked for, {one.blast.half_proven:,} half proven, {one.blast.completed:,} recovered"
+        f"answered {readable(one.at)}: {counted(one.blast.exposed, 'address', 'addresses')},"
+        f" {counted(one.blast.requested, 'account')} asked for, {one.blast.half_proven:,} half"
+        f" proven, {one.blast.completed:,} recovered"
         for one in answers
     ]
     asked = numbers.request
     if asked is not None and asked.decided_by is not None:
         lines.append(f"{asked.decided_by} agreed that {asked.asked_by} takes the list")
     elif asked is not None:
-        until = clock(asked.expires_at)
+        until = readable(asked.expires_at)
         lines.append(f"A second person must approve the list by {until}: {asked.id}")
     return "\n".join(lines)

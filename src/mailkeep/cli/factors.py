@@ -13,12 +13,15 @@ from mailkeep.base.clock import DAY, iso
 from mailkeep.base.errors import Conflict
 from mailkeep.store.database import Database, Tx
 
+from .accounts import account_of
 from .house import DEFAULT_HOME, Home, operator, read, write
 from .output import Json, group, result, table
 
-app = group("Second factors: how many accounts have one, and which are exempt.")
+app = group(
+    "Second factors: how many accounts have one, and which are exempt.", also={"list": "show"}
+)
 
-Account = Annotated[str, typer.Argument(help="Its id.")]
+Account = Annotated[str, typer.Argument(help="Its id, or an address that it has confirmed.")]
 
 
 @app.command()
@@ -27,10 +30,12 @@ def show(
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Show how many accounts of each class have which factor, day by day."""
+    """Show how many accounts of each class have which factor, day by day; today's counted now."""
 
     async def work(tx: Tx) -> list[Count]:
-        return await adoption.over_time(tx, tx.now - days * DAY)
+        kept = await adoption.over_time(tx, tx.now - days * DAY)
+        today = await adoption.today(tx)
+        return [one for one in kept if one.day != iso(tx.now)[:10]] + today
 
     found = read(home, work)
     rows: list[tuple[str, ...]] = [
@@ -41,7 +46,7 @@ def show(
         kinds = (one.kinds["passkey"], one.kinds["totp"], one.kinds["saved_codes"])
         counts = (str(one.accounts), str(one.any), share, *map(str, kinds))
         rows.append((one.day, one.account_class, *counts))
-    text = table(rows if found else [], "Nothing was counted yet; a running Mailkeep does.")
+    text = table(rows if found else [], "There is no account.")
     result({"days": msgspec.to_builtins(found)}, text, as_json=as_json)
 
 
@@ -55,12 +60,13 @@ def exempt(
 ) -> None:
     """Let an account go without a second factor for a while."""
 
-    async def work(database: Database, tx: Tx) -> str:
+    async def work(database: Database, tx: Tx) -> tuple[str, str]:
+        found = (await account_of(tx, home, account)).account.id
         demands = Demands(database, Classes())
-        return await demands.exempt(tx, account, reason=reason, days=days, by=operator())
+        return found, await demands.exempt(tx, found, reason=reason, days=days, by=operator())
 
-    made = write(home, work)
-    result({"exemption": made}, f"{account} is exempt for {days:g} days: {made}", as_json=as_json)
+    found, made = write(home, work)
+    result({"exemption": made}, f"{found} is exempt for {days:g} days: {made}", as_json=as_json)
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.base.clock import SystemClock, when
+from mailkeep.base.clock import SystemClock, readable, readable_of, when
 from mailkeep.events.log import after, head
 from mailkeep.feed import lines, queries
 from mailkeep.feed.services import FACTS, said
@@ -69,7 +69,9 @@ def feeds(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
             one.to,
             f"{state.told} told",
             f"{state.refused} refused",
-            f"failing since {when(state.failing_since)}: {state.error}" if state.error else "",
+            f"failing since {readable(state.failing_since)}: {state.error}"
+            if state.failing_since
+            else "",
         )
         for one, state in found
     ]
@@ -92,7 +94,7 @@ def feeds(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
 
 def _words(line: bytes) -> str:
     found = lines.decode(line)
-    stamp = f"{found.timestamp[:10]} {found.timestamp[11:19]} UTC"
+    stamp = readable_of(found.timestamp)
     subject = f"{found.data.subject.kind} {found.data.subject.id}"
     if isinstance(found, lines.SignalLine):
         return plain(f"{stamp}  signal  {found.data.detector}  {subject}: {found.data.reason}")

@@ -21,9 +21,9 @@ from mailkeep.app import settings as app_settings
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import BadSettings, Unavailable
 from mailkeep.base.secret import Secret
+from mailkeep.base.wording import nearest
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.migrate import upgrade
-from mailkeep.trust.register import nearest
 
 T = TypeVar("T")
 

@@ -18,10 +18,15 @@ app.command("verify")(evidence.verify)
 
 
 @app.callback()
-def listed(context: typer.Context, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+def alone(context: typer.Context, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """List the incidents, the newest first."""
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        list_all(as_json=as_json, home=home)
+
+
+@app.command("list")
+def list_all(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """List the incidents, the newest first; so does `mailkeep incidents` alone."""
     found = read(home, incident_queries.recent)
     text = "\n".join(map(report.line, found)) or "No incident so far."
     result({"incidents": [documents.incident(one) for one in found]}, text, as_json=as_json)

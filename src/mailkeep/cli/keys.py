@@ -5,15 +5,15 @@ from typing import Annotated
 import typer
 
 from mailkeep.accounts import applications
-from mailkeep.base.clock import DAY, HOUR, SystemClock, iso, when
+from mailkeep.base.clock import DAY, HOUR, SystemClock, readable, when
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.wording import nearest
 from mailkeep.mail import api_keys
 from mailkeep.mail.api_keys import KeyView
 from mailkeep.mail.grants import Scope
 from mailkeep.operators import services as operators
 from mailkeep.store.database import Database, Tx
-from mailkeep.trust.register import nearest
 
 from .house import DEFAULT_HOME, Home, operator, read, settings, write
 from .output import Json, group, plain, result
@@ -162,7 +162,7 @@ def line(key: KeyView, state: str) -> str:
         if names
     ]
     times = [
-        f"{what} {iso(at)}"
+        f"{what} {readable(at)}"
         for what, at in (
             ("made", key.created_at),
             ("last used", key.last_used_at),

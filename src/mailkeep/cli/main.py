@@ -11,11 +11,13 @@ import typer
 from typer._click.exceptions import ClickException
 
 from mailkeep import __version__
-from mailkeep.base.errors import Conflict, MailkeepError, TooMany, Unavailable
+from mailkeep.base.errors import Conflict, MailkeepError, NotFound, TooMany, Unavailable
 
 from .commands import Later
 from .output import FINE, FOUND, MISTAKE, group, note
 
+#: Groups whose list names all that their other commands take.
+LISTED = frozenset({"incidents", "messages", "recoveries", "keys", "receivers", "applications"})
 YOUNG = 10_000  #: objects made before the newest are looked through; most are gone by then
 
 app = group("Mail that no fallen provider can lose, accounts that none can take.", of=Later)
@@ -46,16 +48,26 @@ def main() -> None:
     except MailkeepError as error:
         later = isinstance(error, Unavailable | Conflict | TooMany)
         code = FOUND if later else MISTAKE
-        _fail(error.slug, str(error), code, field=error.field, as_json=as_json)
+        detail = str(error)
+        if isinstance(error, NotFound) and ";" not in detail:  # else it names the next step itself
+            detail += _listed(sys.argv[1:])
+        _fail(error.slug, detail, code, field=error.field, as_json=as_json)
     except BrokenPipeError:  # whoever read along has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FOUND)
     except OSError as error:  # a home that cannot be made, a disk that is full
         code = FOUND if error.errno in {errno.ENOSPC, errno.EIO, errno.EDQUOT} else MISTAKE
-        _fail("system", str(error), code, as_json=as_json)
+        about = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        _fail("system", about, code, as_json=as_json)
     except typer.Abort:
         _fail("stopped", "stopped", FOUND, as_json=as_json)
     sys.exit(code if isinstance(code, int) else FINE)
+
+
+def _listed(words: list[str]) -> str:
+    """Where the names stand, after one that there is not."""
+    of = words[0] if words else ""
+    return f"; `mailkeep {of} list` names them" if of in LISTED else ""
 
 
 def _fail(

@@ -11,17 +11,17 @@ import msgspec
 import typer
 
 from mailkeep.base import addresses
-from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, SystemClock
+from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, readable_of
 from mailkeep.base.errors import Invalid
 from mailkeep.base.ids import is_id
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.wording import nearest
 from mailkeep.events import audit
 from mailkeep.mail import lives, queries, services, told
 from mailkeep.mail.lives import Life, Wanted
 from mailkeep.mail.told import Listed, MessageOut
 from mailkeep.mail.types import Status
 from mailkeep.store.database import Database, Tx
-from mailkeep.trust.register import nearest
 
 from .house import DEFAULT_HOME, Home, operator, read, settings, write
 from .output import FOUND, Json, group, plain, result, table
@@ -181,10 +181,11 @@ def lines(life: MessageOut) -> list[str]:
     out = [
         f"{life.id}: {life.status}",
         f"  stream {life.stream}, to {life.recipient}",
-        f"  taken in {life.created_at}, expires {life.expires_at}",
+        f"  taken in {readable_of(life.created_at)}, expires {readable_of(life.expires_at)}",
     ]
     if life.waits_for is not None:
-        out.append(f"  waits: {life.waits_for}; looked at again {life.next_at}")
+        again = "" if life.next_at is None else f"; looked at again {readable_of(life.next_at)}"
+        out.append(f"  waits: {life.waits_for}{again}")
     if life.copy_of is not None:
         out.append(f"  a copy of {life.copy_of}, which its provider would not deliver")
     out += [f"  a copy goes on as {one}" for one in life.copies]
@@ -192,12 +193,15 @@ def lines(life: MessageOut) -> list[str]:
     for number, tried in enumerate(life.attempts, start=1):
         detail = f": {tried.detail}" if tried.detail else ""
         outcome = tried.outcome or "under way, or cut short"
-        words = f"{tried.started_at} {number}. attempt, {tried.provider}: {outcome}{detail}"
+        at = readable_of(tried.started_at)
+        words = f"{at}  {number}. attempt, {tried.provider}: {outcome}{detail}"
         happened.append((tried.started_at, words))
     for event in life.events:
-        clock = "" if event.at_provider is None else f" (by its clock {event.at_provider})"
+        theirs = event.at_provider
+        clock = "" if theirs is None else f" (by its clock {readable_of(theirs)})"
         clock += f"; so late, it counts {event.weight:.0%}" if event.weight < 1 else ""
-        words = f"{event.received_at} {event.provider} says: {event.event}{clock}"
+        at = readable_of(event.received_at)
+        words = f"{at}  {event.provider} says: {event.event}{clock}"
         happened.append((event.received_at, words))
     happened.sort(key=lambda one: one[0])
     return [*out, "", *(f"  {words}" for _, words in happened or [("", "nobody has tried yet")])]
@@ -219,7 +223,7 @@ def _row(one: Listed) -> tuple[str, ...]:
     tries = f"{one.tries} {'try' if one.tries == 1 else 'tries'}"
     return (
         one.id,
-        one.created_at,
+        readable_of(one.created_at),
         one.status,
         one.stream,
         one.provider or "-",

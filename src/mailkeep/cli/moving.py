@@ -23,6 +23,7 @@ from mailkeep.accounts.importing import Bad, Importing, Line
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.wording import counted
 from mailkeep.events import audit
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.migrate import upgrade
@@ -63,6 +64,8 @@ def take(
     progress.say(f"{good} good lines, {len(bad)} bad")
     if check or (bad and not partial):
         _say({"good": good}, bad, as_json=as_json)
+        if not check:
+            progress.say("nothing was taken over; --partial takes the good lines")
         raise typer.Exit(FOUND if bad else 0)
     working = Progress("taking over", quiet=as_json)
     done = asyncio.run(_take(home, file, classes, good, working, _digest(file)))
@@ -92,7 +95,11 @@ def give(
         count = asyncio.run(_give(home, out, progress))
         out.flush()
         os.fsync(out.fileno())
-    result({"accounts": count, "file": str(file)}, f"{count} accounts.", as_json=as_json)
+    result(
+        {"accounts": count, "file": str(file)},
+        f"{counted(count, 'account')} in {file}.",
+        as_json=as_json,
+    )
 
 
 def _lines(file: Path, classes: Classes) -> Iterator[Line | Bad]:

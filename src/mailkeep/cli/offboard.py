@@ -13,6 +13,7 @@ from mailkeep.app.rekeying import keyrings
 from mailkeep.base.clock import SystemClock, iso, when
 from mailkeep.base.errors import Conflict, NotFound
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.wording import counted
 from mailkeep.cutover import offboarding
 from mailkeep.cutover.checklist import How, Leaving, checklist
 from mailkeep.cutover.offboarding import Offboarding, OffboardingView
@@ -26,7 +27,7 @@ from mailkeep.watch.collectors.posture import carrier, session
 from .house import DEFAULT_HOME, Home, at_length, operator, provider, read, settings, write
 from .output import Json, Progress, group, plain, result, table
 
-app = group("Leave a provider for good: what is to be done, and when.")
+app = group("Leave a provider for good: what is to be done, and when.", also={"list": "status"})
 
 Name = Annotated[str, typer.Argument(metavar="PROVIDER", help="Its name in the settings.")]
 Hostile = Annotated[
@@ -267,5 +268,5 @@ def _told(view: OffboardingView) -> str:
         )
         for one in view.items
     ]
-    head = f"{view.provider} is left ({how}); {left} items are open."
+    head = f"{view.provider} is left ({how}); {counted(left, 'item is', 'items are')} open."
     return f"{plain(head)}\n{table(rows, '')}"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.base.clock import iso
+from mailkeep.base.clock import iso, readable
 from mailkeep.operators import services
 from mailkeep.store.database import Database, Tx
 
@@ -33,7 +33,7 @@ def present(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
             one.id,
             plain(one.name),
             "none" if one.role is None else one.role.value,
-            iso(one.last_at),
+            readable(one.last_at),
             str(one.sessions),
         )
         for one in found

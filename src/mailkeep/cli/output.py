@@ -9,31 +9,64 @@ Security: text from providers and people is stripped of terminal control charact
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from typing import Annotated
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, ClassVar
 
 import msgspec
 import typer
+from typer._click import Command, Context
 from typer.core import TyperGroup
 
+from mailkeep.base.wording import nearest
 from mailkeep.incidents.words import obeyed
 
 FINE, FOUND, MISTAKE = 0, 1, 2  #: exit codes: all is well; something is wrong; the call was
 EVERY_SECONDS = 2.0  #: how often a long work says how far it is
 _WIDE = 1000
+_ALIKE = 0.7  #: that a word is like a command, to be taken for it misspelt: 'list' is not 'split'
 
 Json = Annotated[bool, typer.Option("--json", help="Say it as JSON.")]
 
 
-def group(words: str, *, alone: bool = False, of: type[TyperGroup] = TyperGroup) -> typer.Typer:
+class Group(TyperGroup):
+    """A group that says which commands there are where somebody asked for one that there is not.
+
+    Attributes:
+        also: further words for its commands, which the help does not list.
+    """
+
+    also: ClassVar[Mapping[str, str]] = {}
+    suggest_commands = False  # typer's own finds 'split' near to 'list'
+
+    def resolve_command(
+        self, ctx: Context, args: list[str]
+    ) -> tuple[str | None, Command | None, list[str]]:
+        """The command that the words name. Raises a usage error that names those that there are."""
+        word = args[0]
+        name = self.also.get(word, word)
+        if not word.startswith("-") and self.get_command(ctx, name) is None:
+            ctx.fail(
+                f"{ctx.command_path!r} has no {word!r}{nearest(word, self.commands, like=_ALIKE)}"
+            )
+        return super().resolve_command(ctx, [name, *args[1:]])
+
+
+def group(
+    words: str,
+    *,
+    alone: bool = False,
+    also: Mapping[str, str] | None = None,
+    of: type[Group] = Group,
+) -> typer.Typer:
     """A group of commands whose help is plain text.
 
     Args:
         alone: the group's own name is a command as well.
+        also: further words for its commands, as ``{"list": "parties"}``.
         of: how it finds its commands.
     """
     return typer.Typer(
-        cls=of,
+        cls=type(of.__name__, (of,), {"also": also}) if also else of,
         no_args_is_help=not alone,
         invoke_without_command=alone,
         add_completion=False,

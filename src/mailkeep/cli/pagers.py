@@ -8,11 +8,11 @@ import typer
 from mailkeep.app import defence, trusting, waking
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import BadSettings, Unavailable
+from mailkeep.base.wording import nearest
 from mailkeep.incidents.suspects import House
 from mailkeep.response.paging.desk import ring
 from mailkeep.response.paging.whom import independent_of
 from mailkeep.store.database import Database, Tx
-from mailkeep.trust.register import nearest
 
 from .house import DEFAULT_HOME, Home, operator, settings, write
 from .output import Json, group, result, table

@@ -12,13 +12,13 @@ import typer
 
 from mailkeep.app import posture as settings_of
 from mailkeep.app.settings import Settings
-from mailkeep.base.clock import iso, when
+from mailkeep.base.clock import iso, readable, when
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.wording import nearest
 from mailkeep.providers.posture import registry
 from mailkeep.providers.posture.types import Kind
 from mailkeep.store.database import Database, Tx
-from mailkeep.trust.register import nearest
 from mailkeep.watch import posture
 from mailkeep.watch.posture import ChangeView, Expected, View
 
@@ -61,7 +61,9 @@ def expect(
         )
 
     made = write(home, work)
-    text = f"{made.left} change(s) of {name}, {made.kind}, are expected until {iso(made.until)}."
+    text = (
+        f"{made.left} change(s) of {name}, {made.kind}, are expected until {readable(made.until)}."
+    )
     result({"provider": name, **_expected(made)}, text, as_json=as_json)
 
 
@@ -144,7 +146,7 @@ def _expected(one: Expected) -> dict[str, object]:
 def _text(found: View, kind: str) -> str:
     if found.read_at is None and not found.lists:
         return f"Our account at {found.account} was not read yet."
-    seen = iso(found.read_at) if found.read_at is not None else "never"
+    seen = readable(found.read_at) if found.read_at is not None else "never"
     lines = [f"Our account at {found.account} ({kind}), read {seen}."]
     if found.can_send:
         lines.append("The key that reads it can also send: whoever has it needs no other.")
@@ -155,10 +157,10 @@ def _text(found: View, kind: str) -> str:
     lines += [f"Cannot be read: {plain(name)} ({trouble})." for name, trouble in troubles]
     for change in found.changes[:MOST_LINES]:
         state = "announced" if change.expected else "open" if change.is_open else "accepted"
-        lines.append(f"{iso(change.at)} {change.id} [{state}] {_line(change)}")
+        lines.append(f"{readable(change.at)}  {change.id} [{state}] {_line(change)}")
     for one in found.expected:
         lines.append(
-            f"Expected until {iso(one.until)}: {one.left} of {one.kind} ({plain(one.reason)})."
+            f"Expected until {readable(one.until)}: {one.left} of {one.kind} ({plain(one.reason)})."
         )
     lines += [f"Blind: {of}: {why}." for of, why in registry.blind(kind).items()]
     return "\n".join(lines)

@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from mailkeep.base import escrow
-from mailkeep.base.clock import iso, when
+from mailkeep.base.clock import iso, readable, when
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
 from mailkeep.privacy import holds, people, restoring
@@ -23,7 +23,9 @@ from mailkeep.store.database import Database, Tx
 from .house import DEFAULT_HOME, Home, at_length, operator, read, read_long, settings, write
 from .output import Json, group, result, table
 
-app = group("What is kept about one person: handed out, erased, or held.")
+app = group(
+    "What is kept about one person: handed out, erased, or held.", also={"list": "erasures"}
+)
 
 Person = Annotated[str, typer.Argument(help="An address, or an account's id.")]
 
@@ -76,7 +78,7 @@ def erase(
         return await _room(home, database).erasing.ask(tx, found, by=operator())
 
     made = write(home, ask)
-    text = f"{made.id}: will be done from {iso(made.due_at)} on; until then it can be stopped."
+    text = f"{made.id}: will be done from {readable(made.due_at)} on; until then it can be stopped."
     result(shown(made), text, as_json=as_json)
 
 
@@ -93,8 +95,8 @@ def erasures(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
         (
             one.id,
             one.state.value,
-            f"asked {iso(one.at)} by {one.by}",
-            f"due {iso(one.due_at)}",
+            f"asked {readable(one.at)} by {one.by}",
+            f"due {readable(one.due_at)}",
             one.waits_for and f"waits for: {one.waits_for}",
         )
         for one in found
@@ -143,7 +145,7 @@ def hold(
         result(held(made), f"{made.id}: nothing of them is erased.", as_json=as_json)
         return
     found = read(home, holds.lasting)
-    rows = [(one.id, f"since {iso(one.at)}", f"by {one.by}", one.reason) for one in found]
+    rows = [(one.id, f"since {readable(one.at)}", f"by {one.by}", one.reason) for one in found]
     text = table(rows, "No legal hold is on anybody.")
     result({"holds": [held(one) for one in found]}, text, as_json=as_json)
 

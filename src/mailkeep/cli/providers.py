@@ -12,8 +12,9 @@ import typer
 from mailkeep.app import observing
 from mailkeep.app.limits import limits, recovery_peak
 from mailkeep.app.settings import Settings, provider_configs
-from mailkeep.base.clock import MINUTE, iso, when
+from mailkeep.base.clock import MINUTE, readable, when
 from mailkeep.base.errors import BadSettings
+from mailkeep.base.wording import counted
 from mailkeep.mail import queries, services
 from mailkeep.mail.queries import ProviderState
 from mailkeep.response.keeping import take_turn
@@ -24,6 +25,8 @@ from .house import DEFAULT_HOME, Home, in_development, operator, provider, read,
 from .output import Json, group, plain, result, table
 
 T = TypeVar("T")
+
+_AGAIN, _ALL_AGAIN = "message is sent again", "messages are sent again"
 
 app = group("Providers: which there are; cut one off, let one rest, restore it.")
 
@@ -106,7 +109,7 @@ def cut(
         return again
 
     again = _act(home, name, work)
-    text = f"{name} is cut off; {again} messages are sent again elsewhere."
+    text = f"{name} is cut off; {counted(again, _AGAIN, _ALL_AGAIN)} elsewhere."
     result({"provider": name, "cut": True, "sent_again": again}, text, as_json=as_json)
 
 
@@ -209,7 +212,7 @@ def rest(
         )
 
     again = _act(home, name, work)
-    text = f"{name} rests; {again} messages are sent again elsewhere."
+    text = f"{name} rests; {counted(again, _AGAIN, _ALL_AGAIN)} elsewhere."
     result({"provider": name, "rests": True, "sent_again": again}, text, as_json=as_json)
 
 
@@ -268,9 +271,9 @@ def _streams(known: Settings, name: str) -> list[str]:
 def _state(state: ProviderState | None) -> str:
     words = []
     if state is not None and state.cut_at is not None:
-        words.append(f"cut off since {iso(state.cut_at)} ({plain(state.cut_reason)})")
+        words.append(f"cut off since {readable(state.cut_at)} ({plain(state.cut_reason)})")
     if state is not None and state.rested_at is not None:
-        words.append(f"rests since {iso(state.rested_at)} ({plain(state.rest_reason)})")
+        words.append(f"rests since {readable(state.rested_at)} ({plain(state.rest_reason)})")
     doubted = state is not None and state.doubted_at is not None
     suspected = ["under suspicion: what it took is kept"] if doubted else []
     return "; ".join((words or ["carries mail"]) + suspected)

@@ -6,14 +6,13 @@ import msgspec
 import typer
 
 from mailkeep.accounts import applications, opening
-from mailkeep.base.clock import SECOND, when
+from mailkeep.base.clock import SECOND, readable, when
 from mailkeep.base.errors import BadSettings
-from mailkeep.incidents.words import clock
+from mailkeep.base.wording import nearest
 from mailkeep.recovery import rehearsed, showing
 from mailkeep.recovery.rehearsed import Rehearsed
 from mailkeep.recovery.types import State
 from mailkeep.store.database import Database, Tx
-from mailkeep.trust.register import nearest
 
 from .house import DEFAULT_HOME, Home, operator, read, write
 from .output import Json, group, result, table
@@ -36,7 +35,7 @@ def listed(
         raise BadSettings(f"no state {state!r}{nearest(state, [*State])}")
     wanted = State(state) if state else None
     found, after = read(home, lambda tx: showing.recent(tx, state=wanted, before=before or None))
-    rows = [(one.id, one.state.value, clock(one.asked_at), one.account or "-") for one in found]
+    rows = [(one.id, one.state.value, readable(one.asked_at), one.account or "-") for one in found]
     text = table(rows, "No recovery was asked for.")
     document = {"recoveries": [_document(one) for one in found], "after": after}
     result(document, text, as_json=as_json)
@@ -59,7 +58,7 @@ def show(
         return found, proofs, holds
 
     found, proofs, holds = write(home, work)
-    lines = [f"{found.id}: {found.state.value}, asked for {clock(found.asked_at)}"]
+    lines = [f"{found.id}: {found.state.value}, asked for {readable(found.asked_at)}"]
     lines += [f"proof: {_said(one)}" for one in proofs] + [f"hold: {_said(one)}" for one in holds]
     document = {"recovery": _document(found), "proofs": proofs, "holds": holds}
     result(document, "\n".join(lines), as_json=as_json)

@@ -5,12 +5,11 @@ Security: prints what people and providers wrote, without terminal control chara
 
 from collections.abc import Iterable
 
-import msgspec
-
 from mailkeep.incidents.content import ASSUMED
+from mailkeep.incidents.services import SYSTEM
 from mailkeep.incidents.tracks import Item
 from mailkeep.incidents.types import Incident
-from mailkeep.incidents.words import TITLES, clock, headline, obeyed, percent
+from mailkeep.incidents.words import TITLES, TOUCHED, clock, headline, obeyed, percent
 from mailkeep.response.types import CaseView
 
 
@@ -37,9 +36,7 @@ def full(case: CaseView) -> str:
             note = f" ({reason.note})" if reason.note else ""
             lines.append(f"  {reason.nats:+6.1f}  {reason.detector}: {reason.text}{note}")
     lines += ["", f"Who is affected ({clock(case.blast.since)} to {clock(case.blast.until)})"]
-    for name, value in msgspec.structs.asdict(case.blast).items():
-        if name not in {"since", "until", "as_of", "content"}:
-            lines.append(f"  {value:6}  {name.replace('_', ' ')}")
+    lines += [f"  {getattr(case.blast, field):6,}  {label}" for label, field in TOUCHED]
     lines += _read(case)
     lines += ["", "Mail goes out", *_track(case.mail), "", "Nobody is harmed"]
     lines += [*_track(case.security), "", "Actions"]
@@ -52,7 +49,9 @@ def full(case: CaseView) -> str:
     lines += ["", "Timeline"]
     for entry in case.timeline:
         count = f": {entry.count}" if entry.count else ""
-        lines.append(f"  {clock(entry.at)}  {entry.kind}: {entry.text}{count}")
+        # Before what they wrote, which could end in somebody else's name.
+        who = "" if entry.by == SYSTEM else f"({entry.by}) "
+        lines.append(f"  {clock(entry.at)}  {who}{entry.kind}: {entry.text}{count}")
     return "\n".join(map(_plain, lines))
 
 

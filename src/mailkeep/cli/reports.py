@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.base.clock import SystemClock, iso
+from mailkeep.base.clock import SystemClock, readable
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.store.database import Database, Tx
@@ -77,7 +77,7 @@ def lookalikes(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
             one.name,
             one.way,
             "takes mail" if one.mx else "shows a page",
-            iso(one.since),
+            readable(one.since),
             "new" if one.fresh else "at the first look",
         )
         for one in found.seen

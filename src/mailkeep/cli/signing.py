@@ -1,6 +1,6 @@
 """``mailkeep signing``: list and replace the keys by which others verify our tokens."""
 
-from mailkeep.base.clock import SystemClock, iso
+from mailkeep.base.clock import SystemClock, iso, readable
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.signing import SigningKeys
 from mailkeep.events import audit
@@ -17,7 +17,7 @@ def show(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """List the keys in the key set, and what each does."""
     settings(home)
     found = SigningKeys(home).states(SystemClock().now())
-    rows = [(one.id, one.state, f"made {iso(one.made_at)}") for one in found]
+    rows = [(one.id, one.state, f"made {readable(one.made_at)}") for one in found]
     documents = [{"id": one.id, "state": one.state, "made_at": iso(one.made_at)} for one in found]
     result(documents, table(rows, "There is none yet; `mailkeep up` makes it."), as_json=as_json)
 

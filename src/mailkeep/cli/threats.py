@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mailkeep.app import trusting
-from mailkeep.base.clock import DAY, SECOND, Instant, iso
+from mailkeep.base.clock import DAY, SECOND, Instant, iso, readable
 from mailkeep.base.errors import BadSettings
 from mailkeep.posture import markdown, queries, services
 from mailkeep.posture.model import ThreatModel, written
@@ -47,7 +47,9 @@ def models(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
         {"from": iso(one.at), "until": iso(one.seen_at), "seen": one.seen_share / 1000}
         for one in found
     ]
-    lines = [[iso(one.at), iso(one.seen_at), f"{one.seen_share / 10:.1f}%"] for one in found]
+    lines = [
+        [readable(one.at), readable(one.seen_at), f"{one.seen_share / 10:.1f}%"] for one in found
+    ]
     head = [["from", "last found so", "acts seen"]] if lines else []
     result({"models": rows}, table([*head, *lines], "None was kept yet."), as_json=as_json)
 

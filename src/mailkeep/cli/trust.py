@@ -13,7 +13,7 @@ from mailkeep.posture.whatif import Model, by_party, failing
 from .house import DEFAULT_HOME, Home, read, settings, sqlite_file
 from .output import FOUND, Json, group, plain, result, table
 
-app = group("The chain of trust: what falls if this one falls.")
+app = group("The chain of trust: what falls if this one falls.", also={"list": "parties"})
 
 MOST_PATHS = 40  #: capabilities that are shown with their path
 

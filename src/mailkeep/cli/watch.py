@@ -7,11 +7,10 @@ from typing import Annotated, BinaryIO
 import typer
 
 from mailkeep.app import watching
-from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, Instant, SystemClock, when
+from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, Instant, SystemClock, readable, when
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import head, placed_through
-from mailkeep.incidents.words import clock
 from mailkeep.store.database import Database
 from mailkeep.watch import logs, queries
 from mailkeep.watch.types import Signal, WatchSettings
@@ -31,10 +30,15 @@ Log = Annotated[
 
 
 @app.callback()
-def opinions(context: typer.Context, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+def alone(context: typer.Context, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Say what may be going on with our providers and customers, and why."""
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        opinions(as_json=as_json, home=home)
+
+
+@app.command("list")
+def opinions(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Say what may be going on, and why; so does `mailkeep watch` alone."""
     watch = settings(home).watch
     found = read(home, lambda tx: queries.opinions(tx, watch))
     lines = [
@@ -100,7 +104,8 @@ def replay(
         "signals": [signal(one) for one in found.signals],
     }
     lines = [
-        f"{clock(one.at)}  {one.detector}  {one.subject.id}: {one.reason}" for one in found.signals
+        f"{readable(one.at)}  {one.detector}  {one.subject.id}: {one.reason}"
+        for one in found.signals
     ]
     lines.append(
         f"{found.facts} facts, {len(found.signals)} signals: {compared.same} as they were raised "

@@ -10,6 +10,7 @@ people to decide.
 import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.wording import counted
 from mailkeep.watch.types import Hypothesis
 
 from .tracks import Item, Seen
@@ -63,8 +64,8 @@ def deadline(
             Item(
                 "Whom it concerns, about how many people and records",
                 True,
-                f"mail addresses of up to {people} people; {blast.completed} accounts recovered "
-                "through the suspect",
+                f"mail addresses of up to {counted(people, 'person', 'people')}; "
+                f"{counted(blast.completed, 'account')} recovered through the suspect",
             ),
             Item(
                 "Who answers questions",
@@ -89,9 +90,10 @@ def deadline(
 
 
 def _follows(blast: BlastRadius) -> str:
-    parts = [f"phishing to the {blast.exposed} addresses that were given away"]
+    given = counted(blast.exposed, "address that was", "addresses that were")
+    parts = [f"phishing to {given} given away"]
     if blast.completed:
-        parts.append(f"somebody else in up to {blast.completed} accounts")
+        parts.append(f"somebody else in up to {counted(blast.completed, 'account')}")
     if blast.half_proven:
-        parts.append(f"{blast.half_proven} recoveries tried with one proof")
+        parts.append(f"{counted(blast.half_proven, 'recovery', 'recoveries')} tried with one proof")
     return "; ".join(parts)

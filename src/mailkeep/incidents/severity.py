@@ -8,6 +8,7 @@ import enum
 
 import msgspec
 
+from mailkeep.base.wording import counted
 from mailkeep.watch.types import Hypothesis
 
 from .tracks import Seen
@@ -52,12 +53,16 @@ _ORDER = {one: rank for rank, one in enumerate(Level)}
 def _harm(incident: Incident, blast: BlastRadius) -> list[tuple[Level, str]]:
     """What happened to accounts, while something is held."""
     counts = (
-        (Level.CRITICAL, blast.completed, "accounts were recovered meanwhile"),
-        (Level.HIGH, blast.half_proven, "accounts had half a proof come back"),
-        (Level.HIGH, blast.stopped_by_factor, "were stopped by the second factor alone"),
+        (Level.CRITICAL, blast.completed, "was", "were", "recovered meanwhile"),
+        (Level.HIGH, blast.half_proven, "had", "had", "half a proof come back"),
+        (Level.HIGH, blast.stopped_by_factor, "was", "were", "stopped by the second factor alone"),
     )
     held = any(one.open for one in incident.opinions)
-    return [(level, f"{count} {words}") for level, count, words in counts if count and held]
+    return [
+        (level, f"{counted(count, f'account {verb}', f'accounts {plural}')} {words}")
+        for level, count, verb, plural, words in counts
+        if count and held
+    ]
 
 
 def _danger(incident: Incident, blast: BlastRadius, seen: Seen) -> list[tuple[Level, str]]:
@@ -69,18 +74,26 @@ def _danger(incident: Incident, blast: BlastRadius, seen: Seen) -> list[tuple[Le
         if loose:
             out.append((Level.CRITICAL, "a provider that may be read still carries our mail"))
         else:
-            out.append((Level.HIGH, f"{blast.exposed} addresses are known to whoever reads it"))
+            out.append(
+                (Level.HIGH, f"{counted(blast.exposed, _KNOWN, _ALL_KNOWN)} to whoever reads it")
+            )
     if Hypothesis.LEAKED_HERE in held:
         out.append((Level.HIGH, "it may have leaked from our own house"))
     if Hypothesis.CAMPAIGN in held:
         many = blast.requested >= MANY
-        words = f"recoveries were asked for of {blast.requested} accounts"
+        words = f"recoveries were asked for of {counted(blast.requested, 'account')}"
         out.append((Level.HIGH if many else Level.MEDIUM, words))
     if Hypothesis.PROVIDER_SILENT in held:
         if not seen.standing:
             out.append((Level.CRITICAL, "no provider stands that is not suspect: no mail goes out"))
         elif seen.overdue:
-            out.append((Level.HIGH, f"{seen.overdue} messages wait that should have left"))
+            out.append(
+                (
+                    Level.HIGH,
+                    counted(seen.overdue, "message waits", "messages wait")
+                    + " that should have left",
+                )
+            )
         else:
             out.append((Level.MEDIUM, "its mail goes another way"))
     for hypothesis, words in _QUIET.items():
@@ -89,6 +102,7 @@ def _danger(incident: Incident, blast: BlastRadius, seen: Seen) -> list[tuple[Le
     return out
 
 
+_KNOWN, _ALL_KNOWN = "address is known", "addresses are known"
 _QUIET = {
     Hypothesis.ACCOUNT_TARGETED: "somebody is after one account",
     Hypothesis.DOMAIN_ABUSED: "somebody writes to customers in our name",

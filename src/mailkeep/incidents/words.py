@@ -3,7 +3,7 @@
 import math
 import unicodedata
 
-from mailkeep.base.clock import MINUTE, Instant, iso
+from mailkeep.base.clock import MINUTE, Instant, readable
 from mailkeep.watch.types import Hypothesis
 
 from .types import Incident, State, View
@@ -30,6 +30,18 @@ TITLES = {
     Hypothesis.DOMAIN_ABUSED: "Our domain abused",
     Hypothesis.MAILBOX_COMPROMISED: "Mailboxes read",
 }
+
+#: What the numbers of a blast radius are called, in the order in which they are told.
+TOUCHED = (
+    ("addresses that it was ever given", "exposed"),
+    ("accounts with a reset through it", "requested"),
+    ("of which half proven", "half_proven"),
+    ("stopped by the second factor", "stopped_by_factor"),
+    ("completed", "completed"),
+    ("denied by their owner", "denied"),
+)
+
+clock = readable  #: under the name that templates call it by
 
 _STANDS = {
     State.OPEN: "nothing contains it yet",
@@ -77,11 +89,6 @@ def headline(incident: Incident) -> str:
         parts.append(f"{said} ({percent(view)})")
     text = ", and ".join(parts)
     return f"{text[0].upper()}{text[1:]}; {_STANDS[incident.state]}."
-
-
-def clock(at: Instant) -> str:
-    """An instant as people read it, in UTC."""
-    return f"{iso(at)[:10]} {iso(at)[11:19]} UTC"
 
 
 def span(start: Instant, end: Instant) -> str:

@@ -124,5 +124,5 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def _plain(text: str) -> str:
     """Without what a table, a link or HTML is made of."""
-    flat = " ".join(text.split())
-    return "".join(" " if one in "|<>[]`" else one for one in flat)
+    flat = " ".join(text.split()).replace("[", "").replace("]", "")
+    return "".join(" " if one in "|<>`" else one for one in flat)

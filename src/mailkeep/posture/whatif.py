@@ -7,9 +7,9 @@ from functools import cached_property
 from mailkeep.accounts.classes import OPERATOR
 from mailkeep.base.clock import iso
 from mailkeep.base.errors import NotFound
+from mailkeep.base.wording import nearest
 from mailkeep.trust import reach, rules, sets
 from mailkeep.trust.graph import counting
-from mailkeep.trust.register import nearest
 from mailkeep.trust.types import PartyKind
 from mailkeep.trust.world import Group, World
 

@@ -53,6 +53,20 @@ class House(msgspec.Struct, frozen=True):
         )
 
 
+_TWICE = (
+    "You get this mail twice, by two carriers, so that nobody at one of them can keep it from you."
+)
+
+
+def twice(content: Content) -> Content:
+    """A notice that goes over two routes says so: else its reader wonders at the second one."""
+    return msgspec.structs.replace(
+        content,
+        text=f"{content.text}\n{_TWICE}\n",
+        html=(content.html or "").replace("</body>", f"<p>{_TWICE}</p></body>"),
+    )
+
+
 def span(seconds: float) -> str:
     """A time in words, rounded up to a whole unit, so that nobody comes back too early."""
     micros = max(1, round(seconds * SECOND))
@@ -215,16 +229,26 @@ def opened(house: House, to: str) -> Content:
     )
 
 
-def changed(house: House, to: str, what: str) -> Content:
-    """The notice after somebody who was signed in changed what opens the account."""
-    return house.write(
-        to,
-        "Your account was changed",
-        [
+def changed(house: House, to: str, what: str, *, denied: bool = False) -> Content:
+    """The notice after somebody who was signed in changed what opens the account.
+
+    Args:
+        denied: it is gone because of what an owner denied: nobody who was signed in did it.
+    """
+    if denied:
+        lines = [
+            (
+                f"In your account: {what}. It went with what was denied from one of your mails, "
+                "since the same person may have added it."
+            ),
+            f"Was it yours? Then add it again, after a reset: {house.page('/account/factors')}",
+        ]
+    else:
+        lines = [
             f"In your account: {what}. Somebody did this who was signed in, or was signing in.",
             f"This was not you? Reset the password now: {house.page('/recover')}",
-        ],
-    )
+        ]
+    return house.write(to, "Your account was changed", lines)
 
 
 def class_changed(house: House, to: str, until: str) -> Content:

@@ -13,6 +13,7 @@ from mailkeep.accounts.events import (
     ClassChanged,
     ErasureAsked,
     FactorReminderDue,
+    FactorRevoked,
     SubjectChangeHeld,
 )
 from mailkeep.base.clock import iso
@@ -99,7 +100,7 @@ class Notices:
         for point in await accounts.contact_points(tx, fact.account):
             content = mails.opened(context.house, point.address)
             for only in beside[:1] or await self.ways(tx):
-                await self.mail(tx, content, only)
+                await self.mail(tx, content, only, alone=bool(beside))
 
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:
         """A factor was changed by who was signed in (ASVS 6.3.7)."""
@@ -109,7 +110,8 @@ class Notices:
         if what is None or account is None:
             return
         for point in await accounts.contact_points(tx, account):
-            content = mails.changed(self._context.house, point.address, what)
+            denied = isinstance(fact, FactorRevoked) and fact.why == "denied"
+            content = mails.changed(self._context.house, point.address, what, denied=denied)
             for only in await self.ways(tx):
                 await self.mail(tx, content, only)
 
@@ -154,8 +156,22 @@ class Notices:
         return ((),) if pair is None else ((pair.link,), (pair.code,))
 
     async def mail(
-        self, tx: Tx, content: Content, only: tuple[str, ...], *, sealed: bool = False
+        self,
+        tx: Tx,
+        content: Content,
+        only: tuple[str, ...],
+        *,
+        sealed: bool = False,
+        alone: bool = False,
     ) -> str:
+        """Hand a notice in; returns the message.
+
+        Args:
+            only: the provider that may carry it; empty: any.
+            alone: no second one goes another way, though this one is bound to its provider.
+        """
         context = self._context
+        if only and not alone:
+            content = mails.twice(content)
         new = NewMessage(context.settings.notices, content, only=only, sealed=sealed)
         return await context.intake.accept(tx, context.intake.check(new))

@@ -5,8 +5,7 @@ from xml.sax.saxutils import escape
 
 import msgspec
 
-from mailkeep.base.clock import SECOND, Instant
-from mailkeep.incidents.words import clock
+from mailkeep.base.clock import SECOND, Instant, readable
 
 WIDTH, LEFT, RIGHT, LANE = 960, 90, 20, 46
 LANES = ("state", "actions", "people")
@@ -35,7 +34,7 @@ def timeline(marks: Sequence[Mark], since: Instant, until: Instant) -> str:
     def x(at: Instant) -> float:
         return round(LEFT + (WIDTH - LEFT - RIGHT) * (at - first) / (last - first), 1)
 
-    said = f"{len(marks)} events from {clock(first)} to {clock(last)}"
+    said = f"{len(marks)} events from {readable(first)} to {readable(last)}"
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"',
         f' aria-label="Timeline: {escape(said)}" font-family="sans-serif" font-size="12">',
@@ -59,8 +58,8 @@ def timeline(marks: Sequence[Mark], since: Instant, until: Instant) -> str:
                     f"{escape(mark.word)}</text>"
                 )
     out.append(
-        f'<text x="{LEFT}" y="{height - 6}" fill="currentColor">{clock(first)}</text>'
+        f'<text x="{LEFT}" y="{height - 6}" fill="currentColor">{readable(first)}</text>'
         f'<text x="{WIDTH - RIGHT}" y="{height - 6}" fill="currentColor" text-anchor="end">'
-        f"{clock(last)}</text></svg>"
+        f"{readable(last)}</text></svg>"
     )
     return "".join(out)

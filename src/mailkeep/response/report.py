@@ -11,7 +11,7 @@ import msgspec
 from mailkeep.base.clock import Instant
 from mailkeep.incidents.content import ASSUMED
 from mailkeep.incidents.tracks import Item
-from mailkeep.incidents.words import TITLES, clock, headline, percent, span
+from mailkeep.incidents.words import TITLES, TOUCHED, clock, headline, percent, span
 
 from .drawing import Mark, timeline
 from .types import CaseView
@@ -125,17 +125,7 @@ def _who(case: CaseView) -> Section:
         ),
         Table(
             ("what", "how many"),
-            tuple(
-                (label, str(value))
-                for label, value in (
-                    ("addresses that it was ever given", blast.exposed),
-                    ("accounts with a reset through it", blast.requested),
-                    ("of which half proven", blast.half_proven),
-                    ("stopped by the second factor", blast.stopped_by_factor),
-                    ("completed", blast.completed),
-                    ("denied by their owner", blast.denied),
-                )
-            ),
+            tuple((label, f"{getattr(blast, field):,}") for label, field in TOUCHED),
         ),
     )
 

@@ -10,7 +10,6 @@ by its ``known``.
 """
 
 import datetime
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -18,6 +17,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from mailkeep.base.errors import BadSettings
+from mailkeep.base.wording import nearest
 
 from .catalogue import HOUSES
 from .types import Party, PartyKind
@@ -30,7 +30,6 @@ MINIMAL_REASON = 10
 MOST = 1000  #: parties of a file
 MOST_TIES = 10_000
 LONGEST = 200  #: letters of a name
-LISTED = 30  #: words of an error message
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,79}")
 _DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.IGNORECASE)
 #: Kinds of letters that change how what stands beside them looks, or look like nothing.
@@ -191,16 +190,6 @@ def require(parties: Mapping[str, Party], wanted: str, *, where: str) -> Party:
         )
         raise BadSettings(f"{where}: no party {wanted!r}{way}")
     return parties[wanted]
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The end of an error message: the nearest right word, or all of them."""
-    words = sorted(known)
-    near = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean {near[0]}?"
-    more = f" and {len(words) - LISTED} more" if len(words) > LISTED else ""
-    return f"; there are {', '.join(words[:LISTED])}{more}" if words else "; there are none"
 
 
 def _field(text: str) -> str:

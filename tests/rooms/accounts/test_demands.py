@@ -209,3 +209,22 @@ async def test_adoption_is_counted_by_day_and_class(
     assert (first.accounts, first.any, second.accounts, second.any) == (2, 0, 2, 1)
     assert second.account_class == "customer"
     assert second.kinds == {"totp": 1, "passkey": 0, "saved_codes": 1}
+
+
+async def test_the_first_account_is_counted_soon_and_today_as_it_is_now(
+    database: Database, accounts: Accounts, keys: KeyRing, owner: Owner, clock: ManualClock
+) -> None:
+    began = clock.now()
+    await accounts.adoption.keep()  # nobody is there
+    one = await owner()
+    clock.advance(120)
+    await accounts.adoption.keep()
+    async with database.read() as tx:
+        (kept,) = await adoption.over_time(tx, began)
+    assert (kept.accounts, kept.any) == (1, 0)
+    await bind(accounts, database, keys, one)
+    await accounts.adoption.keep()  # not again within the hour
+    async with database.read() as tx:
+        assert await adoption.over_time(tx, began) == [kept]
+        (now,) = await adoption.today(tx)
+    assert (now.day, now.accounts, now.any, now.kinds["totp"]) == (kept.day, 1, 1, 1)

@@ -658,4 +658,4 @@ async def test_what_was_given_up_is_mail_that_the_list_shows_and_no_canary(tmp_p
     await database.close()
     found = await examine(tmp_path, settings, environ={}, offline="no net")
     told = [one.meaning for one in found if one.id == "queue"]
-    assert told == ["1 messages were given up within a day."]
+    assert told == ["1 message was given up within a day."]

@@ -76,6 +76,10 @@ async def test_a_warning_and_what_was_not_looked_at_are_told_apart(house: Any) -
     marks = {name: line.partition('"true">')[2][0] for name, line in lines.items()}
     assert list(marks.values()) == ["✓", "!", "–", "✗"]
     assert 'class="warned"' in lines["It is a stranger."]
+    assert "<strong>Warning:</strong>" in lines["It is a stranger."]
+    assert "<strong>Not checked:</strong>" in lines["Nobody told."]
+    assert "dns.return_path" in shown
+    assert "It does not start while a check fails" in shown
 
 
 async def test_everything_moves_with_one_press_though_the_old_one_is_cut_off(house: Any) -> None:

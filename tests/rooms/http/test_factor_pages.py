@@ -66,7 +66,7 @@ async def browser(
         SETTINGS
         | {
             "public_url": "https://mailkeep.test",
-            "recovery": {"sender": "us@example.com"},
+            "recovery": {"sender": "us@example.com", "sender_name": "Example"},
             "accounts": {"class": {"customer": {"grace": 10 * DAY, "last": 2 * DAY}}},
             "stream": [
                 *SETTINGS["stream"],
@@ -116,6 +116,22 @@ async def test_who_is_held_up_comes_in_by_binding_a_factor(browser: Browser) -> 
     status, page = await browser.get("/account")
     assert (status, "Add a second factor by" in page) == (200, False)
     assert (await browser.enter()) == (303, "/sign-in/factor")
+
+
+async def test_every_page_says_whose_it_is_and_where_to_go_on(browser: Browser) -> None:
+    status, page = await browser.get("/sign-in")
+    assert (status, ">Example</a>" in page) == (200, True)
+    page = (await browser.post("/recover", address=ADDRESS))[1]
+    assert page == "/recover/proof"
+    page = (await browser.get("/recover/proof"))[1]
+    assert '<a href="/recover">ask again</a>' in page
+    await browser.owner()
+    await browser.enter()
+    status, page = await browser.post("/account/factors/confirm", current=PASSWORD)
+    assert (
+        '<a href="/account/addresses">your addresses</a>'
+        in (await browser.get("/account/factors"))[1]
+    )
 
 
 async def test_being_held_up_ends_with_the_time_of_the_password(browser: Browser) -> None:

@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 
 from mailkeep.accounts import queries as accounts
+from mailkeep.accounts.events import FactorRevoked
 from mailkeep.accounts.factors import totp
 from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.types import Stage
 from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, NotSignedIn
+from mailkeep.events.log import Relay
+from mailkeep.events.subscribe import Subscriber
 
 from .conftest import ADDRESS, NEW, PASSWORD, Room
 from .test_changes import add, hear, settle
@@ -193,6 +196,17 @@ async def test_a_denied_change_takes_a_factor_of_the_same_session_with_it(
     denial = next(one["denial"] for one in told if one["denial"])
     await room.accounts.changes.deny(str(denial))
     assert await bound(room, account) == []
+    await Relay(room.database, "test").place()
+    heard = Subscriber("credentials", {FactorRevoked: [room.recovery.notices.on_credential]})
+    while await heard.step(room.database, 100):
+        pass
+    gone = [
+        str(one["text"]) for one in await room.mails("security") if "removed" in str(one["text"])
+    ]
+    assert gone
+    for text in gone:
+        assert "denied from one of your mails" in text
+        assert "who was signed in" not in text, "nobody who was signed in did it"
 
 
 async def test_a_factor_that_was_settled_sooner_falls_with_what_else_the_session_did(

@@ -28,6 +28,8 @@ async def told(room: Room, *carried: str) -> list[str]:
     mails = await room.mails("security")
     assert {one["to"] for one in mails} == {ADDRESS}
     assert all("/recover" in str(one["text"]) for one in mails)
+    # Who gets it twice is told why; who gets it once is not.
+    assert {"twice" in str(one["text"]) for one in mails} == {len(mails) > 1}
     return sorted(str(one["provider"]) for one in mails)
 
 

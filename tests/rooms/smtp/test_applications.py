@@ -53,7 +53,7 @@ async def test_django_sends_as_the_page_says(house: House, pair: Pair) -> None:
     stored = {content.to: content for _, content in await house.stored()}
     assert len(await house.stored()) == 3, "the second try was the first one's message"
     assert stored["ada@example.net"].sender_name in {"Shop", "Läden"}
-    assert stored["b@c.example"].html == "<p>Wörter</p>"
+    assert (stored["b@c.example"].html or "").rstrip() == "<p>Wörter</p>"
     assert stored["b@c.example"].sender_name == "Läden"
     assert stored["b@c.example"].subject == "Grüße"
 

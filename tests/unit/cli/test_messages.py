@@ -21,16 +21,16 @@ def test_attempts_and_reports_stand_together_in_order() -> None:
     assert lines(life(_life("sending"), attempts, events, None)) == [
         "msg_1: sending",
         "  stream alert, to address_1",
-        "  taken in 1970-01-01T00:00:00.000Z, expires 1970-01-01T00:01:00.000Z",
+        "  taken in 1970-01-01 00:00:00 UTC, expires 1970-01-01 00:01:00 UTC",
         "",
-        "  1970-01-01T00:00:01.000Z 1. attempt, a: suspended: code 99",
-        "  1970-01-01T00:00:02.000Z 2. attempt, b: accepted",
-        "  1970-01-01T00:00:05.000Z b says: deferred (by its clock 1970-01-01T00:00:04.000Z)",
-        "  1970-01-01T00:00:09.000Z 3. attempt, b: under way, or cut short",
+        "  1970-01-01 00:00:01 UTC  1. attempt, a: suspended: code 99",
+        "  1970-01-01 00:00:02 UTC  2. attempt, b: accepted",
+        "  1970-01-01 00:00:05 UTC  b says: deferred (by its clock 1970-01-01 00:00:04 UTC)",
+        "  1970-01-01 00:00:09 UTC  3. attempt, b: under way, or cut short",
     ]
 
 
 def test_why_it_waits_is_said() -> None:
     said = lines(life(_life("queued", 7 * SECOND), [], [], "retry"))
-    assert said[3] == "  waits: retry; looked at again 1970-01-01T00:00:07.000Z"
+    assert said[3] == "  waits: retry; looked at again 1970-01-01 00:00:07 UTC"
     assert said[-1] == "  nobody has tried yet"

@@ -3,9 +3,12 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
 
+from mailkeep.app.doctor.types import Finding, State
 from mailkeep.app.settings import parse
-from mailkeep.cli import output
+from mailkeep.cli import doctor, output
+from mailkeep.cli.main import app
 from mailkeep.cli.providers import describe
 from mailkeep.mail.queries import ProviderState
 
@@ -65,3 +68,47 @@ def test_a_provider_is_described_with_what_was_said_of_it() -> None:
     assert (a["cut_at"], a["cut_reason"]) == ("1970-01-01T00:00:01.000Z", "taken over")
     assert (a["rests_since"], a["rest_reason"]) == (None, None), "a rest that is over says nothing"
     assert (b["streams"], b["cut_at"], b["cut_reason"]) == ([], None, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("incidents lsit", "'mailkeep incidents' has no 'lsit'; did you mean list?"),
+        ("accounts list", "'mailkeep accounts' has no 'list'; there are class, end, export, "),
+        ("incident", "'mailkeep' has no 'incident'; did you mean incidents?"),
+    ],
+)
+def test_a_word_that_is_no_command_is_answered_with_those_that_are(words: str, told: str) -> None:
+    said = CliRunner().invoke(app, words.split(), prog_name="mailkeep")
+    assert said.exit_code == output.MISTAKE
+    assert told in said.output
+
+
+@pytest.mark.parametrize(
+    "group",
+    ["incidents", "watch", "trust", "cutover", "offboard", "privacy", "factors", "keys", "audit",
+     "messages", "providers", "pagers", "operators", "applications", "receivers", "signing",
+     "recoveries"],
+)  # fmt: skip
+def test_every_group_that_has_something_to_list_takes_the_word(group: str) -> None:
+    assert CliRunner().invoke(app, [group, "list", "--help"]).exit_code == 0
+
+
+def test_the_doctor_says_what_is_well_first_and_what_is_worst_last() -> None:
+    findings = [
+        Finding("c0", State.NOT_CHECKED, "nobody asked", ""),
+        Finding("c1", State.FAILED, "bad", "mend it"),
+        Finding("c2", State.OK, "fine", ""),
+        Finding("c3", State.WARNING, "odd", "look at it"),
+        Finding("c4", State.NOT_CHECKED, "nobody asked", ""),
+    ]
+    assert doctor.told(findings, {"ok": 1}).split("\n") == [
+        "[ok] c2: fine",
+        "[not checked] c0, c4: nobody asked",
+        "[WARNING] c3: odd",
+        "    next: look at it",
+        "[FAILED] c1: bad",
+        "    next: mend it",
+        "",
+        "1 ok",
+    ]

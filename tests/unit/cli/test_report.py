@@ -30,3 +30,9 @@ def test_no_line_of_a_note_looks_like_one_of_the_report() -> None:
     assert "          1970-01-01 00:00:00 UTC  closed: the incident closed" in lines
     assert not any(one.startswith("  1970") and "closed:" in one for one in lines)
     assert "         ñ 👩\u200d💻" in lines
+
+
+def test_who_did_something_is_said_and_the_numbers_have_the_words_of_the_console() -> None:
+    told = report.full(_case("")).split("\n")
+    assert any(one.endswith("UTC  (key_1) note: seen") for one in told)
+    assert "       0  addresses that it was ever given" in told

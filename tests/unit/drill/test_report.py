@@ -2,10 +2,12 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 from mailkeep_drill.record import Alert, Attempt, Facts, Marks, Note, Suspicion
 from mailkeep_drill.report import ROWS, markdown, page
+from mailkeep_drill.report_words import AUGUST, of_scenario
 from mailkeep_drill.scorecard import score
 from mailkeep_drill.timeline import bins, draw
 
@@ -51,7 +53,7 @@ def run(kind: str = "mailkeep") -> Facts:
 
 def test_the_page_is_well_formed_self_contained_and_escaped() -> None:
     runs = [run("ordinary"), run()]
-    text = page([score(one) for one in runs], runs, {"seed": "8"})
+    text = page([score(one) for one in runs], runs, {"seed": "8"}, AUGUST)
     nesting = _Nesting()
     nesting.feed(text)
     assert nesting.faults == []
@@ -64,9 +66,23 @@ def test_the_page_is_well_formed_self_contained_and_escaped() -> None:
     assert "quicker &amp; no weaker" in text
 
 
+def test_a_scenario_is_told_under_its_own_name(tmp_path: Path) -> None:
+    file = tmp_path / "outage.py"
+    file.write_text('"""Provider A answers 500 <b>."""\nPART = None\n')
+    words = of_scenario("Mailkeep, A is out of order", file)
+    runs = [run()]
+    cards = [score(one) for one in runs]
+    text, table = page(cards, runs, {}, words), markdown(cards, {}, words)
+    assert "<h1>Mailkeep, A is out of order</h1>" in text
+    assert "Provider A answers 500 &lt;b&gt;." in text
+    assert table.startswith("# Mailkeep, A is out of order\n")
+    assert "8 August" not in text + table
+    assert "<h1>8 August" in page(cards, runs, {}, AUGUST)
+
+
 def test_the_page_says_which_targets_were_missed() -> None:
     runs = [run()]
-    text = page([score(one) for one in runs], runs, {})
+    text = page([score(one) for one in runs], runs, {}, AUGUST)
     assert "Some targets were missed." in text
     assert "✗ missed" in text
 
@@ -87,7 +103,7 @@ def test_mail_is_binned_by_when_it_was_handed_over() -> None:
 
 def test_the_table_has_a_column_for_each_run_and_says_what_was_missed() -> None:
     cards = [score(run("ordinary")), score(run())]
-    text = markdown(cards, {"seed": "8"})
+    text = markdown(cards, {"seed": "8"}, AUGUST)
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == len(ROWS) + 2
     assert {line.count("|") for line in rows} == {len(cards) + 2}

@@ -56,7 +56,7 @@ def test_the_reasons_of_the_gravest_come_first() -> None:
     blast = msgspec.structs.replace(NOBODY, half_proven=2, completed=1)
     found = judge(_incident(Hypothesis.CAMPAIGN), blast, STANDS)
     assert found.reasons == (
-        "1 accounts were recovered meanwhile",
+        "1 account was recovered meanwhile",
         "2 accounts had half a proof come back",
         "recoveries were asked for of 0 accounts",
     )

@@ -298,7 +298,14 @@ def test_names_break_no_table_of_the_page() -> None:
     evil = {"id": "evil", "name": "a | b](https://x.test) <script>"}
     text = markdown.page(written(model(house(evil))))
     assert "<script>" not in text
-    assert "| a   b (https://x.test)  script  (evil) |" in text
+    assert "| a   b(https://x.test)  script  (evil) |" in text
+
+
+def test_a_table_of_the_settings_is_named_without_its_brackets() -> None:
+    text = markdown.page(
+        written(model(house({"id": "new", "name": "no [[honey]] (see [reports])"})))
+    )
+    assert "| no honey (see reports) (new) |" in text
 
 
 def test_every_threat_has_a_letter_a_capability_and_tests_that_exist() -> None:

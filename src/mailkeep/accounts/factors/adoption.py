@@ -4,11 +4,13 @@ Today's count is refreshed through the day and then frozen, so that a later eras
 the past.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 from sqlalchemy import and_, func, select
 
 from mailkeep.accounts import tables
-from mailkeep.base.clock import HOUR, Instant, iso
+from mailkeep.base.clock import HOUR, MINUTE, Instant, iso
 from mailkeep.store.database import Database, Tx
 
 from .types import LASTING, Kind
@@ -16,6 +18,7 @@ from .types import LASTING, Kind
 _a, _c, _f, _n = tables.accounts, tables.contact_points, tables.factors, tables.factor_adoption
 
 EVERY = HOUR  #: how often the count of the day is taken
+FIRST = MINUTE  #: how often it is looked whether there is an account by now
 #: Counted beside the kinds: all accounts of a class, and those with a second factor of any kind.
 ALL, ANY = "all", "any"
 
@@ -38,7 +41,7 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Adoption:
-    """Takes the count of the day every hour.
+    """Takes the count of the day every hour, and the first one soon after the first account.
 
     Args:
         database: where accounts are kept.
@@ -46,16 +49,16 @@ class Adoption:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._taken_at = 0
+        self._due_at = 0
 
     async def keep(self) -> None:
         """Take it, when it is time. The counting only reads: over a million accounts it takes
         seconds, for which no writer may wait."""
         async with self._database.read() as tx:
-            if tx.now - self._taken_at < EVERY:
+            if tx.now < self._due_at:
                 return
             now, counts = tx.now, await count(tx)
-        self._taken_at = now
+        self._due_at = now + (EVERY if counts else FIRST)
         await self._database.retrying(lambda tx: write(tx, counts))
 
 
@@ -98,9 +101,19 @@ async def over_time(tx: Tx, since: Instant) -> list[Count]:
     rows = await tx.all(
         select(_n).where(_n.c.day >= iso(since)[:10]).order_by(_n.c.day, _n.c["class"])
     )
+    return _counts([(r["day"], r["class"], r["kind"], r["accounts"]) for r in rows])
+
+
+async def today(tx: Tx) -> list[Count]:
+    """The counts of this day as they are now, classes by name; over a million accounts it takes
+    seconds."""
+    return _counts([(iso(tx.now)[:10], *one) for one in sorted(await count(tx))])
+
+
+def _counts(rows: Iterable[tuple[str, str, str, int]]) -> list[Count]:
     found: dict[tuple[str, str], dict[str, int]] = {}
-    for row in rows:
-        found.setdefault((row["day"], row["class"]), {})[row["kind"]] = row["accounts"]
+    for day, account_class, kind, accounts in rows:
+        found.setdefault((day, account_class), {})[kind] = accounts
     return [
         Count(
             day,

@@ -1,6 +1,7 @@
 """Doctor checks: accounts, namely password hashes, operators and classes (pure)."""
 
 from mailkeep.accounts.classes import Classes
+from mailkeep.base.wording import counted
 
 from .catalogue import check
 from .house import NO_SETTINGS
@@ -53,7 +54,8 @@ def operators(scene: Scene) -> list[Said]:
         ]
     if not facts.operators:
         return [ok("No account is an operator's.")]
-    return [ok(f"{facts.operators} accounts are operators', each with a second factor.")]
+    are = counted(facts.operators, "account is an operator's", "accounts are operators'")
+    return [ok(f"{are}, each with a second factor.")]
 
 
 @check("accounts.console")

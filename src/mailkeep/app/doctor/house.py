@@ -3,6 +3,7 @@
 
 from urllib.parse import urlsplit
 
+from mailkeep.base.wording import counted
 from mailkeep.providers import registry
 
 from .catalogue import check
@@ -142,7 +143,8 @@ def queue(scene: Scene) -> list[Said]:
     if facts.overdue:
         out.append(
             warning(
-                f"{facts.overdue} messages wait that should have left two minutes ago.",
+                counted(facts.overdue, "message waits", "messages wait")
+                + " that should have left two minutes ago.",
                 "see `mailkeep providers list` and `mailkeep watch`",
                 about="overdue",
             )
@@ -150,7 +152,7 @@ def queue(scene: Scene) -> list[Said]:
     if facts.given_up:
         out.append(
             warning(
-                f"{facts.given_up} messages were given up within a day.",
+                f"{counted(facts.given_up, 'message was', 'messages were')} given up within a day.",
                 "see `mailkeep messages list --status given_up`",
                 about="given up",
             )

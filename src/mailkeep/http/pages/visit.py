@@ -188,10 +188,12 @@ class Visit:
         **context: Any,
     ) -> Template:
         """A page; with an error it says so, beside the field at fault, and has its status."""
+        recovery = self._house.recovery
+        brand = "" if recovery is None else recovery.settings.sender_name
         given = {key: value for key, value in self.form.items() if key in {"address"}}
         return Template(
             f"pages/{name}.html",
-            context={"error": error, "given": given, **context},
+            context={"error": error, "given": given, "brand": brand, **context},
             status_code=status if error is None else error.status,
             cookies=self._cookies,
             headers=dict(headers or {}),
