@@ -65,6 +65,7 @@ DOORS: Mapping[str, Door] = {
     "GET /v1/messages": _LOOKING,
     "POST /v1/messages/search": _LOOKING,
     "GET /v1/messages/{message_id}": _LOOKING,
+    "GET /v1/events": _LOOKING,
     "GET /v1/incidents": _SIGNS,
     "GET /v1/incidents/{incident}": _SIGNS,
     "POST /v1/incidents/{incident}/actions/{name}": _of(P.ACTIONS_APPLY, "ours", "every incident"),

@@ -18,7 +18,7 @@ from mailkeep.accounts.types import AccountsTable
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.secret import Secret
 from mailkeep.feed import types as feed_types
-from mailkeep.feed.types import FeedSettings
+from mailkeep.feed.types import EventWebhookSettings, FeedSettings
 from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail.types import BounceSettings, JournalSettings, Keeping, StreamSettings
@@ -129,6 +129,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         signals: other services are told of security events; no receiver is heard without this
             table.
         feed: where signals and incidents are told as lines of JSON.
+        event_webhook: applications that are told what became of messages.
         trust: single points that are borne, and how often parties are looked at again.
         submission: applications hand mail in by SMTP; nothing listens for it without this table.
         operators: people sign in to the console with an OpenID provider.
@@ -170,6 +171,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signals: SignalSettings | None = None
     operators: OperatorSettings | None = None
     feed: tuple[FeedSettings, ...] = ()
+    event_webhook: tuple[EventWebhookSettings, ...] = ()
     trust: TrustSettings = TrustSettings()
 
     def streams(self) -> dict[str, StreamSettings]:
@@ -278,6 +280,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
         operator_types.check(settings.operators)
     _unique("feed", [one.name for one in settings.feed])
     feed_types.check(settings.feed)
+    feed_types.check_webhooks(settings.event_webhook, settings.streams(), settings.feed)
     canary, honey = watching.check(settings)
     posture.check(settings)
     observing.check(settings)
@@ -374,6 +377,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "operators": OperatorSettings,
     "operators.roles": RoleSettings,
     "feed": FeedSettings,
+    "event_webhook": EventWebhookSettings,
     "trust": TrustSettings,
     "trust.accept": posture_types.Accepted,
     **watching.TABLES,

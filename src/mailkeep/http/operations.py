@@ -17,6 +17,7 @@ from .api import (
     audit,
     claims,
     cutovers,
+    events,
     evidence,
     exposed,
     factors,
@@ -122,6 +123,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: (messages.Cancelled,)}, body=(messages.CancelIn,), problems=(404, 409, *WITH_BODY)
     ),
     ("/v1/messages/{message_id}", "get"): Operation({200: (told.MessageOut,)}, problems=(404,)),
+    ("/v1/events", "get"): Operation(
+        {200: (events.EventPage,)}, query=events.EventsIn, problems=(422,)
+    ),
     ("/v1/recoveries", "post"): Operation(
         {202: (recoveries.RecoveryOut,)}, body=(recoveries.RecoveryIn,), problems=(404, *WITH_BODY)
     ),
