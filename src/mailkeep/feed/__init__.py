@@ -3,8 +3,8 @@ those in which others look; what became of messages (delivery events) to the app
 
 ``lines`` and ``delivery`` (pure) are the schemas and make a line, or an event, of a fact;
 ``happened`` reads events out of the log; ``signing`` (pure) signs (Standard Webhooks); ``outlets``
-are where lines go: standard output, a file, a webhook. ``services`` reads the log for each feed from
-its own place, hands over, and writes the place down afterwards, so that a kill has a line told
+are where lines go: standard output, a file, a webhook. ``services`` reads the log for each feed
+from its own place, hands over, and writes the place down afterwards, so that a kill has a line told
 again and never lost; ``placing`` moves a place when an operator says so.
 
 Owns: ``feeds``.

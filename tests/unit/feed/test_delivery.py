@@ -27,9 +27,7 @@ AT = 1_700_000_000 * SECOND
 def _event(outcome: str) -> EventOut:
     fact = AttemptFinished("m", "att", "a", "alert", "address_1", outcome, "words", 0.1)
     stands = Stands("accepted", "a")
-    return delivery.event(
-        Recorded(1, AT, AT, "evt_1", fact), stands, frozenset(), addresses=False
-    )
+    return delivery.event(Recorded(1, AT, AT, "evt_1", fact), stands, frozenset(), addresses=False)
 
 
 @pytest.mark.parametrize("outcome", list(OutcomeKind))
