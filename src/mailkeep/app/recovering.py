@@ -32,6 +32,10 @@ def check(settings: Guarding) -> None:
             raise BadSettings(
                 f"recovery: {field}: no stream {name!r}{register.nearest(name, streams)}"
             )
+        if streams[name].suppress:
+            raise BadSettings(
+                f"stream {name}: suppress: take it out: a list must not keep {field} from owners"
+            )
         if field != "notices" and not streams[name].secret:
             raise BadSettings(f"recovery: {field}: stream {name} must be secret = true")
 

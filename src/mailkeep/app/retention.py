@@ -14,7 +14,7 @@ from mailkeep.accounts.factors import passkeys
 from mailkeep.base.clock import DAY, HOUR, Instant
 from mailkeep.base.errors import BadSettings
 from mailkeep.events.retention import OF_MAIL, forget_facts
-from mailkeep.mail import bodies, journal
+from mailkeep.mail import bodies, journal, suppressions
 from mailkeep.mail import retention as mail
 from mailkeep.mail.events import AttemptFinished, DeliveryReported, MessageAccepted
 from mailkeep.mail.rounds import Round
@@ -106,6 +106,7 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("sessions", "sessions", accounts.forget_sessions),
     ("claims", "claims", mail.forget_claims),
     ("journal", "messages", journal.forget),
+    ("suppressions", "tries", suppressions.forget_suppressions),
     ("recoveries", "recoveries", recovery.forget_recoveries),
     ("changes", "recoveries", changes.forget),
     ("requests", "tries", recovery.forget_nothing),

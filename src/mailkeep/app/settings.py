@@ -21,6 +21,7 @@ from mailkeep.feed import types as feed_types
 from mailkeep.feed.types import EventWebhookSettings, FeedSettings
 from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
+from mailkeep.mail import types as mail_types
 from mailkeep.mail.types import BounceSettings, JournalSettings, Keeping, StreamSettings
 from mailkeep.operators import types as operator_types
 from mailkeep.operators.types import OperatorSettings, RoleSettings
@@ -303,16 +304,7 @@ def _check_streams(settings: Settings) -> None:
                     f"stream {stream.name}: no provider {route.provider!r}"
                     + register.nearest(route.provider, names)
                 )
-        if stream.concurrency < 1 or stream.expires <= 0:
-            raise BadSettings(f"stream {stream.name}: concurrency and expires must be above 0")
-        if stream.keep is not None and stream.keep < 0:
-            raise BadSettings(f"stream {stream.name}: keep is below 0")
-        if any(route.weight < 0 for route in stream.routes):
-            raise BadSettings(f"stream {stream.name}: a weight is below 0")
-        if any(not 0 <= route.warm <= 0.5 for route in stream.routes):
-            raise BadSettings(f"stream {stream.name}: warm is a share of the mail, 0 to 0.5")
-        if sum(route.warm for route in stream.routes) > 0.5:
-            raise BadSettings(f"stream {stream.name}: standbys would carry more than half")
+        mail_types.check(stream)
 
 
 def provider_configs(

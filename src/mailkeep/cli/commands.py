@@ -39,6 +39,9 @@ COMMANDS = {
     "events": Place(
         "events:app", "Delivery events: what applications are told of messages, and how far."
     ),
+    "suppressions": Place(
+        "suppressions:app", "Our own list of addresses that some mail is held back from."
+    ),
     "doctor": Place(
         "doctor:doctor",
         "Check everything before a route carries mail; ends with 1 where something failed.",

@@ -34,6 +34,7 @@ from .api import (
     resets,
     sending,
     subjects,
+    suppressions,
     trust,
     verdicts,
 )
@@ -125,6 +126,17 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/messages/{message_id}", "get"): Operation({200: (told.MessageOut,)}, problems=(404,)),
     ("/v1/events", "get"): Operation(
         {200: (events.EventPage,)}, query=events.EventsIn, problems=(422,)
+    ),
+    ("/v1/suppressions", "put"): Operation(
+        {200: (suppressions.SuppressedOut,)},
+        body=(suppressions.SuppressionsIn,),
+        problems=WITH_BODY,
+    ),
+    ("/v1/suppressions/remove", "post"): Operation(
+        {200: (suppressions.RemovedOut,)}, body=(suppressions.WhoseIn,), problems=WITH_BODY
+    ),
+    ("/v1/suppressions/search", "post"): Operation(
+        {200: (suppressions.SuppressionsOut,)}, body=(suppressions.WhoseIn,), problems=WITH_BODY
     ),
     ("/v1/recoveries", "post"): Operation(
         {202: (recoveries.RecoveryOut,)}, body=(recoveries.RecoveryIn,), problems=(404, *WITH_BODY)
