@@ -46,6 +46,7 @@ def _of(permission: Permission, whose: str, reach: str) -> Door:
 
 P = Permission
 _SENDING = Door("send", "anybody's", "streams, sender domains and networks that it is bound to")
+_LISTS = Door("send", "anybody's", "entries of the streams that it is bound to")
 _LOOKING = _of(P.MAIL_SEE, "ours", "mail of the streams that it is bound to")
 _SIGNS = _of(P.INCIDENTS_SEE, "ours", "every incident")
 _CHAIN = _of(P.TRUST_SEE, "ours", "the chain of trust; not with a key that is bound to streams")
@@ -65,6 +66,10 @@ DOORS: Mapping[str, Door] = {
     "GET /v1/messages": _LOOKING,
     "POST /v1/messages/search": _LOOKING,
     "GET /v1/messages/{message_id}": _LOOKING,
+    "GET /v1/events": _LOOKING,
+    "PUT /v1/suppressions": _LISTS,
+    "POST /v1/suppressions/remove": _LISTS,
+    "POST /v1/suppressions/search": _LOOKING,
     "GET /v1/incidents": _SIGNS,
     "GET /v1/incidents/{incident}": _SIGNS,
     "POST /v1/incidents/{incident}/actions/{name}": _of(P.ACTIONS_APPLY, "ours", "every incident"),

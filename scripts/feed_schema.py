@@ -1,18 +1,28 @@
-"""Write the JSON Schema of a feed's lines from their types, anew: ``docs/schemas/feed-1.json``."""
+"""Write the JSON Schemas of what others are told from their types, anew: ``docs/schemas``."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from mailkeep.feed.lines import schema
+from mailkeep.feed import delivery, lines
 
-PAGE = Path(__file__).parents[1] / "docs" / "schemas" / "feed-1.json"
+SCHEMAS = Path(__file__).parents[1] / "docs" / "schemas"
 
 
-def page() -> str:
-    """The file."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+def pages() -> dict[Path, str]:
+    """The files: of a feed's lines, and of what a webhook of delivery events is sent."""
+    return {
+        SCHEMAS / "feed-1.json": _page(lines.schema()),
+        SCHEMAS / "events-1.json": _page(delivery.schema()),
+    }
+
+
+def _page(schema: Mapping[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page())
+    SCHEMAS.mkdir(exist_ok=True)
+    for where, text in pages().items():
+        where.write_text(text)

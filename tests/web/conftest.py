@@ -73,8 +73,11 @@ class Up:
         return {"Authorization": f"Bearer {self.key}"}
 
 
-async def start(home: Path, command: str = "") -> tuple[asyncio.subprocess.Process, list[str], str]:
-    """Start the command; returns the process, the printed curl line split, and all it printed."""
+async def start(
+    home: Path, command: str = "", **environ: str
+) -> tuple[asyncio.subprocess.Process, list[str], str]:
+    """Start the command, with more in its environment; returns the process, the printed curl line
+    split, and all it printed."""
     process = await asyncio.create_subprocess_exec(
         command or warm.mailkeep(),
         "up",
@@ -86,7 +89,7 @@ async def start(home: Path, command: str = "") -> tuple[asyncio.subprocess.Proce
         "--home",
         str(home),
         stdout=asyncio.subprocess.PIPE,
-        env={"PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": "1"},
+        env={"PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": "1"} | environ,
     )
     assert process.stdout is not None
     printed = ""

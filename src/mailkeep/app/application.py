@@ -195,7 +195,7 @@ class Application:
             subscribers={"watch": lambda: 0}
             | {one.name: partial(getattr, one, "passed") for one in self._subscribers},
             canaries=watching.carriers(settings),
-            feeds=[one.name for one in settings.feed],
+            feeds=defence.told(settings),
             networks=telemetry_settings.networks(settings.telemetry),
             url=heartbeat_url(settings, environ),
         )

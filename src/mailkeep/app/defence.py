@@ -7,8 +7,9 @@ from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
 from mailkeep.base.signing import SigningKeys
-from mailkeep.feed.outlets import outlet
+from mailkeep.feed.outlets import Outlet, event_webhook, outlet
 from mailkeep.feed.services import Feeds
+from mailkeep.feed.types import EventWebhookSettings, FeedSettings
 from mailkeep.incidents.services import Incidents
 from mailkeep.incidents.suspects import House
 from mailkeep.mail.intake import Intake
@@ -77,11 +78,11 @@ def signals(house: Household) -> Signals | None:
 
 
 def feeds(settings: Settings, database: Database, environ: Mapping[str, str]) -> Feeds | None:
-    """The feeds; None where the settings have none. Raises ``BadSettings`` for a secret that is not
-    there."""
-    if not settings.feed:
+    """Who tells signals and incidents, and applications what became of messages; None where the
+    settings have neither. Raises ``BadSettings`` for a secret that is not there."""
+    if not settings.feed and not settings.event_webhook:
         return None
-    outlets = {}
+    outlets: dict[str, Outlet] = {}
     for one in settings.feed:
         what = f"feed {one.name}: secret"
         found = None if one.secret is None else environment.reveal(one.secret, what, environ)
@@ -89,7 +90,31 @@ def feeds(settings: Settings, database: Database, environ: Mapping[str, str]) ->
         secret = None if found is None else Secret(found)
         if found != "":
             outlets[one.name] = outlet(one, secret, database.clock)
-    return Feeds(database, settings.feed, outlets, alone=database.is_sqlite)
+    for hook in settings.event_webhook:
+        secrets = signing_secrets(hook, environ)
+        if secrets:
+            outlets[hook.name] = event_webhook(hook, secrets, database.clock)
+    every: tuple[FeedSettings | EventWebhookSettings, ...]
+    every = (*settings.feed, *settings.event_webhook)
+    return Feeds(database, every, outlets, alone=database.is_sqlite)
+
+
+def told(settings: Settings) -> list[str]:
+    """The names of all feeds, webhooks of delivery events among them."""
+    return [one.name for one in settings.feed] + [one.name for one in settings.event_webhook]
+
+
+def signing_secrets(hook: EventWebhookSettings, environ: Mapping[str, str]) -> list[Secret]:
+    """What signs delivery events, the newest first; none for who only reads, with an environment
+    in which every secret is empty. Raises ``BadSettings`` for one that is not there."""
+    out = []
+    for field in ("secret", "former_secret"):
+        where: str | None = getattr(hook, field)
+        if where is not None:
+            what = f"event_webhook {hook.name}: {field}"
+            found = environment.reveal(where, what, environ)
+            out += [Secret(found)] if found else []
+    return out
 
 
 def response(rooms: Rooms) -> Response:

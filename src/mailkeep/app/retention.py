@@ -14,8 +14,8 @@ from mailkeep.accounts import retention as accounts
 from mailkeep.accounts.factors import passkeys
 from mailkeep.base.clock import DAY, HOUR, Instant
 from mailkeep.base.errors import BadSettings
-from mailkeep.events.retention import forget_facts
-from mailkeep.mail import bodies, journal
+from mailkeep.events.retention import OF_MAIL, forget_facts
+from mailkeep.mail import bodies, journal, suppressions
 from mailkeep.mail import retention as mail
 from mailkeep.mail.events import AttemptFinished, DeliveryReported, MessageAccepted
 from mailkeep.mail.rounds import Round
@@ -107,6 +107,7 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("sessions", "sessions", accounts.forget_sessions),
     ("claims", "claims", mail.forget_claims),
     ("journal", "messages", journal.forget),
+    ("suppressions", "tries", suppressions.forget_suppressions),
     ("recoveries", "recoveries", recovery.forget_recoveries),
     ("changes", "recoveries", changes.forget),
     ("requests", "tries", recovery.forget_nothing),
@@ -148,7 +149,7 @@ class Sweeper:
     ) -> None:
         self._database = database
         of = partial
-        facts = of(forget_facts, name="facts", readers=readers, kinds=_OF_MAIL)
+        facts = of(forget_facts, name=OF_MAIL, readers=readers, kinds=_OF_MAIL)
         history = of(forget_facts, name="history", readers=readers)
         kept = {one: getattr(settings, one) for one in settings.__struct_fields__}
         turns = Round(), Round()

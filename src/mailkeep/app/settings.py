@@ -17,10 +17,12 @@ from mailkeep.accounts.classes import Classes, ClassSettings
 from mailkeep.accounts.types import AccountsTable
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.secret import Secret
+from mailkeep.base.wording import nearest
 from mailkeep.feed import types as feed_types
-from mailkeep.feed.types import FeedSettings
+from mailkeep.feed.types import EventWebhookSettings, FeedSettings
 from mailkeep.http import client
 from mailkeep.incidents.types import IncidentSettings
+from mailkeep.mail import types as mail_types
 from mailkeep.mail.types import BounceSettings, JournalSettings, Keeping, StreamSettings
 from mailkeep.operators import types as operator_types
 from mailkeep.operators.types import OperatorSettings, RoleSettings
@@ -129,6 +131,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         signals: other services are told of security events; no receiver is heard without this
             table.
         feed: where signals and incidents are told as lines of JSON.
+        event_webhook: applications that are told what became of messages.
         trust: single points that are borne, and how often parties are looked at again.
         submission: applications hand mail in by SMTP; nothing listens for it without this table.
         operators: people sign in to the console with an OpenID provider.
@@ -170,6 +173,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signals: SignalSettings | None = None
     operators: OperatorSettings | None = None
     feed: tuple[FeedSettings, ...] = ()
+    event_webhook: tuple[EventWebhookSettings, ...] = ()
     trust: TrustSettings = TrustSettings()
 
     def streams(self) -> dict[str, StreamSettings]:
@@ -279,6 +283,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
         operator_types.check(settings.operators)
     _unique("feed", [one.name for one in settings.feed])
     feed_types.check(settings.feed)
+    feed_types.check_webhooks(settings.event_webhook, settings.streams(), settings.feed)
     canary, honey = watching.check(settings)
     posture.check(settings)
     observing.check(settings)
@@ -299,18 +304,9 @@ def _check_streams(settings: Settings) -> None:
             if route.provider not in names:
                 raise BadSettings(
                     f"stream {stream.name}: no provider {route.provider!r}"
-                    + register.nearest(route.provider, names)
+                    + nearest(route.provider, names)
                 )
-        if stream.concurrency < 1 or stream.expires <= 0:
-            raise BadSettings(f"stream {stream.name}: concurrency and expires must be above 0")
-        if stream.keep is not None and stream.keep < 0:
-            raise BadSettings(f"stream {stream.name}: keep is below 0")
-        if any(route.weight < 0 for route in stream.routes):
-            raise BadSettings(f"stream {stream.name}: a weight is below 0")
-        if any(not 0 <= route.warm <= 0.5 for route in stream.routes):
-            raise BadSettings(f"stream {stream.name}: warm is a share of the mail, 0 to 0.5")
-        if sum(route.warm for route in stream.routes) > 0.5:
-            raise BadSettings(f"stream {stream.name}: standbys would carry more than half")
+        mail_types.check(stream)
 
 
 def provider_configs(
@@ -375,6 +371,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "operators": OperatorSettings,
     "operators.roles": RoleSettings,
     "feed": FeedSettings,
+    "event_webhook": EventWebhookSettings,
     "trust": TrustSettings,
     "trust.accept": posture_types.Accepted,
     **watching.TABLES,
@@ -387,7 +384,7 @@ def _nearest(text: str) -> str:
         return text
     where = re.sub(r"\[[\d.]*\]", "", match[2] or "")  # which of a list's tables it is
     owner = _OWNERS.get(where, Settings)
-    return text + register.nearest(match[1], set(owner.__struct_encode_fields__))
+    return text + nearest(match[1], set(owner.__struct_encode_fields__))
 
 
 def _unique(what: str, names: list[str]) -> None:

@@ -35,6 +35,12 @@ COMMANDS = {
         "send:send", "Hand a mail in to a running Mailkeep (MAILKEEP_URL, MAILKEEP_KEY)."
     ),
     "messages": Place("messages:app", "Messages: which there are, and what became of one."),
+    "events": Place(
+        "events:app", "Delivery events: what applications are told of messages, and how far."
+    ),
+    "suppressions": Place(
+        "suppressions:app", "Our own list of addresses that some mail is held back from."
+    ),
     "doctor": Place(
         "doctor:doctor",
         "Check everything before a route carries mail; ends with 1 where something failed.",

@@ -45,7 +45,7 @@ def follow(
                 told = [await said(tx, one) for _, one in found]
             for line in told:
                 if line is not None:
-                    text = line[1].decode() if as_json else _words(line[1])
+                    text = line.data.decode() if as_json else _words(line.data)
                     sys.stdout.write(text + "\n")
             sys.stdout.flush()
             place = found[-1][0] if found else place

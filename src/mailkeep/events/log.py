@@ -227,6 +227,11 @@ async def head(tx: Tx) -> int:
     return found[0][0] if found else 0
 
 
+async def is_there(tx: Tx, position: int) -> bool:
+    """Whether the fact of a place that was given is still kept."""
+    return await tx.value(select(events.c.id).where(events.c.position == position)) is not None
+
+
 HEAD = Repeated(lambda _insert: select(relay.c.position))
 
 

@@ -16,6 +16,13 @@ from .subscribe import save_place, take_place
 from .tables import checkpoints, events
 
 OURS = "forget "  #: begins the names under which our own places are kept
+OF_MAIL = "facts"  #: the class of facts about single mails
+
+
+async def forgotten(tx: Tx, name: str) -> int:
+    """The place up to which facts of a class were forgotten; 0: none were."""
+    c = checkpoints.c
+    return await tx.value(select(c.position).where(c.subscriber == OURS + name)) or 0
 
 
 async def forget_facts(

@@ -7,6 +7,6 @@ PERSONAL: Personal = {
         what="how far another system was told",
         under="for good",
         plain="name position leased_until next_at failures failing_since error told refused"
-        " told_at",
+        " told_at waiting_since missed_since",
     ),
 }

@@ -23,6 +23,8 @@ async def states(tx: Tx) -> dict[str, FeedState]:
             row["told_at"],
             row["failing_since"],
             row["error"],
+            row["waiting_since"],
+            row["missed_since"],
         )
         for row in await tx.all(select(_f).order_by(_f.c.name))
     }

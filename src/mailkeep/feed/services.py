@@ -7,16 +7,17 @@ block the feed for ever.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 import msgspec
 import structlog
 from sqlalchemy import update
+from sqlalchemy.engine import RowMapping
 
-from mailkeep.base.clock import SECOND
+from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import NotFound
-from mailkeep.events.log import after, head
+from mailkeep.events.log import after, head, is_there
 from mailkeep.events.types import Recorded
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.events import (
@@ -31,14 +32,15 @@ from mailkeep.signals.pushing import backoff
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch.events import SignalRaised
 
-from . import lines, tables
-from .outlets import Outlet, Put
-from .types import FeedSettings, What
+from . import happened, lines, tables
+from .outlets import Line, Outlet, Put
+from .types import EventWebhookSettings, FeedSettings, What
 
 log = structlog.get_logger(__name__)
 
 REFUSED_TRIES = 5  #: how often a line is told that is refused
 LEASE = 90 * SECOND  #: outlives what one turn may take
+NOWHERE = -1  #: the place of what has not begun
 STRIDE = 10_000  #: facts passed over before a place is written down without a line told
 SECONDS = 1.0  #: between two looks
 
@@ -58,6 +60,8 @@ FACTS: Mapping[What, frozenset[str]] = {
     ),
 }
 
+Settings = FeedSettings | EventWebhookSettings
+
 _f = tables.feeds
 
 
@@ -65,16 +69,24 @@ class Turn(msgspec.Struct, frozen=True):
     """What a feed has to deliver in one pass.
 
     Attributes:
-        told: (place, id, line); a line is None where there is nothing to say any more.
+        start: the place behind which it was read.
+        told: (place, line); a line is None where there is nothing to say any more.
         through: the place up to which nothing else is to be told.
+        more: there is more to tell at once.
+        ahead: when the next one happened, which has the place behind ``through``; None: not known.
+        missed: from when on the log had forgotten what was to be told.
     """
 
-    told: tuple[tuple[int, str, bytes | None], ...]
+    start: int
+    told: tuple[tuple[int, Line | None], ...]
     through: int
+    more: bool = False
+    ahead: Instant | None = None
+    missed: Instant | None = None
 
 
 class Feeds:
-    """All feeds of a process.
+    """All feeds of a process, and the webhooks of delivery events.
 
     Args:
         outlets: where each goes, by its name.
@@ -84,15 +96,17 @@ class Feeds:
     def __init__(
         self,
         database: Database,
-        settings: tuple[FeedSettings, ...],
+        settings: Iterable[Settings],
         outlets: Mapping[str, Outlet],
         *,
         alone: bool,
     ) -> None:
         self._database = database
-        self._settings = settings
+        self._settings = tuple(settings)
         self._outlets = outlets
         self._alone = alone
+        # Up to where nothing was to be told, behind which place that is written down.
+        self._passed: dict[str, tuple[int, int]] = {}
 
     async def run(self) -> None:
         """Deliver for ever, each feed at its own pace."""
@@ -109,22 +123,21 @@ class Feeds:
         for one in self._outlets.values():
             await one.close()
 
-    async def step(self, settings: FeedSettings) -> bool:
-        """One pass of a feed; returns whether there is more to deliver at once.
+    async def step(self, settings: Settings) -> bool:
+        """One turn of a feed; whether there is more to tell at once.
 
         Raises:
             Unavailable: the database is away.
         """
         async with self._database.read() as tx:  # nothing is written, or held, for nothing
-            due = await self._turn(tx, settings)
-        if due is None:
-            return False
-        turn = await self._database.retrying(partial(self._claim, settings=settings))
+            turn = await self._due(tx, settings)
         if turn is None:
             return False
+        if not await self._database.retrying(partial(self._claim, settings=settings, turn=turn)):
+            return turn.start != NOWHERE  # somebody moved it: look again
+        given = [line for _, line in turn.told if line is not None]
         outlet = self._outlets[settings.name]
-        given = [(name, line) for _, name, line in turn.told if line is not None]
-        put = await outlet.put(given) if given else Put(0)
+        put = await outlet.put(given, turn.missed) if given else Put(0)
         if put.failure:
             log.warning("feed.failed", feed=settings.name, error=put.failure)
         return await self._database.retrying(
@@ -136,7 +149,7 @@ class Feeds:
         async with self._database.write() as tx:
             await tx.run(update(_f).values(leased_until=0))
 
-    async def _keep(self, settings: FeedSettings) -> None:
+    async def _keep(self, settings: Settings) -> None:
         while True:
             try:
                 if await self.step(settings):
@@ -145,79 +158,134 @@ class Feeds:
                 log.exception("feed.failed", feed=settings.name, error=type(error).__name__)
             await asyncio.sleep(SECONDS)
 
-    async def _claim(self, tx: Tx, settings: FeedSettings) -> Turn | None:
-        """What is to be delivered now, under a lease; None when there is nothing."""
-        row = await tx.one(_f.select().where(_f.c.name == settings.name).with_for_update())
+    async def _due(self, tx: Tx, settings: Settings) -> Turn | None:
+        """What there is to do for a feed now; None when there is nothing."""
+        row = await _row(tx, settings)
+        if row is None:
+            return Turn(NOWHERE, (), NOWHERE)
+        if row["next_at"] > tx.now or row["leased_until"] > tx.now:
+            return None
+        if await head(tx) <= self._from(settings, row):
+            return None
+        turn = await self._turn(tx, settings, row)
+        if turn.told or turn.more or turn.through >= turn.start + STRIDE:
+            return turn
+        self._passed[settings.name] = turn.start, turn.through
+        return None
+
+    async def _claim(self, tx: Tx, settings: Settings, turn: Turn) -> bool:
+        """Take a feed's lease; False where another process was quicker, or it just began."""
+        row = await _row(tx, settings, lock=True)
         if row is None:  # it begins with what happens from now on
             first = {"name": settings.name, "position": await head(tx)}
             counts = dict.fromkeys(("leased_until", "next_at", "failures", "told", "refused"), 0)
             await tx.run(tx.upsert(_f).values(**first, **counts).on_conflict_do_nothing())
-            return None
-        turn = await self._turn(tx, settings)
-        if turn is not None:
-            await self._set(tx, settings, {"leased_until": tx.now + LEASE})
-        return turn
+            return False
+        taken = row["next_at"] > tx.now or row["leased_until"] > tx.now
+        if taken or row["position"] != turn.start:
+            return False
+        await _set(tx, settings, {"leased_until": tx.now + LEASE})
+        return True
 
-    async def _turn(self, tx: Tx, settings: FeedSettings) -> Turn | None:
-        """What there is to do for a feed now; None when there is nothing."""
-        row = await tx.one(_f.select().where(_f.c.name == settings.name))
-        if row is None:
-            return Turn((), 0)
-        if row["next_at"] > tx.now or row["leased_until"] > tx.now:
-            return None
-        # Read before the facts are: whatever has a position by then is among them.
-        through = await head(tx)
-        kinds = frozenset().union(*(FACTS[what] for what in settings.what))
+    def _from(self, settings: Settings, row: RowMapping) -> int:
+        """Behind which place to read: what this process passed over is not read again."""
+        position, through = self._passed.get(settings.name, (0, 0))
+        return through if position == row["position"] else int(row["position"])
+
+    async def _turn(self, tx: Tx, settings: Settings, row: RowMapping) -> Turn:
+        """What there is to tell."""
         batch = self._outlets[settings.name].batch
-        found = await after(tx, row["position"], batch, kinds)
-        if not found and through < row["position"] + STRIDE:
-            return None
+        place = self._from(settings, row)
+        if isinstance(settings, EventWebhookSettings):
+            read = await happened.read(tx, place, wanted(settings), batch)
+            return await _events(tx, row, read)
+        # Asked before the facts are read: what is placed by then is among them.
+        through = max(place, await head(tx))
+        kinds = frozenset().union(*(FACTS[what] for what in settings.what))
+        found = await after(tx, place, batch, kinds)
         if len(found) == batch:
             through = found[-1][0]
         elif found:
             through = max(through, found[-1][0])
-        told = [(place, *(await said(tx, one) or ("", None))) for place, one in found]
-        return Turn(tuple(told), through)
+        told = tuple([(place, await said(tx, one)) for place, one in found])
+        return Turn(row["position"], told, through, more=bool(told))
 
-    async def _finish(self, tx: Tx, settings: FeedSettings, turn: Turn, put: Put) -> bool:
-        row = await tx.one(_f.select().where(_f.c.name == settings.name).with_for_update())
+    async def _finish(self, tx: Tx, settings: Settings, turn: Turn, put: Put) -> bool:
+        row = await _row(tx, settings, lock=True)
         if row is None:
             return False
         values: dict[str, object] = {"leased_until": 0}
-        rest = [place for place, _, line in turn.told if line is not None][put.taken :]
+        given = [(place, line) for place, line in turn.told if line is not None]
+        rest = given[put.taken :]
         if put.taken:
             values |= {"told": row["told"] + put.taken, "told_at": tx.now}
+        if row["position"] != turn.start:  # it was told to begin elsewhere meanwhile
+            await _set(tx, settings, values)
+            return True
+        values["missed_since"] = None if put.taken else turn.missed
         if not rest:
             values |= {"position": turn.through, "failures": 0, "failing_since": None}
-            await self._set(tx, settings, values | {"error": None, "next_at": 0})
-            return bool(turn.told)
-        # After a line was accepted, the tries of the one that failed are counted anew.
+            values |= {"error": None, "next_at": 0, "waiting_since": turn.ahead}
+            await _set(tx, settings, values)
+            return turn.more
+        values |= {"position": rest[0][0] - 1, "waiting_since": rest[0][1].at}
+        if not put.failure:  # the turn was over
+            values |= {"failures": 0, "failing_since": None, "error": None, "next_at": 0}
+            await _set(tx, settings, values)
+            return True
+        # Where a line was taken the tries of the one that failed begin anew.
         failures = 1 if put.taken else row["failures"] + 1
-        values |= {"position": rest[0] - 1, "failures": failures, "error": put.failure[:200]}
+        values |= {"failures": failures, "error": put.failure[:200]}
         values["failing_since"] = row["failing_since"] or tx.now
-        values["next_at"] = tx.now + backoff(failures)
-        if put.refused and failures >= REFUSED_TRIES:
-            log.error("feed.refused", feed=settings.name, place=rest[0], error=put.failure)
-            values |= {"position": rest[0], "refused": row["refused"] + 1}
-            values |= {"failures": 0, "next_at": 0}
-        await self._set(tx, settings, values)
+        values["next_at"] = tx.now + max(backoff(failures), put.wait * SECOND)
+        alone = put.alone or isinstance(settings, FeedSettings)
+        if put.refused and alone and failures >= REFUSED_TRIES:
+            log.error("feed.refused", feed=settings.name, place=rest[0][0], error=put.failure)
+            values |= {"position": rest[0][0], "refused": row["refused"] + 1}
+            values |= {"failures": 0, "next_at": 0, "waiting_since": None}
+        await _set(tx, settings, values)
         return False
 
-    async def _set(self, tx: Tx, settings: FeedSettings, values: dict[str, object]) -> None:
-        await tx.run(update(_f).where(_f.c.name == settings.name).values(**values))
+
+def wanted(settings: EventWebhookSettings) -> happened.Wanted:
+    """Which events a webhook is told."""
+    return happened.Wanted(
+        frozenset(settings.streams), frozenset(settings.what), settings.addresses
+    )
 
 
-async def said(tx: Tx, recorded: Recorded | None) -> tuple[str, bytes] | None:
-    """Id and line of a fact; None where it makes no line, or its incident is gone."""
+async def said(tx: Tx, recorded: Recorded | None) -> Line | None:
+    """The line of a fact; None where it says nothing, or its incident is gone."""
     if recorded is None:
         return None
     name, at, fact = recorded.id, recorded.at, recorded.fact
     if isinstance(fact, SignalRaised):
-        return name, lines.encode(lines.signal(name, at, fact.signal))
+        return Line(name, at, lines.encode(lines.signal(name, at, fact.signal)))
     if not isinstance(fact, lines.IncidentFact):
         return None
     try:
         found = await incidents.one(tx, fact.incident)
     except NotFound:
         return None
-    return name, lines.encode(lines.incident(name, at, fact, found))
+    return Line(name, at, lines.encode(lines.incident(name, at, fact, found)))
+
+
+async def _events(tx: Tx, row: RowMapping, found: happened.Found) -> Turn:
+    """The turn of a webhook: what was found, and what the log forgot before it was told."""
+    told = tuple(
+        (one.place, Line(one.out.id, one.at, msgspec.json.encode(one.out))) for one in found.events
+    )
+    missed = row["missed_since"]
+    # What is known to wait has the place behind the one that is written down.
+    if row["waiting_since"] is not None and not await is_there(tx, row["position"] + 1):
+        missed = missed or row["waiting_since"]
+    return Turn(row["position"], told, found.through, found.more, found.ahead, missed)
+
+
+async def _row(tx: Tx, settings: Settings, *, lock: bool = False) -> RowMapping | None:
+    asked = _f.select().where(_f.c.name == settings.name)
+    return await tx.one(asked.with_for_update() if lock else asked)
+
+
+async def _set(tx: Tx, settings: Settings, values: Mapping[str, object]) -> None:
+    await tx.run(update(_f).where(_f.c.name == settings.name).values(**values))

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Sequence
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import BadSettings
@@ -27,18 +28,19 @@ def key(secret: Secret) -> bytes:
     return found
 
 
-def headers(key: bytes, message: str, at: Instant, body: bytes) -> dict[str, str]:
+def headers(keys: Sequence[bytes], message: str, at: Instant, body: bytes) -> dict[str, str]:
     """The headers that prove a body, its id and its time (Standard Webhooks, 'Signature scheme').
 
     Args:
+        keys: each signs: while a key is replaced, whoever knows either is satisfied.
         message: the same for each try, so that the other side takes it once.
         at: of this try.
     """
     stamp = str(at // SECOND)
     signed = b".".join((message.encode(), stamp.encode(), body))
-    mac = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+    macs = [base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode() for key in keys]
     return {
         "webhook-id": message,
         "webhook-timestamp": stamp,
-        "webhook-signature": f"v1,{mac}",
+        "webhook-signature": " ".join(f"v1,{mac}" for mac in macs),
     }

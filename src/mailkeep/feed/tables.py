@@ -17,4 +17,6 @@ feeds = Table(
     Column("told", BigInteger, nullable=False),  # lines, since it began
     Column("refused", BigInteger, nullable=False),  # lines that the other side would not take
     Column("told_at", Micros),
+    Column("waiting_since", Micros),  # when the fact behind its place happened, if that waits
+    Column("missed_since", Micros),  # from here on the log forgot what was not told yet
 )

@@ -18,6 +18,7 @@ from .api import (
     audit,
     claims,
     cutovers,
+    events,
     evidence,
     exposed,
     factors,
@@ -34,6 +35,7 @@ from .api import (
     resets,
     sending,
     subjects,
+    suppressions,
     trust,
     verdicts,
 )
@@ -123,6 +125,20 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: (messages.Cancelled,)}, body=(messages.CancelIn,), problems=(404, 409, *WITH_BODY)
     ),
     ("/v1/messages/{message_id}", "get"): Operation({200: (told.MessageOut,)}, problems=(404,)),
+    ("/v1/events", "get"): Operation(
+        {200: (events.EventPage,)}, query=events.EventsIn, problems=(422,)
+    ),
+    ("/v1/suppressions", "put"): Operation(
+        {200: (suppressions.SuppressedOut,)},
+        body=(suppressions.SuppressionsIn,),
+        problems=WITH_BODY,
+    ),
+    ("/v1/suppressions/remove", "post"): Operation(
+        {200: (suppressions.RemovedOut,)}, body=(suppressions.WhoseIn,), problems=WITH_BODY
+    ),
+    ("/v1/suppressions/search", "post"): Operation(
+        {200: (suppressions.SuppressionsOut,)}, body=(suppressions.WhoseIn,), problems=WITH_BODY
+    ),
     ("/v1/recoveries", "post"): Operation(
         {202: (recoveries.RecoveryOut,)}, body=(recoveries.RecoveryIn,), problems=(404, *WITH_BODY)
     ),

@@ -24,6 +24,7 @@ from .api.approvals import ApprovalsApi
 from .api.audit import AuditApi
 from .api.claims import ClaimsApi
 from .api.cutovers import CutoversApi
+from .api.events import EventsApi
 from .api.evidence import EvidenceApi
 from .api.exposed import ExposedApi
 from .api.factors import FactorsApi
@@ -37,6 +38,7 @@ from .api.recoveries import RecoveriesApi
 from .api.reports import ReportsApi
 from .api.resets import ResetsApi
 from .api.subjects import SubjectsApi
+from .api.suppressions import SuppressionsApi
 from .api.trust import TrustApi
 from .api.verdicts import VerdictsApi
 from .console.router import router as console
@@ -98,7 +100,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
         *(ApprovalsApi, AuditApi, ClaimsApi, ConsoleLogApi, CutoversApi, EvidenceApi, ExposedApi),
         *(JournalApi, KeysApi, OperatorsApi, PrivacyApi, ProvidersApi, SubjectsApi, TrustApi),
-        *(ResetsApi, VerdictsApi),
+        *(EventsApi, ResetsApi, SuppressionsApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]

@@ -35,7 +35,8 @@ from .fitting import SMALL
 from .health import Breaker, probing
 from .leases import LEASE, Leases
 from .routing import BUSY, Busy, Go, Trickle, Wanted, choose, others, shifted
-from .shifting import SHIFTS, unwanted
+from .shifting import SHIFTS
+from .suppressions import unwelcome_to
 from .types import Job, Shift, Status, StreamSettings, split
 
 ASK_FOR = 300 * SECOND  #: for so long a provider that may have a message is waited for, to be asked
@@ -135,7 +136,7 @@ async def claim(
         return []
     shifts = [Shift(*row) for row in moved]
     routes = shifted(stream.routes, shifts) if shifts else stream.routes
-    unwelcome = await unwanted(tx, stream, shifts, [one.address for one in due_ones])
+    unwelcome = await unwelcome_to(tx, stream, shifts, [one.address for one in due_ones])
     busy = busy or Busy({})
     cut = frozenset(name for name, cut_at, _ in states if cut_at is not None)
     resting = frozenset(name for name, _, rested_at in states if rested_at is not None)
@@ -148,7 +149,7 @@ async def claim(
                 await give_up(tx, one.id, stream.name, one.address, why, keep=not one.secret)
             )
             continue
-        if one.address in unwelcome:
+        if one.address in unwelcome and not one.copies:  # what goes to others too goes out whole
             claimed.facts.append(
                 await give_up(tx, one.id, stream.name, one.address, "suppressed", keep=True)
             )

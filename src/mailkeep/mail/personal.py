@@ -43,6 +43,17 @@ PERSONAL: Personal = {
         plain="again_by",
         others="data",
     ),
+    "suppressions": Kept(
+        what="an address that some streams' mail is held back from, why, and whose list says so",
+        under="until somebody takes it off, or it expires; after an erasure as a pseudonym alone",
+        of="address_id:address",
+        erasing=Erasing.BLANKED,
+        blank={"address": ""},
+        clear="address",
+        named="address_id",
+        said="stream reason provider added_at since_at expires_at",
+        plain="listed_by",
+    ),
     "genuine_mails": Kept(
         what="the subject of a mail that its recipient may ask about",
         under="messages",

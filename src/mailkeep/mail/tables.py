@@ -234,6 +234,28 @@ shifts = Table(
     Column("since", Micros, nullable=False),
 )
 
+# Whom mail is held back from, in the streams that ask for it.
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("address_id", String(48), primary_key=True),
+    Column("stream", String(40), primary_key=True),  # "": every one
+    Column("reason", String(16), primary_key=True),
+    Column("address", String(320), nullable=False),  # "": of who was erased
+    Column("provider", String(40), nullable=False),  # whose list it comes from; "": nobody's
+    Column("listed_by", String(80), nullable=False),
+    Column("added_at", Micros, nullable=False),
+    Column("since_at", Micros),  # as the list says
+    Column("expires_at", Micros),
+)
+_ENDS = suppressions.c.expires_at.is_not(None)
+Index(
+    "ix_suppressions_expires_at",
+    suppressions.c.expires_at,
+    sqlite_where=_ENDS,
+    postgresql_where=_ENDS,
+)
+
 api_keys = Table(
     "api_keys",
     metadata,

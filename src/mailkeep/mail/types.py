@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from mailkeep.base.clock import Instant
+from mailkeep.base.errors import BadSettings
 from mailkeep.providers.message import Address, Attachment, Shown
 
 
@@ -19,6 +20,16 @@ class Status(enum.StrEnum):
     DELIVERED = "delivered"  #: a provider says that the receiving server took it
     BOUNCED = "bounced"  #: a provider says that the receiving server refused it for good
     GIVEN_UP = "given_up"  #: expired, or refused for good before any server took it
+
+
+class SuppressionReason(enum.StrEnum):
+    """Why mail is held back from an address."""
+
+    BOUNCED = "bounced"  #: its server refused mail for good
+    COMPLAINED = "complained"  #: they reported mail as spam
+    UNSUBSCRIBED = "unsubscribed"  #: they asked for no more of it
+    BLOCKED = "blocked"  #: refused for now, for the sender's name or a full mailbox; it ends
+    MANUAL = "manual"  #: somebody put it there by hand
 
 
 class RouteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,6 +72,7 @@ class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             reported of it; None: as long as one of which nothing is reported. 0: it goes as soon as
             the provider reports its delivery, for bulk mail of which a little may be lost.
         genuine: its mail is marked, and its recipients may ask at ``/genuine`` whether we sent it.
+        suppress: for which reasons its mail is held back from who is on our list; () for none.
     """
 
     name: str
@@ -71,11 +83,29 @@ class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expires: float = 86_400.0
     keep: float | None = None
     genuine: bool = False
+    suppress: tuple[SuppressionReason, ...] = ()
 
     @property
     def keeps(self) -> bool:
         """Whether no provider's word destroys an ordinary body."""
         return not self.secret and (self.keep is None or self.keep > 0)
+
+
+def check(stream: StreamSettings) -> None:
+    """Raises ``BadSettings``."""
+    where = f"stream {stream.name}"
+    if stream.concurrency < 1 or stream.expires <= 0:
+        raise BadSettings(f"{where}: concurrency and expires must be above 0")
+    if stream.keep is not None and stream.keep < 0:
+        raise BadSettings(f"{where}: keep is below 0")
+    if any(route.weight < 0 for route in stream.routes):
+        raise BadSettings(f"{where}: a weight is below 0")
+    if any(not 0 <= route.warm <= 0.5 for route in stream.routes):
+        raise BadSettings(f"{where}: warm is a share of the mail, 0 to 0.5")
+    if sum(route.warm for route in stream.routes) > 0.5:
+        raise BadSettings(f"{where}: standbys would carry more than half")
+    if stream.secret and stream.suppress:
+        raise BadSettings(f"{where}: suppress: nobody is kept from mail that opens accounts")
 
 
 class BounceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

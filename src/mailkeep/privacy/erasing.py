@@ -39,7 +39,7 @@ _e = erasures
 BATCH = 500
 _LIVE = (State.WAITING.value, State.RUNNING.value)
 #: Mail goes by itself: what is on its way must arrive first.
-_BY_MAIL = frozenset(MAIL)
+_BY_MAIL = frozenset(MAIL) - {"suppressions"}
 
 
 class Erasing:

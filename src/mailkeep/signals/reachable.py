@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LONGEST = 2000  #: characters of a URL
 MOST_READ = 4096  #: bytes of an answer
+LONGEST_ASKED = 900  #: seconds of a ``Retry-After`` that are minded
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -29,11 +30,16 @@ _LOOPBACK_NAMES = frozenset({"localhost"})
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came of a request. ``failure``: why there was no answer; else status and beginning."""
+    """What came of a request. ``failure``: why there was no answer; else status and beginning.
+
+    ``retry_after``: seconds for which the other side asks to be left alone (RFC 9110 section
+    10.2.3); 0 where it says none, or a date.
+    """
 
     status: int = 0
     body: bytes = b""
     failure: str = ""
+    retry_after: int = 0
 
 
 def origin(text: str, *, loopback: bool) -> str:
@@ -139,7 +145,9 @@ class Reach:
                 read = b""
                 if reply.status == 400:  # nothing else is looked into
                     read = await reply.content.read(MOST_READ)
-                return Answer(reply.status, read)
+                asked = reply.headers.get("Retry-After", "")
+                seconds = int(asked) if asked.isascii() and asked.isdigit() else 0
+                return Answer(reply.status, read, retry_after=min(seconds, LONGEST_ASKED))
         except aiohttp.ClientConnectorCertificateError:
             return Answer(failure="its certificate is not valid")
         except TimeoutError:

@@ -57,14 +57,22 @@ def _named(settings: Settings, environ: Mapping[str, str]) -> Iterator[_Named]:
         yield _Named("operators", "", "client_secret", settings.operators.client_secret)
     for pager in settings.pager:
         yield _Named("pager", pager.name, "url", pager.url, _ringing(pager, environ))
-    for feed in settings.feed:
-        yield _Named("feed", feed.name, "secret", feed.secret, signing.key)
+    yield from _telling(settings)
     for place in settings.audit.anchors:
         if place.startswith("webhook:"):
             alone = msgspec.structs.replace(settings.audit, anchors=(place,))
             where = place.removeprefix("webhook:")
             yield _Named("audit", "", "anchors", where, _anchoring(alone, environ))
     yield _Named("telemetry", "", "heartbeat_url", settings.telemetry.heartbeat_url, heartbeat)
+
+
+def _telling(settings: Settings) -> Iterator[_Named]:
+    for feed in settings.feed:
+        yield _Named("feed", feed.name, "secret", feed.secret, signing.key)
+    for hook in settings.event_webhook:
+        for field in ("secret", "former_secret"):
+            where = getattr(hook, field)
+            yield _Named("event_webhook", hook.name, field, where, signing.key)
 
 
 def _ringing(one: PagerSettings, environ: Mapping[str, str]) -> Callable[[Secret], object]:

@@ -59,6 +59,35 @@ def feeds(scene: Scene) -> list[Said]:
     return out or [not_checked("No [[feed]] is in the settings: nobody else is told.")]
 
 
+@check("event_webhooks")
+def event_webhooks(scene: Scene) -> list[Said]:
+    """Applications are told what became of their messages."""
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    out = []
+    for one in scene.settings.event_webhook:
+        state = scene.database.feeds.get(one.name)
+        where = "docs/how-to/receive-delivery-events.md"
+        if state is None:
+            words = f"The event webhook {one.name} has not begun."
+            out.append(not_checked(words, "start Mailkeep; see its log", about=one.name))
+        elif state.error:
+            words = f"The event webhook {one.name} does not take its events: {state.error}."
+            step = f"set right what {one.to} answers; what waits is told then"
+            out.append(warning(words, step, about=one.name))
+        elif state.missed_since is not None:
+            words = f"Of what the event webhook {one.name} is told, the log has forgotten a part."
+            step = f"look the messages up from then on, by the API: {where}"
+            out.append(warning(words, step, about=one.name))
+        elif state.refused:
+            words = f"The event webhook {one.name} refused {state.refused} events for good."
+            step = f"look at what it answers, then `mailkeep events replay`: {where}"
+            out.append(warning(words, step, about=one.name))
+        else:
+            out.append(ok(f"The event webhook {one.name} is told, {state.told} so far.", one.name))
+    return out or [not_checked("No [[event_webhook]] is in the settings.")]
+
+
 @check("canaries.mailboxes")
 def mailboxes(scene: Scene) -> list[Said]:
     """Canary mailboxes that others keep can be read."""

@@ -90,6 +90,12 @@ METRICS: tuple[Metric, ...] = (
         shared=True,
     ),
     _gauge("feed_failing_seconds", ("feed",), "For how long a feed has failed", shared=True),
+    _gauge(
+        "feed_waiting_seconds",
+        ("feed",),
+        "For how long what a feed is told next has waited",
+        shared=True,
+    ),
     Metric(
         "mailkeep_feed_lines_total",
         "counter",

@@ -178,6 +178,9 @@ class Telemetry:
             failing = None if fares is None else fares.failing_since
             since = 0.0 if failing is None else (stock.now - failing) / SECOND
             put("mailkeep_feed_failing_seconds", max(0.0, since), feed)
+            waits = None if fares is None else fares.waiting_since
+            since = 0.0 if waits is None else (stock.now - waits) / SECOND
+            put("mailkeep_feed_waiting_seconds", max(0.0, since), feed)
             if fares is not None:
                 self._rise("mailkeep_feed_lines_total", fares.told, feed, "told")
                 self._rise("mailkeep_feed_lines_total", fares.refused, feed, "refused")
