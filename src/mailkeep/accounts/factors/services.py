@@ -83,17 +83,19 @@ class Factors:
         return await record.bound(tx, account)
 
     async def ask(
-        self, account: str, browser: str, *, verified: bool = False, settled: bool = False
+        self, account: str, source: Source, *, verified: bool = False, settled: bool = False
     ) -> str:
-        """What a page asks an account's passkeys, as JSON; see ``passkeys.ask``.
+        """What a page asks an account's passkeys, as JSON; see ``passkeys.ask``. Counted by
+        network: who knows the password must not use up the questions of the owner.
 
         Raises:
-            TooMany: too many were asked for of late.
+            TooMany: too many were asked for from there of late.
         """
         async with self._database.write() as tx:
-            await self._spend(tx, account, "passkey questions", self._settings.network_passkeys)
+            lane = f"passkey questions {source.network}"
+            await self._spend(tx, account, lane, self._settings.network_passkeys)
             return await passkeys.ask(
-                tx, self.site, account, browser, verified=verified, settled=settled
+                tx, self.site, account, source.browser, verified=verified, settled=settled
             )
 
     async def ask_to_bind(self, account: str, browser: str, *, name: str, issuer: str) -> str:

@@ -92,7 +92,7 @@ class FactorPages(Controller):
             alone = not await queries.has_password(tx, session.account)
             settled = await queries.has_factor(tx, session.account, settled=True)
         made = await house.accounts.factors.ask(
-            session.account, visit.browser, verified=alone, settled=settled
+            session.account, visit.source, verified=alone, settled=settled
         )
         return visit.json(made)
 

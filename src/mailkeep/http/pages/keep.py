@@ -61,7 +61,7 @@ class KeepPages(Controller):
     async def ask(self, visit: Visit, house: House) -> Response[str]:
         """What a settled passkey is asked."""
         session = await house.accounts.keeping.visit(visit.cookie(KEEPING))
-        made = await house.accounts.factors.ask(session.account, visit.browser, settled=True)
+        made = await house.accounts.factors.ask(session.account, visit.source, settled=True)
         return visit.json(made)
 
     @post("/factors/show", status_code=200)
