@@ -6,38 +6,31 @@ digest bounds what argon2 is given to read. Hashes that other systems made lie u
 tells neither whether an account exists nor whence it came.
 
 Security: anyone may have us hash and judge. Threads are our own, so that a flood of sign-ins takes
-none from the rest of the process; who comes when too many wait is turned away, and the proofs of
-recoveries are hashed in threads that no sign-in can take.
+none from the rest of the process; when too many wait, one of those goes of whom the most do
+(``places``); and the proofs of recoveries are hashed in threads that no sign-in can take.
 """
 
-import asyncio
 import contextlib
-import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import partial
-from typing import ParamSpec, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from mailkeep.base.errors import Invalid, Unavailable
+from mailkeep.base.errors import Invalid
 from mailkeep.base.keys import KeyRing
 
 from . import foreign
 from .foreign import Foreign
+from .places import WAITING, Threads
 from .policy import check_password
 from .ranges import Ranges
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 MEMORY_KIB, PASSES = 47_104, 1  #: OWASP's first choice for argon2id
 _ARGON2 = "$argon2"
 _IMPORTED = "imported password"
 _OWN = "password"
-WAITING = 48  #: callers that wait for a thread, beside those at work
 
 
 def measure() -> float:
@@ -46,40 +39,6 @@ def measure() -> float:
     began = time.perf_counter()
     hasher.hash(b"x" * 32)
     return time.perf_counter() - began
-
-
-class Threads:
-    """A few threads with a short queue.
-
-    Args:
-        name: of the threads.
-        threads: how many.
-        waiting: how many callers may wait.
-    """
-
-    def __init__(self, name: str, threads: int, waiting: int = WAITING) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._room = threading.Semaphore(threads + waiting)
-
-    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call ``work`` in a thread.
-
-        Raises:
-            Unavailable: too many wait already.
-        """
-        if not self._room.acquire(blocking=False):
-            raise Unavailable("too busy just now; try again in a moment")
-        future = self._pool.submit(partial(work, *args, **kwargs))
-        # Not when the caller goes away: the thread is taken until the work is done.
-        future.add_done_callback(self._leave)
-        return await asyncio.wrap_future(future)
-
-    def close(self) -> None:
-        """Drop what waits, and wait for what is at work: a hash takes a tenth of a second."""
-        self._pool.shutdown(cancel_futures=True)
-
-    def _leave(self, _future: Future[T]) -> None:
-        self._room.release()
 
 
 class SlowHash:
@@ -116,51 +75,53 @@ class SlowHash:
         self._nobody: str | None = None
         self.decoy: str | None = None  #: how one of the imported hashes that are left was made
 
-    async def make(self, purpose: str, secret: str, *, urgent: bool = False) -> str:
+    async def make(self, purpose: str, secret: str, *, urgent: bool = False, of: str = "") -> str:
         """A salted hash of ``secret``, good for ``purpose`` only.
 
         Args:
             urgent: in a reserved thread; for what recovery mints, never for what a visitor can
                 have hashed at will.
+            of: for whom, where strangers can have it done at will; see ``Threads.run``.
 
         Raises:
             Unavailable: too many wait already.
         """
         threads = self._urgent if urgent else self._ordinary
-        return await threads.run(self._hasher.hash, self._keys.pepper(purpose, secret))
+        return await threads.run(of, self._hasher.hash, self._keys.pepper(purpose, secret))
 
     async def check(
-        self, purpose: str, secret: str, kept: str | None, *, urgent: bool = False
+        self, purpose: str, secret: str, kept: str | None, *, urgent: bool = False, of: str = ""
     ) -> bool:
         """Whether ``kept`` was made from ``secret``. With None the answer is no, after as much
-        work: the time must not tell whether there is an account. ``urgent`` and what is raised:
-        as for ``make``."""
+        work: the time must not tell whether there is an account. ``urgent``, ``of`` and what is
+        raised: as for ``make``."""
         usable = kept is not None and _ARGON2 in kept  # one that was disabled fits nothing
         threads = self._urgent if urgent else self._ordinary
-        same = await threads.run(self._same, kept if usable else None, purpose, secret)
+        same = await threads.run(of, self._same, kept if usable else None, purpose, secret)
         return same and usable
 
     async def wrap(self, read: Foreign) -> str:
         """Another system's hash under ours; ``check`` takes what comes back for any purpose that
         the other system's hash was for."""
         secret = self._keys.pepper(_IMPORTED, read.output.hex())
-        return foreign.join(read.how, await self._ordinary.run(self._hasher.hash, secret))
+        return foreign.join(read.how, await self._ordinary.run("", self._hasher.hash, secret))
 
     def outdated(self, kept: str) -> bool:
         """Whether a right password should be hashed anew: another system made the hash, or ours
         has had other parameters then."""
         return foreign.is_foreign(kept) or self._hasher.check_needs_rehash(kept)
 
-    async def judge(self, password: str, *, has_factor: bool, about: Sequence[str] = ()) -> str:
-        """``policy.check_password``, off the event loop.
+    async def judge(
+        self, password: str, *, has_factor: bool, about: Sequence[str] = (), of: str = ""
+    ) -> str:
+        """``policy.check_password``, off the event loop; ``of`` as for ``make``.
 
         Raises:
             Invalid: it cannot be used.
             Unavailable: too many wait already.
         """
-        return await self._judging.run(
-            self._judge, password, has_factor=has_factor, about=tuple(about)
-        )
+        judge = partial(self._judge, password, has_factor=has_factor, about=tuple(about))
+        return await self._judging.run(of, judge)
 
     def close(self) -> None:
         """End the threads."""

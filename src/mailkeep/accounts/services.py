@@ -113,8 +113,10 @@ class Accounts:
             Invalid: the address or the password cannot be used.
         """
         address = addresses.parse(address)
-        kept_password = await self.passwords.make(password, has_factor=False, about=[address])
-        minted = await self.confirming.mint()
+        kept_password = await self.passwords.make(
+            password, has_factor=False, about=[address], of=network
+        )
+        minted = await self.confirming.mint(network)
         key = self.address_key(address)
         async with self._database.write() as tx:
             may_mail = await self.confirming.may_mail(tx, key, network)
@@ -181,7 +183,7 @@ class Accounts:
                 "too many tries; wait a while, or recover the account",
                 retry_after=self.settings.window / 1_000_000,
             )
-        right = await self.passwords.right(kept, password)
+        right = await self.passwords.right(kept, password, of=network)
         fresh = await self.passwords.anew(kept, password) if right else None
         async with self._database.write() as tx:
             made = None

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mailkeep.accounts import foreign
-from mailkeep.accounts.hashing import SlowHash, Threads
+from mailkeep.accounts.hashing import SlowHash
+from mailkeep.accounts.places import Threads
 from mailkeep.base.errors import Invalid, Unavailable
 from mailkeep.base.keys import KeyRing
 
@@ -51,13 +52,48 @@ async def test_while_imported_hashes_are_left_every_check_does_their_work(
 
 async def test_who_comes_when_too_many_wait_is_turned_away() -> None:
     threads, go = Threads("test", 1, waiting=2), threading.Event()
-    held = [asyncio.create_task(threads.run(go.wait, 10)) for _ in range(3)]
+    held = [asyncio.create_task(threads.run("", go.wait, 10)) for _ in range(3)]
     await asyncio.sleep(0)
     with pytest.raises(Unavailable):
-        await threads.run(int)
+        await threads.run("", int)
     go.set()
     assert await asyncio.gather(*held) == [True] * 3
-    assert await threads.run(int, "7") == 7
+    assert await threads.run("", int, "7") == 7
+    threads.close()
+
+
+async def test_whose_waits_the_most_makes_room() -> None:
+    """A flood from one network turns away itself, and nobody else."""
+    threads, go = Threads("test", 1, waiting=4), threading.Event()
+    flood = [asyncio.create_task(threads.run("far", go.wait, 10)) for _ in range(5)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await threads.run("far", int)
+    home = [asyncio.create_task(threads.run("home", int, "7")) for _ in range(3)]
+    shown = [asyncio.create_task(threads.run("", int, "8")) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    go.set()
+    # Two of home find room, one for each of far that is more than theirs; who has shown something
+    # already finds room while any stranger waits, and makes none for anybody.
+    told = await asyncio.gather(*flood, *home, *shown, return_exceptions=True)
+    assert [isinstance(one, Unavailable) for one in told[:5]] == [False, True, True, True, True]
+    assert told[8:] == [8] * 3
+    assert [one for one in told[5:8] if not isinstance(one, Unavailable)] == [7]
+    assert await threads.run("far", int, "9") == 9
+    threads.close()
+
+
+async def test_who_leaves_while_making_room_has_left() -> None:
+    threads, go = Threads("test", 1, waiting=2), threading.Event()
+    held = [asyncio.create_task(threads.run("far", go.wait, 10)) for _ in range(3)]
+    await asyncio.sleep(0)
+    held[2].cancel()
+    other = asyncio.create_task(threads.run("home", int, "7"))
+    await asyncio.sleep(0.01)
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await held[2]
+    assert await other == 7
     threads.close()
 
 
@@ -68,13 +104,13 @@ async def test_a_visitor_who_leaves_frees_no_thread_that_is_at_work() -> None:
         began.set()
         go.wait(10)
 
-    task = asyncio.create_task(threads.run(work))
+    task = asyncio.create_task(threads.run("", work))
     await asyncio.to_thread(began.wait, 10)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     with pytest.raises(Unavailable):
-        await threads.run(int)
+        await threads.run("", int)
     go.set()
     threads.close()
 
