@@ -12,7 +12,7 @@ none from the rest of the process; when too many wait, one of those goes of whom
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from argon2 import PasswordHasher
@@ -73,7 +73,8 @@ class SlowHash:
         # One thread: the judge is written in Python, and keeps what it is told in shared tables.
         self._judging = Threads("judge", 1, waiting)
         self._nobody: str | None = None
-        self.decoy: str | None = None  #: how one of the imported hashes that are left was made
+        #: How the dearest imported hash of each family was made that is left, as far as is known.
+        self.decoys: dict[str, str] = {}
 
     async def make(self, purpose: str, secret: str, *, urgent: bool = False, of: str = "") -> str:
         """A salted hash of ``secret``, good for ``purpose`` only.
@@ -111,6 +112,17 @@ class SlowHash:
         has had other parameters then."""
         return foreign.is_foreign(kept) or self._hasher.check_needs_rehash(kept)
 
+    def expect(self, hows: Iterable[str]) -> None:
+        """Imported hashes made so are left: from now on every check takes as long as theirs, of
+        each family of functions as the dearest. Some are known at the start; another one is by the
+        first check of it, whose time tells of that one account."""
+        found = dict(self.decoys)
+        for how in hows:
+            before = found.setdefault(foreign.family(how), how)
+            if foreign.cost(how) > foreign.cost(before):
+                found[foreign.family(how)] = how
+        self.decoys = found
+
     async def judge(
         self, password: str, *, has_factor: bool, about: Sequence[str] = (), of: str = ""
     ) -> str:
@@ -141,11 +153,24 @@ class SlowHash:
             self._nobody = self._hasher.hash(self._keys.pepper("nobody", "nobody"))
         kept = kept or self._nobody
         peppered = self._keys.pepper(purpose, secret)
+        how = ""
         if foreign.is_foreign(kept):
             how, kept = foreign.split(kept)
-            peppered = self._keys.pepper(_IMPORTED, foreign.derive(how, secret).hex())
-        elif self.decoy is not None and purpose == _OWN:
-            foreign.derive(self.decoy, secret)
+            peppered = self._keys.pepper(_IMPORTED, "")  # what is no hash's
+            with contextlib.suppress(*foreign.UNMAKEABLE):  # nor does it stop anybody else
+                peppered = self._keys.pepper(_IMPORTED, foreign.derive(how, secret).hex())
+                self.expect([how])
+        if purpose == _OWN:
+            self._fill(how, secret)
         with contextlib.suppress(VerificationError, InvalidHashError):
             return self._hasher.verify(kept, peppered)
         return False
+
+    def _fill(self, how: str, secret: str) -> None:
+        """As much work as the dearest imported hash of each family takes, less what was done."""
+        for family, dearest in self.decoys.items():
+            with contextlib.suppress(*foreign.UNMAKEABLE):
+                if how and foreign.family(how) == family:
+                    foreign.fill(how, dearest, secret)
+                else:
+                    foreign.derive(dearest, secret)

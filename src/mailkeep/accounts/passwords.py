@@ -14,6 +14,7 @@ from .factors.types import Kind
 from .hashing import SlowHash
 from .types import AccountSettings
 
+LOOKED_AT = 200  #: imported hashes, to know how they were made
 NO_HASH = "!"  #: no hash looks like it, so no password fits
 
 
@@ -86,10 +87,13 @@ class Passwords:
 
     async def look_for_imported(self, tx: Tx) -> None:
         """Have every check of a password take as long as one of an imported hash, while there are
-        such."""
+        such; see ``SlowHash.expect``."""
         p = tables.passwords
-        left = await tx.value(select(p.c.hash).where(p.c.imported_at.is_not(None)).limit(1))
-        self._slow.decoy = None if left is None else foreign.split(left)[0]
+        some = select(p.c.hash).where(p.c.imported_at.is_not(None)).limit(LOOKED_AT)
+        left = [row["hash"] for row in await tx.all(some)]
+        if not left:
+            self._slow.decoys = {}
+        self._slow.expect(foreign.split(one)[0] for one in left)
 
     async def make(self, password: str, *, has_factor: bool, about: list[str], of: str = "") -> str:
         """Check a new password and hash it; ``of`` as for ``right``. Raises ``Invalid``, and

@@ -1,6 +1,7 @@
 """Slow work has its own threads, a short queue, and a place that sign-ins cannot take."""
 
 import asyncio
+import hashlib
 import threading
 from pathlib import Path
 
@@ -37,7 +38,7 @@ async def test_while_imported_hashes_are_left_every_check_does_their_work(
     monkeypatch.setattr(
         foreign, "derive", lambda how, secret: derived.append(how) or derive(how, secret)
     )
-    slow.decoy = read.how
+    slow.expect([read.how])
     for kept in (wrapped, own, None, "!"):
         derived.clear()
         assert await slow.check("password", "violet", kept) == (kept == own)
@@ -48,6 +49,45 @@ async def test_while_imported_hashes_are_left_every_check_does_their_work(
     assert dearer.outdated(own)
     slow.close()
     dearer.close()
+
+
+async def test_cheap_and_dear_imported_hashes_take_the_same_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each version of a framework has dearer hashes than the one before, and a table has them all:
+    who has an account is told neither by the dear ones nor by the cheap."""
+    slow, rounds = SlowHash(KeyRing(tmp_path), **QUICK), []
+    inner = hashlib.pbkdf2_hmac
+
+    def counted(kind: str, typed: bytes, salt: bytes, count: int, length: int | None = None):
+        rounds.append(count)
+        return inner(kind, typed, salt, count, length)
+
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", counted)
+    cheap, dear = [
+        await slow.wrap(foreign.read(f"pbkdf2_sha256${count}$salt$" + "A" * 43 + "="))
+        for count in (100, 700)
+    ]
+    await slow.check("password", "violet", dear)  # by the first check it is known
+    for kept in (cheap, dear, await slow.make("password", "violet"), None, "!"):
+        rounds.clear()
+        await slow.check("password", "velvet", kept)
+        assert sum(rounds) == 700
+    rounds.clear()
+    await slow.check("recovery code", "CODE", None)
+    assert rounds == []
+    slow.close()
+
+
+async def test_an_imported_hash_that_cannot_be_made_again_stops_nobody_else(tmp_path: Path) -> None:
+    """Those that were imported before they were refused are left in the table."""
+    slow = SlowHash(KeyRing(tmp_path), **QUICK)
+    own = await slow.make("password", "violet")
+    bad = foreign.join("argon2:id$19$8$1$4$c2FsdHNhbHQ=$32", own)
+    slow.expect(["argon2:id$19$8$1$4$c2FsdHNhbHQ=$32"])
+    assert not await slow.check("password", "violet", bad)
+    assert await slow.check("password", "violet", own)
+    slow.close()
 
 
 async def test_who_comes_when_too_many_wait_is_turned_away() -> None:
