@@ -9,7 +9,9 @@ A new second factor is held too (see ``factors.held``).
 Attacks met here: an address that the owner wants to be rid of stops the removal again and again
 (each stops its share, and once only where a bound factor was shown for the change); the new address
 speaks for itself (it is told, and can stop nothing); the thief who was stopped comes again (the
-password that allowed the change opens nothing any more).
+password that allowed the change opens nothing any more); the thief who is signed in changes things
+without end, buries the owner in notices, and voids every reset by one more password (so many in a
+day).
 
 A denial only ever takes power away. It needs a change to stop, and no outsider can begin one.
 """
@@ -20,13 +22,14 @@ from sqlalchemy import distinct, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base import tokens
-from mailkeep.base.clock import Instant
+from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.base.errors import TooMany
 from mailkeep.base.ids import earliest, new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
-from . import queries, tables
+from . import queries, tables, throttle
 from .classes import Classes
 from .events import ChangeDenied, ChangeHeld, ChangeSettled, ChangesStopped
 from .factors import held as held_factors
@@ -36,6 +39,7 @@ from .types import AccountSettings, AccountView, Change, ChangeKind, ChangeState
 
 _h, _d, _p = tables.changes, tables.change_denials, tables.contact_points
 
+LANE = "changes"  #: in which they are counted
 OWNER = "owner"  #: of ``stopped_by``: somebody who was signed in and showed everything again
 RECOVERY = "recovery"  #: the same: who has recovered the account
 _LAST = "last"  #: of ``stopped_by``: no other address would have been left
@@ -99,7 +103,11 @@ class Changes:
             point: the contact point that it is about, and ``address_key`` its pseudonym.
             waiting: the change that ``wait`` began.
             length: for how long, where it is not ``change_hold``.
+
+        Raises:
+            TooMany: too many were made in a day.
         """
+        await self.count(tx, account.id)
         if length is None:
             length = self._classes.holding(account).change_hold
         until = tx.now + length
@@ -113,6 +121,13 @@ class Changes:
         fact = ChangeHeld(account.id, change, what.value, address_key, until, factor)
         await record(self._database, tx, fact)
         return change
+
+    async def count(self, tx: Tx, account: str) -> None:
+        """Take one of the changes that an account may have in a day. Raises ``TooMany``."""
+        limit = self._settings.changes
+        if not await throttle.take(tx, account, LANE, limit=limit, window=DAY):
+            words = "too much was changed in a day: reset the password, or try again tomorrow"
+            raise TooMany(words, retry_after=DAY / SECOND)
 
     async def held(self, tx: Tx, account: str) -> list[Change]:
         """The changes of an account that can be stopped, oldest first."""
@@ -259,6 +274,7 @@ class Changes:
         if not acted:
             return
         policy = self._classes.holding(view)
+        await throttle.clear(tx, account, LANE)
         # As far back as the session that made the first of them can reach.
         since = min(change.at for change in there) - policy.session_life
         made = max(change.at for change in there)

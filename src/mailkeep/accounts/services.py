@@ -18,7 +18,7 @@ from mailkeep.store.database import Database, Tx
 
 from . import queries, tables, throttle
 from .administration import Administration
-from .changes import Changes
+from .changes import LANE, Changes
 from .classes import CUSTOMER, Classes
 from .confirming import Confirming
 from .contacts import Contacts
@@ -231,8 +231,9 @@ class Accounts:
 
     async def welcome(self, tx: Tx, account: str, origin: Origin) -> None:
         """The owner came back through this browser: it is known, and what strangers have used up
-        of the account's tries counts no more."""
+        of the account's tries, or whoever was signed in of its changes, counts no more."""
         await self.sessions.remember(tx, account, origin)
+        await throttle.clear(tx, account, LANE)
         if (await queries.account(tx, account)).application:
             return  # nobody signs in to it here, and its address may be that of an account of ours
         for point in await queries.contact_points(tx, account):

@@ -4,14 +4,16 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from mailkeep.accounts import queries
+from mailkeep.accounts.factors.types import Typed
 from mailkeep.accounts.types import Origin
-from mailkeep.base.errors import Conflict
+from mailkeep.base.errors import Conflict, TooMany
 from mailkeep.recovery.proving import MOST_BROWSERS
 from mailkeep.recovery.types import RecoverySettings
 
-from .conftest import ADDRESS, NEW, PARTIES, Room
+from .conftest import ADDRESS, NEW, PARTIES, PASSWORD, Room
 from .test_changes import add, hear
-from .test_recovery import finish, give, signs_in
+from .test_recovery import OWN, bind, finish, give, signs_in
 
 Owner = Callable[[], Awaitable[str]]
 
@@ -74,3 +76,48 @@ async def test_an_address_that_does_not_count_yet_denies_no_recovery(
     assert (await room.recovery.progress(Origin("own", "n"))).word == "held"
     told = (await room.mails("security"))[before:]
     assert {(one["to"], one["provider"]) for one in told} == {(ADDRESS, "a"), (ADDRESS, "b")}
+
+
+async def test_a_thief_who_showed_the_password_once_more_is_known_no_more(
+    room: Room, owner: Owner
+) -> None:
+    """Their session went on under a new secret. The reset ends that one as nobody's; the one before
+    must not make their browser known: it would wait for no hold."""
+    account = await owner()
+    thief = await room.accounts.sign_in(ADDRESS, PASSWORD, browser="thief", network="n")
+    session = await room.accounts.sessions.lookup(thief.secret.reveal())
+    await room.accounts.entering.confirm(session, PASSWORD, Typed())
+    await room.ask("own")
+    link, code = await room.proofs()
+    await give(room, "own", link=link["link"], code=code["code"])
+    await finish(room, "own")
+    async with room.database.read() as tx:
+        assert not await queries.knows_browser(tx, account, "thief")
+        assert await queries.knows_browser(tx, account, "own")
+
+
+async def test_whoever_is_signed_in_buries_no_owner_in_notices(room: Room, owner: Owner) -> None:
+    """Each factor that is bound, and each that begins to leave, is told over two routes. So is each
+    password, which would also void every reset that is under way."""
+    account = await owner()
+    for _ in range(room.accounts.settings.changes - 2):
+        await bind(room, account, "thief", settled=False)
+    async with room.database.write() as tx:
+        (app,) = await room.accounts.factors.bound(tx, account)
+        assert await room.accounts.factors.revoke(tx, account, app.id, "owner")
+        assert await room.accounts.factors.keep(tx, account, app.id)
+        assert await room.accounts.factors.revoke(tx, account, app.id, "owner")
+        assert await room.accounts.factors.keep(tx, account, app.id)  # never refused
+    with pytest.raises(TooMany):
+        await bind(room, account, "thief", settled=False)
+    with pytest.raises(TooMany):
+        await room.accounts.change_password(account, PASSWORD, OWN)
+    async with room.database.write() as tx:
+        with pytest.raises(TooMany):
+            await room.accounts.factors.revoke(tx, account, app.id, "owner")
+    # Who gets the account back has all of them.
+    await room.ask("own")
+    link, code = await room.proofs()
+    await give(room, "own", link=link["link"], code=code["code"])
+    await finish(room, "own")
+    await bind(room, account, "own", settled=False)

@@ -64,7 +64,7 @@ class AddressPages(Controller):
             await house.accounts.contacts.confirm(
                 session.account, visit.cookie(CONFIRMATION), visit.form.get("code", "")
             )
-        except Conflict as error:
+        except (Conflict, TooMany) as error:
             return visit.page("address_confirm", error=error, address=visit.remembered_address)
         visit.confirmed()
         visit.tell("address_added")
