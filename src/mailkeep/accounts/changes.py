@@ -8,10 +8,10 @@ A new second factor is held too (see ``factors.held``).
 
 Attacks met here: an address that the owner wants to be rid of stops the removal again and again
 (each stops its share, and once only where a bound factor was shown for the change); the new address
-speaks for itself (it is told, and can stop nothing); the thief who was stopped comes again (the
-password that allowed the change opens nothing any more); the thief who is signed in changes things
-without end, buries the owner in notices, and voids every reset by one more password (so many in a
-day).
+speaks against the owner (it is told, and takes off nothing but itself); the thief who was stopped
+comes again (the password that allowed the change opens nothing any more); the thief who is signed
+in changes things without end, buries the owner in notices, and voids every reset by one more
+password (so many in a day).
 
 A denial only ever takes power away. It needs a change to stop, and no outsider can begin one.
 """
@@ -148,27 +148,29 @@ class Changes:
         """
         kept = _KEPT.get(by, ())
         stopped = [one.id for one in await self.held(tx, account) if one.what not in kept]
-        for change in stopped:
-            await undo(tx, account, change)
         if by != OWNER:
             why = RECOVERY if by == RECOVERY else "denied"
             await held_factors.drop(self._database, tx, account, stopped, why)
-        if stopped:
-            await tx.run(
-                update(_h)
-                .where(_h.c.id.in_(stopped))
-                .values(state=ChangeState.STOPPED.value, ended_at=tx.now, stopped_by=by)
-            )
-            word = by if by in _KEPT else "notice"
-            await record(self._database, tx, ChangesStopped(account, tuple(stopped), word))
+        await self._stopped(tx, account, stopped, by)
         return len(stopped)
+
+    async def _stopped(self, tx: Tx, account: str, changes: list[str], by: str) -> None:
+        """Some changes are taken back, and that is told."""
+        for change in changes:
+            await undo(tx, account, change)
+        if not changes:
+            return
+        ended = {"state": ChangeState.STOPPED.value, "ended_at": tx.now, "stopped_by": by}
+        await tx.run(update(_h).where(_h.c.id.in_(changes)).values(**ended))
+        word = by if by in _KEPT else "notice"
+        await record(self._database, tx, ChangesStopped(account, tuple(changes), word))
 
     async def denial(self, tx: Tx, change: str, point: str, provider: str) -> str:
         """A secret with which whoever holds the notice can say: this was not me.
 
         Args:
             point: the contact point that the notice goes to; one whose own addition is held gets
-                none.
+                one for that change only, which takes off itself and nothing else.
             provider: the only one that carries that mail; "" when any may.
         """
         secret = tokens.link_secret()
@@ -263,9 +265,16 @@ class Changes:
         by_hand = row["stopped_by"] in _BY_HAND and row["until"] > tx.now and bool(there)
         if row["state"] != ChangeState.HELD and not by_hand:
             return  # there is nothing to stop, and a hoard of old mails is no evidence
-        key = await tx.value(
-            select(_p.c.address_key).where(_p.c.id == row["said_by"], _p.c.account_id == account)
+        said = await tx.one(
+            select(_p.c.address_key, _p.c.added_by).where(
+                _p.c.id == row["said_by"], _p.c.account_id == account
+            )
         )
+        if said is not None and said["added_by"] is not None:
+            if said["added_by"] == row["id"]:
+                await self._stopped(tx, account, [row["id"]], row["said_by"])
+            return
+        key = None if said is None else said["address_key"]
         # An address that left the account meanwhile has no say in it.
         acted = key is not None and await self._has_say(tx, row)
         await record(

@@ -94,7 +94,8 @@ class Proving:
         for place in range(CANDIDATES):
             row = rows[place] if place < len(rows) else None
             kept = None if row is None else row["slow"]
-            if await context.slow.check("recovery code", typed, kept) and found is None:
+            right = await context.slow.check("recovery code", typed, kept, of=network)
+            if right and found is None:
                 found = row
         async with context.database.write() as tx:
             taken = False
