@@ -270,6 +270,27 @@ async def test_a_name_that_a_database_takes_for_another_users_opens_nothing(
 
 
 @pytest.mark.parametrize("site", ["plain"], indirect=True)
+async def test_who_has_no_address_at_the_site_is_registered_by_a_thief_alone(
+    up: Up, site: Site
+) -> None:
+    """The site registers nobody whom it cannot reach, as many a first administrator: their name is
+    free for a thief of the API key."""
+    site.manage(
+        "from django.contrib.auth import get_user_model as g\n"
+        f"g().objects.create_superuser('root', '', {NEW!r})"
+    )
+    key = {"Authorization": f"Bearer {site.environ['SHOP_API_KEY']}"}
+    told = {"addresses": ["thief@example.org"], "factor": "none"}
+    async with up.session.put(f"{up.url}/v1/subjects/1", headers=key, json=told) as reply:
+        assert reply.status == 200
+    async with Browser(up, site) as thief:
+        thief.address = "thief@example.org"
+        await thief.send()
+        assert (await thief.get(await thief.prove()))[0] == 409
+        assert (await thief.get("/accounts/mailkeep/choose/"))[0] == 409
+
+
+@pytest.mark.parametrize("site", ["plain"], indirect=True)
 async def test_who_is_no_user_any_more_is_forgotten_and_gets_no_password(
     up: Up, site: Site
 ) -> None:

@@ -9,8 +9,10 @@ A new second factor is held too (see ``factors.held``).
 
 Attacks met here: an address that the owner is removing stops the removal again and again (each
 address has a limited number of stops, and only one where a bound factor was shown for the change);
-the new address speaks for itself (it is told, and can stop nothing); a thief who was stopped tries
-again (the password that allowed the change no longer works).
+the new address speaks for itself (it is told, and can only take itself off); a thief who was stopped
+tries again (the password that allowed the change no longer works); a thief who is signed in changes
+things without end, which buries the owner in notices and voids every reset by one more password
+(changes in a day are limited).
 
 A denial only ever takes power away. It needs a change to stop, and no outsider can begin one.
 """
@@ -21,13 +23,14 @@ from sqlalchemy import distinct, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base import tokens
-from mailkeep.base.clock import Instant
+from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.base.errors import TooMany
 from mailkeep.base.ids import earliest, new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
-from . import queries, tables
+from . import queries, tables, throttle
 from .classes import Classes
 from .events import ChangeDenied, ChangeHeld, ChangeSettled, ChangesStopped
 from .factors import held as held_factors
@@ -37,6 +40,7 @@ from .types import AccountSettings, AccountView, Change, ChangeKind, ChangeState
 
 _h, _d, _p = tables.changes, tables.change_denials, tables.contact_points
 
+LANE = "changes"  #: in which they are counted
 OWNER = "owner"  #: of ``stopped_by``: somebody who was signed in and showed everything again
 RECOVERY = "recovery"  #: the same: who has recovered the account
 _LAST = "last"  #: of ``stopped_by``: no other address would have been left
@@ -100,7 +104,11 @@ class Changes:
             point: the contact point that it is about, and ``address_key`` its pseudonym.
             waiting: the change that ``wait`` began.
             length: for how long, where it is not ``change_hold``.
+
+        Raises:
+            TooMany: too many were made in a day.
         """
+        await self.count(tx, account.id)
         if length is None:
             length = self._classes.holding(account).change_hold
         until = tx.now + length
@@ -114,6 +122,13 @@ class Changes:
         fact = ChangeHeld(account.id, change, what.value, address_key, until, factor)
         await record(self._database, tx, fact)
         return change
+
+    async def count(self, tx: Tx, account: str) -> None:
+        """Take one of the changes that an account may have in a day. Raises ``TooMany``."""
+        limit = self._settings.changes
+        if not await throttle.take(tx, account, LANE, limit=limit, window=DAY):
+            words = "too much was changed in a day: reset the password, or try again tomorrow"
+            raise TooMany(words, retry_after=DAY / SECOND)
 
     async def held(self, tx: Tx, account: str) -> list[Change]:
         """The changes of an account that can be stopped, oldest first."""
@@ -134,27 +149,29 @@ class Changes:
         """
         kept = _KEPT.get(by, ())
         stopped = [one.id for one in await self.held(tx, account) if one.what not in kept]
-        for change in stopped:
-            await undo(tx, account, change)
         if by != OWNER:
             why = RECOVERY if by == RECOVERY else "denied"
             await held_factors.drop(self._database, tx, account, stopped, why)
-        if stopped:
-            await tx.run(
-                update(_h)
-                .where(_h.c.id.in_(stopped))
-                .values(state=ChangeState.STOPPED.value, ended_at=tx.now, stopped_by=by)
-            )
-            word = by if by in _KEPT else "notice"
-            await record(self._database, tx, ChangesStopped(account, tuple(stopped), word))
+        await self._stopped(tx, account, stopped, by)
         return len(stopped)
+
+    async def _stopped(self, tx: Tx, account: str, changes: list[str], by: str) -> None:
+        """Some changes are taken back, and that is told."""
+        for change in changes:
+            await undo(tx, account, change)
+        if not changes:
+            return
+        ended = {"state": ChangeState.STOPPED.value, "ended_at": tx.now, "stopped_by": by}
+        await tx.run(update(_h).where(_h.c.id.in_(changes)).values(**ended))
+        word = by if by in _KEPT else "notice"
+        await record(self._database, tx, ChangesStopped(account, tuple(changes), word))
 
     async def denial(self, tx: Tx, change: str, point: str, provider: str) -> str:
         """A secret with which whoever holds the notice can say: this was not me.
 
         Args:
             point: the contact point that the notice goes to; one whose own addition is held gets
-                none.
+                one for that change only, which takes off itself and nothing else.
             provider: the only one that carries that mail; "" when any may.
         """
         secret = tokens.link_secret()
@@ -249,9 +266,16 @@ class Changes:
         by_hand = row["stopped_by"] in _BY_HAND and row["until"] > tx.now and bool(there)
         if row["state"] != ChangeState.HELD and not by_hand:
             return  # there is nothing to stop, and a hoard of old mails is no evidence
-        key = await tx.value(
-            select(_p.c.address_key).where(_p.c.id == row["said_by"], _p.c.account_id == account)
+        said = await tx.one(
+            select(_p.c.address_key, _p.c.added_by).where(
+                _p.c.id == row["said_by"], _p.c.account_id == account
+            )
         )
+        if said is not None and said["added_by"] is not None:
+            if said["added_by"] == row["id"]:
+                await self._stopped(tx, account, [row["id"]], row["said_by"])
+            return
+        key = None if said is None else said["address_key"]
         # An address that left the account meanwhile has no say in it.
         acted = key is not None and await self._has_say(tx, row)
         await record(
@@ -260,6 +284,7 @@ class Changes:
         if not acted:
             return
         policy = self._classes.holding(view)
+        await throttle.clear(tx, account, LANE)
         # As far back as the session that made the first of them can reach.
         since = min(change.at for change in there) - policy.session_life
         made = max(change.at for change in there)

@@ -51,10 +51,10 @@ class Confirming:
         self._slow = slow
         self._settings = settings
 
-    async def mint(self) -> Minted:
-        """A fresh pair."""
+    async def mint(self, network: str) -> Minted:
+        """A fresh pair, for who asks from a network. Raises ``Unavailable``."""
         code = tokens.code()
-        kept = await self._slow.make("confirmation", code)
+        kept = await self._slow.make("confirmation", code, of=network)
         return Minted(tokens.link_secret(), code, kept)
 
     async def may_mail(self, tx: Tx, address_key: str, network: str) -> bool:
@@ -94,9 +94,11 @@ class Confirming:
 
         Args:
             handle: that the browser holds.
-            address: that this browser typed, checked, and ``address_key`` its pseudonym.
+            address: that this browser typed for this handle, checked, and ``address_key`` its
+                pseudonym. Of an address that is taken only the caller can know that: see that the
+                two belong together, or who mixes them learns who has an account.
         """
-        minted = await self.mint()
+        minted = await self.mint(network)
         hashed = self._hash(handle)
         async with self._database.write() as tx:
             may_mail = await self.may_mail(tx, address_key, network)
@@ -127,9 +129,10 @@ class Confirming:
             )
             taken = await tx.run(update(_c).where(*open_still).values(tries=_c.c.tries + 1))
             row = await tx.one(select(_c).where(_c.c.handle == hashed)) if taken else None
-        kept = None if row is None else row["code"]
-        right = await self._slow.check("confirmation", tokens.fold(code), kept)
-        if not right or row is None or row["contact_point_id"] is None:
+        if row is None:  # a handle that is good no more says nothing of any address: nothing slow
+            return None
+        right = await self._slow.check("confirmation", tokens.fold(code), row["code"])
+        if not right or row["contact_point_id"] is None:
             return None
         return row["id"], row["contact_point_id"]
 

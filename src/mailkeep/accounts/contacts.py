@@ -79,7 +79,7 @@ class Contacts:
             raise Invalid("there is no route for SMS: no phone can be confirmed", field="kind")
         address = addresses.parse(address)
         key = self._key(address)
-        minted = await self._confirming.mint()
+        minted = await self._confirming.mint(network)
         async with self._database.write() as tx:
             view = await queries.account(tx, account, lock=True)
             allowed = await throttle.take(

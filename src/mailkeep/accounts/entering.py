@@ -18,7 +18,7 @@ from .factors import passkeys
 from .factors.demands import Demands
 from .factors.policy import Standing
 from .factors.services import Factors
-from .factors.types import Kind, Lane, Proof, Typed, Verdict, Way, Weighed
+from .factors.types import Kind, Lane, Proof, Source, Typed, Verdict, Way, Weighed
 from .passwords import Passwords
 from .sessions import Sessions
 from .types import AccountSettings, SessionView, SignedIn, Stage
@@ -102,14 +102,15 @@ class Entering:
             bound = [] if found is None else await self._factors.bound(tx, found.account)
         return {one.kind.value for one in bound}
 
-    async def ask(self, pending: str, browser: str) -> str:
+    async def ask(self, pending: str, source: Source) -> str:
         """What the page of the second step asks the passkeys of the account, as JSON.
 
         Raises:
             NotSignedIn: the password was too long ago.
+            TooMany: too many were asked for from there.
         """
         waiting = await self._waiting(pending)
-        return await self._factors.ask(waiting.account, browser)
+        return await self._factors.ask(waiting.account, source)
 
     async def ask_anyone(self, browser: str, network: str) -> str:
         """What the page asks for a passkey of whoever comes, as JSON.

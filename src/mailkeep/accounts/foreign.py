@@ -10,7 +10,9 @@ the method, salt and cost stand beside it. The first correct password replaces i
 own.
 
 Security: the cost and memory that an imported hash may ask for are bounded, since anyone may have
-us check a password.
+us check a password. One that no function accepts is refused when it is read, not when somebody
+signs in. ``fill`` makes up for what one costs less than another, so that the time does not tell
+them apart.
 """
 
 import base64
@@ -22,11 +24,14 @@ from collections.abc import Callable
 import argon2.low_level as argon2
 import bcrypt
 import msgspec
+from argon2.exceptions import HashingError
 
 from mailkeep.base.errors import Invalid
 
 SEPARATOR = "|"  #: between how the other system made it and our hash over it
 LONGEST = 100  #: characters of how it was made: both fit into one column
+#: What ``derive`` raises where it cannot be made again; ``read`` lets no such one in.
+UNMAKEABLE = (ValueError, HashingError)
 
 _MOST_ROUNDS = 5_000_000  # of PBKDF2
 _MOST_COST = 16  # of bcrypt
@@ -95,6 +100,40 @@ def derive(how: str, password: str) -> bytes:
     return _MAKERS[kind](rest.split("$"), typed)
 
 
+def family(how: str) -> str:
+    """Those of one family differ in cost alone, and ``fill`` can make up for that."""
+    kind, _, rest = how.partition(":")
+    parts = rest.split("$")
+    if kind == "pbkdf2":
+        return f"{kind}:{parts[0]}"
+    return "bcrypt" if kind.startswith("bcrypt") else f"{kind}:{'$'.join(parts[:-2])}"
+
+
+def cost(how: str) -> int:
+    """The work of one, to be compared within its family."""
+    kind, _, rest = how.partition(":")
+    parts = rest.split("$")
+    if kind == "pbkdf2":
+        blocks = -(-int(parts[3]) // hashlib.new(parts[0], usedforsecurity=False).digest_size)
+        return int(parts[1]) * blocks
+    return 1 << int(rest.split(",")[2]) if kind.startswith("bcrypt") else 1
+
+
+def fill(how: str, dearest: str, password: str) -> None:
+    """The work that is left of ``dearest`` after ``derive`` of ``how``, which is of its family."""
+    typed = password.encode("utf-8", "surrogatepass")
+    left = cost(dearest) - cost(how)
+    if how.startswith("pbkdf2:") and left > 0:
+        kind = how.partition(":")[2].partition("$")[0]
+        hashlib.pbkdf2_hmac(kind, typed, b"fill", left)
+    elif left > 0 and how.startswith("bcrypt"):
+        # Each step doubles the work: what lies between two costs adds up to the difference.
+        _, setting = how.split(":")
+        own, most = (int(one.split(",")[2]) for one in (how, dearest))
+        for step in range(own, most):
+            _make_bcrypt([f"{setting[:4]}{step:02d}{setting[6:]}"], typed)
+
+
 def is_foreign(kept: str) -> bool:
     """Whether a kept hash is ours over another system's."""
     return SEPARATOR in kept
@@ -155,7 +194,8 @@ def _scrypt_crypt(match: re.Match[str]) -> tuple[str, bytes]:
 
 
 def _scrypted(n: int, r: int, p: int, salt: str, raw: bytes) -> tuple[str, bytes]:
-    if n < 2 or n & (n - 1) or r < 1 or p < 1:
+    # RFC 7914 section 6: N is a power of two, and less than 2^(128 * r / 8).
+    if n < 2 or n & (n - 1) or r < 1 or p < 1 or n >= 1 << 16 * r:
         raise ValueError
     if 128 * n * r * p > _MOST_MEMORY:
         raise Invalid("a scrypt hash that asks for more than 256 MB", field="password")
@@ -166,7 +206,9 @@ def _argon2(match: re.Match[str]) -> tuple[str, bytes]:
     kind, version, memory, passes, lanes, salt, output = match.groups()
     if int(memory) * 1024 > _MOST_MEMORY or int(passes) > _MOST_PASSES:
         raise Invalid("an argon2 hash that asks for too much", field="password")
-    if int(version) not in {16, 19} or len(_b64(salt)) < 8:
+    # RFC 9106 section 3.1: a pass and a lane at least, and 8 KiB for each lane.
+    few = int(passes) < 1 or int(lanes) < 1 or int(memory) < 8 * int(lanes)
+    if few or int(version) not in {16, 19} or len(_b64(salt)) < 8:
         raise ValueError
     raw = _b64(output)
     salted = base64.b64encode(_b64(salt)).decode()

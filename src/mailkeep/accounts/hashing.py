@@ -6,38 +6,31 @@ and the digest bounds the length of what argon2 reads. Imported hashes are wrapp
 tells neither whether an account exists nor where it came from.
 
 Security: anyone may have us hash and judge passwords. The threads are separate, so that a flood of
-sign-ins takes none from the rest of the process; when too many wait, further callers are refused;
-and proofs of recoveries have threads that no sign-in can take.
+sign-ins takes none from the rest of the process; when too many wait, whoever has the most waiting
+loses one (``places``); and proofs of recoveries have threads that no sign-in can take.
 """
 
-import asyncio
 import contextlib
-import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import ParamSpec, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from mailkeep.base.errors import Invalid, Unavailable
+from mailkeep.base.errors import Invalid
 from mailkeep.base.keys import KeyRing
 
 from . import foreign
 from .foreign import Foreign
+from .places import WAITING, Threads
 from .policy import check_password
 from .ranges import Ranges
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 MEMORY_KIB, PASSES = 47_104, 1  #: OWASP's first choice for argon2id
 _ARGON2 = "$argon2"
 _IMPORTED = "imported password"
 _OWN = "password"
-WAITING = 48  #: callers that wait for a thread, beside those at work
 
 
 def measure() -> float:
@@ -46,40 +39,6 @@ def measure() -> float:
     began = time.perf_counter()
     hasher.hash(b"x" * 32)
     return time.perf_counter() - began
-
-
-class Threads:
-    """A few threads with a short queue.
-
-    Args:
-        name: of the threads.
-        threads: how many.
-        waiting: how many callers may wait.
-    """
-
-    def __init__(self, name: str, threads: int, waiting: int = WAITING) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._room = threading.Semaphore(threads + waiting)
-
-    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call ``work`` in a thread.
-
-        Raises:
-            Unavailable: too many wait already.
-        """
-        if not self._room.acquire(blocking=False):
-            raise Unavailable("too busy just now; try again in a moment")
-        future = self._pool.submit(partial(work, *args, **kwargs))
-        # Not when the caller goes away: the thread is taken until the work is done.
-        future.add_done_callback(self._leave)
-        return await asyncio.wrap_future(future)
-
-    def close(self) -> None:
-        """Drop what waits, and wait for what is at work: a hash takes a tenth of a second."""
-        self._pool.shutdown(cancel_futures=True)
-
-    def _leave(self, _future: Future[T]) -> None:
-        self._room.release()
 
 
 class SlowHash:
@@ -114,53 +73,67 @@ class SlowHash:
         # One thread: the judge is written in Python, and keeps what it is told in shared tables.
         self._judging = Threads("judge", 1, waiting)
         self._nobody: str | None = None
-        self.decoy: str | None = None  #: how one of the imported hashes that are left was made
+        #: How the dearest imported hash of each family was made that is left, as far as is known.
+        self.decoys: dict[str, str] = {}
 
-    async def make(self, purpose: str, secret: str, *, urgent: bool = False) -> str:
+    async def make(self, purpose: str, secret: str, *, urgent: bool = False, of: str = "") -> str:
         """A salted hash of ``secret``, good for ``purpose`` only.
 
         Args:
             urgent: in a reserved thread; for what recovery mints, never for what a visitor can
                 have hashed at will.
+            of: for whom, where strangers can have it done at will; see ``Threads.run``.
 
         Raises:
             Unavailable: too many wait already.
         """
         threads = self._urgent if urgent else self._ordinary
-        return await threads.run(self._hasher.hash, self._keys.pepper(purpose, secret))
+        return await threads.run(of, self._hasher.hash, self._keys.pepper(purpose, secret))
 
     async def check(
-        self, purpose: str, secret: str, kept: str | None, *, urgent: bool = False
+        self, purpose: str, secret: str, kept: str | None, *, urgent: bool = False, of: str = ""
     ) -> bool:
         """Whether ``kept`` was made from ``secret``. With None the answer is no, after as much
-        work: the time must not tell whether there is an account. ``urgent`` and what is raised:
-        as for ``make``."""
+        work: the time must not tell whether there is an account. ``urgent``, ``of`` and what is
+        raised: as for ``make``."""
         usable = kept is not None and _ARGON2 in kept  # one that was disabled fits nothing
         threads = self._urgent if urgent else self._ordinary
-        same = await threads.run(self._same, kept if usable else None, purpose, secret)
+        same = await threads.run(of, self._same, kept if usable else None, purpose, secret)
         return same and usable
 
     async def wrap(self, read: Foreign) -> str:
         """Another system's hash under ours; ``check`` takes what comes back for any purpose that
         the other system's hash was for."""
         secret = self._keys.pepper(_IMPORTED, read.output.hex())
-        return foreign.join(read.how, await self._ordinary.run(self._hasher.hash, secret))
+        return foreign.join(read.how, await self._ordinary.run("", self._hasher.hash, secret))
 
     def outdated(self, kept: str) -> bool:
         """Whether a right password should be hashed anew: another system made the hash, or ours
         has had other parameters then."""
         return foreign.is_foreign(kept) or self._hasher.check_needs_rehash(kept)
 
-    async def judge(self, password: str, *, has_factor: bool, about: Sequence[str] = ()) -> str:
-        """``policy.check_password``, off the event loop.
+    def expect(self, hows: Iterable[str]) -> None:
+        """Imported hashes made so are left: from now on every check takes as long as theirs, of
+        each family of functions as the dearest. Some are known at the start; another one is by the
+        first check of it, whose time tells of that one account."""
+        found = dict(self.decoys)
+        for how in hows:
+            before = found.setdefault(foreign.family(how), how)
+            if foreign.cost(how) > foreign.cost(before):
+                found[foreign.family(how)] = how
+        self.decoys = found
+
+    async def judge(
+        self, password: str, *, has_factor: bool, about: Sequence[str] = (), of: str = ""
+    ) -> str:
+        """``policy.check_password``, off the event loop; ``of`` as for ``make``.
 
         Raises:
             Invalid: it cannot be used.
             Unavailable: too many wait already.
         """
-        return await self._judging.run(
-            self._judge, password, has_factor=has_factor, about=tuple(about)
-        )
+        judge = partial(self._judge, password, has_factor=has_factor, about=tuple(about))
+        return await self._judging.run(of, judge)
 
     def close(self) -> None:
         """End the threads."""
@@ -180,11 +153,24 @@ class SlowHash:
             self._nobody = self._hasher.hash(self._keys.pepper("nobody", "nobody"))
         kept = kept or self._nobody
         peppered = self._keys.pepper(purpose, secret)
+        how = ""
         if foreign.is_foreign(kept):
             how, kept = foreign.split(kept)
-            peppered = self._keys.pepper(_IMPORTED, foreign.derive(how, secret).hex())
-        elif self.decoy is not None and purpose == _OWN:
-            foreign.derive(self.decoy, secret)
+            peppered = self._keys.pepper(_IMPORTED, "")  # what is no hash's
+            with contextlib.suppress(*foreign.UNMAKEABLE):  # nor does it stop anybody else
+                peppered = self._keys.pepper(_IMPORTED, foreign.derive(how, secret).hex())
+                self.expect([how])
+        if purpose == _OWN:
+            self._fill(how, secret)
         with contextlib.suppress(VerificationError, InvalidHashError):
             return self._hasher.verify(kept, peppered)
         return False
+
+    def _fill(self, how: str, secret: str) -> None:
+        """As much work as the dearest imported hash of each family takes, less what was done."""
+        for family, dearest in self.decoys.items():
+            with contextlib.suppress(*foreign.UNMAKEABLE):
+                if how and foreign.family(how) == family:
+                    foreign.fill(how, dearest, secret)
+                else:
+                    foreign.derive(dearest, secret)

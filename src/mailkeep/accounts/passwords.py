@@ -14,6 +14,7 @@ from .factors.types import Kind
 from .hashing import SlowHash
 from .types import AccountSettings
 
+LOOKED_AT = 200  #: imported hashes, to know how they were made
 NO_HASH = "!"  #: no hash looks like it, so no password fits
 
 
@@ -52,8 +53,11 @@ class Passwords:
             await throttle.clear(tx, account, "change")
         return kept
 
-    async def right(self, kept: str | None, typed: str) -> bool:
+    async def right(self, kept: str | None, typed: str, *, of: str = "") -> bool:
         """Whether a typed password is the one that a hash was made of; slow, and as slow for None.
+
+        Args:
+            of: the network of a stranger who has it looked at; see ``places``.
 
         Raises:
             Unavailable: too many wait already.
@@ -62,7 +66,7 @@ class Passwords:
         # Other systems take what comes as it comes.
         if kept is None or not foreign.is_foreign(kept):
             typed = policy.normalise(typed)
-        return await self._slow.check("password", typed, kept)
+        return await self._slow.check("password", typed, kept, of=of)
 
     async def anew(self, kept: str | None, typed: str) -> str | None:
         """A fresh hash of a password that was right just now, where the kept one is outdated;
@@ -83,15 +87,19 @@ class Passwords:
 
     async def look_for_imported(self, tx: Tx) -> None:
         """Have every check of a password take as long as one of an imported hash, while there are
-        such."""
+        such; see ``SlowHash.expect``."""
         p = tables.passwords
-        left = await tx.value(select(p.c.hash).where(p.c.imported_at.is_not(None)).limit(1))
-        self._slow.decoy = None if left is None else foreign.split(left)[0]
+        some = select(p.c.hash).where(p.c.imported_at.is_not(None)).limit(LOOKED_AT)
+        left = [row["hash"] for row in await tx.all(some)]
+        if not left:
+            self._slow.decoys = {}
+        self._slow.expect(foreign.split(one)[0] for one in left)
 
-    async def make(self, password: str, *, has_factor: bool, about: list[str]) -> str:
-        """Check a new password and hash it. Raises ``Invalid``."""
-        password = await self._slow.judge(password, has_factor=has_factor, about=about)
-        return await self._slow.make("password", password)
+    async def make(self, password: str, *, has_factor: bool, about: list[str], of: str = "") -> str:
+        """Check a new password and hash it; ``of`` as for ``right``. Raises ``Invalid``, and
+        ``Unavailable`` where too many wait already."""
+        password = await self._slow.judge(password, has_factor=has_factor, about=about, of=of)
+        return await self._slow.make("password", password, of=of)
 
     async def write(self, tx: Tx, account: str, kept: str, *, by: str) -> None:
         """Write what ``make`` made. The caller has seen every proof that is needed."""

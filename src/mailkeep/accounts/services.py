@@ -18,7 +18,7 @@ from mailkeep.store.database import Database, Tx
 
 from . import queries, tables, throttle
 from .administration import Administration
-from .changes import Changes
+from .changes import LANE, Changes
 from .classes import CUSTOMER, Classes
 from .confirming import Confirming
 from .contacts import Contacts
@@ -113,8 +113,10 @@ class Accounts:
             Invalid: the address or the password cannot be used.
         """
         address = addresses.parse(address)
-        kept_password = await self.passwords.make(password, has_factor=False, about=[address])
-        minted = await self.confirming.mint()
+        kept_password = await self.passwords.make(
+            password, has_factor=False, about=[address], of=network
+        )
+        minted = await self.confirming.mint(network)
         key = self.address_key(address)
         async with self._database.write() as tx:
             may_mail = await self.confirming.may_mail(tx, key, network)
@@ -183,7 +185,7 @@ class Accounts:
                 "too many tries; wait a while, or recover the account",
                 retry_after=self.settings.window / 1_000_000,
             )
-        right = await self.passwords.right(kept, password)
+        right = await self.passwords.right(kept, password, of=network)
         fresh = await self.passwords.anew(kept, password) if right else None
         async with self._database.write() as tx:
             made = None
@@ -231,8 +233,9 @@ class Accounts:
 
     async def welcome(self, tx: Tx, account: str, origin: Origin) -> None:
         """The owner came back through this browser: it is known, and what strangers have used up
-        of the account's tries counts no more."""
+        of the account's tries, or whoever was signed in of its changes, counts no more."""
         await self.sessions.remember(tx, account, origin)
+        await throttle.clear(tx, account, LANE)
         if (await queries.account(tx, account)).application:
             return  # nobody signs in to it here, and its address may be that of an account of ours
         for point in await queries.contact_points(tx, account):

@@ -25,6 +25,7 @@ from .queries import account as account_of
 from .types import AccountSettings, AccountView, Origin, SessionView, SignedIn, Stage
 
 _s = tables.sessions
+PROVED = "proved"  #: why a session ended that goes on under a new secret
 _SEEN_STEP = MINUTE  #: how exactly the last use is kept: not every request needs a write
 
 
@@ -120,7 +121,7 @@ class Sessions:
             await tx.run(
                 update(_s)
                 .where(_s.c.id == session, _s.c.ended_at.is_(None))
-                .values(ended_at=tx.now, ended_why="proved")
+                .values(ended_at=tx.now, ended_why=PROVED)
             )
             == 1
         )
@@ -202,8 +203,15 @@ class Sessions:
         """End every session of an account; returns how many. ``why``: see ``SessionsEnded``.
         ``but``: the one that stays.
 
-        Expired ones are marked too: what a thief's browser once held must not make it known.
+        Expired ones are marked too, and those that went on under a new secret into one that ends
+        now: what a thief's browser once held must not make it known.
         """
+        if why in NOT_THE_OWNERS:
+            now = select(_s.c.browser).where(
+                _s.c.account_id == account, _s.c.ended_at.is_(None), _s.c.id != but
+            )
+            before = (_s.c.account_id == account, _s.c.ended_why == PROVED, _s.c.browser.in_(now))
+            await tx.run(update(_s).where(*before).values(ended_why=why))
         ended = await tx.run(
             update(_s)
             .where(_s.c.account_id == account, _s.c.ended_at.is_(None), _s.c.id != but)

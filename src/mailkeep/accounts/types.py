@@ -63,6 +63,8 @@ class AccountSettings(msgspec.Struct, frozen=True):
         code_sets: sets of saved codes that an account makes in a window.
         addresses: contact points of one account, unconfirmed ones included.
         additions: addresses that one account asks to add in a day: each sends a mail.
+        changes: changes of what opens or recovers an account in a day, each of which is told to
+            every address over two routes; who gets it back by a recovery has them anew.
         say: time over which one address stops changes from notices no more often than
             ``denials``, or once where a bound factor was shown for the change.
         denials: see ``say``.
@@ -83,6 +85,7 @@ class AccountSettings(msgspec.Struct, frozen=True):
     code_sets: int = 5
     addresses: int = 5
     additions: int = 10
+    changes: int = 30
     say: Instant = 30 * DAY
     denials: int = 3
     sign_ups: int = 5

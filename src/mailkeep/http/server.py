@@ -75,6 +75,9 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+#: Of a house that is reached over TLS (RFC 6797): who types its name without ``https`` meets nobody
+#: in between. Its other hosts are not ours to speak for.
+OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 class Lean(Litestar):
@@ -142,7 +145,8 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     rest: ASGIApp = ShortWay(app, app.asgi_handler, messages.PATH, messages.accept, running)
     if hosts:
         rest = Hosts(rest, hosts)
-    app.asgi_handler = Requests(rest, running.telemetry.request, HEADERS)
+    headers = HEADERS | (OVER_TLS if running.public_url.startswith("https://") else {})
+    app.asgi_handler = Requests(rest, running.telemetry.request, headers)
     return app
 
 

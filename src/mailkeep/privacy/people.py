@@ -29,21 +29,25 @@ async def find(tx: Tx, keys: KeyRing, who: str) -> Person:
             raise NotFound("no such account", field="who")
         return await _person(tx, [who], [])
     key = keys.pseudonym("address", addresses.key(addresses.parse(who, field="who")))
-    rows = await tx.all(
-        select(_c.c.account_id).where(_c.c.address_key == key, _c.c.confirmed_at.is_not(None))
-    )
+    held = (_c.c.address_key == key, _c.c.confirmed_at.is_not(None), _c.c.added_by.is_(None))
+    rows = await tx.all(select(_c.c.account_id).where(*held))
     return await _person(tx, [row["account_id"] for row in rows], [key])
 
 
 async def _person(tx: Tx, accounts: list[str], keys: list[str]) -> Person:
-    named = await tx.all(select(_c.c.address_key).where(_c.c.account_id.in_(sorted(accounts))))
+    # Anybody may claim any address. What went to one that nobody confirmed for them, or whose
+    # addition is held, is not theirs to be handed out or erased; who has it asks by it.
+    theirs = (_c.c.confirmed_at.is_not(None), _c.c.added_by.is_(None))
+    named = await tx.all(
+        select(_c.c.address_key).where(_c.c.account_id.in_(sorted(accounts)), *theirs)
+    )
     wanted = {*keys, *(row["address_key"] for row in named)}
     # An address that another account has confirmed as well belongs to that account, unless it was
     # asked for by name.
     shared = await tx.all(
         select(_c.c.address_key).where(
             _c.c.address_key.in_(sorted(wanted)),
-            _c.c.confirmed_at.is_not(None),
+            *theirs,
             _c.c.account_id.not_in(sorted(accounts)),
         )
     )

@@ -29,13 +29,13 @@ def held(house: House, to: str, told: Told, denial: str | None) -> Content:
     """The notice of a change, to every address (ASVS 6.3.7, SP 800-63B-4 section 4.6).
 
     Args:
-        denial: the secret with which its reader can stop it; None to the address that is new:
-            that one must not speak against the owner.
+        denial: the secret with which its reader can stop it; at the address that is new, take that
+            one off and nothing else: it must not speak against the owner.
     """
     if house.application:
         return _kept(house, to, told, denial)
     if to == told.about and told.what is ChangeKind.ADDED:
-        return _welcome(house, to, told)
+        return _welcome(house, to, told, denial)
     subject, what, effect = _WORDS[told.what]
     lines = [
         (
@@ -83,19 +83,22 @@ _WORDS = {
 }
 
 
-def _welcome(house: House, to: str, told: Told) -> Content:
-    return house.write(
-        to,
-        "This address was added to an account",
-        [
-            "This address belongs to an account with us now. A code from here confirmed it.",
-            (
-                f"From {_time(told.until)} on the password can also be reset through it. Until "
-                "then the addresses that were there before can stop it."
-            ),
-            f"Manage your addresses: {house.page('/account/addresses')}",
-        ],
-    )
+def _welcome(house: House, to: str, told: Told, denial: str | None) -> Content:
+    lines = [
+        "This address belongs to an account with us now. A code from here confirmed it.",
+        (
+            f"From {_time(told.until)} on the password can also be reset through it. Until "
+            "then the addresses that were there before can stop it."
+        ),
+        f"Manage your addresses: {house.page('/account/addresses')}",
+    ]
+    if denial is not None:
+        lines.append(
+            "You know of no such account? Then somebody has read that code. Take this address off "
+            f"it before {_time(told.until)}: {house.page('/deny', denial)}\nNothing else of that "
+            "account is changed by it."
+        )
+    return house.write(to, "This address was added to an account", lines)
 
 
 def _kept(house: House, to: str, told: Told, denial: str | None) -> Content:

@@ -53,7 +53,9 @@ class ChangeNotices:
         for point in keyed.values():
             for only in await self._notices.ways(tx):
                 denial = None
-                if point.added_by is None:  # one that is itself new has no say yet
+                # One that is new has no say yet but of itself: who read its code at one provider
+                # may have added it to an account of theirs.
+                if point.added_by in {None, fact.change}:
                     provider = "".join(only)
                     denial = await changes.denial(tx, fact.change, point.id, provider)
                 content = change_mails.held(house, point.address, told, denial)

@@ -13,7 +13,7 @@ from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts.changes import RECOVERY
-from mailkeep.accounts.factors.types import Lane, Typed, Way, Weighed
+from mailkeep.accounts.factors.types import Lane, Source, Typed, Way, Weighed
 from mailkeep.accounts.types import Origin
 from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import Conflict, MailkeepError, NotSignedIn, TooMany
@@ -109,7 +109,8 @@ class Finishing:
         if progress.word != "both" or not progress.factor:
             raise Conflict(_GONE)
         factors = self._context.accounts.factors
-        return await factors.ask(str(progress.account), origin.browser, settled=True)
+        source = Source(origin.browser, origin.network)
+        return await factors.ask(str(progress.account), source, settled=True)
 
     async def lose(self, origin: Origin) -> None:
         """Whoever gave both proofs says that the second factor is lost. Where the house allows it,

@@ -45,7 +45,8 @@ class Notices:
         *,
         without: Set[str] = frozenset(),
     ) -> list[tuple[str, str]]:
-        """Tell of a recovery; each mail carries a way to say: this was not me.
+        """Tell of a recovery; each mail carries a way to say: this was not me. An address whose own
+        addition is held is told nothing: it has no say yet, and may be a thief's.
 
         Args:
             without: providers over which this was told already ("": over any).
@@ -56,7 +57,7 @@ class Notices:
         ways = [only for only in await self.ways(tx) if "".join(only) not in without]
         house = await self._context.house_of(tx, account)
         for point in await accounts.contact_points(tx, account):
-            for only in ways:
+            for only in ways if point.counts else ():
                 provider = "".join(only)
                 denial = await self._context.denial(tx, recovery, provider)
                 content = write(house, point.address, denial)

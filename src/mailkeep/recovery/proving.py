@@ -32,7 +32,9 @@ _r, _p, _x, _h = tables.recoveries, tables.proofs, tables.redemptions, tables.ho
 #: Recoveries of one browser that a typed code is compared with. Always as many comparisons are
 #: made: the time must not tell how many there are, and so not whether an account is among them.
 CANDIDATES = 2
-MOST_BROWSERS = 50  #: that may show one proof
+#: Browsers that may show one proof, besides the one that asked and those that the account knows:
+#: who reads at a provider has as many cookies as they like, and must not use a proof up with them.
+MOST_BROWSERS = 50
 _TOO_MANY = "too many codes from there; wait a while"
 _WRONG = "this is wrong, void or expired; ask for a new mail, or try again"
 
@@ -92,7 +94,8 @@ class Proving:
         for place in range(CANDIDATES):
             row = rows[place] if place < len(rows) else None
             kept = None if row is None else row["slow"]
-            if await context.slow.check("recovery code", typed, kept) and found is None:
+            right = await context.slow.check("recovery code", typed, kept, of=network)
+            if right and found is None:
                 found = row
         async with context.database.write() as tx:
             taken = False
@@ -201,13 +204,16 @@ class Proving:
                 account = browser if row is None else str(row["account_id"])
                 known = await accounts.knows_browser(tx, account, browser)
                 trusted = known or (row is not None and row["recovery_id"] in shown)
+                asker = row is not None and row["asked_by"] == browser
                 # Who has shown the link, or is known, is not counted with the strangers.
                 strange = await throttle.take(
                     *(tx, account, "code known" if trusted else "code strangers"),
                     limit=settings.account_tries,
                     window=DAY,
                 )
-                if row is not None and own and total and (strange or trusted):
+                # Who reads the link can have as many browsers as they like use up the tries of all:
+                # the one that asked, and those that are known, have their own five left.
+                if row is not None and own and (total or known or asker) and (strange or trusted):
                     kept.append(row)
         if not allowed:
             raise TooMany(_TOO_MANY, retry_after=settings.window)
@@ -243,8 +249,10 @@ class Proving:
         )
         if state not in LIVE or live is None:
             return False
+        known = await accounts.knows_browser(tx, row["account_id"], browser)
+        asker = browser == row["asked_by"]
         shown = select(func.count()).where(_x.c.proof_id == row["id"])
-        if (await tx.value(shown) or 0) >= MOST_BROWSERS:
+        if not (known or asker) and (await tx.value(shown) or 0) >= MOST_BROWSERS:
             return False
         new = await tx.run(
             tx.upsert(_x)
@@ -257,8 +265,8 @@ class Proving:
                 row["account_id"],
                 row["kind"],
                 tuple(sorted(await context.attempted(tx, row))),
-                browser == row["asked_by"],
-                await accounts.knows_browser(tx, row["account_id"], browser),
+                asker,
+                known,
                 network,
                 browser,
             )

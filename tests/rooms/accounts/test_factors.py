@@ -223,7 +223,7 @@ async def test_a_thief_with_the_password_keeps_no_passkey_out(room: Room, owner:
     for _ in range(7):
         await room.show(account, "000000", lane=thief)
     assert (await room.show(account, "000000", lane=thief)).verdict is Verdict.THROTTLED
-    asked = await room.factors.ask(account, "b1")
+    asked = await room.factors.ask(account, HERE)
     assert (await room.show(account, assertion=device.get(asked), lane=thief)).proved
 
 
@@ -331,7 +331,7 @@ async def test_a_lost_factor_goes_at_once_when_another_is_there(room: Room, owne
     async with room.database.write() as tx:
         # The app is on its way out, so the new key is the last one.
         assert await room.factors.revoke(tx, account, new, "owner") is not None
-    asked = await room.factors.ask(account, "b1")
+    asked = await room.factors.ask(account, HERE)
     assert (await room.show(account, assertion=device.get(asked))).proved
 
 
@@ -400,7 +400,7 @@ async def test_a_passkey_is_a_second_factor(room: Room, owner: Owner) -> None:
     device = await room.passkey(account, Device(synced=True))
     pending = (await room.sign_in()).secret.reveal()
     assert await room.entering.choices(pending) == {"passkey"}
-    asked = await room.entering.ask(pending, "b1")
+    asked = await room.entering.ask(pending, HERE)
     answer = Typed(assertion=device.get(asked), browser="b1")
     made = await room.entering.second_step(pending, answer)
     assert made.stage is Stage.FULL
@@ -434,14 +434,14 @@ async def test_a_question_is_good_once_here_and_for_five_minutes(room: Room, own
     async def proved(answer: str) -> bool:
         return (await room.show(account, assertion=answer)).proved
 
-    elsewhere = await room.factors.ask(account, "another browser")
+    elsewhere = await room.factors.ask(account, Source("another browser", "n1"))
     assert not await proved(device.get(elsewhere))
     anyone = await room.entering.ask_anyone("b1", "n1")
     assert not await proved(device.get(anyone))
-    theirs = await room.factors.ask(other, "b1")
+    theirs = await room.factors.ask(other, HERE)
     assert not await proved(device.get(theirs))
     assert not await proved(strange.get(theirs))
-    mine = await room.factors.ask(account, "b1")
+    mine = await room.factors.ask(account, HERE)
     assert not await proved(strange.get(mine))  # another account's key
     assert not await proved(Device(credential=device.credential).get(mine))  # another key
     phished = Device("https://localhost.example", key=device.key, credential=device.credential)
@@ -449,7 +449,7 @@ async def test_a_question_is_good_once_here_and_for_five_minutes(room: Room, own
     assert not await proved(device.get(mine, userHandle="AAAA"))
     room.clock.advance(1000)
     assert not await proved(device.get(mine))
-    mine = await room.factors.ask(account, "b1")
+    mine = await room.factors.ask(account, HERE)
     answers = [device.get(mine), device.get(mine)]
     results = await asyncio.gather(*(proved(one) for one in answers))
     assert sorted(results) == [False, True]
@@ -466,12 +466,12 @@ async def test_a_copied_passkey_is_refused_and_reported(room: Room, owner: Owner
     device = await room.passkey(account)
     copy = Device(key=device.key, credential=device.credential, user=device.user, count=40)
     for one, right in ((copy, True), (device, False), (copy, True)):
-        asked = await room.factors.ask(account, "b1")
+        asked = await room.factors.ask(account, HERE)
         assert (await room.show(account, assertion=one.get(asked))).proved is right
     assert len(await room.facts("accounts.passkey_copied")) == 1
     still = await room.passkey(account, Device(counts=False))  # most keep no count at all
     for _ in range(2):
-        asked = await room.factors.ask(account, "b1")
+        asked = await room.factors.ask(account, HERE)
         assert (await room.show(account, assertion=still.get(asked))).proved
 
 
@@ -529,9 +529,9 @@ async def test_slow_work_is_bounded(
     with pytest.raises(TooMany):
         await room.codes(account)
     for _ in range(60):
-        await room.factors.ask(account, "b1")
+        await room.factors.ask(account, HERE)
     with pytest.raises(TooMany):
-        await room.factors.ask(account, "b1")
+        await room.factors.ask(account, HERE)
 
 
 async def test_questions_are_bounded(room: Room) -> None:
@@ -547,7 +547,7 @@ async def test_an_account_without_a_password(room: Room, owner: Owner) -> None:
     account = await owner()
     device = await room.passkey(account)
     session = await room.session_of(device)
-    asked = await room.factors.ask(account, "b1")
+    asked = await room.factors.ask(account, HERE)
     typed = Typed(assertion=device.get(asked), browser="b1")
     made = await room.entering.confirm(session, PASSWORD, typed)
     fresh = await room.accounts.sessions.lookup(made.secret.reveal())
@@ -560,7 +560,7 @@ async def test_an_account_without_a_password(room: Room, owner: Owner) -> None:
             await room.entering.remove_password(tx, session)
         # Bound from elsewhere: what was shown before is no longer everything.
     session = await room.session_of(device)
-    asked = await room.factors.ask(account, "b1")
+    asked = await room.factors.ask(account, HERE)
     typed = Typed(assertion=device.get(asked), browser="b1")
     made = await room.entering.confirm(session, PASSWORD, typed)
     fresh = await room.accounts.sessions.lookup(made.secret.reveal())
@@ -570,12 +570,12 @@ async def test_an_account_without_a_password(room: Room, owner: Owner) -> None:
     with pytest.raises(NotSignedIn):
         await room.sign_in()
     session = await room.session_of(spare)
-    asked = await room.factors.ask(account, "b1")
+    asked = await room.factors.ask(account, HERE)
     spare.verifies = False
     with pytest.raises(NotSignedIn):
         await room.entering.confirm(session, "", Typed(assertion=spare.get(asked), browser="b1"))
     spare.verifies = True
-    asked = await room.factors.ask(account, "b1", verified=True)
+    asked = await room.factors.ask(account, HERE, verified=True)
     await room.entering.confirm(session, "", Typed(assertion=spare.get(asked), browser="b1"))
     async with room.database.write() as tx:
         one, two = await room.factors.bound(tx, account)

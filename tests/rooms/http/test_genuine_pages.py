@@ -137,6 +137,22 @@ async def test_the_account_lists_its_own_mail(browser: Browser) -> None:
     assert "For Mallory" not in page
 
 
+async def test_an_address_that_does_not_count_yet_shows_none_of_its_mail(browser: Browser) -> None:
+    """Who reads a code at one provider adds a stranger's address to an account of theirs. What was
+    mailed there before is not for them."""
+    accounts, mallorys = browser.running.accounts, "mallory@example.org"
+    made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
+    assert made.code is not None
+    account = await accounts.confirm(made.confirmation, made.code.reveal())
+    await browser.mail("For Mallory", to=mallorys)
+    added = await accounts.contacts.add(account, mallorys, "n", factor=False)
+    assert added.code is not None
+    await accounts.contacts.confirm(account, added.confirmation, added.code.reveal())
+    await browser.client.post("/sign-in", data={"address": ADDRESS, "password": PASSWORD})
+    page = await browser.client.get("/account/mail")
+    assert (page.status_code, "For Mallory" in page.text) == (200, False)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "form", "headers"),
     [

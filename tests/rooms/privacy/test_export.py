@@ -9,6 +9,7 @@ from mailkeep.accounts import tables as account_tables
 from mailkeep.base.errors import NotFound, TooMany
 from mailkeep.events import audit
 from mailkeep.events import tables as event_tables
+from mailkeep.privacy import people
 from mailkeep.privacy.catalogue import CATALOGUE
 
 from .conftest import ADDRESS, OTHER, House
@@ -35,6 +36,33 @@ async def test_it_has_every_row_and_no_secret(house: House) -> None:
     assert hashes
     assert [one for one in hashes if one in text] == []
     assert {name for name, one in CATALOGUE.items() if one.of} >= set(found["tables"])
+
+
+async def test_an_address_that_an_account_only_claims_brings_nothing_of_its_mail(
+    house: House,
+) -> None:
+    """Anybody adds a stranger's address to their own account, unconfirmed or held for now, and
+    asks for all that is kept about them, or for its erasure."""
+    account = await house.person(ADDRESS)
+    mail = await house.mail(OTHER)
+    contacts = house.accounts.contacts
+    added = await contacts.add(account, OTHER, "n", factor=False)
+    assert added.code is not None
+    for confirmed in (False, True):
+        if confirmed:
+            await contacts.confirm(account, added.confirmation, added.code.reveal())
+        found = await house.privacy.export(account, by="key_1")
+        assert mail not in [one["id"] for one in found["tables"]["messages"]]
+        async with house.database.read() as tx:
+            person = await people.find(tx, house.keys, account)
+        assert person.addresses == (house.key(ADDRESS),)
+    house.database.clock.advance(2 * 24 * 3600)
+    async with house.database.write() as tx:
+        (change,) = await house.accounts.changes.held(tx, account)
+        await house.accounts.changes.told(tx, change.id)
+        await house.accounts.changes.settle(tx, 1)
+        person = await people.find(tx, house.keys, account)
+    assert set(person.addresses) == {house.key(ADDRESS), house.key(OTHER)}
 
 
 async def test_each_is_audited_and_counted(house: House) -> None:

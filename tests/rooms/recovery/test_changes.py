@@ -64,8 +64,7 @@ async def test_old_and_new_are_told_and_only_the_old_can_stop_it(room: Room, own
     assert {(one["to"], one["provider"]) for one in told} == {
         (to, provider) for to in (ADDRESS, SECOND_ADDRESS) for provider in ("a", "b")
     }
-    assert {one["to"] for one in told if one["denial"]} == {ADDRESS}
-    denials = [one["denial"] for one in told if one["denial"]]
+    denials = [one["denial"] for one in told if one["to"] == ADDRESS]
     assert len(set(denials)) == 2  # one over each route
     await room.accounts.changes.deny(str(denials[1]))
     async with room.database.read() as tx:
@@ -73,6 +72,44 @@ async def test_old_and_new_are_told_and_only_the_old_can_stop_it(room: Room, own
     stopped = await hear(room)
     assert {one["to"] for one in stopped} == {ADDRESS}
     assert not any(one["denial"] for one in stopped)
+
+
+@pytest.mark.check("ASVS 6.3.7")
+async def test_a_new_address_takes_off_itself_and_nothing_else(room: Room, owner: Owner) -> None:
+    """Who reads a stranger's code at one provider adds their address to an account of theirs. The
+    stranger reads of it over two routes, and must not be bound to an account that is not theirs;
+    nor may a new address speak against the owner of one that is."""
+    account = await owner()
+    session = await room.accounts.sign_in(ADDRESS, PASSWORD, browser="b", network="n")
+    await add(room, account)
+    told = await hear(room)
+    await add(room, account, "ada@example.com")
+    others = await hear(room)
+    assert not [one for one in others if one["to"] == SECOND_ADDRESS and one["denial"]]
+    mine = [str(one["denial"]) for one in told if one["to"] == SECOND_ADDRESS]
+    assert len(set(mine)) == 2
+    for secret in mine:
+        await room.accounts.changes.deny(secret)
+    async with room.database.read() as tx:
+        left = {one.address for one in await queries.contact_points(tx, account)}
+    assert left == {ADDRESS, "ada@example.com"}
+    assert await room.accounts.sessions.lookup(session.secret.reveal())
+    assert await room.accounts.sign_in(ADDRESS, PASSWORD, browser="b", network="n")
+    stopped = await hear(room)
+    assert {one["to"] for one in stopped} == {ADDRESS, "ada@example.com"}
+
+
+async def test_a_new_address_that_counts_stops_nothing_by_its_first_notice(
+    room: Room, owner: Owner
+) -> None:
+    account = await owner()
+    await add(room, account)
+    told = await hear(room)
+    await settle(room)
+    for one in told:
+        await room.accounts.changes.deny(str(one["denial"]))
+    async with room.database.read() as tx:
+        assert len(await queries.contact_points(tx, account)) == 2
 
 
 async def test_recovery_goes_by_the_addresses_from_before_while_it_is_held(

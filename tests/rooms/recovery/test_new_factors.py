@@ -193,7 +193,7 @@ async def test_a_denied_change_takes_a_factor_of_the_same_session_with_it(
         await settle_factors(room, tx, account)
     await add(room, account, "thief@example.org")
     told = [one for one in await hear(room) if "address" in str(one["subject"]).lower()]
-    denial = next(one["denial"] for one in told if one["denial"])
+    denial = next(one["denial"] for one in told if one["to"] == ADDRESS)
     await room.accounts.changes.deny(str(denial))
     assert await bound(room, account) == []
     await Relay(room.database, "test").place()

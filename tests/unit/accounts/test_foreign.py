@@ -102,6 +102,10 @@ def check(text: str) -> None:
         ("scrypt$15$salt$8$1$" + "A" * 43 + "=", "damaged"),
         ("$argon2id$v=19$m=9999999,t=1,p=1$c2FsdHNhbHQ$" + "A" * 43, "asks for too much"),
         ("$argon2id$v=19$m=64,t=1,p=1$c2FsdA$" + "A" * 43, "damaged"),
+        ("$argon2id$v=19$m=8,t=1,p=4$c2FsdHNhbHQ$" + "A" * 43, "damaged"),
+        ("$argon2id$v=19$m=64,t=0,p=1$c2FsdHNhbHQ$" + "A" * 43, "damaged"),
+        ("$argon2id$v=19$m=64,t=1,p=0$c2FsdHNhbHQ$" + "A" * 43, "damaged"),
+        ("scrypt$131072$salt$1$1$" + "A" * 43 + "=", "damaged"),
         ("pbkdf2_sha256$10$sa|lt$" + "A" * 43 + "=", "not a password hash"),
     ],
 )
@@ -124,3 +128,52 @@ def test_no_text_is_more_than_invalid(text: str) -> None:
         foreign.read(text)
     except Invalid:
         return
+
+
+@pytest.mark.parametrize(
+    ("cheap", "dear"),
+    [
+        ("pbkdf2:sha256$10$c2FsdA==$32", "pbkdf2:sha256$90$c2FsdA==$32"),
+        ("bcrypt:,2b,04,......................", "bcrypt_sha256:,2y,06,aaaaaaaaaaaaaaaaaaaaa."),
+    ],
+)
+def test_what_a_cheap_one_costs_less_is_made_up_for(
+    monkeypatch: pytest.MonkeyPatch, cheap: str, dear: str
+) -> None:
+    done = []
+    pbkdf2, hashpw = hashlib.pbkdf2_hmac, bcrypt.hashpw
+
+    def counted(kind: str, typed: bytes, salt: bytes, rounds: int, length: int | None = None):
+        done.append(rounds)
+        return pbkdf2(kind, typed, salt, rounds, length)
+
+    def peppered(typed: bytes, setting: bytes) -> bytes:
+        done.append(1 << int(setting.split(b"$")[2]))
+        return hashpw(typed, setting)
+
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", counted)
+    monkeypatch.setattr(bcrypt, "hashpw", peppered)
+    assert foreign.family(cheap) == foreign.family(dear)
+    foreign.derive(dear, PASSWORD)
+    whole = sum(done)
+    done.clear()
+    foreign.derive(cheap, PASSWORD)
+    foreign.fill(cheap, dear, PASSWORD)
+    assert sum(done) == whole == foreign.cost(dear)
+    done.clear()
+    foreign.fill(dear, cheap, PASSWORD)
+    assert done == []
+
+
+def test_families_differ_in_more_than_cost() -> None:
+    hows = [
+        "pbkdf2:sha256$10$c2FsdA==$32",
+        "pbkdf2:sha1$10$c2FsdA==$20",
+        "bcrypt:,2b,04,......................",
+        "scrypt:16$8$1$c2FsdA==$32",
+        "scrypt:32$8$1$c2FsdA==$32",
+        "argon2:id$19$64$1$1$c2FsdHNhbHQ=$32",
+    ]
+    assert len({foreign.family(one) for one in hows}) == len(hows)
+    salted = "scrypt:16$8$1$b3RoZXI=$32"
+    assert foreign.family(salted) == foreign.family(hows[3])

@@ -1,13 +1,15 @@
 """Slow work has its own threads, a short queue, and a place that sign-ins cannot take."""
 
 import asyncio
+import hashlib
 import threading
 from pathlib import Path
 
 import pytest
 
 from mailkeep.accounts import foreign
-from mailkeep.accounts.hashing import SlowHash, Threads
+from mailkeep.accounts.hashing import SlowHash
+from mailkeep.accounts.places import Threads
 from mailkeep.base.errors import Invalid, Unavailable
 from mailkeep.base.keys import KeyRing
 
@@ -36,7 +38,7 @@ async def test_while_imported_hashes_are_left_every_check_does_their_work(
     monkeypatch.setattr(
         foreign, "derive", lambda how, secret: derived.append(how) or derive(how, secret)
     )
-    slow.decoy = read.how
+    slow.expect([read.how])
     for kept in (wrapped, own, None, "!"):
         derived.clear()
         assert await slow.check("password", "violet", kept) == (kept == own)
@@ -49,15 +51,89 @@ async def test_while_imported_hashes_are_left_every_check_does_their_work(
     dearer.close()
 
 
+async def test_cheap_and_dear_imported_hashes_take_the_same_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each version of a framework has dearer hashes than the one before, and a table has them all:
+    who has an account is told neither by the dear ones nor by the cheap."""
+    slow, rounds = SlowHash(KeyRing(tmp_path), **QUICK), []
+    inner = hashlib.pbkdf2_hmac
+
+    def counted(kind: str, typed: bytes, salt: bytes, count: int, length: int | None = None):
+        rounds.append(count)
+        return inner(kind, typed, salt, count, length)
+
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", counted)
+    cheap, dear = [
+        await slow.wrap(foreign.read(f"pbkdf2_sha256${count}$salt$" + "A" * 43 + "="))
+        for count in (100, 700)
+    ]
+    await slow.check("password", "violet", dear)  # by the first check it is known
+    for kept in (cheap, dear, await slow.make("password", "violet"), None, "!"):
+        rounds.clear()
+        await slow.check("password", "velvet", kept)
+        assert sum(rounds) == 700
+    rounds.clear()
+    await slow.check("recovery code", "CODE", None)
+    assert rounds == []
+    slow.close()
+
+
+async def test_an_imported_hash_that_cannot_be_made_again_stops_nobody_else(tmp_path: Path) -> None:
+    """Those that were imported before they were refused are left in the table."""
+    slow = SlowHash(KeyRing(tmp_path), **QUICK)
+    own = await slow.make("password", "violet")
+    bad = foreign.join("argon2:id$19$8$1$4$c2FsdHNhbHQ=$32", own)
+    slow.expect(["argon2:id$19$8$1$4$c2FsdHNhbHQ=$32"])
+    assert not await slow.check("password", "violet", bad)
+    assert await slow.check("password", "violet", own)
+    slow.close()
+
+
 async def test_who_comes_when_too_many_wait_is_turned_away() -> None:
     threads, go = Threads("test", 1, waiting=2), threading.Event()
-    held = [asyncio.create_task(threads.run(go.wait, 10)) for _ in range(3)]
+    held = [asyncio.create_task(threads.run("", go.wait, 10)) for _ in range(3)]
     await asyncio.sleep(0)
     with pytest.raises(Unavailable):
-        await threads.run(int)
+        await threads.run("", int)
     go.set()
     assert await asyncio.gather(*held) == [True] * 3
-    assert await threads.run(int, "7") == 7
+    assert await threads.run("", int, "7") == 7
+    threads.close()
+
+
+async def test_whose_waits_the_most_makes_room() -> None:
+    """A flood from one network turns away itself, and nobody else."""
+    threads, go = Threads("test", 1, waiting=4), threading.Event()
+    flood = [asyncio.create_task(threads.run("far", go.wait, 10)) for _ in range(5)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await threads.run("far", int)
+    home = [asyncio.create_task(threads.run("home", int, "7")) for _ in range(3)]
+    shown = [asyncio.create_task(threads.run("", int, "8")) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    go.set()
+    # Two of home find room, one for each of far that is more than theirs; who has shown something
+    # already finds room while any stranger waits, and makes none for anybody.
+    told = await asyncio.gather(*flood, *home, *shown, return_exceptions=True)
+    assert [isinstance(one, Unavailable) for one in told[:5]] == [False, True, True, True, True]
+    assert told[8:] == [8] * 3
+    assert [one for one in told[5:8] if not isinstance(one, Unavailable)] == [7]
+    assert await threads.run("far", int, "9") == 9
+    threads.close()
+
+
+async def test_who_leaves_while_making_room_has_left() -> None:
+    threads, go = Threads("test", 1, waiting=2), threading.Event()
+    held = [asyncio.create_task(threads.run("far", go.wait, 10)) for _ in range(3)]
+    await asyncio.sleep(0)
+    held[2].cancel()
+    other = asyncio.create_task(threads.run("home", int, "7"))
+    await asyncio.sleep(0.01)
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await held[2]
+    assert await other == 7
     threads.close()
 
 
@@ -68,13 +144,13 @@ async def test_a_visitor_who_leaves_frees_no_thread_that_is_at_work() -> None:
         began.set()
         go.wait(10)
 
-    task = asyncio.create_task(threads.run(work))
+    task = asyncio.create_task(threads.run("", work))
     await asyncio.to_thread(began.wait, 10)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     with pytest.raises(Unavailable):
-        await threads.run(int)
+        await threads.run("", int)
     go.set()
     threads.close()
 

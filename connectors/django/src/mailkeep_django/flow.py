@@ -141,7 +141,8 @@ def end_sessions(user: Any) -> None:
 
 def _user(subject: str) -> Any:
     """The user of a subject, letter by letter: a database finds user 1 by ``01`` too, and whoever
-    stole the API key registers such a name at once, with an address of theirs.
+    stole the API key registers such a name at once, with an address of theirs. So they would one
+    whom the site never registers: a user without any address, as many a first administrator is.
 
     Raises:
         Refused: there is none who may have a password.
@@ -151,6 +152,11 @@ def _user(subject: str) -> Any:
         user = users._default_manager.filter(pk=subject, is_active=True).first()
     except (ValueError, TypeError):
         user = None
-    if user is None or str(user.pk) != subject or not conf.may_have_password(user):
+    if (
+        user is None
+        or str(user.pk) != subject
+        or not conf.may_have_password(user)
+        or not conf.addresses_of(user)
+    ):
         raise Refused("there is no such account here")
     return user

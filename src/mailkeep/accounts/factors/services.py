@@ -83,17 +83,19 @@ class Factors:
         return await record.bound(tx, account)
 
     async def ask(
-        self, account: str, browser: str, *, verified: bool = False, settled: bool = False
+        self, account: str, source: Source, *, verified: bool = False, settled: bool = False
     ) -> str:
-        """What a page asks an account's passkeys, as JSON; see ``passkeys.ask``.
+        """What a page asks an account's passkeys, as JSON; see ``passkeys.ask``. Counted by
+        network: who knows the password must not use up the questions of the owner.
 
         Raises:
-            TooMany: too many were asked for of late.
+            TooMany: too many were asked for from there of late.
         """
         async with self._database.write() as tx:
-            await self._spend(tx, account, "passkey questions", self._settings.network_passkeys)
+            lane = f"passkey questions {source.network}"
+            await self._spend(tx, account, lane, self._settings.network_passkeys)
             return await passkeys.ask(
-                tx, self.site, account, browser, verified=verified, settled=settled
+                tx, self.site, account, source.browser, verified=verified, settled=settled
             )
 
     async def ask_to_bind(self, account: str, browser: str, *, name: str, issuer: str) -> str:
@@ -221,7 +223,7 @@ class Factors:
 
         Raises:
             Invalid: it answers no challenge of ours that waits, or the name cannot be used.
-            Conflict: it is bound already.
+            Conflict: it is bound already. TooMany: as ``revoke``; also of what else is bound.
         """
         await queries.account(tx, account, lock=True)
         made = await passkeys.verify_new(tx, self.site, account, source.browser, answer)
@@ -269,16 +271,14 @@ class Factors:
         """Take a factor away: it proves nothing from now on, and stays on record. The last one goes
         only when the hold of its class is over, and is asked until then: who has got hold of a
         session and everything else once must not be rid of it for good before its owner can object.
-        Saved codes go with it, since they cannot stand alone.
+        Saved codes go with it, since they cannot stand alone. Returns when it goes; None: at once.
 
         Args:
             why: ``owner``, or ``lost`` where somebody else may have it; see ``FactorRevoked``.
 
-        Returns:
-            When it goes; None when it is gone.
-
         Raises:
             NotFound: no such factor.
+            TooMany: too much was changed today.
             Conflict: it is the last way into an account without a password; or the last factor,
                 and lost: another one must take its place, and then it goes at once, or with a hold
                 while that one is not settled.
@@ -300,12 +300,14 @@ class Factors:
         if last and why == "lost" and not lasting:
             raise Conflict("add another factor first: then this one goes at once")
         if last and hold:
+            if found.leaves_at is not None:
+                return found.leaves_at
+            await self._changes.count(tx, account)
             until = tx.now + hold
-            if await record.leave(tx, factor, until):
-                leaving = FactorLeaving(account, factor, found.kind.value, until)
-                await record_fact(self._database, tx, leaving)
-                return until
-            return found.leaves_at
+            await record.leave(tx, factor, until)
+            fact = FactorLeaving(account, factor, found.kind.value, until)
+            await record_fact(self._database, tx, fact)
+            return until
         await held.take(self._database, tx, found, others, why)
         return None
 

@@ -49,8 +49,7 @@ class AddressPages(Controller):
         except (Conflict, Invalid, NotSignedIn, TooMany) as error:
             return await _addresses(visit, house, session, error, at="add")
         await _mail(house, made)
-        visit.keep(CONFIRMATION, made.confirmation)
-        visit.remember_address(made.address)
+        visit.confirming(made.confirmation, made.address)
         return visit.go("/account/addresses/confirm")
 
     @get("/confirm")
@@ -65,10 +64,9 @@ class AddressPages(Controller):
             await house.accounts.contacts.confirm(
                 session.account, visit.cookie(CONFIRMATION), visit.form.get("code", "")
             )
-        except Conflict as error:
+        except (Conflict, TooMany) as error:
             return visit.page("address_confirm", error=error, address=visit.remembered_address)
-        visit.forget(CONFIRMATION)
-        visit.forget_address()
+        visit.confirmed()
         visit.tell("address_added")
         return visit.go("/account/addresses")
 

@@ -92,7 +92,7 @@ class FactorPages(Controller):
             alone = not await queries.has_password(tx, session.account)
             settled = await queries.has_factor(tx, session.account, settled=True)
         made = await house.accounts.factors.ask(
-            session.account, visit.browser, verified=alone, settled=settled
+            session.account, visit.source, verified=alone, settled=settled
         )
         return visit.json(made)
 
@@ -120,7 +120,7 @@ class FactorPages(Controller):
                     visit.form.get("name", ""),
                 )
                 await _let_in(visit, house, tx, session)
-        except (Invalid, Conflict, NotAllowed) as error:
+        except (Invalid, Conflict, NotAllowed, TooMany) as error:
             return await _page(visit, house, session, error)
         visit.tell("passkey_added")
         return visit.go(HOME)
@@ -163,7 +163,7 @@ class FactorPages(Controller):
                     tx, house.keys, account, factor, name=name, issuer=issuer(house)
                 )
             return enrolment(visit, made, error)
-        except (NotAllowed, NotFound) as error:
+        except (NotAllowed, NotFound, TooMany) as error:
             return await _page(visit, house, session, error)
         visit.tell("factor_added")
         return visit.go(HOME)
@@ -201,7 +201,7 @@ class FactorPages(Controller):
             async with house.database.write() as tx:
                 factor = visit.form.get("factor", "")
                 until = await house.accounts.factors.revoke(tx, session.account, factor, why)
-        except (Conflict, NotFound, NotAllowed) as error:
+        except (Conflict, NotFound, NotAllowed, TooMany) as error:
             return await _page(visit, house, session, error)
         visit.tell("factor_removed" if until is None else "factor_leaves")
         return visit.go(HOME)

@@ -71,7 +71,8 @@ class RecentMailPages(Controller):
         session = await visit.session()
         async with house.database.read() as tx:
             points = await queries.contact_points(tx, session.account)
-            names = [house.accounts.address_key(one.address) for one in points]
+            # An address whose addition is held may be a stranger's, and so is its mail.
+            names = [house.accounts.address_key(one.address) for one in points if one.counts]
             found = await genuine.recent(tx, house.keys, names, tx.now - RECENT, MOST)
         return visit.page("mail", mails=[_row(one) for one in found])
 

@@ -61,7 +61,7 @@ class KeepPages(Controller):
     async def ask(self, visit: Visit, house: House) -> Response[str]:
         """What a settled passkey is asked."""
         session = await house.accounts.keeping.visit(visit.cookie(KEEPING))
-        made = await house.accounts.factors.ask(session.account, visit.browser, settled=True)
+        made = await house.accounts.factors.ask(session.account, visit.source, settled=True)
         return visit.json(made)
 
     @post("/factors/show", status_code=200)
@@ -102,7 +102,7 @@ class KeepPages(Controller):
                     _source(visit, session),
                     visit.form.get("name", ""),
                 )
-        except (Conflict, Invalid, NotAllowed) as error:
+        except (Conflict, Invalid, NotAllowed, TooMany) as error:
             return await _page(visit, house, session, error)
         visit.tell("kept")
         return visit.go(HOME)
@@ -143,7 +143,7 @@ class KeepPages(Controller):
                     tx, house.keys, account, factor, name=name, issuer=issuer(house)
                 )
             return enrolment(visit, made, error, home="/keep")
-        except (NotAllowed, NotFound) as error:
+        except (NotAllowed, NotFound, TooMany) as error:
             return await _page(visit, house, session, error)
         visit.tell("kept")
         return visit.go(HOME)
@@ -173,7 +173,7 @@ class KeepPages(Controller):
                 await house.accounts.keeping.require(tx, session)
                 factor = visit.form.get("factor", "")
                 until = await house.accounts.factors.revoke(tx, session.account, factor, "owner")
-        except (Conflict, NotFound, NotAllowed) as error:
+        except (Conflict, NotFound, NotAllowed, TooMany) as error:
             return await _page(visit, house, session, error)
         visit.tell("kept_removed" if until is None else "kept_leaves")
         return visit.go(HOME)

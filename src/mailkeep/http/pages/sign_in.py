@@ -67,7 +67,7 @@ class SignInPages(Controller):
 
     @post("/sign-in/factor/ask", status_code=200)
     async def ask(self, visit: Visit, house: House) -> Response[str]:
-        made = await house.accounts.entering.ask(visit.cookie(PENDING), visit.browser)
+        made = await house.accounts.entering.ask(visit.cookie(PENDING), visit.source)
         return visit.json(made)
 
     @post("/sign-in/factor", status_code=200)

@@ -30,8 +30,7 @@ class SignUpPages(Controller):
         except Invalid as error:
             return visit.page("sign_up", error=error)
         await _mail(house, made)
-        visit.keep(CONFIRMATION, made.confirmation)
-        visit.remember_address(made.address)
+        visit.confirming(made.confirmation, made.address)
         return visit.go("/sign-up/confirm")
 
     @get("/confirm")
@@ -50,7 +49,7 @@ class SignUpPages(Controller):
             visit.cookie(CONFIRMATION), address, key, visit.network
         )
         await _mail(house, made)
-        visit.keep(CONFIRMATION, made.confirmation)
+        visit.confirming(made.confirmation, address)
         visit.tell("sent_again")
         return visit.go("/sign-up/confirm")
 
@@ -61,8 +60,7 @@ class SignUpPages(Controller):
         except Conflict as error:
             address = visit.remembered_address
             return visit.page("confirm", error=error, address=address, again=False)
-        visit.forget(CONFIRMATION)
-        visit.forget_address()
+        visit.confirmed()
         visit.tell("address_confirmed")
         return visit.go("/sign-in")
 

@@ -150,23 +150,28 @@ class Visit:
         self.forget(NEWS)
         return True
 
-    def remember_address(self, address: str) -> None:
-        """Have the page that confirms an address say which one: sealed, so that a copy of the
-        cookies names nobody, and only what this browser typed."""
-        sealed = self._house.keys.seal(CONFIRMING, address.encode())
+    def confirming(self, confirmation: str, address: str) -> None:
+        """Have the browser keep what confirms an address, and the page that does it say which one:
+        sealed, so that a copy of the cookies names nobody, and only what this browser typed. It
+        is sealed for its handle: what became of the handle of one address and another address
+        together would tell who has an account."""
+        sealed = self._house.keys.seal(f"{CONFIRMING} {confirmation}", address.encode())
+        self.keep(CONFIRMATION, confirmation)
         self.keep(CONFIRMING, base64.urlsafe_b64encode(sealed).decode(), max_age=_DAY_SECONDS)
 
     @property
     def remembered_address(self) -> str:
-        """The address of ``remember_address``; "" when there is none."""
+        """The address of ``confirming``; "" when there is none."""
+        purpose = f"{CONFIRMING} {self.cookie(CONFIRMATION)}"
         try:
             sealed = base64.urlsafe_b64decode(self.cookie(CONFIRMING).encode())
-            return self._house.keys.unseal(CONFIRMING, sealed).decode()
+            return self._house.keys.unseal(purpose, sealed).decode()
         except (Unsealable, ValueError):
             return ""
 
-    def forget_address(self) -> None:
-        self.forget(CONFIRMING)
+    def confirmed(self) -> None:
+        """Nothing is being confirmed any more."""
+        self.forget(CONFIRMATION, CONFIRMING)
 
     async def session(self) -> SessionView:
         """Who is signed in. Raises ``NotSignedIn``."""
