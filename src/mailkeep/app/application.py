@@ -45,6 +45,7 @@ from mailkeep.watch.runner import Watch
 
 from . import (
     beside,
+    copying,
     defence,
     observing,
     operating,
@@ -162,6 +163,7 @@ class Application:
             settings,
             self.database,
             mailboxes=watching.mailboxes(self, self.canaries, environ),
+            copies=telling.copies(settings, self.database, self.keys, self.shared),
         )
         self.reports = self._telling.reports
         self.listeners: list[door.Listener] = []
@@ -351,11 +353,12 @@ class Application:
                     await services.catch(tx, recipient, raw)
 
     async def _listen(self) -> None:
-        """Open the doors: for applications; for canaries and bounces, where none other has them."""
+        """Open the doors: for applications; for what comes by mail, where none other has it."""
         if self.settings.submission is not None:
             self.submission = await submission.start(self, self.settings.submission)
+        how = copying.listening(self.settings.journal, self._telling.copies)
         for host, port in self.settings.listens():
-            self.listeners.append(await receiving.listen(host, port, self.receive))
+            self.listeners.append(await receiving.listen(host, port, self.receive, **how))
 
     def _told(self, topic: str) -> None:
         if topic in {"", FACTS}:
