@@ -2,7 +2,8 @@
 
 Security: a provider in an attacker's hands says what it likes. Its word moves a message only while
 it is the one that holds it: of mail that it refused, and that waits for another provider or is with
-one, it can neither end the way nor destroy our copy. One that is distrusted moves nothing at all.
+one, it can neither end the way nor destroy our copy. What it may do by how it stands, says
+``believing``: one that was cut off, or is distrusted, moves nothing at all.
 Of mail that it never had from us it may tell so much a minute: a thief of what a webhook is proved
 with would else fill the disk, and with it stop all mail.
 """
@@ -23,6 +24,7 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
 from . import bodies, foreign, lateness, moving, recipients
+from .believing import FULL
 from .events import ClaimRefused, DeliveryReported
 from .journal import RELEASED, Journal
 from .splitting import Left, Splitting
@@ -121,9 +123,9 @@ class Claims:
         about = await moving.ours(tx, given.values())
         given, flood = self._bounded(given, about.keys(), tx.now)
         weights = {key: self._weigh(claim, tx.now) for key, claim in given.items()}
-        liars = await bodies.distrusted(tx)
+        words = await bodies.words(tx)
         # What is not kept with its message moves it later no more than now.
-        kept = {key: known for key, known in about.items() if key[0] not in liars}
+        kept = {key: known for key, known in about.items() if words.get(key[0], FULL).moves}
         new = await moving.remember(tx, given, kept, weights)
         facts: list[Fact] = [
             ClaimRefused(name, FLOOD) for name in flood if self._may_tell(name, FLOOD, tx.now)
@@ -149,9 +151,11 @@ class Claims:
                     weights[key],
                 )
             )
-            holds = known is not None and known.holds and claim.provider not in liars
+            word = words.get(claim.provider, FULL)
+            holds = known is not None and known.holds and word.moves
             if known is not None and holds and own:
-                moved.add(claim, known)
+                if word.ends or not known.waits:
+                    moved.add(claim, known, word)
             elif known is not None and holds and whom and claim.kind in _NOT_SENT:
                 left.append(Left(known.message, claim.provider, whom))
             elif known is None:
