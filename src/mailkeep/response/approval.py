@@ -3,8 +3,8 @@
 Attacks met here: one operator's key or session in a thief's hands (it asks, and everybody's pager
 says so; nothing is done), and a colleague who agrees to something else than what they read (both
 were shown the same warnings, or it is asked for anew). A person is one, whichever of their keys
-and sessions they come with (``operators.people``); a key that is nobody's neither asks nor
-approves. Nobody approves what they asked for themselves.
+and sessions they come with (``operators.people``); a key that is nobody's, and who sits at the
+shell without a key, neither asks nor approves. Nobody approves what they asked for themselves.
 
 The glass can be broken at the shell of the house alone (``mailkeep incidents apply --alone``):
 whoever sits there could write into the database anyway. Everybody is paged then.
@@ -73,7 +73,7 @@ class Approvals:
         Raises:
             NotAllowed: it is not known which person asks, so nobody could be another one.
         """
-        await people.person(tx, by)
+        await people.named(tx, by)
         before = await waiting(tx, incident.id, name, step)
         if before is not None and before.waits(tx.now) and before.mark == preview.mark:
             return before
@@ -120,7 +120,7 @@ class Approvals:
             Conflict: its time is over, it was decided, or what it would do has changed.
         """
         self._open(tx, found)
-        if await people.person(tx, by) == await people.person(tx, found.asked_by):
+        if await people.named(tx, by) == await people.person(tx, found.asked_by):
             raise NotAllowed("who asked for it cannot approve it: a second person must")
         if preview.mark != found.mark:
             raise Conflict("its warnings have changed since it was asked for: have it asked anew")

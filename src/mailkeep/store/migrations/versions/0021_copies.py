@@ -1,4 +1,4 @@
-"""Copies of mail that applications sent, as a journal."""
+"""Copies of mail as a journal; whose passkey was shown beside whose key."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,3 +32,10 @@ def upgrade() -> None:
     )
     op.add_column("journal_waiting", sa.Column("whom", sa.String(length=48), nullable=True))
     op.create_index("ix_journal_waiting_whom", "journal_waiting", ["whom"])
+    op.create_table(
+        "operator_passkeys",
+        sa.Column("owner", sa.String(length=80), nullable=False),
+        sa.Column("account_id", sa.String(length=40), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("owner", "account_id", name=op.f("pk_operator_passkeys")),
+    )
