@@ -82,6 +82,18 @@ def page() -> str:
         "|---|" + "---|" * (len(ORDER) + 1),
     ]
     lines += [_level(name) for name in known]
+    lines += [
+        "",
+        "Where the application cannot say what it sends, copies (BCC) of its mail may be",
+        "[the journal](how-to/adopt-by-levels.md#copies-in-place-of-the-journal). A copy that no",
+        "domain of the house signed weighs nothing, anywhere. Those that are signed show:",
+        "",
+        "| detector | by copies alone |",
+        "|---|---|",
+    ]
+    lines += [
+        f"| [`{name}`](#{name}) | {SEES[name].copies} |" for name in known if SEES[name].copies
+    ]
     for name in known:
         first, _, rest = docstring(name).partition("\n")
         lines += ["", f"## {name}", "", f"**{_plain(first)}**", ""]

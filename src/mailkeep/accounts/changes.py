@@ -9,10 +9,10 @@ A new second factor is held too (see ``factors.held``).
 
 Attacks met here: an address that the owner is removing stops the removal again and again (each
 address has a limited number of stops, and only one where a bound factor was shown for the change);
-the new address speaks for itself (it is told, and can only take itself off); a thief who was stopped
-tries again (the password that allowed the change no longer works); a thief who is signed in changes
-things without end, which buries the owner in notices and voids every reset by one more password
-(changes in a day are limited).
+the new address speaks for itself (it is told, and can only take itself off); a thief who was
+stopped tries again (the password that allowed the change no longer works); a thief who is signed in
+changes things without end, which buries the owner in notices and voids every reset by one more
+password (changes in a day are limited).
 
 A denial only ever takes power away. It needs a change to stop, and no outsider can begin one.
 """

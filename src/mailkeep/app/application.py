@@ -46,6 +46,7 @@ from mailkeep.watch.runner import Watch
 
 from . import (
     beside,
+    copying,
     defence,
     observing,
     operating,
@@ -163,6 +164,7 @@ class Application:
             settings,
             self.database,
             mailboxes=watching.mailboxes(self, self.canaries, environ),
+            copies=telling.copies(settings, self.database, self.keys, self.shared),
         )
         self.reports = self._telling.reports
         self.listeners: list[door.Listener] = []
@@ -358,8 +360,9 @@ class Application:
         receives them."""
         if self.settings.submission is not None:
             self.submission = await submission.start(self, self.settings.submission)
+        how = copying.listening(self.settings.journal, self._telling.copies)
         for host, port in self.settings.listens():
-            self.listeners.append(await receiving.listen(host, port, self.receive))
+            self.listeners.append(await receiving.listen(host, port, self.receive, **how))
 
     def _told(self, topic: str) -> None:
         if topic in {"", FACTS}:

@@ -22,7 +22,9 @@ from mailkeep.base.errors import BadSettings
 
 PREFIX = "MAILKEEP_"
 #: Names that are no settings: where the home is; how ``send`` reaches a Mailkeep; what seals keys.
-RESERVED = frozenset({"MAILKEEP_HOME", "MAILKEEP_URL", "MAILKEEP_KEY", "MAILKEEP_PASSPHRASE"})
+RESERVED = frozenset(
+    f"MAILKEEP_{name}" for name in ("HOME", "URL", "KEY", "OPERATOR_KEY", "PASSPHRASE")
+)
 
 #: What Kubernetes sets in every container beside a service that is called ``mailkeep``.
 _OF_A_SERVICE = re.compile(

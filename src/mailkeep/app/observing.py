@@ -5,7 +5,7 @@ They are about what other systems saw, and about how much of the mail goes throu
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -13,9 +13,9 @@ import msgspec
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.wording import nearest
-from mailkeep.mail import grants
+from mailkeep.mail import copies, grants
 from mailkeep.mail.journal import Journal
-from mailkeep.mail.types import JournalSettings, StreamSettings
+from mailkeep.mail.types import CopySettings, JournalSettings, StreamSettings
 from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import Reach
@@ -25,6 +25,8 @@ from mailkeep.watch.audit_logs import registry
 from mailkeep.watch.console_types import Act, ConsoleLog
 from mailkeep.watch.consoles import Consoles, Log
 from mailkeep.watch.levels import ORDER, Level
+
+from . import copying
 
 MOST_NAME = 40
 
@@ -40,6 +42,9 @@ class Keyed(Protocol):
 
     @property
     def manager(self) -> str | None: ...
+
+    @property
+    def options(self) -> Mapping[str, str]: ...
 
 
 class Observed(Protocol):
@@ -63,6 +68,12 @@ class Observed(Protocol):
     def provider_names(self) -> set[str]: ...
 
 
+#: The tables of the settings by the path at which an error names them.
+TABLES: Mapping[str, type[msgspec.Struct]] = {
+    "console_log": ConsoleLog,
+    "journal": JournalSettings,
+    "journal.copies": CopySettings,
+}
 #: Tables by which something is sent, and the first level at which they may stand there.
 _SENDING = {"submission": Level.CARRY, "canary": Level.CARRY, "recovery": Level.REHEARSE}
 #: Who of the users of applications is recovered here; the levels at which recoveries are known.
@@ -92,7 +103,21 @@ def check(settings: Observed) -> None:
     journal = settings.journal
     if journal is not None and not (0 < journal.patience <= 86_400 and journal.per_day >= 1):
         raise BadSettings("journal: patience is 1 to 86400 seconds, per_day 1 at least")
+    if journal is not None and journal.copies is not None:
+        copying.check(journal.copies, settings.provider_names(), _domains(settings))
     _logs(settings)
+
+
+def _domains(settings: Observed) -> dict[str, str]:
+    """The domains to which other mail of ours comes back, and what for."""
+    found = {
+        one.options.get("return_path_domain", "").strip().lower(): f"provider {one.name}"
+        for one in settings.provider
+    }
+    canary = getattr(settings, "canary", None)
+    if canary is not None:
+        found[canary.domain.lower()] = "canary"
+    return found
 
 
 def _level(settings: Observed) -> None:
@@ -166,7 +191,14 @@ def journal(
     if settings.journal is None:
         return None
     providers = frozenset(settings.provider_names())
-    return Journal(database, keys, settings.journal, streams, providers)
+    addresses = places(settings, keys, streams)
+    return Journal(database, keys, settings.journal, streams, providers, addresses)
+
+
+def places(settings: Observed, keys: KeyRing, streams: Collection[str]) -> dict[str, copies.Place]:
+    """The addresses that copies of mail are sent to; none where the settings take none."""
+    told = None if settings.journal is None else settings.journal.copies
+    return {} if told is None else copies.places(keys, told, settings.provider_names(), streams)
 
 
 def doors(

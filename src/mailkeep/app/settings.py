@@ -188,10 +188,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The addresses on which mail from outside is received, each once. Raises
         ``BadSettings``."""
         canary = "" if self.canary is None else self.canary.listen
+        copies = None if self.journal is None else self.journal.copies
         places = [
             watching.address(one, what)
             for one, what in (
                 (canary, "canary"),
+                ("" if copies is None else copies.listen, "journal.copies"),
                 (self.bounces.listen, "bounces"),
                 (self.reports.listen, "reports"),
             )
@@ -354,8 +356,6 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "canary.mailbox.imap": ImapSettings,
     "honey": HoneyAddress,
     "lookalikes": LookalikeSettings,
-    "console_log": ConsoleLog,
-    "journal": JournalSettings,
     "reports": ReportSettings,
     "retention": RetentionSettings,
     "privacy": PrivacySettings,
@@ -374,6 +374,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "event_webhook": EventWebhookSettings,
     "trust": TrustSettings,
     "trust.accept": posture_types.Accepted,
+    **observing.TABLES,
     **watching.TABLES,
 }
 

@@ -7,8 +7,12 @@ from typing import Any
 
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings
+from mailkeep.base.keys import KeyRing
 from mailkeep.events import turns
+from mailkeep.mail import copies as ledger
 from mailkeep.store.database import Database
+from mailkeep.store.shared import SharedCommit
+from mailkeep.watch.copies import Copies
 from mailkeep.watch.lookalikes import Lookalikes
 from mailkeep.watch.mailboxes import Mailboxes
 from mailkeep.watch.notices import MAX_INCIDENTS
@@ -16,11 +20,13 @@ from mailkeep.watch.noticing import POLL_SECONDS, Notices
 from mailkeep.watch.received import Received
 from mailkeep.watch.reports import Reports
 
+from . import observing
 from .doctor.records import Found
 from .loops import PAUSE_SECONDS
 from .settings import Settings
 
 PAGE_SECONDS = 10.0
+SETTLE_SECONDS = 10.0
 
 
 class Telling:
@@ -29,6 +35,7 @@ class Telling:
     Args:
         where: the resolver to ask, as ``HOST:PORT``; None: the system's.
         mailboxes: of canaries, which are read where they are.
+        copies: of mail that applications send, for the journal.
     """
 
     def __init__(
@@ -37,6 +44,7 @@ class Telling:
         database: Database,
         where: str | None = None,
         mailboxes: Mailboxes | None = None,
+        copies: Copies | None = None,
     ) -> None:
         told, self._database = settings.reports, database
         received = Received(database, partial(_txt, where), told.per_day)
@@ -51,9 +59,12 @@ class Telling:
         self.lookalikes = lookalikes(settings, database)
         self._polls = bool(told.status)
         self._mailboxes = mailboxes
+        self.copies = copies
 
     async def sift(self, recipients: list[str], raw: bytes) -> list[str]:
         """Take in what is addressed to it; returns the other recipients."""
+        if self.copies is not None:
+            recipients = await self.copies.sift(recipients, raw)
         return await self.notices.sift(await self.reports.sift(recipients, raw), raw)
 
     def loops(self, keep: Callable[..., Coroutine[Any, Any, None]]) -> Iterator[tuple[str, Any]]:
@@ -67,6 +78,35 @@ class Telling:
             yield "status", keep("status", step, POLL_SECONDS)
         if self._mailboxes is not None:
             yield "mailboxes", keep("mailboxes", self._mailboxes.run, PAUSE_SECONDS)
+        if self.copies is not None:
+            yield "copies", keep("copies", self.copies.settle, SETTLE_SECONDS)
+
+
+def copies(
+    settings: Settings,
+    database: Database,
+    keys: KeyRing,
+    shared: SharedCommit,
+    where: str | None = None,
+) -> Copies | None:
+    """The door for copies of mail, where the settings have one.
+
+    Args:
+        where: as for ``Telling``.
+    """
+    told = None if settings.journal is None else settings.journal.copies
+    if told is None:
+        return None
+    streams = settings.streams()
+    return Copies(
+        database,
+        shared,
+        ledger.Copies(database, keys, streams, told.per_day),
+        observing.places(settings, keys, streams),
+        senders=frozenset(one.lower() for one in told.senders),
+        streams=frozenset(streams),
+        ask=partial(_txt, where),
+    )
 
 
 async def _txt(where: str | None, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:

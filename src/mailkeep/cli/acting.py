@@ -2,17 +2,22 @@
 incident.
 
 Security: whoever is at this shell could write into the database anyway, so an action that needs two
-people can be forced here, and only here (``--alone``). Everybody is paged then.
+people can be forced here, and only here (``--alone``). Everybody is paged then. For everything else
+the shell is held to what the console is: whoever is one of two people says who they are, by a key
+of theirs.
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from mailkeep.base.clock import readable
+from mailkeep.mail import api_keys
+from mailkeep.mail.grants import Scope
 from mailkeep.response import approval
 from mailkeep.response.services import Response
 from mailkeep.response.types import ActionView, Approval
@@ -21,7 +26,13 @@ from mailkeep.store.migrate import upgrade
 from .house import DEFAULT_HOME, Home, NoSecrets, operator, read, settings
 from .output import Json, note, plain, result, table
 
+if TYPE_CHECKING:
+    from mailkeep.app.application import Application
+
 T = TypeVar("T")
+
+KEY = "MAILKEEP_OPERATOR_KEY"  #: of the person at the shell
+HERE = "127.0.0.1"  #: from where a key that is bound to networks is presented
 
 Incident = Annotated[str, typer.Argument(help="As the list names it.")]
 Name = Annotated[str, typer.Argument(help="The action, as the reference lists them.")]
@@ -35,7 +46,7 @@ def preview(
     incident: Incident, name: Name, as_json: Json = False, home: Home = DEFAULT_HOME
 ) -> None:
     """Say what an action would do, and keep it as what you were told."""
-    _do(home, as_json, lambda room: _in(room, room.preview, incident, name))
+    _do(home, as_json, lambda room, by: _in(room, room.preview, incident, name, by))
 
 
 def apply(
@@ -46,7 +57,7 @@ def apply(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Do an action, or ask for the second person that it wants."""
-    _do(home, as_json, lambda room: room.apply(incident, name, by=operator(), alone=alone))
+    _do(home, as_json, lambda room, by: room.apply(incident, name, by=by, alone=alone))
 
 
 def undo(
@@ -58,9 +69,9 @@ def undo(
 ) -> None:
     """Take an action back, or ask for the second person that this wants."""
 
-    def taken_back(room: Response) -> Awaitable[ActionView]:
+    def taken_back(room: Response, by: str) -> Awaitable[ActionView]:
         return room.means.database.retrying(
-            lambda tx: room.undo(tx, incident, name, by=operator(), alone=alone)
+            lambda tx: room.undo(tx, incident, name, by=by, alone=alone)
         )
 
     _do(home, as_json, taken_back)
@@ -68,7 +79,7 @@ def undo(
 
 def stop(incident: Incident, name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Hold up an action that is on its way; applied again it goes on from there."""
-    _do(home, as_json, lambda room: _in(room, room.stop, incident, name))
+    _do(home, as_json, lambda room, by: _in(room, room.stop, incident, name, by))
 
 
 def requests(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
@@ -90,21 +101,21 @@ def requests(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
 
 def approve(request: Request, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Approve, as a second person, what another one asked for."""
-    _do(home, as_json, lambda room: room.approve(request, by=operator()))
+    _do(home, as_json, lambda room, by: room.approve(request, by=by))
 
 
 def refuse(request: Request, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Refuse a request, or take back your own."""
 
-    def refused(room: Response) -> Awaitable[Approval]:
-        return room.means.database.retrying(lambda tx: room.refuse(tx, request, by=operator()))
+    def refused(room: Response, by: str) -> Awaitable[Approval]:
+        return room.means.database.retrying(lambda tx: room.refuse(tx, request, by=by))
 
     found = run(home, refused)
     result(_request(found), "It is refused.", as_json=as_json)
 
 
 def _do(
-    home: Path, as_json: bool, work: Callable[[Response], Awaitable[ActionView | Approval]]
+    home: Path, as_json: bool, work: Callable[[Response, str], Awaitable[ActionView | Approval]]
 ) -> None:
     done = run(home, work)
     if isinstance(done, Approval):
@@ -126,20 +137,34 @@ def _do(
 
 
 def _in(
-    room: Response, do: Callable[..., Awaitable[ActionView]], incident: str, name: str
+    room: Response, do: Callable[..., Awaitable[ActionView]], incident: str, name: str, by: str
 ) -> Awaitable[ActionView]:
-    return room.means.database.retrying(lambda tx: do(tx, incident, name, by=operator()))
+    return room.means.database.retrying(lambda tx: do(tx, incident, name, by=by))
 
 
-def run(home: Path, work: Callable[[Response], Awaitable[T]]) -> T:
-    """What ``work`` does with the response room of a home."""
+async def who(running: "Application") -> str:
+    """Who is at the shell: whose key is in ``MAILKEEP_OPERATOR_KEY``, else the machine's number.
+
+    Raises:
+        NotSignedIn, NotAllowed: it is no good key, or may not act.
+    """
+    presented = os.environ.get(KEY, "")
+    if not presented:
+        return operator()
+    async with running.database.read() as tx:
+        found = await api_keys.authorise(tx, running.keys, presented, Scope.OPERATE, network=HERE)
+    return found.id
+
+
+def run(home: Path, work: Callable[[Response, str], Awaitable[T]]) -> T:
+    """What ``work`` does with the response room of a home, and in whose name."""
     from mailkeep.app.application import Application
 
     async def work_on() -> T:
         running = Application(settings(home), home, environ=NoSecrets())
         try:
             await upgrade(running.database)
-            return await work(running.response)
+            return await work(running.response, await who(running))
         finally:
             await running.database.close()
 

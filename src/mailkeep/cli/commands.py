@@ -82,6 +82,7 @@ COMMANDS = {
             "report": "reports:report",
             "reports": "reports:reports",
             "lookalikes": "reports:lookalikes",
+            "copies": "copies:copies",
             "claim": "reports:claim",
             "consoles": "consoles:consoles",
             "bring": "consoles:bring",

@@ -16,7 +16,8 @@ from mailkeep.response.listing import Numbers
 from mailkeep.response.services import Response
 from mailkeep.store.migrate import upgrade
 
-from .house import DEFAULT_HOME, Home, NoSecrets, operator, settings
+from .acting import who
+from .house import DEFAULT_HOME, Home, NoSecrets, settings
 from .output import Json, result
 
 
@@ -47,11 +48,11 @@ async def _run(
     room = running.response
     try:
         await upgrade(running.database)
+        by = await who(running)
         if take:
-            await _list(room, incident, alone)
+            await _list(room, incident, alone, by)
             return
         if ask:
-            by = operator()
             await room.means.database.retrying(lambda tx: room.lists.ask(tx, incident, by=by))
         async with running.database.read() as tx:
             numbers = await room.lists.numbers(tx, incident)
@@ -61,11 +62,11 @@ async def _run(
         await running.database.close()
 
 
-async def _list(room: Response, incident: str, alone: str) -> None:
+async def _list(room: Response, incident: str, alone: str, by: str) -> None:
     async def still() -> bool:
         return True
 
-    listed = await room.lists.begin(incident, by=operator(), alone=alone)
+    listed = await room.lists.begin(incident, by=by, alone=alone)
     async for lines in listing.read(room.means.database, listed, still):
         sys.stdout.buffer.write(lines)
     sys.stdout.flush()

@@ -148,9 +148,9 @@ def confirm(
 
     from .acting import run
 
-    def confirmed(room: Response) -> Awaitable[None]:
+    def confirmed(room: Response, by: str) -> Awaitable[None]:
         return room.means.database.retrying(
-            lambda tx: hands.confirm(tx, room.means, name, by=operator(), cut=cut, state=state)
+            lambda tx: hands.confirm(tx, room.means, name, by=by, cut=cut, state=state)
         )
 
     run(home, confirmed)
@@ -172,11 +172,9 @@ def give_back(
 
     from .acting import run
 
-    def given(room: Response) -> Awaitable[None]:
+    def given(room: Response, by: str) -> Awaitable[None]:
         return room.means.database.retrying(
-            lambda tx: hands.give_back(
-                tx, room.means, name, by=operator(), cut=cut, asked_by=asked_by
-            )
+            lambda tx: hands.give_back(tx, room.means, name, by=by, cut=cut, asked_by=asked_by)
         )
 
     run(home, given)

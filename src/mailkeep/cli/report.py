@@ -9,13 +9,24 @@ from mailkeep.incidents.content import ASSUMED
 from mailkeep.incidents.services import SYSTEM
 from mailkeep.incidents.tracks import Item
 from mailkeep.incidents.types import Incident
-from mailkeep.incidents.words import TITLES, TOUCHED, clock, headline, obeyed, percent
+from mailkeep.incidents.words import (
+    SPENT,
+    TITLES,
+    TOUCHED,
+    clock,
+    course,
+    headline,
+    obeyed,
+    standing,
+)
 from mailkeep.response.types import CaseView
 
 
 def line(one: Incident) -> str:
     """One incident of the list."""
-    return _plain(f"{one.id}  {clock(one.opened_at)}  [{one.state.value}]  {headline(one)}")
+    ever = course(one)
+    more = f" ({ever})" if ever else ""
+    return _plain(f"{one.id}  {clock(one.opened_at)}  [{one.state.value}]  {headline(one)}{more}")
 
 
 def full(case: CaseView) -> str:
@@ -30,7 +41,9 @@ def full(case: CaseView) -> str:
     lines += [f"  has as a part {part.id}: {headline(part)}" for part in case.parts]
     for view in one.opinions:
         word = "held" if view.open else "not held"
-        lines += ["", f"{TITLES[view.hypothesis]}: {percent(view)}, {word}"]
+        lines += ["", f"{TITLES[view.hypothesis]}: {standing(view, one.state)}; {word}"]
+        if view.spent:
+            lines.append(f"  {SPENT}")
         lines.append(f"  {view.prior:+6.1f}  before any evidence")
         for reason in view.reasons:
             note = f" ({reason.note})" if reason.note else ""

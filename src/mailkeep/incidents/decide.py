@@ -7,7 +7,7 @@ thresholds (hysteresis), and what a person closed does not reopen on evidence th
 seen, so incidents do not flap.
 """
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import msgspec
 
@@ -95,7 +95,7 @@ def decide(
         incident = standing.get(subject)
         before = () if incident is None else incident.opinions
         own = [one for one in before if one.hypothesis is not _CAMPAIGN]
-        merged = _merge(own, about.get(subject, []), weights)
+        merged = _merge(own, about.get(subject, []), weights, now)
         if incident is not None or _opens(about[subject], merged, dismissed, now, settings):
             views[subject] = merged
     steps: list[Step] = _place_campaign(
@@ -132,11 +132,11 @@ def _place_campaign(
     alone = standing.get(RESETS)
     host = _host(views, joined.keys())
     if host is None:
-        merged = _merge(before, campaign, weights)
+        merged = _merge(before, campaign, weights, now)
         if alone is not None or _opens(campaign, merged, dismissed, now, settings):
             views[RESETS] = merged
         return []
-    merged = _merge(before, campaign, weights)
+    merged = _merge(before, campaign, weights, now)
     if before or any(one.open for one in merged):
         views[host] += merged
     return [] if alone is None else [Closing(alone.id, host)]
@@ -248,11 +248,19 @@ def _go_on(
 
 
 def _merge(
-    before: Iterable[View], opinions: Iterable[Opinion], weights: CorrelationSettings
+    before: Iterable[View],
+    opinions: Iterable[Opinion],
+    weights: CorrelationSettings,
+    now: Instant,
 ) -> tuple[View, ...]:
-    """Today's opinions over those of before; what nothing supports any more is dropped."""
-    kept = {one.hypothesis: msgspec.structs.replace(one, open=False) for one in before}
-    held = {one.hypothesis for one in before if one.open}
+    """Today's opinions over those of before; what nothing speaks for any more is let go, and
+    stands at what it was before any evidence."""
+    earlier = {one.hypothesis: one for one in before}
+    kept = {
+        name: msgspec.structs.replace(one, open=False, spent=True, log_odds=one.prior)
+        for name, one in earlier.items()
+    }
+    held = {name for name, one in earlier.items() if one.open}
     for opinion in opinions:
         still = opinion.hypothesis in held and opinion.log_odds >= weights.close_at
         kept[opinion.hypothesis] = View(
@@ -270,9 +278,22 @@ def _merge(
             opinion.prior,
         )
     return tuple(
-        msgspec.structs.replace(one, alone=one.alone and one.open)
+        _highest(msgspec.structs.replace(one, alone=one.alone and one.open), earlier, now)
         for one in sorted(kept.values(), key=lambda one: (not one.open, _GRAVITY[one.hypothesis]))
     )
+
+
+def _highest(view: View, earlier: Mapping[Hypothesis, View], now: Instant) -> View:
+    """With the most that it ever stood at while it was held."""
+    before = earlier.get(view.hypothesis)
+    most, at = None, None
+    if before is not None:
+        most, at = before.highest, before.highest_at
+        if most is None and before.open:  # written by a version that did not keep it
+            most = before.log_odds
+    if view.open and (most is None or view.log_odds > most):
+        most, at = view.log_odds, now
+    return msgspec.structs.replace(view, highest=most, highest_at=at)
 
 
 def _observed(opinion: Opinion, weights: CorrelationSettings) -> bool:
@@ -317,6 +338,8 @@ def _drifted(before: tuple[View, ...], after: tuple[View, ...]) -> bool:
     for view in after:
         old = earlier.get(view.hypothesis)
         if old is None or old.open != view.open or old.alone != view.alone:
+            return True
+        if old.spent != view.spent:
             return True
         if abs(old.log_odds - view.log_odds) >= MATERIAL:
             return True

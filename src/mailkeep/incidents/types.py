@@ -46,6 +46,10 @@ class View(msgspec.Struct, frozen=True):
         open: it is held; an opinion that was held stays so until it falls below the closing line.
         alone: an action may rest on it without a person: we saw it ourselves, and nobody outside
             could have staged it.
+        spent: nothing speaks for it any more: it stands at its prior, and the reasons are those of
+            when something did.
+        highest, highest_at: the most that it stood at while it was held, and since when; None: it
+            never was, or by an older version.
     """
 
     hypothesis: Hypothesis
@@ -54,6 +58,9 @@ class View(msgspec.Struct, frozen=True):
     alone: bool
     reasons: tuple[Reason, ...]
     prior: float = 0.0
+    spent: bool = False
+    highest: float | None = None
+    highest_at: Instant | None = None
 
 
 class Incident(msgspec.Struct, frozen=True):

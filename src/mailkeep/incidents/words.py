@@ -42,6 +42,8 @@ TOUCHED = (
 )
 
 clock = readable  #: under the name that templates call it by
+#: Of a suspicion that is at what it was before any evidence.
+SPENT = "Nothing speaks for it any more. What did, and counts nothing now:"
 
 _STANDS = {
     State.OPEN: "nothing contains it yet",
@@ -67,12 +69,38 @@ def obeyed(character: str) -> bool:
 
 
 def probability(view: View) -> float:
-    return 1 / (1 + math.exp(-view.log_odds))
+    return _probability(view.log_odds)
 
 
 def percent(view: View) -> str:
     """A probability as people read it; never a hundred."""
-    value = 100 * probability(view)
+    return _percent(view.log_odds)
+
+
+def standing(view: View, state: State) -> str:
+    """What a suspicion stands at, and the most that it stood at, where that was more: of a closed
+    incident, at its end."""
+    if view.highest is None or _percent(view.highest) == percent(view):
+        return percent(view)
+    then = "at the end" if state is State.CLOSED else "now"
+    return f"{percent(view)} {then}, {_percent(view.highest)} at most"
+
+
+def course(incident: Incident) -> str:
+    """The same of every suspicion that was ever held, for a list."""
+    return "; ".join(
+        f"{TITLES[one.hypothesis]} {standing(one, incident.state)}"
+        for one in incident.opinions
+        if one.open or one.highest is not None
+    )
+
+
+def _probability(log_odds: float) -> float:
+    return 1 / (1 + math.exp(-log_odds))
+
+
+def _percent(log_odds: float) -> str:
+    value = 100 * _probability(log_odds)
     return f"{min(value, 99.9):.1f} %" if value >= 99 else f"{value:.0f} %"
 
 

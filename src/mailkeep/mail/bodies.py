@@ -16,8 +16,10 @@ from mailkeep.base.ids import earliest
 from mailkeep.providers.types import OutcomeKind
 from mailkeep.store.database import Tx
 from mailkeep.store.repeated import Repeated
+from mailkeep.store.ways import Rows
 
-from . import tables
+from . import believing, tables
+from .believing import Word
 from .rounds import Round
 from .types import Keeping, Status
 
@@ -110,18 +112,38 @@ def in_doubt() -> ColumnElement[bool]:
     return c.doubted_at.is_not(None) | c.cut_at.is_not(None) | c.rested_at.is_not(None)
 
 
-async def doubted(tx: Tx) -> frozenset[str]:
-    """Providers that are under suspicion, rest, or are cut off."""
-    return frozenset(row[0] for row in await tx.fetch(_DOUBTED))
-
-
 async def distrusted(tx: Tx) -> frozenset[str]:
-    """Providers whose word about our mail moves nothing."""
-    return frozenset(row[0] for row in await tx.fetch(_DISTRUSTED))
+    """Providers whose word was said to count for nothing (``services.distrust``)."""
+    rows = await tx.all(select(_s.c.provider).where(_s.c.distrusted_at.is_not(None)))
+    return frozenset(row["provider"] for row in rows)
 
 
-_DISTRUSTED = Repeated(lambda _insert: select(_s.c.provider).where(_s.c.distrusted_at.is_not(None)))
-_DOUBTED = Repeated(lambda _insert: select(_s.c.provider).where(in_doubt()))
+async def words(tx: Tx) -> dict[str, Word]:
+    """What the word of each provider may do that something speaks against; of all others it is
+    ``believing.FULL``."""
+    return words_of(await tx.fetch(STATES))
+
+
+def words_of(states: Rows) -> dict[str, Word]:
+    """The same, of what ``STATES`` found."""
+    return {
+        name: believing.word(
+            cut=cut is not None,
+            distrusted=distrusted is not None,
+            suspected=doubted is not None,
+            rests=rested is not None,
+        )
+        for name, cut, rested, distrusted, doubted in states
+    }
+
+
+#: Providers that something speaks against: since when they were cut off, rest, are distrusted, are
+#: under suspicion.
+STATES = Repeated(
+    lambda _insert: select(
+        _s.c.provider, _s.c.cut_at, _s.c.rested_at, _s.c.distrusted_at, _s.c.doubted_at
+    ).where(in_doubt() | _s.c.distrusted_at.is_not(None))
+)
 
 
 async def sweep(tx: Tx, keep: Keeping, limit: int, *, turn: Round | None = None) -> int:

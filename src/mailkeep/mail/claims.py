@@ -2,10 +2,11 @@
 
 Security: a provider in an attacker's hands says what it likes. Its report changes a message only
 while it is the provider that has it: of mail that it refused, and that waits for or is with another
-provider, it can neither end the delivery nor delete our copy. A distrusted provider's reports
-change nothing. Reports of mail that it never had from us, and all that a distrusted one says, are
-rate-limited, and reports of each mail that it had are counted: otherwise a thief of the webhook
-secret could fill the disk, and so stop all mail.
+provider, it can neither end the delivery nor delete our copy. What its word may
+do, by how it stands, says ``believing``: that of one that was cut off, or is distrusted, changes
+nothing. Reports of mail that it never had from us, and all that such a one says, are rate-limited,
+and reports of each mail that it had are counted: otherwise a thief of the webhook secret could fill
+the disk, and so stop all mail.
 """
 
 from collections import Counter
@@ -24,6 +25,7 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
 from . import bodies, foreign, lateness, moving, recipients
+from .believing import FULL, Word
 from .events import ClaimRefused, DeliveryReported
 from .journal import RELEASED, Journal
 from .splitting import Left, Splitting
@@ -121,11 +123,11 @@ class Claims:
             parts, held = await self._journal.name(tx, parts)
         given = {(one.provider, one.claim_id): one for part in parts for one in part}
         about = await moving.ours(tx, given.values())
-        liars = await bodies.distrusted(tx)
-        given, flood = self._bounded(given, about, liars, tx.now)
+        words = await bodies.words(tx)
+        given, flood = self._bounded(given, about, words, tx.now)
         weights = {key: self._weigh(claim, tx.now) for key, claim in given.items()}
         # A claim that is not stored with its message cannot change it later either.
-        kept = {key: known for key, known in about.items() if key[0] not in liars}
+        kept = {key: known for key, known in about.items() if words.get(key[0], FULL).moves}
         new = await moving.remember(tx, given, kept, weights)
         facts: list[Fact] = [
             ClaimRefused(name, FLOOD)
@@ -153,9 +155,11 @@ class Claims:
                     weights[key],
                 )
             )
-            holds = known is not None and known.holds and claim.provider not in liars
+            word = words.get(claim.provider, FULL)
+            holds = known is not None and known.holds and word.moves
             if known is not None and holds and own:
-                moved.add(claim, known)
+                if word.ends or not known.waits:
+                    moved.add(claim, known, word)
             elif known is not None and holds and whom and claim.kind in _NOT_SENT:
                 left.append(Left(known.message, claim.provider, whom))
             elif known is None:
@@ -177,7 +181,7 @@ class Claims:
         self,
         given: Mapping[tuple[str, str], Claim],
         about: Mapping[tuple[str, str | None], moving.Ours],
-        liars: Collection[str],
+        words: Mapping[str, Word],
         now: Instant,
     ) -> tuple[dict[tuple[str, str], Claim], set[str]]:
         """(what is kept of some claims, who tells too much)."""
@@ -186,7 +190,7 @@ class Claims:
         told: Counter[tuple[str, str | None]] = Counter()
         for key, claim in given.items():
             which = claim.provider, claim.message_id
-            known = None if claim.provider in liars else about.get(which)
+            known = about.get(which) if words.get(claim.provider, FULL).moves else None
             if known is None:
                 fits = self._in_a_minute(claim.provider, now) <= OTHERS_A_MINUTE
             else:

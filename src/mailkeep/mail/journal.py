@@ -16,34 +16,31 @@ how a provider answers us leaves them out.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
-from sqlalchemy import delete, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
 
 from mailkeep.base import addresses as address_rules
-from mailkeep.base.clock import DAY, MINUTE, SECOND, Instant
+from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.errors import Invalid, TooMany
-from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing, Unsealable, digest
 from mailkeep.events.log import record
-from mailkeep.events.types import Fact
 from mailkeep.providers.message import Quiet
-from mailkeep.providers.types import Claim, OutcomeKind
+from mailkeep.providers.types import Claim
 from mailkeep.store.database import Database, Tx
 
-from . import families, tables
-from .claimed import EXPOSE
-from .events import AttemptFinished
-from .types import TOLD, JournalSettings, Status, StreamSettings
+from . import copies, tables
+from .journal_rows import Rows, in_time
+from .types import JournalSettings, StreamSettings
 
 MOST_LINES = 500  #: of one request
 MAX_ID = 200  #: characters of a provider's name for a mail
-STALE = 7 * DAY  #: an older line says nothing any more
-AHEAD = 5 * MINUTE  #: that the clock of an application may be ahead of ours
-LATE = 10 * MINUTE  #: an older line is for the ledger alone: it says nothing of what goes out now
 PURPOSE = "journal"
 RELEASED = 200  #: claims that one look lets go on
+MOST_PATIENCE = DAY  #: for which a word waits for a copy where none comes at all
+#: Words of one provider that wait: who has what a webhook is proved with would else fill the disk.
+MOST_WAITING = 100_000
+COUNT_EVERY = 60 * SECOND
 
 _j, _w, _d = tables.journal, tables.journal_waiting, tables.journal_days
 
@@ -73,6 +70,8 @@ class Journal:
 
     Args:
         streams, providers: of the settings; lines about others are refused.
+        copying: addresses that copies of mail are sent to (``copies.places``). What a provider of
+            theirs says is matched by its recipient as well, and waits for a copy.
     """
 
     def __init__(
@@ -82,10 +81,15 @@ class Journal:
         settings: JournalSettings,
         streams: Mapping[str, StreamSettings],
         providers: frozenset[str],
+        copying: Mapping[str, copies.Place] = {},
     ) -> None:
         self._database = database
         self._keys = keys
         self._settings = settings
+        self._copying = frozenset(copying)
+        self._copied_by = frozenset(one.provider for one in copying.values())
+        self._full: frozenset[str] = frozenset()  # providers of which too many words wait
+        self._counted_at = 0
         self._streams = streams
         self._providers = providers
         self._over: set[tuple[str, str]] = set()
@@ -123,62 +127,109 @@ class Journal:
         fresh = {
             (one.provider, _mail(one.provider, one.id)): one
             for one in lines
-            if tx.now - STALE <= one.at <= tx.now + AHEAD
+            if in_time(one.at, tx.now)
         }
         known = await self._known(tx, [mail for _, mail in fresh])
         new = {key: one for key, one in fresh.items() if key not in known}
         await self._count(tx, by, len(new))
-        rows = _Rows()
+        rows = Rows(self._keys)
         for (_, mail), one in new.items():
-            self._add(rows, tx, mail, one)
+            message = rows.add(tx, one.provider, self._streams[one.stream], one.to, one.at, one.id)
+            rows.name(tx, one.provider, mail, message)
         await rows.write(tx)
         await record(self._database, tx, *rows.facts)
-        in_time = sum(tx.now - STALE <= one.at <= tx.now + AHEAD for one in lines)
-        return Noted(len(new), in_time - len(new), len(lines) - in_time)
+        good = sum(in_time(one.at, tx.now) for one in lines)
+        return Noted(len(new), good - len(new), len(lines) - good)
 
     async def name(
         self, tx: Tx, parts: Sequence[Sequence[Claim]]
     ) -> tuple[list[list[Claim]], list[int]]:
         """Claims with the messages that the journal knows them to be about, and how many of each
         part wait now because no line tells of their mail yet."""
-        asked = {
-            _mail(one.provider, one.provider_message_id)
-            for part in parts
-            for one in part
-            if one.message_id is None and one.provider_message_id
-        }
-        known = await self._known(tx, sorted(asked))
+        asked: dict[tuple[str, str], tuple[str, str | None]] = {}
+        for one in (claim for part in parts for claim in part):
+            if one.message_id is None and one.provider_message_id:
+                whom = self._whom(one)
+                mail = _mail(one.provider, one.provider_message_id)
+                asked[one.provider, one.claim_id] = (mail, whom)
+        names = {mail for mail, _ in asked.values()}
+        names |= {copies.of_copy(mail, whom) for mail, whom in asked.values() if whom is not None}
+        known = await self._known(tx, sorted(names))
         named: list[list[Claim]] = []
         held: list[int] = []
         for part in parts:
             kept, waiting = [], 0
             for one in part:
-                if one.message_id is not None or not one.provider_message_id:
+                if self._is_copy(one):
+                    waiting += 1  # of the copy itself: it says nothing of whom the mail is for
+                    continue
+                if (one.provider, one.claim_id) not in asked:
                     kept.append(one)
                     continue
-                mail = _mail(one.provider, one.provider_message_id)
+                mail, whom = asked[one.provider, one.claim_id]
                 message = known.get((one.provider, mail))
+                if message is None and whom is not None:
+                    message = await self._of_copy(tx, known, one.provider, mail, whom)
                 if message is not None:
                     kept.append(msgspec.structs.replace(one, message_id=message))
-                elif (one.provider, one.claim_id) in self._over:
+                elif (one.provider, one.claim_id) in self._over or one.provider in self._full:
                     kept.append(one)
                 else:
-                    waiting += await self._wait(tx, one, mail)
+                    waiting += await self._wait(tx, one, mail, whom)
             named.append(kept)
             held.append(waiting)
         return named, held
 
+    def _whom(self, claim: Claim) -> str | None:
+        """The pseudonym of whom a word is about, where copies are matched by that."""
+        if claim.provider not in self._copied_by or claim.recipient is None:
+            return None
+        try:
+            found = address_rules.key(address_rules.parse(claim.recipient))
+        except Invalid:
+            return None
+        return self._keys.pseudonym("address", found)
+
+    def _is_copy(self, claim: Claim) -> bool:
+        """Whether a word is about what was sent to an address for copies."""
+        to = (claim.recipient or "").strip()
+        return bool(self._copying) and address_rules.key(to) in self._copying
+
+    async def _of_copy(
+        self, tx: Tx, known: dict[tuple[str, str], str], provider: str, mail: str, whom: str
+    ) -> str | None:
+        """The message of a copy that is of this mail to this recipient."""
+        name = (provider, copies.of_copy(mail, whom))
+        if name not in known:
+            found = await copies.take(tx, provider, whom, mail)
+            if found is None:
+                return None
+            known[name] = found
+        return known[name]
+
     async def due(self) -> dict[str, list[Claim]]:
-        """Claims that wait no longer, by provider: a line told of their mail, or none will."""
+        """Claims that wait no longer, by provider: a line told of their mail, or none will.
+
+        Where copies are the journal, none will once one that came later has been here as long:
+        while none comes at all, it is copies that fail, and no mail is a stranger's for that.
+        """
         told = exists().where(_j.c.provider == _w.c.provider, _j.c.mail == _w.c.mail)
         async with self._database.read() as tx:
             over = tx.now - round(self._settings.patience * SECOND)
+            later = copies.came(_w.c.provider, _w.c.received_at, over)
+            done = and_(_w.c.received_at <= over, or_(_w.c.whom.is_(None), later))
             rows = await tx.all(
                 select(_w.c.provider, _w.c.claim_id, _w.c.sealed)
-                .where(or_(told, _w.c.received_at <= over))
+                .where(or_(told, _w.c.received_at == 0, done))
                 .order_by(_w.c.received_at)
                 .limit(RELEASED)
             )
+            if tx.now - self._counted_at >= COUNT_EVERY:
+                self._counted_at = tx.now
+                self._full = await _full(tx)
+            stuck = await tx.value(select(_w.c.claim_id).where(*_stuck(tx, over)).limit(1))
+        if stuck is not None:
+            await self._give_up()
         out: dict[str, list[Claim]] = {}
         lost: list[tuple[str, str]] = []
         for row in rows:
@@ -195,6 +246,14 @@ class Journal:
                 await _drop(tx, lost)
         return out
 
+    async def _give_up(self) -> None:
+        """Forget words that waited for a day in which no copy came at all; the doctor says so."""
+        async with self._database.write() as tx:
+            over = tx.now - round(self._settings.patience * SECOND)
+            count = await tx.run(delete(_w).where(*_stuck(tx, over)))
+            if count:
+                await copies.add(tx, copies.REFUSED + copies.NONE_CAME, count)
+
     async def drop(self, claims: Mapping[str, Sequence[Claim]]) -> None:
         """These were heard: they need not wait any more."""
         keys = [(name, one.claim_id) for name, some in claims.items() for one in some]
@@ -210,11 +269,12 @@ class Journal:
         )
         return {(row["provider"], row["mail"]): row["message_id"] for row in rows}
 
-    async def _wait(self, tx: Tx, claim: Claim, mail: str) -> int:
+    async def _wait(self, tx: Tx, claim: Claim, mail: str, whom: str | None) -> int:
         row = tx.upsert(_w).values(
             provider=claim.provider,
             claim_id=claim.claim_id,
             mail=mail,
+            whom=whom,
             sealed=self._keys.seal(PURPOSE, msgspec.json.encode(claim)),
             received_at=tx.now,
         )
@@ -224,106 +284,39 @@ class Journal:
     async def _count(self, tx: Tx, by: str, new: int) -> None:
         if not new:
             return
-        first = tx.upsert(_d).values(key=by, day=tx.now // DAY, count=new)
-        total = _d.c.count + first.excluded.count
-        counted = first.on_conflict_do_update(index_elements=["key", "day"], set_={"count": total})
-        await tx.run(counted)
+        await copies.add(tx, by, new)
         count = await tx.value(select(_d.c.count).where(_d.c.key == by, _d.c.day == tx.now // DAY))
         if int(count or 0) > self._settings.per_day:
             raise TooMany("this key has told of enough mail for a day", retry_after=3600.0)
-
-    def _add(self, rows: "_Rows", tx: Tx, mail: str, one: Sent) -> None:
-        stream = self._streams[one.stream]
-        message, attempt = new_id("msg", tx.now, tx.order.next()), new_id("att", tx.now)
-        address = self._keys.pseudonym("address", one.to)
-        at = min(one.at, tx.now)
-        family = families.of(one.to)
-        rows.messages.append(
-            {
-                "id": message,
-                "stream": stream.name,
-                "priority": stream.priority,
-                "address_id": address,
-                "status": Status.ACCEPTED.value,
-                "secret": stream.secret,
-                "only": one.provider,
-                "avoid": "",
-                "created_at": at,
-                "next_at": at,
-                "tries": 1,
-                "expires_at": at + round(stream.expires * SECOND),
-                "provider": one.provider,
-                "attempt_id": attempt,
-                "accepted_at": at,
-                "family": family,
-            }
-        )
-        rows.attempts.append(
-            {
-                "id": attempt,
-                "message_id": message,
-                "provider": one.provider,
-                "started_at": at,
-                "seconds": 0.0,
-                "detail": TOLD,
-                "outcome": OutcomeKind.ACCEPTED.value,
-                "provider_message_id": one.id,
-            }
-        )
-        rows.journal.append(
-            {"provider": one.provider, "mail": mail, "message_id": message, "received_at": tx.now}
-        )
-        key = (address, one.provider, one.stream, at // DAY)
-        before = rows.exposed.get(key, {"first_at": at, "last_at": at, "count": 0})
-        rows.exposed[key] = {
-            "address_id": address,
-            "provider": one.provider,
-            "stream": one.stream,
-            "day": at // DAY,
-            "count": before["count"] + 1,
-            "first_at": min(before["first_at"], at),
-            "last_at": max(before["last_at"], at),
-        }
-        if tx.now - at <= LATE:
-            rows.facts.append(
-                AttemptFinished(
-                    *(message, attempt, one.provider, one.stream, address),
-                    *(OutcomeKind.ACCEPTED.value, TOLD, 0.0, family),
-                    told=True,
-                )
-            )
-
-
-class _Rows:
-    """What lines add, table by table."""
-
-    def __init__(self) -> None:
-        self.messages: list[dict[str, Any]] = []
-        self.attempts: list[dict[str, Any]] = []
-        self.journal: list[dict[str, Any]] = []
-        self.exposed: dict[tuple[str, str, str, int], dict[str, Any]] = {}
-        self.facts: list[Fact] = []
-
-    async def write(self, tx: Tx) -> None:
-        if not self.journal:
-            return
-        await tx.run(insert(_j), self.journal)
-        await tx.run(insert(tables.messages), self.messages)
-        await tx.run(insert(tables.attempts), self.attempts)
-        # Always in the same order, against deadlocks.
-        tx.many(EXPOSE, [self.exposed[key] for key in sorted(self.exposed)])
 
 
 async def forget(tx: Tx, *, before: Instant, limit: int) -> int:
     """Forget which mails were told of before an instant; how many."""
     old = select(_j.c.mail).where(_j.c.received_at < before).order_by(_j.c.received_at).limit(limit)
     await tx.run(delete(_d).where(_d.c.day < before // DAY))
+    c = tables.journal_copies.c
+    done = select(c.copy).where(c.received_at < before).order_by(c.received_at).limit(limit)
+    await tx.run(delete(tables.journal_copies).where(c.received_at < before, c.copy.in_(done)))
     return await tx.run(delete(_j).where(_j.c.received_at < before, _j.c.mail.in_(old)))
 
 
 async def waiting(tx: Tx) -> int:
     """How many words of providers wait for a line."""
     return int(await tx.value(select(func.count()).select_from(_w)) or 0)
+
+
+def _stuck(tx: Tx, over: Instant) -> tuple[ColumnElement[bool], ...]:
+    """Words that waited for a copy as long as they may."""
+    later = copies.came(_w.c.provider, _w.c.received_at, over)
+    since = _w.c.received_at.between(1, tx.now - MOST_PATIENCE)
+    return (_w.c.whom.is_not(None), since, ~later)
+
+
+async def _full(tx: Tx) -> frozenset[str]:
+    """Providers of which no more words may wait: what is heard of others' mail is bounded."""
+    count = func.count().label("count")
+    rows = await tx.all(select(_w.c.provider).group_by(_w.c.provider).having(count >= MOST_WAITING))
+    return frozenset(row["provider"] for row in rows)
 
 
 async def _drop(tx: Tx, keys: Sequence[tuple[str, str]]) -> None:

@@ -32,7 +32,8 @@ from mailkeep.store.database import Tx
 from mailkeep.store.repeated import Among, Repeated, of_postgresql
 from mailkeep.store.schema import Micros
 
-from . import bodies, recipients, tables
+from . import recipients, tables
+from .believing import Word
 from .outbox import shred_bodies
 from .types import Status
 
@@ -50,14 +51,16 @@ class Ours(NamedTuple):
     """A message that a provider had from us.
 
     ``people``: the pseudonyms of all in it, its recipient's first, with the address of each where
-    there are several to tell apart. ``holds``: the provider's word may move it. ``told``: how many
-    claims of the provider's about it are kept.
+    there are several to tell apart. ``holds``: the provider has it, or may have; ``waits``: it is
+    to go to another one, as its answer was lost. ``told``: how many claims of the provider's about
+    it are kept.
     """
 
     message: str
     stream: str
     people: Mapping[str, str]
     holds: bool
+    waits: bool = False
     told: int = 0
 
 
@@ -67,14 +70,15 @@ class Moved:
     def __init__(self, keeping: Collection[str]) -> None:
         self._keeping = keeping
         self._to: dict[Status, set[str]] = {}
-        self._by: dict[str, str] = {}  # who says so, of those whose body may go
+        self._bodies: set[str] = set()  # of those that may go
 
-    def add(self, claim: Claim, known: Ours) -> None:
+    def add(self, claim: Claim, known: Ours, word: Word) -> None:
+        """Args: ``word``: what the provider's may do, which is to move it at least."""
         status = _STATUS.get(claim.kind)
         if status is not None:
             self._to.setdefault(status, set()).add(known.message)
-            if known.stream not in self._keeping:
-                self._by[known.message] = claim.provider
+            if word.destroys and known.stream not in self._keeping:
+                self._bodies.add(known.message)
 
     async def write(self, tx: Tx) -> None:
         moved: list[str] = []
@@ -84,10 +88,7 @@ class Moved:
             if wanted:
                 found = await tx.fetch(_MOVE[status], ids=wanted, now=tx.now)
                 moved += [row[0] for row in found]
-        believed = [one for one in moved if one in self._by]
-        if believed:
-            doubted = await bodies.doubted(tx)
-            shred_bodies(tx, [one for one in believed if self._by[one] not in doubted])
+        shred_bodies(tx, [one for one in moved if one in self._bodies])
 
 
 def _move(status: Status) -> Repeated:
@@ -122,12 +123,12 @@ async def ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None]
     known = await _addresses(tx, {one for row in found if row[3] for one in _names(row[2], row[3])})
     for message, stream, address, copies, status, newest, provider, outcome, told in found:
         # The provider of the newest attempt; the last row of a pair is its newest attempt.
-        holds = provider == newest
-        if status == Status.QUEUED.value:
+        holds, waits = provider == newest, status == Status.QUEUED.value
+        if waits:
             # The provider refused the mail, or may have had it: only then does its report matter.
             holds = holds and outcome in (None, OutcomeKind.AMBIGUOUS.value)
         people = {one: known.get(one, "") for one in _names(address, copies)}
-        out[provider, message] = Ours(message, stream, people, holds, told)
+        out[provider, message] = Ours(message, stream, people, holds, waits, told)
     return out
 
 

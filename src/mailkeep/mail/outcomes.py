@@ -16,6 +16,7 @@ from mailkeep.store.repeated import Among, Repeated
 from mailkeep.store.ways import Rows
 
 from . import bodies, tables
+from .believing import FULL
 from .events import AttemptFinished, MessageGivenUp
 from .outbox import shred_bodies
 from .routing import backoff
@@ -135,7 +136,7 @@ async def _cut(tx: Tx, finished: Sequence[Finished]) -> dict[str, Instant]:
     kinds = {one.outcome.kind for one in finished if one.outcome is not None}
     if OutcomeKind.REJECTED not in kinds:
         return {}
-    return {name: cut_at or 0 for name, cut_at, _ in await tx.fetch(_STANDING)}
+    return {row[0]: row[1] or 0 for row in await tx.fetch(bodies.STATES)}
 
 
 def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> None:
@@ -199,18 +200,21 @@ def _result(
 async def _accept(tx: Tx, todo: _Written) -> None:
     """A provider took these: what it told of them before it answered counts now."""
     claims, states = await tx.fetch_each(
-        (_TOLD, {"ids": [one.job.message for one in todo.accepted]}), (_STANDING, {})
+        (_TOLD, {"ids": [one.job.message for one in todo.accepted]}), (bodies.STATES, {})
     )
     told = _told_already(claims, todo.accepted)
-    standing = {name: (cut_at or 0, rested_at or 0) for name, cut_at, rested_at in states}
+    standing = {row[0]: (row[1] or 0, row[2] or 0) for row in states}
+    words = bodies.words_of(states)
     rows = []
     for one in todo.accepted:
         job = one.job
+        word = words.get(job.provider, FULL)
         status = told.get((job.message, job.provider), Status.ACCEPTED)
+        status = status if word.moves else Status.ACCEPTED
         rows.append(
             {"of": job.message, "attempt": job.attempt, "as_": status.value, "when": tx.now}
         )
-        believed = not (one.keeps or job.provider in standing)
+        believed = word.destroys and not one.keeps
         if believed and (status is not Status.ACCEPTED or not one.reports):
             todo.shredded.append(job.message)
     tx.many(_ACCEPT, rows)
@@ -245,13 +249,6 @@ _TOLD = Repeated(
         Among(_c.message_id, "ids"),
         or_(_c.event == ClaimKind.DELIVERED.value, _c.event == ClaimKind.BOUNCED.value),
     )
-)
-
-
-_s = tables.provider_states.c
-#: Providers that something speaks against: when they were cut off, went to rest.
-_STANDING = Repeated(
-    lambda _insert: select(_s.provider, _s.cut_at, _s.rested_at).where(bodies.in_doubt())
 )
 
 

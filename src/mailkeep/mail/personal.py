@@ -127,8 +127,15 @@ PERSONAL: Personal = {
         what="what a provider said of a mail that the journal does not tell of yet",
         under="minutes: until a line tells of it",
         sealed="sealed",
-        named="claim_id mail",
+        named="claim_id mail whom",
         said="provider received_at",
+    ),
+    "journal_copies": Kept(
+        what="that a copy came of a mail that an application sent; nothing of the copy itself",
+        under="messages",
+        of="message_id:messages.id",
+        named="copy address_id message_id",
+        said="provider received_at bound_at",
     ),
     "journal_days": Kept(what="how much each key told of", under="messages", plain="key day count"),
     "caught_mail": Kept(

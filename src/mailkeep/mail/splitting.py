@@ -24,7 +24,7 @@ from mailkeep.events.log import record
 from mailkeep.providers.types import ClaimKind, Outcome, OutcomeKind
 from mailkeep.store.database import Database, Tx
 
-from . import outbox, recipients, tables
+from . import bodies, outbox, recipients, tables
 from .events import CopySplit
 from .intake import Intake
 from .routing import backoff
@@ -133,15 +133,17 @@ class Splitting:
         """The same for copies whose provider had taken the mail and says afterwards that it did
         not send it to them. To be called while their messages are locked, before a body goes.
 
-        A word that the mail did reach them, or that they want no more of it, stands against that:
-        nobody who complained is sent the mail again. Each copy goes on once, and while there is a
-        body: the word of a provider in an attacker's hands moves no more than that.
+        A word that the mail did reach them, or that they want no more of it, stands against that,
+        but for the word of one that was left: nobody who complained is sent the mail again. Each
+        copy goes on once, and while there is a body: the word of a provider in an attacker's hands
+        moves no more than that.
         """
         wanted = sorted({one.message for one in copies})
         rows = {row["id"]: row for row in await tx.all(select(_m).where(_m.c.id.in_(wanted)))}
         c = tables.claims.c
+        left = [name for name, word in (await bodies.words(tx)).items() if not word.moves]
         told = select(c.message_id, c.address_id)
-        told = told.where(c.message_id.in_(wanted), c.event.in_(_REACHED))
+        told = told.where(c.message_id.in_(wanted), c.event.in_(_REACHED), c.provider.not_in(left))
         reached = {tuple(row) for row in await tx.tuples(told)}
         for one in copies:
             row = rows.get(one.message)

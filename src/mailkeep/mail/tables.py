@@ -303,7 +303,28 @@ journal_waiting = Table(
     Column("claim_id", String(200), primary_key=True),
     Column("mail", String(64), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    Column("received_at", Micros, nullable=False, index=True),  # 0: a copy came; it may go on
+    Column("whom", String(48)),  # whom it is about, where copies are taken
+)
+Index("ix_journal_waiting_whom", journal_waiting.c.whom)
+
+# Copies that came of mail that applications sent, one row a recipient.
+journal_copies = Table(
+    "journal_copies",
+    metadata,
+    Column("copy", String(64), primary_key=True),  # a digest of its signature
+    Column("address_id", String(48), primary_key=True),
+    Column("provider", String(40), nullable=False),
+    Column("message_id", String(40), nullable=False),
     Column("received_at", Micros, nullable=False, index=True),
+    Column("bound_at", Micros),  # when a word of the provider was first heard of it
+)
+Index("ix_journal_copies_came", journal_copies.c.provider, journal_copies.c.received_at)
+Index(
+    "ix_journal_copies_open",
+    journal_copies.c.address_id,
+    sqlite_where=journal_copies.c.bound_at.is_(None),
+    postgresql_where=journal_copies.c.bound_at.is_(None),
 )
 
 journal_days = Table(

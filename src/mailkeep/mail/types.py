@@ -126,16 +126,43 @@ class BounceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 TOLD = "journal"
 
 
+class CopySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[journal.copies]``: copies of mail (BCC) come to addresses of ours.
+
+    Attributes:
+        domain: of the addresses for copies; its MX leads to us, and nothing else comes there.
+        senders: domains that the mail is from, and that sign it (DKIM); no other copy counts.
+        providers: whose mail is told of by copies; without any: of all.
+        listen: ``host:port``, where it is not another listener that hears that domain's mail.
+        certificate, private_key: PEM files, for STARTTLS.
+        cleartext: ``"accepted"``: the network is trusted, and copies may cross it in clear.
+        editions: of the addresses, those that are taken; another number makes new addresses.
+        per_day: copies that are taken of one provider in a day.
+    """
+
+    domain: str
+    senders: tuple[str, ...]
+    providers: tuple[str, ...] = ()
+    listen: str = ""
+    certificate: str = ""
+    private_key: str = ""
+    cleartext: str = ""
+    editions: tuple[int, ...] = (1,)
+    per_day: int = 200_000
+
+
 class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[journal]``: applications say what they sent by themselves.
 
     Attributes:
         patience: seconds for which what a provider says of an unknown mail waits for its line.
         per_day: mails that one key may tell of in a day.
+        copies: who cannot tell sends copies.
     """
 
     patience: float = 900.0
     per_day: int = 1_000_000
+    copies: CopySettings | None = None
 
 
 class Keeping(msgspec.Struct, frozen=True):

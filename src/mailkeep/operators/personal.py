@@ -12,6 +12,14 @@ PERSONAL: Personal = {
         named="id",
         said="role first_at last_at",
     ),
+    "operator_passkeys": Kept(
+        what="whose passkey was shown at the console beside whose key",
+        under="for good; it counts for thirty days",
+        of="account_id:account",
+        erasing=Erasing.REMOVED,
+        named="owner account_id",
+        said="at",
+    ),
     "operator_sessions": Kept(
         what="who is signed in at the console",
         under="until it ends",

@@ -17,7 +17,7 @@ from mailkeep.mail import queries as mail
 from mailkeep.mail.grants import Scope
 from mailkeep.store.database import Tx
 
-from . import tables
+from . import people, tables
 from .openid import LEEWAY, Left, Who
 from .permissions import Role, role_of
 from .types import OperatorSettings, OperatorView, Present, Way
@@ -36,6 +36,8 @@ async def enter_by_key(tx: Tx, key: str, until: Instant, account: str = "") -> s
     """
     words = {"account": account} if account else {}
     await audit.write(tx, key, "console.sign_in", {"by": "passkey" if account else "key", **words})
+    if account:
+        await people.show(tx, key, account)
     return await _enter(tx, until, key_id=key, account_id=account or None)
 
 

@@ -28,6 +28,14 @@ operator_sessions = Table(
     Column("until", Micros, nullable=False),
     Column("seen_at", Micros),  # to the minute; NULL: not since it began
 )
+# Whose passkey was shown beside a key of whom: two owners with one passkey are one person.
+operator_passkeys = Table(
+    "operator_passkeys",
+    metadata,
+    Column("owner", String(80), primary_key=True),
+    Column("account_id", String(40), primary_key=True),
+    Column("at", Micros, nullable=False),
+)
 _NAMED = operator_sessions.c.operator_id.is_not(None)
 Index(
     "ix_operator_sessions_operator",

@@ -4,8 +4,8 @@ then it is done.
 Attacks met here: a thief has one operator's key or session (a request can be made, and everybody's
 pager says so; nothing is done), and a colleague approves something else than what they read (both
 were shown the same warnings, or it is requested anew). A person counts once, whichever of their
-keys and sessions they use (``operators.people``); a key that belongs to nobody neither requests nor
-approves. Nobody approves their own request.
+keys and sessions they use (``operators.people``); a key that belongs to nobody, and whoever sits at
+the shell without a key, neither requests nor approves. Nobody approves their own request.
 
 Approval can be bypassed only at the server's own shell (``mailkeep incidents apply --alone``):
 whoever sits there could write into the database anyway. Everybody is paged then.
@@ -74,7 +74,7 @@ class Approvals:
         Raises:
             NotAllowed: it is not known which person asks, so nobody could be another one.
         """
-        await people.person(tx, by)
+        await people.named(tx, by)
         before = await waiting(tx, incident.id, name, step)
         if before is not None and before.waits(tx.now) and before.mark == preview.mark:
             return before
@@ -121,7 +121,7 @@ class Approvals:
             Conflict: its time is over, it was decided, or what it would do has changed.
         """
         self._open(tx, found)
-        if await people.person(tx, by) == await people.person(tx, found.asked_by):
+        if await people.named(tx, by) == await people.person(tx, found.asked_by):
             raise NotAllowed("who asked for it cannot approve it: a second person must")
         if preview.mark != found.mark:
             raise Conflict(

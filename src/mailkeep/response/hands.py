@@ -282,7 +282,7 @@ async def _shown(
     if (found.id, found.back_by) != (cut, asked_by):
         raise Conflict(CHANGED)
     asked = found.back_by or found.by
-    if await people.person(tx, by) == await people.person(tx, asked):
+    if await people.named(tx, by) == await people.person(tx, asked):
         raise NotAllowed("who asked for it cannot confirm it: a second person must")
     said = {"provider": provider, "cut": found.id, "asked_by": asked, "what": found.state}
     await audit.write(tx, by, "confirm_by_hand", said)
@@ -377,7 +377,7 @@ async def _may(
     if not reason.strip():
         raise Invalid("say why", field="reason")
     if _two(means):
-        await people.person(tx, by)  # else nobody could answer what this key asked for
+        await people.named(tx, by)  # else nobody could answer what this key asked for
     await take_turn(tx)
     if not beside and (open_one := await about(tx, provider)) is not None:
         raise Conflict(f"incident {open_one.id} is open about {provider}: act there")

@@ -11,7 +11,7 @@ import msgspec
 from mailkeep.base.clock import Instant
 from mailkeep.incidents.content import ASSUMED
 from mailkeep.incidents.tracks import Item
-from mailkeep.incidents.words import TITLES, TOUCHED, clock, headline, percent, span
+from mailkeep.incidents.words import SPENT, TITLES, TOUCHED, clock, headline, span, standing
 
 from .drawing import Mark, timeline
 from .types import CaseView
@@ -159,8 +159,8 @@ def _read(case: CaseView) -> list[Section]:
 def _why(case: CaseView) -> list[Section]:
     return [
         Section(
-            f"Why: {TITLES[view.hypothesis]}, {percent(view)}",
-            ("Held." if view.open else "Not held.",),
+            f"Why: {TITLES[view.hypothesis]}, {standing(view, case.incident.state)}",
+            ("Held." if view.open else "Not held.", *((SPENT,) if view.spent else ())),
             Table(
                 ("nats", "detector", "what it saw"),
                 (

@@ -130,6 +130,18 @@ class Listener:
                 connection.abort()
 
 
-async def listen(door: Door, host: str, port: int, limits: Limits | None = None) -> Listener:
-    """Listen without TLS and without signing in; ``Listener.port`` tells the port."""
-    return await Listener(door, Guests(limits or Limits())).open(host, port)
+async def listen(
+    door: Door,
+    host: str,
+    port: int,
+    limits: Limits | None = None,
+    certificate: Certificate | None = None,
+) -> Listener:
+    """Listen without signing in; ``Listener.port`` tells the port.
+
+    Args:
+        certificate: STARTTLS is offered with it.
+    """
+    return await Listener(door, Guests(limits or Limits()), certificate=certificate).open(
+        host, port
+    )

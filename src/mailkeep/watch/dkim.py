@@ -108,7 +108,7 @@ def signer(
         signed: fields that must be among what was signed.
     """
     for one in mail.signatures:
-        if not set(signed) <= set(_signed(one.tags)):
+        if not set(signed) <= set(signed_fields(one.tags)):
             continue
         records = keys.get(one.asks, ())
         # RFC 6376 section 3.6.2.2: with several records nothing is known.
@@ -155,7 +155,7 @@ def _signature(value: bytes) -> Signature | None:
         or not _SELECTOR.fullmatch(selector)
         or tags.get("a", "") not in _ALGORITHMS
         or not below(identity, domain)
-        or "from" not in _signed(tags)
+        or "from" not in signed_fields(tags)
         or not (tags.get("b") and tags.get("bh"))
         or tags.get("q", "dns/txt") != "dns/txt"
     ):
@@ -163,7 +163,8 @@ def _signature(value: bytes) -> Signature | None:
     return Signature(domain, selector, value, tags)
 
 
-def _signed(tags: Mapping[str, str]) -> list[str]:
+def signed_fields(tags: Mapping[str, str]) -> list[str]:
+    """The names of the fields that a signature says it covers."""
     return tags.get("h", "").lower().split(":")
 
 
@@ -204,7 +205,7 @@ def _data(mail: Mail, one: Signature, *, relaxed: bool) -> bytes:
     for name, value in mail.fields:
         left.setdefault(name.strip().lower(), []).append((name, value))
     lines = []
-    for wanted in _signed(one.tags):
+    for wanted in signed_fields(one.tags):
         there = left.get(wanted.encode())
         if there:
             lines.append(_field(*there.pop(), relaxed=relaxed) + b"\r\n")

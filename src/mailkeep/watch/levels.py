@@ -30,18 +30,28 @@ class Sees(NamedTuple):
         level: the first at which it sees anything.
         by: what it needs there.
         more: what it sees more of at a later level; "": it sees all of it.
+        copies: what of it is seen where the journal is written by copies (BCC) alone, and by whom
+            those are forged; "": it needs no journal.
     """
 
     level: Level
     by: str
     more: str = ""
+    copies: str = ""
 
 
 _TOLD = "resets that the application tells of"
 _SOME, _ALL = "recoveries of those who are recovered here", "everybody's"
 _HOOKS = "the provider's webhooks, copied to us, and the journal"
+#: Nobody else's copy counts: a domain of the house signs each, with keys that its provider holds.
+_FORGED = "Forged by: the provider, or who sends through our account there"
 SEES: Mapping[str, Sees] = {
-    "delivery_silence": Sees(Level.OBSERVE, _HOOKS, "canaries, whatever the provider says"),
+    "delivery_silence": Sees(
+        Level.OBSERVE,
+        _HOOKS,
+        "canaries, whatever the provider says",
+        f"that reports stop while copies come; who drops all mail drops the copies too. {_FORGED}",
+    ),
     "provider_refusal": Sees(Level.CARRY, "answers to our own requests"),
     "stranger_in_mail": Sees(Level.CARRY, "canaries"),
     "authentication_lost": Sees(Level.CARRY, "canaries at mailboxes elsewhere"),
@@ -56,9 +66,19 @@ SEES: Mapping[str, Sees] = {
     "honey_account": Sees(Level.REHEARSE, f"{_TOLD}, and honey addresses", "recoveries"),
     "decoy_shown": Sees(Level.SHARE, "decoys among recovery mail"),
     "canary_missing": Sees(Level.CARRY, "canaries"),
-    "unknown_message": Sees(Level.OBSERVE, _HOOKS),
-    "volume_mismatch": Sees(Level.OBSERVE, "a key that reads the account, and the journal"),
-    "accepted_not_delivered": Sees(Level.OBSERVE, _HOOKS),
+    "unknown_message": Sees(
+        Level.OBSERVE,
+        _HOOKS,
+        copies=f"mail of which no copy came; who sends one along hides his mail. {_FORGED}",
+    ),
+    "volume_mismatch": Sees(
+        Level.OBSERVE,
+        "a key that reads the account, and the journal",
+        copies=f"more mail than twice the copies; who sends one along hides his mail. {_FORGED}",
+    ),
+    "accepted_not_delivered": Sees(
+        Level.OBSERVE, _HOOKS, copies=f"what came to us and not to its recipient. {_FORGED}"
+    ),
     "failover": Sees(Level.CARRY, "our own routing"),
     "reset_fanout": Sees(Level.REHEARSE, _TOLD, "recoveries, which we see ourselves"),
     "redeemed_undelivered": Sees(Level.SHARE, _SOME, _ALL),

@@ -12,9 +12,11 @@ from typer.testing import CliRunner
 from mailkeep.base.clock import DAY, SystemClock
 from mailkeep.base.errors import MailkeepError
 from mailkeep.base.ids import new_id
+from mailkeep.base.keys import KeyRing
 from mailkeep.cli.main import app
 from mailkeep.events import queries as events
 from mailkeep.incidents import tables as incident_tables
+from mailkeep.mail import api_keys
 from mailkeep.mail import tables as mail_tables
 from mailkeep.recovery import tables as recovery_tables
 from mailkeep.store.database import Database
@@ -60,9 +62,16 @@ class Shell:
             await tx.run(insert(recovery_tables.recoveries).values(asked | more | at))
         return incident
 
-    async def run(self, *words: str, uid: int = 1) -> Any:
+    async def key(self, owner: str, *scopes: str) -> str:
+        """A key of a person."""
+        async with self.database.write() as tx:
+            keys, may = KeyRing(self.home), scopes or ("operate",)
+            return await api_keys.create(tx, keys, owner, may, owner=owner, by="x")
+
+    async def run(self, *words: str, uid: int = 1, key: str = "") -> Any:
         """What a command says; the slug of its error."""
         self._patch.setattr("os.getuid", lambda: uid)
+        self._patch.setenv("MAILKEEP_OPERATOR_KEY", key)
         line = [*words, "--home", str(self.home)]
         done = await asyncio.to_thread(CliRunner().invoke, app, line)
         if isinstance(done.exception, MailkeepError):
@@ -79,17 +88,24 @@ async def test_the_shell_asks_for_the_list_or_takes_it_alone(
     words = ("incidents", "exposed", incident)
     (said,) = await shell.run(*words, "--json")
     assert (said["exposed"], said["each"], said["request"]) == (2, {"a": 2}, None)
+    ada, bob = await shell.key("ada"), await shell.key("bob")
     assert await shell.run(*words, "--list") == "not-allowed"
-    (said,) = await shell.run(*words, "--ask", "--json")
-    request = said["request"]["id"]
-    assert await shell.run("incidents", "approve", request, "--json") == "not-allowed"
-    (agreed,) = await shell.run("incidents", "approve", request, "--json", uid=2)
+    assert await shell.run(*words, "--ask", "--json") == "not-allowed"  # who asks?
+    (said,) = await shell.run(*words, "--ask", "--json", key=ada)
+    approve = ("incidents", "approve", said["request"]["id"], "--json")
+    assert await shell.run(*approve, key=ada) == "not-allowed"
+    for uid in (1, 2):
+        assert await shell.run(*approve, uid=uid) == "not-allowed"
+    for wrong, slug in ((await shell.key("eve", "send"), "not-allowed"), ("mk_x", "not-signed-in")):
+        assert await shell.run(*approve, key=wrong) == slug
+    (agreed,) = await shell.run(*approve, key=bob)
     assert agreed["state"] == "approved"
-    lines = await shell.run(*words, "--list")
+    lines = await shell.run(*words, "--list", key=ada)
     assert [one.get("address") for one in lines] == ["adr_1", "adr_2", None]
-    assert await shell.run(*words, "--list") == "not-allowed"
+    assert await shell.run(*words, "--list", key=ada) == "not-allowed"
     assert len(await shell.run(*words, "--list", "--alone", "nobody answers")) == 3
-    assert await shell.run(*words, "--list", "--alone", "again") == "too-many"
+    assert len(await shell.run(*words, "--list", "--alone", "and again", uid=2)) == 3
+    assert await shell.run(*words, "--list", "--alone", "again", uid=3) == "too-many"
     assert await shell.run(*words, "--alone", "what for") == "bad-settings"
     async with shell.database.read() as tx:
         acts = [one.act for one in await events.entries(tx)]
@@ -108,14 +124,16 @@ async def test_a_cut_at_the_shell_waits_for_another_person_too(
     (one,) = said["waiting"]
     assert (one["provider"], one["state"], one["reason"]) == ("b", "waiting", "it leaks")
     seen = ("--cut", one["cut"], "--state", one["state"], "--json")
-    assert await shell.run("providers", "confirm", "b", *seen) == "not-allowed"
+    bob = await shell.key("bob")
+    for uid in (1, 2):
+        assert await shell.run("providers", "confirm", "b", *seen, uid=uid) == "not-allowed"
     other = ("--cut", "hct_x", *seen[2:])
-    assert await shell.run("providers", "confirm", "b", *other, uid=2) == "conflict"
-    (done,) = await shell.run("providers", "confirm", "b", *seen, uid=2)
+    assert await shell.run("providers", "confirm", "b", *other, key=bob) == "conflict"
+    (done,) = await shell.run("providers", "confirm", "b", *seen, key=bob)
     assert done == {"provider": "b", "confirmed": True}
-    assert await shell.run("providers", "confirm", "b", *seen, uid=2) == "conflict"
+    assert await shell.run("providers", "confirm", "b", *seen, key=bob) == "conflict"
     back = ("--cut", one["cut"], "--asked-by", "uid:9", "--json")
-    assert await shell.run("providers", "return", "b", *back, uid=2) == "conflict", "nobody asked"
+    assert await shell.run("providers", "return", "b", *back, key=bob) == "conflict", "nobody asked"
     (said,) = await shell.run("providers", "waiting", "--json")
     assert said == {"waiting": []}
     await shell.database.close()

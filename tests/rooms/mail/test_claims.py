@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from mailkeep.base.clock import HOUR, SECOND, ManualClock
 from mailkeep.events.tables import events
 from mailkeep.events.types import decode
-from mailkeep.mail import claims, lives, outbox, outcomes, services, tables
+from mailkeep.mail import bodies, claims, lives, outbox, outcomes, services, tables
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.events import ClaimRefused, ForeignMailReported
 from mailkeep.mail.types import Job, NewMessage
@@ -55,10 +55,19 @@ class Room:
         request = WebhookRequest("", {}, b"", self._database.clock.now())
         assert await self._claims.receive(name, request) == kept
 
-    async def claim(self) -> Job:
+    async def claim(self, stream: str = "bulk") -> Job:
         async with self._database.write() as tx:
-            [job] = await outbox.claim(self._database, tx, STREAMS["bulk"], {}, 5)
+            [job] = await outbox.claim(self._database, tx, STREAMS[stream], {}, 5)
         return job
+
+    async def cut(self, name: str, since: int = 0) -> None:
+        async with self._database.write() as tx:
+            await services.cut_off(self._database, tx, name, by="op", reason="x", since=since)
+
+    async def reopen(self) -> None:
+        """The word came before, and is in ``claims``; the message is still in hand."""
+        async with self._database.write() as tx:
+            await tx.run(update(tables.messages).values(status="sending"))
 
     async def finish(self, job: Job, kind: OutcomeKind) -> None:
         async with self._database.write() as tx:
@@ -157,6 +166,75 @@ async def test_what_it_said_before_the_answer_was_written_down_moves_nothing_eit
     await room.say(job.provider, job.message)
     await room.finish(job, OutcomeKind.ACCEPTED)
     assert await room.state() == ("accepted", 1)
+
+
+@pytest.mark.parametrize("kind", [ClaimKind.DELIVERED, ClaimKind.BOUNCED])
+@pytest.mark.parametrize("secret", [False, True])
+async def test_who_was_cut_off_closes_nothing_that_it_took_before(
+    room: Room, accept: Accept, database: Database, kind: ClaimKind, *, secret: bool
+) -> None:
+    """Neither what is not sent again, as it took it long ago, nor a secret mail."""
+    await accept(new("recovery" if secret else "bulk"))
+    job = await room.claim("recovery" if secret else "bulk")
+    await room.finish(job, OutcomeKind.ACCEPTED)
+    await room.cut(job.provider, since=2**62)
+    await room.say(job.provider, job.message, kind)
+    assert await room.state() == ("accepted", 0 if secret else 1)
+    # Nor later: what it said while it was cut off is on record, and no more.
+    async with database.write() as tx:
+        await services.restore(database, tx, job.provider, by="key_1", reason="x")
+    assert (await room.state())[0] == "accepted"
+    assert await room.reports() == 1
+
+
+@pytest.mark.parametrize("left", ["cut", "offboarded", "suspected"])
+async def test_what_waits_after_a_lost_answer_goes_to_another_whatever_is_said(
+    room: Room, accept: Accept, database: Database, clock: ManualClock, left: str
+) -> None:
+    """A late 'delivered' would keep a bulk mail from being sent by who still stands."""
+    job = await room.sent(accept, OutcomeKind.AMBIGUOUS)
+    if left == "cut":
+        await room.cut(job.provider)
+    elif left == "offboarded":
+        async with database.write() as tx:
+            await services.distrust(database, tx, job.provider, by="key_1", reason="x")
+    else:
+        async with database.write() as tx:
+            await bodies.doubt(tx, [job.provider])
+    await room.say(job.provider, job.message)
+    assert await room.state() == ("queued", 1)
+    clock.advance(60)
+    again = await room.claim()
+    assert again.message == job.message
+    assert again.provider == OTHER[job.provider] or left != "cut"
+
+
+async def test_what_a_suspect_says_that_it_delivered_is_taken_back_by_the_cut(
+    room: Room, accept: Accept, database: Database
+) -> None:
+    job = await room.sent(accept, OutcomeKind.ACCEPTED)
+    async with database.write() as tx:
+        await bodies.doubt(tx, [job.provider])
+    await room.say(job.provider, job.message)
+    assert await room.state() == ("delivered", 1)
+    await room.cut(job.provider)
+    assert await room.state() == ("queued", 1)
+    await room.say(job.provider, job.message)
+    assert await room.state() == ("queued", 1)
+
+
+async def test_what_was_told_before_a_cut_closes_nothing_when_the_answer_comes(
+    room: Room, accept: Accept
+) -> None:
+    """Not even a secret mail, which is not sent again."""
+    await accept(new("recovery"))
+    job = await room.claim("recovery")
+    await room.say(job.provider, job.message)
+    assert (await room.state())[0] == "delivered"
+    await room.reopen()
+    await room.cut(job.provider)
+    await room.finish(job, OutcomeKind.ACCEPTED)
+    assert (await room.state())[0] == "accepted"
 
 
 @pytest.mark.parametrize("kind", [ClaimKind.DELIVERED, ClaimKind.BOUNCED])

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import tables as event_tables
 from mailkeep.events.types import decode
-from mailkeep.mail import lives, outbox, outcomes, tables
+from mailkeep.mail import lives, outbox, outcomes, services, tables
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.events import CopySplit
 from mailkeep.mail.intake import Intake
@@ -117,6 +117,20 @@ async def test_it_may_be_told_before_the_answer_is_written_down(room: Room, acce
     await room.finish(job)
     (copy,) = await room.claim()
     assert msgspec.json.decode(copy.body, type=Content).to == BOB
+
+
+async def test_the_word_of_one_that_was_left_keeps_no_copy_back(room: Room, accept: Accept) -> None:
+    """It said that all arrived, and was cut off; who carries the mail now refuses one of them."""
+    first = await room.sent(accept)
+    await room.say(first, (ClaimKind.DELIVERED, BOB))
+    async with room.database.write() as tx:
+        await services.cut_off(room.database, tx, first.provider, by="op", reason="x", since=0)
+    (second,) = await room.claim()
+    assert second.provider == OTHER[first.provider]
+    await room.finish(second)
+    await room.say(second, (ClaimKind.SUPPRESSED, BOB))
+    (fact,) = await room.facts()
+    assert (fact.message, fact.left) == (second.message, second.provider)
 
 
 @pytest.mark.parametrize(

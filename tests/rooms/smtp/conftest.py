@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import ipaddress
+import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -27,6 +28,9 @@ from mailkeep.smtp import submission
 from mailkeep.smtp.types import SubmissionSettings
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
+
+# What the unit tests sign mail with.
+sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "watch"))
 
 STREAMS = {
     name: StreamSettings(name, priority=2, routes=(RouteSettings("a"),))

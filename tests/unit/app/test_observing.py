@@ -10,7 +10,7 @@ import pytest
 
 from mailkeep.accounts import events as accounts
 from mailkeep.app import observing, trusting
-from mailkeep.app.doctor.adoption import detectors, heard, promises, rehearsal
+from mailkeep.app.doctor.adoption import copied, detectors, heard, promises, rehearsal
 from mailkeep.app.doctor.types import DatabaseFacts, Scene, State
 from mailkeep.app.doctor.ways import canaries
 from mailkeep.app.settings import parse
@@ -72,6 +72,59 @@ def test_a_house_that_observes_has_no_key_that_sends() -> None:
     ):
         with pytest.raises(BadSettings, match=words):
             parse(OBSERVES | more)
+
+
+COPIES = {"domain": "in.example.com", "senders": ["example.com"]}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"domain": "no domain"}, "is no domain"),
+        ({"domain": "In.example.com"}, "lower case"),
+        ({"senders": []}, "senders is empty"),
+        ({"senders": ["@"]}, "is no domain"),
+        ({"providers": ["b"]}, "no provider 'b'"),
+        ({"domain": "back.example.com"}, "that of provider a"),
+        ({"editions": []}, "numbers from 1"),
+        ({"editions": [0]}, "numbers from 1"),
+        ({"per_day": 0}, "per_day is 1"),
+        ({"certificate": "/x"}, "go together"),
+        ({"cleartext": "yes"}, 'is "accepted"'),
+        ({"listen": "0.0.0.0:25"}, "no copy could come over TLS"),
+        ({"listen": "25"}, "journal.copies: listen must be host:port"),
+        ({"sender": "x"}, "did you mean senders?"),
+    ],
+)
+def test_what_is_wrong_with_copies_is_said(more: dict[str, object], words: str) -> None:
+    provider = PROVIDER | {"options": {"return_path_domain": "back.example.com"}}
+    with pytest.raises(BadSettings) as error:
+        parse(OBSERVES | {"provider": [provider], "journal": {"copies": COPIES | more}})
+    assert words in str(error.value)
+    for good in (
+        {},
+        {"listen": "127.0.0.1:25"},
+        {"listen": "0.0.0.0:25", "cleartext": "accepted"},
+        {"listen": "0.0.0.0:25", "certificate": "/c", "private_key": "/k"},
+    ):
+        parse(OBSERVES | {"journal": {"copies": COPIES | good}})
+
+
+def test_the_doctor_says_whether_copies_come_and_are_signed() -> None:
+    settings = parse(OBSERVES | {"journal": {"copies": COPIES}})
+
+    def said(**facts: object) -> dict[str, State]:
+        scene = Scene(Path("/"), settings, database=DatabaseFacts(**facts))
+        return {one.meaning: one.state for one in copied(scene)}
+
+    assert said() == {"No copy of mail by a ever came.": State.WARNING}
+    assert said(copies={"a": 0.5}) == {"Copies of mail by a come.": State.OK}
+    (words,) = said(copies={"a": 3.0})
+    assert words == "No copy of mail by a came for 3 days."
+    found = said(copies={"a": 0.0}, copies_refused={"unsigned": 7, "known": 9, "none-came": 2})
+    refused, none_came = [words for words, state in found.items() if state is State.WARNING]
+    assert refused.startswith("7 copies were refused since yesterday: no domain of senders signed")
+    assert none_came.startswith("Of 2 events no copy came")
 
 
 def test_without_a_level_the_tables_say_how_far_it_goes() -> None:

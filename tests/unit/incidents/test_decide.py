@@ -123,6 +123,43 @@ def test_what_is_held_stays_held_down_to_the_closing_line() -> None:
     assert not house.incidents[0].opinions[0].open
 
 
+def test_what_nothing_speaks_for_any_more_stands_where_it_began_and_keeps_what_it_was() -> None:
+    """An incident showed the last figure of a suspicion that was let go as if it still stood."""
+    house = House()
+    for number, odds in enumerate((3.0, 6.0, 4.0)):
+        house.hear(opinion(SILENT, odds=odds), now=NOW + number * MINUTE)
+    (view,) = house.incidents[0].opinions
+    assert (view.log_odds, view.spent) == (4.0, False)
+    assert (view.highest, view.highest_at) == (6.0, NOW + MINUTE)
+    house.hear(opinion(SILENT, odds=-3.0), now=NOW + 3 * MINUTE)
+    (view,) = house.incidents[0].opinions
+    assert (view.log_odds, view.open, view.spent, view.highest) == (-3.0, False, False, 6.0)
+    steps = house.hear(now=NOW + 4 * MINUTE)
+    assert _kinds(steps) == ["Change"]
+    (view,) = house.incidents[0].opinions
+    assert (view.log_odds, view.prior, view.open, view.spent) == (-5.0, -5.0, False, True)
+    assert view.highest == 6.0
+    assert [one.events for one in view.reasons] == [("evt_1",)]  # a person closes it with them
+    assert house.hear(now=NOW + 5 * MINUTE) == []
+    house.hear(opinion(SILENT, odds=2.0), now=NOW + 6 * MINUTE)
+    (view,) = house.incidents[0].opinions
+    assert (view.log_odds, view.open, view.spent, view.highest) == (2.0, True, False, 6.0)
+
+
+def test_what_was_never_held_has_no_highest_and_what_an_older_version_held_has_one() -> None:
+    house = House()
+    house.hear(opinion(SILENT), opinion(COMPROMISED, odds=0.5))
+    never = {one.hypothesis: one.highest for one in house.incidents[0].opinions}
+    assert never == {SILENT: 3.0, COMPROMISED: None}
+    old = [
+        msgspec.structs.replace(one, highest=None, highest_at=None)
+        for one in house.incidents[0].opinions
+    ]
+    house.set("inc_0", opinions=tuple(old))
+    house.hear(opinion(SILENT, odds=1.0))
+    assert {one.hypothesis: one.highest for one in house.incidents[0].opinions} == never
+
+
 def test_a_campaign_joins_the_provider_that_explains_it() -> None:
     house = House()
     house.hear(opinion(SILENT, B, 8.0), opinion(COMPROMISED, A, 2.0), opinion(CAMPAIGN, RESETS))

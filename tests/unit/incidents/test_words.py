@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from mailkeep.incidents.types import Incident, State, View
-from mailkeep.incidents.words import headline, percent, span
+from mailkeep.incidents.words import course, headline, percent, span, standing
 from mailkeep.watch.types import RESETS, Hypothesis, provider_subject
 
 SILENT = View(Hypothesis.PROVIDER_SILENT, 3.0, True, True, ())
@@ -35,6 +35,16 @@ def test_what_is_not_held_is_not_claimed() -> None:
 @pytest.mark.parametrize(("nats", "words"), [(0.0, "50 %"), (3.0, "95 %"), (60.0, "99.9 %")])
 def test_nobody_is_ever_wholly_sure(nats: float, words: str) -> None:
     assert percent(msgspec.structs.replace(SILENT, log_odds=nats)) == words
+
+
+def test_a_list_shows_what_stands_now_and_what_stood_at_most() -> None:
+    gone = msgspec.structs.replace(SILENT, open=False, log_odds=-5.0, highest=3.0, highest_at=1)
+    held = View(Hypothesis.PROVIDER_COMPROMISED, 3.0, True, True, (), highest=3.0, highest_at=1)
+    never = View(Hypothesis.CAMPAIGN, -2.0, False, False, ())
+    incident = _incident(held, gone, never)
+    assert course(incident) == "Compromised 95 %; Silent 1 % now, 95 % at most"
+    assert standing(gone, State.CLOSED) == "1 % at the end, 95 % at most"
+    assert standing(never, State.OPEN) == percent(never)
 
 
 def test_how_long() -> None:

@@ -4,6 +4,7 @@ nothing yet (pure)."""
 from collections.abc import Mapping
 
 from mailkeep.app import observing, trusting
+from mailkeep.mail.copies import NONE_CAME
 from mailkeep.recovery import rehearsed
 from mailkeep.watch.levels import PROMISES, SEES, Level, at
 
@@ -23,6 +24,28 @@ NEXT: Mapping[Level, str] = {
     ' level = "rehearse" while your application keeps its own reset',
     Level.REHEARSE: 'set level = "share", and hand a few users over: mailkeep applications share',
     Level.SHARE: 'raise the shares step by step; at 100 set level = "recover"',
+}
+QUIET = 1.0  #: days in which mail goes out
+_LEARNED = "somebody has learned the address: take a new edition"
+#: Why copies are refused, and what to do; that they are known or old is nothing to do about.
+REFUSED: Mapping[str, tuple[str, str]] = {
+    "unsigned": (
+        "no domain of senders signed them with whom they are from and to",
+        f"have the provider sign (DKIM) with your domain; or {_LEARNED}",
+    ),
+    "foreign": (
+        "they are from no domain of senders",
+        f"add the domain to senders in [journal.copies]; or {_LEARNED}",
+    ),
+    "unknown-address": (
+        "they came to no address of an edition that is taken",
+        "mailkeep watch copies: set the address that it shows",
+    ),
+    "nobody": (
+        "they show nobody but the address for copies",
+        "send the copy as a BCC of the mail, and not as a mail of its own",
+    ),
+    "too-many": ("the day was full", "raise per_day in [journal.copies], or look who sends"),
 }
 #: What makes blind detectors see, the cheapest first: where the reason says so, and what to do.
 STEPS = (
@@ -127,6 +150,34 @@ def heard(scene: Scene) -> list[Said]:
         else:
             out.append(ok(f"The audit log {one.name} is heard.", one.name))
     return out or [not_checked("No audit log of others is brought in ([[console_log]]).")]
+
+
+@check("journal.copies")
+def copied(scene: Scene) -> list[Said]:
+    """Whether copies of mail still come, and are signed by a domain of ours."""
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    journal = scene.settings.journal
+    if journal is None or journal.copies is None:
+        return [not_checked("No copies of mail are taken in ([journal.copies]).")]
+    out = []
+    for name in journal.copies.providers or sorted(scene.settings.provider_names()):
+        days = scene.database.copies.get(name)
+        step = f"mailkeep watch copies: set the address of {name} as BCC, there or in what sends"
+        if days is None:
+            out.append(warning(f"No copy of mail by {name} ever came.", step, name))
+        elif days > QUIET:
+            out.append(warning(f"No copy of mail by {name} came for {days:.0f} days.", step, name))
+        else:
+            out.append(ok(f"Copies of mail by {name} come.", name))
+    for why, count in scene.database.copies_refused.items():
+        if why == NONE_CAME:
+            words = f"Of {count} events no copy came, as none came at all: they are not judged."
+            out.append(warning(words, "see that copies reach us: DNS, the port, the BCC"))
+        elif why in REFUSED:
+            words, step = REFUSED[why]
+            out.append(warning(f"{count} copies were refused since yesterday: {words}.", step))
+    return out
 
 
 def _step(blind: Mapping[str, str], *, hooked: bool) -> str:

@@ -30,7 +30,7 @@ from mailkeep.base.ids import earliest
 from mailkeep.events import anchors
 from mailkeep.events.anchors import Place
 from mailkeep.feed import queries as feeds
-from mailkeep.mail import api_keys, queries, tables
+from mailkeep.mail import api_keys, copies, queries, tables
 from mailkeep.mail.types import Status
 from mailkeep.providers import registry
 from mailkeep.recovery import rehearsed
@@ -209,6 +209,8 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         shares={one.name: one.share for one in inside},
         resets=await rehearsed.summary(tx, tx.now - 7 * DAY),
         resets_full=await _full(tx, inside, settings),
+        copies={name: (tx.now - at) / DAY for name, at in (await copies.heard(tx)).items()},
+        copies_refused=await copies.refused(tx),
     )
 
 

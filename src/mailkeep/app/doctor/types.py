@@ -84,6 +84,8 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
         shares: of each application in use, the percent of its users who are recovered here.
         resets: what applications told of in a week; ``resets_full``: who told of as many today as
             are kept.
+        copies: by provider of whose mail a copy ever came, the days since one did;
+            ``copies_refused``: how many were refused today and yesterday, by reason.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
 
@@ -112,6 +114,8 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     shares: Mapping[str, int] = {}
     resets: Rehearsed = Rehearsed()
     resets_full: tuple[str, ...] = ()
+    copies: Mapping[str, float] = {}
+    copies_refused: Mapping[str, int] = {}
 
 
 class SecretFact(msgspec.Struct, frozen=True):

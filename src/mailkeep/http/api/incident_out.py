@@ -28,14 +28,18 @@ class ReasonOut(msgspec.Struct):
 
 
 class OpinionOut(msgspec.Struct):
-    """An opinion. ``open``: it is held. ``automatic``: an action may rest on it without a
-    person."""
+    """An opinion. ``open``: it is held. ``automatic``: an action may rest on it without a person.
+    ``spent``: nothing supports it any more, and the reasons are those of when something did.
+    ``highest``: the most that it stood at while it was held, and since when; null: it never was."""
 
     hypothesis: str
     prior: float
     log_odds: float
     open: bool
     automatic: bool
+    spent: bool
+    highest: float | None
+    highest_at: str | None
     reasons: list[ReasonOut]
 
 
@@ -298,7 +302,9 @@ def _opinion(view: View) -> OpinionOut:
         ReasonOut(one.detector, one.nats, one.text, one.note, one.events) for one in view.reasons
     ]
     return OpinionOut(
-        view.hypothesis.value, view.prior, view.log_odds, view.open, view.alone, reasons
+        *(view.hypothesis.value, view.prior, view.log_odds, view.open, view.alone),
+        *(view.spent, view.highest, when(view.highest_at)),
+        reasons,
     )
 
 

@@ -18,10 +18,11 @@ door. Nothing is taken back: no claim clears a provider.
 Parameters: ``[watch.accepted_not_delivered]``. False alarms: a webhook switched off at the
 provider. Delay: the deadline, and four to six mails. Evasion: confirming what was dropped, which
 canaries see; dropping less than half.
-Who could forge it: who holds a key for the journal, by mail that was never sent; of the large
-families else nobody outside, as who has a mailbox there cannot hold its server back. ``other``
-are servers that anyone may run: an address counts once in a row there, and what they show counts as
-what customers can stage, and nothing for a stream. A flood of addresses fills 16 places.
+Who could forge it: who holds a key for the journal, by mail that was never sent, or signs its
+copies, as the provider does, and who sends through our account there; of the large families else
+nobody outside, as who has a mailbox there cannot hold its server back. ``other`` are servers that
+anyone may run: an address counts once in a row there, and what they show counts as what customers
+can stage, and nothing for a stream. A flood of addresses fills 16 places.
 """
 
 import math

@@ -34,8 +34,8 @@ False alarms: bursts of mail to slow domains; our webhook door closed (all provi
 Delay: the limit over the rate (14.8 s at one a second); by canaries every 5 seconds, 15.
 Evasion: dropping a tenth or less; confirming what was dropped, which canaries see if not spared.
 Who could forge it: a forged or lying report hides a silence from the first method until a canary is
-missed, and can raise λ and so bring a false alarm, as who holds a key for the journal can by mail
-that was never sent; its signals are therefore never our own.
+missed, and can raise λ and so bring a false alarm, as who holds a key for the journal (or signs its
+copies) can by mail that was never sent; its signals are therefore never our own.
 """
 
 import math

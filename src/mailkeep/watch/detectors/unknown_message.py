@@ -15,8 +15,10 @@ Parameters: ``[watch.unknown_message]``; raise ``base_per_day`` where an account
 False alarms: the first days of a shared account; a new system at the same account. Delay: the
 provider's webhook. Evasion: sending where no webhook tells, or raising the rate over weeks; a
 provider in an attacker's hands tells nothing.
-Who could forge it: nobody without the webhook's secret; a provider only against itself. It is the
-provider's word, so never our own observation, and allows no automatic cut.
+Who could forge it: nobody without the webhook's secret; a provider only against itself. Where
+copies are the journal, who keeps all of them from us brings nothing about: a word is judged beside
+a copy that came later. Who sends a copy of his mail along hides it. It is the provider's word, so
+never our own observation, and allows no automatic cut.
 State: 64 providers, 64 sightings each; a flood arrives as a count (``untold``).
 """
 

@@ -16,8 +16,9 @@ the collector's interval and the provider's own. Evasion: a provider in an attac
 what it likes; fewer mails than the tolerance.
 Fewer than we gave says nothing here: bounces and refusals are not counted (``delivery_silence``).
 Who could forge it: nobody outside; the provider against itself, so it never allows a cut. Who holds
-a key for the journal hides mail by telling of it. A total
-that falls begins anew. State: a few numbers for each of 64 providers.
+a key for the journal hides mail by telling of it, and who sends through our account there by a copy
+of it, where copies are the journal: each counts twice, as the provider counts it. A total that
+falls begins anew. State: a few numbers for each of 64 providers.
 """
 
 import msgspec
