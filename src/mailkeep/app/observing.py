@@ -10,6 +10,7 @@ import msgspec
 
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.wording import nearest
 from mailkeep.mail import grants
 from mailkeep.mail.journal import Journal
 from mailkeep.mail.types import JournalSettings, StreamSettings
@@ -128,9 +129,7 @@ def _logs(settings: Observed) -> None:
             raise BadSettings(f"{where}: parties is missing: without it no line is of concern")
         for party in one.parties.values():
             if party not in known:
-                raise BadSettings(
-                    f"{where}: no provider or party {party!r}{register.nearest(party, known)}"
-                )
+                raise BadSettings(f"{where}: no provider or party {party!r}{nearest(party, known)}")
         if one.per_day < 1:
             raise BadSettings(f"{where}: per_day must be 1 at least")
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from mailkeep.base.errors import BadSettings
+from mailkeep.base.wording import nearest
 from mailkeep.mail.types import StreamSettings
 from mailkeep.recovery.types import RecoverySettings, WhenAlone
-from mailkeep.trust import register
 
 
 class Guarding(Protocol):
@@ -29,9 +29,7 @@ def check(settings: Guarding) -> None:
         ("confirmations", settings.recovery.confirmations),
     ):
         if name not in streams:
-            raise BadSettings(
-                f"recovery: {field}: no stream {name!r}{register.nearest(name, streams)}"
-            )
+            raise BadSettings(f"recovery: {field}: no stream {name!r}{nearest(name, streams)}")
         if field != "notices" and not streams[name].secret:
             raise BadSettings(f"recovery: {field}: stream {name} must be secret = true")
 

@@ -17,6 +17,7 @@ from mailkeep.accounts.classes import Classes, ClassSettings
 from mailkeep.accounts.types import AccountsTable
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.secret import Secret
+from mailkeep.base.wording import nearest
 from mailkeep.feed import types as feed_types
 from mailkeep.feed.types import FeedSettings
 from mailkeep.http import client
@@ -298,7 +299,7 @@ def _check_streams(settings: Settings) -> None:
             if route.provider not in names:
                 raise BadSettings(
                     f"stream {stream.name}: no provider {route.provider!r}"
-                    + register.nearest(route.provider, names)
+                    + nearest(route.provider, names)
                 )
         if stream.concurrency < 1 or stream.expires <= 0:
             raise BadSettings(f"stream {stream.name}: concurrency and expires must be above 0")
@@ -386,7 +387,7 @@ def _nearest(text: str) -> str:
         return text
     where = re.sub(r"\[[\d.]*\]", "", match[2] or "")  # which of a list's tables it is
     owner = _OWNERS.get(where, Settings)
-    return text + register.nearest(match[1], set(owner.__struct_encode_fields__))
+    return text + nearest(match[1], set(owner.__struct_encode_fields__))
 
 
 def _unique(what: str, names: list[str]) -> None:

@@ -16,6 +16,7 @@ from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
+from mailkeep.base.wording import nearest
 from mailkeep.events import turns
 from mailkeep.events.log import record
 from mailkeep.mail import families
@@ -24,7 +25,6 @@ from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.services import Recovery
 from mailkeep.store.database import Database
-from mailkeep.trust import register
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.collectors import Collector
 from mailkeep.watch.collectors.volume import Volume
@@ -263,9 +263,7 @@ def _canary(canary: CanarySettings, settings: Watched) -> CanarySettings:
     stream = settings.streams().get(canary.stream)
     if stream is None:
         known = set(settings.streams())
-        raise BadSettings(
-            f"canary: no stream {canary.stream!r}" + register.nearest(canary.stream, known)
-        )
+        raise BadSettings(f"canary: no stream {canary.stream!r}" + nearest(canary.stream, known))
     if stream.secret:
         raise BadSettings("canary: its stream must not be a secret one; nothing in it is secret")
     if canary.decoys and canary.decoys < 60:
@@ -347,7 +345,7 @@ def mailboxes(
 def _reports(reports: ReportSettings, providers: set[str]) -> None:
     for name in (*reports.senders, *reports.status, *reports.components):
         if name not in providers:
-            raise BadSettings(f"reports: no provider {name!r}" + register.nearest(name, providers))
+            raise BadSettings(f"reports: no provider {name!r}" + nearest(name, providers))
     for url in reports.status.values():
         if not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
             raise BadSettings("reports: status: say https://…")
@@ -371,9 +369,7 @@ def _reports(reports: ReportSettings, providers: set[str]) -> None:
 def _honey(honey: HoneyAddress, settings: Watched) -> HoneyAddress:
     names = settings.provider_names()
     if honey.provider not in names:
-        raise BadSettings(
-            f"honey: no provider {honey.provider!r}" + register.nearest(honey.provider, names)
-        )
+        raise BadSettings(f"honey: no provider {honey.provider!r}" + nearest(honey.provider, names))
     try:
         parsed = addresses.parse(honey.address)
     except Invalid as error:

@@ -94,14 +94,14 @@ def plan(
         return made, await shifting.carried_over(tx, source)
 
     view, kept_from = write(home, work)
-    known = counted(kept_from, "address", "addresses")
+    bounced = counted(kept_from, "address", "addresses")
     lines = [_gate(one) for one in view.gates]
     lines += [
         "",
         f"{view.id}: {len(view.streams)} streams, in this order: "
         + ", ".join(one.stream for one in view.streams),
         f"Steps: {', '.join(f'{one:.0%}' for one in pace.shares)}, each {dwell:.0f} s at least.",
-        f"Bulk mail is kept from {known} that bounced, or complained, there.",
+        f"Bulk mail is kept from {bounced} that bounced, or complained, there.",
         "Begin with `mailkeep cutover start`."
         if not view.failed
         else f"{counted(len(view.failed), 'check')} failed: it does not start.",
