@@ -25,6 +25,8 @@ from mailkeep.incidents import tables as incident_tables
 from mailkeep.incidents.services import Incidents
 from mailkeep.incidents.suspects import House as Suspects
 from mailkeep.mail import queries as mail
+from mailkeep.mail import suppressions
+from mailkeep.mail.types import SuppressionReason
 from mailkeep.privacy import erasing, holds, people, restoring, retention
 from mailkeep.privacy.types import Erasure, Person, State
 from mailkeep.recovery import queries as recovery
@@ -101,6 +103,20 @@ async def test_nothing_names_who_was_erased_and_every_count_stays(
     with pytest.raises(MailkeepError):
         await house.accounts.sign_in(ADDRESS, PASSWORD, browser="b", network="n")
     assert await house.person(ADDRESS) != account
+
+
+async def test_who_asked_for_no_more_mail_gets_none_after_an_erasure(
+    house: House, erase: Erase
+) -> None:
+    await house.person(ADDRESS)
+    entry = suppressions.Entry(ADDRESS, SuppressionReason.UNSUBSCRIBED)
+    async with house.database.write() as tx:
+        await suppressions.add(tx, house.keys, entry, by="me")
+    await erase(ADDRESS)
+    async with house.database.read() as tx:
+        assert await _where(tx, ADDRESS) == []
+        (left,) = await suppressions.of(tx, house.keys, ADDRESS)
+    assert (left.address, left.address_id) == ("", house.key(ADDRESS))
 
 
 async def test_sessions_end_and_it_is_told(house: House, erase: Erase) -> None:
