@@ -575,9 +575,9 @@ async def test_a_wrong_code_costs_the_same_with_and_without_an_account(
     work = []
     check = room.context.slow.check
 
-    async def counted(purpose: str, secret: str, kept: str | None) -> bool:
+    async def counted(purpose: str, secret: str, kept: str | None, *, of: str) -> bool:
         work.append(purpose)
-        return await check(purpose, secret, kept)
+        return await check(purpose, secret, kept, of=of)
 
     monkeypatch.setattr(room.context.slow, "check", counted)
     costs = []
