@@ -13,6 +13,8 @@ mail and gives nothing back. Who cut it off by mistake takes that back alone, un
 confirmed it, and once for each provider in a day; and no mail is sent again by two cuts by hand.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import RowMapping
@@ -22,9 +24,11 @@ from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
 from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.suspects import House
 from mailkeep.incidents.types import Incident
 from mailkeep.mail import queries as mail
 from mailkeep.mail import services
+from mailkeep.mail.types import StreamSettings
 from mailkeep.operators import people
 from mailkeep.store.database import Tx
 
@@ -122,19 +126,24 @@ async def current(tx: Tx) -> dict[str, HandCut]:
 
 async def would(tx: Tx, means: Means, provider: str) -> Would:
     """What ``cut`` would do now."""
+    return await would_leave(tx, means.house, means.streams, provider)
+
+
+async def would_leave(
+    tx: Tx, house: House, streams: Mapping[str, StreamSettings], provider: str
+) -> Would:
+    """The same, for who has the settings alone: the shell."""
     out = (await mail.cut(tx)).keys() | (await mail.resting(tx)).keys()
     # What one person cut off, or asks for, may be a thief's doing: nothing tied to it counts.
     doubtful = {provider, *await mail.unsure(tx)}
     gone = {
-        one
-        for one in means.house.parties
-        if any(not means.house.independent(one, other) for other in doubtful)
+        one for one in house.parties if any(not house.independent(one, other) for other in doubtful)
     }
-    left = thin(means.streams.values(), means.house, out, gone | doubtful)
+    left = thin(streams.values(), house, out, gone | doubtful)
     again = await mail.unconfirmed(tx, provider, tx.now - BACK, distrust=True, once=True)
     carries = {
         name
-        for name, stream in means.streams.items()
+        for name, stream in streams.items()
         if provider in {route.provider for route in stream.routes}
     }
     stops = tuple(
