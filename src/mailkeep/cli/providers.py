@@ -9,10 +9,10 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
-from mailkeep.app import observing
+from mailkeep.app import observing, trusting
 from mailkeep.app.limits import limits, recovery_peak
 from mailkeep.app.settings import Settings, provider_configs
-from mailkeep.base.clock import MINUTE, readable, when
+from mailkeep.base.clock import MINUTE, SystemClock, readable, when
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.wording import counted
 from mailkeep.mail import queries, services
@@ -95,22 +95,33 @@ def cut(
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Cut a provider off: no request to it starts any more."""
-
+    """Cut a provider off: no request to it starts any more. What is left with too little is said,
+    and stops nobody here."""
+    from mailkeep.incidents.suspects import House
     from mailkeep.response import hands
 
-    async def work(database: Database, tx: Tx) -> int:
+    known = settings(home)
+    parties = {one.name: one.party for one in known.provider}
+    house = House(parties, trusting.graph(known, SystemClock()))
+
+    async def work(database: Database, tx: Tx) -> tuple[int, hands.Would]:
+        left = await hands.would_leave(tx, house, known.streams(), name)
         since = tx.now - round(minutes * MINUTE)
         by = operator()
         again = await services.cut_off(
             *(database, tx, name), by=by, reason=reason, since=since, distrust=not believe
         )
-        await hands.cut_here(tx, settings(home).response, name, by=by, why=reason)
-        return again
+        await hands.cut_here(tx, known.response, name, by=by, why=reason)
+        return again, left
 
-    again = _act(home, name, work)
-    text = f"{name} is cut off; {counted(again, _AGAIN, _ALL_AGAIN)} elsewhere."
-    result({"provider": name, "cut": True, "sent_again": again}, text, as_json=as_json)
+    again, left = _act(home, name, work)
+    lines = [f"{name} is cut off; {counted(again, _AGAIN, _ALL_AGAIN)} elsewhere."]
+    lines += [f"! {one}" for one in left.warnings]
+    if left.stops:
+        lines.append(f"! at the console this takes two people: {', '.join(left.stops)}")
+    document = {"provider": name, "cut": True, "sent_again": again, "warnings": left.warnings}
+    text = "\n".join(map(plain, lines))
+    result(document | {"stops": left.stops}, text, as_json=as_json)
 
 
 @app.command()

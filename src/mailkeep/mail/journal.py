@@ -291,13 +291,15 @@ class Journal:
 
 
 async def forget(tx: Tx, *, before: Instant, limit: int) -> int:
-    """Forget which mails were told of before an instant; how many."""
+    """Forget which mails were told of before an instant; how many, of the kind that had more."""
     old = select(_j.c.mail).where(_j.c.received_at < before).order_by(_j.c.received_at).limit(limit)
     await tx.run(delete(_d).where(_d.c.day < before // DAY))
     c = tables.journal_copies.c
     done = select(c.copy).where(c.received_at < before).order_by(c.received_at).limit(limit)
-    await tx.run(delete(tables.journal_copies).where(c.received_at < before, c.copy.in_(done)))
-    return await tx.run(delete(_j).where(_j.c.received_at < before, _j.c.mail.in_(old)))
+    of = tables.journal_copies
+    copied = await tx.run(delete(of).where(c.received_at < before, c.copy.in_(done)))
+    told = await tx.run(delete(_j).where(_j.c.received_at < before, _j.c.mail.in_(old)))
+    return max(told, min(copied, limit))
 
 
 async def waiting(tx: Tx) -> int:

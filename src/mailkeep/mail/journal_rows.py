@@ -130,7 +130,9 @@ class Rows:
     async def write(self, tx: Tx) -> None:
         """Write them down; the facts are the caller's to record."""
         if self._names:
-            await tx.run(insert(tables.journal), self._names)
+            # A name that another process gave at the same time stands.
+            first = tx.upsert(tables.journal).on_conflict_do_nothing()
+            await tx.run(first, self._names)
         if not self._messages:
             return
         await tx.run(insert(tables.messages), self._messages)

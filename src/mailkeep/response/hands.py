@@ -15,6 +15,8 @@ mistake can undo that alone, until another person has confirmed it, and once for
 day; and two cuts by hand do not send the same mail again twice.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import RowMapping
@@ -24,9 +26,11 @@ from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
 from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.suspects import House
 from mailkeep.incidents.types import Incident
 from mailkeep.mail import queries as mail
 from mailkeep.mail import services
+from mailkeep.mail.types import StreamSettings
 from mailkeep.operators import people
 from mailkeep.store.database import Tx
 
@@ -125,20 +129,25 @@ async def current(tx: Tx) -> dict[str, HandCut]:
 
 async def would(tx: Tx, means: Means, provider: str) -> Would:
     """The effects that ``cut`` would have now."""
+    return await would_leave(tx, means.house, means.streams, provider)
+
+
+async def would_leave(
+    tx: Tx, house: House, streams: Mapping[str, StreamSettings], provider: str
+) -> Would:
+    """The same, for a caller that has only the settings: the shell."""
     out = (await mail.cut(tx)).keys() | (await mail.resting(tx)).keys()
     # A cut or request by one person may be a thief's: providers tied to it do not count as
     # standing.
     doubtful = {provider, *await mail.unsure(tx)}
     gone = {
-        one
-        for one in means.house.parties
-        if any(not means.house.independent(one, other) for other in doubtful)
+        one for one in house.parties if any(not house.independent(one, other) for other in doubtful)
     }
-    left = thin(means.streams.values(), means.house, out, gone | doubtful)
+    left = thin(streams.values(), house, out, gone | doubtful)
     again = await mail.unconfirmed(tx, provider, tx.now - BACK, distrust=True, once=True)
     carries = {
         name
-        for name, stream in means.streams.items()
+        for name, stream in streams.items()
         if provider in {route.provider for route in stream.routes}
     }
     stops = tuple(

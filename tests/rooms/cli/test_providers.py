@@ -60,7 +60,11 @@ async def test_a_cut_takes_its_turn(
         assert await queries.cut(tx) == {}
     result = await asyncio.wait_for(command, 30)
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout) == {"provider": "a", "cut": True, "sent_again": 0}
+    said = json.loads(result.stdout)
+    assert (said["provider"], said["cut"], said["sent_again"]) == ("a", True, 0)
+    # The console would ask for a second person: no route is left.
+    assert said["stops"] == ["alert"]
+    assert said["warnings"]
     async with database.read() as tx:
         assert list(await queries.cut(tx)) == ["a"]
     await database.close()
