@@ -65,13 +65,12 @@ async def up(tmp_path: Path, shop: tuple[Shop, str]) -> AsyncIterator[Up]:
     hook = {
         "name": "shop",
         "to": shop[1],
-        "secret": f"file:{tmp_path / 'secret'}",
+        "secret": "env:SHOP_SECRET",
         "streams": ["alert"],
         "networks": ["127.0.0.0/8"],
     }
-    (tmp_path / "secret").write_text(SECRET)
-    told = json.dumps([hook])
-    process, command, printed = await start(tmp_path / "home", MAILKEEP_EVENT_WEBHOOK=told)
+    told = {"MAILKEEP_EVENT_WEBHOOK": json.dumps([hook]), "SHOP_SECRET": SECRET}
+    process, command, printed = await start(tmp_path / "home", **told)
     url = command[2].removesuffix("/v1/messages")
     controls = dict(re.findall(r"^\s+(\w+)\s+http\S+\s+\(faults: (\S+)\)", printed, re.MULTILINE))
     async with aiohttp.ClientSession() as session:
@@ -148,7 +147,7 @@ async def _run(up: Up, *words: str) -> dict[str, Any]:
         [COLD, "events", *words, "--home", str(up.home), "--json"],
         capture_output=True,
         check=False,
-        env=dict(os.environ) | {"MAILKEEP_EVENT_WEBHOOK": _hook(up)},
+        env=dict(os.environ) | {"MAILKEEP_EVENT_WEBHOOK": _hook(up), "SHOP_SECRET": SECRET},
     )
     assert done.returncode == 0, done.stderr.decode()
     found: dict[str, Any] = json.loads(done.stdout)

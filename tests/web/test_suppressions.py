@@ -1,6 +1,7 @@
 """The suppression list by the API of the running command, with keys that are bound and not."""
 
 import os
+import re
 import subprocess
 from typing import Any
 
@@ -9,14 +10,10 @@ import pytest
 from .conftest import COLD, Up
 
 
-def _key(up: Up, *words: str) -> str:
-    done = subprocess.run(
-        [COLD, "keys", "create", "shop", *words, "--home", str(up.home)],
-        capture_output=True,
-        check=True,
-        env=dict(os.environ),
-    )
-    return done.stdout.decode().split()[-1]
+def _run(up: Up, *words: str) -> str:
+    command = [COLD, *words, "--home", str(up.home)]
+    done = subprocess.run(command, capture_output=True, check=True, env=dict(os.environ))
+    return done.stdout.decode()
 
 
 async def _ask(up: Up, method: str, path: str, key: str, body: object) -> tuple[int, Any]:
@@ -51,10 +48,13 @@ async def test_addresses_are_put_on_looked_for_and_taken_off(up: Up) -> None:
 
     assert await _ask(up, "POST", "/remove", up.key, who) == (200, {"removed": 1})
     assert await _ask(up, "POST", "/remove", up.key, who) == (200, {"removed": 0})
+    acts = re.findall(r'"act":"(\w*suppress)"', _run(up, "audit", "list", "--json"))
+    assert acts == ["unsuppress", "suppress"]
 
 
 async def test_a_key_that_is_bound_to_streams_reaches_no_other_entry(up: Up) -> None:
-    bound = _key(up, "--scope", "send", "--scope", "read", "--stream", "bulk")
+    words = ["--scope", "send", "--scope", "read", "--stream", "bulk"]
+    bound = _run(up, "keys", "create", "shop", *words).split()[-1]
     for stream in (None, "alert"):
         one = {"address": "ada@example.net", "stream": stream}
         body = {"suppressions": [one]}

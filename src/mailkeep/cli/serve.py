@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import os
 import secrets
 import socket
 from pathlib import Path
@@ -79,7 +80,8 @@ async def development(home: Path, port: int, smtp_port: int, *, as_json: bool = 
         await started.start()
         raw = dev.settings(url, standins, smtp_port)
         settings = app_settings.of_development(raw)
-        environ = {name: value for one in standins for name, value in one.secrets().items()}
+        theirs = {name: value for one in standins for name, value in one.secrets().items()}
+        environ = dict(os.environ) | theirs  # a table may come from the environment, and its secret
         running = await stack.enter_async_context(
             Application(settings, home, dev=True, environ=environ, standins=dev.views(standins))
         )

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mailkeep.feed.delivery import EventOut, Stands
 from mailkeep.feed.types import USUAL, EventKind, EventWebhookSettings
 from mailkeep.http.api.events import of_cursor, to_cursor
 from mailkeep.mail.events import AttemptFinished, DeliveryReported, MessageGivenUp
+from mailkeep.mail.types import SuppressionReason
 from mailkeep.providers.types import ClaimKind, OutcomeKind
 
 ROOT = Path(__file__).parents[3]
@@ -81,6 +83,17 @@ def test_the_page_names_every_event_and_every_setting() -> None:
     assert named == {one.value for one in EventKind}
     for field in EventWebhookSettings.__struct_fields__:
         assert f"`{field}`" in PAGE, field
+
+
+def test_the_settings_of_the_pages_can_be() -> None:
+    streams = [STREAM, STREAM | {"name": "bulk"}]
+    (hook,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    assert parse(HOUSE | {"stream": streams} | tomllib.loads(hook)).event_webhook
+    listed = (ROOT / "docs" / "how-to" / "bring-suppressions.md").read_text()
+    (found,) = re.findall(r"```toml\n(.*?)```", listed, re.DOTALL)
+    house = HOUSE | tomllib.loads(found.replace("postmark", "a"))
+    bulk, receipts = parse(house).stream
+    assert set(receipts.suppress) < set(bulk.suppress) == set(SuppressionReason)
 
 
 def test_the_example_of_the_page_is_what_comes() -> None:

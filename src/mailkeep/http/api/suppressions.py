@@ -14,6 +14,7 @@ from litestar import Controller, post, put
 from mailkeep.base import addresses
 from mailkeep.base.clock import iso, when
 from mailkeep.base.errors import Invalid
+from mailkeep.events import audit
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
 from mailkeep.mail import suppressions
@@ -102,7 +103,9 @@ class SuppressionsApi(Controller):
         ]
 
         async def work(tx: Tx) -> suppressions.Put:
-            return await suppressions.put(tx, running.keys, entries, by=grant.id)
+            done = await suppressions.put(tx, running.keys, entries, by=grant.id)
+            await audit.write(tx, grant.id, "suppress", {"new": done.new, "known": done.known})
+            return done
 
         done = await running.database.retrying(work)
         return SuppressedOut(done.new, done.known, done.over)
