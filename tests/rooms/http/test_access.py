@@ -68,6 +68,9 @@ BODIES: dict[str, object] = {
     "POST /v1/recoveries": {"address": "ada@example.net"},
     "POST /v1/resets": {"address": "ada@example.net"},
     "PUT /v1/subjects": {"subjects": []},
+    "PUT /v1/suppressions": {"suppressions": [{"address": "ada@example.net", "reason": "manual"}]},
+    "POST /v1/suppressions/remove": {"address": "ada@example.net"},
+    "POST /v1/suppressions/search": {"address": "ada@example.net"},
     "PUT /v1/subjects/{subject}": {"addresses": ["ada@example.net"], "factor": "none"},
 }
 
