@@ -46,9 +46,11 @@ def deadline(
     """The clock of an incident; None where nothing held may be a breach, or the settings have none.
 
     What was held once stays: an incident that was contained or closed was known all the same.
+    Recoveries through a suspect are no breach by themselves: a provider that is only silent carried
+    them as it should.
     """
-    held = {one.hypothesis for one in incident.opinions if one.open}
-    known = held & BREACHES or incident.contained_at is not None or blast.completed
+    held = {one.hypothesis for one in incident.opinions if one.open or one.highest is not None}
+    known = held & BREACHES or incident.contained_at is not None
     if not known or settings.tell_within <= 0:
         return None
     people = max(blast.exposed, blast.requested)
