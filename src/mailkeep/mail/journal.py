@@ -125,12 +125,15 @@ class Journal:
             TooMany: of this key, today; nothing was stored.
         """
         fresh = {
-            (one.provider, _mail(one.provider, one.id)): one
+            (
+                one.provider,
+                _mail(one.provider, one.id),
+                self._keys.pseudonym("address", one.to),
+            ): one
             for one in lines
             if in_time(one.at, tx.now)
         }
-        known = await self._known(tx, [mail for _, mail in fresh])
-        new = {key: one for key, one in fresh.items() if key not in known}
+        new = await self._new(tx, fresh)
         await self._count(tx, by, len(new))
         rows = Rows(self._keys)
         for (_, mail), one in new.items():
@@ -140,6 +143,28 @@ class Journal:
         await record(self._database, tx, *rows.facts)
         good = sum(in_time(one.at, tx.now) for one in lines)
         return Noted(len(new), good - len(new), len(lines) - good)
+
+    async def _new(
+        self, tx: Tx, fresh: Mapping[tuple[str, str, str], Sent]
+    ) -> dict[tuple[str, str], Sent]:
+        """What is not known yet of lines by provider, mail and recipient; by the name under which
+        it is to be known. The first recipient of a mail has the mail's own, each further one has
+        the mail's to them: many providers name a mail to several by one id."""
+        both = {name for _, mail, to in fresh for name in (mail, copies.of_copy(mail, to))}
+        known = await self._known(tx, sorted(both))
+        m = tables.messages.c
+        held = await tx.all(select(m.id, m.address_id).where(m.id.in_(sorted({*known.values()}))))
+        addresses = {row["id"]: row["address_id"] for row in held}
+        taken = {key: addresses.get(message, "") for key, message in known.items()}
+        new: dict[tuple[str, str], Sent] = {}
+        for (provider, mail, to), one in fresh.items():
+            own, theirs = (provider, mail), (provider, copies.of_copy(mail, to))
+            if (taken.get(own, to) == to and own in taken) or theirs in taken:
+                continue
+            name = theirs if own in taken else own
+            taken[name] = to
+            new[name] = one
+        return new
 
     async def name(
         self, tx: Tx, parts: Sequence[Sequence[Claim]]
@@ -153,7 +178,7 @@ class Journal:
                 mail = _mail(one.provider, one.provider_message_id)
                 asked[one.provider, one.claim_id] = (mail, whom)
         names = {mail for mail, _ in asked.values()}
-        names |= {copies.of_copy(mail, whom) for mail, whom in asked.values() if whom is not None}
+        names |= {copies.of_copy(mail, whom) for mail, whom in asked.values() if whom}
         known = await self._known(tx, sorted(names))
         named: list[list[Claim]] = []
         held: list[int] = []
@@ -167,22 +192,24 @@ class Journal:
                     kept.append(one)
                     continue
                 mail, whom = asked[one.provider, one.claim_id]
-                message = known.get((one.provider, mail))
-                if message is None and whom is not None:
+                message = whom and known.get((one.provider, copies.of_copy(mail, whom)))
+                message = message or known.get((one.provider, mail))
+                copied = one.provider in self._copied_by
+                if message is None and whom is not None and copied:
                     message = await self._of_copy(tx, known, one.provider, mail, whom)
                 if message is not None:
                     kept.append(msgspec.structs.replace(one, message_id=message))
                 elif (one.provider, one.claim_id) in self._over or one.provider in self._full:
                     kept.append(one)
                 else:
-                    waiting += await self._wait(tx, one, mail, whom)
+                    waiting += await self._wait(tx, one, mail, whom if copied else None)
             named.append(kept)
             held.append(waiting)
         return named, held
 
     def _whom(self, claim: Claim) -> str | None:
-        """The pseudonym of whom a word is about, where copies are matched by that."""
-        if claim.provider not in self._copied_by or claim.recipient is None:
+        """The pseudonym of whom a word is about, where it says so."""
+        if claim.recipient is None:
             return None
         try:
             found = address_rules.key(address_rules.parse(claim.recipient))

@@ -53,11 +53,12 @@ class House:
         kind: ClaimKind = ClaimKind.DELIVERED,
         of: str = "one",
         claim: str = "",
+        to: str = "ada@example.net",
     ) -> int:
         self.count += 1
         said = Claim(
             *(of, claim or f"claim_{self.count}", kind, name, None),
-            *("ada@example.net", self.clock.now(), "", "signature"),
+            *(to, self.clock.now(), "", "signature"),
         )
         return await self.claims.take(of, [said])
 
@@ -91,6 +92,22 @@ async def test_a_line_is_a_message_with_its_exposure_and_no_body(house: House) -
         count = select(tables.exposures.c.count).where(tables.exposures.c.provider == "one")
         assert await tx.value(count) == 2
     assert await house.statuses() == ["accepted"] * 3
+
+
+async def test_one_id_for_several_recipients_is_a_mail_to_each(house: House) -> None:
+    """As Amazon SES names a mail: else the ledger would miss whom the provider was given."""
+    told = [house.line(to=to) for to in ("ada@example.net", "bob@example.net")]
+    assert await house.note(*told) == Noted(2, 0, 0)
+    assert await house.note(*reversed(told), house.line(to="eve@example.net")) == Noted(1, 2, 0)
+    assert await house.note(*told) == Noted(0, 2, 0)
+    async with house.database.read() as tx:
+        rows = await tx.all(select(tables.exposures.c.address_id, tables.exposures.c.count))
+    assert [row["count"] for row in rows] == [1, 1, 1]
+    for to in ("bob@example.net", "ada@example.net"):
+        await house.say("a", ClaimKind.BOUNCED, to=to)
+    async with house.database.read() as tx:
+        found = await tx.all(select(tables.messages.c.address_id, tables.messages.c.status))
+    assert sorted(row["status"] for row in found) == ["accepted", "bounced", "bounced"]
 
 
 async def test_what_the_provider_says_of_it_is_said_of_ours(house: House) -> None:
