@@ -159,13 +159,13 @@ def kind(fact: Fact) -> EventKind | None:
 
 
 def event(
-    recorded: Recorded, stands: Stands, liars: frozenset[str], *, addresses: bool
+    recorded: Recorded, stands: Stands, unheard: frozenset[str], *, addresses: bool
 ) -> EventOut:
     """The event of a fact of which ``kind`` is known.
 
     Args:
         stands: how its message stands now.
-        liars: providers whose word does not count.
+        unheard: providers whose word does not count.
         addresses: whether the address stands in it.
     """
     fact = recorded.fact
@@ -180,7 +180,7 @@ def event(
         detail = fact.detail or None
         reason = None if what is EventKind.ACCEPTED else fact.outcome
     elif isinstance(fact, DeliveryReported):
-        believed = fact.provider not in liars and fact.provider == stands.provider
+        believed = fact.provider not in unheard and fact.provider == stands.provider
         weight, late, copy = round(fact.weight, 3), fact.late, fact.copy
         reason = "rejected" if what is EventKind.REFUSED else None
     elif isinstance(fact, MessageGivenUp):

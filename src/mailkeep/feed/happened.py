@@ -91,7 +91,7 @@ async def _events(tx: Tx, facts: Iterator[Recorded], wanted: Wanted) -> list[Eve
     if not some:
         return []
     stand = await _standing(tx, {delivery.message_of(one.fact) for one in some})
-    liars = await queries.distrusted(tx) | (await queries.cut(tx)).keys()
+    unheard = await queries.unheard(tx)
     named: dict[str, str] = {}
     if wanted.addresses:
         whom = {getattr(one.fact, "address", None) for one in some} - {None}
@@ -106,7 +106,7 @@ async def _events(tx: Tx, facts: Iterator[Recorded], wanted: Wanted) -> list[Eve
         if wanted.addresses:
             address = named.get(getattr(one.fact, "address", None) or "")
             stands = msgspec.structs.replace(stands, address=address)
-        made = delivery.event(one, stands, liars, addresses=wanted.addresses)
+        made = delivery.event(one, stands, unheard, addresses=wanted.addresses)
         out.append(Event(one.position, one.at, made))
     return out
 

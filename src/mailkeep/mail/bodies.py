@@ -112,12 +112,6 @@ def in_doubt() -> ColumnElement[bool]:
     return c.doubted_at.is_not(None) | c.cut_at.is_not(None) | c.rested_at.is_not(None)
 
 
-async def distrusted(tx: Tx) -> frozenset[str]:
-    """Providers whose word was said to count for nothing (``services.distrust``)."""
-    rows = await tx.all(select(_s.c.provider).where(_s.c.distrusted_at.is_not(None)))
-    return frozenset(row["provider"] for row in rows)
-
-
 async def words(tx: Tx) -> dict[str, Word]:
     """What the word of each provider may do that something speaks against; of all others it is
     ``believing.FULL``."""

@@ -176,8 +176,16 @@ async def rests_in(tx: Tx, provider: str) -> str | None:
 
 
 async def distrusted(tx: Tx) -> frozenset[str]:
-    """The providers whose word about our mail moves nothing."""
-    return await bodies.distrusted(tx)
+    """Providers whose word was said to count for nothing (``services.distrust``)."""
+    s = tables.provider_states.c
+    rows = await tx.all(select(s.provider).where(s.distrusted_at.is_not(None)))
+    return frozenset(row["provider"] for row in rows)
+
+
+async def unheard(tx: Tx) -> frozenset[str]:
+    """The providers whose word about our mail changes nothing (``believing``)."""
+    words = await bodies.words(tx)
+    return frozenset(name for name, word in words.items() if not word.moves)
 
 
 async def told_by(tx: Tx, provider: str, since: Instant) -> int:
