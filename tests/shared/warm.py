@@ -201,6 +201,8 @@ def _fork(asked: Asked, ours: list[socket.socket]) -> int:
         os.environ.clear()
         os.environ.update(environ)
         os.chdir(directory)
+        # A shell that began the tests in the background has them, and so their forks, ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         _standard_files(bool(environ.get("PYTHONUNBUFFERED")))
         code = _run(name, words)
     finally:
