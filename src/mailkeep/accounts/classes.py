@@ -216,11 +216,6 @@ class Classes:
         """All that there are, sorted."""
         return tuple(sorted(self._classes))
 
-    @property
-    def longest_session(self) -> Instant:
-        """The longest life of a session in any class."""
-        return max(one.session_life for one in self._classes.values())
-
 
 def stricter(policy: ClassPolicy, others: Iterable[ClassPolicy]) -> ClassPolicy:
     """A policy with the longest of all holds, and a mailed recovery where all have one (pure)."""
