@@ -7,7 +7,13 @@ import msgspec
 import pytest
 from watch_logs import START, log, run
 
-from mailkeep.accounts.events import ChangeHeld, FactorBound, FactorRevoked, SignedInFact
+from mailkeep.accounts.events import (
+    AccountOpened,
+    ChangeHeld,
+    FactorBound,
+    FactorRevoked,
+    SignedInFact,
+)
 from mailkeep.base.clock import DAY, HOUR, SECOND
 from mailkeep.events.types import Fact
 from mailkeep.mail.events import DeliveryReported
@@ -275,6 +281,28 @@ def test_owners_at_home_and_one_thing_after_a_reset_are_quiet() -> None:
         (70 + 3601, FactorBound("d", "f", "passkey", "b", "n")),
     )
     assert run(takeover_pattern.DETECTOR, facts) == []
+
+
+def test_who_sets_a_new_account_up_is_no_thief() -> None:
+    """Every browser is new to it: eight customers on the day of an offer were a campaign."""
+    facts: Timed = []
+    for n, at in ((n, n * 100.0) for n in range(8)):
+        facts += [
+            (at, AccountOpened(f"new_{n}", "address_1")),
+            (at + 1, _signed_in(f"new_{n}", "n1")),
+            (at + 20, FactorBound(f"new_{n}", "f", "passkey", "b", "n1")),
+            (at + 40, _address(f"new_{n}")),
+        ]
+    assert run(takeover_pattern.DETECTOR, log(*facts)) == []
+    day_after = [
+        (90_000, _signed_in("new_1", "n2")),
+        (90_010, _address("new_1")),
+        (90_020, FactorRevoked("new_1", "f", "passkey", "owner")),
+    ]
+    assert len(run(takeover_pattern.DETECTOR, log(*facts, *day_after))) == 1
+    reset = [(2000, RecoveryCompleted("r", "new_2", False, "b")), (2010, _address("new_2"))]
+    reset.append((2020, FactorRevoked("new_2", "f", "passkey", "owner")))
+    assert len(run(takeover_pattern.DETECTOR, log(*facts, *reset))) == 1
 
 
 def test_several_accounts_in_an_hour_are_a_campaign() -> None:

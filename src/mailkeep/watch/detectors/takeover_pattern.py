@@ -2,7 +2,9 @@
 
 Sees: ``RecoveryCompleted`` and ``SignedInFact`` (neither with a proved factor; the latter from a
 browser that the account does not know), and what follows within the hour: addresses changed, the
-password changed again, factors bound or taken off, sign-ins from many networks.
+password changed again, factors bound or taken off, sign-ins from many networks. ``AccountOpened``:
+in its first day every browser is new to an account, and its owner sets it up; a sign-in then begins
+nothing, a recovery still does.
 Method: kinds of what follows are counted, not their number: an owner who comes back does one thing,
 a thief makes the account his.
 Likelihood ratios (judged): account targeted, 3.0 nats for two kinds, 4.5 for three, 6.0 for four.
@@ -13,8 +15,9 @@ changing nothing; waiting for more than an hour.
 Who could forge it: of somebody else's account nobody but who is in it, which is what is said;
 whoever has accounts of their own stages it about those, so what it says of a campaign counts as
 anyone's. Every opinion about an account starts so low that this alone does not open it.
-State: 512 accounts followed; past that one of which nothing followed goes first, and of those the
-oldest: to push out an account that is being emptied takes as many that are.
+State: 1,024 accounts opened of late, the oldest of which are forgotten first; 512 followed, past
+that one of which nothing followed goes first, and of those the oldest: to push out an account that
+is being emptied takes as many that are.
 """
 
 import math
@@ -22,16 +25,18 @@ import math
 import msgspec
 
 from mailkeep.accounts.events import (
+    AccountOpened,
     ChangeHeld,
     FactorBound,
     FactorLeaving,
     FactorRevoked,
     SignedInFact,
 )
-from mailkeep.base.clock import Instant
+from mailkeep.base.clock import DAY, Instant
 from mailkeep.events.types import Fact, Recorded
 from mailkeep.recovery.events import RecoveryCompleted
 from mailkeep.watch.detector import Detector
+from mailkeep.watch.rates import kept
 from mailkeep.watch.thresholds import TakeoverSettings
 from mailkeep.watch.types import (
     MOST_EVENTS,
@@ -49,6 +54,8 @@ from mailkeep.watch.types import (
 NAME = "takeover_pattern"
 MOST = 512  #: accounts followed
 MOST_SHOWN = 128  #: accounts of the window
+MOST_OPENED = 1024
+NEW = DAY  #: for so long an account is new
 WEIGHTS = {2: 3.0, 3: 4.5, 4: 6.0}
 TWO, DOUBLING, HIGHEST = 2.0, 1.5, 5.5
 _BY_OWNER = frozenset({"owner", "lost", "replaced"})
@@ -65,11 +72,13 @@ class Trail(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """``shown``: accounts that showed two kinds or more: when, and by which fact."""
+    """``shown``: accounts that showed two kinds or more: when, and by which fact. ``opened``: when
+    accounts were."""
 
     settings: TakeoverSettings
     trails: dict[str, Trail] = {}
     shown: dict[str, tuple[Instant, str]] = {}
+    opened: dict[str, Instant] = {}
 
 
 def start(settings: WatchSettings) -> State:
@@ -83,6 +92,9 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
             trail = Trail(recorded.placed_at, "a recovery", recorded.id)
             state = _with(state, fact.account, trail)
         return state, []
+    if isinstance(fact, AccountOpened):
+        opened = kept(state.opened, fact.account, recorded.placed_at, MOST_OPENED)
+        return msgspec.structs.replace(state, opened=opened), []
     if isinstance(fact, SignedInFact):
         return _signed_in(state, fact, recorded)
     kind = _kind(fact)
@@ -110,7 +122,9 @@ def _signed_in(state: State, fact: SignedInFact, recorded: Recorded) -> tuple[St
     trail = state.trails.get(fact.account)
     live = trail is not None and now - trail.since < seconds(state.settings.follows)
     if trail is None or not live:
-        if fact.factor or fact.known_browser:
+        opened = state.opened.get(fact.account)
+        new = opened is not None and now - opened < NEW
+        if fact.factor or fact.known_browser or new:
             return state, []
         entered = Trail(now, "a sign-in from a strange browser", recorded.id, (fact.network,))
         return _with(state, fact.account, entered), []
@@ -186,5 +200,8 @@ def due(_state: State) -> Instant:
     return NEVER
 
 
-HEARS = (ChangeHeld, FactorBound, FactorLeaving, FactorRevoked, SignedInFact, RecoveryCompleted)
+HEARS = (
+    *(AccountOpened, ChangeHeld, FactorBound, FactorLeaving, FactorRevoked),
+    *(RecoveryCompleted, SignedInFact),
+)
 DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)
