@@ -21,7 +21,7 @@ import aiohttp
 import aiosmtplib
 import common
 
-SIZE_MIB = 40
+SIZE_MIB = 96  #: room for a write-ahead log of 32 MiB and the mails of a fast machine
 WORKERS = 4
 PLACES = 20  #: the stream's concurrency
 LEASE_SECONDS = 15  #: after which another process could take a message; this one knows what it has
@@ -276,7 +276,7 @@ async def on_the_way(
     await asyncio.sleep(2.0)
     twice = doubled(sink) - doubled_before
     rows.part(f"Filled while {held} sends were under way, for {full:.0f} s")
-    most = 2 * PLACES
+    most = 3 * PLACES  # those under way, and twice as many that are claimed ahead: see ``Lane``
     rows.add("taken by the relay meanwhile", meanwhile)
     rows.add("of these not written down until there was room", unwritten, unwritten <= most)
     rows.add("sent twice", twice, twice == 0)
@@ -378,8 +378,8 @@ Made by `make prove` on commit {await common.commit()}, {os.cpu_count()} cores. 
 page that becomes free. `/readyz` looks at what was written in the last 15 seconds.""")
     print("\n".join(rows.lines))
     print(f"""
-While nothing can be written the relay takes what was under way and what was claimed ahead, twice
-the stream's places at most. That they were sent is written down when there is room, also where the
+While nothing can be written the relay takes what was under way, a mail for each of the stream's
+{PLACES} places, and what was claimed ahead, twice as many at most. That they were sent is written down when there is room, also where the
 disk is full for longer than a lease ({LEASE_SECONDS} s): a process does not claim what it has in
 hand.""")
     for one in rows.wrong:
