@@ -380,8 +380,8 @@ page that becomes free. `/readyz` looks at what was written in the last 15 secon
     print(f"""
 While nothing can be written the relay takes what was under way, a mail for each of the stream's
 {PLACES} places, and what was claimed ahead, twice as many at most. That they were sent is written
-down when there is room, also where the disk is full for longer than a lease ({LEASE_SECONDS} s): a process does not claim what it has in
-hand.""")
+down when there is room, also where the disk is full for longer than a lease ({LEASE_SECONDS} s): a
+process does not claim what it has in hand.""")
     for one in rows.wrong:
         print(f"must not be: {one}", file=sys.stderr)
     return 1 if rows.wrong else 0
