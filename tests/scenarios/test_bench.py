@@ -59,7 +59,8 @@ async def test_every_message_of_both_systems_is_counted(place: Path) -> None:
         assert row["counted"] == MESSAGES * len(systems)
         for one in row["series"]:
             assert len(one["values"]) == 1
-            assert one["values"][0] > 0
+            # CPU time is told in ticks of 10 ms: a short round of a fast machine may take none.
+            assert one["values"][0] >= 0 if one["unit"] == "µs" else one["values"][0] > 0
     ratios = [one for one in found["verdicts"] if one["unit"] == "×"]
     assert len(ratios) == 2
     assert all((one["reached"] is not None) == beside for one in ratios)

@@ -61,13 +61,14 @@ class Opened:
     async def close(self) -> None:
         """Close those that nobody has closed, and see all their threads end: one that answers to a
         loop that is gone would say so."""
-        for one in self._ones:
+        while self._ones:  # one may be opened meanwhile
+            one = next(iter(self._ones))
             await one.settled.wait()
             if one.alive:
                 await one.close()
             if one.thread.is_alive():
                 await asyncio.to_thread(one.thread.join)
-        self._ones.clear()
+            self._ones.discard(one)
 
 
 def engine(url: URL, connections: int, opened: Opened, cache: int) -> AsyncEngine:
