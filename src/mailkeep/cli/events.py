@@ -20,6 +20,7 @@ from mailkeep.feed.outlets import event_webhook
 from mailkeep.feed.types import USUAL, EventKind, EventWebhookSettings, FeedState
 from mailkeep.store.database import Database, Tx
 
+from .feeds import fares, trouble
 from .house import DEFAULT_HOME, Home, operator, read, read_long, settings, write
 from .output import Json, group, plain, result, table
 from .watch import span
@@ -46,7 +47,7 @@ def show(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
             ", ".join(one.streams),
             f"{state.told} told",
             f"{state.refused} refused",
-            _trouble(state),
+            trouble(state),
         )
         for one, state in found
     ]
@@ -56,14 +57,9 @@ def show(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
             "to": one.to,
             "streams": one.streams,
             "what": [what.value for what in one.what],
-            "behind": state.behind,
-            "told": state.told,
-            "refused": state.refused,
-            "told_at": when(state.told_at),
             "waiting_since": when(state.waiting_since),
             "missed_since": when(state.missed_since),
-            "failing_since": when(state.failing_since),
-            "error": state.error,
+            **fares(state),
         }
         for one, state in found
     ]
@@ -166,12 +162,6 @@ def _named(found: Settings, name: str) -> EventWebhookSettings:
     if name not in known:
         raise BadSettings(f"no [[event_webhook]] {name!r}{nearest(name, set(known))}")
     return known[name]
-
-
-def _trouble(state: FeedState) -> str:
-    if state.error:
-        return f"failing since {when(state.failing_since)}: {state.error}"
-    return f"waiting since {when(state.waiting_since)}" if state.waiting_since else ""
 
 
 def _json(one: EventOut) -> str:

@@ -69,9 +69,7 @@ def feeds(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
             one.to,
             f"{state.told} told",
             f"{state.refused} refused",
-            f"failing since {readable(state.failing_since)}: {state.error}"
-            if state.failing_since
-            else "",
+            trouble(state),
         )
         for one, state in found
     ]
@@ -80,16 +78,31 @@ def feeds(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
             "name": one.name,
             "to": one.to,
             "what": [what.value for what in one.what],
-            "behind": state.behind,
-            "told": state.told,
-            "refused": state.refused,
-            "told_at": when(state.told_at),
-            "failing_since": when(state.failing_since),
-            "error": state.error,
+            **fares(state),
         }
         for one, state in found
     ]
     result({"feeds": document}, table(rows, "No [[feed]] is in the settings."), as_json=as_json)
+
+
+def trouble(state: FeedState) -> str:
+    """What is in the way of a feed, or of an event webhook: for people."""
+    if state.error and state.failing_since is not None:
+        return f"failing since {readable(state.failing_since)}: {state.error}"
+    waits = state.waiting_since
+    return "" if waits is None else f"waiting since {readable(waits)}"
+
+
+def fares(state: FeedState) -> dict[str, object]:
+    """How a feed, or an event webhook, fares: for programs."""
+    return {
+        "behind": state.behind,
+        "told": state.told,
+        "refused": state.refused,
+        "told_at": when(state.told_at),
+        "failing_since": when(state.failing_since),
+        "error": state.error,
+    }
 
 
 def _words(line: bytes) -> str:

@@ -34,10 +34,8 @@ EVENTS: Literal["message.events"] = "message.events"  #: the type of a request w
 TEST: Literal["test"] = "test"  #: the type of one that an operator sends to try the way
 
 #: The facts of the log that become events.
-FACTS = frozenset(
-    one.kind
-    for one in (AttemptFinished, DeliveryReported, MessageGivenUp, MessageRequeued, CopySplit)
-)
+_ABOUT = (AttemptFinished, DeliveryReported, MessageGivenUp, MessageRequeued, CopySplit)
+FACTS = frozenset(one.kind for one in _ABOUT)
 
 _OUTCOMES: Mapping[str, EventKind] = {
     OutcomeKind.ACCEPTED: EventKind.ACCEPTED,
@@ -211,8 +209,10 @@ def event(
 
 
 def message_of(fact: Fact) -> str:
-    """The message that a fact of which ``kind`` is known is about."""
-    return str(fact.message)  # type: ignore[attr-defined]  # each of ``FACTS`` has one
+    """The message that a fact of ``FACTS`` is about. Raises ``ValueError`` for another."""
+    if not isinstance(fact, _ABOUT):
+        raise ValueError(f"{fact.kind} says nothing of a message")
+    return str(fact.message)
 
 
 def body(

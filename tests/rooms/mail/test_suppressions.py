@@ -37,7 +37,7 @@ class House:
         self.intake = Intake(database, keys, STREAMS)
 
     async def put(self, address: str, reason: R, stream: str = "", **more: object) -> Put:
-        entry = Entry(address, reason, stream, **more)  # type: ignore[arg-type]
+        entry = Entry(address, reason, stream, **more)
         async with self.database.write() as tx:
             return await suppressions.put(tx, self.keys, [entry], by="me")
 

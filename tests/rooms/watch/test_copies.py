@@ -180,7 +180,7 @@ async def test_the_stream_is_that_of_the_address_or_of_a_header(house: House) ->
     raw = sign(house.mail(), "example.com", fields=FIELDS)
     await house.take(b"X-Mailkeep-Stream: none\r\n" + raw)
     found = await house.facts(AttemptFinished)
-    assert [one.stream for one in found] == ["security", "security", "alert"]  # type: ignore[attr-defined]
+    assert [one.stream for one in found] == ["security", "security", "alert"]
 
 
 async def test_a_liar_who_learned_the_address_can_do_nothing(house: House) -> None:
@@ -257,7 +257,7 @@ async def test_what_the_provider_says_of_it_is_said_of_ours(house: House) -> Non
     assert await house.say("m1", "Ada@Example.net") == 1
     told = await house.facts(DeliveryReported, ForeignMailReported)
     (sent,) = await house.facts(AttemptFinished)
-    assert [one.message for one in told] == [sent.message] * 2  # type: ignore[attr-defined]
+    assert [one.message for one in told] == [sent.message] * 2
     assert await house.statuses() == ["delivered"]
 
 
@@ -269,7 +269,7 @@ async def test_a_word_that_comes_first_waits_for_the_copy(house: House) -> None:
     await house.claims.release()
     told = await house.facts(DeliveryReported, ForeignMailReported)
     (sent,) = await house.facts(AttemptFinished)
-    assert [one.message for one in told] == [sent.message] * 2  # type: ignore[attr-defined]
+    assert [one.message for one in told] == [sent.message] * 2
     await house.later()
     assert len(await house.facts(ForeignMailReported)) == 1
     async with house.database.read() as tx:
