@@ -17,7 +17,8 @@ from .types import AccountView, ContactKind, ContactPoint, SessionView, SignIn, 
 
 _a, _c, _s = tables.accounts, tables.contact_points, tables.sessions
 #: Of sessions that may be a thief's: what they came from speaks for nobody.
-NOT_THE_OWNERS = ("denied", "recovery", "frozen", "forgotten", "doubted")
+RECOVERED = "recovery"
+NOT_THE_OWNERS = ("denied", RECOVERED, "frozen", "forgotten", "doubted")
 MOST_SIGN_INS = 200  #: of one account that are looked at
 
 
@@ -259,7 +260,7 @@ async def knew_browser(tx: Tx, account_id: str, browser: str, before: Instant) -
         _s.c.browser == browser,
         _s.c.stage == Stage.FULL.value,
         _s.c.created_at < before,
-        _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(set(NOT_THE_OWNERS) - {"recovery"}),
+        _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(set(NOT_THE_OWNERS) - {RECOVERED}),
     )
     return await tx.value(found.limit(1)) is not None
 

@@ -20,7 +20,7 @@ from mailkeep.store.database import Database, Tx
 from . import tables
 from .classes import Classes, ClassPolicy
 from .events import SessionsEnded, SignedInFact
-from .queries import NOT_THE_OWNERS, knows_browser, session_view
+from .queries import NOT_THE_OWNERS, RECOVERED, knows_browser, session_view
 from .queries import account as account_of
 from .types import AccountSettings, AccountView, Origin, SessionView, SignedIn, Stage
 
@@ -204,9 +204,13 @@ class Sessions:
         ``but``: the one that stays.
 
         Expired ones are marked too, and those that went on under a new secret into one that ends
-        now: what a thief's browser once held must not make it known.
+        now: what a thief's browser once held must not make it known. After a recovery nothing that
+        was before it does: a thief may have signed out in time.
         """
-        if why in NOT_THE_OWNERS:
+        if why == RECOVERED:
+            over = (_s.c.account_id == account, _s.c.ended_why.not_in(NOT_THE_OWNERS))
+            await tx.run(update(_s).where(*over).values(ended_why=why))
+        elif why in NOT_THE_OWNERS:
             now = select(_s.c.browser).where(
                 _s.c.account_id == account, _s.c.ended_at.is_(None), _s.c.id != but
             )

@@ -16,6 +16,8 @@ from mailkeep.incidents.events import (
 )
 from mailkeep.mail.events import (
     AttemptFinished,
+    BreakerClosed,
+    BreakerOpened,
     ClaimRefused,
     DeliveryReported,
     FailedOver,
@@ -33,7 +35,7 @@ from mailkeep.watch.events import SignalRaised
 
 #: What is worth telling of while a provider is broken.
 NEWS: tuple[type[Fact], ...] = (
-    *(FailedOver, MessageGivenUp, ClaimRefused),
+    *(FailedOver, BreakerOpened, BreakerClosed, MessageGivenUp, ClaimRefused),
     *(ProviderCut, ProviderRestored, ProviderRested, ProviderUnrested),
     *(SignalRaised, IncidentOpened, IncidentContained, IncidentRestored, IncidentClosed),
     *(ActionProposed, ActionApplied),
@@ -116,6 +118,10 @@ def _words(fact: Any) -> tuple[str, str]:
 
 def _of_providers(fact: Any) -> tuple[str, str]:
     match fact:
+        case BreakerOpened():
+            return "avoided", f"The {fact.stream} stream avoids {fact.provider}: {fact.because}."
+        case BreakerClosed():
+            return "back", f"The {fact.stream} stream uses {fact.provider} again."
         case ProviderCut():
             return "cut off", f"{fact.provider} is cut off: {fact.reason}"
         case ProviderRestored():
