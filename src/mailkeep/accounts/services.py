@@ -5,7 +5,7 @@ does (code and browser must come together), guessing (tries are counted before t
 locking an owner out by guessing (known browsers are counted apart).
 """
 
-from sqlalchemy import case, false, insert, select, update
+from sqlalchemy import and_, case, insert, literal, select, update
 
 from mailkeep.base import addresses
 from mailkeep.base.clock import Instant
@@ -262,7 +262,7 @@ class Accounts:
         a = tables.accounts
         longer = a.c.frozen_until.is_(None) | (a.c.frozen_until < until)
         firm = (a.c.frozen_until > tx.now) & (a.c.frozen_why != DENIED)
-        firmer = a.c.frozen_why == DENIED if why != DENIED else false()
+        firmer = and_(a.c.frozen_why == DENIED, literal(why != DENIED))
         changed = await tx.run(
             update(a)
             .where(a.c.id == account, longer | firmer)

@@ -43,8 +43,10 @@ class Hearing:
 
     def passed(self) -> Mapping[str, Callable[[], int]]:
         """By reader, how to ask how many facts it has passed over beyond its checkpoint."""
-        asked = {one.name: partial(getattr, one, "passed") for one in self._subscribers}
-        return {WATCH: lambda: 0} | asked
+        asked: dict[str, Callable[[], int]] = {WATCH: lambda: 0}
+        for one in self._subscribers:
+            asked[one.name] = partial(getattr, one, "passed")
+        return asked
 
     def told(self, topic: str) -> None:
         """Called when this process or another has written something: see ``Database.hear``."""

@@ -76,8 +76,12 @@ async def development(home: Path, port: int, smtp_port: int, *, as_json: bool = 
         accounts = dev.accounts(home)
         standins = [
             StandIn(
-                *(kind, mail_port, one.secret, one.webhook_secret, f"{url}/hooks/{kind}"),
-                opened=one.opened,
+                kind,
+                mail_port,
+                one.secret,
+                one.webhook_secret,
+                f"{url}/hooks/{kind}",
+                one.opened,
             )
             for kind, one in accounts.items()
         ]
