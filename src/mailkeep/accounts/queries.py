@@ -216,6 +216,15 @@ async def has_factor(tx: Tx, account_id: str, *, settled: bool = False) -> bool:
     return await tx.value(bound.limit(1)) is not None
 
 
+async def factor_since(tx: Tx, account_id: str, at: Instant) -> bool:
+    """Whether one of today's second factors was bound by then: whoever signed in later showed
+    it."""
+    f = tables.factors
+    lasting = f.c.kind.in_(sorted(LASTING))
+    bound = (f.c.account_id == account_id, f.c.revoked_at.is_(None), lasting, f.c.bound_at <= at)
+    return await tx.value(select(f.c.id).where(*bound).limit(1)) is not None
+
+
 async def at_the_door(tx: Tx, address_key: str, browser: str) -> AtTheDoor:
     """What a sign-in by password is judged by: one statement, whether there is such an account or
     not, since each one more would be told by the time of the answer."""

@@ -33,6 +33,7 @@ from .keeping import Keeping
 from .passwords import Passwords
 from .second_step import SecondStep
 from .sessions import Sessions
+from .signing_in import SigningIn
 from .types import DENIED, AccountSettings, ChangeKind, Origin, SignedIn, SignUp, Stage
 
 _WRONG = "the address or the password is wrong"
@@ -86,6 +87,7 @@ class Accounts:
             self.demands,
             self.settings,
         )
+        self.signing_in = SigningIn(database, keys, self.sessions)
         self.administration = Administration(database, self.sessions, self.classes)
         self.second_step = SecondStep(database, keys, self.factors)
         self.confirming = Confirming(database, keys, slow, self.settings)
