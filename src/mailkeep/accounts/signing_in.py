@@ -92,6 +92,9 @@ class SigningIn:
         """A code for the application, which the browser of a live session takes there."""
         code = f"mki_{secrets.token_urlsafe(32)}"
         async with self._database.write() as tx:
+            # Another site may send a browser here again and again: what was not taken is nothing.
+            missed = (_g.c.token.is_(None), _g.c.made_at <= tx.now - CODE_LIFE)
+            await tx.run(delete(_g).where(_g.c.account_id == session.account, *missed))
             await tx.run(
                 insert(_g).values(
                     id=new_id("grt", tx.now),

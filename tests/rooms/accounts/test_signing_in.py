@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
-from mailkeep.accounts import applications, signing_in
+from mailkeep.accounts import applications, signing_in, tables
 from mailkeep.accounts.applications import ApplicationView
 from mailkeep.accounts.services import Accounts
 from mailkeep.accounts.signing_in import Granted, SignIn
@@ -165,6 +166,19 @@ async def test_its_users_are_registered_by_nobody(
     async with database.write() as tx:
         with pytest.raises(NotAllowed, match="kept here"):
             await applications.alone(tx, shop.view.id)
+
+
+async def test_codes_that_nobody_takes_do_not_pile_up(
+    shop: Shop, database: Database, clock: ManualClock
+) -> None:
+    taken = await shop.take(await shop.code())
+    for _ in range(5):
+        await shop.code()
+        clock.advance(61)
+    await shop.code()
+    async with database.read() as tx:
+        assert len(await tx.all(select(tables.sign_in_grants))) == 2
+    await shop.who(taken)
 
 
 async def test_old_grants_are_forgotten(
