@@ -1,4 +1,4 @@
-"""Takes facts from the log to those who hear them: places them in order, and wakes their readers."""
+"""Takes facts from the log to those who hear them: places them in order, wakes their readers."""
 
 import asyncio
 import os

@@ -68,9 +68,7 @@ class ChangeNotices:
             change = await self._left(tx, row["change_id"])
             if change is None:
                 continue
-            told = await tx.all(
-                select(_n.c.provider).where(_n.c.change_id == change.id).distinct()
-            )
+            told = await tx.all(select(_n.c.provider).where(_n.c.change_id == change.id).distinct())
             points = await accounts.contact_points(tx, change.account)
             about = [one.address for one in points if one.id == change.contact_point]
             key = self._context.accounts.address_key(about[0]) if about else None
@@ -130,9 +128,7 @@ class ChangeNotices:
                 sent = await self._notices.mail(tx, content, only, sealed=denial is not None)
                 if point.counts:
                     await tx.run(
-                        insert(_n).values(
-                            message_id=sent, change_id=fact.change, provider=provider
-                        )
+                        insert(_n).values(message_id=sent, change_id=fact.change, provider=provider)
                     )
 
     async def _about(self, tx: Tx, fact: ChangeHeld) -> str | None:

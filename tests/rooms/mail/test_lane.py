@@ -170,7 +170,9 @@ async def test_a_stream_that_leaves_a_provider_says_so_though_nothing_failed_ove
 ) -> None:
     """The canary met the refusal; the mails after it go elsewhere at once."""
     wire.refuse.add("one")
-    async with _running(database, keys, wire, {"bulk": _stream("bulk", "one", "two")}, "one", "two"):
+    async with _running(
+        database, keys, wire, {"bulk": _stream("bulk", "one", "two")}, "one", "two"
+    ):
         await accept(new(to="canary@example.org", only=("one",), ours=True))
         await _until(_told_of(database, BreakerOpened))
         for number in range(5):

@@ -137,7 +137,8 @@ async def test_recovery_goes_by_the_addresses_from_before_while_it_is_held(
 async def counting(room: Room, account: str) -> list[str]:
     async with room.database.write() as tx:
         await room.accounts.changes.settle(tx, 100)
-        return [one.address for one in await queries.contact_points(tx, account) if one.counts]
+        points = await queries.contact_points(tx, account)
+    return sorted(one.address for one in points if one.counts)
 
 
 async def sweep(room: Room) -> None:

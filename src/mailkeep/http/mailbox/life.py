@@ -101,6 +101,10 @@ def _words(fact: Any) -> tuple[str, str]:
                 f"Mail of the {fact.stream} stream went from {fact.left} to {fact.taken}:"
                 f" {fact.because}."
             )
+        case BreakerOpened():
+            return "avoided", f"The {fact.stream} stream avoids {fact.provider}: {fact.because}."
+        case BreakerClosed():
+            return "back", f"The {fact.stream} stream uses {fact.provider} again."
         case MessageGivenUp():
             return (
                 "given up",
@@ -118,10 +122,6 @@ def _words(fact: Any) -> tuple[str, str]:
 
 def _of_providers(fact: Any) -> tuple[str, str]:
     match fact:
-        case BreakerOpened():
-            return "avoided", f"The {fact.stream} stream avoids {fact.provider}: {fact.because}."
-        case BreakerClosed():
-            return "back", f"The {fact.stream} stream uses {fact.provider} again."
         case ProviderCut():
             return "cut off", f"{fact.provider} is cut off: {fact.reason}"
         case ProviderRestored():
