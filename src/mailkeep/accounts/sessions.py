@@ -182,9 +182,7 @@ class Sessions:
         view = await account_of(tx, session.account)
         return session.created_at + self._classes.of(view.account_class).session_life
 
-    async def _find(
-        self, tx: Tx, which: ColumnElement[bool], stage: Stage
-    ) -> SessionView | None:
+    async def _find(self, tx: Tx, which: ColumnElement[bool], stage: Stage) -> SessionView | None:
         a = tables.accounts
         row = await tx.one(
             select(_s, a.c["class"].label("of_class"))

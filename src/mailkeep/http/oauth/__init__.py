@@ -1,2 +1,2 @@
-"""The OpenID provider, by the authorisation code flow: verdicts for applications that keep their own
+"""The OpenID provider (authorisation code flow): verdicts for applications that keep their own
 accounts, and who is signed in for those whose users are kept here."""

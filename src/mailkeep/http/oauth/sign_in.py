@@ -1,4 +1,4 @@
-"""``/oauth/authorize`` for applications whose users are kept here: who is signed in is told to them.
+"""``/oauth/authorize`` where an application's users are kept here: it is told who is signed in.
 
 Whoever is signed in goes straight back; whoever is not signs in first, and the browser keeps
 meanwhile what it was sent for. It keeps it itself: nobody else can set that cookie, and whatever
@@ -46,9 +46,7 @@ async def go_on(visit: Visit, house: House, given: dict[str, str], asked: Asked)
         )
         visit.forget(SENT)
         issuer = asking.issuer(house.public_url)
-        return visit.go(
-            asking.back(asked.redirect_uri, issuer, asked.state, code=code.reveal())
-        )
+        return visit.go(asking.back(asked.redirect_uri, issuer, asked.state, code=code.reveal()))
     if "none" in given.get("prompt", "").split():
         raise Refused("login_required", "sign in first", asked.redirect_uri, asked.state)
     kept = {name: value for name, value in given.items() if name not in _ANEW}

@@ -99,9 +99,7 @@ def _in(visit: Visit, made: SignedIn) -> Redirect:
     return visit.go(visit.onward or "/account")
 
 
-async def _form(
-    visit: Visit, house: House, error: NotSignedIn | TooMany | None = None
-) -> Template:
+async def _form(visit: Visit, house: House, error: NotSignedIn | TooMany | None = None) -> Template:
     application, headers = await sent_by(visit, house)
     return visit.page(
         "sign_in",

@@ -217,7 +217,10 @@ class Visit:
         return Template(
             f"pages/{name}.html",
             context={
-                **{"error": error, "given": given, "brand": brand, "onward": self.onward},
+                "error": error,
+                "given": given,
+                "brand": brand,
+                "onward": self.onward,
                 **context,
             },
             status_code=status if error is None else error.status,
