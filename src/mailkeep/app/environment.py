@@ -60,6 +60,18 @@ def overlay(
     return merged
 
 
+class NoSecrets(dict[str, str]):
+    """An environment in which secrets of ``env:NAME`` are empty, and those of ``file:PATH`` that
+    this user cannot read: for who uses none. The service's credentials are there only while it
+    runs, and an incident must be readable, and acted on, while it is down."""
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str)
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
 def given(environ: Mapping[str, str], settings: type[msgspec.Struct]) -> bool:
     """Whether the environment sets anything."""
     return not environ.keys().isdisjoint(names(settings))
@@ -93,6 +105,8 @@ def reveal(where: str, what: str, environ: Mapping[str, str]) -> str:
         try:
             return Path(name).read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
+            if isinstance(environ, NoSecrets):
+                return ""
             raise BadSettings(f"{what}: {name} cannot be read") from error
     raise BadSettings(f"{what}: say env:NAME or file:PATH, not the secret itself")
 

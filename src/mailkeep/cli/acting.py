@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from mailkeep.app.environment import NoSecrets
 from mailkeep.base.clock import readable
 from mailkeep.mail import api_keys
 from mailkeep.mail.grants import Scope
@@ -23,7 +24,7 @@ from mailkeep.response.services import Response
 from mailkeep.response.types import ActionView, Approval
 from mailkeep.store.migrate import upgrade
 
-from .house import DEFAULT_HOME, Home, NoSecrets, operator, read, settings
+from .house import DEFAULT_HOME, Home, operator, read, settings
 from .output import Json, note, plain, result, table
 
 if TYPE_CHECKING:

@@ -119,7 +119,7 @@ def secret(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None
 
 @app.command()
 def revoke(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
-    """Begin no recovery for it any more, and hand it no verdict."""
+    """Begin no recovery for it any more, hand it no verdict, and sign nobody in to it."""
 
     async def work(_database: Database, tx: Tx) -> ApplicationView:
         return await applications.revoke(tx, name, by=operator())

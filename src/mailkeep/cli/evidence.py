@@ -8,6 +8,7 @@ import typer
 
 import mailkeep
 from mailkeep import __version__
+from mailkeep.app.environment import NoSecrets
 from mailkeep.base import escrow
 from mailkeep.base.clock import readable_of
 from mailkeep.base.errors import BadSettings
@@ -15,7 +16,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.response import evidence
 from mailkeep.store.database import Database, Tx
 
-from .house import DEFAULT_HOME, Home, NoSecrets, operator, settings, write
+from .house import DEFAULT_HOME, Home, operator, settings, write
 from .output import Json, result
 
 _STYLE = Path(mailkeep.__file__).parent / "http" / "static" / "report.css"

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mailkeep.app.environment import NoSecrets
 from mailkeep.base.clock import readable
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.wording import counted
@@ -17,7 +18,7 @@ from mailkeep.response.services import Response
 from mailkeep.store.migrate import upgrade
 
 from .acting import who
-from .house import DEFAULT_HOME, Home, NoSecrets, settings
+from .house import DEFAULT_HOME, Home, settings
 from .output import Json, result
 
 

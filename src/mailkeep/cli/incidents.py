@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
+from mailkeep.app.environment import NoSecrets
 from mailkeep.incidents import queries as incident_queries
 from mailkeep.response import queries as response_queries
 
 from . import documents, evidence, pagers, report
-from .house import DEFAULT_HOME, Home, NoSecrets, read, settings
+from .house import DEFAULT_HOME, Home, read, settings
 from .output import Json, group, result
 
 app = group("Incidents: what may be going on.", alone=True)

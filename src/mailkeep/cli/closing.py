@@ -1,0 +1,64 @@
+"""``mailkeep incidents note``, ``report`` and ``close``: what people say of an incident, its
+report, and its end."""
+
+from typing import Annotated
+
+import typer
+
+from mailkeep.app import defence
+from mailkeep.app.environment import NoSecrets
+from mailkeep.mail import queries as mail
+from mailkeep.response import queries, report
+from mailkeep.store.database import Database, Tx
+
+from .house import DEFAULT_HOME, Home, operator, read, settings, write
+from .output import Json, result
+
+Incident = Annotated[str, typer.Argument(help="As the list names it.")]
+
+
+def note(
+    incident: Incident,
+    text: Annotated[str, typer.Argument(help="What is to stand in the timeline and the report.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Write a note into the timeline of an incident; its report has it too."""
+
+    async def work(database: Database, tx: Tx) -> None:
+        room = defence.incidents(settings(home), database)
+        await room.note(tx, incident, text, by=operator())
+
+    write(home, work)
+    result({"incident": incident, "note": text}, "It is in the timeline.", as_json=as_json)
+
+
+def written(incident: Incident, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+    """Print the report of an incident as it stands, in Markdown; it names no customer."""
+    from mailkeep.app.application import Application
+
+    means = Application(settings(home), home, environ=NoSecrets()).response.means
+
+    async def work(tx: Tx) -> str:
+        case = await queries.case(tx, means, incident)
+        return report.markdown(report.written(case, await mail.key_names(tx), tx.now))
+
+    found = read(home, work)
+    result({"markdown": found}, found.rstrip("\n"), as_json=as_json)
+
+
+def close(
+    incident: Incident,
+    reason: Annotated[str, typer.Option(help="Why; it stands in the timeline and the report.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Close an incident and its parts, and say why. What was done about it stays done."""
+
+    async def work(database: Database, tx: Tx) -> None:
+        room = defence.incidents(settings(home), database)
+        await room.close(tx, incident, reason, by=operator())
+
+    write(home, work)
+    text = f"It is closed; `mailkeep incidents report {incident}` has the whole."
+    result({"incident": incident, "state": "closed", "reason": reason}, text, as_json=as_json)

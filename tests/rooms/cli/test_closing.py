@@ -1,0 +1,87 @@
+"""At the shell: what people say of an incident, its report, and its end."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+from typer.testing import CliRunner
+
+from mailkeep.base.clock import SystemClock
+from mailkeep.base.errors import Conflict, Invalid
+from mailkeep.base.ids import new_id
+from mailkeep.cli.main import app
+from mailkeep.incidents import tables
+from mailkeep.store.database import Database
+from mailkeep.store.migrate import upgrade
+
+SETTINGS = """
+provider = [
+  { name = "a", kind = "smtp", party = "a" }, { name = "b", kind = "smtp", party = "b" },
+]
+party = [{ id = "a" }, { id = "b" }]
+
+[[stream]]
+name = "alert"
+priority = 1
+routes = [{ provider = "a" }, { provider = "b" }]
+"""
+
+
+@pytest.fixture
+def incident(tmp_path: Path) -> str:
+    """An open incident about a provider, in a home of its own."""
+    (tmp_path / "mailkeep.toml").write_text(SETTINGS)
+
+    async def begin() -> str:
+        database = Database(f"sqlite:///{tmp_path}/mailkeep.db", SystemClock())
+        await upgrade(database)
+        async with database.write() as tx:
+            found = new_id("inc", tx.now)
+            about = {"id": found, "subject_kind": "provider", "subject_id": "a"}
+            times = {"state": "open", "opened_at": tx.now, "since": tx.now, "opinions": "[]"}
+            await tx.run(insert(tables.incidents).values(about | times))
+        await database.close()
+        return found
+
+    return asyncio.run(begin())
+
+
+def _run(home: Path, *words: str) -> str:
+    done = CliRunner().invoke(app, ["incidents", *words, "--home", str(home)])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_an_incident_goes_to_its_closing_report_at_the_shell(tmp_path: Path, incident: str) -> None:
+    _run(tmp_path, "note", incident, "their support confirms a break-in")
+    _run(tmp_path, "close", incident, "--reason", "keys changed, account reopened")
+    report = _run(tmp_path, "report", incident)
+    assert report.startswith("# ")
+    for said in ("their support confirms a break-in", "keys changed, account reopened"):
+        assert said in report
+    shown = json.loads(_run(tmp_path, "show", incident, "--json"))
+    assert shown["state"] == "closed"
+    said = json.loads(_run(tmp_path, "report", incident, "--json"))
+    assert said["markdown"].startswith("# ")
+
+
+def test_an_incident_is_closed_once_and_with_a_reason(tmp_path: Path, incident: str) -> None:
+    with pytest.raises(Invalid):
+        _run(tmp_path, "close", incident, "--reason", " ")
+    _run(tmp_path, "close", incident, "--reason", "a false alarm")
+    with pytest.raises(Conflict):
+        _run(tmp_path, "close", incident, "--reason", "again")
+
+
+def test_an_incident_can_be_read_while_the_service_and_its_credentials_are_away(
+    tmp_path: Path, incident: str
+) -> None:
+    away = SETTINGS.replace('party = "a" }', f'party = "a", secret = "file:{tmp_path}/away/a" }}')
+    assert away != SETTINGS
+    (tmp_path / "mailkeep.toml").write_text(away)
+    for words in (["show", incident], ["report", incident], ["preview", incident, "cut_provider"]):
+        assert _run(tmp_path, *words)
