@@ -175,6 +175,16 @@ def with_every_class(found: Model) -> Model:
     return Model(found.house, live, scene.world(found.house, live))
 
 
+def with_supposed(found: Model) -> Model:
+    """The same where nobody has an account yet: with one in each class, as before there is a
+    database. Else every answer about a new house would be that nobody loses anything."""
+    if found.house.recovery is None or any(one.accounts for one in found.world.groups):
+        return found
+    groups = supposed(found.house, found.live.today).live.groups
+    live = msgspec.structs.replace(found.live, groups=groups, counted_at=0)
+    return Model(found.house, live, scene.world(found.house, live))
+
+
 def single_points(settings: Settings, today: str) -> list[SinglePoint]:
     """Parties that could take an account by themselves, as far as the settings tell."""
     if settings.recovery is None:

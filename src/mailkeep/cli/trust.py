@@ -6,6 +6,7 @@ import typer
 
 from mailkeep.app import trusting
 from mailkeep.base.clock import SystemClock, iso
+from mailkeep.base.wording import counted
 from mailkeep.posture import changes, queries, words
 from mailkeep.posture.types import Fall, Ranked, Sets, SinglePoint
 from mailkeep.posture.whatif import Model, by_party, failing
@@ -25,21 +26,25 @@ def whatif(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Say what falls if a party falls, or several at once, and by which path."""
-    found = _model(home).fall([one.strip() for one in parties.split(",") if one.strip()])
-    result(found, "\n".join(map(plain, fall_lines(found))), as_json=as_json)
+    model = _model(home)
+    found = model.fall([one.strip() for one in parties.split(",") if one.strip()])
+    lines = [*_supposed(model), *fall_lines(found)]
+    result(found, "\n".join(map(plain, lines)), as_json=as_json)
 
 
 @app.command("parties")
 def parties(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Rank the parties by what falls with each alone, Mailkeep's own processes and keys as well."""
-    found = _model(home).ranked()
-    result({"parties": found}, _ranked(found), as_json=as_json)
+    model = _model(home)
+    found = model.ranked()
+    text = "\n".join([*_supposed(model), _ranked(found)])
+    result({"parties": found, "counted_at": model.counted_at}, text, as_json=as_json)
 
 
 @app.command("changes")
 def what_would_help(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Rank what single changes would buy."""
-    model = _model(home)
+    model = _model(home, build=True)
     found = changes.ranked(model.world, model.live.today)
     lines = [
         f"{place}. {one.what}\n   {one.why}: by one party alone {one.single_before} ->"
@@ -47,8 +52,9 @@ def what_would_help(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
         f" names sent as {one.names_before} -> {one.names_after}"
         for place, one in enumerate(found, start=1)
     ]
-    text = "\n".join(lines) or "No single change that we know of would buy anything."
-    result({"changes": found}, text, as_json=as_json)
+    none = ["No single change that we know of would buy anything."]
+    text = "\n".join([*_supposed(model), *(lines or none)])
+    result({"changes": found, "counted_at": model.counted_at}, text, as_json=as_json)
 
 
 @app.command("check")
@@ -65,7 +71,7 @@ def check(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """List the smallest sets of parties that take accounts; needs no database, as in a build."""
-    model = _model(home, every_class=True)
+    model = trusting.with_every_class(_model(home, build=True, counted=True))
     points = model.single_points()
     bad = failing(points, catching=catching)
     smallest = model.smallest()
@@ -75,16 +81,27 @@ def check(
         raise typer.Exit(FOUND)
 
 
-def _model(home: Home, *, every_class: bool = False) -> Model:
-    """The model of a home; without a database, of its settings alone."""
+def _model(home: Home, *, build: bool = False, counted: bool = False) -> Model:
+    """The model of a home.
+
+    Args:
+        build: without a database, of its settings alone.
+        counted: with the accounts that there are, though there is none.
+    """
     known = settings(home)
     house = trusting.house(known)
-    today = iso(SystemClock().now())[:10]
-    file = sqlite_file(known.database_url(home)) if every_class else None
+    file = sqlite_file(known.database_url(home)) if build else None
     if file is not None and not file.exists():
-        return trusting.supposed(house, today)
+        return trusting.supposed(house, iso(SystemClock().now())[:10])
     found = read(home, lambda tx: queries.model(tx, house))
-    return trusting.with_every_class(found) if every_class else found
+    return found if counted else trusting.with_supposed(found)
+
+
+def _supposed(model: Model) -> list[str]:
+    """What to know first of an answer that rests on no account."""
+    if model.counted_at or not model.live.groups:
+        return []
+    return ["Nobody has an account here yet: one of each class is supposed.", ""]
 
 
 def fall_lines(one: Fall) -> list[str]:
@@ -153,12 +170,8 @@ def _checked(points: list[SinglePoint], bad: list[SinglePoint], smallest: list[S
         lines.append(f"SINGLE POINT {party}: {one.name} alone takes accounts {_kinds(some)}.")
         lines += [f"    - {step}" for step in one.path]
     for party, some in by_party(point for point in points if point not in bad).items():
-        why = some[0].accepted or (
-            "its customers' mailboxes; a second factor answers it"
-            if some[0].customers
-            else words.HOWS[some[0].how]
-        )
-        lines.append(f"borne: {party}, accounts {_kinds(some)}: {why}")
+        why = f"accepted: {some[0].accepted}" if some[0].accepted else _why(some[0])
+        lines.append(f"does not fail: {party}, accounts {_kinds(some)}: {why}")
     rows = [["class", "factor", "falls", "parties", "sets", "for example"]]
     rows += [
         [
@@ -172,12 +185,25 @@ def _checked(points: list[SinglePoint], bad: list[SinglePoint], smallest: list[S
         for one in smallest
     ]
     lines.append(table(rows, "There is no account."))
-    lines.append(
-        f"{len(by_party(bad))} single point(s) of takeover." if bad else "No single point."
-    )
+    many = len(by_party(bad))
+    lines.append(f"{counted(many, 'single point')} of takeover." if bad else "No single point.")
+    if bad:
+        lines.append(
+            "`mailkeep trust changes` says what would help. What you bear for a time:"
+            " [[trust.accept]] with party, reason and until, also for whoever owns it."
+        )
     return "\n".join(lines)
 
 
+def _why(one: SinglePoint) -> str:
+    if one.customers:
+        return "its customers' mailboxes; a second factor answers it"
+    return "not at once, and counted with --catching"
+
+
 def _kinds(points: list[SinglePoint]) -> str:
-    kinds = dict.fromkeys(f"{one.account_class} ({one.how.value})" for one in points)
-    return "of class " + ", ".join(kinds)
+    """Classes by how they fall: "of class customer, staff at once"."""
+    by: dict[str, dict[str, None]] = {}
+    for one in points:
+        by.setdefault(words.HOWS[one.how], {})[one.account_class] = None
+    return "of class " + "; ".join(f"{', '.join(some)} {how}" for how, some in by.items())

@@ -7,7 +7,7 @@ from functools import cached_property
 from mailkeep.accounts.classes import OPERATOR
 from mailkeep.base.clock import iso
 from mailkeep.base.errors import NotFound
-from mailkeep.base.wording import nearest
+from mailkeep.base.wording import counted, nearest
 from mailkeep.trust import reach, rules, sets
 from mailkeep.trust.graph import counting
 from mailkeep.trust.types import PartyKind
@@ -250,7 +250,8 @@ class Model:
         if not self.world.proofs:
             return "Mailkeep keeps no accounts here."
         if left:
-            return f"{len(left)} pair(s) of independent routes are left."
+            of = "of independent routes"
+            return f"{counted(len(left), f'pair {of} is', f'pairs {of} are')} left."
         if self.world.degrades is not None:
             return "No two routes are left; recoveries go over one, with a long hold."
         return "No two routes are left: recoveries wait until a second one is back."
