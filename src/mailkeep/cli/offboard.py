@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from mailkeep.app import emptying, moving
+from mailkeep.app import emptying, moving, trusting
 from mailkeep.app.rekeying import keyrings
 from mailkeep.base.clock import SystemClock, iso, when
 from mailkeep.base.errors import Conflict, NotFound
@@ -24,7 +24,7 @@ from mailkeep.response.keysmith import Keysmith
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch.collectors.posture import carrier, session
 
-from .house import DEFAULT_HOME, Home, at_length, operator, provider, read, settings, write
+from .house import CONFIRM, DEFAULT_HOME, Home, at_length, operator, provider, read, settings, write
 from .output import Json, Progress, group, plain, result, table
 
 app = group("Leave a provider for good: what is to be done, and when.", also={"list": "status"})
@@ -56,22 +56,30 @@ def start(
     name: Name, hostile: Hostile = False, as_json: Json = False, home: Home = DEFAULT_HOME
 ) -> None:
     """Begin to leave it. A hostile one is cut off and believed no word, now."""
+    from mailkeep.incidents.suspects import House
     from mailkeep.response import hands
 
     leaving = _leaving(home, name)
     known = settings(home)
+    parties = {one.name: one.party for one in known.provider}
+    suspects = House(parties, trusting.graph(known, SystemClock()))
 
-    async def work(database: Database, tx: Tx) -> OffboardingView:
+    async def work(database: Database, tx: Tx) -> tuple[OffboardingView, list[str]]:
         await take_turn(tx)
         stood = name not in await mail.cut(tx)
+        left = await hands.would_leave(tx, suspects, known.streams(), name)
         rooms = Offboarding(database, moving.house(known, database.clock))
         begun = await rooms.start(tx, leaving, hostile=hostile, by=operator())
-        if hostile and stood:  # a cut by hand as any other: told, and confirmed by a second person
-            why = "left as hostile"
-            await hands.cut_here(tx, known.response, name, by=operator(), why=why)
-        return begun
+        if not (hostile and stood):
+            return begun, []
+        # A cut by hand as any other: told, and confirmed by a second person.
+        why = "left as hostile"
+        await hands.cut_here(tx, known.response, name, by=operator(), why=why)
+        return begun, [*left.warnings, CONFIRM.format(name)]
 
-    _say(write(home, work), as_json=as_json)
+    begun, warnings = write(home, work)
+    text = "\n".join([_told(begun), *(plain(f"! {one}") for one in warnings)])
+    result(_document(begun) | {"warnings": warnings}, text, as_json=as_json)
 
 
 @app.command()

@@ -21,7 +21,17 @@ from mailkeep.response.keeping import take_turn
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch.levels import Level
 
-from .house import DEFAULT_HOME, Home, in_development, operator, provider, read, settings, write
+from .house import (
+    CONFIRM,
+    DEFAULT_HOME,
+    Home,
+    in_development,
+    operator,
+    provider,
+    read,
+    settings,
+    write,
+)
 from .output import Json, group, plain, result, table
 
 T = TypeVar("T")
@@ -119,6 +129,7 @@ def cut(
     lines += [f"! {one}" for one in left.warnings]
     if left.stops:
         lines.append(f"! at the console this takes two people: {', '.join(left.stops)}")
+    lines.append(f"! {CONFIRM.format(name)}")
     document = {"provider": name, "cut": True, "sent_again": again, "warnings": left.warnings}
     text = "\n".join(map(plain, lines))
     result(document | {"stops": left.stops}, text, as_json=as_json)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from mailkeep.base.clock import DAY, Instant
+from mailkeep.base.wording import counted
 
 LATE = 7 * DAY  #: for so long what is under way at a provider may bounce
 LINKS = 30 * DAY  #: for so long people follow links in old mail
@@ -125,6 +126,7 @@ def checklist(leaving: Leaving, now: Instant, *, hostile: bool) -> list[Item]:
         ),
     ]
     if leaving.honey:
-        words = f"{leaving.honey} honey addresses that {name} alone knows go on listening"
+        goes, go = f"address that {name} alone knows goes", f"addresses that {name} alone knows go"
+        words = f"{counted(leaving.honey, f'honey {goes}', f'honey {go}')} on listening"
         items.append(Item("honey", How.KEPT, words, now))
     return sorted(items, key=lambda one: one.due_at)
