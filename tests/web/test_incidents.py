@@ -319,5 +319,8 @@ async def test_the_page_is_live_and_nothing_is_inaccessible(up: Up) -> None:
                 await expect(page.locator(".places [aria-current]")).to_be_in_viewport(ratio=1)
                 found = await Axe().run(page)
                 assert found.violations_count == 0, found.generate_report()
+            await page.goto(f"{up.url}{case}/report")
+            seen = "cell => cell.getBoundingClientRect().right <= innerWidth + 1"
+            assert await page.evaluate(f"[...document.querySelectorAll('td')].every({seen})")
             await context.close()
         await browser.close()

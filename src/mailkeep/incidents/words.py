@@ -51,6 +51,7 @@ _STANDS = {
     State.RESTORED: "the provider carries mail again",
     State.CLOSED: "this is closed",
 }
+_ENDS = "it closes by itself if that stays so"  #: an open one about which nothing is held
 
 
 #: Unicode's bidirectional embeddings, overrides and isolates: what is read is not what is written.
@@ -109,7 +110,9 @@ def headline(incident: Incident) -> str:
     held = [one for one in incident.opinions if one.open]
     if not held:
         quiet = f"Nothing is held about {incident.subject.id} any more"
-        return f"{quiet}; {_STANDS[incident.state]}."
+        # Of an open one there is nothing left to contain.
+        stands = _ENDS if incident.state is State.OPEN else _STANDS[incident.state]
+        return f"{quiet}; {stands}."
     parts = []
     for view in held:
         sure = next(word for line, word in _SURE if probability(view) >= line)

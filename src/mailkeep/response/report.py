@@ -244,9 +244,15 @@ def _md(text: str) -> str:
 
 
 def _html_table(table: Table) -> str:
-    head = "".join(f'<th scope="col">{escape.escape(one)}</th>' for one in table.head)
+    names = [escape.escape(one) for one in table.head]
+    head = "".join(f'<th scope="col">{one}</th>' for one in names)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape.escape(cell)}</td>" for cell in row) + "</tr>"
+        "<tr>"
+        + "".join(
+            f'<td data-head="{name}">{escape.escape(cell)}</td>'  # what a narrow screen shows
+            for name, cell in zip(names, row, strict=True)
+        )
+        + "</tr>"
         for row in table.rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -25,7 +25,7 @@ def test_the_headline_names_everything_that_is_held_and_where_it_stands() -> Non
 def test_what_is_not_held_is_not_claimed() -> None:
     quiet = msgspec.structs.replace(SILENT, open=False)
     assert headline(_incident(quiet)) == (
-        "Nothing is held about a any more; nothing contains it yet."
+        "Nothing is held about a any more; it closes by itself if that stays so."
     )
     campaign = View(Hypothesis.CAMPAIGN, 0.0, True, False, ())
     text = headline(Incident("inc_1", RESETS, State.OPEN, 0, 0, (campaign,)))
