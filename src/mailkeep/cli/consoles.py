@@ -14,6 +14,7 @@ import typer
 from mailkeep.base.clock import SystemClock, iso, readable, when
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.wording import counted
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.migrate import upgrade
 from mailkeep.watch import console_lines as room
@@ -81,7 +82,11 @@ def accept(
         return await room.accept(database, tx, line, by=operator(), reason=reason)
 
     done = write(home, work)
-    result({"accepted": list(done)}, f"{len(done)} line(s) are taken for ours.", as_json=as_json)
+    result(
+        {"accepted": list(done)},
+        f"{counted(len(done), 'line is', 'lines are')} taken for ours.",
+        as_json=as_json,
+    )
 
 
 def _row(one: Line) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from mailkeep.base import escrow
 from mailkeep.base.clock import SystemClock, iso
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.wording import counted
 from mailkeep.events import audit
 from mailkeep.privacy import whole
 from mailkeep.store.database import Database, Tx
@@ -79,7 +80,8 @@ def export(
         out = {}
         for name, source in whole.files(keys, secrets=secrets).items():
             out[name] = await _write(database, directory / name, source)
-            progress.say(f"{name}: {out[name].rows}")
+            if rows := out[name].rows:  # a hundred empty tables are no news
+                progress.say(f"{name}: {counted(rows, 'row')}")
         return out, head
 
     facts, head = at_length(home, work)
@@ -104,7 +106,10 @@ def export(
     # It comes last: an export without it was not finished.
     escrow.write(directory / MANIFEST, json.dumps(manifest, indent=1).encode())
     rows = sum(one.rows or 0 for one in facts.values())
-    text = f"{len(facts)} files with {rows} rows are in {directory}; check with sha256sum -c {SUMS}"
+    text = (
+        f"{len(facts)} files with {counted(rows, 'row')} are in {directory}; check with"
+        f" (cd {directory} && sha256sum -c {SUMS})"
+    )
     result({"directory": str(directory), "files": len(facts), "rows": rows}, text, as_json=as_json)
 
 

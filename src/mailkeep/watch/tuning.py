@@ -203,7 +203,7 @@ def _silence(
             math.log1p(rate * days * 86_400) / rate for days in (silence.between_false_alarms, then)
         ]
         cost = (
-            f"at {rate * 3600:.3g} reports an hour, total loss shows after {delays[1]:.0f} s "
+            f"at {rate * 3600:,.0f} reports an hour, total loss shows after {delays[1]:.0f} s "
             f"(today {delays[0]:.0f} s)"
         )
     return [
