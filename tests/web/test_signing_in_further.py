@@ -63,7 +63,7 @@ async def test_an_application_may_have_the_browser_post(up: Up) -> None:
     """OpenID Connect Core section 3.1.2.1. Written first: it was refused as another site's."""
     shop = await add(up)
     path, state = shop.begin(shop.client())
-    form = dict(parse_qsl(urlsplit(path).query)) | {"login_hint": ADDRESS, "other": "x"}
+    form = dict(parse_qsl(urlsplit(path).query)) | {"other": "x"}
     foreign = {"Sec-Fetch-Site": "cross-site", "Origin": "https://shop.example.com"}
     async with Visitor(up.url) as grace:
         await grace.join(ADDRESS)

@@ -7,7 +7,7 @@ application filled in, and presses the button.
 Attack met here: another site sends somebody's browser here with a challenge and a state of its own.
 It gains nothing: the code goes to the application that registered the redirect URI, in the browser
 that showed both proofs, and the application knows that it did not send that browser. A form that
-another site posts is no more than a link.
+another site posts begins no recovery; where somebody signs in it is no more than a link.
 """
 
 from typing import Any
@@ -44,10 +44,11 @@ async def arrive(request: Incoming, house: House) -> Visit:
     try:
         return await visit(request, house)
     except NotAllowed:
-        form = await forms.fields(request)
-        given = asking.read(form.items())
-        address = asking.hint(form.items()).address
-        raise Posted(given | ({"login_hint": address} if address else {})) from None
+        given = asking.read((await forms.fields(request)).items())
+        application = await _application(house, given)
+        if application is None or not application.signs_in:
+            raise  # it would begin a recovery
+        raise Posted(given) from None
 
 
 def opened(_request: Incoming, error: Posted) -> Redirect:
@@ -110,11 +111,7 @@ def _recovery(house: House) -> Recovery:
 
 async def _asked(house: House, pairs: Any) -> tuple[dict[str, str], ApplicationView, Asked]:
     given = asking.read(pairs)
-    async with house.database.read() as tx:
-        try:
-            application = await applications.get(tx, given.get("client_id", "")[:40])
-        except NotFound:
-            application = None
+    application = await _application(house, given)
     if application is None or application.revoked_at is not None:
         raise Invalid("the application that sent you is not known here")
     uri = asking.where(given, application.redirects)
@@ -131,6 +128,14 @@ async def _asked(house: House, pairs: Any) -> tuple[dict[str, str], ApplicationV
         why = "no recovery begins here at this level"
         raise Refused("unauthorized_client", why, uri, asked.state)
     return given, application, asked
+
+
+async def _application(house: House, given: dict[str, str]) -> ApplicationView | None:
+    async with house.database.read() as tx:
+        try:
+            return await applications.get(tx, given.get("client_id", "")[:40])
+        except NotFound:
+            return None
 
 
 def _back(visit: Visit, house: House, refused: Refused) -> Redirect:
