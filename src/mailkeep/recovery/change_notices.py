@@ -88,7 +88,9 @@ class ChangeNotices:
             two = any(context.independent({one}, {other}) for one, other in permutations(took, 2))
             # Where no second route comes back the owner is not kept from their own for ever.
             most = change.at + round(context.settings.hold_most * SECOND)
-            if not two and not (took and tx.now >= most):
+            # The word of one that was cut off since is none: it may have dropped them.
+            alone = tx.now >= most and await mail_queries.standing(tx, took)
+            if not two and not alone:
                 return change
             await context.accounts.changes.told(tx, change)
         await tx.run(delete(_n).where(of))

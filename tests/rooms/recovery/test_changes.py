@@ -200,6 +200,26 @@ async def test_where_no_second_route_comes_back_it_counts_after_the_longest_wait
     assert await counting(room, account) == [ADDRESS, SECOND_ADDRESS]
 
 
+async def test_the_word_of_a_route_that_was_cut_off_is_not_enough_alone(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    """Written first: the provider that took a notice and dropped it is noticed and cut off, the
+    other one is down; a day later the thief's address counted on that word alone."""
+    account = await owner()
+    await add(room, account)
+    await hear(room)
+    await accept(room, "a")
+    async with room.database.write() as tx:
+        await services.cut_off(room.database, tx, "a", by="t", reason="compromised", since=0)
+    clock.advance(DAY / SECOND + 1)
+    await sweep(room)
+    clock.advance(DAY / SECOND + 1)
+    assert await counting(room, account) == [ADDRESS]
+    await accept(room, "b", "c")
+    clock.advance(DAY / SECOND + 1)
+    assert await counting(room, account) == [ADDRESS, SECOND_ADDRESS]
+
+
 async def test_what_waits_for_a_change_that_was_stopped_is_forgotten(
     room: Room, owner: Owner
 ) -> None:
