@@ -28,7 +28,7 @@ async def take(shop: Shop, location: str, **other: str) -> tuple[int, dict[str, 
 
 @pytest.mark.parametrize("asked", [{"prompt": "login"}, {"max_age": "0"}])
 async def test_who_is_to_sign_in_anew_does_not_go_round_it(up: Up, asked: dict[str, str]) -> None:
-    """Written first: an application asks for a fresh sign-in before something that matters. Whoever
+    """An application asks for a fresh sign-in before something that matters. Whoever
     sat at a browser that was left signed in opened the account page, and went on from there."""
     shop = await add(up)
     async with Visitor(up.url) as grace:
@@ -60,7 +60,7 @@ async def test_what_is_asked_of_the_page_is_heeded(up: Up) -> None:
 
 
 async def test_an_application_may_have_the_browser_post(up: Up) -> None:
-    """OpenID Connect Core section 3.1.2.1. Written first: it was refused as another site's."""
+    """OpenID Connect Core section 3.1.2.1. It was refused as another site's."""
     shop = await add(up)
     path, state = shop.begin(shop.client())
     form = dict(parse_qsl(urlsplit(path).query)) | {"other": "x"}
@@ -112,7 +112,7 @@ async def test_what_is_empty_is_left_out_and_a_token_may_be_posted(up: Up) -> No
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: make deps")
 async def test_an_application_sends_its_user_on_to_another_host(up: Up) -> None:
-    """Written first: what a form's policy allows holds for every step of the way that it begins, so
+    """What a form's policy allows holds for every step of the way that it begins, so
     an application that goes on from its callback to another origin lost its user there."""
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

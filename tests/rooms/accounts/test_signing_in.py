@@ -206,7 +206,7 @@ async def facts(database: Database, kind: str) -> int:
 async def test_codes_that_are_asked_for_at_once_do_not_pile_up(
     shop: Shop, database: Database
 ) -> None:
-    """Written first: whoever is signed in had a row written with each request, for a minute."""
+    """Whoever is signed in had a row written with each request, for a minute."""
     taken = await shop.take(await shop.code())
     for _ in range(signing_in.MOST + 5):
         newest = await shop.code()
@@ -218,7 +218,7 @@ async def test_codes_that_are_asked_for_at_once_do_not_pile_up(
 async def test_a_compromised_application_fills_neither_rows_nor_the_log(
     shop: Shop, database: Database, clock: ManualClock
 ) -> None:
-    """Written first: with an account of its own it had a row and a fact made with each code."""
+    """With an account of its own it had a row and a fact made with each code."""
     first = await shop.take(await shop.code())
     for _ in range(signing_in.MOST):
         clock.advance(1)
@@ -244,7 +244,7 @@ async def test_leaked_codes_without_end_do_not_fill_the_log(
 
 
 async def test_who_was_signed_out_meanwhile_gets_no_code(shop: Shop, database: Database) -> None:
-    """Written first: a request that was under way left a row behind of an account that was
+    """A request that was under way left a row behind of an account that was
     erased."""
     async with database.write() as tx:
         await erasing.begin(database, tx, [shop.session.account])
@@ -285,7 +285,7 @@ async def test_an_exchange_beside_the_end_of_its_session_leaves_nothing_that_is_
 async def test_a_new_secret_ends_what_came_of_the_old_one(
     shop: Shop, database: Database, keys: KeyRing, clock: ManualClock
 ) -> None:
-    """Written first: who had read a server's secret and tokens still learned who is signed in, and
+    """Who had read a server's secret and tokens still learned who is signed in, and
     kept them from growing idle, after the secret was replaced for it."""
     granted, code = await shop.take(await shop.code()), await shop.code()
     clock.advance(1)
