@@ -5,7 +5,7 @@ Whoever replaced it may not have been the owner. Sessions end, the password that
 working, and so do factors that were bound since from a browser that the account did not know: a
 thief's would keep the owner out. Nobody signs in until the freeze is over. It ends by itself, and
 the owner gets back in by a recovery over routes that stand: a wrong suspicion locks nobody out for
-good.
+good. Who is back by one is not locked out again when this is applied once more, or late.
 """
 
 from mailkeep.base.clock import SECOND, iso
@@ -39,15 +39,19 @@ async def preview(at: At) -> Preview:
 
 
 async def step(at: At) -> Progress:
+    case = at.case
     waiting = [one for one in await _accounts(at) if one > at.before.cursor]
     batch = waiting[: at.means.settings.batch]
     until = at.tx.now + round(at.means.settings.freeze * SECOND)
-    for account in batch:
-        await at.means.accounts.freeze(at.tx, account, until, _WHY)
-        ends = await recovery.taken_until(at.tx, account, at.case.until)
-        await at.means.accounts.take_back(at.tx, account, at.case.since, ends)
     before = at.before.result.get("frozen") if at.before.cursor else 0
-    frozen = (before if isinstance(before, int) else 0) + len(batch)
+    frozen = before if isinstance(before, int) else 0
+    for account in batch:
+        back = await recovery.regained(at.tx, account, case.suspects, case.since, case.until)
+        if back is None:
+            await at.means.accounts.freeze(at.tx, account, until, _WHY)
+            frozen += 1
+        ends = at.tx.now if back is None else back - 1
+        await at.means.accounts.take_back(at.tx, account, case.since, ends)
     done = len(batch) == len(waiting)
     cursor = batch[-1] if batch else at.before.cursor
     return Progress(done, {"frozen": frozen, "until": iso(until)}, cursor)
@@ -80,4 +84,5 @@ ACTION = Action(
     dangerous=True,
     undo=undo,
     look=look,
+    says="Accounts that were recovered through it are signed out, and nobody signs in for a while.",
 )
