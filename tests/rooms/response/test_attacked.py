@@ -291,5 +291,25 @@ async def test_what_was_stopped_halfway_is_taken_back_as_it_is(
     assert [await _frozen(stage, one) for one in hit].count(True) == 3
 
 
+async def test_what_one_incident_froze_another_one_does_not_open(
+    stage: Stage, clock: ManualClock
+) -> None:
+    """A second person agreed to take it back for the one, and judged nothing of the other."""
+    account = await stage.owner("ada@example.net")
+    clock.advance(1)
+    await _complete(stage, await _through(stage, "ada@example.net"))  # over a and b
+    for provider in "ab":
+        await stage.signal({COMPROMISED: 8.5}, provider)
+    named = {one.subject.id: one.id for one in await stage.all()}
+    undo = stage.response.undo
+    for provider in "ab":
+        await stage.response.apply(named[provider], "secure_accounts", by=ADA)
+    for provider, frozen in (("a", True), ("b", False)):
+        await stage.database.retrying(
+            lambda tx, of=named[provider]: undo(tx, of, "secure_accounts", by=ADA)
+        )
+        assert await _frozen(stage, account) is frozen
+
+
 def test_every_action_says_in_one_line_what_it_is_for() -> None:
     assert [one.name for one in ACTIONS.values() if not 0 < len(one.says) <= 100] == []
