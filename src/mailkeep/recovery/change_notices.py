@@ -22,6 +22,7 @@ from mailkeep.store.database import Tx
 from . import change_mails, factor_words, tables
 from .change_mails import Told
 from .context import Context
+from .denied import denied_with
 from .notices import Notices
 
 BATCH = 100  #: changes whose notices have not left that one sweep looks at
@@ -149,12 +150,14 @@ class ChangeNotices:
         return factor_words.named(kinds[0]) if kinds else "it is gone already"
 
     async def on_stopped(self, tx: Tx, recorded: Recorded) -> None:
-        """Tell every address that is left."""
+        """Tell every address that is left, and of the factors that went with what was denied."""
         fact = recorded.fact
         if not isinstance(fact, ChangesStopped):
             return
+        lost = (await denied_with(tx, recorded, fact.account)).factors
+        removed = factor_words.removed(lost) if lost else ""
         house = await self._context.house_of(tx, fact.account)
         for point in await accounts.contact_points(tx, fact.account):
-            content = change_mails.stopped(house, point.address)
+            content = change_mails.stopped(house, point.address, removed)
             for only in await self._notices.ways(tx):
                 await self._notices.mail(tx, content, only)
