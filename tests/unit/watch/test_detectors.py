@@ -1,5 +1,6 @@
 """Each detector on a quiet log and on a loud one."""
 
+import importlib
 import math
 import random
 
@@ -31,6 +32,7 @@ from mailkeep.watch.detectors import (
     stranger_in_mail,
 )
 from mailkeep.watch.detectors.catalogue import DETECTORS
+from mailkeep.watch.engine import replay
 from mailkeep.watch.events import (
     CanaryArrived,
     CanaryRefused,
@@ -209,7 +211,7 @@ def test_an_account_that_is_reinstated_keeps_what_speaks_for_a_compromise() -> N
     facts = [(0.0, attempt("b", "suspended"))]
     facts += [(1 + n, attempt("b", "accepted", n)) for n in range(3)]
     _, back = run(provider_refusal.DETECTOR, log(*facts))
-    assert back.evidence == {Hypothesis.PROVIDER_COMPROMISED: 1.5}
+    assert back.evidence == {Hypothesis.PROVIDER_COMPROMISED: 0.7}
 
 
 def test_single_failures_between_successes_are_no_refusal() -> None:
@@ -338,6 +340,19 @@ def test_denied_changes_are_a_campaign_and_say_nothing_of_a_provider() -> None:
     provider = Hypothesis.PROVIDER_COMPROMISED
     assert [provider in one.evidence for one in signals] == [False] * 4 + [True]
     assert run(denial.DETECTOR, log((1, change(1, acted=False)))) == []
+
+
+def test_denied_changes_reach_it_through_the_engine_too() -> None:
+    change = ChangeDenied("account_1", "chg_1", "adr", "b", True)
+    assert [one.detector for one in replay(log((1, change)))] == ["denial"]
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda one: one.name)
+def test_a_detector_hears_every_fact_that_its_module_names(detector: Detects) -> None:
+    """The engine hands it no other: what is missing there is never seen, in a replay neither."""
+    module = importlib.import_module(f"mailkeep.watch.detectors.{detector.name}")
+    named = {one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Fact)}
+    assert not detector.hears or named - {Fact} <= set(detector.hears)
 
 
 def test_no_denial_no_signal() -> None:
