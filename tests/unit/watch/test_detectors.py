@@ -53,6 +53,7 @@ from mailkeep.watch.types import (
     Signal,
     SilenceSettings,
     WatchSettings,
+    mailbox_subject,
     provider_subject,
 )
 
@@ -239,6 +240,40 @@ def test_what_a_stranger_wrote_is_reduced_to_a_host_name() -> None:
     assert len(signal.reason) < 200
 
 
+def _altered(provider: str, number: int, mailbox: str = "gmail") -> Fact:
+    return CanaryArrived(provider, f"m{number}", 1.0, ("evil.example",), mailbox)
+
+
+def test_who_keeps_a_mailbox_frames_no_provider_by_what_he_writes_into_it() -> None:
+    """He has every provider's canaries, and may alter one's or all."""
+    (one,) = run(stranger_in_mail.DETECTOR, log((1, _altered("a", 1))))
+    assert (one.forger, one.own_observation) == (Forger.CUSTOMERS, False)
+    assert one.evidence == {Hypothesis.PROVIDER_COMPROMISED: 6.0}
+    facts = [(1, _altered("a", 1)), (2, _altered("b", 2))]
+    _, a, b, keeper = run(stranger_in_mail.DETECTOR, log(*facts))
+    assert (a.subject, a.evidence) == (provider_subject("a"), {})
+    assert (b.subject, b.evidence) == (provider_subject("b"), {})
+    assert (keeper.subject, keeper.forger) == (mailbox_subject("gmail"), Forger.NOBODY)
+    assert keeper.evidence == {Hypothesis.MAILBOX_COMPROMISED: 3.5}
+
+
+def test_what_came_to_our_own_listener_is_the_providers_wherever_else_it_comes() -> None:
+    facts = [(1, _altered("a", 1, "own-recovery")), (2, _altered("a", 2)), (3, _altered("b", 3))]
+    signals = run(stranger_in_mail.DETECTOR, log(*facts))
+    said = {one.subject.id: one for one in signals}
+    assert (said["a"].forger, said["a"].own_observation) == (Forger.NOBODY, True)
+    assert said["a"].evidence == {Hypothesis.PROVIDER_COMPROMISED: 6.0}
+    assert said["b"].forger is Forger.CUSTOMERS
+    assert set(said) == {"a", "b"}
+
+
+def test_a_mailbox_of_which_nobody_knows_the_keeper_is_accused_of_nothing() -> None:
+    facts = [(1, _altered("a", 1, "other")), (2, _altered("b", 2, "other"))]
+    signals = run(stranger_in_mail.DETECTOR, log(*facts))
+    assert {one.subject.kind for one in signals} == {"provider"}
+    assert [one.evidence for one in signals[1:]] == [{}, {}]
+
+
 def test_half_a_proof_names_its_route_when_the_other_does_not_come() -> None:
     early, full = run(half_proof.DETECTOR, log((1, half("r1", "b"))), through=700)
     assert early.subject == full.subject == provider_subject("b")
@@ -388,6 +423,7 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
             (n * 0.01, delivered(name)),
             (n * 0.01, CanarySent("a", name)),
             (n * 0.01, CanaryArrived(name, name, 1.0, (name,))),
+            (n * 0.01, CanaryArrived(name, name, 1.0, (name,), name)),
             (n * 0.01, half(name, name)),
             (n * 0.01, request(n)),
             (n * 0.01, denied(n)),

@@ -69,6 +69,7 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
     st.builds(lambda p, n: CanarySent(p, f"m{n}"), _provider, _small),
     st.builds(lambda p, n: CanaryArrived(p, f"m{n}", 1.0, ()), _provider, _small),
     st.builds(lambda p, n: CanaryArrived(p, f"m{n}", 1.0, (f"s{n}",)), _provider, _small),
+    st.builds(lambda p, n: CanaryArrived(p, f"g{n}", 1.0, (f"s{n}",), "gmail"), _provider, _small),
     st.builds(lambda n, p: half(f"r{n}", p), _small, _provider),
     st.builds(lambda n: half(f"r{n}", proof="code", asked=True), _small),
     st.builds(request, _small),
