@@ -103,6 +103,30 @@ def test_an_rsa_key_must_not_be_short(monkeypatch: pytest.MonkeyPatch) -> None:
     assert who(raw, txt) == ""
 
 
+def test_a_body_of_nothing_but_lines_is_not_reckoned() -> None:
+    assert dkim.take_apart(_SIGNED + b"\r\n" * 1000).signatures
+    assert dkim.take_apart(_SIGNED + b"\r\n" * (dkim.MAX_LINES + 1)).signatures == ()
+
+
+def test_a_body_is_reckoned_once_however_many_signatures_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, reckoned = dkim._body, 0
+
+    def body(raw: bytes, *, relaxed: bool) -> bytes:
+        nonlocal reckoned
+        reckoned += 1
+        return real(raw, relaxed=relaxed)
+
+    monkeypatch.setattr(dkim, "_body", body)
+    raw = MAIL
+    for _ in range(4):
+        raw = sign(raw, "them.example")
+    assert len(dkim.take_apart(raw).signatures) == 4
+    assert who(raw.replace(b"Hello", b"Hallo")) == ""
+    assert reckoned == 1
+
+
 @settings(deadline=None)
 @given(st.data())
 def test_no_changed_mail_is_authentic_unless_it_reads_the_same(data: st.DataObject) -> None:
