@@ -86,7 +86,7 @@ class HoneyMail:
             parts = await asyncio.to_thread(take_apart, raw)
             markers = (await asyncio.to_thread(reading.read, raw, lambda _: False)).markers
         words = self._words(parts)
-        count = 0
+        told: list[str] = []
         async with self._database.write() as tx:
             for one in wanted:
                 if await self._ours(tx, one, parts, markers):
@@ -98,9 +98,10 @@ class HoneyMail:
                     self._strays_at(addresses.domain(one), now),
                 )
                 await record(self._database, tx, fact)
-                self._told[one] = now
-                count += 1
-        return count
+                told.append(one)
+        # Once it is stored: else a mail that is brought again, as it was not, would be passed over.
+        self._told.update(dict.fromkeys(told, now))
+        return len(told)
 
     def _words(self, parts: Parts) -> tuple[str, ...]:
         """Our own words about it, and no others."""

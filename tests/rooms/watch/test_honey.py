@@ -1,5 +1,7 @@
 """Mail to honey addresses on both engines: of ours, of others, of who tries names."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from email.message import EmailMessage
 
 import msgspec
@@ -7,13 +9,14 @@ import pytest
 from sqlalchemy import select
 
 from mailkeep.base.clock import ManualClock
+from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import tables as event_tables
 from mailkeep.events.types import decode
 from mailkeep.mail import outbox
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Content, Job, NewMessage, RouteSettings, StreamSettings
-from mailkeep.store.database import Database
+from mailkeep.store.database import Database, Tx
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.events import HoneyMailArrived
 from mailkeep.watch.honey import HoneyMail
@@ -67,6 +70,26 @@ async def test_mail_of_others_is_noted_in_our_own_words(house: House) -> None:
     )
     seen = str(msgspec.to_builtins(fact))
     assert not [word for word in ("evil", "secret", "private", TO, "iris") if word in seen]
+
+
+async def test_a_mail_that_could_not_be_stored_counts_when_it_is_brought_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = house.database.write
+
+    @contextlib.asynccontextmanager
+    async def failing() -> AsyncIterator[Tx]:
+        async with real() as tx:
+            yield tx
+            raise Unavailable("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.database, "write", failing)
+        with pytest.raises(Unavailable):
+            await house.honey.receive([TO], _raw())
+    assert await house.honey.receive([TO], _raw()) == 1
+    assert await house.honey.receive([TO], _raw()) == 0  # that was within the minute
+    assert len(await house.facts()) == 1
 
 
 async def test_mail_of_our_own_is_none(house: House) -> None:

@@ -105,6 +105,19 @@ def test_a_stranger_who_sends_as_us_is_loud() -> None:
     assert opinion(signals, Hypothesis.DOMAIN_ABUSED)
 
 
+def test_names_that_anyone_makes_up_leave_room_for_reports_that_are_believed() -> None:
+    made_up = [
+        reported(
+            3, failing(1), passing(1), believed=False, number=n, domain=f"n{n}.example.com"
+        )
+        for n in range(80)
+    ]
+    (one,) = heard(*made_up, reported(4, failing(3000)))
+    assert (one.subject, one.forger) == (domain_subject("example.com"), Forger.NOBODY)
+    many = heard(*sending(6, 5), *made_up, reported(4, passing(500)))
+    assert {one.subject for one in many} == {domain_subject("example.com"), provider_subject("a")}
+
+
 def test_reporters_of_one_day_are_counted_together() -> None:
     day = [reported(0, failing(60), number=n) for n in range(4)]
     assert len(heard(*day)) == 1

@@ -24,6 +24,7 @@ has a mail of ours can send it again. Who holds a key for the journal can say th
 """
 
 import math
+from collections.abc import Collection
 
 import msgspec
 
@@ -48,7 +49,7 @@ from mailkeep.watch.types import (
 )
 
 NAME = "dmarc_stranger"
-MOST = 32  #: domains, providers and things said that are remembered
+MOST = 32  #: domains, providers and things said that are remembered, of each sort of report
 MOST_NETWORKS = 16  #: of a day
 DAYS = 3  #: that are counted side by side: reporters are not equally quick
 SENT_DAYS = 14  #: for which it is known how much we sent
@@ -154,7 +155,7 @@ def _no_signature(
     settings, key = state.settings, _key(fact, fact.domain)
     domain = state.domains.get(key)
     if domain is None:
-        if len(state.domains) >= 2 * MOST:
+        if not _room(state.domains, fact):
             return state, []
         domain = Domain(settings.base_per_day)
     number = (fact.begin + fact.end) // 2 // _DAY
@@ -227,7 +228,7 @@ def _too_many(state: State, fact: DmarcReported, recorded: Recorded) -> tuple[St
             if one.dkim and state.settings.selectors.get(one.selector) == provider
         )
         key = _key(fact, f"{fact.domain}/{provider}")
-        if not count or (key not in state.signed and len(state.signed) >= 2 * MOST):
+        if not count or (key not in state.signed and not _room(state.signed, fact)):
             continue
         signed = _count(state.signed.get(key, {}), first, count, DAYS)
         state = msgspec.structs.replace(state, signed={**state.signed, key: signed})
@@ -255,6 +256,12 @@ def _too_many(state: State, fact: DmarcReported, recorded: Recorded) -> tuple[St
 
 def _key(fact: DmarcReported, name: str) -> str:
     return f"{'believed' if fact.believed else 'said'} {name}"
+
+
+def _room(known: Collection[str], fact: DmarcReported) -> bool:
+    """Whether one more name is remembered. What anyone writes has a room of its own: a name for
+    every report would else leave none for those that are believed."""
+    return sum(one.startswith(_key(fact, "")) for one in known) < MOST
 
 
 def _say(
