@@ -434,6 +434,7 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
             (n * 0.01, VolumeTold(name, "all_time", n, "sent")),
             (n * 0.01, FailedOver(name, name, name, "a", "unavailable")),
             (n * 0.01, ProofSent(name, name, "link", name, name)),
+            (n * 0.01, msgspec.structs.replace(half(name, name), recovery=name)),
             (n * 0.01, RecoveryCompleted(name, name, False, name, 9.0)),
             (n * 0.01, SignedInFact(name, name, name, name, False, False)),
             (n * 0.01, ChangeHeld(name, name, "address_added", None, 0, False)),
