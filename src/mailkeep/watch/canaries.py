@@ -223,7 +223,7 @@ class Canaries:
             log.warning("canary.unknown_mail")
             return 0
         async with self._database.write() as tx:
-            return sum([await self._arrived(tx, one, found.hosts, at, failed) for one in known])
+            return sum([await self._arrived(tx, one, found, at, failed) for one in known])
 
     def ours(self, address: str) -> bool:
         """Whether an address is at the canaries' domain."""
@@ -349,7 +349,7 @@ class Canaries:
         self,
         tx: Tx,
         canary: str,
-        hosts: tuple[str, ...],
+        found: reading.Reading,
         at: Instant | None,
         failed: tuple[str, ...],
     ) -> bool:
@@ -359,10 +359,10 @@ class Canaries:
         if row is None:
             return False
         message, provider, mailbox = row["message_id"], row["provider"], row["mailbox"]
-        allowed = self._allowed.get(
-            provider, marks.own(self._settings, self._url)
-        ) | self._added_by(mailbox)
-        strangers, first = reading.strangers(hosts, allowed), row["arrived_at"] is None
+        allowed = self._allowed.get(provider) or marks.of_provider(self._settings, self._url, None)
+        more, secret = self._added_by(mailbox), mailbox == DECOY_MAILBOX
+        strangers = marks.strangers(found, allowed, more, secret=secret)
+        first = row["arrived_at"] is None
         if not first and not strangers:
             return False
         await tx.run(update(_c).where(_c.c.id == canary).values(arrived_at=tx.now))

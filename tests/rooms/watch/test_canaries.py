@@ -44,8 +44,10 @@ def _provider(name: str, kind: str, **options: str) -> ProviderConfig:
 
 
 PROVIDERS = {
-    "one": _provider("one", "mandrill", return_path_domain="bounce.example.com"),
-    "two": _provider("two", "postmark"),
+    "one": _provider(
+        "one", "mandrill", return_path_domain="bounce.example.com", track_clicks="true"
+    ),
+    "two": _provider("two", "postmark", track_links="true"),
 }
 
 
@@ -154,6 +156,21 @@ async def test_a_stranger_is_named_and_what_this_provider_adds_is_not(house: Hou
         came = (await house.facts())[-1]
         assert isinstance(came, CanaryArrived)
         assert came.strangers == tuple(sorted(("arxxwalls.example", *strangers)))
+
+
+async def test_a_redirection_of_a_provider_that_is_not_to_track_is_a_stranger(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leads wherever they like who have our account, or are in its house."""
+    monkeypatch.setitem(PROVIDERS, "two", _provider("two", "postmark", track_links="false"))
+    untracked = House(house.database, house.canaries._keys)
+    content = await untracked.canary("two")
+    html = '<a href="https://click.pstmrk.it/3s/x">x</a>'
+    raw = _raw(content, html=html, Return_Path="<pm_bounces@pm.mtasv.net>")
+    assert await untracked.canaries.receive([content.to], raw) == 1
+    came = (await untracked.facts())[-1]
+    assert isinstance(came, CanaryArrived)
+    assert came.strangers == ("click.pstmrk.it",)
 
 
 async def test_an_unaltered_copy_sent_ahead_hides_no_altered_one(house: House) -> None:
