@@ -133,6 +133,13 @@ def test_a_loud_day_does_not_become_what_is_usual() -> None:
     assert len(heard(*quiet, *loud, *later)) == 3
 
 
+def test_who_sends_a_little_more_each_day_does_not_become_what_is_usual() -> None:
+    quiet = [reported(day, failing(20)) for day in range(20)]
+    rising = [reported(20 + n, failing(round(100 * 1.2**n))) for n in range(30)]
+    (first, *_) = heard(*quiet, *rising)
+    assert int(first.reason.split()[0]) < 1000  # of 19,000 in the end
+
+
 def test_a_key_that_we_never_published_is_loud_at_once() -> None:
     signals = heard(reported(0, passing(5, "evil")))
     (one,) = signals

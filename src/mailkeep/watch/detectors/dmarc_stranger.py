@@ -6,7 +6,8 @@ Sees: ``DmarcReported``, and ``AttemptFinished`` for how much we sent ourselves.
 - *no signature*: mail as us that passes neither way. A little of it is always there: forwarders and
   mailing lists break signatures, and services of our own were forgotten. What the receiver knows
   for forwarded does not count, nor does mail that only SPF fails of; of the rest a day's usual
-  number is learned, and ``factor`` times of it is loud.
+  number is learned, and ``factor`` times of it is loud. Once it is known a day teaches no more than
+  twice of it: who stays just below what is loud would else double it every few days.
 - *too many*: more mail signed with a provider's key than twice what we ever handed it, and fifty.
 
 Evidence (judged): domain abused, another's key 5.5 nats; no signature 4.0 nats at ``factor`` times
@@ -56,6 +57,7 @@ SENT_DAYS = 14  #: for which it is known how much we sent
 KEY, NOISE, NOISE_MOST, MANY, PROVIDER = 5.5, 4.0, 5.5, 3.0, 1.5
 UNBELIEVED = 1.0  #: nats at most, of a report that anyone could have written
 TIMES, BEYOND = 2, 50  #: copies and trying again
+TEACHES = 2.0  #: times the usual, that one more day may add to it
 _DAY = 86_400
 
 
@@ -68,10 +70,11 @@ class Day(msgspec.Struct, frozen=True):
 
 
 class Domain(msgspec.Struct, frozen=True):
-    """``usual``: failing mails of a day."""
+    """``usual``: failing mails of a day, as so many ``learned`` days taught."""
 
     usual: float
     days: dict[int, Day] = {}
+    learned: int = 0
 
 
 class State(msgspec.Struct, frozen=True):
@@ -193,13 +196,14 @@ def _learn(domain: Domain, number: int, settings: DmarcStrangerSettings) -> Doma
     if number <= newest - DAYS:
         return domain  # too late to count
     days = {number: Day(), **domain.days}
-    usual, newest = domain.usual, max(number, newest)
+    usual, learned, newest = domain.usual, domain.learned, max(number, newest)
     for one in sorted(days):
         if one <= newest - DAYS:
             # A loud day is not what is usual from then on.
-            count = min(days.pop(one).count, settings.factor * usual)
-            usual += (count - usual) / settings.memory
-    return Domain(max(usual, 1.0), days)
+            most = settings.factor if learned < settings.memory else TEACHES
+            usual += (min(days.pop(one).count, most * usual) - usual) / settings.memory
+            learned += 1
+    return Domain(max(usual, 1.0), days, learned)
 
 
 def _more(day: Day, fact: DmarcReported, event: str) -> Day:
