@@ -13,6 +13,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping
+from email.errors import MessageError
 from email.utils import getaddresses
 
 import msgspec
@@ -32,6 +33,7 @@ MAX_KEY = 4096
 #: Of a body. Ten megabytes of empty lines took seconds for each signature, in which no other mail
 #: was read; no mail that anybody signs for us has so many.
 MAX_LINES = 500_000
+MAX_PEOPLE = 8000  #: characters of a field of addresses
 SHORTEST = 1024  #: bits of an RSA key (RFC 8301 section 3.2)
 
 _FIELD_NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,100}")
@@ -138,11 +140,21 @@ def _sender(fields: list[tuple[bytes, bytes]]) -> str:
     values = [value for name, value in fields if name.strip().lower() == b"from"]
     if len(values) != 1:
         return ""
-    text = values[0].replace(b"\r\n", b"").decode("ascii", "replace")
-    found = getaddresses([text])
+    found = people(values[0].replace(b"\r\n", b"").decode("ascii", "replace"))
     if len(found) != 1:
         return ""
-    return host(found[0][1].rpartition("@")[2])
+    return host(found[0].rpartition("@")[2])
+
+
+def people(text: str) -> list[str]:
+    """The addresses in a field; none where it is too long. Never raises: the library takes a
+    function's depth for each comment within another, and has no bound."""
+    if len(text) > MAX_PEOPLE:
+        return []
+    try:
+        return [address for _, address in getaddresses([text])]
+    except (RecursionError, MessageError, ValueError, TypeError, IndexError):
+        return []
 
 
 def _tags(text: str) -> dict[str, str] | None:

@@ -11,7 +11,7 @@ addresses that an operator named, follow nothing, and are bounded.
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from email.errors import MessageError
-from email.utils import getaddresses, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 
 from mailkeep.base import addresses
 from mailkeep.base.clock import SECOND
@@ -137,9 +137,9 @@ class Notices:
         to, date = (found[name][0].decode("ascii", "replace") for name in (b"to", b"date"))
         try:
             at = parsedate_to_datetime(date.strip()).timestamp()
-            named = [addresses.key(one) for _, one in getaddresses([to.replace("\r\n", "")])]
         except (MessageError, ValueError, TypeError, OverflowError, IndexError):
             return False
+        named = [addresses.key(one) for one in dkim.people(to.replace("\r\n", ""))]
         now = self._database.clock.now() / SECOND
         return abs(now - at) < FRESH and addresses.key(self._settings.notices) in named
 

@@ -100,6 +100,7 @@ async def test_one_providers_notices_keep_no_other_out(house: House) -> None:
         sign(MAIL, "evil.example", fields=FIELDS),
         sign(MAIL, "them.example", fields=FIELDS).replace(b"suspended", b"suspended "[:-1] + b"!"),
         b"To: ops@in.example\r\n" + sign(MAIL, "them.example", fields=FIELDS),
+        MAIL.replace(b"To: ops@in.example", b"To: " + b"(" * 5000),
     ],
 )
 async def test_anything_else_in_its_name_is_anyones_word(house: House, raw: bytes) -> None:

@@ -103,6 +103,13 @@ def test_an_rsa_key_must_not_be_short(monkeypatch: pytest.MonkeyPatch) -> None:
     assert who(raw, txt) == ""
 
 
+@pytest.mark.parametrize("sender", [b"(" * 5000, b"a@them.example," * 5000, b'"' * 5000])
+def test_a_field_that_exhausts_who_reads_it_names_nobody(sender: bytes) -> None:
+    mail = dkim.take_apart(MAIL.replace(b"Reports <noreply@them.example>", sender))
+    assert (mail.sender, mail.signatures) == ("", ())
+    assert dkim.people("(" * 5000) == []
+
+
 def test_a_body_of_nothing_but_lines_is_not_reckoned() -> None:
     assert dkim.take_apart(_SIGNED + b"\r\n" * 1000).signatures
     assert dkim.take_apart(_SIGNED + b"\r\n" * (dkim.MAX_LINES + 1)).signatures == ()
