@@ -138,6 +138,20 @@ async def test_who_tries_names_shows_himself_by_those_that_he_misses(
     assert [one.strays for one in await house.facts()] == [40, 0]
 
 
+async def test_made_up_names_beside_one_that_nobody_guesses_excuse_nothing(
+    database: Database, keys: KeyRing
+) -> None:
+    """Whoever read it writes to some of them as well."""
+    honey = HoneyMail(
+        database, keys, [HoneyAddress("anna.becker482@honey.example", "one")], ["example.com"]
+    )
+    for n in range(40):
+        assert await honey.receive([f"name{n}@honey.example"], _raw()) == 0
+    assert await honey.receive(["anna.becker482@honey.example"], _raw()) == 1
+    (fact,) = await House(database, keys).facts()
+    assert fact.strays == 0
+
+
 async def test_a_flood_to_one_address_is_a_fact_a_minute(house: House, clock: ManualClock) -> None:
     assert sum([await house.honey.receive([TO], _raw()) for _ in range(20)]) == 1
     clock.advance(61)
