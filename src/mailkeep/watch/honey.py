@@ -8,7 +8,8 @@ Security: reads hostile input. A mail is parsed only when it came to a honey add
 bounded by ``parts``; nothing leaves here but our own words about it. Mail to names beside an
 address that do not exist is only counted: whoever guesses names shows it by those that he misses.
 That excuses no hit of a name that an hour's guesses do not come to (``DIGITS``): whoever read it
-could else write to three made-up names beside it, and it would say nothing. Events of one address are at most one a minute.
+could else write to three made-up names beside it, and it would say nothing. Events of one address
+are at most one a minute.
 """
 
 import asyncio
