@@ -164,9 +164,7 @@ def _ours() -> Any:
     kept = select(func.count()).where(c.message_id == m.id, c.provider == a.provider)
     wanted = select(m.id, m.stream, m.address_id, m.copies, m.status, m.provider)
     return (
-        wanted.add_columns(
-            a.provider, a.outcome, kept.scalar_subquery(), a.provider_message_id
-        )
+        wanted.add_columns(a.provider, a.outcome, kept.scalar_subquery(), a.provider_message_id)
         .join(tables.attempts, a.message_id == m.id)
         .where(Among(m.id, "ids"), or_(a.outcome.is_(None), a.outcome != "withheld"))  # never left
         .order_by(m.id, a.id)

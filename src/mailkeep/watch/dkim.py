@@ -197,9 +197,7 @@ def signed_fields(tags: Mapping[str, str]) -> list[str]:
     return tags.get("h", "").lower().split(":")
 
 
-def _verify(
-    mail: Mail, one: Signature, record: str, now: int, digests: dict[bool, bytes]
-) -> bool:
+def _verify(mail: Mail, one: Signature, record: str, now: int, digests: dict[bool, bytes]) -> bool:
     tags = one.tags
     expires = tags.get("x", "")
     if expires and (not expires.isdigit() or len(expires) > 12 or int(expires) < now):

@@ -22,7 +22,9 @@ from mailkeep.watch.received import Received
 from mailkeep.watch.report_types import ReportSettings, Unreadable
 from mailkeep.watch.reports import Reports, forget_reports
 
-SETTINGS = ReportSettings("", "dmarc@in.example", believe=("them.example", "also.example"), per_day=5)
+SETTINGS = ReportSettings(
+    "", "dmarc@in.example", believe=("them.example", "also.example"), per_day=5
+)
 HEAD = (
     b"From: noreply@them.example\r\nTo: dmarc@in.example\r\nSubject: Report\r\n"
     b"Content-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n"

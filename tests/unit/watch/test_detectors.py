@@ -386,7 +386,9 @@ def test_denied_changes_reach_it_through_the_engine_too() -> None:
 def test_a_detector_hears_every_fact_that_its_module_names(detector: Detects) -> None:
     """The engine hands it no other: what is missing there is never seen, in a replay neither."""
     module = importlib.import_module(f"mailkeep.watch.detectors.{detector.name}")
-    named = {one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Fact)}
+    named = {
+        one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Fact)
+    }
     assert not detector.hears or named - {Fact} <= set(detector.hears)
 
 

@@ -107,9 +107,7 @@ def test_a_stranger_who_sends_as_us_is_loud() -> None:
 
 def test_names_that_anyone_makes_up_leave_room_for_reports_that_are_believed() -> None:
     made_up = [
-        reported(
-            3, failing(1), passing(1), believed=False, number=n, domain=f"n{n}.example.com"
-        )
+        reported(3, failing(1), passing(1), believed=False, number=n, domain=f"n{n}.example.com")
         for n in range(80)
     ]
     (one,) = heard(*made_up, reported(4, failing(3000)))
