@@ -13,11 +13,9 @@ from .types import CanarySettings
 
 
 class Allowed(msgspec.Struct, frozen=True):
-    """Hosts that may stand in the head of a mail; in what people read of it; and there of recovery
-    mail, which is never tracked."""
+    """Hosts that may stand in a mail, and in what people read of recovery mail."""
 
-    head: frozenset[str]
-    shown: frozenset[str]
+    anywhere: frozenset[str]
     secret: frozenset[str]
 
 
@@ -30,20 +28,16 @@ def own(settings: CanarySettings, url: str) -> frozenset[str]:
 def of_provider(settings: CanarySettings, url: str, config: ProviderConfig | None) -> Allowed:
     """Our own hosts, and those that a provider is known to add; None: it is not known.
 
-    To what people read it adds any only where it tracks links or openings: its own redirections
+    To what people read of recovery mail it adds none, as that is never tracked: its redirections
     would else lead anywhere, unseen, for whoever has our account or is in its house.
     """
     ours = own(settings, url)
     if config is None:
-        return Allowed(ours, ours, ours)
+        return Allowed(ours, ours)
     capabilities = registry.get(config.kind).capabilities
     named = (config.options.get(name, "") for name in capabilities.mark_options)
     theirs = ours | {*capabilities.marks, *(one.lower() for one in named if one)}
-    by_itself = capabilities.tracking_off == "relay"
-    tracks = by_itself or any(
-        name.startswith("track_") and value == "true" for name, value in config.options.items()
-    )
-    return Allowed(theirs, theirs if tracks else ours, theirs if by_itself else ours)
+    return Allowed(theirs, ours if capabilities.tracking_off == "message" else theirs)
 
 
 def strangers(
@@ -53,14 +47,9 @@ def strangers(
 
     Args:
         more: hosts that may stand anywhere in this one.
-        secret: it is recovery mail, or looks so.
+        secret: it looks like recovery mail.
     """
-    shown = allowed.secret if secret else allowed.shown
-    return tuple(
-        sorted(
-            {
-                *reading.strangers(found.hosts, allowed.head | more),
-                *reading.strangers(found.shown, shown | more),
-            }
-        )
-    )
+    out = set(reading.strangers(found.hosts, allowed.anywhere | more))
+    if secret:
+        out |= {*reading.strangers(found.shown, allowed.secret | more)}
+    return tuple(sorted(out))
