@@ -1,5 +1,5 @@
 """``/oauth/authorize``: a client application sends a browser here for a recovery, to return with a
-verdict.
+verdict; or, where its users are kept here, to sign somebody in (``sign_in``).
 
 Opening it begins nothing, as everywhere: a person types the address, or looks at the one that the
 application filled in, and presses the button.
@@ -23,7 +23,7 @@ from mailkeep.http.port import Incoming
 from mailkeep.recovery.services import Recovery
 from mailkeep.recovery.types import Asked, Reach
 
-from . import asking
+from . import asking, sign_in
 from .asking import Refused
 
 
@@ -38,6 +38,8 @@ class Authorize(Controller):
         pairs = list(request.query_params.multi_items())
         try:
             given, application, asked = await _asked(house, pairs)
+            if application.signs_in:
+                return await sign_in.go_on(visit, house, given, asked)
         except Refused as refused:
             return _back(visit, house, refused)
         return await _page(visit, house, given, application, asked, asking.hint(pairs).address)
@@ -47,6 +49,8 @@ class Authorize(Controller):
         recovery = _recovery(house)
         try:
             given, application, asked = await _asked(house, visit.form.items())
+            if application.signs_in:
+                return await sign_in.go_on(visit, house, given, asked)
         except Refused as refused:
             return _back(visit, house, refused)
         shown = (await recovery.proving.progress(visit.browser)).brings(application.id)
@@ -82,6 +86,13 @@ async def _asked(house: House, pairs: Any) -> tuple[dict[str, str], ApplicationV
         raise Invalid("the application that sent you is not known here")
     uri = asking.where(given, application.redirects)
     asked = asking.check(given, application.id, uri)
+    if application.signs_in:
+        return given, application, asked
+    if "none" in given.get("prompt", "").split():
+        # OpenID Connect Core section 3.1.2.6: nobody is signed in here, so nothing can happen
+        # without a page.
+        why = "a recovery needs its owner"
+        raise Refused("interaction_required", why, uri, asked.state)
     if _recovery(house).reach is Reach.NOBODY:
         # Resets are only rehearsed: no customer must see anything of it.
         why = "no recovery begins here at this level"

@@ -1,6 +1,7 @@
-"""``/oauth/token``: an authenticated application exchanges its code for a verdict.
+"""``/oauth/token``: an authenticated application exchanges its code for a verdict, or for who is
+signed in; ``/oauth/userinfo``: it asks whether they still are.
 
-RFC 6749 sections 2.3.1, 3.2, 4.1.3 and 5, OpenID Connect Core section 3.1.3.
+RFC 6749 sections 2.3.1, 3.2, 4.1.3 and 5, OpenID Connect Core sections 3.1.3 and 5.3.
 
 Security: reads hostile input. An application authenticates before its code is looked at, so a
 stranger who saw a code can neither use nor spoil it.
@@ -9,12 +10,12 @@ stranger who saw a code can neither use nor spoil it.
 from typing import Any
 
 import msgspec
-from litestar import Response, post
+from litestar import Response, post, route
 from litestar.exceptions import ClientException
 
 from mailkeep.accounts import applications
 from mailkeep.base.errors import Conflict, NotFound, NotSignedIn
-from mailkeep.http.bearer import basic
+from mailkeep.http.bearer import basic, key_of
 from mailkeep.http.port import Incoming, Running
 
 from . import asking
@@ -27,7 +28,8 @@ MOST = 64 * 1024
 
 
 class Answer(msgspec.Struct, omit_defaults=True):
-    """An ID token, and the access token with which the application says that it acts on it."""
+    """An ID token, and the access token with which the application says that it acts on a verdict,
+    or asks whether somebody is still signed in."""
 
     access_token: str
     token_type: str
@@ -74,18 +76,32 @@ async def _exchange(request: Incoming, running: Running) -> Answer:
     for name in ("code", "redirect_uri", "code_verifier"):
         if not given.get(name):
             raise Error("invalid_request", f"{name} is missing")
+    shown = (given["code"], given["redirect_uri"], given["code_verifier"])
+    issuer = asking.issuer(running.public_url)
     try:
-        taken = await running.recovery.verdicts.exchange(
-            application,
-            given["code"],
-            given["redirect_uri"],
-            given["code_verifier"],
-            asking.issuer(running.public_url),
-        )
+        if application.signs_in:
+            granted = await running.accounts.signing_in.exchange(application, *shown, issuer)
+            claims, secret, seconds, scope = msgspec.structs.astuple(granted)
+        else:
+            taken = await running.recovery.verdicts.exchange(application, *shown, issuer)
+            claims, secret, seconds = msgspec.structs.astuple(taken)
+            scope = "openid"
     except Conflict as error:
         raise Error("invalid_grant", str(error)) from error
-    signed = running.signing.sign(taken.claims, kind="JWT", now=running.database.clock.now())
-    return Answer(taken.token.reveal(), "Bearer", taken.seconds, signed, "openid")
+    signed = running.signing.sign(claims, kind="JWT", now=running.database.clock.now())
+    return Answer(secret.reveal(), "Bearer", seconds, signed, scope)
+
+
+@route(asking.USERINFO, http_method=["GET", "POST"], status_code=200, include_in_schema=False)
+async def userinfo(request: Incoming, running: Running) -> Response[Any]:
+    """Who is signed in by an access token, while they are (RFC 6750 section 3)."""
+    headers = dict(_HEADERS)
+    try:
+        return Response(await running.accounts.signing_in.who(key_of(request)), headers=headers)
+    except NotSignedIn as error:
+        told = {"error": "invalid_token", "error_description": str(error)}
+        headers["WWW-Authenticate"] = 'Bearer realm="mailkeep", error="invalid_token"'
+        return Response(told, status_code=401, media_type=MEDIA_TYPE, headers=headers)
 
 
 async def _form(request: Incoming) -> dict[str, str]:
