@@ -143,7 +143,10 @@ def watchers(settings: Settings) -> dict[str, Watcher]:
         "provider_notice": "" if reports.notices or reports.status else _REPORTS,
     }
     if settings.recovery is None:
-        for name in ("half_proof", "redeemed_undelivered", "misplaced_redemption", "denial"):
+        for name in (
+            *("half_proof", "redeemed_undelivered", "misplaced_redemption", "denial"),
+            "mailbox_takeovers",
+        ):
             off[name] = _ACCOUNTS
     out = {}
     for one in DETECTORS:

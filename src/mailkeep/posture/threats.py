@@ -260,6 +260,11 @@ THREATS: tuple[Threat, ...] = (
                 _watch("misplaced_redemption"),
                 ("tests/unit/recovery",),
             ),
+            Mitigation(
+                "takeovers that have one keeper of mailboxes in common point to it",
+                _watch("mailbox_takeovers"),
+                ("tests/unit/watch/test_mailbox_takeovers.py",),
+            ),
         ),
     ),
     Threat(

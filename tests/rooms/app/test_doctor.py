@@ -280,6 +280,21 @@ async def test_the_home_the_database_and_the_keys_are_looked_at(tmp_path: Path) 
     assert stat.S_IMODE((home / "keys" / "seal.key").stat().st_mode) == 0o640
 
 
+async def test_a_clock_that_was_ahead_and_is_put_right_is_told(tmp_path: Path) -> None:
+    """The log's time never goes back: until it has come, no detector sees a second pass."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    database = Database(parse(RAW).database_url(home), SystemClock())
+    await upgrade(database)
+    assert "log" not in {one.about for one in (await _look(home, GOOD))["clock"]}
+    async with database.write() as tx:
+        row = {"id": 1, "holder": "x", "leased_until": 0, "position": 0}
+        await tx.run(event_tables.relay.insert().values(row | {"placed_through": tx.now + HOUR}))
+    (said,) = [one for one in (await _look(home, GOOD))["clock"] if one.about == "log"]
+    assert (said.state, "time stands still" in said.meaning) == (State.FAILED, True)
+    await database.close()
+
+
 async def test_anchors_are_there_and_lately(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o700)

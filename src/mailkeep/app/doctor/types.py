@@ -86,6 +86,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
             are kept.
         copies: by provider of whose mail a copy ever came, the days since one did;
             ``copies_refused``: how many were refused today and yesterday, by reason.
+        ahead: seconds by which the log's time is ahead of our clock.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
 
@@ -116,6 +117,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     resets_full: tuple[str, ...] = ()
     copies: Mapping[str, float] = {}
     copies_refused: Mapping[str, int] = {}
+    ahead: float = 0.0
 
 
 class SecretFact(msgspec.Struct, frozen=True):
