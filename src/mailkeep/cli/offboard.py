@@ -112,6 +112,24 @@ def done(
 
 
 @app.command()
+def stop(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Goes into the audit log.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Leave it no more: the list goes, and its word counts again. Not while it is cut off."""
+    known = settings(home)
+
+    async def work(database: Database, tx: Tx) -> None:
+        rooms = Offboarding(database, moving.house(known, database.clock))
+        await rooms.stop(tx, name, by=operator(), reason=reason)
+
+    write(home, work)
+    result({"provider": name, "left": False}, f"{name} is not being left.", as_json=as_json)
+
+
+@app.command()
 def keys(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Revoke the key that we send with by the provider's API, where it has one that we speak."""
     provider(home, name)

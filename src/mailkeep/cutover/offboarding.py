@@ -82,8 +82,7 @@ class Offboarding:
             raise Conflict(f"{name} still carries {', '.join(carries)}: move it first (cutover)")
         before = await view(tx, name, lock=True)
         if before is not None and before.done_at is not None:
-            await tx.run(delete(_i).where(_i.c.offboarding_id == before.id))
-            await tx.run(delete(_o).where(_o.c.id == before.id))
+            await self._forget(tx, before)
             before = None
         if before is not None and (before.hostile or not hostile):
             raise Conflict(f"{name} is being left already")
@@ -113,6 +112,29 @@ class Offboarding:
         await record(self._database, tx, OffboardingStarted(name, hostile, by))
         await self._do_due(tx, await self._get(tx, name))
         return await self._get(tx, name)
+
+    async def stop(self, tx: Tx, provider: str, *, by: str, reason: str) -> None:
+        """Leave a provider no more: its list goes, and its word counts again from now on. What was
+        taken away is not brought back.
+
+        Raises:
+            NotFound: it is not being left.
+            Conflict: it is cut off, and so nothing counts that it says.
+            Invalid: no reason.
+        """
+        if not reason.strip():
+            raise Invalid("say why", field="reason")
+        found = await self._get(tx, provider)
+        if provider in await mail.cut(tx):
+            raise Conflict(f"{provider} is cut off: restore it first (providers restore)")
+        await self._forget(tx, found)
+        why = reason.strip()[:LONGEST]
+        await audit.write(tx, by, "stop_offboarding", {"provider": provider, "reason": why})
+        await mail_services.trust(self._database, tx, provider, by=by, reason=why)
+
+    async def _forget(self, tx: Tx, found: OffboardingView) -> None:
+        await tx.run(delete(_i).where(_i.c.offboarding_id == found.id))
+        await tx.run(delete(_o).where(_o.c.id == found.id))
 
     async def ready(self, tx: Tx, provider: str, item: str | None = None) -> OffboardingView:
         """That what a provider has of ours may be taken away: it carries nothing, and it is time.

@@ -169,6 +169,7 @@ def test_everything_moves_at_once_and_the_old_one_is_left(home: Path) -> None:
     keys = next(one for one in status["items"] if one["name"] == "keys")
     assert (keys["note"], keys["done_at"] is not None) == ("Carla", True)
     assert "is not being left" in _says(home, "offboard", "status", "new")
+    assert "cut off" in _says(home, "offboard", "stop", "old", "--reason", "we keep it")
 
     async def states() -> Any:
         database = Database(f"sqlite:///{home / 'mailkeep.db'}", SystemClock())

@@ -262,3 +262,27 @@ async def test_a_record_that_is_another_one_by_now_is_not_withdrawn_yet(house: A
     found = {one.name: one for one in view.items}
     assert found["dns.1"].done_at is not None
     assert (found["dns.2"].text, found["dns.2"].done_at) == (f"DNS: {DNS[2]}", None)
+
+
+async def test_one_that_is_kept_after_all_is_believed_again_and_not_while_it_is_cut_off(
+    house: Any,
+) -> None:
+    await _moved(house)
+    await _leave(house, hostile=False)
+    rooms = Offboarding(house.database, house.cutover.house)
+    house.clock.advance(LATE / SECOND)
+    await rooms.step()
+    assert await _distrusted(house) == {"a"}
+    async with house.database.write() as tx:
+        with pytest.raises(Invalid):
+            await rooms.stop(tx, "a", by=BY, reason=" ")
+        with pytest.raises(NotFound):
+            await rooms.stop(tx, "b", by=BY, reason="we keep it")
+        await rooms.stop(tx, "a", by=BY, reason="we keep it")
+        assert await offboarding.listing(tx) == []
+    assert await _distrusted(house) == frozenset()
+    await _leave(house, hostile=True)
+    async with house.database.write() as tx:
+        with pytest.raises(Conflict, match="cut off"):
+            await rooms.stop(tx, "a", by=BY, reason="a thief would like that")
+    assert await _distrusted(house) == {"a"}
