@@ -144,7 +144,7 @@ def _words(runs: list[Facts]) -> str:
         lost = sum(alert.acknowledged is not None and alert.arrived is None for alert in one.alerts)
         named = ", ".join(f"{s.hypothesis} at {s.at:.0f} s" for s in one.suspicions) or "none"
         parts.append(
-            f"{one.title}: {stolen} accounts entered by the thief, {lost} mails lost,"
+            f"{one.title}: accounts entered by the thief: {stolen}, mails lost: {lost},"
             f" incidents: {named}."
         )
     return " ".join(parts)

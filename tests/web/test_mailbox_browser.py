@@ -117,10 +117,14 @@ async def test_a_fault_set_in_the_browser_ends_in_a_failover_that_is_seen(up: Up
         await page.get_by_role("button", name="Send 10", exact=True).click()
         await expect(page.get_by_text("10 test mails taken in.")).to_be_visible()
         told = page.locator("#timeline")
-        await expect(told).to_contain_text("from mandrill to postmark: suspended")
+        # One of the ten meets the suspension, or a canary just before them: then none fails over.
+        await expect(told).to_contain_text("The alert stream avoids mandrill: suspended.")
         await expect(page.locator("#state")).to_contain_text("Routing avoids it for alert")
-        await expect(told).to_contain_text("mandrill says that our account there is suspended")
-        await expect(told).to_contain_text("An incident was opened about mandrill.")
+        # Refusals of one address are no sign: it takes the next ones that try whether it is back.
+        await expect(told).to_contain_text(
+            "mandrill says that our account there is suspended", timeout=60_000
+        )
+        await expect(told).to_contain_text("An incident was opened about mandrill.", timeout=30_000)
         await expect(told.get_by_role("link", name="To the incident").first).to_be_visible()
         other = await page.context.new_page()
         await other.goto(f"{up.url}/mailbox")

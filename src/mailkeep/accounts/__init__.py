@@ -4,7 +4,8 @@ and the users of applications that keep their own table.
 Owns: ``accounts``, ``contact_points``, ``passwords``, ``factors``, ``factor_failures``,
 ``totp_factors``, ``passkeys``, ``passkey_challenges``, ``saved_codes``, ``factor_demands``,
 ``factor_exemptions``, ``factor_adoption``, ``account_sessions``, ``confirmations``, ``tries``,
-``account_changes``, ``change_denials``, ``applications``, ``subject_changes``, ``subject_stops``.
+``account_changes``, ``change_denials``, ``applications``, ``sign_in_grants``,
+``subject_changes``, ``subject_stops``.
 Publishes: ``accounts.events``.
 Hears: nothing; recovery calls its services. Mails nothing: what must be mailed is returned to the
 caller, or told as a fact.

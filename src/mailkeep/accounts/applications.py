@@ -1,5 +1,5 @@
-"""Registers client applications that keep their own user table, and authenticates them by a client
-secret.
+"""Registers client applications, and authenticates them by a client secret. Their users are kept in
+a table of their own, or here.
 
 Security: an application's secret proves to us who takes a verdict (RFC 6749 section 2.3); it is
 kept as a keyed hash. Where a browser may be sent is compared character by character (RFC 9700
@@ -38,6 +38,7 @@ class ApplicationView(msgspec.Struct, frozen=True):
         redirects: where a browser may be sent with a verdict's code.
         home: where its users begin a recovery; "" when it has not said.
         share: percent of its users who are recovered here, where the house goes by shares.
+        signs_in: its users are kept here: it is told who is signed in, and no verdict.
     """
 
     id: str
@@ -48,10 +49,18 @@ class ApplicationView(msgspec.Struct, frozen=True):
     secret_at: Instant
     revoked_at: Instant | None
     share: int = 100
+    signs_in: bool = False
 
 
 async def add(
-    tx: Tx, keys: KeyRing, name: str, redirects: Sequence[str], *, home: str = "", by: str
+    tx: Tx,
+    keys: KeyRing,
+    name: str,
+    redirects: Sequence[str],
+    *,
+    home: str = "",
+    signs_in: bool = False,
+    by: str,
 ) -> tuple[ApplicationView, str]:
     """Register an application; returns it with its secret, which is shown once.
 
@@ -76,11 +85,12 @@ async def add(
             secret=_hash(keys, secret),
             redirects="\n".join(kept),
             home=home,
+            signs_in=signs_in,
             created_at=tx.now,
             secret_at=tx.now,
         )
     )
-    entry = {"application": application, "redirects": kept, "home": home}
+    entry = {"application": application, "redirects": kept, "home": home, "signs_in": signs_in}
     await audit.write(tx, by, "add_application", entry)
     return await get(tx, application), secret
 
@@ -124,7 +134,8 @@ async def set_share(tx: Tx, name: str, percent: int, *, by: str) -> ApplicationV
 
 
 async def new_secret(tx: Tx, keys: KeyRing, name: str, *, by: str) -> str:
-    """A new secret in the place of the old one, which is good no more.
+    """A new secret in the place of the old one, which is good no more, nor are the tokens of
+    sign-ins that it was used for (``signing_in``).
 
     Raises:
         NotFound: no such application.
@@ -178,9 +189,12 @@ async def hold(tx: Tx, application: str) -> None:
 async def alone(tx: Tx, application: str) -> None:
     """``hold`` it, and see that it is in use. Raises ``NotAllowed``."""
     await hold(tx, application)
-    in_use = select(_a.c.id).where(_a.c.id == application, _a.c.revoked_at.is_(None))
-    if await tx.value(in_use) is None:
+    in_use = select(_a.c.signs_in).where(_a.c.id == application, _a.c.revoked_at.is_(None))
+    signs_in = await tx.value(in_use)
+    if signs_in is None:
         raise NotAllowed("this key is bound to no application that is in use")
+    if signs_in:
+        raise NotAllowed("the users of this application are kept here, and not registered")
 
 
 async def authenticate(tx: Tx, keys: KeyRing, application: str, secret: str) -> ApplicationView:
@@ -244,4 +258,5 @@ def _view(row: RowMapping) -> ApplicationView:
         row["secret_at"],
         row["revoked_at"],
         row["share"],
+        row["signs_in"],
     )

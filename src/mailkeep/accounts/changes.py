@@ -23,7 +23,7 @@ from sqlalchemy import distinct, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base import tokens
-from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.base.clock import DAY, MINUTE, SECOND, Instant
 from mailkeep.base.errors import TooMany
 from mailkeep.base.ids import earliest, new_id
 from mailkeep.base.keys import KeyRing
@@ -41,6 +41,7 @@ from .types import AccountSettings, AccountView, Change, ChangeKind, ChangeState
 _h, _d, _p = tables.changes, tables.change_denials, tables.contact_points
 
 LANE = "changes"  #: in which they are counted
+LATE = 10 * MINUTE  #: notices that leave later than this have the hold begin anew
 OWNER = "owner"  #: of ``stopped_by``: somebody who was signed in and showed everything again
 RECOVERY = "recovery"  #: the same: who has recovered the account
 _LAST = "last"  #: of ``stopped_by``: no other address would have been left
@@ -182,9 +183,23 @@ class Changes:
         )
         return secret
 
-    async def told(self, tx: Tx, change: str) -> None:
-        """Notices of a change are on their way; before that it is not settled."""
-        await tx.run(update(_h).where(_h.c.id == change).values(told_at=tx.now))
+    async def one(self, tx: Tx, change: str) -> Change | None:
+        """A change that is held."""
+        row = await tx.one(
+            select(_h).where(_h.c.id == change, _h.c.state == ChangeState.HELD.value)
+        )
+        return None if row is None else _change(row)
+
+    async def told(self, tx: Tx, change: Change) -> None:
+        """Notices of a held change have left; before that it is not settled. Where they were long
+        held up, its time begins now: its owner has the whole of it."""
+        late = tx.now - change.at > LATE
+        until = tx.now + change.until - change.at if late else change.until
+        await tx.run(
+            update(_h)
+            .where(_h.c.id == change.id, _h.c.told_at.is_(None))
+            .values(told_at=tx.now, until=until)
+        )
 
     async def deny(self, secret: str) -> None:
         """Whoever holds one of our notices says: this was not me. Every held change is taken back,

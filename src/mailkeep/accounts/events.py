@@ -38,6 +38,26 @@ class SignedInFact(Fact, frozen=True):
     place: str | None = None
 
 
+@fact("accounts.application_signed_in")
+class ApplicationSignedIn(Fact, frozen=True):
+    """An application whose users are kept here was told who is signed in: the first time in a
+    session."""
+
+    account: str
+    application: str
+    session: str
+
+
+@fact("accounts.application_refused")
+class ApplicationRefused(Fact, frozen=True):
+    """A code for an application had leaked, and all that came of it is void. ``why``:
+    another_application, replayed, redirect, verifier."""
+
+    account: str
+    application: str
+    why: str
+
+
 @fact("accounts.sign_in_failed")
 class SignInFailed(Fact, frozen=True):
     """A sign-in was refused. ``why``: password, frozen, throttled, factor, factor_throttled,

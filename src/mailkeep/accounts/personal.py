@@ -156,9 +156,19 @@ PERSONAL: Personal = {
         said="lane since count",
     ),
     "applications": Kept(
-        what="an application that keeps its own accounts",
+        what="an application of the company's",
         under="for good",
-        plain="id name secret redirects home share created_at secret_at revoked_at",
+        plain="id name secret redirects home share signs_in created_at secret_at revoked_at",
+    ),
+    "sign_in_grants": Kept(
+        what="which application was told who is signed in",
+        under="sessions",
+        of="account_id:account",
+        erasing=_GONE,
+        hashed="code token",
+        named="id account_id session_id",
+        said="application mail made_at revoked_why",
+        plain="redirect_uri nonce challenge",
     ),
     "subject_changes": Kept(
         what="what an application wants changed of its user",

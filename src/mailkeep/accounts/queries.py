@@ -17,7 +17,8 @@ from .types import AccountView, ContactKind, ContactPoint, SessionView, SignIn, 
 
 _a, _c, _s = tables.accounts, tables.contact_points, tables.sessions
 #: Of sessions that may be a thief's: what they came from speaks for nobody.
-NOT_THE_OWNERS = ("denied", "recovery", "frozen", "forgotten", "doubted")
+RECOVERED = "recovery"
+NOT_THE_OWNERS = ("denied", RECOVERED, "frozen", "forgotten", "doubted")
 MOST_SIGN_INS = 200  #: of one account that are looked at
 
 
@@ -215,6 +216,15 @@ async def has_factor(tx: Tx, account_id: str, *, settled: bool = False) -> bool:
     return await tx.value(bound.limit(1)) is not None
 
 
+async def factor_since(tx: Tx, account_id: str, at: Instant) -> bool:
+    """Whether one of today's second factors was bound by then: whoever signed in later showed
+    it."""
+    f = tables.factors
+    lasting = f.c.kind.in_(sorted(LASTING))
+    bound = (f.c.account_id == account_id, f.c.revoked_at.is_(None), lasting, f.c.bound_at <= at)
+    return await tx.value(select(f.c.id).where(*bound).limit(1)) is not None
+
+
 async def at_the_door(tx: Tx, address_key: str, browser: str) -> AtTheDoor:
     """What a sign-in by password is judged by: one statement, whether there is such an account or
     not, since each one more would be told by the time of the answer."""
@@ -259,7 +269,7 @@ async def knew_browser(tx: Tx, account_id: str, browser: str, before: Instant) -
         _s.c.browser == browser,
         _s.c.stage == Stage.FULL.value,
         _s.c.created_at < before,
-        _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(set(NOT_THE_OWNERS) - {"recovery"}),
+        _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(set(NOT_THE_OWNERS) - {RECOVERED}),
     )
     return await tx.value(found.limit(1)) is not None
 

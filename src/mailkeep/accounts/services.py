@@ -5,7 +5,7 @@ does (code and browser must come together), guessing (tries are counted before t
 locking an owner out by guessing (known browsers are counted apart).
 """
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, case, insert, literal, select, update
 
 from mailkeep.base import addresses
 from mailkeep.base.clock import Instant
@@ -33,7 +33,8 @@ from .keeping import Keeping
 from .passwords import Passwords
 from .second_step import SecondStep
 from .sessions import Sessions
-from .types import AccountSettings, ChangeKind, Origin, SignedIn, SignUp, Stage
+from .signing_in import SigningIn
+from .types import DENIED, AccountSettings, ChangeKind, Origin, SignedIn, SignUp, Stage
 
 _WRONG = "the address or the password is wrong"
 _STRANGERS = "strangers"
@@ -86,6 +87,7 @@ class Accounts:
             self.demands,
             self.settings,
         )
+        self.signing_in = SigningIn(database, keys, self.sessions)
         self.administration = Administration(database, self.sessions, self.classes)
         self.second_step = SecondStep(database, keys, self.factors)
         self.confirming = Confirming(database, keys, slow, self.settings)
@@ -257,13 +259,19 @@ class Accounts:
         await self.sessions.end_all(tx, account, "denied")
 
     async def freeze(self, tx: Tx, account: str, until: Instant, why: str) -> None:
-        """Nobody signs in before ``until``, and every session ends. Never shortens a freeze."""
+        """Nobody signs in before ``until``, and every session ends. Never shortens a freeze; one
+        that proofs end (``DENIED``) does not take the place of one that they do not."""
         a = tables.accounts
         longer = a.c.frozen_until.is_(None) | (a.c.frozen_until < until)
+        firm = (a.c.frozen_until > tx.now) & (a.c.frozen_why != DENIED)
+        firmer = and_(a.c.frozen_why == DENIED, literal(why != DENIED))
         changed = await tx.run(
             update(a)
-            .where(a.c.id == account, longer)
-            .values(frozen_until=until, frozen_why=why[:12])
+            .where(a.c.id == account, longer | firmer)
+            .values(
+                frozen_until=case((longer, until), else_=a.c.frozen_until),
+                frozen_why=case((firm, a.c.frozen_why), else_=why[:12]),
+            )
         )
         await self.sessions.end_all(tx, account, "frozen")
         if changed:

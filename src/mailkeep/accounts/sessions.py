@@ -5,7 +5,7 @@ absolute and idle times that its account's class sets, by default 24 hours and o
 800-63B-4 section 2.2.3), whatever the cookie says.
 """
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base import tokens
@@ -20,7 +20,7 @@ from mailkeep.store.database import Database, Tx
 from . import tables
 from .classes import Classes, ClassPolicy
 from .events import SessionsEnded, SignedInFact
-from .queries import NOT_THE_OWNERS, knows_browser, session_view
+from .queries import NOT_THE_OWNERS, RECOVERED, knows_browser, session_view
 from .queries import account as account_of
 from .types import AccountSettings, AccountView, Origin, SessionView, SignedIn, Stage
 
@@ -137,9 +137,11 @@ class Sessions:
 
     async def disown(self, tx: Tx, account: str, since: Instant, until: Instant) -> None:
         """Sessions that began between two instants, and have ended, were not the owner's, however
-        they ended: what they came from is not known by them."""
+        they ended: what they came from is not known by them, nor ever was. That a recovery ended
+        them says less than this does."""
         began = (_s.c.created_at >= since, _s.c.created_at <= until)
-        ended = (_s.c.ended_at.is_not(None), _s.c.ended_why.not_in(NOT_THE_OWNERS))
+        said = set(NOT_THE_OWNERS) - {RECOVERED}
+        ended = (_s.c.ended_at.is_not(None), _s.c.ended_why.not_in(said))
         await tx.run(
             update(_s).where(_s.c.account_id == account, *began, *ended).values(ended_why="denied")
         )
@@ -152,26 +154,43 @@ class Sessions:
         """
         async with self._database.read() as tx:
             found = await self.find(tx, secret, stage)
-            now = tx.now
         if found is None:
             raise NotSignedIn("sign in first")
-        if stage is Stage.FULL and now - found.seen_at >= _SEEN_STEP:
-            async with self._database.write() as tx:
-                await tx.run(
-                    update(_s)
-                    .where(_s.c.id == found.id, _s.c.ended_at.is_(None))
-                    .values(seen_at=tx.now)
-                )
+        if stage is Stage.FULL:
+            await self.seen(found)
         return found
+
+    async def seen(self, session: SessionView) -> None:
+        """Note that a full session was used."""
+        if self._database.clock.now() - session.seen_at < _SEEN_STEP:
+            return
+        async with self._database.write() as tx:
+            await tx.run(
+                update(_s)
+                .where(_s.c.id == session.id, _s.c.ended_at.is_(None))
+                .values(seen_at=tx.now)
+            )
 
     async def find(self, tx: Tx, secret: str, stage: Stage) -> SessionView | None:
         """The same in the caller's transaction, without noting the use."""
+        return await self._find(tx, _s.c.hash == self._hash(secret), stage)
+
+    async def live_one(self, tx: Tx, session: str) -> SessionView | None:
+        """A full session by its id, while it is live."""
+        return await self._find(tx, _s.c.id == session, Stage.FULL)
+
+    async def ends_at(self, tx: Tx, session: SessionView) -> Instant:
+        """When a session is over at the latest."""
+        view = await account_of(tx, session.account)
+        return session.created_at + self._classes.of(view.account_class).session_life
+
+    async def _find(self, tx: Tx, which: ColumnElement[bool], stage: Stage) -> SessionView | None:
         a = tables.accounts
         row = await tx.one(
             select(_s, a.c["class"].label("of_class"))
             .join(a, a.c.id == _s.c.account_id)
             .where(
-                _s.c.hash == self._hash(secret),
+                which,
                 _s.c.stage == stage.value,
                 a.c.frozen_until.is_(None) | (a.c.frozen_until <= tx.now),
                 _s.c.ended_at.is_(None),
@@ -204,9 +223,13 @@ class Sessions:
         ``but``: the one that stays.
 
         Expired ones are marked too, and those that went on under a new secret into one that ends
-        now: what a thief's browser once held must not make it known.
+        now: what a thief's browser once held must not make it known. After a recovery nothing that
+        was before it does: a thief may have signed out in time.
         """
-        if why in NOT_THE_OWNERS:
+        if why == RECOVERED:
+            over = (_s.c.account_id == account, _s.c.ended_why.not_in(NOT_THE_OWNERS))
+            await tx.run(update(_s).where(*over).values(ended_why=why))
+        elif why in NOT_THE_OWNERS:
             now = select(_s.c.browser).where(
                 _s.c.account_id == account, _s.c.ended_at.is_(None), _s.c.id != but
             )

@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -318,9 +319,28 @@ applications = Table(
     Column("redirects", Text, nullable=False),  # one a line
     Column("home", String(500), nullable=False),  # where its users begin; "" when it has not said
     Column("share", Integer, nullable=False, server_default="100"),  # percent recovered here
+    Column("signs_in", Boolean, nullable=False, server_default=false()),  # its users are kept here
     Column("created_at", Micros, nullable=False),
     Column("secret_at", Micros, nullable=False),
     Column("revoked_at", Micros),
+)
+
+# Who is signed in here, told to an application: a code, then the token that it asks again with.
+sign_in_grants = Table(
+    "sign_in_grants",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("application", String(40), nullable=False),
+    _account(index=True),
+    Column("session_id", String(40), nullable=False),
+    Column("redirect_uri", String(500), nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("challenge", String(43), nullable=False),
+    Column("mail", Boolean, nullable=False),  # it is told an address
+    Column("code", String(64), nullable=False, unique=True),  # keyed hash
+    Column("token", String(64), unique=True),  # keyed hash, once the code was used
+    Column("made_at", Micros, nullable=False),
+    Column("revoked_why", String(20)),
 )
 
 # What an application wants changed of a subject, while it is held.

@@ -20,6 +20,9 @@ class Stage(enum.StrEnum):
     KEEP = "keep"  #: they may bind and remove factors, and do nothing else
 
 
+DENIED = "denied"  #: why an account is frozen after a denial; two fresh proofs end that
+
+
 class ContactKind(enum.StrEnum):
     """How an account is reached at a contact point."""
 

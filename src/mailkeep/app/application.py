@@ -4,11 +4,11 @@ stops them."""
 import asyncio
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import structlog
 
@@ -18,12 +18,9 @@ from mailkeep.accounts.ranges import breached
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import Unavailable
-from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.signing import SigningKeys
 from mailkeep.events import turns
-from mailkeep.events.log import FACTS, PLACED, Relay
-from mailkeep.events.subscribe import Audience, Subscriber
 from mailkeep.http.port import StandInView
 from mailkeep.mail import leases, services
 from mailkeep.mail.api_keys import Grants
@@ -60,6 +57,7 @@ from . import (
 )
 from .alone import Alone
 from .doubts import Doubts
+from .hearing import Hearing
 from .loops import PAUSE_SECONDS
 from .loops import keep as loop
 from .settings import Settings, heartbeat_url, provider_configs
@@ -69,15 +67,12 @@ from .wiring import subscribers
 
 log = structlog.get_logger(__name__)
 
-RELAY_SECONDS = 0.5
-GATHER_SECONDS = 0.1  #: under load there are hundreds of commits a second; nobody needs each
+Keep = Callable[..., Coroutine[Any, Any, None]]  #: ``loops.keep`` of a process
+
+ACT_SECONDS = 0.5
 PAGE_SECONDS = 5.0
-WATCH_SECONDS = 0.5  #: detectors think in whole seconds; half of one is the most we add to that
-WATCH_BATCH = 500
 PLAN_SECONDS = 0.5
 PUSH_SECONDS = 1.0
-SUBSCRIBE_BATCH = 200
-HEAR_SECONDS = 1.0  #: how often a subscriber that nobody woke looks for itself
 STOCK_SECONDS = 15.0  #: how often the readiness checks look at the schema
 
 
@@ -179,7 +174,7 @@ class Application:
         )
         self.response = defence.response(self)
         self.doubts = Doubts(self.incidents.house)
-        self._subscribers = subscribers(
+        heard = subscribers(
             self.recovery,
             self.canaries,
             self.incidents,
@@ -189,29 +184,22 @@ class Application:
             self.anchors,
             self.privacy,
         )
+        self.hearing = Hearing(self.database, self.watch, heard)
         self._alone = Alone(home)
-        self._recorded, self._placed = asyncio.Event(), asyncio.Event()
         self.telemetry = Telemetry(
             self,
             home,
-            subscribers={"watch": lambda: 0}
-            | {one.name: partial(getattr, one, "passed") for one in self._subscribers},
+            subscribers=self.hearing.passed(),
             canaries=watching.carriers(settings),
             feeds=defence.told(settings),
             networks=telemetry_settings.networks(settings.telemetry),
             url=heartbeat_url(settings, environ),
         )
-        self.database.hear(self._told)
+        self.database.hear(self.hearing.told)
         self.database.hear(self.dispatcher.told)
         if self.signals is not None:
             self.database.hear(self.signals.told)
-        self._relay = Relay(self.database, new_id("proc", self.clock.now()) + str(os.getpid()))
         self._tasks: list[asyncio.Task[None]] = []
-
-    @property
-    def readers(self) -> frozenset[str]:
-        """The readers of the log; what one of them has not read is not deleted."""
-        return frozenset({"watch", *(one.name for one in self._subscribers)})
 
     @property
     def observes(self) -> bool:
@@ -250,7 +238,6 @@ class Application:
                 await turns.release(tx)
                 if self.signals is not None:
                     await self.signals.pushing.release(tx)
-        keep = partial(loop, pulse=self.telemetry.pulse)
         try:
             await self._listen()
         except BaseException:
@@ -259,16 +246,21 @@ class Application:
         starting.warn(self, listening=bool(self.listeners))
         async with self.database.read() as tx:
             await self.accounts.passwords.look_for_imported(tx)
+        loops = self._loops(partial(loop, pulse=self.telemetry.pulse))
+        tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
+        self._tasks = list(tasks.values())
+        self.telemetry.loops = tasks
+        return self
+
+    def _loops(self, keep: Keep) -> dict[str, Coroutine[Any, Any, None]]:
+        """Everything that runs in the background, by name."""
         desk = self.response.desk
         loops = {
             "dispatch": observing.rest() if self.observes else self.dispatcher.run(),
-            "relay": keep(
-                "relay", self._place, RELAY_SECONDS, self._recorded, gather=GATHER_SECONDS / 2
-            ),
-            "response": keep("response", self.response.work, RELAY_SECONDS, self.response.awake),
+            "response": keep("response", self.response.work, ACT_SECONDS, self.response.awake),
             "paging": keep("paging", desk.step, PAGE_SECONDS, desk.awake),
-            "watch": keep("watch", self._watch, WATCH_SECONDS),
             "stock": keep("stock", self.telemetry.look, STOCK_SECONDS),
+            **self.hearing.loops(keep),
             **sweeping.loops(self, keep),
         }
         if not self.database.is_sqlite:
@@ -276,12 +268,6 @@ class Application:
         if self.telemetry.heartbeat is not None:
             seconds = self.settings.telemetry.heartbeat_seconds
             loops["heartbeat"] = keep("heartbeat", self.telemetry.heartbeat.beat, seconds)
-        # One loop each: a subscriber that fails holds back nobody else's facts.
-        for one in self._subscribers:
-            name = f"hear {one.name}"
-            loops[name] = keep(name, partial(self._hear, one), HEAR_SECONDS, one.awake)
-        look = partial(Audience(self._subscribers).look, self.database)
-        loops["hear"] = keep("hear", look, RELAY_SECONDS, self._placed, gather=GATHER_SECONDS)
         if self.recovery is not None:
             recovery = self.recovery
             loops["recovery"] = keep("recovery", recovery.step, PLAN_SECONDS, recovery.awake)
@@ -291,18 +277,16 @@ class Application:
         counted = observing.counted(self.settings, self.providers, self.accounts_read)
         tables = self.settings.provider
         loops |= watching.beside(self.database, self.providers, tables, counted)
-        if self.canaries is not None:
-            loops["canaries"] = keep("canaries", self.canaries.run, PAUSE_SECONDS)
-        if self.feeds is not None:
-            loops["feeds"] = keep("feeds", self.feeds.run, PAUSE_SECONDS)
-        if self.posture is not None:
-            loops["posture"] = keep("posture", self.posture.run, PAUSE_SECONDS)
+        for name, one in (
+            ("canaries", self.canaries),
+            ("feeds", self.feeds),
+            ("posture", self.posture),
+        ):
+            if one is not None:
+                loops[name] = keep(name, one.run, PAUSE_SECONDS)
         loops.update(self._telling.loops(keep))
         loops.update(beside.loops(self, keep))
-        tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
-        self._tasks = list(tasks.values())
-        self.telemetry.loops = tasks
-        return self
+        return loops
 
     async def __aexit__(
         self,
@@ -363,21 +347,3 @@ class Application:
         how = copying.listening(self.settings.journal, self._telling.copies)
         for host, port in self.settings.listens():
             self.listeners.append(await receiving.listen(host, port, self.receive, **how))
-
-    def _told(self, topic: str) -> None:
-        if topic in {"", FACTS}:
-            self._recorded.set()
-        if topic in {"", PLACED}:
-            self._placed.set()
-
-    async def _place(self) -> int:
-        placed = await self._relay.place()
-        if placed:
-            self._placed.set()
-        return placed
-
-    async def _hear(self, subscriber: Subscriber) -> bool:
-        return await subscriber.step(self.database, SUBSCRIBE_BATCH) == SUBSCRIBE_BATCH
-
-    async def _watch(self) -> bool:
-        return await self.watch.step(WATCH_BATCH) == WATCH_BATCH

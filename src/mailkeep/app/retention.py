@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from mailkeep.accounts import changes, throttle
+from mailkeep.accounts import changes, signing_in, throttle
 from mailkeep.accounts import retention as accounts
 from mailkeep.accounts.factors import passkeys
 from mailkeep.base.clock import DAY, HOUR, Instant
@@ -105,6 +105,7 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("tries", "tries", throttle.forget),
     ("challenges", "tries", passkeys.forget_challenges),
     ("sessions", "sessions", accounts.forget_sessions),
+    ("sign_ins", "sessions", signing_in.forget),
     ("claims", "claims", mail.forget_claims),
     ("journal", "messages", journal.forget),
     ("suppressions", "tries", suppressions.forget_suppressions),

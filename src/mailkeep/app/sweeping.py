@@ -31,7 +31,7 @@ def loops(
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """The loops, by name."""
     sweeper = retention.Sweeper(
-        app.database, app.settings.retention, app.readers, app.settings.keeping()
+        app.database, app.settings.retention, app.hearing.readers, app.settings.keeping()
     )
     sweep = turns.in_turn(app.database, "sweep", SWEEP_SECONDS, partial(_rows, app, sweeper))
     tick = turns.in_turn(app.database, "incidents", TICK_SECONDS, app.incidents.tick)

@@ -1,4 +1,5 @@
-"""``mailkeep applications``: manage client applications that keep their own user table."""
+"""``mailkeep applications``: manage client applications, which keep their own users or have them
+kept here."""
 
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from mailkeep.watch.levels import Level
 from .house import DEFAULT_HOME, Home, operator, read, settings, write
 from .output import Json, group, plain, result
 
-app = group("Applications that keep their own user table.")
+app = group("Applications that recover their users here, or have them kept here.")
 
 Name = Annotated[str, typer.Argument(help="The name that it was registered under, or its id.")]
 Redirects = Annotated[
@@ -30,6 +31,9 @@ def add(
     name: Annotated[str, typer.Argument(help="As its users know it: mails and pages say it.")],
     redirect: Redirects = None,
     start: Annotated[str, typer.Option(help="A URI where its users begin a recovery.")] = "",
+    sign_in: Annotated[
+        bool, typer.Option("--sign-in", help="Its users are kept here, and signed in to it.")
+    ] = False,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
@@ -38,7 +42,13 @@ def add(
 
     async def work(_database: Database, tx: Tx) -> tuple[ApplicationView, str]:
         return await applications.add(
-            tx, KeyRing(home), name, redirect or (), home=start, by=operator()
+            tx,
+            KeyRing(home),
+            name,
+            redirect or (),
+            home=start,
+            signs_in=sign_in,
+            by=operator(),
         )
 
     made, secret = write(home, work)
@@ -122,7 +132,8 @@ def _line(one: ApplicationView) -> str:
     state = "good" if one.revoked_at is None else f"revoked {readable(one.revoked_at)}"
     start = (f"begins at {one.home}",) if one.home else ()
     share = () if one.share == 100 else (f"share {one.share}%",)
-    return "  ".join((one.id, one.name, state, *share, *one.redirects, *start))
+    users = ("signs in",) if one.signs_in else ()
+    return "  ".join((one.id, one.name, state, *users, *share, *one.redirects, *start))
 
 
 def _document(one: ApplicationView) -> dict[str, object]:
@@ -132,6 +143,7 @@ def _document(one: ApplicationView) -> dict[str, object]:
         "redirects": one.redirects,
         "start": one.home or None,
         "share": one.share,
+        "signs_in": one.signs_in,
         "created_at": when(one.created_at),
         "secret_at": when(one.secret_at),
         "revoked_at": when(one.revoked_at),

@@ -107,7 +107,9 @@ COMMANDS = {
     "factors": Place(
         "factors:app", "Second factors: how many accounts have one, and which are exempt."
     ),
-    "applications": Place("applications:app", "Applications that keep their own user table."),
+    "applications": Place(
+        "applications:app", "Applications that recover their users here, or have them kept here."
+    ),
     "receivers": Place("receivers:app", "Services that are told of security events."),
     "keys": Place("keys:app", "API keys."),
     "signing": Place("signing:app", "Keys that sign security events and ID tokens."),

@@ -1,19 +1,59 @@
 """Development mode: its settings, and the welcome text it prints."""
 
 import os
+import secrets
+import time
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 from rich.markup import escape
 
+from mailkeep.base.errors import BadSettings
 from mailkeep.http.port import StandInView
 from mailkeep.trust.catalogue import OF_PROVIDER
 
-from .house import KEY_FILE
+from .house import ACCOUNTS_FILE, KEY_FILE
 from .standins import StandIn
 
 KINDS = ("mandrill", "postmark")  #: two unrelated providers, so that a reset has two routes
 CANARY_DOMAIN = "post.example.org"  #: mail to it is our own, and does not fill the mailbox
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Our account at a stand-in. It outlives the stand-in's process, as one at a real provider
+    would: a new key with each start is a change there that nobody announced.
+
+    ``opened``: seconds since the epoch."""
+
+    secret: str
+    webhook_secret: str
+    opened: float
+
+
+def accounts(home: Path) -> dict[str, Account]:
+    """The account at each of ``KINDS``: those of the last start, or new ones, which are kept.
+
+    Raises:
+        BadSettings: the file in which they are kept is no such file.
+    """
+    file = home / ACCOUNTS_FILE
+    kept: dict[str, Account] = {}
+    if file.exists():
+        try:
+            kept = msgspec.json.decode(file.read_bytes(), type=dict[str, Account])
+        except msgspec.DecodeError as error:
+            raise BadSettings(f"{file}: {error}; delete it to open new accounts") from error
+    found = {kind: kept.get(kind) or _opened() for kind in KINDS}
+    if found != kept:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _keep(file, msgspec.json.encode(found))
+    return found
+
+
+def _opened() -> Account:
+    webhook = f"mailkeep:{secrets.token_urlsafe(18)}"
+    return Account(secrets.token_urlsafe(18), webhook, float(round(time.time())))
 
 
 def settings(url: str, standins: list[StandIn], smtp: int) -> dict[str, object]:
@@ -65,9 +105,13 @@ def settings(url: str, standins: list[StandIn], smtp: int) -> dict[str, object]:
 
 def keep_key(home: Path, key: str) -> None:
     """Lay the key down for ``mailkeep send`` in another terminal, for its owner's eyes only."""
-    handle = os.open(home / KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(key + "\n")
+    _keep(home / KEY_FILE, f"{key}\n".encode())
+
+
+def _keep(path: Path, content: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
 
 
 def described(

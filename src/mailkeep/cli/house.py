@@ -49,6 +49,7 @@ DEFAULT_HOME = Path("mailkeep-data")
 #: Of development mode, in the home, for commands that look in from another terminal:
 FILE = "development.json"  #: its settings
 KEY_FILE = "development.key"  #: 0600: the API key that is good at the time
+ACCOUNTS_FILE = "development.accounts"  #: 0600: our accounts at the stand-ins
 
 
 def settings(home: Path) -> app_settings.Settings:

@@ -5,7 +5,6 @@ import contextlib
 import gc
 import json
 import os
-import secrets
 import socket
 from pathlib import Path
 from types import FrameType
@@ -74,7 +73,18 @@ async def development(home: Path, port: int, smtp_port: int, *, as_json: bool = 
         mail_port = listener.port
         if not as_json:
             out.print(f"Starting the stand-ins for {' and '.join(dev.KINDS)} …", style="dim")
-        standins = [_stand_in(kind, mail_port, url) for kind in dev.KINDS]
+        accounts = dev.accounts(home)
+        standins = [
+            StandIn(
+                kind,
+                mail_port,
+                one.secret,
+                one.webhook_secret,
+                f"{url}/hooks/{kind}",
+                one.opened,
+            )
+            for kind, one in accounts.items()
+        ]
         started = StandIns(standins)
         stack.push_async_callback(started.end)
         await started.start()
@@ -151,11 +161,6 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._app.telemetry.stopping = True
         super().handle_exit(sig, frame)
-
-
-def _stand_in(kind: str, mail_port: int, url: str) -> StandIn:
-    secret, webhook = secrets.token_urlsafe(18), f"mailkeep:{secrets.token_urlsafe(18)}"
-    return StandIn(kind, mail_port, secret, webhook, f"{url}/hooks/{kind}")
 
 
 async def _stop(listener: door.Listener) -> None:

@@ -21,6 +21,7 @@ class StandIn:
         deliver: port on loopback to which it delivers mail by SMTP.
         secret, webhook_secret: what it demands of us, and shows to us.
         webhook_url: where it reports.
+        opened: when its account was, in seconds since the epoch; 0: as it starts.
 
     Attributes:
         api, control: where it listens, once it was started.
@@ -28,7 +29,13 @@ class StandIn:
     """
 
     def __init__(
-        self, kind: str, deliver: int, secret: str, webhook_secret: str, webhook_url: str
+        self,
+        kind: str,
+        deliver: int,
+        secret: str,
+        webhook_secret: str,
+        webhook_url: str,
+        opened: float = 0.0,
     ) -> None:
         self.kind = kind
         self.api = ""
@@ -42,6 +49,7 @@ class StandIn:
             f"--webhook={webhook_url}",
             f"--key={secret}",
             f"--webhook-key={webhook_secret}",
+            f"--opened={opened}",
         )
 
     def secrets(self) -> dict[str, str]:

@@ -16,7 +16,7 @@ from .port import Incoming
 E = TypeVar("E", bound=Exception)
 
 #: Below these only programs ask, and programs are answered.
-_PROGRAMS = ("/v1/", "/ssf/", "/hooks/", "/.well-known/", "/oauth/token")
+_PROGRAMS = ("/v1/", "/ssf/", "/hooks/", "/.well-known/", "/oauth/token", "/oauth/userinfo")
 
 _WORDS = {
     400: "That could not be read",

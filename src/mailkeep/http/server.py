@@ -48,7 +48,7 @@ from .hosts import Hosts
 from .mailbox.router import router as mailbox
 from .oauth.authorize import Authorize
 from .oauth.metadata import metadata
-from .oauth.token import token
+from .oauth.token import token, userinfo
 from .openapi import Document
 from .pages.account import AccountPages
 from .pages.addresses import AddressPages
@@ -114,7 +114,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     if running.recovery is not None:
         accounts = (SignUpPages, SignInPages, AccountPages, AddressPages, SessionPages)
         more = (RecentMailPages, FactorPages, KeepPages, RecoverPages, Authorize)
-        handlers += [AccountsApi, pages(running, *accounts, *more), metadata, token]
+        handlers += [AccountsApi, pages(running, *accounts, *more), metadata, token, userinfo]
     if running.dev:
         handlers += [mailbox(running), to_mailbox]
     app = Lean(

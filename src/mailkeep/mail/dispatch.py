@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from mailkeep.base.clock import Clock, Instant, SystemClock
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing, Unsealable
+from mailkeep.events.types import Fact
 from mailkeep.providers import registry
 from mailkeep.providers.errors import MisconfiguredProvider, UnbuildableMessage
 from mailkeep.providers.types import Outcome, OutcomeKind, ProviderConfig
@@ -24,6 +25,7 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 
 from . import building, outbox, outcomes, shifting
+from .events import BreakerClosed, BreakerOpened
 from .health import Breaker, after
 from .intake import Intake
 from .lane import Lane
@@ -205,6 +207,7 @@ class Dispatcher:
         kind = self._providers[job.provider].kind
         reports = registry.get(kind).capabilities.reports_deliveries
         outcome, seconds = sent or (None, 0.0)
+        turned: tuple[Fact, ...] = ()
         if outcome is not None:
             breaker = lane.breakers.get(job.provider, Breaker())
             lane.breakers[job.provider] = after(
@@ -212,7 +215,8 @@ class Dispatcher:
             )
             if outcome.kind is OutcomeKind.ACCEPTED:
                 self._is_back(job)
-        finished = outcomes.Finished(job, outcome, seconds, reports, lane.stream.keeps)
+            turned = self._turned(job.provider, outcome)
+        finished = outcomes.Finished(job, outcome, seconds, reports, lane.stream.keeps, turned)
         while True:
             try:
                 priority = lane.stream.priority
@@ -234,6 +238,19 @@ class Dispatcher:
                 and job.started_at > breaker.opened_at
             ):
                 lane.breakers[job.provider] = Breaker()
+
+    def _turned(self, provider: str, outcome: Outcome) -> tuple[Fact, ...]:
+        """What an answer has opened or closed, in any lane."""
+        now, facts = self._clock.now(), list[Fact]()
+        for lane in self._lanes:
+            breaker, stream = lane.breakers.get(provider), lane.stream.name
+            if breaker is None or not lane.turns.seen(provider, breaker, now):
+                continue
+            if breaker.closed():
+                facts.append(BreakerClosed(provider, stream))
+            else:
+                facts.append(BreakerOpened(provider, stream, outcome.kind.value))
+        return tuple(facts)
 
     async def _write(self, tx: Tx, finished: Sequence[outcomes.Finished]) -> list[None]:
         return await outcomes.finish(self._database, tx, finished, self._splitting)

@@ -47,6 +47,27 @@ class FailedOver(Fact, frozen=True):
     because: str
 
 
+@fact("mail.breaker_opened")
+class BreakerOpened(Fact, frozen=True):
+    """This process's mail of a stream avoids a provider for a time: what is sent next goes
+    elsewhere at once, and fails over from nobody.
+
+    ``because``: an outcome, as in ``AttemptFinished``; often a canary's.
+    """
+
+    provider: str
+    stream: str
+    because: str
+
+
+@fact("mail.breaker_closed")
+class BreakerClosed(Fact, frozen=True):
+    """A provider that a stream avoided has served it again."""
+
+    provider: str
+    stream: str
+
+
 @fact("mail.copy_split")
 class CopySplit(Fact, frozen=True):
     """One of several would not be served by the provider that took a mail: their copy goes on as a

@@ -64,3 +64,27 @@ def after(
 def probing(breaker: Breaker, now: Instant) -> Breaker:
     """While a probe is under way no second one goes: rest again until it has answered."""
     return Breaker(breaker.failures, breaker.rests, now + FIRST_REST, breaker.opened_at)
+
+
+class Turns:
+    """Which openings and closings of one stream's breakers are worth an event.
+
+    Answers to what was under way may open and close a breaker many times a second; told is at most
+    one opening, and its end, in ``FIRST_REST``.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, Instant] = {}
+
+    def seen(self, provider: str, breaker: Breaker, now: Instant) -> bool:
+        """Whether the breaker, as it stands after an answer, is news."""
+        since = self._open.get(provider)
+        if since is None:
+            if breaker.closed():
+                return False
+            self._open[provider] = now
+            return True
+        if not breaker.closed() or now < since + FIRST_REST:
+            return False
+        del self._open[provider]
+        return True

@@ -12,7 +12,7 @@ from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Unavailable
 from mailkeep.providers.types import Outcome, OutcomeKind
 
-from .health import Breaker
+from .health import Breaker, Turns
 from .routing import Busy, Trickle
 from .types import Job, StreamSettings
 
@@ -52,6 +52,7 @@ class Lane:
     def __init__(self, sender: Sender, stream: StreamSettings) -> None:
         self.stream = stream
         self.breakers: dict[str, Breaker] = {}
+        self.turns = Turns()
         self.trickle = Trickle(secrets.SystemRandom().random())
         self.awake = asyncio.Event()
         self._sender = sender

@@ -75,6 +75,7 @@ class Finished(msgspec.Struct, frozen=True):
         reports: whether the provider reports deliveries. If it does, an ordinary body is kept until
             the report: a provider may answer 200 and drop the mail.
         keeps: its stream keeps an ordinary body, whatever its provider reports.
+        turned: breakers that it opened or closed.
     """
 
     job: Job
@@ -82,6 +83,7 @@ class Finished(msgspec.Struct, frozen=True):
     seconds: float
     reports: bool
     keeps: bool = False
+    turned: tuple[Fact, ...] = ()
 
 
 class _Written:
@@ -165,6 +167,7 @@ def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> 
             job.recipients,
         )
     )
+    todo.facts.extend(one.turned)
     if outcome.kind is OutcomeKind.ACCEPTED:
         todo.accepted.append(one)
         if job.secret:

@@ -8,8 +8,6 @@ another client, another sign-in (nonce), another purpose; ``alg`` none, or a sym
 with what is public; endpoints in clear.
 """
 
-import hashlib
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -19,6 +17,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from mailkeep.base import pkce
 from mailkeep.base.errors import NotSignedIn, Unavailable
 
 from .types import is_near
@@ -104,16 +103,11 @@ def ask_url(
         "scope": " ".join(dict.fromkeys(("openid", *scopes))),
         "state": state,
         "nonce": nonce,
-        "code_challenge": challenge(verifier),
-        "code_challenge_method": "S256",
+        "code_challenge": pkce.challenge(verifier),
+        "code_challenge_method": pkce.METHOD,
     }
     at = metadata.authorization_endpoint
     return f"{at}{'&' if urlsplit(at).query else '?'}{urlencode(words)}"
-
-
-def challenge(verifier: str) -> str:
-    """RFC 7636 section 4.2, S256."""
-    return urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
 def origin(url: str) -> str:

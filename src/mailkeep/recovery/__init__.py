@@ -14,8 +14,9 @@ plants mail of no recovery and hears who uses it, ``notices``, ``change_notices`
 ``retention`` deletes old rows.
 
 Owns: ``recoveries``, ``recovery_proofs``, ``recovery_redemptions``, ``recovery_denials``,
-``recovery_decoys``, ``recovery_holds``, ``recovery_hold_notices``, ``recovery_suspicions``,
-``recovery_hold_orders``, ``recovery_rehearsals``, ``verdict_requests``, ``verdicts``.
+``recovery_decoys``, ``recovery_holds``, ``recovery_hold_notices``, ``change_notices``,
+``recovery_suspicions``, ``recovery_hold_orders``, ``recovery_rehearsals``, ``verdict_requests``,
+``verdicts``.
 Publishes: ``recovery.events``.
 Hears: ``mail.attempted`` and ``mail.provider_rested`` (a proof that was refused, or may never
 arrive, is minted anew), the facts of second factors, of changes and of sign-ins,

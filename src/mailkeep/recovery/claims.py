@@ -1,10 +1,6 @@
 """Claims of the ID token about a completed recovery (pure): OpenID Connect Core section 2, RFC
 8176."""
 
-import base64
-import hashlib
-import hmac
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,9 +14,6 @@ PROVEN, OUTSTANDING, NO_FACTOR = "proven", "outstanding", "none"
 TWO_ROUTES = "urn:mailkeep:acr:two-routes"
 WITH_FACTOR = "urn:mailkeep:acr:two-routes-and-factor"
 CONTEXTS = (TWO_ROUTES, WITH_FACTOR)
-
-_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
-_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 def id_token(
@@ -66,17 +59,3 @@ def id_token(
     if locale:
         claims["locale"] = locale
     return claims
-
-
-def is_challenge(text: str) -> bool:
-    """Whether it can be a challenge by S256 (RFC 7636 section 4.2)."""
-    return _CHALLENGE.fullmatch(text) is not None
-
-
-def fits(verifier: str, challenge: str) -> bool:
-    """Whether a verifier is the one that a challenge was made of (RFC 7636 section 4.6)."""
-    if not _VERIFIER.fullmatch(verifier):
-        return False
-    digest = hashlib.sha256(verifier.encode()).digest()
-    made = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    return hmac.compare_digest(made, challenge)

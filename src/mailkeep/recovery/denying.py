@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle
+from mailkeep.accounts.types import DENIED
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.events.log import record
 from mailkeep.store.database import Tx
@@ -24,7 +25,7 @@ from .types import LIVE, State
 from .verdicts import Verdicts
 
 LIFE = 7 * DAY  #: after which a notice stops nothing any more
-FREEZE = "denied"  #: why an account is frozen then; what a fresh proof ends
+FREEZE = DENIED  #: why an account is frozen then
 
 _r, _d = tables.recoveries, tables.denials
 

@@ -250,7 +250,7 @@ class Finishing:
         handed = await self.completing.complete(
             tx, row, given, kept, browser=origin.browser, factor=progress.bound
         )
-        await context.accounts.sessions.end_all(tx, account, "recovery")
+        await context.accounts.sessions.end_all(tx, account, accounts.RECOVERED)
         # A thief of a session began them, or the owner can again; unseen they would settle.
         await context.accounts.changes.stop(tx, account, RECOVERY)
         if progress.hold is not None and progress.hold.lost:

@@ -53,6 +53,13 @@ PERSONAL: Personal = {
         named="message_id recovery_id",
         plain="provider",
     ),
+    "change_notices": Kept(
+        what="the mails that tell of a held change, until they have left",
+        under=_UNDER,
+        of="change_id:account_changes.id",
+        named="message_id change_id",
+        plain="provider",
+    ),
     "recovery_rehearsals": Kept(
         what="a reset that an application told of, and what would have become of it here",
         under="rehearsals",

@@ -271,6 +271,7 @@ class Recovery:
             return
         if fact.stream == self.settings.notices and fact.outcome == "accepted":
             await self.holds.on_accepted(tx, fact.message)
+            await self.change_notices.on_accepted(tx, fact.message)
         if fact.stream != self.settings.stream:
             return
         if fact.outcome not in REFUSED:
@@ -290,4 +291,5 @@ class Recovery:
             unproven = await self.holds.unproven(tx, row["id"])
             await self.ending.end(tx, row["id"], "notices_unproven" if unproven else "expired")
         await self.holds.sweep(tx)
+        await self.change_notices.sweep(tx)
         return len(rows)

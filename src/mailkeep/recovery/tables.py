@@ -147,6 +147,15 @@ hold_notices = Table(
     Column("provider", String(40), nullable=False),  # the only one that may carry it, or ""
 )
 
+# The mails that tell of a held change of an account, until they have left over two routes.
+change_notices = Table(
+    "change_notices",
+    metadata,
+    Column("message_id", String(40), primary_key=True),
+    Column("change_id", String(40), nullable=False, index=True),
+    Column("provider", String(40), nullable=False),  # the only one that may carry it, or ""
+)
+
 # Link mails of no recovery, through one provider each, to nobody: who shows one has read it there.
 decoys = Table(
     "recovery_decoys",

@@ -21,6 +21,7 @@ from mailkeep.accounts import queries as accounts
 from mailkeep.accounts.applications import ApplicationView
 from mailkeep.accounts.registration import Factor
 from mailkeep.accounts.subject_views import SubjectView, whose
+from mailkeep.base import pkce
 from mailkeep.base.clock import HOUR, MINUTE, SECOND
 from mailkeep.base.errors import Conflict, NotFound, NotSignedIn
 from mailkeep.base.ids import new_id
@@ -181,7 +182,7 @@ class Verdicts:
             why = "replayed"
         elif row["redirect_uri"] != redirect_uri:
             why = "redirect"
-        elif not claims.fits(verifier, row["challenge"]):
+        elif not pkce.fits(verifier, row["challenge"]):
             why = "verifier"
         elif view.frozen(tx.now):
             why = "frozen"

@@ -39,6 +39,9 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         "--domain", action="append", default=[], help="may be sent from; repeatable"
     )
     parser.add_argument(
+        "--opened", type=float, default=0.0, help="when the account was, in epoch seconds; 0: now"
+    )
+    parser.add_argument(
         "--hurry", type=float, default=500.0, help="how many times faster than real to try again"
     )
     parser.add_argument("--exit-with-stdin", action="store_true")
@@ -97,6 +100,7 @@ def _service(args: argparse.Namespace) -> Service:
         user=args.user,
         domains=frozenset(name.lower() for name in args.domain),
         hooks=hooks,
+        opened=args.opened,
     )
     kinds: dict[str, Callable[[Settings], StandIn]] = {
         "mandrill": Mandrill,

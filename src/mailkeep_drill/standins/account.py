@@ -16,6 +16,7 @@ class Settings:
         account_key: Postmark's account token.
         user: Mandrill's account number, Postmark's server id, the relay's user name.
         domains: domains that the account may send from; empty: any.
+        opened: when the account was, seconds since the epoch; 0: as the stand-in starts.
     """
 
     deliver: Target
@@ -23,6 +24,7 @@ class Settings:
     account_key: str = ""
     user: str = ""
     domains: frozenset[str] = frozenset()
+    opened: float = 0.0
     hooks: HookSettings = field(default_factory=HookSettings)
 
 

@@ -138,7 +138,7 @@ class AccountCalls:
         spans = ("today", "last_7_days", "last_30_days", "last_60_days", "last_90_days", "all_time")
         return {
             "username": standin.settings.user,
-            "created_at": forms.date(standin.started_at),
+            "created_at": forms.date(standin.opened_at),
             "public_id": "pJ9CSLA-VC12xQ9UArlvXA",
             "reputation": 85,
             "hourly_quota": 5000,
@@ -160,7 +160,7 @@ class AccountCalls:
         return (seen + self._senders)[:MAX_LIST]
 
     def _domains(self, _call: object) -> object:
-        now = forms.date(self._standin.started_at)
+        now = forms.date(self._standin.opened_at)
         own = [
             {"domain": name, "created_at": now, "verified_at": now, "valid_signing": True}
             for name in sorted(self._standin.settings.domains)
@@ -246,7 +246,7 @@ class AccountCalls:
         if not hooks.url:
             return []
         sent_at = standin.pump.last_sent_at
-        made = forms.webhook(1, forms.date(standin.started_at))
+        made = forms.webhook(1, forms.date(standin.opened_at))
         return [
             {
                 **made,

@@ -63,6 +63,7 @@ class StandIn(ABC):
         self.courier = Courier(settings.deliver, self.hostname)
         self.pump = Pump(self.hook_format, settings.hooks, self.count, self.spawn)
         self.started_at = time.time()
+        self.opened_at = settings.opened or self.started_at
         self._tasks: set[asyncio.Task[None]] = set()
 
     # What the provider's own module brings.

@@ -283,6 +283,34 @@ async def test_a_freeze_holds_for_its_time(
     assert (await sign_in(accounts)).stage is Stage.FULL
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "hours"),
+    [
+        (("incident", 2), ("denied", 3), 3),
+        (("incident", 3), ("denied", 2), 3),
+        (("denied", 2), ("incident", 3), 3),
+        (("denied", 3), ("incident", 2), 3),
+    ],
+)
+async def test_proofs_end_no_freeze_that_was_not_of_a_denial_alone(
+    database: Database,
+    accounts: Accounts,
+    owner: Owner,
+    first: tuple[str, int],
+    then: tuple[str, int],
+    hours: int,
+) -> None:
+    """An old mail's denial gave an incident's freeze a reason that proofs end."""
+    account = await owner()
+    async with database.write() as tx:
+        for why, length in (first, then):
+            await accounts.freeze(tx, account, tx.now + length * HOUR, why)
+        assert not await accounts.thaw(tx, account, "denied")
+        view = await queries.account(tx, account)
+        assert (view.frozen_until, view.frozen_why) == (tx.now + hours * HOUR, "incident")
+        assert await accounts.thaw(tx, account, "incident")
+
+
 @pytest.mark.check("ASVS 7.4.3", "ASVS 7.5.3")
 async def test_a_changed_password_ends_sessions(accounts: Accounts, owner: Owner) -> None:
     account = await owner()

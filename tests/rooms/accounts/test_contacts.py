@@ -59,7 +59,7 @@ class Hands:
         async with self.database.write() as tx:
             for account in await tx.all(queries.select(queries.tables.accounts.c.id)):
                 for change in await self.accounts.changes.held(tx, account["id"]):
-                    await self.accounts.changes.told(tx, change.id)
+                    await self.accounts.changes.told(tx, change)
         self.clock.advance(micros / SECOND)
         async with self.database.write() as tx:
             await self.accounts.changes.settle(tx, 100)

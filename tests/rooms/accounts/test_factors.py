@@ -593,7 +593,7 @@ async def test_a_restore_tells_of_a_held_factor_anew(room: Room, owner: Owner) -
     await room.codes(account)
     async with room.database.write() as tx:
         (before,) = await room.accounts.changes.held(tx, account)
-        await room.accounts.changes.told(tx, before.id)
+        await room.accounts.changes.told(tx, before)
     room.clock.advance(HOLD + 1)
     async with room.database.write() as tx:
         await restoring.stop_changes(room.database, tx)

@@ -12,8 +12,11 @@ from sqlalchemy.exc import DBAPIError
 
 from mailkeep.base.clock import SECOND, SystemClock
 from mailkeep.base.keys import KeyRing
+from mailkeep.events import tables as event_tables
+from mailkeep.events.types import decode
 from mailkeep.mail import dispatch, health, lane, outbox, outcomes, services, tables
 from mailkeep.mail.dispatch import Dispatcher
+from mailkeep.mail.events import BreakerClosed, BreakerOpened, FailedOver
 from mailkeep.mail.leases import LeaseLost, Leases
 from mailkeep.mail.types import NewMessage, RouteSettings, StreamSettings
 from mailkeep.providers.types import (
@@ -32,6 +35,7 @@ from .conftest import new, provider
 
 Accept = Callable[[NewMessage], Awaitable[str]]
 
+_REFUSED = b'{"status": "error", "code": -1, "name": "Invalid_Key", "message": "Invalid API key"}'
 _TAKEN = b'[{"email": "a@example.net", "status": "sent", "_id": "0123456789abcdef"}]'
 
 
@@ -40,6 +44,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.hang: set[str] = set()
+        self.refuse: set[str] = set()
         self.carried: list[tuple[float, str]] = []
         self.waiting = 0
         self.over = asyncio.Event()
@@ -53,6 +58,8 @@ class Wire:
         if name in self.hang:
             self.waiting += 1
             await self.over.wait()
+        if name in self.refuse:
+            return HttpReply(500, {}, _REFUSED)
         return HttpReply(200, {}, _TAKEN)
 
     def close(self) -> None: ...
@@ -156,6 +163,44 @@ async def test_what_ordinary_mail_shows_lets_recovery_come_back(
         assert [name for _, name in wire.carried] == ["one"]
         assert recovery["one"].closed()
         assert not recovery["two"].closed()
+
+
+async def test_a_stream_that_leaves_a_provider_says_so_though_nothing_failed_over(
+    database: Database, keys: KeyRing, wire: Wire, accept: Accept
+) -> None:
+    """The canary met the refusal; the mails after it go elsewhere at once."""
+    wire.refuse.add("one")
+    async with _running(
+        database, keys, wire, {"bulk": _stream("bulk", "one", "two")}, "one", "two"
+    ):
+        await accept(new(to="canary@example.org", only=("one",), ours=True))
+        await _until(_told_of(database, BreakerOpened))
+        for number in range(5):
+            await accept(new(to=f"user{number}@example.net"))
+        await _until(_having(database, "accepted", 5))
+        facts = await _facts(database)
+        assert [one for one in facts if isinstance(one, BreakerOpened)] == [
+            BreakerOpened("one", "bulk", "unauthorised")
+        ]
+        assert not any(isinstance(one, FailedOver) for one in facts)
+        wire.refuse.clear()
+        await _until(_told_of(database, BreakerClosed))
+        assert [one for one in await _facts(database) if isinstance(one, BreakerClosed)] == [
+            BreakerClosed("one", "bulk")
+        ]
+
+
+async def _facts(database: Database) -> list[object]:
+    async with database.read() as tx:
+        rows = await tx.all(select(event_tables.events).order_by(event_tables.events.c.id))
+    return [decode(row["kind"], row["data"]) for row in rows]
+
+
+def _told_of(database: Database, kind: type[object]) -> Callable[[], Awaitable[bool]]:
+    async def look() -> bool:
+        return any(isinstance(one, kind) for one in await _facts(database))
+
+    return look
 
 
 async def test_one_that_is_stuck_is_left_even_by_those_who_prefer_it(

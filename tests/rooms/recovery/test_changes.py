@@ -3,15 +3,19 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+from sqlalchemy import select
 
 from mailkeep.accounts import queries
 from mailkeep.accounts.types import Origin
-from mailkeep.base.clock import DAY, SECOND
+from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import Conflict
 from mailkeep.events.log import Relay
 from mailkeep.events.subscribe import Subscriber
+from mailkeep.mail import services
+from mailkeep.recovery import tables
 
 from .conftest import ADDRESS, NEW, PASSWORD, Room
+from .test_holds import accept
 
 Owner = Callable[[], Awaitable[str]]
 SECOND_ADDRESS = "ada@example.org"
@@ -51,6 +55,8 @@ async def hear(room: Room) -> list[dict[str, object]]:
 
 
 async def settle(room: Room) -> None:
+    """Everybody was told, and the time goes by."""
+    await accept(room, "a", "b", "c")
     room.database.clock.advance(DAY / SECOND + 1)
     async with room.database.write() as tx:
         await room.accounts.changes.settle(tx, 100)
@@ -128,6 +134,129 @@ async def test_recovery_goes_by_the_addresses_from_before_while_it_is_held(
     assert {one["to"] for one in await room.mails()} >= {SECOND_ADDRESS}
 
 
+async def counting(room: Room, account: str) -> list[str]:
+    async with room.database.write() as tx:
+        await room.accounts.changes.settle(tx, 100)
+        points = await queries.contact_points(tx, account)
+    return sorted(one.address for one in points if one.counts)
+
+
+async def sweep(room: Room) -> None:
+    async with room.database.write() as tx:
+        await room.recovery.sweep(tx)
+
+
+@pytest.mark.check("ASVS 6.3.7")
+async def test_a_change_waits_until_its_notices_have_left_over_two_routes(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    """Who drops mail at one provider, while the other one is down, has an address
+    count that its owner has read of nowhere."""
+    account = await owner()
+    await add(room, account)
+    await hear(room)
+    clock.advance(DAY / SECOND - 600)
+    await accept(room, "a")
+    clock.advance(601)
+    assert await counting(room, account) == [ADDRESS]
+    await accept(room, "b")
+    assert await counting(room, account) == [ADDRESS], "a day, from when they have left"
+    clock.advance(DAY / SECOND - 1)
+    assert await counting(room, account) == [ADDRESS]
+    clock.advance(2)
+    assert await counting(room, account) == [ADDRESS, SECOND_ADDRESS]
+    async with room.database.read() as tx:
+        assert await tx.all(select(tables.change_notices)) == []
+
+
+async def test_notices_of_a_change_go_over_a_route_that_stands(room: Room, owner: Owner) -> None:
+    account = await owner()
+    await add(room, account)
+    await hear(room)
+    await accept(room, "a")
+    async with room.database.write() as tx:
+        await services.cut_off(room.database, tx, "b", by="t", reason="down", since=0)
+    await sweep(room)
+    await sweep(room)
+    told = [(one["to"], one["provider"]) for one in await room.mails("security")]
+    assert sorted(told) == [
+        (to, provider) for to in (ADDRESS, SECOND_ADDRESS) for provider in ("b", "c")
+    ]  # once, and b's waits for b
+    await settle(room)
+    assert await counting(room, account) == [ADDRESS, SECOND_ADDRESS]
+
+
+async def test_where_no_second_route_comes_back_it_counts_after_the_longest_wait(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    account = await owner()
+    await add(room, account)
+    await hear(room)
+    clock.advance(2 * DAY / SECOND)
+    await sweep(room)
+    assert await counting(room, account) == [ADDRESS], "nobody was told"
+    await accept(room, "a")
+    clock.advance(DAY / SECOND + 1)
+    assert await counting(room, account) == [ADDRESS, SECOND_ADDRESS]
+
+
+async def test_the_word_of_a_route_that_was_cut_off_is_not_enough_alone(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    """The provider that took a notice and dropped it is noticed and cut off, the
+    other one is down; a day later the thief's address counted on that word alone."""
+    account = await owner()
+    await add(room, account)
+    await hear(room)
+    await accept(room, "a")
+    async with room.database.write() as tx:
+        await services.cut_off(room.database, tx, "a", by="t", reason="compromised", since=0)
+    clock.advance(DAY / SECOND + 1)
+    await sweep(room)
+    clock.advance(DAY / SECOND + 1)
+    assert await counting(room, account) == [ADDRESS]
+    await accept(room, "b", "c")
+    clock.advance(DAY / SECOND + 1)
+    assert await counting(room, account) == [ADDRESS, SECOND_ADDRESS]
+
+
+async def test_a_mailbox_that_is_gone_keeps_its_owner_from_no_other(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    """Two routes say that it takes nothing; one alone may be a thief's."""
+    account = await owner()
+    await add(room, account)
+    await hear(room)
+    mails = await room.mails("security")
+    for mail in mails:
+        if mail["provider"] == "a":
+            await room.attempt(mail, "a", "suppressed_there")
+    clock.advance(DAY / SECOND + 1)
+    await sweep(room)
+    clock.advance(DAY / SECOND + 1)
+    assert await counting(room, account) == [ADDRESS], "one provider says so"
+    for mail in mails:
+        if mail["provider"] == "b":
+            await room.attempt(mail, "b", "rejected")
+    await sweep(room)
+    assert await counting(room, account) == [ADDRESS]
+    clock.advance(DAY / SECOND + 1)
+    assert await counting(room, account) == [ADDRESS, SECOND_ADDRESS]
+
+
+async def test_what_waits_for_a_change_that_was_stopped_is_forgotten(
+    room: Room, owner: Owner
+) -> None:
+    account = await owner()
+    await add(room, account)
+    told = await hear(room)
+    denial = next(one["denial"] for one in told if one["to"] == ADDRESS)
+    await room.accounts.changes.deny(str(denial))
+    await sweep(room)
+    async with room.database.read() as tx:
+        assert await tx.all(select(tables.change_notices)) == []
+
+
 async def test_a_removed_address_finishes_no_recovery(room: Room, owner: Owner) -> None:
     account = await owner()
     await add(room, account)
@@ -135,6 +264,7 @@ async def test_a_removed_address_finishes_no_recovery(room: Room, owner: Owner) 
     await settle(room)
     await remove(room, account, ADDRESS)
     await hear(room)
+    await accept(room, "a", "b")
     room.database.clock.advance(DAY / SECOND - 300)
     await room.ask("b1")
     link, code = await room.proofs()

@@ -16,6 +16,7 @@ from mailkeep.recovery import claims
 
 from .conftest import ADDRESS, Room
 from .test_changes import hear
+from .test_holds import accept
 from .test_verdicts import Shop, opened
 
 BROWSER = Origin("home", "n")
@@ -54,6 +55,7 @@ async def add(shop: Shop, session: SessionView) -> pyotp.TOTP:
 
 async def settled(shop: Shop) -> None:
     await hear(shop.room)
+    await accept(shop.room, "a", "b", "c")
     shop.room.database.clock.advance(DAY / SECOND + 1)
     async with shop.room.database.write() as tx:
         await shop.room.accounts.changes.settle(tx, 100)

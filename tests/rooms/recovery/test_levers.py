@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from mailkeep.accounts import queries
+from mailkeep.accounts import devices, queries
 from mailkeep.accounts.factors.types import Typed
 from mailkeep.accounts.types import Origin
+from mailkeep.base.clock import ManualClock
 from mailkeep.base.errors import Conflict, TooMany
 from mailkeep.recovery.proving import MOST_BROWSERS
 from mailkeep.recovery.types import RecoverySettings
@@ -94,6 +95,28 @@ async def test_a_thief_who_showed_the_password_once_more_is_known_no_more(
     async with room.database.read() as tx:
         assert not await queries.knows_browser(tx, account, "thief")
         assert await queries.knows_browser(tx, account, "own")
+
+
+async def test_a_thief_who_signed_out_before_the_reset_is_known_no_more(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    account = await owner()
+    for browser in ("thief", "laptop"):
+        made = await room.accounts.sign_in(ADDRESS, PASSWORD, browser=browser, network="n")
+        session = await room.accounts.sessions.lookup(made.secret.reveal())
+        async with room.database.write() as tx:
+            assert await room.accounts.sessions.end(tx, account, session.id)
+    clock.advance(60 * 86_400)
+    await room.ask("own")
+    link, code = await room.proofs()
+    await give(room, "own", link=link["link"], code=code["code"])
+    await finish(room, "own")
+    async with room.database.read() as tx:
+        assert [one.browser for one in await devices.known(tx, account)] == ["own"]
+    await room.accounts.sign_in(ADDRESS, NEW, browser="laptop", network="n")
+    async with room.database.read() as tx:
+        assert await queries.knows_browser(tx, account, "laptop")
+        assert not await queries.knows_browser(tx, account, "thief")
 
 
 async def test_whoever_is_signed_in_buries_no_owner_in_notices(room: Room, owner: Owner) -> None:

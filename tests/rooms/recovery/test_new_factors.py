@@ -17,6 +17,7 @@ from mailkeep.events.subscribe import Subscriber
 
 from .conftest import ADDRESS, NEW, PASSWORD, Room
 from .test_changes import add, hear, settle
+from .test_holds import accept
 from .test_recovery import bind, finish, give, settle_factors, signs_in
 from .test_taking_back import recover
 
@@ -219,6 +220,7 @@ async def test_a_factor_that_was_settled_sooner_falls_with_what_else_the_session
     clock.advance(3 * DAY / SECOND)
     await bind(room, account, "home", settled=False)
     await hear(room)
+    await accept(room, "a", "b")
     clock.advance(3600)
     await add(room, account, "thief@example.org")
     told = [one for one in await hear(room) if "address" in str(one["subject"]).lower()]

@@ -92,7 +92,7 @@ def test_the_timeline_is_xml_with_a_text_for_those_who_do_not_see_it() -> None:
     space = {"s": "http://www.w3.org/2000/svg"}
     words = root.find("s:desc", space)
     assert words is not None
-    assert "1 accounts entered by the thief, 1 mails lost" in (words.text or "")
+    assert "accounts entered by the thief: 1, mails lost: 1" in (words.text or "")
     assert len(root.findall(".//s:circle", space)) == 1
     assert len(root.findall(".//s:polygon", space)) == 1
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkeep.base.clock import SECOND
-from mailkeep.mail.health import FIRST_REST, LONGEST_REST, Breaker, after, probing
+from mailkeep.mail.health import FIRST_REST, LONGEST_REST, Breaker, Turns, after, probing
 from mailkeep.mail.routing import Busy, Go, Trickle, Wait, Wanted, backoff, choose, shifted
 from mailkeep.mail.types import RouteSettings, Shift
 from mailkeep.providers.types import OutcomeKind
@@ -230,3 +230,14 @@ def test_no_weight_is_lost_or_made(shifts: list[Shift]) -> None:
     weights = _weights(*shifts)
     assert sum(weights.values()) == pytest.approx(2.0)
     assert all(one >= 0 for one in weights.values())
+
+
+def test_a_breaker_that_flutters_is_told_of_once_in_a_while() -> None:
+    turns, told = Turns(), []
+    for number in range(100):
+        now = NOW + number * SECOND // 10
+        breaker = Breaker() if number % 2 else OPEN
+        if turns.seen("a", breaker, now):
+            told.append((number, breaker.closed()))
+    assert told == [(0, False), (51, True), (52, False)]
+    assert not turns.seen("b", Breaker(), NOW)

@@ -9,7 +9,7 @@ that SPF is about).
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from mailkeep.app.settings import ProviderSettings
+from mailkeep.app.settings import ProviderSettings, Settings
 from mailkeep.base import addresses
 
 from . import alignment, spf
@@ -23,25 +23,32 @@ UNKNOWN = "DNS did not answer"
 
 
 def senders(scene: Scene) -> dict[str, tuple[ProviderSettings, ...]]:
-    """The domains that we send as, as far as the settings tell, and who carries each."""
+    """The domains that we send as, as far as the settings tell, and who carries each. Development
+    mode sends as an example's domain (RFC 2606), which is nobody's to mend."""
     if scene.settings is None or scene.offline:
         return {}
-    streams = scene.settings.streams()
-    uses: list[tuple[str, tuple[str, ...]]] = []
-    if (recovery := scene.settings.recovery) is not None:
-        uses.append((recovery.sender, (recovery.stream, recovery.notices, recovery.confirmations)))
-    if (canary := scene.settings.canary) is not None:
-        uses.append((canary.sender, (canary.stream,)))
-    carriers: dict[str, set[str]] = {}
-    for sender, names in uses:
-        routes = {one.provider for name in names for one in streams[name].routes}
-        carriers.setdefault(addresses.domain(sender).lower(), set()).update(routes)
+    carriers = {} if scene.development else _named(scene.settings)
     for domain in scene.domains:
         carriers.setdefault(domain, set()).update(scene.settings.provider_names())
     return {
         domain: tuple(one for one in scene.settings.provider if one.name in names)
         for domain, names in carriers.items()
     }
+
+
+def _named(settings: Settings) -> dict[str, set[str]]:
+    """The domains that the settings name, and the providers of each."""
+    streams = settings.streams()
+    uses: list[tuple[str, tuple[str, ...]]] = []
+    if (recovery := settings.recovery) is not None:
+        uses.append((recovery.sender, (recovery.stream, recovery.notices, recovery.confirmations)))
+    if (canary := settings.canary) is not None:
+        uses.append((canary.sender, (canary.stream,)))
+    carriers: dict[str, set[str]] = {}
+    for sender, names in uses:
+        routes = {one.provider for name in names for one in streams[name].routes}
+        carriers.setdefault(addresses.domain(sender).lower(), set()).update(routes)
+    return carriers
 
 
 @check("dns.sender_spf")
@@ -90,7 +97,7 @@ def sender_spf(scene: Scene) -> list[Said]:
         else:
             words = f"{found.lookups} of {spf.MOST_LOOKUPS} look-ups"
             out.append(ok(f"The SPF record of {domain} lets nobody else in ({words}).", domain))
-    return out or _nothing(scene)
+    return out or nothing(scene)
 
 
 @check("dns.return_path")
@@ -133,7 +140,7 @@ def return_path(scene: Scene) -> list[Said]:
         else:
             words = f"{found.lookups} of {spf.MOST_LOOKUPS} look-ups"
             out.append(ok(f"{domain} has an SPF record ({words}) and takes bounces.", one.name))
-    return out or _nothing(scene)
+    return out or nothing(scene)
 
 
 @check("dns.listener")
@@ -141,7 +148,7 @@ def listener(scene: Scene) -> list[Said]:
     """Canaries, and bounces of relays, are to come to our own door."""
     settings = scene.settings
     if settings is None or scene.offline:
-        return _nothing(scene)
+        return nothing(scene)
     host = (settings.bounces.host or urlsplit(settings.public_url).hostname or "").lower()
     wanted = {
         one.options["return_path_domain"].strip().lower(): f"bounces of {one.name}"
@@ -209,7 +216,7 @@ def dkim(scene: Scene) -> list[Said]:
             )
         else:
             out.append(ok(f"{where} holds a key of {key.bits} bits.", about))
-    return out or _nothing(scene)
+    return out or nothing(scene)
 
 
 @check("dns.dmarc")
@@ -236,7 +243,7 @@ def dmarc(scene: Scene) -> list[Said]:
             )
         else:
             out.append(ok(f"Mail of others as {domain} meets p={policy.policy}.", domain))
-    return out or _nothing(scene)
+    return out or nothing(scene)
 
 
 @check("dns.alignment")
@@ -280,7 +287,7 @@ def agreement(scene: Scene) -> list[Said]:
                     about=about,
                 )
             )
-    return out or _nothing(scene)
+    return out or nothing(scene)
 
 
 @check("dns.apart")
@@ -307,7 +314,7 @@ def apart(scene: Scene) -> list[Said]:
     return out or (
         [ok("Each provider has its own return path and key, where they are known.")]
         if carriers
-        else _nothing(scene)
+        else nothing(scene)
     )
 
 
@@ -367,9 +374,12 @@ def _problem(found: spf.Spf, domain: str, about: str = "") -> Said:
     )
 
 
-def _nothing(scene: Scene) -> list[Said]:
+def nothing(scene: Scene) -> list[Said]:
+    """Why no domain was looked at."""
     if scene.settings is None:
         return [not_checked(NO_SETTINGS)]
     if scene.offline:
         return [not_checked(f"DNS was not asked; {scene.offline}.")]
+    if scene.development:
+        return [not_checked("Development mode sends as no domain of yours; see --domain.")]
     return [not_checked("The settings name no sender domain.", "name them with --domain")]

@@ -14,7 +14,7 @@ from mailkeep.trust.types import Party, PartyKind
 
 from . import spf
 from .catalogue import check
-from .domains import senders
+from .domains import nothing, senders
 from .house import NO_SETTINGS
 from .records import Found, Records
 from .types import Said, Scene, not_checked, ok, warning
@@ -26,10 +26,8 @@ SOON = 30  #: days before an override ends in which it is told
 @check("parties.seen")
 def seen(scene: Scene) -> list[Said]:
     """MX, SPF, name servers, DKIM selectors and return paths speak of houses that we rely on."""
-    if scene.settings is None:
-        return [not_checked(NO_SETTINGS)]
-    if scene.offline:
-        return [not_checked(f"DNS was not asked; {scene.offline}.")]
+    if scene.settings is None or scene.offline:
+        return nothing(scene)
     parties = register.load(scene.settings.party)
     known = {one.known for one in parties.values() if one.known} | parties.keys()
     out: dict[str, Said] = {}
@@ -60,7 +58,7 @@ def seen(scene: Scene) -> list[Said]:
                     ),
                 )
     if not domains and not out:
-        return [not_checked("The settings name no sender domain.", "name them with --domain")]
+        return nothing(scene)
     return list(out.values()) or [ok("Every house that shows in our DNS is registered.")]
 
 

@@ -16,6 +16,8 @@ from mailkeep.incidents.events import (
 )
 from mailkeep.mail.events import (
     AttemptFinished,
+    BreakerClosed,
+    BreakerOpened,
     ClaimRefused,
     DeliveryReported,
     FailedOver,
@@ -33,7 +35,7 @@ from mailkeep.watch.events import SignalRaised
 
 #: What is worth telling of while a provider is broken.
 NEWS: tuple[type[Fact], ...] = (
-    *(FailedOver, MessageGivenUp, ClaimRefused),
+    *(FailedOver, BreakerOpened, BreakerClosed, MessageGivenUp, ClaimRefused),
     *(ProviderCut, ProviderRestored, ProviderRested, ProviderUnrested),
     *(SignalRaised, IncidentOpened, IncidentContained, IncidentRestored, IncidentClosed),
     *(ActionProposed, ActionApplied),
@@ -99,6 +101,10 @@ def _words(fact: Any) -> tuple[str, str]:
                 f"Mail of the {fact.stream} stream went from {fact.left} to {fact.taken}:"
                 f" {fact.because}."
             )
+        case BreakerOpened():
+            return "avoided", f"The {fact.stream} stream avoids {fact.provider}: {fact.because}."
+        case BreakerClosed():
+            return "back", f"The {fact.stream} stream uses {fact.provider} again."
         case MessageGivenUp():
             return (
                 "given up",

@@ -1,2 +1,2 @@
-"""The OpenID provider for applications that keep their own accounts: the authorisation code
-flow."""
+"""The OpenID provider (authorisation code flow): verdicts for applications that keep their own
+accounts, and who is signed in for those whose users are kept here."""

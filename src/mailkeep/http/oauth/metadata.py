@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import Response, get
 
+from mailkeep.accounts import signing_in
 from mailkeep.base.signing import ALGORITHM
 from mailkeep.http.port import Running
 from mailkeep.http.well_known import KEY_SET
@@ -14,7 +15,7 @@ from . import asking
 KEPT = 3600  #: seconds for which a copy is good
 _CLAIMS = (
     *("iss", "sub", "aud", "exp", "iat", "auth_time", "jti", "nonce", "acr", "amr"),
-    *("factor", "proofs", "registered_at", "locale"),
+    *("factor", "proofs", "registered_at", "locale", "sid", "email", "email_verified"),
 )
 
 
@@ -25,8 +26,9 @@ def document(public_url: str) -> dict[str, Any]:
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}{asking.AUTHORIZE}",
         "token_endpoint": f"{issuer}{asking.EXCHANGE}",
+        "userinfo_endpoint": f"{issuer}{asking.USERINFO}",
         "jwks_uri": f"{issuer}{KEY_SET}",
-        "scopes_supported": ["openid"],
+        "scopes_supported": ["openid", "email"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code"],
@@ -34,7 +36,7 @@ def document(public_url: str) -> dict[str, Any]:
         "id_token_signing_alg_values_supported": [ALGORITHM],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],
-        "acr_values_supported": list(CONTEXTS),
+        "acr_values_supported": [*CONTEXTS, *signing_in.CONTEXTS],
         "claims_supported": list(_CLAIMS),
         "authorization_response_iss_parameter_supported": True,
         "request_parameter_supported": False,

@@ -1,20 +1,22 @@
-"""``/oauth/token``: an authenticated application exchanges its code for a verdict.
+"""``/oauth/token``: an authenticated application exchanges its code for a verdict, or for who is
+signed in; ``/oauth/userinfo``: it asks whether they still are.
 
-RFC 6749 sections 2.3.1, 3.2, 4.1.3 and 5, OpenID Connect Core section 3.1.3.
+RFC 6749 sections 2.3.1, 3.2, 4.1.3 and 5, OpenID Connect Core sections 3.1.3 and 5.3.
 
 Security: reads hostile input. An application authenticates before its code is looked at, so a
 stranger who saw a code can neither use nor spoil it.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from litestar import Response, post
+from litestar import Response, post, route
 from litestar.exceptions import ClientException
 
 from mailkeep.accounts import applications
 from mailkeep.base.errors import Conflict, NotFound, NotSignedIn
-from mailkeep.http.bearer import basic
+from mailkeep.http.bearer import basic, key_of
 from mailkeep.http.port import Incoming, Running
 
 from . import asking
@@ -27,7 +29,8 @@ MOST = 64 * 1024
 
 
 class Answer(msgspec.Struct, omit_defaults=True):
-    """An ID token, and the access token with which the application says that it acts on it."""
+    """An ID token, and the access token with which the application says that it acts on a verdict,
+    or asks whether somebody is still signed in."""
 
     access_token: str
     token_type: str
@@ -69,26 +72,57 @@ async def _exchange(request: Incoming, running: Running) -> Answer:
             application = await applications.authenticate(tx, running.keys, client, secret)
     except NotSignedIn as error:
         raise Error("invalid_client", str(error), 401) from error
-    if given.get("grant_type") != "authorization_code":
+    if "grant_type" not in given:
+        raise Error("invalid_request", "grant_type is missing")
+    if given["grant_type"] != "authorization_code":
         raise Error("unsupported_grant_type", "say grant_type=authorization_code")
     for name in ("code", "redirect_uri", "code_verifier"):
         if not given.get(name):
             raise Error("invalid_request", f"{name} is missing")
+    shown = (given["code"], given["redirect_uri"], given["code_verifier"])
+    issuer = asking.issuer(running.public_url)
     try:
-        taken = await running.recovery.verdicts.exchange(
-            application,
-            given["code"],
-            given["redirect_uri"],
-            given["code_verifier"],
-            asking.issuer(running.public_url),
-        )
+        if application.signs_in:
+            granted = await running.accounts.signing_in.exchange(application, *shown, issuer)
+            claims, secret, seconds, scope = msgspec.structs.astuple(granted)
+        else:
+            taken = await running.recovery.verdicts.exchange(application, *shown, issuer)
+            claims, secret, seconds = msgspec.structs.astuple(taken)
+            scope = "openid"
     except Conflict as error:
         raise Error("invalid_grant", str(error)) from error
-    signed = running.signing.sign(taken.claims, kind="JWT", now=running.database.clock.now())
-    return Answer(taken.token.reveal(), "Bearer", taken.seconds, signed, "openid")
+    signed = running.signing.sign(claims, kind="JWT", now=running.database.clock.now())
+    return Answer(secret.reveal(), "Bearer", seconds, signed, scope)
 
 
-async def _form(request: Incoming) -> dict[str, str]:
+@route(
+    asking.USERINFO,
+    http_method=["GET", "POST"],
+    status_code=200,
+    include_in_schema=False,
+    request_max_body_size=MOST,
+)
+async def userinfo(request: Incoming, running: Running) -> Response[Any]:
+    """Who is signed in by an access token, while they are (RFC 6750 section 3)."""
+    headers = dict(_HEADERS)
+    try:
+        token = await _shown(request)
+        return Response(await running.accounts.signing_in.who(token), headers=headers)
+    except (NotSignedIn, Error) as error:
+        told = {"error": "invalid_token", "error_description": str(error)}
+        headers["WWW-Authenticate"] = 'Bearer realm="mailkeep", error="invalid_token"'
+        return Response(told, status_code=401, media_type=MEDIA_TYPE, headers=headers)
+
+
+async def _shown(request: Incoming) -> str:
+    """The access token, in the header or in the form of a POST (RFC 6750 section 2)."""
+    if request.method == "POST" and "authorization" not in request.headers:
+        given = await _form(request, ("access_token",))
+        return given.get("access_token", "")
+    return key_of(request)
+
+
+async def _form(request: Incoming, only: Collection[str] = _ONCE) -> dict[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _FORM:
         raise Error("invalid_request", f"send {_FORM}")
@@ -98,7 +132,8 @@ async def _form(request: Incoming) -> dict[str, str]:
         raise Error("invalid_request", "the form cannot be read") from error
     given: dict[str, str] = {}
     for name, value in form.multi_items():
-        if name in _ONCE and isinstance(value, str):
+        # An empty one counts as left out (RFC 6749 section 3.2).
+        if name in only and isinstance(value, str) and value:
             if name in given:
                 raise Error("invalid_request", f"{name} is given twice")
             given[name] = value

@@ -5,6 +5,7 @@ from litestar.response import Redirect, Template
 
 from mailkeep.accounts.types import SignedIn, Stage
 from mailkeep.base.errors import NotSignedIn, TooMany
+from mailkeep.http.oauth.sign_in import sent_by
 
 from .visit import PENDING, SESSION, House, Visit
 
@@ -20,9 +21,9 @@ class SignInPages(Controller):
 
     @get("/sign-in")
     async def form(self, visit: Visit, house: House) -> Template | Redirect:
-        if await visit.maybe_session() is not None:
+        if not visit.onward and await visit.maybe_session() is not None:
             return visit.go("/account")
-        return _form(visit, house)
+        return await _form(visit, house)
 
     @post("/sign-in", status_code=200)
     async def sign_in(self, visit: Visit, house: House) -> Template | Redirect:
@@ -37,7 +38,7 @@ class SignInPages(Controller):
                 place=origin.place,
             )
         except (NotSignedIn, TooMany) as error:
-            return _form(visit, house, error)
+            return await _form(visit, house, error)
         return _in(visit, made)
 
     @post("/sign-in/passkey/ask", status_code=200)
@@ -58,7 +59,7 @@ class SignInPages(Controller):
                 place=origin.place,
             )
         except NotSignedIn as error:
-            return _form(visit, house, error)
+            return await _form(visit, house, error)
         return _in(visit, made)
 
     @get("/sign-in/factor")
@@ -95,13 +96,16 @@ def _in(visit: Visit, made: SignedIn) -> Redirect:
         return visit.go(_NEXT[made.stage])
     visit.forget(PENDING)
     visit.keep(SESSION, made.secret.reveal())
-    return visit.go("/account")
+    return visit.go(visit.onward or "/account")
 
 
-def _form(visit: Visit, house: House, error: NotSignedIn | TooMany | None = None) -> Template:
+async def _form(visit: Visit, house: House, error: NotSignedIn | TooMany | None = None) -> Template:
+    application, headers = await sent_by(visit, house)
     return visit.page(
         "sign_in",
         error=error,
+        headers=headers,
+        application=application,
         confirmed=visit.told("address_confirmed"),
         passkeys=bool(house.accounts.factors.site.rp_id),
     )
@@ -114,4 +118,5 @@ async def _factor(
     kinds = await house.accounts.entering.choices(visit.cookie(PENDING))
     if not kinds:
         return visit.go("/sign-in")
-    return visit.page("factor", error=error, kinds=kinds)
+    _, headers = await sent_by(visit, house)
+    return visit.page("factor", error=error, headers=headers, kinds=kinds)

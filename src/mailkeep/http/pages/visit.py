@@ -22,6 +22,7 @@ from mailkeep.base.errors import MailkeepError, NotSignedIn
 from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.http import client, forms
 from mailkeep.http.client import Network
+from mailkeep.http.oauth.asking import AUTHORIZE
 from mailkeep.http.port import Incoming
 from mailkeep.mail.intake import Intake
 from mailkeep.privacy.services import Privacy
@@ -34,8 +35,11 @@ PENDING = "__Host-pending"  #: a right password that waits for its second factor
 KEEPING = "__Host-keeping"  #: a user of an application, who may bind factors here
 CONFIRMATION = "__Host-confirmation"
 CONFIRMING = "__Host-confirming"  #: the address that is being confirmed, sealed
+SENT = "__Host-sent"  #: what an application sent it here for, while somebody signs in
 NEWS = "__Host-news"  #: a word about what was just done, for the next page
 _NEWS_SECONDS = 60
+_SENT_SECONDS = 900
+_LONGEST = 3000  #: characters of ``SENT``: browsers keep some four thousand of a cookie
 _YEAR = 365 * DAY // SECOND
 _DAY_SECONDS = DAY // SECOND
 
@@ -118,6 +122,11 @@ class Visit:
         """What the form answers to the question for a second factor."""
         return Typed(self.form.get(code, ""), self.form.get("assertion", ""), self.browser)
 
+    @property
+    def comes_from_here(self) -> bool:
+        """A page of ours leads here, as far as the browser says so (Fetch Metadata)."""
+        return self._request.headers.get("sec-fetch-site") == "same-origin"
+
     def cookie(self, name: str) -> str:
         return self._request.cookies.get(name, "")
 
@@ -173,6 +182,20 @@ class Visit:
         """Nothing is being confirmed any more."""
         self.forget(CONFIRMATION, CONFIRMING)
 
+    def send(self, query: str) -> bool:
+        """Keep what an application sent this browser for; False when it is too long for that."""
+        if len(query) <= _LONGEST:
+            self.keep(SENT, query, max_age=_SENT_SECONDS)
+        return len(query) <= _LONGEST
+
+    @property
+    def onward(self) -> str:
+        """Where one goes on once one is signed in, if an application had sent this browser; or
+        ""."""
+        query = self.cookie(SENT)
+        plain = query.isascii() and query.isprintable() and len(query) <= _LONGEST
+        return f"{AUTHORIZE}?{query}" if query and plain else ""
+
     async def session(self) -> SessionView:
         """Who is signed in. Raises ``NotSignedIn``."""
         return await self._house.accounts.sessions.lookup(self.cookie(SESSION))
@@ -198,7 +221,13 @@ class Visit:
         given = {key: value for key, value in self.form.items() if key in {"address"}}
         return Template(
             f"pages/{name}.html",
-            context={"error": error, "given": given, "brand": brand, **context},
+            context={
+                "error": error,
+                "given": given,
+                "brand": brand,
+                "onward": self.onward,
+                **context,
+            },
             status_code=status if error is None else error.status,
             cookies=self._cookies,
             headers=dict(headers or {}),
