@@ -501,8 +501,21 @@ async def test_houses_that_show_in_dns_are_listed_until_they_are_registered(
     }
     assert _states(found) == {State.WARNING}
     parties = [*RAW["party"], *({"id": one.about} for one in found)]
-    registered = (await _look(tmp_path, zone, RAW | {"party": parties}))["parties.seen"]
-    assert _states(registered) == {State.OK}
+    (told,) = (await _look(tmp_path, zone, RAW | {"party": parties}))["parties.seen"]
+    # That it is there says nothing of what it could do.
+    assert (told.about, told.state) == ("cloudflare", State.WARNING)
+    assert "answers for the names of example.com" in told.meaning
+    for more in ({"kind": "dns", "serves": ["example.com"]}, {"can": ["dns:example.com"]}):
+        some = [one | more if one["id"] == "cloudflare" else one for one in parties]
+        registered = (await _look(tmp_path, zone, RAW | {"party": some}))["parties.seen"]
+        assert _states(registered) == {State.OK}
+
+
+async def test_who_stands_before_our_pages_shows_in_their_name(tmp_path: Path) -> None:
+    zone: Zone = GOOD | {("accounts.example.net", "CNAME"): ["d111111abcdef8.cloudfront.net."]}
+    raw = RAW | {"public_url": "https://accounts.example.net"}
+    found = (await _look(tmp_path, zone, raw))["parties.seen"]
+    assert [one.about for one in found] == ["cloudfront"]
 
 
 async def test_a_register_that_leaves_an_owner_out_is_told(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 
+from mailkeep.app import trusting
 from mailkeep.app.limits import Limit
 from mailkeep.app.settings import ProviderSettings, Settings
 from mailkeep.events.anchors import Place
 from mailkeep.feed.types import FeedState
 from mailkeep.recovery.rehearsed import Rehearsed
-from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.mailbox_types import MailboxState
 
@@ -180,8 +180,8 @@ class Scene(msgspec.Struct, frozen=True):
     @property
     def graph(self) -> TrustGraph:
         """The register's, as of today."""
-        tables = () if self.settings is None else self.settings.party
-        return TrustGraph(register.load(tables), (lambda: self.today) if self.today else None)
+        parties = {} if self.settings is None else trusting.judged(self.settings)
+        return TrustGraph(parties, (lambda: self.today) if self.today else None)
 
     @property
     def providers(self) -> tuple[ProviderSettings, ...]:
