@@ -70,7 +70,7 @@ prove: $(VENV)/.dev  ## the long proofs, with reports in docs/proofs; sizes: KIL
 	$(BIN)/python tests/proofs/detection.py $(LIVED) > docs/proofs/detection.md.new || test $$? = 1
 	mv docs/proofs/detection.md.new docs/proofs/detection.md
 	$(BIN)/python -m mailkeep_bench --own --only memory --queued $(QUEUED) --markdown docs/proofs/million.md || test $$? = 1
-	$(BIN)/python -m mailkeep_bench --own --only life --soak $(SOAK) --rate $(RATE) --markdown docs/proofs/life.md || test $$? = 1
+	$(BIN)/python -m mailkeep_bench --own --only life --soak $(SOAK) --rate $(RATE) --batch 20 --markdown docs/proofs/life.md || test $$? = 1
 	$(BIN)/python -m mailkeep_drill --kill9 10
 	git log -1 --format='%nMade by `make prove` on commit %h.' | cat drill-report/scorecard.md - > docs/proofs/drill.md
 	$(BIN)/python tests/proofs/timing.py > docs/proofs/timing.md.new

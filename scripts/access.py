@@ -54,7 +54,8 @@ _ACTING = _of(P.INCIDENTS_WORK, "ours", "every incident")
 _LISTING = _of(P.EXPOSED_LIST, "ours", "an open incident, once another person has agreed")
 _STANDING = _of(P.PROVIDERS_SEE, "ours", "how our providers stand")
 _AUDIT = _of(P.AUDIT_SEE, "ours", "the audit chain; pseudonymous ids")
-_ACCOUNTS = _of(P.ACCOUNTS_SEE, "ours", "accounts of ours; nothing personal")
+_ACCOUNTS = _of(P.ACCOUNTS_SEE, "ours", "an account of ours that it has opened; nothing personal")
+_OPENING = _of(P.ACCOUNTS_SEE, "ours", "one account of ours, and why; audited, so many in an hour")
 _PROVIDERS = _of(P.PROVIDERS_CHANGE, "ours", "our accounts at providers")
 _LOGS = Door("audit", "ours", "hands in what an audit log tells; reads nothing")
 _PEOPLE = Door("privacy", "ours", "everybody; each use audited, and counted by the day")
@@ -123,13 +124,16 @@ DOORS: Mapping[str, Door] = {
         "report", "anybody's", "says something of its application's users, or of our accounts"
     ),
     "GET /v1/accounts/factors": _of(P.FACTORS_SEE, "ours", "counts alone"),
-    "POST /v1/accounts/search": _ACCOUNTS,
+    "POST /v1/accounts/search": _OPENING,
+    "POST /v1/accounts/{account}/open": _OPENING,
     "GET /v1/accounts/{account}": _ACCOUNTS,
     "PUT /v1/accounts/{account}/class": _of(
-        P.ACCOUNTS_CHANGE, "ours", "accounts of ours, no operator's"
+        P.ACCOUNTS_CHANGE, "ours", "an account of ours that it has opened, no operator's"
     ),
     "GET /v1/accounts/{account}/sessions": _ACCOUNTS,
-    "POST /v1/accounts/{account}/sessions/end": _of(P.ACCOUNTS_END, "ours", "accounts of ours"),
+    "POST /v1/accounts/{account}/sessions/end": _of(
+        P.ACCOUNTS_END, "ours", "an account of ours that it has opened"
+    ),
     "POST /v1/privacy/export": _PEOPLE,
     "POST /v1/privacy/erasures/preview": _PEOPLE,
     "POST /v1/privacy/erasures": _PEOPLE,

@@ -6,6 +6,7 @@ from .conftest import Up
 from .visitor import Visitor
 
 ADDRESS = "grace@example.net"
+WHO = {"address": ADDRESS, "reason": "she calls"}
 
 
 async def call(up: Up, method: str, path: str, body: object = None) -> tuple[int, dict]:
@@ -19,7 +20,7 @@ async def test_an_operator_finds_an_account_and_signs_it_out(up: Up) -> None:
     async with Visitor(up.url) as grace:
         await grace.join(ADDRESS)
         await grace.enter(ADDRESS)
-        status, found = await call(up, "POST", "/v1/accounts/search", {"address": ADDRESS})
+        status, found = await call(up, "POST", "/v1/accounts/search", WHO)
         assert (status, found["class"], found["addresses"]) == (200, "customer", 1)
         account = found["id"]
         path = f"/v1/accounts/{account}"
@@ -35,5 +36,5 @@ async def test_an_operator_finds_an_account_and_signs_it_out(up: Up) -> None:
         assert (await call(up, "PUT", f"{path}/class", {"class": "stuff"}))[0] == 422
         assert (await call(up, "PUT", f"{path}/class", {"class": "operator"}))[0] == 403
         assert (await call(up, "GET", "/v1/accounts/acc_none"))[0] == 404
-        nobody = {"address": "nobody@example.net"}
+        nobody = WHO | {"address": "nobody@example.net"}
         assert (await call(up, "POST", "/v1/accounts/search", nobody))[0] == 404

@@ -134,7 +134,8 @@ async def set_share(tx: Tx, name: str, percent: int, *, by: str) -> ApplicationV
 
 
 async def new_secret(tx: Tx, keys: KeyRing, name: str, *, by: str) -> str:
-    """A new secret in the place of the old one, which is good no more.
+    """A new secret in the place of the old one, which is good no more, nor are the tokens of
+    sign-ins that it was used for (``signing_in``).
 
     Raises:
         NotFound: no such application.

@@ -40,7 +40,8 @@ class SignedInFact(Fact, frozen=True):
 
 @fact("accounts.application_signed_in")
 class ApplicationSignedIn(Fact, frozen=True):
-    """An application whose users are kept here was told who is signed in."""
+    """An application whose users are kept here was told who is signed in: the first time in a
+    session."""
 
     account: str
     application: str

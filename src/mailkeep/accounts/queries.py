@@ -162,12 +162,14 @@ Meant = Callable[[ColumnElement[str]], ColumnElement[bool]]
 
 
 def _reached(meant: Meant) -> tuple[ColumnElement[bool], ...]:
+    """Those that count: one whose own addition is held may be a stranger's, without an account."""
     mail = _c.c.kind == ContactKind.MAIL.value
-    return meant(_c.c.address_key), _c.c.confirmed_at.is_not(None), mail
+    counts = (_c.c.confirmed_at.is_not(None), _c.c.added_by.is_(None), mail)
+    return (meant(_c.c.address_key), *counts)
 
 
 async def count_reached(tx: Tx, meant: Meant) -> int:
-    """How many confirmed contact points are meant."""
+    """How many contact points that count are meant."""
     return int(await tx.value(select(func.count(_c.c.id)).where(*_reached(meant))) or 0)
 
 

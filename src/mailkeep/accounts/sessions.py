@@ -137,9 +137,11 @@ class Sessions:
 
     async def disown(self, tx: Tx, account: str, since: Instant, until: Instant) -> None:
         """Sessions that began between two instants, and have ended, were not the owner's, however
-        they ended: what they came from is not known by them."""
+        they ended: what they came from is not known by them, nor ever was. That a recovery ended
+        them says less than this does."""
         began = (_s.c.created_at >= since, _s.c.created_at <= until)
-        ended = (_s.c.ended_at.is_not(None), _s.c.ended_why.not_in(NOT_THE_OWNERS))
+        said = set(NOT_THE_OWNERS) - {RECOVERED}
+        ended = (_s.c.ended_at.is_not(None), _s.c.ended_why.not_in(said))
         await tx.run(
             update(_s).where(_s.c.account_id == account, *began, *ended).values(ended_why="denied")
         )

@@ -8,7 +8,8 @@ question.
 
 Attacks met here: a code that was stolen, injected, or shown twice, by another application or with
 another verifier or redirect URI (RFC 9700 sections 2.1 and 4.5): it has leaked, so all that came of
-it is void.
+it is void. A site, or an application with an account of its own, that has codes made without end:
+rows and facts are bounded for each session and application, and what is new is never refused.
 """
 
 import secrets
@@ -18,7 +19,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, delete, insert, select, update
 
 from mailkeep.base import pkce
-from mailkeep.base.clock import MINUTE, SECOND, Instant
+from mailkeep.base.clock import DAY, MINUTE, SECOND, Instant
 from mailkeep.base.errors import Conflict, NotSignedIn
 from mailkeep.base.ids import earliest, new_id
 from mailkeep.base.keys import KeyRing
@@ -26,7 +27,7 @@ from mailkeep.base.secret import Secret
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
-from . import queries, tables
+from . import queries, tables, throttle
 from .applications import ApplicationView
 from .events import ApplicationRefused, ApplicationSignedIn
 from .sessions import Sessions
@@ -35,6 +36,8 @@ from .types import SessionView
 CODE_LIFE = MINUTE  #: RFC 6749 section 4.1.2 asks for ten minutes at most
 ID_LIFE = 60  #: seconds for which an ID token is to be believed
 LONGEST = 200  #: characters of a code or token that are looked at
+MOST = 20  #: of one session and application: codes that wait, and tokens that stand, the newest
+TOLD = 100  #: leaked codes of one account in a day that make a fact each
 
 #: Authentication context: what was proved for the session.
 PASSWORD_ONLY = "urn:mailkeep:acr:password"  # noqa: S105
@@ -89,23 +92,37 @@ class SigningIn:
         self._sessions = sessions
 
     async def grant(self, session: SessionView, asked: SignIn) -> Secret:
-        """A code for the application, which the browser of a live session takes there."""
+        """A code for the application, which the browser of a live session takes there.
+
+        Raises:
+            NotSignedIn: the session has ended meanwhile.
+        """
         code = f"mki_{secrets.token_urlsafe(32)}"
-        async with self._database.write() as tx:
-            # Another site may send a browser here again and again: what was not taken is nothing.
-            missed = (_g.c.token.is_(None), _g.c.made_at <= tx.now - CODE_LIFE)
-            await tx.run(delete(_g).where(_g.c.account_id == session.account, *missed))
-            await tx.run(
-                insert(_g).values(
-                    id=new_id("grt", tx.now),
-                    account_id=session.account,
-                    session_id=session.id,
-                    code=self._hash("code", code),
-                    made_at=tx.now,
-                    **msgspec.structs.asdict(asked),
-                )
-            )
+        hashed = self._hash("code", code)
+        if not await self._database.retrying(lambda tx: self._grant(tx, session, asked, hashed)):
+            raise NotSignedIn("sign in first")
         return Secret(code)
+
+    async def _grant(self, tx: Tx, session: SessionView, asked: SignIn, hashed: str) -> bool:
+        # First the account, as everywhere: of one that is being erased nothing is written.
+        await queries.account(tx, session.account, lock=True)
+        if await self._sessions.live_one(tx, session.id) is None:
+            return False
+        # Another site may send a browser here again and again: what was not taken is nothing.
+        waiting = (_g.c.account_id == session.account, _g.c.token.is_(None))
+        await tx.run(delete(_g).where(*waiting, _g.c.made_at <= tx.now - CODE_LIFE))
+        await _newest(tx, session, asked.application, _g.c.token.is_(None))
+        await tx.run(
+            insert(_g).values(
+                id=new_id("grt", tx.now),
+                account_id=session.account,
+                session_id=session.id,
+                code=hashed,
+                made_at=tx.now,
+                **msgspec.structs.asdict(asked),
+            )
+        )
+        return True
 
     async def exchange(
         self, application: ApplicationView, code: str, redirect_uri: str, verifier: str, issuer: str
@@ -151,18 +168,21 @@ class SigningIn:
             why = "verifier"
         if why is not None:
             await tx.run(update(_g).where(_g.c.id == row["id"]).values(revoked_why=why))
-            refused = ApplicationRefused(row["account_id"], row["application"], why)
-            await record(self._database, tx, refused)
+            if await throttle.take(tx, row["account_id"], "leaked codes", limit=TOLD, window=DAY):
+                refused = ApplicationRefused(row["account_id"], row["application"], why)
+                await record(self._database, tx, refused)
             return None
         session = await self._sessions.live_one(tx, row["session_id"])
-        if session is None or tx.now >= row["made_at"] + CODE_LIFE:
+        over = tx.now >= row["made_at"] + CODE_LIFE or row["made_at"] < application.secret_at
+        if session is None or over:
             return None
+        if await _newest(tx, session, application.id, _g.c.token.is_not(None)) == 0:
+            told = ApplicationSignedIn(row["account_id"], application.id, session.id)
+            await record(self._database, tx, told)
         token = f"mku_{secrets.token_urlsafe(32)}"
         await tx.run(
             update(_g).where(_g.c.id == row["id"]).values(token=self._hash("token", token))
         )
-        told = ApplicationSignedIn(row["account_id"], application.id, session.id)
-        await record(self._database, tx, told)
         about = await self._about(tx, session, mail=row["mail"])
         seconds = tx.now // SECOND
         claims: dict[str, Any] = {
@@ -214,12 +234,38 @@ class SigningIn:
         return self._keys.lookup_hash(f"sign-in {what}", secret[:LONGEST])
 
 
+async def knows(tx: Tx, application: str, account: str) -> bool:
+    """Whether an application was told lately that somebody is signed in to an account of ours."""
+    told = (_g.c.account_id == account, _g.c.application == application, _g.c.token.is_not(None))
+    return await tx.value(select(_g.c.id).where(*told).limit(1)) is not None
+
+
+async def _newest(
+    tx: Tx, session: SessionView, application: str, which: ColumnElement[bool]
+) -> int:
+    """Make room for one more of some grants; returns how many there were."""
+    of = (_g.c.account_id == session.account, _g.c.session_id == session.id)
+    query = select(_g.c.id).where(*of, _g.c.application == application, which)
+    there = await tx.all(query.order_by(_g.c.id.desc()))
+    gone = [row["id"] for row in there[MOST - 1 :]]
+    if gone:
+        await tx.run(delete(_g).where(_g.c.id.in_(gone)))
+    return len(there)
+
+
 def _of(which: ColumnElement[bool]) -> Select[Any]:
-    """A grant that stands, of an application that is in use."""
+    """A grant that stands, of an application that is in use. A new client secret ends what came of
+    the one before: whoever had that may have it too."""
     return (
         select(_g)
         .join(_a, _a.c.id == _g.c.application)
-        .where(which, _g.c.revoked_why.is_(None), _a.c.revoked_at.is_(None), _a.c.signs_in)
+        .where(
+            which,
+            _g.c.revoked_why.is_(None),
+            _g.c.made_at >= _a.c.secret_at,
+            _a.c.revoked_at.is_(None),
+            _a.c.signs_in,
+        )
     )
 
 

@@ -47,7 +47,10 @@ def house(settings: Settings, clock: Clock) -> House:
     graph, recovery = trusting.graph(settings, clock), settings.recovery
 
     def independent(one: Collection[str], other: Collection[str]) -> bool:
-        return graph.independent([parties[x] for x in one], [parties[x] for x in other]).ok
+        # One that the settings have no more is unknown, and so tied to everybody.
+        return graph.independent(
+            [parties.get(x, x) for x in one], [parties.get(x, x) for x in other]
+        ).ok
 
     return House(
         settings.streams(),
@@ -86,7 +89,7 @@ async def leaving(tx: Tx, settings: Settings, keys: KeyRing, provider: str) -> L
             holds[_HELD[kind]] = holds.get(_HELD[kind], 0) + len(items)
     return Leaving(
         provider,
-        published((found,), senders)[provider],
+        published(settings.provider, senders)[provider],
         f"revoke every key of ours at {provider}, SMTP passwords too; {how}",
         holds,
         sum(one.provider == provider for one in settings.honey),

@@ -17,7 +17,8 @@ from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.playbooks import books
 from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
-from mailkeep.trust.world import NO_FACTOR, Group
+from mailkeep.trust.types import Party
+from mailkeep.trust.world import NO_FACTOR, Group, with_custody
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.types import Hypothesis
 
@@ -34,8 +35,15 @@ _ACCOUNTS = "Mailkeep keeps no accounts here"
 
 
 def graph(settings: Settings, clock: Clock) -> TrustGraph:
-    """The register's graph, whose overrides end on their day."""
-    return TrustGraph(register.load(settings.party), lambda: iso(clock.now())[:10])
+    """The register's graph, whose overrides end on their day; by it is judged whether two routes
+    are two."""
+    return TrustGraph(judged(settings), lambda: iso(clock.now())[:10])
+
+
+def judged(settings: Settings) -> dict[str, Party]:
+    """The parties by which that is judged: who keeps the API secret of a provider counts too."""
+    proofs = "" if settings.recovery is None else settings.recovery.stream
+    return with_custody(register.load(settings.party), scene.accounts(settings.provider), proofs)
 
 
 def house(settings: Settings) -> House:
@@ -115,15 +123,12 @@ def _signed(options: Mapping[str, str], sending: tuple[str, ...]) -> tuple[str, 
 
 def _returned(kind: str, options: Mapping[str, str], sending: tuple[str, ...]) -> tuple[str, ...]:
     """Domains that it stands for in SPF (RFC 7489 section 3.1.2, relaxed): bounces of them, or of
-    what lies below or above, come to it. A relay with no return path of its own has From's."""
+    another name of that house, come to it. A relay with no return path of its own has From's."""
     back = options.get("return_path_domain", "").lower()
     if not back:
         return sending if kind == "smtp" else ()
-    return tuple(
-        one
-        for one in sending
-        if one == back or f".{one}".endswith(f".{back}") or back.endswith(f".{one}")
-    )
+    house = addresses.organisation(back)
+    return tuple(one for one in sending if addresses.organisation(one) == house)
 
 
 def watchers(settings: Settings) -> dict[str, Watcher]:
@@ -143,7 +148,10 @@ def watchers(settings: Settings) -> dict[str, Watcher]:
         "provider_notice": "" if reports.notices or reports.status else _REPORTS,
     }
     if settings.recovery is None:
-        for name in ("half_proof", "redeemed_undelivered", "misplaced_redemption", "denial"):
+        for name in (
+            *("half_proof", "redeemed_undelivered", "misplaced_redemption", "denial"),
+            "mailbox_takeovers",
+        ):
             off[name] = _ACCOUNTS
     out = {}
     for one in DETECTORS:

@@ -82,7 +82,11 @@ def subscribers(
                 response.warner.on_incident,
             ],
             IncidentContained: [response.player.on_incident, response.warner.on_incident],
-            IncidentClosed: [response.player.on_closed, response.warner.on_incident],
+            IncidentClosed: [
+                response.desk.on_closed,
+                response.player.on_closed,
+                response.warner.on_incident,
+            ],
             SignalRaised: [response.player.on_signal],
             ProviderRestored: [response.player.on_route_back],
             ProviderUnrested: [response.player.on_route_back],

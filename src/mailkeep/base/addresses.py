@@ -68,6 +68,14 @@ def domain(address: str) -> str:
     return address.rpartition("@")[2]
 
 
+def organisation(domain: str) -> str:
+    """The name under which a domain's neighbours are most likely of one house (pure): whoever has a
+    name has as many below it as they like."""
+    labels = domain.lower().split(".")
+    short = len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) <= 3  # as in co.uk
+    return ".".join(labels[-3 if short else -2 :])
+
+
 def masked(address: str) -> str:
     """A masked form of an address, by which its owner can recognise it and nobody else can write to
     it (pure): ``a…@e….net``."""

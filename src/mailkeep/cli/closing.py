@@ -12,7 +12,7 @@ from mailkeep.response import queries, report
 from mailkeep.store.database import Database, Tx
 
 from .house import DEFAULT_HOME, Home, operator, read, settings, write
-from .output import Json, result
+from .output import Json, plain, result
 
 Incident = Annotated[str, typer.Argument(help="As the list names it.")]
 
@@ -44,7 +44,7 @@ def written(incident: Incident, as_json: Json = False, home: Home = DEFAULT_HOME
         return report.markdown(report.written(case, await mail.key_names(tx), tx.now))
 
     found = read(home, work)
-    result({"markdown": found}, found.rstrip("\n"), as_json=as_json)
+    result({"markdown": found}, "\n".join(map(plain, found.splitlines())), as_json=as_json)
 
 
 def close(

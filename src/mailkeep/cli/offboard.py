@@ -10,6 +10,7 @@ import typer
 
 from mailkeep.app import emptying, moving, trusting
 from mailkeep.app.rekeying import keyrings
+from mailkeep.app.settings import Settings
 from mailkeep.base.clock import SystemClock, iso, when
 from mailkeep.base.errors import Conflict, NotFound
 from mailkeep.base.keys import KeyRing
@@ -119,6 +120,24 @@ def done(
 
 
 @app.command()
+def stop(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Goes into the audit log.")],
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Leave it no more: the list goes, and its word counts again. Not while it is cut off."""
+    known = settings(home)
+
+    async def work(database: Database, tx: Tx) -> None:
+        rooms = Offboarding(database, moving.house(known, database.clock))
+        await rooms.stop(tx, name, by=operator(), reason=reason)
+
+    write(home, work)
+    result({"provider": name, "left": False}, f"{name} is not being left.", as_json=as_json)
+
+
+@app.command()
 def keys(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Revoke the key that we send with by the provider's API, where it has one that we speak."""
     provider(home, name)
@@ -126,14 +145,12 @@ def keys(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     holder = keyrings(known.provider)[name]
     if not holder.able:
         raise Conflict(holder.by_hand)
+    _alone(known, name)
     smith = Keysmith(holder)
 
     async def work(database: Database) -> OffboardingView:
         rooms = Offboarding(database, moving.house(known, database.clock))
-        async with database.read() as tx:
-            found = await offboarding.view(tx, name)
-        if found is None:
-            raise NotFound(f"{name} is not being left: its key may be needed")
+        await database.retrying(lambda tx: rooms.ready(tx, name, "keys"))
         key = smith.in_use()
         await smith.revoke(key)  # that it is gone already is as good: a kill costs nothing
 
@@ -160,9 +177,13 @@ def empty(
     provider(home, name)
     known = settings(home)
     config = emptying.account(known, name, key)
-    found = read(home, lambda tx: offboarding.view(tx, name))
-    if found is None:
-        raise NotFound(f"{name} is not being left: what it holds may be needed")
+    _alone(known, name)
+
+    async def may(database: Database, tx: Tx) -> OffboardingView:
+        rooms = Offboarding(database, moving.house(known, database.clock))
+        return await rooms.ready(tx, name)
+
+    found = write(home, may)
     now = SystemClock().now()
     due = {one.name for one in found.items if one.due_at <= now and one.how is How.HAND}
     due &= set(emptying.ITEMS.values())
@@ -229,6 +250,13 @@ async def _emptied(config: AccountConfig, items: set[str], *, delete: bool, quie
         left = await emptying.look(config, carry, clock, items)
     gone = frozenset(one for one in items & emptying.WHOLE if left.is_empty(one))
     return _Said(held, True, {why.value: n for why, n in failed.items()}, gone)
+
+
+def _alone(known: Settings, name: str) -> None:
+    """That no other table is of the same account. Raises ``Conflict``."""
+    where = {one.name: one.secret for one in known.provider if one.secret is not None}
+    if others := [one for one in where if one != name and where[one] == where.get(name)]:
+        raise Conflict(f"{', '.join(others)} sends with the same key: give it one of its own first")
 
 
 def _leaving(home: Path, name: str) -> Leaving:

@@ -7,6 +7,7 @@ alone, so that a pipe, a search and a screen reader get the same as the eye.
 Security: text from providers and people is stripped of terminal control characters.
 """
 
+import re
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,8 @@ from mailkeep.base.wording import nearest
 from mailkeep.incidents.words import obeyed
 
 FINE, FOUND, MISTAKE = 0, 1, 2  #: exit codes: all is well; something is wrong; the call was
+#: What a terminal obeys (``obeyed``), line breaks and tabs aside.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 EVERY_SECONDS = 2.0  #: how often a long work says how far it is
 _WIDE = 1000
 _ALIKE = 0.7  #: that a word is like a command, to be taken for it misspelt: 'list' is not 'split'
@@ -85,9 +88,17 @@ def result(document: object, text: str, *, as_json: bool) -> None:
         document: as JSON; instants in it as ``base.clock.when`` writes them.
         text: the same in words.
     """
-    line = msgspec.json.encode(document).decode() if as_json else text
+    if as_json:
+        # In JSON such a character stands in a string only, where it can be written out.
+        line = _OBEYED.sub(_written_out, msgspec.json.encode(document).decode())
+    else:
+        line = _OBEYED.sub("", text)
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def _written_out(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def note(text: str) -> None:

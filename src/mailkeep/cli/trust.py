@@ -178,7 +178,7 @@ def _checked(points: list[SinglePoint], bad: list[SinglePoint], smallest: list[S
             one.account_class,
             one.factor,
             words.HOWS[one.how],
-            str(one.size or "over 3"),
+            str(one.size or f"over {one.looked}"),
             str(one.count),
             " + ".join(one.sets[0]) if one.sets else "-",
         ]

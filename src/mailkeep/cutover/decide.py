@@ -33,6 +33,8 @@ class Evidence(msgspec.Struct, frozen=True):
         canaried: a canary goes through the target at all.
         arrived: when the newest canary was sent that came through it; 0: none did.
         families: keepers of mailboxes that no stranger controls.
+        tied: the old provider is cut off, and somebody who reads there may read at the target.
+        no_route: the settings no longer have the target as a route of the stream.
     """
 
     target: Seen = Seen()
@@ -43,6 +45,8 @@ class Evidence(msgspec.Struct, frozen=True):
     canaried: bool = False
     arrived: Instant = 0
     families: frozenset[str] = frozenset()
+    tied: bool = False
+    no_route: bool = False
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -123,8 +127,8 @@ def decide(view: View, seen: Evidence, now: Instant) -> Move:
     if seen.target_closed:
         why = f"{view.target} refuses our account there"
         return Pause(why) if seen.source_gone else _back(view, stream, why)
-    if seen.source_gone:
-        return Hurry(f"{view.source} carries nothing any more")
+    if (move := _leads_nowhere(view, stream, seen)) is not None:
+        return move
     if stream.held_until > now:
         return Wait(f"{stream.stream} was taken back ({stream.why}) and rests")
     begun = stream.since if stream.step >= 0 else (view.started_at or now)
@@ -134,14 +138,27 @@ def decide(view: View, seen: Evidence, now: Instant) -> Move:
             return _back(view, stream, f"more of its mail fails over {view.target}")
         if waited < pace.dwell:
             return Wait(f"{stream.stream} stays at {view.share(stream):.0%} for a while")
-    # A canary sent before this step says nothing about it.
-    if seen.canaried and seen.arrived < begun:
-        if waited >= pace.patience:
+    # A canary sent before the last step, or before mail was last taken back, says nothing about it,
+    # whichever stream that was.
+    last = max(begun, *(one.since for one in view.streams))
+    if seen.canaried and seen.arrived < last:
+        if (now - last) / SECOND >= pace.patience:
             return Pause(f"no canary arrived through {view.target}")
         return Wait(f"{stream.stream} waits for a canary through {view.target}")
     if stream.step >= 0 and seen.target.known < pace.least and waited < pace.patience:
         return Wait(f"{stream.stream} waits for mail whose fate is known")
     return Step(stream.stream, stream.step + 1)
+
+
+def _leads_nowhere(view: View, stream: StreamView, seen: Evidence) -> Move | None:
+    """What is done when the next step is none any more; None: it is one."""
+    if seen.tied:
+        return Pause(f"{view.source} is cut off, and who reads there may read at {view.target}")
+    if seen.source_gone:
+        return Hurry(f"{view.source} carries nothing any more")
+    if seen.no_route:
+        return Pause(f"{view.target} is no route of {stream.stream} any more")
+    return None
 
 
 def _back(view: View, stream: StreamView, why: str) -> Move:

@@ -35,12 +35,14 @@ def gates(
     without: Collection[str],
     source: str,
     target: str,
+    down: Collection[str] = (),
 ) -> list[Gate]:
     """What the settings say for and against a move.
 
     Args:
         streams: with their weights as they are now.
         names: those that move; ``without``: those that the target is no route of.
+        down: providers that are cut off, or rest: no proof goes to them.
     """
     out = [
         Gate(
@@ -56,9 +58,15 @@ def gates(
         words = f"No canary goes through {target}: nothing shows that its mail arrives."
         step = "make it a route of the canaries' stream, with weight 0"
         out.append(Gate("cutover.canary", "warning", words, step, target))
+    tied = not house.independent([source], [target])
+    if tied and any(streams[name].secret for name in names):
+        words = f"Somebody who reads at {source} may read at {target}: they share a party."
+        step = "where you leave it for what it read, move to a provider of another party"
+        out.append(Gate("cutover.tied", "warning", words, step, target))
     recovery = house.recovery
     if recovery in names:
-        left = [r.provider for r in streams[recovery].routes if r.provider != source]
+        gone = {source, *down}
+        left = [r.provider for r in streams[recovery].routes if r.provider not in gone]
         if not any(house.independent([a], [b]) for a in left for b in left if a != b):
             words = f"Without {source} no two routes of {recovery} are independent."
             step = f"give {recovery} a third route, of another party"

@@ -49,10 +49,11 @@ class Keeper:
         because: str,
     ) -> int:
         """Give the target its share of a stream; returns how many retries were moved. Raises
-        ``Conflict`` when the settings no longer have the stream."""
+        ``Conflict`` when the settings no longer have the stream, and it is to have any."""
         known = self.house.streams.get(stream)
-        if known is None:
+        if known is None and share:
             raise Conflict(f"the settings have no stream {stream} any more")
+        known = known or StreamSettings(stream, 0, ())
         retries = await shifting.shift(
             self.database, tx, known, source, target, share, by=by, reason=because
         )
@@ -74,6 +75,14 @@ class Keeper:
         said = {"cutover": view.id, "state": state.value, "why": why}
         await audit.write(tx, by, "cutover", said)
         await record(self.database, tx, CutoverChanged(view.id, state.value, why, by))
+
+    def leads_on(self, view: View, stream: str) -> bool | None:
+        """Whether a stream can still move as the settings are now; None: nothing of it is left to
+        move, since the settings have not the stream any more, or not the source among its
+        routes."""
+        known = self.house.streams.get(stream)
+        routes = {route.provider for route in known.routes} if known is not None else set()
+        return view.target in routes if view.source in routes else None
 
     async def order(self, tx: Tx, source: str) -> tuple[dict[str, StreamSettings], list[str]]:
         """The streams with their weights as they are now, and those to move, in turn."""

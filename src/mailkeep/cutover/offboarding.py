@@ -8,9 +8,9 @@ detectors, and clear nothing.
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
-from mailkeep.base.clock import HOUR, Instant
+from mailkeep.base.clock import HOUR, Instant, iso
 from mailkeep.base.errors import Conflict, Invalid, NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
@@ -25,6 +25,9 @@ from .checklist import How, Item, Leaving, checklist
 from .events import OffboardingStarted, ProviderOffboarded
 from .gates import House
 from .keeping import BY, LONGEST
+
+#: Of Mailkeep's own items those that are wrong while the provider carries mail.
+HARM = frozenset({"weight", "events"})
 
 _o, _i = tables.offboardings, tables.offboarding_items
 
@@ -64,7 +67,8 @@ class Offboarding:
         """Begin to leave a provider. A hostile one is cut off and distrusted at once.
 
         A provider that is being left in peace can be found hostile meanwhile: the list is then
-        dated anew, and what was done stays done.
+        dated anew, and what was done stays done. One that was left before, and came back, is left
+        by a list of its own: what was done then was done to other keys and records.
 
         Raises:
             Conflict: it still carries mail by its weight, or is being left already.
@@ -77,6 +81,9 @@ class Offboarding:
         if carries and not hostile:
             raise Conflict(f"{name} still carries {', '.join(carries)}: move it first (cutover)")
         before = await view(tx, name, lock=True)
+        if before is not None and before.done_at is not None:
+            await self._forget(tx, before)
+            before = None
         if before is not None and (before.hostile or not hostile):
             raise Conflict(f"{name} is being left already")
         items = checklist(leaving, tx.now, hostile=hostile)
@@ -92,12 +99,61 @@ class Offboarding:
             await tx.run(
                 update(_o).where(_o.c.id == which).values(hostile=True, by=by, done_at=None)
             )
+            # Records are told apart by number: what is another one by now is not done.
+            texts = {one.name: one.text for one in items}
+            for one in before.items:
+                if one.name.startswith("dns.") and texts.get(one.name, one.text) != one.text:
+                    await tx.run(
+                        delete(_i).where(_i.c.offboarding_id == which, _i.c.name == one.name)
+                    )
         await self._write(tx, which, items)
         said = {"provider": name, "hostile": hostile}
         await audit.write(tx, by, "offboard_provider", said)
         await record(self._database, tx, OffboardingStarted(name, hostile, by))
         await self._do_due(tx, await self._get(tx, name))
         return await self._get(tx, name)
+
+    async def stop(self, tx: Tx, provider: str, *, by: str, reason: str) -> None:
+        """Leave a provider no more: its list goes, and its word counts again from now on. What was
+        taken away is not brought back.
+
+        Raises:
+            NotFound: it is not being left.
+            Conflict: it is cut off, and so nothing counts that it says.
+            Invalid: no reason.
+        """
+        if not reason.strip():
+            raise Invalid("say why", field="reason")
+        found = await self._get(tx, provider)
+        if provider in await mail.cut(tx):
+            raise Conflict(f"{provider} is cut off: restore it first (providers restore)")
+        await self._forget(tx, found)
+        why = reason.strip()[:LONGEST]
+        await audit.write(tx, by, "stop_offboarding", {"provider": provider, "reason": why})
+        await mail_services.trust(self._database, tx, provider, by=by, reason=why)
+
+    async def _forget(self, tx: Tx, found: OffboardingView) -> None:
+        await tx.run(delete(_i).where(_i.c.offboarding_id == found.id))
+        await tx.run(delete(_o).where(_o.c.id == found.id))
+
+    async def ready(self, tx: Tx, provider: str, item: str | None = None) -> OffboardingView:
+        """That what a provider has of ours may be taken away: it carries nothing, and it is time.
+
+        Args:
+            item: of the list, for which it is to be time.
+
+        Raises:
+            NotFound: no such provider is being left.
+            Conflict: its list is done, or it carries mail again, or the item is not due.
+        """
+        found = await self._get(tx, provider)
+        if found.done_at is not None:
+            raise Conflict(f"{provider} was left by {iso(found.done_at)}: begin anew")
+        if carries := await self._carries(tx, provider):
+            raise Conflict(f"{provider} carries {', '.join(carries)}: move it first (cutover)")
+        if any(one.name == item and one.due_at > tx.now for one in found.items):
+            raise Conflict(f"{item} is not due yet: see `mailkeep offboard status`")
+        return found
 
     async def done(
         self, tx: Tx, provider: str, item: str, *, by: str, note: str = ""
@@ -144,10 +200,10 @@ class Offboarding:
                 await mail_services.cut_off(
                     self._database, tx, name, by=found.by, reason=reason, since=tx.now - HOUR
                 )
+            elif item.name in HARM and await self._carries(tx, name):
+                continue  # somebody gave it mail again: it stays open, and is seen
             elif item.name == "events":
                 await mail_services.distrust(self._database, tx, name, by=found.by, reason=reason)
-            elif item.name == "weight" and await self._carries(tx, name):
-                continue  # somebody gave it weight again: it stays open, and is seen
             await self._tick(tx, found, item.name, BY, "")
             did = True
         return did
@@ -186,14 +242,14 @@ class Offboarding:
             )
 
     async def _carries(self, tx: Tx, provider: str) -> list[str]:
-        """The streams in which a provider has weight."""
+        """The streams in which a provider has weight, or is kept warm."""
         if provider in await mail.cut(tx):
             return []
         return [
             name
             for name, stream in self._house.streams.items()
             if any(
-                route.provider == provider and route.weight > 0
+                route.provider == provider and (route.weight > 0 or route.warm > 0)
                 for route in await shifting.routes(tx, stream)
             )
         ]

@@ -7,7 +7,7 @@ Security: a move can only take mail to a provider that the settings give the str
 planned at the server's own shell, where DNS was checked; a failed check prevents the start.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import insert, update
@@ -51,6 +51,13 @@ class Moved(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
 
 
+def _down(states: Mapping[str, mail.ProviderState]) -> list[str]:
+    """Providers to which no proof goes now."""
+    return [
+        name for name, one in states.items() if one.cut_at is not None or one.rested_at is not None
+    ]
+
+
 class Cutover:
     """The moves of a house."""
 
@@ -85,7 +92,8 @@ class Cutover:
             raise Invalid(f"{source} carries nothing: there is nothing to move", field="from")
         without = decide.missing(streams.values(), order, target)
         names = [one for one in order if one not in without]
-        found = [*looked, *gates(self.house, streams, names, without, source, target)]
+        down = _down(await mail.states(tx))
+        found = [*looked, *gates(self.house, streams, names, without, source, target, down)]
         cutover = new_id("cut", tx.now)
         await tx.run(
             insert(_c).values(
@@ -201,16 +209,14 @@ class Cutover:
                 since=since,
                 within=cutover,
             )
+        elif other is not None and await mail.rests_in(tx, source) == other.id:
+            await mail_services.rest_for(tx, source, cutover)  # it ends with this one now
         await audit.write(tx, by, "cutover_now", {"cutover": cutover, "reason": reason})
-        found = gates(self.house, streams, names, without, source, target)
-        return Moved(
-            cutover,
-            tuple(names),
-            tuple(without),
-            retries,
-            again,
-            tuple(one.meaning for one in found if one.state != "ok"),
-        )
+        found = gates(self.house, streams, names, without, source, target, _down(states))
+        warnings = [one.meaning for one in found if one.state != "ok"]
+        if against := await held_against(tx, target):
+            warnings.append(f"{against}.")
+        return Moved(cutover, tuple(names), tuple(without), retries, again, tuple(warnings))
 
     async def pause(self, tx: Tx, cutover: str, *, by: str, why: str = "") -> View:
         """Leave a move as it is, up to ``resume``. Raises ``Conflict`` when it does not move."""

@@ -5,13 +5,16 @@ count twice; a decision is carried out in one transaction with the weights that 
 """
 
 from collections.abc import Mapping, Sequence
+from math import isclose
 
+import msgspec
 from sqlalchemy import update
 
 from mailkeep.base.clock import MINUTE, SECOND
 from mailkeep.mail import queries as mail
 from mailkeep.mail import shifting
-from mailkeep.mail.types import Shift
+from mailkeep.mail.routing import shifted
+from mailkeep.mail.types import RouteSettings, Shift
 from mailkeep.store.database import Tx
 from mailkeep.watch import queries as watch
 
@@ -40,8 +43,9 @@ class Stepping:
             if view is None:
                 idle = self._idle(await shifting.shifts(tx))
             else:
+                left = self._left(view)
                 move = (
-                    decide.decide(view, await self._evidence(tx, view), tx.now)
+                    decide.decide(left, await self._evidence(tx, left), tx.now)
                     if view.state is State.MOVING
                     else None
                 )
@@ -78,10 +82,17 @@ class Stepping:
             if isinstance(move, Hurry):
                 why, last = move.why, len(view.pace.shares) - 1
                 for one in reversed(view.streams):  # recovery first
-                    if one.step < last:
+                    if one.step < last and self._keeper.leads_on(view, one.stream):
                         await self._keeper.go(tx, view, one.stream, last, because=why)
             await self._keeper.set(tx, view, State.MOVED, by=BY, why=why)
         return not isinstance(move, Pause | Done)
+
+    def _left(self, view: View) -> View:
+        """The move without the streams of which the settings have left nothing to move."""
+        streams = [
+            one for one in view.streams if self._keeper.leads_on(view, one.stream) is not None
+        ]
+        return msgspec.structs.replace(view, streams=tuple(streams))
 
     async def _evidence(self, tx: Tx, view: View) -> Evidence:
         stream = decide.current(view)
@@ -90,24 +101,31 @@ class Stepping:
         if stream is not None and stream.step >= 0:
             fared = await shifting.fared(tx, stream.stream, pair, stream.since)
         closed = await shifting.closed_to_us(tx, pair, tx.now - REFUSING)
+        cut = view.source in await mail.cut(tx)
+        house = self._keeper.house
         return Evidence(
             target=_seen(fared, view.target),
             source=_seen(fared, view.source),
             held_against=await held_against(tx, view.target),
             target_closed=view.target in closed,
-            source_gone=view.source in closed or view.source in await mail.cut(tx),
-            canaried=view.target in self._keeper.house.canaried,
+            source_gone=view.source in closed or cut,
+            canaried=view.target in house.canaried,
             arrived=await watch.newest_arrival(tx, view.target),
             families=FAMILIES,
+            tied=cut and not house.independent([view.source], [view.target]),
+            no_route=stream is not None and not self._keeper.leads_on(view, stream.stream),
         )
 
     def _idle(self, shifts: Mapping[str, Sequence[Shift]]) -> list[tuple[str, str]]:
         """Shifts that the settings have caught up with are dropped: if somebody gives that provider
-        weight again later, they mean it."""
+        weight again later, they mean it. So are those that have gone there and back."""
         out = []
         for name, some in shifts.items():
             known = self._keeper.house.streams.get(name)
-            weights = {r.provider: r.weight for r in known.routes} if known is not None else {}
+            if known is None or _is_still(known.routes, shifted(known.routes, some)):
+                out += [(name, one.source) for one in some]
+                continue
+            weights = {r.provider: r.weight for r in known.routes}
             given = {one.target for one in some}
             out += [
                 (name, one.source)
@@ -121,6 +139,14 @@ class Stepping:
             for stream, source in idle:
                 await shifting.forget(tx, stream, source)
         return False
+
+
+def _is_still(before: Sequence[RouteSettings], after: Sequence[RouteSettings]) -> bool:
+    """Whether some shifts together leave every weight as it was."""
+    return all(
+        isclose(one.weight, other.weight, abs_tol=1e-9)
+        for one, other in zip(before, after, strict=True)
+    )
 
 
 def _seen(fared: Mapping[str, shifting.Fared], name: str) -> Seen:

@@ -4,11 +4,13 @@ Each entry's hash covers the one before, so nothing can be altered, inserted or 
 head changing. The head is signed; a copy kept where this system cannot write is an anchor.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 from sqlalchemy import func, insert, select, text
+from sqlalchemy.engine import RowMapping
 
+from mailkeep.base.clock import Instant
 from mailkeep.base.keys import KeyRing, digest
 from mailkeep.store.database import Tx
 
@@ -41,6 +43,24 @@ async def write(tx: Tx, actor: str, act: str, data: Mapping[str, object]) -> int
     row = {"number": number, "at": tx.now, "actor": actor, "act": act, "data": encoded}
     await tx.run(insert(audit).values(**row, previous=previous, hash=_hash(row, previous)))
     return number
+
+
+async def acts(
+    tx: Tx, names: Collection[str], since: Instant, actor: str | None = None
+) -> list[RowMapping]:
+    """(``actor``, ``data``) of each act of some names after an instant, however much was written
+    since: whoever is counted by them must not be able to push them out of sight.
+
+    Args:
+        actor: of this one alone.
+    """
+    # Read back from the end to the first that is older: there is no index over times.
+    older = select(audit.c.number).where(audit.c.at <= since).order_by(audit.c.number.desc())
+    first = await tx.value(older.limit(1)) or 0
+    query = select(audit.c.actor, audit.c.data).where(
+        audit.c.number > first, audit.c.act.in_(sorted(names))
+    )
+    return await tx.all(query if actor is None else query.where(audit.c.actor == actor))
 
 
 async def verify(tx: Tx) -> int | None:

@@ -286,7 +286,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: (factors.FactorsOut,)}, query=factors.FactorsIn, problems=(422,)
     ),
     ("/v1/accounts/search", "post"): Operation(
-        {200: (accounts.AccountOut,)}, body=(accounts.AccountSearchIn,), problems=(404, *WITH_BODY)
+        {200: (accounts.AccountOut,)},
+        body=(accounts.AccountSearchIn,),
+        problems=(404, 429, *WITH_BODY),
+    ),
+    ("/v1/accounts/{account}/open", "post"): Operation(
+        {200: (accounts.AccountOut,)},
+        body=(accounts.AccountOpenIn,),
+        problems=(404, 429, *WITH_BODY),
     ),
     ("/v1/accounts/{account}", "get"): Operation({200: (accounts.AccountOut,)}, problems=(404,)),
     ("/v1/accounts/{account}/class", "put"): Operation(

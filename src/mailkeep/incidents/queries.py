@@ -16,7 +16,16 @@ from mailkeep.watch.types import Subject
 from . import blast
 from .suspects import House
 from .tables import blast_answers, incident_entries, incidents
-from .types import Answer, BlastRadius, Entry, Incident, IncidentSettings, State, View
+from .types import (
+    UNATTENDED,
+    Answer,
+    BlastRadius,
+    Entry,
+    Incident,
+    IncidentSettings,
+    State,
+    View,
+)
 
 LOOK_BACK = 30 * DAY  #: no signal weighs longer, so nothing that was dismissed earlier matters
 
@@ -55,7 +64,7 @@ async def parts(tx: Tx, head: str) -> list[Incident]:
 async def dismissed(tx: Tx) -> list[Incident]:
     """Incidents that a person closed and whose evidence may still weigh."""
     query = _newest().where(
-        _i.c.closed_at >= tx.now - LOOK_BACK, _i.c.closed_by.not_in(("quiet", "joined"))
+        _i.c.closed_at >= tx.now - LOOK_BACK, _i.c.closed_by.not_in(sorted(UNATTENDED))
     )
     return [_incident(row) for row in await tx.all(query)]
 

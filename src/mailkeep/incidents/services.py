@@ -30,7 +30,7 @@ from .events import (
 )
 from .suspects import House
 from .tables import incident_entries, incidents
-from .types import Incident, IncidentSettings, State, View
+from .types import UNATTENDED, Incident, IncidentSettings, State, View
 from .words import unprintable
 
 SYSTEM = "mailkeep"  #: who wrote a line that no person wrote
@@ -311,7 +311,7 @@ class Incidents:
                 blast=msgspec.json.encode(last).decode(),
             )
         )
-        writer = SYSTEM if by in {"quiet", "joined"} else by
+        writer = SYSTEM if by in UNATTENDED else by
         if writer == SYSTEM:
             await merging.let_go(tx, incident)
         await self.enter(tx, incident, "closed", words, by=writer)

@@ -17,6 +17,10 @@ class State(enum.StrEnum):
     CLOSED = "closed"  #: ended by a person, or quiet for long, or joined with another
 
 
+#: Of ``closed_by``: nobody did, it ended by itself.
+UNATTENDED = frozenset({"quiet", "joined"})
+
+
 class Reason(msgspec.Struct, frozen=True):
     """One term of an opinion: what it counts, in nats, in plain words, and on what it rests.
 

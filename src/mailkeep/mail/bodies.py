@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 
-from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.ids import earliest
 from mailkeep.providers.types import OutcomeKind
 from mailkeep.store.database import Tx
@@ -22,6 +22,8 @@ from . import believing, tables
 from .believing import Word
 from .rounds import Round
 from .types import Keeping, Status
+
+FORGED = 7 * DAY  #: before a provider was found out, in which a thief may have spoken for it
 
 _m, _b, _s = tables.messages, tables.message_bodies, tables.provider_states
 _a = tables.attempts
@@ -110,6 +112,15 @@ def in_doubt() -> ColumnElement[bool]:
     """Of which rows of ``provider_states`` no word destroys a body."""
     c = _s.c
     return c.doubted_at.is_not(None) | c.cut_at.is_not(None) | c.rested_at.is_not(None)
+
+
+def believed() -> ColumnElement[bool]:
+    """Which rows of ``claims`` may keep bulk mail from somebody: of a provider that was cut off, is
+    distrusted or under suspicion, those from before the days in which it fell."""
+    c = tables.claims.c
+    fell = (_s.c.cut_at, _s.c.distrusted_at, _s.c.doubted_at)
+    late = or_(*(at <= c.received_at + FORGED for at in fell))
+    return ~exists().where(_s.c.provider == c.provider, late)
 
 
 async def words(tx: Tx) -> dict[str, Word]:

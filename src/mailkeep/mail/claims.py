@@ -139,7 +139,7 @@ class Claims:
         for key, claim in given.items():
             if key not in new:
                 continue
-            known = about.get((claim.provider, claim.message_id))
+            known = moving.of(about, claim)
             own, whom = recipients.told_of(claim.recipient, known and known.people)
             facts.append(
                 DeliveryReported(
@@ -190,7 +190,7 @@ class Claims:
         told: Counter[tuple[str, str | None]] = Counter()
         for key, claim in given.items():
             which = claim.provider, claim.message_id
-            known = about.get(which) if words.get(claim.provider, FULL).moves else None
+            known = moving.of(about, claim) if words.get(claim.provider, FULL).moves else None
             if known is None:
                 fits = self._in_a_minute(claim.provider, now) <= OTHERS_A_MINUTE
             else:

@@ -134,8 +134,8 @@ class ForeignMailReported(Fact, frozen=True):
     Attributes:
         mail: a digest of the provider's own name for it.
         why: ``unmarked`` (it carries no id of ours: another system of ours, or a stranger),
-            ``unknown`` (an id that we never gave out), ``not_given`` (a message of ours that
-            another provider had).
+            ``unknown`` (an id that we never gave out), ``not_given`` (the id of a message of ours
+            that another provider had, or that it had as another mail).
         untold: how many more there were since the last that was told; a flood is not told singly.
     """
 

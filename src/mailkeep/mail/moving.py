@@ -47,13 +47,18 @@ _FROM = {
 }
 
 
+#: Outcomes after which the provider may have a mail to which it gave a name.
+_MAY_HAVE_IT = (None, OutcomeKind.AMBIGUOUS.value, OutcomeKind.ACCEPTED.value)
+
+
 class Ours(NamedTuple):
     """A message that a provider had from us.
 
     ``people``: the pseudonyms of all in it, its recipient's first, with the address of each where
     there are several to tell apart. ``holds``: the provider has it, or may have; ``waits``: it is
     to go to another one, as its answer was lost. ``told``: how many claims of the provider's about
-    it are kept.
+    it are kept. ``theirs``: the names that the provider gave it; empty where not all are known, or
+    each of several recipients has one.
     """
 
     message: str
@@ -62,6 +67,19 @@ class Ours(NamedTuple):
     holds: bool
     waits: bool = False
     told: int = 0
+    theirs: frozenset[str] = frozenset()
+
+
+def of(about: Mapping[tuple[str, str | None], Ours], claim: Claim) -> Ours | None:
+    """What is known of the message that a claim is about; None: it is about none of ours.
+
+    Everybody who gets a mail can read our id in it. Whoever sends through our account there with an
+    id that he got would else hide his mail behind that one: the provider names it otherwise.
+    """
+    known = about.get((claim.provider, claim.message_id))
+    if known is None or claim.provider_message_id is None or not known.theirs:
+        return known
+    return known if claim.provider_message_id in known.theirs else None
 
 
 class Moved:
@@ -121,14 +139,23 @@ async def ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None]
     out: dict[tuple[str, str | None], Ours] = {}
     found = await tx.fetch(_OURS, ids=named)
     known = await _addresses(tx, {one for row in found if row[3] for one in _names(row[2], row[3])})
-    for message, stream, address, copies, status, newest, provider, outcome, told in found:
+    names: dict[tuple[str, str], set[str]] = {}
+    unclear: set[tuple[str, str]] = set()
+    for message, stream, address, copies, status, newest, provider, outcome, told, name in found:
         # The provider of the newest attempt; the last row of a pair is its newest attempt.
         holds, waits = provider == newest, status == Status.QUEUED.value
         if waits:
             # The provider refused the mail, or may have had it: only then does its report matter.
             holds = holds and outcome in (None, OutcomeKind.AMBIGUOUS.value)
         people = {one: known.get(one, "") for one in _names(address, copies)}
-        out[provider, message] = Ours(message, stream, people, holds, waits, told)
+        which = provider, message
+        if name is not None:
+            names.setdefault(which, set()).add(name)
+        elif outcome in _MAY_HAVE_IT:
+            unclear.add(which)
+        clear = len(people) == 1 and which not in unclear
+        theirs = frozenset(names.get(which, ())) if clear else frozenset()
+        out[which] = Ours(message, stream, people, holds, waits, told, theirs)
     return out
 
 
@@ -137,7 +164,7 @@ def _ours() -> Any:
     kept = select(func.count()).where(c.message_id == m.id, c.provider == a.provider)
     wanted = select(m.id, m.stream, m.address_id, m.copies, m.status, m.provider)
     return (
-        wanted.add_columns(a.provider, a.outcome, kept.scalar_subquery())
+        wanted.add_columns(a.provider, a.outcome, kept.scalar_subquery(), a.provider_message_id)
         .join(tables.attempts, a.message_id == m.id)
         .where(Among(m.id, "ids"), or_(a.outcome.is_(None), a.outcome != "withheld"))  # never left
         .order_by(m.id, a.id)
@@ -176,7 +203,7 @@ async def remember(
     rows = []
     for provider, name in sorted(given):  # in one order for everybody
         claim = given[provider, name]
-        known = about.get((provider, claim.message_id))
+        known = of(about, claim)
         rows.append(
             {
                 "provider": provider,

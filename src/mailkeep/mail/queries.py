@@ -61,6 +61,15 @@ async def took(tx: Tx, messages: Collection[str]) -> frozenset[str]:
     return frozenset(row["provider"] for row in rows)
 
 
+async def answered(tx: Tx, messages: Collection[str]) -> frozenset[str]:
+    """Every provider that has dealt with one of some messages: it took it, or refused it for good,
+    as the mail of somebody whose mailbox is gone is refused."""
+    a = tables.attempts
+    over = a.c.outcome.in_(["accepted", "rejected", "suppressed_there"])
+    rows = await tx.all(select(a.c.provider).where(a.c.message_id.in_(messages), over).distinct())
+    return frozenset(row["provider"] for row in rows)
+
+
 async def standing(tx: Tx, providers: Iterable[str]) -> frozenset[str]:
     """Those of ``providers`` that are neither cut off nor resting."""
     s = tables.provider_states

@@ -140,6 +140,12 @@ async def rest_provider(
     return again
 
 
+async def rest_for(tx: Tx, provider: str, within: str) -> None:
+    """Let a provider's rest end with another incident, or cutover, than it began with."""
+    rests = (_states.c.provider == provider, _states.c.rested_at.is_not(None))
+    await tx.run(update(_states).where(*rests).values(rest_in=within))
+
+
 async def unrest_provider(
     database: Database, tx: Tx, provider: str, *, by: str, reason: str
 ) -> bool:

@@ -29,6 +29,7 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.store.repeated import Among, Repeated
 
 from . import tables
+from .bodies import believed
 from .events import RoutesShifted
 from .families import OTHER
 from .routing import shifted
@@ -92,11 +93,12 @@ async def shift(
     Returns how many retries were moved.
 
     Raises:
-        Invalid: the settings do not give the stream both routes, or it is no share.
+        Invalid: the settings do not give the stream both routes, and something is to move; or it is
+            no share.
     """
     names = {route.provider for route in stream.routes}
     for name in (source, target):
-        if name not in names:
+        if share and name not in names:  # what was shifted ends whatever the settings say by now
             raise Invalid(f"{name} is no route of {stream.name}", field="provider")
     if source == target or not 0 <= share <= 1:
         raise Invalid("a share goes from one provider to another, and is 0 to 1", field="share")
@@ -164,7 +166,8 @@ async def unwanted(
 
     That provider's own list held such mail back; the new one has none, and a first day of bounces
     ruins its name. For bulk alone, which believes its provider (``keep = 0``): a word of a provider
-    never keeps other mail from anybody.
+    never keeps other mail from anybody. Of one that fell only what it said well before counts
+    (``bodies.believed``): what a thief says there first is that everybody complained.
     """
     if stream.keeps or stream.secret or not moving:
         return frozenset()
@@ -181,7 +184,8 @@ _AGAINST = _c.c.event.in_(_WORDS)
 _UNWANTED = Repeated(
     lambda _insert: (
         select(_c.c.address_id)
-        .where(Among(_c.c.address_id, "ids"), Among(_c.c.provider, "sources"), _AGAINST)
+        .where(Among(_c.c.address_id, "ids"), Among(_c.c.provider, "sources"))
+        .where(_AGAINST, believed())
         .distinct()
     )
 )
@@ -189,9 +193,8 @@ _UNWANTED = Repeated(
 
 async def carried_over(tx: Tx, source: str) -> int:
     """How many addresses bulk mail is kept from while it moves away from ``source``."""
-    found = await tx.value(
-        select(func.count(_c.c.address_id.distinct())).where(_c.c.provider == source, _AGAINST)
-    )
+    counted = select(func.count(_c.c.address_id.distinct()))
+    found = await tx.value(counted.where(_c.c.provider == source, _AGAINST, believed()))
     return int(found or 0)
 
 
@@ -231,7 +234,8 @@ async def fared(
     )
     bad: dict[str, dict[str, int]] = {one: {} for one in providers}
     for name, family, address in rows:
-        keeper = family if family and family != OTHER else house(addresses.domain(address))
+        own = addresses.organisation(addresses.domain(address))
+        keeper = family if family and family != OTHER else own
         bad[name][keeper] = bad[name].get(keeper, 0) + 1
     return {
         one: Fared(sum(found.values()), found.get(Status.DELIVERED.value, 0), bad[one])
@@ -259,11 +263,3 @@ async def closed_to_us(tx: Tx, providers: Collection[str], since: Instant) -> fr
         into = took if outcome == OutcomeKind.ACCEPTED.value else refused
         into[name] = max(at, into.get(name, at))
     return frozenset(name for name, at in refused.items() if at > took.get(name, -1))
-
-
-def house(domain: str) -> str:
-    """The name under which a domain's neighbours are most likely of one house (pure): whoever has a
-    name has as many below it as they like, and must not count as many."""
-    labels = domain.lower().split(".")
-    short = len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) <= 3  # as in co.uk
-    return ".".join(labels[-3 if short else -2 :])

@@ -18,7 +18,7 @@ import msgspec
 from mailkeep.trust import reach, rules, sets
 from mailkeep.trust.graph import TrustGraph
 from mailkeep.trust.types import Party, PartyKind
-from mailkeep.trust.world import NO_FACTOR, Carrier, Group, World, pairs
+from mailkeep.trust.world import NO_FACTOR, Carrier, Group, World, pairs, with_custody
 
 from .types import Change, How
 
@@ -237,7 +237,8 @@ def _signing(world: World) -> Iterator[tuple[str, str, World]]:
 def _with(world: World, today: str, parties: dict[str, Party]) -> World:
     """The world with some parties replaced, and its pairs of routes worked out anew."""
     everybody = {**world.parties, **parties}
-    graph = TrustGraph(everybody, lambda: today)
+    accounts = [(one.name, one.party, world.secrets.get(one.name, "")) for one in world.carriers]
+    graph = TrustGraph(with_custody(everybody, accounts, world.proofs), lambda: today)
     return msgspec.structs.replace(
         world,
         parties=everybody,

@@ -126,10 +126,13 @@ def picture(
             place[f"stream:{name}"] = (stream_x, HEAD + MARGIN + row * (HIGH + GAP))
         right += WIDE + LANE
     names_of = {one.id: one.called for one in world.parties.values()}
+    carrying = [
+        (one, [name for name in one.streams if one in world.carrying(name)])
+        for one in world.carriers
+    ]
     carried: dict[str, set[str]] = {}
-    for carrier in world.carriers:
-        if carrier.stands:
-            carried.setdefault(carrier.party, set()).update(carrier.streams)
+    for carrier, streams in carrying:
+        carried.setdefault(carrier.party, set()).update(streams)
     boxes = [
         _box(
             *(one.id, one.called, place[one.id], _state(one.id, chosen, falls)),
@@ -144,9 +147,8 @@ def picture(
         boxes.append(_box(f"stream:{name}", name, where, state, "stream", link=False))
     ties += [
         (carrier.party, f"stream:{stream}", "carries")
-        for carrier in world.carriers
-        if carrier.stands
-        for stream in carrier.streams
+        for carrier, streams in carrying
+        for stream in streams
     ]
     numbers = {box.id: number for number, box in enumerate(boxes)}
     lines = [

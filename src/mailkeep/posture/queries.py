@@ -25,9 +25,10 @@ async def live(tx: Tx, house: House, counted: Counts) -> Live:
         for one in await api_keys.listing(tx)
         if one.state(tx.now) in _GOOD
     )
+    standing = await mail.standing(tx, (one.name for one in house.providers))
     return Live(
         iso(tx.now)[:10],
-        await mail.standing(tx, (one.name for one in house.providers)),
+        standing,
         tuple(
             Group(
                 one.account_class,
@@ -48,6 +49,7 @@ async def live(tx: Tx, house: House, counted: Counts) -> Live:
             if one.role is not None and Permission.ACTIONS_APPLY in ROLES[one.role]
         ),
         counted_at=counted.at,
+        resting=frozenset(await mail.resting(tx)) - frozenset(await mail.cut(tx)),
     )
 
 

@@ -1,18 +1,19 @@
 """Builds the rules' input from the settings and the database: parties, ways of mail, groups of
 accounts (pure)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 import msgspec
 
 from mailkeep.base.clock import SECOND
 from mailkeep.mail.grants import Scope
 from mailkeep.recovery.types import WhenAlone
-from mailkeep.trust import rules
-from mailkeep.trust.catalogue import HOUSES, OF_PROVIDER
+from mailkeep.trust import register, rules
+from mailkeep.trust.catalogue import HOUSES, OF_PROVIDER, shown_by
 from mailkeep.trust.graph import TrustGraph, overridden
 from mailkeep.trust.types import Party, PartyKind
-from mailkeep.trust.world import Carrier, Key, Lane, World, pairs
+from mailkeep.trust.world import Carrier, Key, Lane, World, pairs, with_custody
 
 from .types import House, Live, Provider
 
@@ -25,10 +26,6 @@ OURS = {
 }
 
 
-#: Who signs operators in: it can say of anybody that they are one.
-SIGN_ON = "operators.sign-on"
-
-
 def operator_party(operator: str) -> str:
     """The party that is a person who may act at the console."""
     return f"operator:{operator}"
@@ -37,6 +34,20 @@ def operator_party(operator: str) -> str:
 def secret_of(provider: str) -> str:
     """The party that is the API secret of a provider account."""
     return f"secret:{provider}"
+
+
+class Account(Protocol):
+    """An account of ours at a provider, in the settings' words or this room's."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def party(self) -> str: ...
+
+
+def accounts(providers: Iterable[Account]) -> list[tuple[str, str, str]]:
+    """The name of each account, its party, and that of its secret, for ``with_custody``."""
+    return [(one.name, one.party, secret_of(one.name)) for one in providers]
 
 
 def key_party(name: str) -> str:
@@ -61,21 +72,44 @@ def parties(house: House, live: Live) -> Mapping[str, Party]:
     for party, name in named.items():
         found = out.get(party, Party(party))
         out[party] = msgspec.structs.replace(found, name=found.name or name, kind=PartyKind.OURS)
-    behind = (SIGN_ON,) if house.sign_on else ()
+    behind = (rules.SIGN_ON,) if house.sign_on else ()
     for party in live.operators:
         name = f"Operator {party.partition(':')[2]}"
-        out[party] = Party(party, name, kind=PartyKind.OURS, administered_by=behind)
+        found = out.get(party, Party(party))
+        out[party] = msgspec.structs.replace(
+            found,
+            name=found.name or name,
+            kind=PartyKind.OURS,
+            administered_by=tuple(dict.fromkeys((*found.administered_by, *behind))),
+        )
     if behind:
-        found = out.get(SIGN_ON, Party(SIGN_ON, kind=PartyKind.IDENTITY))
-        out[SIGN_ON] = msgspec.structs.replace(found, name=found.name or house.sign_on)
+        _sign_on(out, house.sign_on)
     return out
+
+
+def _sign_on(parties: dict[str, Party], host: str) -> None:
+    """Add who signs operators in: whoever the register says, and the house whose name it is at."""
+    found = parties.get(rules.SIGN_ON, Party(rules.SIGN_ON, kind=PartyKind.IDENTITY))
+    shown = shown_by(host)
+    theirs: tuple[str, ...] = ()
+    if shown is not None:
+        known = (one.id for one in parties.values() if one.known == shown.id)
+        theirs = tuple(one for one in known if one != rules.SIGN_ON) or (shown.id,)
+    parties[rules.SIGN_ON] = msgspec.structs.replace(
+        found,
+        name=found.name or host,
+        owned_by=tuple(dict.fromkeys((*found.owned_by, *theirs))),
+    )
+    register.add_known(parties)
 
 
 def world(house: House, live: Live) -> World:
     """The input of the rules."""
     everybody = parties(house, live)
     recovery = house.recovery
-    graph = TrustGraph(house.parties, lambda: live.today)
+    proofs = "" if recovery is None else recovery.stream
+    custody = with_custody(house.parties, accounts(house.providers), proofs)
+    graph = TrustGraph(custody, lambda: live.today)
     carriers = tuple(
         Carrier(
             one.name,
@@ -87,12 +121,12 @@ def world(house: House, live: Live) -> World:
             ),
             house.sending if one.domains is None else one.domains,
             stands=one.name in live.standing,
+            rests=one.name in live.resting,
             returns=one.returns,
             texts=_texts(one, everybody[one.party]),
         )
         for one in house.providers
     )
-    proofs = "" if recovery is None else recovery.stream
     split = {proofs} if recovery is None else {proofs, recovery.confirmations}
     degrades = recovery is not None and recovery.when_alone is WhenAlone.DEGRADE
     alone = recovery is not None and recovery.contact_points_alone
@@ -104,7 +138,10 @@ def world(house: House, live: Live) -> World:
             for name, one in house.streams.items()
         ),
         live.groups,
-        (*live.keys, *(Key(one, (Scope.OPERATE.value,)) for one in _acting(house, live))),
+        (
+            *live.keys,
+            *(Key(one, (Scope.OPERATE.value,), person=True) for one in _acting(house, live)),
+        ),
         loosed=overridden(house.parties, live.today),
         proofs=proofs,
         notices="" if recovery is None else recovery.notices,
@@ -114,6 +151,7 @@ def world(house: House, live: Live) -> World:
         site=house.site,
         sending=house.sending,
         secrets={one.name: secret_of(one.name) for one in house.providers},
+        sign_on=house.sign_on,
     )
 
 
@@ -127,7 +165,7 @@ def _texts(provider: Provider, party: Party) -> bool:
 
 def _acting(house: House, live: Live) -> tuple[str, ...]:
     """Who acts as an operator without an API key."""
-    return live.operators + ((SIGN_ON,) if house.sign_on else ())
+    return live.operators + ((rules.SIGN_ON,) if house.sign_on else ())
 
 
 def held(house: House, account_class: str) -> tuple[bool, float]:

@@ -12,6 +12,7 @@ import msgspec
 
 from mailkeep.accounts.classes import FactorPolicy
 
+from . import scene
 from .types import House, Live
 
 STRIDE: Mapping[str, str] = {
@@ -55,8 +56,9 @@ def _two_routes(house: House, live: Live) -> str:
     if house.recovery is None:
         return "Mailkeep keeps no accounts here"
     stream = house.streams[house.recovery.stream]
-    standing = [one.provider for one in stream.routes if one.provider in live.standing]
-    return "" if len(set(standing)) > 1 else "fewer than two routes stand"
+    if len({one.provider for one in stream.routes} & live.standing) < 2:
+        return "fewer than two routes stand"
+    return "" if scene.world(house, live).pairs else "one party reads each two that stand"
 
 
 def _factors(house: House, _live: Live) -> str:
@@ -259,6 +261,11 @@ THREATS: tuple[Threat, ...] = (
                 "a recovery that does not fit the account's history is held and noticed",
                 _watch("misplaced_redemption"),
                 ("tests/unit/recovery",),
+            ),
+            Mitigation(
+                "takeovers that have one keeper of mailboxes in common point to it",
+                _watch("mailbox_takeovers"),
+                ("tests/unit/watch/test_mailbox_takeovers.py",),
             ),
         ),
     ),

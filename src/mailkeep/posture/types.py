@@ -1,18 +1,20 @@
 """Types and settings of the posture room."""
 
-import datetime
 import enum
 from collections.abc import Mapping
 
 import msgspec
 
 from mailkeep.accounts.classes import Classes
-from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.errors import BadSettings
 from mailkeep.mail.types import StreamSettings
 from mailkeep.recovery.types import RecoverySettings
+from mailkeep.trust import register
 from mailkeep.trust.types import Party
 from mailkeep.trust.world import Group, Key
+
+LONGEST = 36_500  #: days that a setting may say
 
 
 class How(enum.StrEnum):
@@ -61,12 +63,12 @@ def check(settings: TrustSettings, parties: Mapping[str, Party]) -> None:
             raise BadSettings(f"{where}: there is no such party")
         if len(one.reason.strip()) < 10:
             raise BadSettings(f"{where}: say the reason, for whoever reads it later")
-        try:
-            datetime.date.fromisoformat(one.until)
-        except ValueError:
-            raise BadSettings(f"{where}: until: say a day such as 2027-06-30") from None
-    if settings.review <= 0 or settings.keep <= 0 or settings.count_every <= 0:
-        raise BadSettings("trust: review, keep and count_every must be above 0")
+        register.day(one.until, f"{where}: until")
+    for name in ("review", "keep"):
+        if not 0 < getattr(settings, name) <= LONGEST:
+            raise BadSettings(f"trust: {name}: say a number of days, {LONGEST} at most")
+    if not 0 < settings.count_every <= LONGEST * DAY / SECOND:
+        raise BadSettings(f"trust: count_every: say seconds, {LONGEST} days at most")
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -133,6 +135,7 @@ class Live(msgspec.Struct, frozen=True):
 
     Attributes:
         standing: providers that are neither cut off nor at rest.
+        resting: those that rest, and are not cut off.
         exposed: how many addresses each provider was ever given.
         operators: the parties that are people who may act at the console.
         counted_at: when accounts and addresses were counted; 0: they are supposed.
@@ -146,6 +149,7 @@ class Live(msgspec.Struct, frozen=True):
     console_passkey: bool = False
     operators: tuple[str, ...] = ()
     counted_at: Instant = 0
+    resting: frozenset[str] = frozenset()
 
 
 class Gained(msgspec.Struct, frozen=True):
@@ -252,7 +256,8 @@ class SinglePoint(msgspec.Struct, frozen=True):
 
 class Sets(msgspec.Struct, frozen=True):
     """The minimal sets of parties that take accounts of a class; ``sets``: those with the fewest
-    parties; ``size``: how many; 0 when no set of at most three does."""
+    parties; ``size``: how many; 0 when no set of at most ``looked`` does. Larger ones were not
+    looked for."""
 
     account_class: str
     factor: str
@@ -260,6 +265,7 @@ class Sets(msgspec.Struct, frozen=True):
     size: int
     sets: tuple[tuple[str, ...], ...]
     count: int
+    looked: int
 
 
 class Change(msgspec.Struct, frozen=True):

@@ -173,8 +173,9 @@ class Model:
         group = Group(
             taken.account_class, taken.factor, taken.mailbox, application=taken.application
         )
-        goal = f"{taken.how.value}:{group.id}"
-        return goal not in self._without_mailboxes.reach([party])
+        reached = self._without_mailboxes.reach([party])
+        ways = {How.TAKE, How.HELD, taken.how}
+        return not any(f"{how.value}:{group.id}" in reached for how in ways)
 
     @cached_property
     def _without_mailboxes(self) -> reach.Engine:
@@ -190,13 +191,14 @@ class Model:
                 goal = f"{how.value}:{group.id}"
                 goals.setdefault((group.account_class, group.factor, how), []).append(goal)
         every = [goal for some in goals.values() for goal in some]
-        _, found = sets.readable(self.rules, every, theirs, largest)
+        looked, found = sets.readable(self.rules, every, theirs, largest)
         out = []
         for (name, factor, how), some in goals.items():
             merged = {one for goal in some for one in found[goal]}
             size = min(map(len, merged), default=0)
             fewest = sorted(tuple(sorted(one)) for one in merged if len(one) == size)
-            out.append(Sets(name, factor, how, size, tuple(fewest[:MOST_SETS]), len(fewest)))
+            shown = tuple(fewest[:MOST_SETS])
+            out.append(Sets(name, factor, how, size, shown, len(fewest), looked))
         return out
 
     def _taken(self, reached: reach.Reached) -> tuple[Taken, ...]:

@@ -63,7 +63,7 @@ WATCHED: Mapping[str, tuple[tuple[str, ...], str]] = {
     "operate": ((), "operators' acts are in the audit chain; no detector judges them"),
     "phones": ((), "a telephone is its owner's; codes that are typed are all that we see of it"),
     "mailbox": (
-        ("misplaced_redemption", "takeover_pattern", "denial"),
+        ("misplaced_redemption", "takeover_pattern", "mailbox_takeovers", "denial"),
         "a mailbox is its owner's; what is done with it shows here",
     ),
 }

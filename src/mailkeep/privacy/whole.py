@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, bindparam, func, select, tuple_
+from sqlalchemy import Table, bindparam, case, func, or_, select, tuple_
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts import importing
@@ -22,8 +22,10 @@ from mailkeep.accounts import tables as accounts
 from mailkeep.accounts.factors import totp
 from mailkeep.base.clock import iso
 from mailkeep.base.keys import KeyRing
+from mailkeep.mail import bodies
 from mailkeep.mail import tables as mail
 from mailkeep.mail.types import Content, Status
+from mailkeep.providers.types import OutcomeKind
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.personal import Form
 from mailkeep.store.schema import metadata
@@ -150,24 +152,29 @@ async def _factors(database: Database, keys: KeyRing, *, secrets: bool) -> Rows:
 
 
 async def _suppressions(database: Database) -> Rows:
-    """Addresses of which a provider reported bounces or complaints; the newest report each."""
+    """Addresses of which a provider reported bounces or complaints; the newest report each.
+    ``believed``: False where the provider fell, and all that it said may have been a thief's."""
     c, known = mail.claims.c, mail.addresses.c
     against = c.event.in_(["bounced", "complained", "suppressed"])
     async with database.read() as tx:
         rows = await tx.tuples(
-            select(c.address_id, known.address, c.provider, c.event, func.max(c.received_at))
+            select(
+                *(c.address_id, known.address, c.provider, c.event, func.max(c.received_at)),
+                func.max(case((bodies.believed(), 1), else_=0)),
+            )
             .join(mail.addresses, known.id == c.address_id)
             .where(against)
             .group_by(c.address_id, known.address, c.provider, c.event)
             .order_by(known.address, c.provider, c.event)
         )
-    for address_id, address, provider, event, at in rows:
+    for address_id, address, provider, event, at, believed in rows:
         yield {
             "address": address,
             "address_id": address_id,
             "provider": provider,
             "event": event,
             "at": iso(at),
+            "believed": bool(believed),
         }
 
 
@@ -191,9 +198,19 @@ async def _exposures(database: Database) -> Rows:
 async def _waiting(database: Database) -> Rows:
     """Mail that has not left, whole, so that it can be sent another way; without secrets: whoever
     asked for one asks again."""
-    m, b = mail.messages, mail.message_bodies
+    m, b, a = mail.messages, mail.message_bodies, mail.attempts
 
-    async def bodies(tx: Tx, ids: list[str]) -> dict[str, bytes]:
+    async def unsure(tx: Tx, ids: list[str]) -> dict[str, str]:
+        """Who may have a mail, as their answer was lost, or is not there yet."""
+        lost = or_(a.c.outcome.is_(None), a.c.outcome == OutcomeKind.AMBIGUOUS.value)
+        rows = await tx.all(
+            select(a.c.message_id, a.c.provider)
+            .where(a.c.message_id.in_(ids), lost)
+            .order_by(a.c.started_at)
+        )
+        return {row["message_id"]: row["provider"] for row in rows}
+
+    async def whole_bodies(tx: Tx, ids: list[str]) -> dict[str, bytes]:
         rows = await tx.all(select(b).where(b.c.message_id.in_(ids), b.c.hour.is_(None)))
         return {row["message_id"]: bytes(row["data"]) for row in rows}
 
@@ -211,7 +228,8 @@ async def _waiting(database: Database) -> Rows:
                 .order_by(m.c.id)
                 .limit(BATCH)
             )
-            kept = await bodies(tx, [row["id"] for row in found])
+            ids = [row["id"] for row in found]
+            kept, may_have = await whole_bodies(tx, ids), await unsure(tx, ids)
         for row in found:
             if row["id"] not in kept:
                 continue
@@ -221,7 +239,9 @@ async def _waiting(database: Database) -> Rows:
                 "status": row["status"],
                 "not_before": iso(row["next_at"]),
                 "expires_at": iso(row["expires_at"]),
-                "may_have": row["provider"] if row["status"] == Status.SENDING.value else None,
+                "may_have": row["provider"]
+                if row["status"] == Status.SENDING.value
+                else may_have.get(row["id"]),
                 "content": msgspec.to_builtins(msgspec.json.decode(kept[row["id"]], type=Content)),
             }
         if len(found) < BATCH:

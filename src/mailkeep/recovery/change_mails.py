@@ -122,13 +122,25 @@ def _kept(house: House, to: str, told: Told, denial: str | None) -> Content:
     return house.write(to, f"A second factor was added for {house.account}", lines)
 
 
-def stopped(house: House, to: str) -> Content:
-    """The notice after changes of addresses were stopped."""
+def stopped(house: House, to: str, removed: str = "") -> Content:
+    """The notice after changes were stopped.
+
+    Args:
+        removed: the factors that went with them, as ``factor_words.removed`` says it; "": none.
+    """
+    went = []
+    if removed:
+        went = [
+            (
+                f"With it {removed}, since it was denied from one of your mails, and the same "
+                "person may have added that. Was it yours? Then add it again, after a reset."
+            )
+        ]
     if house.application:
         return house.write(
             to,
             "A second factor was not added",
-            [f"A second factor for {house.account} was stopped, and nothing of it counts."],
+            [f"A second factor for {house.account} was stopped, and nothing of it counts.", *went],
         )
     return house.write(
         to,
@@ -138,6 +150,7 @@ def stopped(house: House, to: str) -> Content:
                 "A change of the addresses or of the second factors of your account was stopped, "
                 "and nothing of it counts."
             ),
+            *went,
             f"Look at your account: {house.page('/account')}",
         ],
     )

@@ -22,6 +22,7 @@ from mailkeep.store.database import Tx
 from . import change_mails, factor_words, tables
 from .change_mails import Told
 from .context import Context
+from .denied import denied_with
 from .notices import Notices
 
 BATCH = 100  #: changes whose notices have not left that one sweep looks at
@@ -83,16 +84,25 @@ class ChangeNotices:
         change = await context.accounts.changes.one(tx, held)
         of = _n.c.change_id == held
         if change is not None:
-            notices = await tx.all(select(_n.c.message_id).where(of))
-            took = await mail_queries.took(tx, [one["message_id"] for one in notices])
-            two = any(context.independent({one}, {other}) for one, other in permutations(took, 2))
-            # Where no second route comes back the owner is not kept from their own for ever.
-            most = change.at + round(context.settings.hold_most * SECOND)
-            if not two and not (took and tx.now >= most):
-                return change
+            notices = [one["message_id"] for one in await tx.all(select(_n.c.message_id).where(of))]
+            took = await mail_queries.took(tx, notices)
+            if not self._two(took):
+                if tx.now < change.at + round(context.settings.hold_most * SECOND):
+                    return change
+                # No owner is kept from their own for ever: where no second route comes back, one
+                # is enough, but none that was cut off since, as it may have dropped them; and where
+                # the old mailbox is gone, two that say so.
+                dealt = await mail_queries.answered(tx, notices)
+                if not await mail_queries.standing(tx, took) and not self._two(dealt):
+                    return change
             await context.accounts.changes.told(tx, change)
         await tx.run(delete(_n).where(of))
         return None
+
+    def _two(self, providers: Set[str]) -> bool:
+        """Whether two of them are there that no party can read both of."""
+        pairs = permutations(providers, 2)
+        return any(self._context.independent({one}, {other}) for one, other in pairs)
 
     async def _tell(self, tx: Tx, fact: ChangeHeld, without: Set[str] = frozenset()) -> None:
         """Write the notices; not over the ways in ``without``, which have theirs already."""
@@ -140,12 +150,14 @@ class ChangeNotices:
         return factor_words.named(kinds[0]) if kinds else "it is gone already"
 
     async def on_stopped(self, tx: Tx, recorded: Recorded) -> None:
-        """Tell every address that is left."""
+        """Tell every address that is left, and of the factors that went with what was denied."""
         fact = recorded.fact
         if not isinstance(fact, ChangesStopped):
             return
+        lost = (await denied_with(tx, recorded, fact.account)).factors
+        removed = factor_words.removed(lost) if lost else ""
         house = await self._context.house_of(tx, fact.account)
         for point in await accounts.contact_points(tx, fact.account):
-            content = change_mails.stopped(house, point.address)
+            content = change_mails.stopped(house, point.address, removed)
             for only in await self._notices.ways(tx):
                 await self._notices.mail(tx, content, only)

@@ -4,6 +4,8 @@ A factor that was replaced by another one, or removed along with the last one, i
 cause: one change, one mail.
 """
 
+from collections.abc import Sequence
+
 from mailkeep.accounts.events import (
     FactorBlocked,
     FactorBound,
@@ -49,7 +51,7 @@ def what(fact: Fact) -> str | None:
         case FactorBound() if not fact.held:  # else the change is told, with a way to stop it
             return f"a second factor was added: {_NAMES[Kind(fact.factor_kind)]}"
         case FactorRevoked() if fact.why in _TOLD:
-            return f"a second factor was removed: {_NAMES[Kind(fact.factor_kind)]}"
+            return removed((fact,))
         case FactorLeaving():
             return (
                 f"the last second factor is being removed: {_NAMES[Kind(fact.factor_kind)]}. It is"
@@ -78,6 +80,13 @@ def what(fact: Fact) -> str | None:
             return "the password was removed; from now on passkeys open the account"
         case _:
             return None
+
+
+def removed(facts: Sequence[FactorRevoked]) -> str:
+    """The same of all that went together."""
+    names = ", ".join(_NAMES[Kind(one.factor_kind)] for one in facts)
+    several = len(facts) > 1
+    return f"{'second factors were' if several else 'a second factor was'} removed: {names}"
 
 
 def named(kind: Kind) -> str:

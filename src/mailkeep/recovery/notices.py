@@ -24,6 +24,7 @@ from mailkeep.store.database import Tx
 
 from . import factor_words, mails, policy, subject_mails
 from .context import Context
+from .denied import DENIED, denied_with
 
 
 class Notices:
@@ -104,14 +105,20 @@ class Notices:
                 await self.mail(tx, content, only, alone=bool(beside))
 
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:
-        """A factor was changed by who was signed in (ASVS 6.3.7)."""
+        """A factor was changed by who was signed in (ASVS 6.3.7); or factors went with what was
+        denied, which is told once: with the changes that were stopped, if there were any."""
         fact = recorded.fact
         what = factor_words.what(fact)
         account = getattr(fact, "account", None)
         if what is None or account is None:
             return
+        denied = isinstance(fact, FactorRevoked) and fact.why == DENIED
+        if denied:
+            together = await denied_with(tx, recorded, account)
+            if together.stopped or together.first != recorded.id:
+                return
+            what = factor_words.removed(together.factors)
         for point in await accounts.contact_points(tx, account):
-            denied = isinstance(fact, FactorRevoked) and fact.why == "denied"
             content = mails.changed(self._context.house, point.address, what, denied=denied)
             for only in await self.ways(tx):
                 await self.mail(tx, content, only)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Set
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 
 from mailkeep.base.clock import Instant
 from mailkeep.base.ids import earliest
@@ -100,6 +100,25 @@ async def taken_until(tx: Tx, account: str, since: Instant) -> Instant:
         )
     )
     return tx.now if later is None else int(later) - 1
+
+
+async def regained(
+    tx: Tx, account: str, providers: Set[str], since: Instant, until: Instant
+) -> Instant | None:
+    """When an account was first recovered after a window, and not denied, without a proof that went
+    through ``providers`` in it; None: it was not. One with such a proof may be completed after the
+    window too, by whoever had read it before."""
+    doubtful = exists().where(_p.c.recovery_id == _r.c.id, _through(providers, since, until))
+    found = await tx.value(
+        select(func.min(_r.c.ended_at)).where(
+            _r.c.account_id == account,
+            _r.c.state == "completed",
+            _r.c.ended_at > until,
+            _r.c.why.is_(None),
+            ~doubtful,
+        )
+    )
+    return None if found is None else int(found)
 
 
 async def open_through(tx: Tx, providers: Set[str]) -> int:

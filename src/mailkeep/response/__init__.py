@@ -2,8 +2,9 @@
 
 ``actions/`` has one module for each action, ``playbooks`` decides which are proposed and which may
 run alone (pure), ``playing`` carries that out, ``services`` is what a person asks for and the loop,
-``keeping`` stores actions, ``approval`` is the second person's approval, ``listing`` says who was
-exposed, ``hands`` cuts a provider off while no incident is open and ``crying`` announces it,
+``keeping`` stores actions, ``approval`` is the second person's approval, ``refusing`` bounds how
+often one says no, ``listing`` says who was exposed, ``hands`` cuts a provider off while no incident
+is open and ``crying`` announces it,
 ``advisory`` (pure) is the warning to the exposed, ``keysmith`` creates and revokes keys at
 providers. A long action resumes after a kill.
 

@@ -27,6 +27,7 @@ from .actions.port import Action, Case, Means
 from .events import ActionAsked, ActionDecided
 from .paging.desk import Desk
 from .paging.types import Why
+from .refusing import whose
 from .tables import approvals
 from .types import Approval, Asked, Preview, Step
 
@@ -45,10 +46,14 @@ class Approvals:
         self._means = means
         self._desk = desk
 
-    def needed(self, action: Action) -> bool:
-        """Whether an action needs two people."""
+    def needed(self, action: Action, preview: Preview | None = None) -> bool:
+        """Whether an action needs two people: by default a dangerous one, and one of which the
+        preview says that a person must have seen its warnings. Else the thief of one session would
+        let providers rest until no reset has its two routes."""
         named = self._means.settings.two_people
-        return action.dangerous if named is None else action.name in named
+        if named is not None:
+            return action.name in named
+        return action.dangerous or (preview is not None and preview.needs_person)
 
     async def ask(
         self, tx: Tx, case: Case, action: Action, step: Step, preview: Preview, *, by: str
@@ -222,16 +227,8 @@ async def _refused_before(tx: Tx, found: Approval, by: str) -> bool:
             _p.c.decided_by != _p.c.asked_by,
         )
     )
-    who = await _whose(tx, by)
-    return any([await _whose(tx, row["decided_by"]) == who for row in rows])
-
-
-async def _whose(tx: Tx, actor: str) -> str:
-    """The person behind an actor; all keys that belong to nobody count as one."""
-    try:
-        return await people.person(tx, actor)
-    except NotAllowed:
-        return "nobody"
+    who = await whose(tx, by)
+    return any([await whose(tx, row["decided_by"]) == who for row in rows])
 
 
 def _said(one: Approval) -> dict[str, object]:

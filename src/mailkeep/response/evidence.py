@@ -142,6 +142,10 @@ def check(directory: Path) -> Manifest:
         data = file.read_bytes()
         if FileFact(hashlib.sha256(data).hexdigest(), len(data)) != fact:
             raise BadSettings(f"{file} was altered: its hash is another")
+    # What nobody signed must not be read beside what was.
+    strange = {one.name for one in directory.iterdir()} - {MANIFEST, *found.files}
+    if strange:
+        raise BadSettings(f"{directory} holds what was not signed: {', '.join(sorted(strange))}")
     return found
 
 

@@ -37,6 +37,7 @@ from mailkeep.store.database import Tx
 from .actions.catalogue import ACTIONS
 from .actions.port import Means
 from .keeping import take_turn
+from .refusing import once
 from .standing import say, thin
 from .tables import hand_cuts
 from .types import ResponseSettings
@@ -174,7 +175,7 @@ async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> i
         raise Conflict(f"{provider} is cut off already")
     if standing is not None:
         raise Conflict(f"{standing.by} asked for it already: a second person has to confirm it")
-    if not _two(means):
+    if not _wanted(means.settings):
         return await _cut(tx, means, provider, by, reason, new_id("hct", tx.now, tx.order.next()))
     stops = (await would(tx, means, provider)).stops
     life = means.settings.approval_life if stops else means.settings.confirm_within
@@ -244,7 +245,9 @@ async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) 
     state = (await mail.states(tx)).get(provider)
     found = (await current(tx)).get(provider)
     if found is not None and found.cut_at is None:  # it was only asked for: no
-        await audit.write(tx, by, "refuse_cut", {"provider": provider, "cut": found.id})
+        await once(tx, "refuse_cut", provider, by=by, asked_by=found.by)
+        said = {"provider": provider, "cut": found.id, "asked_by": found.by}
+        await audit.write(tx, by, "refuse_cut", said)
         await _end(tx, found.id)
         return True
     if state is None or state.cut_at is None:
@@ -254,7 +257,7 @@ async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) 
     own = found is not None and found.by == by and found.confirmed_by is None
     if own and await _taken_back(tx, provider):
         own = False  # one that cuts off and restores in turn disturbs the mail
-    if _two(means) and not own:
+    if _wanted(means.settings) and not own:
         await _ask_back(tx, provider, found, state.cut_at, by, reason)
         return False
     if found is not None:
@@ -321,6 +324,7 @@ async def _enter(tx: Tx, provider: str, by: str, reason: str, life: float, *, do
 
 async def _keep(tx: Tx, found: HandCut, by: str) -> int:
     """A second person refuses to restore the provider: it stays cut off."""
+    await once(tx, "refuse_restore", found.provider, by=by, asked_by=found.back_by or "")
     said = {"provider": found.provider, "cut": found.id, "asked_by": found.back_by}
     await audit.write(tx, by, "refuse_restore", said)
     values = {"back_by": None, "back_reason": "", "ring_at": None}
@@ -361,10 +365,6 @@ async def _end(tx: Tx, cut: str) -> None:
     await tx.run(update(_h).where(_h.c.id == cut).values(ended_at=tx.now, ring_at=None))
 
 
-def _two(means: Means) -> bool:
-    return _wanted(means.settings)
-
-
 def _wanted(settings: ResponseSettings) -> bool:
     """Whether this installation requires two people to cut a provider off."""
     named = settings.two_people
@@ -385,7 +385,7 @@ async def _may(
     means.may_act()
     if not reason.strip():
         raise Invalid("say why", field="reason")
-    if _two(means):
+    if _wanted(means.settings):
         await people.named(tx, by)  # else nobody could answer what this key asked for
     await take_turn(tx)
     if not beside and (open_one := await about(tx, provider)) is not None:

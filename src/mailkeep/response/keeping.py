@@ -16,14 +16,14 @@ from . import queries, tables
 from .actions.catalogue import ACTIONS
 from .actions.port import Action, At, Case, Means
 from .events import ActionFailed, ActionStarted, ActionStopped, ActionUndone
-from .types import ActionState, ActionView, Preview
+from .types import ActionState, ActionView, Asked, Preview
 
 PLAYBOOK = "playbook"  #: by whom an automatic action is done
 
 #: Any number that nothing else takes as an advisory lock in this database.
 _TURN = 7_263_018_451
 
-_a = tables.actions
+_a, _p = tables.actions, tables.approvals
 
 
 class Keeper:
@@ -91,6 +91,7 @@ class Keeper:
             lease_until=tx.now - 1,
             **anew,
         )
+        await self._lapse(tx, case.incident.id, action.name)
         await audit.write(tx, by, "apply_action", entry(case, action.name, preview))
         started = ActionStarted(case.incident.id, action.name, by)
         await record(self.means.database, tx, started)
@@ -103,6 +104,7 @@ class Keeper:
         incident, name = case.incident.id, action.name
         words = await action.undo(At(tx, self.means, case, by))
         await self.set(tx, row.id, state=ActionState.UNDONE.value, by=by, at=tx.now)
+        await self._lapse(tx, incident, name)
         await audit.write(tx, by, "undo_action", entry(case, name, None))
         await self.means.incidents.enter(
             tx, incident, "action", f"{action.title}: taken back; {words}", by=by
@@ -119,6 +121,14 @@ class Keeper:
         words = f"{action.title}: stopped on its way; what was done stays done"
         await self.means.incidents.enter(tx, incident, "action", words, by=by)
         await record(self.means.database, tx, ActionStopped(incident, name, by))
+
+    async def _lapse(self, tx: Tx, incident: str, name: str) -> None:
+        """What still waits for a second person was asked about how it stood before. Else a word
+        that comes late does it twice, or takes back what was done since."""
+        waits = (_p.c.incident_id == incident, _p.c.name == name)
+        lapsed = {"state": Asked.LAPSED.value, "decided_at": tx.now}
+        still = _p.c.state == Asked.WAITING.value
+        await tx.run(update(_p).where(*waits, still).values(**lapsed))
 
     async def fail(self, tx: Tx, incident: str, name: str, by: str, words: str) -> None:
         """Record that it could not be done, unless somebody ended it meanwhile."""

@@ -11,7 +11,16 @@ import msgspec
 from mailkeep.base.clock import Instant
 from mailkeep.incidents.content import ASSUMED
 from mailkeep.incidents.tracks import Item
-from mailkeep.incidents.words import SPENT, TITLES, TOUCHED, clock, headline, span, standing
+from mailkeep.incidents.words import (
+    SPENT,
+    TITLES,
+    TOUCHED,
+    clock,
+    headline,
+    obeyed,
+    span,
+    standing,
+)
 
 from .drawing import Mark, timeline
 from .types import CaseView
@@ -92,14 +101,14 @@ def html(report: Written) -> str:
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape.escape(report.title)}</title>",
+        f"<title>{_html(report.title)}</title>",
         '<link rel="stylesheet" href="/static/report.css"></head><body><main>',
-        f"<h1>{escape.escape(report.title)}</h1>",
-        *(f"<p>{escape.escape(line)}</p>" for line in report.lines),
+        f"<h1>{_html(report.title)}</h1>",
+        *(f"<p>{_html(line)}</p>" for line in report.lines),
     ]
     for one in report.sections:
-        out.append(f"<section><h2>{escape.escape(one.title)}</h2>")
-        out += [f"<p>{escape.escape(line)}</p>" for line in one.lines]
+        out.append(f"<section><h2>{_html(one.title)}</h2>")
+        out += [f"<p>{_html(line)}</p>" for line in one.lines]
         if one.picture:
             out.append(f"<figure>{one.picture}</figure>")
         if one.table is not None and one.table.rows:
@@ -237,19 +246,32 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _md(text: str) -> str:
-    """A text that people wrote, escaped so that it is no markup and breaks no table row."""
-    for one in "\\`*_{}[]<>#|!":
+    """A text that people wrote, escaped so that it is no markup, no link, breaks no table row, and
+    holds nothing that a terminal obeys."""
+    for one in "\\`*_{}[]<>#|!&~@":
         text = text.replace(one, f"\\{one}")
-    return text.replace("\n", " ")
+    # Else renderers make a link of it (GitHub Flavored Markdown, section 6.9).
+    text = text.replace("://", ":\\//").replace("www.", "www\\.")
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    """A text on one line, read as it is written."""
+    line = text.replace("\n", " ").replace("\t", " ")
+    return "".join(one for one in line if not obeyed(one))
+
+
+def _html(text: str) -> str:
+    return escape.escape(_plain(text))
 
 
 def _html_table(table: Table) -> str:
-    names = [escape.escape(one) for one in table.head]
+    names = [_html(one) for one in table.head]
     head = "".join(f'<th scope="col">{one}</th>' for one in names)
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td data-head="{name}">{escape.escape(cell)}</td>'  # what a narrow screen shows
+            f'<td data-head="{name}">{_html(cell)}</td>'  # what a narrow screen shows
             for name, cell in zip(names, row, strict=True)
         )
         + "</tr>"

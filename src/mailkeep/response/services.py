@@ -137,7 +137,7 @@ class Response:
             raise Conflict(preview.summary)
         if row is None:
             row = await self._keeper.write(tx, case, action, by, preview)
-        second = self.approvals.needed(action) and not preview.idle
+        second = self.approvals.needed(action, preview) and not preview.idle
         if second and not await self._alone(tx, case, action, Step.APPLY, by, alone):
             await self.approvals.ask(tx, case, action, Step.APPLY, preview, by=by)
             return await queries.shown(tx, self.means, case, name)
@@ -226,8 +226,14 @@ class Response:
         return True
 
     async def _applied(self, tx: Tx, case: Case, action: Action) -> ActionView:
+        """An action that was done, or a part of it before it was stopped or failed: that part need
+        not be made whole first to be taken back."""
+        of = (_a.c.incident_id == case.incident.id, _a.c.name == action.name)
+        part = bool(await tx.value(select(_a.c.cursor).where(*of)))
         row = await queries.action(tx, case.incident.id, action.name)
-        if row is None or row.state is not ActionState.APPLIED:
+        done = row is not None and row.state is ActionState.APPLIED
+        halted = row is not None and row.state in {ActionState.STOPPED, ActionState.FAILED}
+        if row is None or not (done or (halted and part)):
             raise Conflict(f"{action.name} was not applied")
         if action.undo is None:
             raise Conflict(f"{action.name} cannot be taken back")

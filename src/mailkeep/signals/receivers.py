@@ -12,6 +12,7 @@ from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts import queries as accounts
+from mailkeep.accounts import signing_in
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Conflict, Invalid, NotFound, NotSignedIn
 from mailkeep.base.ids import new_id
@@ -137,13 +138,17 @@ async def authorise(tx: Tx, keys: KeyRing, presented: str) -> Receiver:
 async def subject(tx: Tx, keys: KeyRing, receiver: Receiver, account: str) -> str | None:
     """A receiver's name for an account; None when it is not to hear of it.
 
-    An application knows its users by its own names. Accounts of ours have a name for each receiver
-    (pairwise, OpenID Connect Core section 8.1): two of them cannot find out by it that they know
-    the same person.
+    An application knows its users by its own names. One whose users are kept here hears of those
+    who came to it, by the name that it was told. Accounts of ours have a name for each other
+    receiver (pairwise, OpenID Connect Core section 8.1): two of them cannot find out by it that
+    they know the same person.
     """
     whose = await accounts.whose(tx, account)
-    if whose is None or whose.application != receiver.application:
+    if whose is None or whose.application not in {"", receiver.application}:
         return None
+    if receiver.application and not whose.application:
+        came = await signing_in.knows(tx, receiver.application, account)
+        return account if came else None
     if receiver.application:
         return whose.subject
     return keys.pseudonym("sub", f"{receiver.id}\0{account}")

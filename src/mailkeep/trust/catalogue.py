@@ -11,9 +11,12 @@ day (``independent``).
 records of DKIM selectors and of tracking and return-path names, and of name servers.
 """
 
+import re
 from collections.abc import Mapping
 
 import msgspec
+
+from mailkeep.base.addresses import organisation
 
 from .types import Party, PartyKind
 
@@ -324,7 +327,7 @@ _HOUSES = (
         "https://gist.github.com/rnrbarbosa/ecba5236f7b7c190a6d58a34afb350bb",
         _LAST,
         owned_by=("microsoft",),
-        signs=("mail.protection.outlook.com", "spf.protection.outlook.com"),
+        signs=("mail.protection.outlook.com", "spf.protection.outlook.com", "microsoftonline.com"),
     ),
     Known(
         "fastmail",
@@ -382,17 +385,16 @@ OF_PROVIDER: Mapping[str, str] = {kind: one.id for one in _HOUSES for kind in on
 def shown_by(host: str) -> Known | None:
     """The company that a host name in a DNS record belongs to; None when it is none of these.
 
-    A sign without a dot (``awsdns``) is looked for at the beginning of a label: Route 53 answers
-    from ``ns-1.awsdns-00.com`` and its like.
+    A sign without a dot (``awsdns``) is a registered name, with two digits behind it or not, as in
+    ``ns-1.awsdns-00.com``: anywhere else in a host anybody may write it.
     """
     name = host.rstrip(".").lower()
+    registered = organisation(name)
     best: tuple[int, Known] | None = None
     for one in _HOUSES:
         for sign in one.signs:
-            if "." in sign:
-                fits = name == sign or name.endswith(f".{sign}")
-            else:
-                fits = any(label.startswith(sign) for label in name.split("."))
+            ends = f".{name}".endswith(f".{sign}")
+            fits = ends if "." in sign else re.match(rf"{sign}(-[0-9]{{2}})?\.", registered)
             if fits and (best is None or len(sign) > best[0]):
                 best = (len(sign), one)
     return None if best is None else best[1]

@@ -3,10 +3,13 @@
 A party that is in the catalogue has the owners, relays and hosts that the catalogue knows, besides
 those that its table names: leaving something out of the file must not make it independent.
 
+A party that is a house of the catalogue under an id of its own is owned by that house: two accounts
+at one company are never two parties.
+
 Security: the file may be wrong, or written by whoever wants to look independent. So an id is plain
-ASCII, since two that look alike would be two parties; a name has no letters that turn or hide what
-stands beside them; no outside party calls itself ours, and none takes another one's catalogue entry
-by its ``known``.
+ASCII, and no two differ in their case alone, since two that look alike would be two parties; a name
+has no letters that turn or hide what stands beside them; no outside party calls itself ours, and
+none takes another one's catalogue entry by its ``known``.
 """
 
 import datetime
@@ -29,6 +32,7 @@ EDGES = ("relays_via", "owned_by", "administered_by", "runs_on")
 MINIMAL_REASON = 10
 MOST = 1000  #: parties of a file
 MOST_TIES = 10_000
+MOST_DOMAINS = 2000  #: that they serve: accounts are counted at each
 LONGEST = 200  #: letters of a name
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,79}")
 _DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.IGNORECASE)
@@ -56,7 +60,7 @@ def load(tables: Iterable[Mapping[str, object]]) -> dict[str, Party]:
         _check(party)
         if party.known or party.id in HOUSES:
             parties[party.id] = _widened(party)
-    _add_known(parties)
+    add_known(parties)
     for party in parties.values():
         _check_ties(party, parties)
     return parties
@@ -77,9 +81,21 @@ def _read(tables: Iterable[Mapping[str, object]]) -> dict[str, Party]:
         if party.id in parties:
             raise BadSettings(f"two tables of [[party]] have the id {party.id!r}")
         parties[party.id] = party
+    _check_alike(parties)
+    if sum(len(one.serves) for one in parties.values()) > MOST_DOMAINS:
+        raise BadSettings(f"party: over {MOST_DOMAINS} domains are served")
     if sum(len(getattr(one, edge)) for one in parties.values() for edge in EDGES) > MOST_TIES:
         raise BadSettings(f"party: there are over {MOST_TIES} ties between parties")
     return parties
+
+
+def _check_alike(parties: Iterable[str]) -> None:
+    """``SendGrid`` beside ``sendgrid`` would be nobody's."""
+    meant = {one.lower(): one for one in HOUSES}
+    for party in parties:
+        other = meant.setdefault(party.lower(), party)
+        if other != party:
+            raise BadSettings(f"party {party!r}: id: say {other!r}, in these letters")
 
 
 def _check_ties(party: Party, parties: Mapping[str, Party]) -> None:
@@ -110,9 +126,9 @@ def _check(party: Party) -> None:
     if party.known and party.id in HOUSES and party.known != party.id:
         raise BadSettings(f"{where}: known: {party.id} is a house of the catalogue itself")
     if party.reviewed:
-        _day(party.reviewed, f"{where}: reviewed")
+        day(party.reviewed, f"{where}: reviewed")
     for one in party.independent:
-        _day(one.until, f"{where}: independent of {one.of}: until")
+        day(one.until, f"{where}: independent of {one.of}: until")
         if len(one.reason.strip()) < MINIMAL_REASON:
             raise BadSettings(
                 f"{where}: independent of {one.of}: say the reason, for whoever reads it later"
@@ -147,6 +163,8 @@ def _widened(party: Party) -> Party:
     ties = {
         edge: tuple(dict.fromkeys((*getattr(party, edge), *getattr(known, edge)))) for edge in EDGES
     }
+    if party.id != known.id:
+        ties["owned_by"] = tuple(dict.fromkeys((*ties["owned_by"], known.id)))
     kind = known.kind if party.kind is PartyKind.OTHER else party.kind
     return msgspec.structs.replace(
         party,
@@ -158,7 +176,7 @@ def _widened(party: Party) -> Party:
     )
 
 
-def _add_known(parties: dict[str, Party]) -> None:
+def add_known(parties: dict[str, Party]) -> None:
     """Houses of the catalogue that the file names, or that own those, need no table."""
     todo = list(parties.values())
     while todo:
@@ -170,7 +188,8 @@ def _add_known(parties: dict[str, Party]) -> None:
                     todo.append(parties[other])
 
 
-def _day(text: str, where: str) -> None:
+def day(text: str, where: str) -> None:
+    """Raises ``BadSettings`` for what is no day, saying ``where``."""
     try:
         if datetime.date.fromisoformat(text).isoformat() == text:
             return

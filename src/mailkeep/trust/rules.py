@@ -11,14 +11,18 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from mailkeep.base import addresses
+
 from .types import PartyKind
 from .world import NO_FACTOR, Group, World
 
 MAILKEEP = "mailkeep"  #: the process
 KEYS = "mailkeep.keys"  #: the directory of key files
-DATABASE = "mailkeep.database"
-BACKUPS = "mailkeep.backups"
+DATABASE = "mailkeep.database"  #: whoever can write it
+BACKUPS = "mailkeep.backups"  #: copies of it, which are read only
 CLIENT = "client:"  #: before an application's id: its client secret
+#: Who signs operators in: it can say of anybody that they are one.
+SIGN_ON = "operators.sign-on"
 
 #: What each rule says. ``{0}``, ``{1}``: what the premises are about; ``{to}``: the conclusion.
 RULES: dict[str, str] = {
@@ -42,10 +46,16 @@ RULES: dict[str, str] = {
     "all_routes": "no route of the stream is left",
     "one_mail": "one mail of this stream opens what it is about",
     "names": "{0} answers for the names of this domain",
+    "above": "a name below another one is answered for by whoever answers for that one",
     "new_key": "who changes its DNS publishes a signing key of their own",
+    "one_house": "a signature of one name passes for another of the same house",
     "redirect": "who changes its DNS has its mail sent elsewhere",
     "our_pages": "our pages are at a name of this domain",
     "front": "{0} stands before our pages",
+    "console": "an operator signs in on pages that are no longer ours",
+    "used_there": "{to} is used at the address of our pages, and passes there",
+    "handed_in": "applications hand this mail in at the address of our pages",
+    "sign_on": "{0} answers where operators sign in",
     "mailboxes": "{0} keeps the mailboxes of this domain",
     "operate": "{0} may act as an operator",
     "send_key": "the API key may send as this domain",
@@ -60,7 +70,8 @@ RULES: dict[str, str] = {
     "unheard": "the hold ends, and no notice of it arrives",
     "passed_by": "the owner signs in on pages that are no longer ours",
     "process": "the process writes passwords and reads secrets",
-    "store_and_keys": "the database with the keys to it holds sessions, codes and factors",
+    "store_and_keys": "a copy of the database with the keys to it holds codes and factors",
+    "written": "who writes the database gives an account another address, and no factor",
     "ledger": "the database lists every address",
 }
 
@@ -114,13 +125,40 @@ def _duties(world: World) -> Iterator[Rule]:
                 yield Rule(f"dns:{domain}", (me,), "names")
             if party.kind is PartyKind.MAILBOX:
                 yield Rule(f"mailbox:{domain}", (f"carries:{party.id}",), "mailboxes")
-            if party.kind in {PartyKind.CDN, PartyKind.CLOUD} and _within(world.site, domain):
-                yield Rule("pages", (me,), "front")
-    for domain in sorted(_named(world)):
+            if party.kind in {PartyKind.CDN, PartyKind.CLOUD}:
+                if _within(world.site, domain):
+                    yield Rule("pages", (me,), "front")
+                if SIGN_ON in world.parties and _within(world.sign_on, domain):
+                    yield Rule(f"party:{SIGN_ON}", (me,), "sign_on")
+    yield from _names(world)
+
+
+def _names(world: World) -> Iterator[Rule]:
+    """What follows from answering for a name: the names below it follow from that one."""
+    answered = _named(world)
+    names = sorted(answered | world.names())
+    for domain in names:
+        for above in sorted(_above(domain) & answered):
+            yield Rule(f"dns:{domain}", (f"dns:{above}",), "above")
+        if not (_above(domain) | {domain}) & answered:
+            continue
         yield Rule(f"send:{domain}", (f"dns:{domain}",), "new_key")
         yield Rule(f"mailbox:{domain}", (f"dns:{domain}",), "redirect")
+    for domain in sorted(answered):
         if _within(world.site, domain):
             yield Rule("pages", (f"dns:{domain}",), "our_pages")
+        if SIGN_ON in world.parties and _within(world.sign_on, domain):
+            yield Rule(f"party:{SIGN_ON}", (f"dns:{domain}",), "sign_on")
+        # RFC 7489 section 3.1: relaxed, which is the default.
+        for ours in world.sending:
+            if ours != domain and addresses.organisation(ours) == addresses.organisation(domain):
+                yield Rule(f"send:{ours}", (f"dns:{domain}",), "one_house")
+
+
+def _above(domain: str) -> set[str]:
+    """The names above one."""
+    labels = domain.split(".")
+    return {".".join(labels[start:]) for start in range(1, len(labels))}
 
 
 def _named(world: World) -> set[str]:
@@ -142,6 +180,10 @@ def _within(host: str, domain: str) -> bool:
 
 
 def _mail(world: World) -> Iterator[Rule]:
+    carried: dict[str, list[str]] = {one.name: [] for one in world.carriers}
+    for stream in dict.fromkeys(name for one in world.carriers for name in one.streams):
+        for one in world.carrying(stream):
+            carried[one.name].append(stream)
     for carrier in world.carriers:
         sources = [(f"carries:{carrier.party}", "")]
         if (secret := world.secrets.get(carrier.name)) is not None:
@@ -155,12 +197,16 @@ def _mail(world: World) -> Iterator[Rule]:
             if carrier.texts:
                 yield Rule(f"text:{carrier.name}", (source,), why or "texter")
             yield Rule(f"list:{carrier.name}", (source,), why or "addresses")
-            for stream in carrier.streams if carrier.stands else ():
+            for stream in carried[carrier.name]:
                 yield Rule(f"read:{stream}@{carrier.name}", (source,), why or "route")
                 yield Rule(f"drop:{stream}@{carrier.name}", (source,), why or "discard")
-        for stream in carrier.streams if carrier.stands else ():
+        for stream in carried[carrier.name]:
             down = f"down:{carrier.party}"
             yield Rule(f"drop:{stream}@{carrier.name}", (down,), "stopped")
+    yield from _lanes(world)
+
+
+def _lanes(world: World) -> Iterator[Rule]:
     for lane in world.lanes:
         through = world.carrying(lane.name)
         if through:
@@ -170,6 +216,8 @@ def _mail(world: World) -> Iterator[Rule]:
         if lane.opens:
             for one in through:
                 yield Rule(f"open:{lane.name}", (f"read:{lane.name}@{one.name}",), "one_mail")
+            if any("send" in key.scopes for key in world.keys):
+                yield Rule(f"open:{lane.name}", ("pages",), "handed_in")
 
 
 def _ours(world: World) -> Iterator[Rule]:
@@ -180,6 +228,12 @@ def _ours(world: World) -> Iterator[Rule]:
         if "send" in key.scopes:
             for domain in sorted(key.domains or world.sending):
                 yield Rule(f"send:{domain}", (me,), "send_key")
+        if key.person:
+            yield Rule("operate", ("pages",), "console")
+            continue
+        yield Rule(me, ("pages",), "used_there")
+        if key.application:
+            yield Rule(f"party:{CLIENT}{key.application}", ("pages",), "used_there")
     for carrier in world.carriers:
         for source, why in ((MAILKEEP, "process"), (DATABASE, "ledger"), (BACKUPS, "ledger")):
             if source in world.parties:
@@ -197,8 +251,10 @@ def _accounts(world: World) -> Iterator[Rule]:
         yield Rule(caught, ("pages",), "passed_by")
         if MAILKEEP in world.parties:
             yield Rule(took, (f"party:{MAILKEEP}",), "process")
-        if DATABASE in world.parties and KEYS in world.parties:
-            body = (f"party:{DATABASE}", f"party:{KEYS}")
+        if DATABASE in world.parties:
+            yield Rule(took, (f"party:{DATABASE}",), "written")
+        if BACKUPS in world.parties and KEYS in world.parties:
+            body = (f"party:{BACKUPS}", f"party:{KEYS}")
             yield Rule(took, body, "store_and_keys")
         if not world.proofs or not group.recovers:
             continue

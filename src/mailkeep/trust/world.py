@@ -3,7 +3,7 @@
 Nothing here is live; ``posture`` fills it from the settings and the database.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 import msgspec
@@ -24,6 +24,7 @@ class Carrier(msgspec.Struct, frozen=True):
         returns: domains that its servers stand for in SPF, since bounces of them come to it.
         stands: it carries mail now: neither cut off nor resting. Keys and addresses that it was
             given it has all the same.
+        rests: it carries what no other route may, and no proof.
         texts: it carries text messages, to telephones and not to mailboxes.
     """
 
@@ -34,6 +35,7 @@ class Carrier(msgspec.Struct, frozen=True):
     stands: bool = True
     returns: tuple[str, ...] = ()
     texts: bool = False
+    rests: bool = False
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -73,12 +75,19 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A valid API key. Empty bindings restrict nothing; ``application``: whose it is."""
+    """A valid API key, or a person who acts as an operator without one.
+
+    Attributes:
+        scopes, domains: empty bindings restrict nothing.
+        application: whose it is.
+        person: somebody who signs in at the console.
+    """
 
     party: str
     scopes: tuple[str, ...]
     domains: tuple[str, ...] = ()
     application: str = ""
+    person: bool = False
 
 
 class World(msgspec.Struct, frozen=True):
@@ -93,7 +102,8 @@ class World(msgspec.Struct, frozen=True):
         degrades: seconds of the hold when both proofs go over one route; None: they never do.
         without_factor: seconds of the hold of who says that their factor is lost, where two mailed
             proofs suffice for them; None: they do not.
-        site: the host of our own pages.
+        site: the host of our own pages, and of the API.
+        sign_on: the host at which operators sign in; "": they come by API key alone.
         sending: domains that we send as.
         secrets: the party of each carrier's API secret, by the carrier's name.
     """
@@ -112,10 +122,23 @@ class World(msgspec.Struct, frozen=True):
     site: str = ""
     sending: tuple[str, ...] = ()
     secrets: Mapping[str, str] = {}
+    sign_on: str = ""
 
     def carrying(self, stream: str) -> tuple[Carrier, ...]:
-        """Who carries a stream and stands."""
-        return tuple(one for one in self.carriers if one.stands and stream in one.streams)
+        """Who carries a stream: those that stand, and those that rest, which carry it where no
+        other route does. No proof is given to one that rests."""
+        return tuple(
+            one
+            for one in self.carriers
+            if stream in one.streams and (one.stands or (one.rests and stream != self.proofs))
+        )
+
+    def names(self) -> frozenset[str]:
+        """Every domain that is spoken of: ours, and those of mailboxes that are told apart."""
+        served = (one.lower() for party in self.parties.values() for one in party.serves)
+        told = (one.mailbox for one in self.groups if one.mailbox != "*")
+        signed = (name for one in self.carriers for name in (*one.domains, *one.returns))
+        return frozenset({*served, *told, *signed, *self.sending})
 
     def mailed(self) -> bool:
         """Whether both proofs may come to the mailbox; else each pair has its half by telephone."""
@@ -124,6 +147,28 @@ class World(msgspec.Struct, frozen=True):
     def texting(self) -> frozenset[str]:
         """The carriers of text messages."""
         return frozenset(one.name for one in self.carriers if one.texts)
+
+
+def with_custody(
+    parties: Mapping[str, Party], accounts: Iterable[tuple[str, str, str]], proofs: str
+) -> dict[str, Party]:
+    """The parties by which is judged whether two routes are two: whoever keeps the API secret of
+    an account reads what goes through it, and so does whoever is said to read its proofs, and
+    whoever those are tied to.
+
+    Args:
+        accounts: the name of each, its party, and the party of its secret, which need not be there.
+        proofs: the stream of proofs; "": there is none.
+    """
+    out = dict(parties)
+    for name, party, secret in accounts:
+        reads = f"read:{proofs}@{name}"
+        readers = [one.id for one in parties.values() if one.id == secret or reads in one.can]
+        found = out.get(party)
+        if found is not None and readers:
+            tied = tuple(dict.fromkeys((*found.administered_by, *readers)))
+            out[party] = msgspec.structs.replace(found, administered_by=tied)
+    return out
 
 
 def pairs(

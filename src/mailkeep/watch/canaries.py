@@ -2,8 +2,9 @@
 
 A provider that drops or alters our mail cannot tell which mail is watched, and cannot vouch for
 itself: we see what arrives. A canary counts once, and only with the secret that it alone carries,
-so nobody can forge an arrival. Decoys are canaries that look like recovery mail: they reveal a
-provider that drops only that, and a reader who tries what he reads (``recovery.decoys``).
+so nobody can forge an arrival; a later copy of it is still looked through for strangers. Decoys are
+canaries that look like recovery mail: they reveal a provider that drops only that, and a reader who
+tries what he reads (``recovery.decoys``).
 
 A provider that is cut off gets none: a cut means that no request to it starts, its key may have
 been revoked, and one in an attacker's hands must not be told that we still look. To find out
@@ -201,19 +202,17 @@ class Canaries:
         if not wanted:
             return 0
         async with self._database.read() as tx:
-            waiting = await tx.all(
-                select(_c.c.id, _c.c.marker_hash).where(
-                    _c.c.address_hash.in_(wanted), _c.c.arrived_at.is_(None), ~_c.c.honey
-                )
+            sent = await tx.all(
+                select(_c.c.id, _c.c.marker_hash).where(_c.c.address_hash.in_(wanted), ~_c.c.honey)
             )
-        if not waiting:
+        if not sent:
             return 0
 
         def known_by(markers: tuple[str, ...]) -> list[str]:
             hashes = [self._keys.lookup_hash("canary marker", one) for one in markers]
             return [
                 row["id"]
-                for row in waiting
+                for row in sent
                 if any(hmac.compare_digest(row["marker_hash"], one) for one in hashes)
             ]
 
@@ -224,7 +223,7 @@ class Canaries:
             log.warning("canary.unknown_mail")
             return 0
         async with self._database.write() as tx:
-            return sum([await self._arrived(tx, one, found.hosts, at, failed) for one in known])
+            return sum([await self._arrived(tx, one, found, at, failed) for one in known])
 
     def ours(self, address: str) -> bool:
         """Whether an address is at the canaries' domain."""
@@ -350,31 +349,33 @@ class Canaries:
         self,
         tx: Tx,
         canary: str,
-        hosts: tuple[str, ...],
+        found: reading.Reading,
         at: Instant | None,
         failed: tuple[str, ...],
     ) -> bool:
-        changed = await tx.run(
-            update(_c).where(_c.c.id == canary, _c.c.arrived_at.is_(None)).values(arrived_at=tx.now)
-        )
-        if not changed:
-            return False
-        row = await tx.one(select(_c).where(_c.c.id == canary))
+        """Record the first arrival; of later copies one that has strangers in it: whoever sends an
+        unaltered one ahead could else alter all mail unseen."""
+        row = await tx.one(select(_c).where(_c.c.id == canary).with_for_update())
         if row is None:
             return False
         message, provider, mailbox = row["message_id"], row["provider"], row["mailbox"]
+        allowed = self._allowed.get(provider) or marks.of_provider(self._settings, self._url, None)
+        more, secret = self._added_by(mailbox), mailbox == DECOY_MAILBOX
+        strangers = marks.strangers(found, allowed, more, secret=secret)
+        first = row["arrived_at"] is None
+        if not first and not strangers:
+            return False
+        await tx.run(update(_c).where(_c.c.id == canary).values(arrived_at=tx.now))
         await self._taken(tx, message)
-        allowed = self._allowed.get(
-            provider, marks.own(self._settings, self._url)
-        ) | self._added_by(mailbox)
-        strangers = reading.strangers(hosts, allowed)
+        if strangers:  # that is said once
+            await tx.run(delete(_c).where(_c.c.id == canary))
         since = row["created_at"] if row["sent_at"] is None else row["sent_at"]
         taken = max(0, (tx.now if at is None else min(at, tx.now)) - since) / SECOND
         arrived = CanaryArrived(
             provider, message, taken, strangers[:MOST_STRANGERS], mailbox, failed
         )
         await record(self._database, tx, arrived)
-        return True
+        return first
 
     def _hash(self, address: str) -> str:
         return self._keys.lookup_hash("canary address", addresses.key(address))

@@ -13,7 +13,7 @@ import base64
 import binascii
 from collections.abc import Callable, Collection, Mapping
 from email.errors import MessageError
-from email.utils import getaddresses, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 
 import msgspec
 
@@ -110,7 +110,7 @@ def _shown(mail: dkim.Mail, one: dkim.Signature, is_ours: Callable[[str], bool])
             if name == "to":
                 return ()
             continue
-        for _, text in getaddresses([values[0]])[:MOST]:
+        for text in dkim.people(values[0])[:MOST]:
             try:
                 address = addresses.key(addresses.parse(text))
             except Invalid:

@@ -13,6 +13,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping
+from email.errors import MessageError
 from email.utils import getaddresses
 
 import msgspec
@@ -29,6 +30,10 @@ MAX_SIGNATURES = 4  #: of the signing domain that are looked at
 MAX_FIELDS = 256
 MAX_HEADER = 128 * 1024
 MAX_KEY = 4096
+#: Of a body. Ten megabytes of empty lines took seconds for each signature, in which no other mail
+#: was read; no mail that anybody signs for us has so many.
+MAX_LINES = 500_000
+MAX_PEOPLE = 8000  #: characters of a field of addresses
 SHORTEST = 1024  #: bits of an RSA key (RFC 8301 section 3.2)
 
 _FIELD_NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,100}")
@@ -72,7 +77,7 @@ def take_apart(raw: bytes) -> Mail:
     raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     head, _, body = raw.partition(b"\r\n\r\n")
     nothing = Mail("", (), (), b"")
-    if len(head) > MAX_HEADER or b"\0" in head:
+    if len(head) > MAX_HEADER or b"\0" in head or body.count(b"\r\n") > MAX_LINES:
         return nothing
     fields: list[tuple[bytes, bytes]] = []
     for line in head.split(b"\r\n"):
@@ -100,32 +105,56 @@ def take_apart(raw: bytes) -> Mail:
 def signer(
     mail: Mail, keys: Mapping[str, tuple[str, ...]], now: int, signed: tuple[str, ...] = ()
 ) -> str:
-    """The domain that signed a mail, if it is the one in From; "" for none.
+    """The domain that signed a mail, if it is the one in From; "" for none. As ``holding``."""
+    found = holding(mail, keys, now, signed)
+    return "" if found is None else found.domain
+
+
+def holding(
+    mail: Mail, keys: Mapping[str, tuple[str, ...]], now: int, signed: tuple[str, ...] = ()
+) -> Signature | None:
+    """The first signature that holds.
 
     Args:
         keys: TXT records by the names that the signatures ask for.
         now: seconds since 1970.
         signed: fields that must be among what was signed.
     """
+    digests: dict[bool, bytes] = {}  # of the body: reckoned once, however many signatures there are
     for one in mail.signatures:
         if not set(signed) <= set(signed_fields(one.tags)):
             continue
         records = keys.get(one.asks, ())
         # RFC 6376 section 3.6.2.2: with several records nothing is known.
-        if len(records) == 1 and _verify(mail, one, records[0], now):
-            return one.domain
-    return ""
+        if len(records) == 1 and _verify(mail, one, records[0], now, digests):
+            return one
+    return None
+
+
+def octets(one: Signature) -> bytes:
+    """A signature that holds, however it is written: base64 has several ways."""
+    return base64.b64decode(one.tags["b"])
 
 
 def _sender(fields: list[tuple[bytes, bytes]]) -> str:
     values = [value for name, value in fields if name.strip().lower() == b"from"]
     if len(values) != 1:
         return ""
-    text = values[0].replace(b"\r\n", b"").decode("ascii", "replace")
-    found = getaddresses([text])
+    found = people(values[0].replace(b"\r\n", b"").decode("ascii", "replace"))
     if len(found) != 1:
         return ""
-    return host(found[0][1].rpartition("@")[2])
+    return host(found[0].rpartition("@")[2])
+
+
+def people(text: str) -> list[str]:
+    """The addresses in a field; none where it is too long. Never raises: the library takes a
+    function's depth for each comment within another, and has no bound."""
+    if len(text) > MAX_PEOPLE:
+        return []
+    try:
+        return [address for _, address in getaddresses([text])]
+    except (RecursionError, MessageError, ValueError, TypeError, IndexError):
+        return []
 
 
 def _tags(text: str) -> dict[str, str] | None:
@@ -168,7 +197,7 @@ def signed_fields(tags: Mapping[str, str]) -> list[str]:
     return tags.get("h", "").lower().split(":")
 
 
-def _verify(mail: Mail, one: Signature, record: str, now: int) -> bool:
+def _verify(mail: Mail, one: Signature, record: str, now: int, digests: dict[bool, bytes]) -> bool:
     tags = one.tags
     expires = tags.get("x", "")
     if expires and (not expires.isdigit() or len(expires) > 12 or int(expires) < now):
@@ -181,7 +210,10 @@ def _verify(mail: Mail, one: Signature, record: str, now: int) -> bool:
         value = base64.b64decode(tags["b"], validate=True)
     except binascii.Error:
         return False
-    if hashlib.sha256(_body(mail.body, relaxed=body == "relaxed")).digest() != digest:
+    relaxed = body == "relaxed"
+    if relaxed not in digests:
+        digests[relaxed] = hashlib.sha256(_body(mail.body, relaxed=relaxed)).digest()
+    if digests[relaxed] != digest:
         return False
     data = _data(mail, one, relaxed=head == "relaxed")
     return _holds(_key(record, _ALGORITHMS[tags["a"]], one), value, data)

@@ -84,6 +84,7 @@ SEES: Mapping[str, Sees] = {
     "redeemed_undelivered": Sees(Level.SHARE, _SOME, _ALL),
     "misplaced_redemption": Sees(Level.SHARE, f"{_SOME}, and sign-ins", _ALL),
     "takeover_pattern": Sees(Level.SHARE, "sign-ins and changes of accounts", _ALL),
+    "mailbox_takeovers": Sees(Level.SHARE, _SOME, _ALL),
     "honey_hit": Sees(Level.CARRY, "honey addresses, which are seeded by mail of ours"),
     "account_drift": Sees(Level.OBSERVE, "a key that reads the account"),
     "console_sign_in": Sees(Level.OBSERVE, "audit logs"),

@@ -11,7 +11,7 @@ addresses that an operator named, follow nothing, and are bounded.
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from email.errors import MessageError
-from email.utils import getaddresses, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 
 from mailkeep.base import addresses
 from mailkeep.base.clock import SECOND
@@ -26,12 +26,15 @@ from .events import ProviderNoticed
 from .notices import Notice
 from .received import Received, once
 from .report_types import ReportSettings
+from .tables import reports
 
 FRESH = 3 * 86_400  #: seconds between the date of a mail and its coming
 SAY_AGAIN = 1800.0  #: seconds after which a status page that goes on to say so is a fact again
 POLL_SECONDS = 300.0
 TOLD = frozenset({Notice.OUTAGE, Notice.SECURITY})  #: words of a page that are told
 SIGNED = ("from", "to", "date")
+
+_r = reports
 
 #: Fetches an address; None: there is nothing to be had there.
 Fetch = Callable[[str], Awaitable[bytes | None]]
@@ -93,22 +96,26 @@ class Notices:
         received = self._received
         async with received.one:
             mail = await asyncio.to_thread(dkim.take_apart, raw)
-            provider = self._provider(mail.sender)
-            if provider is None:
-                await received.refused("mail", "no-provider")
-                return
-            signer = await received.signer(mail, SIGNED) if self._to_us(mail.fields) else ""
-            authentic = self._provider(signer) == provider
+        provider = self._provider(mail.sender)
+        if provider is None:
+            await received.refused("mail", "no-provider")
+            return
+        to_us = self._to_us(mail.fields)
+        keys = await received.keys(mail) if to_us else {}
+        async with received.one:
+            found = await received.signature(mail, keys, SIGNED)
+            authentic = found is not None and self._provider(found.domain) == provider
+            mine = _r.c.domain.startswith(f"{provider}: ", autoescape=True)
             try:
-                await received.room(believed=authentic)
+                await received.room((_r.c.kind == "notice") & mine if authentic else None)
             except TooMany:
                 await received.refused("mail", "too-many")
                 return
             notice = await asyncio.to_thread(notices.of_mail, raw)
             fact = ProviderNoticed(provider, "mail", notice.value, authentic)
-            # Identified by what was signed: a copy to which a server on the way added something is
-            # the same.
-            same = mail.body if not authentic else b"".join(one.field for one in mail.signatures)
+            # Identified by the signature that holds: a copy to which somebody on the way added
+            # something, another signature too, is the same.
+            same = dkim.octets(found) if found is not None and authentic else mail.body
             name = digest(f"notice\0{authentic}\0{provider}\0".encode() + same)
             await self._database.retrying(lambda tx: self._keep(tx, name, mail.sender, fact))
 
@@ -130,9 +137,9 @@ class Notices:
         to, date = (found[name][0].decode("ascii", "replace") for name in (b"to", b"date"))
         try:
             at = parsedate_to_datetime(date.strip()).timestamp()
-            named = [addresses.key(one) for _, one in getaddresses([to.replace("\r\n", "")])]
         except (MessageError, ValueError, TypeError, OverflowError, IndexError):
             return False
+        named = [addresses.key(one) for one in dkim.people(to.replace("\r\n", ""))]
         now = self._database.clock.now() / SECOND
         return abs(now - at) < FRESH and addresses.key(self._settings.notices) in named
 

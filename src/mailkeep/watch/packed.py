@@ -14,8 +14,12 @@ MAX_PACKED = 10 * 1024 * 1024
 MAX_UNPACKED = 20 * 1024 * 1024
 MAX_RATIO = 200  #: of what is more than ``FREE``; repetitive reports reach about a hundred
 FREE = 1024 * 1024
+#: Of a gzip file, and entries of a zip file's directory. Ten megabytes of empty ones are half a
+#: million, each of which costs a copy of the rest, or a kilobyte of memory.
+MAX_MEMBERS = 100
 _CHUNK = 64 * 1024
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_ENTRY = b"PK\x01\x02"
 
 
 def unpack(raw: bytes) -> bytes:
@@ -39,9 +43,12 @@ def unpack(raw: bytes) -> bytes:
 
 def _gunzip(raw: bytes) -> bytes:
     out = bytearray()
-    rest = raw
+    rest, members = raw, 0
     try:
         while rest:  # RFC 1952 section 2.2: members may follow one another
+            members += 1
+            if members > MAX_MEMBERS:
+                raise Unreadable("bomb", "the gzip file has too many parts")
             member = zlib.decompressobj(wbits=31)
             data = rest
             while not member.eof:
@@ -60,6 +67,8 @@ def _gunzip(raw: bytes) -> bytes:
 
 
 def _unzip(raw: bytes) -> bytes:
+    if raw.count(_ENTRY) > MAX_MEMBERS:  # before the library reads its whole directory
+        raise Unreadable("many-files", "the zip file must hold one file")
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             files = [one for one in archive.infolist() if not one.is_dir()]

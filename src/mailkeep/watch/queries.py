@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 import msgspec
 from sqlalchemy import func, literal_column, select
+from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import DAY, Instant
 from mailkeep.base.ids import earliest
@@ -18,13 +19,15 @@ from .logs import Line
 from .reports import Taken
 from .tables import canaries, reports_refused
 from .tables import reports as reports_table
-from .types import Forger, WatchSettings
+from .types import ABOUT, Forger, Hypothesis, WatchSettings
 
-MOST_READ = 4 * MOST_SIGNALS  #: of either sort
+MOST_READ = 4 * MOST_SIGNALS  #: of each sort
 #: Written out, not bound: so both engines see that the index of signals answers it.
 _IS_SIGNAL = events.c.kind == literal_column(f"'{SignalRaised.kind}'")
 LOOK_BACK = 30 * DAY  #: no signal weighs longer
-_FIRM = f'"forger":"{Forger.NOBODY}"'  #: as it is written; within a text the quotes are escaped
+#: As they are written; within a text the quotes are escaped.
+_FIRM = f'"forger":"{Forger.NOBODY}"'
+_OF_ACCOUNT = f'"subject":{{"kind":"{ABOUT[Hypothesis.ACCOUNT_TARGETED]}"'
 
 
 async def opinions(tx: Tx, settings: WatchSettings) -> list[Opinion]:
@@ -33,21 +36,29 @@ async def opinions(tx: Tx, settings: WatchSettings) -> list[Opinion]:
     Worked out anew from the log at every call, so that the answer is the one a replay gives.
     """
     rows = []
-    # Read separately: what outsiders can stage, in whatever numbers, pushes out no firm signal.
+    # Read separately: what outsiders can stage, in whatever numbers, pushes out no firm signal; nor
+    # does what is firm about accounts, of which anybody can have many.
     firm = events.c.data.contains(_FIRM, autoescape=True)
-    for which in (firm, ~firm):
+    account = events.c.data.contains(_OF_ACCOUNT, autoescape=True)
+    for which in (firm & ~account, firm & account, ~firm):
         rows += await tx.all(
-            select(events.c.id, events.c.kind, events.c.data)
+            select(events.c.id, events.c.position, events.c.kind, events.c.data)
             .where(_IS_SIGNAL, events.c.id >= earliest("evt", tx.now - LOOK_BACK), which)
             .order_by(events.c.id.desc())
             .limit(MOST_READ)
         )
     beliefs = Beliefs()
-    for row in sorted(rows, key=lambda one: one["id"]):
+    for row in sorted(rows, key=_place):
         fact = decode(row["kind"], row["data"])
         if isinstance(fact, SignalRaised):
             beliefs = hear(beliefs, fact.signal)
     return weigh(beliefs, tx.now, settings.correlation)[1]
+
+
+def _place(row: RowMapping) -> tuple[bool, int, str]:
+    """Where a fact stands in the log. Ids follow the clocks of processes, which differ and may be
+    put back: what was withdrawn would come back, and what was said since be withdrawn by it."""
+    return row["position"] is None, row["position"] or 0, row["id"]
 
 
 async def reports(tx: Tx, limit: int = 200) -> tuple[list[Taken], list[tuple[str, int]]]:

@@ -69,10 +69,12 @@ _HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,126}|\[[0-9a-f:.]{
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What a mail names. ``markers``: words that could be a canary's secret, folded."""
+    """What a mail names. ``markers``: words that could be a canary's secret, folded. ``shown``: of
+    the hosts those that stand in what people read, and not only in its head."""
 
     hosts: tuple[str, ...]
     markers: tuple[str, ...]
+    shown: tuple[str, ...] = ()
 
 
 def read(raw: bytes, known: Callable[[tuple[str, ...]], bool] | None = None) -> Reading:
@@ -89,13 +91,17 @@ def read(raw: bytes, known: Callable[[tuple[str, ...]], bool] | None = None) -> 
     if known is not None and not known(markers):
         return Reading((), markers)
     # In the order in which they stand, each once.
-    return Reading(_compared(dict.fromkeys(_of_parts(parts))), markers)
+    shown = dict.fromkeys(_of_texts(parts))
+    return Reading(_compared(dict.fromkeys(_of_parts(parts)) | shown), markers, _compared(shown))
 
 
 def _of_parts(parts: Parts) -> Iterator[str]:
     yield from parts.odd
     for name, value in parts.fields:
         yield from _of_field(name, value)
+
+
+def _of_texts(parts: Parts) -> Iterator[str]:
     for part in parts.texts:
         yield from _of_html(part.text) if part.html else _of_text(part.text)
     for text in parts.aside:

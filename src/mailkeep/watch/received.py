@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from mailkeep.base.clock import DAY, SECOND
 from mailkeep.base.errors import TooMany
@@ -31,7 +31,7 @@ class Received:
     """Who signed a mail, and whether there is room for it today.
 
     Args:
-        per_day: mails and reports of those who are believed, and as many of all others together.
+        per_day: mails and reports of each who is believed, and as many of all others together.
         ask: looks TXT records up.
 
     Attributes:
@@ -44,29 +44,40 @@ class Received:
         self._per_day = per_day
         self.one = asyncio.Lock()
 
-    async def signer(self, mail: dkim.Mail, signed: tuple[str, ...] = ()) -> str:
-        """The domain that signed a mail of its own; "" for none.
+    async def keys(self, mail: dkim.Mail) -> Mapping[str, tuple[str, ...]]:
+        """The TXT records that a mail's signatures ask for. Not to be asked for under ``one``:
+        whose domain it is answers as slowly as he likes."""
+        if not mail.signatures:
+            return {}
+        return await self._ask(tuple(dict.fromkeys(one.asks for one in mail.signatures)))
+
+    async def signature(
+        self, mail: dkim.Mail, keys: Mapping[str, tuple[str, ...]], signed: tuple[str, ...] = ()
+    ) -> dkim.Signature | None:
+        """The signature of the sender's domain that holds; None: none does.
 
         Args:
+            keys: as ``keys`` found them.
             signed: fields that must be among what was signed.
         """
-        if not mail.signatures:
-            return ""
-        keys = await self._ask(tuple(dict.fromkeys(one.asks for one in mail.signatures)))
         now = self._database.clock.now() // SECOND
-        return await asyncio.to_thread(dkim.signer, mail, keys, now, signed)
+        return await asyncio.to_thread(dkim.holding, mail, keys, now, signed)
 
-    async def room(self, *, believed: bool) -> None:
-        """Raises ``TooMany`` when today's are enough."""
+    async def room(self, of: ColumnElement[bool] | None = None) -> None:
+        """Raises ``TooMany`` when today's are enough.
+
+        Args:
+            of: rows of one who is believed. Each has room of his own: one in a thief's hands keeps
+                out nobody else. None: of all others, for whom what is refused is work as well.
+        """
+        theirs = _r.c.believed & of if of is not None else ~_r.c.believed & (_r.c.kind != "claim")
         async with self._database.read() as tx:
             day = tx.now // DAY
             taken = await tx.value(
-                select(func.count()).where(
-                    _r.c.received_at >= day * DAY, _r.c.believed.is_(believed)
-                )
+                select(func.count()).where(_r.c.received_at >= day * DAY, theirs)
             )
             refused = 0
-            if not believed:  # what is refused is work as well
+            if of is None:
                 refused = await tx.value(
                     select(func.coalesce(func.sum(_n.c.count), 0)).where(_n.c.day == day)
                 )

@@ -55,8 +55,8 @@ class ReportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         components: those of a provider's status page that carry our mail, by its name; an outage of
             others is none of ours. Without them every one counts.
         status: address of a provider's status page (of the Statuspage kind), by its name.
-        per_day: reports and notices that are read in a day: so many of those who are believed, and
-            as many of all others together.
+        per_day: reports and notices that are read in a day: so many of each who is believed, and as
+            many of all others together.
     """
 
     listen: str = ""

@@ -6,7 +6,7 @@ detectors, and count as what anyone could have written. A stranger's report with
 of a trusted one neither replaces it nor keeps it out.
 
 Security: reads hostile input. Mails are read one at a time in a thread; the reports of a day are
-bounded, those of trusted reporters apart, so that a flood keeps none of them out. Of what is
+bounded, those of each trusted reporter apart, so that no flood keeps another's out. Of what is
 refused only the reason is kept.
 """
 
@@ -32,6 +32,7 @@ STALE = 30 * 86_400  #: seconds after the end of its period: an old report says 
 AHEAD = 86_400  #: seconds that a reporter's clock may be ahead
 
 Read = dmarc.Report | tlsrpt.TlsReport
+_BARE = dkim.Mail("", (), (), b"")  #: a report that came in no mail: nobody signed it
 
 _r, _n = reports, reports_refused
 
@@ -113,12 +114,17 @@ class Reports:
             TooMany: of today.
         """
         bare = report_mail.is_report(raw)
-        received = self._received
+        received, mail = self._received, _BARE
+        if not bare:
+            async with received.one:
+                mail = await asyncio.to_thread(dkim.take_apart, raw)
+        keys = await received.keys(mail)
         async with received.one:
             try:
-                signer = "" if bare else await self._signer(raw)
+                signature = await received.signature(mail, keys)
+                signer = "" if signature is None else signature.domain
                 believed = signer in self._settings.believe
-                await received.room(believed=believed)
+                await received.room(_r.c.reporter == signer if believed else None)
                 read = await asyncio.to_thread(_read, raw, bare=bare)
                 now = self._database.clock.now() // SECOND
                 for one in read:
@@ -132,9 +138,6 @@ class Reports:
             return await self._database.retrying(
                 lambda tx: self._keep(tx, read, signer, believed=believed)
             )
-
-    async def _signer(self, raw: bytes) -> str:
-        return await self._received.signer(await asyncio.to_thread(dkim.take_apart, raw))
 
     def _check(self, one: Read, now: int) -> None:
         if one.end > now + AHEAD or one.begin > now + AHEAD:

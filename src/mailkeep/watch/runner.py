@@ -2,6 +2,7 @@
 
 import asyncio
 
+import structlog
 from sqlalchemy import bindparam, select
 
 from mailkeep.base.clock import Instant
@@ -14,6 +15,8 @@ from mailkeep.store.repeated import Repeated
 from .engine import Engine
 from .events import SignalRaised
 from .types import WatchSettings
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 50  #: facts that are weighed before others may do something
 
@@ -60,6 +63,9 @@ class Watch:
                 await asyncio.sleep(0)
         if len(batch) < limit:
             signals += engine.pass_time(through)
+        for (detector, error), count in engine.failed.items():
+            log.error("detector.failed", detector=detector, error=error, count=count)
+        engine.failed.clear()
         if batch or engine.clock != before:
             reached = batch[-1][0] if batch else position
             after_all = engine.save().decode()

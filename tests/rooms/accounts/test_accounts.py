@@ -300,7 +300,7 @@ async def test_proofs_end_no_freeze_that_was_not_of_a_denial_alone(
     then: tuple[str, int],
     hours: int,
 ) -> None:
-    """Written first: an old mail's denial gave an incident's freeze a reason that proofs end."""
+    """An old mail's denial gave an incident's freeze a reason that proofs end."""
     account = await owner()
     async with database.write() as tx:
         for why, length in (first, then):

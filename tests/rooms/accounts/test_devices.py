@@ -47,3 +47,26 @@ async def test_a_forgotten_browser_is_a_strangers(
     await accounts.sign_in(ADDRESS, PASSWORD, browser="b2", network="n")  # and known anew
     async with database.read() as tx:
         assert await queries.knows_browser(tx, account, "b2")
+
+
+@pytest.mark.parametrize("signed_out", [False, True])
+async def test_a_browser_of_a_denied_recovery_was_never_known(
+    accounts: Accounts, database: Database, owner: Owner, clock: ManualClock, signed_out: bool
+) -> None:
+    """Written first: where the owner got the account back before they denied the thief's recovery,
+    the thief's browser counted later on as one that the account had known, and a factor bound from
+    it as the owner's."""
+    account = await owner()
+    clock.advance(60)
+    since = clock.now()
+    made = await accounts.sign_in(ADDRESS, PASSWORD, browser="thief", network="n")
+    clock.advance(60)
+    async with database.write() as tx:
+        if signed_out:
+            await accounts.sessions.end(tx, account, made.session)
+        await accounts.sessions.end_all(tx, account, queries.RECOVERED)
+    until = clock.now()
+    clock.advance(60)
+    async with database.write() as tx:
+        await accounts.take_back(tx, account, since, until)
+        assert not await queries.knew_browser(tx, account, "thief", tx.now)

@@ -1,12 +1,13 @@
 """Codes and tokens of applications whose users are kept here: each theft of one gains nothing."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
 from sqlalchemy import select
 
-from mailkeep.accounts import applications, signing_in, tables
+from mailkeep.accounts import applications, erasing, signing_in, tables
 from mailkeep.accounts.applications import ApplicationView
 from mailkeep.accounts.services import Accounts
 from mailkeep.accounts.signing_in import Granted, SignIn
@@ -15,6 +16,7 @@ from mailkeep.base import pkce
 from mailkeep.base.clock import DAY, HOUR, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, NotAllowed, NotSignedIn
 from mailkeep.base.keys import KeyRing
+from mailkeep.events import tables as events
 from mailkeep.store.database import Database
 
 from .conftest import PASSWORD
@@ -132,10 +134,13 @@ async def test_a_freeze_and_a_revoked_application_end_it(shop: Shop, database: D
         await applications.revoke(tx, "Shop", by="test")
     with pytest.raises(NotSignedIn):
         await shop.who(one)
+    code = await shop.code()
     async with database.write() as tx:
         await shop.accounts.freeze(tx, shop.session.account, tx.now + HOUR, "incident")
     with pytest.raises(Conflict):
-        await shop.take(await shop.code())
+        await shop.take(code)
+    with pytest.raises(NotSignedIn):
+        await shop.code()
 
 
 async def test_who_is_asked_about_does_not_grow_idle_and_ends_all_the_same(
@@ -185,3 +190,110 @@ async def test_old_grants_are_forgotten(shop: Shop, database: Database, clock: M
     async with database.write() as tx:
         assert await signing_in.forget(tx, tx.now - SECOND, 10) == 1
         assert await signing_in.forget(tx, tx.now - SECOND, 10) == 0
+
+
+async def grants(database: Database) -> int:
+    async with database.read() as tx:
+        return len(await tx.all(select(tables.sign_in_grants.c.id)))
+
+
+async def facts(database: Database, kind: str) -> int:
+    async with database.read() as tx:
+        e = events.events
+        return len(await tx.all(select(e.c.id).where(e.c.kind == kind)))
+
+
+async def test_codes_that_are_asked_for_at_once_do_not_pile_up(
+    shop: Shop, database: Database
+) -> None:
+    """Whoever is signed in had a row written with each request, for a minute."""
+    taken = await shop.take(await shop.code())
+    for _ in range(signing_in.MOST + 5):
+        newest = await shop.code()
+    assert await grants(database) == signing_in.MOST + 1
+    await shop.who(taken)  # no site that has codes made signs anybody out
+    await shop.take(newest)
+
+
+async def test_a_compromised_application_fills_neither_rows_nor_the_log(
+    shop: Shop, database: Database, clock: ManualClock
+) -> None:
+    """With an account of its own it had a row and a fact made with each code."""
+    first = await shop.take(await shop.code())
+    for _ in range(signing_in.MOST):
+        clock.advance(1)
+        newest = await shop.take(await shop.code())
+    assert await grants(database) == signing_in.MOST
+    assert await facts(database, "accounts.application_signed_in") == 1
+    await shop.who(newest)
+    with pytest.raises(NotSignedIn):
+        await shop.who(first)
+
+
+async def test_leaked_codes_without_end_do_not_fill_the_log(
+    shop: Shop, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing_in, "TOLD", 3)
+    for _ in range(5):
+        code = await shop.code()
+        with pytest.raises(Conflict):
+            await shop.take(code, verifier="b" * 43)
+        with pytest.raises(Conflict):
+            await shop.take(code)
+    assert await facts(database, "accounts.application_refused") == 3
+
+
+async def test_who_was_signed_out_meanwhile_gets_no_code(shop: Shop, database: Database) -> None:
+    """A request that was under way left a row behind of an account that was
+    erased."""
+    async with database.write() as tx:
+        await erasing.begin(database, tx, [shop.session.account])
+    with pytest.raises(NotSignedIn):
+        await shop.code()
+    assert await grants(database) == 0
+
+
+async def test_one_code_exchanged_twice_at_once_gives_one_token_and_takes_it_back(
+    shop: Shop,
+) -> None:
+    code = await shop.code()
+    got = await asyncio.gather(shop.take(code), shop.take(code), return_exceptions=True)
+    given = [one for one in got if isinstance(one, Granted)]
+    assert len(given) == 1
+    assert sum(isinstance(one, Conflict) for one in got) == 1
+    with pytest.raises(NotSignedIn):
+        await shop.who(given[0])
+
+
+async def test_an_exchange_beside_the_end_of_its_session_leaves_nothing_that_is_good(
+    shop: Shop, database: Database
+) -> None:
+    code = await shop.code()
+
+    async def end() -> None:
+        async with database.write() as tx:
+            await shop.accounts.sessions.end_all(tx, shop.session.account, "denied")
+
+    got, _ = await asyncio.gather(shop.take(code), end(), return_exceptions=True)
+    if isinstance(got, Granted):
+        with pytest.raises(NotSignedIn):
+            await shop.who(got)
+    else:
+        assert isinstance(got, Conflict)
+
+
+async def test_a_new_secret_ends_what_came_of_the_old_one(
+    shop: Shop, database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    """Who had read a server's secret and tokens still learned who is signed in, and
+    kept them from growing idle, after the secret was replaced for it."""
+    granted, code = await shop.take(await shop.code()), await shop.code()
+    clock.advance(1)
+    async with database.write() as tx:
+        await applications.new_secret(tx, keys, "Shop", by="test")
+        view = await applications.named(tx, "Shop")
+    with pytest.raises(NotSignedIn):
+        await shop.who(granted)
+    with pytest.raises(Conflict):
+        await shop.take(code, application=view)
+    await shop.who(await shop.take(await shop.code(), application=view))

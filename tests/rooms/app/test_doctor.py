@@ -280,6 +280,21 @@ async def test_the_home_the_database_and_the_keys_are_looked_at(tmp_path: Path) 
     assert stat.S_IMODE((home / "keys" / "seal.key").stat().st_mode) == 0o640
 
 
+async def test_a_clock_that_was_ahead_and_is_put_right_is_told(tmp_path: Path) -> None:
+    """The log's time never goes back: until it has come, no detector sees a second pass."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    database = Database(parse(RAW).database_url(home), SystemClock())
+    await upgrade(database)
+    assert "log" not in {one.about for one in (await _look(home, GOOD))["clock"]}
+    async with database.write() as tx:
+        row = {"id": 1, "holder": "x", "leased_until": 0, "position": 0}
+        await tx.run(event_tables.relay.insert().values(row | {"placed_through": tx.now + HOUR}))
+    (said,) = [one for one in (await _look(home, GOOD))["clock"] if one.about == "log"]
+    assert (said.state, "time stands still" in said.meaning) == (State.FAILED, True)
+    await database.close()
+
+
 async def test_anchors_are_there_and_lately(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
@@ -486,8 +501,21 @@ async def test_houses_that_show_in_dns_are_listed_until_they_are_registered(
     }
     assert _states(found) == {State.WARNING}
     parties = [*RAW["party"], *({"id": one.about} for one in found)]
-    registered = (await _look(tmp_path, zone, RAW | {"party": parties}))["parties.seen"]
-    assert _states(registered) == {State.OK}
+    (told,) = (await _look(tmp_path, zone, RAW | {"party": parties}))["parties.seen"]
+    # That it is there says nothing of what it could do.
+    assert (told.about, told.state) == ("cloudflare", State.WARNING)
+    assert "answers for the names of example.com" in told.meaning
+    for more in ({"kind": "dns", "serves": ["example.com"]}, {"can": ["dns:example.com"]}):
+        some = [one | more if one["id"] == "cloudflare" else one for one in parties]
+        registered = (await _look(tmp_path, zone, RAW | {"party": some}))["parties.seen"]
+        assert _states(registered) == {State.OK}
+
+
+async def test_who_stands_before_our_pages_shows_in_their_name(tmp_path: Path) -> None:
+    zone: Zone = GOOD | {("accounts.example.net", "CNAME"): ["d111111abcdef8.cloudfront.net."]}
+    raw = RAW | {"public_url": "https://accounts.example.net"}
+    found = (await _look(tmp_path, zone, raw))["parties.seen"]
+    assert [one.about for one in found] == ["cloudfront"]
 
 
 async def test_a_register_that_leaves_an_owner_out_is_told(tmp_path: Path) -> None:

@@ -170,6 +170,7 @@ def test_everything_moves_at_once_and_the_old_one_is_left(home: Path) -> None:
     keys = next(one for one in status["items"] if one["name"] == "keys")
     assert (keys["note"], keys["done_at"] is not None) == ("Carla", True)
     assert "is not being left" in _says(home, "offboard", "status", "new")
+    assert "cut off" in _says(home, "offboard", "stop", "old", "--reason", "we keep it")
 
     async def states() -> Any:
         database = Database(f"sqlite:///{home / 'mailkeep.db'}", SystemClock())
@@ -213,6 +214,22 @@ options = {{ keys = "sendgrid", keys_url = "{url}" }}'''
     by_hand = await asyncio.to_thread(_says, tmp_path, "offboard", "keys", "new")
     assert "make another key in the pages of new" in by_hand
     await account.stop()
+
+
+def test_the_key_of_another_one_is_not_revoked_with_it(home: Path) -> None:
+    """Two tables for one account at a provider: what one is left with, the other one sends with."""
+    for name in ("old", "manager"):
+        (home / f"{name}.key").write_text("SG.key-of-both.secret")
+    keyed = f"""secret = "file:{home}/old.key"
+manager = "file:{home}/manager.key"
+options = {{ keys = "sendgrid" }}
+"""
+    _, _, rest = SETTINGS.partition('return_path_domain = "bounce.example.com" }')
+    rest = rest.replace('party = "b"\n', f'party = "b"\n{keyed}', 1)
+    text = f'[[provider]]\nname = "old"\nkind = "smtp"\nparty = "a"\n{keyed}{rest}'
+    (home / "mailkeep.toml").write_text(text)
+    _run(home, "offboard", "start", "old", "--hostile")
+    assert "new sends with the same key" in _says(home, "offboard", "keys", "old")
 
 
 async def test_an_account_that_is_left_is_emptied_and_what_is_gone_is_ticked_off(

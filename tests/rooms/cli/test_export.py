@@ -261,3 +261,32 @@ def test_the_way_round_is_gone_as_the_page_says(
     left = asyncio.run(statuses())
     assert {left[one] for one in sent} == {"given_up"}
     assert left[house.waiting[3]] == "queued"
+
+
+def test_what_a_provider_may_have_after_a_lost_answer_is_not_sent_twice(house: House) -> None:
+    """It waits as any other, and its provider may have taken it."""
+    (first, *rest) = house.waiting
+
+    async def lose() -> None:
+        database = Database(f"sqlite:///{house.home / 'mailkeep.db'}", SystemClock())
+        async with database.write() as tx:
+            jobs = await outbox.claim(database, tx, STREAMS["alert"], {}, 1)
+            assert [one.message for one in jobs] == [first]
+            lost = Outcome(OutcomeKind.AMBIGUOUS, "the connection broke")
+            done = [outcomes.Finished(one, lost, 0.1, True, True) for one in jobs]
+            await outcomes.finish(database, tx, done)
+        await database.close()
+
+    asyncio.run(lose())
+    house.run("export", str(house.home / "out"))
+    may_have = {one["id"]: one["may_have"] for one in house.lines("waiting.jsonl")}
+    assert may_have == {first: "a", **dict.fromkeys(rest)}
+
+
+def test_what_a_provider_that_fell_said_of_an_address_is_told_apart(house: House) -> None:
+    house.run("export", str(house.home / "out"))
+    assert [one["believed"] for one in house.lines("suppressions.jsonl")] == [True]
+    house.run("providers", "cut", "a", "--reason", "stolen")
+    (house.home / "out").rename(house.home / "first")
+    house.run("export", str(house.home / "out"))
+    assert [one["believed"] for one in house.lines("suppressions.jsonl")] == [False]

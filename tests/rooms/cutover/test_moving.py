@@ -6,14 +6,15 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from mailkeep.base.clock import DAY, ManualClock
+from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid
 from mailkeep.cutover import queries
+from mailkeep.cutover.services import Cutover
 from mailkeep.cutover.types import Gate, Pace, State
 from mailkeep.events import audit
 from mailkeep.events import tables as event_tables
+from mailkeep.mail import bodies, services, shifting
 from mailkeep.mail import queries as mail
-from mailkeep.mail import services, shifting
 from mailkeep.mail.types import RouteSettings, Shift, StreamSettings
 from mailkeep.providers.types import Claim, ClaimKind, OutcomeKind
 from mailkeep.store.database import Database, Tx
@@ -417,3 +418,151 @@ async def test_a_shift_is_between_routes_of_the_stream(database: Database) -> No
         assert await shifting.shifts(tx) == {}
         await shifting.shift(database, tx, stream, "a", "b", 0.25, by=BY, reason="")
         assert await shifting.shifts(tx) == {"bulk": [Shift("a", "b", 0.25)]}
+
+
+def _without(house: Any, stream: str, provider: str) -> None:
+    """The settings no longer give a stream that route; "": they have no such stream any more."""
+    known = house.streams[stream]
+    routes = tuple(one for one in known.routes if one.provider != provider)
+    left = {name: one for name, one in house.streams.items() if name != stream}
+    changed = msgspec.structs.replace(known, routes=routes)
+    house.streams = left if not provider else {stream: changed, **left}
+    house.open()
+
+
+@pytest.mark.parametrize("provider", ["", "a", "b"])
+async def test_what_the_settings_no_longer_have_is_taken_back_all_the_same(
+    house: Any, provider: str
+) -> None:
+    view = await house.begin(QUICK)
+    await house.cutover.step()
+    _without(house, "bulk", provider)
+    async with house.database.write() as tx:
+        back = await house.cutover.back(tx, view.id, by=BY, reason="they changed it")
+    assert back.state is State.RETURNED
+    assert await _shares(house.database) == {}
+
+
+@pytest.mark.parametrize("provider", ["", "a"])
+async def test_a_move_passes_over_what_the_settings_have_taken_out_of_it(
+    house: Any, provider: str
+) -> None:
+    await house.begin(QUICK)
+    await house.cutover.step()
+    _without(house, "bulk", provider)
+    await _through(house)
+    assert (await house.view()).state is State.MOVED
+    shares = await _shares(house.database)
+    assert (shares["alert"], shares["recovery"]) == (1.0, 1.0)
+
+
+async def test_a_move_whose_target_lost_a_route_waits_for_a_person_and_hurries_the_rest(
+    house: Any,
+) -> None:
+    view = await house.begin(QUICK)
+    _without(house, "bulk", "b")
+    await house.cutover.step()
+    found = await house.view()
+    assert (found.state, found.why) == (State.PAUSED, "b is no route of bulk any more")
+    async with house.database.write() as tx:
+        await house.cutover.resume(tx, view.id, by=BY)
+        await services.cut_off(house.database, tx, "a", by=BY, reason="stolen", since=0)
+    await house.cutover.step()
+    assert await _shares(house.database) == {"alert": 1.0, "recovery": 1.0}
+
+
+async def test_a_second_emergency_takes_the_rest_of_the_first_one_along(house: Any) -> None:
+    """b was no route of alert: a went on with it, at rest, until c took it over."""
+    _without(house, "alert", "b")
+    async with house.database.write() as tx:
+        first = await house.cutover.now(tx, "a", "b", by=BY, reason="a fell", since=tx.now)
+        assert first.left_out == ("alert",)
+        second = await house.cutover.now(tx, "a", "c", by=BY, reason="b fell", since=tx.now)
+        assert "a" in await mail.resting(tx)
+        await house.cutover.back(tx, second.id, by=BY, reason="a stands")
+        assert await mail.resting(tx) == {}
+
+
+async def test_now_says_what_speaks_against_the_new_one(house: Any) -> None:
+    async with house.database.write() as tx:
+        await bodies.doubt(tx, ["b"])
+        done = await house.cutover.now(tx, "a", "b", by=BY, reason="it fell", since=tx.now)
+    assert "b is under suspicion." in done.warnings
+
+
+async def test_a_plan_counts_no_route_that_is_cut_off(house: Any) -> None:
+    rules = msgspec.structs.replace(house.cutover.house, recovery="recovery")
+    cutover = Cutover(house.database, rules)
+    async with house.database.write() as tx:
+        plan = await cutover.plan(tx, "a", "b", [], QUICK, by=BY)
+        assert plan.failed == ()
+        await services.cut_off(house.database, tx, "c", by=BY, reason="stolen", since=0)
+        plan = await cutover.plan(tx, "a", "b", [], QUICK, by=BY)
+    assert [one.id for one in plan.failed] == ["cutover.two_routes"]
+
+
+async def test_a_move_stops_before_who_shares_a_party_with_one_that_is_cut_off(house: Any) -> None:
+    rules = msgspec.structs.replace(house.cutover.house, independent=lambda _a, _b: False)
+    house.cutover = Cutover(house.database, rules)
+    await house.begin(QUICK)
+    await house.cutover.step()
+    async with house.database.write() as tx:
+        await services.cut_off(house.database, tx, "a", by=BY, reason="stolen", since=0)
+    await house.cutover.step()
+    view = await house.view()
+    assert view.state is State.PAUSED
+    assert await _shares(house.database) == {"bulk": 0.5}
+
+
+async def test_there_and_back_leaves_the_word_to_the_settings(house: Any) -> None:
+    """Else who gives b weight a year later gets none, and nobody sees why."""
+    for source, target in (("a", "b"), ("b", "a")):
+        house.clock.advance(1)
+        async with house.database.write() as tx:
+            for one in "ab":
+                await services.unrest_provider(house.database, tx, one, by=BY, reason="x")
+            done = await house.cutover.now(tx, source, target, by=BY, reason="x", since=tx.now)
+            await house.cutover.finish(tx, done.id, by=BY)
+    assert await _carried(house, "alert") == {"a": 1.0, "b": 0.0, "c": 0.0}
+    await house.cutover.step()
+    async with house.database.read() as tx:
+        assert await shifting.shifts(tx) == {}
+    routes = (RouteSettings("a"), RouteSettings("b"), RouteSettings("c", 0))
+    house.streams = {
+        name: msgspec.structs.replace(one, routes=routes) for name, one in house.streams.items()
+    }
+    house.open()
+    assert await _carried(house, "alert") == {"a": 1.0, "b": 1.0, "c": 0.0}
+
+
+async def _carried(house: Any, stream: str) -> dict[str, float]:
+    async with house.database.read() as tx:
+        found = await shifting.routes(tx, house.streams[stream])
+    return {one.provider: one.weight for one in found}
+
+
+@pytest.mark.parametrize("fell", ["cut", "doubted", "stands"])
+async def test_a_thief_at_the_old_one_keeps_bulk_from_nobody(house: Any, fell: str) -> None:
+    """Just before it is found out it says that everybody complained."""
+    house.bounces = lambda _job, to: to.startswith("user1@")
+    await house.accept("bulk", 4)
+    await house.carry()  # what bounced long before was no thief's word
+    house.clock.advance(8 * DAY / SECOND)
+    house.bounces = lambda _job, _to: True
+    house.accepted = 0
+    await house.accept("bulk", 4)
+    await house.carry()
+    house.bounces = lambda _job, _to: False
+    await house.begin(QUICK)
+    await house.cutover.step()
+    async with house.database.write() as tx:
+        if fell == "cut":
+            await services.cut_off(house.database, tx, "a", by=BY, reason="stolen", since=tx.now)
+        if fell == "doubted":
+            await bodies.doubt(tx, ["a"])
+        kept_from = await shifting.carried_over(tx, "a")
+    house.accepted = 0
+    ids = await house.accept("bulk", 4)
+    await house.settle()
+    suppressed = [one for one in ids if one not in house.taken]
+    assert len(suppressed) == kept_from == (4 if fell == "stands" else 1)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from mailkeep.base.clock import DAY, SECOND
@@ -12,8 +13,10 @@ from mailkeep.cutover.offboarding import Offboarding, OffboardingView
 from mailkeep.cutover.types import Pace
 from mailkeep.events import log
 from mailkeep.mail import queries as mail
+from mailkeep.mail import services as mail_services
 from mailkeep.mail import tables
 from mailkeep.mail.events import DeliveryReported
+from mailkeep.mail.types import RouteSettings
 from mailkeep.providers.types import Claim, ClaimKind
 
 BY = "uid:0"
@@ -166,3 +169,120 @@ async def test_a_stranger_is_not_left_and_nobody_twice(house: Any) -> None:
             await rooms.start(tx, stranger, hostile=True, by=BY)
         with pytest.raises(Conflict, match="already"):
             await rooms.start(tx, LEAVING, hostile=False, by=BY)
+
+
+async def test_a_provider_that_is_kept_warm_carries_mail(house: Any) -> None:
+    """Every fiftieth mail goes through it, signed by a key that is taken out of DNS."""
+    await _moved(house)
+    _route(house, "bulk", RouteSettings("a", 0, warm=0.02))
+    with pytest.raises(Conflict, match="still carries bulk"):
+        await _leave(house, hostile=False)
+
+
+def _route(house: Any, stream: str, route: RouteSettings) -> None:
+    """The settings say so of one route."""
+    known = house.streams[stream]
+    routes = tuple(route if one.provider == route.provider else one for one in known.routes)
+    changed = {stream: msgspec.structs.replace(known, routes=routes)}
+    house.streams = {**house.streams, **changed}
+    house.open()
+
+
+async def test_one_that_carries_mail_again_loses_neither_its_word_nor_its_key(house: Any) -> None:
+    await _moved(house)
+    await _leave(house, hostile=False)
+    _route(house, "bulk", RouteSettings("a", 0, warm=0.02))  # somebody changed their mind
+    house.clock.advance(40 * DAY / SECOND)
+    rooms = Offboarding(house.database, house.cutover.house)
+    await rooms.step()
+    assert await _distrusted(house) == frozenset()
+    async with house.database.write() as tx:
+        with pytest.raises(Conflict, match="a carries bulk"):
+            await rooms.ready(tx, "a", "keys")
+    _route(house, "bulk", RouteSettings("a", 0))
+    rooms = Offboarding(house.database, house.cutover.house)
+    assert await rooms.step()
+    assert await _distrusted(house) == {"a"}
+    async with house.database.write() as tx:
+        assert (await rooms.ready(tx, "a", "keys")).provider == "a"
+
+
+async def test_nothing_is_taken_away_before_its_day_nor_by_a_list_that_is_done(house: Any) -> None:
+    await _moved(house)
+    view = await _leave(house, hostile=False)
+    rooms = Offboarding(house.database, house.cutover.house)
+    async with house.database.write() as tx:
+        with pytest.raises(Conflict, match="keys is not due yet"):
+            await rooms.ready(tx, "a", "keys")
+        with pytest.raises(NotFound):
+            await rooms.ready(tx, "b", "keys")
+    house.clock.advance(40 * DAY / SECOND)
+    await rooms.step()
+    await _all_done(house, view)
+    async with house.database.write() as tx:
+        with pytest.raises(Conflict, match="was left by"):
+            await rooms.ready(tx, "a", "keys")
+
+
+async def _all_done(house: Any, view: OffboardingView) -> None:
+    rooms = Offboarding(house.database, house.cutover.house)
+    for one in view.items:
+        if one.how is How.HAND:
+            await house.database.retrying(
+                lambda tx, name=one.name: rooms.done(tx, "a", name, by=BY)
+            )
+
+
+@pytest.mark.parametrize("hostile", [False, True])
+async def test_one_that_came_back_is_left_by_a_list_of_its_own(
+    house: Any, *, hostile: bool
+) -> None:
+    """The key that it has now is another one than was revoked last year."""
+    await _moved(house)
+    view = await _leave(house, hostile=False)
+    house.clock.advance(40 * DAY / SECOND)
+    await Offboarding(house.database, house.cutover.house).step()
+    await _all_done(house, view)
+    async with house.database.write() as tx:
+        await mail_services.trust(house.database, tx, "a", by=BY, reason="it came back")
+    again = {one.name: one for one in (await _leave(house, hostile=hostile)).items}
+    assert (again["keys"].done_at, again["dns.1"].done_at) == (None, None)
+    assert (again["events"].done_at is None) is not hostile
+    assert await _distrusted(house) == ({"a"} if hostile else frozenset())
+
+
+async def test_a_record_that_is_another_one_by_now_is_not_withdrawn_yet(house: Any) -> None:
+    await _moved(house)
+    await _leave(house, hostile=False)
+    rooms = Offboarding(house.database, house.cutover.house)
+    for name in ("dns.1", "dns.2"):
+        await house.database.retrying(lambda tx, name=name: rooms.done(tx, "a", name, by=BY))
+    changed = msgspec.structs.replace(LEAVING, dns=(DNS[0], DNS[2]))
+    view = await house.database.retrying(lambda tx: rooms.start(tx, changed, hostile=True, by=BY))
+    found = {one.name: one for one in view.items}
+    assert found["dns.1"].done_at is not None
+    assert (found["dns.2"].text, found["dns.2"].done_at) == (f"DNS: {DNS[2]}", None)
+
+
+async def test_one_that_is_kept_after_all_is_believed_again_and_not_while_it_is_cut_off(
+    house: Any,
+) -> None:
+    await _moved(house)
+    await _leave(house, hostile=False)
+    rooms = Offboarding(house.database, house.cutover.house)
+    house.clock.advance(LATE / SECOND)
+    await rooms.step()
+    assert await _distrusted(house) == {"a"}
+    async with house.database.write() as tx:
+        with pytest.raises(Invalid):
+            await rooms.stop(tx, "a", by=BY, reason=" ")
+        with pytest.raises(NotFound):
+            await rooms.stop(tx, "b", by=BY, reason="we keep it")
+        await rooms.stop(tx, "a", by=BY, reason="we keep it")
+        assert await offboarding.listing(tx) == []
+    assert await _distrusted(house) == frozenset()
+    await _leave(house, hostile=True)
+    async with house.database.write() as tx:
+        with pytest.raises(Conflict, match="cut off"):
+            await rooms.stop(tx, "a", by=BY, reason="a thief would like that")
+    assert await _distrusted(house) == {"a"}

@@ -188,6 +188,8 @@ async def test_the_console_shows_how_grave_it_is_and_why(house: House) -> None:
     text = (await bob.get(f"/console/incidents/{incident}")).text
     assert "Severity: <strong>critical</strong>" in text
     assert "a provider that may be read still carries our mail" in text
+    # What nobody has proposed says what it is for.
+    assert "Rings every pager that the suspect does not carry." in text
     shown = await house.ask("eve", "GET", f"/v1/incidents/{incident}")
     assert shown.json()["severity"]["level"] == "critical"
     await bob.aclose()

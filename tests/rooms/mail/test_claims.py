@@ -69,11 +69,10 @@ class Room:
         async with self._database.write() as tx:
             await tx.run(update(tables.messages).values(status="sending"))
 
-    async def finish(self, job: Job, kind: OutcomeKind) -> None:
+    async def finish(self, job: Job, kind: OutcomeKind, theirs: str | None = None) -> None:
+        answer = Outcome(kind, "", provider_message_id=theirs)
         async with self._database.write() as tx:
-            await outcomes.finish(
-                self._database, tx, [outcomes.Finished(job, Outcome(kind, ""), 0.1, True)]
-            )
+            await outcomes.finish(self._database, tx, [outcomes.Finished(job, answer, 0.1, True)])
 
     async def sent(self, accept: Accept, kind: OutcomeKind) -> Job:
         """A message after its first attempt."""
@@ -390,6 +389,22 @@ async def test_mail_that_we_never_gave_a_provider_is_told_once(room: Room, accep
         (job.provider, "unmarked"),
         (other, "not_given"),
     ]
+
+
+async def test_an_id_that_somebody_got_hides_no_mail_of_his(room: Room, accept: Accept) -> None:
+    """Every mail of ours shows its id. The provider gives each mail a name of its own."""
+    await accept(new())
+    job = await room.claim()
+    await room.say(job.provider, job.message, ClaimKind.SENT, theirs="their_0")
+    assert await room.foreign() == []  # which name it has is not known before its answer
+    await room.finish(job, OutcomeKind.ACCEPTED, theirs="their_1")
+    for number in range(2, 5):
+        await room.say(job.provider, job.message, theirs=f"their_{number}")
+    assert await room.foreign() == [(job.provider, "not_given")] * 3
+    assert (await room.state())[0] == "accepted"
+    await room.say(job.provider, job.message, theirs="their_1")
+    assert len(await room.foreign()) == 3
+    assert (await room.state())[0] == "delivered"
 
 
 async def test_a_flood_of_words_about_one_mail_fills_no_disk(

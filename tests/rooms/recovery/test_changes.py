@@ -150,7 +150,7 @@ async def sweep(room: Room) -> None:
 async def test_a_change_waits_until_its_notices_have_left_over_two_routes(
     room: Room, owner: Owner, clock: ManualClock
 ) -> None:
-    """Written first: who drops mail at one provider, while the other one is down, has an address
+    """Who drops mail at one provider, while the other one is down, has an address
     count that its owner has read of nowhere."""
     account = await owner()
     await add(room, account)
@@ -196,6 +196,50 @@ async def test_where_no_second_route_comes_back_it_counts_after_the_longest_wait
     await sweep(room)
     assert await counting(room, account) == [ADDRESS], "nobody was told"
     await accept(room, "a")
+    clock.advance(DAY / SECOND + 1)
+    assert await counting(room, account) == [ADDRESS, SECOND_ADDRESS]
+
+
+async def test_the_word_of_a_route_that_was_cut_off_is_not_enough_alone(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    """The provider that took a notice and dropped it is noticed and cut off, the
+    other one is down; a day later the thief's address counted on that word alone."""
+    account = await owner()
+    await add(room, account)
+    await hear(room)
+    await accept(room, "a")
+    async with room.database.write() as tx:
+        await services.cut_off(room.database, tx, "a", by="t", reason="compromised", since=0)
+    clock.advance(DAY / SECOND + 1)
+    await sweep(room)
+    clock.advance(DAY / SECOND + 1)
+    assert await counting(room, account) == [ADDRESS]
+    await accept(room, "b", "c")
+    clock.advance(DAY / SECOND + 1)
+    assert await counting(room, account) == [ADDRESS, SECOND_ADDRESS]
+
+
+async def test_a_mailbox_that_is_gone_keeps_its_owner_from_no_other(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    """Two routes say that it takes nothing; one alone may be a thief's."""
+    account = await owner()
+    await add(room, account)
+    await hear(room)
+    mails = await room.mails("security")
+    for mail in mails:
+        if mail["provider"] == "a":
+            await room.attempt(mail, "a", "suppressed_there")
+    clock.advance(DAY / SECOND + 1)
+    await sweep(room)
+    clock.advance(DAY / SECOND + 1)
+    assert await counting(room, account) == [ADDRESS], "one provider says so"
+    for mail in mails:
+        if mail["provider"] == "b":
+            await room.attempt(mail, "b", "rejected")
+    await sweep(room)
+    assert await counting(room, account) == [ADDRESS]
     clock.advance(DAY / SECOND + 1)
     assert await counting(room, account) == [ADDRESS, SECOND_ADDRESS]
 

@@ -184,30 +184,66 @@ async def test_saved_codes_of_a_thief_do_not_outlive_a_recovery(
     assert await bound(room, account) == ["totp"]
 
 
-async def test_a_denied_change_takes_a_factor_of_the_same_session_with_it(
-    room: Room, owner: Owner, clock: ManualClock
+async def test_a_denied_change_takes_factors_of_the_same_session_with_it(
+    room: Room, owner: Owner, clock: ManualClock, device: Callable[[], Any]
 ) -> None:
     account = await owner()
     await rob(room, account, clock)
+    clock.advance(1)
+    asked = await room.accounts.factors.ask_to_bind(account, "thief", name="a", issuer="E")
     async with room.database.write() as tx:
-        # Even one that counts already, such as where a class holds no factors.
+        made = device().create(asked)
+        await room.accounts.factors.bind_passkey(tx, account, made, Source("thief", "n"))
+    async with room.database.write() as tx:
+        # Even those that count already, such as where a class holds no factors.
         await settle_factors(room, tx, account)
     await add(room, account, "thief@example.org")
     told = [one for one in await hear(room) if "address" in str(one["subject"]).lower()]
     denial = next(one["denial"] for one in told if one["to"] == ADDRESS)
+    clock.advance(60)
     await room.accounts.changes.deny(str(denial))
     assert await bound(room, account) == []
+    said = await hear(room)
+    assert await credentials(room) == [], "it is told once, and not for each factor"
+    assert {(one["to"], one["provider"]) for one in said} == {(ADDRESS, "a"), (ADDRESS, "b")}
+    assert len(said) == 2
+    for one in said:
+        text = str(one["text"])
+        assert "second factors were removed: an authenticator app, a passkey" in text
+        assert "denied from one of your mails" in text
+        assert "who was signed in" not in text, "nobody who was signed in did it"
+
+
+async def credentials(room: Room) -> list[dict[str, object]]:
+    """The mails that are new once it was heard which factors are gone."""
+    before = {one["id"] for one in await room.mails("security")}
     await Relay(room.database, "test").place()
     heard = Subscriber("credentials", {FactorRevoked: [room.recovery.notices.on_credential]})
     while await heard.step(room.database, 100):
         pass
-    gone = [
-        str(one["text"]) for one in await room.mails("security") if "removed" in str(one["text"])
-    ]
-    assert gone
-    for text in gone:
-        assert "denied from one of your mails" in text
-        assert "who was signed in" not in text, "nobody who was signed in did it"
+    return [one for one in await room.mails("security") if one["id"] not in before]
+
+
+async def test_factors_that_a_denied_recovery_bound_are_told_of_in_one_mail(
+    room: Room, owner: Owner, clock: ManualClock, device: Callable[[], Any]
+) -> None:
+    """No change is stopped with them, so nothing else speaks of them."""
+    account = await owner()
+    since = clock.now()
+    await rob(room, account, clock)
+    clock.advance(1)
+    asked = await room.accounts.factors.ask_to_bind(account, "thief", name="a", issuer="E")
+    async with room.database.write() as tx:
+        made = device().create(asked)
+        await room.accounts.factors.bind_passkey(tx, account, made, Source("thief", "n"))
+        await settle_factors(room, tx, account)
+    clock.advance(60)
+    async with room.database.write() as tx:
+        await room.accounts.take_back(tx, account, since, tx.now)
+    said = await credentials(room)
+    assert {one["provider"] for one in said} == {"a", "b"}
+    assert len(said) == 2
+    assert all("an authenticator app, a passkey" in str(one["text"]) for one in said)
 
 
 async def test_a_factor_that_was_settled_sooner_falls_with_what_else_the_session_did(

@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
 
 from mailkeep.base.clock import HOUR, ManualClock
 from mailkeep.base.errors import BadSettings, NotFound
 from mailkeep.base.keys import KeyRing
+from mailkeep.cli.evidence import verify
 from mailkeep.incidents.types import IncidentSettings
+from mailkeep.incidents.words import obeyed
 from mailkeep.response import evidence, queries, report
 from mailkeep.response.types import CaseView
 from mailkeep.watch.types import RESETS
@@ -80,6 +83,34 @@ async def test_whatever_is_altered_is_noticed(
         evidence.check(where)
 
 
+async def test_what_nobody_signed_is_not_read_beside_what_was(
+    stage: Stage, keys: KeyRing, tmp_path: Path
+) -> None:
+    await stage.signal({COMPROMISED: 8.5})
+    where = await _bundle(stage, keys, tmp_path / "b")
+    evidence.check(where)
+    (where / "summary.html").write_text("the provider was cleared")
+    with pytest.raises(BadSettings, match=r"not signed: summary\.html"):
+        evidence.check(where)
+
+
+async def test_whoever_made_a_bundle_paints_over_nothing(
+    stage: Stage, keys: KeyRing, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stranger's key signs it, and the terminal is to show ours in its place."""
+    await stage.signal({COMPROMISED: 8.5})
+    where = await _bundle(stage, keys, tmp_path / "b")
+    found = evidence.check(where)
+    forged = msgspec.structs.replace(found, made_at="2026\x1b[8m\nOK:\x1b[2J\r")
+    signed = msgspec.structs.replace(forged, signature=keys.sign(evidence._signed(forged)))
+    (where / evidence.MANIFEST).write_bytes(msgspec.json.encode(signed))
+    verify(where)
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "\r" not in said
+    assert said.count("\n") == 1
+
+
 async def test_a_manifest_names_no_file_elsewhere(
     stage: Stage, keys: KeyRing, tmp_path: Path
 ) -> None:
@@ -112,12 +143,23 @@ async def test_the_report_says_what_was_seen_and_no_markup_of_others(
     written = report.written(await _case(stage), {"key_ada": "Ada's key"}, clock.now())
     text, page = report.markdown(written), report.html(written)
     assert "refusal says so" in text
-    assert r"\<b\>x\</b\> \| \[l\](http://e)" in text
+    assert r"\<b\>x\</b\> \| \[l\](http:\//e)" in text
     assert "&lt;b&gt;x&lt;/b&gt;" in page
     assert "<b>x" not in page
     assert "Ada&#x27;s key" in page
     assert "<script" not in page
     assert "style=" not in page
+
+
+def test_what_others_wrote_is_no_link_and_no_line_of_the_report() -> None:
+    hostile = "canaries arrived with\r# Cleared\r\u202e\x1b[2Jhttps://evil.example www.evil.example"
+    section = report.Section("x", (), report.Table(("what",), ((hostile,),)))
+    written = report.Written(hostile, (hostile,), (section,))
+    for text in (report.markdown(written), report.html(written)):
+        assert not [one for one in text if obeyed(one) and one != "\n"]
+    assert "https://" not in report.markdown(written)
+    assert "www.e" not in report.markdown(written)
+    assert not any(one.startswith("# Cleared") for one in report.markdown(written).splitlines())
 
 
 async def test_the_picture_is_svg_and_says_itself(stage: Stage, clock: ManualClock) -> None:

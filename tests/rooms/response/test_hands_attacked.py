@@ -197,3 +197,34 @@ async def test_no_recovery_is_degraded_by_what_one_person_did(
         await services.cut_off(stage.database, tx, "b", by="x", reason="x", since=tx.now)
     await stage.ask("ada@example.net")
     assert await recovery(desk) == (([True], {"c"}) if confirmed else ([False], set()))
+
+
+async def test_one_person_takes_a_cut_that_others_ask_for_away_once_a_day(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    """Else the thief of one session keeps a provider that is read carrying resets."""
+    desk = desk_of(database, keys, "ab")
+    assert await desk.cut("b", ADA) is None
+    assert await desk.restore("b", EVE), "no, says who may be a colleague"
+    assert await desk.cut("b", ADA) is None
+    with pytest.raises(NotAllowed, match="another person's to refuse"):
+        await desk.restore("b", EVE)
+    assert await desk.restore("b", ADA), "who asked takes it back as often as they like"
+    clock.advance(86_401)
+    assert await desk.cut("b", ADA) is None
+    assert await desk.restore("b", EVE)
+    assert await desk.cut("b", ADA) is None
+    await desk.confirm("b", BOB)
+    assert await desk.is_cut() == {"b"}
+
+
+async def test_one_person_keeps_a_provider_from_being_restored_once_a_day(desk: Desk) -> None:
+    await desk.cut("a", ADA)
+    await desk.confirm("a", BOB)
+    assert not await desk.restore("a", ADA)
+    assert await desk.cut("a", EVE) == 0, "it stays cut off"
+    assert not await desk.restore("a", ADA)
+    with pytest.raises(NotAllowed, match="another person's to refuse"):
+        await desk.cut("a", EVE)
+    await desk.confirm("a", BOB)
+    assert await desk.is_cut() == set()

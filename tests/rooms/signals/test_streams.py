@@ -99,6 +99,26 @@ async def test_who_hears_of_an_applications_users_hears_of_no_others(house: Hous
         assert await receivers.subject(tx, house.keys, ours, ACCOUNT) is None
 
 
+async def test_an_application_whose_users_are_kept_here_hears_of_those_who_came_to_it(
+    house: House,
+) -> None:
+    """Written first: it heard of nobody; and of everybody else it is not to hear."""
+    shop, a = await house.polled("shop", application="app_shop")
+    other, b = await house.polled("other", application="app_other")
+    await house.happens(ended(ACCOUNT), ended(OTHER))
+    assert await house.poll(shop, a) == {}
+    async with house.database.write() as tx:
+        for account, token in ((ACCOUNT, "t"), (OTHER, None)):
+            row = {"id": f"grt_{account}", "application": "app_shop", "account_id": account}
+            row |= {"session_id": "ses_1", "redirect_uri": "", "nonce": "", "challenge": ""}
+            row |= {"mail": False, "code": account, "token": token, "made_at": tx.now}
+            await tx.run(accounts.sign_in_grants.insert().values(row))
+    await house.happens(ended(ACCOUNT), ended(OTHER))
+    (told,) = (await house.poll(shop, a)).values()
+    assert told["sub_id"] == {"format": "iss_sub", "iss": ISSUER, "sub": ACCOUNT}
+    assert await house.poll(other, b) == {}
+
+
 async def test_the_life_of_a_stream(house: House, inbox: Inbox) -> None:
     shop = await house.receiver("shop", inbox.url)
     streams = house.signals.streams

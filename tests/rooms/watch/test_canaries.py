@@ -156,6 +156,20 @@ async def test_a_stranger_is_named_and_what_this_provider_adds_is_not(house: Hou
         assert came.strangers == tuple(sorted(("arxxwalls.example", *strangers)))
 
 
+async def test_an_unaltered_copy_sent_ahead_hides_no_altered_one(house: House) -> None:
+    content = await house.canary()
+    assert await house.canaries.receive([content.to], _raw(content)) == 1
+    altered = _raw(content, Reply_To="support@arxxwalls.example")
+    for raw in (_raw(content), altered, altered, _raw(content)):
+        assert await house.canaries.receive([content.to], raw) == 0
+    await house.note()
+    _, first, second = await house.facts()
+    assert isinstance(first, CanaryArrived)
+    assert isinstance(second, CanaryArrived)
+    assert (first.message, first.strangers) == (second.message, ())
+    assert second.strangers == ("arxxwalls.example",)
+
+
 async def test_what_an_outsider_forges_does_not_count(house: House) -> None:
     content = await house.canary()
     other = await house.canary()
@@ -355,6 +369,13 @@ async def test_a_decoy_goes_in_the_recovery_stream_and_comes_in_as_one(
     came = (await house.facts())[-1]
     assert isinstance(came, CanaryArrived)
     assert (came.provider, came.mailbox, came.strangers) == ("two", DECOY_MAILBOX, ())
+    # Recovery mail is never tracked: a provider's redirection leads wherever who is there likes.
+    html = '<a href="https://click.pstmrk.it/3s/x">x</a>'
+    tracked = _raw(content, html=html, Return_Path="<pm_bounces@pm.mtasv.net>")
+    assert await canaries.receive([content.to], tracked) == 0
+    came = (await house.facts())[-1]
+    assert isinstance(came, CanaryArrived)
+    assert came.strangers == ("click.pstmrk.it",)
     async with database.write() as tx:
         await services.cut_off(database, tx, "two", by="op", reason="x", since=0)
     assert await canaries.plant("two") is None

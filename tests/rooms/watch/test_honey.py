@@ -1,5 +1,7 @@
 """Mail to honey addresses on both engines: of ours, of others, of who tries names."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from email.message import EmailMessage
 
 import msgspec
@@ -7,13 +9,14 @@ import pytest
 from sqlalchemy import select
 
 from mailkeep.base.clock import ManualClock
+from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import tables as event_tables
 from mailkeep.events.types import decode
 from mailkeep.mail import outbox
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Content, Job, NewMessage, RouteSettings, StreamSettings
-from mailkeep.store.database import Database
+from mailkeep.store.database import Database, Tx
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.events import HoneyMailArrived
 from mailkeep.watch.honey import HoneyMail
@@ -69,6 +72,26 @@ async def test_mail_of_others_is_noted_in_our_own_words(house: House) -> None:
     assert not [word for word in ("evil", "secret", "private", TO, "iris") if word in seen]
 
 
+async def test_a_mail_that_could_not_be_stored_counts_when_it_is_brought_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = house.database.write
+
+    @contextlib.asynccontextmanager
+    async def failing() -> AsyncIterator[Tx]:
+        async with real() as tx:
+            yield tx
+            raise Unavailable("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.database, "write", failing)
+        with pytest.raises(Unavailable):
+            await house.honey.receive([TO], _raw())
+    assert await house.honey.receive([TO], _raw()) == 1
+    assert await house.honey.receive([TO], _raw()) == 0  # that was within the minute
+    assert len(await house.facts()) == 1
+
+
 async def test_mail_of_our_own_is_none(house: House) -> None:
     """A seed is known by its secret, a notice to the account by its id; neither excuses another."""
     seeds = Canaries(
@@ -113,6 +136,20 @@ async def test_who_tries_names_shows_himself_by_those_that_he_misses(
     clock.advance(3700)
     assert await house.honey.receive([TO], _raw()) == 1
     assert [one.strays for one in await house.facts()] == [40, 0]
+
+
+async def test_made_up_names_beside_one_that_nobody_guesses_excuse_nothing(
+    database: Database, keys: KeyRing
+) -> None:
+    """Whoever read it writes to some of them as well."""
+    honey = HoneyMail(
+        database, keys, [HoneyAddress("anna.becker482@honey.example", "one")], ["example.com"]
+    )
+    for n in range(40):
+        assert await honey.receive([f"name{n}@honey.example"], _raw()) == 0
+    assert await honey.receive(["anna.becker482@honey.example"], _raw()) == 1
+    (fact,) = await House(database, keys).facts()
+    assert fact.strays == 0
 
 
 async def test_a_flood_to_one_address_is_a_fact_a_minute(house: House, clock: ManualClock) -> None:

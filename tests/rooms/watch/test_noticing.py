@@ -17,7 +17,7 @@ from mailkeep.watch.report_types import ReportSettings
 
 SETTINGS = ReportSettings(
     notices="ops@in.example",
-    senders={"one": ("them.example",)},
+    senders={"one": ("them.example",), "two": ("also.example",)},
     status={"one": "https://status.them.example/"},
     per_day=5,
 )
@@ -68,6 +68,28 @@ async def test_a_signed_notice_to_us_is_the_providers_word_once(house: House) ->
     assert await house.take(b"Return-Path: <x@y.example>\r\n" + raw) == [SUSPENDED]
 
 
+async def test_a_notice_that_comes_again_is_the_same_whatever_was_added(house: House) -> None:
+    """Who has a copy of one would else have it said for days, and use up what is read of all."""
+    raw = sign(MAIL, "them.example", fields=FIELDS)
+    assert await house.take(raw) == [SUSPENDED]
+    beside = b"DKIM-Signature: v=1; a=rsa-sha256; d=them.example; s=r; h=from:to:date; bh=AA; b=AA"
+    assert await house.take(beside + b"\r\n" + raw) == [SUSPENDED]
+    end = raw.index(b"==\r\n")  # base64 writes the same octets in several ways
+    other = raw[: end - 1] + bytes([raw[end - 1] + 1]) + raw[end:]
+    assert await house.take(other) == [SUSPENDED]
+
+
+async def test_one_providers_notices_keep_no_other_out(house: House) -> None:
+    for number in range(9):
+        mail = MAIL.replace(b"\r\nx\r\n", b"\r\nx%d\r\n" % number)
+        await house.take(sign(mail, "them.example", fields=FIELDS))
+    facts = await house.facts()
+    assert (facts.count(SUSPENDED), facts[-1]) == (5, ReportRefused("mail", "too-many", 4))
+    mail = MAIL.replace(b"them.example", b"also.example")
+    await house.take(sign(mail, "also.example", fields=FIELDS))
+    assert (await house.facts())[-1] == ProviderNoticed("two", "mail", "suspended", authentic=True)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -78,6 +100,7 @@ async def test_a_signed_notice_to_us_is_the_providers_word_once(house: House) ->
         sign(MAIL, "evil.example", fields=FIELDS),
         sign(MAIL, "them.example", fields=FIELDS).replace(b"suspended", b"suspended "[:-1] + b"!"),
         b"To: ops@in.example\r\n" + sign(MAIL, "them.example", fields=FIELDS),
+        MAIL.replace(b"To: ops@in.example", b"To: " + b"(" * 5000),
     ],
 )
 async def test_anything_else_in_its_name_is_anyones_word(house: House, raw: bytes) -> None:

@@ -1,5 +1,6 @@
 """Reports on both engines: each once, believed by whose signature they bear, bounded by the day."""
 
+import asyncio
 import base64
 import gzip
 from collections.abc import Mapping
@@ -21,7 +22,9 @@ from mailkeep.watch.received import Received
 from mailkeep.watch.report_types import ReportSettings, Unreadable
 from mailkeep.watch.reports import Reports, forget_reports
 
-SETTINGS = ReportSettings("", "dmarc@in.example", believe=("them.example",), per_day=5)
+SETTINGS = ReportSettings(
+    "", "dmarc@in.example", believe=("them.example", "also.example"), per_day=5
+)
 HEAD = (
     b"From: noreply@them.example\r\nTo: dmarc@in.example\r\nSubject: Report\r\n"
     b"Content-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n"
@@ -33,6 +36,7 @@ class House:
         clock.advance(100_000)
         self.clock = clock
         self.asked: list[str] = []
+        self.slow = asyncio.Event()
         self.database = database
         self.reports = Reports(
             database,
@@ -44,7 +48,10 @@ class House:
 
     async def ask(self, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
         self.asked += names
-        return {one: (record(),) for one in names if "them.example" in one}
+        if any("slow.example" in one for one in names):
+            await self.slow.wait()
+        known = ("them.example", "also.example")
+        return {one: (record(),) for one in names if one.endswith(known)}
 
     async def facts(self) -> list[Fact]:
         async with self.database.read() as tx:
@@ -61,9 +68,10 @@ def house(database: Database, clock: ManualClock) -> House:
     return House(database, clock)
 
 
-def mail(text: bytes, *, signed: bool = True) -> bytes:
-    raw = HEAD + base64.encodebytes(gzip.compress(text, mtime=0)).replace(b"\n", b"\r\n")
-    return sign(raw, "them.example") if signed else raw
+def mail(text: bytes, *, signed: bool = True, by: str = "them.example") -> bytes:
+    head = HEAD.replace(b"them.example", by.encode())
+    raw = head + base64.encodebytes(gzip.compress(text, mtime=0)).replace(b"\n", b"\r\n")
+    return sign(raw, by) if signed else raw
 
 
 async def test_a_signed_report_is_believed_and_counts_once(house: House) -> None:
@@ -133,6 +141,24 @@ async def test_what_is_refused_is_counted(house: House, text: bytes, later: int,
     ]
     async with house.database.read() as tx:
         assert await queries.reports(tx) == ([], [(why, 3)])
+
+
+async def test_a_reporter_in_a_thiefs_hands_keeps_no_other_out(house: House) -> None:
+    for number in range(6):
+        await house.reports.receive(mail(report(of=f"b{number}")))
+    assert await house.reports.receive(mail(report(of="b9"))) == 0
+    assert await house.reports.receive(mail(report(of="b9"), by="also.example")) == 1
+
+
+async def test_who_answers_slowly_for_his_keys_keeps_no_report_out(house: House) -> None:
+    """His domain, his signature, his DNS: it may take as long as he likes."""
+    his = asyncio.create_task(house.reports.receive(mail(report(), by="slow.example")))
+    await asyncio.sleep(0.05)
+    assert house.asked
+    async with asyncio.timeout(10):
+        assert await house.reports.receive(mail(report())) == 1
+    house.slow.set()
+    assert await his == 1
 
 
 async def test_a_flood_of_strangers_keeps_no_believed_report_out(house: House) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy
 from sqlalchemy import Select
 from sqlalchemy.dialects import sqlite
 
-from mailkeep.base.clock import ManualClock
+from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.events import log
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished
@@ -20,12 +20,14 @@ from mailkeep.watch.engine import replay
 from mailkeep.watch.events import CanaryArrived, SignalRaised
 from mailkeep.watch.runner import Watch
 from mailkeep.watch.types import (
+    Family,
     Forger,
     HoneyAccount,
     HoneySettings,
     Hypothesis,
     Signal,
     WatchSettings,
+    account_subject,
     provider_subject,
 )
 
@@ -119,6 +121,57 @@ async def test_staged_signals_push_no_firm_one_out_of_the_opinions(
         found = await queries.opinions(tx, WatchSettings())
     terms = {term.detector for one in found for term in one.terms if term.counted}
     assert "stranger_in_mail" in terms
+
+
+async def test_who_has_accounts_of_his_own_pushes_nothing_out_of_the_opinions(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody stages what is done with an account but who is in it; and he has many."""
+    monkeypatch.setattr(queries, "MOST_READ", 40)
+    relay = log.Relay(database, "one")
+    async with database.write() as tx:
+        await log.record(database, tx, CanaryArrived("a", "m", 1.0, ("evil.example",)))
+    await relay.place()
+    await Watch(database).step()
+    (firm,) = _raised(await _log_with_unplaced(database, relay))
+    clock.advance(1)
+    own = [
+        msgspec.structs.replace(
+            firm,
+            detector="takeover_pattern",
+            subject=account_subject(f"account_{n}"),
+            evidence={Hypothesis.ACCOUNT_TARGETED: 6.0},
+            at=clock.now(),
+        )
+        for n in range(60)
+    ]
+    async with database.write() as tx:
+        await log.record(database, tx, *map(SignalRaised, own))
+    async with database.read() as tx:
+        found = await queries.opinions(tx, WatchSettings())
+    terms = {term.detector for one in found for term in one.terms if term.counted}
+    assert terms == {"stranger_in_mail", "takeover_pattern", "accounts"}
+
+
+async def test_what_was_withdrawn_stays_so_when_a_clock_is_put_back(
+    database: Database, clock: ManualClock
+) -> None:
+    """Ids follow the clocks of processes, and these differ; the log has one order."""
+    relay = log.Relay(database, "one")
+    silent = Signal(
+        *("delivery_silence", Family.FLOW, provider_subject("a")),
+        *({Hypothesis.PROVIDER_SILENT: 9.0}, clock.now(), "silent", ("evt_1",)),
+        *(True, Forger.NOBODY, 1800.0, clock.now() + DAY),
+    )
+    back = msgspec.structs.replace(silent, evidence={}, restates=True)
+    for signal, behind in ((silent, 0), (back, 600), (silent, 900), (back, 1200)):
+        clock._now = silent.at - behind * SECOND
+        async with database.write() as tx:
+            await log.record(database, tx, SignalRaised(signal))
+        await relay.place()
+        async with database.read() as tx:
+            found = await queries.opinions(tx, WatchSettings())
+        assert [one.open for one in found] == [True] * bool(signal.evidence)
 
 
 async def test_a_lone_honey_touch_opens_however_late_it_is_weighed(

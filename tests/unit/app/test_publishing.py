@@ -39,3 +39,18 @@ def test_a_provider_that_signs_as_another_domain() -> None:
     options = {"dkim_selector": "s", "dkim_domain": "mail.example.org"}
     found = published([One("p", "postmark", options)], ["us@example.com"])["p"]
     assert found[0] == "withdraw s._domainkey.mail.example.org (its DKIM key)"
+
+
+def test_a_record_that_another_provider_needs_is_not_taken_from_it() -> None:
+    """Else leaving one has the mail of the other, which stays, refused everywhere."""
+    shared = {
+        "dkim_selector": "k1",
+        "return_path_domain": "bounces.example.com",
+        "tracking_domain": "click.example.com",
+    }
+    both = [One("old", "mandrill", shared), One("new", "mandrill", dict(shared))]
+    found = published(both, ["us@example.com"])["old"]
+    assert len(found) == 4
+    assert all(one.endswith("; new needs it too, and is given another one first") for one in found)
+    own = [both[0], One("new", "postmark", {"dkim_selector": "k2"})]
+    assert not any("needs it too" in one for one in published(own, ["us@example.com"])["old"])

@@ -1,11 +1,14 @@
 """What the settings say of the chain of trust: who signs, for whom a provider stands in SPF."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mailkeep.app import settings as app_settings
 from mailkeep.app import trusting
+from mailkeep.app.doctor.types import Scene
+from mailkeep.base.clock import ManualClock
 from mailkeep.base.errors import BadSettings
 from mailkeep.posture.types import Provider
 
@@ -78,3 +81,35 @@ def test_a_relay_without_a_return_path_has_froms_and_others_their_own() -> None:
 def test_what_cannot_be_so_is_refused(kind: str, said: str, words: str) -> None:
     with pytest.raises(BadSettings, match=words):
         provider(kind, dkim=said)
+
+
+def test_a_return_path_beside_the_name_in_from_is_of_one_house_with_it() -> None:
+    assert trusting._returned(
+        "mandrill", {"return_path_domain": "Bounce.shop.example"}, ("news.shop.example", "b.test")
+    ) == ("news.shop.example",)
+
+
+def test_who_keeps_a_providers_secret_is_one_who_reads_there() -> None:
+    """Invariant 7: key custody ties. Recoveries, incidents and the doctor judge by this graph."""
+    parties: list[dict[str, Any]] = [
+        {"id": "p"},
+        {"id": "q", "administered_by": ["alice"]},
+        {"id": "alice"},
+    ]
+    providers = [
+        {"name": name, "kind": "mandrill", "party": party, "secret": "env:KEY"}
+        for name, party in (("main", "p"), ("second", "q"))
+    ]
+    routes = [{"provider": "main"}, {"provider": "second"}]
+    streams = [{"name": "recovery", "priority": 0, "routes": routes}]
+
+    def judged(*more: dict[str, Any]) -> tuple[str, ...]:
+        raw = {"party": [*parties, *more], "provider": providers, "stream": streams}
+        settings = app_settings.parse(raw)
+        found = trusting.graph(settings, ManualClock()).independent({"p"}, {"q"})
+        scene = Scene(Path("home"), settings=settings, today="2026-11-28")
+        assert scene.graph.independent({"p"}, {"q"}).shared == found.shared
+        return found.shared
+
+    assert judged() == ()
+    assert judged({"id": "secret:main", "administered_by": ["alice"]}) == ("alice",)

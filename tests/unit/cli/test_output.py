@@ -10,6 +10,7 @@ from mailkeep.app.settings import parse
 from mailkeep.cli import doctor, output
 from mailkeep.cli.main import app
 from mailkeep.cli.providers import describe
+from mailkeep.incidents.words import obeyed
 from mailkeep.mail.queries import ProviderState
 
 
@@ -34,6 +35,17 @@ def test_a_result_is_words_or_one_line_of_json(capsys: pytest.CaptureFixture[str
     assert words == "one"
     assert json.loads(line) == {"a": "x\ny"}
     assert line.count("\n") == 1
+
+
+def test_a_result_holds_nothing_that_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever a command forgot to clean; in JSON it is written out, and reads the same."""
+    hostile = "".join(map(chr, range(0x2100))) + "\n"
+    output.result({}, hostile, as_json=False)
+    output.result({"a": hostile}, "", as_json=True)
+    words, line = capsys.readouterr().out.rsplit("\n{", 1)
+    for said in (words, line.rstrip("\n")):
+        assert [one for one in said if obeyed(one) and one not in "\n\t"] == []
+    assert json.loads("{" + line) == {"a": hostile}
 
 
 def test_progress_is_told_now_and_then_and_never_with_json(

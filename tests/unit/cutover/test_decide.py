@@ -61,6 +61,39 @@ def test_a_stream_begins_when_a_canary_came_through() -> None:
     assert decide(view, Evidence(), NOW) == Step("s0", 0)
 
 
+def test_a_canary_from_before_the_last_step_of_another_stream_begins_nothing() -> None:
+    """The stream before went to all of it just now; nothing is known of that yet."""
+    last = len(PACE.shares) - 1
+    view = _view(last, -1, since=3600)
+    moved = msgspec.structs.replace(view.streams[0], since=NOW - 10 * SECOND)
+    view = msgspec.structs.replace(view, streams=(moved, view.streams[1]))
+    old = Evidence(canaried=True, arrived=NOW - 60 * SECOND)
+    assert isinstance(decide(view, old, NOW), Wait)
+    assert decide(view, Evidence(canaried=True, arrived=NOW), NOW) == Step("s1", 0)
+
+
+def test_what_was_taken_back_is_not_tried_again_on_a_canary_from_before_that() -> None:
+    back = _view(-1, since=PACE.rest, backs=1, held_until=NOW)
+    view = msgspec.structs.replace(back, started_at=NOW - round(PACE.rest * 3 * SECOND))
+    old = Evidence(canaried=True, arrived=NOW - round(PACE.rest * 2 * SECOND))
+    assert isinstance(decide(view, old, NOW), Wait)
+    assert decide(view, Evidence(canaried=True, arrived=NOW), NOW) == Step("s0", 0)
+
+
+def test_nothing_hurries_to_who_shares_a_party_with_one_that_was_cut_off() -> None:
+    """An owner of both was broken into: the move would carry every secret mail after the thief."""
+    tied = Evidence(source_gone=True, tied=True)
+    assert decide(_view(1, -1), tied, NOW) == Pause(
+        "a is cut off, and who reads there may read at b"
+    )
+
+
+def test_a_stream_of_which_the_target_is_no_route_any_more_asks_a_person() -> None:
+    gone = Evidence(no_route=True)
+    assert decide(_view(-1), gone, NOW) == Pause("b is no route of s0 any more")
+    assert isinstance(decide(_view(-1), Evidence(no_route=True, source_gone=True), NOW), Hurry)
+
+
 def test_no_canary_for_long_asks_a_person() -> None:
     found = decide(_view(-1, since=PACE.patience), Evidence(canaried=True), NOW)
     assert found == Pause("no canary arrived through b")
@@ -143,3 +176,19 @@ def test_a_move_must_leave_two_independent_routes_for_recovery() -> None:
     assert _gates(alike, streams)["cutover.two_routes"] == "failed"
     blind = msgspec.structs.replace(house, canaried=frozenset())
     assert _gates(blind, streams)["cutover.canary"] == "warning"
+
+
+def test_a_route_that_is_cut_off_or_rests_is_none_of_the_two_that_recovery_keeps() -> None:
+    streams = {"recovery": StreamSettings("recovery", 0, ROUTES, secret=True)}
+    house = House(streams, frozenset("abc"), frozenset("b"), "recovery")
+    found = gates(house, streams, ["recovery"], [], "a", "b", ["c"])
+    assert {one.id: one.state for one in found} == {"cutover.two_routes": "failed"}
+
+
+def test_that_old_and_new_share_a_party_is_said_where_mail_is_secret() -> None:
+    bulk = {"bulk": StreamSettings("bulk", 9, ROUTES)}
+    secret = {"resets": StreamSettings("resets", 1, ROUTES, secret=True)}
+    for streams, said in ((bulk, {}), (secret, {"cutover.tied": "warning"})):
+        house = House(streams, frozenset("abc"), frozenset("b"), independent=lambda _a, _b: False)
+        found = gates(house, streams, list(streams), [], "a", "b")
+        assert {one.id: one.state for one in found} == said

@@ -39,7 +39,7 @@ MEANS: dict[Can, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Can.SENDS_A: ((), ("send:shop.example",)),
     Can.MAILBOX: ((), (f"mailbox:{MAILBOX}",)),
     Can.API_KEY: (("key:drill", "key:site"), ()),
-    Can.DATABASE: (("mailkeep.database",), ()),
+    Can.DATABASE: (("mailkeep.backups",), ()),  # a dump is read, and not written
     Can.OPERATOR: (("key:desk",), ()),
 }
 #: What the rules have no word for.

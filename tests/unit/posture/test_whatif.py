@@ -1,18 +1,29 @@
 """What falls with whom in a house of two providers, one administrator and a CDN."""
 
 import importlib
+import math
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from mailkeep.accounts.classes import Classes
-from mailkeep.base.errors import NotFound
+from mailkeep.base.errors import BadSettings, NotFound
 from mailkeep.mail.types import RouteSettings, StreamSettings
 from mailkeep.posture import changes, markdown, scene, words
 from mailkeep.posture.model import ThreatModel, difference, written
 from mailkeep.posture.threats import STRIDE, THREATS
-from mailkeep.posture.types import Accepted, House, How, Live, Provider, TrustSettings, Watcher
+from mailkeep.posture.types import (
+    Accepted,
+    House,
+    How,
+    Live,
+    Provider,
+    TrustSettings,
+    Watcher,
+    check,
+)
 from mailkeep.posture.whatif import Model, failing
 from mailkeep.recovery.types import RecoverySettings, WhenAlone
 from mailkeep.trust import register
@@ -151,7 +162,8 @@ def test_our_own_process_and_keys_are_ranked_with_the_others() -> None:
     assert (first.party, first.now, first.ours) == ("mailkeep", 110, True)
     operate = next(one for one in ranked if one.party == "key:shop")
     assert set(operate.stops) == set(STREAMS)
-    assert next(one for one in ranked if one.party == "mailkeep.database").now == 0
+    assert next(one for one in ranked if one.party == "mailkeep.backups").now == 0
+    assert next(one for one in ranked if one.party == "mailkeep.database").now == 110
 
 
 def test_who_signs_operators_in_is_every_operator() -> None:
@@ -327,3 +339,108 @@ def test_every_detector_that_is_named_exists_and_tells_its_delay() -> None:
         delay = words.delay(module.__doc__ or "")
         assert delay, one.name
         assert "``" not in delay, one.name
+
+
+def test_who_runs_the_machine_of_the_database_is_a_single_point() -> None:
+    known = house({"id": "mailkeep.database", "runs_on": ["rented"]}, {"id": "rented"})
+    bad = failing(model(known).single_points())
+    assert {(one.party, one.factor) for one in bad} == {("rented", "none"), ("rented", "totp")}
+
+
+def test_what_rests_still_carries_what_has_no_other_route() -> None:
+    live = msgspec.structs.replace(
+        LIVE, standing=frozenset({"main"}), resting=frozenset({"second"})
+    )
+    fall = model(live=live).fall(["two"])
+    assert "open:resets-of-the-shop" in {one.word for one in fall.gained}
+    left = {one.stream: one for one in fall.streams}
+    assert left["resets-of-the-shop"].stops
+    assert "recovery" not in left  # no proof is given to one that rests
+
+
+def test_the_house_at_whose_name_operators_sign_in_is_every_operator() -> None:
+    live = msgspec.structs.replace(LIVE, operators=("operator:op_1",))
+    okta = msgspec.structs.replace(house(), sign_on="corp.okta.com")
+    for one in ("okta", "okta-inc"):
+        assert "operate" in {gained.word for gained in model(okta, live).fall([one]).gained}
+    # Registered under a name of its own, and behind a name of ours.
+    own = house(
+        {"id": "idp", "known": "okta"},
+        {"id": "names", "kind": "dns", "serves": ["shop.example"]},
+        {"id": "operator:op_1", "administered_by": ["alice"]},
+    )
+    made = model(msgspec.structs.replace(own, sign_on="corp.okta.com"), live)
+    assert "operate" in {one.word for one in made.fall(["okta"]).gained}
+    here = model(msgspec.structs.replace(own, sign_on="login.shop.example"), live)
+    assert "operate" in {one.word for one in here.fall(["names"]).gained}
+    # What the register says of an operator counts beside it.
+    assert "operate" in {one.word for one in here.fall(["alice"]).gained}
+
+
+def test_how_large_the_sets_were_that_were_looked_for_is_said() -> None:
+    """With two hundred administrators on either side, pairs are too many to list: nobody is told
+    that it takes more than three."""
+    people = [{"id": f"{side}{n}", "kind": "person"} for side in "ab" for n in range(200)]
+    parties = [
+        {**PARTIES[0], "administered_by": [f"a{n}" for n in range(200)]},
+        {**PARTIES[1], "administered_by": [f"b{n}" for n in range(200)]},
+        *PARTIES[2:],
+        *people,
+    ]
+    known = msgspec.structs.replace(house(), parties=register.load(parties))
+    found = {(one.account_class, one.factor, one.how): one for one in model(known).smallest()}
+    staff = found["staff", "none", How.TAKE]
+    assert (staff.size, staff.looked) == (0, 1)
+    assert {one.looked for one in model().smallest()} == {3}
+
+
+def test_two_routes_of_one_house_are_no_answer_to_who_reads_at_it() -> None:
+    def off(known: House) -> str:
+        read = next(one for one in written(model(known)).threats if one.id == "reset-read")
+        return read.answers[0].off
+
+    assert off(house()) == ""
+    both = msgspec.structs.replace(
+        house(),
+        parties=register.load(
+            [{**one, "owned_by": ["holding"]} for one in PARTIES[:2]]
+            + PARTIES[2:]
+            + [{"id": "holding"}]
+        ),
+    )
+    assert off(both) == "one party reads each two that stand"
+    kept = house({"id": "secret:second", "administered_by": ["alice"]})
+    assert off(kept) == "one party reads each two that stand"
+
+
+def test_a_keeper_of_mailboxes_is_not_excused_for_what_it_takes_after_a_hold() -> None:
+    """Its customers' mailboxes are theirs; keys that answer for them are not."""
+    keys = (Key("key:shop", ("recover",), application="shop"),)
+    group = Group("customer", "none", "corner.example", accounts=5, application="shop")
+    live = msgspec.structs.replace(LIVE, groups=(group,), keys=keys)
+    corner = {"id": "keeper", "kind": "mailbox", "serves": ["corner.example"]}
+    ours: list[dict[str, object]] = [
+        {"id": one, "administered_by": ["keeper"]} for one in ("key:shop", "client:shop")
+    ]
+
+    def bad(*more: dict[str, object]) -> set[str]:
+        return {one.party for one in failing(model(house(corner, *more), live).single_points())}
+
+    assert "keeper" not in bad()
+    assert "keeper" in bad(*ours)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"review": math.nan},
+        {"review": math.inf},
+        {"review": 1e9},
+        {"keep": math.nan},
+        {"count_every": math.inf},
+        {"accept": (Accepted("alice", "she founded the house", "20270401"),)},
+    ],
+)
+def test_settings_of_which_no_day_can_be_made_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadSettings, match="trust: "):
+        check(TrustSettings(**wrong), house().parties)

@@ -8,7 +8,8 @@ from mailkeep.trust.graph import TrustGraph, overridden
 from mailkeep.trust.types import Override, Party, PartyKind
 from mailkeep.trust.world import Carrier, Group, Key, Lane, World, pairs
 
-DOMAINS = ("example.com", "other.example")
+DOMAINS = ("example.com", "mail.example.com", "other.example")
+SIGN_ON = "operators.sign-on"
 
 
 def random_world(draw: random.Random) -> World:
@@ -43,6 +44,8 @@ def random_world(draw: random.Random) -> World:
             loose = Override(draw.choice(ties), "the contract says so", "2027-01-01")
             fields = {f: getattr(parties[one], f) for f in Party.__struct_fields__}
             parties[one] = Party(**{**fields, "independent": (loose,)})
+    if draw.random() < 0.3:
+        parties[SIGN_ON] = Party(SIGN_ON, kind=PartyKind.IDENTITY)
     for one in ours:
         beneath = tuple(other for other in ids if draw.random() < 0.1)
         parties[one] = Party(one, kind=PartyKind.OURS, runs_on=beneath)
@@ -54,7 +57,8 @@ def random_world(draw: random.Random) -> World:
             draw.choice(ids),
             tuple(s for s in ("recovery", "security", "app") if draw.random() < 0.8),
             tuple(d for d in DOMAINS if draw.random() < 0.5),
-            stands=draw.random() < 0.85,
+            stands=(stands := draw.random() < 0.8),
+            rests=not stands and draw.random() < 0.5,
             returns=tuple(d for d in DOMAINS if draw.random() < 0.2),
             texts=draw.random() < texting,
         )
@@ -83,13 +87,13 @@ def random_world(draw: random.Random) -> World:
         (
             Key(
                 "key",
-                draw.choice([("send",), ("operate",), ("read",), ("recover",)]),
+                draw.choice([("send",), ("operate",), ("read",), ("recover",), ("recover",)]),
                 ("example.com",),
                 draw.choice(["", "shop"]),
             ),
         )
-        if "key" in ours
-        else (),
+        * ("key" in ours)
+        + (Key(SIGN_ON, ("operate",), person=True),) * (SIGN_ON in parties),
         loosed=overridden(parties, today),
         proofs=draw.choice(["recovery", "recovery", ""]),
         notices="security",
@@ -97,7 +101,9 @@ def random_world(draw: random.Random) -> World:
         degrades=draw.choice([None, 86_400.0, 0.0]),
         without_factor=draw.choice([None, None, 259_200.0]),
         site=draw.choice(["", "accounts.example.com"]),
+        sending=draw.choice([(), ("example.com",)]),
         secrets={"c0": "secret"} if "secret" in ours else {},
+        sign_on=draw.choice(["login.other.example", "login.elsewhere.example"]),
     )
 
 
@@ -106,6 +112,10 @@ class Attacker:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        spoken = [name for one in world.carriers for name in (*one.domains, *one.returns)]
+        spoken += [name for one in world.parties.values() for name in one.serves]
+        spoken += [one.mailbox for one in world.groups]
+        self.names = {*spoken, *world.sending} - {"*"}
 
     def tries(self, fallen: Iterable[str]) -> set[str]:
         """Everything that he can do in the end."""
@@ -115,7 +125,7 @@ class Attacker:
             size = len(self.has)
             for party in self.world.parties.values():
                 self._sit_in(party)
-            for domain in DOMAINS:
+            for domain in sorted(self.names):
                 if f"dns:{domain}" in self.has:
                     self._change_names(domain)
             for carrier in self.world.carriers:
@@ -151,11 +161,25 @@ class Attacker:
                 if party.kind in (PartyKind.DNS, PartyKind.REGISTRAR):
                     self.has.add(f"dns:{domain}")
                 here = self.world.site.endswith(f".{domain}") or self.world.site == domain
-                if party.kind in (PartyKind.CDN, PartyKind.CLOUD) and here:
+                front = party.kind in (PartyKind.CDN, PartyKind.CLOUD)
+                if front and here:
                     self.has.add("pages")
+                if front and self._signs_in_at(domain):
+                    self.has.add(f"party:{SIGN_ON}")
+
+    def _signs_in_at(self, domain: str) -> bool:
+        there = self.world.sign_on
+        return SIGN_ON in self.world.parties and f".{there}".endswith(f".{domain}")
 
     def _change_names(self, domain: str) -> None:
+        """Whoever answers for a name delegates what is below it to themselves; a signature of a
+        neighbour passes for the sender's own."""
         self.has |= {f"send:{domain}", f"mailbox:{domain}"}
+        self.has |= {f"dns:{one}" for one in self.names if one.endswith(f".{domain}")}
+        house = domain.split(".")[-2:]
+        self.has |= {f"send:{one}" for one in self.world.sending if one.split(".")[-2:] == house}
+        if self._signs_in_at(domain):
+            self.has.add(f"party:{SIGN_ON}")
         if self.world.site == domain or self.world.site.endswith(f".{domain}"):
             self.has.add("pages")
 
@@ -167,19 +191,23 @@ class Attacker:
             self.has |= {f"send:{one}" for one in (*carrier.domains, *carrier.returns)}
             if carrier.texts:
                 self.has.add(f"text:{carrier.name}")
-            for stream in carrier.streams if carrier.stands else ():
+            for stream in self._carried(carrier):
                 self.has |= {f"read:{stream}@{carrier.name}", f"drop:{stream}@{carrier.name}"}
                 for lane in self.world.lanes:
                     if lane.name == stream and lane.opens:
                         self.has.add(f"open:{stream}")
-        if f"down:{carrier.party}" in self.has and carrier.stands:
-            self.has |= {f"drop:{stream}@{carrier.name}" for stream in carrier.streams}
+        if f"down:{carrier.party}" in self.has:
+            self.has |= {f"drop:{stream}@{carrier.name}" for stream in self._carried(carrier)}
+
+    def _carried(self, carrier: Carrier) -> list[str]:
+        """A resting one carries what nobody else does, and no proof of a recovery."""
+        if carrier.stands:
+            return list(carrier.streams)
+        return [one for one in carrier.streams if carrier.rests and one != self.world.proofs]
 
     def _stop_streams(self) -> None:
         for lane in self.world.lanes:
-            routes = [
-                one.name for one in self.world.carriers if one.stands and lane.name in one.streams
-            ]
+            routes = [one.name for one in self.world.carriers if lane.name in self._carried(one)]
             if "operate" in self.has or (
                 routes and all(f"drop:{lane.name}@{one}" in self.has for one in routes)
             ):
@@ -192,11 +220,24 @@ class Attacker:
                 self.has.add("operate")
             if key.party in held and "send" in key.scopes:
                 self.has |= {f"send:{one}" for one in key.domains}
+            if "pages" in self.has:
+                self._listen(key)
         if held & {"mailkeep", "mailkeep.database", "mailkeep.backups"}:
             self.has |= {f"list:{one.name}" for one in self.world.carriers}
         if "mailkeep" in held:
             self.has |= {"operate", "pages"}
             self.has |= {f"party:{one}" for one in self.world.secrets.values()}
+
+    def _listen(self, key: Key) -> None:
+        """What is said to our pages and our API passes whoever stands before them."""
+        if key.person:
+            self.has.add("operate")
+            return
+        self.has.add(f"party:{key.party}")
+        if key.application:
+            self.has.add(f"party:client:{key.application}")
+        if "send" in key.scopes:
+            self.has |= {f"open:{one.name}" for one in self.world.lanes if one.opens}
 
     def _take(self, group: Group) -> None:
         def gets(how: str) -> None:
@@ -209,8 +250,9 @@ class Attacker:
             gets("catch")
         if (
             "party:mailkeep" in self.has
+            or "party:mailkeep.database" in self.has
             or {
-                "party:mailkeep.database",
+                "party:mailkeep.backups",
                 "party:mailkeep.keys",
             }
             <= self.has

@@ -9,7 +9,7 @@ import pytest
 from mailkeep.trust import reach, rules, sets
 from mailkeep.trust.graph import TrustGraph
 from mailkeep.trust.types import Party, PartyKind
-from mailkeep.trust.world import Carrier, Group, Key, Lane, World, pairs
+from mailkeep.trust.world import Carrier, Group, Key, Lane, World, pairs, with_custody
 
 from .attacker import Attacker, random_world
 
@@ -158,7 +158,7 @@ def test_an_applications_key_takes_nobody_before_its_client_secret_answers_for_i
 
 def test_every_rule_has_its_words_and_every_word_its_rule() -> None:
     used: set[str] = set()
-    for seed in range(200):
+    for seed in range(300):
         used |= {one.why for one in rules.ground(random_world(random.Random(seed)))}
     assert used == set(rules.RULES)
 
@@ -254,3 +254,108 @@ def test_where_one_route_may_do_the_text_message_is_never_it() -> None:
         Carrier("u", "two", ("recovery",), texts=True),
     )
     assert pairs(two, "recovery", TrustGraph(texting().parties)) == ()
+
+
+def below(*, mailbox: str = "staff.example.com") -> World:
+    """Mailboxes, and a name that we send as, below the name that the DNS host answers for."""
+    keeper = Party("keeper", kind=PartyKind.MAILBOX, serves=("staff.example.com",))
+    return msgspec.structs.replace(
+        house(keeper=keeper),
+        groups=(Group("staff", "none", mailbox),),
+        sending=("news.example.com",),
+    )
+
+
+def test_who_answers_for_a_name_answers_for_what_is_below_it() -> None:
+    found = reach.Engine(rules.ground(below())).reach(["dns"])
+    assert {"send:news.example.com", "mailbox:staff.example.com"} <= set(found.words())
+    assert [one.why for one in found.path("take:staff/none/staff.example.com")] == [
+        *("names", "above", "redirect", "mailbox"),
+    ]
+    elsewhere = reach.Engine(rules.ground(below(mailbox="notexample.com"))).reach(["dns"])
+    assert "take:staff/none/notexample.com" not in elsewhere
+
+
+def test_who_answers_for_the_name_of_bounces_signs_as_the_name_in_from() -> None:
+    """DMARC is relaxed unless somebody says otherwise: a neighbour's signature passes."""
+    bounces = Party("bounces", kind=PartyKind.DNS, serves=("bounce.example.com",))
+    other = Party("other", kind=PartyKind.DNS, serves=("bounce.example.net",))
+    known = msgspec.structs.replace(house(bounces=bounces, other=other), sending=("example.com",))
+    engine = reach.Engine(rules.ground(known))
+    found = engine.reach(["bounces"])
+    assert "send:example.com" in found
+    assert not {"mailbox:example.com", "pages"} & set(found.words())
+    assert "send:example.com" not in engine.reach(["other"])
+
+
+def test_what_rests_carries_all_but_proofs_where_nobody_else_does() -> None:
+    known = house()
+    one, two = known.carriers
+    rests = msgspec.structs.replace(one, stands=False, rests=True)
+    world = msgspec.structs.replace(known, carriers=(rests, two), pairs=())
+    found = reach.Engine(rules.ground(world)).reach(["one"])
+    assert {"read:security@a", "drop:security@a"} <= set(found.words())
+    assert "read:recovery@a" not in found
+    gone = msgspec.structs.replace(one, stands=False)
+    cut = reach.Engine(rules.ground(msgspec.structs.replace(world, carriers=(gone, two))))
+    assert not [word for word in cut.reach(["one"]).words() if word.startswith("read:")]
+
+
+def test_who_stands_before_our_pages_hears_keys_and_operators() -> None:
+    front = Party("front", kind=PartyKind.CDN, serves=("example.com",))
+    keys = (
+        Key("key", ("send",)),
+        Key("shop", ("recover",), application="shop"),
+        Key("somebody", ("operate",), person=True),
+    )
+    ours = {
+        one: Party(one, kind=PartyKind.OURS) for one in ("key", "shop", "somebody", "client:shop")
+    }
+    world = msgspec.structs.replace(
+        house(front=front, **ours),
+        keys=keys,
+        lanes=(*house().lanes, Lane("app", secret=True, opens=True)),
+        groups=(Group("customer", "none", "*", application="shop"), Group("customer", "none", "*")),
+    )
+    found = set(reach.Engine(rules.ground(world)).reach(["front"]).words())
+    assert {"party:key", "party:shop", "party:client:shop", "operate", "open:app"} <= found
+    assert "party:somebody" not in found  # a session is caught, and not the person
+    assert "held:customer/none/*/shop" in found
+    assert "held:customer/none/*" not in found
+
+
+def test_who_writes_the_database_takes_accounts_and_who_has_a_copy_takes_none() -> None:
+    ours = ("mailkeep.database", "mailkeep.backups", "mailkeep.keys")
+    parties = {one: Party(one, kind=PartyKind.OURS) for one in ours}
+    parties["mailkeep.database"] = Party(ours[0], kind=PartyKind.OURS, runs_on=("host",))
+    engine = reach.Engine(rules.ground(house(**parties, host=Party("host"))))
+    goal = "take:customer/totp/*"
+    assert goal in engine.reach(["host"])
+    assert goal not in engine.reach(["mailkeep.backups"])
+    assert goal not in engine.reach(["mailkeep.keys"])
+    assert goal in engine.reach(["mailkeep.backups", "mailkeep.keys"])
+
+
+def test_who_keeps_the_keys_of_two_routes_makes_one_of_them() -> None:
+    parties = {
+        **house().parties,
+        "secret:a": Party("secret:a", administered_by=("alice",)),
+        "secret:b": Party("secret:b", administered_by=("agency",)),
+        "alice": Party("alice"),
+        "agency": Party("agency", owned_by=("alice",)),
+    }
+    accounts = [("a", "one", "secret:a"), ("b", "two", "secret:b"), ("c", "two", "secret:c")]
+
+    def shared(parties: dict[str, Party], accounts: list[tuple[str, str, str]]) -> tuple[str, ...]:
+        known = with_custody(parties, accounts, "recovery")
+        return TrustGraph(known).independent({"one"}, {"two"}).shared
+
+    assert shared(parties, accounts) == ("alice",)
+    assert shared(parties, accounts[:1]) == ()
+    # Whoever is said to read the proofs of both is one reader as well.
+    scanner = Party("scanner", can=("read:recovery@a", "read:recovery@b"))
+    assert shared({**parties, "scanner": scanner}, accounts[:1]) == ()
+    both = [(name, party, "") for name, party, _ in accounts]
+    assert shared({**parties, "scanner": scanner}, both) == ("scanner",)
+    bulk = Party("scanner", can=("read:bulk@a", "read:bulk@b"))
+    assert shared({**parties, "scanner": bulk}, both) == ()

@@ -42,6 +42,8 @@ def test_parties_are_loaded_with_their_ties() -> None:
         ([{"id": "sendgrid", "known": "fastmail"}], "sendgrid is a house of the catalogue itself"),
         ([{"id": "s\u0435ndgrid"}], "id: 1 to 80 of the letters"),
         ([{"id": "one,two"}], "id: 1 to 80 of the letters"),
+        ([{"id": "SendGrid"}], "party 'SendGrid': id: say 'sendgrid'"),
+        ([{"id": "Agency"}, {"id": "agency"}], "party 'agency': id: say 'Agency'"),
         ([{"id": "a" * 81}], "id: 1 to 80 of the letters"),
         ([{"id": "a", "name": "diov\u202eerp"}], "party a: name: .* can be seen"),
         ([{"id": "a", "name": "a\u200bb"}], "party a: name: .* can be seen"),
@@ -52,6 +54,10 @@ def test_parties_are_loaded_with_their_ties() -> None:
         (
             [{"id": "a", "runs_on": [f"p{n}" for n in range(10_001)]}],
             "there are over 10000 ties",
+        ),
+        (
+            [{"id": "a", "serves": [f"d{n}.example" for n in range(2001)]}],
+            "over 2000 domains are served",
         ),
         ([{"id": "a", "kind": "mial"}], "party a: Invalid enum value"),
         (
@@ -93,7 +99,7 @@ def test_a_party_is_required_by_whoever_names_it() -> None:
 def test_a_house_of_the_catalogue_brings_its_owner() -> None:
     parties = register.load([{"id": "sendgrid"}, {"id": "texts", "known": "twilio-sms"}])
     assert parties["sendgrid"].owned_by == ("twilio",)
-    assert parties["texts"].owned_by == ("twilio",)
+    assert parties["texts"].owned_by == ("twilio", "twilio-sms")
     assert parties["texts"].kind is PartyKind.SMS
     assert parties["sendgrid"].source.startswith("https://")
     assert parties["sendgrid"].source.endswith("(2026-11-28)")
@@ -138,6 +144,12 @@ def test_the_catalogue_is_sound() -> None:
         ("feedback-smtp.eu-west-1.amazonses.com.", "amazon-ses"),
         ("ns-512.awsdns-00.net", "route53"),
         ("sendgrid.net.evil.example", None),
+        ("ns-1.awsdns-64.co.uk", "route53"),
+        ("ns1.awsdns-00.evil.example", None),
+        ("awsdns.evil.example", None),
+        ("ns1.awsdnshosting.example", None),
+        ("ns1.dnsimple-edge.net", "dnsimple"),
+        ("login.microsoftonline.com", "microsoft-365"),
         ("notsendgrid.net", None),
     ],
 )
@@ -161,3 +173,11 @@ def test_who_ties_in_a_circle_is_read_by_everybody_in_it() -> None:
     graph = TrustGraph(register.load(ring))
     assert len(graph.readers("p0")) == 50
     assert not graph.independent({"p1"}, {"p40"}).ok
+
+
+def test_one_house_under_two_ids_is_one_house() -> None:
+    """Fastmail has no owner in the catalogue: nothing else would tie the two."""
+    parties = register.load(
+        [{"id": "main", "known": "fastmail"}, {"id": "second", "known": "fastmail"}]
+    )
+    assert TrustGraph(parties).independent({"main"}, {"second"}).shared == ("fastmail",)

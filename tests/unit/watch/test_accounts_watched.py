@@ -218,6 +218,12 @@ def test_several_in_an_hour_are_a_campaign_and_a_customers_own_accounts_cut_nobo
     assert {one.forger for one in signals if COMPROMISED in one.evidence} == {Forger.ANYONE}
 
 
+def test_who_fills_the_hour_with_accounts_of_his_own_hides_nobody_behind_them() -> None:
+    facts: Timed = [(n * 1.0, _completed(n, 6.0)) for n in range(200)]
+    signals = run(misplaced_redemption.DETECTOR, log(*facts, (300.0, _completed(999, 12.0))))
+    assert signals[-1].subject == account_subject("account_999")
+
+
 def test_what_is_usual_is_no_campaign() -> None:
     """Sixty a day on new devices, for a month."""
     chance = random.Random(1)
@@ -263,6 +269,22 @@ def test_an_account_that_is_made_somebodys_own_is_named() -> None:
     strange.append((3, FactorBound("a", "f", "totp", "b", "n1")))
     (signal,) = run(takeover_pattern.DETECTOR, log(*strange))
     assert "strange browser" in signal.reason
+
+
+def test_a_reset_after_each_thing_hides_none_of_them() -> None:
+    """Who reads both mails resets as often as he likes."""
+    facts: Timed = [
+        (0, RecoveryCompleted("r1", "a", False, "b")),
+        (60, _address("a")),
+        (120, RecoveryCompleted("r2", "a", False, "b")),
+        (180, FactorRevoked("a", "f", "totp", "owner")),
+        (240, RecoveryCompleted("r3", "a", False, "b")),
+        (300, FactorBound("a", "f", "passkey", "b", "n1")),
+    ]
+    signals = run(takeover_pattern.DETECTOR, log(*facts))
+    assert [one.evidence[TARGETED] for one in signals] == [3.0, 4.5]
+    later = [(when if when < 60.5 else when + 3600, fact) for when, fact in facts[:4]]
+    assert run(takeover_pattern.DETECTOR, log(*later)) == []
 
 
 def test_owners_at_home_and_one_thing_after_a_reset_are_quiet() -> None:

@@ -77,6 +77,14 @@ def test_many_browsers_with_one_link_each_hide_no_reader() -> None:
     assert _last(signals) == pytest.approx(6.0, abs=0.3)
 
 
+def test_who_waits_longest_is_not_the_one_that_a_flood_pushes_out() -> None:
+    """Of equals it is drawn, by what nobody chooses: else so many new ones would do for all."""
+    victims: Timed = [(10 + n, _of(f"v{n}", f"V{n}")) for n in range(10)]
+    flood: Timed = [(21 + n * 0.01, _of(f"own{n}", f"F{n}", "b")) for n in range(600)]
+    signals = run(half_proof.DETECTOR, log(*SENT, *victims, *flood), through=60)
+    assert any(one.subject.id == "a" for one in signals)
+
+
 def test_an_owner_who_recovers_later_takes_back_only_his_own() -> None:
     thief: Timed = [(10, _of("v", "R1"))]
     owner: Timed = [

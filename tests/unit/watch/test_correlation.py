@@ -10,7 +10,7 @@ from mailkeep.base.clock import HOUR, SECOND, Instant
 from mailkeep.events.types import Fact
 from mailkeep.watch.correlation import MOST_SIGNALS, Beliefs, Opinion, hear, weigh
 from mailkeep.watch.engine import replay
-from mailkeep.watch.events import CanaryArrived
+from mailkeep.watch.events import CanaryArrived, FieldDigest, PostureChanged, ProviderNoticed
 from mailkeep.watch.types import (
     CorrelationSettings,
     Forger,
@@ -138,6 +138,23 @@ def test_outsiders_with_a_suspension_do_not_make_a_compromise() -> None:
     facts += [(n, request(n)) for n in range(60)] + [(n, denied(n)) for n in range(40)]
     facts += [(n, half(f"r{n}", "a")) for n in range(20)]
     assert not _opinions(_from(*facts))[COMPROMISED, "a"].open
+
+
+@pytest.mark.parametrize("answer", ["suspended", "unauthorised"])
+def test_a_suspension_that_is_told_three_times_is_still_one(answer: str) -> None:
+    """Refused, noticed by mail and shown by the account: complaints from outside bring all three
+    about, and who brought them about stages the rest."""
+    status = FieldDigest("status", "x", "y", "active", "suspended")
+    account = PostureChanged("a", "chg_1", "account", "item_1", "changed", (status,), False)
+    facts: list[tuple[float, Fact]] = [(630 + n, attempt("a", answer, n)) for n in range(3)]
+    facts += [(635, ProviderNoticed("a", "mail", "suspended", authentic=True)), (636, account)]
+    facts += [(n, denied(n)) for n in range(40)] + [(n, half(f"r{n}", "a")) for n in range(20)]
+    opinion = _opinions(_from(*facts))[COMPROMISED, "a"]
+    assert {"provider_refusal", "provider_notice", "account_drift", "half_proof"} <= {
+        one.detector for one in opinion.terms
+    }
+    assert not opinion.open
+    assert not opinion.may_cut_automatically
 
 
 def test_the_same_evidence_counts_once() -> None:

@@ -1,5 +1,6 @@
 """Each detector on a quiet log and on a loud one."""
 
+import importlib
 import math
 import random
 
@@ -31,6 +32,7 @@ from mailkeep.watch.detectors import (
     stranger_in_mail,
 )
 from mailkeep.watch.detectors.catalogue import DETECTORS
+from mailkeep.watch.engine import replay
 from mailkeep.watch.events import (
     CanaryArrived,
     CanaryRefused,
@@ -51,6 +53,7 @@ from mailkeep.watch.types import (
     Signal,
     SilenceSettings,
     WatchSettings,
+    mailbox_subject,
     provider_subject,
 )
 
@@ -209,7 +212,7 @@ def test_an_account_that_is_reinstated_keeps_what_speaks_for_a_compromise() -> N
     facts = [(0.0, attempt("b", "suspended"))]
     facts += [(1 + n, attempt("b", "accepted", n)) for n in range(3)]
     _, back = run(provider_refusal.DETECTOR, log(*facts))
-    assert back.evidence == {Hypothesis.PROVIDER_COMPROMISED: 1.5}
+    assert back.evidence == {Hypothesis.PROVIDER_COMPROMISED: 0.7}
 
 
 def test_single_failures_between_successes_are_no_refusal() -> None:
@@ -235,6 +238,40 @@ def test_what_a_stranger_wrote_is_reduced_to_a_host_name() -> None:
     (signal,) = run(stranger_in_mail.DETECTOR, facts)
     assert not set("<>\n\u202e") & set(signal.reason)
     assert len(signal.reason) < 200
+
+
+def _altered(provider: str, number: int, mailbox: str = "gmail") -> Fact:
+    return CanaryArrived(provider, f"m{number}", 1.0, ("evil.example",), mailbox)
+
+
+def test_who_keeps_a_mailbox_frames_no_provider_by_what_he_writes_into_it() -> None:
+    """He has every provider's canaries, and may alter one's or all."""
+    (one,) = run(stranger_in_mail.DETECTOR, log((1, _altered("a", 1))))
+    assert (one.forger, one.own_observation) == (Forger.CUSTOMERS, False)
+    assert one.evidence == {Hypothesis.PROVIDER_COMPROMISED: 6.0}
+    facts = [(1, _altered("a", 1)), (2, _altered("b", 2))]
+    _, a, b, keeper = run(stranger_in_mail.DETECTOR, log(*facts))
+    assert (a.subject, a.evidence) == (provider_subject("a"), {})
+    assert (b.subject, b.evidence) == (provider_subject("b"), {})
+    assert (keeper.subject, keeper.forger) == (mailbox_subject("gmail"), Forger.NOBODY)
+    assert keeper.evidence == {Hypothesis.MAILBOX_COMPROMISED: 3.5}
+
+
+def test_what_came_to_our_own_listener_is_the_providers_wherever_else_it_comes() -> None:
+    facts = [(1, _altered("a", 1, "own-recovery")), (2, _altered("a", 2)), (3, _altered("b", 3))]
+    signals = run(stranger_in_mail.DETECTOR, log(*facts))
+    said = {one.subject.id: one for one in signals}
+    assert (said["a"].forger, said["a"].own_observation) == (Forger.NOBODY, True)
+    assert said["a"].evidence == {Hypothesis.PROVIDER_COMPROMISED: 6.0}
+    assert said["b"].forger is Forger.CUSTOMERS
+    assert set(said) == {"a", "b"}
+
+
+def test_a_mailbox_of_which_nobody_knows_the_keeper_is_accused_of_nothing() -> None:
+    facts = [(1, _altered("a", 1, "other")), (2, _altered("b", 2, "other"))]
+    signals = run(stranger_in_mail.DETECTOR, log(*facts))
+    assert {one.subject.kind for one in signals} == {"provider"}
+    assert [one.evidence for one in signals[1:]] == [{}, {}]
 
 
 def test_half_a_proof_names_its_route_when_the_other_does_not_come() -> None:
@@ -340,6 +377,21 @@ def test_denied_changes_are_a_campaign_and_say_nothing_of_a_provider() -> None:
     assert run(denial.DETECTOR, log((1, change(1, acted=False)))) == []
 
 
+def test_denied_changes_reach_it_through_the_engine_too() -> None:
+    change = ChangeDenied("account_1", "chg_1", "adr", "b", True)
+    assert [one.detector for one in replay(log((1, change)))] == ["denial"]
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda one: one.name)
+def test_a_detector_hears_every_fact_that_its_module_names(detector: Detects) -> None:
+    """The engine hands it no other: what is missing there is never seen, in a replay neither."""
+    module = importlib.import_module(f"mailkeep.watch.detectors.{detector.name}")
+    named = {
+        one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Fact)
+    }
+    assert not detector.hears or named - {Fact} <= set(detector.hears)
+
+
 def test_no_denial_no_signal() -> None:
     voided = RecoveryVoided("r4", "account_r4", "expired")
     assert run(denial.DETECTOR, log((1, request(1)), (2, voided))) == []
@@ -373,6 +425,7 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
             (n * 0.01, delivered(name)),
             (n * 0.01, CanarySent("a", name)),
             (n * 0.01, CanaryArrived(name, name, 1.0, (name,))),
+            (n * 0.01, CanaryArrived(name, name, 1.0, (name,), name)),
             (n * 0.01, half(name, name)),
             (n * 0.01, request(n)),
             (n * 0.01, denied(n)),
@@ -383,6 +436,7 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
             (n * 0.01, VolumeTold(name, "all_time", n, "sent")),
             (n * 0.01, FailedOver(name, name, name, "a", "unavailable")),
             (n * 0.01, ProofSent(name, name, "link", name, name)),
+            (n * 0.01, msgspec.structs.replace(half(name, name), recovery=name)),
             (n * 0.01, RecoveryCompleted(name, name, False, name, 9.0)),
             (n * 0.01, SignedInFact(name, name, name, name, False, False)),
             (n * 0.01, ChangeHeld(name, name, "address_added", None, 0, False)),

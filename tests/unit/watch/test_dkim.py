@@ -103,6 +103,37 @@ def test_an_rsa_key_must_not_be_short(monkeypatch: pytest.MonkeyPatch) -> None:
     assert who(raw, txt) == ""
 
 
+@pytest.mark.parametrize("sender", [b"(" * 5000, b"a@them.example," * 5000, b'"' * 5000])
+def test_a_field_that_exhausts_who_reads_it_names_nobody(sender: bytes) -> None:
+    mail = dkim.take_apart(MAIL.replace(b"Reports <noreply@them.example>", sender))
+    assert (mail.sender, mail.signatures) == ("", ())
+    assert dkim.people("(" * 5000) == []
+
+
+def test_a_body_of_nothing_but_lines_is_not_reckoned() -> None:
+    assert dkim.take_apart(_SIGNED + b"\r\n" * 1000).signatures
+    assert dkim.take_apart(_SIGNED + b"\r\n" * (dkim.MAX_LINES + 1)).signatures == ()
+
+
+def test_a_body_is_reckoned_once_however_many_signatures_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, reckoned = dkim._body, 0
+
+    def body(raw: bytes, *, relaxed: bool) -> bytes:
+        nonlocal reckoned
+        reckoned += 1
+        return real(raw, relaxed=relaxed)
+
+    monkeypatch.setattr(dkim, "_body", body)
+    raw = MAIL
+    for _ in range(4):
+        raw = sign(raw, "them.example")
+    assert len(dkim.take_apart(raw).signatures) == 4
+    assert who(raw.replace(b"Hello", b"Hallo")) == ""
+    assert reckoned == 1
+
+
 @settings(deadline=None)
 @given(st.data())
 def test_no_changed_mail_is_authentic_unless_it_reads_the_same(data: st.DataObject) -> None:

@@ -105,6 +105,17 @@ def test_a_stranger_who_sends_as_us_is_loud() -> None:
     assert opinion(signals, Hypothesis.DOMAIN_ABUSED)
 
 
+def test_names_that_anyone_makes_up_leave_room_for_reports_that_are_believed() -> None:
+    made_up = [
+        reported(3, failing(1), passing(1), believed=False, number=n, domain=f"n{n}.example.com")
+        for n in range(80)
+    ]
+    (one,) = heard(*made_up, reported(4, failing(3000)))
+    assert (one.subject, one.forger) == (domain_subject("example.com"), Forger.NOBODY)
+    many = heard(*sending(6, 5), *made_up, reported(4, passing(500)))
+    assert {one.subject for one in many} == {domain_subject("example.com"), provider_subject("a")}
+
+
 def test_reporters_of_one_day_are_counted_together() -> None:
     day = [reported(0, failing(60), number=n) for n in range(4)]
     assert len(heard(*day)) == 1
@@ -118,6 +129,13 @@ def test_a_loud_day_does_not_become_what_is_usual() -> None:
     loud = [reported(day, failing(50_000)) for day in (10, 20, 30)]
     later = [reported(day, failing(20)) for day in range(11, 40) if day % 10]
     assert len(heard(*quiet, *loud, *later)) == 3
+
+
+def test_who_sends_a_little_more_each_day_does_not_become_what_is_usual() -> None:
+    quiet = [reported(day, failing(20)) for day in range(20)]
+    rising = [reported(20 + n, failing(round(100 * 1.2**n))) for n in range(30)]
+    (first, *_) = heard(*quiet, *rising)
+    assert int(first.reason.split()[0]) < 1000  # of 19,000 in the end
 
 
 def test_a_key_that_we_never_published_is_loud_at_once() -> None:

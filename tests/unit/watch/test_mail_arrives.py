@@ -103,6 +103,11 @@ def test_sessions_that_go_well_a_few_failures_and_our_own_are_quiet() -> None:
     assert _reports(*([report()] * 5), report(5, fine=5)) == []  # too few
 
 
+def test_a_share_that_rises_slowly_does_not_become_what_is_usual() -> None:
+    rising = [report(min(900, round(40 * 1.1**n)), fine=1000) for n in range(60)]
+    assert _reports(*([report()] * 40), *rising)
+
+
 def test_a_sudden_share_is_said_and_a_second_house_makes_it_firmer() -> None:
     loud = report(60, "starttls-not-supported")
     other = report(60, "starttls-not-supported", reporter="microsoft.com")

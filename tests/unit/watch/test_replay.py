@@ -1,6 +1,9 @@
 """Live, replayed, and stopped in between: the same log raises the same signals."""
 
+import dataclasses
+
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from watch_logs import START, attempt, delivered, denied, drifted, half, log, request, run
@@ -17,6 +20,7 @@ from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact, Recorded
 from mailkeep.mail.events import DeliveryReported, FailedOver, ForeignMailReported
 from mailkeep.recovery.events import ProofSent, RecoveryCompleted
+from mailkeep.watch.detectors import denial
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.engine import Engine, replay
 from mailkeep.watch.events import (
@@ -43,6 +47,7 @@ from mailkeep.watch.types import (
     HalfProofSettings,
     HoneyAccount,
     HoneySettings,
+    Signal,
     SilenceSettings,
     WatchSettings,
 )
@@ -69,6 +74,7 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
     st.builds(lambda p, n: CanarySent(p, f"m{n}"), _provider, _small),
     st.builds(lambda p, n: CanaryArrived(p, f"m{n}", 1.0, ()), _provider, _small),
     st.builds(lambda p, n: CanaryArrived(p, f"m{n}", 1.0, (f"s{n}",)), _provider, _small),
+    st.builds(lambda p, n: CanaryArrived(p, f"g{n}", 1.0, (f"s{n}",), "gmail"), _provider, _small),
     st.builds(lambda n, p: half(f"r{n}", p), _small, _provider),
     st.builds(lambda n: half(f"r{n}", proof="code", asked=True), _small),
     st.builds(request, _small),
@@ -167,6 +173,7 @@ def test_split_and_resumed_anywhere_it_says_the_same(
             signals += engine.step(one)
         if stop < len(facts):  # live, the relay may say that time has passed up to the next fact
             signals += engine.pass_time(facts[stop].placed_at)
+        assert not engine.failed
         saved = engine.save()
     signals += Engine(SETTINGS, saved).pass_time(end)
     assert msgspec.json.encode(signals) == msgspec.json.encode(whole)
@@ -187,3 +194,24 @@ def test_a_state_of_another_version_is_left_and_learned_anew() -> None:
     engine = Engine(SETTINGS, saved)
     engine.step(log((1, half("r1")))[0])
     assert len(engine.pass_time(START + 60 * SECOND)) == 2
+
+
+def test_a_fact_that_one_detector_cannot_bear_blinds_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The log is read in order: what ends the engine would end it again at every start."""
+
+    def fail(_state: object, _given: object) -> tuple[object, list[Signal]]:
+        raise ZeroDivisionError
+
+    failing = dataclasses.replace(denial.DETECTOR, step=fail, tick=fail, due=lambda _state: START)
+    here = [failing if one.name == "denial" else one for one in DETECTORS]
+    monkeypatch.setattr("mailkeep.watch.engine.DETECTORS", tuple(here))
+    engine = Engine(SETTINGS)
+    signals = [
+        signal
+        for fact in log((1, denied(1)), (2, CanaryArrived("a", "m", 1.0, ("evil.example",))))
+        for signal in engine.step(fact)
+    ]
+    assert [one.detector for one in signals] == ["stranger_in_mail"]
+    assert set(engine.failed) == {("denial", "ZeroDivisionError")}

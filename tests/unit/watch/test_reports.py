@@ -213,13 +213,25 @@ _LOCKED[_LOCKED.find(b"PK\x01\x02") + 8] |= 1
         (b"PK\x03\x04rubbish", "broken-zip"),
         (_zip(("a", b"x" * 1000))[:-30], "broken-zip"),
         (b"x" * (packed.MAX_PACKED + 1), "too-large"),
+        (gzip.compress(b"") * 200, "bomb"),
     ],
-    ids=range(13),  # archives carry the time at which they were packed
+    ids=range(14),  # archives carry the time at which they were packed
 )
 def test_archives_that_burst_or_are_broken_are_refused(raw: bytes, why: str) -> None:
     with pytest.raises(Unreadable) as caught:
         packed.unpack(raw)
     assert caught.value.why == why
+
+
+def test_a_directory_of_many_entries_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each would take a kilobyte of memory, whatever is made of it then."""
+    raw = _zip(*((str(number), b"") for number in range(200)))
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    with pytest.raises(Unreadable) as caught:
+        packed.unpack(raw)
+    assert caught.value.why == "many-files"
 
 
 def _read_or_refuse(read: Callable[[bytes], object], raw: bytes) -> None:

@@ -12,6 +12,7 @@ from .types import Said, Scene, failed, not_checked, ok, warning
 WAL_FAULT_MENDED = (3, 51, 3)
 LITTLE, HARDLY_ANY = 1 << 30, 100 << 20  #: bytes free on the disk
 SKEW_WARNS, SKEW_FAILS = 10.0, 120.0  #: seconds; signatures of providers are good for minutes
+AHEAD_FAILS = 30.0  #: seconds; processes' clocks differ by less
 CLAIMS_DAYS = 30.0  #: providers repeat a webhook for weeks
 NO_SETTINGS = "There are no settings to look at."
 _STEP = "set the variable or the file; run the doctor in the environment of the service"
@@ -163,6 +164,17 @@ def queue(scene: Scene) -> list[Said]:
 @check("clock")
 def clock(scene: Scene) -> list[Said]:
     out = []
+    if scene.database.ahead > AHEAD_FAILS:
+        # It never goes back: a clock that was wrong for a moment stops it until that has come.
+        out.append(
+            failed(
+                f"The log's time is {scene.database.ahead:.0f} seconds ahead of our clock, which "
+                "was wrong or is: until then time stands still for the detectors, and silence is "
+                "not seen.",
+                "keep this machine's clock by NTP; until then look at mail and canaries yourself",
+                about="log",
+            )
+        )
     for name, skew in scene.skews.items():
         if isinstance(skew, str):
             out.append(not_checked(f"The clock of {name} is not known: {skew}.", about=name))

@@ -29,6 +29,7 @@ from mailkeep.base.errors import BadSettings, Unavailable
 from mailkeep.base.ids import earliest
 from mailkeep.events import anchors
 from mailkeep.events.anchors import Place
+from mailkeep.events.log import placed_through
 from mailkeep.feed import queries as feeds
 from mailkeep.mail import api_keys, copies, queries, tables
 from mailkeep.mail.types import Status
@@ -211,6 +212,7 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         resets_full=await _full(tx, inside, settings),
         copies={name: (tx.now - at) / DAY for name, at in (await copies.heard(tx)).items()},
         copies_refused=await copies.refused(tx),
+        ahead=max(0, await placed_through(tx) - tx.now) / SECOND,
     )
 
 

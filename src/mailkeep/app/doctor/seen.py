@@ -5,11 +5,12 @@ Only names in the catalogue are recognised: an unknown name may be our own.
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from urllib.parse import urlsplit
 
 from mailkeep.trust import register
 from mailkeep.trust.catalogue import HOUSES, OF_PROVIDER, shown_by
 from mailkeep.trust.graph import LONGEST
-from mailkeep.trust.types import Party
+from mailkeep.trust.types import Party, PartyKind
 
 from . import spf
 from .catalogue import check
@@ -18,6 +19,7 @@ from .house import NO_SETTINGS
 from .records import Found, Records
 from .types import Said, Scene, not_checked, ok, warning
 
+NAME_SERVERS = "name servers"
 SOON = 30  #: days before an override ends in which it is told
 
 
@@ -30,19 +32,32 @@ def seen(scene: Scene) -> list[Said]:
     known = {one.known for one in parties.values() if one.known} | parties.keys()
     out: dict[str, Said] = {}
     domains = _domains(scene)
-    for domain in domains:
+    for domain in [*domains, *_pages(scene)]:
         for host, what in _hosts(scene, domain):
             house = shown_by(host)
-            if house is not None and house.id not in known:
+            if house is None:
+                continue
+            serving = f'kind = "dns", serves = ["{domain}"]' if what == NAME_SERVERS else ""
+            if house.id not in known:
                 out.setdefault(
                     house.id,
                     warning(
                         f"{house.name} shows in the {what} of {domain} and is not registered.",
-                        f'add [[party]] id = "{house.id}"',
+                        f'add [[party]] id = "{house.id}"' + (serving and f", {serving}"),
                         about=house.id,
                     ),
                 )
-    if not domains:
+            elif serving and not _answers(parties.values(), house.id, domain):
+                out.setdefault(
+                    house.id,
+                    warning(
+                        f"{house.name} answers for the names of {domain}, and the register does"
+                        " not say so: what it could do with them follows from nothing.",
+                        f'say {serving} of it, or can = ["dns:{domain}"]',
+                        about=house.id,
+                    ),
+                )
+    if not domains and not out:
         return nothing(scene)
     return list(out.values()) or [ok("Every house that shows in our DNS is registered.")]
 
@@ -57,6 +72,24 @@ def _domains(scene: Scene) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _pages(scene: Scene) -> list[str]:
+    """The host of our pages, where it is a name in DNS: a CDN shows there."""
+    url = "" if scene.settings is None else scene.settings.public_url
+    host = (urlsplit(url).hostname or "").lower()
+    return [host] if "." in host and not host.replace(".", "").isdigit() else []
+
+
+def _answers(parties: Iterable[Party], house: str, domain: str) -> bool:
+    """Whether the register says of a house that it answers for a domain, or for one above it."""
+    names = {domain.split(".", place)[-1] for place in range(domain.count(".") + 1)}
+    return any(
+        (one.kind in {PartyKind.DNS, PartyKind.REGISTRAR} and {*map(str.lower, one.serves)} & names)
+        or {f"dns:{name}" for name in names} & {*one.can}
+        for one in parties
+        if one.known == house
+    )
+
+
 def _hosts(scene: Scene, domain: str) -> Iterator[tuple[str, str]]:
     records = scene.records
     for row in records.ask(domain, "MX").rows:
@@ -64,7 +97,7 @@ def _hosts(scene: Scene, domain: str) -> Iterator[tuple[str, str]]:
     for name in spf.read(records, domain).includes:
         yield name, "SPF record"
     for name in _above(records, domain):
-        yield name, "name servers"
+        yield name, NAME_SERVERS
     for row in records.ask(domain, "CNAME").rows:
         yield row, "CNAME record"
     for selector in _selectors(scene):

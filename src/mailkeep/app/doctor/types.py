@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 
+from mailkeep.app import trusting
 from mailkeep.app.limits import Limit
 from mailkeep.app.settings import ProviderSettings, Settings
 from mailkeep.events.anchors import Place
 from mailkeep.feed.types import FeedState
 from mailkeep.recovery.rehearsed import Rehearsed
-from mailkeep.trust import register
 from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.mailbox_types import MailboxState
 
@@ -86,6 +86,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
             are kept.
         copies: by provider of whose mail a copy ever came, the days since one did;
             ``copies_refused``: how many were refused today and yesterday, by reason.
+        ahead: seconds by which the log's time is ahead of our clock.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
 
@@ -116,6 +117,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     resets_full: tuple[str, ...] = ()
     copies: Mapping[str, float] = {}
     copies_refused: Mapping[str, int] = {}
+    ahead: float = 0.0
 
 
 class SecretFact(msgspec.Struct, frozen=True):
@@ -178,8 +180,8 @@ class Scene(msgspec.Struct, frozen=True):
     @property
     def graph(self) -> TrustGraph:
         """The register's, as of today."""
-        tables = () if self.settings is None else self.settings.party
-        return TrustGraph(register.load(tables), (lambda: self.today) if self.today else None)
+        parties = {} if self.settings is None else trusting.judged(self.settings)
+        return TrustGraph(parties, (lambda: self.today) if self.today else None)
 
     @property
     def providers(self) -> tuple[ProviderSettings, ...]:

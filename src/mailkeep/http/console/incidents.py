@@ -37,10 +37,12 @@ _ACT = needs(Permission.ACTIONS_APPLY)
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """An action as the page offers it; ``kept`` None: nobody has proposed it."""
+    """An action as the page offers it: ``says`` is its one line; ``kept`` None: nobody has proposed
+    it."""
 
     name: str
     title: str
+    says: str
     dangerous: bool
     undoable: bool
     kept: ActionView | None
@@ -254,7 +256,7 @@ async def _action_page(
         case=case,
         preview=preview,
         offer=offer,
-        second=running.response.approvals.needed(_find(name)),
+        second=running.response.approvals.needed(_find(name), preview),
         names=names,
         asked=asked,
         error=error,
@@ -265,7 +267,7 @@ def _offers(case: CaseView) -> list[Offer]:
     """Every action that fits, those that somebody proposed or did first."""
     kept = {one.name: one for one in case.actions}
     offers = [
-        Offer(name, one.title, one.dangerous, one.undo is not None, kept.get(name))
+        Offer(name, one.title, one.says, one.dangerous, one.undo is not None, kept.get(name))
         for name, one in ACTIONS.items()
         if one.fits(case.incident.subject)
     ]

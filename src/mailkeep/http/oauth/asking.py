@@ -21,10 +21,12 @@ AUTHORIZE = "/oauth/authorize"
 EXCHANGE = "/oauth/token"
 USERINFO = "/oauth/userinfo"
 LONGEST = 1024  #: characters of one parameter
+SINCE = "signed_in_since"  #: what we add ourselves to what a browser keeps; an instant
 #: What is read, and carried by the form to the POST that acts on it.
 CARRIED = (
     *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce"),
     *("code_challenge", "code_challenge_method", "prompt", "max_age", "request", "request_uri"),
+    SINCE,
 )
 
 
@@ -94,6 +96,9 @@ def check(given: dict[str, str], application: str, redirect_uri: str) -> Asked:
         raise refuse("invalid_scope", "say scope=openid")
     if not given.get("max_age", "0").isdecimal():
         raise refuse("invalid_request", "max_age is no number of seconds")
+    prompts = set(given.get("prompt", "").split())
+    if "none" in prompts and len(prompts) > 1:
+        raise refuse("invalid_request", "prompt=none stands alone")
     # Never `plain`, and never missing (RFC 9700 section 2.1.1).
     if given.get("code_challenge_method") != pkce.METHOD:
         raise refuse("invalid_request", "say code_challenge_method=S256")
@@ -105,8 +110,11 @@ def check(given: dict[str, str], application: str, redirect_uri: str) -> Asked:
 
 def is_recent(given: dict[str, str], signed_in: Instant, now: Instant) -> bool:
     """Whether a sign-in is recent enough for what is asked (OpenID Connect Core section 3.1.2.1,
-    ``prompt`` and ``max_age``)."""
-    if "login" in given.get("prompt", "").split():
+    ``prompt`` and ``max_age``). On the page of the sign-in another account can be chosen."""
+    if {"login", "select_account"} & set(given.get("prompt", "").split()):
+        return False
+    since = given.get(SINCE, "")
+    if since.isdecimal() and signed_in < int(since) <= now:  # a later one is a stranger's
         return False
     return "max_age" not in given or now - signed_in <= int(given["max_age"]) * SECOND
 

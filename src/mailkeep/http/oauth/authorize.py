@@ -6,18 +6,22 @@ application filled in, and presses the button.
 
 Attack met here: another site sends somebody's browser here with a challenge and a state of its own.
 It gains nothing: the code goes to the application that registered the redirect URI, in the browser
-that showed both proofs, and the application knows that it did not send that browser.
+that showed both proofs, and the application knows that it did not send that browser. A form that
+another site posts begins no recovery; where somebody signs in it is no more than a link.
 """
 
 from typing import Any
+from urllib.parse import urlencode
 
 from litestar import Controller, Response, get, post
+from litestar.di import Provide
 from litestar.response import Redirect, Template
 
 from mailkeep.accounts import applications
 from mailkeep.accounts.applications import ApplicationView
-from mailkeep.base.errors import Invalid, NotFound
-from mailkeep.http.pages.visit import House, Visit
+from mailkeep.base.errors import Invalid, NotAllowed, NotFound
+from mailkeep.http import forms
+from mailkeep.http.pages.visit import House, Visit, visit
 from mailkeep.http.policy import NAME, policy
 from mailkeep.http.port import Incoming
 from mailkeep.recovery.services import Recovery
@@ -25,6 +29,31 @@ from mailkeep.recovery.types import Asked, Reach
 
 from . import asking, sign_in
 from .asking import Refused
+
+
+class Posted(Exception):
+    """Another site has the browser post this (OpenID Connect Core section 3.1.2.1)."""
+
+    def __init__(self, form: dict[str, str]) -> None:
+        super().__init__()
+        self.query = urlencode(form)
+
+
+async def arrive(request: Incoming, house: House) -> Visit:
+    """The visit of a request. Raises ``Posted``."""
+    try:
+        return await visit(request, house)
+    except NotAllowed:
+        given = asking.read((await forms.fields(request)).items())
+        application = await _application(house, given)
+        if application is None or not application.signs_in:
+            raise  # it would begin a recovery
+        raise Posted(given) from None
+
+
+def opened(_request: Incoming, error: Posted) -> Redirect:
+    """The same as a link: opening it begins nothing."""
+    return Redirect(f"{asking.AUTHORIZE}?{error.query}", status_code=303)
 
 
 class Authorize(Controller):
@@ -39,18 +68,23 @@ class Authorize(Controller):
         try:
             given, application, asked = await _asked(house, pairs)
             if application.signs_in:
-                return await sign_in.go_on(visit, house, given, asked)
+                return await sign_in.go_on(visit, house, application, given, asked)
         except Refused as refused:
             return _back(visit, house, refused)
         return await _page(visit, house, given, application, asked, asking.hint(pairs).address)
 
-    @post("/", status_code=200)
+    @post(
+        "/",
+        status_code=200,
+        dependencies={"visit": Provide(arrive)},
+        exception_handlers={Posted: opened},
+    )
     async def begin(self, visit: Visit, house: House) -> Template | Redirect | Response[Any]:
         recovery = _recovery(house)
         try:
             given, application, asked = await _asked(house, visit.form.items())
             if application.signs_in:
-                return await sign_in.go_on(visit, house, given, asked)
+                return await sign_in.go_on(visit, house, application, given, asked)
         except Refused as refused:
             return _back(visit, house, refused)
         shown = (await recovery.proving.progress(visit.browser)).brings(application.id)
@@ -77,11 +111,7 @@ def _recovery(house: House) -> Recovery:
 
 async def _asked(house: House, pairs: Any) -> tuple[dict[str, str], ApplicationView, Asked]:
     given = asking.read(pairs)
-    async with house.database.read() as tx:
-        try:
-            application = await applications.get(tx, given.get("client_id", "")[:40])
-        except NotFound:
-            application = None
+    application = await _application(house, given)
     if application is None or application.revoked_at is not None:
         raise Invalid("the application that sent you is not known here")
     uri = asking.where(given, application.redirects)
@@ -98,6 +128,14 @@ async def _asked(house: House, pairs: Any) -> tuple[dict[str, str], ApplicationV
         why = "no recovery begins here at this level"
         raise Refused("unauthorized_client", why, uri, asked.state)
     return given, application, asked
+
+
+async def _application(house: House, given: dict[str, str]) -> ApplicationView | None:
+    async with house.database.read() as tx:
+        try:
+            return await applications.get(tx, given.get("client_id", "")[:40])
+        except NotFound:
+            return None
 
 
 def _back(visit: Visit, house: House, refused: Refused) -> Redirect:

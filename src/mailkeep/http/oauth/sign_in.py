@@ -10,7 +10,7 @@ registered the redirect URI and holds the verifier, which knows that it did not 
 
 from urllib.parse import parse_qsl, urlencode
 
-from litestar.response import Redirect
+from litestar.response import Redirect, Template
 
 from mailkeep.accounts import applications
 from mailkeep.accounts.applications import ApplicationView
@@ -24,19 +24,25 @@ from . import asking
 from .asking import Refused
 
 MAIL = "email"  #: the scope that asks for an address (OpenID Connect Core section 5.4)
-_ANEW = ("prompt", "max_age")  #: what has somebody sign in once more; then it is done
+#: What has somebody sign in once more. Kept as the instant from which on that is done: else who
+#: only looks at another page meanwhile goes on with the sign-in that was not recent enough.
+_ANEW = ("prompt", "max_age")
 
 
-async def go_on(visit: Visit, house: House, given: dict[str, str], asked: Asked) -> Redirect:
+async def go_on(
+    visit: Visit, house: House, application: ApplicationView, given: dict[str, str], asked: Asked
+) -> Redirect | Template:
     """Send the browser back to the application, or to the page on which one signs in.
+
+    The policy of a page with a form holds for every step of the way that its form begins, and the
+    application may go on to places that it has not registered: so who comes from our form goes back
+    by a page of its own.
 
     Raises:
         Refused: the application is told why not.
     """
-    session = await visit.maybe_session()
-    if session is not None and asking.is_recent(
-        given, session.created_at, house.database.clock.now()
-    ):
+    session, now = await visit.maybe_session(), house.database.clock.now()
+    if session is not None and asking.is_recent(given, session.created_at, now):
         scopes = given.get("scope", "").split()
         code = await house.accounts.signing_in.grant(
             session,
@@ -46,10 +52,15 @@ async def go_on(visit: Visit, house: House, given: dict[str, str], asked: Asked)
         )
         visit.forget(SENT)
         issuer = asking.issuer(house.public_url)
-        return visit.go(asking.back(asked.redirect_uri, issuer, asked.state, code=code.reveal()))
+        to = asking.back(asked.redirect_uri, issuer, asked.state, code=code.reveal())
+        if visit.comes_from_here:
+            return visit.page("onward", to=to, application=application)
+        return visit.go(to)
     if "none" in given.get("prompt", "").split():
         raise Refused("login_required", "sign in first", asked.redirect_uri, asked.state)
     kept = {name: value for name, value in given.items() if name not in _ANEW}
+    if session is not None:
+        kept[asking.SINCE] = str(now)
     if not visit.send(urlencode(kept)):
         raise Refused("invalid_request", "this is too long", asked.redirect_uri, asked.state)
     return visit.go("/sign-in")

@@ -7,6 +7,7 @@ Security: reads hostile input. An application authenticates before its code is l
 stranger who saw a code can neither use nor spoil it.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -71,7 +72,9 @@ async def _exchange(request: Incoming, running: Running) -> Answer:
             application = await applications.authenticate(tx, running.keys, client, secret)
     except NotSignedIn as error:
         raise Error("invalid_client", str(error), 401) from error
-    if given.get("grant_type") != "authorization_code":
+    if "grant_type" not in given:
+        raise Error("invalid_request", "grant_type is missing")
+    if given["grant_type"] != "authorization_code":
         raise Error("unsupported_grant_type", "say grant_type=authorization_code")
     for name in ("code", "redirect_uri", "code_verifier"):
         if not given.get(name):
@@ -92,19 +95,34 @@ async def _exchange(request: Incoming, running: Running) -> Answer:
     return Answer(secret.reveal(), "Bearer", seconds, signed, scope)
 
 
-@route(asking.USERINFO, http_method=["GET", "POST"], status_code=200, include_in_schema=False)
+@route(
+    asking.USERINFO,
+    http_method=["GET", "POST"],
+    status_code=200,
+    include_in_schema=False,
+    request_max_body_size=MOST,
+)
 async def userinfo(request: Incoming, running: Running) -> Response[Any]:
     """Who is signed in by an access token, while they are (RFC 6750 section 3)."""
     headers = dict(_HEADERS)
     try:
-        return Response(await running.accounts.signing_in.who(key_of(request)), headers=headers)
-    except NotSignedIn as error:
+        token = await _shown(request)
+        return Response(await running.accounts.signing_in.who(token), headers=headers)
+    except (NotSignedIn, Error) as error:
         told = {"error": "invalid_token", "error_description": str(error)}
         headers["WWW-Authenticate"] = 'Bearer realm="mailkeep", error="invalid_token"'
         return Response(told, status_code=401, media_type=MEDIA_TYPE, headers=headers)
 
 
-async def _form(request: Incoming) -> dict[str, str]:
+async def _shown(request: Incoming) -> str:
+    """The access token, in the header or in the form of a POST (RFC 6750 section 2)."""
+    if request.method == "POST" and "authorization" not in request.headers:
+        given = await _form(request, ("access_token",))
+        return given.get("access_token", "")
+    return key_of(request)
+
+
+async def _form(request: Incoming, only: Collection[str] = _ONCE) -> dict[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _FORM:
         raise Error("invalid_request", f"send {_FORM}")
@@ -114,7 +132,8 @@ async def _form(request: Incoming) -> dict[str, str]:
         raise Error("invalid_request", "the form cannot be read") from error
     given: dict[str, str] = {}
     for name, value in form.multi_items():
-        if name in _ONCE and isinstance(value, str):
+        # An empty one counts as left out (RFC 6749 section 3.2).
+        if name in only and isinstance(value, str) and value:
             if name in given:
                 raise Error("invalid_request", f"{name} is given twice")
             given[name] = value

@@ -122,6 +122,11 @@ class Visit:
         """What the form answers to the question for a second factor."""
         return Typed(self.form.get(code, ""), self.form.get("assertion", ""), self.browser)
 
+    @property
+    def comes_from_here(self) -> bool:
+        """A page of ours leads here, as far as the browser says so (Fetch Metadata)."""
+        return self._request.headers.get("sec-fetch-site") == "same-origin"
+
     def cookie(self, name: str) -> str:
         return self._request.cookies.get(name, "")
 

@@ -1,7 +1,7 @@
 """Action: warn everybody whose address the suspects were given that mail in our name may be
 phishing.
 
-Once for each confirmed contact point, in its account's language, over a route that the suspects
+Once for each contact point that counts, in its account's language, over a route that the suspects
 cannot read. It is sent a part at a time, so that a mistake can be stopped on its way: mail cannot
 be taken back.
 """
@@ -106,4 +106,5 @@ ACTION = Action(
     dangerous=True,
     look=look,
     alone_for=frozenset(),
+    says="Everybody whose address it was given is warned of mail in our name.",
 )

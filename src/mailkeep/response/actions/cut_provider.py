@@ -77,4 +77,5 @@ ACTION = Action(
     dangerous=True,
     holds=holds,
     undo=undo,
+    says="No mail goes to it any more; what nobody saw arrive is sent again another way.",
 )

@@ -49,5 +49,11 @@ async def undo(at: At) -> str:
 
 
 ACTION = Action(
-    "distrust_events", "Believe no word of the provider", preview, step, holds=holds, undo=undo
+    "distrust_events",
+    "Believe no word of the provider",
+    preview,
+    step,
+    holds=holds,
+    undo=undo,
+    says="What it reports of our mail is kept on record and moves no message.",
 )

@@ -77,4 +77,12 @@ async def _accounts(at: At) -> list[str]:
     return await recovery.accounts(at.tx, case.suspects, case.since, case.until, "completed")
 
 
-ACTION = Action("emit_signals", "Tell other services", preview, step, look=look, able=able)
+ACTION = Action(
+    "emit_signals",
+    "Tell other services",
+    preview,
+    step,
+    look=look,
+    able=able,
+    says="Services that these accounts open are told that the password may be somebody else's.",
+)

@@ -56,4 +56,5 @@ ACTION = Action(
     about=("provider", "campaign", "account"),
     holds=holds,
     undo=undo,
+    says="Resets wait before a password is chosen, and their owners can stop them meanwhile.",
 )

@@ -1,10 +1,14 @@
 """Action: tell owners what happened to their account, over a route that the suspects cannot read.
 
 Every confirmed contact point is told; an address that a thief added must not be the only one that
-hears. The mail has no secret and no link but to our own pages.
+hears. One whose own addition is held is not: it may be the thief's, or a stranger's. The mail has
+no secret and no link but to our own pages.
+
+Each is told once, and again only when the password is replaced after it was told that it was not:
+whoever waits for the notice, and uses a proof afterwards, must not be covered by it.
 """
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.base.clock import Instant, iso
@@ -28,6 +32,9 @@ WORDS = {
     "password was not changed.",
     "requested": "Nobody completed it. Your password was not changed.",
 }
+
+#: Of ``WORDS``: what makes every other one untrue.
+_WORST = "completed"
 
 _n = tables.notices
 
@@ -90,34 +97,34 @@ async def look(at: At) -> dict[str, object]:
 
 
 async def _tell(at: At, account: str, what: str) -> int:
-    """Write to every confirmed contact point that was not written to; returns how many."""
+    """Write to every contact point that counts and was not told this, or what is no longer true;
+    returns to how many."""
     tx, incident = at.tx, at.case.incident.id
     rows = await tx.all(
-        select(_n.c.contact_point_id).where(
+        select(_n.c.contact_point_id, _n.c.what).where(
             _n.c.incident_id == incident, _n.c.account_id == account
         )
     )
-    told = {row["contact_point_id"] for row in rows}
+    told = {row["contact_point_id"]: row["what"] for row in rows}
     factor = await accounts.has_factor(tx, account)
-    points = [one for one in await accounts.contact_points(tx, account) if one.id not in told]
+    points = [
+        one
+        for one in await accounts.contact_points(tx, account)
+        if one.counts and (one.id not in told or (what == _WORST and told[one.id] != _WORST))
+    ]
     for point in points:
+        again = f" {what}" if point.id in told else ""
         new = NewMessage(
             stream=at.means.notices.stream,
             content=write(at.means.notices, at.case, point.address, what, factor=factor),
             avoid=tuple(sorted(at.case.suspects)),
-            idempotency=("incident notice", f"{incident} {point.id}"),
+            idempotency=("incident notice", f"{incident} {point.id}{again}"),
         )
         message = await at.means.intake.accept(tx, at.means.intake.check(new))
-        await tx.run(
-            insert(_n).values(
-                incident_id=incident,
-                contact_point_id=point.id,
-                account_id=account,
-                message_id=message,
-                what=what,
-                at=tx.now,
-            )
-        )
+        key = {"incident_id": incident, "contact_point_id": point.id}
+        said = {"account_id": account, "message_id": message, "what": what, "at": tx.now}
+        written = tx.upsert(_n).values(**key, **said)
+        await tx.run(written.on_conflict_do_update(index_elements=list(key), set_=said))
     return len(points)
 
 
@@ -149,7 +156,7 @@ def write(
             "theirs. One was asked for yours."
         )
         did = "No reset works without two mails that travel different ways."
-    worst = what == "completed"
+    worst = what == _WORST
     if worst:
         did += (
             " We may have closed the account for a while: then nobody can sign in, you neither. "
@@ -228,4 +235,5 @@ ACTION = Action(
     step,
     about=("provider", "campaign", "account"),
     look=look,
+    says="Owners of accounts that were touched are told what happened to them.",
 )

@@ -37,4 +37,5 @@ ACTION = Action(
     step,
     about=("provider", "campaign", "account", "domain", "mailbox", "house"),
     alone_for=frozenset(Hypothesis),
+    says="Rings every pager that the suspect does not carry.",
 )

@@ -141,6 +141,7 @@ class Action:
             returns their result. It may be called again: a kill may come before the part is
             recorded.
         able: whether this installation can do it at all; otherwise no playbook proposes it.
+        says: what it is for, in one line, for whoever has not looked at its preview yet.
     """
 
     name: str
@@ -155,6 +156,7 @@ class Action:
     able: Callable[[Means], bool] | None = None
     reach: Callable[[Means, Case, Progress], Awaitable[Mapping[str, str]]] | None = None
     alone_for: frozenset[Hypothesis] = frozenset({Hypothesis.PROVIDER_COMPROMISED})
+    says: str = ""
 
     def fits(self, subject: Subject) -> bool:
         return subject.kind in self.about

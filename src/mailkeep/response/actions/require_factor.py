@@ -62,4 +62,5 @@ ACTION = Action(
     step,
     about=("provider", "campaign", "account"),
     undo=undo,
+    says="Owners of accounts that were touched add a second factor at their next sign-in.",
 )

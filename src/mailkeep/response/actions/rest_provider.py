@@ -71,4 +71,5 @@ ACTION = Action(
     holds=holds,
     undo=undo,
     alone_for=frozenset({Hypothesis.PROVIDER_SILENT}),
+    says="It gets ordinary mail only where no other route stands; nothing of it is distrusted.",
 )

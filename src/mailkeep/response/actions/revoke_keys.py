@@ -58,4 +58,5 @@ ACTION = Action(
     dangerous=True,
     alone_for=frozenset(),
     reach=reach,
+    says="The key that we send with is given up, once no mail goes through the provider.",
 )

@@ -32,4 +32,10 @@ async def step(at: At) -> Progress:
     return Progress(True, {"voided": voided})
 
 
-ACTION = Action("revoke_recoveries", "Void the proofs that went through it", preview, step)
+ACTION = Action(
+    "revoke_recoveries",
+    "Void the proofs that went through it",
+    preview,
+    step,
+    says="Proofs that it could have read count no more; owners get new ones over what stands.",
+)

@@ -72,4 +72,5 @@ ACTION = Action(
     dangerous=True,
     alone_for=frozenset(),
     reach=reach,
+    says="A new key takes the place of the one that we send with; the old one is revoked last.",
 )

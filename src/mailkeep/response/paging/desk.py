@@ -13,9 +13,9 @@ from mailkeep.base.ids import new_id
 from mailkeep.events.log import record
 from mailkeep.events.types import Recorded
 from mailkeep.incidents import queries as incidents
-from mailkeep.incidents.events import IncidentOpened, IncidentUpdated
+from mailkeep.incidents.events import IncidentClosed, IncidentOpened, IncidentUpdated
 from mailkeep.incidents.suspects import House
-from mailkeep.incidents.types import Incident
+from mailkeep.incidents.types import UNATTENDED, Incident, State
 from mailkeep.response.events import Paged, PageFailed
 from mailkeep.response.tables import pages
 from mailkeep.store.database import Database, Tx
@@ -79,6 +79,22 @@ class Desk:
             await self._queue(tx, incident, 1, Why.OPENED)
         elif last is not None and gravity(incident) < last:
             await self._queue(tx, incident, await self._rounds(tx, incident.id) + 1, Why.GRAVER)
+
+    async def on_closed(self, tx: Tx, recorded: Recorded) -> None:
+        """Page when a person ends an incident while something is held: else the thief of one
+        session would silence everybody with it. A lead incident speaks for the parts that it
+        closes, and a part that is closed alone for itself."""
+        fact = recorded.fact
+        if not isinstance(fact, IncidentClosed) or fact.by in UNATTENDED or not self._pagers:
+            return
+        incident = await incidents.one(tx, fact.incident, lock=True)
+        if incident.part_of is not None:
+            lead = await incidents.one(tx, incident.part_of)
+            if lead.state is State.CLOSED:
+                return
+        whole = (incident, *await incidents.parts(tx, incident.id))
+        if any(gravity(one) != NOTHING for one in whole):
+            await self.call(tx, incident, Why.CLOSED)
 
     async def call(self, tx: Tx, incident: Incident, why: Why) -> tuple[str, ...]:
         """Page for a reason that a person gave; returns whom. The caller holds the incident.

@@ -63,6 +63,7 @@ class Why(enum.StrEnum):
     SECOND = "second"  #: what somebody asked for waits for a second person
     ALONE = "alone"  #: somebody did alone what wants two
     CALLED = "called"  #: a person wants everybody
+    CLOSED = "closed"  #: a person ended it while something was held
 
 
 class PageState(enum.StrEnum):

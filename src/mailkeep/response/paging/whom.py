@@ -78,6 +78,7 @@ def words(incident: Incident, why: Why, count: int, url: str, *, apart: bool) ->
         Why.SECOND: "Mailkeep: an action waits for a second person",
         Why.ALONE: "Mailkeep: somebody did alone what wants two people",
         Why.CALLED: "Mailkeep: somebody calls for help with an incident",
+        Why.CLOSED: "Mailkeep: somebody closed an incident while something is held",
     }[why]
     lines = [headline(incident), "", f"{url.rstrip('/')}/console/incidents/{incident.id}"]
     if not apart:

@@ -19,6 +19,7 @@ from . import (
     honey_account,
     honey_hit,
     lookalike,
+    mailbox_takeovers,
     mass_rewrite,
     misplaced_redemption,
     provider_notice,
@@ -58,6 +59,7 @@ DETECTORS: tuple[Detects, ...] = (
     redeemed_undelivered.DETECTOR,  # a proof was shown before its mail was delivered
     misplaced_redemption.DETECTOR,  # a recovery that does not fit the account's history
     takeover_pattern.DETECTOR,  # an account is changed in many ways soon after it was entered
+    mailbox_takeovers.DETECTOR,  # accounts that are taken over have one keeper of their mailboxes
     honey_hit.DETECTOR,  # mail of others to an address that one provider alone was given
     account_drift.DETECTOR,  # keys, users, webhooks, senders at a provider are not as they were
     console_sign_in.DETECTOR,  # a stranger at a third party's console, as its audit log tells

@@ -115,4 +115,4 @@ def due(_state: State) -> Instant:
     return NEVER
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due, (RecoveryDenied,))
+DETECTOR = Detector(NAME, State, start, step, tick, due, (ChangeDenied, RecoveryDenied))

@@ -6,7 +6,8 @@ Sees: ``DmarcReported``, and ``AttemptFinished`` for how much we sent ourselves.
 - *no signature*: mail as us that passes neither way. A little of it is always there: forwarders and
   mailing lists break signatures, and services of our own were forgotten. What the receiver knows
   for forwarded does not count, nor does mail that only SPF fails of; of the rest a day's usual
-  number is learned, and ``factor`` times of it is loud.
+  number is learned, and ``factor`` times of it is loud. Once it is known a day teaches no more than
+  twice of it: who stays just below what is loud would else double it every few days.
 - *too many*: more mail signed with a provider's key than twice what we ever handed it, and fifty.
 
 Evidence (judged): domain abused, another's key 5.5 nats; no signature 4.0 nats at ``factor`` times
@@ -24,6 +25,7 @@ has a mail of ours can send it again. Who holds a key for the journal can say th
 """
 
 import math
+from collections.abc import Collection
 
 import msgspec
 
@@ -48,13 +50,14 @@ from mailkeep.watch.types import (
 )
 
 NAME = "dmarc_stranger"
-MOST = 32  #: domains, providers and things said that are remembered
+MOST = 32  #: domains, providers and things said that are remembered, of each sort of report
 MOST_NETWORKS = 16  #: of a day
 DAYS = 3  #: that are counted side by side: reporters are not equally quick
 SENT_DAYS = 14  #: for which it is known how much we sent
 KEY, NOISE, NOISE_MOST, MANY, PROVIDER = 5.5, 4.0, 5.5, 3.0, 1.5
 UNBELIEVED = 1.0  #: nats at most, of a report that anyone could have written
 TIMES, BEYOND = 2, 50  #: copies and trying again
+TEACHES = 2.0  #: times the usual, that one more day may add to it
 _DAY = 86_400
 
 
@@ -67,10 +70,11 @@ class Day(msgspec.Struct, frozen=True):
 
 
 class Domain(msgspec.Struct, frozen=True):
-    """``usual``: failing mails of a day."""
+    """``usual``: failing mails of a day, as so many ``learned`` days taught."""
 
     usual: float
     days: dict[int, Day] = {}
+    learned: int = 0
 
 
 class State(msgspec.Struct, frozen=True):
@@ -154,7 +158,7 @@ def _no_signature(
     settings, key = state.settings, _key(fact, fact.domain)
     domain = state.domains.get(key)
     if domain is None:
-        if len(state.domains) >= 2 * MOST:
+        if not _room(state.domains, fact):
             return state, []
         domain = Domain(settings.base_per_day)
     number = (fact.begin + fact.end) // 2 // _DAY
@@ -192,13 +196,14 @@ def _learn(domain: Domain, number: int, settings: DmarcStrangerSettings) -> Doma
     if number <= newest - DAYS:
         return domain  # too late to count
     days = {number: Day(), **domain.days}
-    usual, newest = domain.usual, max(number, newest)
+    usual, learned, newest = domain.usual, domain.learned, max(number, newest)
     for one in sorted(days):
         if one <= newest - DAYS:
             # A loud day is not what is usual from then on.
-            count = min(days.pop(one).count, settings.factor * usual)
-            usual += (count - usual) / settings.memory
-    return Domain(max(usual, 1.0), days)
+            most = settings.factor if learned < settings.memory else TEACHES
+            usual += (min(days.pop(one).count, most * usual) - usual) / settings.memory
+            learned += 1
+    return Domain(max(usual, 1.0), days, learned)
 
 
 def _more(day: Day, fact: DmarcReported, event: str) -> Day:
@@ -227,7 +232,7 @@ def _too_many(state: State, fact: DmarcReported, recorded: Recorded) -> tuple[St
             if one.dkim and state.settings.selectors.get(one.selector) == provider
         )
         key = _key(fact, f"{fact.domain}/{provider}")
-        if not count or (key not in state.signed and len(state.signed) >= 2 * MOST):
+        if not count or (key not in state.signed and not _room(state.signed, fact)):
             continue
         signed = _count(state.signed.get(key, {}), first, count, DAYS)
         state = msgspec.structs.replace(state, signed={**state.signed, key: signed})
@@ -255,6 +260,12 @@ def _too_many(state: State, fact: DmarcReported, recorded: Recorded) -> tuple[St
 
 def _key(fact: DmarcReported, name: str) -> str:
     return f"{'believed' if fact.believed else 'said'} {name}"
+
+
+def _room(known: Collection[str], fact: DmarcReported) -> bool:
+    """Whether one more name is remembered. What anyone writes has a room of its own: a name for
+    every report would else leave none for those that are believed."""
+    return sum(one.startswith(_key(fact, "")) for one in known) < MOST
 
 
 def _say(

@@ -224,7 +224,7 @@ def _wait(state: State, new: Half) -> State:
     waiting[new.way] = new
     if len(waiting) > MOST_WAITING:
         of = Counter(one.account for one in waiting.values())
-        over = max(waiting.values(), key=lambda one: (of[one.account], -one.early))
+        over = max(waiting.values(), key=lambda one: (of[one.account], _drawn(one.way)))
         del waiting[over.way]
     return msgspec.structs.replace(state, waiting=waiting)
 
@@ -300,7 +300,11 @@ def _bounded(cases: list[Case]) -> tuple[Case, ...]:
 
 def _dispensable(case: Case, alike: int) -> tuple[int, float, bytes]:
     less = -case.counts if alike > 1 else 0.0
-    return alike, less, hashlib.sha256(case.way.encode()).digest()
+    return alike, less, _drawn(case.way)
+
+
+def _drawn(way: str) -> bytes:
+    return hashlib.sha256(way.encode()).digest()
 
 
 def _counted(cases: Iterable[Case], since: Instant) -> float:

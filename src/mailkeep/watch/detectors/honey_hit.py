@@ -9,9 +9,10 @@ does when somebody tries names. When addresses of several providers are hit, no 
 them: 2.0 for each, and leaked here 5.0 (who knows them all is us, or a guesser).
 Parameters: ``[watch.honey_hit]``; the addresses are ``[[honey]]``. False alarms: an address that
 can be guessed; our own mail from a system beside Mailkeep. Delay: until what was read is used.
-Evasion: mailing chosen victims only.
+Evasion: mailing chosen victims only; writing to names beside an address that can be guessed.
 Who could forge it: only who knows the address, the provider and we; whoever guesses it frames its
-provider, which is why misses beside it count. State: 256 addresses.
+provider, which is why misses beside it count, but for names with three digits or more, which
+nobody comes to by guessing. State: 256 addresses.
 """
 
 import msgspec

@@ -15,7 +15,7 @@ Delay: none, the redemption itself. Evasion: looking like the owner: a network n
 Who could forge it: of somebody else's account nobody but who has both its proofs, which is what is
 said; whoever has accounts of their own stages it about those, so what it says of a campaign or of
 providers counts as anyone's. Alone it opens nothing.
-State: 128 accounts of the window.
+State: 128 accounts of the window; those beyond are said by themselves and counted for nothing else.
 """
 
 import math
@@ -71,11 +71,8 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     settings, now = state.settings, recorded.placed_at
     since = now - seconds(settings.window)
     seen = {name: one for name, one in state.seen.items() if one[0] > since}
-    if fact.account in seen or len(seen) >= MOST:
+    if fact.account in seen:
         return msgspec.structs.replace(state, seen=seen), []
-    seen[fact.account] = (now, recorded.id)
-    base = state.base.at(now, settings.memory)
-    state = msgspec.structs.replace(state, seen=seen, base=base.plus(1.0))
     signal = Signal(
         detector=NAME,
         family=Family.RECOVERY,
@@ -90,6 +87,11 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         half_life=14_400.0,
         expires_at=now + seconds(2 * 86_400),
     )
+    if len(seen) >= MOST:  # the campaign is said; what is said of this account hides behind nobody
+        return msgspec.structs.replace(state, seen=seen), [signal]
+    seen[fact.account] = (now, recorded.id)
+    base = state.base.at(now, settings.memory)
+    state = msgspec.structs.replace(state, seen=seen, base=base.plus(1.0))
     count = len(seen)
     if count & (count - 1):
         return state, [signal]

@@ -6,10 +6,11 @@ whoever runs a receiver can have his own mail refused as often as he likes. ``Ca
 relay that suspends us may say so in words only, which blame nobody, since a receiver may have
 written them; but a canary's receiver is ours. What the journal tells of (``told``) is left out:
 nobody here saw it taken, so it neither takes a refusal back nor stands between two.
-Evidence (judged): suspended: silent 8.0, compromised 1.5 nats (a suspension may follow an abuse of
-our account there); unauthorised: silent 6.0, compromised 1.0 (a stolen key is revoked); unavailable
-or ambiguous, five in a row within two minutes: silent 7.0, and nothing else: an outage stays one;
-three canaries in a row refused as messages, and no mail taken between: silent 6.0.
+Evidence (judged): suspended: silent 8.0, compromised 0.7 nats (a suspension may follow an abuse of
+our account there); unauthorised: silent 6.0, compromised 0.7 (a stolen key is revoked; some refuse
+the key of an account that they suspend); unavailable or ambiguous, five in a row within two
+minutes: silent 7.0, and nothing else: an outage stays one; three canaries in a row refused as
+messages, and no mail taken between: silent 6.0.
 Method for what comes seldom, or is refused in part: the CUSUM of a binomial test, half of the mails
 not taken against the share that is usual (learned, 0.005 at first, 0.001 at best). One mail
 counts in ``spacing``, since a hiccup refuses many at once: a refusal adds ln(½/p) nats, once for a
@@ -22,7 +23,8 @@ compromise stays: no claim of a provider clears it.
 False alarms: a key that we changed ourselves; a network fault of ours looks like an outage of all.
 Delay: the refusals counted. Evasion: answering 200 and dropping (see ``delivery_silence``).
 Who could forge it: the provider, against itself. A flood of complaints from outside may bring a
-suspension about; its weight for a compromise is small for that reason.
+suspension about, which its notice and the account's status then tell again; so its weight for a
+compromise is below what would back evidence that outsiders can stage.
 """
 
 import math
@@ -55,6 +57,7 @@ LOOKED_FOR = 0.5  #: the part refused that is looked for
 MEMORY = 2000  #: mails over which the usual part is averaged
 BY_CHANCE = 0.002  #: that an outage in part takes as many in a row as take it back
 MOST_BACK = 12
+BELOW_BACKING = 0.7  #: nats, less than ``correlation.backing``: complaints bring a suspension about
 
 _SORTS = {
     "suspended": "suspended",
@@ -63,8 +66,11 @@ _SORTS = {
     "ambiguous": "outage",
 }
 _EVIDENCE = {
-    "suspended": {Hypothesis.PROVIDER_SILENT: 8.0, Hypothesis.PROVIDER_COMPROMISED: 1.5},
-    "unauthorised": {Hypothesis.PROVIDER_SILENT: 6.0, Hypothesis.PROVIDER_COMPROMISED: 1.0},
+    "suspended": {Hypothesis.PROVIDER_SILENT: 8.0, Hypothesis.PROVIDER_COMPROMISED: BELOW_BACKING},
+    "unauthorised": {
+        Hypothesis.PROVIDER_SILENT: 6.0,
+        Hypothesis.PROVIDER_COMPROMISED: BELOW_BACKING,
+    },
     "outage": {Hypothesis.PROVIDER_SILENT: 7.0},
     "canaries": {Hypothesis.PROVIDER_SILENT: 6.0},
 }

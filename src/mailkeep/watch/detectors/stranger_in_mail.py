@@ -2,44 +2,56 @@
 
 Sees: ``CanaryArrived.strangers``. An allow list sees a fresh domain; a block list does not.
 Evidence: provider compromised, 6.0 nats (judged: an innocent new host, such as a tracking domain
-that the provider introduces, about once in three years; under a compromise four days in ten).
+that the provider introduces, about once in three years; under a compromise four days in ten). At
+mailboxes that others keep the same, as what customers can stage: whoever keeps one, or has its
+password, writes into it what he likes. Where canaries of several providers have strangers at one
+such mailbox, it is that one: none of them is accused for it, and its family's mailboxes may be
+read, 3.5 nats (judged: a keeper that begins to rewrite links is by far the commonest cause).
 False alarms: the provider changes its own rewriting; our templates change before the allow list.
 Said once for each provider, and restated with each doubling of the strangers: a new host in every
 canary would else be a signal each. Delay: one canary interval. Evasion: altering only mail that
-does not look like a canary, or only reading. Who could forge it: the provider, or whoever runs the
-canary's mailbox; no outsider, as a canary is known by a secret that only it carries.
+does not look like a canary, or only reading. Who could forge it: the provider, or whoever is in our
+own listener's way; no outsider, as a canary is known by a secret that only it carries. Of a
+mailbox, who has it, which is what is said. State: 128 pairs of a provider and a mailbox.
 """
 
 import msgspec
 
 from mailkeep.base.clock import Instant
 from mailkeep.events.types import Recorded
+from mailkeep.mail.families import OTHER
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import CanaryArrived
 from mailkeep.watch.types import (
     MOST_EVENTS,
     NEVER,
+    OURS,
+    OWN_MAILBOX,
     Family,
     Forger,
     Hypothesis,
     Signal,
     StrangerSettings,
     WatchSettings,
+    mailbox_subject,
     provider_subject,
     seconds,
 )
 
 NAME = "stranger_in_mail"
-MOST = 64  #: providers remembered
+MOST = 128  #: pairs of a provider and a mailbox
 MOST_HOSTS = 64  #: hosts of each
 NAMED = 3  #: hosts in a reason
-WEIGHT = 6.0
+WEIGHT, KEEPER = 6.0, 3.5
 LASTS = 7 * 86_400
 
 
-class Seen(msgspec.Struct, frozen=True):
-    """One provider's strangers, the newest last; ``said`` when there were ``named`` of them."""
+class Box(msgspec.Struct, frozen=True):
+    """The strangers in one provider's canaries at one mailbox, the newest last; ``said`` when there
+    were ``named`` of them. Our own listener is one mailbox, whatever comes to it."""
 
+    provider: str
+    mailbox: str
     hosts: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     said: Instant = 0
@@ -47,10 +59,10 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """``seen``: by provider, the one last said last."""
+    """``boxes``: by ``provider mailbox``, the newest last."""
 
     settings: StrangerSettings
-    seen: dict[str, Seen] = {}
+    boxes: dict[str, Box] = {}
 
 
 def start(settings: WatchSettings) -> State:
@@ -61,45 +73,98 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     fact = recorded.fact
     if not isinstance(fact, CanaryArrived) or not fact.strangers:
         return state, []
-    now, provider = recorded.placed_at, fact.provider
-    seen = state.seen.get(provider, Seen())
-    if now - seen.said >= seconds(LASTS):
-        seen = Seen()
-    new = sorted({_plain(one) for one in fact.strangers[:16]} - set(seen.hosts))
-    hosts = (*seen.hosts, *new)[-MOST_HOSTS:]
-    ids = (*seen.ids, recorded.id)[-MOST_EVENTS:]
+    now, mailbox = recorded.placed_at, OWN_MAILBOX if fact.mailbox in OURS else fact.mailbox
+    key = f"{fact.provider} {mailbox}"
+    box = state.boxes.get(key, Box(fact.provider, mailbox))
+    if now - box.said >= seconds(LASTS):
+        box = Box(fact.provider, mailbox)
+    new = sorted({_plain(one) for one in fact.strangers[:16]} - set(box.hosts))
+    hosts = (*box.hosts, *new)[-MOST_HOSTS:]
+    ids = (*box.ids, recorded.id)[-MOST_EVENTS:]
+    box = msgspec.structs.replace(box, hosts=hosts, ids=ids)
     # Each doubling, not each host: a new one in every canary must not fill the log.
-    more = len(hosts) >= 2 * seen.named
-    due = more or now - seen.said >= seconds(state.settings.repeat_after)
+    more = len(hosts) >= 2 * box.named
+    due = more or now - box.said >= seconds(state.settings.repeat_after)
     if due:
-        seen = Seen(hosts, ids, now, len(hosts))
-    else:
-        seen = msgspec.structs.replace(seen, hosts=hosts, ids=ids)
-    others = {name: one for name, one in state.seen.items() if name != provider}
+        box = msgspec.structs.replace(box, said=now, named=len(hosts))
+    others = {name: one for name, one in state.boxes.items() if name != key}
     if len(others) >= MOST:
         others.pop(next(iter(others)))
-    state = msgspec.structs.replace(state, seen={**others, provider: seen})
-    return state, [_signal(provider, seen)] if due else []
+    state = msgspec.structs.replace(state, boxes={**others, key: box})
+    return state, _signals(state, box, now) if due else []
 
 
-def _signal(provider: str, seen: Seen) -> Signal:
+def _signals(state: State, box: Box, now: Instant) -> list[Signal]:
+    """What is said of all on whom a box bears."""
+    there = _unexplained(state, box.mailbox, now)
+    if box.mailbox == OWN_MAILBOX or len(there) < 2:
+        return [_of_provider(state, box.provider, now)]
+    names = sorted({box.provider, *(one.provider for one in there)})
+    signals = [_of_provider(state, name, now) for name in names]
+    return signals if box.mailbox == OTHER else [*signals, _of_keeper(box.mailbox, there, now)]
+
+
+def _fresh(state: State, now: Instant) -> list[Box]:
+    found = (one for one in state.boxes.values() if now - one.said < seconds(LASTS))
+    return sorted(found, key=lambda one: (one.provider, one.mailbox))
+
+
+def _unexplained(state: State, mailbox: str, now: Instant) -> list[Box]:
+    """The boxes of a mailbox, but of providers whose strangers came to our own listener too."""
+    fresh = _fresh(state, now)
+    explained = {one.provider for one in fresh if one.mailbox == OWN_MAILBOX}
+    return [one for one in fresh if one.mailbox == mailbox and one.provider not in explained]
+
+
+def _of_provider(state: State, provider: str, now: Instant) -> Signal:
     """The one standing signal about a provider."""
-    latest, count = ", ".join(seen.hosts[-NAMED:]), len(seen.hosts)
-    others = f" and {count - NAMED} other strangers" if count > NAMED else ""
+    mine = [one for one in _fresh(state, now) if one.provider == provider]
+    own = [one for one in mine if one.mailbox == OWN_MAILBOX]
+    alone = [one for one in mine if len(_unexplained(state, one.mailbox, now)) < 2]
+    shown = own or alone or mine
     return Signal(
         detector=NAME,
         family=Family.CONTENT,
         subject=provider_subject(provider),
-        evidence={Hypothesis.PROVIDER_COMPROMISED: WEIGHT},
-        at=seen.said,
-        reason=f"canaries sent through {provider} arrived with {latest}{others} in them",
-        events=seen.ids,
+        evidence={Hypothesis.PROVIDER_COMPROMISED: WEIGHT} if own or alone else {},
+        at=max(one.said for one in shown),
+        reason=f"canaries sent through {provider} arrived with {_named(shown)} in them"
+        + ("" if own else f" at {', '.join(sorted(one.mailbox for one in shown))}"),
+        events=_ids(shown),
+        own_observation=bool(own),
+        forger=Forger.NOBODY if own else Forger.CUSTOMERS,
+        half_life=86_400.0,
+        expires_at=max(one.said for one in shown) + seconds(LASTS),
+        restates=True,
+    )
+
+
+def _of_keeper(mailbox: str, there: list[Box], now: Instant) -> Signal:
+    return Signal(
+        detector=NAME,
+        family=Family.CONTENT,
+        subject=mailbox_subject(mailbox),
+        evidence={Hypothesis.MAILBOX_COMPROMISED: KEEPER},
+        at=now,
+        reason=f"canaries of {len(there)} providers arrived at {mailbox} with {_named(there)} in "
+        "them",
+        events=_ids(there),
         own_observation=True,
         forger=Forger.NOBODY,
         half_life=86_400.0,
-        expires_at=seen.said + seconds(LASTS),
+        expires_at=now + seconds(LASTS),
         restates=True,
     )
+
+
+def _named(boxes: list[Box]) -> str:
+    hosts = list(dict.fromkeys(host for one in boxes for host in one.hosts))
+    latest, others = ", ".join(hosts[-NAMED:]), len(hosts) - NAMED
+    return f"{latest} and {others} other strangers" if others > 0 else latest
+
+
+def _ids(boxes: list[Box]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(event for one in boxes for event in one.ids))[-MOST_EVENTS:]
 
 
 def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:

@@ -6,7 +6,8 @@ password changed again, factors bound or taken off, sign-ins from many networks.
 in its first day every browser is new to an account, and its owner sets it up; a sign-in then begins
 nothing, a recovery still does.
 Method: kinds of what follows are counted, not their number: an owner who comes back does one thing,
-a thief makes the account his.
+a thief makes the account his. Another recovery within the hour goes on counting: who has both mails
+could else begin anew after each thing that he does.
 Likelihood ratios (judged): account targeted, 3.0 nats for two kinds, 4.5 for three, 6.0 for four.
 Campaign: 2.0 nats for two accounts within an hour, 1.5 for each doubling, at most 5.5.
 Parameters: ``[watch.takeover_pattern]``. False alarms: an owner who tidies up after a scare, and
@@ -88,10 +89,7 @@ def start(settings: WatchSettings) -> State:
 def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     fact = recorded.fact
     if isinstance(fact, RecoveryCompleted):
-        if not fact.factor:
-            trail = Trail(recorded.placed_at, "a recovery", recorded.id)
-            state = _with(state, fact.account, trail)
-        return state, []
+        return (state if fact.factor else _recovered(state, fact.account, recorded)), []
     if isinstance(fact, AccountOpened):
         opened = kept(state.opened, fact.account, recorded.placed_at, MOST_OPENED)
         return msgspec.structs.replace(state, opened=opened), []
@@ -103,6 +101,14 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     ):
         return state, []
     return _followed(state, fact.account, kind, recorded)
+
+
+def _recovered(state: State, account: str, recorded: Recorded) -> State:
+    now, before = recorded.placed_at, state.trails.get(account)
+    trail = Trail(now, "a recovery", recorded.id)
+    if before is not None and now - before.since < seconds(state.settings.follows):
+        trail = msgspec.structs.replace(trail, networks=before.networks, kinds=before.kinds)
+    return _with(state, account, trail)
 
 
 def _kind(fact: Fact) -> str | None:

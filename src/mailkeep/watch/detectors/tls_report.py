@@ -5,8 +5,9 @@ matter are left out: a certificate that ran out, a policy that cannot be read. W
 a machine on the way brings about: no STARTTLS where there was, a certificate of another name or of
 nobody's authority, a DNS that does not answer for itself.
 Method: the share of sessions that failed so, each report by itself, against the usual share of that
-domain, learned over ``memory`` days and never taken for less than 1 in 200; it is said at
-``factor`` times the usual, from ``least`` sessions on, once and again after ``repeat_after``.
+domain, learned over ``memory`` days and never taken for less than 1 in 200; no report teaches more
+than twice of it. It is said at ``factor`` times the usual, from ``least`` sessions on, once and
+again after ``repeat_after``.
 Evidence (judged, not measured): domain abused, 2.0 nats by one reporter's word and 3.5 by two
 within two days: a renewal that went wrong is by far the commonest cause, and one network on the
 way to us rarely is on the way of two senders. It opens nothing alone. No provider is accused: it
@@ -43,6 +44,7 @@ NAME = "tls_report"
 MOST = 16  #: domains, and reporters of each
 ONE, TWO = 2.0, 3.5
 LEAST_SHARE = 0.005
+TEACHES = 2.0  #: times the usual share, that one more report may add to it
 TOGETHER = 2 * DAY
 #: Failures for which somebody on the way is an explanation (RFC 8460 section 4.3).
 STRANGE = frozenset(
@@ -83,7 +85,7 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         return state, []
     domain = state.domains.get(name, Domain())
     whole = fact.fine + fact.failed
-    failed = min(fact.failed, sum(count for kind, count in fact.results if kind in STRANGE))
+    failed: float = min(fact.failed, sum(count for kind, count in fact.results if kind in STRANGE))
     usual = max(LEAST_SHARE, domain.failed / domain.whole if domain.whole else 0.0)
     strange = (
         whole >= settings.least
@@ -91,7 +93,9 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         and failed / whole >= settings.factor * usual
     )
     fade = math.exp(-(now - domain.last) / (settings.memory * DAY)) if domain.last else 1.0
-    if not strange:  # what is strange does not teach itself to be usual
+    if not strange:  # what is strange does not teach itself to be usual, at once or by and by
+        if domain.whole >= settings.learn_from:
+            failed = min(failed, TEACHES * usual * whole)
         domain = msgspec.structs.replace(
             domain,
             failed=domain.failed * fade + failed,

@@ -2,7 +2,8 @@
 
 Sees: ``ForeignMailReported``, once for each mail: claims whose signature, or shared secret, was
 right, about a mail without an id of ours (``unmarked``), with an id that we never gave out
-(``unknown``), or with one of a message that another provider had (``not_given``).
+(``unknown``), or with one of a message that another provider had, or that it had itself under
+another name (``not_given``): everybody who gets a mail of ours can read its id.
 Method: another system of ours may use the same account, so how often that happens is learned over a
 week, for mail with and without an id apart; what was seen is weighed against that by the likelihood
 ratio of Poisson counts (``rates.surprise``), over an hour and over a day; in the hour one mail of a
