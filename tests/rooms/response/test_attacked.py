@@ -9,8 +9,10 @@ from mailkeep.accounts import tables as account_tables
 from mailkeep.base.clock import ManualClock
 from mailkeep.base.errors import Conflict
 from mailkeep.base.keys import KeyRing
+from mailkeep.incidents.types import State
 from mailkeep.mail import queries as mail
 from mailkeep.mail import tables as mail_tables
+from mailkeep.response import tables as response_tables
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.paging.types import Pager
 from mailkeep.response.services import NotShown
@@ -179,6 +181,45 @@ async def test_who_uses_a_proof_after_the_notice_is_not_covered_by_it(
     assert ["not changed" in text for text in texts[0]] == [True]
     assert ["was replaced" in text for text in texts[1]] == [True]
     assert texts[2] == [], "once"
+
+
+@pytest.mark.parametrize(
+    ("carrier", "new", "mails"), [("b", False, 0), ("b", True, 1), ("a", False, 1), ("", False, 1)]
+)
+async def test_what_an_incident_told_the_next_one_does_not_tell_again(
+    stage: Stage, clock: ManualClock, carrier: str, new: bool, mails: int
+) -> None:
+    """One that is closed and opens anew: owners got the same mail twice. But what the suspect
+    carried, or nobody, was not told; nor was what came since."""
+    await stage.owner("ada@example.net")
+    clock.advance(1)
+    await _through(stage, "ada@example.net")
+    await stage.signal({COMPROMISED: 8.5})
+    clock.advance(60)
+    before = len(await stage.messages("security"))
+    await _apply(stage, "notify_owners")
+    (first,) = (await stage.messages("security"))[before:]
+    async with stage.database.write() as tx:
+        if carrier:
+            attempt = {"id": "att_first", "message_id": first["id"], "provider": carrier}
+            attempt |= {"started_at": tx.now, "outcome": "accepted"}
+            await tx.run(mail_tables.attempts.insert().values(**attempt))
+            m = mail_tables.messages
+            await tx.run(m.update().where(m.c.id == first["id"]).values(status="accepted"))
+        await stage.incidents.close(tx, (await stage.only()).id, "done", by=EVE)
+    clock.advance(60)
+    if new:
+        await _through(stage, "ada@example.net")
+    clock.advance(3600)
+    await stage.signal({COMPROMISED: 9.0}, age=3700)
+    second = [one for one in await stage.all() if one.state is not State.CLOSED]
+    assert len(second) == 1
+    before = len(await stage.messages("security"))
+    await stage.response.apply(second[0].id, "notify_owners", by=EVE)
+    assert len(await stage.messages("security")) - before == mails
+    async with stage.database.read() as tx:
+        ours = response_tables.notices.c.incident_id == second[0].id
+        assert len(await tx.all(response_tables.notices.select().where(ours))) == 1
 
 
 async def _add(stage: Stage, account: str, address: str) -> None:

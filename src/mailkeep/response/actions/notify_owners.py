@@ -5,10 +5,11 @@ hears. One whose own addition is held is not: it may be the thief's, or a strang
 no secret and no link but to our own pages.
 
 Each is told once, and again only when the password is replaced after it was told that it was not:
-whoever waits for the notice, and uses a proof afterwards, must not be covered by it.
+whoever waits for the notice, and uses a proof afterwards, must not be covered by it. What an
+earlier incident told of the same resets counts for this one too, where no suspect carried it.
 """
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.base.clock import Instant, iso
@@ -112,7 +113,11 @@ async def _tell(at: At, account: str, what: str) -> int:
         for one in await accounts.contact_points(tx, account)
         if one.counts and (one.id not in told or (what == _WORST and told[one.id] != _WORST))
     ]
+    written = 0
     for point in points:
+        if point.id not in told and await _told_before(at, account, point.id, what):
+            continue
+        written += 1
         again = f" {what}" if point.id in told else ""
         new = NewMessage(
             stream=at.means.notices.stream,
@@ -123,9 +128,24 @@ async def _tell(at: At, account: str, what: str) -> int:
         message = await at.means.intake.accept(tx, at.means.intake.check(new))
         key = {"incident_id": incident, "contact_point_id": point.id}
         said = {"account_id": account, "message_id": message, "what": what, "at": tx.now}
-        written = tx.upsert(_n).values(**key, **said)
-        await tx.run(written.on_conflict_do_update(index_elements=list(key), set_=said))
-    return len(points)
+        first = tx.upsert(_n).values(**key, **said)
+        await tx.run(first.on_conflict_do_update(index_elements=list(key), set_=said))
+    return written
+
+
+async def _told_before(at: At, account: str, point: str, what: str) -> bool:
+    """Take over the newest notice that another incident had written to a contact point, when it
+    says what this one would and nothing was asked for since; whether there is one."""
+    tx, ours = at.tx, at.case.incident.id
+    before = (_n.c.contact_point_id == point, _n.c.what == what, _n.c.incident_id != ours)
+    row = await tx.one(select(_n).where(*before).order_by(_n.c.at.desc()).limit(1))
+    if row is None or await recovery.asked_since(tx, [account], [], row["at"]):
+        return False
+    took = await mail.took(tx, [row["message_id"]])
+    if not took or took & at.case.suspects:
+        return False
+    await tx.run(insert(_n).values(**dict(row) | {"incident_id": ours}))
+    return True
 
 
 def write(
