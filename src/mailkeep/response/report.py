@@ -23,7 +23,7 @@ from mailkeep.incidents.words import (
 )
 
 from .drawing import Mark, timeline
-from .types import CaseView
+from .types import ActionView, CaseView
 
 Names = Mapping[str, str]
 
@@ -196,12 +196,21 @@ def _done(case: CaseView, names: Names) -> Section:
             one.name.replace("_", " "),
             one.state.value,
             names.get(one.by, one.by),
-            one.preview.summary,
+            one.preview.summary + _came_of(one),
         )
         for one in case.actions
     )
-    head = ("when", "action", "state", "by", "what")
+    head = ("when", "action", "state", "by", "as it was shown before, and what came of it")
     return Section("What was done", () if rows else ("Nothing yet.",), Table(head, rows))
+
+
+def _came_of(one: ActionView) -> str:
+    figures = ", ".join(
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in (one.result or {}).items()
+        if isinstance(value, int | str) and value != ""
+    )
+    return f" Came of it: {figures}." if figures else ""
 
 
 def _checks(title: str, items: Sequence[Item]) -> Section:

@@ -18,7 +18,7 @@ from mailkeep.mail import queries as mail
 from mailkeep.mail import tables as mail_tables
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.recovery import tables as recovery_tables
-from mailkeep.response import queries, tables
+from mailkeep.response import queries, report, tables
 from mailkeep.response.services import NotShown
 from mailkeep.response.types import ActionState, ActionView, CaseView, PlaybookSettings
 from mailkeep.store.database import Database
@@ -298,6 +298,8 @@ async def test_owners_are_told_once_over_a_route_the_suspects_cannot_read(
             pass
     sent = (await stage.messages("security"))[before:]
     assert len(sent) == 2
+    told = report.markdown(report.written(await _case(stage), {}, clock.now()))
+    assert "Came of it: owners 2, mails 2, told 0, not told 2." in told, "not what was shown before"
     assert {one["avoid"] for one in sent} == {"a,d"}
     texts = sorted(await _bodies(stage, sent), key=lambda one: one.to)
     assert [one.to for one in texts] == ["ada@example.net", "bob@example.net"]
