@@ -1,6 +1,6 @@
 // The list, live: new mail appears by itself, and mails that were opened lose their mark. Without this
 // script the page is the same and is reloaded by hand.
-import { marks, tellTime } from "/static/marks.js";
+import { marks, opened, tellTime } from "/static/marks.js";
 
 const news = document.getElementById("news");
 const title = document.title;
@@ -93,6 +93,13 @@ document.getElementById("list").addEventListener("keydown", (event) => {
   event.preventDefault();
   next.querySelector("a").focus();
 });
+
+// Opened as soon as its link is followed: whoever is back before the mail's page has run finds it read.
+document.getElementById("list").addEventListener("click", (event) => {
+  const mail = event.target.closest(".letters a")?.closest("li");
+  if (mail) opened(mail.id);
+});
+addEventListener("storage", marks);  // opened in another tab
 
 marks();
 tellTime();
