@@ -9,11 +9,9 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
 from authlib.integrations.requests_client import OAuth2Session
-from authlib.oidc.core import CodeIDToken
-from joserfc import jwt
-from joserfc.jwk import KeySet
 
 from .conftest import Up
+from .relying import claims_of
 from .shop.site import cli
 from .visitor import Visitor
 
@@ -124,18 +122,7 @@ async def test_a_stock_client_gets_a_verdict(shop: Shop) -> None:
             state=state,
             code_verifier=VERIFIER,
         )
-        async with up.session.get(found["jwks_uri"]) as reply:
-            keys = KeySet.import_key_set(await reply.json())
-        claims = CodeIDToken(
-            jwt.decode(got["id_token"], keys, algorithms=["RS256"]).claims,
-            {},
-            options={
-                "iss": {"values": [up.url]},
-                "aud": {"values": [shop.id]},
-                "nonce": {"value": "the nonce"},
-            },
-        )
-        claims.validate()
+        claims = await claims_of(up, shop.id, got["id_token"], found["jwks_uri"])
         assert claims["sub"] == "41"
         assert claims["locale"] == "en"
         assert set(claims) <= set(found["claims_supported"])

@@ -6,13 +6,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from authlib.integrations.requests_client import OAuth2Session
-from authlib.oidc.core import CodeIDToken
-from joserfc import jwt
-from joserfc.jwk import KeySet
 from playwright.async_api import expect
 
 from .conftest import Up
 from .mailbox import CHROMIUM, browser
+from .relying import claims_of
 from .shop.site import cli
 from .visitor import PASSWORD, Visitor
 
@@ -84,18 +82,7 @@ async def test_a_stock_client_signs_a_user_in_and_sees_them_leave(up: Up) -> Non
             state=state,
             code_verifier=VERIFIER,
         )
-        async with up.session.get(found["jwks_uri"]) as reply:
-            keys = KeySet.import_key_set(await reply.json())
-        claims = CodeIDToken(
-            jwt.decode(got["id_token"], keys, algorithms=["RS256"]).claims,
-            {},
-            options={
-                "iss": {"values": [up.url]},
-                "aud": {"values": [shop.id]},
-                "nonce": {"value": "the nonce"},
-            },
-        )
-        claims.validate()
+        claims = await claims_of(up, shop.id, got["id_token"], found["jwks_uri"])
         assert (claims["email"], claims["email_verified"]) == (ADDRESS, True)
         assert set(claims) <= set(found["claims_supported"])
         assert found["userinfo_endpoint"] == f"{up.url}/oauth/userinfo"

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import RowMapping
 
+from mailkeep.base import pkce
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn
 from mailkeep.base.ids import is_id, new_id
@@ -212,6 +213,25 @@ async def authenticate(tx: Tx, keys: KeyRing, application: str, secret: str) -> 
     if row is None:
         raise NotSignedIn("no application has this id and this secret")
     return _view(row)
+
+
+def leaked(
+    row: RowMapping, application: ApplicationView, redirect_uri: str, verifier: str, *, used: bool
+) -> str | None:
+    """Why a code that was shown must have leaked (pure; RFC 9700 sections 2.1 and 4.5), or None.
+
+    Args:
+        row: what the code was made for: ``application``, ``redirect_uri``, ``challenge``.
+        application: who shows it.
+        used: it was shown before.
+    """
+    if row["application"] != application.id:
+        return "another_application"
+    if used:
+        return "replayed"
+    if row["redirect_uri"] != redirect_uri:
+        return "redirect"
+    return None if pkce.fits(verifier, row["challenge"]) else "verifier"
 
 
 def redirect(uri: str, *, field: str = "redirect") -> str:

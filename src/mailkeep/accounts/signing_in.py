@@ -18,7 +18,6 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Select, delete, insert, select, update
 
-from mailkeep.base import pkce
 from mailkeep.base.clock import DAY, MINUTE, SECOND, Instant
 from mailkeep.base.errors import Conflict, NotSignedIn
 from mailkeep.base.ids import earliest, new_id
@@ -27,7 +26,7 @@ from mailkeep.base.secret import Secret
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
-from . import queries, tables, throttle
+from . import applications, queries, tables, throttle
 from .applications import ApplicationView
 from .events import ApplicationRefused, ApplicationSignedIn
 from .sessions import Sessions
@@ -40,9 +39,9 @@ MOST = 20  #: of one session and application: codes that wait, and tokens that s
 TOLD = 100  #: leaked codes of one account in a day that make a fact each
 
 #: Authentication context: what was proved for the session.
-PASSWORD_ONLY = "urn:mailkeep:acr:password"  # noqa: S105
+ONE_FACTOR = "urn:mailkeep:acr:password"
 WITH_FACTOR = "urn:mailkeep:acr:factor"
-CONTEXTS = (PASSWORD_ONLY, WITH_FACTOR)
+CONTEXTS = (ONE_FACTOR, WITH_FACTOR)
 
 _g, _a = tables.sign_in_grants, tables.applications
 
@@ -157,15 +156,8 @@ class SigningIn:
         row = await tx.one(select(_g).where(_g.c.code == hashed).with_for_update())
         if row is None or row["revoked_why"] is not None:
             return None
-        why = None
-        if row["application"] != application.id:
-            why = "another_application"
-        elif row["token"] is not None:
-            why = "replayed"
-        elif row["redirect_uri"] != redirect_uri:
-            why = "redirect"
-        elif not pkce.fits(verifier, row["challenge"]):
-            why = "verifier"
+        used = row["token"] is not None
+        why = applications.leaked(row, application, redirect_uri, verifier, used=used)
         if why is not None:
             await tx.run(update(_g).where(_g.c.id == row["id"]).values(revoked_why=why))
             if await throttle.take(tx, row["account_id"], "leaked codes", limit=TOLD, window=DAY):
@@ -221,7 +213,7 @@ class SigningIn:
         claims: dict[str, Any] = {
             "sub": session.account,
             "sid": session.id,
-            "acr": WITH_FACTOR if factor else PASSWORD_ONLY,
+            "acr": WITH_FACTOR if factor else ONE_FACTOR,
         }
         if mail:
             points = await queries.contact_points(tx, session.account)

@@ -21,7 +21,6 @@ from mailkeep.accounts import queries as accounts
 from mailkeep.accounts.applications import ApplicationView
 from mailkeep.accounts.registration import Factor
 from mailkeep.accounts.subject_views import SubjectView, whose
-from mailkeep.base import pkce
 from mailkeep.base.clock import HOUR, MINUTE, SECOND
 from mailkeep.base.errors import Conflict, NotFound, NotSignedIn
 from mailkeep.base.ids import new_id
@@ -175,16 +174,9 @@ class Verdicts:
             return None
         view = await accounts.account(tx, row["account_id"])
         subject = await whose(tx, row["account_id"])
-        why = None
-        if row["application"] != application.id:
-            why = "another_application"
-        elif row["state"] != VerdictState.MADE:
-            why = "replayed"
-        elif row["redirect_uri"] != redirect_uri:
-            why = "redirect"
-        elif not pkce.fits(verifier, row["challenge"]):
-            why = "verifier"
-        elif view.frozen(tx.now):
+        used = row["state"] != VerdictState.MADE
+        why = applications.leaked(row, application, redirect_uri, verifier, used=used)
+        if why is None and view.frozen(tx.now):
             why = "frozen"
         if why is not None:
             await self._revoke(tx, row, why)

@@ -63,7 +63,7 @@ async def test_a_code_says_who_is_signed_in_once(shop: Shop, clock: ManualClock)
     assert claims["sub"] == shop.session.account
     assert (claims["iss"], claims["aud"], claims["nonce"]) == (ISSUER, shop.view.id, "the nonce")
     assert (claims["email"], claims["email_verified"]) == (ADDRESS, True)
-    assert claims["acr"] == signing_in.PASSWORD_ONLY
+    assert claims["acr"] == signing_in.ONE_FACTOR
     assert claims["exp"] - claims["iat"] == 60
     assert granted.scope == "openid email"
     assert await shop.who(granted) == {
