@@ -50,7 +50,10 @@ def main(years: int, runs: int = 20, seed: int = 1, at_once: int = 1) -> int:
         lives = []
         for one in as_completed(work):
             lives.append(one.result())
-            print(f"{len(lives)} of {years} years", file=sys.stderr)
+            so_far = sum(sum(life.false.values()) for life in lives)
+            print(f"{len(lives)} of {years} years, {so_far} false", file=sys.stderr)
+            for said in lives[-1].false:
+                print(f"  {said}", file=sys.stderr)
         life = measuring.together(lives)
         told = measuring.together([one.result() for one in untold])
     picture = ROOT / "docs/pictures/detection.svg"
