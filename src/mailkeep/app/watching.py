@@ -109,15 +109,6 @@ class Watching(Protocol):
     def recovery(self) -> Recovery | None: ...
 
 
-#: The tables of ``[watch]`` by the path at which an error names them.
-TABLES: Mapping[str, type[msgspec.Struct]] = {
-    "watch": WatchSettings,
-    **{
-        f"watch.{name}": type(getattr(WatchSettings(), name))
-        for name in WatchSettings.__struct_fields__
-    },
-}
-
 
 def check(settings: Watched) -> tuple[CanarySettings | None, tuple[HoneyAddress, ...]]:
     """The canaries and the honey with their addresses in canonical form. Raises ``BadSettings``."""
