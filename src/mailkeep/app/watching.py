@@ -109,7 +109,6 @@ class Watching(Protocol):
     def recovery(self) -> Recovery | None: ...
 
 
-
 def check(settings: Watched) -> tuple[CanarySettings | None, tuple[HoneyAddress, ...]]:
     """The canaries and the honey with their addresses in canonical form. Raises ``BadSettings``."""
     _reports(settings.reports, settings.provider_names())
