@@ -69,6 +69,8 @@ prove: $(VENV)/.dev  ## the long proofs, with reports in docs/proofs; sizes: KIL
 	mv docs/proofs/cutover.md.new docs/proofs/cutover.md
 	$(BIN)/python tests/proofs/detection.py $(LIVED) > docs/proofs/detection.md.new || test $$? = 1
 	mv docs/proofs/detection.md.new docs/proofs/detection.md
+	$(BIN)/python tests/proofs/noticing.py > docs/proofs/noticing.md.new
+	mv docs/proofs/noticing.md.new docs/proofs/noticing.md
 	$(BIN)/python -m mailkeep_bench --own --only memory --queued $(QUEUED) --markdown docs/proofs/million.md || test $$? = 1
 	$(BIN)/python -m mailkeep_bench --own --only life --soak $(SOAK) --rate $(RATE) --batch 20 --markdown docs/proofs/life.md || test $$? = 1
 	$(BIN)/python -m mailkeep_drill --kill9 10
