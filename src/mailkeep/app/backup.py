@@ -169,7 +169,7 @@ class _Described(msgspec.Struct, frozen=True):
 
 
 class _Before(msgspec.Struct, frozen=True):
-    """What of the database that is replaced counts on: what stays, how long its audit chain is."""
+    """What a restore carries over from the database that it replaces."""
 
     kept: Kept = Kept()
     tokens: signals.Kept | None = None

@@ -1,7 +1,4 @@
-"""Checks the settings ``[canary]``, ``[[honey]]`` and ``[watch.…]``, and builds what uses them.
-
-``[canary]``, ``[[honey]]`` and ``[watch.…]`` of ``mailkeep.toml``.
-"""
+"""Checks the settings ``[canary]``, ``[[honey]]`` and ``[watch.…]``, and builds what uses them."""
 
 import asyncio
 import random
