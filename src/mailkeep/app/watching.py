@@ -2,10 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import isfinite
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -199,7 +199,7 @@ def beside(
     providers: dict[str, ProviderConfig],
     tables: tuple[rekeying.Keyed, ...],
     counted: Mapping[str, ProviderConfig],
-) -> dict[str, Coroutine[Any, Any, None]]:
+) -> dict[str, loops.Loop]:
     """The collectors' loops, by name. ``counted``: providers with the keys for asking how much they
     sent."""
 
