@@ -33,7 +33,7 @@ from mailkeep.store.schema import Micros
 from . import recipients, tables
 from .believing import Word
 from .outbox import shred_bodies
-from .types import Status
+from .types import WITHHELD, Status
 
 _STATUS = {ClaimKind.DELIVERED: Status.DELIVERED, ClaimKind.BOUNCED: Status.BOUNCED}
 
@@ -170,7 +170,7 @@ def _ours() -> Any:
     return (
         wanted.add_columns(a.provider, a.outcome, kept.scalar_subquery(), a.provider_message_id)
         .join(tables.attempts, a.message_id == m.id)
-        .where(Among(m.id, "ids"), or_(a.outcome.is_(None), a.outcome != "withheld"))  # never left
+        .where(Among(m.id, "ids"), or_(a.outcome.is_(None), a.outcome != WITHHELD))  # never left
         .order_by(m.id, a.id)
         .with_for_update(of=tables.messages)  # what is decided by their state stays so
     )
