@@ -8,17 +8,14 @@ written down. Ends with 1 where the incident came later than a second after its 
 """
 
 import asyncio
-import re
-import shlex
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import aiohttp
-from common import MAILKEEP, Rows, commit, until
+from common import Rows, commit, development, until
 
 from mailkeep.base.secret import Secret
 from mailkeep.providers import registry
@@ -33,6 +30,7 @@ KINDS: tuple[EventKind, ...] = ("delivered", "opened", "delivered", "bounced", "
 URL = "https://mail.example.com/hooks/one"
 SECONDS = 1.0  #: from the last signal that it needs to the incident
 PATIENCE = 60.0
+MICROSECONDS = 1_000_000
 DOORS: tuple[tuple[str, str, HookFormat, tuple[int, ...]], ...] = (
     ("HMAC-SHA1 over the form", "mandrill", MandrillHooks(), (1, 10, 100, 1000)),
     ("a shared secret", "postmark", PostmarkHooks(), (1,)),
@@ -83,59 +81,24 @@ def _per_second(kind: str, format_: HookFormat, batch: int) -> float:
 async def _suspended(home: Path) -> tuple[float, float, float] | None:
     """Seconds from the first refusal to the first signal, from the last signal to the incident,
     and of all of it; None where none was opened in time."""
-    process = await asyncio.create_subprocess_exec(
-        *(MAILKEEP, "up", "--dev", "--port", "0", "--smtp-port", "0", "--home", str(home)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    assert process.stdout is not None
-    try:
-        printed = ""
-        async with asyncio.timeout(PATIENCE):
-            while "Stop with" not in printed:
-                printed += (await process.stdout.readline()).decode()
-        curl = shlex.split(next(one for one in printed.splitlines() if one.startswith("curl")))
-        url = next(one for one in curl if one.startswith("http")).partition("/v1/")[0]
-        bearer = next(one for one in curl if one.startswith("Authorization")).partition(": ")[2]
-        controls = re.findall(r"\(faults: (\S+)\)", printed)
-        async with aiohttp.ClientSession() as session:
-            await _answers(session, f"{url}/healthz")
-            switched = await session.post(f"{controls[0]}/faults", json={"suspend": True})
-            switched.raise_for_status()
-            mail = {"stream": "alert", "from": "us@example.com", "to": "ada@example.net"}
-            body = mail | {"subject": "Hello", "text": "words"}
-            for _ in range(20):
-                head = {"Authorization": bearer}
-                sent = await session.post(f"{url}/v1/messages", json=body, headers=head)
-                sent.raise_for_status()
+    async with development(home) as up, aiohttp.ClientSession() as session:
+        first = next(iter(up.controls.values()))
+        switched = await session.post(f"{first}/faults", json={"suspend": True})
+        switched.raise_for_status()
+        for _ in range(20):
+            await up.send(session, "ada@example.net")
         file = home / "mailkeep.db"
         await until(lambda: bool(_written(file, "incidents.opened")), PATIENCE)
         opened = _written(file, "incidents.opened")
-        if not opened:
-            return None
-        signals = [at for at in _written(file, "watch.signal") if at <= opened[0]]
-        refused = _written(file, "mail.attempted", '%"outcome":"suspended"%')
-        scale = 1_000_000
-        return (
-            (signals[0] - refused[0]) / scale,
-            (opened[0] - signals[-1]) / scale,
-            (opened[0] - refused[0]) / scale,
-        )
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def _answers(session: aiohttp.ClientSession, url: str) -> None:
-    """The line is printed just before the port opens."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                async with session.get(url) as reply:
-                    if reply.status == 200:
-                        return
-            except aiohttp.ClientConnectionError:
-                await asyncio.sleep(0.05)
+    if not opened:
+        return None
+    signals = [at for at in _written(file, "watch.signal") if at <= opened[0]]
+    refused = _written(file, "mail.attempted", '%"outcome":"suspended"%')
+    return (
+        (signals[0] - refused[0]) / MICROSECONDS,
+        (opened[0] - signals[-1]) / MICROSECONDS,
+        (opened[0] - refused[0]) / MICROSECONDS,
+    )
 
 
 def _written(file: Path, kind: str, like: str = "%") -> list[int]:
