@@ -8,8 +8,8 @@ HEAD = """# Decisions
 
 <!-- Made by scripts/decisions_index.py from the records' headings; a test fails when stale. -->
 
-Why it is as it is, where another way was open. A record says what was decided, why, and what it costs; one that was overtaken
-names the one that did. Numbers that are not here were used for drafts that came to nothing.
+Why it is as it is, where another way was open: what was decided, why, and what it costs. Numbers
+that are not here were used for drafts that came to nothing.
 
 | number | decision |
 |---|---|
