@@ -119,9 +119,11 @@ def test_the_report_begins_with_what_was_to_be_reached() -> None:
             one for one in goals.verdicts(found, _lived(years, false)) if "accused" in one.goal
         ]
         assert one.met is met
+        assert one.shown is (years >= 30)
     text = words.report(found)
     assert text.startswith("| goal | reached |")
     assert text.index("**missed**") < text.index("Total loss")
+    assert "not shown" in words.report(measuring.Measured((), (), (), _lived(2, 0)))
     assert any(one.grave and not one.met for one in goals.verdicts(found, _lived(1, 0, cut=1)))
     fast = goals.verdicts(found, _lived(1, 0), pace.Speed(10, 9_999.0, {}))
     assert not fast[-1].met

@@ -14,12 +14,14 @@ PER_SECOND = 10_000
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """A goal, what was reached, and whether that is enough. ``grave``: it must never be missed."""
+    """A goal, what was reached, and whether that is enough. ``grave``: it must never be missed.
+    ``shown``: the measurement is long enough to say that it is met."""
 
     goal: str
     reached: str
     met: bool
     grave: bool = False
+    shown: bool = True
 
 
 def verdicts(found: Measured, lived: Ordinary, speed: Speed | None = None) -> tuple[Verdict, ...]:
@@ -53,6 +55,7 @@ def _verdicts(found: Measured, lived: Ordinary, speed: Speed | None) -> Iterator
         f"less than one party in {YEARS} years is falsely accused",
         f"{false} in {years:.3g} years; at 95 % under {lived.at_most * YEARS:.3g} in {YEARS}",
         not false or false < years / YEARS,
+        shown=years >= YEARS,
     )
     yield Verdict(
         "no honest party could have been cut off automatically",

@@ -29,7 +29,10 @@ def report(found: Measured, lived: Ordinary | None = None, speed: Speed | None =
 
 
 def _goals(found: Sequence[goals.Verdict]) -> list[str]:
-    rows = [(one.goal, one.reached, "met" if one.met else "**missed**") for one in found]
+    rows = []
+    for one in found:
+        met = "met" if one.shown else "not shown in so short a time"
+        rows.append((one.goal, one.reached, met if one.met else "**missed**"))
     return _table(("goal", "reached", ""), rows)
 
 
