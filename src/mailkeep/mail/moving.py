@@ -72,7 +72,7 @@ def of(about: Mapping[tuple[str, str | None], Ours], claim: Claim) -> Ours | Non
     """What is known of the message that a claim is about; None: it is about none of ours.
 
     Everybody who gets a mail can read our id in it. Whoever sends through our account there with an
-    id that he got would else hide his mail behind that one: the provider names it otherwise.
+    id that they got would else hide their mail behind that one: the provider names it otherwise.
     """
     known = about.get((claim.provider, claim.message_id))
     if known is None or claim.provider_message_id is None or not known.theirs:

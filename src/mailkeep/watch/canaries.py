@@ -4,7 +4,7 @@ A provider that drops or alters our mail cannot tell which mail is watched, and 
 itself: we see what arrives. A canary counts once, and only with the secret that it alone carries,
 so nobody can forge an arrival; a later copy of it is still looked through for strangers. Decoys are
 canaries that look like recovery mail: they reveal a provider that drops only that, and a reader who
-tries what he reads (``recovery.decoys``).
+tries what they read (``recovery.decoys``).
 
 A provider that is cut off gets none: a cut means that no request to it starts, its key may have
 been revoked, and one in an attacker's hands must not be told that we still look. To find out

@@ -205,7 +205,7 @@ def _opinion(
     observed = any(
         one.signal.own_observation and counted >= settings.backing for one, counted in firm
     )
-    # Who is in the way of our own listener writes into a mail what he likes.
+    # Who is in the way of our own listener writes into a mail what they like.
     if any(one.signal.family is Family.CONTENT for one in chosen):
         observed = observed and total - DOUBTED >= settings.open_at
     return Opinion(

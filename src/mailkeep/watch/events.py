@@ -267,7 +267,7 @@ class HoneyMailArrived(Fact, frozen=True):
         honey: the pseudonym of the address.
         words: of ``as_us`` (its sender is one of our domains), ``link``, ``attachment``.
         strays: mails that came within the hour to names at the same domain that do not exist: who
-            tries names shows himself by those that he misses. 0 for a name that no tries come to.
+            tries names is shown by those that they miss. 0 for a name that no tries come to.
     """
 
     provider: str

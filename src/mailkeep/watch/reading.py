@@ -1,4 +1,4 @@
-"""Extracts every host that a received mail names, wherever a reader or his software would meet it
+"""Extracts every host that a received mail names, wherever a reader or their software would meet it
 (pure).
 
 It reads our own mail, whose text we know, so it may be strict: every word that looks like a host

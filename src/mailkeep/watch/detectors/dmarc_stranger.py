@@ -20,7 +20,7 @@ replay).
 False alarms: a key or a service that the settings do not name; a newsletter sent past us. Delay:
 reports come once a day, so one to two days. Evasion: fewer than the noise, or mail to receivers who
 report nothing.
-Who could forge it: a report that a believed reporter signed, nobody but him: whoever sends such
+Who could forge it: a report that a believed reporter signed, nobody else: whoever sends such
 mail does what it says. Any other report, anyone. Against a provider it is always anyone: whoever
 has a mail of ours can send it again. Who holds a key for the journal can say that we sent more.
 """

@@ -11,14 +11,14 @@ learned over a week (measured), less what comes of looking each hour of a day (t
 every other day in a house of thirty resets a day); at most 1.0 and 1.0 for each doubling, 4.0 in
 all (judged). An hour
 in which more recoveries fit than usual, as by day or when passwords expire, explains as many times
-more that do not, up to eight times: who would hide so finishes recoveries of his own, as an owner.
-Any provider, 1.0 nat from the second account on, which counts only beside our own evidence about
-that provider (judged).
+more that do not, up to eight times: who would hide so finishes recoveries of their own, as an
+owner. Any provider, 1.0 nat from the second account on, which counts only beside our own evidence
+about that provider (judged).
 Parameters: ``[watch.misplaced_redemption]``. False alarms: travel, a new phone, a changed network.
-Delay: none, the redemption itself. Evasion: looking like the owner: a network nearby, his browser.
-Who could forge it: of somebody else's account nobody but who has both its proofs, which is what is
-said; whoever has accounts of their own stages it about those, so what it says of a campaign or of
-providers counts as anyone's. Alone it opens nothing.
+Delay: none, the redemption itself. Evasion: looking like the owner: a network nearby, their
+browser. Who could forge it: of somebody else's account nobody but who has both its proofs, which is
+what is said; whoever has accounts of their own stages it about those, so what it says of a campaign
+or of providers counts as anyone's. Alone it opens nothing.
 State: of the window 128 accounts, those beyond which are said by themselves and counted for nothing
 else, and 512 recoveries that fit.
 """

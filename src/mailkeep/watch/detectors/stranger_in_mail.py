@@ -10,7 +10,7 @@ said once a canary of the same sort has come through another provider as we wrot
 for a day: where others' come altered as well, it is our own doing, our listener, or the way to it,
 and 6.0 for each.
 At mailboxes that others keep 4.7, as what customers can stage: whoever keeps one, or has its
-password, writes into it what he likes. Where canaries of several providers have strangers at one
+password, writes into it what they like. Where canaries of several providers have strangers at one
 such mailbox, it is that one: none of them is accused for it, and its family's mailboxes may be
 read, 3.5 nats (judged: a keeper that begins to rewrite links is by far the commonest cause).
 False alarms: the provider changes its own rewriting; our templates change before the allow list.

@@ -6,13 +6,13 @@ password changed again, factors bound or taken off, sign-ins from many networks.
 in its first day every browser is new to an account, and its owner sets it up; a sign-in then begins
 nothing, a recovery still does. ``RecoveryHeld``, by which a recovery is known again.
 Method: kinds of what follows are counted, not their number: an owner who comes back does one thing,
-a thief makes the account his. That a recovery was strange is the same matter and counts once
+a thief makes the account theirs. That a recovery was strange is the same matter and counts once
 (``misplaced_redemption``), also where it was held before. Another recovery within the hour goes on
-counting: who has both mails could else begin anew after each thing that he does.
+counting: who has both mails could else begin anew after each thing that they do.
 Likelihood ratios (judged): account targeted, 3.0 nats for two kinds, 4.5 for three, 6.0 for four.
 Campaign: 2.0 nats for two accounts within an hour, 1.5 for each doubling, at most 5.5.
 Parameters: ``[watch.takeover_pattern]``. False alarms: an owner who tidies up after a scare, and
-binds the factor that he is asked for. Delay: the second kind. Evasion: taking what is there and
+binds the factor that they are asked for. Delay: the second kind. Evasion: taking what is there and
 changing nothing; waiting for more than an hour.
 Who could forge it: of somebody else's account nobody but who is in it, which is what is said;
 whoever has accounts of their own stages it about those, so what it says of a campaign counts as

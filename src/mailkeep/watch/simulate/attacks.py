@@ -123,7 +123,7 @@ def scenarios() -> tuple[Scenario, ...]:
         ),
         Scenario(
             "decoy",
-            "the reader tries a link that he found, and it is a decoy's",
+            "the reader tries a link that they found, and it is a decoy's",
             (_COMPROMISED, A),
             _attacked(_decoy),
         ),
@@ -196,7 +196,7 @@ def _attacked(attack: Attack) -> Callable[[House, int], Life]:
 
 
 def _victim(name: str, at: Instant, chance: Random, *, denied: bool = False) -> list[Timed]:
-    """He asks, reads one proof at ``a``, redeems it, and lacks the other."""
+    """The reader asks, reads one proof at ``a``, redeems it, and lacks the other."""
     account = f"acc_{name}"
     asked = RecoveryRequested(name, account, f"adr_{account}", "net_thief", "b_thief")
     out: list[Timed] = [(at, asked)]

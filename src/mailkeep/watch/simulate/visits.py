@@ -1,7 +1,7 @@
 """Simulates how well a visit fits its account's history, as ``recovery.risk`` would judge it.
 
 Judged: an account has a history of up to forty sign-ins, one in eight has none. Who resets on a new
-browser is at home, or where he works, in two cases of three; abroad in one of fifty; with another
+browser is at home, or where they work, in two cases of three; abroad in one of fifty; with another
 family of browser in one of four.
 """
 
