@@ -307,7 +307,7 @@ async def test_owners_are_told_once_over_a_route_the_suspects_cannot_read(
     assert "Nobody completed it" in (texts[1].text or "")
     # Who has an authenticator is not told to add one.
     assert ["add one" in (one.text or "") for one in texts] == [True, False]
-    assert "has an authenticator app" in (texts[1].text or "")
+    assert "has a second factor" in (texts[1].text or "")
     for one in texts:
         links = [word for word in (one.text or "").split() if "://" in word]
         assert set(links) <= {"https://example.com/recover", "https://example.com/sign-in"}
