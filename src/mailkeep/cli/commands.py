@@ -60,6 +60,7 @@ COMMANDS = {
             "approve": "acting:approve",
             "refuse": "acting:refuse",
             "exposed": "exposed:exposed",
+            "notices": "notices:notices",
             "note": "closing:note",
             "report": "closing:written",
             "close": "closing:close",

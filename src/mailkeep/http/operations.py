@@ -26,6 +26,7 @@ from .api import (
     incident_out,
     incidents,
     messages,
+    notices,
     observations,
     posture,
     privacy,
@@ -208,6 +209,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("/v1/approvals/{request_id}/refuse", "post"): Operation(
         {200: (incident_out.ApprovalOut,)}, problems=(404, 409)
+    ),
+    ("/v1/incidents/{incident}/notices", "get"): Operation(
+        {200: (notices.NoticesOut,)}, query=notices.NoticesIn, problems=(404, 422)
     ),
     ("/v1/incidents/{incident}/notes", "post"): Operation(
         {201: ()}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)

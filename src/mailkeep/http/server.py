@@ -30,6 +30,7 @@ from .api.exposed import ExposedApi
 from .api.factors import FactorsApi
 from .api.house import KeysApi, OperatorsApi
 from .api.incidents import IncidentsApi
+from .api.notices import NoticesApi
 from .api.observations import ConsoleLogApi, JournalApi
 from .api.posture import PostureApi
 from .api.privacy import PrivacyApi
@@ -102,6 +103,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     handlers: list[ControllerRouterHandler] = [
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
         *(ApprovalsApi, AuditApi, ClaimsApi, ConsoleLogApi, CutoversApi, EvidenceApi, ExposedApi),
+        NoticesApi,
         *(JournalApi, KeysApi, OperatorsApi, PrivacyApi, ProvidersApi, SubjectsApi, TrustApi),
         *(EventsApi, ResetsApi, SuppressionsApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),

@@ -10,6 +10,7 @@ from mailkeep.incidents.regulator import Deadline
 from mailkeep.incidents.severity import Severity
 from mailkeep.incidents.tracks import Item
 from mailkeep.incidents.types import BlastRadius, Entry, Incident, Taken
+from mailkeep.mail.types import Status
 from mailkeep.watch.types import Hypothesis
 
 from .paging.types import PageView
@@ -107,11 +108,24 @@ class ActionView(msgspec.Struct, frozen=True):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """One mail to an owner: ``what`` happened to the account, and the mail's own status."""
+    """One mail to an owner: what it says ``what`` happened to the account, and its own status."""
 
-    account: str
+    message: str
     what: str
     status: str
+    at: Instant
+
+
+class OwnerTold(msgspec.Struct, frozen=True):
+    """An owner, by the account, and the mails to them; none: nothing was written yet."""
+
+    account: str
+    mails: tuple[Notice, ...]
+
+    @property
+    def told(self) -> bool:
+        """One of the mails was delivered."""
+        return any(one.status == Status.DELIVERED for one in self.mails)
 
 
 class CaseView(msgspec.Struct, frozen=True):

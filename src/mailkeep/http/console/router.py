@@ -13,6 +13,7 @@ from .exposed import ExposedPages
 from .factors import FactorPages
 from .incidents import Approvals, Incidents
 from .messages import MessagePages
+from .notices import NoticesPages
 from .openid import OpenIdSignIn
 from .operator import on_error, operator
 from .overview import Overview
@@ -24,7 +25,8 @@ from .trust import TrustPages
 
 #: The pages of who is signed in.
 PAGES = (
-    *(Overview, Incidents, ExposedPages, Approvals, MessagePages, ProviderPages, CutoverPages),
+    *(Overview, Incidents, ExposedPages, NoticesPages, Approvals),
+    *(MessagePages, ProviderPages, CutoverPages),
     *(TrustPages, RecoveryPages, AccountPages, FactorPages, AuditPages, SettingsPages),
 )
 

@@ -16,17 +16,15 @@ from mailkeep.accounts import queries as accounts
 from mailkeep.accounts.language import OTHERWISE
 from mailkeep.accounts.registration import Factor
 from mailkeep.mail import queries as mail
-from mailkeep.mail.types import NewMessage, Status
+from mailkeep.mail.types import NewMessage
 from mailkeep.recovery import queries as recovery
-from mailkeep.response import tables
+from mailkeep.response import tables, telling
 from mailkeep.response.owner_mail import WORST, Guarded, Happened, Owner, Sender, Why, write
 from mailkeep.response.owner_words import TEXTS
-from mailkeep.response.types import Notice, Preview
+from mailkeep.response.types import Preview
 from mailkeep.store.database import Tx
 
 from .port import Action, At, Case, Progress
-
-SHOWN = 200  #: owners that a result names one by one
 
 #: What may have happened to an account, the worst first.
 OUTCOMES = tuple(TEXTS[OTHERWISE].outcomes)
@@ -68,26 +66,13 @@ async def step(at: At) -> Progress:
 
 
 async def look(at: At) -> dict[str, object]:
-    """How many owners were told, as the mail stands now: an owner counts once one of their mails
-    was delivered."""
-    tx, ours = at.tx, _n.c.incident_id == at.case.incident.id
-    owners = len(await touched(at, "requested"))
-    delivered = _n.c.message_id.in_(mail.having(Status.DELIVERED))
-    people = select(func.count(_n.c.account_id.distinct()))
-    told = int(await tx.value(people.where(ours, delivered)) or 0)
-    sent = int(await tx.value(select(func.count()).select_from(_n).where(ours)) or 0)
-    order = (_n.c.account_id, _n.c.contact_point_id)
-    rows = await tx.all(select(_n).where(ours).order_by(*order).limit(SHOWN))
-    states = await mail.statuses(tx, [row["message_id"] for row in rows])
+    """How many owners were told, as the mail stands now; who they are is in ``telling``."""
+    found = await telling.counts(at.tx, at.means, at.case)
     return {
-        "owners": owners,
-        "mails": sent,
-        "told": told,
-        "not_told": max(0, owners - told),
-        "notices": [
-            Notice(row["account_id"], row["what"], states.get(row["message_id"], "unknown"))
-            for row in rows
-        ],
+        "owners": found.owners,
+        "mails": found.mails,
+        "told": found.told,
+        "not_told": found.not_told,
     }
 
 
@@ -189,7 +174,7 @@ ACTION = Action(
     "Tell the owners",
     preview,
     step,
-    about=("provider", "campaign", "account"),
+    about=telling.ABOUT,
     look=look,
     says="Owners of accounts that were touched are told what happened to them.",
 )
