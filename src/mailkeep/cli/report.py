@@ -19,7 +19,7 @@ from mailkeep.incidents.words import (
     obeyed,
     standing,
 )
-from mailkeep.response.types import CaseView
+from mailkeep.response.types import ActionState, CaseView
 
 
 def line(one: Incident) -> str:
@@ -57,6 +57,9 @@ def full(case: CaseView) -> str:
         lines.append(f"  [{action.state.value}] {action.name}: {action.preview.summary}")
         lines += [f"      ! {warning}" for warning in action.preview.warnings]
         lines += [f"      by hand: {one}" for one in action.preview.by_hand]
+        if action.result and action.state is not ActionState.PROPOSED:
+            came = [f"{n.replace('_', ' ')} {v}" for n, v in action.result.items() if _plainly(v)]
+            lines.append(f"      came of it: {', '.join(came)}")
         if action.waits is not None:
             lines.append(f"      a second person must approve: {action.waits.id}")
     lines += ["", "Timeline"]
@@ -66,6 +69,11 @@ def full(case: CaseView) -> str:
         who = "" if entry.by == SYSTEM else f"({entry.by}) "
         lines.append(f"  {clock(entry.at)}  {who}{entry.kind}: {entry.text}{count}")
     return "\n".join(map(_plain, lines))
+
+
+def _plainly(value: object) -> bool:
+    """A number or a word of a result, and no list."""
+    return isinstance(value, int | str) and value != ""
 
 
 def _read(case: CaseView) -> list[str]:

@@ -25,6 +25,7 @@ from .paging.desk import paged
 from .types import ActionState, ActionView, BriefView, CaseView, Preview
 
 _a = tables.actions
+_HALTED = (ActionState.STOPPED, ActionState.FAILED)
 #: Some of it was done, or all.
 _BEGUN = frozenset(
     {ActionState.RUNNING, ActionState.STOPPED, ActionState.FAILED, ActionState.APPLIED}
@@ -117,6 +118,20 @@ async def waiting(tx: Tx) -> dict[str, int]:
     return {row["incident_id"]: row["n"] for row in rows}
 
 
+async def failed(tx: Tx) -> dict[str, list[str]]:
+    """Which actions of each incident that is not closed could not be done, by name."""
+    live = [one.id for one in await incidents.live(tx)]
+    rows = await tx.all(
+        select(_a.c.incident_id, _a.c.name)
+        .where(_a.c.incident_id.in_(live), _a.c.state == ActionState.FAILED.value)
+        .order_by(_a.c.id)
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["incident_id"], []).append(row["name"])
+    return found
+
+
 async def stamp(tx: Tx, incident: str) -> str:
     """A fingerprint of an incident that changes when a row of it does: its own, its timeline,
     actions or pages. Cheap. Raises ``NotFound``."""
@@ -186,4 +201,5 @@ def _view(row: RowMapping) -> ActionView:
         row["at"],
         msgspec.json.decode(row["preview"], type=Preview),
         None if result is None else msgspec.json.decode(result, type=dict[str, object]),
+        partly=row["state"] in _HALTED and bool(row["cursor"]),
     )

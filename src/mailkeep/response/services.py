@@ -228,12 +228,8 @@ class Response:
     async def _applied(self, tx: Tx, case: Case, action: Action) -> ActionView:
         """An action that was done, or a part of it before it was stopped or failed: that part need
         not be made whole first to be taken back."""
-        of = (_a.c.incident_id == case.incident.id, _a.c.name == action.name)
-        part = bool(await tx.value(select(_a.c.cursor).where(*of)))
         row = await queries.action(tx, case.incident.id, action.name)
-        done = row is not None and row.state is ActionState.APPLIED
-        halted = row is not None and row.state in {ActionState.STOPPED, ActionState.FAILED}
-        if row is None or not (done or (halted and part)):
+        if row is None or not (row.state is ActionState.APPLIED or row.partly):
             raise Conflict(f"{action.name} was not applied")
         if action.undo is None:
             raise Conflict(f"{action.name} cannot be taken back")

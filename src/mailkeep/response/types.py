@@ -95,7 +95,12 @@ class Approval(msgspec.Struct, frozen=True):
 
 
 class ActionView(msgspec.Struct, frozen=True):
-    """An action of an incident. ``waits``: a second person has not agreed yet."""
+    """An action of an incident.
+
+    Attributes:
+        waits: a second person has not agreed yet.
+        partly: it was begun and not finished, and a part of it is done.
+    """
 
     id: str
     name: str
@@ -105,6 +110,7 @@ class ActionView(msgspec.Struct, frozen=True):
     preview: Preview
     result: dict[str, object] | None
     waits: Approval | None = None
+    partly: bool = False
 
 
 class Notice(msgspec.Struct, frozen=True):
