@@ -100,6 +100,7 @@ class ActionView(msgspec.Struct, frozen=True):
     Attributes:
         waits: a second person has not agreed yet.
         partly: it was begun and not finished, and a part of it is done.
+        unchanged: it was asked for once more, and there was nothing to do: it runs, or stands.
     """
 
     id: str
@@ -111,6 +112,7 @@ class ActionView(msgspec.Struct, frozen=True):
     result: dict[str, object] | None
     waits: Approval | None = None
     partly: bool = False
+    unchanged: bool = False
 
 
 class Notice(msgspec.Struct, frozen=True):

@@ -73,6 +73,7 @@ async def test_a_cut_contains_is_done_once_and_is_undone(stage: Stage, clock: Ma
     first = await _apply(stage, "cut_provider")
     again = await _apply(stage, "cut_provider")
     assert first.result == again.result == {"sent_again": 1}
+    assert (first.unchanged, again.unchanged) == (False, True)
     assert (await stage.only()).state is State.CONTAINED
     await stage.hear()
     acts = [act for who, act in await stage.audited() if who == BY]

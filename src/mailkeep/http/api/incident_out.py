@@ -113,7 +113,8 @@ class ApprovalOut(msgspec.Struct):
 
 
 class ActionOut(msgspec.Struct):
-    """An action. ``waits``: a second person must approve it first."""
+    """An action. ``waits``: a second person must approve it first; ``unchanged``: it was applied
+    once more, and there was nothing to do."""
 
     name: str
     state: str
@@ -122,6 +123,7 @@ class ActionOut(msgspec.Struct):
     preview: PreviewOut
     result: dict[str, Any] | None
     waits: ApprovalOut | None
+    unchanged: bool
 
 
 class EntryOut(msgspec.Struct):
@@ -333,7 +335,10 @@ def action(one: ActionView) -> ActionOut:
     told = one.preview
     preview = PreviewOut(told.summary, told.count, told.warnings, told.needs_person, told.by_hand)
     waits = None if one.waits is None else approval(one.waits)
-    return ActionOut(one.name, one.state.value, one.by, iso(one.at), preview, one.result, waits)
+    return ActionOut(
+        *(one.name, one.state.value, one.by, iso(one.at), preview, one.result, waits),
+        one.unchanged,
+    )
 
 
 def approval(one: Approval) -> ApprovalOut:
