@@ -15,6 +15,7 @@ from mailkeep.incidents.words import (
     TOUCHED,
     clock,
     course,
+    figure,
     headline,
     obeyed,
     standing,
@@ -49,7 +50,7 @@ def full(case: CaseView) -> str:
             note = f" ({reason.note})" if reason.note else ""
             lines.append(f"  {reason.nats:+6.1f}  {reason.detector}: {reason.text}{note}")
     lines += ["", f"Who is affected ({clock(case.blast.since)} to {clock(case.blast.until)})"]
-    lines += [f"  {getattr(case.blast, field):6,}  {label}" for label, field in TOUCHED]
+    lines += [f"  {figure(getattr(case.blast, field)):>6}  {label}" for label, field in TOUCHED]
     lines += _read(case)
     lines += ["", "Mail goes out", *_track(case.mail), "", "Nobody is harmed"]
     lines += [*_track(case.security), "", "Actions"]

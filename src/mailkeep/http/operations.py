@@ -37,6 +37,7 @@ from .api import (
     sending,
     subjects,
     suppressions,
+    touched,
     trust,
     verdicts,
 )
@@ -188,6 +189,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/incidents", "get"): Operation({200: (incident_out.IncidentsOut,)}),
     ("/v1/incidents/{incident}", "get"): Operation(
         {200: (incident_out.IncidentOut,)}, problems=(404,)
+    ),
+    ("/v1/incidents/{incident}/accounts", "post"): Operation(
+        {200: (touched.TouchedPageOut,)}, body=(touched.TouchedIn,), problems=(404, *WITH_BODY)
     ),
     ("/v1/incidents/{incident}/actions/{name}", "post"): Operation(
         {200: (incident_out.ActionOut,), 202: (incident_out.ActionOut,)},

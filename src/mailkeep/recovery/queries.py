@@ -97,6 +97,23 @@ async def accounts(
     return [row["account_id"] for row in rows]
 
 
+async def some(
+    tx: Tx,
+    providers: Set[str],
+    since: Instant,
+    until: Instant,
+    outcome: str,
+    account: str | None = None,
+    *,
+    after: str,
+    limit: int,
+) -> list[str]:
+    """The first of those accounts behind an id, sorted."""
+    found = behind(providers, since, until, outcome, account, after=after)
+    rows = await tx.all(found.order_by(_r.c.account_id).limit(limit))
+    return [row["account_id"] for row in rows]
+
+
 async def asked_since(
     tx: Tx, accounts: Collection[str], addresses: Collection[str], since: Instant
 ) -> bool:

@@ -16,6 +16,7 @@ from mailkeep.incidents.words import (
     TITLES,
     TOUCHED,
     clock,
+    figure,
     headline,
     obeyed,
     span,
@@ -135,7 +136,7 @@ def _who(case: CaseView) -> Section:
         ),
         Table(
             ("what", "how many"),
-            tuple((label, f"{getattr(blast, field):,}") for label, field in TOUCHED),
+            tuple((label, figure(getattr(blast, field))) for label, field in TOUCHED),
         ),
     )
 

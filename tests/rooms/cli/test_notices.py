@@ -52,3 +52,20 @@ def test_owners_are_listed_in_pages(tmp_path: Path) -> None:
     assert "More: --after acc_1" in _run(tmp_path, *words, "--limit", "1")
     said = json.loads(_run(tmp_path, *words, "--unreached", "--after", "acc_1", "--json"))
     assert ([one["account"] for one in said["notices"]], said["after"]) == (["acc_2"], None)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_look_at_accounts_is_audited(tmp_path: Path) -> None:
+    (tmp_path / "mailkeep.toml").write_text(SETTINGS)
+    incident = asyncio.run(_begin(tmp_path))
+    words = ("incidents", "accounts", incident, "--outcome")
+    assert _run(tmp_path, *words, "lost") == "None.\n"
+    assert json.loads(_run(tmp_path, *words, "requested", "--json")) == {
+        "accounts": [],
+        "after": None,
+    }
+    _run(tmp_path, "incidents", "evidence", incident, str(tmp_path / "bundle"))
+    chain = (tmp_path / "bundle" / "audit.jsonl").read_text().splitlines()
+    assert [json.loads(one)["act"] for one in chain][-3:] == [
+        *("list_touched", "list_touched", "export_evidence")
+    ]

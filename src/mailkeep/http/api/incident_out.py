@@ -75,7 +75,8 @@ class TakenOut(msgspec.Struct):
 class BlastOut(msgspec.Struct):
     """Addresses that the suspect was given, and accounts by what happened to them. ``as_of``: when
     this was so; null: now. ``content`` null: not counted yet, or the incident is about no
-    provider."""
+    provider. ``lost``: of those that were completed, denied by their owner or from a browser that
+    the account did not know; null: not counted yet, or too many."""
 
     since: str
     until: str
@@ -87,6 +88,7 @@ class BlastOut(msgspec.Struct):
     denied: int
     as_of: str | None
     content: ContentOut | None
+    lost: int | None
 
 
 class PreviewOut(msgspec.Struct):

@@ -21,11 +21,12 @@ from .people import AccountPages, RecoveryPages
 from .providers import ProviderPages
 from .settings import SettingsPages
 from .sign_in import SignIn
+from .touched import TouchedPages
 from .trust import TrustPages
 
 #: The pages of who is signed in.
 PAGES = (
-    *(Overview, Incidents, ExposedPages, NoticesPages, Approvals),
+    *(Overview, Incidents, ExposedPages, NoticesPages, TouchedPages, Approvals),
     *(MessagePages, ProviderPages, CutoverPages),
     *(TrustPages, RecoveryPages, AccountPages, FactorPages, AuditPages, SettingsPages),
 )
