@@ -111,16 +111,17 @@ TEXTS = {
         when="Wann: zwischen {start} und {end}, UTC.",
         what="Was mit Ihrem Konto{at} geschah: {outcome}",
         outcomes={
-            "completed": "Das Passwort wurde mit Hilfe dieser Mail ersetzt. Wenn Sie das nicht "
-            "waren, hat es jemand anderes ersetzt.",
+            "completed": "Das Passwort wurde mit Hilfe der Mail zur Rücksetzung ersetzt. Wenn Sie "
+            "das nicht waren, hat es jemand anderes ersetzt.",
             "stopped_by_factor": "Jemand hatte die nötigen Mails und kam an Ihrem zweiten Faktor "
             "nicht vorbei. Ihr Passwort wurde nicht geändert.",
             "half_proven": "Jemand hat eine der beiden nötigen Mails benutzt und die andere "
             "nicht. Ihr Passwort wurde nicht geändert.",
-            "requested": "Niemand hat sie zu Ende geführt. Ihr Passwort wurde nicht geändert.",
+            "requested": "Niemand hat die Rücksetzung zu Ende geführt. Ihr Passwort wurde nicht "
+            "geändert.",
         },
-        handed_over="Mit Hilfe dieser Mail durfte jemand bei {application} ein neues Passwort "
-        "setzen. Wenn Sie das nicht waren, hat es vielleicht jemand anderes ersetzt.",
+        handed_over="Mit Hilfe der Mail zur Rücksetzung durfte jemand bei {application} ein neues "
+        "Passwort setzen. Wenn Sie das nicht waren, hat es vielleicht jemand anderes ersetzt.",
         did="Was wir getan haben: {did}",
         other_way="Diese Mail kommt auf einem anderen Weg, den jener Dienst nicht mitlesen kann.",
         two_ways="Keine Rücksetzung gelingt ohne zwei Mails, die verschiedene Wege gehen.",
@@ -166,16 +167,18 @@ TEXTS = {
         when="Quand : entre {start} et {end}, UTC.",
         what="Ce qui est arrivé à votre compte{at} : {outcome}",
         outcomes={
-            "completed": "Le mot de passe a été remplacé à l'aide de ce message. Si ce n'était "
-            "pas vous, quelqu'un d'autre l'a remplacé.",
+            "completed": "Le mot de passe a été remplacé à l'aide du message de réinitialisation. "
+            "Si ce n'était pas vous, quelqu'un d'autre l'a remplacé.",
             "stopped_by_factor": "Quelqu'un avait les messages nécessaires et a été arrêté par "
             "votre second facteur. Votre mot de passe n'a pas été changé.",
             "half_proven": "Quelqu'un a utilisé l'un des deux messages nécessaires, et pas "
             "l'autre. Votre mot de passe n'a pas été changé.",
-            "requested": "Personne ne l'a menée à terme. Votre mot de passe n'a pas été changé.",
+            "requested": "Personne n'a mené la réinitialisation à terme. Votre mot de passe n'a "
+            "pas été changé.",
         },
-        handed_over="À l'aide de ce message, quelqu'un a pu choisir un nouveau mot de passe chez "
-        "{application}. Si ce n'était pas vous, quelqu'un d'autre l'a peut-être remplacé.",
+        handed_over="À l'aide du message de réinitialisation, quelqu'un a pu choisir un nouveau "
+        "mot de passe chez {application}. Si ce n'était pas vous, quelqu'un d'autre l'a peut-être "
+        "remplacé.",
         did="Ce que nous avons fait : {did}",
         other_way="Ce message vous parvient par une autre voie, que ce service ne peut pas lire.",
         two_ways="Aucune réinitialisation n'aboutit sans deux messages qui prennent des voies "
