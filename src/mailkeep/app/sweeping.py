@@ -31,7 +31,11 @@ def loops(
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """The loops, by name."""
     sweeper = retention.Sweeper(
-        app.database, app.settings.retention, app.hearing.readers, app.settings.keeping()
+        app.database,
+        app.settings.retention,
+        app.hearing.readers,
+        app.settings.keeping(),
+        app.settings.incidents.lead,
     )
     sweep = turns.in_turn(app.database, "sweep", SWEEP_SECONDS, partial(_rows, app, sweeper))
     tick = turns.in_turn(app.database, "incidents", TICK_SECONDS, app.incidents.tick)

@@ -31,7 +31,9 @@ class AuditHead(msgspec.Struct, frozen=True):
 async def write(tx: Tx, actor: str, act: str, data: Mapping[str, object]) -> int:
     """Append an entry in the transaction of the act; returns its number.
 
-    ``data`` carries pseudonymous ids only: the chain outlives every erasure.
+    ``data`` carries random ids only, and no pseudonym of an address: the chain outlives every
+    erasure, and who has the key finds the pseudonym of an address again. What must name one is a
+    fact besides.
     """
     if tx.is_postgresql:
         # Two writers must not both continue from the same head.

@@ -131,7 +131,7 @@ class Recovery:
         async with context.database.write() as tx:
             browser = context.keys.pseudonym("browser", f"key {by}")
             recovery = await self._ask(tx, key, browser, context.keys.pseudonym("network", by))
-            await audit.write(tx, by, "start_recovery", {"recovery": recovery, "address": key})
+            await audit.write(tx, by, "start_recovery", {"recovery": recovery})
         self.awake.set()
         return recovery
 
