@@ -73,7 +73,7 @@ async def verify(tx: Tx) -> int | None:
         after = select(audit).where(audit.c.number >= expected).order_by(audit.c.number)
         rows = await tx.all(after.limit(SPAN))
         for row in rows:
-            if not fits(row, expected, previous):
+            if not fits(dict(row), expected, previous):
                 return expected
             previous, expected = row["hash"], expected + 1
         if len(rows) < SPAN:
