@@ -3,7 +3,7 @@
 import asyncio
 
 import msgspec
-from sqlalchemy import text, update
+from sqlalchemy import func, text, update
 
 from mailkeep.base.errors import Conflict
 from mailkeep.base.ids import new_id
@@ -89,6 +89,7 @@ class Keeper:
             at=tx.now,
             preview=encode(preview),
             lease_until=tx.now - 1,
+            first_at=func.coalesce(_a.c.first_at, tx.now),
             **anew,
         )
         await self._lapse(tx, case.incident.id, action.name)

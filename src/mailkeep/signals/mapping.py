@@ -48,7 +48,7 @@ _CREDENTIALS: Mapping[str, str] = {
 #: What says where an account is reached, and so how it is recovered.
 _ADDRESSES = frozenset({ChangeKind.ADDED, ChangeKind.REMOVED})
 #: Freezes that follow from somebody else having been in, or being about to be.
-_HIJACKED = frozenset({"denied", "incident"})
+_HIJACKED = frozenset({"denied", "incident", "secured"})
 _STATE = "account-state"
 
 
