@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from mailkeep.accounts import changes, signing_in, throttle
+from mailkeep.accounts import changes, signing_in, throttle, undoing
 from mailkeep.accounts import retention as accounts
 from mailkeep.accounts.factors import passkeys
 from mailkeep.base.clock import DAY, HOUR, Instant
@@ -49,8 +49,8 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         messages: messages that are done with, their attempts and addresses.
         claims: which webhooks were seen already.
         recoveries: recoveries and changes of accounts that have ended, with their proofs and
-            denials; for so long a blast radius can name them. Those that an incident counts stay
-            until it is closed.
+            denials, and addresses that were removed; for so long a blast radius can name them, and
+            a thief's changes can be undone. Those that an incident counts stay until it is closed.
         rehearsals: resets that applications told of, and what would have become of them.
         reports: which reports of others were read; longer than a report is taken for fresh.
         signals: events that other services were told, from when they were done with; for so long it
@@ -114,6 +114,7 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("suppressions", "tries", suppressions.forget_suppressions),
     ("recoveries", "recoveries", recovery.forget_recoveries),
     ("changes", "recoveries", changes.forget),
+    ("addresses", "recoveries", undoing.forget),
     ("requests", "tries", recovery.forget_nothing),
     ("sent_here", "tries", recovery.forget_requests),
     ("subject_changes", "recoveries", accounts.forget_subject_changes),

@@ -121,6 +121,23 @@ async def regained(
     return None if found is None else int(found)
 
 
+async def doubted_since(
+    tx: Tx, account: str, providers: Set[str], since: Instant, until: Instant
+) -> Instant | None:
+    """When an account was first recovered with a proof that went through ``providers`` in a
+    window; None: it was not."""
+    found = await tx.value(
+        select(func.min(_r.c.ended_at))
+        .select_from(_p.join(_r, _r.c.id == _p.c.recovery_id))
+        .where(
+            _r.c.account_id == account,
+            _r.c.state == "completed",
+            _through(providers, since, until),
+        )
+    )
+    return None if found is None else int(found)
+
+
 async def recovered_again(tx: Tx, account: str, since: Instant, at: Instant) -> Instant | None:
     """When an account that was recovered between two instants was recovered once more, and not
     denied, by a recovery that was asked for after the second; None: it was not."""

@@ -12,6 +12,8 @@ from mailkeep.accounts.events import (
     AccountErased,
     AccountFrozen,
     AccountThawed,
+    AddressesGivenBack,
+    AddressesTakenBack,
     ChangeDenied,
     ChangeSettled,
     FactorBound,
@@ -109,6 +111,10 @@ def _settled(fact: ChangeSettled, at: Instant) -> list[Announcement]:
     return [Announcement(fact.account, Kind.RECOVERY_CHANGED, {}, "recovery-changed", at, at)]
 
 
+def _readdressed(fact: AddressesTakenBack | AddressesGivenBack, at: Instant) -> list[Announcement]:
+    return [Announcement(fact.account, Kind.RECOVERY_CHANGED, {}, "recovery-changed", at, at)]
+
+
 def _change_denied(fact: ChangeDenied, at: Instant) -> list[Announcement]:
     # Whoever made the change was signed in and knew the password.
     if not fact.acted:
@@ -180,6 +186,8 @@ TABLE: Mapping[type[Fact], Callable[[Any, Instant], list[Announcement]]] = {
     FactorRevoked: _factor_revoked,
     PasskeyCopied: _copied,
     ChangeSettled: _settled,
+    AddressesTakenBack: _readdressed,
+    AddressesGivenBack: _readdressed,
     ChangeDenied: _change_denied,
     AccountFrozen: _frozen,
     AccountThawed: _thawed,

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from sqlalchemy import LargeBinary, String, Text, func, select
 
-from mailkeep.accounts import applications, registration
+from mailkeep.accounts import applications, registration, undoing
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import tables as account_tables
 from mailkeep.accounts.classes import Classes
@@ -425,6 +425,28 @@ async def _sweep(house: House) -> None:
     house.database.clock.advance(DAY / 1e6)
     while await sweeper.step(1000):
         pass
+
+
+@pytest.mark.parametrize("who", [ADDRESS, OTHER])
+async def test_an_address_that_was_removed_is_exported_and_erased(
+    house: House, erase: Erase, who: str
+) -> None:
+    """Its owner's new address finds it with the account, and the old one by itself."""
+    account = await house.person(ADDRESS)
+    await house.accounts.contacts.add(account, OTHER, "n", factor=False)
+    points = account_tables.contact_points
+    async with house.database.write() as tx:
+        await tx.run(points.update().values(confirmed_at=tx.now, added_by=None))
+        there = await accounts.contact_points(tx, account)
+        (old,) = [one for one in there if one.address == ADDRESS]
+        await undoing.keep(tx, old.id, "chg_1")
+        assert "former_contact_points.address" in await _where(tx, ADDRESS)
+    taken = await house.privacy.export(who, by="key_1")
+    (row,) = taken["tables"]["former_contact_points"]
+    assert row["address"] == ADDRESS
+    await erase(who)
+    async with house.database.read() as tx:
+        assert "former_contact_points.address" not in await _where(tx, ADDRESS)
 
 
 async def test_an_older_backup_loses_them_again(house: House, erase: Erase) -> None:

@@ -5,8 +5,10 @@ whoever replaced it may not have been the owner. About an account, that one, wha
 it. About a campaign, all that were recovered in its time, many by their owners.
 
 Sessions end, the password that was written stops working, and so do factors that were bound since
-from a browser that the account did not know: a thief's would keep the owner out. Nobody signs in
-until the freeze is over; it ends by itself, so a wrong suspicion locks nobody out for good.
+from a browser that the account did not know: a thief's would keep the owner out. Where a suspect
+carried the proof, addresses are as they were before that recovery (``accounts.undoing``). Nobody
+signs in until the freeze is over; it ends by itself, so a wrong suspicion locks nobody out for
+good.
 
 Where a provider is suspected, proofs do not end it: it may have been another one. Elsewhere nobody
 says that a route is read, so two fresh proofs do (``SECURED``), and what is under way ends, since
@@ -18,9 +20,12 @@ Who is back is not locked out again when this is applied once more, or late. The
 incident is: a person means it.
 """
 
+from collections import Counter
+
 from sqlalchemy import select
 
 from mailkeep.accounts import queries as accounts
+from mailkeep.accounts import undoing
 from mailkeep.accounts.types import SECURED
 from mailkeep.base.clock import SECOND, Instant, iso, readable
 from mailkeep.base.errors import NotFound
@@ -68,7 +73,40 @@ async def preview(at: At) -> Preview:
             f"passwords are void, resets under way end, and nobody signs in to them for {length}, "
             "or until a new reset is completed."
         )
-    return Preview(what, count, (warning,) if found else ())
+    warnings = (warning,) if found else ()
+    return Preview(what, count, warnings + await _readdressed(at, found))
+
+
+async def _readdressed(at: At, found: list[str]) -> tuple[str, ...]:
+    """What would be undone of settled changes of addresses, in words; nothing when nothing."""
+    off = back = elsewhere = bare = 0
+    if at.case.suspects:
+        for account in await undoing.changed(at.tx, found, at.case.since):
+            plan = await _plan(at, account, at.tx.now)
+            off, back = off + len(plan.off), back + len(plan.back)
+            elsewhere, bare = elsewhere + plan.elsewhere, bare + plan.bare
+    if not off + back + elsewhere:
+        return ()
+    said = (
+        f"addresses that were added since, and are taken off: {off}; removed since, and brought "
+        f"back: {back}. Owners who did that themselves, without a second factor from before, are "
+        "reached at the earlier ones again"
+    )
+    if elsewhere:
+        said += f". Another account has them by now, so they stay there: {elsewhere}"
+    if bare:
+        said += f". Left without any address, so that nobody recovers them: {bare}"
+    return (said,)
+
+
+async def _plan(at: At, account: str, until: Instant) -> undoing.Plan:
+    """What to undo of an account: from the recovery in doubt on, nothing of its owner's before."""
+    case = at.case
+    window = (case.since, case.until)
+    began = await recovery.doubted_since(at.tx, account, case.suspects, *window)
+    if began is None:
+        return undoing.Plan()
+    return await undoing.plan(at.tx, account, began, until)
 
 
 def _warning(kind: str, count: int, *, held: bool) -> str:
@@ -91,33 +129,60 @@ async def step(at: At) -> Progress:
     waiting = [one for one in await _accounts(at, case) if one > at.before.cursor]
     batch = waiting[: at.means.settings.batch]
     until = at.tx.now + round(at.means.settings.freeze * SECOND)
-    before = at.before.result.get("frozen") if at.before.cursor else 0
-    frozen = before if isinstance(before, int) else 0
+    counts = Counter(
+        {
+            name: value
+            for name, value in (at.before.result if at.before.cursor else {}).items()
+            if isinstance(value, int)
+        }
+    )
     for account in batch:
         back = await _back(at, account)
         if back is None:
             if not case.suspects and at.means.recovery is not None:
                 await at.means.recovery.end_of(at.tx, account, SECURED)
             await at.means.accounts.freeze(at.tx, account, until, _why(case))
-            frozen += 1
+            counts["frozen"] += 1
         ends = at.tx.now if back is None else back - 1
         await at.means.accounts.take_back(at.tx, account, case.since, ends)
+        if case.suspects:
+            off, back = await _undo_changes(at, account, ends)
+            counts["taken_off"] += off
+            counts["brought_back"] += back
         if case.incident.account is not None:
             # Nobody knows since when somebody has it: the signs that count may be later.
             await at.means.accounts.void_password(at.tx, account)
     done = len(batch) == len(waiting)
     cursor = batch[-1] if batch else at.before.cursor
-    return Progress(done, {"frozen": frozen, "until": iso(until)}, cursor)
+    result = {"frozen": counts["frozen"], "until": iso(until)}
+    result |= {name: count for name, count in counts.items() if count}
+    return Progress(done, result, cursor)
+
+
+async def _undo_changes(at: At, account: str, until: Instant) -> tuple[int, int]:
+    """Returns how many addresses were taken off and brought back. What is under way may go by one
+    that was taken off, and ends."""
+    await accounts.account(at.tx, account, lock=True)
+    plan = await _plan(at, account, until)
+    if plan.off and at.means.recovery is not None:
+        await at.means.recovery.end_of(at.tx, account, SECURED)
+    await undoing.carry_out(at.means.database, at.tx, account, plan, at.case.incident.id)
+    return len(plan.off), len(plan.back)
 
 
 async def undo(at: At) -> str:
-    """End the freeze at once, but of accounts that another incident has frozen as well. The
-    passwords stay void: nobody can tell whose they were."""
-    thawed, others = 0, await _frozen_elsewhere(at)
+    """End the freeze at once, but of accounts that another incident has frozen as well, and put
+    addresses there again that were taken off for this one. The passwords stay void: nobody can tell
+    whose they were."""
+    thawed, given, others = 0, 0, await _frozen_elsewhere(at)
     for account in await _accounts(at, at.case):
-        if account not in others:
-            thawed += await at.means.accounts.thaw(at.tx, account, _why(at.case))
-    return f"accounts that can be signed in to again, once they are recovered: {thawed}"
+        if account in others:
+            continue
+        thawed += await at.means.accounts.thaw(at.tx, account, _why(at.case))
+        cause = at.case.incident.id
+        given += await undoing.give_back(at.means.database, at.tx, account, cause)
+    words = f"accounts that can be signed in to again, once they are recovered: {thawed}"
+    return f"{words}; addresses that are there again: {given}" if given else words
 
 
 async def look(at: At) -> dict[str, object]:
