@@ -12,10 +12,10 @@ account with a proof that a suspect provider carried. An address that another ac
 stays there.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import Instant
@@ -147,7 +147,7 @@ async def forget(tx: Tx, before: Instant, limit: int) -> int:
     return await tx.run(delete(_f).where(_f.c.id.in_(old)))
 
 
-def _settled(since: Instant) -> Collection[object]:
+def _settled(since: Instant) -> tuple[ColumnElement[bool], ...]:
     done = _h.c.state == ChangeState.DONE.value
     return (_h.c.what.in_(_ADDRESSES), done, _h.c.at >= since)
 
