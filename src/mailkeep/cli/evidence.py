@@ -89,7 +89,7 @@ def verify(
     found = evidence.check(directory, kept, key)
     rests = "a chain that was made anew as a whole would fit too: say --against with a kept head"
     if kept:
-        rests = f"{counted(len(kept), 'head')} that you kept agree"
+        rests = counted(len(kept), "head that you kept agrees", "heads that you kept agree")
     elif found.anchors is not None:
         rests = f"{counted(found.anchors.anchors, 'anchor')} of its house agreed at that time"
         if found.anchors.foreign:
