@@ -4,11 +4,11 @@ stops them."""
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import structlog
 
@@ -58,7 +58,7 @@ from . import (
 from .alone import Alone
 from .doubts import Doubts
 from .hearing import Hearing
-from .loops import PAUSE_SECONDS
+from .loops import PAUSE_SECONDS, Keep, Loop
 from .loops import keep as loop
 from .settings import Settings, heartbeat_url, provider_configs
 from .telemetry import settings as telemetry_settings
@@ -67,7 +67,6 @@ from .wiring import subscribers
 
 log = structlog.get_logger(__name__)
 
-Keep = Callable[..., Coroutine[Any, Any, None]]  #: ``loops.keep`` of a process
 
 ACT_SECONDS = 0.5
 PAGE_SECONDS = 5.0
@@ -252,7 +251,7 @@ class Application:
         self.telemetry.loops = tasks
         return self
 
-    def _loops(self, keep: Keep) -> dict[str, Coroutine[Any, Any, None]]:
+    def _loops(self, keep: Keep) -> dict[str, Loop]:
         """Everything that runs in the background, by name."""
         desk = self.response.desk
         loops = {

@@ -82,6 +82,7 @@ COMMANDS = {
         {
             "measure": "measuring:measure",
             "tune": "measuring:tune",
+            "silence": "silence:silence",
             "report": "reports:report",
             "reports": "reports:reports",
             "lookalikes": "reports:lookalikes",

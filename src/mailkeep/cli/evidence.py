@@ -11,9 +11,9 @@ import typer
 import mailkeep
 from mailkeep import __version__
 from mailkeep.app.environment import NoSecrets
-from mailkeep.base import escrow
 from mailkeep.base.clock import readable_of
 from mailkeep.base.errors import BadSettings
+from mailkeep.base.files import write_new
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.wording import counted
 from mailkeep.events import anchors
@@ -51,7 +51,7 @@ def take(
     files = write(home, work)
     directory.mkdir(parents=True, mode=0o700)
     for name, content in files.items():  # the manifest comes last: without it nothing is finished
-        escrow.write(directory / name, content)
+        write_new(directory / name, content)
     said = msgspec.json.decode(files[evidence.MANIFEST], type=evidence.Manifest)
     text = f"{len(files)} files are in {directory}; read report.html there."
     if said.chain_broken_at is not None:

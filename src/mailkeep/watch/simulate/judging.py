@@ -1,5 +1,5 @@
-"""Runs a simulated log through detectors and correlation: which signals and opinions resulted
-(pure)."""
+"""Runs a simulated log through detectors and correlation: which signals and opinions resulted,
+and how long it took."""
 
 import time
 from collections.abc import Iterable, Sequence

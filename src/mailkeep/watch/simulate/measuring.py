@@ -29,8 +29,8 @@ FEW = 3  #: mails; an outage that touches fewer is hardly one, and nobody could 
 Tell = Callable[[int, int], None]
 
 
-def _quiet(_done: int, _whole: int) -> None:
-    return
+def quiet(_done: int, _whole: int) -> None:
+    """Tell nobody how far it is."""
 
 
 class Silence(msgspec.Struct, frozen=True):
@@ -116,7 +116,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 def measure(
-    days: float, seed: int, runs: int, settings: WatchSettings, tell: Tell = _quiet
+    days: float, seed: int, runs: int, settings: WatchSettings, tell: Tell = quiet
 ) -> Measured:
     """Everything, from one seed.
 
@@ -268,7 +268,7 @@ def ordinary(
     days: float,
     seed: int,
     settings: WatchSettings,
-    tell: Tell = _quiet,
+    tell: Tell = quiet,
     *,
     unannounced: bool = False,
 ) -> Ordinary:
