@@ -76,7 +76,7 @@ class Hours:
         shared = SharedCommit(self._database)
         self._claims = Claims(self._database, shared, {"one": provider})
         self._settings = retention.RetentionSettings(messages=LEAST, claims=LEAST, facts=LEAST)
-        self._sweeper = retention.Sweeper(self._database, self._settings, {"reader"}, Keeping())
+        self._sweeper = retention.Sweeper(self._database, self._settings, {"reader"}, Keeping(), 0)
 
     async def run(self) -> list[Step]:
         """All steps."""

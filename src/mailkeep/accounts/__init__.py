@@ -1,8 +1,9 @@
 """Accounts: who may sign in, at which addresses they are reached, and what they prove it with;
 and the users of applications that keep their own table.
 
-Owns: ``accounts``, ``contact_points``, ``passwords``, ``factors``, ``factor_failures``,
-``totp_factors``, ``passkeys``, ``passkey_challenges``, ``saved_codes``, ``factor_demands``,
+Owns: ``accounts``, ``contact_points``, ``former_contact_points``, ``passwords``, ``factors``,
+``factor_failures``, ``totp_factors``, ``passkeys``, ``passkey_challenges``, ``saved_codes``,
+``factor_demands``,
 ``factor_exemptions``, ``factor_adoption``, ``account_sessions``, ``confirmations``, ``tries``,
 ``account_changes``, ``change_denials``, ``applications``, ``sign_in_grants``,
 ``subject_changes``, ``subject_stops``.

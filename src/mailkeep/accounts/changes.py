@@ -30,7 +30,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
-from . import queries, tables, throttle
+from . import queries, tables, throttle, undoing
 from .classes import Classes
 from .events import ChangeDenied, ChangeHeld, ChangeSettled, ChangesStopped
 from .factors import held as held_factors
@@ -253,8 +253,8 @@ class Changes:
                 for one in await queries.contact_points(tx, change.account)
                 if one.id != point and one.counts
             ]
-            if others:
-                await tx.run(_p.delete().where(_p.c.id == point))
+            if others and point is not None:
+                await undoing.keep(tx, point, change.id)
             else:
                 await tx.run(update(_p).where(_p.c.id == point).values(removed_by=None))
                 state, by = ChangeState.STOPPED, _LAST

@@ -280,6 +280,26 @@ class ChangeSettled(Fact, frozen=True):
     address: str | None
 
 
+@fact("accounts.addresses_taken_back")
+class AddressesTakenBack(Fact, frozen=True):
+    """Changes of addresses that had settled were undone, since they were not the owner's. By ids of
+    contact points; ``cause``: the incident."""
+
+    account: str
+    off: tuple[str, ...]
+    back: tuple[str, ...]
+    cause: str
+
+
+@fact("accounts.addresses_given_back")
+class AddressesGivenBack(Fact, frozen=True):
+    """That was a mistake: what was taken off is there again."""
+
+    account: str
+    points: tuple[str, ...]
+    cause: str
+
+
 @fact("accounts.changes_stopped")
 class ChangesStopped(Fact, frozen=True):
     """Changes were stopped, all those of the account that were held. ``by``: owner, notice,

@@ -28,6 +28,16 @@ PERSONAL: Personal = {
         said="kind created_at confirmed_at",
         plain="application",
     ),
+    "former_contact_points": Kept(
+        what="an address that was removed, kept so that a thief's removal can be undone",
+        under="recoveries",
+        of="account_id:account address_key:address",
+        erasing=_GONE,
+        clear="address",
+        named="id account_id address_key change_id",
+        said="kind created_at confirmed_at removed_at",
+        plain="application cause",
+    ),
     "account_changes": Kept(
         what="a change of addresses, factors or password, and whether it was stopped",
         under="recoveries",

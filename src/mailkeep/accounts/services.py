@@ -34,7 +34,7 @@ from .passwords import Passwords
 from .second_step import SecondStep
 from .sessions import Sessions
 from .signing_in import SigningIn
-from .types import DENIED, AccountSettings, ChangeKind, Origin, SignedIn, SignUp, Stage
+from .types import ENDED_BY_PROOFS, AccountSettings, ChangeKind, Origin, SignedIn, SignUp, Stage
 
 _WRONG = "the address or the password is wrong"
 _STRANGERS = "strangers"
@@ -264,13 +264,24 @@ class Accounts:
         await self.sessions.disown(tx, account, since, until)
         await self.sessions.end_all(tx, account, "denied")
 
+    async def void_password(self, tx: Tx, account: str) -> bool:
+        """The password opens nothing any more, whoever wrote it and when: its owner resets it.
+        False where that is not done by mail, and nothing would open the account again."""
+        view = await queries.account(tx, account, lock=True)
+        if not self.classes.holding(view).recovers_by_mail:
+            return False
+        await self.passwords.disable(tx, account, 0, tx.now)
+        await self.passwords.recoverable(tx, account)
+        return True
+
     async def freeze(self, tx: Tx, account: str, until: Instant, why: str) -> None:
         """Nobody signs in before ``until``, and every session ends. Never shortens a freeze; one
-        that proofs end (``DENIED``) does not take the place of one that they do not."""
+        that proofs end does not take the place of one that they do not."""
         a = tables.accounts
         longer = a.c.frozen_until.is_(None) | (a.c.frozen_until < until)
-        firm = (a.c.frozen_until > tx.now) & (a.c.frozen_why != DENIED)
-        firmer = and_(a.c.frozen_why == DENIED, literal(why != DENIED))
+        soft = a.c.frozen_why.in_(sorted(ENDED_BY_PROOFS))
+        firm = (a.c.frozen_until > tx.now) & ~soft
+        firmer = and_(soft, literal(why not in ENDED_BY_PROOFS))
         changed = await tx.run(
             update(a)
             .where(a.c.id == account, longer | firmer)

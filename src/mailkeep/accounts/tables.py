@@ -1,5 +1,5 @@
-"""Tables of the accounts room. Personal data is in ``contact_points`` and, while a change is held,
-in ``subject_changes``."""
+"""Tables of the accounts room. Personal data is in ``contact_points`` and, for a time,
+``former_contact_points``; while a change is held, in ``subject_changes``."""
 
 from sqlalchemy import (
     BigInteger,
@@ -94,6 +94,23 @@ Index(
     unique=True,
     sqlite_where=contact_points.c.confirmed_at.is_not(None),
     postgresql_where=contact_points.c.confirmed_at.is_not(None),
+)
+
+# Addresses that were removed: apart, so that nothing that signs in or recovers can meet them.
+former_contact_points = Table(
+    "former_contact_points",
+    metadata,
+    Column("id", String(40), primary_key=True),  # of the contact point that it was
+    _account(index=True),
+    Column("address_key", String(48), nullable=False, index=True),
+    Column("address", String(320), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("application", String(40), nullable=False),
+    Column("created_at", Micros, nullable=False),
+    Column("confirmed_at", Micros, nullable=False),
+    Column("change_id", String(40)),  # that removed it; NULL: it was taken off
+    Column("cause", String(40), nullable=False),  # for which it was taken off; "": it was not
+    Column("removed_at", Micros, nullable=False, index=True),
 )
 
 # What is forgotten when nobody confirms it.

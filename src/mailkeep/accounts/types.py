@@ -20,7 +20,10 @@ class Stage(enum.StrEnum):
     KEEP = "keep"  #: they may bind and remove factors, and do nothing else
 
 
-DENIED = "denied"  #: why an account is frozen after a denial; two fresh proofs end that
+DENIED = "denied"  #: why an account is frozen after a denial
+SECURED = "secured"  #: why it is frozen in an incident that suspects no provider of ours
+#: What two fresh proofs end: nothing says that somebody reads the routes they come over.
+ENDED_BY_PROOFS = frozenset({DENIED, SECURED})
 
 
 class ContactKind(enum.StrEnum):

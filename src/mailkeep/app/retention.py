@@ -9,12 +9,13 @@ from typing import Protocol
 
 import msgspec
 
-from mailkeep.accounts import changes, signing_in, throttle
+from mailkeep.accounts import changes, signing_in, throttle, undoing
 from mailkeep.accounts import retention as accounts
 from mailkeep.accounts.factors import passkeys
 from mailkeep.base.clock import DAY, HOUR, Instant
 from mailkeep.base.errors import BadSettings
 from mailkeep.events.retention import OF_MAIL, forget_facts
+from mailkeep.incidents import queries as incidents
 from mailkeep.mail import bodies, journal, suppressions
 from mailkeep.mail import retention as mail
 from mailkeep.mail.events import AttemptFinished, DeliveryReported, MessageAccepted
@@ -48,14 +49,16 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         messages: messages that are done with, their attempts and addresses.
         claims: which webhooks were seen already.
         recoveries: recoveries and changes of accounts that have ended, with their proofs and
-            denials; for so long a blast radius can name them.
+            denials, and addresses that were removed; for so long a blast radius can name them, and
+            a thief's changes can be undone. Those that an incident counts stay until it is closed.
         rehearsals: resets that applications told of, and what would have become of them.
         reports: which reports of others were read; longer than a report is taken for fresh.
         signals: events that other services were told, from when they were done with; for so long it
             can be shown who acknowledged.
         erased: pseudonyms of people who were erased, from then on: for so long the ledger still
             answers for their address, their recoveries count in incidents as before, and a backup
-            that is restored loses them again. They are personal data.
+            that is restored loses them again. They are personal data. Also whom a legal hold was
+            on, from its end.
         facts: facts about single mails and canaries; for so long a detector can be replayed.
         history: all other facts.
     """
@@ -111,6 +114,7 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("suppressions", "tries", suppressions.forget_suppressions),
     ("recoveries", "recoveries", recovery.forget_recoveries),
     ("changes", "recoveries", changes.forget),
+    ("addresses", "recoveries", undoing.forget),
     ("requests", "tries", recovery.forget_nothing),
     ("sent_here", "tries", recovery.forget_requests),
     ("subject_changes", "recoveries", accounts.forget_subject_changes),
@@ -120,8 +124,11 @@ _CLASSES: tuple[tuple[str, str, Forget], ...] = (
     ("posture", "history", posture.forget),
     ("consoles", "history", console_lines.forget),
     ("erased", "erased", privacy.forget),
+    ("holds", "erased", privacy.forget_holds),
     ("privacy", "tries", meter.forget),
 )
+
+_COUNTED = "recoveries"  #: the setting of what incidents count, and of what is undone for them
 
 
 def check(settings: RetentionSettings) -> None:
@@ -139,6 +146,7 @@ class Sweeper:
     Args:
         readers: of the log; what one of them has not read is kept.
         keeping: how long bodies stay.
+        lead: seconds before an incident's first sign from which its evidence counts.
     """
 
     def __init__(
@@ -147,6 +155,7 @@ class Sweeper:
         settings: RetentionSettings,
         readers: Collection[str],
         keeping: Keeping,
+        lead: float,
     ) -> None:
         self._database = database
         of = partial
@@ -157,7 +166,12 @@ class Sweeper:
         self._classes: tuple[tuple[str, float, Forget], ...] = (
             ("bodies", 0.0, of(_bodies, keeping=keeping, turn=turns[0])),
             ("messages", kept["messages"], of(mail.forget_messages, turn=turns[1])),
-            *((name, kept[setting], forget) for name, setting, forget in _CLASSES),
+            *(
+                (name, kept[setting], of(_settled, forget=forget, lead=lead))
+                if setting == _COUNTED
+                else (name, kept[setting], forget)
+                for name, setting, forget in _CLASSES
+            ),
             ("facts", kept["facts"], facts),
             ("history", kept["history"], history),
         )
@@ -194,3 +208,10 @@ class Sweeper:
 async def _bodies(tx: Tx, before: Instant, limit: int, *, keeping: Keeping, turn: Round) -> int:
     del before  # how long a body stays is said by stream
     return await bodies.sweep(tx, keeping, limit, turn=turn)
+
+
+async def _settled(tx: Tx, before: Instant, limit: int, *, forget: Forget, lead: float) -> int:
+    """Else the exposed, those to be told and the accounts to be secured would grow fewer in
+    silence, of an incident that stays open for as long as its provider is cut off."""
+    since = await incidents.rests_from(tx, lead)
+    return await forget(tx, before=before if since is None else min(before, since), limit=limit)

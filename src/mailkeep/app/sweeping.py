@@ -29,7 +29,11 @@ SETTLE = 100  #: changes of accounts that one sweep lets count: each holds its a
 def loops(app: "Application", keep: Keep) -> dict[str, Loop]:
     """The loops, by name."""
     sweeper = retention.Sweeper(
-        app.database, app.settings.retention, app.hearing.readers, app.settings.keeping()
+        app.database,
+        app.settings.retention,
+        app.hearing.readers,
+        app.settings.keeping(),
+        app.settings.incidents.lead,
     )
     sweep = turns.in_turn(app.database, "sweep", SWEEP_SECONDS, partial(_rows, app, sweeper))
     tick = turns.in_turn(app.database, "incidents", TICK_SECONDS, app.incidents.tick)

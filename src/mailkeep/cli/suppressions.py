@@ -144,10 +144,10 @@ def add(
     _stream(home, stream)
     found = _address(address)
 
-    async def work(_database: Database, tx: Tx) -> Put:
+    async def work(database: Database, tx: Tx) -> Put:
         ends = None if days is None else tx.now + round(days * DAY)
         entry = Entry(found, reason, stream, expires_at=ends)
-        return await suppressions.add(tx, KeyRing(home), entry, by=operator())
+        return await suppressions.add(database, tx, KeyRing(home), entry, by=operator())
 
     done = write(home, work)
     minding = _minding(home)
@@ -171,10 +171,10 @@ def remove(
     found = _address(address)
     streams = None if stream is None else (stream,)
 
-    async def work(_database: Database, tx: Tx) -> int:
+    async def work(database: Database, tx: Tx) -> int:
         keys = KeyRing(home)
         return await suppressions.remove(
-            tx, keys, found, reason=reason, streams=streams, by=operator()
+            database, tx, keys, found, reason=reason, streams=streams, by=operator()
         )
 
     gone = write(home, work)

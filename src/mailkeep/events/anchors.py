@@ -7,7 +7,7 @@ that is stored where they cannot write: an entry that it counts is missing, or h
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import select
@@ -106,15 +106,25 @@ async def compare(tx: Tx, anchors: Iterable[Anchor], public_key: str) -> Compare
         public_key: the house's, hex, at best as it was kept elsewhere.
     """
     every = list(anchors)
+    hashes = await _hashes(tx, sorted({one.number for one in every}))
+    newest = await tx.one(select(audit.c.number).order_by(audit.c.number.desc()).limit(1))
+    return judge(every, public_key, hashes, 0 if newest is None else int(newest["number"]))
+
+
+def judge(
+    anchors: Iterable[Anchor], public_key: str, hashes: Mapping[int, str], last: int
+) -> Compared:
+    """The same for a chain of which the hashes are known (pure).
+
+    Args:
+        hashes: by number, those of the anchored entries at least.
+        last: the number of its last entry.
+    """
+    every = list(anchors)
     ours = sorted(
         (one for one in every if verify(public_key, signed(one.number, one.hash), one.signature)),
         key=lambda one: one.number,
     )
-    hashes = await _hashes(tx, sorted({one.number for one in ours}))
-    last = max(hashes, default=0)
-    if any(one.number > last for one in ours):  # not only anchored entries may be left
-        newest = await tx.one(select(audit.c.number).order_by(audit.c.number.desc()).limit(1))
-        last = 0 if newest is None else int(newest["number"])
     fits, rewritten, cut = 0, None, None
     for one in ours:
         found = GENESIS if one.number == 0 else hashes.get(one.number)

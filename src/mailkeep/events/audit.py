@@ -31,7 +31,9 @@ class AuditHead(msgspec.Struct, frozen=True):
 async def write(tx: Tx, actor: str, act: str, data: Mapping[str, object]) -> int:
     """Append an entry in the transaction of the act; returns its number.
 
-    ``data`` carries pseudonymous ids only: the chain outlives every erasure.
+    ``data`` carries random ids only, and no pseudonym of an address: the chain outlives every
+    erasure, and who has the key finds the pseudonym of an address again. What must name one is a
+    fact besides.
     """
     if tx.is_postgresql:
         # Two writers must not both continue from the same head.
@@ -71,12 +73,17 @@ async def verify(tx: Tx) -> int | None:
         after = select(audit).where(audit.c.number >= expected).order_by(audit.c.number)
         rows = await tx.all(after.limit(SPAN))
         for row in rows:
-            fits = row["number"] == expected and row["previous"] == previous
-            if not fits or row["hash"] != _hash(dict(row), previous):
+            if not fits(dict(row), expected, previous):
                 return expected
             previous, expected = row["hash"], expected + 1
         if len(rows) < SPAN:
             return None
+
+
+def fits(row: Mapping[str, object], number: int, previous: str) -> bool:
+    """Whether an entry is the one of this number, after the one whose hash is given (pure)."""
+    follows = row["number"] == number and row["previous"] == previous
+    return follows and row["hash"] == _hash(row, previous)
 
 
 async def head(tx: Tx, keys: KeyRing) -> AuditHead:

@@ -28,7 +28,7 @@ PERSONAL: Personal = {
         plain="subscriber position",
     ),
     "audit": Kept(
-        what="an act of an operator or of ours; a chain that nothing is taken out of",
+        what="an act of an operator or of ours, by random ids; nothing is taken out of the chain",
         under="for good",
         named="actor data",
         said="at act",

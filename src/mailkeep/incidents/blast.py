@@ -45,9 +45,9 @@ async def radius(
     """
     since, until = window(incident, tx.now, settings)
     suspects = house.suspects(incident.subject)
-    exposed = await mail.exposed(tx, suspects, until)
     if incident.subject.kind in {"domain", "mailbox"}:
         return BlastRadius(since, until, 0, 0, 0, 0, 0, 0)
+    exposed = await mail.exposed(tx, suspects, until)
     ways = suspects or frozenset(house.parties)
     found = await recovery.outcomes(tx, ways, since, until, incident.account)
     return BlastRadius(

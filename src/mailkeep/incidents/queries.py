@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Select, func, select
 from sqlalchemy.engine import RowMapping
 
-from mailkeep.base.clock import DAY
+from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.mail import queries as mail
 from mailkeep.store.database import Tx
@@ -54,6 +54,17 @@ async def live(tx: Tx, *, lock: bool = False) -> list[Incident]:
     """Every incident that is not closed, the newest first."""
     query = _newest().where(_i.c.state != State.CLOSED.value)
     return [_incident(row) for row in await tx.all(query.with_for_update() if lock else query)]
+
+
+async def rests_from(tx: Tx, lead: float) -> Instant | None:
+    """From when on what happened to accounts counts in an incident that is not closed, so that it
+    must stay as it is; None: nothing does.
+
+    Args:
+        lead: seconds before the first sign, as ``IncidentSettings`` says.
+    """
+    first = await tx.value(select(func.min(_i.c.since)).where(_i.c.state != State.CLOSED.value))
+    return None if first is None else int(first) - round(lead * SECOND)
 
 
 async def parts(tx: Tx, head: str) -> list[Incident]:

@@ -219,3 +219,18 @@ class RoutesShifted(Fact, frozen=True):
     share: float
     by: str
     reason: str
+
+
+@fact("mail.suppression_changed")
+class SuppressionChanged(Fact, frozen=True):
+    """Somebody put an address on the list of suppressions by hand (``listed``), or took it off.
+    Here stands whose it was: of the audit chain nothing can be erased.
+
+    ``reason``, ``stream``: of the entry; of what was taken off, None and "" for every one.
+    """
+
+    address: str
+    listed: bool
+    reason: str | None
+    stream: str
+    by: str

@@ -20,11 +20,13 @@ from mailkeep.base import addresses
 from mailkeep.base.clock import DAY, Instant
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit
-from mailkeep.store.database import Tx
+from mailkeep.events.log import record
+from mailkeep.store.database import Database, Tx
 from mailkeep.store.repeated import Among, Repeated
 from mailkeep.store.schema import Micros
 
 from . import tables
+from .events import SuppressionChanged
 from .shifting import unwanted
 from .types import Shift, StreamSettings, SuppressionReason
 
@@ -129,15 +131,18 @@ def _put(insert: Callable[..., Any]) -> Any:
 _PUT = Repeated(_put, tuple(column.name for column in _s.columns))
 
 
-async def add(tx: Tx, keys: KeyRing, entry: Entry, *, by: str) -> Put:
-    """Put one address on the list by hand; audited by its pseudonym."""
+async def add(database: Database, tx: Tx, keys: KeyRing, entry: Entry, *, by: str) -> Put:
+    """Put one address on the list by hand; audited, and a fact names it by its pseudonym."""
     done = await put(tx, keys, [entry], by=by)
-    said = {"address": pseudonym(keys, entry.address), "reason": entry.reason.value}
-    await audit.write(tx, by, "suppress", said | {"stream": entry.stream})
+    reason, stream = entry.reason.value, entry.stream
+    await audit.write(tx, by, "suppress", {"reason": reason, "stream": stream})
+    name = pseudonym(keys, entry.address)
+    await record(database, tx, SuppressionChanged(name, True, reason, stream, by))
     return done
 
 
 async def remove(
+    database: Database,
     tx: Tx,
     keys: KeyRing,
     address: str,
@@ -146,7 +151,7 @@ async def remove(
     streams: Collection[str] | None = None,
     by: str,
 ) -> int:
-    """Take an address off the list; returns how many entries that were. Audited.
+    """Take an address off the list; returns how many entries that were. Audited, as ``add``.
 
     Args:
         reason: for this one only.
@@ -160,8 +165,9 @@ async def remove(
         which.append(_s.c.stream.in_(sorted(streams)))
     gone = await tx.run(delete(_s).where(*which))
     if gone:
-        said = {"address": name, "reason": reason, "entries": gone}
-        await audit.write(tx, by, "unsuppress", said)
+        await audit.write(tx, by, "unsuppress", {"reason": reason, "entries": gone})
+        whole = None if reason is None else reason.value
+        await record(database, tx, SuppressionChanged(name, False, whole, "", by))
     return gone
 
 

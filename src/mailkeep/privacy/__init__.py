@@ -7,7 +7,8 @@ links recoveries, exposures and events stays under pseudonyms for a stated time,
 incidents are the same afterwards.
 
 Owns: ``erasures``, ``legal_holds``, ``privacy_uses``.
-Publishes: nothing of its own; calls ``accounts.erasing``, which tells. Hears: ``SubjectErased``.
+Publishes: ``PersonExported``; calls ``accounts.erasing``, which tells of an erasure. Hears:
+``SubjectErased``.
 Security: reads everything about everybody, so each use is audited and counted against a limit that
 a thief of the key cannot lift; opens no sealed body and shows no hash.
 """

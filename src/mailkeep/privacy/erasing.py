@@ -15,7 +15,7 @@ from mailkeep.accounts import erasing as accounts
 from mailkeep.accounts import tables as account_tables
 from mailkeep.accounts.classes import OPERATOR
 from mailkeep.accounts.events import SubjectErased
-from mailkeep.base.clock import HOUR, SECOND
+from mailkeep.base.clock import HOUR
 from mailkeep.base.errors import Conflict, NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
@@ -54,7 +54,7 @@ class Erasing:
     def __init__(self, database: Database, settings: PrivacySettings, lead: float) -> None:
         self._database = database
         self._settings = settings
-        self._lead = round(lead * SECOND)
+        self._lead = lead
 
     async def preview(self, tx: Tx, person: Person) -> Preview:
         """What an erasure would do; it changes nothing."""
@@ -97,7 +97,7 @@ class Erasing:
         due = tx.now + round(self._settings.wait * HOUR)
         values = {"id": erasure, "state": State.WAITING.value, "by": by, "at": tx.now}
         await tx.run(insert(_e).values(**values, **names, due_at=due, counts="{}"))
-        entry = {"erasure": erasure, "of": list(person.names), "due": due}
+        entry = {"erasure": erasure, "accounts": list(person.accounts), "due": due}
         await audit.write(tx, by, "privacy.erase", entry)
         await accounts.announce(self._database, tx, person.accounts, due)
         return await one(tx, erasure)
@@ -127,10 +127,11 @@ class Erasing:
         if not isinstance(fact, SubjectErased):
             return
         names = rows.names(Person((fact.account,)))
-        values = {"id": new_id("era", tx.now, tx.order.next()), "state": State.WAITING.value}
+        erasure = new_id("era", tx.now, tx.order.next())
+        values = {"id": erasure, "state": State.WAITING.value}
         whose = {"by": fact.application, "at": tx.now, "due_at": tx.now, "counts": "{}"}
         await tx.run(insert(_e).values(**values, **whose, **names))
-        entry = {"of": [fact.account], "due": tx.now}
+        entry = {"erasure": erasure, "accounts": [fact.account], "due": tx.now}
         await audit.write(tx, fact.application, "privacy.erase", entry)
 
     async def of_account(self, tx: Tx, account: str) -> Erasure | None:
@@ -194,11 +195,11 @@ class Erasing:
         theirs_ = select(a.c.id).where(a.c.id.in_(person.accounts), a.c["class"] == OPERATOR)
         if await tx.value(theirs_.limit(1)) is not None:
             return "the account is an operator's; `mailkeep operators remove` comes first"
-        live = await incidents.live(tx)
-        if live:
-            since = min(one.since for one in live) - self._lead
-            if await recoveries.asked_since(tx, person.accounts, person.addresses, since):
-                return "an open incident rests on what happened to them; close it first"
+        since = await incidents.rests_from(tx, self._lead)
+        if since is not None and await recoveries.asked_since(
+            tx, person.accounts, person.addresses, since
+        ):
+            return "an open incident rests on what happened to them; close it first"
         return ""
 
     async def _view(self, tx: Tx, row: RowMapping) -> Erasure:

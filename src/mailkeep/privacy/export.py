@@ -12,6 +12,7 @@ from sqlalchemy import or_, select
 from mailkeep.base.clock import iso
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit
+from mailkeep.events.log import record
 from mailkeep.events.tables import events
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.personal import Form
@@ -19,6 +20,7 @@ from mailkeep.store.schema import metadata
 
 from . import meter, people
 from .catalogue import CATALOGUE, theirs
+from .events import PersonExported
 from .types import Person, PrivacySettings, Use
 
 FORMAT = "mailkeep-person/1"
@@ -42,7 +44,8 @@ async def take(
     async def count(tx: Tx) -> Person:
         person = await people.find(tx, keys, who)
         await meter.spend(tx, Use.EXPORT, settings.exports, by=by)
-        await audit.write(tx, by, "privacy.export", {"of": list(person.names)})
+        await audit.write(tx, by, "privacy.export", {"accounts": list(person.accounts)})
+        await record(database, tx, PersonExported(person.accounts, person.addresses, by))
         return person
 
     person = await database.retrying(count)

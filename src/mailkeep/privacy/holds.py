@@ -48,7 +48,8 @@ async def place(tx: Tx, person: Person, reason: str, *, by: str) -> LegalHold:
             at=tx.now,
         )
     )
-    await audit.write(tx, by, "privacy.hold", {"hold": hold, "of": list(person.names)})
+    entry = {"hold": hold, "accounts": list(person.accounts)}
+    await audit.write(tx, by, "privacy.hold", entry)
     return LegalHold(hold, person, reason, by, tx.now, None, None)
 
 

@@ -12,7 +12,7 @@ PERSONAL: Personal = {
     ),
     "legal_holds": Kept(
         what="that nothing of somebody may be erased, and why",
-        under="for good",
+        under="while it lasts; its names and why from its end on: `erased`; the rest for good",
         clear="reason",
         named="accounts addresses by ended_by",
         said="at ended_at",

@@ -1,4 +1,4 @@
-"""Retention: deletes the pseudonyms of people who were erased."""
+"""Retention: deletes the pseudonyms of people who were erased, or on whom a hold was."""
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.engine import RowMapping
@@ -9,10 +9,10 @@ from mailkeep.mail import counting
 from mailkeep.store.database import Tx
 
 from . import rows
-from .tables import erasures
+from .tables import erasures, legal_holds
 from .types import State
 
-_e, _a = erasures, accounts
+_e, _h, _a = erasures, legal_holds, accounts
 _BATCH = 20  #: each may have thousands of exposures
 
 
@@ -30,6 +30,19 @@ async def forget(tx: Tx, before: Instant, limit: int) -> int:
             await _forget(tx, row)
         await tx.run(update(_e).where(_e.c.id == row["id"]).values(accounts="", addresses=""))
     return len(found)
+
+
+async def forget_holds(tx: Tx, before: Instant, limit: int) -> int:
+    """Delete of whom holds were that ended before an instant, and why; returns how many. What is
+    left says that there was one, and who placed and ended it."""
+    old = (
+        select(_h.c.id)
+        .where(_h.c.ended_at < before, (_h.c.accounts != "") | (_h.c.addresses != ""))
+        .order_by(_h.c.id)
+        .limit(limit)
+    )
+    values = {"accounts": "", "addresses": "", "reason": ""}
+    return await tx.run(update(_h).where(_h.c.id.in_(old)).values(**values))
 
 
 async def _forget(tx: Tx, row: RowMapping) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import RowMapping
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts.changes import RECOVERY
 from mailkeep.accounts.factors.types import Lane, Source, Typed, Way, Weighed
-from mailkeep.accounts.types import Origin
+from mailkeep.accounts.types import ENDED_BY_PROOFS, Origin
 from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import Conflict, MailkeepError, NotSignedIn, TooMany
 from mailkeep.events.log import record
@@ -244,9 +244,11 @@ class Finishing:
         denied = await tx.value(
             select(func.max(_r.c.denied_at)).where(_r.c.account_id == account, _r.c.why == FREEZE)
         )
-        if denied is not None and row["asked_at"] > denied:
-            # Two fresh proofs: what a thief had when it was denied does not count among them.
-            await context.accounts.thaw(tx, account, FREEZE)
+        if denied is None or row["asked_at"] > denied:
+            # Two fresh proofs: what a thief had when it was denied does not count among them. What
+            # was under way when the account was secured has ended.
+            for why in sorted(ENDED_BY_PROOFS):
+                await context.accounts.thaw(tx, account, why)
         handed = await self.completing.complete(
             tx, row, given, kept, browser=origin.browser, factor=progress.bound
         )

@@ -9,7 +9,7 @@ from mailkeep.base.ids import earliest
 from mailkeep.store.database import Tx
 
 from . import tables
-from .types import LIVE, Outcomes
+from .types import LIVE, UNDER_WAY, Outcomes
 
 _r, _p = tables.recoveries, tables.proofs
 
@@ -155,6 +155,42 @@ async def regained(
         )
     )
     return None if found is None else int(found)
+
+
+async def doubted_since(
+    tx: Tx, account: str, providers: Set[str], since: Instant, until: Instant
+) -> Instant | None:
+    """When an account was first recovered with a proof that went through ``providers`` in a
+    window; None: it was not."""
+    found = await tx.value(
+        select(func.min(_r.c.ended_at))
+        .select_from(_p.join(_r, _r.c.id == _p.c.recovery_id))
+        .where(
+            _r.c.account_id == account,
+            _r.c.state == "completed",
+            _through(providers, since, until),
+        )
+    )
+    return None if found is None else int(found)
+
+
+async def recovered_again(tx: Tx, account: str, since: Instant, at: Instant) -> Instant | None:
+    """When an account that was recovered between two instants was recovered once more, and not
+    denied, by a recovery that was asked for after the second; None: it was not."""
+    completed = (_r.c.account_id == account, _r.c.state == "completed")
+    before = select(_r.c.id).where(*completed, _r.c.ended_at >= since, _r.c.ended_at <= at)
+    if await tx.value(before.limit(1)) is None:
+        return None
+    found = await tx.value(
+        select(func.min(_r.c.ended_at)).where(*completed, _r.c.asked_at > at, _r.c.why.is_(None))
+    )
+    return None if found is None else int(found)
+
+
+async def open_of(tx: Tx, account: str) -> int:
+    """How many recoveries of an account are under way."""
+    mine = (_r.c.account_id == account, _r.c.state.in_(UNDER_WAY))
+    return int(await tx.value(select(func.count()).select_from(_r).where(*mine)) or 0)
 
 
 async def open_through(tx: Tx, providers: Set[str]) -> int:

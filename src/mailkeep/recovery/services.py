@@ -9,6 +9,7 @@ from collections.abc import Set
 
 from sqlalchemy import delete, insert, select, update
 
+from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle
 from mailkeep.accounts.factors.types import Typed
 from mailkeep.accounts.types import Origin
@@ -131,7 +132,7 @@ class Recovery:
         async with context.database.write() as tx:
             browser = context.keys.pseudonym("browser", f"key {by}")
             recovery = await self._ask(tx, key, browser, context.keys.pseudonym("network", by))
-            await audit.write(tx, by, "start_recovery", {"recovery": recovery, "address": key})
+            await audit.write(tx, by, "start_recovery", {"recovery": recovery})
         self.awake.set()
         return recovery
 
@@ -258,6 +259,16 @@ class Recovery:
         )
         tx.after_commit.append(self.awake.set)
         return len(ids)
+
+    async def end_of(self, tx: Tx, account: str, why: str) -> int:
+        """End the recoveries of an account that are under way, whoever began them: its owner asks
+        anew. Returns how many."""
+        await accounts.account(tx, account, lock=True)
+        mine = (_r.c.account_id == account, _r.c.state.in_(UNDER_WAY))
+        rows = await tx.all(select(_r.c.id).where(*mine).order_by(_r.c.id))
+        for row in rows:
+            await self.ending.end(tx, row["id"], why)
+        return len(rows)
 
     def hears(self, fact: Fact) -> bool:
         """Whether an attempt can be about a proof or a notice: most are other mail's."""

@@ -10,28 +10,30 @@ Ed25519 (RFC 8032) and SHA-256.
 import hashlib
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from sqlalchemy import or_, select
 
-from mailkeep.base.clock import iso
+from mailkeep.base.clock import Instant, iso
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.ids import earliest
 from mailkeep.base.keys import KeyRing, verify
 from mailkeep.events import audit
+from mailkeep.events.anchors import Anchor, Compared
 from mailkeep.events.tables import audit as audit_table
 from mailkeep.events.tables import events
 from mailkeep.mail import queries as mail
 from mailkeep.store.database import Tx
 
-from . import queries, report, telling
+from . import chain, queries, report, telling
 from .actions.port import Means
 from .drawing import timeline
 from .types import CaseView
 
-FORMAT = 1
+FORMAT = 2
+ACTS = "audit.jsonl"
 MANIFEST = "manifest.json"
 _PURPOSE = b"mailkeep evidence\0"
 _LARGEST = 256 * 1024
@@ -48,8 +50,12 @@ What is here
 
 How to check it
   mailkeep incidents verify DIRECTORY
-or by hand: hash each file; take the signature out of the manifest, write it as compact JSON with
-sorted keys behind the bytes "mailkeep evidence" and a zero byte, and verify that with Ed25519.
+or by hand: hash each file; put "" in the place of the manifest's signature, write it as compact
+JSON with sorted keys behind the bytes "mailkeep evidence" and a zero byte, and verify that with
+Ed25519. Then the chain: the hash of each entry in audit.jsonl is the SHA-256 of the JSON list of
+its number, at, actor, act, data and the hash before (64 zeros at first), without spaces; the last
+is the manifest's audit_hash. A chain that was made anew as a whole fits too: hold it against a
+head that was kept elsewhere, `--against FILE`.
 """
 
 
@@ -61,7 +67,13 @@ class FileFact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the bundle is. ``audit_number``, ``audit_hash``: the chain's head in it."""
+    """What the bundle is.
+
+    Attributes:
+        audit_number, audit_hash: the chain's head in it.
+        chain_broken_at: the first entry that did not fit when it was signed; None: all fitted.
+        anchors: what the heads that could be read back said; None: there were none.
+    """
 
     format: int
     incident: str
@@ -72,6 +84,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audit_hash: str
     public_key: str
     signature: str = ""
+    chain_broken_at: int | None = None
+    anchors: Compared | None = None
 
 
 async def gather(tx: Tx, means: Means, incident: str, *, by: str) -> dict[str, bytes]:
@@ -93,21 +107,34 @@ async def gather(tx: Tx, means: Means, incident: str, *, by: str) -> dict[str, b
         "case.json": msgspec.json.format(msgspec.json.encode(case), indent=2),
         "notices.jsonl": await _notices(tx, means, case),
         "facts.jsonl": await _facts(tx, case),
-        "audit.jsonl": await _acts(tx),
+        ACTS: await _acts(tx),
     }
 
 
-async def sealed(
-    tx: Tx, files: Mapping[str, bytes], incident: str, keys: KeyRing, version: str
+def sealed(
+    files: Mapping[str, bytes],
+    incident: str,
+    keys: KeyRing,
+    version: str,
+    now: Instant,
+    kept: Sequence[Anchor] | None,
 ) -> bytes:
-    """The signed manifest of the files."""
-    head = await audit.head(tx, keys)
+    """The signed manifest of the files.
+
+    Args:
+        kept: the anchored heads that can be read back here; None: there are none.
+    """
+    found = chain.read(files.get(ACTS, b""))
+    public = keys.public_key()
     unsigned = Manifest(
-        *(FORMAT, incident, iso(tx.now), version),
+        *(FORMAT, incident, iso(now), version),
         {name: FileFact(hashlib.sha256(one).hexdigest(), len(one)) for name, one in files.items()},
-        *(head.number, head.hash, keys.public_key()),
+        *(found.number, found.hash, public),
+        chain_broken_at=found.broken_at,
+        anchors=None if kept is None else found.against(kept, public),
     )
-    signed = msgspec.structs.replace(unsigned, signature=keys.sign(_signed(unsigned)))
+    raw = msgspec.to_builtins(unsigned)
+    signed = msgspec.structs.replace(unsigned, signature=keys.sign(_signed(raw)))
     return msgspec.json.format(msgspec.json.encode(signed), indent=2) + b"\n"
 
 
@@ -120,8 +147,12 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def check(directory: Path) -> Manifest:
-    """Whether a bundle is as it was signed; by whom is for the reader to compare.
+def check(directory: Path, kept: Sequence[Anchor] = (), public_key: str = "") -> Manifest:
+    """Whether a bundle is as it was signed, and its audit chain whole.
+
+    Args:
+        kept: heads of the chain that were kept elsewhere.
+        public_key: the house's, as it was kept elsewhere; "": the reader compares it.
 
     Raises:
         BadSettings: it is not, and what is wrong.
@@ -130,13 +161,17 @@ def check(directory: Path) -> Manifest:
     try:
         if path.stat().st_size > _LARGEST:
             raise msgspec.ValidationError("too large")
-        found = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        raw = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+        found = msgspec.convert(raw, Manifest)
     except OSError as error:
         raise BadSettings(f"{directory} holds no {MANIFEST}") from error
     except (msgspec.MsgspecError, ValueError) as error:
         raise BadSettings(f"{path} cannot be read") from error
-    if not verify(found.public_key, _signed(found), found.signature):
+    # Of the document as it is: one of an older format has fewer fields.
+    if not verify(found.public_key, _signed(raw), found.signature):
         raise BadSettings(f"{path} was altered: its signature does not fit")
+    if public_key and public_key != found.public_key:
+        raise BadSettings(f"{path} is signed by another key than the one that you kept")
     for name, fact in found.files.items():
         file = directory / name
         if file.parent != directory or not file.is_file():
@@ -148,6 +183,7 @@ def check(directory: Path) -> Manifest:
     strange = {one.name for one in directory.iterdir()} - {MANIFEST, *found.files}
     if strange:
         raise BadSettings(f"{directory} holds what was not signed: {', '.join(sorted(strange))}")
+    _check_chain(directory, found, kept)
     return found
 
 
@@ -192,6 +228,33 @@ async def _acts(tx: Tx) -> bytes:
     return b"".join(msgspec.json.encode(dict(row)) + b"\n" for row in rows)
 
 
-def _signed(manifest: Manifest) -> bytes:
-    unsigned = msgspec.structs.replace(manifest, signature="")
-    return _PURPOSE + msgspec.json.encode(unsigned, order="sorted")
+def _check_chain(directory: Path, found: Manifest, kept: Sequence[Anchor]) -> None:
+    file = directory / ACTS
+    if ACTS not in found.files:
+        raise BadSettings(f"{file} is missing")
+    acts = chain.read(file.read_bytes())
+    if acts.broken_at is not None:
+        known = found.chain_broken_at == acts.broken_at
+        said = "; its house says so itself" if known else ""
+        raise BadSettings(
+            f"entry {acts.broken_at} of {file} does not fit the chain: it was altered, or one is "
+            f"missing{said}"
+        )
+    if (acts.number, acts.hash) != (found.audit_number, found.audit_hash):
+        raise BadSettings(
+            f"{file} ends with entry {acts.number}, and the manifest counts {found.audit_number}: "
+            "entries were cut off, or made anew"
+        )
+    if wrong := chain.contradicted(found.anchors):
+        raise BadSettings(f"{file}: by the house's own anchors {wrong}")
+    if not kept:
+        return
+    compared = acts.against(kept, found.public_key)
+    if not compared.anchors:
+        raise BadSettings("none of the heads that you kept is signed by the bundle's key")
+    if wrong := chain.contradicted(compared):
+        raise BadSettings(f"{file}: by the heads that you kept {wrong}")
+
+
+def _signed(manifest: Mapping[str, object]) -> bytes:
+    return _PURPOSE + msgspec.json.encode({**manifest, "signature": ""}, order="sorted")

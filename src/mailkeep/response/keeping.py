@@ -3,7 +3,7 @@
 import asyncio
 
 import msgspec
-from sqlalchemy import update
+from sqlalchemy import func, update
 
 from mailkeep.base.errors import Conflict
 from mailkeep.base.ids import new_id
@@ -88,6 +88,7 @@ class Keeper:
             at=tx.now,
             preview=encode(preview),
             lease_until=tx.now - 1,
+            first_at=func.coalesce(_a.c.first_at, tx.now),
             **anew,
         )
         await self._lapse(tx, case.incident.id, action.name)

@@ -9,7 +9,7 @@ PERSONAL: Personal = {
         under="for good",
         named="by cursor",
         said="at preview result",
-        plain="id incident_id name state lease_until",
+        plain="id incident_id name state lease_until first_at",
     ),
     "approvals": Kept(
         what="what one operator asked for and a second one had to agree to",

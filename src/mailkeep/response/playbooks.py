@@ -30,7 +30,9 @@ DEFAULTS = (
     ),
     PlaybookSettings(Hypothesis.PROVIDER_SILENT, ("rest_provider",), ("rest_provider",)),
     PlaybookSettings(Hypothesis.CAMPAIGN, ("hold_recoveries", "notify_owners")),
-    PlaybookSettings(Hypothesis.ACCOUNT_TARGETED, ("hold_recoveries", "notify_owners")),
+    PlaybookSettings(
+        Hypothesis.ACCOUNT_TARGETED, ("hold_recoveries", "secure_accounts", "notify_owners")
+    ),
     # What helps here is done by people, outside of Mailkeep: see the checklist.
     PlaybookSettings(Hypothesis.LEAKED_HERE, ()),
     PlaybookSettings(Hypothesis.DOMAIN_ABUSED, ()),

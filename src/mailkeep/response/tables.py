@@ -23,6 +23,7 @@ actions = Table(
     # Where a long action resumes after a kill, and the lease of whoever works on it.
     Column("cursor", String(80), nullable=False),
     Column("lease_until", Micros),
+    Column("first_at", Micros),  # when it was begun first
 )
 Index("ix_actions_one", actions.c.incident_id, actions.c.name, unique=True)
 _RUNNING = actions.c.state == "running"

@@ -12,6 +12,8 @@ from mailkeep.accounts.events import (
     AccountErased,
     AccountFrozen,
     AccountThawed,
+    AddressesGivenBack,
+    AddressesTakenBack,
     ChangeDenied,
     ChangeSettled,
     FactorBound,
@@ -48,7 +50,7 @@ _CREDENTIALS: Mapping[str, str] = {
 #: What says where an account is reached, and so how it is recovered.
 _ADDRESSES = frozenset({ChangeKind.ADDED, ChangeKind.REMOVED})
 #: Freezes that follow from somebody else having been in, or being about to be.
-_HIJACKED = frozenset({"denied", "incident"})
+_HIJACKED = frozenset({"denied", "incident", "secured"})
 _STATE = "account-state"
 
 
@@ -106,6 +108,10 @@ def _copied(fact: PasskeyCopied, at: Instant) -> list[Announcement]:
 def _settled(fact: ChangeSettled, at: Instant) -> list[Announcement]:
     if fact.what not in _ADDRESSES:
         return []
+    return [Announcement(fact.account, Kind.RECOVERY_CHANGED, {}, "recovery-changed", at, at)]
+
+
+def _readdressed(fact: AddressesTakenBack | AddressesGivenBack, at: Instant) -> list[Announcement]:
     return [Announcement(fact.account, Kind.RECOVERY_CHANGED, {}, "recovery-changed", at, at)]
 
 
@@ -180,6 +186,8 @@ TABLE: Mapping[type[Fact], Callable[[Any, Instant], list[Announcement]]] = {
     FactorRevoked: _factor_revoked,
     PasskeyCopied: _copied,
     ChangeSettled: _settled,
+    AddressesTakenBack: _readdressed,
+    AddressesGivenBack: _readdressed,
     ChangeDenied: _change_denied,
     AccountFrozen: _frozen,
     AccountThawed: _thawed,

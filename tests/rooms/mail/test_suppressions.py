@@ -3,13 +3,17 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from mailkeep.app.settings import parse
 from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.queries import entries
+from mailkeep.events.tables import events
+from mailkeep.events.types import decode
 from mailkeep.mail import outbox, suppressions
+from mailkeep.mail.events import SuppressionChanged
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.suppressions import BLOCKED_FOR, Entry, Put
 from mailkeep.mail.types import Content, NewMessage, RouteSettings, StreamSettings
@@ -86,7 +90,7 @@ async def test_what_is_held_back_is_told_and_can_be_sent_after_all(house: House)
         rows = await tx.tuples(_given_up())
     assert [(row[0], row[1]) for row in rows] == [("bulk", True), ("receipts", True)]
     async with house.database.write() as tx:
-        gone = await suppressions.remove(tx, house.keys, "ADA@example.net", by="me")
+        gone = await suppressions.remove(house.database, tx, house.keys, "ADA@example.net", by="me")
     assert gone == 1
     assert await house.goes("ada@example.net") == set(STREAMS)
 
@@ -154,15 +158,27 @@ async def test_pages_have_every_entry_once(house: House) -> None:
     assert len(found) == len(set(found)) == 14
 
 
-async def test_what_is_done_by_hand_is_audited_by_pseudonym(house: House) -> None:
+async def test_what_is_done_by_hand_is_audited_and_a_fact_says_for_whom(house: House) -> None:
+    """The chain outlives an erasure; the fact goes with the others."""
     async with house.database.write() as tx:
-        await suppressions.add(tx, house.keys, Entry("ada@example.net", R.MANUAL), by="me")
-        await suppressions.remove(tx, house.keys, "ada@example.net", reason=R.MANUAL, by="me")
-        await suppressions.remove(tx, house.keys, "ada@example.net", by="me")
+        await suppressions.add(
+            house.database, tx, house.keys, Entry("ada@example.net", R.MANUAL), by="me"
+        )
+        await suppressions.remove(
+            house.database, tx, house.keys, "ada@example.net", reason=R.MANUAL, by="me"
+        )
+        await suppressions.remove(house.database, tx, house.keys, "ada@example.net", by="me")
     async with house.database.read() as tx:
         found = await entries(tx)
     assert [one.act for one in found] == ["unsuppress", "suppress"]
-    assert all("@" not in one.data for one in found)
+    key = house.keys.pseudonym("address", "ada@example.net")
+    assert all("@" not in one.data and key not in one.data for one in found)
+    async with house.database.read() as tx:
+        facts = [decode(row["kind"], row["data"]) for row in await tx.all(select(events))]
+    assert [one for one in facts if isinstance(one, SuppressionChanged)] == [
+        SuppressionChanged(key, True, "manual", "", "me"),
+        SuppressionChanged(key, False, "manual", "", "me"),
+    ]
 
 
 def test_no_list_stands_between_an_owner_and_their_account(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from sqlalchemy import LargeBinary, String, Text, func, select
 
-from mailkeep.accounts import applications, registration
+from mailkeep.accounts import applications, registration, undoing
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import tables as account_tables
 from mailkeep.accounts.classes import Classes
@@ -14,19 +14,20 @@ from mailkeep.accounts.subject_views import SubjectView
 from mailkeep.accounts.subjects import Subjects
 from mailkeep.accounts.types import Stage
 from mailkeep.app.doubts import Doubts
+from mailkeep.app.retention import RetentionSettings, Sweeper
 from mailkeep.app.wiring import subscribers
 from mailkeep.base.clock import DAY
 from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotFound, TooMany
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit, log
 from mailkeep.events import tables as event_tables
-from mailkeep.events.subscribe import Subscriber
+from mailkeep.events.subscribe import Subscriber, save_place
 from mailkeep.incidents import tables as incident_tables
 from mailkeep.incidents.services import Incidents
 from mailkeep.incidents.suspects import House as Suspects
 from mailkeep.mail import queries as mail
 from mailkeep.mail import suppressions
-from mailkeep.mail.types import SuppressionReason
+from mailkeep.mail.types import Keeping, SuppressionReason
 from mailkeep.privacy import erasing, holds, people, restoring, retention
 from mailkeep.privacy.types import Erasure, Person, State
 from mailkeep.recovery import queries as recovery
@@ -111,7 +112,7 @@ async def test_who_asked_for_no_more_mail_gets_none_after_an_erasure(
     await house.person(ADDRESS)
     entry = suppressions.Entry(ADDRESS, SuppressionReason.UNSUBSCRIBED)
     async with house.database.write() as tx:
-        await suppressions.add(tx, house.keys, entry, by="me")
+        await suppressions.add(house.database, tx, house.keys, entry, by="me")
     await erase(ADDRESS)
     async with house.database.read() as tx:
         assert await _where(tx, ADDRESS) == []
@@ -381,26 +382,71 @@ async def test_an_owner_finds_the_erasure_of_their_account_and_stops_it(house: H
 
 
 async def test_keyed_hashes_go_when_their_time_is_over(house: House, erase: Erase) -> None:
+    """Also what operators did about them before: nothing can be taken out of the audit chain."""
     account = await house.person(ADDRESS)
-    erasure = await erase(ADDRESS)
     key = house.key(ADDRESS)
+    await house.privacy.export(ADDRESS, by="key_1")
+    async with house.database.write() as tx:
+        person = await people.find(tx, house.keys, ADDRESS)
+        hold = await holds.place(tx, person, "case 7", by="uid:0")
+        entry = suppressions.Entry(ADDRESS, SuppressionReason.MANUAL)
+        await suppressions.add(house.database, tx, house.keys, entry, by="me")
+        await suppressions.remove(house.database, tx, house.keys, ADDRESS, by="me")
+        await holds.end(tx, hold.id, by="uid:0")
+    erasure = await erase(ADDRESS)
     async with house.database.read() as tx:
         found = await _where(tx, key)
         assert {"exposures.address_id", "recoveries.address_key", "erasures.addresses"} <= set(
             found
         )
         given = await mail.exposed(tx, "one", tx.now)
+    await log.Relay(house.database, "one").place()
     house.database.clock.advance(400 * 24 * 3600)
     async with house.database.write() as tx:
         assert await retention.forget(tx, tx.now - 399 * DAY, 10) == 1
+    async with house.database.write() as tx:
+        assert await retention.forget_holds(tx, tx.now - 401 * DAY, 10) == 0
+    await _sweep(house)
     async with house.database.read() as tx:
-        left = set(await _where(tx, key))
-        assert left.isdisjoint({"exposures.address_id", "recoveries.address_key"})
-        assert left.isdisjoint({"exposed_firsts.address_id", "erasures.addresses"})
+        assert await _where(tx, key) == []
+        assert await _where(tx, "case 7") == []
         assert await mail.exposed(tx, "one", tx.now) == given
         assert await accounts.whose(tx, account) is None
         assert (await erasing.one(tx, erasure)).counts
         assert await audit.verify(tx) is None
+
+
+async def _sweep(house: House) -> None:
+    """Retention of every class, of a log that every reader has read."""
+    async with house.database.write() as tx:
+        last = await tx.value(select(func.max(event_tables.events.c.position)))
+        await save_place(tx, "reader", last)
+    sweeper = Sweeper(house.database, RetentionSettings(), {"reader"}, Keeping(), 3600.0)
+    house.database.clock.advance(DAY / 1e6)
+    while await sweeper.step(1000):
+        pass
+
+
+@pytest.mark.parametrize("who", [ADDRESS, OTHER])
+async def test_an_address_that_was_removed_is_exported_and_erased(
+    house: House, erase: Erase, who: str
+) -> None:
+    """Its owner's new address finds it with the account, and the old one by itself."""
+    account = await house.person(ADDRESS)
+    await house.accounts.contacts.add(account, OTHER, "n", factor=False)
+    points = account_tables.contact_points
+    async with house.database.write() as tx:
+        await tx.run(points.update().values(confirmed_at=tx.now, added_by=None))
+        there = await accounts.contact_points(tx, account)
+        (old,) = [one for one in there if one.address == ADDRESS]
+        await undoing.keep(tx, old.id, "chg_1")
+        assert "former_contact_points.address" in await _where(tx, ADDRESS)
+    taken = await house.privacy.export(who, by="key_1")
+    (row,) = taken["tables"]["former_contact_points"]
+    assert row["address"] == ADDRESS
+    await erase(who)
+    async with house.database.read() as tx:
+        assert "former_contact_points.address" not in await _where(tx, ADDRESS)
 
 
 async def test_an_older_backup_loses_them_again(house: House, erase: Erase) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from mailkeep.accounts import devices, queries
 from mailkeep.accounts.factors.types import Typed
-from mailkeep.accounts.types import Origin
-from mailkeep.base.clock import ManualClock
+from mailkeep.accounts.types import SECURED, Origin
+from mailkeep.base.clock import DAY, ManualClock
 from mailkeep.base.errors import Conflict, TooMany
 from mailkeep.recovery.proving import MOST_BROWSERS
 from mailkeep.recovery.types import RecoverySettings
@@ -144,3 +144,42 @@ async def test_whoever_is_signed_in_buries_no_owner_in_notices(room: Room, owner
     await give(room, "own", link=link["link"], code=code["code"])
     await finish(room, "own")
     await bind(room, account, "own", settled=False)
+
+
+async def test_an_account_that_was_secured_opens_by_two_fresh_proofs(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    """Whoever stages signs against an account has operators close it; that must not keep its owner
+    out. What somebody had in hand when it was closed opens nothing."""
+    account = await owner()
+    await room.ask("thief")
+    link, code = await room.proofs()
+    await give(room, "thief", link=link["link"], code=code["code"])
+    async with room.database.write() as tx:
+        assert await room.recovery.end_of(tx, account, SECURED) == 1
+        await room.accounts.freeze(tx, account, tx.now + DAY, SECURED)
+    with pytest.raises(Conflict):
+        await finish(room, "thief")
+    assert not await signs_in(room, PASSWORD)
+    clock.advance(1)
+    await room.ask("own")
+    link, code = await room.proofs()
+    await give(room, "own", link=link["link"], code=code["code"])
+    await finish(room, "own")
+    assert await signs_in(room, NEW)
+
+
+async def test_a_freeze_for_a_suspected_route_outranks_one_that_proofs_end(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    account = await owner()
+    async with room.database.write() as tx:
+        await room.accounts.freeze(tx, account, tx.now + 2 * DAY, SECURED)
+    await room.ask("thief")
+    link, code = await room.proofs()
+    await give(room, "thief", link=link["link"], code=code["code"])
+    async with room.database.write() as tx:
+        await room.accounts.freeze(tx, account, tx.now + DAY, "incident")
+        assert not await room.accounts.thaw(tx, account, SECURED), "proofs do not end that one"
+    await finish(room, "thief")
+    assert not await signs_in(room, NEW)

@@ -8,11 +8,16 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
+from msgspec import to_builtins
+from sqlalchemy import delete, select, update
 
 from mailkeep.base.clock import HOUR, ManualClock
 from mailkeep.base.errors import BadSettings, NotFound
-from mailkeep.base.keys import KeyRing
+from mailkeep.base.keys import KeyRing, digest
 from mailkeep.cli.evidence import verify
+from mailkeep.events import anchors, audit
+from mailkeep.events.anchors import Anchor
+from mailkeep.events.tables import audit as chain
 from mailkeep.incidents.types import IncidentSettings
 from mailkeep.incidents.words import obeyed
 from mailkeep.response import evidence, queries, report
@@ -28,11 +33,14 @@ async def _case(stage: Stage) -> CaseView:
         return await queries.case(tx, stage.response.means, incident.id)
 
 
-async def _bundle(stage: Stage, keys: KeyRing, where: Path) -> Path:
+async def _bundle(
+    stage: Stage, keys: KeyRing, where: Path, kept: list[Anchor] | None = None
+) -> Path:
     incident = (await stage.only()).id
     async with stage.database.write() as tx:
         files = await evidence.gather(tx, stage.response.means, incident, by="uid:0")
-        files[evidence.MANIFEST] = await evidence.sealed(tx, files, incident, keys, "0")
+        made = evidence.sealed(files, incident, keys, "0", tx.now, kept)
+        files[evidence.MANIFEST] = made
     return await asyncio.to_thread(_write, where, files)
 
 
@@ -102,13 +110,130 @@ async def test_whoever_made_a_bundle_paints_over_nothing(
     where = await _bundle(stage, keys, tmp_path / "b")
     found = evidence.check(where)
     forged = msgspec.structs.replace(found, made_at="2026\x1b[8m\nOK:\x1b[2J\r")
-    signed = msgspec.structs.replace(forged, signature=keys.sign(evidence._signed(forged)))
+    signed = msgspec.structs.replace(
+        forged, signature=keys.sign(evidence._signed(to_builtins(forged)))
+    )
     (where / evidence.MANIFEST).write_bytes(msgspec.json.encode(signed))
     verify(where)
     said = capsys.readouterr().out
     assert "\x1b" not in said
     assert "\r" not in said
     assert said.count("\n") == 1
+
+
+async def _head(stage: Stage, keys: KeyRing) -> Anchor:
+    """A head, as a place elsewhere keeps it."""
+    async with stage.database.read() as tx:
+        head = await audit.head(tx, keys)
+    (kept,) = anchors.read(anchors.line(head, keys.public_key(), ""))
+    return kept
+
+
+async def _acts(stage: Stage, count: int) -> None:
+    incident = (await stage.only()).id
+    async with stage.database.write() as tx:
+        for number in range(count):
+            await stage.incidents.note(tx, incident, f"note {number}", by="key_ada")
+
+
+async def _rewrite(stage: Stage) -> None:
+    """Somebody with the database and the code makes the chain anew over an altered entry."""
+    async with stage.database.write() as tx:
+        rows = [dict(row) for row in await tx.all(select(chain).order_by(chain.c.number))]
+        rows[2]["actor"] = "key_eve"
+        previous = "0" * 64
+        for row in rows:
+            fields = [row[n] for n in ("number", "at", "actor", "act", "data")]
+            row["previous"], previous = previous, digest(msgspec.json.encode([*fields, previous]))
+            row["hash"] = previous
+            await tx.run(update(chain).where(chain.c.number == row["number"]).values(**row))
+
+
+async def test_a_bundle_with_a_broken_chain_does_not_check_out(
+    stage: Stage, keys: KeyRing, tmp_path: Path
+) -> None:
+    """Signed by the house itself, which did not look."""
+    await stage.signal({COMPROMISED: 8.5})
+    await _acts(stage, 5)
+    async with stage.database.write() as tx:
+        await tx.run(update(chain).where(chain.c.number == 3).values(actor="key_eve"))
+    where = await _bundle(stage, keys, tmp_path / "b")
+    found = msgspec.json.decode((where / evidence.MANIFEST).read_bytes(), type=evidence.Manifest)
+    assert found.chain_broken_at == 3
+    with pytest.raises(BadSettings, match=r"entry 3 .* does not fit the chain.*says so itself"):
+        evidence.check(where)
+
+
+@pytest.mark.parametrize("gone", [1, 3])
+async def test_an_entry_that_is_missing_is_named(
+    stage: Stage, keys: KeyRing, tmp_path: Path, gone: int
+) -> None:
+    await stage.signal({COMPROMISED: 8.5})
+    await _acts(stage, 5)
+    async with stage.database.write() as tx:
+        await tx.run(delete(chain).where(chain.c.number == gone))
+    where = await _bundle(stage, keys, tmp_path / "b")
+    with pytest.raises(BadSettings, match=f"entry {gone} "):
+        evidence.check(where)
+
+
+async def test_a_chain_that_was_made_anew_is_found_by_its_anchors(
+    stage: Stage, keys: KeyRing, tmp_path: Path
+) -> None:
+    await stage.signal({COMPROMISED: 8.5})
+    await _acts(stage, 5)
+    head = await _head(stage, keys)
+    whole = await _bundle(stage, keys, tmp_path / "whole", [head])
+    assert evidence.check(whole, [head], keys.public_key()).anchors is not None
+    await _rewrite(stage)
+    unanchored = await _bundle(stage, keys, tmp_path / "unanchored")
+    evidence.check(unanchored)  # in itself it fits
+    with pytest.raises(BadSettings, match=r"the heads that you kept .* made anew"):
+        evidence.check(unanchored, [head])
+    anchored = await _bundle(stage, keys, tmp_path / "anchored", [head])
+    with pytest.raises(BadSettings, match=r"the house's own anchors .* made anew"):
+        evidence.check(anchored)
+
+
+async def test_a_chain_that_was_cut_short_is_found_by_a_kept_head(
+    stage: Stage, keys: KeyRing, tmp_path: Path
+) -> None:
+    await stage.signal({COMPROMISED: 8.5})
+    await _acts(stage, 5)
+    head = await _head(stage, keys)
+    async with stage.database.write() as tx:
+        await tx.run(delete(chain).where(chain.c.number > 3))
+    where = await _bundle(stage, keys, tmp_path / "b")
+    evidence.check(where)
+    with pytest.raises(BadSettings, match="are missing that an anchor counts"):
+        evidence.check(where, [head])
+
+
+async def test_a_strangers_key_and_heads_are_refused(
+    stage: Stage, keys: KeyRing, tmp_path: Path
+) -> None:
+    await stage.signal({COMPROMISED: 8.5})
+    (tmp_path / "other").mkdir()
+    other = KeyRing(tmp_path / "other")
+    where = await _bundle(stage, other, tmp_path / "b")
+    evidence.check(where)
+    with pytest.raises(BadSettings, match="another key"):
+        evidence.check(where, public_key=keys.public_key())
+    with pytest.raises(BadSettings, match="none of the heads"):
+        evidence.check(where, [await _head(stage, keys)])
+
+
+async def test_a_bundle_of_an_older_version_still_checks_out(
+    stage: Stage, keys: KeyRing, tmp_path: Path
+) -> None:
+    await stage.signal({COMPROMISED: 8.5})
+    where = await _bundle(stage, keys, tmp_path / "b")
+    raw = json.loads((where / evidence.MANIFEST).read_text())
+    raw |= {"format": 1}
+    del raw["chain_broken_at"], raw["anchors"]
+    raw["signature"] = keys.sign(evidence._signed(raw))
+    (where / evidence.MANIFEST).write_text(json.dumps(raw))
+    assert evidence.check(where).anchors is None
 
 
 async def test_a_manifest_names_no_file_elsewhere(
@@ -118,8 +243,7 @@ async def test_a_manifest_names_no_file_elsewhere(
     where = await _bundle(stage, keys, tmp_path / "b")
     outside = tmp_path / "outside"
     outside.write_bytes(b"x")
-    async with stage.database.write() as tx:
-        made = await evidence.sealed(tx, {"../outside": b"x"}, "inc_1", keys, "0")
+    made = evidence.sealed({"../outside": b"x"}, "inc_1", keys, "0", 0, None)
     (where / evidence.MANIFEST).write_bytes(made)
     with pytest.raises(BadSettings, match="missing"):
         evidence.check(where)

@@ -1,6 +1,7 @@
 """Every action killed at every one of its statements and resumed: applied once, the audit chain
 whole; and every undo undoes. On both engines."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from mailkeep.accounts import tables as account_tables
 from mailkeep.base.clock import SECOND, ManualClock
 from mailkeep.base.errors import Conflict
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.signing import SigningKeys
 from mailkeep.events import audit as audit_log
 from mailkeep.events.tables import audit as audit_table
 from mailkeep.events.tables import events
@@ -21,11 +23,13 @@ from mailkeep.response import queries, tables
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.paging.types import Pager
 from mailkeep.response.types import ActionState, ActionView
+from mailkeep.signals import tables as signal_tables
 from mailkeep.store.database import Database, Tx
 
 from .conftest import COMPROMISED, Stage
 from .test_actions import BY, _accepted, _complete, _through
 from .test_approval import Bell
+from .test_signals import receiver, tells
 
 PEOPLE = 3
 #: Mails that tell an address, over two routes, that an account was opened with it.
@@ -55,10 +59,13 @@ class Kill:
         patch.setattr(Tx, "run", counted)
 
 
-async def _stage(database: Database, keys: KeyRing, clock: ManualClock) -> Stage:
-    """Three owners were recovered through the suspect, one more asked for it; mail is under way."""
+async def _stage(database: Database, keys: KeyRing, clock: ManualClock, home: Path) -> Stage:
+    """Three owners were recovered through the suspect, one more asked for it; mail is under way,
+    and another service hears of accounts."""
     pagers = (Pager("duty", "elsewhere", Bell()),)
     stage = Stage(database, keys, "abcd", batch=1, pagers=pagers)
+    room = await tells(stage, keys, SigningKeys(home))
+    await receiver(stage, room, "shop")
     for number in range(PEOPLE):
         address = f"owner{number}@example.net"
         account = await stage.owner(address)
@@ -98,6 +105,7 @@ async def _effects(stage: Stage) -> dict[str, object]:
     tables_of = {
         "security": select(func.count()).where(mail_tables.messages.c.stream == "security"),
         "notices": select(func.count()).select_from(tables.notices),
+        "told": select(func.count()).select_from(signal_tables.sets),
         "advisories": select(func.count()).select_from(tables.advisories),
         "pages": select(func.count()).select_from(tables.pages),
         "voided": select(func.count()).where(recovery_tables.proofs.c.voided_at.is_not(None)),
@@ -142,10 +150,11 @@ async def test_killed_halfway_it_is_done_once_all_the_same(
     keys: KeyRing,
     clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """The process dies at the first statement, then at the second, and so on to the end; each time
     another one goes on. What has come of it is what one undisturbed run comes to."""
-    stage = await _stage(database, keys, clock)
+    stage = await _stage(database, keys, clock, tmp_path)
     incident = (await stage.only()).id
     kill = Kill(monkeypatch)
     before = await _effects(stage)
@@ -191,7 +200,7 @@ EXPECTED: dict[str, dict[str, object]] = {
     "hold_recoveries": {"orders": 1},
     "secure_accounts": {"frozen": PEOPLE},
     "require_factor": {"ordered": 1},
-    "emit_signals": {},
+    "emit_signals": {"told": 2 * PEOPLE},  # that it is in other hands, and must be changed
     "notify_owners": {"notices": PEOPLE + 1, "security": PEOPLE + 1},
     "advise_exposed": {"advisories": PEOPLE + 1, "security": PEOPLE + 1},
     "rest_provider": {"resting": ["a"], "requeued": 1},
@@ -203,9 +212,9 @@ UNDONE = [name for name in FITTING if ACTIONS[name].undo is not None]
 
 @pytest.mark.parametrize("name", UNDONE)
 async def test_every_undo_undoes_and_it_can_be_done_again(
-    name: str, database: Database, keys: KeyRing, clock: ManualClock
+    name: str, database: Database, keys: KeyRing, clock: ManualClock, tmp_path: Path
 ) -> None:
-    stage = await _stage(database, keys, clock)
+    stage = await _stage(database, keys, clock, tmp_path)
     incident = (await stage.only()).id
     before = await _effects(stage)
     response = stage.response
@@ -226,9 +235,9 @@ async def test_every_undo_undoes_and_it_can_be_done_again(
 
 
 async def test_what_is_stopped_on_its_way_goes_on_from_there(
-    database: Database, keys: KeyRing, clock: ManualClock
+    database: Database, keys: KeyRing, clock: ManualClock, tmp_path: Path
 ) -> None:
-    stage = await _stage(database, keys, clock)
+    stage = await _stage(database, keys, clock, tmp_path)
     incident = (await stage.only()).id
     response = stage.response
     async with database.write() as tx:
@@ -261,9 +270,9 @@ async def test_what_is_stopped_on_its_way_goes_on_from_there(
 
 
 async def test_an_order_to_hold_is_over_by_itself(
-    database: Database, keys: KeyRing, clock: ManualClock
+    database: Database, keys: KeyRing, clock: ManualClock, tmp_path: Path
 ) -> None:
-    stage = await _stage(database, keys, clock)
+    stage = await _stage(database, keys, clock, tmp_path)
     incident = (await stage.only()).id
     await stage.response.apply(incident, "hold_recoveries", by=BY)
     async with database.read() as tx:

@@ -19,14 +19,14 @@ from .conftest import COMPROMISED, Stage
 from .test_actions import BY, _complete, _through
 
 
-async def _tells(stage: Stage, home: KeyRing, signing: SigningKeys) -> Signals:
+async def tells(stage: Stage, home: KeyRing, signing: SigningKeys) -> Signals:
     settings = SignalSettings(poll_wait=0.0)
     room = Signals(stage.database, home, signing, "https://us.example", settings, loopback=False)
     object.__setattr__(stage.response.means, "signals", room)
     return room
 
 
-async def _receiver(stage: Stage, room: Signals, name: str) -> tuple[Receiver, str]:
+async def receiver(stage: Stage, room: Signals, name: str) -> tuple[Receiver, str]:
     async with stage.database.write() as tx:
         made, _ = await receivers.add(
             tx, stage.keys, name, f"https://{name}.example", (), loopback=False, by=BY
@@ -38,9 +38,9 @@ async def test_an_account_is_secured_elsewhere_only_where_it_was_acknowledged(
     database: Database, keys: KeyRing, clock: ManualClock, tmp_path: Path
 ) -> None:
     stage = Stage(database, keys, batch=1)
-    room = await _tells(stage, keys, SigningKeys(tmp_path))
-    shop, stream = await _receiver(stage, room, "shop")
-    await _receiver(stage, room, "bank")
+    room = await tells(stage, keys, SigningKeys(tmp_path))
+    shop, stream = await receiver(stage, room, "shop")
+    await receiver(stage, room, "bank")
     hit = [await stage.owner(f"hit{number}@example.net") for number in range(2)]
     spared = await stage.owner("spared@example.net")
     for number in range(2):
@@ -94,9 +94,9 @@ async def test_who_freezes_accounts_sees_where_else_they_are_secured(
     database: Database, keys: KeyRing, clock: ManualClock, tmp_path: Path
 ) -> None:
     stage = Stage(database, keys)
-    room = await _tells(stage, keys, SigningKeys(tmp_path))
+    room = await tells(stage, keys, SigningKeys(tmp_path))
     stage._heard += [Subscriber("signals", {fact: [room.on_fact] for fact in mapping.TABLE})]
-    shop, stream = await _receiver(stage, room, "shop")
+    shop, stream = await receiver(stage, room, "shop")
     await stage.owner("hit@example.net")
     clock.advance(1)
     await _complete(stage, await _through(stage, "hit@example.net"))
@@ -132,7 +132,7 @@ async def test_where_nobody_has_a_stream_nobody_is_told(
     incident = (await stage.only()).id
     done = await stage.response.apply(incident, "emit_signals", by=BY)
     assert done.preview.idle
-    await _tells(stage, keys, SigningKeys(tmp_path))
+    await tells(stage, keys, SigningKeys(tmp_path))
     async with database.read() as tx:
         preview = await queries.preview(tx, stage.response.means, incident, "emit_signals")
     assert preview.idle

@@ -29,6 +29,8 @@ def test_every_fact_that_is_told() -> None:
         accounts.FactorRevoked("acc", "fac", "totp", "owner"): [Kind.CREDENTIAL_CHANGE],
         accounts.PasskeyCopied("acc", "fac"): [Kind.COMPROMISE],
         accounts.ChangeSettled("acc", "chg", "address_added", "a"): [Kind.RECOVERY_CHANGED],
+        accounts.AddressesTakenBack("acc", ("cpt_1",), ("cpt_2",), "inc"): [Kind.RECOVERY_CHANGED],
+        accounts.AddressesGivenBack("acc", ("cpt_1",), "inc"): [Kind.RECOVERY_CHANGED],
         accounts.ChangeDenied("acc", "chg", "a", "p", True): [
             Kind.COMPROMISE,
             Kind.CHANGE_REQUIRED,

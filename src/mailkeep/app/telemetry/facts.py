@@ -44,6 +44,7 @@ GIVEN_UP = frozenset({"expired", "rejected", "no body", "honey"}) | frozenset(
         "suspect_route",
         "notices_unproven",
         "restored",
+        "secured",
     }
 )
 SIGN_IN_FAILED = frozenset(

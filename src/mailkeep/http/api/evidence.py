@@ -30,11 +30,12 @@ class EvidenceApi(Controller):
 async def bundle(running: Running, incident: str, by: str) -> Response[bytes]:
     """The bundle as a ZIP file. Raises ``NotFound``."""
     means, keys = running.response.means, running.keys
+    kept = await running.anchors.kept()
 
     async def work(tx: Tx) -> dict[str, bytes]:
         files = await evidence.gather(tx, means, incident, by=by)
         files["report.css"] = _STYLE.read_bytes()
-        manifest = await evidence.sealed(tx, files, incident, keys, __version__)
+        manifest = evidence.sealed(files, incident, keys, __version__, tx.now, kept)
         return {**files, evidence.MANIFEST: manifest}
 
     files = await running.database.retrying(work)

@@ -119,12 +119,14 @@ class SuppressionsApi(Controller):
         address = addresses.parse(asked.address)
         streams = _streams(asked, running, grant, Scope.SEND)
 
+        database, keys = running.database, running.keys
+
         async def work(tx: Tx) -> int:
             return await suppressions.remove(
-                tx, running.keys, address, reason=asked.reason, streams=streams, by=grant.id
+                database, tx, keys, address, reason=asked.reason, streams=streams, by=grant.id
             )
 
-        return RemovedOut(await running.database.retrying(work))
+        return RemovedOut(await database.retrying(work))
 
     @post("/search", status_code=200, summary="What holds for an address")
     async def search(self, request: Incoming, running: Running) -> SuppressionsOut:

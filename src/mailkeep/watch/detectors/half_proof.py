@@ -60,18 +60,18 @@ from mailkeep.watch.types import (
 )
 
 NAME = "half_proof"
-MOST_WAITING = 512
-MOST_PROVIDERS = 64
+MOST_WAITING, MOST_PROVIDERS = 512, 64
 MOST_BEHIND = 3  #: that queue behind one that waits
 MOST_CASES = 128  #: of each provider
 FIRST, MORE, HIGHEST = 2.5, 1.5, 6.0
 CAMPAIGN, CAMPAIGN_EARLY = 1.5, 0.5
-ASKED, EARLY = 0.8, 0.4
-CHANGED = 0.25  #: nats
+ASKED, EARLY, CHANGED = 0.8, 0.4, 0.25  #: nats
 ALONE = 0.99  #: the share from which a provider is the only one
 ENOUGH_SENT = 1000.0  #: the proofs over which a provider's share is averaged
 #: A recovery that ended for these reasons says nothing about who held the proof.
-_INNOCENT = frozenset({"superseded", "completed_another", "provider_cut", "dependent_proofs"})
+_INNOCENT = frozenset(
+    {"superseded", "completed_another", "provider_cut", "dependent_proofs", "secured"}
+)
 
 
 class Half(msgspec.Struct, frozen=True):
