@@ -49,6 +49,8 @@ COMMANDS = {
         "incidents:app",
         "Incidents: what may be going on.",
         {
+            "open": "opening:begin",
+            "window": "opening:window",
             "take": "pagers:take",
             "merge": "pagers:merge",
             "split": "pagers:split",

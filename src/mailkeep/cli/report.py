@@ -13,11 +13,13 @@ from mailkeep.incidents.words import (
     SPENT,
     TITLES,
     TOUCHED,
+    began,
     clock,
     course,
     headline,
     obeyed,
     standing,
+    told,
 )
 from mailkeep.response.types import CaseView
 
@@ -32,7 +34,11 @@ def line(one: Incident) -> str:
 def full(case: CaseView) -> str:
     """Everything that is known."""
     one = case.incident
-    lines = [headline(one), f"  {one.id}, {one.state.value}; first sign {clock(one.since)}"]
+    start = began(one)
+    start = f"{start[0].lower()}{start[1:]} {clock(one.since)}"
+    lines = [headline(one), f"  {one.id}, {one.state.value}; {start}"]
+    if one.word is not None:
+        lines.append(f"  {told(one)} ({one.word.by})")
     if case.severity is not None:
         lines.append(f"  severity {case.severity.level.value}:")
         lines += [f"    {reason}" for reason in case.severity.reasons]

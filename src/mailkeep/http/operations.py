@@ -185,6 +185,16 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         problems=(404, 409, *WITH_BODY),
     ),
     ("/v1/incidents", "get"): Operation({200: (incident_out.IncidentsOut,)}),
+    ("/v1/incidents", "post"): Operation(
+        {200: (incident_out.IncidentOut,), 201: (incident_out.IncidentOut,)},
+        body=(incidents.IncidentIn,),
+        problems=(404, 409, 429, *WITH_BODY),
+    ),
+    ("/v1/incidents/{incident}/window", "post"): Operation(
+        {200: (incident_out.IncidentOut,)},
+        body=(incidents.WindowIn,),
+        problems=(404, 409, *WITH_BODY),
+    ),
     ("/v1/incidents/{incident}", "get"): Operation(
         {200: (incident_out.IncidentOut,)}, problems=(404,)
     ),

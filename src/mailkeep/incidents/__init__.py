@@ -2,10 +2,10 @@
 sign to its end.
 
 Opinions of the watch become incidents by a pure decision (``decide``): one for each provider,
-whatever is suspected of it, and one for a campaign that no provider explains. Both tracks'
-checklists and the headline are computed from state when somebody looks; so is the blast radius,
-whose answers are stored as well (``answers``), along with whose mail the suspects could read and,
-apart from it, what they are known to have taken (``content``).
+whatever is suspected of it, and one for a campaign that no provider explains. A person opens one as
+well (``by_hand``). Both tracks' checklists and the headline are computed from state when somebody
+looks; so is the blast radius, whose answers are stored as well (``answers``), along with whose mail
+the suspects could read and, apart from it, what they are known to have taken (``content``).
 
 Owns: ``incidents``, ``incident_entries``, ``blast_answers``. Publishes: ``incidents.events``.
 Hears: ``SignalRaised``, ``ProviderCut``, ``ProviderRestored``, ``ProviderRested``,

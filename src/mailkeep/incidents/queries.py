@@ -11,7 +11,7 @@ from mailkeep.base.clock import DAY
 from mailkeep.base.errors import NotFound
 from mailkeep.mail import queries as mail
 from mailkeep.store.database import Tx
-from mailkeep.watch.types import Subject
+from mailkeep.watch.types import Hypothesis, Subject
 
 from . import blast
 from .suspects import House
@@ -25,6 +25,7 @@ from .types import (
     IncidentSettings,
     State,
     View,
+    Word,
 )
 
 LOOK_BACK = 30 * DAY  #: no signal weighs longer, so nothing that was dismissed earlier matters
@@ -54,6 +55,13 @@ async def live(tx: Tx, *, lock: bool = False) -> list[Incident]:
     """Every incident that is not closed, the newest first."""
     query = _newest().where(_i.c.state != State.CLOSED.value)
     return [_incident(row) for row in await tx.all(query.with_for_update() if lock else query)]
+
+
+async def about(tx: Tx, subject: Subject) -> Incident | None:
+    """The incident about a subject that is not closed."""
+    same = (_i.c.subject_kind == subject.kind, _i.c.subject_id == subject.id)
+    row = await tx.one(select(_i).where(*same, _i.c.state != State.CLOSED.value))
+    return None if row is None else _incident(row)
 
 
 async def parts(tx: Tx, head: str) -> list[Incident]:
@@ -166,12 +174,20 @@ def _newest() -> Select[Any]:
 
 
 def _incident(row: RowMapping) -> Incident:
+    said = None
+    if row["said_by"] is not None:
+        name = row["said"]
+        said = Word(
+            *(row["said_by"], row["said_at"], None if name is None else Hypothesis(name)),
+            *(row["said_since"], row["said_until"]),
+        )
+    earliest = said.since if said is not None and said.since is not None else row["since"]
     return Incident(
         row["id"],
         Subject(row["subject_kind"], row["subject_id"]),
         State(row["state"]),
         row["opened_at"],
-        row["since"],
+        min(row["since"], earliest),
         tuple(msgspec.json.decode(row["opinions"], type=list[View])),
         row["contained_at"],
         row["restored_at"],
@@ -181,4 +197,5 @@ def _incident(row: RowMapping) -> Incident:
         row["taken_at"],
         row["taken_by"],
         row["part_of"],
+        said,
     )

@@ -49,8 +49,8 @@ def deadline(
     Recoveries through a suspect are no breach by themselves: a provider that is only silent carried
     them as it should.
     """
-    held = {one.hypothesis for one in incident.opinions if one.open or one.highest is not None}
-    known = held & BREACHES or incident.contained_at is not None
+    once = {one.hypothesis for one in incident.opinions if one.highest is not None}
+    known = (incident.held | once) & BREACHES or incident.contained_at is not None
     if not known or settings.tell_within <= 0:
         return None
     people = max(blast.exposed, blast.requested)

@@ -68,7 +68,7 @@ def mail_track(incident: Incident, seen: Seen) -> tuple[Item, ...]:
 def security_track(incident: Incident, seen: Seen, blast: BlastRadius) -> tuple[Item, ...]:
     """Who may have been harmed, and is it contained?"""
     items = []
-    held = {one.hypothesis for one in incident.opinions if one.open}
+    held = incident.held
     if incident.subject.kind == "provider":
         contained = incident.contained_at is not None
         suspected = Hypothesis.PROVIDER_COMPROMISED in held or contained

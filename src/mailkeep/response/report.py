@@ -11,15 +11,18 @@ import msgspec
 from mailkeep.base.clock import Instant
 from mailkeep.incidents.content import ASSUMED
 from mailkeep.incidents.tracks import Item
+from mailkeep.incidents.types import State, View
 from mailkeep.incidents.words import (
     SPENT,
     TITLES,
     TOUCHED,
+    began,
     clock,
     headline,
     obeyed,
     span,
     standing,
+    told,
 )
 
 from .drawing import Mark, timeline
@@ -63,7 +66,7 @@ def written(case: CaseView, names: Names, now: Instant) -> Written:
         headline(one),
         (
             f"Incident {one.id}, {one.state.value}. Written {clock(now)} by Mailkeep.",
-            f"First sign {clock(one.since)}; opened {span(one.since, one.opened_at)} later"
+            f"{began(one)} {clock(one.since)}; opened {span(one.since, one.opened_at)} later"
             + (f"; cut off {clock(one.contained_at)}" if one.contained_at else "")
             + (f"; closed {clock(one.closed_at)}" if one.closed_at else "")
             + ".",
@@ -166,27 +169,32 @@ def _read(case: CaseView) -> list[Section]:
 
 
 def _why(case: CaseView) -> list[Section]:
+    said = told(case.incident)
     return [
-        Section(
-            f"Why: {TITLES[view.hypothesis]}, {standing(view, case.incident.state)}",
-            ("Held." if view.open else "Not held.", *((SPENT,) if view.spent else ())),
-            Table(
-                ("nats", "detector", "what it saw"),
-                (
-                    (f"{view.prior:+.1f}", "", "before any evidence"),
-                    *(
-                        (
-                            f"{reason.nats:+.1f}",
-                            reason.detector,
-                            reason.text + (f" ({reason.note})" if reason.note else ""),
-                        )
-                        for reason in view.reasons
-                    ),
+        *([Section("Why: somebody says so", (f"{said[0].upper()}{said[1:]}.",))] if said else []),
+        *(_opinion(view, case.incident.state) for view in case.incident.opinions),
+    ]
+
+
+def _opinion(view: View, state: State) -> Section:
+    return Section(
+        f"Why: {TITLES[view.hypothesis]}, {standing(view, state)}",
+        ("Held." if view.open else "Not held.", *((SPENT,) if view.spent else ())),
+        Table(
+            ("nats", "detector", "what it saw"),
+            (
+                (f"{view.prior:+.1f}", "", "before any evidence"),
+                *(
+                    (
+                        f"{reason.nats:+.1f}",
+                        reason.detector,
+                        reason.text + (f" ({reason.note})" if reason.note else ""),
+                    )
+                    for reason in view.reasons
                 ),
             ),
-        )
-        for view in case.incident.opinions
-    ]
+        ),
+    )
 
 
 def _done(case: CaseView, names: Names) -> Section:

@@ -69,6 +69,26 @@ def test_an_incident_goes_to_its_closing_report_at_the_shell(tmp_path: Path, inc
     assert said["markdown"].startswith("# ")
 
 
+def test_an_incident_is_opened_at_the_shell_on_a_persons_word(
+    tmp_path: Path, incident: str
+) -> None:
+    words = ("open", "b", "--since", "2026-08-03", "--until", "2026-08-08")
+    with pytest.raises(Invalid):
+        _run(tmp_path, *words, "--reason", " ")
+    made = json.loads(_run(tmp_path, *words, "--reason", "case 4711", "--json"))
+    assert made["new"]
+    again = json.loads(_run(tmp_path, "open", "a", "--reason", "case 4712", "--json"))
+    assert again == {"incident": incident, "new": False}
+    text = _run(tmp_path, "show", made["incident"])
+    assert "as a person says from 2026-08-03 00:00:00 UTC" in text
+    assert "opened by a person: case 4711" in text
+    _run(tmp_path, "window", made["incident"], "--since", "2026-08-01", "--reason", "their log")
+    shown = json.loads(_run(tmp_path, "show", made["incident"], "--json"))
+    assert shown["since"] == "2026-08-01T00:00:00.000Z"
+    assert shown["said"]["until"] is None
+    assert "somebody says so" in _run(tmp_path, "report", made["incident"])
+
+
 def test_an_incident_is_closed_once_and_with_a_reason(tmp_path: Path, incident: str) -> None:
     with pytest.raises(Invalid):
         _run(tmp_path, "close", incident, "--reason", " ")

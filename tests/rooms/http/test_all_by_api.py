@@ -185,6 +185,87 @@ async def test_providers_by_the_api(house: House) -> None:
     assert (restored["state"], restored["hand_cut"]) == ("standing", None)
 
 
+async def test_an_incident_is_opened_on_a_persons_word_by_the_api(house: House) -> None:
+    """The provider telephones: they were in for five days."""
+    said = {
+        "subject": "one",
+        "since": "2023-11-03T00:00:00+01:00",
+        "until": "2023-11-08T00:00:00Z",
+        "reason": "their support: case 4711",
+    }
+    assert (await house.ask("eve", "POST", "/v1/incidents", said)).status_code == 403
+    for bad in (
+        {"subject": "one"},
+        said | {"since": "2023-11-03T00:00:00"},
+        said | {"until": "2023-11-01T00:00:00Z"},
+        said | {"hypothesis": "boredom"},
+        said | {"reason": "x\u202ey"},
+    ):
+        assert (await house.ask("ada", "POST", "/v1/incidents", bad)).status_code == 422
+    unknown = await house.ask("ada", "POST", "/v1/incidents", said | {"subject": "four"})
+    assert unknown.status_code == 404
+    made = await house.ask("ada", "POST", "/v1/incidents", said)
+    assert made.status_code == 201
+    one = made.json()
+    assert (one["since"], one["opinions"]) == ("2023-11-02T23:00:00.000Z", [])
+    assert one["blast_radius"]["until"] == "2023-11-08T00:00:00.000Z"
+    assert (one["said"]["hypothesis"], one["said"]["until"]) == (
+        *("provider_compromised", "2023-11-08T00:00:00.000Z"),
+    )
+    assert one["regulator"] is not None
+    again = await house.ask("bob", "POST", "/v1/incidents", said)
+    assert (again.status_code, again.json()["id"]) == (200, one["id"])
+    path = f"/v1/incidents/{one['id']}/window"
+    later = {"since": "2023-11-01T00:00:00Z", "reason": "their log"}
+    assert (await house.ask("eve", "POST", path, later)).status_code == 403
+    assert (await house.ask("ada", "POST", path, {"since": later["since"]})).status_code == 422
+    widened = (await house.ask("ada", "POST", path, later)).json()
+    assert (widened["since"], widened["said"]["until"]) == ("2023-11-01T00:00:00.000Z", None)
+    # What reaches owners wants two people now.
+    act = f"/v1/incidents/{one['id']}/actions/notify_owners"
+    assert (await house.ask("ada", "POST", act, {"step": "apply"})).status_code == 202
+    # And the provider can still be cut off at once.
+    cut = await house.ask("ada", "POST", "/v1/providers/one/cut", {"reason": "it leaks"})
+    assert cut.json()["state"] == "cut"
+
+
+async def test_an_incident_is_opened_at_the_console(house: House) -> None:
+    async with aclosing(await sign_in(house, "ada")) as ada:
+        page = (await ada.get("/console/providers/one")).text
+        assert "Somebody told you that something is wrong there" in page
+        said = {
+            "subject": "one",
+            "hypothesis": "provider_compromised",
+            "since": "2023-11-03",
+            "until": "2023-11-08",
+            "reason": "their support <b>telephoned</b>",
+        }
+        foreign = {"Origin": "https://evil.test"}
+        refused = await ada.post("/console/incidents/open", data=said, headers=foreign)
+        assert refused.status_code == 403
+        for bad in ({"since": "last week"}, {"reason": ""}, {"hypothesis": "x"}):
+            answer = await ada.post("/console/incidents/open", data=said | bad)
+            assert answer.status_code == 422
+        answer = await ada.post("/console/incidents/open", data=said)
+        assert answer.status_code == 303
+        path = answer.headers["location"]
+        text = (await ada.get(path)).text
+        assert "Somebody (so a person says) reads or alters our mail at one" in text
+        assert "telephoned&lt;/b&gt;" in text
+        assert "As a person says from" in text
+        assert 'value="2023-11-03 00:00:00"' in text
+        assert 'value="2023-11-09 00:00:00"' in text, "a day alone counts whole"
+        page = (await ada.get("/console/providers/one")).text
+        assert path in page
+        assert "Somebody told you more of it" in page
+        assert "/console/providers/one/cut" in page
+        set_it = {"since": "2023-11-01", "until": "", "reason": "their log"}
+        assert (await ada.post(f"{path}/window", data=set_it)).status_code == 303
+        assert 'value="2023-11-01 00:00:00"' in (await ada.get(path)).text
+        report = (await ada.get(f"{path}/report")).text
+        assert "Compromised, from 2023-11-01 00:00:00 UTC" in report
+
+
 async def test_a_cut_by_hand_at_the_console(house: House) -> None:
     path = "/console/providers/one"
     async with (

@@ -7,7 +7,7 @@ from litestar import Response
 
 from mailkeep.base.clock import iso, when
 from mailkeep.incidents.severity import Severity
-from mailkeep.incidents.types import BlastRadius, Content, Entry, Incident, View
+from mailkeep.incidents.types import BlastRadius, Content, Entry, Incident, View, Word
 from mailkeep.incidents.words import headline
 from mailkeep.response.types import ActionView, Approval, BriefView, CaseView
 
@@ -165,6 +165,17 @@ class SeverityOut(msgspec.Struct):
     reasons: tuple[str, ...]
 
 
+class WordOut(msgspec.Struct):
+    """What a person says of it: what is going on (null: they speak of the window alone), from when
+    to when (null: they do not say)."""
+
+    hypothesis: str | None
+    by: str
+    at: str
+    since: str | None
+    until: str | None
+
+
 class IncidentHeadOut(msgspec.Struct):
     """The fields that every form of an incident begins with."""
 
@@ -180,6 +191,7 @@ class IncidentHeadOut(msgspec.Struct):
     taken_at: str | None
     taken_by: str | None
     part_of: str | None
+    said: WordOut | None
 
 
 class IncidentOut(IncidentHeadOut):
@@ -228,6 +240,7 @@ _Head = tuple[
     str | None,
     str | None,
     str | None,
+    WordOut | None,
 ]
 
 
@@ -249,7 +262,13 @@ def _head(one: Incident) -> _Head:
         when(one.taken_at),
         one.taken_by,
         one.part_of,
+        None if one.word is None else _word(one.word),
     )
+
+
+def _word(one: Word) -> WordOut:
+    said = None if one.hypothesis is None else one.hypothesis.value
+    return WordOut(said, one.by, iso(one.at), when(one.since), when(one.until))
 
 
 def shown(case: CaseView) -> IncidentOut:

@@ -5,17 +5,20 @@ is confirmed a second time.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
 from litestar import Controller, MediaType, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
+from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.http.api.evidence import bundle
 from mailkeep.http.port import Running
 from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.by_hand import Saying
+from mailkeep.incidents.words import instant
 from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
 from mailkeep.response import approval, queries, report
@@ -24,6 +27,7 @@ from mailkeep.response.actions.port import Action
 from mailkeep.response.services import NotShown
 from mailkeep.response.types import ActionView, CaseView
 from mailkeep.store.database import Tx
+from mailkeep.watch.types import Hypothesis
 
 from .cases import LISTED, Cases
 from .operator import Operator, needs, still
@@ -72,6 +76,22 @@ class Incidents(Controller):
     @get("/news", media_type="text/event-stream", opt=_SEE)
     async def news(self, running: Running, operator: Operator, cases: Cases) -> ServerSentEvent:
         return _news(running, operator, cases.version_of_all)
+
+    @post("/open", opt=_WORK)
+    async def open(self, running: Running, operator: Operator) -> Redirect:
+        """On a person's word; where one is open about the same, it is said there."""
+        form = operator.form
+        known = {one.value: one for one in Hypothesis}
+        said = form.get("hypothesis", "")
+        if said not in known:
+            raise Invalid("say what is going on", field="hypothesis")
+        saying = Saying(
+            *(known[said], form.get("subject", ""), form.get("reason", "")), *_window(form)
+        )
+        found, _ = await running.database.retrying(
+            lambda tx: running.incidents.by_hand.open(tx, saying, by=operator.actor)
+        )
+        return _to(found)
 
     @get("/{incident:str}", opt=_SEE)
     async def show(
@@ -163,6 +183,16 @@ class Incidents(Controller):
         )
         return _to(incident)
 
+    @post("/{incident:str}/window", opt=_WORK)
+    async def window(self, running: Running, operator: Operator, incident: str) -> Redirect:
+        form = operator.form
+        since, until = _window(form)
+        set_it = running.incidents.by_hand.window
+        await running.database.retrying(
+            lambda tx: set_it(tx, incident, since, until, form.get("reason", ""), by=operator.actor)
+        )
+        return _to(incident)
+
     @post("/{incident:str}/evidence", status_code=200, opt=needs(Permission.EVIDENCE_TAKE))
     async def evidence(
         self, running: Running, operator: Operator, incident: str
@@ -225,6 +255,12 @@ def _to(incident: str, done: ActionView | None = None) -> Redirect:
     return Redirect(f"/console/incidents/{incident}{waits}", status_code=303)
 
 
+def _window(form: Mapping[str, str]) -> tuple[Instant | None, Instant | None]:
+    """From when to when, as a form says it."""
+    since, until = form.get("since", ""), form.get("until", "")
+    return instant(since, "since"), instant(until, "until", end=True)
+
+
 def _find(name: str) -> Action:
     if name not in ACTIONS:
         raise NotFound(f"no action {name!r}; there are {', '.join(ACTIONS)}")
@@ -256,7 +292,7 @@ async def _action_page(
         case=case,
         preview=preview,
         offer=offer,
-        second=running.response.approvals.needed(_find(name), preview),
+        second=running.response.approvals.needed(_find(name), case.incident, preview),
         names=names,
         asked=asked,
         error=error,
