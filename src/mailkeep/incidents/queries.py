@@ -96,6 +96,12 @@ async def timeline(tx: Tx, incident: str, limit: int = 1000) -> list[Entry]:
     ]
 
 
+async def notes(tx: Tx, incident: str) -> int:
+    """How many notes people wrote into a timeline."""
+    of = (_e.c.incident_id == incident, _e.c.kind == "note")
+    return int(await tx.value(select(func.count()).select_from(_e).where(*of)) or 0)
+
+
 async def lines(tx: Tx, incident: str) -> tuple[int, int]:
     """(how many lines a timeline has, and the sum of their counts): both only grow."""
     row = await tx.one(

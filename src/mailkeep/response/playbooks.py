@@ -31,7 +31,7 @@ DEFAULTS = (
     PlaybookSettings(Hypothesis.PROVIDER_SILENT, ("rest_provider",), ("rest_provider",)),
     PlaybookSettings(Hypothesis.CAMPAIGN, ("hold_recoveries", "notify_owners")),
     PlaybookSettings(Hypothesis.ACCOUNT_TARGETED, ("hold_recoveries", "notify_owners")),
-    # What helps here is done by people, outside of Mailkeep: see the checklist.
+    # What helps here is done by people, outside of Mailkeep: the security track says what is owed.
     PlaybookSettings(Hypothesis.LEAKED_HERE, ()),
     PlaybookSettings(Hypothesis.DOMAIN_ABUSED, ()),
     PlaybookSettings(Hypothesis.MAILBOX_COMPROMISED, ()),

@@ -22,6 +22,7 @@ from . import approval, tables
 from .actions import notify_owners
 from .actions.catalogue import ACTIONS
 from .actions.port import At, Case, Means, Progress
+from .checking import checked
 from .paging.desk import paged
 from .types import ActionState, ActionView, BriefView, CaseView, Preview
 
@@ -66,6 +67,7 @@ async def case(tx: Tx, means: Means, incident: str) -> CaseView:
     ]
     radius = await incidents.blast_radius(tx, means.house, found, means.incidents.settings)
     seen = await _seen(tx, means, about, kept)
+    seen = await checked(tx, means, about, kept, radius, seen)
     return CaseView(
         found,
         tuple(sorted(about.suspects)),

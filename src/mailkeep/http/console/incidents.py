@@ -18,6 +18,7 @@ from mailkeep.http.api.evidence import bundle
 from mailkeep.http.port import Running
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.by_hand import Saying
+from mailkeep.incidents.tracks import owed
 from mailkeep.incidents.words import instant
 from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
@@ -220,7 +221,10 @@ class Incidents(Controller):
     ) -> Response[Any]:
         if operator.form.get("sure") != "yes":
             case = await cases.look(incident)
-            return page(operator, "close", "/incidents", case=case)
+            left = owed(
+                (*case.mail, *case.security, *(case.deadline.items if case.deadline else ()))
+            )
+            return page(operator, "close", "/incidents", case=case, owed=left)
         why = operator.form.get("text", "")
         await running.database.retrying(
             lambda tx: running.incidents.close(tx, incident, why, by=operator.actor)
