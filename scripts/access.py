@@ -76,6 +76,7 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/incidents/{incident}/actions/{name}": _of(P.ACTIONS_APPLY, "ours", "every incident"),
     "POST /v1/incidents/{incident}/notes": _ACTING,
     "GET /v1/incidents/{incident}/report": _SIGNS,
+    "GET /v1/incidents/{incident}/timeline": _SIGNS,
     "POST /v1/incidents/{incident}/take": _ACTING,
     "POST /v1/incidents/{incident}/evidence": _of(P.EVIDENCE_TAKE, "ours", "every incident"),
     "GET /v1/incidents/{incident}/blast": _SIGNS,

@@ -5,10 +5,11 @@ Security: prints what people and providers wrote, without terminal control chara
 
 from collections.abc import Iterable
 
+from mailkeep.base.wording import counted
 from mailkeep.incidents.content import ASSUMED
 from mailkeep.incidents.services import SYSTEM
 from mailkeep.incidents.tracks import Item
-from mailkeep.incidents.types import Incident
+from mailkeep.incidents.types import Entry, Incident
 from mailkeep.incidents.words import (
     SPENT,
     TITLES,
@@ -65,13 +66,26 @@ def full(case: CaseView) -> str:
         lines += [f"      by hand: {one}" for one in action.preview.by_hand]
         if action.waits is not None:
             lines.append(f"      a second person must approve: {action.waits.id}")
-    lines += ["", "Timeline"]
-    for entry in case.timeline:
+    lines += ["", "Timeline", *_lines(one.id, case.timeline, case.earlier)]
+    return "\n".join(map(_plain, lines))
+
+
+def timeline(incident: str, found: Iterable[Entry], earlier: int) -> str:
+    """Lines of a timeline."""
+    return "\n".join(map(_plain, _lines(incident, found, earlier))) or "No lines before that one."
+
+
+def _lines(incident: str, found: Iterable[Entry], earlier: int) -> list[str]:
+    lines = []
+    if earlier:
+        more = f"mailkeep incidents timeline {incident} --before {earlier + 1}"
+        lines.append(f"  {counted(earlier, 'earlier line')}: {more}")
+    for entry in found:
         count = f": {entry.count}" if entry.count else ""
         # Before what they wrote, which could end in somebody else's name.
         who = "" if entry.by == SYSTEM else f"({entry.by}) "
         lines.append(f"  {clock(entry.at)}  {who}{entry.kind}: {entry.text}{count}")
-    return "\n".join(map(_plain, lines))
+    return lines
 
 
 def _read(case: CaseView) -> list[str]:

@@ -8,7 +8,8 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import DAY
-from mailkeep.base.errors import NotFound
+from mailkeep.base.errors import Invalid, NotFound
+from mailkeep.base.ids import is_id
 from mailkeep.mail import queries as mail
 from mailkeep.store.database import Tx
 from mailkeep.watch.types import Hypothesis, Subject
@@ -28,14 +29,48 @@ from .types import (
     Word,
 )
 
+LISTED = 100  #: incidents on a page of the list
+LINES = 1000  #: of the timeline, where it is not wanted whole
+_LIVE = "live"
 LOOK_BACK = 30 * DAY  #: no signal weighs longer, so nothing that was dismissed earlier matters
 
 _i, _e, _b = incidents, incident_entries, blast_answers
 
 
-async def recent(tx: Tx, limit: int = 200) -> list[Incident]:
-    """The newest incidents first."""
-    return [_incident(row) for row in await tx.all(_newest().limit(limit))]
+async def page(
+    tx: Tx, before: str | None = None, limit: int = LISTED
+) -> tuple[list[Incident], str | None]:
+    """(incidents: first those that are not closed, then the others, the newest of each first; after
+    which the next page begins). Raises ``Invalid``.
+
+    Args:
+        before: what the page before gave with it.
+    """
+    place, at = _place(before)
+    found: list[Incident] = []
+    if place == _LIVE:
+        query = _newest().where(_i.c.state != State.CLOSED.value)
+        query = query if at is None else query.where(_i.c.id < at)
+        found = [_incident(row) for row in await tx.all(query.limit(limit + 1))]
+        at = None
+    if len(found) <= limit:
+        query = _newest().where(_i.c.state == State.CLOSED.value)
+        query = query if at is None else query.where(_i.c.id < at)
+        found += [_incident(row) for row in await tx.all(query.limit(limit + 1 - len(found)))]
+    if len(found) <= limit:
+        return found, None
+    last = found[limit - 1]
+    return found[:limit], last.id if last.state is State.CLOSED else f"{_LIVE}.{last.id}"
+
+
+def _place(before: str | None) -> tuple[str, str | None]:
+    """Where a page begins: among those that are not closed, or behind all of them."""
+    if not before:
+        return _LIVE, None
+    place, _, at = before.rpartition(".")
+    if place not in {"", _LIVE} or not is_id("inc", at):
+        raise Invalid("this is not what the page before gave", field="before")
+    return place, at
 
 
 async def one(tx: Tx, incident: str, *, lock: bool = False) -> Incident:
@@ -77,11 +112,26 @@ async def dismissed(tx: Tx) -> list[Incident]:
     return [_incident(row) for row in await tx.all(query)]
 
 
-async def timeline(tx: Tx, incident: str, limit: int = 1000) -> list[Entry]:
-    """The newest lines of an incident's timeline, in order."""
-    rows = await tx.all(
-        select(_e).where(_e.c.incident_id == incident).order_by(_e.c.line.desc()).limit(limit)
-    )
+async def whole(tx: Tx, incident: str) -> list[Entry]:
+    """Every line of an incident's timeline, in order."""
+    found = await timeline(tx, incident)
+    parts = [found]
+    while found and found[0].line > 1:
+        found = await timeline(tx, incident, before=found[0].line)
+        parts.append(found)
+    return [line for part in reversed(parts) for line in part]
+
+
+async def timeline(
+    tx: Tx, incident: str, limit: int = LINES, *, before: int | None = None
+) -> list[Entry]:
+    """The newest lines of an incident's timeline, in order.
+
+    Args:
+        before: only those with a smaller number.
+    """
+    query = select(_e).where(_e.c.incident_id == incident).order_by(_e.c.line.desc()).limit(limit)
+    rows = await tx.all(query if before is None else query.where(_e.c.line < before))
     return [
         Entry(
             row["line"],

@@ -89,6 +89,20 @@ def test_an_incident_is_opened_at_the_shell_on_a_persons_word(
     assert "somebody says so" in _run(tmp_path, "report", made["incident"])
 
 
+def test_the_timeline_is_read_a_page_at_a_time(tmp_path: Path, incident: str) -> None:
+    for number in range(3):
+        _run(tmp_path, "note", incident, f"note {number}")
+    text = _run(tmp_path, "timeline", incident, "--before", "3")
+    assert "note 1" in text
+    assert "note 2" not in text
+    whole = json.loads(_run(tmp_path, "timeline", incident, "--json"))
+    assert [one["line"] for one in whole["timeline"]] == [1, 2, 3]
+    listed = json.loads(_run(tmp_path, "list", "--json"))
+    assert ([one["id"] for one in listed["incidents"]], listed["after"]) == ([incident], None)
+    with pytest.raises(Invalid):
+        _run(tmp_path, "list", "--before", "x")
+
+
 def test_an_incident_is_closed_once_and_with_a_reason(tmp_path: Path, incident: str) -> None:
     with pytest.raises(Invalid):
         _run(tmp_path, "close", incident, "--reason", " ")

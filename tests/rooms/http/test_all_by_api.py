@@ -15,9 +15,11 @@ from sqlalchemy import insert
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.base.clock import DAY, ManualClock
+from mailkeep.base.ids import new_id
 from mailkeep.events.anchors import line
 from mailkeep.events.audit import head
 from mailkeep.http import server
+from mailkeep.incidents import tables as incident_tables
 from mailkeep.mail import tables as mail_tables
 from mailkeep.recovery import tables as recovery_tables
 from mailkeep.store.database import Database
@@ -183,6 +185,60 @@ async def test_providers_by_the_api(house: House) -> None:
     assert (await house.ask("bob", "POST", give_back, other)).status_code == 409
     restored = (await house.ask("bob", "POST", give_back, seen)).json()
     assert (restored["state"], restored["hand_cut"]) == ("standing", None)
+
+
+async def test_no_incident_and_no_line_is_on_no_page(house: House) -> None:
+    """One that is open stays on the first page, however many opened and closed since."""
+    said = {"subject": "one", "reason": "x"}
+    first = (await house.ask("ada", "POST", "/v1/incidents", said)).json()["id"]
+    about = {"subject_kind": "domain", "state": "closed", "opinions": "[]", "closed_by": "quiet"}
+    async with house.running.database.write() as tx:
+        now = tx.now
+        times = dict.fromkeys(("opened_at", "since", "closed_at"), now)
+        rows = [
+            about | times | {"id": new_id("inc", now + n * 1000), "subject_id": f"d{n}.example"}
+            for n in range(1, 121)
+        ]
+        await tx.run(insert(incident_tables.incidents), rows)
+        line = {"incident_id": first, "kind": "note", "by": "x", "events": "[]", "count": 0}
+        lines = [line | {"line": n, "at": now, "text": f"note {n}"} for n in range(10, 1110)]
+        await tx.run(insert(incident_tables.incident_entries), lines)
+    found: list[str] = []
+    path = "/v1/incidents"
+    while True:
+        told = (await house.ask("eve", "GET", path)).json()
+        found += [one["id"] for one in told["incidents"]]
+        if told["after"] is None:
+            break
+        path = f"/v1/incidents?before={told['after']}"
+    assert (found[0], len(found), len(set(found))) == (first, 121, 121)
+    assert found[1:] == sorted(found[1:], reverse=True)
+    for wrong in ("inc_x", "dead.inc_x", "live."):
+        answer = await house.ask("eve", "GET", f"/v1/incidents?before={wrong}")
+        assert answer.status_code == 422
+    one = (await house.ask("eve", "GET", f"/v1/incidents/{first}")).json()
+    assert (len(one["timeline"]), one["earlier"]) == (1000, one["timeline"][0]["line"] - 1)
+    path = f"/v1/incidents/{first}/timeline"
+    rest = (await house.ask("eve", "GET", f"{path}?before={one['timeline'][0]['line']}")).json()
+    assert rest["timeline"][0]["kind"] == "opened"
+    assert rest["earlier"] == 0
+    assert (await house.ask("eve", "GET", "/v1/incidents/inc_x/timeline")).status_code == 404
+    assert (
+        "opened by a person"
+        in (await house.ask("eve", "GET", f"/v1/incidents/{first}/report")).text
+    )
+    async with aclosing(await sign_in(house, "ada")) as ada:
+        listed = (await ada.get("/console/incidents")).text
+        assert f"/console/incidents/{first}" in listed
+        older = re.findall(r'href="(/console/incidents\?before=[^"]+)"', listed)
+        assert len(older) == 1
+        assert f"/console/incidents/{first}" not in (await ada.get(older[0])).text
+        shown = (await ada.get(f"/console/incidents/{first}")).text
+        (earlier,) = re.findall(rf'href="(/console/incidents/{first}/timeline[^"]+)"', shown)
+        assert "opened by a person" not in shown
+        assert "opened by a person" in (await ada.get(earlier)).text
+        wrong = f"/console/incidents/{first}/timeline?before=x"
+        assert (await ada.get(wrong)).status_code == 422
 
 
 async def test_an_incident_is_opened_on_a_persons_word_by_the_api(house: House) -> None:

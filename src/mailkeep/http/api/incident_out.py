@@ -125,6 +125,7 @@ class ActionOut(msgspec.Struct):
 
 
 class EntryOut(msgspec.Struct):
+    line: int
     at: str
     kind: str
     text: str
@@ -195,7 +196,8 @@ class IncidentHeadOut(msgspec.Struct):
 
 
 class IncidentOut(IncidentHeadOut):
-    """An incident with everything that is known of it."""
+    """An incident with everything that is known of it. ``earlier``: lines of the timeline before
+    those that are in it."""
 
     parts: list[str]
     severity: SeverityOut | None
@@ -206,6 +208,7 @@ class IncidentOut(IncidentHeadOut):
     taken: list[TakenOut]
     actions: list[ActionOut]
     timeline: list[EntryOut]
+    earlier: int
     tracks: dict[str, list[CheckOut]]
     regulator: RegulatorOut | None
 
@@ -245,7 +248,17 @@ _Head = tuple[
 
 
 class IncidentsOut(msgspec.Struct):
+    """A page of them. ``after``: the ``before`` of the next page; null: there is none."""
+
     incidents: list[IncidentBriefOut]
+    after: str | None
+
+
+class TimelineOut(msgspec.Struct):
+    """Lines in order. ``earlier``: how many there are before them."""
+
+    timeline: list[EntryOut]
+    earlier: int
 
 
 def _head(one: Incident) -> _Head:
@@ -287,7 +300,8 @@ def shown(case: CaseView) -> IncidentOut:
         blast(case.blast),
         [TakenOut(*msgspec.structs.astuple(one)) for one in case.taken],
         [action(done) for done in case.actions],
-        [_entry(entry) for entry in case.timeline],
+        [entry(line) for line in case.timeline],
+        case.earlier,
         {
             name: [CheckOut(item.text, item.done, item.detail) for item in track]
             for name, track in (("mail", case.mail), ("security", case.security))
@@ -363,6 +377,6 @@ def approval(one: Approval) -> ApprovalOut:
     )
 
 
-def _entry(one: Entry) -> EntryOut:
+def entry(one: Entry) -> EntryOut:
     text = f"{one.text}: {one.count}" if one.count else one.text
-    return EntryOut(iso(one.at), one.kind, text, one.by, one.events)
+    return EntryOut(one.line, iso(one.at), one.kind, text, one.by, one.events)

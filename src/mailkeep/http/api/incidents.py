@@ -9,6 +9,7 @@ from litestar import Controller, Response, get, post
 
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
+from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.by_hand import Saying
 from mailkeep.mail import queries as mail
 from mailkeep.operators.permissions import Permission
@@ -22,8 +23,10 @@ from .incident_out import (
     IncidentOut,
     IncidentReportOut,
     IncidentsOut,
+    TimelineOut,
     acted,
     brief,
+    entry,
     shown,
 )
 from .message_in import instant
@@ -36,6 +39,18 @@ class ActionIn(msgspec.Struct, forbid_unknown_fields=True):
     one that is running."""
 
     step: Literal["preview", "apply", "undo", "stop"]
+
+
+class PageIn(msgspec.Struct, forbid_unknown_fields=True):
+    """``before``: the ``after`` of the page before."""
+
+    before: Annotated[str, msgspec.Meta(max_length=60)] | None = None
+
+
+class LinesIn(msgspec.Struct, forbid_unknown_fields=True):
+    """``before``: only lines with a smaller number."""
+
+    before: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] | None = None
 
 
 class MergeIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,12 +94,13 @@ class IncidentsApi(Controller):
     path = "/v1/incidents"
     tags = ("incidents",)
 
-    @get("/", summary="The newest incidents first")
+    @get("/", summary="The incidents, those that are not closed first")
     async def index(self, request: Incoming, running: Running) -> IncidentsOut:
+        wanted = strict_json.query(request, PageIn)
         await authorise(request, running, Permission.INCIDENTS_SEE)
         async with running.database.read() as tx:
-            found = await queries.briefs(tx, running.response.means, MOST)
-        return IncidentsOut([brief(one) for one in found])
+            found, after = await queries.briefs(tx, running.response.means, wanted.before, MOST)
+        return IncidentsOut([brief(one) for one in found], after)
 
     @post("/", status_code=201, summary="Open an incident on a person's word")
     async def open(self, request: Incoming, running: Running) -> Response[IncidentOut]:
@@ -110,6 +126,16 @@ class IncidentsApi(Controller):
         await authorise(request, running, Permission.INCIDENTS_SEE)
         async with running.database.read() as tx:
             return shown(await queries.case(tx, running.response.means, incident))
+
+    @get("/{incident:str}/timeline", summary="Its timeline, a page at a time")
+    async def timeline(self, request: Incoming, running: Running, incident: str) -> TimelineOut:
+        """The newest page; with ``before``, the lines before that one."""
+        wanted = strict_json.query(request, LinesIn)
+        await authorise(request, running, Permission.INCIDENTS_SEE)
+        async with running.database.read() as tx:
+            await incidents.one(tx, incident)
+            found = await incidents.timeline(tx, incident, before=wanted.before)
+        return TimelineOut([entry(one) for one in found], found[0].line - 1 if found else 0)
 
     @post("/{incident:str}/actions/{name:str}", status_code=200, summary="Preview, apply, undo")
     async def act(
@@ -143,7 +169,7 @@ class IncidentsApi(Controller):
     async def report(self, request: Incoming, running: Running, incident: str) -> IncidentReportOut:
         await authorise(request, running, Permission.INCIDENTS_SEE)
         async with running.database.read() as tx:
-            case = await queries.case(tx, running.response.means, incident)
+            case = await queries.case(tx, running.response.means, incident, whole=True)
             written = report.written(case, await mail.key_names(tx), tx.now)
         return IncidentReportOut(report.markdown(written))
 

@@ -15,7 +15,7 @@ from litestar.response import Redirect, ServerSentEvent, Template
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.http.api.evidence import bundle
-from mailkeep.http.port import Running
+from mailkeep.http.port import Incoming, Running
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.by_hand import Saying
 from mailkeep.incidents.tracks import owed
@@ -30,7 +30,7 @@ from mailkeep.response.types import ActionView, CaseView
 from mailkeep.store.database import Tx
 from mailkeep.watch.types import Hypothesis
 
-from .cases import LISTED, Cases
+from .cases import Cases
 from .operator import Operator, needs, still
 from .showing import page
 
@@ -60,15 +60,17 @@ class Incidents(Controller):
     include_in_schema = False
 
     @get("/", opt=_SEE)
-    async def index(self, running: Running, operator: Operator) -> Template:
+    async def index(self, request: Incoming, running: Running, operator: Operator) -> Template:
+        before = request.query_params.get("before")
         async with running.database.read() as tx:
-            found = await incidents.recent(tx, LISTED)
+            found, after = await incidents.page(tx, before)
             waiting, names = await approval.all_waiting(tx), await operators.names(tx)
         return page(
             operator,
             "incidents",
             "/incidents",
             found=found,
+            after=after,
             waiting=waiting,
             names=names,
             actions=ACTIONS,
@@ -118,15 +120,27 @@ class Incidents(Controller):
         )
 
     @get("/{incident:str}/report", media_type=MediaType.HTML, opt=_SEE)
-    async def report(
-        self, running: Running, operator: Operator, cases: Cases, incident: str
-    ) -> Response[str]:
+    async def report(self, running: Running, operator: Operator, incident: str) -> Response[str]:
         """As it stands now; `mailkeep incidents evidence` writes it with what it rests on."""
         del operator
-        case = await cases.look(incident)
         async with running.database.read() as tx:
+            case = await queries.case(tx, running.response.means, incident, whole=True)
             text = report.html(report.written(case, await operators.names(tx), tx.now))
         return Response(text, media_type=MediaType.HTML)
+
+    @get("/{incident:str}/timeline", opt=_SEE)
+    async def timeline(
+        self, request: Incoming, running: Running, operator: Operator, incident: str
+    ) -> Template:
+        """Earlier lines, a page at a time."""
+        text = request.query_params.get("before", "")
+        if text and not (text.isascii() and text.isdecimal() and len(text) < 10):
+            raise Invalid("this is not the number of a line", field="before")
+        async with running.database.read() as tx:
+            one = await incidents.one(tx, incident)
+            found = await incidents.timeline(tx, incident, before=int(text) if text else None)
+            names = await operators.names(tx)
+        return page(operator, "timeline", "/incidents", one=one, found=found, names=names)
 
     @get("/{incident:str}/news", media_type="text/event-stream", opt=_SEE)
     async def incident_news(
