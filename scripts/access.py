@@ -89,6 +89,7 @@ DOORS: Mapping[str, Door] = {
         P.INCIDENTS_WORK, "ours", "one about what there is; acts on nothing, and told to everybody"
     ),
     "POST /v1/incidents/{incident}/window": _ACTING,
+    "POST /v1/incidents/{incident}/regulator": _ACTING,
     "GET /v1/cutovers": _of(P.PROVIDERS_SEE, "ours", "every move between providers"),
     "GET /v1/cutovers/{cutover}": _of(P.PROVIDERS_SEE, "ours", "every move between providers"),
     "POST /v1/cutovers/{cutover}/pause": _of(

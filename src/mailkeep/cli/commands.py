@@ -51,6 +51,7 @@ COMMANDS = {
         {
             "open": "opening:begin",
             "window": "opening:window",
+            "regulator": "opening:regulator",
             "take": "pagers:take",
             "merge": "pagers:merge",
             "split": "pagers:split",

@@ -1,5 +1,5 @@
-"""``mailkeep incidents open`` and ``window``: an incident on a person's word, and from when to when
-it was."""
+"""``mailkeep incidents open``, ``window`` and ``regulator``: an incident on a person's word, from
+when to when it was, and what became of the regulator's clock."""
 
 from typing import Annotated
 
@@ -7,7 +7,9 @@ import typer
 
 from mailkeep.app import defence
 from mailkeep.base.clock import when
+from mailkeep.incidents import duties
 from mailkeep.incidents.by_hand import Saying
+from mailkeep.incidents.types import Duty
 from mailkeep.incidents.words import instant
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch.types import Hypothesis
@@ -72,3 +74,25 @@ def window(
     write(home, work)
     document = {"incident": incident, "since": when(start), "until": when(end)}
     result(document, "The window is set.", as_json=as_json)
+
+
+def regulator(
+    incident: Annotated[str, typer.Argument(help="As the list names it.")],
+    duty: Annotated[Duty, typer.Argument(help="What is so.")],
+    reference: Annotated[str, typer.Option(help="The regulator's reference, or why.")],
+    at: Annotated[
+        str, typer.Option(help="When it was told, or known: `2026-08-03 14:30`, UTC; else now.")
+    ] = "",
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Say that a regulator was told or need not be, or since when the breach is known."""
+    moment = instant(at, "--at")
+
+    async def work(database: Database, tx: Tx) -> None:
+        room = defence.incidents(settings(home), database)
+        await duties.say(tx, room, incident, duty, moment, reference, by=operator())
+
+    write(home, work)
+    document = {"incident": incident, "duty": duty.value, "at": when(moment)}
+    result(document, "It is written down.", as_json=as_json)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from mailkeep.base.wording import counted
 from mailkeep.incidents.content import ASSUMED
+from mailkeep.incidents.regulator import answered
 from mailkeep.incidents.services import SYSTEM
 from mailkeep.incidents.tracks import Item
 from mailkeep.incidents.types import Entry, Incident
@@ -59,7 +60,11 @@ def full(case: CaseView) -> str:
     lines += [f"  {getattr(case.blast, field):6,}  {label}" for label, field in TOUCHED]
     lines += _read(case)
     lines += ["", "Mail goes out", *_track(case.mail), "", "Nobody is harmed"]
-    lines += [*_track(case.security), "", "Actions"]
+    lines += _track(case.security)
+    if case.deadline is not None:
+        lines += ["", "For the regulator", f"  {answered(case.deadline)}"]
+        lines += _track(case.deadline.items)
+    lines += ["", "Actions"]
     for action in case.actions:
         lines.append(f"  [{action.state.value}] {action.name}: {action.preview.summary}")
         lines += [f"      ! {warning}" for warning in action.preview.warnings]

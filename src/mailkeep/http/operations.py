@@ -195,6 +195,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         body=(incidents.IncidentIn,),
         problems=(404, 409, 429, *WITH_BODY),
     ),
+    ("/v1/incidents/{incident}/regulator", "post"): Operation(
+        {200: (incident_out.IncidentOut,)},
+        body=(incidents.DutyIn,),
+        problems=(404, 409, *WITH_BODY),
+    ),
     ("/v1/incidents/{incident}/window", "post"): Operation(
         {200: (incident_out.IncidentOut,)},
         body=(incidents.WindowIn,),

@@ -84,7 +84,7 @@ class ByHand:
         reason = prose(saying.reason, "reason")
         await queries.live(tx, lock=True)  # as when signs are weighed: one after the other
         found = await queries.about(tx, subject)
-        _check(tx.now, saying.since, saying.until)
+        check(tx.now, saying.since, saying.until)
         if found is not None:
             await self._add(tx, found, saying, reason, by)
             return found.id, False
@@ -122,7 +122,7 @@ class ByHand:
         if found.state is State.CLOSED:
             raise Conflict("this incident is closed")
         reason = prose(reason, "reason")
-        _check(tx.now, since, until)
+        check(tx.now, since, until)
         first = int(await tx.value(select(_i.c.since).where(_i.c.id == incident)) or 0)
         if since is not None and since > first:
             raise Invalid(
@@ -228,8 +228,15 @@ class ByHand:
             raise TooMany(f"you opened {EACH_DAY} incidents within a day", retry_after=3600)
 
 
-def _check(now: Instant, since: Instant | None, until: Instant | None) -> None:
-    for at, field in ((since, "since"), (until, "until")):
+def check(
+    now: Instant,
+    since: Instant | None,
+    until: Instant | None,
+    *,
+    fields: tuple[str, str] = ("since", "until"),
+) -> None:
+    """Whether a time that a person says can be. Raises ``Invalid``."""
+    for at, field in zip((since, until), fields, strict=True):
         if at is not None and at > now:
             raise Invalid("it lies in the future: leave out an end that is not yet", field=field)
         if at is not None and at < now - REACH:

@@ -4,26 +4,28 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.engine import RowMapping
 
-from mailkeep.base.clock import DAY
+from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.base.ids import is_id
 from mailkeep.mail import queries as mail
 from mailkeep.store.database import Tx
 from mailkeep.watch.types import Hypothesis, Subject
 
-from . import blast
+from . import blast, regulator
 from .suspects import House
 from .tables import blast_answers, incident_entries, incidents
 from .types import (
     UNATTENDED,
     Answer,
     BlastRadius,
+    Duty,
     Entry,
     Incident,
     IncidentSettings,
+    Notified,
     State,
     View,
     Word,
@@ -97,6 +99,22 @@ async def about(tx: Tx, subject: Subject) -> Incident | None:
     same = (_i.c.subject_kind == subject.kind, _i.c.subject_id == subject.id)
     row = await tx.one(select(_i).where(*same, _i.c.state != State.CLOSED.value))
     return None if row is None else _incident(row)
+
+
+async def clocks(tx: Tx, settings: IncidentSettings) -> list[tuple[Instant, Incident]]:
+    """The regulators' clocks that run, or ran out within a week, with when they are due; the
+    earliest first. A part is left to its lead incident."""
+    since = tx.now - round(settings.tell_within * SECOND) - 7 * DAY
+    query = _newest().where(
+        func.coalesce(_i.c.aware_at, _i.c.opened_at) >= since,
+        _i.c.notified.is_(None),
+        _i.c.part_of.is_(None),
+        or_(_i.c.closed_by.is_(None), _i.c.closed_by != "joined"),
+    )
+    found = [_incident(row) for row in await tx.all(query)]
+    due = [(regulator.due(one, settings), one) for one in found]
+    running = [(at, one) for at, one in due if at is not None]
+    return sorted(running, key=lambda one: one[0])
 
 
 async def parts(tx: Tx, head: str) -> list[Incident]:
@@ -254,4 +272,13 @@ def _incident(row: RowMapping) -> Incident:
         row["taken_by"],
         row["part_of"],
         said,
+        row["aware_at"],
+        _notified(row),
     )
+
+
+def _notified(row: RowMapping) -> Notified | None:
+    if row["notified"] is None:
+        return None
+    told = (row["notified_at"], row["notified_by"], row["notified_as"])
+    return Notified(Duty(row["notified"]), *told)

@@ -145,7 +145,7 @@ def _provider(incident: Incident, seen: Seen, blast: BlastRadius) -> list[Item]:
         Item(
             "Accounts recovered through it rest",
             seen.loose == 0 if blast.completed else None,
-            f"{recovered}, {seen.loose} of them not frozen since" if seen.loose else recovered,
+            f"{recovered}, {seen.loose} of them not frozen" if seen.loose else recovered,
         ),
     ]
     if seen.elsewhere:

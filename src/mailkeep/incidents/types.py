@@ -84,6 +84,29 @@ class Word(msgspec.Struct, frozen=True):
     until: Instant | None = None
 
 
+class Duty(enum.StrEnum):
+    """What people say of a regulator's clock."""
+
+    TOLD = "told"  #: the regulator was told
+    NOT_NEEDED = "not_needed"  #: it need not be, for a reason that is written down
+    RUNS = "runs"  #: nobody was told after all: the clock runs
+    AWARE = "aware"  #: the breach became known at another time than the incident opened
+
+
+class Notified(msgspec.Struct, frozen=True):
+    """That a regulator was told, or need not be.
+
+    Attributes:
+        at: when it was told, or decided.
+        reference: the regulator's, or the reason.
+    """
+
+    duty: Duty
+    at: Instant
+    by: str
+    reference: str
+
+
 class Incident(msgspec.Struct, frozen=True):
     """An incident.
 
@@ -96,6 +119,8 @@ class Incident(msgspec.Struct, frozen=True):
         part_of: the incident with which it is one matter, as a person says.
         closed_by: who closed it: a person's id, or ``quiet``, ``joined``.
         word: what a person says of it.
+        aware_at: when a breach became known, as a person says; None: when it opened.
+        notified: whether a regulator was told.
     """
 
     id: str
@@ -113,6 +138,8 @@ class Incident(msgspec.Struct, frozen=True):
     taken_by: str | None = None
     part_of: str | None = None
     word: Word | None = None
+    aware_at: Instant | None = None
+    notified: Notified | None = None
 
     @property
     def held(self) -> frozenset[Hypothesis]:

@@ -24,13 +24,14 @@ async def checked(
 ) -> Seen:
     """What is seen, with what the security track of such a subject asks for."""
     subject = about.incident.subject
+    notes = await incidents.notes(tx, about.incident.id)
+    seen = msgspec.structs.replace(seen, notes=notes)
     if subject.kind == "provider":
         return await _provider(tx, means, about, kept, blast, seen)
     if subject.kind not in {"house", "domain", "mailbox"}:
         return seen
     changes = sum((await posture.unexplained(tx)).values())
-    notes = await incidents.notes(tx, about.incident.id)
-    found = msgspec.structs.replace(seen, unexplained=changes, notes=notes)
+    found = msgspec.structs.replace(seen, unexplained=changes)
     if subject.kind == "house":
         before = about.incident.opened_at
         return msgspec.structs.replace(

@@ -10,6 +10,7 @@ import msgspec
 
 from mailkeep.base.clock import Instant
 from mailkeep.incidents.content import ASSUMED
+from mailkeep.incidents.regulator import answered
 from mailkeep.incidents.tracks import Item
 from mailkeep.incidents.types import State, View
 from mailkeep.incidents.words import (
@@ -231,8 +232,7 @@ def _regulator(case: CaseView) -> list[Section]:
     if case.deadline is None:
         return []
     checks = _checks("For the regulator", case.deadline.items)
-    line = f"To be told by {clock(case.deadline.due_at)}, if it must be: people decide that."
-    return [msgspec.structs.replace(checks, lines=(line,))]
+    return [msgspec.structs.replace(checks, lines=(answered(case.deadline),))]
 
 
 def _told(case: CaseView) -> Section:

@@ -103,6 +103,13 @@ def test_the_timeline_is_read_a_page_at_a_time(tmp_path: Path, incident: str) ->
         _run(tmp_path, "list", "--before", "x")
 
 
+def test_the_regulators_clock_is_answered_at_the_shell(tmp_path: Path, incident: str) -> None:
+    _run(tmp_path, "regulator", incident, "told", "--reference", "DPA 7", "--at", "2026-08-10")
+    assert "It was told, 2026-08-10 00:00:00 UTC: DPA 7" in _run(tmp_path, "show", incident)
+    said = json.loads(_run(tmp_path, "regulator", incident, "runs", "--reference", "x", "--json"))
+    assert said == {"incident": incident, "duty": "runs", "at": None}
+
+
 def test_an_incident_is_closed_once_and_with_a_reason(tmp_path: Path, incident: str) -> None:
     with pytest.raises(Invalid):
         _run(tmp_path, "close", incident, "--reason", " ")

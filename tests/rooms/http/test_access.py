@@ -39,6 +39,7 @@ BODIES: dict[str, object] = {
     "POST /v1/incidents/{incident}/close": {"text": "x"},
     "POST /v1/incidents": {"subject": "one", "reason": "x"},
     "POST /v1/incidents/{incident}/window": {"reason": "x"},
+    "POST /v1/incidents/{incident}/regulator": {"duty": "told", "reference": "x"},
     "POST /v1/accounts/search": {"address": "ada@example.net", "reason": "x"},
     "POST /v1/accounts/{account}/open": {"reason": "x"},
     "PUT /v1/accounts/{account}/class": {"class": "customer"},

@@ -322,6 +322,38 @@ async def test_an_incident_is_opened_at_the_console(house: House) -> None:
         assert "Compromised, from 2023-11-01 00:00:00 UTC" in report
 
 
+async def test_the_regulators_clock_is_answered(house: House) -> None:
+    said = {"subject": "one", "reason": "x"}
+    one = (await house.ask("ada", "POST", "/v1/incidents", said)).json()["id"]
+    path = f"/v1/incidents/{one}/regulator"
+    told = {"duty": "told", "reference": "DPA 7"}
+    assert (await house.ask("eve", "POST", path, told)).status_code == 403
+    for bad in ({"duty": "told"}, told | {"duty": "x"}, told | {"duty": "aware"}):
+        assert (await house.ask("ada", "POST", path, bad)).status_code == 422
+    answer = (await house.ask("ada", "POST", path, told)).json()["regulator"]
+    assert (answer["notified"]["duty"], answer["notified"]["reference"]) == ("told", "DPA 7")
+    runs = (await house.ask("ada", "POST", path, {"duty": "runs", "reference": "no"})).json()
+    assert runs["regulator"]["notified"] is None
+    known = {"duty": "aware", "reference": "x", "at": "2023-11-12T00:00:00Z"}
+    aware = (await house.ask("ada", "POST", path, known)).json()["regulator"]
+    assert aware["due_at"] == "2023-11-15T00:00:00.000Z"
+    async with aclosing(await sign_in(house, "ada")) as ada:
+        assert "The regulator&#39;s clock runs out in" in (await ada.get("/console")).text
+        page = f"/console/incidents/{one}"
+        assert (await ada.post(f"{page}/regulator", data={"duty": "x"})).status_code == 422
+        form = {"duty": "not_needed", "at": "", "reference": "canaries <only>"}
+        assert (await ada.post(f"{page}/regulator", data=form)).status_code == 303
+        text = (await ada.get(page)).text
+        assert "It need not be told" in text
+        assert "canaries &lt;only&gt;" in text
+        assert "regulator&#39;s clock" not in (await ada.get("/console")).text
+        assert "It need not be told" in (await ada.get(f"{page}/report")).text
+        # What is left is said before it is closed.
+        sure = (await ada.post(f"{page}/close")).text
+        assert "Still to do" in sure
+        assert "The suspect gets no more mail" in sure
+
+
 async def test_a_cut_by_hand_at_the_console(house: House) -> None:
     path = "/console/providers/one"
     async with (

@@ -49,7 +49,7 @@ async def test_what_came_after_the_act_is_owed_again(stage: Stage, clock: Manual
     clock.advance(60)
     await _complete(stage, recovery)
     again = (await _security(stage))[ACCOUNTS]
-    assert (again.done, again.detail) == (False, "1 recovered, 1 of them not frozen since")
+    assert (again.done, again.detail) == (False, "1 recovered, 1 of them not frozen")
 
 
 async def test_accounts_that_an_application_keeps_rest_when_it_has_acknowledged(

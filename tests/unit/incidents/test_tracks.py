@@ -44,7 +44,7 @@ def test_what_came_after_the_act_is_owed_again() -> None:
     since = Seen(cut=True, applied=applied, told=4, open_proofs=1, loose=1)
     _, proofs, accounts, _ = security_track(CUT, since, SOME)
     assert (proofs.done, proofs.detail) == (False, "1 open recovery has one")
-    assert (accounts.done, accounts.detail) == (False, "1 recovered, 1 of them not frozen since")
+    assert (accounts.done, accounts.detail) == (False, "1 recovered, 1 of them not frozen")
     assert security_track(OPEN, Seen(applied=applied), SOME)[1].done is False, "it carries more"
 
 

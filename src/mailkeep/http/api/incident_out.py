@@ -7,9 +7,18 @@ from litestar import Response
 
 from mailkeep.base.clock import iso, when
 from mailkeep.incidents.severity import Severity
-from mailkeep.incidents.types import BlastRadius, Content, Entry, Incident, View, Word
+from mailkeep.incidents.types import (
+    BlastRadius,
+    Content,
+    Entry,
+    Incident,
+    View,
+    Word,
+)
 from mailkeep.incidents.words import headline
 from mailkeep.response.types import ActionView, Approval, BriefView, CaseView
+
+from .regulator_out import CheckOut, RegulatorOut, check, regulator
 
 
 class IncidentSubjectOut(msgspec.Struct):
@@ -131,21 +140,6 @@ class EntryOut(msgspec.Struct):
     text: str
     by: str
     events: tuple[str, ...]
-
-
-class CheckOut(msgspec.Struct):
-    """A checklist item. ``done`` null: nothing is to be done."""
-
-    text: str
-    done: bool | None
-    detail: str
-
-
-class RegulatorOut(msgspec.Struct):
-    """What a regulator must be told, by when. ``done`` false: it is missing."""
-
-    due_at: str
-    items: list[CheckOut]
 
 
 class PageOut(msgspec.Struct):
@@ -303,15 +297,10 @@ def shown(case: CaseView) -> IncidentOut:
         [entry(line) for line in case.timeline],
         case.earlier,
         {
-            name: [CheckOut(item.text, item.done, item.detail) for item in track]
+            name: [check(item) for item in track]
             for name, track in (("mail", case.mail), ("security", case.security))
         },
-        None
-        if case.deadline is None
-        else RegulatorOut(
-            iso(case.deadline.due_at),
-            [CheckOut(one.text, one.done, one.detail) for one in case.deadline.items],
-        ),
+        regulator(case.deadline),
     )
 
 

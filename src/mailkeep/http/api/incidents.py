@@ -9,8 +9,10 @@ from litestar import Controller, Response, get, post
 
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
+from mailkeep.incidents import duties
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.by_hand import Saying
+from mailkeep.incidents.types import Duty
 from mailkeep.mail import queries as mail
 from mailkeep.operators.permissions import Permission
 from mailkeep.response import queries, report
@@ -80,6 +82,16 @@ class WindowIn(msgspec.Struct, forbid_unknown_fields=True):
     reason: Reason
     since: dt.datetime | None = None
     until: dt.datetime | None = None
+
+
+class DutyIn(msgspec.Struct, forbid_unknown_fields=True):
+    """``duty``: ``told`` (``at``: when; now without it), ``not_needed``, ``runs`` (neither, after
+    all) or ``aware`` (``at``: since when the breach is known). ``reference``: the regulator's, or
+    why."""
+
+    duty: Duty
+    reference: Reason
+    at: dt.datetime | None = None
 
 
 class NoteIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -192,6 +204,19 @@ class IncidentsApi(Controller):
         set_it = running.incidents.by_hand.window
         return await _done(
             running, incident, lambda tx: set_it(tx, incident, since, until, wanted.reason, by=by)
+        )
+
+    @post("/{incident:str}/regulator", status_code=200, summary="Answer the regulator's clock")
+    async def regulator(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
+        """Of a closed incident too: regulators are told after the end as well."""
+        await admit(request, running, Permission.INCIDENTS_WORK)
+        wanted = strict_json.decode(await strict_json.body(request), DutyIn)
+        by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
+        said = (wanted.duty, instant(wanted.at, "at"), wanted.reference)
+        return await _done(
+            running,
+            incident,
+            lambda tx: duties.say(tx, running.incidents, incident, *said, by=by),
         )
 
     @post("/{incident:str}/merge", status_code=200, summary="Make it a part of another")

@@ -16,9 +16,11 @@ from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.http.api.evidence import bundle
 from mailkeep.http.port import Incoming, Running
+from mailkeep.incidents import duties
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.by_hand import Saying
 from mailkeep.incidents.tracks import owed
+from mailkeep.incidents.types import Duty
 from mailkeep.incidents.words import instant
 from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
@@ -205,6 +207,19 @@ class Incidents(Controller):
         set_it = running.incidents.by_hand.window
         await running.database.retrying(
             lambda tx: set_it(tx, incident, since, until, form.get("reason", ""), by=operator.actor)
+        )
+        return _to(incident)
+
+    @post("/{incident:str}/regulator", opt=_WORK)
+    async def regulator(self, running: Running, operator: Operator, incident: str) -> Redirect:
+        form = operator.form
+        known = {one.value: one for one in Duty}
+        duty = form.get("duty", "")
+        if duty not in known:
+            raise Invalid("say what it is", field="duty")
+        said = (known[duty], instant(form.get("at", ""), "at"), form.get("reference", ""))
+        await running.database.retrying(
+            lambda tx: duties.say(tx, running.incidents, incident, *said, by=operator.actor)
         )
         return _to(incident)
 
