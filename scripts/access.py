@@ -76,6 +76,7 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/incidents/{incident}/actions/{name}": _of(P.ACTIONS_APPLY, "ours", "every incident"),
     "POST /v1/incidents/{incident}/notes": _ACTING,
     "GET /v1/incidents/{incident}/report": _SIGNS,
+    "GET /v1/incidents/{incident}/timeline": _SIGNS,
     "POST /v1/incidents/{incident}/take": _ACTING,
     "POST /v1/incidents/{incident}/evidence": _of(P.EVIDENCE_TAKE, "ours", "every incident"),
     "GET /v1/incidents/{incident}/blast": _SIGNS,
@@ -90,6 +91,11 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/incidents/{incident}/merge": _ACTING,
     "POST /v1/incidents/{incident}/split": _ACTING,
     "POST /v1/incidents/{incident}/close": _ACTING,
+    "POST /v1/incidents": _of(
+        P.INCIDENTS_WORK, "ours", "one about what there is; acts on nothing, and told to everybody"
+    ),
+    "POST /v1/incidents/{incident}/window": _ACTING,
+    "POST /v1/incidents/{incident}/regulator": _ACTING,
     "GET /v1/cutovers": _of(P.PROVIDERS_SEE, "ours", "every move between providers"),
     "GET /v1/cutovers/{cutover}": _of(P.PROVIDERS_SEE, "ours", "every move between providers"),
     "POST /v1/cutovers/{cutover}/pause": _of(

@@ -40,7 +40,7 @@ def written(incident: Incident, as_json: Json = False, home: Home = DEFAULT_HOME
     means = Application(settings(home), home, environ=NoSecrets()).response.means
 
     async def work(tx: Tx) -> str:
-        case = await queries.case(tx, means, incident)
+        case = await queries.case(tx, means, incident, whole=True)
         return report.markdown(report.written(case, await mail.key_names(tx), tx.now))
 
     found = read(home, work)

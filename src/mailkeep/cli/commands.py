@@ -49,6 +49,9 @@ COMMANDS = {
         "incidents:app",
         "Incidents: what may be going on.",
         {
+            "open": "opening:begin",
+            "window": "opening:window",
+            "regulator": "opening:regulator",
             "take": "pagers:take",
             "merge": "pagers:merge",
             "split": "pagers:split",

@@ -6,7 +6,9 @@ import typer
 
 from mailkeep.app.environment import NoSecrets
 from mailkeep.incidents import queries as incident_queries
+from mailkeep.incidents.types import Entry
 from mailkeep.response import queries as response_queries
+from mailkeep.store.database import Tx
 
 from . import documents, evidence, pagers, report
 from .house import DEFAULT_HOME, Home, read, settings
@@ -20,17 +22,46 @@ app.command("verify")(evidence.verify)
 
 @app.callback()
 def alone(context: typer.Context, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
-    """List the incidents, the newest first."""
+    """List the incidents, those that are not closed first."""
     if context.invoked_subcommand is None:
         list_all(as_json=as_json, home=home)
 
 
 @app.command("list")
-def list_all(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
-    """List the incidents, the newest first; so does `mailkeep incidents` alone."""
-    found = read(home, incident_queries.recent)
-    text = "\n".join(map(report.line, found)) or "No incident so far."
-    result({"incidents": [documents.incident(one) for one in found]}, text, as_json=as_json)
+def list_all(
+    before: Annotated[str, typer.Option(help="The `after` of the page before.")] = "",
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """List the incidents, those that are not closed first; so does `mailkeep incidents` alone."""
+    found, after = read(home, lambda tx: incident_queries.page(tx, before or None))
+    lines = [report.line(one) for one in found]
+    if after is not None:
+        lines.append(f"Older ones: mailkeep incidents list --before {after}")
+    document = {"incidents": [documents.incident(one) for one in found], "after": after}
+    result(document, "\n".join(lines) or "No incident so far.", as_json=as_json)
+
+
+@app.command("timeline")
+def timeline(
+    incident: Annotated[str, typer.Argument(help="As the list names it.")],
+    before: Annotated[
+        int | None, typer.Option(min=1, help="Only lines with a smaller number.")
+    ] = None,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Print the timeline of an incident, a thousand lines at a time, the newest ones first."""
+    from mailkeep.http.api.incident_out import TimelineOut, entry
+
+    async def work(tx: Tx) -> list[Entry]:
+        await incident_queries.one(tx, incident)
+        return await incident_queries.timeline(tx, incident, before=before)
+
+    found = read(home, work)
+    earlier = found[0].line - 1 if found else 0
+    document = TimelineOut([entry(one) for one in found], earlier)
+    result(document, report.timeline(incident, found, earlier), as_json=as_json)
 
 
 @app.command("show")

@@ -5,20 +5,24 @@ Security: prints what people and providers wrote, without terminal control chara
 
 from collections.abc import Iterable
 
+from mailkeep.base.wording import counted
 from mailkeep.incidents.content import ASSUMED
+from mailkeep.incidents.regulator import answered
 from mailkeep.incidents.services import SYSTEM
 from mailkeep.incidents.tracks import Item
-from mailkeep.incidents.types import Incident
+from mailkeep.incidents.types import Entry, Incident
 from mailkeep.incidents.words import (
     SPENT,
     TITLES,
     TOUCHED,
+    began,
     clock,
     course,
     figure,
     headline,
     obeyed,
     standing,
+    told,
 )
 from mailkeep.response.types import ActionState, CaseView
 
@@ -33,7 +37,11 @@ def line(one: Incident) -> str:
 def full(case: CaseView) -> str:
     """Everything that is known."""
     one = case.incident
-    lines = [headline(one), f"  {one.id}, {one.state.value}; first sign {clock(one.since)}"]
+    start = began(one)
+    start = f"{start[0].lower()}{start[1:]} {clock(one.since)}"
+    lines = [headline(one), f"  {one.id}, {one.state.value}; {start}"]
+    if one.word is not None:
+        lines.append(f"  {told(one)} ({one.word.by})")
     if case.severity is not None:
         lines.append(f"  severity {case.severity.level.value}:")
         lines += [f"    {reason}" for reason in case.severity.reasons]
@@ -53,7 +61,11 @@ def full(case: CaseView) -> str:
     lines += [f"  {figure(getattr(case.blast, field)):>6}  {label}" for label, field in TOUCHED]
     lines += _read(case)
     lines += ["", "Mail goes out", *_track(case.mail), "", "Nobody is harmed"]
-    lines += [*_track(case.security), "", "Actions"]
+    lines += _track(case.security)
+    if case.deadline is not None:
+        lines += ["", "For the regulator", f"  {answered(case.deadline)}"]
+        lines += _track(case.deadline.items)
+    lines += ["", "Actions"]
     for action in case.actions:
         lines.append(f"  [{action.state.value}] {action.name}: {action.preview.summary}")
         lines += [f"      ! {warning}" for warning in action.preview.warnings]
@@ -63,13 +75,26 @@ def full(case: CaseView) -> str:
             lines.append(f"      came of it: {', '.join(came)}")
         if action.waits is not None:
             lines.append(f"      a second person must approve: {action.waits.id}")
-    lines += ["", "Timeline"]
-    for entry in case.timeline:
+    lines += ["", "Timeline", *_lines(one.id, case.timeline, case.earlier)]
+    return "\n".join(map(_plain, lines))
+
+
+def timeline(incident: str, found: Iterable[Entry], earlier: int) -> str:
+    """Lines of a timeline."""
+    return "\n".join(map(_plain, _lines(incident, found, earlier))) or "No lines before that one."
+
+
+def _lines(incident: str, found: Iterable[Entry], earlier: int) -> list[str]:
+    lines = []
+    if earlier:
+        more = f"mailkeep incidents timeline {incident} --before {earlier + 1}"
+        lines.append(f"  {counted(earlier, 'earlier line')}: {more}")
+    for entry in found:
         count = f": {entry.count}" if entry.count else ""
         # Before what they wrote, which could end in somebody else's name.
         who = "" if entry.by == SYSTEM else f"({entry.by}) "
         lines.append(f"  {clock(entry.at)}  {who}{entry.kind}: {entry.text}{count}")
-    return "\n".join(map(_plain, lines))
+    return lines
 
 
 def _plainly(value: object) -> bool:

@@ -113,7 +113,8 @@ class IncidentOut(msgspec.Struct, frozen=True):
     Attributes:
         change: why the line is told.
         by: whose doing it was: a person's or an action's id; empty where Mailkeep's judgement was.
-        since: when the first act happened that can be seen.
+        since: when the first act happened that can be seen, or earlier, where a person says so.
+        said: a hypothesis that a person says and that no sign holds; empty: none.
     """
 
     change: Change
@@ -128,6 +129,7 @@ class IncidentOut(msgspec.Struct, frozen=True):
     restored_at: Time | None
     closed_at: Time | None
     hypotheses: tuple[HypothesisOut, ...]
+    said: str = ""
 
 
 class SignalLine(msgspec.Struct, frozen=True, tag_field="type", tag="signal"):
@@ -190,6 +192,7 @@ def incident(name: str, at: Instant, fact: IncidentFact, one: Incident) -> Incid
         when(one.restored_at),
         when(one.closed_at),
         tuple(map(_hypothesis, one.opinions)),
+        "" if one.said is None else one.said.value,
     )
     return IncidentLine(FORMAT, name, iso(at), data)
 

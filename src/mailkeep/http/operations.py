@@ -186,7 +186,27 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         body=(providers.ReasonIn,),
         problems=(404, 409, *WITH_BODY),
     ),
-    ("/v1/incidents", "get"): Operation({200: (incident_out.IncidentsOut,)}),
+    ("/v1/incidents", "get"): Operation(
+        {200: (incident_out.IncidentsOut,)}, query=incidents.PageIn, problems=(422,)
+    ),
+    ("/v1/incidents/{incident}/timeline", "get"): Operation(
+        {200: (incident_out.TimelineOut,)}, query=incidents.LinesIn, problems=(404, 422)
+    ),
+    ("/v1/incidents", "post"): Operation(
+        {200: (incident_out.IncidentOut,), 201: (incident_out.IncidentOut,)},
+        body=(incidents.IncidentIn,),
+        problems=(404, 409, 429, *WITH_BODY),
+    ),
+    ("/v1/incidents/{incident}/regulator", "post"): Operation(
+        {200: (incident_out.IncidentOut,)},
+        body=(incidents.DutyIn,),
+        problems=(404, 409, *WITH_BODY),
+    ),
+    ("/v1/incidents/{incident}/window", "post"): Operation(
+        {200: (incident_out.IncidentOut,)},
+        body=(incidents.WindowIn,),
+        problems=(404, 409, *WITH_BODY),
+    ),
     ("/v1/incidents/{incident}", "get"): Operation(
         {200: (incident_out.IncidentOut,)}, problems=(404,)
     ),

@@ -17,12 +17,14 @@ def window(incident: Incident, now: Instant, settings: IncidentSettings) -> tupl
 
     It begins before the first sign: a proof that was under way then may have been read. It ends
     when the suspect was cut off: nothing was given to it after that, unless it was restored and is
-    suspected still, or again.
+    suspected still, or again. A person may say that it ended earlier only where no sign ever held
+    anything: nobody hides what we saw.
     """
     cut = incident.contained_at
     if incident.restored_at is not None and any(one.open for one in incident.opinions):
         cut = None
-    ends = [one for one in (cut, incident.closed_at) if one is not None]
+    said = None if incident.word is None or incident.signed else incident.word.until
+    ends = [one for one in (cut, incident.closed_at, said) if one is not None]
     return incident.since - round(settings.lead * SECOND), min(ends, default=now)
 
 

@@ -131,7 +131,7 @@ def _place_campaign(
     before = sorted(joined.values(), key=lambda one: not one.open)[:1]
     alone = standing.get(RESETS)
     host = _host(views, joined.keys())
-    if host is None:
+    if host is None or (alone is not None and alone.word is not None):
         merged = _merge(before, campaign, weights, now)
         if alone is not None or _opens(campaign, merged, dismissed, now, settings):
             views[RESETS] = merged
@@ -161,7 +161,9 @@ def _place_accounts(
     accounts = [
         subject
         for subject, opinions in views.items()
-        if subject.kind == "account" and any(one.open for one in opinions)
+        if subject.kind == "account"
+        and any(one.open for one in opinions)
+        and (subject not in standing or standing[subject].word is None)
     ]
     if campaign is None or len(accounts) < settings.several:
         return []
@@ -234,7 +236,9 @@ def _go_on(
     incident: Incident, merged: tuple[View, ...], now: Instant, settings: IncidentSettings
 ) -> list[Step]:
     quiet = None
-    if not any(one.open for one in merged):
+    # What a person says stands until a person ends it.
+    said = incident.word is not None and incident.word.hypothesis is not None
+    if not said and not any(one.open for one in merged):
         quiet = now if incident.quiet_since is None else incident.quiet_since
     lines = _lines(incident.subject, incident.opinions, merged)
     steps: list[Step] = []

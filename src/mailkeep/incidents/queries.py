@@ -4,37 +4,75 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import DAY, SECOND, Instant
-from mailkeep.base.errors import NotFound
+from mailkeep.base.errors import Invalid, NotFound
+from mailkeep.base.ids import is_id
 from mailkeep.mail import queries as mail
 from mailkeep.store.database import Tx
-from mailkeep.watch.types import Subject
+from mailkeep.watch.types import Hypothesis, Subject
 
-from . import blast
+from . import blast, regulator
 from .suspects import House
 from .tables import blast_answers, incident_entries, incidents
 from .types import (
     UNATTENDED,
     Answer,
     BlastRadius,
+    Duty,
     Entry,
     Incident,
     IncidentSettings,
+    Notified,
     State,
     View,
+    Word,
 )
 
+LISTED = 100  #: incidents on a page of the list
+LINES = 1000  #: of the timeline, where it is not wanted whole
+_LIVE = "live"
 LOOK_BACK = 30 * DAY  #: no signal weighs longer, so nothing that was dismissed earlier matters
 
 _i, _e, _b = incidents, incident_entries, blast_answers
 
 
-async def recent(tx: Tx, limit: int = 200) -> list[Incident]:
-    """The newest incidents first."""
-    return [_incident(row) for row in await tx.all(_newest().limit(limit))]
+async def page(
+    tx: Tx, before: str | None = None, limit: int = LISTED
+) -> tuple[list[Incident], str | None]:
+    """(incidents: first those that are not closed, then the others, the newest of each first; after
+    which the next page begins). Raises ``Invalid``.
+
+    Args:
+        before: what the page before gave with it.
+    """
+    place, at = _place(before)
+    found: list[Incident] = []
+    if place == _LIVE:
+        query = _newest().where(_i.c.state != State.CLOSED.value)
+        query = query if at is None else query.where(_i.c.id < at)
+        found = [_incident(row) for row in await tx.all(query.limit(limit + 1))]
+        at = None
+    if len(found) <= limit:
+        query = _newest().where(_i.c.state == State.CLOSED.value)
+        query = query if at is None else query.where(_i.c.id < at)
+        found += [_incident(row) for row in await tx.all(query.limit(limit + 1 - len(found)))]
+    if len(found) <= limit:
+        return found, None
+    last = found[limit - 1]
+    return found[:limit], last.id if last.state is State.CLOSED else f"{_LIVE}.{last.id}"
+
+
+def _place(before: str | None) -> tuple[str, str | None]:
+    """Where a page begins: among those that are not closed, or behind all of them."""
+    if not before:
+        return _LIVE, None
+    place, _, at = before.rpartition(".")
+    if place not in {"", _LIVE} or not is_id("inc", at):
+        raise Invalid("this is not what the page before gave", field="before")
+    return place, at
 
 
 async def one(tx: Tx, incident: str, *, lock: bool = False) -> Incident:
@@ -63,8 +101,36 @@ async def rests_from(tx: Tx, lead: float) -> Instant | None:
     Args:
         lead: seconds before the first sign, as ``IncidentSettings`` says.
     """
-    first = await tx.value(select(func.min(_i.c.since)).where(_i.c.state != State.CLOSED.value))
+    said = func.coalesce(_i.c.said_since, _i.c.since)
+    first = await tx.value(
+        select(func.min(case((said < _i.c.since, said), else_=_i.c.since))).where(
+            _i.c.state != State.CLOSED.value
+        )
+    )
     return None if first is None else int(first) - round(lead * SECOND)
+
+
+async def about(tx: Tx, subject: Subject) -> Incident | None:
+    """The incident about a subject that is not closed."""
+    same = (_i.c.subject_kind == subject.kind, _i.c.subject_id == subject.id)
+    row = await tx.one(select(_i).where(*same, _i.c.state != State.CLOSED.value))
+    return None if row is None else _incident(row)
+
+
+async def clocks(tx: Tx, settings: IncidentSettings) -> list[tuple[Instant, Incident]]:
+    """The regulators' clocks that run, or ran out within a week, with when they are due; the
+    earliest first. A part is left to its lead incident."""
+    since = tx.now - round(settings.tell_within * SECOND) - 7 * DAY
+    query = _newest().where(
+        func.coalesce(_i.c.aware_at, _i.c.opened_at) >= since,
+        _i.c.notified.is_(None),
+        _i.c.part_of.is_(None),
+        or_(_i.c.closed_by.is_(None), _i.c.closed_by != "joined"),
+    )
+    found = [_incident(row) for row in await tx.all(query)]
+    due = [(regulator.due(one, settings), one) for one in found]
+    running = [(at, one) for at, one in due if at is not None]
+    return sorted(running, key=lambda one: one[0])
 
 
 async def parts(tx: Tx, head: str) -> list[Incident]:
@@ -80,11 +146,26 @@ async def dismissed(tx: Tx) -> list[Incident]:
     return [_incident(row) for row in await tx.all(query)]
 
 
-async def timeline(tx: Tx, incident: str, limit: int = 1000) -> list[Entry]:
-    """The newest lines of an incident's timeline, in order."""
-    rows = await tx.all(
-        select(_e).where(_e.c.incident_id == incident).order_by(_e.c.line.desc()).limit(limit)
-    )
+async def whole(tx: Tx, incident: str) -> list[Entry]:
+    """Every line of an incident's timeline, in order."""
+    found = await timeline(tx, incident)
+    parts = [found]
+    while found and found[0].line > 1:
+        found = await timeline(tx, incident, before=found[0].line)
+        parts.append(found)
+    return [line for part in reversed(parts) for line in part]
+
+
+async def timeline(
+    tx: Tx, incident: str, limit: int = LINES, *, before: int | None = None
+) -> list[Entry]:
+    """The newest lines of an incident's timeline, in order.
+
+    Args:
+        before: only those with a smaller number.
+    """
+    query = select(_e).where(_e.c.incident_id == incident).order_by(_e.c.line.desc()).limit(limit)
+    rows = await tx.all(query if before is None else query.where(_e.c.line < before))
     return [
         Entry(
             row["line"],
@@ -97,6 +178,12 @@ async def timeline(tx: Tx, incident: str, limit: int = 1000) -> list[Entry]:
         )
         for row in reversed(rows)
     ]
+
+
+async def notes(tx: Tx, incident: str) -> int:
+    """How many notes people wrote into a timeline."""
+    of = (_e.c.incident_id == incident, _e.c.kind == "note")
+    return int(await tx.value(select(func.count()).select_from(_e).where(*of)) or 0)
 
 
 async def lines(tx: Tx, incident: str) -> tuple[int, int]:
@@ -177,12 +264,20 @@ def _newest() -> Select[Any]:
 
 
 def _incident(row: RowMapping) -> Incident:
+    said = None
+    if row["said_by"] is not None:
+        name = row["said"]
+        said = Word(
+            *(row["said_by"], row["said_at"], None if name is None else Hypothesis(name)),
+            *(row["said_since"], row["said_until"]),
+        )
+    earliest = said.since if said is not None and said.since is not None else row["since"]
     return Incident(
         row["id"],
         Subject(row["subject_kind"], row["subject_id"]),
         State(row["state"]),
         row["opened_at"],
-        row["since"],
+        min(row["since"], earliest),
         tuple(msgspec.json.decode(row["opinions"], type=list[View])),
         row["contained_at"],
         row["restored_at"],
@@ -192,4 +287,14 @@ def _incident(row: RowMapping) -> Incident:
         row["taken_at"],
         row["taken_by"],
         row["part_of"],
+        said,
+        row["aware_at"],
+        _notified(row),
     )
+
+
+def _notified(row: RowMapping) -> Notified | None:
+    if row["notified"] is None:
+        return None
+    told = (row["notified_at"], row["notified_by"], row["notified_as"])
+    return Notified(Duty(row["notified"]), *told)

@@ -4,7 +4,7 @@ import msgspec
 from sqlalchemy import func, insert, select, update
 
 from mailkeep.base.clock import MINUTE, Instant
-from mailkeep.base.errors import Conflict, Invalid
+from mailkeep.base.errors import Conflict
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
 from mailkeep.events.log import record
@@ -18,6 +18,7 @@ from mailkeep.watch.types import Subject, WatchSettings, provider_subject
 
 from . import merging, queries
 from .answers import Answers
+from .by_hand import ByHand
 from .decide import Change, Closing, Line, Opening, decide
 from .events import (
     IncidentClosed,
@@ -31,10 +32,9 @@ from .events import (
 from .suspects import House
 from .tables import incident_entries, incidents
 from .types import UNATTENDED, Incident, IncidentSettings, State, View
-from .words import unprintable
+from .words import prose
 
 SYSTEM = "mailkeep"  #: who wrote a line that no person wrote
-LONGEST_NOTE = 4000
 
 _i, _e = incidents, incident_entries
 
@@ -61,6 +61,7 @@ class Incidents:
         self._watch = watch_settings or WatchSettings()
         self.settings = settings or IncidentSettings()
         self._answers = Answers(database, house, self.settings)
+        self.by_hand = ByHand(database, self)
         self._assessed: Tx | None = None
 
     async def on_signal(self, tx: Tx, _recorded: Recorded) -> None:
@@ -183,12 +184,7 @@ class Incidents:
 
     async def note(self, tx: Tx, incident: str, text: str, *, by: str) -> None:
         """What a person has to say. Raises ``Invalid``, ``NotFound``."""
-        text = text.replace("\r\n", "\n").strip()
-        if not text or len(text) > LONGEST_NOTE:
-            raise Invalid(f"a note has 1 to {LONGEST_NOTE} characters", field="text")
-        if unprintable(text):
-            raise Invalid("a note has no control characters but line breaks and tabs", field="text")
-        await self.enter(tx, incident, "note", text, by=by)
+        await self.enter(tx, incident, "note", prose(text, "text"), by=by)
         # The words stay out of the audit chain: it outlives every erasure.
         await audit.write(tx, by, "note_incident", {"incident": incident})
 
@@ -270,13 +266,15 @@ class Incidents:
 
     async def _change(self, tx: Tx, step: Change) -> None:
         before = await queries.one(tx, step.incident)
+        # What signs say, apart from what a person does.
+        seen = int(await tx.value(select(_i.c.since).where(_i.c.id == step.incident)) or 0)
         await tx.run(
             update(_i)
             .where(_i.c.id == step.incident)
             .values(
                 opinions=_encode(step.opinions),
                 quiet_since=step.quiet_since,
-                since=await self._oldest(tx, step.opinions, before.since),
+                since=await self._oldest(tx, step.opinions, seen),
             )
         )
         await self._write_lines(tx, step.incident, step.lines)

@@ -57,7 +57,7 @@ def _harm(incident: Incident, blast: BlastRadius) -> list[tuple[Level, str]]:
         (Level.HIGH, blast.half_proven, "had", "had", "half a proof come back"),
         (Level.HIGH, blast.stopped_by_factor, "was", "were", "stopped by the second factor alone"),
     )
-    held = any(one.open for one in incident.opinions)
+    held = bool(incident.held)
     return [
         (level, f"{counted(count, f'account {verb}', f'accounts {plural}')} {words}")
         for level, count, verb, plural, words in counts
@@ -67,7 +67,7 @@ def _harm(incident: Incident, blast: BlastRadius) -> list[tuple[Level, str]]:
 
 def _danger(incident: Incident, blast: BlastRadius, seen: Seen) -> list[tuple[Level, str]]:
     """What could happen, by what is held."""
-    held = {one.hypothesis for one in incident.opinions if one.open}
+    held = incident.held
     loose = incident.state in {State.OPEN, State.RESTORED} and not seen.cut
     out: list[tuple[Level, str]] = []
     if Hypothesis.PROVIDER_COMPROMISED in held:

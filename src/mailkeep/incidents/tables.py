@@ -21,6 +21,16 @@ incidents = Table(
     Column("taken_at", Micros),
     Column("taken_by", String(80)),
     Column("part_of", String(40), index=True),  # a person says that it is one matter with it
+    Column("said", String(24)),  # what is going on, as a person says
+    Column("said_by", String(80)),
+    Column("said_at", Micros),
+    Column("said_since", Micros),
+    Column("said_until", Micros),
+    Column("aware_at", Micros),  # when a breach became known; NULL: when it opened
+    Column("notified", String(12)),  # a regulator was told, or need not be
+    Column("notified_at", Micros),
+    Column("notified_by", String(80)),
+    Column("notified_as", Text),  # the regulator's reference, or the reason
     Column("opinions", Text, nullable=False),
     Column("blast", Text),  # as it stood at the end; NULL while it is worked out anew
 )

@@ -67,16 +67,60 @@ class View(msgspec.Struct, frozen=True):
     highest_at: Instant | None = None
 
 
+class Word(msgspec.Struct, frozen=True):
+    """What a person says of an incident, whatever the signs say. It opens one and sets its window;
+    no act rests on it without two people.
+
+    Attributes:
+        by, at: who said it last, and when.
+        hypothesis: what is going on, as they say; None: they speak of the window alone.
+        since, until: from when to when; None: they do not say.
+    """
+
+    by: str
+    at: Instant
+    hypothesis: Hypothesis | None = None
+    since: Instant | None = None
+    until: Instant | None = None
+
+
+class Duty(enum.StrEnum):
+    """What people say of a regulator's clock."""
+
+    TOLD = "told"  #: the regulator was told
+    NOT_NEEDED = "not_needed"  #: it need not be, for a reason that is written down
+    RUNS = "runs"  #: nobody was told after all: the clock runs
+    AWARE = "aware"  #: the breach became known at another time than the incident opened
+
+
+class Notified(msgspec.Struct, frozen=True):
+    """That a regulator was told, or need not be.
+
+    Attributes:
+        at: when it was told, or decided.
+        reference: the regulator's, or the reason.
+    """
+
+    duty: Duty
+    at: Instant
+    by: str
+    reference: str
+
+
 class Incident(msgspec.Struct, frozen=True):
     """An incident.
 
     Attributes:
         since: when the oldest fact happened that counts and that nobody outside could have staged:
-            the first act that can be seen. At the latest when it opened.
+            the first act that can be seen. At the latest when it opened; earlier, where a person
+            says so.
         quiet_since: since when no opinion has been held.
         taken_at, taken_by: a person said that it is theirs to see to.
         part_of: the incident with which it is one matter, as a person says.
         closed_by: who closed it: a person's id, or ``quiet``, ``joined``.
+        word: what a person says of it.
+        aware_at: when a breach became known, as a person says; None: when it opened.
+        notified: whether a regulator was told.
     """
 
     id: str
@@ -93,6 +137,28 @@ class Incident(msgspec.Struct, frozen=True):
     taken_at: Instant | None = None
     taken_by: str | None = None
     part_of: str | None = None
+    word: Word | None = None
+    aware_at: Instant | None = None
+    notified: Notified | None = None
+
+    @property
+    def held(self) -> frozenset[Hypothesis]:
+        """What is held about it, by signs or on a person's word."""
+        signs = {one.hypothesis for one in self.opinions if one.open}
+        said = None if self.word is None else self.word.hypothesis
+        return frozenset(signs if said is None else signs | {said})
+
+    @property
+    def said(self) -> Hypothesis | None:
+        """What it is held for on a person's word alone."""
+        signs = {one.hypothesis for one in self.opinions if one.open}
+        said = None if self.word is None else self.word.hypothesis
+        return None if said in signs else said
+
+    @property
+    def signed(self) -> bool:
+        """Whether any sign ever held something about it."""
+        return any(one.open or one.highest is not None for one in self.opinions)
 
     @property
     def account(self) -> str | None:

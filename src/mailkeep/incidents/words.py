@@ -2,12 +2,15 @@
 
 import math
 import unicodedata
+from datetime import UTC, datetime
 
-from mailkeep.base.clock import MINUTE, Instant, readable
+from mailkeep.base.clock import DAY, MINUTE, SECOND, Instant, iso, readable
+from mailkeep.base.errors import Invalid
 from mailkeep.watch.types import Hypothesis
 
 from .types import Incident, State, View
 
+LONGEST = 4000  #: characters that a person writes
 #: From which probability on a word is used; the words of intelligence analysis, roughly.
 _SURE = ((0.99, "almost certainly"), (0.9, "very probably"), (0.7, "probably"), (0.0, "perhaps"))
 
@@ -76,6 +79,39 @@ def obeyed(character: str) -> bool:
     return unicodedata.category(character) == "Cc" or character in _TURNS
 
 
+def prose(text: str, field: str) -> str:
+    """What a person wrote, as it is kept. Raises ``Invalid``."""
+    text = text.replace("\r\n", "\n").strip()
+    if not text or len(text) > LONGEST:
+        raise Invalid(f"say it in 1 to {LONGEST} characters", field=field)
+    if unprintable(text):
+        raise Invalid("no control characters but line breaks and tabs", field=field)
+    return text
+
+
+def instant(text: str, field: str, *, end: bool = False) -> Instant | None:
+    """A time that a person wrote, UTC unless it says otherwise; None for nothing. Of a day alone
+    its beginning, or its ``end``. Raises ``Invalid``."""
+    text = text.strip()
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid("a time is written as 2026-08-03 or 2026-08-03 14:30", field=field) from None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    if not 1970 < at.year < 2200:
+        raise Invalid("say the year in full", field=field)
+    alone = len(text) == len("2026-08-03")
+    return round(at.timestamp()) * SECOND + (DAY if end and alone else 0)
+
+
+def short(at: Instant | None) -> str:
+    """What ``instant`` reads again as the same; empty for None."""
+    return "" if at is None else f"{iso(at)[:10]} {iso(at)[11:19]}"
+
+
 def probability(view: View) -> float:
     return _probability(view.log_odds)
 
@@ -115,7 +151,7 @@ def _percent(log_odds: float) -> str:
 def headline(incident: Incident) -> str:
     """The sentence on top."""
     held = [one for one in incident.opinions if one.open]
-    if not held:
+    if not incident.held:
         quiet = f"Nothing is held about {incident.subject.id} any more"
         # Of an open one there is nothing left to contain.
         stands = _ENDS if incident.state is State.OPEN else _STANDS[incident.state]
@@ -125,8 +161,28 @@ def headline(incident: Incident) -> str:
         sure = next(word for line, word in _SURE if probability(view) >= line)
         said = _SAYS[view.hypothesis].format(sure=sure, name=incident.subject.id)
         parts.append(f"{said} ({percent(view)})")
+    if incident.said is not None:
+        name = incident.subject.id
+        parts.append(_SAYS[incident.said].format(sure="(so a person says)", name=name))
     text = ", and ".join(parts)
     return f"{text[0].upper()}{text[1:]}; {_STANDS[incident.state]}."
+
+
+def began(incident: Incident) -> str:
+    """What its beginning rests on."""
+    said = None if incident.word is None else incident.word.since
+    return "As a person says from" if said == incident.since else "First sign"
+
+
+def told(incident: Incident) -> str:
+    """What a person says of it, in a sentence; empty: nobody says anything."""
+    word = incident.word
+    if word is None:
+        return ""
+    what = "the window" if word.hypothesis is None else TITLES[word.hypothesis].lower()
+    since = "" if word.since is None else f", from {clock(word.since)}"
+    until = "" if word.until is None else f" to {clock(word.until)}"
+    return f"{what}{since}{until}, as said {clock(word.at)}"
 
 
 def span(start: Instant, end: Instant) -> str:

@@ -328,3 +328,11 @@ async def is_for(tx: Tx, message: str, address: str) -> bool:
     m = tables.messages.c
     row = await tx.one(select(m.address_id, m.copies).where(m.id == message))
     return row is not None and address in recipients.exposed(row["address_id"], row["copies"])
+
+
+async def older_keys(tx: Tx, before: Instant) -> int:
+    """How many API keys that were made before an instant are still good."""
+    k = tables.api_keys
+    good = (k.c.revoked_at.is_(None), or_(k.c.expires_at.is_(None), k.c.expires_at > tx.now))
+    found = select(func.count()).select_from(k).where(k.c.created_at < before, *good)
+    return int(await tx.value(found) or 0)

@@ -16,7 +16,7 @@ class Permission(enum.StrEnum):
     """One thing that somebody may do."""
 
     INCIDENTS_SEE = "incidents.see"  #: overview, incidents, their reports, what is told live
-    INCIDENTS_WORK = "incidents.work"  #: take, note, close
+    INCIDENTS_WORK = "incidents.work"  #: open, take, note, close
     ACTIONS_APPLY = "actions.apply"  #: begin what is done about an incident, and take it back
     ACTIONS_APPROVE = "actions.approve"  #: be the second person for what somebody else asked for
     EVIDENCE_TAKE = "evidence.take"  #: take the signed evidence of an incident out of the house

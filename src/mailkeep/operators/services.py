@@ -164,6 +164,12 @@ async def listing(tx: Tx) -> list[OperatorView]:
     ]
 
 
+async def older_sessions(tx: Tx, before: Instant) -> int:
+    """How many sessions that began before an instant are still open."""
+    older = (_s.c.began_at < before, _s.c.until > tx.now)
+    return int(await tx.value(select(func.count()).select_from(_s).where(*older)) or 0)
+
+
 async def names(tx: Tx) -> dict[str, str]:
     """What operators and API keys are called, by their ids: whoever acts."""
     found = await tx.all(select(_o.c.id, _o.c.name))

@@ -206,3 +206,31 @@ async def open_through(tx: Tx, providers: Set[str]) -> int:
         )
     )
     return int(found or 0)
+
+
+async def completed_after(
+    tx: Tx, providers: Set[str], since: Instant, until: Instant, after: Instant
+) -> int:
+    """Of the accounts that ``outcomes`` counts as completed, how many were so after an instant."""
+    found = await tx.value(
+        select(func.count(_r.c.account_id.distinct()))
+        .select_from(_p.join(_r, _r.c.id == _p.c.recovery_id))
+        .where(_through(providers, since, until), _PICKS["completed"], _r.c.ended_at > after)
+    )
+    return int(found or 0)
+
+
+async def completed_elsewhere(
+    tx: Tx, providers: Set[str], since: Instant, until: Instant
+) -> list[str]:
+    """Of the accounts that ``outcomes`` counts as completed, those that an application keeps,
+    sorted."""
+    rows = await tx.all(
+        select(_r.c.account_id)
+        .select_from(_p.join(_r, _r.c.id == _p.c.recovery_id))
+        .where(_through(providers, since, until), _PICKS["completed"], _r.c.application != "")
+        .where(_r.c.account_id.is_not(None))
+        .distinct()
+        .order_by(_r.c.account_id)
+    )
+    return [row["account_id"] for row in rows]

@@ -46,14 +46,20 @@ class Approvals:
         self._means = means
         self._desk = desk
 
-    def needed(self, action: Action, preview: Preview | None = None) -> bool:
+    def needed(self, action: Action, incident: Incident, preview: Preview | None = None) -> bool:
         """Whether an action needs two people: by default a dangerous one, and one of which the
         preview says that a person must have seen its warnings. Else the thief of one session would
-        let providers rest until no reset has its two routes."""
+        let providers rest until no reset has its two routes.
+
+        So does every action while a person's word holds the incident or sets its window, unless the
+        settings want two people for nothing. Else that thief would open one that reaches back for
+        years, and frighten everybody in it.
+        """
         named = self._means.settings.two_people
         if named is not None:
-            return action.name in named
-        return action.dangerous or (preview is not None and preview.needs_person)
+            return action.name in named or (bool(named) and incident.word is not None)
+        worded = incident.word is not None
+        return action.dangerous or worded or (preview is not None and preview.needs_person)
 
     async def ask(
         self, tx: Tx, case: Case, action: Action, step: Step, preview: Preview, *, by: str

@@ -10,6 +10,7 @@ from mailkeep.base.clock import SECOND, Instant, readable
 WIDTH, LEFT, RIGHT, LANE = 960, 90, 20, 46
 LANES = ("state", "actions", "people")
 _COLOURS = {"state": "#b3261e", "actions": "#1f6feb", "people": "#2e7d32"}
+MANY = 1000  #: marks; of more, one is drawn where several lie in one place
 _NEAR = 90  #: pixels within which a label would cover the one before it
 
 
@@ -46,9 +47,12 @@ def timeline(marks: Sequence[Mark], since: Instant, until: Instant) -> str:
             f'<line x1="{LEFT}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}" stroke="currentColor" '
             'stroke-opacity="0.3"/>'
         )
-        labelled = float("-inf")
+        labelled, drawn = float("-inf"), -1
         for mark in sorted((one for one in marks if one.lane == lane), key=lambda one: one.at):
             at = x(mark.at)
+            if len(marks) > MANY and round(at) == drawn:
+                continue
+            drawn = round(at)
             out.append(f'<circle cx="{at}" cy="{y}" r="5" fill="{_COLOURS[lane]}"/>')
             if at - labelled >= _NEAR:
                 labelled = at

@@ -94,7 +94,7 @@ async def gather(tx: Tx, means: Means, incident: str, *, by: str) -> dict[str, b
     Raises:
         NotFound: no such incident.
     """
-    case = await queries.case(tx, means, incident)
+    case = await queries.case(tx, means, incident, whole=True)
     await audit.write(tx, by, "export_evidence", {"incident": incident})
     written = report.written(case, await mail.key_names(tx), tx.now)
     picture = timeline(report.marks(case), case.incident.since, case.incident.closed_at or tx.now)

@@ -33,6 +33,7 @@ from mailkeep.mail import services
 from mailkeep.mail.types import StreamSettings
 from mailkeep.operators import people
 from mailkeep.store.database import Tx
+from mailkeep.watch.types import provider_subject
 
 from .actions.catalogue import ACTIONS
 from .actions.port import Means
@@ -103,15 +104,12 @@ class HandCut(msgspec.Struct, frozen=True):
 
 
 async def about(tx: Tx, provider: str) -> Incident | None:
-    """The incident about a provider that is not closed."""
-    return next(
-        (
-            one
-            for one in await incidents.live(tx)
-            if (one.subject.kind, one.subject.id) == ("provider", provider)
-        ),
-        None,
-    )
+    """The incident about a provider in which what is done to it is done: one that is not closed,
+    and that more than a person's word holds. Else that word would forbid the cut that one person
+    may do at once."""
+    found = await incidents.about(tx, provider_subject(provider))
+    only_said = found is not None and found.said is not None and not found.signed
+    return None if only_said else found
 
 
 async def current(tx: Tx) -> dict[str, HandCut]:

@@ -33,7 +33,7 @@ DEFAULTS = (
     PlaybookSettings(
         Hypothesis.ACCOUNT_TARGETED, ("hold_recoveries", "secure_accounts", "notify_owners")
     ),
-    # What helps here is done by people, outside of Mailkeep: see the checklist.
+    # What helps here is done by people, outside of Mailkeep: the security track says what is owed.
     PlaybookSettings(Hypothesis.LEAKED_HERE, ()),
     PlaybookSettings(Hypothesis.DOMAIN_ABUSED, ()),
     PlaybookSettings(Hypothesis.MAILBOX_COMPROMISED, ()),
@@ -55,25 +55,32 @@ def books(settings: Iterable[PlaybookSettings]) -> tuple[PlaybookSettings, ...]:
     return written + tuple(one for one in DEFAULTS if one.hypothesis not in named)
 
 
-def plan(opinions: Sequence[View], playbooks: Sequence[PlaybookSettings]) -> tuple[Planned, ...]:
+def plan(
+    opinions: Sequence[View],
+    playbooks: Sequence[PlaybookSettings],
+    said: Hypothesis | None = None,
+) -> tuple[Planned, ...]:
     """The actions for what is held, the gravest hypothesis first, each action once.
 
     An action is automatic only where its playbook lists it and the opinion may act alone: at least
     one sign is our own observation, and nobody outside could have staged it. Some actions are
     never automatic for some hypotheses, whatever is written: silence cuts nobody.
+
+    Args:
+        said: what a person says; nothing is automatic for it.
     """
     order = {one: rank for rank, one in enumerate(Hypothesis)}
     out: dict[str, Planned] = {}
-    for view in sorted(opinions, key=lambda one: order[one.hypothesis]):
-        if not view.open:
-            continue
+    held = [(one.hypothesis, one.alone) for one in opinions if one.open]
+    held += [] if said is None else [(said, False)]
+    for hypothesis, ours in sorted(held, key=lambda one: order[one[0]]):
         for book in playbooks:
-            if book.hypothesis is not view.hypothesis:
+            if book.hypothesis is not hypothesis:
                 continue
             for name in book.actions:
-                able = view.hypothesis in ACTIONS[name].alone_for
-                alone = able and name in book.automatic and view.alone
+                able = hypothesis in ACTIONS[name].alone_for
+                alone = able and name in book.automatic and ours
                 before = out.get(name)
                 if before is None or (alone and not before.automatic):
-                    out[name] = Planned(name, alone, view.hypothesis)
+                    out[name] = Planned(name, alone, hypothesis)
     return tuple(out.values())

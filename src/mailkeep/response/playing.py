@@ -108,7 +108,7 @@ class Player:
         took back, or could not do, it may do now. When the suspect is cut off the window is
         ``whole``, and what a playbook did without an end is done for what came since."""
         case = queries.case_of(tx, self._means, incident)
-        for planned in plan(incident.opinions, self._playbooks):
+        for planned in plan(incident.opinions, self._playbooks, incident.said):
             action = ACTIONS[planned.name]
             if not action.fits(incident.subject):
                 continue

@@ -21,6 +21,7 @@ from mailkeep.store.database import Tx
 from . import approval, tables, telling
 from .actions.catalogue import ACTIONS
 from .actions.port import At, Case, Means, Progress
+from .checking import checked
 from .paging.desk import paged
 from .types import ActionState, ActionView, BriefView, CaseView, Preview
 
@@ -54,8 +55,12 @@ async def shown(tx: Tx, means: Means, case: Case, name: str) -> ActionView:
     return msgspec.structs.replace(shown, waits=waiting.get(name))
 
 
-async def case(tx: Tx, means: Means, incident: str) -> CaseView:
-    """Everything about an incident. Raises ``NotFound``."""
+async def case(tx: Tx, means: Means, incident: str, *, whole: bool = False) -> CaseView:
+    """Everything about an incident. Raises ``NotFound``.
+
+    Args:
+        whole: with every line of the timeline, as for a report; else with the newest.
+    """
     found = await incidents.one(tx, incident)
     about = case_of(tx, means, found)
     rows = await tx.all(select(_a).where(_a.c.incident_id == found.id).order_by(_a.c.id))
@@ -70,12 +75,14 @@ async def case(tx: Tx, means: Means, incident: str) -> CaseView:
     ]
     radius = await incidents.blast_radius(tx, means.house, found, means.incidents.settings)
     seen = await _seen(tx, means, about, kept)
+    seen = await checked(tx, means, about, kept, radius, seen)
+    lines = await (incidents.whole if whole else incidents.timeline)(tx, found.id)
     return CaseView(
         found,
         tuple(sorted(about.suspects)),
         radius,
         actions,
-        await incidents.timeline(tx, found.id),
+        lines,
         mail_track(found, seen),
         security_track(found, seen, radius),
         tuple(await paged(tx, found.id)),
@@ -83,12 +90,16 @@ async def case(tx: Tx, means: Means, incident: str) -> CaseView:
         judge(found, radius, seen),
         tuple(await incidents.parts(tx, found.id)),
         taken(found),
+        lines[0].line - 1 if lines else 0,
     )
 
 
-async def briefs(tx: Tx, means: Means, limit: int) -> list[BriefView]:
-    """The newest incidents first, as they are kept: a few statements, however many they are."""
-    found = await incidents.recent(tx, limit)
+async def briefs(
+    tx: Tx, means: Means, before: str | None, limit: int
+) -> tuple[list[BriefView], str | None]:
+    """A page of the incidents, as ``incidents.page`` has it, with what is kept of each: a few
+    statements, however many they are. Raises ``Invalid``."""
+    found, after = await incidents.page(tx, before, limit)
     ids = [one.id for one in found]
     blasts = await incidents.kept_blasts(tx, ids)
     asked = {(one.incident, one.action): one for one in await approval.all_waiting(tx)}
@@ -96,7 +107,7 @@ async def briefs(tx: Tx, means: Means, limit: int) -> list[BriefView]:
     for row in await tx.all(select(_a).where(_a.c.incident_id.in_(ids)).order_by(_a.c.id)):
         waits = asked.get((row["incident_id"], row["name"]))
         actions[row["incident_id"]].append(msgspec.structs.replace(_view(row), waits=waits))
-    return [
+    made = [
         BriefView(
             one,
             tuple(sorted(means.house.suspects(one.subject))),
@@ -105,6 +116,7 @@ async def briefs(tx: Tx, means: Means, limit: int) -> list[BriefView]:
         )
         for one in found
     ]
+    return made, after
 
 
 async def waiting(tx: Tx) -> dict[str, int]:

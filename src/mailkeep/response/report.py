@@ -10,17 +10,21 @@ import msgspec
 
 from mailkeep.base.clock import Instant
 from mailkeep.incidents.content import ASSUMED
+from mailkeep.incidents.regulator import answered
 from mailkeep.incidents.tracks import Item
+from mailkeep.incidents.types import State, View
 from mailkeep.incidents.words import (
     SPENT,
     TITLES,
     TOUCHED,
+    began,
     clock,
     figure,
     headline,
     obeyed,
     span,
     standing,
+    told,
 )
 
 from .drawing import Mark, timeline
@@ -64,7 +68,7 @@ def written(case: CaseView, names: Names, now: Instant) -> Written:
         headline(one),
         (
             f"Incident {one.id}, {one.state.value}. Written {clock(now)} by Mailkeep.",
-            f"First sign {clock(one.since)}; opened {span(one.since, one.opened_at)} later"
+            f"{began(one)} {clock(one.since)}; opened {span(one.since, one.opened_at)} later"
             + (f"; cut off {clock(one.contained_at)}" if one.contained_at else "")
             + (f"; closed {clock(one.closed_at)}" if one.closed_at else "")
             + ".",
@@ -168,27 +172,32 @@ def _read(case: CaseView) -> list[Section]:
 
 
 def _why(case: CaseView) -> list[Section]:
+    said = told(case.incident)
     return [
-        Section(
-            f"Why: {TITLES[view.hypothesis]}, {standing(view, case.incident.state)}",
-            ("Held." if view.open else "Not held.", *((SPENT,) if view.spent else ())),
-            Table(
-                ("nats", "detector", "what it saw"),
-                (
-                    (f"{view.prior:+.1f}", "", "before any evidence"),
-                    *(
-                        (
-                            f"{reason.nats:+.1f}",
-                            reason.detector,
-                            reason.text + (f" ({reason.note})" if reason.note else ""),
-                        )
-                        for reason in view.reasons
-                    ),
+        *([Section("Why: somebody says so", (f"{said[0].upper()}{said[1:]}.",))] if said else []),
+        *(_opinion(view, case.incident.state) for view in case.incident.opinions),
+    ]
+
+
+def _opinion(view: View, state: State) -> Section:
+    return Section(
+        f"Why: {TITLES[view.hypothesis]}, {standing(view, state)}",
+        ("Held." if view.open else "Not held.", *((SPENT,) if view.spent else ())),
+        Table(
+            ("nats", "detector", "what it saw"),
+            (
+                (f"{view.prior:+.1f}", "", "before any evidence"),
+                *(
+                    (
+                        f"{reason.nats:+.1f}",
+                        reason.detector,
+                        reason.text + (f" ({reason.note})" if reason.note else ""),
+                    )
+                    for reason in view.reasons
                 ),
             ),
-        )
-        for view in case.incident.opinions
-    ]
+        ),
+    )
 
 
 def _done(case: CaseView, names: Names) -> Section:
@@ -243,8 +252,7 @@ def _regulator(case: CaseView) -> list[Section]:
     if case.deadline is None:
         return []
     checks = _checks("For the regulator", case.deadline.items)
-    line = f"To be told by {clock(case.deadline.due_at)}, if it must be: people decide that."
-    return [msgspec.structs.replace(checks, lines=(line,))]
+    return [msgspec.structs.replace(checks, lines=(answered(case.deadline),))]
 
 
 def _told(case: CaseView) -> Section:

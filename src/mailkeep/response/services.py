@@ -139,7 +139,7 @@ class Response:
             raise Conflict(preview.summary)
         if row is None:
             row = await self._keeper.write(tx, case, action, by, preview)
-        second = self.approvals.needed(action, preview) and not preview.idle
+        second = self.approvals.needed(action, case.incident, preview) and not preview.idle
         if second and not await self._alone(tx, case, action, Step.APPLY, by, alone):
             await self.approvals.ask(tx, case, action, Step.APPLY, preview, by=by)
             return await queries.shown(tx, self.means, case, name)
@@ -155,7 +155,7 @@ class Response:
         self.means.may_act()
         case, action = await self._case(tx, incident, name, closed=True)
         row = await self._applied(tx, case, action)
-        second = self.approvals.needed(action)
+        second = self.approvals.needed(action, case.incident)
         if second and not await self._alone(tx, case, action, Step.UNDO, by, alone):
             await self.approvals.ask(tx, case, action, Step.UNDO, _TAKING_BACK, by=by)
         else:

@@ -138,7 +138,8 @@ class OwnerTold(msgspec.Struct, frozen=True):
 
 class CaseView(msgspec.Struct, frozen=True):
     """All that is known of an incident, for whoever looks. ``taken``: what the suspects are known
-    to have taken, and not only to have been able to."""
+    to have taken, and not only to have been able to. ``earlier``: lines of the timeline that are
+    left out before those that are in it."""
 
     incident: Incident
     suspects: tuple[str, ...]
@@ -152,6 +153,7 @@ class CaseView(msgspec.Struct, frozen=True):
     severity: Severity | None = None
     parts: tuple[Incident, ...] = ()
     taken: tuple[Taken, ...] = ()
+    earlier: int = 0
 
 
 class BriefView(msgspec.Struct, frozen=True):

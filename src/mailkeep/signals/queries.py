@@ -57,6 +57,22 @@ async def secured(tx: Tx, accounts: Sequence[str], since: Instant) -> dict[str, 
     }
 
 
+async def unheard(tx: Tx, accounts: Sequence[str], since: Instant) -> int:
+    """Of how many accounts not all that was to be told since then is acknowledged, or nobody was
+    told anything."""
+    heard: dict[str, bool] = {}
+    for start in range(0, len(accounts), _AT_ONCE):
+        some = accounts[start : start + _AT_ONCE]
+        rows = await tx.tuples(
+            select(_e.c.account_id, _e.c.state)
+            .where(_e.c.account_id.in_(some), _e.c.made_at >= since, _e.c.due_at <= tx.now)
+            .distinct()
+        )
+        for account, state in rows:
+            heard[account] = heard.get(account, True) and state == State.ACKNOWLEDGED.value
+    return len(accounts) - sum(heard.values())
+
+
 async def told_in(tx: Tx, cause: str) -> list[str]:
     """The accounts about which something was told by hand in an incident, sorted."""
     rows = await tx.all(select(_e.c.account_id).where(_e.c.cause == cause).distinct())

@@ -166,3 +166,12 @@ async def progress(tx: Tx) -> Progress:
         for row in rows
     )
     return Progress(int(names or 0), int(done or 0), seen)
+
+
+async def in_use(tx: Tx, domain: str) -> tuple[int, int]:
+    """Of the names like a domain: how many are looked up, and how many are in use."""
+    used = func.count().filter(_l.c.mx | _l.c.address)
+    row = await tx.one(
+        select(func.count().label("names"), used.label("used")).where(_l.c.domain == domain)
+    )
+    return (0, 0) if row is None else (int(row["names"]), int(row["used"]))

@@ -104,7 +104,9 @@ async def test_many_who_ask_share_one_reading(
 ) -> None:
     reads = 0
 
-    async def counted(tx: Tx, streams: list[str], subscribers: stock.Readers) -> stock.Stock:
+    async def counted(
+        tx: Tx, streams: list[str], subscribers: stock.Readers, _telling: object
+    ) -> stock.Stock:
         nonlocal reads
         reads += 1
         return await take(tx, streams, subscribers)

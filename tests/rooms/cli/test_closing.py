@@ -72,6 +72,47 @@ def test_an_incident_goes_to_its_closing_report_at_the_shell(tmp_path: Path, inc
     assert said["markdown"].startswith("# ")
 
 
+def test_an_incident_is_opened_at_the_shell_on_a_persons_word(
+    tmp_path: Path, incident: str
+) -> None:
+    words = ("open", "b", "--since", "2026-08-03", "--until", "2026-08-08")
+    with pytest.raises(Invalid):
+        _run(tmp_path, *words, "--reason", " ")
+    made = json.loads(_run(tmp_path, *words, "--reason", "case 4711", "--json"))
+    assert made["new"]
+    again = json.loads(_run(tmp_path, "open", "a", "--reason", "case 4712", "--json"))
+    assert again == {"incident": incident, "new": False}
+    text = _run(tmp_path, "show", made["incident"])
+    assert "as a person says from 2026-08-03 00:00:00 UTC" in text
+    assert "opened by a person: case 4711" in text
+    _run(tmp_path, "window", made["incident"], "--since", "2026-08-01", "--reason", "their log")
+    shown = json.loads(_run(tmp_path, "show", made["incident"], "--json"))
+    assert shown["since"] == "2026-08-01T00:00:00.000Z"
+    assert shown["said"]["until"] is None
+    assert "somebody says so" in _run(tmp_path, "report", made["incident"])
+
+
+def test_the_timeline_is_read_a_page_at_a_time(tmp_path: Path, incident: str) -> None:
+    for number in range(3):
+        _run(tmp_path, "note", incident, f"note {number}")
+    text = _run(tmp_path, "timeline", incident, "--before", "3")
+    assert "note 1" in text
+    assert "note 2" not in text
+    whole = json.loads(_run(tmp_path, "timeline", incident, "--json"))
+    assert [one["line"] for one in whole["timeline"]] == [1, 2, 3]
+    listed = json.loads(_run(tmp_path, "list", "--json"))
+    assert ([one["id"] for one in listed["incidents"]], listed["after"]) == ([incident], None)
+    with pytest.raises(Invalid):
+        _run(tmp_path, "list", "--before", "x")
+
+
+def test_the_regulators_clock_is_answered_at_the_shell(tmp_path: Path, incident: str) -> None:
+    _run(tmp_path, "regulator", incident, "told", "--reference", "DPA 7", "--at", "2026-08-10")
+    assert "It was told, 2026-08-10 00:00:00 UTC: DPA 7" in _run(tmp_path, "show", incident)
+    said = json.loads(_run(tmp_path, "regulator", incident, "runs", "--reference", "x", "--json"))
+    assert said == {"incident": incident, "duty": "runs", "at": None}
+
+
 def test_an_incident_is_closed_once_and_with_a_reason(tmp_path: Path, incident: str) -> None:
     with pytest.raises(Invalid):
         _run(tmp_path, "close", incident, "--reason", " ")

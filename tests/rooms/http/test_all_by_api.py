@@ -15,9 +15,11 @@ from sqlalchemy import insert
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.base.clock import DAY, ManualClock
+from mailkeep.base.ids import new_id
 from mailkeep.events.anchors import line
 from mailkeep.events.audit import head
 from mailkeep.http import server
+from mailkeep.incidents import tables as incident_tables
 from mailkeep.mail import tables as mail_tables
 from mailkeep.recovery import tables as recovery_tables
 from mailkeep.store.database import Database
@@ -183,6 +185,173 @@ async def test_providers_by_the_api(house: House) -> None:
     assert (await house.ask("bob", "POST", give_back, other)).status_code == 409
     restored = (await house.ask("bob", "POST", give_back, seen)).json()
     assert (restored["state"], restored["hand_cut"]) == ("standing", None)
+
+
+async def test_no_incident_and_no_line_is_on_no_page(house: House) -> None:
+    """One that is open stays on the first page, however many opened and closed since."""
+    said = {"subject": "one", "reason": "x"}
+    first = (await house.ask("ada", "POST", "/v1/incidents", said)).json()["id"]
+    about = {"subject_kind": "domain", "state": "closed", "opinions": "[]", "closed_by": "quiet"}
+    async with house.running.database.write() as tx:
+        now = tx.now
+        times = dict.fromkeys(("opened_at", "since", "closed_at"), now)
+        rows = [
+            about | times | {"id": new_id("inc", now + n * 1000), "subject_id": f"d{n}.example"}
+            for n in range(1, 121)
+        ]
+        await tx.run(insert(incident_tables.incidents), rows)
+        line = {"incident_id": first, "kind": "note", "by": "x", "events": "[]", "count": 0}
+        lines = [line | {"line": n, "at": now, "text": f"note {n}"} for n in range(10, 1110)]
+        await tx.run(insert(incident_tables.incident_entries), lines)
+    found: list[str] = []
+    path = "/v1/incidents"
+    while True:
+        told = (await house.ask("eve", "GET", path)).json()
+        found += [one["id"] for one in told["incidents"]]
+        if told["after"] is None:
+            break
+        path = f"/v1/incidents?before={told['after']}"
+    assert (found[0], len(found), len(set(found))) == (first, 121, 121)
+    assert found[1:] == sorted(found[1:], reverse=True)
+    for wrong in ("inc_x", "dead.inc_x", "live."):
+        answer = await house.ask("eve", "GET", f"/v1/incidents?before={wrong}")
+        assert answer.status_code == 422
+    one = (await house.ask("eve", "GET", f"/v1/incidents/{first}")).json()
+    assert (len(one["timeline"]), one["earlier"]) == (1000, one["timeline"][0]["line"] - 1)
+    path = f"/v1/incidents/{first}/timeline"
+    rest = (await house.ask("eve", "GET", f"{path}?before={one['timeline'][0]['line']}")).json()
+    assert rest["timeline"][0]["kind"] == "opened"
+    assert rest["earlier"] == 0
+    assert (await house.ask("eve", "GET", "/v1/incidents/inc_x/timeline")).status_code == 404
+    assert (
+        "opened by a person"
+        in (await house.ask("eve", "GET", f"/v1/incidents/{first}/report")).text
+    )
+    async with aclosing(await sign_in(house, "ada")) as ada:
+        listed = (await ada.get("/console/incidents")).text
+        assert f"/console/incidents/{first}" in listed
+        older = re.findall(r'href="(/console/incidents\?before=[^"]+)"', listed)
+        assert len(older) == 1
+        assert f"/console/incidents/{first}" not in (await ada.get(older[0])).text
+        shown = (await ada.get(f"/console/incidents/{first}")).text
+        (earlier,) = re.findall(rf'href="(/console/incidents/{first}/timeline[^"]+)"', shown)
+        assert "opened by a person" not in shown
+        assert "opened by a person" in (await ada.get(earlier)).text
+        wrong = f"/console/incidents/{first}/timeline?before=x"
+        assert (await ada.get(wrong)).status_code == 422
+
+
+async def test_an_incident_is_opened_on_a_persons_word_by_the_api(house: House) -> None:
+    """The provider telephones: they were in for five days."""
+    said = {
+        "subject": "one",
+        "since": "2023-11-03T00:00:00+01:00",
+        "until": "2023-11-08T00:00:00Z",
+        "reason": "their support: case 4711",
+    }
+    assert (await house.ask("eve", "POST", "/v1/incidents", said)).status_code == 403
+    for bad in (
+        {"subject": "one"},
+        said | {"since": "2023-11-03T00:00:00"},
+        said | {"until": "2023-11-01T00:00:00Z"},
+        said | {"hypothesis": "boredom"},
+        said | {"reason": "x\u202ey"},
+    ):
+        assert (await house.ask("ada", "POST", "/v1/incidents", bad)).status_code == 422
+    unknown = await house.ask("ada", "POST", "/v1/incidents", said | {"subject": "four"})
+    assert unknown.status_code == 404
+    made = await house.ask("ada", "POST", "/v1/incidents", said)
+    assert made.status_code == 201
+    one = made.json()
+    assert (one["since"], one["opinions"]) == ("2023-11-02T23:00:00.000Z", [])
+    assert one["blast_radius"]["until"] == "2023-11-08T00:00:00.000Z"
+    assert (one["said"]["hypothesis"], one["said"]["until"]) == (
+        *("provider_compromised", "2023-11-08T00:00:00.000Z"),
+    )
+    assert one["regulator"] is not None
+    again = await house.ask("bob", "POST", "/v1/incidents", said)
+    assert (again.status_code, again.json()["id"]) == (200, one["id"])
+    path = f"/v1/incidents/{one['id']}/window"
+    later = {"since": "2023-11-01T00:00:00Z", "reason": "their log"}
+    assert (await house.ask("eve", "POST", path, later)).status_code == 403
+    assert (await house.ask("ada", "POST", path, {"since": later["since"]})).status_code == 422
+    widened = (await house.ask("ada", "POST", path, later)).json()
+    assert (widened["since"], widened["said"]["until"]) == ("2023-11-01T00:00:00.000Z", None)
+    # What reaches owners wants two people now.
+    act = f"/v1/incidents/{one['id']}/actions/notify_owners"
+    assert (await house.ask("ada", "POST", act, {"step": "apply"})).status_code == 202
+    # And the provider can still be cut off at once.
+    cut = await house.ask("ada", "POST", "/v1/providers/one/cut", {"reason": "it leaks"})
+    assert cut.json()["state"] == "cut"
+
+
+async def test_an_incident_is_opened_at_the_console(house: House) -> None:
+    async with aclosing(await sign_in(house, "ada")) as ada:
+        page = (await ada.get("/console/providers/one")).text
+        assert "Somebody told you that something is wrong there" in page
+        said = {
+            "subject": "one",
+            "hypothesis": "provider_compromised",
+            "since": "2023-11-03",
+            "until": "2023-11-08",
+            "reason": "their support <b>telephoned</b>",
+        }
+        foreign = {"Origin": "https://evil.test"}
+        refused = await ada.post("/console/incidents/open", data=said, headers=foreign)
+        assert refused.status_code == 403
+        for bad in ({"since": "last week"}, {"reason": ""}, {"hypothesis": "x"}):
+            answer = await ada.post("/console/incidents/open", data=said | bad)
+            assert answer.status_code == 422
+        answer = await ada.post("/console/incidents/open", data=said)
+        assert answer.status_code == 303
+        path = answer.headers["location"]
+        text = (await ada.get(path)).text
+        assert "Somebody (so a person says) reads or alters our mail at one" in text
+        assert "telephoned&lt;/b&gt;" in text
+        assert "As a person says from" in text
+        assert 'value="2023-11-03 00:00:00"' in text
+        assert 'value="2023-11-09 00:00:00"' in text, "a day alone counts whole"
+        page = (await ada.get("/console/providers/one")).text
+        assert path in page
+        assert "Somebody told you more of it" in page
+        assert "/console/providers/one/cut" in page
+        set_it = {"since": "2023-11-01", "until": "", "reason": "their log"}
+        assert (await ada.post(f"{path}/window", data=set_it)).status_code == 303
+        assert 'value="2023-11-01 00:00:00"' in (await ada.get(path)).text
+        report = (await ada.get(f"{path}/report")).text
+        assert "Compromised, from 2023-11-01 00:00:00 UTC" in report
+
+
+async def test_the_regulators_clock_is_answered(house: House) -> None:
+    said = {"subject": "one", "reason": "x"}
+    one = (await house.ask("ada", "POST", "/v1/incidents", said)).json()["id"]
+    path = f"/v1/incidents/{one}/regulator"
+    told = {"duty": "told", "reference": "DPA 7"}
+    assert (await house.ask("eve", "POST", path, told)).status_code == 403
+    for bad in ({"duty": "told"}, told | {"duty": "x"}, told | {"duty": "aware"}):
+        assert (await house.ask("ada", "POST", path, bad)).status_code == 422
+    answer = (await house.ask("ada", "POST", path, told)).json()["regulator"]
+    assert (answer["notified"]["duty"], answer["notified"]["reference"]) == ("told", "DPA 7")
+    runs = (await house.ask("ada", "POST", path, {"duty": "runs", "reference": "no"})).json()
+    assert runs["regulator"]["notified"] is None
+    known = {"duty": "aware", "reference": "x", "at": "2023-11-12T00:00:00Z"}
+    aware = (await house.ask("ada", "POST", path, known)).json()["regulator"]
+    assert aware["due_at"] == "2023-11-15T00:00:00.000Z"
+    async with aclosing(await sign_in(house, "ada")) as ada:
+        assert "The regulator&#39;s clock runs out in" in (await ada.get("/console")).text
+        page = f"/console/incidents/{one}"
+        assert (await ada.post(f"{page}/regulator", data={"duty": "x"})).status_code == 422
+        form = {"duty": "not_needed", "at": "", "reference": "canaries <only>"}
+        assert (await ada.post(f"{page}/regulator", data=form)).status_code == 303
+        text = (await ada.get(page)).text
+        assert "It need not be told" in text
+        assert "canaries &lt;only&gt;" in text
+        assert "regulator&#39;s clock" not in (await ada.get("/console")).text
+        assert "It need not be told" in (await ada.get(f"{page}/report")).text
+        # What is left is said before it is closed.
+        sure = (await ada.post(f"{page}/close")).text
+        assert "Still to do" in sure
+        assert "The suspect gets no more mail" in sure
 
 
 async def test_a_cut_by_hand_at_the_console(house: House) -> None:

@@ -142,7 +142,8 @@ class Stage:
 
     async def all(self) -> list[Incident]:
         async with self.database.read() as tx:
-            return await incident_queries.recent(tx)
+            found, _ = await incident_queries.page(tx)
+        return sorted(found, key=lambda one: one.id, reverse=True)
 
     async def only(self) -> Incident:
         (one,) = await self.all()

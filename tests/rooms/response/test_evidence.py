@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 from msgspec import to_builtins
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 
 from mailkeep.base.clock import HOUR, ManualClock
 from mailkeep.base.errors import BadSettings, NotFound
@@ -18,6 +18,8 @@ from mailkeep.cli.evidence import verify
 from mailkeep.events import anchors, audit
 from mailkeep.events.anchors import Anchor
 from mailkeep.events.tables import audit as chain
+from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.tables import incident_entries
 from mailkeep.incidents.types import IncidentSettings
 from mailkeep.incidents.words import obeyed
 from mailkeep.response import evidence, queries, report
@@ -49,6 +51,33 @@ def _write(where: Path, files: dict[str, bytes]) -> Path:
     for name, content in files.items():
         (where / name).write_bytes(content)
     return where
+
+
+async def test_a_long_incident_is_reported_from_its_first_line(
+    stage: Stage, keys: KeyRing, tmp_path: Path
+) -> None:
+    """What began it is the first that a court asks about: it must not fall off the end."""
+    await stage.signal({COMPROMISED: 8.5})
+    incident = (await stage.only()).id
+    async with stage.database.write() as tx:
+        last = (await incidents.timeline(tx, incident))[-1].line
+        line = {"incident_id": incident, "kind": "note", "by": "opr_1", "events": "[]", "count": 0}
+        rows = [
+            line | {"line": last + n, "at": tx.now + n, "text": f"note {n}"} for n in range(1, 2301)
+        ]
+        await tx.run(insert(incident_entries), rows)
+    case = await _case(stage)
+    assert (len(case.timeline), case.earlier) == (1000, last + 1300)
+    assert case.timeline[0].line == case.earlier + 1
+    where = await _bundle(stage, keys, tmp_path / "b")
+    whole = json.loads((where / "case.json").read_text())["timeline"]
+    assert [one["line"] for one in whole] == list(range(1, last + 2301))
+    for name in ("report.md", "report.html"):
+        text = (where / name).read_text()
+        assert "the incident opened" in text
+        assert "note 2300" in text
+    ET.parse(where / "timeline.svg")
+    assert (where / "timeline.svg").stat().st_size < 200_000, "one mark for what lies in one place"
 
 
 async def test_a_bundle_is_whole_and_checks_out(

@@ -76,6 +76,12 @@ METRICS: tuple[Metric, ...] = (
     _counter("signals", ("detector",), "Signals that detectors raised"),
     _counter("incidents_opened", ("kind",), "Incidents that were opened"),
     _gauge("incidents_open", ("kind", "state"), "Incidents that are not closed", shared=True),
+    _gauge(
+        "regulator_clocks",
+        ("state",),
+        "Clocks of regulators that nobody answered: running, near (a day), over (for a week)",
+        shared=True,
+    ),
     _counter("actions", ("action", "result"), "What was done about incidents"),
     _counter("recoveries", ("stage",), "Steps of account recoveries"),
     _counter("sign_ins", ("result",), "Sign-ins by what came of them"),

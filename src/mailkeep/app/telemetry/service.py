@@ -13,6 +13,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
 from mailkeep.cutover.types import LIVE
 from mailkeep.http.client import Network
+from mailkeep.incidents.services import Incidents
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.dispatch import Dispatcher
 from mailkeep.mail.types import StreamSettings
@@ -37,6 +38,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 class Rooms(Protocol):
     """What is measured, as the application has it."""
 
+    incidents: Incidents
     database: Database
     shared: SharedCommit
     keys: KeyRing
@@ -90,7 +92,9 @@ class Telemetry:
             for route in stream.routes
         }
         self._told: dict[tuple[str, ...], int] = {}
-        self._stock = Storekeeper(rooms.database, rooms.streams, subscribers)
+        self._stock = Storekeeper(
+            rooms.database, rooms.streams, subscribers, rooms.incidents.settings
+        )
         self.heartbeat = (
             None if url is None else Heartbeat(url, self.metrics, self.ready, time.time)
         )
@@ -189,6 +193,8 @@ class Telemetry:
         self.metrics.forget("mailkeep_incidents_open")
         for kind in SUBJECTS:
             put("mailkeep_incidents_open", stock.incidents.get((kind, "open"), 0), kind, "open")
+        for state in ("running", "near", "over"):
+            put("mailkeep_regulator_clocks", stock.clocks.get(state, 0), state)
         for (kind, state), number in stock.incidents.items():
             put("mailkeep_incidents_open", number, kind, state)
 

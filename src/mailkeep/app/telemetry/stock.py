@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 
 import msgspec
@@ -14,6 +15,9 @@ from mailkeep.events import tables as events
 from mailkeep.feed import queries as feeds
 from mailkeep.feed.types import FeedState
 from mailkeep.incidents import tables as incidents
+from mailkeep.incidents.queries import clocks
+from mailkeep.incidents.regulator import stands
+from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail import depth, queries
 from mailkeep.store import migrate
 from mailkeep.store.database import Database, Tx
@@ -34,6 +38,7 @@ class Stock(msgspec.Struct, frozen=True):
     Attributes:
         lag: facts placed and not read yet, by subscriber.
         incidents: those that are not closed, by kind of subject and state.
+        clocks: regulators' clocks that nobody answered, by how they stand.
         feeds: how each fares that ever ran, by name.
         cutover: the state of the move between providers that is under way; "": there is none.
         schema: it is the one that this version was made for.
@@ -45,6 +50,7 @@ class Stock(msgspec.Struct, frozen=True):
     lag: dict[str, int]
     unplaced: int
     incidents: dict[tuple[str, str], int]
+    clocks: dict[str, int]
     feeds: dict[str, FeedState]
     cutover: str
     schema: bool
@@ -58,10 +64,18 @@ class Storekeeper:
         streams: those that are told of.
         subscribers: who reads the log, and up to where this process has read it for each: what is
             not for a reader it passes over without writing its place down.
+        telling: when regulators must be told.
     """
 
-    def __init__(self, database: Database, streams: Collection[str], subscribers: Readers) -> None:
+    def __init__(
+        self,
+        database: Database,
+        streams: Collection[str],
+        subscribers: Readers,
+        telling: IncidentSettings | None = None,
+    ) -> None:
         self._database = database
+        self._telling = telling
         self._streams = tuple(streams)
         self._subscribers = dict(subscribers)
         self._reading: asyncio.Task[None] | None = None
@@ -95,7 +109,7 @@ class Storekeeper:
         started = time.monotonic()
         try:
             async with self._database.read() as tx:
-                self.stock = await take(tx, self._streams, self._subscribers)
+                self.stock = await take(tx, self._streams, self._subscribers, self._telling)
         except Exception as error:
             # Numbers that need no database are reported all the same; the age shows how old the
             # rest is.
@@ -106,8 +120,14 @@ class Storekeeper:
         self._cost = self._read_at - started
 
 
-async def take(tx: Tx, streams: Collection[str], subscribers: Readers) -> Stock:
+async def take(
+    tx: Tx,
+    streams: Collection[str],
+    subscribers: Readers,
+    telling: IncidentSettings | None = None,
+) -> Stock:
     """Read the stock at ``tx.now``."""
+    telling = telling or IncidentSettings()
     e, c, i = events.events, events.checkpoints, incidents.incidents
     placed = await tx.value(select(events.relay.c.position)) or 0
     read = {row["subscriber"]: row["position"] for row in await tx.all(select(c))}
@@ -127,6 +147,7 @@ async def take(tx: Tx, streams: Collection[str], subscribers: Readers) -> Stock:
             for one, passed in subscribers.items()
         },
         unplaced=int(await tx.value(select(func.count()).select_from(some)) or 0),
+        clocks=Counter(stands(at, tx.now) for at, _ in await clocks(tx, telling)),
         incidents={(row["subject_kind"], row["state"]): row["n"] for row in live},
         feeds=await feeds.states(tx),
         cutover="" if move is None else move.state.value,

@@ -7,9 +7,18 @@ from litestar import Response
 
 from mailkeep.base.clock import iso, when
 from mailkeep.incidents.severity import Severity
-from mailkeep.incidents.types import BlastRadius, Content, Entry, Incident, View
+from mailkeep.incidents.types import (
+    BlastRadius,
+    Content,
+    Entry,
+    Incident,
+    View,
+    Word,
+)
 from mailkeep.incidents.words import headline
 from mailkeep.response.types import ActionView, Approval, BriefView, CaseView
+
+from .regulator_out import CheckOut, RegulatorOut, check, regulator
 
 
 class IncidentSubjectOut(msgspec.Struct):
@@ -129,26 +138,12 @@ class ActionOut(msgspec.Struct):
 
 
 class EntryOut(msgspec.Struct):
+    line: int
     at: str
     kind: str
     text: str
     by: str
     events: tuple[str, ...]
-
-
-class CheckOut(msgspec.Struct):
-    """A checklist item. ``done`` null: nothing is to be done."""
-
-    text: str
-    done: bool | None
-    detail: str
-
-
-class RegulatorOut(msgspec.Struct):
-    """What a regulator must be told, by when. ``done`` false: it is missing."""
-
-    due_at: str
-    items: list[CheckOut]
 
 
 class PageOut(msgspec.Struct):
@@ -169,6 +164,17 @@ class SeverityOut(msgspec.Struct):
     reasons: tuple[str, ...]
 
 
+class WordOut(msgspec.Struct):
+    """What a person says of it: what is going on (null: they speak of the window alone), from when
+    to when (null: they do not say)."""
+
+    hypothesis: str | None
+    by: str
+    at: str
+    since: str | None
+    until: str | None
+
+
 class IncidentHeadOut(msgspec.Struct):
     """The fields that every form of an incident begins with."""
 
@@ -184,10 +190,12 @@ class IncidentHeadOut(msgspec.Struct):
     taken_at: str | None
     taken_by: str | None
     part_of: str | None
+    said: WordOut | None
 
 
 class IncidentOut(IncidentHeadOut):
-    """An incident with everything that is known of it."""
+    """An incident with everything that is known of it. ``earlier``: lines of the timeline before
+    those that are in it."""
 
     parts: list[str]
     severity: SeverityOut | None
@@ -198,6 +206,7 @@ class IncidentOut(IncidentHeadOut):
     taken: list[TakenOut]
     actions: list[ActionOut]
     timeline: list[EntryOut]
+    earlier: int
     tracks: dict[str, list[CheckOut]]
     regulator: RegulatorOut | None
 
@@ -232,11 +241,22 @@ _Head = tuple[
     str | None,
     str | None,
     str | None,
+    WordOut | None,
 ]
 
 
 class IncidentsOut(msgspec.Struct):
+    """A page of them. ``after``: the ``before`` of the next page; null: there is none."""
+
     incidents: list[IncidentBriefOut]
+    after: str | None
+
+
+class TimelineOut(msgspec.Struct):
+    """Lines in order. ``earlier``: how many there are before them."""
+
+    timeline: list[EntryOut]
+    earlier: int
 
 
 def _head(one: Incident) -> _Head:
@@ -253,7 +273,13 @@ def _head(one: Incident) -> _Head:
         when(one.taken_at),
         one.taken_by,
         one.part_of,
+        None if one.word is None else _word(one.word),
     )
+
+
+def _word(one: Word) -> WordOut:
+    said = None if one.hypothesis is None else one.hypothesis.value
+    return WordOut(said, one.by, iso(one.at), when(one.since), when(one.until))
 
 
 def shown(case: CaseView) -> IncidentOut:
@@ -272,17 +298,13 @@ def shown(case: CaseView) -> IncidentOut:
         blast(case.blast),
         [TakenOut(*msgspec.structs.astuple(one)) for one in case.taken],
         [action(done) for done in case.actions],
-        [_entry(entry) for entry in case.timeline],
+        [entry(line) for line in case.timeline],
+        case.earlier,
         {
-            name: [CheckOut(item.text, item.done, item.detail) for item in track]
+            name: [check(item) for item in track]
             for name, track in (("mail", case.mail), ("security", case.security))
         },
-        None
-        if case.deadline is None
-        else RegulatorOut(
-            iso(case.deadline.due_at),
-            [CheckOut(one.text, one.done, one.detail) for one in case.deadline.items],
-        ),
+        regulator(case.deadline),
     )
 
 
@@ -351,6 +373,6 @@ def approval(one: Approval) -> ApprovalOut:
     )
 
 
-def _entry(one: Entry) -> EntryOut:
+def entry(one: Entry) -> EntryOut:
     text = f"{one.text}: {one.count}" if one.count else one.text
-    return EntryOut(iso(one.at), one.kind, text, one.by, one.events)
+    return EntryOut(one.line, iso(one.at), one.kind, text, one.by, one.events)

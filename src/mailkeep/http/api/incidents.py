@@ -1,5 +1,6 @@
-"""``/v1/incidents``: list and read incidents, and preview, apply and undo their actions."""
+"""``/v1/incidents``: list and read incidents, open one, and preview, apply and undo actions."""
 
+import datetime as dt
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
@@ -8,10 +9,15 @@ from litestar import Controller, Response, get, post
 
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
+from mailkeep.incidents import duties
+from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.by_hand import Saying
+from mailkeep.incidents.types import Duty
 from mailkeep.mail import queries as mail
 from mailkeep.operators.permissions import Permission
 from mailkeep.response import queries, report
 from mailkeep.store.database import Tx
+from mailkeep.watch.types import Hypothesis
 
 from . import strict_json
 from .incident_out import (
@@ -19,10 +25,13 @@ from .incident_out import (
     IncidentOut,
     IncidentReportOut,
     IncidentsOut,
+    TimelineOut,
     acted,
     brief,
+    entry,
     shown,
 )
+from .message_in import instant
 
 MOST = 50  #: incidents in the list
 
@@ -34,10 +43,55 @@ class ActionIn(msgspec.Struct, forbid_unknown_fields=True):
     step: Literal["preview", "apply", "undo", "stop"]
 
 
+class PageIn(msgspec.Struct, forbid_unknown_fields=True):
+    """``before``: the ``after`` of the page before."""
+
+    before: Annotated[str, msgspec.Meta(max_length=60)] | None = None
+
+
+class LinesIn(msgspec.Struct, forbid_unknown_fields=True):
+    """``before``: only lines with a smaller number."""
+
+    before: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] | None = None
+
+
 class MergeIn(msgspec.Struct, forbid_unknown_fields=True):
     """``into``: the id of the incident that leads."""
 
     into: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+
+
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
+
+
+class IncidentIn(msgspec.Struct, forbid_unknown_fields=True):
+    """What somebody says. ``subject``: the provider's name, the account's id or the domain that it
+    is about; left out where the hypothesis is about no one of many. ``since``, ``until``: from when
+    to when it was so, if they know."""
+
+    reason: Reason
+    hypothesis: Hypothesis = Hypothesis.PROVIDER_COMPROMISED
+    subject: Annotated[str, msgspec.Meta(max_length=255)] = ""
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+
+
+class WindowIn(msgspec.Struct, forbid_unknown_fields=True):
+    """From when to when it was; what is left out is as the signs say."""
+
+    reason: Reason
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+
+
+class DutyIn(msgspec.Struct, forbid_unknown_fields=True):
+    """``duty``: ``told`` (``at``: when; now without it), ``not_needed``, ``runs`` (neither, after
+    all) or ``aware`` (``at``: since when the breach is known). ``reference``: the regulator's, or
+    why."""
+
+    duty: Duty
+    reference: Reason
+    at: dt.datetime | None = None
 
 
 class NoteIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,18 +106,48 @@ class IncidentsApi(Controller):
     path = "/v1/incidents"
     tags = ("incidents",)
 
-    @get("/", summary="The newest incidents first")
+    @get("/", summary="The incidents, those that are not closed first")
     async def index(self, request: Incoming, running: Running) -> IncidentsOut:
+        wanted = strict_json.query(request, PageIn)
         await authorise(request, running, Permission.INCIDENTS_SEE)
         async with running.database.read() as tx:
-            found = await queries.briefs(tx, running.response.means, MOST)
-        return IncidentsOut([brief(one) for one in found])
+            found, after = await queries.briefs(tx, running.response.means, wanted.before, MOST)
+        return IncidentsOut([brief(one) for one in found], after)
+
+    @post("/", status_code=201, summary="Open an incident on a person's word")
+    async def open(self, request: Incoming, running: Running) -> Response[IncidentOut]:
+        """200 where one is open about the same: it is said there, and the window only grows. No
+        action rests on it without two people."""
+        await admit(request, running, Permission.INCIDENTS_WORK)
+        wanted = strict_json.decode(await strict_json.body(request), IncidentIn)
+        by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
+        saying = Saying(
+            *(wanted.hypothesis, wanted.subject, wanted.reason),
+            *(instant(wanted.since, "since"), instant(wanted.until, "until")),
+        )
+
+        async def work(tx: Tx) -> Response[IncidentOut]:
+            found, new = await running.incidents.by_hand.open(tx, saying, by=by)
+            case = await queries.case(tx, running.response.means, found)
+            return Response(shown(case), status_code=201 if new else 200)
+
+        return await running.database.retrying(work)
 
     @get("/{incident:str}", summary="One incident")
     async def show(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
         await authorise(request, running, Permission.INCIDENTS_SEE)
         async with running.database.read() as tx:
             return shown(await queries.case(tx, running.response.means, incident))
+
+    @get("/{incident:str}/timeline", summary="Its timeline, a page at a time")
+    async def timeline(self, request: Incoming, running: Running, incident: str) -> TimelineOut:
+        """The newest page; with ``before``, the lines before that one."""
+        wanted = strict_json.query(request, LinesIn)
+        await authorise(request, running, Permission.INCIDENTS_SEE)
+        async with running.database.read() as tx:
+            await incidents.one(tx, incident)
+            found = await incidents.timeline(tx, incident, before=wanted.before)
+        return TimelineOut([entry(one) for one in found], found[0].line - 1 if found else 0)
 
     @post("/{incident:str}/actions/{name:str}", status_code=200, summary="Preview, apply, undo")
     async def act(
@@ -97,7 +181,7 @@ class IncidentsApi(Controller):
     async def report(self, request: Incoming, running: Running, incident: str) -> IncidentReportOut:
         await authorise(request, running, Permission.INCIDENTS_SEE)
         async with running.database.read() as tx:
-            case = await queries.case(tx, running.response.means, incident)
+            case = await queries.case(tx, running.response.means, incident, whole=True)
             written = report.written(case, await mail.key_names(tx), tx.now)
         return IncidentReportOut(report.markdown(written))
 
@@ -108,6 +192,31 @@ class IncidentsApi(Controller):
         by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
         return await _done(
             running, incident, lambda tx: running.incidents.take(tx, incident, by=by)
+        )
+
+    @post("/{incident:str}/window", status_code=200, summary="Say from when to when it was")
+    async def window(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
+        """It begins no later than signs say, and ends earlier only where no sign held anything."""
+        await admit(request, running, Permission.INCIDENTS_WORK)
+        wanted = strict_json.decode(await strict_json.body(request), WindowIn)
+        by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
+        since, until = instant(wanted.since, "since"), instant(wanted.until, "until")
+        set_it = running.incidents.by_hand.window
+        return await _done(
+            running, incident, lambda tx: set_it(tx, incident, since, until, wanted.reason, by=by)
+        )
+
+    @post("/{incident:str}/regulator", status_code=200, summary="Answer the regulator's clock")
+    async def regulator(self, request: Incoming, running: Running, incident: str) -> IncidentOut:
+        """Of a closed incident too: regulators are told after the end as well."""
+        await admit(request, running, Permission.INCIDENTS_WORK)
+        wanted = strict_json.decode(await strict_json.body(request), DutyIn)
+        by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
+        said = (wanted.duty, instant(wanted.at, "at"), wanted.reference)
+        return await _done(
+            running,
+            incident,
+            lambda tx: duties.say(tx, running.incidents, incident, *said, by=by),
         )
 
     @post("/{incident:str}/merge", status_code=200, summary="Make it a part of another")

@@ -23,7 +23,6 @@ from mailkeep.store.database import Database, Tx
 FRESH = 10 * SECOND  #: for which a case is good of which nothing is told
 MEMO = SECOND * 9 // 10  #: for which open pages share one look
 MOST = 200  #: cases that are remembered
-LISTED = 100  #: incidents on the page of all of them
 
 _KINDS = ("accounts.frozen", "incidents.", "mail.provider_", "recovery.", "response.", "watch.s")
 
@@ -70,7 +69,7 @@ class Cases:
         """The same of the list."""
 
         async def work(tx: Tx) -> str:
-            found = await incidents.recent(tx, LISTED)
+            found, _ = await incidents.page(tx)
             waiting = [one.id for one in await approval.all_waiting(tx)]
             shown = [(one.id, one.state, one.opinions) for one in found]
             return digest(msgspec.json.encode((shown, waiting)))

@@ -5,17 +5,23 @@ is confirmed a second time.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
 from litestar import Controller, MediaType, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
+from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.http.api.evidence import bundle
 from mailkeep.http.port import Incoming, Running
+from mailkeep.incidents import duties
 from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.by_hand import Saying
+from mailkeep.incidents.tracks import owed
+from mailkeep.incidents.types import Duty
+from mailkeep.incidents.words import instant
 from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
 from mailkeep.response import approval, queries, report
@@ -24,8 +30,9 @@ from mailkeep.response.actions.port import Action
 from mailkeep.response.services import NotShown
 from mailkeep.response.types import ActionView, CaseView
 from mailkeep.store.database import Tx
+from mailkeep.watch.types import Hypothesis
 
-from .cases import LISTED, Cases
+from .cases import Cases
 from .operator import Operator, needs, still
 from .showing import page
 
@@ -55,15 +62,17 @@ class Incidents(Controller):
     include_in_schema = False
 
     @get("/", opt=_SEE)
-    async def index(self, running: Running, operator: Operator) -> Template:
+    async def index(self, request: Incoming, running: Running, operator: Operator) -> Template:
+        before = request.query_params.get("before")
         async with running.database.read() as tx:
-            found = await incidents.recent(tx, LISTED)
+            found, after = await incidents.page(tx, before)
             waiting, names = await approval.all_waiting(tx), await operators.names(tx)
         return page(
             operator,
             "incidents",
             "/incidents",
             found=found,
+            after=after,
             waiting=waiting,
             names=names,
             actions=ACTIONS,
@@ -72,6 +81,22 @@ class Incidents(Controller):
     @get("/news", media_type="text/event-stream", opt=_SEE)
     async def news(self, running: Running, operator: Operator, cases: Cases) -> ServerSentEvent:
         return _news(running, operator, cases.version_of_all)
+
+    @post("/open", opt=_WORK)
+    async def open(self, running: Running, operator: Operator) -> Redirect:
+        """On a person's word; where one is open about the same, it is said there."""
+        form = operator.form
+        known = {one.value: one for one in Hypothesis}
+        said = form.get("hypothesis", "")
+        if said not in known:
+            raise Invalid("say what is going on", field="hypothesis")
+        saying = Saying(
+            *(known[said], form.get("subject", ""), form.get("reason", "")), *_window(form)
+        )
+        found, _ = await running.database.retrying(
+            lambda tx: running.incidents.by_hand.open(tx, saying, by=operator.actor)
+        )
+        return _to(found)
 
     @get("/{incident:str}", opt=_SEE)
     async def show(
@@ -97,15 +122,27 @@ class Incidents(Controller):
         )
 
     @get("/{incident:str}/report", media_type=MediaType.HTML, opt=_SEE)
-    async def report(
-        self, running: Running, operator: Operator, cases: Cases, incident: str
-    ) -> Response[str]:
+    async def report(self, running: Running, operator: Operator, incident: str) -> Response[str]:
         """As it stands now; `mailkeep incidents evidence` writes it with what it rests on."""
         del operator
-        case = await cases.look(incident)
         async with running.database.read() as tx:
+            case = await queries.case(tx, running.response.means, incident, whole=True)
             text = report.html(report.written(case, await operators.names(tx), tx.now))
         return Response(text, media_type=MediaType.HTML)
+
+    @get("/{incident:str}/timeline", opt=_SEE)
+    async def timeline(
+        self, request: Incoming, running: Running, operator: Operator, incident: str
+    ) -> Template:
+        """Earlier lines, a page at a time."""
+        text = request.query_params.get("before", "")
+        if text and not (text.isascii() and text.isdecimal() and len(text) < 10):
+            raise Invalid("this is not the number of a line", field="before")
+        async with running.database.read() as tx:
+            one = await incidents.one(tx, incident)
+            found = await incidents.timeline(tx, incident, before=int(text) if text else None)
+            names = await operators.names(tx)
+        return page(operator, "timeline", "/incidents", one=one, found=found, names=names)
 
     @get("/{incident:str}/news", media_type="text/event-stream", opt=_SEE)
     async def incident_news(
@@ -160,6 +197,29 @@ class Incidents(Controller):
         )
         return _to(incident)
 
+    @post("/{incident:str}/window", opt=_WORK)
+    async def window(self, running: Running, operator: Operator, incident: str) -> Redirect:
+        form = operator.form
+        since, until = _window(form)
+        set_it = running.incidents.by_hand.window
+        await running.database.retrying(
+            lambda tx: set_it(tx, incident, since, until, form.get("reason", ""), by=operator.actor)
+        )
+        return _to(incident)
+
+    @post("/{incident:str}/regulator", opt=_WORK)
+    async def regulator(self, running: Running, operator: Operator, incident: str) -> Redirect:
+        form = operator.form
+        known = {one.value: one for one in Duty}
+        duty = form.get("duty", "")
+        if duty not in known:
+            raise Invalid("say what it is", field="duty")
+        said = (known[duty], instant(form.get("at", ""), "at"), form.get("reference", ""))
+        await running.database.retrying(
+            lambda tx: duties.say(tx, running.incidents, incident, *said, by=operator.actor)
+        )
+        return _to(incident)
+
     @post("/{incident:str}/evidence", status_code=200, opt=needs(Permission.EVIDENCE_TAKE))
     async def evidence(
         self, running: Running, operator: Operator, incident: str
@@ -187,7 +247,10 @@ class Incidents(Controller):
     ) -> Response[Any]:
         if operator.form.get("sure") != "yes":
             case = await cases.look(incident)
-            return page(operator, "close", "/incidents", case=case)
+            left = owed(
+                (*case.mail, *case.security, *(case.deadline.items if case.deadline else ()))
+            )
+            return page(operator, "close", "/incidents", case=case, owed=left)
         why = operator.form.get("text", "")
         await running.database.retrying(
             lambda tx: running.incidents.close(tx, incident, why, by=operator.actor)
@@ -224,6 +287,12 @@ def _to(incident: str, done: ActionView | None = None) -> Redirect:
     return Redirect(f"/console/incidents/{incident}{its}{stood}", status_code=303)
 
 
+def _window(form: Mapping[str, str]) -> tuple[Instant | None, Instant | None]:
+    """From when to when, as a form says it."""
+    since, until = form.get("since", ""), form.get("until", "")
+    return instant(since, "since"), instant(until, "until", end=True)
+
+
 def _find(name: str) -> Action:
     if name not in ACTIONS:
         raise NotFound(f"no action {name!r}; there are {', '.join(ACTIONS)}")
@@ -257,7 +326,7 @@ async def _action_page(
         case=case,
         preview=preview,
         offer=offer,
-        second=running.response.approvals.needed(_find(name), preview),
+        second=running.response.approvals.needed(_find(name), case.incident, preview),
         names=names,
         asked=asked,
         error=error,

@@ -7,13 +7,13 @@ from litestar import Controller, get
 from litestar.response import Template
 
 from mailkeep.accounts.factors import adoption
-from mailkeep.base.clock import DAY, MINUTE
+from mailkeep.base.clock import DAY, MINUTE, Instant
 from mailkeep.cutover import queries as cutovers
 from mailkeep.cutover.types import State as MoveState
 from mailkeep.http.health import ProviderHealth, providers
 from mailkeep.http.port import Running, Services
 from mailkeep.incidents import queries as incidents
-from mailkeep.incidents import words
+from mailkeep.incidents import regulator, words
 from mailkeep.incidents.types import Incident, State
 from mailkeep.mail import depth
 from mailkeep.mail.depth import Depth
@@ -81,6 +81,7 @@ async def standing(tx: Tx, running: Services) -> Standing:
             *_of_requests(await approval.all_waiting(tx)),
             *_of_hands((await hands.current(tx)).values()),
             *_of_failures(live, await response.failed(tx)),
+            *_of_clocks(await incidents.clocks(tx, running.incidents.settings), tx.now),
             *_of_incidents(live, await response.waiting(tx)),
             *await _of_house(tx, depths, states),
         ],
@@ -133,6 +134,21 @@ def _of_failures(live: Iterable[Incident], failed: dict[str, list[str]]) -> list
         for one in live
         for name in failed.get(one.id, ())
     ]
+
+
+def _of_clocks(clocks: Iterable[tuple[Instant, Incident]], now: Instant) -> list[Need]:
+    """Regulators' clocks that run out within a day, or ran out (pure)."""
+    out = []
+    for due_at, one in clocks:
+        stands = regulator.stands(due_at, now)
+        if stands == "running":
+            continue
+        left = f"ran out {words.span(due_at, now)} ago"
+        if stands == "near":
+            left = f"runs out in {words.span(now, due_at)}"
+        text = f"The regulator's clock {left}, and nobody said that it was told or need not be"
+        out.append(Need(f"{text}: {words.headline(one)}", f"/console/incidents/{one.id}"))
+    return out
 
 
 def _of_incidents(live: Iterable[Incident], waiting: dict[str, int]) -> list[Need]:

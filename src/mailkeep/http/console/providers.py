@@ -11,12 +11,14 @@ from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.http.api.posture import shown
 from mailkeep.http.health import providers
 from mailkeep.http.port import Running, Services
+from mailkeep.incidents import queries as incidents
 from mailkeep.mail import queries as mail
 from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
 from mailkeep.response import hands
 from mailkeep.watch import console_lines, posture
 from mailkeep.watch.console_types import Act
+from mailkeep.watch.types import provider_subject
 
 from .operator import Operator, needs
 from .showing import page
@@ -61,6 +63,7 @@ class ProviderPages(Controller):
             exposed = await mail.exposed(tx, name, tx.now)
             lines = await console_lines.view(tx, running.keys, name, MOST_LINES)
             incident = await hands.about(tx, name)
+            case = await incidents.about(tx, provider_subject(name))
             cut = (await hands.current(tx)).get(name)
             names = await operators.names(tx)
         breakers = {
@@ -83,6 +86,7 @@ class ProviderPages(Controller):
             told=running.consoles.tells_of(name, config.party),
             exposed=exposed,
             incident=incident,
+            case=case,
             cut=cut,
             names=names,
         )

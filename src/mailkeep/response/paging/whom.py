@@ -55,7 +55,7 @@ def independent_of(party: str, house: House) -> tuple[str, ...]:
 
 def gravity(incident: Incident) -> int:
     """The rank of the gravest that is held; 0 is the gravest."""
-    return min((_RANK[one.hypothesis] for one in incident.opinions if one.open), default=NOTHING)
+    return min((_RANK[one] for one in incident.held), default=NOTHING)
 
 
 def wants_somebody(incident: Incident) -> bool:
