@@ -1,5 +1,6 @@
 """What has grown old is forgotten as fast as it comes, class by class."""
 
+import pytest
 from sqlalchemy import func, insert, select, update
 
 from mailkeep.accounts import tables as account_tables
@@ -85,9 +86,12 @@ async def _ended(database: Database, ago: int) -> None:
         )
 
 
-async def test_what_an_open_incident_counts_stays_until_it_is_closed(database: Database) -> None:
+@pytest.mark.parametrize("said", [False, True])
+async def test_what_an_open_incident_counts_stays_until_it_is_closed(
+    database: Database, said: bool
+) -> None:
     """A provider that is cut off for good keeps its incident open, and so would lose its accounts
-    to secure one by one."""
+    to secure one by one. ``said``: a person said that it began before the first sign."""
     incidents = incident_tables.incidents
     await _ended(database, 200 * DAY)
     await _ended(database, 150 * DAY + HOUR // 2)  # its mail was under way at the first sign
@@ -99,7 +103,8 @@ async def test_what_an_open_incident_counts_stays_until_it_is_closed(database: D
                 subject_id="a",
                 state="contained",
                 opened_at=tx.now - 149 * DAY,
-                since=tx.now - 150 * DAY,
+                since=tx.now - (1 if said else 150) * DAY,
+                said_since=tx.now - 150 * DAY if said else None,
                 opinions="[]",
             )
         )
