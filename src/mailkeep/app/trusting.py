@@ -22,7 +22,7 @@ from mailkeep.trust.world import NO_FACTOR, Group, with_custody
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.types import Hypothesis
 
-from . import observing
+from . import looking, observing
 from .settings import Settings
 
 OURS, THEIRS = "ours", "theirs"  #: of a provider's option ``dkim``: who signs
@@ -132,7 +132,8 @@ def _returned(kind: str, options: Mapping[str, str], sending: tuple[str, ...]) -
 
 
 def watchers(settings: Settings) -> dict[str, Watcher]:
-    """Every detector, its delay as its own page tells it, and why it is blind here if it is."""
+    """Every detector, its delay as its own page tells it, why it is blind here if it is, and at
+    which accounts it looks."""
     reports = settings.reports
     off = {
         "stranger_in_mail": "" if settings.canary else _CANARY,
@@ -154,9 +155,13 @@ def watchers(settings: Settings) -> dict[str, Watcher]:
         ):
             off[name] = _ACCOUNTS
     out = {}
+    places = looking.places(settings)
     for one in DETECTORS:
         module = importlib.import_module(f"mailkeep.watch.detectors.{one.name}")
-        out[one.name] = Watcher(one.name, words.delay(module.__doc__ or ""), off.get(one.name, ""))
+        found = Watcher(one.name, words.delay(module.__doc__ or ""), off.get(one.name, ""))
+        if (there := places.get(one.name)) is not None:
+            found = msgspec.structs.replace(found, at=there.at, elsewhere=there.elsewhere)
+        out[one.name] = found
     return out
 
 

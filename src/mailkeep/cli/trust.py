@@ -142,7 +142,7 @@ def fall_lines(one: Fall) -> list[str]:
         on = [watcher for watcher in seen.watchers if not watcher.off]
         lines.append(f"  {seen.act}: {'' if on else 'nobody. '}{seen.blind}".rstrip())
         lines += [f"    {words.watcher_words(watcher)}" for watcher in seen.watchers]
-    lines += ["", "Playbook: " + (", ".join(one.playbook) or "none")]
+    lines += ["", "Playbook: " + (", ".join(one.playbook) or words.NO_PLAYBOOK)]
     return lines
 
 

@@ -87,11 +87,20 @@ class Provider(msgspec.Struct, frozen=True):
 
 
 class Watcher(msgspec.Struct, frozen=True):
-    """A detector as this installation has it. ``off``: why it sees nothing here; "": it does."""
+    """A detector as this installation has it.
+
+    Attributes:
+        off: why it sees nothing here; "": it does.
+        at: our accounts at providers, or the parties, at which it looks; None: it looks at none of
+            them in particular.
+        elsewhere: why it sees nothing of another one, ``{0}``; in an answer, of which it does not.
+    """
 
     name: str
     delay: str
     off: str = ""
+    at: tuple[str, ...] | None = None
+    elsewhere: str = ""
 
 
 class House(msgspec.Struct, frozen=True):
@@ -101,7 +110,8 @@ class House(msgspec.Struct, frozen=True):
         sending: domains that we send as.
         site: the host of our pages.
         watchers: every detector, by name.
-        playbook: what is done about a provider that is taken for compromised.
+        playbook: what is done about a provider that is taken for compromised, and about nobody
+            else.
         accounts_read: our accounts at providers whose changes we see.
         encrypted: ``public_url`` is https.
         consoles: by party, the acts there that audit logs of others tell of, and which logs.

@@ -4,6 +4,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
+import msgspec
+
 from mailkeep.accounts.classes import OPERATOR
 from mailkeep.base.clock import iso
 from mailkeep.base.errors import NotFound
@@ -26,10 +28,12 @@ from .types import (
     SinglePoint,
     StreamLeft,
     Taken,
+    Watcher,
 )
 
 _OUR_PEOPLE = frozenset({"staff", OPERATOR})
 MOST_SETS = 50  #: that are shown of one class
+MOST_NAMED, BY_ANY = 6, "any of them"  #: accounts of which a sentence names each
 
 
 class Model:
@@ -85,7 +89,7 @@ class Model:
             routes_left=left,
             recovery=self._recovery(left),
             seen=tuple(self._seen(found)),
-            playbook=self.house.playbook,
+            playbook=self.house.playbook if self._behind(found) else (),
             counted_at=self.counted_at,
         )
 
@@ -260,10 +264,53 @@ class Model:
 
     def _seen(self, found: Sequence[str]) -> Iterable[Seen]:
         verbs = dict.fromkeys(words.verb(one) for one in found)
+        known = self.house.watchers
         for act, (names, blind) in words.WATCHED.items():
             if act in verbs:
-                known = self.house.watchers
-                yield Seen(act, tuple(known[one] for one in names if one in known), blind)
+                there = [self._there(known[one], act, found) for one in names if one in known]
+                yield Seen(act, tuple(one for one in there if one is not None), blind)
+
+    def _there(self, one: Watcher, act: str, found: Sequence[str]) -> Watcher | None:
+        """What a detector sees of those within reach; None where there is nothing for it to see."""
+        if one.at is None:
+            return one
+        parties = one.name in words.OF_PARTIES
+        touched = self._parties(found) if parties else self._touched(act, found)
+        if not touched:
+            return None
+        blind = tuple(place for place in touched if place not in one.at)
+        seen = tuple(place for place in touched if place in one.at)
+        why = one.elsewhere.format(", ".join(blind if len(blind) < MOST_NAMED else (BY_ANY,)))
+        if one.off or not seen:
+            return msgspec.structs.replace(one, off=one.off or why, at=(), elsewhere="")
+        said = why if blind and not parties else ""
+        return msgspec.structs.replace(one, at=seen, elsewhere=said)
+
+    def _parties(self, found: Sequence[str]) -> list[str]:
+        """The parties outside that fall; our own have no console elsewhere."""
+        fell = [one.partition(":")[2] for one in found if words.verb(one) == "party"]
+        return [one for one in fell if self.world.parties[one].kind is not PartyKind.OURS]
+
+    def _behind(self, found: Sequence[str]) -> list[str]:
+        """Our accounts at providers that are in the hands of whoever has all this."""
+        there, secrets = frozenset(found), self.world.secrets
+        return [
+            one.name
+            for one in self.world.carriers
+            if f"carries:{one.party}" in there or f"party:{secrets.get(one.name)}" in there
+        ]
+
+    def _touched(self, act: str, found: Sequence[str]) -> list[str]:
+        """Our accounts at providers at which an act is done."""
+        about = [one.partition(":")[2] for one in found if words.verb(one) == act]
+        if act == "list":
+            return about
+        if act in {"read", "drop"}:
+            return list(dict.fromkeys(one.rpartition("@")[2] for one in about))
+        if act == "stop":
+            carrying = [one.name for stream in about for one in self.world.carrying(stream)]
+            return list(dict.fromkeys(carrying))
+        return self._behind(found)
 
 
 def _sum(taken: Iterable[Taken], how: How) -> int:

@@ -27,6 +27,11 @@ HOWS: Mapping[How, str] = {
     How.CATCH: "when its owner signs in meanwhile",
 }
 
+NO_PLAYBOOK = "none; those that there are act on providers, and no account at one is in this"
+
+#: Detectors that look at parties; of the others those with places look at accounts.
+OF_PARTIES = frozenset({"console_sign_in"})
+
 #: Which detectors see an act once it is done; what nobody can see says why.
 WATCHED: Mapping[str, tuple[tuple[str, ...], str]] = {
     "read": (
@@ -91,4 +96,6 @@ def delay(docstring: str) -> str:
 
 
 def watcher_words(one: Watcher) -> str:
-    return f"{one.name}: off, {one.off}" if one.off else f"{one.name}: {one.delay}"
+    if one.off:
+        return f"{one.name}: off, {one.off}"
+    return f"{one.name}: {one.delay}" + (f"; {one.elsewhere}" if one.elsewhere else "")

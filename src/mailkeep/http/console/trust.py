@@ -71,6 +71,7 @@ class TrustPages(Controller):
             "trust",
             shown=shown,
             fall=shown.fall,
+            no_playbook=words.NO_PLAYBOOK,
             chosen=shown.chosen,
             picture=shown.picture,
             lines=_drawn(shown.picture),
