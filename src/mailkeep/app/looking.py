@@ -47,7 +47,7 @@ def places(settings: Settings) -> Mapping[str, Places]:
     said = settings.reports
     tried = watching.carriers(settings)
     honey = {one.provider for one in settings.honey}
-    taken = [one for one, kind in known.items() if _TAKEN - set(readers.blind(kind))]
+    taken = [name for name, kind in known.items() if any(readers.shows(kind, of) for of in _TAKEN)]
     noticed = names if said.notices else list(said.status)
     no_canary = "no canary goes through {0}"
     no_honey = "no [[honey]] address was given to {0}"

@@ -20,7 +20,7 @@ from mailkeep.trust.graph import TrustGraph
 from mailkeep.trust.types import Party
 from mailkeep.trust.world import NO_FACTOR, Group, with_custody
 from mailkeep.watch.detectors.catalogue import DETECTORS
-from mailkeep.watch.types import Hypothesis
+from mailkeep.watch.types import Hypothesis, PostureSettings
 
 from . import looking, observing
 from .settings import Settings
@@ -79,7 +79,8 @@ def house(settings: Settings) -> House:
             ACTIONS[name].title + (" (by itself)" if name in play.automatic else "")
             for name in play.actions
         ),
-        () if posture is None else tuple(one.name for one in posture.account),
+        looking.read(settings),
+        PostureSettings().interval if posture is None else posture.interval,
         settings.trust,
         canaries=canary is not None,
         encrypted=site.scheme == "https",

@@ -102,14 +102,10 @@ class Difference(msgspec.Struct, frozen=True):
     new: Mapping[str, tuple[str, ...]]
 
 
-def written(model: Model, interval: str = "15 minutes") -> ThreatModel:
-    """The threat model of the house.
-
-    Args:
-        interval: how often accounts at providers are read, in words.
-    """
+def written(model: Model) -> ThreatModel:
+    """The threat model of the house."""
     can = {one: model.engine.reach([one]).words() for one in model.world.parties}
-    sights = visibility.visible(model.house, model.world.parties.values(), interval)
+    sights = visibility.visible(model.house, model.world.parties.values())
     return ThreatModel(
         model.live.today,
         tuple(_party(model, one, can[one]) for one in model.world.parties),

@@ -112,7 +112,9 @@ class House(msgspec.Struct, frozen=True):
         watchers: every detector, by name.
         playbook: what is done about a provider that is taken for compromised, and about nobody
             else.
-        accounts_read: our accounts at providers whose changes we see.
+        accounts_read: our accounts at providers whose changes we see, with the kind as which each
+            is read: of a relay that of its company.
+        read_every: seconds between two readings of one.
         encrypted: ``public_url`` is https.
         consoles: by party, the acts there that audit logs of others tell of, and which logs.
         sign_on: the host that signs operators in; "": they come by API key alone.
@@ -127,7 +129,8 @@ class House(msgspec.Struct, frozen=True):
     site: str
     watchers: Mapping[str, Watcher] = {}
     playbook: tuple[str, ...] = ()
-    accounts_read: tuple[str, ...] = ()
+    accounts_read: Mapping[str, str] = {}
+    read_every: float = 60.0
     settings: TrustSettings = TrustSettings()
     canaries: bool = False
     encrypted: bool = False
