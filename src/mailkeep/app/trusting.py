@@ -13,6 +13,7 @@ from mailkeep.base.errors import BadSettings
 from mailkeep.posture import scene, words
 from mailkeep.posture.types import House, Live, Provider, SinglePoint, Watcher
 from mailkeep.posture.whatif import Model, failing
+from mailkeep.providers import registry
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.playbooks import books
 from mailkeep.trust import register
@@ -66,6 +67,7 @@ def house(settings: Settings) -> House:
                 one.party,
                 _signed(one.options, sending),
                 _returned(one.kind, one.options, sending),
+                registry.get(one.kind).capabilities.texts,
             )
             for one in settings.provider
         ),

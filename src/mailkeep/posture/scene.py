@@ -10,12 +10,12 @@ from mailkeep.base.clock import SECOND
 from mailkeep.mail.grants import Scope
 from mailkeep.recovery.types import WhenAlone
 from mailkeep.trust import register, rules
-from mailkeep.trust.catalogue import HOUSES, OF_PROVIDER, shown_by
+from mailkeep.trust.catalogue import shown_by
 from mailkeep.trust.graph import TrustGraph, overridden
 from mailkeep.trust.types import Party, PartyKind
 from mailkeep.trust.world import Carrier, Key, Lane, World, pairs, with_custody
 
-from .types import House, Live, Provider
+from .types import House, Live
 
 #: Mailkeep's own parties, with what to call them.
 OURS = {
@@ -123,7 +123,7 @@ def world(house: House, live: Live) -> World:
             stands=one.name in live.standing,
             rests=one.name in live.resting,
             returns=one.returns,
-            texts=_texts(one, everybody[one.party]),
+            texts=one.texts,
         )
         for one in house.providers
     )
@@ -153,14 +153,6 @@ def world(house: House, live: Live) -> World:
         secrets={one.name: secret_of(one.name) for one in house.providers},
         sign_on=house.sign_on,
     )
-
-
-def _texts(provider: Provider, party: Party) -> bool:
-    """Whether it carries text messages. A provider whose kind carries mail does not, whatever its
-    party is said to be: codes would be thought to go where they do not."""
-    house = OF_PROVIDER.get(provider.kind)
-    mails = house is not None and HOUSES[house].kind is PartyKind.MAIL
-    return party.kind is PartyKind.SMS and not mails
 
 
 def _acting(house: House, live: Live) -> tuple[str, ...]:

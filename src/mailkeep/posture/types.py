@@ -77,6 +77,7 @@ class Provider(msgspec.Struct, frozen=True):
     Attributes:
         domains: for which a signing key lies with it; None: not said, so all that we send as.
         returns: domains that it stands for in SPF.
+        texts: its kind sends text messages; what its party is called makes none of it.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Provider(msgspec.Struct, frozen=True):
     party: str
     domains: tuple[str, ...] | None = None
     returns: tuple[str, ...] = ()
+    texts: bool = False
 
 
 class Watcher(msgspec.Struct, frozen=True):

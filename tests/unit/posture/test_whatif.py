@@ -16,6 +16,7 @@ from mailkeep.posture.model import ThreatModel, difference, written
 from mailkeep.posture.threats import STRIDE, THREATS
 from mailkeep.posture.types import (
     Accepted,
+    Change,
     House,
     How,
     Live,
@@ -25,6 +26,7 @@ from mailkeep.posture.types import (
     check,
 )
 from mailkeep.posture.whatif import Model, failing
+from mailkeep.providers import registry
 from mailkeep.recovery.types import RecoverySettings, WhenAlone
 from mailkeep.trust import register
 from mailkeep.trust.world import Group, Key
@@ -242,22 +244,44 @@ def test_own_dkim_is_a_change_that_takes_names_away_and_nothing_else() -> None:
     assert own.names_after == own.names_before - 2  # Post One, and alice who administers it
 
 
-def test_text_messages_as_the_second_route_are_weighed_like_any_change() -> None:
+def test_text_messages_are_advised_only_where_a_module_sends_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     lone = msgspec.structs.replace(
         house(),
         recovery=RecoverySettings(when_alone=WhenAlone.DEGRADE),
         providers=house().providers[:1],
     )
     live = msgspec.structs.replace(LIVE, standing=frozenset({"main"}))
-    found = {one.what: one for one in changes.ranked(model(lone, live).world, TODAY)}
-    texts = found["a provider of text messages of another party for recovery"]
+    advised = "a provider of text messages of another party for recovery"
+
+    def found() -> dict[str, Change]:
+        return {one.what: one for one in changes.ranked(model(lone, live).world, TODAY)}
+
+    assert advised not in found()
+    monkeypatch.setattr(registry, "texting", lambda: True)
+    texts = found()[advised]
     assert texts.single_after < texts.single_before
 
 
-def test_a_provider_of_mail_carries_no_text_messages_whatever_its_party_says() -> None:
-    parties = [{**PARTIES[0], "kind": "sms"}, *PARTIES[1:]]
-    known = msgspec.structs.replace(house(), parties=register.load(parties))
+@pytest.mark.parametrize("kind", ["smtp", "mandrill", "some-bridge"])
+def test_a_relay_carries_no_text_messages_whatever_its_party_is_called(kind: str) -> None:
+    """Both proofs are mailed: who has the mailbox has both, and nothing passes for a telephone."""
+    parties = [PARTIES[0], {**PARTIES[1], "kind": "sms"}, *PARTIES[2:]]
+    providers = (Provider("main", "mandrill", "one"), Provider("second", kind, "two"))
+    known = msgspec.structs.replace(house(), parties=register.load(parties), providers=providers)
     assert not [one for one in model(known).world.carriers if one.texts]
+    assert model(known).world.mailed()
+    assert model(known).fall(["gmail"]).now == 40
+
+
+def test_a_kind_that_sends_text_messages_is_no_mailbox() -> None:
+    providers = (
+        Provider("main", "mandrill", "one"),
+        Provider("second", "texts", "two", texts=True),
+    )
+    known = msgspec.structs.replace(house(), providers=providers)
+    assert model(known).fall(["gmail"]).now == 0
 
 
 def test_in_a_large_house_few_ties_are_tried() -> None:
