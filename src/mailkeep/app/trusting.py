@@ -14,6 +14,7 @@ from mailkeep.posture import scene, words
 from mailkeep.posture.types import House, Live, Provider, SinglePoint, Watcher
 from mailkeep.posture.whatif import Model, failing
 from mailkeep.providers import registry
+from mailkeep.providers.posture import registry as readers
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.playbooks import books
 from mailkeep.trust import register
@@ -44,7 +45,9 @@ def graph(settings: Settings, clock: Clock) -> TrustGraph:
 def judged(settings: Settings) -> dict[str, Party]:
     """The parties by which that is judged: who keeps the API secret of a provider counts too."""
     proofs = "" if settings.recovery is None else settings.recovery.stream
-    return with_custody(register.load(settings.party), scene.accounts(settings.provider), proofs)
+    return with_custody(
+        register.load(settings.party), scene.accounts(_providers(settings, ())), proofs
+    )
 
 
 def house(settings: Settings) -> House:
@@ -60,17 +63,7 @@ def house(settings: Settings) -> House:
     posture = settings.posture
     return House(
         register.load(settings.party),
-        tuple(
-            Provider(
-                one.name,
-                one.kind,
-                one.party,
-                _signed(one.options, sending),
-                _returned(one.kind, one.options, sending),
-                registry.get(one.kind).capabilities.texts,
-            )
-            for one in settings.provider
-        ),
+        _providers(settings, sending),
         settings.streams(),
         recovery,
         Classes(settings.accounts.classes),
@@ -91,6 +84,32 @@ def house(settings: Settings) -> House:
         else (urlsplit(settings.operators.issuer).hostname or settings.operators.issuer),
         consoles=_consoles(settings),
     )
+
+
+def _providers(settings: Settings, sending: tuple[str, ...]) -> tuple[Provider, ...]:
+    """Our accounts at providers, and which keys of ours lie there."""
+    read, out = looking.read(settings), []
+    for one in settings.provider:
+        able = registry.get(one.kind).capabilities
+        reads = read.get(one.name) in readers.SENDS
+        hooked = looking.reports(one)
+        out.append(
+            Provider(
+                one.name,
+                one.kind,
+                one.party,
+                _signed(one.options, sending),
+                _returned(one.kind, one.options, sending),
+                able.texts,
+                (
+                    *((scene.manager_of(one.name),) if one.manager else ()),
+                    *((scene.reading_of(one.name),) if reads else ()),
+                ),
+                scene.hook_of(one.name) if hooked else "",
+                hooked and able.webhook_auth == "shared_secret",
+            )
+        )
+    return tuple(out)
 
 
 def _consoles(settings: Settings) -> dict[str, dict[str, tuple[str, ...]]]:

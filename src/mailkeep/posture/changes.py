@@ -241,7 +241,10 @@ def _signing(world: World) -> Iterator[tuple[str, str, World]]:
 def _with(world: World, today: str, parties: dict[str, Party]) -> World:
     """The world with some parties replaced, and its pairs of routes worked out anew."""
     everybody = {**world.parties, **parties}
-    accounts = [(one.name, one.party, world.secrets.get(one.name, "")) for one in world.carriers]
+    accounts = [
+        (one.name, one.party, (world.secrets.get(one.name, ""), *world.makers.get(one.name, ())))
+        for one in world.carriers
+    ]
     graph = TrustGraph(with_custody(everybody, accounts, world.proofs), lambda: today)
     return msgspec.structs.replace(
         world,

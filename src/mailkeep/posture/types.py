@@ -78,6 +78,9 @@ class Provider(msgspec.Struct, frozen=True):
         domains: for which a signing key lies with it; None: not said, so all that we send as.
         returns: domains that it stands for in SPF.
         texts: its kind sends text messages; what its party is called makes none of it.
+        makers: parties that are keys there, besides its API secret, that make or show one.
+        hook: the party that is the secret by which its webhooks are believed; "": none are.
+        shown: each webhook shows that secret; else it is signed with it.
     """
 
     name: str
@@ -86,6 +89,9 @@ class Provider(msgspec.Struct, frozen=True):
     domains: tuple[str, ...] | None = None
     returns: tuple[str, ...] = ()
     texts: bool = False
+    makers: tuple[str, ...] = ()
+    hook: str = ""
+    shown: bool = False
 
 
 class Watcher(msgspec.Struct, frozen=True):

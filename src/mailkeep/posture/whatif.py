@@ -303,7 +303,7 @@ class Model:
     def _touched(self, act: str, found: Sequence[str]) -> list[str]:
         """Our accounts at providers at which an act is done."""
         about = [one.partition(":")[2] for one in found if words.verb(one) == act]
-        if act == "list":
+        if act in {"list", "claim"}:
             return about
         if act in {"read", "drop"}:
             return list(dict.fromkeys(one.rpartition("@")[2] for one in about))

@@ -18,6 +18,8 @@ VERBS: Mapping[str, str] = {
     "phones": "has our customers' telephones",
     "pages": "serves our pages",
     "operate": "acts as an operator",
+    "vouch": "signs verdicts, sign-ins, security events and the audit head in our name",
+    "claim": "says in the name of {0} what became of mail",
     "down": "stops {0}",
 }
 
@@ -66,6 +68,14 @@ WATCHED: Mapping[str, tuple[tuple[str, ...], str]] = {
     ),
     "pages": ((), "what is typed into pages that are not ours never reaches us"),
     "operate": ((), "operators' acts are in the audit chain; no detector judges them"),
+    "vouch": (
+        (),
+        "nothing shows it; whether a forged verdict opens an account is up to its application",
+    ),
+    "claim": (
+        ("canary_missing",),
+        "a claim alone clears nobody and cuts nobody off; what it hides shows in canaries",
+    ),
     "phones": ((), "a telephone is its owner's; codes that are typed are all that we see of it"),
     "mailbox": (
         ("misplaced_redemption", "takeover_pattern", "mailbox_takeovers", "denial"),

@@ -113,6 +113,10 @@ def test_who_keeps_a_providers_secret_is_one_who_reads_there() -> None:
 
     assert judged() == ()
     assert judged({"id": "secret:main", "administered_by": ["alice"]}) == ("alice",)
+    # It counts of a key that is there: no manager's is.
+    assert judged({"id": "manager:main", "administered_by": ["alice"]}) == ()
+    providers[0] |= {"manager": "env:KEY", "options": {"keys": "sendgrid"}}
+    assert judged({"id": "manager:main", "administered_by": ["alice"]}) == ("alice",)
 
 
 def test_each_detector_looks_where_the_settings_let_it() -> None:
@@ -163,3 +167,6 @@ def test_each_detector_looks_where_the_settings_let_it() -> None:
         "console_sign_in": (),
     }
     assert all("{0}" in one.elsewhere for one in found.values() if one.at is not None)
+    main, relay = trusting.house(app_settings.parse(raw)).providers
+    assert (main.hook, main.shown, main.makers) == ("webhook:main", True, ("reading:main",))
+    assert (relay.hook, relay.shown, relay.makers) == ("", False, ())

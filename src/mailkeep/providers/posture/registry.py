@@ -67,6 +67,8 @@ def check(kind: str, options: Mapping[str, str]) -> None:
             )
 
 
+#: Kinds whose reading key can send as well, or shows keys that can: they make none that only reads.
+SENDS: Final = frozenset({"postmark"})
 #: Of what stands in ``blind``, what is seen in part all the same.
 _IN_PART: Final = frozenset({("sendgrid", Kind.EXPORT), ("sendgrid", Kind.USER)})
 
