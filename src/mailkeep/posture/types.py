@@ -157,7 +157,8 @@ class Live(msgspec.Struct, frozen=True):
     Attributes:
         standing: providers that are neither cut off nor at rest.
         resting: those that rest, and are not cut off.
-        exposed: how many addresses each provider was ever given.
+        given: addresses that providers were ever given: (provider, which others had them before,
+            how many).
         operators: the parties that are people who may act at the console.
         counted_at: when accounts and addresses were counted; 0: they are supposed.
     """
@@ -166,7 +167,7 @@ class Live(msgspec.Struct, frozen=True):
     standing: frozenset[str]
     groups: tuple[Group, ...] = ()
     keys: tuple[Key, ...] = ()
-    exposed: Mapping[str, int] = {}
+    given: tuple[tuple[str, str, int], ...] = ()
     console_passkey: bool = False
     operators: tuple[str, ...] = ()
     counted_at: Instant = 0
@@ -218,7 +219,7 @@ class Fall(msgspec.Struct, frozen=True):
     """What falls with some parties.
 
     Attributes:
-        exposed: addresses that the providers within their reach were ever given.
+        exposed: addresses that the providers within their reach were ever given, each counted once.
         routes_left: pairs of routes over which recoveries still work.
         counted_at: when accounts and addresses were counted; "": they are supposed.
     """

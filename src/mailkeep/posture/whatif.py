@@ -10,6 +10,7 @@ from mailkeep.accounts.classes import OPERATOR
 from mailkeep.base.clock import iso
 from mailkeep.base.errors import NotFound
 from mailkeep.base.wording import counted, nearest
+from mailkeep.mail import ledger
 from mailkeep.trust import reach, rules, sets
 from mailkeep.trust.graph import counting
 from mailkeep.trust.types import PartyKind
@@ -83,7 +84,7 @@ class Model:
             now=_sum(taken, How.TAKE),
             held=_sum(taken, How.HELD),
             caught=_sum(taken, How.CATCH),
-            exposed=sum(self.live.exposed.get(one, 0) for one in lists),
+            exposed=ledger.total(self.live.given, frozenset(lists)),
             exposed_by=tuple(lists),
             streams=tuple(self._streams(reached)),
             routes_left=left,
@@ -96,6 +97,7 @@ class Model:
     def ranked(self) -> list[Ranked]:
         """Every party with what falls with it alone, the gravest first."""
         out = []
+        given: dict[frozenset[str], int] = {}
         for party in self.world.parties.values():
             reached = self.engine.reach([party.id])
             totals = dict.fromkeys(How, 0)
@@ -105,7 +107,11 @@ class Model:
                         totals[how] += group.accounts
                         break
             stops = [one.name for one in self.world.lanes if self._stops(reached, one.name)]
-            lists = [one.name for one in self.world.carriers if f"list:{one.name}" in reached]
+            lists = frozenset(
+                one.name for one in self.world.carriers if f"list:{one.name}" in reached
+            )
+            if lists not in given:
+                given[lists] = ledger.total(self.live.given, lists)
             out.append(
                 Ranked(
                     party.id,
@@ -115,7 +121,7 @@ class Model:
                     totals[How.TAKE],
                     totals[How.HELD],
                     totals[How.CATCH],
-                    sum(self.live.exposed.get(one, 0) for one in lists),
+                    given[lists],
                     tuple(stops),
                     len(reached) - 1,
                 )

@@ -57,7 +57,9 @@ GROUPS = (
     Group("customer", "totp", "*", accounts=7),
     Group("staff", "none", "*", held=3600.0, accounts=3),
 )
-LIVE = Live(TODAY, frozenset({"main", "second"}), GROUPS, exposed={"main": 90, "second": 50})
+#: Of the 50 that ``second`` was given, ``main`` had 30 before.
+GIVEN = (("main", "", 90), ("second", "", 20), ("second", "main", 30))
+LIVE = Live(TODAY, frozenset({"main", "second"}), GROUPS, given=GIVEN)
 
 
 def house(*more: dict[str, object], settings: TrustSettings = TrustSettings()) -> House:  # noqa: B008
@@ -96,6 +98,14 @@ def test_one_provider_takes_nobody_and_is_seen_through() -> None:
     assert [one.name for one in read.watchers] == ["half_proof"]
     assert fall.playbook == ("Cut the provider off",)
     assert any(one.says == "reads mail of recovery that goes through main" for one in fall.gained)
+
+
+def test_who_has_two_providers_is_shown_each_customer_once() -> None:
+    known = model(house({"id": "mailkeep.backups"}))
+    assert [known.fall([one]).exposed for one in ("one", "two")] == [90, 50]
+    assert known.fall(["one", "two"]).exposed == 110
+    ranked = {one.party: one.exposed for one in known.ranked()}
+    assert (ranked["two"], ranked["mailkeep.backups"]) == (50, 110)
 
 
 def test_two_providers_together_take_who_has_no_factor() -> None:
@@ -326,7 +336,7 @@ def test_what_became_different_is_told_by_section() -> None:
     assert found.new["parties"] == ("new (sms)",)
     more = msgspec.structs.replace(LIVE, groups=(*GROUPS[1:],))
     assert "single points" in difference(before, written(model(live=more))).gone
-    same = msgspec.structs.replace(LIVE, exposed={"main": 9})
+    same = msgspec.structs.replace(LIVE, given=(("main", "", 9),))
     assert difference(before, written(model(live=same))).new == {}
 
 
