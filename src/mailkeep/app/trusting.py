@@ -78,6 +78,7 @@ def house(settings: Settings) -> House:
         PostureSettings().interval if posture is None else posture.interval,
         settings.trust,
         canaries=canary is not None,
+        anchored=bool(settings.audit.anchors),
         encrypted=site.scheme == "https",
         sign_on=""
         if settings.operators is None

@@ -10,7 +10,8 @@ from mailkeep.trust.rules import RULES
 from mailkeep.trust.types import PartyKind
 
 from . import visibility, words
-from .threats import STRIDE, THREATS
+from .threat_types import STRIDE, Threat
+from .threats import THREATS
 from .types import SinglePoint
 from .visibility import Sight
 from .whatif import Model
@@ -142,16 +143,29 @@ def _party(model: Model, party: str, can: Sequence[str]) -> PartyOut:
 
 
 def _threats(model: Model, can: Mapping[str, Sequence[str]]) -> Iterable[ThreatOut]:
+    has = {party: frozenset(found) for party, found in can.items()}
+    verbs = {party: {words.verb(word) for word in found} for party, found in has.items()}
     for threat in THREATS:
+        ways = _ways(model, threat)
         able = [
             party
-            for party, found in can.items()
-            if any(words.verb(word) in threat.verbs for word in found)
+            for party, found in has.items()
+            if not verbs[party].isdisjoint(threat.verbs) or any(way <= found for way in ways)
         ]
         answers = tuple(
             Answer(one.words, one.on(model.house, model.live), one.shown) for one in threat.answers
         )
         yield ThreatOut(threat.id, threat.stride, threat.words, threat.asset, tuple(able), answers)
+
+
+def _ways(model: Model, threat: Threat) -> set[frozenset[str]]:
+    """What a threat rests on where it is carried out by certain rules: each enough alone."""
+    return {
+        frozenset(rule.body)
+        for rule in model.rules
+        if rule.why in threat.ways
+        and (not threat.premise or threat.premise in map(words.verb, rule.body))
+    }
 
 
 def _one_each(points: Iterable[SinglePoint]) -> list[SinglePoint]:

@@ -123,6 +123,7 @@ class House(msgspec.Struct, frozen=True):
         accounts_read: our accounts at providers whose changes we see, with the kind as which each
             is read: of a relay that of its company.
         read_every: seconds between two readings of one.
+        anchored: the head of the audit chain is taken elsewhere.
         encrypted: ``public_url`` is https.
         consoles: by party, the acts there that audit logs of others tell of, and which logs.
         sign_on: the host that signs operators in; "": they come by API key alone.
@@ -141,6 +142,7 @@ class House(msgspec.Struct, frozen=True):
     read_every: float = 60.0
     settings: TrustSettings = TrustSettings()
     canaries: bool = False
+    anchored: bool = False
     encrypted: bool = False
     sign_on: str = ""
     consoles: Mapping[str, Mapping[str, tuple[str, ...]]] = {}

@@ -1,5 +1,6 @@
 """What falls with whom in a house of two providers, one administrator and a CDN."""
 
+import ast
 import importlib
 import math
 from pathlib import Path
@@ -12,8 +13,9 @@ from mailkeep.accounts.classes import Classes
 from mailkeep.base.errors import BadSettings, NotFound
 from mailkeep.mail.types import RouteSettings, StreamSettings
 from mailkeep.posture import changes, markdown, scene, words
-from mailkeep.posture.model import ThreatModel, difference, written
-from mailkeep.posture.threats import STRIDE, THREATS
+from mailkeep.posture.model import ASSETS, ThreatModel, difference, written
+from mailkeep.posture.threat_types import STRIDE
+from mailkeep.posture.threats import THREATS
 from mailkeep.posture.types import (
     Accepted,
     Change,
@@ -29,6 +31,7 @@ from mailkeep.posture.whatif import Model, failing
 from mailkeep.providers import registry
 from mailkeep.recovery.types import RecoverySettings, WhenAlone
 from mailkeep.trust import register
+from mailkeep.trust.rules import RULES
 from mailkeep.trust.world import Group, Key
 from mailkeep.watch.detectors.catalogue import DETECTORS
 
@@ -355,13 +358,61 @@ def test_a_table_of_the_settings_is_named_without_its_brackets() -> None:
 
 
 def test_every_threat_has_a_letter_a_capability_and_tests_that_exist() -> None:
+    assert len({one.id for one in THREATS}) == len(THREATS)
+    tests: dict[str, set[str]] = {}
     for threat in THREATS:
         assert threat.stride in STRIDE
+        assert threat.asset in ASSETS
+        assert threat.verbs or threat.ways
         for verb in threat.verbs:
             assert verb in words.VERBS or verb in {how.value for how in How}
+        assert set(threat.ways) <= set(RULES)
         for answer in threat.answers:
-            for path in answer.shown:
-                assert (ROOT / path).exists(), path
+            assert answer.shown
+            for shown in answer.shown:
+                path, _, name = shown.partition("::")
+                if path not in tests:
+                    tree = ast.parse((ROOT / path).read_text())
+                    found = ast.FunctionDef, ast.AsyncFunctionDef
+                    tests[path] = {one.name for one in ast.walk(tree) if isinstance(one, found)}
+                assert name in tests[path], shown
+
+
+def able(made: ThreatModel, threat: str) -> set[str]:
+    return set(next(one for one in made.threats if one.id == threat).parties)
+
+
+def test_a_threat_names_who_carries_it_out_and_not_whoever_ends_the_same() -> None:
+    """The database takes accounts, and reads no mail at a provider."""
+    degrading = msgspec.structs.replace(
+        house({"id": "both", "kind": "person"}),
+        recovery=RecoverySettings(when_alone=WhenAlone.DEGRADE),
+    )
+    keys = (
+        Key("key:shop", ("recover",), application="shop"),
+        Key("key:desk", ("operate",)),
+    )
+    live = msgspec.structs.replace(
+        LIVE, groups=(*GROUPS, Group("customer", "none", "*", application="shop")), keys=keys
+    )
+    made = written(model(degrading, live))
+    ours = {"mailkeep", "mailkeep.database", "mailkeep.backups", "mailkeep.keys"}
+    assert not able(made, "reset-read") & (ours - {"mailkeep"})
+    assert able(made, "reset-read") == {"mailkeep"}  # it has both secrets
+    reads_both = house(
+        {"id": "secret:main", "administered_by": ["alice"]},
+        {"id": "secret:second", "administered_by": ["alice"]},
+    )
+    alone = msgspec.structs.replace(
+        reads_both, recovery=RecoverySettings(when_alone=WhenAlone.DEGRADE)
+    )
+    assert "alice" in able(written(model(alone)), "reset-read")
+    assert able(made, "database") == {"mailkeep.database"}
+    assert able(made, "process") == {"mailkeep"}
+    assert able(made, "copied") == {"mailkeep.database", "mailkeep.backups"}
+    assert able(made, "keys") == {"mailkeep", "mailkeep.keys"}
+    assert able(made, "application") == {"front", "mailkeep"}  # it hears both
+    assert able(made, "phones") == set()
 
 
 def test_every_detector_that_is_named_exists_and_tells_its_delay() -> None:
