@@ -172,6 +172,8 @@ def fall_lines(one: Fall) -> list[str]:
                 f" at {taken.mailbox}: {words.HOWS[taken.how]}"
             )
             lines += [f"    - {step}" for step in taken.path]
+    for entry in one.register:
+        lines += [f"{entry.name}, {what}" for what in words.entry_words(entry)]
     by = ", ".join(one.exposed_by) or "nobody"
     lines.append(f"Addresses given to {it}: {one.exposed} (through {by}).")
     lines += ["", f"What {who} could do:"]

@@ -7,7 +7,7 @@ import msgspec
 
 from mailkeep.trust.graph import counting
 from mailkeep.trust.rules import RULES
-from mailkeep.trust.types import PartyKind
+from mailkeep.trust.types import Party, PartyKind
 
 from . import visibility, words
 from .threat_types import STRIDE, Threat
@@ -109,7 +109,7 @@ def written(model: Model) -> ThreatModel:
     sights = visibility.visible(model.house, model.world.parties.values())
     return ThreatModel(
         model.live.today,
-        tuple(_party(model, one, can[one]) for one in model.world.parties),
+        tuple(party_out(one, can[one.id]) for one in model.world.parties.values()),
         tuple(_threats(model, can)),
         # The number of accounts changes by the hour, and does not make another model.
         tuple(_one_each(model.single_points())),
@@ -121,8 +121,8 @@ def written(model: Model) -> ThreatModel:
     )
 
 
-def _party(model: Model, party: str, can: Sequence[str]) -> PartyOut:
-    one = model.world.parties[party]
+def party_out(one: Party, can: Sequence[str]) -> PartyOut:
+    """A party as the model lists it, with what it alone could do."""
     ties = [f"owned by {other}" for other in one.owned_by]
     ties += [f"administered by {other}" for other in one.administered_by]
     ties += [f"relays via {other}" for other in one.relays_via]
@@ -231,6 +231,7 @@ def _facts(one: ThreatModel) -> dict[str, set[str]]:
         "parties": {f"{p.id} ({p.kind})" for p in one.parties},
         "ties": {f"{p.id} {tie}" for p in one.parties for tie in p.ties},
         "hosts": {f"{p.id} runs on {host}" for p in one.parties for host in p.hosts},
+        "register": {f"{p.id}: {text}" for p in one.parties for text in said(p)},
         "capabilities": {f"{p.id}: {word}" for p in one.parties for word in p.can},
         "mitigations on": {
             f"{t.id}: {a.words}" for t in one.threats for a in t.answers if not a.off
@@ -248,6 +249,29 @@ def _facts(one: ThreatModel) -> dict[str, set[str]]:
 def digest_of(one: ThreatModel) -> bytes:
     """What makes two models different, as bytes."""
     return msgspec.json.encode({name: sorted(some) for name, some in _facts(one).items()})
+
+
+def boundaries(one: ThreatModel) -> list[str]:
+    """The boundaries that there are, by the kinds of its parties."""
+    kinds = {party.kind for party in one.parties}
+    return [text for kind, text in BOUNDARIES.items() if kind.value in kinds]
+
+
+def entries(one: ThreatModel) -> list[tuple[PartyOut, list[str]]]:
+    """What the register says for people of each party of which it says anything."""
+    found = [(party, said(party)) for party in one.parties]
+    return [(party, lines) for party, lines in found if lines]
+
+
+def said(one: PartyOut) -> list[str]:
+    """What stands of a party for people, in words."""
+    return [
+        *(f"carries {what}" for what in one.carries),
+        *(f"holds {what}" for what in one.holds),
+        *([f"in an incident: {one.contact}"] if one.contact else []),
+        *([f"terms: {one.terms}"] if one.terms else []),
+        *([f"looked at on {one.reviewed}"] if one.reviewed else []),
+    ]
 
 
 def stride(letter: str) -> str:

@@ -176,6 +176,24 @@ class Live(msgspec.Struct, frozen=True):
     resting: frozenset[str] = frozenset()
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """What the register says for people of a party that falls.
+
+    Attributes:
+        contact: whom to reach there in an incident.
+        source: of what the catalogue says of it.
+    """
+
+    party: str
+    name: str
+    carries: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
+    contact: str = ""
+    terms: str = ""
+    reviewed: str = ""
+    source: str = ""
+
+
 class Gained(msgspec.Struct, frozen=True):
     """A capability and the path to it, in words."""
 
@@ -224,6 +242,7 @@ class Fall(msgspec.Struct, frozen=True):
         exposed: addresses that the providers within their reach were ever given, each counted once.
         routes_left: pairs of routes over which recoveries still work.
         counted_at: when accounts and addresses were counted; "": they are supposed.
+        register: what it says of each of them.
     """
 
     parties: tuple[str, ...]
@@ -241,6 +260,7 @@ class Fall(msgspec.Struct, frozen=True):
     seen: tuple[Seen, ...]
     playbook: tuple[str, ...]
     counted_at: str = ""
+    register: tuple[Entry, ...] = ()
 
 
 class Ranked(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from mailkeep.trust.world import Group, World
 
 from . import words
 from .types import (
+    Entry,
     Fall,
     Gained,
     House,
@@ -92,7 +93,13 @@ class Model:
             seen=tuple(self._seen(found)),
             playbook=self.house.playbook if self._behind(found) else (),
             counted_at=self.counted_at,
+            register=tuple(self._entry(one) for one in some),
         )
+
+    def _entry(self, party: str) -> Entry:
+        one = self.world.parties[party]
+        people = (one.carries, one.holds, one.contact, one.terms, one.reviewed, one.source)
+        return Entry(one.id, one.called, *people)
 
     def ranked(self) -> list[Ranked]:
         """Every party with what falls with it alone, the gravest first."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from .types import How, Watcher
+from .types import Entry, How, Watcher
 
 #: What each capability is called; ``{0}``: what it is about.
 VERBS: Mapping[str, str] = {
@@ -103,6 +103,18 @@ def delay(docstring: str) -> str:
     for part in (" Evasion:", " Who could forge it:", " False alarms:"):
         rest = rest.partition(part)[0]
     return rest.rstrip(".") if found else ""
+
+
+def entry_words(one: Entry) -> list[str]:
+    """What the register says for people of a party that falls."""
+    some = (
+        ("whom to reach", one.contact),
+        ("carries", ", ".join(one.carries)),
+        ("holds", ", ".join(one.holds)),
+        ("terms", one.terms),
+        ("looked at on", one.reviewed),
+    )
+    return [f"{what}: {text}" for what, text in some if text]
 
 
 def watcher_words(one: Watcher) -> str:
