@@ -35,6 +35,7 @@ from .types import (
 
 _OUR_PEOPLE = frozenset({"staff", OPERATOR})
 MOST_SETS = 50  #: that are shown of one class
+_Acts = Mapping[str, Sequence[str]]  #: by verb, what each capability is about
 MOST_NAMED, BY_ANY = 6, "any of them"  #: accounts of which a sentence names each
 
 
@@ -70,7 +71,11 @@ class Model:
         reached = self.engine.reach(some)
         found = reached.words()
         taken = self._taken(reached)
-        lists = [one.partition(":")[2] for one in found if words.verb(one) == "list"]
+        acts: dict[str, list[str]] = {}
+        for one in found:
+            verb, _, about = one.partition(":")
+            acts.setdefault(verb, []).append(about)
+        lists, behind = acts.get("list", []), self._behind(reached)
         gained = tuple(
             Gained(one, words.says(one, self.names), self._path(reached, one))
             for one in found
@@ -90,8 +95,8 @@ class Model:
             streams=tuple(self._streams(reached)),
             routes_left=left,
             recovery=self._recovery(left),
-            seen=tuple(self._seen(found)),
-            playbook=self.house.playbook if self._behind(found) else (),
+            seen=tuple(self._seen(acts, behind)),
+            playbook=self.house.playbook if behind else (),
             counted_at=self.counted_at,
             register=tuple(self._entry(one) for one in some),
         )
@@ -275,47 +280,36 @@ class Model:
             return "No two routes are left; recoveries go over one, with a long hold."
         return "No two routes are left: recoveries wait until a second one is back."
 
-    def _seen(self, found: Sequence[str]) -> Iterable[Seen]:
-        verbs = dict.fromkeys(words.verb(one) for one in found)
+    def _seen(self, acts: _Acts, behind: Sequence[str]) -> Iterable[Seen]:
         known = self.house.watchers
         for act, (names, blind) in words.WATCHED.items():
-            if act in verbs:
-                there = [self._there(known[one], act, found) for one in names if one in known]
+            if act in acts:
+                places = self._touched(act, acts, behind)
+                parties = self._parties(acts)
+                there = [
+                    _there(known[one], parties if one in words.OF_PARTIES else places)
+                    for one in names
+                    if one in known
+                ]
                 yield Seen(act, tuple(one for one in there if one is not None), blind)
 
-    def _there(self, one: Watcher, act: str, found: Sequence[str]) -> Watcher | None:
-        """What a detector sees of those within reach; None where there is nothing for it to see."""
-        if one.at is None:
-            return one
-        parties = one.name in words.OF_PARTIES
-        touched = self._parties(found) if parties else self._touched(act, found)
-        if not touched:
-            return None
-        blind = tuple(place for place in touched if place not in one.at)
-        seen = tuple(place for place in touched if place in one.at)
-        why = one.elsewhere.format(", ".join(blind if len(blind) < MOST_NAMED else (BY_ANY,)))
-        if one.off or not seen:
-            return msgspec.structs.replace(one, off=one.off or why, at=(), elsewhere="")
-        said = why if blind and not parties else ""
-        return msgspec.structs.replace(one, at=seen, elsewhere=said)
-
-    def _parties(self, found: Sequence[str]) -> list[str]:
+    def _parties(self, acts: _Acts) -> list[str]:
         """The parties outside that fall; our own have no console elsewhere."""
-        fell = [one.partition(":")[2] for one in found if words.verb(one) == "party"]
+        fell = acts.get("party", ())
         return [one for one in fell if self.world.parties[one].kind is not PartyKind.OURS]
 
-    def _behind(self, found: Sequence[str]) -> list[str]:
+    def _behind(self, reached: reach.Reached) -> list[str]:
         """Our accounts at providers that are in the hands of whoever has all this."""
-        there, secrets = frozenset(found), self.world.secrets
+        secrets = self.world.secrets
         return [
             one.name
             for one in self.world.carriers
-            if f"carries:{one.party}" in there or f"party:{secrets.get(one.name)}" in there
+            if f"carries:{one.party}" in reached or f"party:{secrets.get(one.name)}" in reached
         ]
 
-    def _touched(self, act: str, found: Sequence[str]) -> list[str]:
+    def _touched(self, act: str, acts: _Acts, behind: Sequence[str]) -> Sequence[str]:
         """Our accounts at providers at which an act is done."""
-        about = [one.partition(":")[2] for one in found if words.verb(one) == act]
+        about = acts[act]
         if act in {"list", "claim"}:
             return about
         if act in {"read", "drop"}:
@@ -323,7 +317,22 @@ class Model:
         if act == "stop":
             carrying = [one.name for stream in about for one in self.world.carrying(stream)]
             return list(dict.fromkeys(carrying))
-        return self._behind(found)
+        return behind
+
+
+def _there(one: Watcher, touched: Sequence[str]) -> Watcher | None:
+    """What a detector sees of those within reach; None where there is nothing for it to see."""
+    if one.at is None:
+        return one
+    if not touched:
+        return None
+    blind = tuple(place for place in touched if place not in one.at)
+    seen = tuple(place for place in touched if place in one.at)
+    why = one.elsewhere.format(", ".join(blind if len(blind) < MOST_NAMED else (BY_ANY,)))
+    if one.off or not seen:
+        return msgspec.structs.replace(one, off=one.off or why, at=(), elsewhere="")
+    said = why if blind and one.name not in words.OF_PARTIES else ""
+    return msgspec.structs.replace(one, at=seen, elsewhere=said)
 
 
 def _sum(taken: Iterable[Taken], how: How) -> int:
