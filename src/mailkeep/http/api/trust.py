@@ -58,7 +58,7 @@ class DayIn(msgspec.Struct, forbid_unknown_fields=True):
 class DaysIn(msgspec.Struct, forbid_unknown_fields=True):
     """Two days, of which each may be ``now``."""
 
-    before: Annotated[str, msgspec.Meta(max_length=40)]
+    before: Annotated[str, msgspec.Meta(max_length=40)] = ""
     after: Annotated[str, msgspec.Meta(max_length=40)] = services.NOW
 
 
@@ -136,6 +136,8 @@ class TrustApi(Controller):
     async def diff(self, request: Incoming, running: Running) -> Difference:
         await _may(request, running)
         asked = strict_json.query(request, DaysIn)
+        if not asked.before:
+            raise NotFound("say which day", field="before")
         return await running.trust.difference(asked.before, asked.after)
 
 
