@@ -123,13 +123,17 @@ class TrustPages(Controller):
         before = request.query_params.get("before", "").strip()
         after = request.query_params.get("after", "").strip() or services.NOW
         kept = await running.trust.kept()
+        days: dict[str, int] = {}  # of several in one day the last one is that day's
+        for one in kept:
+            days.setdefault(iso(one.at)[:10], one.at)
+        last = {at: day for day, at in days.items()}
         return _page(
             operator,
             "trust_models",
             found=await running.trust.difference(before, after) if before else None,
             before=before,
             after=after,
-            kept=[(one, iso(one.at)[:10]) for one in kept],
+            kept=[(one, last.get(one.at, "")) for one in kept],
         )
 
 
